@@ -1,0 +1,3 @@
+//! conductor
+
+pub mod model;

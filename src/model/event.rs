@@ -1,0 +1,156 @@
+//! Events: what happened. Every output is a fold over them.
+
+use std::sync::Arc;
+
+use super::{ClockAnchor, Conclusion, ConductorTime, Phase, Plan, StepResult, Verdict, WorkerId};
+
+/// An event and when it was seen on the conductor's clock.
+#[derive(Debug, Clone)]
+pub struct Stamped {
+    /// When the conductor saw it.
+    pub at: ConductorTime,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Which step of which worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepReference {
+    /// The trial, from 1.
+    pub trial: u32,
+    /// The phase.
+    pub phase: Phase,
+    /// The worker.
+    pub worker: WorkerId,
+    /// The step's position in the worker's phase, from 0.
+    pub position: usize,
+}
+
+/// What a player said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlayerDescription {
+    /// A player of our own kind.
+    Session {
+        /// Its program's version.
+        version: String,
+        /// Its machine's name.
+        host: String,
+    },
+    /// A player that speaks the Python seed's wire.
+    Seed,
+}
+
+/// One thing that happened.
+///
+/// For each run: `RunStarted`, then `WorkerConnected` for each worker, then trials, then `RunEnded`, which is the last
+/// event of every run whatever happened. In a trial each phase has `PhaseStarted`; for each worker that is not lost
+/// `PhaseReceived`, a `StepStarted` and a `StepEnded` for each step that ran (a `StepEnded` alone for one that did not),
+/// and `WorkerPhaseEnded`; then `PhaseEnded`.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The run begins; nothing was connected yet.
+    RunStarted {
+        /// What will be done.
+        plan: Arc<Plan>,
+        /// When it is.
+        anchor: ClockAnchor,
+    },
+    /// A worker's player answered.
+    WorkerConnected {
+        /// The worker.
+        worker: WorkerId,
+        /// Its player.
+        player: PlayerDescription,
+    },
+    /// A trial begins, counted from 1.
+    TrialStarted {
+        /// Which.
+        trial: u32,
+    },
+    /// A phase begins: the workers are told to get ready.
+    PhaseStarted {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+    },
+    /// A worker is ready for the phase.
+    PhaseReceived {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// All workers that are not lost were told to go.
+    PhaseGo {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+    },
+    /// A step's process started.
+    StepStarted {
+        /// Which step.
+        step: StepReference,
+        /// When, on the conductor's clock.
+        started: ConductorTime,
+    },
+    /// A step is over. A spawned step has this when it is started, with the outcome `Spawned`.
+    StepEnded {
+        /// Which step.
+        step: StepReference,
+        /// What it left.
+        result: StepResult,
+    },
+    /// A spawned step is over at last.
+    SpawnedEnded {
+        /// Which step.
+        step: StepReference,
+        /// What it left.
+        result: StepResult,
+    },
+    /// A worker is through with its phase.
+    WorkerPhaseEnded {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// All workers that are not lost are through with the phase.
+    PhaseEnded {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+    },
+    /// A worker can't be heard of any more.
+    WorkerLost {
+        /// The worker.
+        worker: WorkerId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Something that people should know, and that changes no verdict.
+    Warning {
+        /// The worker that it is about, when it is about one.
+        worker: Option<WorkerId>,
+        /// The text, without the worker's name.
+        text: String,
+    },
+    /// A trial is over.
+    TrialEnded {
+        /// Which.
+        trial: u32,
+        /// How it went.
+        verdict: Verdict,
+    },
+    /// The run is over.
+    RunEnded {
+        /// How it went.
+        conclusion: Conclusion,
+    },
+}

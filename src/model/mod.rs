@@ -1,0 +1,26 @@
+//! Plain values that every part speaks in: names, phases, steps, the plan, outcomes and events.
+//!
+//! Nothing here does anything: no file, socket, clock or thread, and nothing of ours is imported. The parts of the
+//! program know each other only through these types.
+
+mod event;
+mod name;
+mod outcome;
+mod output;
+mod phase;
+mod plan;
+mod reporter;
+mod step;
+mod time;
+mod verdict;
+
+pub use event::{Event, PlayerDescription, Stamped, StepReference};
+pub use name::{NameError, RunId, StepLabel, WorkerName};
+pub use outcome::{Ending, Outcome, StepResult};
+pub use output::{Output, OutputSource};
+pub use phase::{Phase, PhaseMap};
+pub use plan::{Destination, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};
+pub use reporter::Reporter;
+pub use step::{Action, Bound, Gate, Mode, Step, Until};
+pub use time::{ClockAnchor, ConductorTime, PlayerTime};
+pub use verdict::{Conclusion, Reason, Verdict};

@@ -1,0 +1,101 @@
+//! The names of things: runs, workers, steps.
+
+use std::fmt;
+
+/// Why a text is not a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameError {
+    /// There is nothing in it.
+    Empty,
+    /// It has a character other than letters, digits, `.`, `_` and `-`.
+    Character(char),
+    /// It is `.` or `..`, which a folder of results can't be called.
+    Dots,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => write!(out, "the name is empty"),
+            Self::Character(found) => write!(out, "a name has no `{}`", found.escape_default()),
+            Self::Dots => write!(out, "a name is not made of dots alone"),
+        }
+    }
+}
+
+impl std::error::Error for NameError {}
+
+fn checked(text: &str) -> Result<String, NameError> {
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if let Some(found) = text.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
+        return Err(NameError::Character(found));
+    }
+    if text.chars().all(|c| c == '.') {
+        return Err(NameError::Dots);
+    }
+    Ok(text.to_owned())
+}
+
+macro_rules! name {
+    ($(#[$meta:meta])* $type:ident) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(String);
+
+        impl $type {
+            /// Takes letters, digits, `.`, `_` and `-`.
+            ///
+            /// # Errors
+            ///
+            /// Says what in the text a name can't have.
+            pub fn new(text: &str) -> Result<Self, NameError> {
+                checked(text).map(Self)
+            }
+
+            /// The name as it was written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.pad(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// A worker: a role in the test, an entry of `[Workers]`.
+    WorkerName
+}
+
+name! {
+    /// One invocation of `conduct`.
+    RunId
+}
+
+/// The key of a step in its section: a label for people. It need not be unique, and can be any text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StepLabel(String);
+
+impl StepLabel {
+    /// Takes any text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The label as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StepLabel {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(&self.0)
+    }
+}

@@ -1,0 +1,73 @@
+//! How a step ended, and what it left.
+
+use std::time::Duration;
+
+use super::{ConductorTime, Output};
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself, with this status.
+    Exit(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Ending {
+    /// Whether this is how a process says that all went well.
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Exit(0))
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its process ended with status 0.
+    Passed,
+    /// Its process ended otherwise.
+    Failed(Ending),
+    /// It took longer than it might, and was stopped.
+    TimedOut(Duration),
+    /// It was started and goes on (`spawn:`); how it ends comes in an event of its own.
+    Spawned,
+    /// It was stopped because the phase or the trial was.
+    Stopped,
+    /// It could not be started, for this reason.
+    NotStarted(String),
+    /// It was not run, because something before it failed or the phase was stopped.
+    Skipped,
+    /// What became of it is not known, for its worker was lost.
+    Lost,
+}
+
+impl Outcome {
+    /// Whether it makes a trial a failed one, outside of Reset and without `mayfail:`.
+    pub const fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::TimedOut(_) | Self::NotStarted(_))
+    }
+}
+
+/// What a step left.
+#[derive(Debug, Clone)]
+pub struct StepResult {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When its process started, on the conductor's clock; `None` when it did not, or a seed player ran it.
+    pub started: Option<ConductorTime>,
+    /// How long its process ran; `None` when that is not known.
+    pub duration: Option<Duration>,
+    /// What it printed on standard output.
+    pub stdout: Output,
+    /// What it printed on standard error.
+    pub stderr: Output,
+    /// Processes outside the step's own still held its streams when it was over.
+    pub leaky: bool,
+}
+
+impl StepResult {
+    /// A result of a step that left nothing.
+    pub fn without_output(outcome: Outcome) -> Self {
+        Self { outcome, started: None, duration: None, stdout: Output::empty(), stderr: Output::empty(), leaky: false }
+    }
+}

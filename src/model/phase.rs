@@ -1,0 +1,87 @@
+//! The four phases of a trial.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A part of a trial that all workers enter together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Prepares the machines.
+    Startup,
+    /// The test itself.
+    Run,
+    /// Gathers what the test left.
+    Collect,
+    /// Puts the machines back as they were.
+    Reset,
+}
+
+impl Phase {
+    /// All phases in the order in which a trial goes through them.
+    pub const ALL: [Self; 4] = [Self::Startup, Self::Run, Self::Collect, Self::Reset];
+
+    /// The word for it on the command line, on the wire and in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Startup => "startup",
+            Self::Run => "run",
+            Self::Collect => "collect",
+            Self::Reset => "reset",
+        }
+    }
+
+    /// The section of a worker file that holds its steps.
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::Startup => "Startup",
+            Self::Run => "Run",
+            Self::Collect => "Collect",
+            Self::Reset => "Reset",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.word())
+    }
+}
+
+impl FromStr for Phase {
+    type Err = ();
+
+    /// Reads [`Phase::word`], in any case.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|phase| phase.word().eq_ignore_ascii_case(text)).ok_or(())
+    }
+}
+
+/// One value for each phase.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PhaseMap<T>([T; 4]);
+
+impl<T> PhaseMap<T> {
+    /// Makes the value of each phase.
+    pub fn from_fn(make: impl FnMut(Phase) -> T) -> Self {
+        Self(Phase::ALL.map(make))
+    }
+
+    /// Each phase with its value, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Phase, &T)> {
+        Phase::ALL.into_iter().zip(&self.0)
+    }
+}
+
+impl<T> std::ops::Index<Phase> for PhaseMap<T> {
+    type Output = T;
+
+    fn index(&self, phase: Phase) -> &T {
+        &self.0[phase as usize]
+    }
+}
+
+impl<T> std::ops::IndexMut<Phase> for PhaseMap<T> {
+    fn index_mut(&mut self, phase: Phase) -> &mut T {
+        &mut self.0[phase as usize]
+    }
+}

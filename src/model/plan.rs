@@ -1,0 +1,139 @@
+//! The plan: everything that a run will do, resolved and checked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Phase, PhaseMap, RunId, Step, WorkerName};
+
+/// A worker's place in [`Plan::workers`]. Parts pass it around instead of the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub usize);
+
+/// Everything that a run will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The run's own name.
+    pub run: RunId,
+    /// The test file.
+    pub file: PathBuf,
+    /// How often the phases are gone through.
+    pub trials: u32,
+    /// The chosen phases, in order, each once.
+    pub phases: Vec<Phase>,
+    /// What applies to the run as a whole.
+    pub settings: RunSettings,
+    /// The chosen workers, in the order of the test file.
+    pub workers: Vec<WorkerPlan>,
+}
+
+impl Plan {
+    /// Each worker with its id.
+    pub fn workers(&self) -> impl Iterator<Item = (WorkerId, &WorkerPlan)> {
+        self.workers.iter().enumerate().map(|(index, worker)| (WorkerId(index), worker))
+    }
+
+    /// The worker with this id.
+    pub fn worker(&self, id: WorkerId) -> &WorkerPlan {
+        &self.workers[id.0]
+    }
+
+    /// Whether this phase was chosen.
+    pub fn has(&self, phase: Phase) -> bool {
+        self.phases.contains(&phase)
+    }
+}
+
+/// What applies to a run as a whole (DESIGN 3, *Test file*).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSettings {
+    /// How long a step may take; `None` lifts the limit.
+    pub step_timeout: Option<Duration>,
+    /// How long a worker's whole Reset may take.
+    pub reset_timeout: Duration,
+    /// How long to go on trying to reach a player.
+    pub connect_timeout: Duration,
+    /// How long a player goes on without its conductor.
+    pub lease: Duration,
+    /// What a failed step means for the rest of the run.
+    pub on_failure: OnFailure,
+    /// How far apart the workers may start.
+    pub max_start_skew: Option<Duration>,
+    /// How many bytes of each stream the reports keep, and the largest frame of the seed's wire.
+    pub max_message_size: u64,
+    /// The folder for results.
+    pub results: Option<PathBuf>,
+    /// The command that judges each trial, on the conductor.
+    pub check: Option<String>,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            step_timeout: Some(Duration::from_secs(3600)),
+            reset_timeout: Duration::from_secs(300),
+            connect_timeout: Duration::from_secs(10),
+            lease: Duration::from_secs(60),
+            on_failure: OnFailure::Continue,
+            max_start_skew: None,
+            max_message_size: 10 << 20,
+            results: None,
+            check: None,
+        }
+    }
+}
+
+/// What a failed step means for the rest of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// Nothing: everything is run, the verdict is failed.
+    #[default]
+    Continue,
+    /// Startup and Run end early, Collect and Reset run, there is no further trial.
+    Stop,
+}
+
+/// How a player is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// Over TCP.
+    Tcp {
+        /// A name or an address.
+        host: String,
+        /// The player's `cmdport`.
+        port: u16,
+    },
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(out, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(out, "{host}:{port}"),
+        }
+    }
+}
+
+/// What one worker will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerPlan {
+    /// Its name.
+    pub name: WorkerName,
+    /// The worker file.
+    pub file: PathBuf,
+    /// How its player is reached.
+    pub player: Destination,
+    /// The player's host as the worker file has it, for `CONDUCTOR_ADDR_…` and for people.
+    pub player_host: String,
+    /// The conductor's address as the worker file has it; a seed player sends its results there.
+    pub conductor: Option<String>,
+    /// The port for a seed player's results.
+    pub results_port: u16,
+    /// The shell that runs its commands.
+    pub shell: String,
+    /// The folder in which its steps start; the player's own when it is none.
+    pub directory: Option<String>,
+    /// Variables that its steps get, in order; a later one wins.
+    pub environment: Vec<(String, String)>,
+    /// Its steps.
+    pub steps: PhaseMap<Vec<Step>>,
+}

@@ -1,0 +1,65 @@
+//! Readings of clocks, one type for each clock, so that two machines' readings can't be mixed up.
+
+use std::time::{Duration, SystemTime};
+
+macro_rules! reading {
+    ($(#[$meta:meta])* $type:ident) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(u64);
+
+        impl $type {
+            /// A reading of so many nanoseconds.
+            pub const fn from_nanoseconds(nanoseconds: u64) -> Self {
+                Self(nanoseconds)
+            }
+
+            /// The reading in nanoseconds.
+            pub const fn nanoseconds(self) -> u64 {
+                self.0
+            }
+
+            /// The time from `earlier` to this reading, zero when `earlier` is later.
+            pub const fn since(self, earlier: Self) -> Duration {
+                Duration::from_nanos(self.0.saturating_sub(earlier.0))
+            }
+
+            /// The reading so much later; it stops at the clock's end.
+            #[must_use]
+            pub fn plus(self, duration: Duration) -> Self {
+                let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+                Self(self.0.saturating_add(nanoseconds))
+            }
+        }
+    };
+}
+
+reading! {
+    /// A reading of `CLOCK_BOOTTIME` on the conductor's machine.
+    ConductorTime
+}
+
+reading! {
+    /// A reading of `CLOCK_BOOTTIME` on a player's machine.
+    PlayerTime
+}
+
+/// One moment on the conductor's clock and in UTC, by which all other readings become dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockAnchor {
+    /// The moment on the conductor's clock.
+    pub conductor: ConductorTime,
+    /// The same moment in UTC.
+    pub utc: SystemTime,
+}
+
+impl ClockAnchor {
+    /// The date of a reading. A wall clock that is stepped during the run does not change it.
+    pub fn date(&self, reading: ConductorTime) -> SystemTime {
+        if reading >= self.conductor {
+            self.utc + reading.since(self.conductor)
+        } else {
+            self.utc - self.conductor.since(reading)
+        }
+    }
+}
