@@ -1,0 +1,154 @@
+//! Frames: a length of four bytes and a payload.
+
+use std::fmt;
+
+/// Puts the length in front of a payload.
+///
+/// # Panics
+///
+/// Never for our own messages: a payload of 4 GiB or more is a bug.
+pub fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(4 + payload.len());
+    #[expect(clippy::expect_used, reason = "no part of the program makes a payload of 4 GiB")]
+    let length = u32::try_from(payload.len()).expect("a payload is shorter than 4 GiB");
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// Why bytes are not a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FrameError {
+    /// The length is over the limit.
+    TooLarge {
+        /// What the header says, in bytes.
+        length: u64,
+        /// The most that is taken.
+        limit: u64,
+    },
+    /// The stream ended before a frame began.
+    Closed,
+    /// The stream ended within the length.
+    InHeader,
+    /// The stream ended within the payload.
+    InPayload,
+}
+
+impl fmt::Display for FrameError {
+    /// These are the seed's own texts, because a seed conductor is answered with them.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { length, limit } => write!(out, "Message too large: {length} bytes (max: {limit})"),
+            Self::Closed => write!(out, "Connection closed"),
+            Self::InHeader => write!(out, "Incomplete length header"),
+            Self::InPayload => write!(out, "Incomplete message received"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+/// Cuts a stream of bytes into frames, however the bytes arrive.
+#[derive(Debug)]
+pub struct FrameDecoder {
+    limit: u64,
+    buffer: Vec<u8>,
+    from: usize,
+}
+
+impl FrameDecoder {
+    /// Takes payloads of at most `limit` bytes.
+    pub fn new(limit: u64) -> Self {
+        Self { limit, buffer: Vec::new(), from: 0 }
+    }
+
+    /// Changes the limit for the frames that were not yet taken.
+    pub fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
+    /// Adds bytes that arrived.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.from > 0 {
+            self.buffer.drain(..self.from);
+            self.from = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The bytes that belong to no frame yet.
+    pub fn pending(&self) -> &[u8] {
+        &self.buffer[self.from..]
+    }
+
+    /// The next whole payload, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// Says when the next frame is over the limit, as soon as its length is there.
+    pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
+        let Some((header, rest)) = self.pending().split_first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let length = u64::from(u32::from_be_bytes(*header));
+        if length > self.limit {
+            return Err(FrameError::TooLarge { length, limit: self.limit });
+        }
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let Some(payload) = rest.get(..length) else {
+            return Ok(None);
+        };
+        let payload = payload.to_vec();
+        self.from += 4 + length;
+        Ok(Some(payload))
+    }
+
+    /// What the end of the stream means at this point.
+    pub fn end(&self) -> FrameError {
+        match self.pending().len() {
+            0 => FrameError::Closed,
+            1..4 => FrameError::InHeader,
+            _ => FrameError::InPayload,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_out_whole_however_the_bytes_arrive() {
+        let mut bytes = frame(b"{}");
+        bytes.extend(frame(b""));
+        bytes.extend(frame(b"three"));
+        for piece in 1..bytes.len() {
+            let mut decoder = FrameDecoder::new(10);
+            let mut found = Vec::new();
+            for chunk in bytes.chunks(piece) {
+                decoder.push(chunk);
+                while let Some(payload) = decoder.next_frame().unwrap() {
+                    found.push(payload);
+                }
+            }
+            assert_eq!(found, [b"{}".to_vec(), b"".to_vec(), b"three".to_vec()]);
+            assert_eq!(decoder.end(), FrameError::Closed);
+        }
+    }
+
+    #[test]
+    fn a_length_over_the_limit_is_refused_before_its_payload_is_there() {
+        let mut decoder = FrameDecoder::new(10);
+        decoder.push(&[0, 0, 0, 11]);
+        assert_eq!(decoder.next_frame(), Err(FrameError::TooLarge { length: 11, limit: 10 }));
+    }
+
+    #[test]
+    fn an_end_says_where_it_came() {
+        let mut decoder = FrameDecoder::new(10);
+        decoder.push(&[0, 0]);
+        assert_eq!(decoder.end(), FrameError::InHeader);
+        decoder.push(&[0, 4, b'x']);
+        assert_eq!(decoder.end(), FrameError::InPayload);
+    }
+}

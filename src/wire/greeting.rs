@@ -1,0 +1,144 @@
+//! The first message each way, in the seed's envelope.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// How the conductor opens a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The protocols that it speaks.
+    pub protocols: Vec<u32>,
+    /// Optional abilities, by name.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// The run.
+    pub run: String,
+    /// The worker's name.
+    pub worker: String,
+    /// Who may take this session over: 32 hexadecimal digits made for this worker and run.
+    pub secret: String,
+    /// Counts this worker's connections, from 1; a higher one takes over from a lower one.
+    pub attempt: u64,
+    /// The number of the player's frame that is expected next.
+    pub next: u64,
+    /// Who asks, for people: user, machine, process.
+    #[serde(default)]
+    pub conductor: String,
+    /// Whether it only asks how the player is; then no session is made.
+    #[serde(default)]
+    pub check: bool,
+    /// How long the player goes on without its conductor, in nanoseconds.
+    #[serde(default)]
+    pub lease: u64,
+}
+
+/// How a player takes a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The protocol that will be spoken.
+    pub protocol: u32,
+    /// The player's version.
+    pub version: String,
+    /// The name of its machine.
+    pub host: String,
+    /// A number that is another one each time that the session begins anew.
+    pub incarnation: String,
+    /// `new`, `resumed`, or in the answer to a check `free` or `busy`.
+    pub state: String,
+    /// The number of the conductor's frame that is expected next.
+    pub next: u64,
+    /// What it can take.
+    pub limits: Limits,
+    /// Who holds the player, in the answer to a check.
+    #[serde(default)]
+    pub holder: Option<Holder>,
+    /// What earlier runs left, one sentence each.
+    #[serde(default)]
+    pub leftovers: Vec<String>,
+}
+
+/// What a player can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The largest payload in bytes.
+    pub frame: u64,
+    /// How many bytes of data may be on the way.
+    pub window: u64,
+}
+
+/// The run that holds a player.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The run.
+    pub run: String,
+    /// Its conductor, for people.
+    pub conductor: String,
+    /// For how many seconds it has held the player.
+    pub seconds: u64,
+}
+
+/// Why a player takes no session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// `busy`, `protocol`, `secret`, `address`, or another word.
+    pub reason: String,
+    /// The sentence for people.
+    pub message: String,
+    /// Who holds it, when it is busy.
+    #[serde(default)]
+    pub holder: Option<Holder>,
+}
+
+/// A first message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Greeting {
+    /// From the conductor.
+    Hello(Hello),
+    /// From the player: yes.
+    Welcome(Welcome),
+    /// From the player: no.
+    Refused(Refusal),
+    /// From a seed player, or from ours about something that it does not understand.
+    Result {
+        /// The seed's code.
+        code: i64,
+        /// The seed's message.
+        message: String,
+    },
+}
+
+impl Greeting {
+    /// The payload in the seed's envelope.
+    pub fn encode(&self) -> Vec<u8> {
+        let (kind, data) = match self {
+            Self::Hello(hello) => ("hello", json!(hello)),
+            Self::Welcome(welcome) => ("welcome", json!(welcome)),
+            Self::Refused(refusal) => ("refused", json!(refusal)),
+            Self::Result { code, message } => ("result", json!({"code": code, "message": message})),
+        };
+        json!({"version": 1, "type": kind, "data": data}).to_string().into_bytes()
+    }
+
+    /// Reads a payload.
+    ///
+    /// # Errors
+    ///
+    /// Says why it is none of these messages.
+    pub fn decode(payload: &[u8]) -> Result<Self, String> {
+        let value: Value = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
+        let data = value.get("data").cloned().unwrap_or_default();
+        let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
+        let greeting = match kind {
+            "hello" => serde_json::from_value(data).map(Self::Hello),
+            "welcome" => serde_json::from_value(data).map(Self::Welcome),
+            "refused" => serde_json::from_value(data).map(Self::Refused),
+            "result" => {
+                let code = data.get("code").and_then(Value::as_i64).ok_or("a result without a code")?;
+                let message = data.get("message").and_then(Value::as_str).unwrap_or_default();
+                Ok(Self::Result { code, message: message.to_owned() })
+            }
+            other => return Err(format!("unexpected `{}`", other.escape_debug())),
+        };
+        greeting.map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,184 @@
+//! The frames of a session: signals, numbered messages, parts, data.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The largest payload of a session's frame, in bytes.
+pub const MAX_FRAME: usize = 64 << 10;
+
+/// What stands before the bytes of a data frame.
+pub const DATA_HEADER: usize = 1 + 8 + 4 + 8;
+
+/// The most bytes that one data frame carries.
+pub const MAX_DATA: usize = MAX_FRAME - DATA_HEADER;
+
+/// Why a payload is not a frame of this session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WireError {
+    /// It is neither JSON nor data, or not the JSON of a message.
+    NotAMessage(String),
+    /// A number is missing or does not follow the one before.
+    OutOfOrder {
+        /// The number that had to come.
+        expected: u64,
+        /// The one that came.
+        found: u64,
+    },
+    /// More is acknowledged than was sent.
+    AcknowledgedTooMuch,
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAMessage(why) => write!(out, "the peer sent what is no message: {why}"),
+            Self::OutOfOrder { expected, found } => {
+                write!(out, "the peer sent frame {found} where frame {expected} had to come")
+            }
+            Self::AcknowledgedTooMuch => write!(out, "the peer acknowledged what was never sent"),
+        }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+/// A frame without a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Signal {
+    /// A sign of life.
+    Heartbeat,
+    /// Asks for the player's clock.
+    Probe {
+        /// The conductor's `CLOCK_BOOTTIME` when it was sent, in nanoseconds.
+        sent: u64,
+    },
+    /// The answer to a probe.
+    ProbeAnswer {
+        /// The probe's own stamp.
+        sent: u64,
+        /// The player's `CLOCK_BOOTTIME` when the probe came, in nanoseconds.
+        received: u64,
+        /// The same when this answer left.
+        answered: u64,
+    },
+    /// Every frame with a number below `next` was taken.
+    Acknowledge {
+        /// The number that is expected next.
+        next: u64,
+    },
+}
+
+/// Some bytes of one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Data {
+    /// The stream's number.
+    pub stream: u32,
+    /// Where in the stream these bytes begin.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What a numbered frame carries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body<M> {
+    /// A message, or `None` when this version does not know its type.
+    Message(Option<M>),
+    /// A piece of a longer message.
+    Part {
+        /// The piece.
+        text: String,
+        /// Whether it is the last.
+        last: bool,
+    },
+    /// Bytes of a stream.
+    Data(Data),
+}
+
+/// A frame of a session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SessionFrame<M> {
+    /// One without a number.
+    Signal(Signal),
+    /// One with a number.
+    Numbered(u64, Body<M>),
+}
+
+impl<M: DeserializeOwned> SessionFrame<M> {
+    /// Reads a payload.
+    ///
+    /// # Errors
+    ///
+    /// Says why the payload is no frame of a session.
+    pub fn decode(payload: Vec<u8>) -> Result<Self, WireError> {
+        if payload.first() == Some(&1) {
+            return decode_data(payload).map(|(number, data)| Self::Numbered(number, Body::Data(data)));
+        }
+        let value: Value = serde_json::from_slice(&payload).map_err(|error| not_a_message(&error))?;
+        match value.get("type").and_then(Value::as_str) {
+            None => Err(WireError::NotAMessage("it has no type".to_owned())),
+            Some("heartbeat" | "probe" | "probe_answer" | "acknowledge") => {
+                serde_json::from_value(value).map(Self::Signal).map_err(|error| not_a_message(&error))
+            }
+            Some(kind) => {
+                let Some(number) = value.get("number").and_then(Value::as_u64) else {
+                    return Err(WireError::NotAMessage(format!("`{}` has no number", kind.escape_debug())));
+                };
+                if kind == "part" {
+                    return decode_part(&value).map(|body| Self::Numbered(number, body));
+                }
+                Ok(Self::Numbered(number, Body::Message(decode_message(value)?)))
+            }
+        }
+    }
+}
+
+/// Reads the JSON of a message; `None` when its type is unknown.
+pub(super) fn decode_message<M: DeserializeOwned>(value: Value) -> Result<Option<M>, WireError> {
+    let kind = value.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    match serde_json::from_value(value) {
+        Ok(message) => Ok(Some(message)),
+        Err(error) if error.to_string().starts_with(&format!("unknown variant `{kind}`")) => Ok(None),
+        Err(error) => Err(not_a_message(&error)),
+    }
+}
+
+fn decode_part<M>(value: &Value) -> Result<Body<M>, WireError> {
+    let text = value.get("text").and_then(Value::as_str);
+    let last = value.get("last").and_then(Value::as_bool);
+    match (text, last) {
+        (Some(text), Some(last)) => Ok(Body::Part { text: text.to_owned(), last }),
+        _ => Err(WireError::NotAMessage("`part` needs `text` and `last`".to_owned())),
+    }
+}
+
+fn decode_data(mut payload: Vec<u8>) -> Result<(u64, Data), WireError> {
+    let short = || WireError::NotAMessage("a data frame is too short".to_owned());
+    let header = payload.get(1..DATA_HEADER).ok_or_else(short)?;
+    let (number, rest) = header.split_first_chunk::<8>().ok_or_else(short)?;
+    let (stream, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
+    let (offset, _) = rest.split_first_chunk::<8>().ok_or_else(short)?;
+    let (number, stream, offset) =
+        (u64::from_be_bytes(*number), u32::from_be_bytes(*stream), u64::from_be_bytes(*offset));
+    payload.drain(..DATA_HEADER);
+    Ok((number, Data { stream, offset, bytes: payload }))
+}
+
+/// The whole frame, length included, of some bytes of a stream.
+pub(super) fn encode_data(number: u64, data: &Data) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(DATA_HEADER + data.bytes.len());
+    payload.push(1);
+    payload.extend_from_slice(&number.to_be_bytes());
+    payload.extend_from_slice(&data.stream.to_be_bytes());
+    payload.extend_from_slice(&data.offset.to_be_bytes());
+    payload.extend_from_slice(&data.bytes);
+    super::frame(&payload)
+}
+
+fn not_a_message(error: &serde_json::Error) -> WireError {
+    WireError::NotAMessage(error.to_string())
+}
