@@ -1,4 +1,6 @@
 //! conductor
 
 pub mod model;
+pub mod player;
+mod sys;
 pub mod wire;

@@ -61,6 +61,13 @@ impl Outbox {
         self.data.push_back(data);
     }
 
+    /// Takes data back that was not sent: for those who keep it instead.
+    pub fn take_data(&mut self) -> Option<Data> {
+        let data = self.data.pop_front()?;
+        self.waiting_data -= data.bytes.len();
+        Some(data)
+    }
+
     /// How many bytes of data wait for credit.
     pub fn waiting_data(&self) -> usize {
         self.waiting_data

@@ -1,0 +1,200 @@
+//! Carries out what a session decides: makes processes, stops them, reads what they print.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::session::{SessionEvent, StepKey};
+use super::step_process::StepProcess;
+use super::sweep::{GRACE, Sweep};
+use crate::model::PlayerTime;
+use crate::sys::{self, Image, Report};
+use crate::wire::Outbox;
+
+/// The processes of one session.
+#[derive(Debug)]
+pub(super) struct Executor {
+    null: OwnedFd,
+    processes: Vec<StepProcess>,
+    next_stream: u32,
+    sweep: Option<Sweep>,
+    events: Vec<SessionEvent>,
+}
+
+impl Executor {
+    /// One without processes.
+    pub(super) fn new(null: OwnedFd) -> Self {
+        Self { null, processes: Vec::new(), next_stream: 0, sweep: None, events: Vec::new() }
+    }
+
+    /// Makes a step's process.
+    pub(super) fn start(&mut self, key: StepKey, image: Result<Image, String>) {
+        match image.and_then(|image| sys::spawn(&image, self.null.as_fd()).map_err(|error| error.to_string())) {
+            Ok(spawned) => {
+                let numbers = [self.next_stream, self.next_stream + 1];
+                self.next_stream += 2;
+                self.processes.push(StepProcess::new(key, spawned, numbers));
+            }
+            Err(why) => self.events.push(SessionEvent::NotStarted { key, why }),
+        }
+    }
+
+    /// Tells a step's process and its group to end.
+    pub(super) fn stop(&mut self, key: StepKey, now: PlayerTime) {
+        if let Some(process) = self.processes.iter_mut().find(|process| process.key == key)
+            && process.stopping.is_none()
+        {
+            process.stopping = Some((now.plus(GRACE), false));
+            signal_group(process, &[libc::SIGTERM, libc::SIGCONT]);
+        }
+    }
+
+    /// Tells everything to end that was started, wherever it is by now.
+    pub(super) fn sweep(&mut self, now: PlayerTime) {
+        self.sweep = Some(Sweep::new(now));
+    }
+
+    /// The processes that are alive, for people.
+    pub(super) fn alive(&self) -> Vec<(u32, String)> {
+        sys::direct_children().into_iter().map(|child| (child.0, sys::command_line(child))).collect()
+    }
+
+    /// When it wants to be told that time has passed.
+    pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
+        let stopping = self.processes.iter().filter(|process| !process.told).filter_map(|process| process.stopping);
+        stopping.map(|(at, _)| at).chain(self.sweep.as_ref().map(Sweep::next_deadline)).min()
+    }
+
+    /// The descriptors to wait for; without `room` the output waits in its pipes.
+    pub(super) fn descriptors(&self, room: bool) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.processes.iter().flat_map(move |process| {
+            let streams = process.streams.iter().filter_map(|stream| stream.descriptor.as_ref());
+            process.report.iter().chain(streams.filter(move |_| room)).map(AsFd::as_fd)
+        })
+    }
+
+    /// Takes whatever has become readable.
+    pub(super) fn read(&mut self, outbox: &mut Outbox, room: impl Fn(&Outbox) -> bool) {
+        /// Then somebody else has a turn, however fast the step prints.
+        const ROUNDS: usize = 16;
+        self.read_reports();
+        for stream in self.processes.iter_mut().flat_map(|process| &mut process.streams) {
+            for _ in 0..ROUNDS {
+                if !room(outbox) || !stream.read(outbox) {
+                    break;
+                }
+            }
+        }
+        self.processes.retain(|process| !process.told || process.is_held());
+    }
+
+    /// Takes the children that have ended, goes on with what is being stopped, and returns what happened.
+    pub(super) fn events(&mut self, outbox: &mut Outbox, now: PlayerTime) -> Vec<SessionEvent> {
+        while let Some((child, how, at)) = sys::reap() {
+            let found = self.processes.iter_mut().find(|process| process.pid == child.0 && process.ending.is_none());
+            if let Some(process) = found {
+                process.ending = Some((how, PlayerTime::from_nanoseconds(at)));
+            }
+        }
+        self.read_reports();
+        for process in &mut self.processes {
+            if !process.told && is_over(process, now) {
+                process.drain(outbox);
+                process.told = true;
+                let at = process.ending.map_or(now, |(_, at)| at);
+                self.events.push(SessionEvent::Ended {
+                    key: process.key,
+                    outcome: process.outcome(),
+                    at,
+                    lengths: [process.streams[0].length, process.streams[1].length],
+                    leaky: process.is_held(),
+                });
+            }
+        }
+        self.processes.retain(|process| !process.told || process.is_held());
+        if let Some(remaining) = self.sweep.as_mut().and_then(|sweep| sweep.look(now, |_| false)) {
+            self.sweep = None;
+            self.processes.clear();
+            self.events.push(SessionEvent::Swept { remaining });
+        }
+        std::mem::take(&mut self.events)
+    }
+
+    /// Takes what children say of their own start.
+    fn read_reports(&mut self) {
+        for process in &mut self.processes {
+            let Some(report) = &process.report else { continue };
+            let event = match sys::read_report(report) {
+                Report::NotYet => continue,
+                Report::Started(at) => SessionEvent::Started {
+                    key: process.key,
+                    at: PlayerTime::from_nanoseconds(at),
+                    pid: process.pid,
+                    streams: [process.streams[0].number, process.streams[1].number],
+                },
+                Report::Failed(error) => not_started(process, format!("the shell can't be run: {error}")),
+                Report::NoDirectory(error) => not_started(process, format!("the folder can't be entered: {error}")),
+            };
+            process.report = None;
+            self.events.push(event);
+        }
+    }
+}
+
+/// Whether the step is over: its process has ended, and when it was told to end, its whole group has.
+fn is_over(process: &mut StepProcess, now: PlayerTime) -> bool {
+    let Some((kill_at, killed)) = process.stopping else { return process.ending.is_some() };
+    if process.ending.is_some() && !sys::something_of_group(process.pid) {
+        return true;
+    }
+    if now < kill_at {
+        return false;
+    }
+    if killed {
+        return true;
+    }
+    signal_group(process, &[libc::SIGKILL]);
+    process.stopping = Some((now.plus(GRACE), true));
+    false
+}
+
+/// A group that can't be signalled has ended by itself, or is named when everything is swept.
+fn signal_group(process: &StepProcess, signals: &[i32]) {
+    if process.ending.is_none() || sys::something_of_group(process.pid) {
+        for signal in signals {
+            let _ = sys::kill_group(process.pid, *signal);
+        }
+    }
+}
+
+/// The child ends by itself; its end is not to be told a second time.
+fn not_started(process: &mut StepProcess, why: String) -> SessionEvent {
+    process.told = true;
+    process.streams.iter_mut().for_each(|stream| stream.descriptor = None);
+    SessionEvent::NotStarted { key: process.key, why }
+}
+
+/// What a step's process is made of.
+///
+/// # Errors
+///
+/// Says what in it no process can have.
+pub(super) fn image(
+    shell: &str,
+    command: &str,
+    directory: Option<&str>,
+    environment: impl Iterator<Item = (Vec<u8>, Vec<u8>)>,
+) -> Result<Image, String> {
+    let text = |bytes: Vec<u8>, what: &str| CString::new(bytes).map_err(|_| format!("{what} has a NUL byte"));
+    let variables = environment.map(|(name, value)| text([name, value].join(&b'='), "a variable of its environment"));
+    Ok(Image {
+        program: text(shell.into(), "the shell")?,
+        arguments: vec![
+            text(shell.into(), "the shell")?,
+            text(b"-c".to_vec(), "")?,
+            text(command.into(), "the command")?,
+        ],
+        environment: variables.collect::<Result<_, _>>()?,
+        directory: directory.map(|directory| text(directory.into(), "the folder")).transpose()?,
+        unheard: false,
+    })
+}

@@ -1,0 +1,263 @@
+//! The listener: one loop that takes connections, makes a process for each session, and cleans up after those that die.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::caller::{Caller, Heard};
+use super::heir::Heirs;
+use super::note::Notes;
+use super::registry::Registry;
+use super::role::Role;
+use super::session_process::clock;
+use crate::model::PlayerTime;
+use crate::sys::{self, Child, Forked, SignalDescriptor};
+
+/// How many connections may be there that have not said what they want.
+const MOST_CALLERS: usize = 256;
+
+/// How long sessions may take to end when the player is told to stop: Reset, delivery, and what could not be stopped.
+const STOPPING: Duration = Duration::from_secs(45);
+
+/// What a player is told.
+pub struct Settings {
+    /// The address to listen on; any when it is none.
+    pub bind: Option<IpAddr>,
+    /// The port; 0 picks one.
+    pub port: u16,
+    /// The largest message of the seed's wire, in bytes.
+    pub max_message_size: u64,
+    /// Who may connect.
+    pub allowed: Box<dyn Fn(IpAddr) -> bool>,
+    /// Whether the player stops when its standard input ends: for one that belongs to somebody.
+    pub until_input_ends: bool,
+}
+
+/// The listener's own state. A process that it forks drops all of it, and with it every descriptor.
+pub(super) struct Listener {
+    pub(super) settings: Settings,
+    socket: Option<TcpListener>,
+    signals: SignalDescriptor,
+    callers: Vec<Caller>,
+    pub(super) registry: Registry,
+    /// The listener's ends of its processes' notes.
+    pub(super) notes: Vec<(u32, Notes)>,
+    pub(super) heirs: Heirs,
+    pub(super) incarnation: String,
+    /// When stopping is given up, once the player was told to stop.
+    stopping: Option<PlayerTime>,
+}
+
+/// What a pass of the loop has come to.
+pub(super) enum Next {
+    /// Another pass.
+    Again,
+    /// This is a new process, with another role.
+    Become(Role),
+    /// The player is over, with this exit status.
+    End(i32),
+}
+
+impl Listener {
+    /// Opens the port.
+    ///
+    /// # Errors
+    ///
+    /// Says why the port is not to be had, and which it is.
+    pub(super) fn open(settings: Settings) -> Result<(Self, SocketAddr), String> {
+        let signals = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
+        let signals = SignalDescriptor::new(&signals).map_err(|error| error.to_string())?;
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| error.to_string())?;
+        let socket = bind(settings.bind, settings.port)?;
+        let address = socket.local_addr().map_err(|error| error.to_string())?;
+        let incarnation = format!("{:x}-{:x}", std::process::id(), clock().nanoseconds());
+        let listener = Self {
+            settings,
+            socket: Some(socket),
+            signals,
+            callers: Vec::new(),
+            registry: Registry::default(),
+            notes: Vec::new(),
+            heirs: Heirs::default(),
+            incarnation,
+            stopping: None,
+        };
+        Ok((listener, address))
+    }
+
+    /// Runs until the player is over, or until this is another process.
+    pub(super) fn run(mut self) -> Result<i32, Role> {
+        loop {
+            if !self.wait() {
+                return Ok(1);
+            }
+            let mut next = self.signals();
+            self.take_notes();
+            for step in [Self::accept, Self::hear, Self::clean_up] {
+                if matches!(next, Next::Again) {
+                    next = step(&mut self);
+                }
+            }
+            match next {
+                Next::Again => {}
+                Next::Become(role) => return Err(role),
+                Next::End(status) => return Ok(status),
+            }
+        }
+    }
+
+    fn wait(&self) -> bool {
+        let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        if let Some(socket) = self.socket.as_ref().filter(|_| self.callers.len() < MOST_CALLERS) {
+            descriptors.push(PollFd::new(socket, PollFlags::IN));
+        }
+        let callers = self.callers.iter().map(|caller| caller.stream().as_fd());
+        let notes = self.notes.iter().map(|(_, notes)| notes.stream().as_fd());
+        descriptors.extend(callers.chain(notes).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let input = std::io::stdin();
+        if self.settings.until_input_ends && self.stopping.is_none() {
+            descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
+        }
+        let callers = self.callers.iter().map(Caller::deadline);
+        let deadline = callers.chain(self.heirs.next_deadline()).chain(self.stopping).min();
+        let timeout = deadline.map(|deadline| deadline.since(clock()));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        matches!(poll(&mut descriptors, timeout.as_ref()), Ok(_) | Err(rustix::io::Errno::INTR))
+    }
+
+    /// Takes signals: children that have ended, and the wish that the player stops.
+    fn signals(&mut self) -> Next {
+        while let Some(signal) = self.signals.take() {
+            if signal != libc::SIGCHLD && !self.stop() {
+                return Next::End(1);
+            }
+        }
+        if self.settings.until_input_ends && self.stopping.is_none() && input_has_ended() {
+            self.stop();
+        }
+        while let Some((child, _, _)) = sys::reap() {
+            self.take_notes();
+            self.child_ended(child.0);
+        }
+        Next::Again
+    }
+
+    /// Begins to stop; false when that was begun before: then everything ends now.
+    fn stop(&mut self) -> bool {
+        if self.stopping.is_some() {
+            self.registry.processes().for_each(|pid| drop(sys::kill_process(Child(pid), libc::SIGKILL)));
+            return false;
+        }
+        self.stopping = Some(clock().plus(STOPPING));
+        self.socket = None;
+        self.callers.clear();
+        self.registry.processes().for_each(|pid| drop(sys::kill_process(Child(pid), libc::SIGTERM)));
+        true
+    }
+
+    /// Ends the player, once it was told to stop and nothing is left.
+    fn end(&mut self) -> Next {
+        let Some(give_up) = self.stopping else { return Next::Again };
+        let now = clock();
+        if self.registry.processes().next().is_some() && now < give_up {
+            return Next::Again;
+        }
+        self.registry.leftovers.clear();
+        if sys::direct_children().is_empty() || now >= give_up.plus(STOPPING) {
+            return Next::End(0);
+        }
+        self.heirs.sweep_all(now);
+        Next::Again
+    }
+
+    fn accept(&mut self) -> Next {
+        while self.callers.len() < MOST_CALLERS
+            && let Some(socket) = &self.socket
+            && let Ok((stream, peer)) = socket.accept()
+        {
+            let address = peer.ip().to_canonical();
+            if !(self.settings.allowed)(address) {
+                tracing::warn!("a connection from {address} was closed: `allow` does not name it");
+                continue;
+            }
+            if let Ok(caller) = Caller::new(stream, address, self.settings.max_message_size, clock()) {
+                self.callers.push(caller);
+            }
+        }
+        Next::Again
+    }
+
+    fn hear(&mut self) -> Next {
+        let now = clock();
+        let mut index = 0;
+        while index < self.callers.len() {
+            match self.callers[index].read(now) {
+                Heard::Nothing if now < self.callers[index].deadline() => index += 1,
+                Heard::Nothing | Heard::Gone => drop(self.callers.swap_remove(index)),
+                Heard::Bad(error) => {
+                    self.callers[index].answer(&crate::wire::seed::encode_result(1, &error.to_string()));
+                    index += 1;
+                }
+                Heard::Message(payload) => {
+                    let caller = self.callers.swap_remove(index);
+                    match self.answer(caller, &payload) {
+                        Answered::Closing(caller) => self.callers.push(caller),
+                        Answered::Taken => {}
+                        Answered::Become(role) => return Next::Become(role),
+                    }
+                }
+            }
+        }
+        Next::Again
+    }
+
+    fn clean_up(&mut self) -> Next {
+        self.start_heirs().map_or_else(|| self.end(), Next::Become)
+    }
+
+    /// Makes a process with a role: in it, the role; here, its number.
+    pub(super) fn make(&mut self, role: impl FnOnce(UnixStream) -> Role) -> std::io::Result<Result<u32, Role>> {
+        let (ours, theirs) = UnixStream::pair()?;
+        match sys::fork()? {
+            Forked::Child => Ok(Err(role(theirs))),
+            Forked::Parent(pid) => {
+                self.notes.push((pid, Notes::new(ours)?));
+                Ok(Ok(pid))
+            }
+        }
+    }
+}
+
+/// What became of a caller.
+pub(super) enum Answered {
+    /// It has its answer, and is to be closed.
+    Closing(Caller),
+    /// A process of its own has it.
+    Taken,
+    /// This is that process.
+    Become(Role),
+}
+
+fn input_has_ended() -> bool {
+    let input = std::io::stdin();
+    let mut descriptor = [PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN)];
+    let ready = poll(&mut descriptor, Some(&Timespec::default())).is_ok_and(|count| count > 0);
+    ready && matches!(rustix::io::read(input.as_fd(), &mut [0; 64]), Ok(0) | Err(_))
+}
+
+fn bind(address: Option<IpAddr>, port: u16) -> Result<TcpListener, String> {
+    let any_v6 = SocketAddr::from(([0u16; 8], port));
+    let any_v4 = SocketAddr::from(([0u8; 4], port));
+    let socket = match address {
+        Some(address) => TcpListener::bind((address, port)),
+        // A machine without IPv6 has no `::`; any other reason is told of the address that people know.
+        None => TcpListener::bind(any_v6).or_else(|_| TcpListener::bind(any_v4)),
+    };
+    let shown = address.map_or_else(|| format!("port {port}"), |address| SocketAddr::new(address, port).to_string());
+    let socket = socket.map_err(|error| format!("can't listen on {shown}: {error}"))?;
+    socket.set_nonblocking(true).map_err(|error| error.to_string())?;
+    Ok(socket)
+}

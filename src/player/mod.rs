@@ -1,0 +1,43 @@
+//! The player: the program that waits on a machine, and runs there what a conductor asks for.
+//!
+//! It is built like sshd. A [listener](listener) of one thread takes connections, and forks a process for each session;
+//! a [session process](session_process) holds one worker, and is the sub-reaper of its steps. A crash of one touches no
+//! other. What a session decides is in its [core](session), which is pure.
+
+mod answer;
+mod caller;
+mod executor;
+mod heir;
+mod link;
+mod listener;
+mod note;
+mod registry;
+mod role;
+mod seed_run;
+pub mod session;
+mod session_process;
+mod step_process;
+mod sweep;
+
+use std::net::SocketAddr;
+
+use crate::sys;
+use listener::Listener;
+pub use listener::Settings;
+
+/// Waits for conductors until it is told to stop; the exit status. `announce` is told where it listens.
+///
+/// The program must have one thread: sessions are copies of it.
+///
+/// # Errors
+///
+/// Says why it can't listen.
+pub fn play(settings: Settings, announce: impl FnOnce(SocketAddr)) -> Result<i32, String> {
+    let (listener, address) = Listener::open(settings)?;
+    announce(address);
+    match listener.run() {
+        Ok(status) => Ok(status),
+        // This is a copy: it must not go on as the program that made it.
+        Err(role) => sys::exit_now(role.play()),
+    }
+}

@@ -1,0 +1,61 @@
+//! What a process that the listener made is there for.
+
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::link::Link;
+use super::seed_run::SeedRun;
+use super::session::Session;
+use super::session_process::{SessionProcess, clock};
+use crate::sys;
+use crate::wire::{FrameDecoder, PlanMessage};
+
+/// What a process is there for.
+pub(super) enum Role {
+    /// It holds a session.
+    Session(SessionRole),
+    /// It runs the Reset of a session that died.
+    Heir {
+        /// The session's plan.
+        plan: Box<PlanMessage>,
+        /// The trial in which it died.
+        trial: u32,
+        /// Where it tells the listener.
+        notes: UnixStream,
+    },
+    /// It runs phases for a seed conductor.
+    Seed(SeedRun, UnixStream),
+}
+
+/// What a session begins with.
+pub(super) struct SessionRole {
+    pub(super) stream: TcpStream,
+    pub(super) decoder: FrameDecoder,
+    pub(super) welcome: Vec<u8>,
+    pub(super) lease: Duration,
+    pub(super) notes: UnixStream,
+}
+
+impl Role {
+    /// Does what the process is there for; the exit status.
+    pub(super) fn play(self) -> i32 {
+        sys::own_group();
+        let process = match self {
+            Self::Seed(run, notes) => return run.run(notes),
+            Self::Heir { plan, trial, notes } => SessionProcess::new(Session::heir(*plan, trial), None, notes),
+            Self::Session(role) => {
+                let SessionRole { stream, decoder, welcome, lease, notes } = role;
+                Link::new(stream, decoder, &welcome, lease, clock())
+                    .and_then(|link| SessionProcess::new(Session::new(), Some(link), notes))
+            }
+        };
+        match process {
+            Ok(process) => process.run(),
+            Err(error) => {
+                tracing::error!("a session can't be held: {error}");
+                1
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The process that runs a seed conductor's phases, and delivers the results as the seed's player does.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use super::note::{self, Note};
+use super::session::Session;
+use super::session_process::SessionProcess;
+use crate::wire::seed::{PHASES_COMPLETE, SeedPhase, encode_result};
+use crate::wire::{
+    ConductorMessage, Data, Outbox, OutcomeMessage, PhaseName, PlanMessage, PlayerMessage, StepEndedMessage,
+    StepMessage, frame,
+};
+
+/// How long a conductor that does not listen yet is tried: the seed sends `run` before it listens.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a seed conductor has told us to run.
+#[derive(Debug)]
+pub(super) struct SeedRun {
+    /// The phases, in order.
+    pub(super) phases: Vec<SeedPhase>,
+    /// The connection that said `run`; the conductor waits for its end.
+    pub(super) connection: TcpStream,
+    /// The largest message.
+    pub(super) limit: u64,
+}
+
+impl SeedRun {
+    /// Runs all, delivers all; the exit status.
+    pub(super) fn run(self, mut notes: UnixStream) -> i32 {
+        let mut left = Vec::new();
+        let mut results = Vec::new();
+        for phase in &self.phases {
+            let Ok(process) = notes.try_clone().and_then(|notes| SessionProcess::new(Session::new(), None, notes))
+            else {
+                return 1;
+            };
+            let (kept, alive) = process.run_alone(phase_messages(phase), Kept::new(self.limit));
+            results.extend(kept.results(phase));
+            left = alive;
+        }
+        note::send(&mut notes, &Note::Delivering);
+        if let Some(phase) = self.phases.last() {
+            let end = Instant::now() + PATIENCE;
+            for payload in results.into_iter().chain([encode_result(PHASES_COMPLETE, "phases complete")]) {
+                if let Err(why) = deliver(phase, &payload, end) {
+                    tracing::warn!("results for {}:{} are lost: {why}", phase.result_host, phase.result_port);
+                    break;
+                }
+            }
+        }
+        note::send(&mut notes, &Note::Over { left });
+        drop(self.connection);
+        0
+    }
+}
+
+/// What is kept of a phase that runs for a seed conductor.
+#[derive(Debug)]
+pub(super) struct Kept {
+    limit: usize,
+    /// Standard outputs, by the numbers of their streams.
+    outputs: BTreeMap<u32, Vec<u8>>,
+    streams: BTreeMap<usize, u32>,
+    ended: BTreeMap<usize, StepEndedMessage>,
+}
+
+impl Kept {
+    fn new(limit: u64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Self { limit, outputs: BTreeMap::new(), streams: BTreeMap::new(), ended: BTreeMap::new() }
+    }
+
+    /// Takes what the steps printed: standard output is delivered, up to what fits into a message.
+    pub(super) fn take_data(&mut self, outbox: &mut Outbox) {
+        while let Some(Data { stream, bytes, .. }) = outbox.take_data() {
+            if stream % 2 == 0 {
+                let output = self.outputs.entry(stream).or_default();
+                let room = self.limit.saturating_sub(output.len());
+                output.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+        }
+    }
+
+    /// Takes what the session says; whether its phase is over.
+    pub(super) fn take(&mut self, message: PlayerMessage) -> bool {
+        match message {
+            PlayerMessage::StepStarted(started) => {
+                self.streams.insert(started.step, started.stdout);
+            }
+            PlayerMessage::StepEnded(ended) => {
+                self.ended.insert(ended.step, ended);
+            }
+            PlayerMessage::PhaseEnded { .. } => return true,
+            _ => {}
+        }
+        false
+    }
+
+    /// The results of the phase, as the seed words them.
+    fn results(mut self, phase: &SeedPhase) -> Vec<Vec<u8>> {
+        let ended = std::mem::take(&mut self.ended);
+        let results = phase.steps.iter().enumerate().map(|(position, step)| {
+            let outcome = ended.get(&position).map(|ended| &ended.outcome);
+            let (code, text) = match outcome {
+                Some(OutcomeMessage::Exit { status: 0 }) => (0, self.output(position)),
+                Some(OutcomeMessage::Exit { status }) => (i64::from(*status), step.command.clone()),
+                Some(OutcomeMessage::Signal { signal }) => (-i64::from(*signal), step.command.clone()),
+                Some(OutcomeMessage::TimedOut { after }) => {
+                    let seconds = Duration::from_nanos(*after).as_secs_f64();
+                    (1, format!("Command timed out after {seconds} seconds"))
+                }
+                Some(OutcomeMessage::Spawned) => (0, "Spawned".to_owned()),
+                Some(OutcomeMessage::NotStarted { why }) => (1, why.clone()),
+                Some(OutcomeMessage::Stopped | OutcomeMessage::Skipped) | None => (1, "stopped".to_owned()),
+            };
+            fitting(code, text, self.limit)
+        });
+        results.collect()
+    }
+
+    fn output(&self, position: usize) -> String {
+        let bytes = self.streams.get(&position).and_then(|stream| self.outputs.get(stream));
+        String::from_utf8_lossy(bytes.map_or(&[][..], Vec::as_slice)).into_owned()
+    }
+}
+
+/// A result within the limit of a message: a text that is too long loses its end, and says so.
+fn fitting(code: i64, mut text: String, limit: usize) -> Vec<u8> {
+    let mut payload = encode_result(code, &text);
+    while payload.len() > limit && !text.is_empty() {
+        let before = text.len();
+        text.truncate(text.floor_char_boundary(before / 2));
+        payload = encode_result(code, &format!("{text}\n[the rest is too long for a message]\n"));
+    }
+    payload
+}
+
+/// What the session has to be told, so that it runs this phase.
+fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
+    let steps = phase.steps.iter().enumerate().map(|(position, step)| StepMessage {
+        label: format!("step{}", position + 1),
+        command: step.command.clone(),
+        spawn: step.spawn,
+        timeout: step.timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)),
+    });
+    let plan = PlanMessage {
+        trials: 1,
+        phases: vec![PhaseName::Run],
+        shell: "/bin/sh".to_owned(),
+        directory: None,
+        environment: Vec::new(),
+        step_timeout: None,
+        reset_timeout: 0,
+        lease: 0,
+        startup: Vec::new(),
+        run: steps.collect(),
+        collect: Vec::new(),
+        reset: Vec::new(),
+    };
+    let (trial, phase) = (1, PhaseName::Run);
+    [
+        ConductorMessage::Plan(Box::new(plan)),
+        ConductorMessage::Arm { trial, phase },
+        ConductorMessage::Go { trial, phase, at: None },
+    ]
+}
+
+/// Delivers one result on a connection of its own, and waits until the conductor has taken it.
+fn deliver(phase: &SeedPhase, payload: &[u8], end: Instant) -> std::io::Result<()> {
+    let mut stream = connect(phase, end)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&frame(payload))?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    // Results are connections of their own: only the end of one before the next begins keeps their order.
+    let _ = stream.read(&mut [0; 1]);
+    Ok(())
+}
+
+fn connect(phase: &SeedPhase, end: Instant) -> std::io::Result<TcpStream> {
+    loop {
+        let addresses = (phase.result_host.as_str(), phase.result_port).to_socket_addrs()?;
+        let mut error = std::io::Error::other("the name has no address");
+        for address in addresses {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(stream) => return Ok(stream),
+                Err(why) => error = why,
+            }
+        }
+        if Instant::now() >= end {
+            return Err(error);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

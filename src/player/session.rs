@@ -1,0 +1,400 @@
+//! The session's core: what a player does for one worker. Pure: it takes events and the time, and returns actions.
+//!
+//! It owns no socket, process, clock or file. It decides which step runs when, what a step's end means, when a step has
+//! taken too long, and that Reset runs when the conductor is gone.
+
+mod running;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::model::{Phase, PlayerTime};
+use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
+use running::Running;
+
+/// Which step of which trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepKey {
+    /// The trial, from 1.
+    pub trial: u32,
+    /// The phase.
+    pub phase: Phase,
+    /// The position in the phase, from 0.
+    pub position: usize,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// The conductor said something.
+    Message(ConductorMessage),
+    /// A step's process runs.
+    Started {
+        /// Which.
+        key: StepKey,
+        /// Since when.
+        at: PlayerTime,
+        /// Its number.
+        pid: u32,
+        /// The streams' numbers.
+        streams: [u32; 2],
+    },
+    /// A step's process could not be made.
+    NotStarted {
+        /// Which.
+        key: StepKey,
+        /// Why.
+        why: String,
+    },
+    /// A step's process is over.
+    Ended {
+        /// Which.
+        key: StepKey,
+        /// How.
+        outcome: OutcomeMessage,
+        /// When.
+        at: PlayerTime,
+        /// How much the streams had.
+        lengths: [u64; 2],
+        /// Whether somebody still holds its streams.
+        leaky: bool,
+    },
+    /// Nothing that was started is left, but for what could not be stopped.
+    Swept {
+        /// What could not be stopped, one sentence each.
+        remaining: Vec<String>,
+    },
+    /// The conductor is gone, or the player is told to stop: from now on the session is on its own.
+    Orphaned {
+        /// Why, for the log.
+        reason: String,
+        /// How long Reset may take at most, when that is less than the plan allows.
+        reset_limit: Option<Duration>,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionAction {
+    /// Tell the conductor.
+    Send(PlayerMessage),
+    /// Make a step's process.
+    Start(StepKey),
+    /// Stop a step's process; its end comes as an event.
+    Stop(StepKey),
+    /// Stop everything that was started; the end of it comes as an event.
+    Sweep,
+    /// Somebody has to run Reset if this session dies.
+    ResetNeeded {
+        /// In which trial.
+        trial: u32,
+    },
+    /// Reset has been begun; nobody else is to run it.
+    ResetBegun,
+    /// The session is over.
+    Finish,
+}
+
+/// What a player does for one worker.
+#[derive(Debug)]
+pub struct Session {
+    plan: Option<PlanMessage>,
+    stage: Stage,
+    /// Why nobody listens any more, once nobody does.
+    orphaned: Option<String>,
+    reset_limit: Option<Duration>,
+    spawned: Vec<Spawned>,
+    /// The trial in which something was started since the last Reset.
+    touched: Option<u32>,
+    /// The trial whose Reset was begun last.
+    reset_in: Option<u32>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Idle,
+    Armed {
+        trial: u32,
+        phase: Phase,
+    },
+    Running(Running),
+    /// Everything is being stopped; then the trial, or the session, is over.
+    Sweeping {
+        trial: Option<u32>,
+    },
+    Finished,
+}
+
+#[derive(Debug)]
+struct Spawned {
+    key: StepKey,
+    started: Option<PlayerTime>,
+    stopped: bool,
+}
+
+impl Session {
+    /// One that has no plan yet.
+    pub fn new() -> Self {
+        Self {
+            plan: None,
+            stage: Stage::Idle,
+            orphaned: None,
+            reset_limit: None,
+            spawned: Vec::new(),
+            touched: None,
+            reset_in: None,
+        }
+    }
+
+    /// One that takes over from a session that died in this trial, and runs its Reset.
+    pub fn heir(plan: PlanMessage, trial: u32) -> Self {
+        Self { plan: Some(plan), touched: Some(trial), ..Self::new() }
+    }
+
+    /// The plan, once there is one.
+    pub fn plan(&self) -> Option<&PlanMessage> {
+        self.plan.as_ref()
+    }
+
+    /// Whether the session is over.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.stage, Stage::Finished)
+    }
+
+    /// When it wants to be told that time has passed.
+    pub fn next_deadline(&self) -> Option<PlayerTime> {
+        match &self.stage {
+            Stage::Running(running) => running.deadline(),
+            _ => None,
+        }
+    }
+
+    /// Takes an event and says what to do.
+    pub fn handle(&mut self, event: SessionEvent, now: PlayerTime) -> Vec<SessionAction> {
+        let mut actions = Vec::new();
+        match event {
+            SessionEvent::Message(message) => self.message(message, now, &mut actions),
+            SessionEvent::Started { key, at, pid, streams } => self.started(key, at, pid, streams, &mut actions),
+            SessionEvent::NotStarted { key, why } => {
+                self.ended(key, &OutcomeMessage::NotStarted { why }, None, ([0; 2], false), &mut actions);
+            }
+            SessionEvent::Ended { key, outcome, at, lengths, leaky } => {
+                self.ended(key, &outcome, Some(at), (lengths, leaky), &mut actions);
+            }
+            SessionEvent::Swept { remaining } => self.swept(remaining, &mut actions),
+            SessionEvent::Orphaned { reason, reset_limit } => {
+                if self.orphaned.is_none() {
+                    self.orphaned = Some(reason);
+                    self.reset_limit = reset_limit;
+                    self.stop_for_orphan(&mut actions);
+                }
+            }
+            SessionEvent::Tick => {}
+        }
+        self.advance(now, &mut actions);
+        actions
+    }
+
+    fn message(&mut self, message: ConductorMessage, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        match message {
+            ConductorMessage::Plan(plan) if self.plan.is_none() => {
+                self.plan = Some(*plan);
+                actions.push(SessionAction::Send(PlayerMessage::PlanTaken));
+            }
+            ConductorMessage::Arm { trial, phase } if matches!(self.stage, Stage::Idle) && self.plan.is_some() => {
+                self.stage = Stage::Armed { trial, phase: phase.into() };
+                actions.push(SessionAction::Send(PlayerMessage::Armed { trial, phase }));
+            }
+            ConductorMessage::Go { trial, phase, at: _ } => {
+                let phase = phase.into();
+                if matches!(self.stage, Stage::Armed { trial: t, phase: p } if (t, p) == (trial, phase)) {
+                    self.begin(trial, phase, now, actions);
+                }
+            }
+            ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), now, actions),
+            ConductorMessage::EndTrial { trial } if matches!(self.stage, Stage::Idle) => {
+                self.sweep(Some(trial), actions);
+            }
+            ConductorMessage::Bye if matches!(self.stage, Stage::Idle | Stage::Armed { .. }) => {
+                self.stage = Stage::Finished;
+                actions.push(SessionAction::Finish);
+            }
+            ConductorMessage::Bye => {
+                self.orphaned.get_or_insert_with(|| "the conductor left".to_owned());
+                self.stop_for_orphan(actions);
+            }
+            // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then.
+            ConductorMessage::Plan(_) | ConductorMessage::Arm { .. } | ConductorMessage::EndTrial { .. } => {}
+        }
+    }
+
+    fn begin(&mut self, trial: u32, phase: Phase, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        let Some(plan) = &self.plan else { return };
+        let most = self.reset_limit.unwrap_or(Duration::MAX).min(Duration::from_nanos(plan.reset_timeout));
+        let limit = (phase == Phase::Reset).then(|| (most, now.plus(most)));
+        if phase == Phase::Reset {
+            self.reset_in = Some(trial);
+            self.touched = None;
+            actions.push(SessionAction::ResetBegun);
+        }
+        self.stage = Stage::Running(Running::new(trial, phase, limit));
+    }
+
+    fn stop_phase(&mut self, trial: u32, phase: Phase, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        if matches!(self.stage, Stage::Armed { trial: t, phase: p } if (t, p) == (trial, phase)) {
+            self.begin(trial, phase, now, actions);
+        }
+        if let Stage::Running(running) = &mut self.stage
+            && running.is(trial, phase)
+        {
+            running.stop(actions);
+        }
+    }
+
+    /// Stops what must not go on when nobody listens. A Reset goes on.
+    fn stop_for_orphan(&mut self, actions: &mut Vec<SessionAction>) {
+        match &mut self.stage {
+            Stage::Running(running) if !running.is_reset() => running.stop(actions),
+            Stage::Armed { .. } => self.stage = Stage::Idle,
+            _ => {}
+        }
+    }
+
+    fn started(
+        &mut self,
+        key: StepKey,
+        at: PlayerTime,
+        pid: u32,
+        [stdout, stderr]: [u32; 2],
+        actions: &mut Vec<SessionAction>,
+    ) {
+        let StepKey { trial, phase, position } = key;
+        let phase = phase.into();
+        let message = StepStartedMessage { trial, phase, step: position, at: at.nanoseconds(), pid, stdout, stderr };
+        actions.push(SessionAction::Send(PlayerMessage::StepStarted(message)));
+        if let Some(spawned) = self.spawned.iter_mut().find(|spawned| spawned.key == key) {
+            spawned.started = Some(at);
+            actions.push(ended_message(key, OutcomeMessage::Spawned, None, ([0; 2], false), false));
+            if let Stage::Running(running) = &mut self.stage {
+                running.spawned_is_up(key);
+            }
+        } else if let Stage::Running(running) = &mut self.stage
+            && let Some(plan) = &self.plan
+        {
+            running.started(key, at, limit_of(plan, key));
+        }
+    }
+
+    fn ended(
+        &mut self,
+        key: StepKey,
+        outcome: &OutcomeMessage,
+        at: Option<PlayerTime>,
+        left: ([u64; 2], bool),
+        actions: &mut Vec<SessionAction>,
+    ) {
+        if let Some(index) = self.spawned.iter().position(|spawned| spawned.key == key) {
+            let spawned = self.spawned.swap_remove(index);
+            let was_up = spawned.started.is_some();
+            let duration = spawned.started.zip(at).map(|(started, at)| at.since(started));
+            let outcome = if spawned.stopped { OutcomeMessage::Stopped } else { outcome.clone() };
+            actions.push(ended_message(key, outcome, duration, left, was_up));
+            if let Stage::Running(running) = &mut self.stage {
+                running.spawned_is_up(key);
+            }
+        } else if let Stage::Running(running) = &mut self.stage
+            && let Some((outcome, duration)) = running.ended(key, outcome, at)
+        {
+            actions.push(ended_message(key, outcome, duration, left, false));
+        }
+    }
+
+    fn sweep(&mut self, trial: Option<u32>, actions: &mut Vec<SessionAction>) {
+        for spawned in &mut self.spawned {
+            spawned.stopped = true;
+        }
+        self.stage = Stage::Sweeping { trial };
+        actions.push(SessionAction::Sweep);
+    }
+
+    fn swept(&mut self, remaining: Vec<String>, actions: &mut Vec<SessionAction>) {
+        let Stage::Sweeping { trial } = self.stage else { return };
+        for text in remaining {
+            actions.push(SessionAction::Send(PlayerMessage::Warning { text }));
+        }
+        // Whoever could not be stopped is told as stopped, with the warning above: its end will not be heard of.
+        for spawned in std::mem::take(&mut self.spawned) {
+            actions.push(ended_message(spawned.key, OutcomeMessage::Stopped, None, ([0; 2], true), true));
+        }
+        match trial {
+            Some(trial) => {
+                self.stage = Stage::Idle;
+                actions.push(SessionAction::Send(PlayerMessage::TrialEnded { trial }));
+            }
+            None => {
+                self.stage = Stage::Finished;
+                actions.push(SessionAction::Finish);
+            }
+        }
+    }
+
+    /// Goes on as far as it can without another event.
+    fn advance(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        if let (Stage::Running(running), Some(plan)) = (&mut self.stage, &self.plan) {
+            running.time_passed(now, actions);
+            let steps = plan.steps(running.phase());
+            while let Some((key, spawn)) = running.next_step(steps, actions) {
+                if spawn {
+                    self.spawned.push(Spawned { key, started: None, stopped: false });
+                }
+                if key.phase != Phase::Reset && self.touched.replace(key.trial) != Some(key.trial) {
+                    actions.push(SessionAction::ResetNeeded { trial: key.trial });
+                }
+                actions.push(SessionAction::Start(key));
+            }
+            if running.is_over(steps.len()) {
+                let (trial, phase) = (running.trial(), running.phase().into());
+                actions.push(SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }));
+                self.stage = Stage::Idle;
+            }
+        }
+        if matches!(self.stage, Stage::Idle) && self.orphaned.is_some() {
+            self.clean_up(now, actions);
+        }
+    }
+
+    /// Runs what is left to do when nobody listens: Reset if it is due, then the end of everything.
+    fn clean_up(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        let wants_reset =
+            self.plan.as_ref().is_some_and(|plan| plan.phases.iter().any(|p| Phase::from(*p) == Phase::Reset));
+        match self.touched {
+            Some(trial) if wants_reset && self.reset_in != Some(trial) => {
+                self.begin(trial, Phase::Reset, now, actions);
+                self.advance(now, actions);
+            }
+            _ => self.sweep(None, actions),
+        }
+    }
+}
+
+fn limit_of(plan: &PlanMessage, key: StepKey) -> Option<Duration> {
+    let own = plan.steps(key.phase).get(key.position).and_then(|step| step.timeout);
+    own.or(plan.step_timeout).map(Duration::from_nanos)
+}
+
+fn ended_message(
+    key: StepKey,
+    outcome: OutcomeMessage,
+    duration: Option<Duration>,
+    ([stdout, stderr], leaky): ([u64; 2], bool),
+    spawned: bool,
+) -> SessionAction {
+    let StepKey { trial, phase, position } = key;
+    let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    let message =
+        StepEndedMessage { trial, phase: phase.into(), step: position, outcome, duration, stdout, stderr, leaky };
+    SessionAction::Send(if spawned { PlayerMessage::SpawnedEnded(message) } else { PlayerMessage::StepEnded(message) })
+}

@@ -1,0 +1,105 @@
+//! One step's process and its two streams, from its making until nobody holds its streams any more.
+
+use std::os::fd::OwnedFd;
+
+use super::session::StepKey;
+use crate::model::PlayerTime;
+use crate::sys::{Reaped, Spawned};
+use crate::wire::{Data, MAX_DATA, Outbox, OutcomeMessage};
+
+/// One step's process.
+#[derive(Debug)]
+pub(super) struct StepProcess {
+    /// Which step.
+    pub(super) key: StepKey,
+    /// The process and its group.
+    pub(super) pid: u32,
+    /// Where the child tells of its start, until it has.
+    pub(super) report: Option<OwnedFd>,
+    /// Standard output and standard error.
+    pub(super) streams: [Stream; 2],
+    /// How the process ended, once it has.
+    pub(super) ending: Option<(Reaped, PlayerTime)>,
+    /// When its group is killed, and whether it was, once it was told to end.
+    pub(super) stopping: Option<(PlayerTime, bool)>,
+    /// Whether its end was told.
+    pub(super) told: bool,
+}
+
+/// One of the two streams.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Its number on the wire.
+    pub(super) number: u32,
+    /// Our end of the pipe, until everybody has closed theirs.
+    pub(super) descriptor: Option<OwnedFd>,
+    /// How many bytes were read.
+    pub(super) length: u64,
+}
+
+impl StepProcess {
+    pub(super) fn new(key: StepKey, spawned: Spawned, numbers: [u32; 2]) -> Self {
+        let stream = |number, descriptor| Stream { number, descriptor: Some(descriptor), length: 0 };
+        Self {
+            key,
+            pid: spawned.pid,
+            report: Some(spawned.report),
+            streams: [stream(numbers[0], spawned.stdout), stream(numbers[1], spawned.stderr)],
+            ending: None,
+            stopping: None,
+            told: false,
+        }
+    }
+
+    /// Reads what is in the pipes after the process ended: all that it printed, as a pipe holds only so much.
+    pub(super) fn drain(&mut self, outbox: &mut Outbox) {
+        /// More than a pipe can hold; what comes beyond it is printed by somebody who is still there.
+        const MOST: u64 = 2 << 20;
+        for stream in &mut self.streams {
+            let end = stream.length + MOST;
+            while stream.length < end && stream.read(outbox) {}
+        }
+    }
+
+    /// Whether somebody still holds a stream.
+    pub(super) fn is_held(&self) -> bool {
+        self.streams.iter().any(|stream| stream.descriptor.is_some())
+    }
+
+    /// How the process ended, for the conductor.
+    pub(super) fn outcome(&self) -> OutcomeMessage {
+        match self.ending {
+            Some((Reaped::Exit(status), _)) => OutcomeMessage::Exit { status },
+            Some((Reaped::Signal(signal), _)) => OutcomeMessage::Signal { signal },
+            None => OutcomeMessage::Stopped,
+        }
+    }
+}
+
+impl Stream {
+    /// Reads once; whether there may be more.
+    pub(super) fn read(&mut self, outbox: &mut Outbox) -> bool {
+        let Some(descriptor) = &self.descriptor else { return false };
+        let mut bytes = Vec::with_capacity(MAX_DATA);
+        match rustix::io::read(descriptor, rustix::buffer::spare_capacity(&mut bytes)) {
+            Ok(0) => {
+                self.descriptor = None;
+                false
+            }
+            Ok(count) => {
+                let offset = self.length;
+                self.length += count as u64;
+                // A short line must not hold the memory of a long one while it waits.
+                bytes.shrink_to_fit();
+                outbox.push_data(Data { stream: self.number, offset, bytes });
+                true
+            }
+            Err(rustix::io::Errno::INTR) => true,
+            Err(rustix::io::Errno::AGAIN) => false,
+            Err(_) => {
+                self.descriptor = None;
+                false
+            }
+        }
+    }
+}

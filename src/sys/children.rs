@@ -1,0 +1,82 @@
+//! The processes below this one: finding, signalling and reaping them.
+
+use std::fs;
+use std::io;
+
+use crate::sys::clock;
+
+/// A process that is our child, because we made it or because we are the sub-reaper that it fell to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Child(pub u32);
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaped {
+    /// By itself, with this status.
+    Exit(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// Takes one child that has ended, if there is one; its number may be somebody else's afterwards.
+pub fn reap() -> Option<(Child, Reaped, u64)> {
+    let mut status = 0;
+    // SAFETY: the pointer is to a live integer.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+    if pid <= 0 {
+        return None;
+    }
+    let how = if libc::WIFSIGNALED(status) {
+        Reaped::Signal(libc::WTERMSIG(status))
+    } else {
+        Reaped::Exit(libc::WEXITSTATUS(status))
+    };
+    Some((Child(pid.unsigned_abs()), how, clock::boot_time_nanoseconds()))
+}
+
+/// Whether a child of ours, ended or not, is in this group. While one is, the group's number is nobody else's: only we
+/// can reap it.
+pub fn something_of_group(group: u32) -> bool {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the pointer is to a live structure of the right type.
+    unsafe { libc::waitid(libc::P_PGID, group, info.as_mut_ptr(), options) == 0 }
+}
+
+/// Sends a signal to a group. The caller has a child in it, so it is nobody else's.
+///
+/// # Errors
+///
+/// Says when the group is gone, or holds only processes that we may not signal.
+pub fn kill_group(group: u32, signal: i32) -> io::Result<()> {
+    // SAFETY: `kill` has no precondition.
+    if unsafe { libc::kill(-group.cast_signed(), signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sends a signal to a child that was not reaped, so its number is nobody else's.
+///
+/// # Errors
+///
+/// Says when we may not signal it.
+pub fn kill_process(child: Child, signal: i32) -> io::Result<()> {
+    // SAFETY: `kill` has no precondition.
+    if unsafe { libc::kill(child.0.cast_signed(), signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// All our direct children, those included that fell to us.
+pub fn direct_children() -> Vec<Child> {
+    let own = std::process::id();
+    let list = fs::read_to_string(format!("/proc/self/task/{own}/children")).unwrap_or_default();
+    list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).map(Child).collect()
+}
+
+/// A process's command line for people: its arguments with spaces between, or its short name.
+pub fn command_line(child: Child) -> String {
+    let arguments = fs::read(format!("/proc/{}/cmdline", child.0)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ");
+    if text.is_empty() {
+        let name = fs::read_to_string(format!("/proc/{}/comm", child.0)).unwrap_or_default();
+        return format!("[{}]", name.trim_end());
+    }
+    text
+}

@@ -1,0 +1,168 @@
+//! Starting a step's process: a group of its own, no terminal input, nothing inherited but what it is to have.
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{Forked, exit_now, fork, restore_defaults};
+
+/// What a process is made of.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// The program, looked up in `PATH` when it has no `/`.
+    pub program: CString,
+    /// Its arguments, its own name first.
+    pub arguments: Vec<CString>,
+    /// Its environment, `NAME=value` each.
+    pub environment: Vec<CString>,
+    /// The folder in which it starts.
+    pub directory: Option<CString>,
+    /// Whether nobody will read what it prints: then it prints to nowhere, so that it outlives its reader.
+    pub unheard: bool,
+}
+
+/// A process that was made, and our ends of its pipes, none of which blocks.
+#[derive(Debug)]
+pub struct Spawned {
+    /// Its number, which is its group's too.
+    pub pid: u32,
+    /// What it prints.
+    pub stdout: OwnedFd,
+    /// What it complains of.
+    pub stderr: OwnedFd,
+    /// What the child says of its own start: see [`read_report`].
+    pub report: OwnedFd,
+}
+
+/// What a child said of its own start.
+#[derive(Debug)]
+pub enum Report {
+    /// It has not finished starting.
+    NotYet,
+    /// It runs the program since this reading of `CLOCK_BOOTTIME`, in nanoseconds.
+    Started(u64),
+    /// It can't run the program.
+    Failed(io::Error),
+    /// It can't enter the folder.
+    NoDirectory(io::Error),
+}
+
+const STAGE_DIRECTORY: u8 = 1;
+const STAGE_PROGRAM: u8 = 2;
+
+/// Makes a process: default signals, `/dev/null` as standard input, pipes as standard output and error.
+///
+/// # Errors
+///
+/// Says why the kernel makes no process or no pipe.
+pub fn spawn(image: &Image, null: BorrowedFd<'_>) -> io::Result<Spawned> {
+    let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
+    let arguments = pointers(&image.arguments);
+    let environment = pointers(&image.environment);
+    match fork()? {
+        Forked::Child => {
+            let null = null.as_raw_fd();
+            let [out, error] =
+                if image.unheard { [null; 2] } else { [child_stdout.as_raw_fd(), child_stderr.as_raw_fd()] };
+            let descriptors = [null, out, error, child_report.as_raw_fd()];
+            become_program(image, &arguments, &environment, descriptors)
+        }
+        Forked::Parent(pid) => {
+            // SAFETY: both the child and we put it into its group, so that it is there whoever comes first.
+            unsafe { libc::setpgid(pid.cast_signed(), pid.cast_signed()) };
+            for ours in [&stdout, &stderr, &report] {
+                rustix::io::ioctl_fionbio(ours, true)?;
+            }
+            Ok(Spawned { pid, stdout, stderr, report })
+        }
+    }
+}
+
+/// Reads what the child says of its start. It must not be called again after an answer other than `NotYet`.
+pub fn read_report(report: &OwnedFd) -> Report {
+    let mut bytes = [0; 16];
+    let count = match rustix::io::read(report, &mut bytes) {
+        Ok(count) => count,
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Report::NotYet,
+        Err(error) => return Report::Failed(error.into()),
+    };
+    match bytes[..count] {
+        [STAGE_DIRECTORY, a, b, c, d] => Report::NoDirectory(errno([a, b, c, d])),
+        [STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
+        [a, b, c, d, e, f, g, h] => match more(report) {
+            Some([STAGE_PROGRAM, a, b, c, d]) => Report::Failed(errno([a, b, c, d])),
+            _ => Report::Started(u64::from_ne_bytes([a, b, c, d, e, f, g, h])),
+        },
+        [_, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
+        _ => Report::Failed(io::Error::other("it ended before it ran the command")),
+    }
+}
+
+/// The five bytes that may follow the stamp. The exec that comes between closes the pipe or fails at once, so this waits
+/// no longer than an exec takes.
+fn more(report: &OwnedFd) -> Option<[u8; 5]> {
+    rustix::io::ioctl_fionbio(report, false).ok()?;
+    let mut bytes = [0; 5];
+    File::from(report.try_clone().ok()?).read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn errno(bytes: [u8; 4]) -> io::Error {
+    io::Error::from_raw_os_error(i32::from_ne_bytes(bytes))
+}
+
+fn pointers(texts: &[CString]) -> Vec<*const libc::c_char> {
+    texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// The child's side. Nothing here allocates: everything was prepared before the fork.
+fn become_program(
+    image: &Image,
+    arguments: &[*const libc::c_char],
+    environment: &[*const libc::c_char],
+    descriptors: [RawFd; 4],
+) -> ! {
+    /// Above the four descriptors that are put in place, so that none is overwritten before it was copied.
+    const ABOVE: RawFd = 10;
+    restore_defaults();
+    // SAFETY: system calls on numbers and on strings that live until exec; the process has one thread and never returns.
+    unsafe {
+        libc::setpgid(0, 0);
+        let copies = descriptors.map(|descriptor| libc::fcntl(descriptor, libc::F_DUPFD, ABOVE));
+        for (number, copy) in (0..).zip(copies) {
+            libc::dup2(copy, number);
+        }
+        libc::fcntl(3, libc::F_SETFD, libc::FD_CLOEXEC);
+        libc::syscall(libc::SYS_close_range, 4u32, u32::MAX, 0u32);
+        if let Some(directory) = &image.directory
+            && libc::chdir(directory.as_ptr()) != 0
+        {
+            give_up(STAGE_DIRECTORY);
+        }
+        let stamp = super::boot_time_nanoseconds().to_ne_bytes();
+        libc::write(3, stamp.as_ptr().cast(), stamp.len());
+        execute(&image.program, arguments, environment);
+        give_up(STAGE_PROGRAM)
+    }
+}
+
+/// # Safety
+///
+/// The arrays end with a null pointer, and their strings are alive.
+unsafe fn execute(program: &CStr, arguments: &[*const libc::c_char], environment: &[*const libc::c_char]) {
+    // SAFETY: as this function's own contract says.
+    unsafe { libc::execvpe(program.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+}
+
+fn give_up(stage: u8) -> ! {
+    let error = io::Error::last_os_error().raw_os_error().unwrap_or(0).to_ne_bytes();
+    let bytes = [stage, error[0], error[1], error[2], error[3]];
+    // SAFETY: the buffer has the length that is given; descriptor 3 is the report.
+    unsafe { libc::write(3, bytes.as_ptr().cast(), bytes.len()) };
+    exit_now(127)
+}
