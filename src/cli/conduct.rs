@@ -1,0 +1,183 @@
+//! The arguments of `conduct`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, ValueEnum};
+
+use crate::config::{parse_duration, parse_duration_or_none};
+use crate::model::{OnFailure, Phase, RunId};
+use crate::report::Format;
+
+/// What `conduct` is told.
+#[derive(Debug, Args)]
+pub struct ConductArguments {
+    /// The test file
+    pub config: Option<PathBuf>,
+    /// Go through the phases this often, whatever CONFIG says
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub trials: Option<u32>,
+    /// Run these phases only: startup, run, collect, reset, or all
+    #[arg(short, long, value_name = "PHASE", num_args = 1.., value_delimiter = ',')]
+    phases: Vec<String>,
+    /// Run the test on these workers only
+    #[arg(short = 'c', long, visible_alias = "clients", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+    pub workers: Vec<String>,
+    /// Set a variable for all configuration files
+    #[arg(short = 'D', long = "define", value_name = "NAME=VALUE", value_parser = definition)]
+    pub defines: Vec<(String, String)>,
+    /// Print every step of every worker in every phase; run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Reach every player and tell how it is; run nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub check: bool,
+    /// The form of the results
+    #[arg(short, long, value_enum)]
+    pub format: Option<FormatWord>,
+    /// Write the results to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The run's own name [default: a random one]
+    #[arg(long, value_name = "NAME", value_parser = run_id)]
+    pub run_id: Option<RunId>,
+    /// How much of an output the reports keep, and the largest message of a Python player [default: 10]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095))]
+    pub max_message_size: Option<u64>,
+    /// How long to go on trying to reach a player [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub connect_timeout: Option<Duration>,
+    /// How long a player goes on without its conductor [default: 1m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub lease: Option<Duration>,
+    /// How long a step may take; `none` lifts the limit [default: 1h]
+    #[arg(long, value_name = "DURATION", value_parser = limit)]
+    pub step_timeout: Option<Limit>,
+    /// Whether a failed step ends the run early [default: continue]
+    #[arg(long, value_enum)]
+    pub on_failure: Option<OnFailureWord>,
+    /// Go on without the players that can't be reached
+    #[arg(long)]
+    pub skip_unreachable: bool,
+    /// Refuse a configuration that has warnings
+    #[arg(long)]
+    pub strict: bool,
+    /// Run every worker on this machine, without players: a rehearsal
+    #[arg(long, conflicts_with = "check")]
+    pub local: bool,
+    /// Do so although a worker's address is not of this machine
+    #[arg(long, requires = "local")]
+    pub yes: bool,
+    /// Log more
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Log errors only; the results are printed all the same
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Write the log to this file instead of standard error
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// When to colour
+    #[arg(long, value_enum, default_value_t = clap::ColorChoice::Auto)]
+    pub color: clap::ColorChoice,
+}
+
+/// A limit that can be lifted: `None` means none.
+pub type Limit = Lifted;
+
+/// A duration, or the word `none`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifted(pub Option<Duration>);
+
+/// A form of the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatWord {
+    /// For people
+    Text,
+    /// The lines of the Python conductor, byte for byte
+    Classic,
+    /// One document, in the Python conductor's shape and with more fields
+    Json,
+}
+
+impl From<FormatWord> for Format {
+    fn from(word: FormatWord) -> Self {
+        match word {
+            FormatWord::Text => Self::Text,
+            FormatWord::Classic => Self::Classic,
+            FormatWord::Json => Self::Json,
+        }
+    }
+}
+
+/// What a failed step means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnFailureWord {
+    /// Everything is run
+    Continue,
+    /// Startup and Run end early, Collect and Reset run, there is no further trial
+    Stop,
+}
+
+impl From<OnFailureWord> for OnFailure {
+    fn from(word: OnFailureWord) -> Self {
+        match word {
+            OnFailureWord::Continue => Self::Continue,
+            OnFailureWord::Stop => Self::Stop,
+        }
+    }
+}
+
+impl ConductArguments {
+    /// The chosen phases in their order, each once; `None` when none is named.
+    ///
+    /// [`Self::settle`] has seen to it that every word is one.
+    pub fn phases(&self) -> Option<Vec<Phase>> {
+        let chosen = |phase: &Phase| self.phases.iter().any(|word| word_means(word, *phase));
+        (!self.phases.is_empty()).then(|| Phase::ALL.into_iter().filter(chosen).collect())
+    }
+
+    /// Finds CONFIG behind a list: `--phases startup reset test.cfg` works as it is written, although clap takes all
+    /// three for phases. Then the phases are checked.
+    ///
+    /// # Errors
+    ///
+    /// A usage error, as clap words them.
+    pub(super) fn settle(&mut self, matches: &ArgMatches, mut command: clap::Command) -> Result<(), clap::Error> {
+        if self.config.is_none() {
+            let last = |name| matches.indices_of(name).and_then(Iterator::last);
+            let list = if last("phases") > last("workers") { &mut self.phases } else { &mut self.workers };
+            self.config = list.pop_if(|_| true).map(PathBuf::from);
+            if self.config.is_none() || (list.is_empty() && (last("phases").is_some() || last("workers").is_some())) {
+                return Err(command.error(ErrorKind::MissingRequiredArgument, "CONFIG, the test file, is missing"));
+            }
+        }
+        let is_none = |word: &&String| !Phase::ALL.into_iter().any(|phase| word_means(word, phase));
+        if let Some(word) = self.phases.iter().find(is_none) {
+            let text = format!("`{word}` is no phase\n\n  hint: the phases are startup, run, collect, reset; or all");
+            return Err(command.error(ErrorKind::InvalidValue, text));
+        }
+        Ok(())
+    }
+}
+
+fn word_means(word: &str, phase: Phase) -> bool {
+    word.eq_ignore_ascii_case("all") || word.parse() == Ok(phase)
+}
+
+fn definition(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it has no `=`; write NAME=VALUE")?;
+    if name.trim().is_empty() {
+        return Err("the name is empty; write NAME=VALUE".to_owned());
+    }
+    Ok((name.trim().to_lowercase(), value.to_owned()))
+}
+
+fn run_id(text: &str) -> Result<RunId, String> {
+    RunId::new(text).map_err(|error| error.to_string())
+}
+
+fn limit(text: &str) -> Result<Limit, String> {
+    parse_duration_or_none(text).map(Lifted)
+}

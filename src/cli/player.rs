@@ -1,0 +1,37 @@
+//! The arguments of `player`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// What `player` is told.
+#[derive(Debug, Args)]
+pub struct PlayerArguments {
+    /// The worker file; its `cmdport`, `max_message_size` and `allow` are used
+    pub config: Option<PathBuf>,
+    /// Listen on this address only [default: all]
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub bind: Option<IpAddr>,
+    /// Listen on this port, whatever CONFIG says; 0 picks a free one [default: 6970]
+    #[arg(short, long)]
+    pub port: Option<u16>,
+    /// Write the log to this file instead of standard error
+    #[arg(short, long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Log more
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Log errors only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// The largest message that a Python conductor may send [default: 10]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095))]
+    pub max_message_size: Option<u64>,
+    /// Take connections only from these addresses or networks [default: anyone]
+    #[arg(long, value_name = "ADDRESS", num_args = 1.., value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// Stop when standard input ends: for a player that belongs to another program
+    #[arg(long, hide = true)]
+    pub until_input_ends: bool,
+}
