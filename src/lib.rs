@@ -1,3 +1,4 @@
 //! conductor
 
 pub mod model;
+pub mod report;
