@@ -4,9 +4,9 @@
 //! the results of a worker come after its whole phase has run, in the order of its steps, then `65535 phases complete`.
 //! What the seed has no line for is told in its form, so that a reader of lines still sees it:
 //!
-//! - a spawned step that failed: `CODE COMMAND`, when it ends;
+//! - a spawned step that failed: `CODE COMMAND`, at the end of the phase in which it ended;
 //! - a lost worker: `1 NAME is lost: WHY`, at the end of the phase, instead of its 65535;
-//! - a run that was not carried out, interrupted or incomplete: `1 KIND: WHY`, at the end. A run that only failed has no
+//! - a run that was not carried out, interrupted or incomplete: `1 WHY`, at the end. A run that only failed has no
 //!   such line, since the seed has none and the failed steps have theirs;
 //! - an output longer than the reports keep: its head, `[… N bytes left out …]`, its tail.
 //!
@@ -19,7 +19,13 @@ use std::sync::Arc;
 use super::harmless::harmless;
 use super::seed_result::{Message, SeedResult};
 use super::words;
-use crate::model::{Conclusion, Event, Plan, Reason, Reporter, Stamped, StepReference, StepResult, WorkerId};
+use crate::model::{Conclusion, Event, Phase, Plan, Reason, Reporter, Stamped, StepReference, StepResult, WorkerId};
+
+/// A result's place among those that wait: by worker, what ended late after what ended in its turn, then as planned.
+type Place = (WorkerId, Late, Phase, usize);
+
+/// Whether a result is the end of a spawned step.
+type Late = bool;
 
 /// Tells a run in the seed's lines.
 pub(super) struct ClassicReporter {
@@ -27,7 +33,7 @@ pub(super) struct ClassicReporter {
     terminal: bool,
     plan: Option<Arc<Plan>>,
     /// Results that wait for the end of their worker's phase, in the order in which they will be told.
-    waiting: BTreeMap<(WorkerId, usize), (StepReference, StepResult)>,
+    waiting: BTreeMap<Place, (StepReference, StepResult)>,
     lost: Vec<(WorkerId, String)>,
 }
 
@@ -64,9 +70,13 @@ impl ClassicReporter {
         self.line(put.code, &put.message)
     }
 
+    fn wait(&mut self, step: StepReference, result: &StepResult, late: Late) {
+        self.waiting.insert((step.worker, late, step.phase, step.position), (step, result.clone()));
+    }
+
     fn results_of(&mut self, worker: WorkerId) -> io::Result<()> {
-        let later = self.waiting.split_off(&(WorkerId(worker.0 + 1), 0));
-        let mut own = self.waiting.split_off(&(worker, 0));
+        let later = self.waiting.split_off(&(WorkerId(worker.0 + 1), false, Phase::Startup, 0));
+        let mut own = self.waiting.split_off(&(worker, false, Phase::Startup, 0));
         self.waiting.extend(later);
         while let Some((_, (reference, result))) = own.pop_first() {
             self.result(reference, &result)?;
@@ -90,7 +100,7 @@ impl ClassicReporter {
 
     fn conclusion(&mut self, conclusion: &Conclusion) -> io::Result<()> {
         for reason in conclusion.reasons.iter().filter(|reason| !matches!(reason, Reason::Failed(_))) {
-            self.text(1, format!("{}: {}", words::reason(reason), reason.text()))?;
+            self.text(1, words::reason_line(reason))?;
         }
         Ok(())
     }
@@ -102,9 +112,9 @@ impl Reporter for ClassicReporter {
             Event::RunStarted { plan, .. } => self.plan = Some(Arc::clone(plan)),
             Event::PhaseReceived { .. } => self.text(0, "phase received")?,
             Event::StepEnded { step, result } => {
-                self.waiting.insert((step.worker, step.position), (*step, result.clone()));
+                self.wait(*step, result, false);
             }
-            Event::SpawnedEnded { step, result } if result.outcome.is_failure() => self.result(*step, result)?,
+            Event::SpawnedEnded { step, result } if result.outcome.is_failure() => self.wait(*step, result, true),
             Event::WorkerPhaseEnded { worker, .. } => {
                 self.results_of(*worker)?;
                 self.text(65535, "phases complete")?;

@@ -9,8 +9,8 @@ use super::harmless::on_one_line;
 use super::text_page::{Page, Tone};
 use super::words;
 use crate::model::{
-    Conclusion, ConductorTime, Event, Gate, Outcome, Phase, Plan, Reason, Stamped, StepReference, StepResult, Verdict,
-    WorkerId,
+    Conclusion, ConductorTime, Event, Gate, Outcome, Phase, Plan, Reason, Stamped, Step, StepReference, StepResult,
+    Verdict, WorkerId,
 };
 
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
@@ -89,8 +89,7 @@ impl Summary {
     fn verdict(&self, page: &mut Page, plan: Option<&Plan>, conclusion: &Conclusion) -> io::Result<()> {
         page.line("")?;
         for reason in &conclusion.reasons {
-            let text = on_one_line(&reason.text()).into_owned();
-            page.line(&format!("{}: {text}", words::reason(reason)))?;
+            page.line(&on_one_line(&words::reason_line(reason)))?;
         }
         let (tone, word) = verdict_word(conclusion);
         let word = page.toned(tone, &word);
@@ -110,6 +109,10 @@ impl Summary {
         if let Some(plan) = plan {
             parts.push(format!("{} of {}", self.trials, words::counted(plan.trials as usize, "trial")));
             parts.push(words::counted(plan.workers.len(), "worker"));
+        }
+        let excused = self.failures.iter().filter(|(step, _)| excuse(plan, *step).is_some()).count();
+        if excused > 0 {
+            parts.push(format!("{} not counted", words::counted(excused, "failure")));
         }
         if self.warnings > 0 {
             parts.push(words::counted(self.warnings, "warning"));
@@ -137,6 +140,21 @@ fn verdict_word(conclusion: &Conclusion) -> (Tone, String) {
     (tone, conclusion.verdict.word().to_owned())
 }
 
+fn step_of(plan: Option<&Plan>, reference: StepReference) -> Option<&Step> {
+    plan?.workers.get(reference.worker.0)?.steps[reference.phase].get(reference.position)
+}
+
+/// Why a failure of this step does not count, when it does not.
+fn excuse(plan: Option<&Plan>, reference: StepReference) -> Option<&'static str> {
+    if step_of(plan, reference).is_some_and(|step| step.gate == Gate::MayFail) {
+        Some("  (may fail: does not count)")
+    } else if reference.phase == Phase::Reset {
+        Some("  (in Reset: does not count)")
+    } else {
+        None
+    }
+}
+
 fn heading(page: &mut Page, text: &str) -> io::Result<()> {
     let text = page.toned(Tone::Strong, text);
     page.line("")?;
@@ -145,17 +163,11 @@ fn heading(page: &mut Page, text: &str) -> io::Result<()> {
 
 fn repeat(page: &mut Page, plan: Option<&Plan>, reference: StepReference, result: &StepResult) -> io::Result<()> {
     let worker = plan.and_then(|plan| plan.workers.get(reference.worker.0));
-    let step = worker.and_then(|worker| worker.steps[reference.phase].get(reference.position));
+    let step = step_of(plan, reference);
     let label = step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned());
     let command = step.map_or(String::new(), |step| on_one_line(&words::action(step)).into_owned());
     let name = worker.map_or("?", |worker| worker.name.as_str());
-    let excuse = if step.is_some_and(|step| step.gate == Gate::MayFail) {
-        "  (may fail: does not count)"
-    } else if reference.phase == Phase::Reset {
-        "  (in Reset: does not count)"
-    } else {
-        ""
-    };
+    let excuse = excuse(plan, reference).unwrap_or_default();
     let outcome = page.toned(Tone::of(&result.outcome), &words::outcome_in_detail(&result.outcome));
     let place = format!("trial {}, {}, {name}, {label}", reference.trial, reference.phase);
     page.line(&format!("  {place}: {outcome}  {command}{excuse}"))?;

@@ -69,6 +69,14 @@ pub(super) const fn reason(reason: &Reason) -> &'static str {
     }
 }
 
+/// A reason as a line of its own: its kind and its text, unless the text names the kind.
+pub(super) fn reason_line(reason: &Reason) -> String {
+    match reason {
+        Reason::Interrupted(_) => reason.text(),
+        other => format!("{}: {}", self::reason(other), other.text()),
+    }
+}
+
 /// `1 trial`, `2 trials`.
 pub(super) fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
