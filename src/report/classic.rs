@@ -1,7 +1,8 @@
 //! The `classic` report: the lines that the Python seed prints, byte for byte.
 //!
-//! A result is `CODE MESSAGE` (see `seed_result`); an output's own newline makes the blank line after it. As in the seed,
-//! the results of a worker come after its whole phase has run, in the order of its steps, then `65535 phases complete`.
+//! A result is `CODE MESSAGE` (see `seed_result`); an output's own newline makes the blank line after it. As in the
+//! seed, the results of a worker come after its whole phase has run, in the order of its steps, then `65535 phases
+//! complete`.
 //! What the seed has no line for is told in its form, so that a reader of lines still sees it:
 //!
 //! - a spawned step that failed: `CODE COMMAND`, at the end of the phase in which it ended;

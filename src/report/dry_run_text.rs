@@ -97,10 +97,8 @@ fn how(plan: &Plan, phase: Phase, step: &Step) -> String {
 mod tests {
     use std::time::Duration;
 
-    use snapbox::{IntoData, assert_data_eq, str};
-
     use crate::model::{Action, Bound, Gate, Phase, Plan, Step};
-    use crate::report::recorded::{plan, spawned, worker};
+    use crate::report::recorded::{plan, snapshot, spawned, worker};
     use crate::report::{dry_run_json, dry_run_text};
 
     fn planned() -> Plan {
@@ -126,113 +124,13 @@ mod tests {
     fn the_plan_is_shown_with_every_step_and_the_limit_that_applies() {
         let mut written = Vec::new();
         dry_run_text(&planned(), &mut written).unwrap();
-        assert_data_eq!(
-            String::from_utf8(written).unwrap(),
-            str![[r#"
-test.cfg: 1 trial of startup, run, reset on 2 workers
-step_timeout 1h, reset_timeout 5m, connect_timeout 10s, lease 1m
-
-dut at 127.0.0.1:6970
-  startup
-    step1      at most 1h             printf '%s\n' "a b"
-    spawn1     spawn                  serve\nmore
-  run
-    timeout30  at most 30s            measure
-    flood      mayfail, for 1s 500ms  flood
-    wait       at most 1h             barrier:all
-  reset
-    clean      at most 5m             clean
-
-idle at 127.0.0.1:6970
-  startup  (no steps)
-  run  (no steps)
-  reset  (no steps)
-
-"#]]
-            .raw()
-        );
+        snapshot("dry_run.txt", String::from_utf8(written).unwrap());
     }
 
     #[test]
     fn the_plan_as_json_has_each_command_exactly() {
         let mut written = Vec::new();
         dry_run_json(&planned(), &mut written).unwrap();
-        assert_data_eq!(
-            String::from_utf8(written).unwrap(),
-            str![[r#"
-{
-  "trials": 1,
-  "phases": [
-    "startup",
-    "run",
-    "reset"
-  ],
-  "workers": [
-    {
-      "name": "dut",
-      "player": "127.0.0.1:6970",
-      "phases": {
-        "startup": [
-          {
-            "step": "step1",
-            "command": "printf '%s\\n' \"a b\"",
-            "spawn": false,
-            "timeout": 3600
-          },
-          {
-            "step": "spawn1",
-            "command": "serve\nmore",
-            "spawn": true,
-            "timeout": null
-          }
-        ],
-        "run": [
-          {
-            "step": "timeout30",
-            "command": "measure",
-            "spawn": false,
-            "timeout": 30
-          },
-          {
-            "step": "flood",
-            "command": "flood",
-            "spawn": false,
-            "timeout": null,
-            "for": 1.5,
-            "gate": "mayfail"
-          },
-          {
-            "step": "wait",
-            "command": null,
-            "spawn": false,
-            "timeout": 3600,
-            "barrier": "all"
-          }
-        ],
-        "reset": [
-          {
-            "step": "clean",
-            "command": "clean",
-            "spawn": false,
-            "timeout": 300
-          }
-        ]
-      }
-    },
-    {
-      "name": "idle",
-      "player": "127.0.0.1:6970",
-      "phases": {
-        "startup": [],
-        "run": [],
-        "reset": []
-      }
-    }
-  ]
-}
-
-"#]]
-            .raw()
-        );
+        snapshot("dry_run.json", String::from_utf8(written).unwrap());
     }
 }

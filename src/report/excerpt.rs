@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn last_lines_are_the_last_ones_in_order() {
-        let text: String = (1..=5000).map(|number| format!("line {number}\n")).collect();
+        let text = (1..=5000).map(|number| format!("line {number}")).collect::<Vec<_>>().join("\n");
         assert_eq!(last_lines(&Output::from_bytes(text), 2), ["line 4999", "line 5000"]);
         assert_eq!(last_lines(&Output::from_bytes("one"), 2), ["one"]);
         assert!(last_lines(&Output::empty(), 2).is_empty());

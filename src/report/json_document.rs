@@ -1,7 +1,8 @@
 //! The shape of the `json` report: the seed's, with more fields.
 //!
 //! `{"metadata": {…}, "workers": […], "trials": […], "lost": […], "warnings": […]}`. Times are local, as in the seed;
-//! a time that is not known, such as the end of what was interrupted, is `null`. Each level is made while it is written.
+//! a time that is not known, such as the end of what was interrupted, is `null`. Each level is made while it is
+//! written.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -107,8 +107,9 @@ pub fn dry_run_text(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     dry_run_text::write(plan, writer)
 }
 
-/// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`, where a
-/// step's `command` is exactly what the shell will be given, and `timeout` is in seconds (`null` for none).
+/// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
+///
+/// A step's `command` is exactly what the shell will be given, and `timeout` is in seconds (`null` for none).
 ///
 /// # Errors
 ///

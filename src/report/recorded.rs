@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use jiff::{Timestamp, tz::TimeZone};
+use snapbox::data::DataFormat;
+use snapbox::{Data, assert_data_eq};
 
 use super::{Format, Style, reporter};
 use crate::model::{
@@ -39,6 +41,13 @@ pub(super) fn told(format: Format, style: Style, events: &[Stamped]) -> String {
     }
     let bytes = written.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
+}
+
+/// Compares with a file of `testdata/report`; with `SNAPSHOTS=overwrite` in the environment, writes it.
+pub(super) fn snapshot(file: &str, text: impl Into<String>) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/report").join(file);
+    let expected = Data::read_from(&path, Some(DataFormat::Text)).raw();
+    assert_data_eq!(Data::text(text.into()).raw(), expected);
 }
 
 /// A worker with these steps in Startup and Run.

@@ -1,13 +1,20 @@
 //! What each format writes of the recorded runs, exactly.
 
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::Value;
-use snapbox::{IntoData, assert_data_eq, str};
 
 use super::recorded::{
-    Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, spawned, told, worker,
+    Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, snapshot, spawned,
+    told, worker,
 };
-use super::{Format, Style};
-use crate::model::{Conclusion, ConductorTime, Ending, Event, Outcome, Phase, Reason, Stamped, StepResult, Verdict};
+use super::{Format, Style, reporter};
+use crate::model::{
+    Conclusion, ConductorTime, Ending, Event, Outcome, Output, OutputSource, Phase, Reason, Stamped, Step, StepResult,
+    Verdict,
+};
 
 fn json(events: &[Stamped]) -> Value {
     serde_json::from_str(&told(Format::Json, plain(), events)).unwrap()
@@ -64,128 +71,20 @@ fn classic_tells_of_a_spawned_step_that_failed_after_it_was_spawned() {
 }
 
 #[test]
-fn text_tells_a_passed_run() {
-    assert_data_eq!(
-        told(Format::Text, plain(), &passed()),
-        str![[r#"
-test.cfg  run 7f3a  2026-11-23 16:56:17
-1 trial of startup, run on 1 worker
-
-Trial 1 of 1, startup
-  dut  step1   passed              0.012s  echo "startup"
-      | startup
-  dut  spawn1  spawned                  -  sleep 60
-
-Trial 1 of 1, run
-  dut  step1   passed              0.012s  echo running; echo note >&2
-      | running
-      ! note
-  dut  spawn1  stopped             0.012s  sleep 60  (spawned in startup)
-
-passed: 2 passed, 1 stopped; 1 of 1 trial; 1 worker; 1.800s
-
-"#]]
-        .raw()
-    );
-}
-
-#[test]
-fn text_repeats_failures_with_their_last_lines() {
-    assert_data_eq!(
-        told(Format::Text, plain(), &failed()),
-        str![[r#"
-test.cfg  run 7f3a  2026-11-23 16:56:17
-1 trial of startup, run on 2 workers
-
-Trial 1 of 1, run
-  dut        check     failed: exit 3      0.012s  echo out; echo err >&2; exit 3
-      | out
-      ! err
-  generator  probe     failed: exit 1      0.012s  false  (may fail)
-  dut        timeout1  timed out           0.012s  sleep 5
-      stopped after 1s
-      | half a line
-  generator  last      passed              0.012s  true
-  dut        kill      failed: SIGKILL     0.012s  kill -9 $$
-
-Failures
-  trial 1, run, dut, check: failed: exit 3  echo out; echo err >&2; exit 3
-      | out
-      ! err
-  trial 1, run, generator, probe: failed: exit 1  false  (may fail: does not count)
-  trial 1, run, dut, timeout1: timed out  sleep 5
-      | half a line
-  trial 1, run, dut, kill: failed: SIGKILL  kill -9 $$
-
-failed: 3 steps failed
-failed: 1 passed, 3 failed, 1 timed out; 1 of 1 trial; 2 workers; 1 failure not counted; 1.700s
-
-"#]]
-        .raw()
-    );
-}
-
-#[test]
-fn text_names_a_lost_worker_and_shows_the_results_of_the_others() {
-    assert_data_eq!(
-        told(Format::Text, plain(), &lost()),
-        str![[r#"
-test.cfg  run 7f3a  2026-11-23 16:56:17
-1 trial of startup, run on 2 workers
-
-Trial 1 of 1, run
-  a  work  passed              0.012s  work
-      | a was here
-  warning: b: nothing heard for 40s
-  lost: b: nothing heard for 66s
-  b  work  lost                     -  work
-  b  more  skipped                  -  more
-  a  more  passed              0.012s  more
-
-Lost workers
-  b: nothing heard for 66s
-
-incomplete: b was lost
-incomplete: 2 passed, 1 skipped, 1 lost; 1 of 1 trial; 2 workers; 1 warning; 1.700s
-
-"#]]
-        .raw()
-    );
-}
-
-#[test]
-fn text_says_why_a_run_was_not_carried_out() {
-    assert_data_eq!(
-        told(Format::Text, plain(), &not_carried_out()),
-        str![[r#"
-test.cfg  run 7f3a  2026-11-23 16:56:17
-1 trial of startup, run on 1 worker
-
-not carried out: dut at 127.0.0.1:6970 can't be reached: connection refused
-not carried out: no step was run; 0 of 1 trial; 1 worker; 0.100s
-
-"#]]
-        .raw()
-    );
-}
-
-#[test]
-fn text_says_that_a_run_was_interrupted() {
-    assert_data_eq!(
-        told(Format::Text, plain(), &interrupted()),
-        str![[r#"
-test.cfg  run 7f3a  2026-11-23 16:56:17
-1 trial of startup, run on 1 worker
-
-Trial 1 of 1, run
-  dut  work  stopped             0.012s  sleep 60
-
-interrupted by SIGINT
-interrupted: 1 stopped; 0 of 1 trial; 1 worker; 0.700s
-
-"#]]
-        .raw()
-    );
+fn each_format_writes_of_each_recorded_run_what_the_folder_of_snapshots_has() {
+    let runs = [
+        ("passed", passed()),
+        ("failed", failed()),
+        ("lost", lost()),
+        ("not_carried_out", not_carried_out()),
+        ("interrupted", interrupted()),
+    ];
+    for (name, events) in runs {
+        for format in Format::ALL {
+            let extension = if format == Format::Json { "json".to_owned() } else { format!("{format}.txt") };
+            snapshot(&format!("{name}.{extension}"), told(format, plain(), &events));
+        }
+    }
 }
 
 #[test]
@@ -199,151 +98,6 @@ fn text_with_colour_says_nothing_more_than_without() {
         assert_ne!(colored, bare);
         assert_eq!(bare, told(Format::Text, plain(), &events));
     }
-}
-
-#[test]
-fn json_tells_a_passed_run_in_the_seeds_shape() {
-    assert_data_eq!(
-        told(Format::Json, plain(), &passed()),
-        str![[r#"
-{
-  "metadata": {
-    "start_time": "2026-11-23T16:56:17.123456",
-    "end_time": "2026-11-23T16:56:18.923456",
-    "total_trials": 1,
-    "total_workers": 1,
-    "version": "0.1.0",
-    "run": "7f3a",
-    "config": "test.cfg",
-    "verdict": "passed",
-    "reasons": [],
-    "exit_status": 0
-  },
-  "workers": [
-    {
-      "name": "dut",
-      "player": "127.0.0.1:6970",
-      "kind": "session",
-      "version": "0.1.0",
-      "host": "box"
-    }
-  ],
-  "trials": [
-    {
-      "trial_number": 1,
-      "start_time": "2026-11-23T16:56:17.323456",
-      "end_time": "2026-11-23T16:56:18.823456",
-      "verdict": "passed",
-      "phases": {
-        "startup": {
-          "start_time": "2026-11-23T16:56:17.423456",
-          "end_time": "2026-11-23T16:56:18.023456",
-          "workers": {
-            "dut": {
-              "start_time": "2026-11-23T16:56:17.523456",
-              "end_time": "2026-11-23T16:56:17.923456",
-              "results": [
-                {
-                  "timestamp": "2026-11-23T16:56:17.723456",
-                  "code": 0,
-                  "message": "startup\n",
-                  "step": "step1",
-                  "position": 0,
-                  "command": "echo \"startup\"",
-                  "outcome": "passed",
-                  "exit_status": 0,
-                  "signal": null,
-                  "started_at": "2026-11-23T16:56:17.123456",
-                  "duration": 0.012,
-                  "stdout": "startup\n",
-                  "stdout_bytes": 8,
-                  "stdout_left_out": 0,
-                  "stderr": "",
-                  "stderr_bytes": 0,
-                  "stderr_left_out": 0,
-                  "leaky": false
-                },
-                {
-                  "timestamp": "2026-11-23T16:56:17.823456",
-                  "code": 0,
-                  "message": "Spawned",
-                  "step": "spawn1",
-                  "position": 1,
-                  "command": "sleep 60",
-                  "outcome": "spawned",
-                  "exit_status": null,
-                  "signal": null,
-                  "started_at": null,
-                  "duration": null,
-                  "stdout": "",
-                  "stdout_bytes": 0,
-                  "stdout_left_out": 0,
-                  "stderr": "",
-                  "stderr_bytes": 0,
-                  "stderr_left_out": 0,
-                  "leaky": false,
-                  "spawned_end": {
-                    "timestamp": "2026-11-23T16:56:18.723456",
-                    "outcome": "stopped",
-                    "exit_status": null,
-                    "signal": null,
-                    "started_at": "2026-11-23T16:56:17.123456",
-                    "duration": 0.012,
-                    "stdout": "",
-                    "stdout_bytes": 0,
-                    "stdout_left_out": 0,
-                    "stderr": "",
-                    "stderr_bytes": 0,
-                    "stderr_left_out": 0,
-                    "leaky": false
-                  }
-                }
-              ]
-            }
-          }
-        },
-        "run": {
-          "start_time": "2026-11-23T16:56:18.123456",
-          "end_time": "2026-11-23T16:56:18.623456",
-          "workers": {
-            "dut": {
-              "start_time": "2026-11-23T16:56:18.223456",
-              "end_time": "2026-11-23T16:56:18.523456",
-              "results": [
-                {
-                  "timestamp": "2026-11-23T16:56:18.423456",
-                  "code": 0,
-                  "message": "running\n",
-                  "step": "step1",
-                  "position": 0,
-                  "command": "echo running; echo note >&2",
-                  "outcome": "passed",
-                  "exit_status": 0,
-                  "signal": null,
-                  "started_at": "2026-11-23T16:56:17.123456",
-                  "duration": 0.012,
-                  "stdout": "running\n",
-                  "stdout_bytes": 8,
-                  "stdout_left_out": 0,
-                  "stderr": "note\n",
-                  "stderr_bytes": 5,
-                  "stderr_left_out": 0,
-                  "leaky": false
-                }
-              ]
-            }
-          }
-        }
-      }
-    }
-  ],
-  "lost": [],
-  "warnings": []
-}
-
-"#]]
-        .raw()
-    );
 }
 
 #[test]
@@ -387,6 +141,14 @@ fn json_says_who_was_lost_and_what_was_warned_of() {
     assert_eq!(workers["b"]["end_time"], Value::Null);
     assert_eq!(workers["b"]["results"][0]["outcome"], "lost");
     assert_eq!(workers["a"]["results"][1]["outcome"], "passed");
+}
+
+#[test]
+fn times_are_told_in_the_zone_that_was_asked_for() {
+    let time_zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+    let style = Style { time_zone, ..plain() };
+    assert!(told(Format::Json, style.clone(), &passed()).contains("\"start_time\": \"2026-11-23T18:56:17.123456\""));
+    assert!(told(Format::Text, style, &passed()).contains("2026-11-23 18:56:17"));
 }
 
 #[test]
@@ -447,4 +209,57 @@ fn an_output_longer_than_the_limit_is_told_by_head_tail_and_what_is_missing() {
     assert_eq!(result["stderr"], kept);
     assert_eq!(result["stdout_bytes"], 300_011);
     assert_eq!(result["stdout_left_out"], 299_991);
+}
+
+/// An output that is made while it is read, so that only what a report keeps of it counts.
+struct Endless(u64);
+
+impl OutputSource for Endless {
+    fn length(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = buffer.len().min(usize::try_from(self.0 - offset).unwrap());
+        let line = b"0123456789abcdef\x1b\xff\xc3\xa9 \"quoted\"\t...\n";
+        for (place, byte) in buffer[..count].iter_mut().enumerate() {
+            *byte = line[usize::try_from(offset).unwrap().wrapping_add(place) % line.len()];
+        }
+        Ok(count)
+    }
+}
+
+#[test]
+fn a_report_of_a_hundred_megabytes_is_written_in_small_pieces() {
+    /// Counts what it gets, and the longest piece.
+    #[derive(Clone, Default)]
+    struct Count(Arc<AtomicUsize>, Arc<AtomicUsize>);
+    impl Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.fetch_add(bytes.len(), Ordering::Relaxed);
+            self.1.fetch_max(bytes.len(), Ordering::Relaxed);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for format in Format::ALL {
+        let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "print")])]));
+        run.trial();
+        run.phase(Phase::Run);
+        let mut result = left(Outcome::Passed, b"", b"");
+        result.stdout = Output::new(Endless(100_000_000));
+        run.step(Phase::Run, 0, 0, result);
+        run.worker_done(Phase::Run, 0);
+        run.phase_done(Phase::Run);
+        let count = Count::default();
+        let mut reporter = reporter(format, Box::new(count.clone()), plain());
+        for stamped in run.over(Verdict::Passed, Vec::new()) {
+            reporter.report(&stamped).unwrap();
+        }
+        let (total, longest) = (count.0.load(Ordering::Relaxed), count.1.load(Ordering::Relaxed));
+        assert!(total > 10 << 20, "{format}: {total} bytes");
+        assert!(longest <= 256 * 1024, "{format}: {longest} bytes at once");
+    }
 }
