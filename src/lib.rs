@@ -1,6 +1,7 @@
 //! conductor
 
 pub mod model;
-pub mod player;
-mod sys;
 pub mod wire;
+pub mod player;
+pub mod report;
+mod sys;

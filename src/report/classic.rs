@@ -1,0 +1,134 @@
+//! The `classic` report: the lines that the Python seed prints, byte for byte.
+//!
+//! A result is `CODE MESSAGE` (see `seed_result`); an output's own newline makes the blank line after it. As in the
+//! seed, the results of a worker come after its whole phase has run, in the order of its steps, then `65535 phases
+//! complete`.
+//! What the seed has no line for is told in its form, so that a reader of lines still sees it:
+//!
+//! - a spawned step that failed: `CODE COMMAND`, at the end of the phase in which it ended;
+//! - a lost worker: `1 NAME is lost: WHY`, at the end of the phase, instead of its 65535;
+//! - a run that was not carried out, interrupted or incomplete: `1 WHY`, at the end. A run that only failed has no
+//!   such line, since the seed has none and the failed steps have theirs;
+//! - an output longer than the reports keep: its head, `[… N bytes left out …]`, its tail.
+//!
+//! When a terminal reads it, control characters are made harmless; otherwise they are as they came.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+
+use super::harmless::harmless;
+use super::seed_result::{Message, SeedResult};
+use super::words;
+use crate::model::{Conclusion, Event, Phase, Plan, Reason, Reporter, Stamped, StepReference, StepResult, WorkerId};
+
+/// A result's place among those that wait: by worker, what ended late after what ended in its turn, then as planned.
+type Place = (WorkerId, Late, Phase, usize);
+
+/// Whether a result is the end of a spawned step.
+type Late = bool;
+
+/// Tells a run in the seed's lines.
+pub(super) struct ClassicReporter {
+    writer: BufWriter<Box<dyn Write + Send>>,
+    terminal: bool,
+    plan: Option<Arc<Plan>>,
+    /// Results that wait for the end of their worker's phase, in the order in which they will be told.
+    waiting: BTreeMap<Place, (StepReference, StepResult)>,
+    lost: Vec<(WorkerId, String)>,
+}
+
+impl ClassicReporter {
+    /// Writes to `writer`, which is a terminal or not.
+    pub(super) fn new(writer: Box<dyn Write + Send>, terminal: bool) -> Self {
+        Self { writer: BufWriter::new(writer), terminal, plan: None, waiting: BTreeMap::new(), lost: Vec::new() }
+    }
+
+    fn line(&mut self, code: i64, message: &Message) -> io::Result<()> {
+        write!(self.writer, "{code} ")?;
+        let (writer, terminal) = (&mut self.writer, self.terminal);
+        let mut put = |text: &str| {
+            let shown = if terminal { harmless(text) } else { text.into() };
+            writer.write_all(shown.as_bytes())
+        };
+        match message {
+            Message::Output(excerpt) => excerpt.pieces(&mut put)?,
+            Message::Text(text) => put(text)?,
+        }
+        writeln!(self.writer)
+    }
+
+    fn text(&mut self, code: i64, text: impl Into<String>) -> io::Result<()> {
+        self.line(code, &Message::Text(text.into()))
+    }
+
+    fn result(&mut self, reference: StepReference, result: &StepResult) -> io::Result<()> {
+        let plan = self.plan.clone();
+        let worker = plan.as_ref().and_then(|plan| plan.workers.get(reference.worker.0));
+        let step = worker.and_then(|worker| worker.steps[reference.phase].get(reference.position));
+        let limit = plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
+        let put = SeedResult::new(step, result, limit);
+        self.line(put.code, &put.message)
+    }
+
+    fn wait(&mut self, step: StepReference, result: &StepResult, late: Late) {
+        self.waiting.insert((step.worker, late, step.phase, step.position), (step, result.clone()));
+    }
+
+    fn results_of(&mut self, worker: WorkerId) -> io::Result<()> {
+        let later = self.waiting.split_off(&(WorkerId(worker.0 + 1), false, Phase::Startup, 0));
+        let mut own = self.waiting.split_off(&(worker, false, Phase::Startup, 0));
+        self.waiting.extend(later);
+        while let Some((_, (reference, result))) = own.pop_first() {
+            self.result(reference, &result)?;
+        }
+        Ok(())
+    }
+
+    /// Tells what no end of a worker's phase will call for any more.
+    fn what_is_left(&mut self) -> io::Result<()> {
+        while let Some((_, (reference, result))) = self.waiting.pop_first() {
+            self.result(reference, &result)?;
+        }
+        for (worker, reason) in std::mem::take(&mut self.lost) {
+            let plan = self.plan.clone();
+            let name =
+                plan.as_ref().and_then(|plan| plan.workers.get(worker.0)).map_or("a worker", |w| w.name.as_str());
+            self.text(1, format!("{name} is lost: {reason}"))?;
+        }
+        Ok(())
+    }
+
+    fn conclusion(&mut self, conclusion: &Conclusion) -> io::Result<()> {
+        for reason in conclusion.reasons.iter().filter(|reason| !matches!(reason, Reason::Failed(_))) {
+            self.text(1, words::reason_line(reason))?;
+        }
+        Ok(())
+    }
+}
+
+impl Reporter for ClassicReporter {
+    fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
+        match &stamped.event {
+            Event::RunStarted { plan, .. } => self.plan = Some(Arc::clone(plan)),
+            Event::PhaseReceived { .. } => self.text(0, "phase received")?,
+            Event::StepEnded { step, result } => {
+                self.wait(*step, result, false);
+            }
+            Event::SpawnedEnded { step, result } if result.outcome.is_failure() => self.wait(*step, result, true),
+            Event::WorkerPhaseEnded { worker, .. } => {
+                self.results_of(*worker)?;
+                self.text(65535, "phases complete")?;
+            }
+            Event::WorkerLost { worker, reason } => self.lost.push((*worker, reason.clone())),
+            Event::PhaseEnded { .. } | Event::TrialEnded { .. } => self.what_is_left()?,
+            Event::RunEnded { conclusion } => {
+                self.what_is_left()?;
+                self.conclusion(conclusion)?;
+            }
+            _ => return Ok(()),
+        }
+        // A reader at the other end of a pipe sees everything that there is.
+        self.writer.flush()
+    }
+}

@@ -1,0 +1,136 @@
+//! The plan for people, for `--dry-run`, and which limit applies to a step.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use humantime::format_duration;
+
+use super::harmless::on_one_line;
+use super::words;
+use crate::model::{Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan};
+
+/// Writes the plan.
+pub(super) fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
+    let phases: Vec<&str> = plan.phases.iter().map(|phase| phase.word()).collect();
+    writeln!(
+        writer,
+        "{}: {} of {} on {}",
+        on_one_line(&plan.file.to_string_lossy()),
+        words::counted(plan.trials as usize, "trial"),
+        phases.join(", "),
+        words::counted(plan.workers.len(), "worker"),
+    )?;
+    let settings = &plan.settings;
+    let step_timeout = settings.step_timeout.map_or("none".to_owned(), |limit| format_duration(limit).to_string());
+    writeln!(
+        writer,
+        "step_timeout {step_timeout}, reset_timeout {}, connect_timeout {}, lease {}",
+        format_duration(settings.reset_timeout),
+        format_duration(settings.connect_timeout),
+        format_duration(settings.lease),
+    )?;
+    plan.workers.iter().try_for_each(|worker| write_worker(plan, worker, writer))
+}
+
+/// How long a step may take: its own limit, else the run's; a spawned one may go on until the trial ends. In Reset the
+/// limit of a worker's whole Reset holds besides. A `for:` step has a length, not a limit.
+pub(super) fn limit(plan: &Plan, phase: Phase, step: &Step) -> Option<Duration> {
+    let own = match (step.bound, step.until, step.mode) {
+        (Some(Bound::Timeout(limit)), _, _) => Some(limit),
+        (Some(Bound::For(_)), _, _) | (None, None, Mode::Spawn) => return None,
+        (None, Some(until), _) => Some(until.limit),
+        (None, None, Mode::Wait | Mode::Parallel) => plan.settings.step_timeout,
+    };
+    let spawned = step.mode == Mode::Spawn;
+    if phase == Phase::Reset && !spawned {
+        return Some(own.map_or(plan.settings.reset_timeout, |own| own.min(plan.settings.reset_timeout)));
+    }
+    own
+}
+
+fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, "\n{} at {}", worker.name, on_one_line(&worker.player.to_string()))?;
+    let rows = |phase: Phase| {
+        let row = move |step: &Step| {
+            (on_one_line(step.label.as_str()).into_owned(), how(plan, phase, step), words::action(step))
+        };
+        worker.steps[phase].iter().map(row).collect::<Vec<_>>()
+    };
+    let phases: Vec<_> = plan.phases.iter().map(|&phase| (phase, rows(phase))).collect();
+    let all = || phases.iter().flat_map(|(_, rows)| rows);
+    let label_width = all().map(|(label, _, _)| label.chars().count()).max().unwrap_or(0);
+    let how_width = all().map(|(_, how, _)| how.chars().count()).max().unwrap_or(0);
+    for (phase, rows) in &phases {
+        writeln!(writer, "  {phase}{}", if rows.is_empty() { "  (no steps)" } else { "" })?;
+        for (label, how, command) in rows {
+            writeln!(writer, "    {label:label_width$}  {how:how_width$}  {}", on_one_line(command))?;
+        }
+    }
+    Ok(())
+}
+
+/// How a step is run, in the words of its prefixes, and how long it may take.
+fn how(plan: &Plan, phase: Phase, step: &Step) -> String {
+    let mut parts = Vec::new();
+    match step.gate {
+        Gate::Plain => {}
+        Gate::Must => parts.push("must".to_owned()),
+        Gate::MayFail => parts.push("mayfail".to_owned()),
+    }
+    match step.mode {
+        Mode::Wait => {}
+        Mode::Spawn => parts.push("spawn".to_owned()),
+        Mode::Parallel => parts.push("parallel".to_owned()),
+    }
+    if let Some(Bound::For(length)) = step.bound {
+        parts.push(format!("for {}", format_duration(length)));
+    }
+    if let Some(until) = step.until {
+        parts.push(format!("until {}", format_duration(until.limit)));
+        parts.extend(until.attempt.map(|attempt| format!("each at most {}", format_duration(attempt))));
+    }
+    parts.extend(limit(plan, phase, step).map(|limit| format!("at most {}", format_duration(limit))));
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::model::{Action, Bound, Gate, Phase, Plan, Step};
+    use crate::report::recorded::{plan, snapshot, spawned, worker};
+    use crate::report::{dry_run_json, dry_run_text};
+
+    fn planned() -> Plan {
+        let startup = vec![Step::plain("step1", "printf '%s\\n' \"a b\""), spawned("spawn1", "serve\nmore")];
+        let seconds = Duration::from_secs(30);
+        let run = vec![
+            Step { bound: Some(Bound::Timeout(seconds)), ..Step::plain("timeout30", "measure") },
+            Step {
+                bound: Some(Bound::For(Duration::from_millis(1500))),
+                gate: Gate::MayFail,
+                ..Step::plain("flood", "flood")
+            },
+            Step { action: Action::Barrier("all".to_owned()), ..Step::plain("wait", "") },
+        ];
+        let mut dut = worker("dut", startup, run);
+        dut.steps[Phase::Reset] = vec![Step::plain("clean", "clean")];
+        let mut plan = plan(vec![dut, worker("idle", Vec::new(), Vec::new())]);
+        plan.phases.push(Phase::Reset);
+        plan
+    }
+
+    #[test]
+    fn the_plan_is_shown_with_every_step_and_the_limit_that_applies() {
+        let mut written = Vec::new();
+        dry_run_text(&planned(), &mut written).unwrap();
+        snapshot("dry_run.txt", String::from_utf8(written).unwrap());
+    }
+
+    #[test]
+    fn the_plan_as_json_has_each_command_exactly() {
+        let mut written = Vec::new();
+        dry_run_json(&planned(), &mut written).unwrap();
+        snapshot("dry_run.json", String::from_utf8(written).unwrap());
+    }
+}

@@ -1,0 +1,228 @@
+//! The part of an output that a report keeps: its head and its tail, with the number of bytes left out between them.
+//!
+//! The bytes stay where the output keeps them. They are read in pieces and handed on as text, so that a report of any
+//! size costs one small buffer. A cut falls between two characters, never inside one.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+
+use serde::{Serialize, Serializer};
+
+use crate::model::Output;
+
+/// How many bytes are read at once.
+const PIECE: usize = 64 * 1024;
+
+/// The longest character in UTF-8.
+const LONGEST_CHARACTER: u64 = 4;
+
+/// What is kept of an output. It displays as text: bytes that are not UTF-8 become U+FFFD, and a line of its own says
+/// how many bytes were left out.
+pub(super) struct Excerpt {
+    output: Output,
+    head: Range<u64>,
+    tail: Range<u64>,
+}
+
+impl Excerpt {
+    /// Keeps at most `limit` bytes.
+    pub(super) fn new(output: &Output, limit: u64) -> Self {
+        let length = output.length();
+        if length <= limit {
+            return Self { output: output.clone(), head: 0..length, tail: length..length };
+        }
+        let head_end = boundary_before(output, limit / 2);
+        let tail_start = boundary_after(output, length - (limit - limit / 2));
+        Self { output: output.clone(), head: 0..head_end, tail: tail_start..length }
+    }
+
+    /// How many bytes between head and tail are not kept.
+    pub(super) fn left_out(&self) -> u64 {
+        self.tail.start - self.head.end
+    }
+
+    /// Hands on the text in pieces, in order.
+    pub(super) fn pieces(&self, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+        decode(&self.output, self.head.clone(), take)?;
+        if self.left_out() > 0 {
+            take(&format!("\n[… {} bytes left out …]\n", self.left_out()))?;
+        }
+        decode(&self.output, self.tail.clone(), take)
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces(&mut |piece| out.write_str(piece).map_err(io::Error::other)).map_err(|_| fmt::Error)
+    }
+}
+
+impl Serialize for Excerpt {
+    // The JSON serializer escapes and writes each piece as it comes, without a string of the whole.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The last `count` lines of an output, looked for in its last 4 KiB.
+pub(super) fn last_lines(output: &Output, count: usize) -> Vec<String> {
+    let length = output.length();
+    let start = length.saturating_sub(4096);
+    let start = if start == 0 { 0 } else { boundary_after(output, start) };
+    let mut text = String::new();
+    let collected = decode(output, start..length, &mut |piece| {
+        text.push_str(piece);
+        Ok(())
+    });
+    debug_assert!(collected.is_ok(), "collecting in memory can't fail");
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0b1100_0000 == 0b1000_0000
+}
+
+fn byte_at(output: &Output, offset: u64) -> Option<u8> {
+    let mut byte = [0];
+    output.read_exact_at(offset, &mut byte).ok().map(|()| byte[0])
+}
+
+fn is_boundary(output: &Output, offset: u64) -> bool {
+    !byte_at(output, offset).is_some_and(is_continuation)
+}
+
+/// The last place at or before `offset` where a character begins; `offset` itself where the bytes are not UTF-8.
+fn boundary_before(output: &Output, offset: u64) -> u64 {
+    (offset.saturating_sub(LONGEST_CHARACTER - 1)..=offset)
+        .rev()
+        .find(|&place| is_boundary(output, place))
+        .unwrap_or(offset)
+}
+
+/// The first place at or after `offset` where a character begins; `offset` itself where the bytes are not UTF-8.
+fn boundary_after(output: &Output, offset: u64) -> u64 {
+    (offset..offset + LONGEST_CHARACTER).find(|&place| is_boundary(output, place)).unwrap_or(offset)
+}
+
+/// Reads a part of an output as text, piece by piece. Bytes that can't be read back are told of in the text: a report
+/// with a hole that says so is worth more than half a report.
+fn decode(output: &Output, range: Range<u64>, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+    let total = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; total.min(PIECE)];
+    let mut kept = 0;
+    let mut offset = range.start;
+    while offset < range.end {
+        let room = (buffer.len() - kept).min(usize::try_from(range.end - offset).unwrap_or(usize::MAX));
+        if let Err(error) = output.read_exact_at(offset, &mut buffer[kept..kept + room]) {
+            return take(&format!("\n[… the rest can't be read back: {error} …]\n"));
+        }
+        offset += room as u64;
+        let filled = kept + room;
+        let used = take_text(&buffer[..filled], offset == range.end, take)?;
+        buffer.copy_within(used..filled, 0);
+        kept = filled - used;
+    }
+    Ok(())
+}
+
+/// Hands on the text in `bytes` and says how many of them it used: all but the beginning of a character that the next
+/// piece completes.
+fn take_text(mut bytes: &[u8], last: bool, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<usize> {
+    let length = bytes.len();
+    loop {
+        let error = match str::from_utf8(bytes) {
+            Ok(text) => return give(text, take).map(|()| length),
+            Err(error) => error,
+        };
+        let (valid, rest) = bytes.split_at(error.valid_up_to());
+        give(str::from_utf8(valid).unwrap_or_default(), take)?;
+        match error.error_len() {
+            None if !last => return Ok(length - rest.len()),
+            wrong => {
+                take("\u{fffd}")?;
+                bytes = &rest[wrong.unwrap_or(rest.len())..];
+            }
+        }
+    }
+}
+
+fn give(text: &str, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+    if text.is_empty() { Ok(()) } else { take(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn excerpt(bytes: &[u8], limit: u64) -> (String, u64) {
+        let excerpt = Excerpt::new(&Output::from_bytes(bytes), limit);
+        (excerpt.to_string(), excerpt.left_out())
+    }
+
+    #[test]
+    fn an_output_within_the_limit_is_kept_whole() {
+        assert_eq!(excerpt(b"0123456789", 10), ("0123456789".to_owned(), 0));
+        assert_eq!(excerpt(b"", 0), (String::new(), 0));
+    }
+
+    #[test]
+    fn a_longer_output_keeps_head_and_tail_and_says_how_much_is_missing() {
+        assert_eq!(excerpt(b"0123456789", 5), ("01\n[… 5 bytes left out …]\n789".to_owned(), 5));
+        assert_eq!(excerpt(b"0123456789", 0), ("\n[… 10 bytes left out …]\n".to_owned(), 10));
+    }
+
+    #[test]
+    fn a_cut_never_falls_inside_a_character() {
+        let bytes = "ééééé".as_bytes();
+        assert_eq!(excerpt(bytes, 6), ("é\n[… 6 bytes left out …]\né".to_owned(), 6));
+        for limit in 0..10 {
+            assert!(!excerpt(bytes, limit).0.contains('\u{fffd}'), "limit {limit}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_replaced_as_the_standard_library_does() {
+        for bytes in
+            [&b"a\xff\xfeb"[..], b"\xe2\x82", b"caf\xc3\xa9 \xff tail", b"\xf0\x9f\x98", b"\x80\x80\x80\x80\x80"]
+        {
+            assert_eq!(excerpt(bytes, 100).0, String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn a_character_that_lies_across_two_pieces_stays_whole() {
+        for shift in 0..4 {
+            let mut bytes = vec![b'x'; PIECE - shift];
+            bytes.extend("😀\u{20ac}".as_bytes());
+            bytes.extend([0xff, 0xf0, 0x9f]);
+            bytes.extend(vec![b'y'; PIECE]);
+            bytes.extend([0xe2, 0x82]);
+            assert!(excerpt(&bytes, u64::MAX).0 == String::from_utf8_lossy(&bytes), "shift {shift}");
+        }
+    }
+
+    #[test]
+    fn last_lines_are_the_last_ones_in_order() {
+        let text = (1..=5000).map(|number| format!("line {number}")).collect::<Vec<_>>().join("\n");
+        assert_eq!(last_lines(&Output::from_bytes(text), 2), ["line 4999", "line 5000"]);
+        assert_eq!(last_lines(&Output::from_bytes("one"), 2), ["one"]);
+        assert!(last_lines(&Output::empty(), 2).is_empty());
+    }
+
+    #[test]
+    fn an_output_that_can_not_be_read_back_is_told_of() {
+        struct Gone;
+        impl crate::model::OutputSource for Gone {
+            fn length(&self) -> u64 {
+                5
+            }
+            fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("disk gone"))
+            }
+        }
+        let text = Excerpt::new(&Output::new(Gone), 100).to_string();
+        assert_eq!(text, "\n[… the rest can't be read back: disk gone …]\n");
+    }
+}

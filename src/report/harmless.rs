@@ -1,0 +1,62 @@
+//! Remote text that is shown where it could do harm: control characters become visible escapes.
+//!
+//! Besides the control characters proper (ESC, DEL, and those of C1, which some terminals obey), these are the marks
+//! that turn the direction of writing, since with them a line can show something other than what it says.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Text of several lines: newlines and tabs stay.
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+    escaped(text, |character| !matches!(character, '\n' | '\t') && is_harmful(character))
+}
+
+/// Text that is put into a line of ours: newlines and tabs become escapes too.
+pub(super) fn on_one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_harmful)
+}
+
+/// Whether a terminal could take this character for something else than text.
+pub(super) fn is_harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(text: &str, escape: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&escape) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\n' | '\r' | '\t' if escape(character) => shown.extend(character.escape_default()),
+            // Writing into a string does not fail.
+            _ if escape(character) && u32::from(character) < 0x100 => {
+                let _ = write!(shown, "\\x{:02x}", u32::from(character));
+            }
+            _ if escape(character) => shown.extend(character.escape_unicode()),
+            _ => shown.push(character),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_tabs_stay_and_everything_else_that_controls_is_shown() {
+        assert_eq!(harmless("a\tb\n\x1b[2Jc\r\u{9b}\0\x7f\u{202e}"), "a\tb\n\\x1b[2Jc\\r\\x9b\\x00\\x7f\\u{202e}");
+    }
+
+    #[test]
+    fn text_for_one_line_has_no_line_break() {
+        assert_eq!(on_one_line("a\tb\nc"), "a\\tb\\nc");
+    }
+
+    #[test]
+    fn ordinary_text_is_not_touched() {
+        assert!(matches!(on_one_line("café — 日本語 😀"), Cow::Borrowed(_)));
+    }
+}

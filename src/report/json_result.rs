@@ -1,0 +1,199 @@
+//! The trials of the `json` report, down to the results of steps.
+//!
+//! Each list and map is an iterator that makes its entries while it is written, so that a document of any length costs
+//! one entry of memory.
+
+use serde::{Serialize, Serializer};
+
+use super::excerpt::Excerpt;
+use super::json::{PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
+use super::json_document::Context;
+use super::seed_result::{Message, SeedResult};
+use super::words;
+use crate::model::{Bound, ConductorTime, Ending, Outcome, Phase, Step, StepResult, Verdict, WorkerId};
+
+/// A list that is made while it is written.
+pub(super) struct List<F>(pub(super) F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for List<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0())
+    }
+}
+
+/// An object whose keys are data and keep their order, made while it is written.
+struct Map<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item = (String, V)>, V: Serialize> Serialize for Map<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0())
+    }
+}
+
+/// A trial in the seed's shape.
+pub(super) fn trial_entry<'a>(context: Context<'a>, trial: &'a Trial) -> impl Serialize + 'a {
+    #[derive(Serialize)]
+    struct Entry<T: Serialize> {
+        trial_number: u32,
+        start_time: Option<String>,
+        end_time: Option<String>,
+        verdict: Option<&'static str>,
+        phases: T,
+    }
+    let phases = move || {
+        let entry = move |phase: &'a PhaseOfTrial| (phase.phase.word().to_owned(), phase_entry(context, phase));
+        trial.phases.iter().map(entry)
+    };
+    Entry {
+        trial_number: trial.number,
+        start_time: context.date(trial.start),
+        end_time: trial.end.and_then(|end| context.date(end)),
+        verdict: trial.verdict.map(Verdict::word),
+        phases: Map(phases),
+    }
+}
+
+fn phase_entry<'a>(context: Context<'a>, phase: &'a PhaseOfTrial) -> impl Serialize + 'a {
+    #[derive(Serialize)]
+    struct Entry<T: Serialize> {
+        start_time: Option<String>,
+        end_time: Option<String>,
+        workers: T,
+    }
+    let workers = move || {
+        phase.workers.iter().map(move |(&id, worker)| {
+            let name = context.name(id).map_or_else(|| format!("worker_{}", id.0), str::to_owned);
+            (name, worker_entry(context, phase.phase, id, worker))
+        })
+    };
+    Entry {
+        start_time: context.date(phase.start),
+        end_time: phase.end.and_then(|end| context.date(end)),
+        workers: Map(workers),
+    }
+}
+
+fn worker_entry<'a>(
+    context: Context<'a>,
+    phase: Phase,
+    id: WorkerId,
+    worker: &'a WorkerOfPhase,
+) -> impl Serialize + 'a {
+    #[derive(Serialize)]
+    struct Entry<T: Serialize> {
+        start_time: Option<String>,
+        end_time: Option<String>,
+        results: T,
+    }
+    let results = move || {
+        let results = worker.results.iter();
+        results.map(move |(&position, recorded)| {
+            ResultEntry::new(context, context.step(id, phase, position), position, recorded)
+        })
+    };
+    Entry {
+        start_time: context.date(worker.start),
+        end_time: worker.end.and_then(|end| context.date(end)),
+        results: List(results),
+    }
+}
+
+/// A result: the seed's three fields, then ours.
+#[derive(Serialize)]
+struct ResultEntry {
+    timestamp: Option<String>,
+    code: i64,
+    message: Message,
+    step: Option<String>,
+    position: usize,
+    command: Option<String>,
+    #[serde(flatten)]
+    left: LeftEntry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spawned_end: Option<EndEntry>,
+}
+
+impl ResultEntry {
+    fn new(context: Context<'_>, step: Option<&Step>, position: usize, recorded: &Recorded) -> Self {
+        let seed = SeedResult::new(step, &recorded.result, context.limit());
+        let end = |(at, result): &(ConductorTime, StepResult)| EndEntry {
+            timestamp: context.date(*at),
+            left: LeftEntry::new(context, step, result),
+        };
+        Self {
+            timestamp: context.date(recorded.at),
+            code: seed.code,
+            message: seed.message,
+            step: step.map(|step| step.label.as_str().to_owned()),
+            position,
+            command: step.map(words::action),
+            left: LeftEntry::new(context, step, &recorded.result),
+            spawned_end: recorded.end.as_ref().map(end),
+        }
+    }
+}
+
+/// How a spawned step ended at last.
+#[derive(Serialize)]
+struct EndEntry {
+    timestamp: Option<String>,
+    #[serde(flatten)]
+    left: LeftEntry,
+}
+
+/// What a step left. Durations are in seconds.
+#[derive(Serialize)]
+struct LeftEntry {
+    outcome: &'static str,
+    exit_status: Option<i32>,
+    signal: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    started_at: Option<String>,
+    duration: Option<f64>,
+    stdout: Excerpt,
+    stdout_bytes: u64,
+    stdout_left_out: u64,
+    stderr: Excerpt,
+    stderr_bytes: u64,
+    stderr_left_out: u64,
+    leaky: bool,
+}
+
+impl LeftEntry {
+    fn new(context: Context<'_>, step: Option<&Step>, result: &StepResult) -> Self {
+        let (exit_status, signal) = match result.outcome {
+            // A step with `for:` passes by being stopped, so that its process's own status is not known here.
+            Outcome::Passed if step.is_some_and(|step| matches!(step.bound, Some(Bound::For(_)))) => (None, None),
+            Outcome::Passed => (Some(0), None),
+            Outcome::Failed(Ending::Exit(status)) => (Some(status), None),
+            Outcome::Failed(Ending::Signal(signal)) => (None, Some(signal)),
+            _ => (None, None),
+        };
+        let (limit, reason) = match &result.outcome {
+            Outcome::TimedOut(limit) => (Some(limit.as_secs_f64()), None),
+            Outcome::NotStarted(reason) => (None, Some(reason.clone())),
+            _ => (None, None),
+        };
+        let stdout = Excerpt::new(&result.stdout, context.limit());
+        let stderr = Excerpt::new(&result.stderr, context.limit());
+        Self {
+            outcome: words::outcome(&result.outcome),
+            exit_status,
+            signal,
+            limit,
+            reason,
+            started_at: result.started.and_then(|started| context.date(started)),
+            duration: result.duration.map(|duration| duration.as_secs_f64()),
+            stdout_bytes: result.stdout.length(),
+            stdout_left_out: stdout.left_out(),
+            stdout,
+            stderr_bytes: result.stderr.length(),
+            stderr_left_out: stderr.left_out(),
+            stderr,
+            leaky: result.leaky,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Outputs: each is a fold over the events of a run, one file a format.
+//!
+//! `text` is for people, `classic` has the lines of the Python seed, `json` its document with more fields. What several
+//! formats share stands in files of its own: how much of an output is kept (`excerpt`), how the seed would have put a
+//! result (`seed_result`), what a terminal must not be given (`harmless`), and the words for outcomes (`words`).
+
+use std::fmt;
+use std::io::{self, Write};
+use std::str::FromStr;
+
+use jiff::tz::TimeZone;
+
+use crate::model::{Plan, Reporter};
+
+mod classic;
+mod dry_run_json;
+mod dry_run_text;
+mod excerpt;
+mod harmless;
+mod json;
+mod json_document;
+mod json_result;
+mod json_writer;
+#[cfg(test)]
+mod recorded;
+mod seed_result;
+#[cfg(test)]
+mod snapshots;
+mod summary;
+mod text;
+mod text_page;
+mod words;
+
+/// A form in which a run is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// For people: grouped, aligned, as things happen.
+    Text,
+    /// The lines of the Python seed.
+    Classic,
+    /// One JSON document, in the seed's shape with more fields.
+    Json,
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 3] = [Self::Text, Self::Classic, Self::Json];
+
+    /// The word for it on the command line and in the test file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Classic => "classic",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.word())
+    }
+}
+
+impl FromStr for Format {
+    type Err = ();
+
+    /// Reads [`Format::word`], in any case.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|format| format.word().eq_ignore_ascii_case(text)).ok_or(())
+    }
+}
+
+/// How an output looks, which depends on where it goes.
+#[derive(Debug, Clone)]
+pub struct Style {
+    /// Whether `text` marks outcomes with colours as well as with words.
+    pub color: bool,
+    /// Whether a terminal reads it, so that control characters in remote text must be made harmless.
+    pub terminal: bool,
+    /// The zone in which times are told.
+    pub time_zone: TimeZone,
+}
+
+impl Style {
+    /// For a file or a pipe: no colour, remote text as it came, times of this machine's zone.
+    pub fn plain() -> Self {
+        Self { color: false, terminal: false, time_zone: TimeZone::system() }
+    }
+}
+
+/// Makes the output of a run in this format. It buffers for itself, and flushes whenever it has told something whole.
+pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> Box<dyn Reporter> {
+    match format {
+        Format::Text => Box::new(text::TextReporter::new(writer, style)),
+        Format::Classic => Box::new(classic::ClassicReporter::new(writer, style.terminal)),
+        Format::Json => Box::new(json::JsonReporter::new(writer, style.time_zone)),
+    }
+}
+
+/// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply.
+///
+/// # Errors
+///
+/// Says why `writer` did not take it.
+pub fn dry_run_text(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
+    dry_run_text::write(plan, writer)
+}
+
+/// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
+///
+/// A step's `command` is exactly what the shell will be given, and `timeout` is in seconds (`null` for none).
+///
+/// # Errors
+///
+/// Says why `writer` did not take it.
+pub fn dry_run_json(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
+    dry_run_json::write(plan, writer)
+}

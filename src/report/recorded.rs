@@ -1,0 +1,259 @@
+//! Recorded runs for the tests: the events of a few runs, as the coordinator would tell them, on a clock of their own.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use jiff::{Timestamp, tz::TimeZone};
+use snapbox::data::DataFormat;
+use snapbox::{Data, assert_data_eq};
+
+use super::{Format, Style, reporter};
+use crate::model::{
+    Bound, ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Gate, Mode, Outcome, Output, Phase,
+    PhaseMap, Plan, PlayerDescription, Reason, RunId, RunSettings, Stamped, Step, StepLabel, StepReference, StepResult,
+    Verdict, WorkerId, WorkerName, WorkerPlan,
+};
+
+/// A style for tests: no colour, UTC.
+pub(super) fn plain() -> Style {
+    Style { color: false, terminal: false, time_zone: TimeZone::UTC }
+}
+
+/// What the reporter of this format writes of the events.
+pub(super) fn told(format: Format, style: Style, events: &[Stamped]) -> String {
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let written = Shared::default();
+    let mut reporter = reporter(format, Box::new(written.clone()), style);
+    for stamped in events {
+        reporter.report(stamped).unwrap();
+    }
+    let bytes = written.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Compares with a file of `testdata/report`; with `SNAPSHOTS=overwrite` in the environment, writes it.
+pub(super) fn snapshot(file: &str, text: impl Into<String>) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/report").join(file);
+    let expected = Data::read_from(&path, Some(DataFormat::Text)).raw();
+    assert_data_eq!(Data::text(text.into()).raw(), expected);
+}
+
+/// A worker with these steps in Startup and Run.
+pub(super) fn worker(name: &str, startup: Vec<Step>, run: Vec<Step>) -> WorkerPlan {
+    let mut steps = PhaseMap::from_fn(|_| Vec::new());
+    steps[Phase::Startup] = startup;
+    steps[Phase::Run] = run;
+    WorkerPlan {
+        name: WorkerName::new(name).unwrap(),
+        file: PathBuf::from(format!("{name}.cfg")),
+        player: Destination::Tcp { host: "127.0.0.1".to_owned(), port: 6970 },
+        player_host: "127.0.0.1".to_owned(),
+        conductor: None,
+        results_port: 6971,
+        shell: "/bin/sh".to_owned(),
+        directory: None,
+        environment: Vec::new(),
+        steps,
+    }
+}
+
+/// A plan of one trial of Startup and Run.
+pub(super) fn plan(workers: Vec<WorkerPlan>) -> Plan {
+    Plan {
+        run: RunId::new("7f3a").unwrap(),
+        file: PathBuf::from("test.cfg"),
+        trials: 1,
+        phases: vec![Phase::Startup, Phase::Run],
+        settings: RunSettings::default(),
+        workers,
+    }
+}
+
+/// A spawned step.
+pub(super) fn spawned(label: &str, command: &str) -> Step {
+    Step { mode: Mode::Spawn, ..Step::plain(label, command) }
+}
+
+/// What a step left that ran for 12 ms.
+pub(super) fn left(outcome: Outcome, stdout: &[u8], stderr: &[u8]) -> StepResult {
+    StepResult {
+        started: Some(ConductorTime::from_nanoseconds(5_000_000_000)),
+        duration: Some(Duration::from_millis(12)),
+        stdout: Output::from_bytes(stdout),
+        stderr: Output::from_bytes(stderr),
+        ..StepResult::without_output(outcome)
+    }
+}
+
+/// Events on a clock that goes on by 100 ms with each of them.
+pub(super) struct Recording {
+    pub(super) events: Vec<Stamped>,
+    plan: Arc<Plan>,
+    trial: u32,
+}
+
+impl Recording {
+    /// Begins a run.
+    pub(super) fn of(plan: Plan) -> Self {
+        let plan = Arc::new(plan);
+        let utc: Timestamp = "2026-11-23T16:56:17.123456Z".parse().unwrap();
+        let conductor = ConductorTime::from_nanoseconds(5_000_000_000);
+        let anchor = ClockAnchor { conductor, utc: SystemTime::try_from(utc).unwrap() };
+        let mut recording = Self { events: Vec::new(), plan: Arc::clone(&plan), trial: 1 };
+        recording.add(Event::RunStarted { plan, anchor });
+        recording
+    }
+
+    pub(super) fn add(&mut self, event: Event) {
+        let at = ConductorTime::from_nanoseconds(5_000_000_000 + 100_000_000 * self.events.len() as u64);
+        self.events.push(Stamped { at, event });
+    }
+
+    /// All workers are connected and the trial begins.
+    pub(super) fn trial(&mut self) {
+        for (worker, _) in Arc::clone(&self.plan).workers() {
+            let player = PlayerDescription::Session { version: "0.1.0".to_owned(), host: "box".to_owned() };
+            self.add(Event::WorkerConnected { worker, player });
+        }
+        self.add(Event::TrialStarted { trial: self.trial });
+    }
+
+    /// A phase begins on all workers.
+    pub(super) fn phase(&mut self, phase: Phase) {
+        let trial = self.trial;
+        self.add(Event::PhaseStarted { trial, phase });
+        for (worker, _) in Arc::clone(&self.plan).workers() {
+            self.add(Event::PhaseReceived { trial, phase, worker });
+        }
+        self.add(Event::PhaseGo { trial, phase });
+    }
+
+    pub(super) fn reference(&self, phase: Phase, worker: usize, position: usize) -> StepReference {
+        StepReference { trial: self.trial, phase, worker: WorkerId(worker), position }
+    }
+
+    pub(super) fn step(&mut self, phase: Phase, worker: usize, position: usize, result: StepResult) {
+        let step = self.reference(phase, worker, position);
+        self.add(Event::StepEnded { step, result });
+    }
+
+    pub(super) fn worker_done(&mut self, phase: Phase, worker: usize) {
+        self.add(Event::WorkerPhaseEnded { trial: self.trial, phase, worker: WorkerId(worker) });
+    }
+
+    pub(super) fn phase_done(&mut self, phase: Phase) {
+        self.add(Event::PhaseEnded { trial: self.trial, phase });
+    }
+
+    /// The trial and the run are over.
+    pub(super) fn over(mut self, verdict: Verdict, reasons: Vec<Reason>) -> Vec<Stamped> {
+        self.add(Event::TrialEnded { trial: self.trial, verdict });
+        self.ended(verdict, reasons)
+    }
+
+    /// The run is over.
+    pub(super) fn ended(mut self, verdict: Verdict, reasons: Vec<Reason>) -> Vec<Stamped> {
+        self.add(Event::RunEnded { conclusion: Conclusion { verdict, reasons } });
+        self.events
+    }
+}
+
+/// One worker, everything passed; a spawned step is ended by the trial's end.
+pub(super) fn passed() -> Vec<Stamped> {
+    let startup = vec![Step::plain("step1", "echo \"startup\""), spawned("spawn1", "sleep 60")];
+    let run = vec![Step::plain("step1", "echo running; echo note >&2")];
+    let mut run = Recording::of(plan(vec![worker("dut", startup, run)]));
+    run.trial();
+    run.phase(Phase::Startup);
+    run.step(Phase::Startup, 0, 0, left(Outcome::Passed, b"startup\n", b""));
+    run.step(Phase::Startup, 0, 1, StepResult::without_output(Outcome::Spawned));
+    run.worker_done(Phase::Startup, 0);
+    run.phase_done(Phase::Startup);
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"running\n", b"note\n"));
+    run.worker_done(Phase::Run, 0);
+    run.phase_done(Phase::Run);
+    let step = run.reference(Phase::Startup, 0, 1);
+    run.add(Event::SpawnedEnded { step, result: left(Outcome::Stopped, b"", b"") });
+    run.over(Verdict::Passed, Vec::new())
+}
+
+/// Two workers, interleaved; a step failed, one timed out, one was killed, one that may fail did.
+pub(super) fn failed() -> Vec<Stamped> {
+    let dut = vec![
+        Step::plain("check", "echo out; echo err >&2; exit 3"),
+        Step { bound: Some(Bound::Timeout(Duration::from_secs(1))), ..Step::plain("timeout1", "sleep 5") },
+        Step::plain("kill", "kill -9 $$"),
+    ];
+    let generator = vec![Step { gate: Gate::MayFail, ..Step::plain("probe", "false") }, Step::plain("last", "true")];
+    let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), dut), worker("generator", Vec::new(), generator)]));
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, left(Outcome::Failed(Ending::Exit(3)), b"out\n", b"err\n"));
+    run.step(Phase::Run, 1, 0, left(Outcome::Failed(Ending::Exit(1)), b"", b""));
+    run.step(Phase::Run, 0, 1, left(Outcome::TimedOut(Duration::from_secs(1)), b"half a line", b""));
+    run.step(Phase::Run, 1, 1, left(Outcome::Passed, b"", b""));
+    run.worker_done(Phase::Run, 1);
+    run.step(Phase::Run, 0, 2, left(Outcome::Failed(Ending::Signal(9)), b"", b""));
+    run.worker_done(Phase::Run, 0);
+    run.phase_done(Phase::Run);
+    run.over(Verdict::Failed, vec![Reason::Failed("3 steps failed".to_owned())])
+}
+
+/// Two workers, of which one is lost in the middle of a step.
+pub(super) fn lost() -> Vec<Stamped> {
+    let steps = || vec![Step::plain("work", "work"), Step { label: StepLabel::new("more"), ..Step::plain("", "more") }];
+    let mut run = Recording::of(plan(vec![worker("a", Vec::new(), steps()), worker("b", Vec::new(), steps())]));
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"a was here\n", b""));
+    run.add(Event::Warning { worker: Some(WorkerId(1)), text: "nothing heard for 40s".to_owned() });
+    run.add(Event::WorkerLost { worker: WorkerId(1), reason: "nothing heard for 66s".to_owned() });
+    run.step(Phase::Run, 1, 0, StepResult::without_output(Outcome::Lost));
+    run.step(Phase::Run, 1, 1, StepResult::without_output(Outcome::Skipped));
+    run.step(Phase::Run, 0, 1, left(Outcome::Passed, b"", b""));
+    run.worker_done(Phase::Run, 0);
+    run.phase_done(Phase::Run);
+    run.over(Verdict::Incomplete, vec![Reason::Incomplete("b was lost".to_owned())])
+}
+
+/// A run that never connected.
+pub(super) fn not_carried_out() -> Vec<Stamped> {
+    let run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "work")])]));
+    let reason = "dut at 127.0.0.1:6970 can't be reached: connection refused";
+    run.ended(Verdict::Incomplete, vec![Reason::NotCarriedOut(reason.to_owned())])
+}
+
+/// A run that was interrupted in a phase.
+pub(super) fn interrupted() -> Vec<Stamped> {
+    let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "sleep 60")])]));
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, left(Outcome::Stopped, b"", b""));
+    run.ended(Verdict::Incomplete, vec![Reason::Interrupted(2)])
+}
+
+/// One step that prints these bytes on both streams, with reports that keep `limit` bytes.
+pub(super) fn printing(bytes: &[u8], limit: u64) -> Vec<Stamped> {
+    let mut plan = plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "print\u{1b}[2J")])]);
+    plan.settings.max_message_size = limit;
+    let mut run = Recording::of(plan);
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, bytes, bytes));
+    run.worker_done(Phase::Run, 0);
+    run.phase_done(Phase::Run);
+    run.over(Verdict::Passed, Vec::new())
+}

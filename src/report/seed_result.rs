@@ -1,0 +1,103 @@
+//! How the Python seed would have put a result: a code and a message.
+//!
+//! | outcome | code | message |
+//! |---|---|---|
+//! | passed | 0 | its standard output |
+//! | failed | its exit status, or minus the signal | the command line |
+//! | timed out | 1 | `Command timed out after N seconds` |
+//! | spawned | 0 | `Spawned` |
+//! | not started | 127, as a shell says it | the command line |
+//! | stopped | 1 | `Command stopped` |
+//! | skipped | 1 | `Command skipped` |
+//! | lost | 1 | `Command lost with its worker` |
+//!
+//! The seed knows the first four only.
+
+use serde::{Serialize, Serializer};
+use std::time::Duration;
+
+use super::excerpt::Excerpt;
+use super::words;
+use crate::model::{Ending, Outcome, Step, StepResult};
+
+/// A result in the seed's form.
+pub(super) struct SeedResult {
+    /// 0 for what passed.
+    pub(super) code: i64,
+    /// What the seed tells with it.
+    pub(super) message: Message,
+}
+
+/// The message of a result in the seed's form.
+pub(super) enum Message {
+    /// What a step printed on standard output.
+    Output(Excerpt),
+    /// A text of the program's own, or the command line.
+    Text(String),
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Output(excerpt) => excerpt.serialize(serializer),
+            Self::Text(text) => text.serialize(serializer),
+        }
+    }
+}
+
+impl SeedResult {
+    /// Puts the result of `step`, of whose output at most `limit` bytes are kept.
+    pub(super) fn new(step: Option<&Step>, result: &StepResult, limit: u64) -> Self {
+        let (code, text) = match &result.outcome {
+            Outcome::Passed => {
+                return Self { code: 0, message: Message::Output(Excerpt::new(&result.stdout, limit)) };
+            }
+            Outcome::Failed(Ending::Exit(status)) => (i64::from(*status), command_line(step)),
+            Outcome::Failed(Ending::Signal(signal)) => (-i64::from(*signal), command_line(step)),
+            Outcome::TimedOut(after) => (1, format!("Command timed out after {} seconds", python_seconds(*after))),
+            Outcome::Spawned => (0, "Spawned".to_owned()),
+            Outcome::NotStarted(_) => (127, command_line(step)),
+            Outcome::Stopped => (1, "Command stopped".to_owned()),
+            Outcome::Skipped => (1, "Command skipped".to_owned()),
+            Outcome::Lost => (1, "Command lost with its worker".to_owned()),
+        };
+        Self { code, message: Message::Text(text) }
+    }
+}
+
+fn command_line(step: Option<&Step>) -> String {
+    step.map(words::action).unwrap_or_default()
+}
+
+/// Seconds as Python writes them: `30`, `0.5`.
+fn python_seconds(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 { duration.as_secs().to_string() } else { duration.as_secs_f64().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Output;
+
+    fn put(outcome: Outcome) -> (i64, String) {
+        let mut result = StepResult::without_output(outcome);
+        result.stdout = Output::from_bytes("out\n");
+        let seed = SeedResult::new(Some(&Step::plain("one", "the command")), &result, 100);
+        let message = match seed.message {
+            Message::Output(excerpt) => excerpt.to_string(),
+            Message::Text(text) => text,
+        };
+        (seed.code, message)
+    }
+
+    #[test]
+    fn every_outcome_is_put_as_the_seed_would() {
+        assert_eq!(put(Outcome::Passed), (0, "out\n".into()));
+        assert_eq!(put(Outcome::Failed(Ending::Exit(3))), (3, "the command".into()));
+        assert_eq!(put(Outcome::Failed(Ending::Signal(9))), (-9, "the command".into()));
+        assert_eq!(put(Outcome::TimedOut(Duration::from_secs(1))), (1, "Command timed out after 1 seconds".into()));
+        assert_eq!(put(Outcome::TimedOut(Duration::from_millis(500))).1, "Command timed out after 0.5 seconds");
+        assert_eq!(put(Outcome::Spawned), (0, "Spawned".into()));
+        assert_eq!(put(Outcome::NotStarted("no shell".into())), (127, "the command".into()));
+    }
+}

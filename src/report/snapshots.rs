@@ -1,0 +1,265 @@
+//! What each format writes of the recorded runs, exactly.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use super::recorded::{
+    Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, snapshot, spawned,
+    told, worker,
+};
+use super::{Format, Style, reporter};
+use crate::model::{
+    Conclusion, ConductorTime, Ending, Event, Outcome, Output, OutputSource, Phase, Reason, Stamped, Step, StepResult,
+    Verdict,
+};
+
+fn json(events: &[Stamped]) -> Value {
+    serde_json::from_str(&told(Format::Json, plain(), events)).unwrap()
+}
+
+#[test]
+fn classic_tells_a_passed_run_as_the_seed_does() {
+    let expected = "0 phase received\n0 startup\n\n0 Spawned\n65535 phases complete\n\
+                    0 phase received\n0 running\n\n65535 phases complete\n";
+    assert_eq!(told(Format::Classic, plain(), &passed()), expected);
+}
+
+#[test]
+fn classic_tells_each_worker_when_its_phase_is_over_with_codes_and_command_lines() {
+    let expected = "0 phase received\n0 phase received\n\
+                    1 false\n0 \n65535 phases complete\n\
+                    3 echo out; echo err >&2; exit 3\n1 Command timed out after 1 seconds\n-9 kill -9 $$\n\
+                    65535 phases complete\n";
+    assert_eq!(told(Format::Classic, plain(), &failed()), expected);
+}
+
+#[test]
+fn classic_names_a_lost_worker_and_why_the_run_is_incomplete() {
+    let expected = "0 phase received\n0 phase received\n\
+                    0 a was here\n\n0 \n65535 phases complete\n\
+                    1 Command lost with its worker\n1 Command skipped\n1 b is lost: nothing heard for 66s\n\
+                    1 incomplete: b was lost\n";
+    assert_eq!(told(Format::Classic, plain(), &lost()), expected);
+}
+
+#[test]
+fn classic_says_why_a_run_was_not_carried_out_or_was_interrupted() {
+    assert_eq!(
+        told(Format::Classic, plain(), &not_carried_out()),
+        "1 not carried out: dut at 127.0.0.1:6970 can't be reached: connection refused\n"
+    );
+    let expected = "0 phase received\n1 Command stopped\n1 interrupted by SIGINT\n";
+    assert_eq!(told(Format::Classic, plain(), &interrupted()), expected);
+}
+
+#[test]
+fn classic_tells_of_a_spawned_step_that_failed_after_it_was_spawned() {
+    let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![spawned("server", "serve")])]));
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, StepResult::without_output(Outcome::Spawned));
+    let step = run.reference(Phase::Run, 0, 0);
+    run.add(Event::SpawnedEnded { step, result: left(Outcome::Failed(Ending::Exit(2)), b"", b"") });
+    run.worker_done(Phase::Run, 0);
+    run.phase_done(Phase::Run);
+    let events = run.over(Verdict::Failed, vec![Reason::Failed("server failed".to_owned())]);
+    let expected = "0 phase received\n0 Spawned\n2 serve\n65535 phases complete\n";
+    assert_eq!(told(Format::Classic, plain(), &events), expected);
+}
+
+#[test]
+fn each_format_writes_of_each_recorded_run_what_the_folder_of_snapshots_has() {
+    let runs = [
+        ("passed", passed()),
+        ("failed", failed()),
+        ("lost", lost()),
+        ("not_carried_out", not_carried_out()),
+        ("interrupted", interrupted()),
+    ];
+    for (name, events) in runs {
+        for format in Format::ALL {
+            let extension = if format == Format::Json { "json".to_owned() } else { format!("{format}.txt") };
+            snapshot(&format!("{name}.{extension}"), told(format, plain(), &events));
+        }
+    }
+}
+
+#[test]
+fn text_with_colour_says_nothing_more_than_without() {
+    for events in [passed(), failed(), lost(), not_carried_out(), interrupted()] {
+        let colored = told(Format::Text, Style { color: true, ..plain() }, &events);
+        let mut bare = colored.clone();
+        for escape in ["\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m"] {
+            bare = bare.replace(escape, "");
+        }
+        assert_ne!(colored, bare);
+        assert_eq!(bare, told(Format::Text, plain(), &events));
+    }
+}
+
+#[test]
+fn json_says_for_each_step_how_it_ended() {
+    let document = json(&failed());
+    assert_eq!(document["metadata"]["verdict"], "failed");
+    assert_eq!(document["metadata"]["exit_status"], 3);
+    let results = &document["trials"][0]["phases"]["run"]["workers"]["dut"]["results"];
+    let told: Vec<(i64, &str, &str)> = results
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            let text = |key: &str| entry[key].as_str().unwrap();
+            (entry["code"].as_i64().unwrap(), text("message"), text("outcome"))
+        })
+        .collect();
+    let expected = [
+        (3, "echo out; echo err >&2; exit 3", "failed"),
+        (1, "Command timed out after 1 seconds", "timed out"),
+        (-9, "kill -9 $$", "failed"),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(results[0]["exit_status"], 3);
+    assert_eq!(results[0]["stderr"], "err\n");
+    assert_eq!(results[1]["limit"], 1.0);
+    assert_eq!(results[1]["stdout"], "half a line");
+    assert_eq!(results[2]["signal"], 9);
+    assert_eq!(results[2]["exit_status"], Value::Null);
+}
+
+#[test]
+fn json_says_who_was_lost_and_what_was_warned_of() {
+    let document = json(&lost());
+    assert_eq!(document["metadata"]["exit_status"], 4);
+    assert_eq!(document["metadata"]["reasons"][0]["kind"], "incomplete");
+    assert_eq!(document["lost"][0]["worker"], "b");
+    assert_eq!(document["lost"][0]["trial"], 1);
+    assert_eq!(document["warnings"][0]["text"], "nothing heard for 40s");
+    let workers = &document["trials"][0]["phases"]["run"]["workers"];
+    assert_eq!(workers["b"]["end_time"], Value::Null);
+    assert_eq!(workers["b"]["results"][0]["outcome"], "lost");
+    assert_eq!(workers["a"]["results"][1]["outcome"], "passed");
+}
+
+#[test]
+fn times_are_told_in_the_zone_that_was_asked_for() {
+    let time_zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+    let style = Style { time_zone, ..plain() };
+    assert!(told(Format::Json, style.clone(), &passed()).contains("\"start_time\": \"2026-11-23T18:56:17.123456\""));
+    assert!(told(Format::Text, style, &passed()).contains("2026-11-23 18:56:17"));
+}
+
+#[test]
+fn json_is_a_whole_document_when_nothing_was_run() {
+    let document = json(&not_carried_out());
+    assert_eq!(document["metadata"]["exit_status"], 1);
+    assert_eq!(document["metadata"]["reasons"][0]["kind"], "not carried out");
+    assert_eq!(document["trials"], Value::Array(Vec::new()));
+    assert_eq!(json(&interrupted())["metadata"]["exit_status"], 130);
+}
+
+#[test]
+fn every_format_says_why_when_there_was_not_even_a_plan() {
+    let reason = Reason::NotCarriedOut("test.cfg can't be read".to_owned());
+    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![reason] };
+    let events = [Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::RunEnded { conclusion } }];
+    assert_eq!(told(Format::Classic, plain(), &events), "1 not carried out: test.cfg can't be read\n");
+    let expected = "\nnot carried out: test.cfg can't be read\nnot carried out: no step was run\n";
+    assert_eq!(told(Format::Text, plain(), &events), expected);
+    assert_eq!(json(&events)["metadata"]["reasons"][0]["text"], "test.cfg can't be read");
+}
+
+#[test]
+fn a_step_that_prints_anything_leaves_every_format_whole_and_harmless() {
+    let bytes = b"a\x1b[2J\x00\xff\xc2\x9b]0;title\x07</script>\r\n\"\\tail";
+    let events = printing(bytes, 1000);
+    let terminal = Style { terminal: true, ..plain() };
+    for format in [Format::Text, Format::Classic] {
+        let shown = told(format, terminal.clone(), &events);
+        assert!(!shown.contains(|character: char| character.is_control() && character != '\n'), "{shown}");
+        assert!(shown.contains("a\\x1b[2J\\x00\u{fffd}\\x9b]0;title\\x07</script>\\r\n"), "{shown}");
+    }
+    let document = told(Format::Json, plain(), &events);
+    assert!(!document.contains(|character: char| character.is_control() && character != '\n'), "{document}");
+    let result = &json(&events)["trials"][0]["phases"]["run"]["workers"]["dut"]["results"][0];
+    assert_eq!(result["stdout"].as_str().unwrap(), String::from_utf8_lossy(bytes));
+    assert_eq!(result["stdout_bytes"], bytes.len());
+    assert_eq!(result["command"], "print\u{1b}[2J");
+}
+
+#[test]
+fn a_file_gets_remote_text_as_it_came() {
+    let events = printing(b"\x1b[31mred\x1b[0m\r\n", 1000);
+    assert!(told(Format::Classic, plain(), &events).contains("0 \x1b[31mred\x1b[0m\r\n\n"));
+    assert!(told(Format::Text, plain(), &events).contains("      | \x1b[31mred\x1b[0m\r\n"));
+}
+
+#[test]
+fn an_output_longer_than_the_limit_is_told_by_head_tail_and_what_is_missing() {
+    let mut bytes = b"head ".to_vec();
+    bytes.extend(vec![b'x'; 300_000]);
+    bytes.extend(b" tail\n");
+    let events = printing(&bytes, 20);
+    let kept = "head xxxxx\n[… 299991 bytes left out …]\nxxxx tail\n";
+    assert_eq!(told(Format::Classic, plain(), &events), format!("0 phase received\n0 {kept}\n65535 phases complete\n"));
+    let result = &json(&events)["trials"][0]["phases"]["run"]["workers"]["dut"]["results"][0];
+    assert_eq!(result["message"], kept);
+    assert_eq!(result["stderr"], kept);
+    assert_eq!(result["stdout_bytes"], 300_011);
+    assert_eq!(result["stdout_left_out"], 299_991);
+}
+
+/// An output that is made while it is read, so that only what a report keeps of it counts.
+struct Endless(u64);
+
+impl OutputSource for Endless {
+    fn length(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = buffer.len().min(usize::try_from(self.0 - offset).unwrap());
+        let line = b"0123456789abcdef\x1b\xff\xc3\xa9 \"quoted\"\t...\n";
+        for (place, byte) in buffer[..count].iter_mut().enumerate() {
+            *byte = line[usize::try_from(offset).unwrap().wrapping_add(place) % line.len()];
+        }
+        Ok(count)
+    }
+}
+
+#[test]
+fn a_report_of_a_hundred_megabytes_is_written_in_small_pieces() {
+    /// Counts what it gets, and the longest piece.
+    #[derive(Clone, Default)]
+    struct Count(Arc<AtomicUsize>, Arc<AtomicUsize>);
+    impl Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.fetch_add(bytes.len(), Ordering::Relaxed);
+            self.1.fetch_max(bytes.len(), Ordering::Relaxed);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for format in Format::ALL {
+        let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "print")])]));
+        run.trial();
+        run.phase(Phase::Run);
+        let mut result = left(Outcome::Passed, b"", b"");
+        result.stdout = Output::new(Endless(100_000_000));
+        run.step(Phase::Run, 0, 0, result);
+        run.worker_done(Phase::Run, 0);
+        run.phase_done(Phase::Run);
+        let count = Count::default();
+        let mut reporter = reporter(format, Box::new(count.clone()), plain());
+        for stamped in run.over(Verdict::Passed, Vec::new()) {
+            reporter.report(&stamped).unwrap();
+        }
+        let (total, longest) = (count.0.load(Ordering::Relaxed), count.1.load(Ordering::Relaxed));
+        assert!(total > 10 << 20, "{format}: {total} bytes");
+        assert!(longest <= 256 * 1024, "{format}: {longest} bytes at once");
+    }
+}

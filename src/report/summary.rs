@@ -1,0 +1,176 @@
+//! The end of the `text` report: what failed, once more and with its last lines; who was lost; the verdict.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use super::excerpt::last_lines;
+use super::harmless::on_one_line;
+use super::text_page::{Page, Tone};
+use super::words;
+use crate::model::{
+    Conclusion, ConductorTime, Event, Gate, Outcome, Phase, Plan, Reason, Stamped, Step, StepReference, StepResult,
+    Verdict, WorkerId,
+};
+
+/// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
+const REPEATED: usize = 50;
+
+/// So many of its last lines are repeated of each stream.
+const LINES: usize = 10;
+
+/// The order in which outcomes are counted in the last line.
+const COUNTED: [&str; 8] = ["passed", "failed", "timed out", "not started", "stopped", "skipped", "lost", "spawned"];
+
+/// What the end of the report needs to know of the run.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    start: Option<ConductorTime>,
+    end: Option<ConductorTime>,
+    trials: u32,
+    counts: BTreeMap<&'static str, usize>,
+    failures: Vec<(StepReference, StepResult)>,
+    lost: Vec<(WorkerId, String)>,
+    warnings: usize,
+}
+
+impl Summary {
+    /// Takes one event.
+    pub(super) fn take(&mut self, stamped: &Stamped) {
+        match &stamped.event {
+            Event::RunStarted { .. } => self.start = Some(stamped.at),
+            Event::TrialEnded { .. } => self.trials += 1,
+            Event::StepEnded { step, result } => {
+                *self.counts.entry(words::outcome(&result.outcome)).or_default() += 1;
+                self.failure(*step, result);
+            }
+            Event::SpawnedEnded { step, result } => {
+                // It was counted as spawned; from now on it counts as what it became.
+                if let Some(count) = self.counts.get_mut(words::outcome(&Outcome::Spawned)) {
+                    *count = count.saturating_sub(1);
+                }
+                *self.counts.entry(words::outcome(&result.outcome)).or_default() += 1;
+                self.failure(*step, result);
+            }
+            Event::WorkerLost { worker, reason } => self.lost.push((*worker, reason.clone())),
+            Event::Warning { .. } => self.warnings += 1,
+            Event::RunEnded { .. } => self.end = Some(stamped.at),
+            _ => {}
+        }
+    }
+
+    fn failure(&mut self, step: StepReference, result: &StepResult) {
+        if result.outcome.is_failure() {
+            self.failures.push((step, result.clone()));
+        }
+    }
+
+    /// Writes the end of the report.
+    pub(super) fn write(&self, page: &mut Page, plan: Option<&Plan>, conclusion: &Conclusion) -> io::Result<()> {
+        if !self.failures.is_empty() {
+            heading(page, "Failures")?;
+        }
+        for (step, result) in self.failures.iter().take(REPEATED) {
+            repeat(page, plan, *step, result)?;
+        }
+        if let Some(more @ 1..) = self.failures.len().checked_sub(REPEATED) {
+            page.line(&format!("  and {more} more"))?;
+        }
+        if !self.lost.is_empty() {
+            heading(page, "Lost workers")?;
+        }
+        for (worker, reason) in &self.lost {
+            let name = plan.and_then(|plan| plan.workers.get(worker.0)).map_or("?", |worker| worker.name.as_str());
+            page.line(&format!("  {name}: {}", on_one_line(reason)))?;
+        }
+        self.verdict(page, plan, conclusion)
+    }
+
+    fn verdict(&self, page: &mut Page, plan: Option<&Plan>, conclusion: &Conclusion) -> io::Result<()> {
+        page.line("")?;
+        for reason in &conclusion.reasons {
+            page.line(&on_one_line(&words::reason_line(reason)))?;
+        }
+        let (tone, word) = verdict_word(conclusion);
+        let word = page.toned(tone, &word);
+        page.line(&format!("{word}: {}", self.counts(plan)))
+    }
+
+    fn counts(&self, plan: Option<&Plan>) -> String {
+        let counted = |word: &&'static str| match self.counts.get(*word) {
+            None | Some(0) => None,
+            Some(count) => Some(format!("{count} {word}")),
+        };
+        let mut steps: Vec<String> = COUNTED.iter().filter_map(counted).collect();
+        if steps.is_empty() {
+            steps.push("no step was run".to_owned());
+        }
+        let mut parts = vec![steps.join(", ")];
+        if let Some(plan) = plan {
+            parts.push(format!("{} of {}", self.trials, words::counted(plan.trials as usize, "trial")));
+            parts.push(words::counted(plan.workers.len(), "worker"));
+        }
+        let excused = self.failures.iter().filter(|(step, _)| excuse(plan, *step).is_some()).count();
+        if excused > 0 {
+            parts.push(format!("{} not counted", words::counted(excused, "failure")));
+        }
+        if self.warnings > 0 {
+            parts.push(words::counted(self.warnings, "warning"));
+        }
+        if let (Some(start), Some(end)) = (self.start, self.end) {
+            let took: Duration = end.since(start);
+            parts.push(words::duration(took));
+        }
+        parts.join("; ")
+    }
+}
+
+/// The word in the last line. A run that could not be carried out, or was interrupted, has no verdict worth its name.
+fn verdict_word(conclusion: &Conclusion) -> (Tone, String) {
+    let interrupted = conclusion.reasons.iter().find(|reason| matches!(reason, Reason::Interrupted(_)));
+    let not_carried_out = conclusion.reasons.iter().find(|reason| matches!(reason, Reason::NotCarriedOut(_)));
+    if let Some(reason) = interrupted.or(not_carried_out) {
+        return (Tone::Bad, words::reason(reason).to_owned());
+    }
+    let tone = match conclusion.verdict {
+        Verdict::Passed => Tone::Good,
+        Verdict::Failed => Tone::Bad,
+        Verdict::Incomplete => Tone::Doubtful,
+    };
+    (tone, conclusion.verdict.word().to_owned())
+}
+
+fn step_of(plan: Option<&Plan>, reference: StepReference) -> Option<&Step> {
+    plan?.workers.get(reference.worker.0)?.steps[reference.phase].get(reference.position)
+}
+
+/// Why a failure of this step does not count, when it does not.
+fn excuse(plan: Option<&Plan>, reference: StepReference) -> Option<&'static str> {
+    if step_of(plan, reference).is_some_and(|step| step.gate == Gate::MayFail) {
+        Some("  (may fail: does not count)")
+    } else if reference.phase == Phase::Reset {
+        Some("  (in Reset: does not count)")
+    } else {
+        None
+    }
+}
+
+fn heading(page: &mut Page, text: &str) -> io::Result<()> {
+    let text = page.toned(Tone::Strong, text);
+    page.line("")?;
+    page.line(&text)
+}
+
+fn repeat(page: &mut Page, plan: Option<&Plan>, reference: StepReference, result: &StepResult) -> io::Result<()> {
+    let worker = plan.and_then(|plan| plan.workers.get(reference.worker.0));
+    let step = step_of(plan, reference);
+    let label = step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned());
+    let command = step.map_or(String::new(), |step| on_one_line(&words::action(step)).into_owned());
+    let name = worker.map_or("?", |worker| worker.name.as_str());
+    let excuse = excuse(plan, reference).unwrap_or_default();
+    let outcome = page.toned(Tone::of(&result.outcome), &words::outcome_in_detail(&result.outcome));
+    let place = format!("trial {}, {}, {name}, {label}", reference.trial, reference.phase);
+    page.line(&format!("  {place}: {outcome}  {command}{excuse}"))?;
+    page.last_lines("      ", '|', &last_lines(&result.stdout, LINES))?;
+    page.last_lines("      ", '!', &last_lines(&result.stderr, LINES))
+}

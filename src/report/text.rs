@@ -1,0 +1,160 @@
+//! The `text` report: a run for people, told as it happens.
+//!
+//! A line for each step (worker, label, outcome, duration, command) under a heading for its trial and phase, with its
+//! output below; then the failures once more, and the verdict (`summary`). Words say everything that colours say.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::harmless::on_one_line;
+use super::summary::Summary;
+use super::text_page::{Page, Tone};
+use super::{Style, words};
+use crate::model::{
+    ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, Step, StepReference,
+    StepResult, WorkerId,
+};
+
+/// Columns are no wider than this, so that one long name does not push everything else off the screen.
+const WIDEST_COLUMN: usize = 24;
+
+/// Tells a run to people.
+pub(super) struct TextReporter {
+    page: Page,
+    style: Style,
+    plan: Option<Arc<Plan>>,
+    columns: Columns,
+    summary: Summary,
+}
+
+/// The width of the columns whose content depends on the plan.
+#[derive(Debug, Default)]
+struct Columns {
+    worker: usize,
+    label: usize,
+}
+
+impl Columns {
+    fn of(plan: &Plan) -> Self {
+        let width = |text: &str| on_one_line(text).chars().count().min(WIDEST_COLUMN);
+        let steps = plan.workers.iter().flat_map(|worker| plan.phases.iter().flat_map(|phase| &worker.steps[*phase]));
+        Self {
+            worker: plan.workers.iter().map(|worker| width(worker.name.as_str())).max().unwrap_or(0),
+            label: steps.map(|step| width(step.label.as_str())).max().unwrap_or(0),
+        }
+    }
+}
+
+impl TextReporter {
+    /// Writes to `writer` in this style.
+    pub(super) fn new(writer: Box<dyn Write + Send>, style: Style) -> Self {
+        let page = Page::new(writer, style.color, style.terminal);
+        Self { page, style, plan: None, columns: Columns::default(), summary: Summary::default() }
+    }
+
+    fn begin(&mut self, plan: &Arc<Plan>, anchor: &ClockAnchor) -> io::Result<()> {
+        self.columns = Columns::of(plan);
+        self.plan = Some(Arc::clone(plan));
+        let date = Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(self.style.time_zone.clone()));
+        let date = date.map(|local| local.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
+        let phases: Vec<&str> = plan.phases.iter().map(|phase| phase.word()).collect();
+        self.page.line(&format!("{}  run {}  {date}", on_one_line(&plan.file.to_string_lossy()), plan.run))?;
+        self.page.line(&format!(
+            "{} of {} on {}",
+            words::counted(plan.trials as usize, "trial"),
+            phases.join(", "),
+            words::counted(plan.workers.len(), "worker"),
+        ))
+    }
+
+    fn worker_name(&self, worker: WorkerId) -> String {
+        let plan = self.plan.as_ref();
+        plan.and_then(|plan| plan.workers.get(worker.0)).map_or("?".to_owned(), |worker| worker.name.to_string())
+    }
+
+    fn step(&self, reference: StepReference) -> Option<&Step> {
+        self.plan.as_ref()?.workers.get(reference.worker.0)?.steps[reference.phase].get(reference.position)
+    }
+
+    fn heading(&mut self, trial: u32, phase: Phase) -> io::Result<()> {
+        let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
+        let heading = self.page.toned(Tone::Strong, &format!("Trial {trial} of {trials}, {phase}"));
+        self.page.line("")?;
+        self.page.line(&heading)
+    }
+
+    fn result(&mut self, reference: StepReference, result: &StepResult, spawned: bool) -> io::Result<()> {
+        let step = self.step(reference);
+        let label = step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned());
+        let command = step.map_or(String::new(), |step| on_one_line(&words::action(step)).into_owned());
+        let may_fail = step.is_some_and(|step| step.gate == Gate::MayFail);
+        // Padded before it is coloured: the escapes have no width.
+        let outcome = format!("{:16}", words::outcome_in_detail(&result.outcome));
+        let mut line = format!(
+            "  {:worker$}  {label:label_width$}  {}  {:>8}  {command}",
+            self.worker_name(reference.worker),
+            self.page.toned(Tone::of(&result.outcome), &outcome),
+            result.duration.map_or_else(|| "-".to_owned(), words::duration),
+            worker = self.columns.worker,
+            label_width = self.columns.label,
+        );
+        if spawned {
+            line.push_str("  (spawned in ");
+            line.push_str(reference.phase.word());
+            line.push(')');
+        }
+        if may_fail && result.outcome.is_failure() {
+            line.push_str("  (may fail)");
+        }
+        self.page.line(&line)?;
+        self.notes(result)?;
+        let limit = self.plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
+        self.page.outputs("      ", result, limit)
+    }
+
+    /// What is to be said of a result besides its line.
+    fn notes(&mut self, result: &StepResult) -> io::Result<()> {
+        match &result.outcome {
+            Outcome::TimedOut(limit) => {
+                self.page.line(&format!("      stopped after {}", humantime::format_duration(*limit)))?;
+            }
+            Outcome::NotStarted(reason) => self.page.line(&format!("      {}", on_one_line(reason)))?,
+            _ => {}
+        }
+        if result.leaky {
+            let note = "other processes still hold its output (leaky)";
+            self.page.line(&format!("      {}", self.page.toned(Tone::Doubtful, note)))?;
+        }
+        Ok(())
+    }
+
+    fn remark(&mut self, tone: Tone, word: &str, worker: Option<WorkerId>, text: &str) -> io::Result<()> {
+        let worker = worker.map(|worker| format!("{}: ", self.worker_name(worker))).unwrap_or_default();
+        let word = self.page.toned(tone, word);
+        self.page.line(&format!("  {word}: {worker}{}", on_one_line(text)))
+    }
+}
+
+impl Reporter for TextReporter {
+    fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
+        self.summary.take(stamped);
+        match &stamped.event {
+            Event::RunStarted { plan, anchor } => self.begin(plan, anchor)?,
+            Event::WorkerConnected { worker, player: PlayerDescription::Seed } => {
+                self.remark(Tone::Plain, "note", Some(*worker), "its player speaks the Python seed's wire")?;
+            }
+            Event::PhaseStarted { trial, phase } => self.heading(*trial, *phase)?,
+            Event::StepEnded { step, result } => self.result(*step, result, false)?,
+            Event::SpawnedEnded { step, result } => self.result(*step, result, true)?,
+            Event::WorkerLost { worker, reason } => self.remark(Tone::Bad, "lost", Some(*worker), reason)?,
+            Event::Warning { worker, text } => self.remark(Tone::Doubtful, "warning", *worker, text)?,
+            Event::RunEnded { conclusion } => {
+                self.summary.write(&mut self.page, self.plan.as_deref(), conclusion)?;
+            }
+            _ => return Ok(()),
+        }
+        self.page.flush()
+    }
+}

@@ -1,0 +1,104 @@
+//! The paper that the `text` report is written on: colours, lines, and outputs indented below them.
+
+use std::io::{self, BufWriter, Write};
+
+use super::excerpt::Excerpt;
+use super::harmless::harmless;
+use crate::model::{Outcome, StepResult};
+
+/// What a colour says; the words say it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// All is well.
+    Good,
+    /// Something failed.
+    Bad,
+    /// Something that people should look at.
+    Doubtful,
+    /// Headings.
+    Strong,
+    /// Nothing to look at.
+    Plain,
+}
+
+impl Tone {
+    /// The tone of an outcome.
+    pub(super) const fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Passed => Self::Good,
+            Outcome::Failed(_) | Outcome::TimedOut(_) | Outcome::NotStarted(_) | Outcome::Lost => Self::Bad,
+            Outcome::Stopped | Outcome::Skipped => Self::Doubtful,
+            Outcome::Spawned => Self::Plain,
+        }
+    }
+
+    const fn escape(self) -> &'static str {
+        match self {
+            Self::Good => "\x1b[32m",
+            Self::Bad => "\x1b[31m",
+            Self::Doubtful => "\x1b[33m",
+            Self::Strong => "\x1b[1m",
+            Self::Plain => "",
+        }
+    }
+}
+
+/// Where the report is written.
+pub(super) struct Page {
+    writer: BufWriter<Box<dyn Write + Send>>,
+    color: bool,
+    terminal: bool,
+}
+
+impl Page {
+    /// Writes with colours or without, to a terminal or not.
+    pub(super) fn new(writer: Box<dyn Write + Send>, color: bool, terminal: bool) -> Self {
+        Self { writer: BufWriter::with_capacity(64 * 1024, writer), color, terminal }
+    }
+
+    /// The text in its tone; `text` is ours or was made harmless.
+    pub(super) fn toned(&self, tone: Tone, text: &str) -> String {
+        if self.color && tone != Tone::Plain { format!("{}{text}\x1b[0m", tone.escape()) } else { text.to_owned() }
+    }
+
+    /// A line; its text is ours or was made harmless.
+    pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.writer, "{}", text.trim_end())
+    }
+
+    /// Both streams of a step, standard output behind `|` and standard error behind `!`.
+    pub(super) fn outputs(&mut self, indent: &str, result: &StepResult, limit: u64) -> io::Result<()> {
+        self.output(&format!("{indent}| "), &Excerpt::new(&result.stdout, limit))?;
+        self.output(&format!("{indent}! "), &Excerpt::new(&result.stderr, limit))
+    }
+
+    fn output(&mut self, prefix: &str, excerpt: &Excerpt) -> io::Result<()> {
+        let (writer, terminal) = (&mut self.writer, self.terminal);
+        let mut at_line_start = true;
+        excerpt.pieces(&mut |piece| {
+            for line in piece.split_inclusive('\n') {
+                if at_line_start {
+                    writer.write_all(prefix.as_bytes())?;
+                }
+                let shown = if terminal { harmless(line) } else { line.into() };
+                writer.write_all(shown.as_bytes())?;
+                at_line_start = line.ends_with('\n');
+            }
+            Ok(())
+        })?;
+        if at_line_start { Ok(()) } else { writeln!(self.writer) }
+    }
+
+    /// Some lines of one stream, as [`Page::outputs`] shows them; `stream` is its mark.
+    pub(super) fn last_lines(&mut self, indent: &str, stream: char, lines: &[String]) -> io::Result<()> {
+        lines.iter().try_for_each(|line| {
+            let shown = if self.terminal { harmless(line) } else { line.into() };
+            self.line(&format!("{indent}{stream} {shown}"))
+        })
+    }
+
+    /// Hands on what was written.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}

@@ -1,0 +1,103 @@
+//! The words for outcomes, signals, durations and actions, the same in every report.
+
+use std::time::Duration;
+
+use crate::model::{Action, Ending, Outcome, Reason, Step};
+
+/// The word for an outcome.
+pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed(_) => "failed",
+        Outcome::TimedOut(_) => "timed out",
+        Outcome::Spawned => "spawned",
+        Outcome::Stopped => "stopped",
+        Outcome::NotStarted(_) => "not started",
+        Outcome::Skipped => "skipped",
+        Outcome::Lost => "lost",
+    }
+}
+
+/// The word for an outcome with what belongs to it: `failed: exit 3`.
+pub(super) fn outcome_in_detail(result: &Outcome) -> String {
+    match result {
+        Outcome::Failed(Ending::Exit(status)) => format!("failed: exit {status}"),
+        Outcome::Failed(Ending::Signal(number)) => format!("failed: {}", signal(*number)),
+        other => outcome(other).to_owned(),
+    }
+}
+
+/// The name of a signal on Linux.
+pub(super) fn signal(number: i32) -> String {
+    const NAMES: [&str; 31] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+        "WINCH", "IO", "PWR", "SYS",
+    ];
+    let name = usize::try_from(number).ok().and_then(|number| NAMES.get(number.checked_sub(1)?));
+    name.map_or_else(|| format!("signal {number}"), |name| format!("SIG{name}"))
+}
+
+/// How long something took, for people: `0.012s`, `1m02.3s`, `2h03m04s`.
+pub(super) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{}.{:03}s", seconds, duration.subsec_millis()),
+        60..3600 => format!("{}m{:02}.{}s", seconds / 60, seconds % 60, duration.subsec_millis() / 100),
+        _ => format!("{}h{:02}m{:02}s", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
+/// What a step does, as its line says it without prefixes.
+pub(super) fn action(step: &Step) -> String {
+    match &step.action {
+        Action::Command(command) => command.clone(),
+        Action::Barrier(name) => format!("barrier:{name}"),
+        Action::Stop(label) => format!("stop:{label}"),
+        Action::Fetch(pattern) => format!("fetch:{pattern}"),
+        Action::Put { local, remote } => format!("put:{} -> {remote}", local.display()),
+    }
+}
+
+/// The word for a kind of reason.
+pub(super) const fn reason(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::NotCarriedOut(_) => "not carried out",
+        Reason::Interrupted(_) => "interrupted",
+        Reason::Incomplete(_) => "incomplete",
+        Reason::Failed(_) => "failed",
+    }
+}
+
+/// A reason as a line of its own: its kind and its text, unless the text names the kind.
+pub(super) fn reason_line(reason: &Reason) -> String {
+    match reason {
+        Reason::Interrupted(_) => reason.text(),
+        other => format!("{}: {}", self::reason(other), other.text()),
+    }
+}
+
+/// `1 trial`, `2 trials`.
+pub(super) fn counted(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well_at_every_size() {
+        assert_eq!(duration(Duration::from_micros(12_900)), "0.012s");
+        assert_eq!(duration(Duration::from_millis(62_345)), "1m02.3s");
+        assert_eq!(duration(Duration::from_secs(7384)), "2h03m04s");
+    }
+
+    #[test]
+    fn signals_have_their_names() {
+        assert_eq!(signal(9), "SIGKILL");
+        assert_eq!(signal(31), "SIGSYS");
+        assert_eq!(signal(34), "signal 34");
+        assert_eq!(signal(0), "signal 0");
+    }
+}
