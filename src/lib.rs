@@ -1,3 +1,4 @@
 //! conductor
 
+pub mod config;
 pub mod model;
