@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest duration that has a meaning here; a longer one is a slip.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// Reads a duration.
 ///

@@ -40,8 +40,10 @@ impl Files {
             Err(problem) => {
                 let message = format!("can't read {}: {problem}", quoted_path(path));
                 diagnostics.push(match referred {
-                    Some(place) => Diagnostic::error("unreadable-file", place.clone(), message),
-                    None => Diagnostic::file_error("unreadable-file", path, message),
+                    Some(place) => Diagnostic::error("unreadable-file", place.clone(), message)
+                        .hint("it is named here; the file must be there, and be readable"),
+                    None => Diagnostic::file_error("unreadable-file", path, message)
+                        .hint("the file must be there, and be readable"),
                 });
                 None
             }
@@ -77,7 +79,7 @@ fn document(path: &Path, order: usize, bytes: &[u8], diagnostics: &mut Diagnosti
 
 /// The definitions of the command line, as a document with nothing but `[DEFAULT]`; a later one wins.
 pub(super) fn defines(definitions: &[(String, String)]) -> Document {
-    let lines: String = definitions.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    let lines = definitions.iter().map(|(name, value)| [name, "=", value, "\n"].concat()).collect::<String>();
     let source = Arc::new(Source::new(Path::new("<command line>"), 0, lines.as_bytes()));
     let mut section = Section::new(DEFAULT, (0..0).into());
     let mut at = 0;

@@ -1,6 +1,6 @@
 //! Variables in values: `%(name)s` becomes the variable's value, `%%` a per cent sign.
 //!
-//! The rules are those of `configparser.BasicInterpolation` in CPython 3.11, but for a per cent sign alone, which is
+//! The rules are those of Python 3.11, `BasicInterpolation` in `configparser`, but for a per cent sign alone, which is
 //! kept (and reported, for Python refuses it).
 
 use std::ops::Range;

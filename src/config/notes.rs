@@ -20,8 +20,8 @@ pub(super) fn diagnostic(source: &Arc<Source>, problem: &Problem) -> Diagnostic 
             Diagnostic::warning("byte-order-mark", place, "the Python seed refuses a file with a byte-order mark")
                 .hint("save the file as UTF-8 without it")
         }
-        ProblemKind::NotUtf8(0) => not_utf8(place, String::new()),
-        ProblemKind::NotUtf8(more) => not_utf8(place, format!(", here and at {more} more places")),
+        ProblemKind::NotUtf8(0) => not_utf8(place, ""),
+        ProblemKind::NotUtf8(more) => not_utf8(place, &format!(", here and at {more} more places")),
         ProblemKind::MissingSectionHeader => {
             Diagnostic::error("missing-section-header", place, "this line stands before any section")
                 .hint("a section begins with its name in brackets, as in `[Test]`")
@@ -49,7 +49,7 @@ pub(super) fn diagnostic(source: &Arc<Source>, problem: &Problem) -> Diagnostic 
     }
 }
 
-fn not_utf8(place: Place, more: String) -> Diagnostic {
+fn not_utf8(place: Place, more: &str) -> Diagnostic {
     Diagnostic::error("not-utf8", place, format!("the file is not UTF-8{more}")).hint("save the file as UTF-8")
 }
 

@@ -1,13 +1,13 @@
 //! The dialect: the lines of a file become sections and entries, as Python's `configparser` reads them.
 //!
-//! The rules are those of `ConfigParser()` with its default settings in CPython 3.11 (`_read` in `configparser.py`);
+//! The rules are those of `ConfigParser()` with its default settings in Python 3.11 (`_read` in `configparser.py`);
 //! `testdata/seed/dialect/cases.jsonl` has its answers. Unlike it, the reader goes on behind a problem: it reads every
 //! text, and reports everything that is wrong with it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::source::{Source, Span};
+use super::source::{Place, Source, Span};
 use super::text::Text;
 
 /// The section whose entries are variables, and defaults for the other sections.
@@ -68,6 +68,13 @@ pub struct Entry {
     pub key_span: Span,
     /// The value: its lines joined by newlines, variables not yet replaced.
     pub value: Text,
+}
+
+impl Entry {
+    /// Where the key stands, with its file.
+    pub fn key_place(&self) -> Place {
+        Place::new(self.value.source(), self.key_span)
+    }
 }
 
 /// What is wrong at one place of a text.

@@ -118,7 +118,7 @@ impl<'a> Scope<'a> {
     /// Warns of keys that nothing reads, and refuses those that are not supported yet.
     pub(super) fn check_keys(&mut self, section: &str, known: &[&str], not_yet: &[&str]) {
         for entry in self.entries(section) {
-            let place = self.key_place(entry);
+            let place = entry.key_place();
             if not_yet.contains(&entry.key.as_str()) {
                 self.diagnostics.push(super::not_yet::setting(&entry.key, place));
             } else if !known.contains(&entry.key.as_str()) {
@@ -144,11 +144,6 @@ impl<'a> Scope<'a> {
     pub(super) fn section_place(&self, name: &str) -> Place {
         let span = self.document.section(name).map_or(Span::new(0, 0), |section| section.name_span);
         Place::new(&self.document.source, span)
-    }
-
-    /// Where the entry's key stands.
-    pub(super) fn key_place(&self, entry: &Entry) -> Place {
-        Place::new(entry.value.source(), entry.key_span)
     }
 }
 

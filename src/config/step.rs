@@ -111,13 +111,9 @@ impl Parser {
             Prefix::Timeout(_) if behind_until => Slot::Attempt,
             _ => prefix.slot(),
         };
-        if let Some((last, before)) = self.last.take() {
-            if slot <= last {
-                let message = format!("`{text}` can't stand behind `{before}`");
-                self.problem("step-prefix", message, ORDER, Some(range));
-                self.last = Some((last, before));
-                return;
-            }
+        if let Some((_, before)) = self.last.as_ref().filter(|(last, _)| slot <= *last) {
+            let message = format!("`{text}` can't stand behind `{before}`");
+            return self.problem("step-prefix", message, ORDER, Some(range));
         }
         self.last = Some((slot, text.to_owned()));
         if prefix.duration().is_some_and(|duration| duration.is_zero()) {

@@ -89,7 +89,7 @@ pub(super) fn environment(scope: &mut Scope<'_>) -> Vec<(String, String)> {
     for entry in scope.entries(ENVIRONMENT) {
         let Some(text) = scope.value(ENVIRONMENT, &entry.value) else { continue };
         if entry.written_key.contains('\0') || text.as_str().contains('\0') {
-            let place = if text.as_str().contains('\0') { text.place() } else { scope.key_place(entry) };
+            let place = if text.as_str().contains('\0') { text.place() } else { entry.key_place() };
             let message = "an environment variable can't have a NUL character";
             scope.diagnostics.push(Diagnostic::error("nul-character", place, message).hint("leave the character out"));
             continue;

@@ -9,7 +9,7 @@ use super::source::{Place, Source, Span};
 #[derive(Debug, Clone)]
 pub struct Text {
     source: Arc<Source>,
-    text: String,
+    joined: String,
     pieces: Vec<Piece>,
 }
 
@@ -26,12 +26,12 @@ impl Text {
     /// No text yet, in this file at this place.
     pub(super) fn new(source: &Arc<Source>, at: usize) -> Self {
         let piece = Piece { at: 0, origin: Span::new(at, at), exact: true };
-        Self { source: Arc::clone(source), text: String::new(), pieces: vec![piece] }
+        Self { source: Arc::clone(source), joined: String::new(), pieces: vec![piece] }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.joined
     }
 
     /// The file that it came from.
@@ -41,7 +41,7 @@ impl Text {
 
     /// Where it came from, as a whole.
     pub fn place(&self) -> Place {
-        self.place_of(0..self.text.len())
+        self.place_of(0..self.joined.len())
     }
 
     /// Where a part of it came from.
@@ -61,7 +61,7 @@ impl Text {
             let after = other.pieces.partition_point(|piece| piece.at <= from);
             let next = other.pieces.get(after).map_or(range.end, |piece| piece.at.min(range.end));
             let exact = other.pieces.get(after.saturating_sub(1)).is_some_and(|piece| piece.exact);
-            self.push(&other.text[from..next], other.span(from..next), exact);
+            self.push(&other.joined[from..next], other.span(from..next), exact);
             from = next;
         }
     }
@@ -73,29 +73,27 @@ impl Text {
 
     fn push(&mut self, text: &str, origin: Span, exact: bool) {
         if !text.is_empty() {
-            self.pieces.push(Piece { at: self.text.len(), origin, exact });
-            self.text.push_str(text);
+            self.pieces.push(Piece { at: self.joined.len(), origin, exact });
+            self.joined.push_str(text);
         }
     }
 
     /// Keeps the first bytes only.
     pub(super) fn truncate(&mut self, length: usize) {
-        self.text.truncate(length);
+        self.joined.truncate(length);
         self.pieces.retain(|piece| piece.at == 0 || piece.at < length);
     }
 
     /// The bytes of the file that a part of the text came from.
     pub(super) fn span(&self, range: Range<usize>) -> Span {
-        let start = self.origin(range.start, |piece, offset| match piece.exact {
-            true => (piece.origin.start + offset).min(piece.origin.end),
-            false => piece.origin.start,
+        let start = self.origin(range.start, |piece, offset| {
+            if piece.exact { (piece.origin.start + offset).min(piece.origin.end) } else { piece.origin.start }
         });
         if range.is_empty() {
             return Span::new(start, start);
         }
-        let end = self.origin(range.end - 1, |piece, offset| match piece.exact {
-            true => (piece.origin.start + offset + 1).min(piece.origin.end),
-            false => piece.origin.end,
+        let end = self.origin(range.end - 1, |piece, offset| {
+            if piece.exact { (piece.origin.start + offset + 1).min(piece.origin.end) } else { piece.origin.end }
         });
         Span::new(start, end.max(start))
     }

@@ -75,7 +75,7 @@ fn steps(scope: &mut Scope<'_>, phase: Phase) -> Vec<Step> {
         for problem in parsed.problems {
             let place = match problem.range {
                 Some(range) => text.place_of(range),
-                None => scope.key_place(entry),
+                None => entry.key_place(),
             };
             scope.diagnostics.push(Diagnostic::error(problem.name, place, problem.message).hint(problem.hint));
         }

@@ -70,7 +70,7 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
     }
     let mut workers = Vec::new();
     for entry in &section.entries {
-        let place = scope.key_place(entry);
+        let place = entry.key_place();
         match expand(&entry.written_key) {
             Ok(expansion) => workers.extend(expanded(scope, &section.name, entry, &place, &expansion)),
             Err(problem) => {

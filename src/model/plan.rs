@@ -69,10 +69,10 @@ pub struct RunSettings {
 impl Default for RunSettings {
     fn default() -> Self {
         Self {
-            step_timeout: Some(Duration::from_secs(3600)),
-            reset_timeout: Duration::from_secs(300),
+            step_timeout: Some(Duration::from_hours(1)),
+            reset_timeout: Duration::from_mins(5),
             connect_timeout: Duration::from_secs(10),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             on_failure: OnFailure::Continue,
             max_start_skew: None,
             max_message_size: 10 << 20,

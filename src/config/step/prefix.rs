@@ -42,8 +42,9 @@ const WORDS: [(&str, Prefix); 8] = [
     ("put", Prefix::Put),
 ];
 
-const TIMED: [(&str, fn(Duration) -> Prefix); 3] =
-    [("timeout", Prefix::Timeout), ("for", Prefix::For), ("until", Prefix::Until)];
+type Timed = (&'static str, fn(Duration) -> Prefix);
+
+const TIMED: [Timed; 3] = [("timeout", Prefix::Timeout), ("for", Prefix::For), ("until", Prefix::Until)];
 
 impl Prefix {
     /// Its word, without time and colon.
