@@ -1,5 +1,6 @@
 //! conductor
 
+pub mod config;
 pub mod model;
 pub mod wire;
 pub mod player;

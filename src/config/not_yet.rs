@@ -1,0 +1,30 @@
+//! What the configuration can say and the program can't do yet: all of it is refused here, by name.
+//!
+//! The parsers know these words already. Whoever builds what a word means takes it off its list.
+
+use super::diagnostic::Diagnostic;
+use super::source::Place;
+
+/// Prefixes of steps.
+pub(super) const FORMS: [&str; 9] = ["must", "mayfail", "parallel", "for", "until", "barrier", "stop", "fetch", "put"];
+/// Keys of `[Test]`.
+pub(super) const TEST_KEYS: [&str; 3] = ["max_start_skew", "results", "check"];
+/// Keys of `[Coordinator]`.
+pub(super) const COORDINATOR_KEYS: [&str; 1] = ["connect"];
+/// Values of `format`.
+pub(super) const FORMATS: [&str; 3] = ["jsonl", "junit", "html"];
+
+/// The error for a prefix of a step.
+pub(super) fn form(word: &str, place: Place) -> Diagnostic {
+    refusal(&format!("`{word}:`"), place)
+        .hint("a step can be plain, `spawn:` or `timeout30:` in this version; put the rest into the command")
+}
+
+/// The error for a setting.
+pub(super) fn setting(key: &str, place: Place) -> Diagnostic {
+    refusal(&format!("`{key}`"), place).hint("leave the line out")
+}
+
+fn refusal(what: &str, place: Place) -> Diagnostic {
+    Diagnostic::error("not-supported-yet", place, format!("{what} is not supported yet"))
+}

@@ -1,0 +1,185 @@
+//! The text of one file, and places in it.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// A part of a file's text, in bytes, the end excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// The byte behind the last one.
+    pub end: usize,
+}
+
+impl Span {
+    /// The bytes from `start` up to `end`.
+    pub const fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+}
+
+impl From<Range<usize>> for Span {
+    fn from(range: Range<usize>) -> Self {
+        Self::new(range.start, range.end)
+    }
+}
+
+/// A line and a column, both from 1. The column counts characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+/// The text of one file.
+#[derive(Debug)]
+pub struct Source {
+    path: PathBuf,
+    order: usize,
+    text: String,
+    not_utf8: Vec<Span>,
+    lines: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    /// Takes a file's bytes. `order` is the file's place among the files of one test, for sorting.
+    ///
+    /// Bytes that are not UTF-8 become U+FFFD, and are remembered. A carriage return that no newline follows becomes a
+    /// newline, for it ends a line in Python's text files; no byte changes its place by that.
+    pub fn new(path: &Path, order: usize, bytes: &[u8]) -> Self {
+        let mut text = String::with_capacity(bytes.len());
+        let mut not_utf8 = Vec::new();
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                let start = text.len();
+                text.push(char::REPLACEMENT_CHARACTER);
+                not_utf8.push(Span::new(start, text.len()));
+            }
+        }
+        Self { path: path.to_owned(), order, text: newlines(text), not_utf8, lines: OnceLock::new() }
+    }
+
+    /// The file's name, as the user or another file wrote it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's place among the files of one test.
+    pub fn order(&self) -> usize {
+        self.order
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where bytes were not UTF-8.
+    pub fn not_utf8(&self) -> &[Span] {
+        &self.not_utf8
+    }
+
+    /// The line and column of a byte; the last one's when it is beyond the end.
+    pub fn position(&self, offset: usize) -> Position {
+        let offset = self.clamp(Span::new(offset, offset)).start;
+        let line = self.line_index(offset);
+        let column = self.text[self.line_starts()[line]..offset].chars().count() + 1;
+        Position { line: line + 1, column }
+    }
+
+    /// The span moved into the text and to the borders of characters: the one place where spans are made safe.
+    pub fn clamp(&self, span: Span) -> Span {
+        let start = self.text.floor_char_boundary(span.start);
+        let end = self.text.ceil_char_boundary(span.end).max(start);
+        Span::new(start, end)
+    }
+
+    /// The span's part in its first line, without the line's end.
+    pub(super) fn first_line(&self, span: Span) -> Span {
+        let span = self.clamp(span);
+        let end = self.line_end(self.line_index(span.start)).max(span.start);
+        Span::new(span.start, span.end.min(end))
+    }
+
+    /// The first byte of each line.
+    pub(super) fn line_starts(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let newlines = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(newlines.map(|(offset, _)| offset + 1)).collect()
+        })
+    }
+
+    /// The line, from 0, that has this byte.
+    pub(super) fn line_index(&self, offset: usize) -> usize {
+        self.line_starts().partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+
+    /// The byte behind the last character of a line, from 0, that is not part of a line's end.
+    pub(super) fn line_end(&self, line: usize) -> usize {
+        let starts = self.line_starts();
+        let start = starts.get(line).copied().unwrap_or(self.text.len());
+        let next = starts.get(line + 1).copied().unwrap_or(self.text.len());
+        start + self.text[start..next].trim_end_matches(['\n', '\r']).len()
+    }
+}
+
+fn newlines(text: String) -> String {
+    if !text.contains('\r') {
+        return text;
+    }
+    let mut normal = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let lone = character == '\r' && characters.peek() != Some(&'\n');
+        normal.push(if lone { '\n' } else { character });
+    }
+    normal
+}
+
+/// A part of a file.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The file.
+    pub source: Arc<Source>,
+    /// The part.
+    pub span: Span,
+}
+
+impl Place {
+    /// This part of that file.
+    pub fn new(source: &Arc<Source>, span: impl Into<Span>) -> Self {
+        Self { source: Arc::clone(source), span: span.into() }
+    }
+
+    /// Where it begins.
+    pub fn position(&self) -> Position {
+        self.source.position(self.span.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lone_carriage_return_ends_a_line_and_one_before_a_newline_does_not() {
+        let source = Source::new(Path::new("f"), 0, b"a\rb\r\nc");
+        assert_eq!(source.text(), "a\nb\r\nc");
+        assert_eq!(source.position(2), Position { line: 2, column: 1 });
+        assert_eq!(source.position(5), Position { line: 3, column: 1 });
+        assert_eq!(source.line_end(1), 3);
+    }
+
+    #[test]
+    fn columns_count_characters_and_spans_stay_inside() {
+        let source = Source::new(Path::new("f"), 0, "äöü".as_bytes());
+        assert_eq!(source.position(4), Position { line: 1, column: 3 });
+        assert_eq!(source.clamp(Span::new(1, 99)), Span::new(0, 6));
+        assert_eq!(source.clamp(Span::new(50, 40)), Span::new(6, 6));
+    }
+}

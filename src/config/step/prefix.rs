@@ -1,0 +1,104 @@
+//! One prefix of a step, such as `spawn:` or `timeout30:`.
+
+use std::time::Duration;
+
+use crate::config::duration::parse_duration;
+
+/// A prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prefix {
+    Must,
+    MayFail,
+    Spawn,
+    Parallel,
+    Timeout(Duration),
+    For(Duration),
+    Until(Duration),
+    Barrier,
+    Stop,
+    Fetch,
+    Put,
+}
+
+/// The places of the prefixes, outermost first: each is taken once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Slot {
+    Gate,
+    Mode,
+    Bound,
+    Until,
+    Attempt,
+    Action,
+}
+
+const WORDS: [(&str, Prefix); 8] = [
+    ("must", Prefix::Must),
+    ("mayfail", Prefix::MayFail),
+    ("spawn", Prefix::Spawn),
+    ("parallel", Prefix::Parallel),
+    ("barrier", Prefix::Barrier),
+    ("stop", Prefix::Stop),
+    ("fetch", Prefix::Fetch),
+    ("put", Prefix::Put),
+];
+
+type Timed = (&'static str, fn(Duration) -> Prefix);
+
+const TIMED: [Timed; 3] = [("timeout", Prefix::Timeout), ("for", Prefix::For), ("until", Prefix::Until)];
+
+impl Prefix {
+    /// Its word, without time and colon.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::For(_) => "for",
+            Self::Until(_) => "until",
+            _ => WORDS.iter().find(|(_, prefix)| *prefix == self).map_or("", |(word, _)| word),
+        }
+    }
+
+    /// Its place; a `Timeout` behind `Until` has another, which its neighbour decides.
+    pub(super) fn slot(self) -> Slot {
+        match self {
+            Self::Must | Self::MayFail => Slot::Gate,
+            Self::Spawn | Self::Parallel => Slot::Mode,
+            Self::Timeout(_) | Self::For(_) => Slot::Bound,
+            Self::Until(_) => Slot::Until,
+            Self::Barrier | Self::Stop | Self::Fetch | Self::Put => Slot::Action,
+        }
+    }
+
+    /// Its time.
+    pub(super) fn duration(self) -> Option<Duration> {
+        match self {
+            Self::Timeout(duration) | Self::For(duration) | Self::Until(duration) => Some(duration),
+            _ => None,
+        }
+    }
+}
+
+/// A prefix at the start of a text.
+pub(super) struct Found {
+    /// The prefix, or what is wrong with its time.
+    pub(super) prefix: Result<Prefix, String>,
+    /// How long it is, the colon included.
+    pub(super) length: usize,
+}
+
+/// The prefix at the start of a text, if there is one.
+///
+/// Words are told apart by case, and nothing may stand between word, time and colon, so that no command that means
+/// something to a shell is taken for a prefix. A time begins with a digit: `timeoutx:` is a command's name.
+pub(super) fn at_start(text: &str) -> Option<Found> {
+    const LONGEST: usize = 64;
+    let colon = text.bytes().take(LONGEST).position(|byte| byte == b':')?;
+    let head = &text[..colon];
+    let length = colon + 1;
+    if let Some((_, prefix)) = WORDS.iter().find(|(word, _)| *word == head) {
+        return Some(Found { prefix: Ok(*prefix), length });
+    }
+    let (time, make) = TIMED.iter().find_map(|(word, make)| head.strip_prefix(word).map(|time| (time, make)))?;
+    let is_time = time.starts_with(|first: char| first.is_ascii_digit())
+        && time.chars().all(|character| character.is_alphanumeric() || character == '.');
+    is_time.then(|| Found { prefix: parse_duration(time).map(make), length })
+}

@@ -1,0 +1,169 @@
+//! Tests of the step grammar, as tables.
+
+use std::time::Duration;
+
+use super::*;
+
+fn step(key: &str, value: &str) -> Step {
+    let parsed = parse(key, value);
+    assert!(parsed.problems.is_empty(), "{key} = {value}: {:?}", parsed.problems);
+    parsed.step
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn timeout(count: u64) -> Option<Bound> {
+    Some(Bound::Timeout(seconds(count)))
+}
+
+#[test]
+fn keys_and_prefixes_mean_the_same() {
+    for (key, value, mode, bound, command) in [
+        ("step1", "echo hi", Mode::Wait, None, "echo hi"),
+        ("spawn", "server", Mode::Spawn, None, "server"),
+        ("Spawn_server", "server", Mode::Spawn, None, "server"),
+        ("spawner", "server", Mode::Spawn, None, "server"),
+        ("timeout5", "curl x", Mode::Wait, timeout(5), "curl x"),
+        ("timeout1m30s", "curl x", Mode::Wait, timeout(90), "curl x"),
+        ("TIMEOUT120", "curl x", Mode::Wait, timeout(120), "curl x"),
+        ("timeout0.5", "x", Mode::Wait, Some(Bound::Timeout(Duration::from_millis(500))), "x"),
+        ("timeout", "x", Mode::Wait, None, "x"),
+        ("timeoutx", "x", Mode::Wait, None, "x"),
+        ("timeout_check", "x", Mode::Wait, None, "x"),
+        ("timeout5_check", "x", Mode::Wait, None, "x"),
+        ("a", "spawn:server", Mode::Spawn, None, "server"),
+        ("a", "spawn: server", Mode::Spawn, None, "server"),
+        ("a", "timeout30:cmd", Mode::Wait, timeout(30), "cmd"),
+        ("a", "timeout30s:  cmd  x", Mode::Wait, timeout(30), "cmd  x"),
+        ("a", "spawn:timeout30:cmd", Mode::Spawn, timeout(30), "cmd"),
+        ("a", "spawn:\n timeout30:cmd", Mode::Spawn, timeout(30), "cmd"),
+        ("spawn1", "timeout30:cmd", Mode::Spawn, timeout(30), "cmd"),
+        ("spawn1", "spawn:cmd", Mode::Spawn, None, "cmd"),
+        ("timeout30", "spawn:cmd", Mode::Spawn, timeout(30), "cmd"),
+    ] {
+        let step = step(key, value);
+        assert_eq!((step.mode, step.bound, step.command()), (mode, bound, Some(command)), "{key} = {value}");
+        assert_eq!(step.label.as_str(), key);
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_prefix_is_a_command() {
+    for command in [
+        "timeoutx:echo odd",
+        "timeout:echo",
+        "timeout 30 cmd",
+        "timeout 30:cmd",
+        "spawn :x",
+        "Spawn:x",
+        "for i in 1 2; do echo $i: x; done",
+        "until test -f x; do echo a:b; done",
+        "until:x",
+        "stopwatch:x",
+        "./must:x",
+        "curl http://host:80/",
+        "%:",
+        ":",
+        "schlüssel: wert",
+    ] {
+        assert_eq!(step("a", command).command(), Some(command));
+    }
+}
+
+#[test]
+fn the_whole_order_of_prefixes_is_read() {
+    let parsed = step("a", "must:parallel:for30:until10:timeout2:ping -c 1 host");
+    assert_eq!(
+        parsed,
+        Step {
+            label: StepLabel::new("a"),
+            gate: Gate::Must,
+            mode: Mode::Parallel,
+            bound: Some(Bound::For(seconds(30))),
+            until: Some(Until { limit: seconds(10), attempt: Some(seconds(2)) }),
+            action: Action::Command("ping -c 1 host".to_owned()),
+        }
+    );
+    let parsed = step("a", "mayfail:timeout60:until10:x");
+    assert_eq!(parsed.gate, Gate::MayFail);
+    assert_eq!(parsed.bound, timeout(60));
+    assert_eq!(parsed.until, Some(Until { limit: seconds(10), attempt: None }));
+}
+
+#[test]
+fn other_things_to_do_than_commands_are_read() {
+    for (value, action) in [
+        ("barrier:ready", Action::Barrier("ready".to_owned())),
+        ("timeout30: barrier: ready", Action::Barrier("ready".to_owned())),
+        ("must:stop:spawn1", Action::Stop(StepLabel::new("spawn1"))),
+        ("fetch:/var/log/*.log", Action::Fetch("/var/log/*.log".to_owned())),
+        ("put:a b.txt -> /tmp/c d", Action::Put { local: PathBuf::from("a b.txt"), remote: "/tmp/c d".to_owned() }),
+    ] {
+        assert_eq!(step("a", value).action, action, "{value}");
+    }
+}
+
+#[test]
+fn everything_else_is_refused_at_its_place() {
+    for (key, value, at, message) in [
+        ("a", "", None, "the step has no command"),
+        ("a", "spawn:", Some("spawn:"), "the step has no command"),
+        ("a", "echo \0", Some("\0"), "the step has a NUL character, which no program can be given"),
+        ("a", "fetch:\0", Some("\0"), "the step has a NUL character, which no program can be given"),
+        ("a", "spawn:must:x", Some("must:"), "`must:` can't stand behind `spawn:`"),
+        ("a", "must:mayfail:x", Some("mayfail:"), "`mayfail:` can't stand behind `must:`"),
+        ("a", "spawn:spawn:x", Some("spawn:"), "`spawn:` can't stand behind `spawn:`"),
+        ("a", "timeout3:for4:x", Some("for4:"), "`for4:` can't stand behind `timeout3:`"),
+        ("a", "until3:for4:x", Some("for4:"), "`for4:` can't stand behind `until3:`"),
+        ("a", "until3:timeout4:timeout5:x", Some("timeout5:"), "`timeout5:` can't stand behind `timeout4:`"),
+        ("a", "timeout0:x", Some("timeout0:"), "`timeout0:` leaves no time at all"),
+        ("timeout0", "x", None, "`timeout0` leaves no time at all"),
+        ("a", "timeout5x:x", Some("timeout5x:"), "`timeout5x` is not a duration: `x` is no unit of time"),
+        ("a", "until1M:x", Some("until1M:"), "`until1M` is not a duration: `M` is no unit of time, minutes are `m`"),
+        ("spawn1", "parallel:x", Some("parallel:"), "`parallel:` contradicts the key `spawn1`, which is a prefix, too"),
+        ("timeout5", "for6:x", Some("for6:"), "`for6:` contradicts the key `timeout5`, which is a prefix, too"),
+        (
+            "timeout5",
+            "timeout5:x",
+            Some("timeout5:"),
+            "`timeout5:` contradicts the key `timeout5`, which is a prefix, too",
+        ),
+        ("a", "spawn:barrier:x", Some("barrier:"), "`barrier:` can't be done by `spawn`"),
+        ("spawn1", "put:a -> b", Some("put:"), "`put:` can't be done by `spawn`"),
+        ("a", "until5:stop:x", Some("stop:"), "`stop:` can't be done by `until`"),
+        ("a", "barrier:a b", Some("barrier:a b"), "this is not a barrier's name"),
+        ("a", "barrier:", Some("barrier:"), "`barrier:` has nothing behind it"),
+        ("a", "put:a b", Some("put:a b"), "`put:` lacks its ` -> `"),
+        ("a", "put:a -> ", Some("put:a -> "), "`put:` lacks a file"),
+    ] {
+        let parsed = parse(key, value);
+        let [problem] = parsed.problems.as_slice() else { panic!("{key} = {value}: {:?}", parsed.problems) };
+        assert_eq!(problem.message, message, "{key} = {value}");
+        assert_eq!(problem.range.clone().map(|range| &value[range]), at, "{key} = {value}");
+        assert!(!problem.hint.is_empty());
+    }
+}
+
+#[test]
+fn all_that_is_wrong_with_a_step_is_said() {
+    let parsed = parse("timeout5", "spawn:must:timeout0:barrier:a b");
+    let messages: Vec<_> = parsed.problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "`must:` can't stand behind `spawn:`",
+            "`timeout0:` leaves no time at all",
+            "`timeout0:` contradicts the key `timeout5`, which is a prefix, too",
+            "`barrier:` can't be done by `spawn`",
+            "this is not a barrier's name",
+        ]
+    );
+}
+
+#[test]
+fn each_prefix_is_known_by_its_word_and_place() {
+    let parsed = parse("a", "must:spawn: timeout30:x");
+    assert_eq!(parsed.forms, [("must", 0..5), ("spawn", 5..11), ("timeout", 12..22)]);
+}

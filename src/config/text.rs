@@ -1,0 +1,128 @@
+//! The text of one value, of which each byte still knows where in its file it came from.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::source::{Place, Source, Span};
+
+/// The text of a value: lines joined, and variables replaced, as far as that was done.
+#[derive(Debug, Clone)]
+pub struct Text {
+    source: Arc<Source>,
+    joined: String,
+    pieces: Vec<Piece>,
+}
+
+/// Some bytes of the text, up to the next piece, and where they came from.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    at: usize,
+    origin: Span,
+    /// The bytes are the origin's bytes; otherwise they stand for the origin as a whole.
+    exact: bool,
+}
+
+impl Text {
+    /// No text yet, in this file at this place.
+    pub(super) fn new(source: &Arc<Source>, at: usize) -> Self {
+        let piece = Piece { at: 0, origin: Span::new(at, at), exact: true };
+        Self { source: Arc::clone(source), joined: String::new(), pieces: vec![piece] }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.joined
+    }
+
+    /// The file that it came from.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// Where it came from, as a whole.
+    pub fn place(&self) -> Place {
+        self.place_of(0..self.joined.len())
+    }
+
+    /// Where a part of it came from.
+    pub fn place_of(&self, range: Range<usize>) -> Place {
+        Place::new(&self.source, self.span(range))
+    }
+
+    /// Appends bytes that stand in the file just so.
+    pub(super) fn push_exact(&mut self, text: &str, from: usize) {
+        self.push(text, Span::new(from, from + text.len()), true);
+    }
+
+    /// Appends a part of another text of the same file.
+    pub(super) fn push_part(&mut self, other: &Self, range: Range<usize>) {
+        let mut from = range.start;
+        while from < range.end {
+            let after = other.pieces.partition_point(|piece| piece.at <= from);
+            let next = other.pieces.get(after).map_or(range.end, |piece| piece.at.min(range.end));
+            let exact = other.pieces.get(after.saturating_sub(1)).is_some_and(|piece| piece.exact);
+            self.push(&other.joined[from..next], other.span(from..next), exact);
+            from = next;
+        }
+    }
+
+    /// Appends bytes that stand for a part of the file.
+    pub(super) fn push_for(&mut self, text: &str, origin: Span) {
+        self.push(text, origin, false);
+    }
+
+    fn push(&mut self, text: &str, origin: Span, exact: bool) {
+        if !text.is_empty() {
+            self.pieces.push(Piece { at: self.joined.len(), origin, exact });
+            self.joined.push_str(text);
+        }
+    }
+
+    /// Keeps the first bytes only.
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.joined.truncate(length);
+        self.pieces.retain(|piece| piece.at == 0 || piece.at < length);
+    }
+
+    /// The bytes of the file that a part of the text came from.
+    pub(super) fn span(&self, range: Range<usize>) -> Span {
+        let start = self.origin(range.start, |piece, offset| {
+            if piece.exact { (piece.origin.start + offset).min(piece.origin.end) } else { piece.origin.start }
+        });
+        if range.is_empty() {
+            return Span::new(start, start);
+        }
+        let end = self.origin(range.end - 1, |piece, offset| {
+            if piece.exact { (piece.origin.start + offset + 1).min(piece.origin.end) } else { piece.origin.end }
+        });
+        Span::new(start, end.max(start))
+    }
+
+    fn origin(&self, offset: usize, find: impl Fn(&Piece, usize) -> usize) -> usize {
+        let after = self.pieces.partition_point(|piece| piece.at <= offset);
+        self.pieces.get(after.saturating_sub(1)).map_or(0, |piece| find(piece, offset - piece.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn each_part_knows_its_origin() {
+        let source = Arc::new(Source::new(Path::new("f"), 0, b"k = one %(x)s\n   two"));
+        let mut text = Text::new(&source, 4);
+        text.push_exact("one ", 4);
+        text.push_for("a long value", Span::new(8, 13));
+        text.push_for("\n", Span::new(13, 14));
+        text.push_exact("two", 17);
+        assert_eq!(text.span(1..3), Span::new(5, 7));
+        assert_eq!(text.span(6..9), Span::new(8, 13));
+        assert_eq!(text.span(18..20), Span::new(18, 20));
+        assert_eq!(text.span(0..20), Span::new(4, 20));
+        text.truncate(3);
+        assert_eq!(text.place().span, Span::new(4, 7));
+    }
+}

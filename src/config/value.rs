@@ -1,0 +1,147 @@
+//! The types of single values: numbers, ports, sizes, durations, addresses, words from a fixed set.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use super::duration::{parse_duration, parse_limit};
+use super::nearest;
+use super::network::Network;
+use super::scope::Refusal;
+
+const DURATION_HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`";
+
+/// A whole number from 1 on.
+pub(super) fn count(text: &str) -> Result<u32, Refusal> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| Refusal::new("is not a number from 1 on", "write digits only"))
+}
+
+/// A port of TCP, from 1 on.
+pub(super) fn port(text: &str) -> Result<u16, Refusal> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| Refusal::new("is not a port", "ports are the numbers from 1 to 65535"))
+}
+
+/// A number of MiB, as bytes. A length on the wire has 32 bits, which bounds it.
+pub(super) fn mebibytes(text: &str) -> Result<u64, Refusal> {
+    let number: Option<u64> = text.parse().ok().filter(|number| (1..4096).contains(number));
+    let refusal = || Refusal::new("is not a size in MiB", "write a number from 1 to 4095, without a unit");
+    number.map(|number| number << 20).ok_or_else(refusal)
+}
+
+/// A duration, which may be zero.
+pub(super) fn duration(text: &str) -> Result<Duration, Refusal> {
+    parse_duration(text).map_err(|problem| Refusal::new(problem, DURATION_HINT))
+}
+
+/// A duration that is not zero.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, Refusal> {
+    let found = duration(text)?;
+    if found.is_zero() { Err(Refusal::new("leaves no time at all", DURATION_HINT)) } else { Ok(found) }
+}
+
+/// A duration that is not zero, or `none`.
+pub(super) fn limit(text: &str) -> Result<Option<Duration>, Refusal> {
+    const HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`, or `none` for no limit";
+    match parse_limit(text).map_err(|problem| Refusal::new(problem, HINT))? {
+        Some(found) if found.is_zero() => Err(Refusal::new("leaves no time at all", HINT)),
+        found => Ok(found),
+    }
+}
+
+/// One of some words.
+pub(super) fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Refusal> {
+    let found = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+    let hint = || nearest::hint(text, words.iter().map(|(word, _)| *word));
+    found.map(|(_, value)| *value).ok_or_else(|| Refusal::new("is not a word that is known here", hint()))
+}
+
+/// A machine's name or address; an IPv6 address may stand in brackets, which are taken off.
+pub(super) fn host(text: &str) -> Result<String, Refusal> {
+    let hint = "write a name such as `node1.example.org`, or an address such as `10.0.0.1`";
+    let refusal = |problem: &str| Err(Refusal::new(problem, hint));
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let (address, scope) = bare.split_once('%').map_or((bare, None), |(address, scope)| (address, Some(scope)));
+    if address.parse::<Ipv6Addr>().is_ok() && scope.is_none_or(is_name) {
+        return Ok(bare.to_owned());
+    }
+    if let Some((name, port)) = text.split_once(':')
+        && is_name(name)
+        && port.parse::<u16>().is_ok()
+    {
+        let hint = format!("write {name} here, and the port as `cmdport`");
+        return Err(Refusal::new("has a port, which belongs elsewhere", hint));
+    }
+    if !is_name(text) {
+        return refusal("is not the name or address of a machine");
+    }
+    // A resolver would take `10.0.300` for some other address, or ask a name server for it.
+    let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if numeric && text.parse::<IpAddr>().is_err() {
+        return refusal("is not an address");
+    }
+    Ok(text.to_owned())
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|character| character.is_alphanumeric() || matches!(character, '.' | '-' | '_'))
+}
+
+/// Addresses and networks, separated by commas or white space.
+pub(super) fn networks(text: &str) -> Result<Vec<Network>, Refusal> {
+    let words = text.split(|character: char| character == ',' || character.is_whitespace());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    let hint = "write addresses such as `10.0.0.1` and networks such as `10.0.0.0/8`, separated by commas";
+    if words.is_empty() {
+        return Err(Refusal::new("allows nobody", hint));
+    }
+    let read = |word: &&str| {
+        word.parse().map_err(|problem: String| Refusal::new(format!("has {word}, which {problem}"), hint))
+    };
+    words.iter().map(read).collect()
+}
+
+/// A text that a program can be given: not empty, and without NUL.
+pub(super) fn text(text: &str) -> Result<String, Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::new("is empty", "write something, or leave the line out"));
+    }
+    without_nul(text)
+}
+
+/// A text, perhaps empty, without NUL.
+pub(super) fn without_nul(text: &str) -> Result<String, Refusal> {
+    if text.contains('\0') {
+        return Err(Refusal::new("has a NUL character, which no program can be given", "leave the character out"));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_names_or_addresses() {
+        for (text, host_is) in [
+            ("10.0.0.1", "10.0.0.1"),
+            ("node_1.example.org", "node_1.example.org"),
+            ("[::1]", "::1"),
+            ("fe80::1%eth0", "fe80::1%eth0"),
+        ] {
+            assert_eq!(host(text).ok().as_deref(), Some(host_is), "{text}");
+        }
+        for text in ["", "10.0.0.300", "10.0", "a b", "host:6970", "http://x", "[host]", "fe80::1%"] {
+            assert!(host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_their_bounds() {
+        assert!(count("0").is_err() && count("-1").is_err() && count("x").is_err());
+        assert!(port("0").is_err() && port("65536").is_err() && port("6970").is_ok());
+        assert_eq!(mebibytes("10").ok(), Some(10 << 20));
+        assert!(mebibytes("4096").is_err() && mebibytes("0").is_err() && mebibytes("10MB").is_err());
+    }
+}
