@@ -52,9 +52,8 @@ mod tests {
             Reason::NotCarriedOut(String::new()),
             Reason::Interrupted(15),
         ];
-        let statuses = (1..=4).map(|count| {
-            of(&Conclusion { verdict: Verdict::Failed, reasons: all[..count].to_vec() })
-        });
+        let statuses =
+            (1..=4).map(|count| of(&Conclusion { verdict: Verdict::Failed, reasons: all[..count].to_vec() }));
         assert_eq!(statuses.collect::<Vec<_>>(), [3, 4, 1, 143]);
         assert_eq!(of(&Conclusion { verdict: Verdict::Passed, reasons: Vec::new() }), 0);
     }

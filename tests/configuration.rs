@@ -63,7 +63,7 @@ fn commands(worker: &WorkerPlan, phase: Phase) -> Vec<&str> {
 
 #[test]
 fn the_localhost_test_of_the_seed_is_read() {
-    let loaded = load(Path::new("testdata/localhost/conductor_json.cfg"), &Overrides::default());
+    let loaded = load(Path::new("testdata/seed/configs/localhost/conductor_json.cfg"), &Overrides::default());
     assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render(false));
     assert_eq!(loaded.format, Some(Format::Json));
     assert_eq!(loaded.output, Some(PathBuf::from("test_results.json")));
@@ -82,7 +82,7 @@ fn the_localhost_test_of_the_seed_is_read() {
 
 #[test]
 fn the_timeout_test_of_the_seed_has_its_limit() {
-    let plan = load(Path::new("testdata/timeout/conductor.cfg"), &Overrides::default()).plan.unwrap();
+    let plan = load(Path::new("testdata/seed/configs/timeout/conductor.cfg"), &Overrides::default()).plan.unwrap();
     let step = &plan.workers[0].steps[Phase::Run][1];
     assert_eq!(step.bound, Some(Bound::Timeout(Duration::from_secs(10))));
     assert_eq!((step.label.as_str(), step.command()), ("timeout10", Some("sleep 30")));
@@ -92,15 +92,15 @@ fn the_timeout_test_of_the_seed_has_its_limit() {
 fn every_sample_loads_or_says_precisely_what_is_missing() {
     for (path, errors) in [
         ("testdata/localhost/conductor.cfg", &[][..]),
-        ("testdata/localhost/conductor_json.cfg", &[]),
-        ("testdata/timeout/conductor.cfg", &[]),
-        ("testdata/config/test1.cfg", &[]),
+        ("testdata/seed/configs/localhost/conductor_json.cfg", &[]),
+        ("testdata/seed/configs/timeout/conductor.cfg", &[]),
+        ("testdata/seed/configs/config/test1.cfg", &[]),
         (
-            "testdata/examples/web_load_test.cfg",
+            "testdata/seed/configs/examples/web_load_test.cfg",
             &["there is no worker file `load_generator2.cfg`", "there is no worker file `monitor.cfg`"],
         ),
         (
-            "testdata/examples/database_test.cfg",
+            "testdata/seed/configs/examples/database_test.cfg",
             &["there is no worker file `database_client1.cfg`", "there is no worker file `database_client2.cfg`"],
         ),
     ] {
@@ -132,7 +132,7 @@ fn every_sample_of_a_worker_file_is_without_error() {
 #[test]
 fn a_chosen_worker_needs_no_file_of_another() {
     let overrides = Overrides { workers: vec!["WebServer".to_owned()], ..Overrides::default() };
-    let loaded = load(Path::new("testdata/examples/web_load_test.cfg"), &overrides);
+    let loaded = load(Path::new("testdata/seed/configs/examples/web_load_test.cfg"), &overrides);
     let plan = loaded.plan.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
     assert_eq!(plan.workers.len(), 1);
     assert_eq!(plan.workers[0].steps[Phase::Run][0].mode, Mode::Spawn);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, ValueEnum};
 
-use crate::config::{parse_duration, parse_duration_or_none};
+use crate::config::{parse_duration, parse_limit};
 use crate::model::{OnFailure, Phase, RunId};
 use crate::report::Format;
 
@@ -84,11 +84,8 @@ pub struct ConductArguments {
 }
 
 /// A limit that can be lifted: `None` means none.
-pub type Limit = Lifted;
-
-/// A duration, or the word `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifted(pub Option<Duration>);
+pub struct Limit(pub Option<Duration>);
 
 /// A form of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -179,5 +176,5 @@ fn run_id(text: &str) -> Result<RunId, String> {
 }
 
 fn limit(text: &str) -> Result<Limit, String> {
-    parse_duration_or_none(text).map(Lifted)
+    parse_limit(text).map(Limit)
 }

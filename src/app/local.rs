@@ -1,0 +1,68 @@
+//! The private player of `conduct --local`: a child that is reached as any player is.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use crate::model::{Destination, Plan};
+
+/// A player that belongs to this conductor: it ends when this value is dropped, or when the conductor dies.
+pub(super) struct LocalPlayer {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl LocalPlayer {
+    /// Starts it, and waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// Says why it does not.
+    pub(super) fn start() -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("the private player can't be started: {error}");
+        let program = std::env::current_exe().map_err(failed)?;
+        let mut command = Command::new(program);
+        // The program may have been called `conduct` through a link, which would choose that command.
+        std::os::unix::process::CommandExt::arg0(&mut command, "conductor");
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.args(["player", "--bind", "127.0.0.1", "--port", "0", "--quiet", "--until-input-ends"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line).map_err(failed)?;
+        }
+        let address = line.trim_end().rsplit(' ').next().and_then(|address| address.parse().ok());
+        match address {
+            Some(address) => Ok(Self { child, address }),
+            None => {
+                let _ = child.wait();
+                Err("the private player did not start; what it said stands above".to_owned())
+            }
+        }
+    }
+
+    /// Has all workers of the plan reach this player.
+    pub(super) fn serve(&self, plan: &mut Plan) {
+        for worker in &mut plan.workers {
+            worker.player = Destination::Tcp { host: self.address.ip().to_string(), port: self.address.port() };
+            worker.player_host = self.address.ip().to_string();
+        }
+    }
+}
+
+impl Drop for LocalPlayer {
+    /// The end of its standard input tells the player to stop; it ends what is left, within its own limits.
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// The workers whose addresses are not of this machine.
+pub(super) fn elsewhere(plan: &Plan) -> Vec<String> {
+    let is_here = |host: &str| {
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.to_canonical().is_loopback())
+    };
+    let workers = plan.workers.iter().filter(|worker| !is_here(&worker.player_host));
+    workers.map(|worker| format!("`{}` ({})", worker.name, worker.player_host)).collect()
+}

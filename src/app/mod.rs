@@ -1,0 +1,47 @@
+//! The commands: everything that has an effect is put together here.
+
+mod check;
+mod conduct;
+mod local;
+mod player;
+mod signals;
+mod validate;
+
+use std::process::ExitCode;
+
+use crate::cli::{self, Command};
+use crate::exit_code;
+
+/// Runs the program with the command line of this process.
+pub fn run() -> ExitCode {
+    // A report of a bug goes into a pipe or a file without colours, and color-eyre does not look.
+    if let Err(error) = color_eyre::config::HookBuilder::default().theme(color_eyre::config::Theme::new()).install() {
+        eprintln!("error: {error}");
+    }
+    match cli::parse(std::env::args_os().collect()) {
+        Ok(Command::Player(arguments)) => player::run(&arguments),
+        Ok(Command::Conduct(arguments)) => conduct::run(&arguments),
+        Ok(Command::Validate(arguments)) => validate::run(&arguments),
+        Err(error) => {
+            // A closed standard output or error leaves nobody to tell.
+            let _ = error.print();
+            ExitCode::from(if error.use_stderr() { exit_code::USAGE } else { exit_code::PASSED })
+        }
+    }
+}
+
+/// Tells the user why nothing is done.
+fn refuse(text: &str) -> ExitCode {
+    eprintln!("error: {text}");
+    ExitCode::from(exit_code::NOT_CARRIED_OUT)
+}
+
+/// Prints what is wrong with configurations on standard error.
+fn print_findings(findings: &crate::config::Diagnostics) {
+    use std::io::IsTerminal;
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let text = findings.render(color);
+    if !text.is_empty() {
+        eprintln!("{}", text.trim_end());
+    }
+}
