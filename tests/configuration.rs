@@ -1,5 +1,7 @@
 //! Test files and worker files, read through the public interface of `config`.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, and a panic is how a test fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -389,4 +391,44 @@ fn a_wrong_value_of_the_command_line_is_shown_as_such() {
     assert!(loaded.plan.is_none());
     let text = loaded.diagnostics.render(false);
     assert!(text.contains("--> <command line>:1:9") && text.contains("cmdport=x"), "{text}");
+}
+
+#[test]
+fn a_worker_file_is_looked_for_beside_the_test_file_then_in_the_current_folder() {
+    let folder = Folder::new(&[
+        // The tests run in this package's folder, which has a `Cargo.toml`, too.
+        ("test.cfg", "[Workers]\na = Cargo.toml\nb = testdata/localhost/dut.cfg\n"),
+        ("Cargo.toml", "[Coordinator]\nplayer = beside\n"),
+    ]);
+    let loaded = folder.load(&Overrides::default());
+    assert_eq!(findings(&loaded.diagnostics), ["test.cfg:2:5 warning ambiguous-file"]);
+    let plan = loaded.plan.unwrap();
+    assert_eq!(plan.workers[0].player_host, "beside");
+    assert_eq!(plan.workers[1].file, Path::new("testdata/localhost/dut.cfg"));
+}
+
+#[test]
+fn mistakes_in_a_test_files_environment_are_found_without_any_worker_file() {
+    let folder =
+        Folder::new(&[("test.cfg", "[Workers]\na = none\n[Environment]\nA = %(worker)s%(player)s\nB = %(c)s\n")]);
+    let loaded = folder.load(&Overrides::default());
+    assert_eq!(
+        findings(&loaded.diagnostics),
+        ["test.cfg:2:5 error unreadable-file", "test.cfg:5:5 error undefined-variable"]
+    );
+}
+
+#[test]
+fn settings_and_formats_of_later_versions_are_refused_by_name() {
+    let folder = Folder::new(&[
+        ("test.cfg", "[Test]\nformat = junit\nresults = r\nmax_start_skew = 1ms\ncheck = c\n[Workers]\nw = w.cfg\n"),
+        ("w.cfg", "[Coordinator]\nplayer = h\nconnect = ssh h player\n"),
+    ]);
+    let diagnostics = folder.load(&Overrides::default()).diagnostics;
+    let messages: Vec<_> = diagnostics.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["format = junit", "results", "max_start_skew", "check", "connect"]
+            .map(|what| format!("`{what}` is not supported yet"))
+    );
 }
