@@ -1,4 +1,5 @@
 //! conductor
 
+pub mod conduct;
 pub mod model;
 pub mod wire;

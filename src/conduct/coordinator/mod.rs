@@ -1,0 +1,254 @@
+//! The coordinator, pure: it takes what happened and when, and says what to do.
+//!
+//! A run is a row of stages, and every stage waits for a set of workers ([`Coordinator::pending`]) until a deadline. A
+//! worker that is lost leaves the set, so that a stage is over when the set is empty, whatever became of its workers:
+//!
+//! ```text
+//! Connecting → Planning → (Arming → Running)* → EndingTrial → … → Leaving → Over
+//! ```
+//!
+//! `stages` goes from stage to stage, `phase` looks after what happens within one, `judge` makes the verdicts.
+
+mod judge;
+mod phase;
+mod stages;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, WorkerId};
+
+use super::event::{Command, ConnectionEvent, End};
+use judge::Judge;
+use worker::{Standing, Worker};
+
+/// How long the connection actors have beyond `connect_timeout`, which they keep themselves.
+const CONNECT_MARGIN: Duration = Duration::from_secs(5);
+/// How long a worker may take to take its plan.
+const PLAN_LIMIT: Duration = Duration::from_secs(30);
+/// How long a worker may take to get ready for a phase.
+const ARM_LIMIT: Duration = Duration::from_secs(30);
+/// How long a worker may take to end its phase when it was told to: two graces of the player's, and the way.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+/// How long a Reset may take beyond `reset_timeout`, which the player keeps itself.
+const RESET_MARGIN: Duration = Duration::from_secs(15);
+/// How long a worker may take to stop what it spawned.
+const END_TRIAL_LIMIT: Duration = Duration::from_secs(30);
+/// How long leave is taken for.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub(super) enum Input {
+    /// The run begins.
+    Start,
+    /// A worker's connection says something.
+    Connection(WorkerId, ConnectionEvent),
+    /// A signal told the conductor to stop.
+    Interrupt(i32),
+    /// An output can't be written any more.
+    OutputFailed(String),
+    /// Time passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// Begin to connect a worker.
+    Connect(WorkerId),
+    /// Tell a worker's connection something.
+    Command(WorkerId, Command),
+    /// Tell the outputs something.
+    Report(Event),
+    /// The run is over; this comes last.
+    Finish(Conclusion),
+}
+
+/// What the pending workers are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Their players' first answers.
+    Connecting,
+    /// The answers to the plan.
+    Planning,
+    /// That they are ready for the phase.
+    Arming,
+    /// The end of the phase.
+    Running,
+    /// The end of what they spawned.
+    EndingTrial,
+    /// The end of their connections.
+    Leaving,
+    /// Nothing any more.
+    Over,
+}
+
+/// What is still to be run of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rest {
+    /// Everything.
+    All,
+    /// Collect and Reset, because a step failed.
+    CollectAndReset,
+    /// Reset, because the run was interrupted.
+    ResetAlone,
+}
+
+/// Sequences the phases of a run.
+#[derive(Debug)]
+pub(super) struct Coordinator {
+    plan: Arc<Plan>,
+    skip_unreachable: bool,
+    anchor: ClockAnchor,
+    now: ConductorTime,
+    stage: Stage,
+    pending: BTreeSet<WorkerId>,
+    deadline: Option<ConductorTime>,
+    workers: Vec<Worker>,
+    /// Why workers could not take part; before the first phase any of them ends the run.
+    faults: Vec<(WorkerId, End)>,
+    trial: u32,
+    /// The current phase's place in the plan's phases.
+    position: usize,
+    /// Whether the current phase was told to stop.
+    stopping: bool,
+    rest: Rest,
+    /// Whether something was started since the last Reset.
+    dirty: bool,
+    /// When the trial's Reset was started.
+    reset_began: Option<ConductorTime>,
+    interrupted: Option<i32>,
+    judge: Judge,
+    actions: Vec<Action>,
+}
+
+impl Coordinator {
+    /// One for this plan; nothing happens before [`Input::Start`].
+    pub(super) fn new(plan: Arc<Plan>, skip_unreachable: bool, anchor: ClockAnchor) -> Self {
+        Self {
+            skip_unreachable,
+            anchor,
+            now: anchor.conductor,
+            stage: Stage::Connecting,
+            pending: BTreeSet::new(),
+            deadline: None,
+            workers: plan.workers.iter().map(|_| Worker::new()).collect(),
+            faults: Vec::new(),
+            trial: 0,
+            position: 0,
+            stopping: false,
+            rest: Rest::All,
+            dirty: false,
+            reset_began: None,
+            interrupted: None,
+            judge: Judge::new(Arc::clone(&plan)),
+            actions: Vec::new(),
+            plan,
+        }
+    }
+
+    /// Takes what happened, and says what is to be done, in this order.
+    pub(super) fn handle(&mut self, input: Input, now: ConductorTime) -> Vec<Action> {
+        self.now = now;
+        if self.stage != Stage::Over {
+            match input {
+                Input::Start => self.start(),
+                Input::Connection(worker, event) => self.connection(worker, event),
+                Input::Interrupt(signal) => self.interrupt(signal),
+                Input::OutputFailed(text) => self.judge.not_carried_out(text),
+                Input::Tick => {}
+            }
+            if self.deadline.is_some_and(|deadline| deadline <= now) {
+                self.too_late();
+            }
+            self.advance();
+        }
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When [`Input::Tick`] is due.
+    pub(super) fn next_deadline(&self) -> Option<ConductorTime> {
+        self.deadline
+    }
+
+    /// What is waited for and on whom, for people.
+    pub(super) fn waiting(&self) -> String {
+        let what = match self.stage {
+            Stage::Connecting => "the connection",
+            Stage::Planning => "the answer to the plan",
+            Stage::Arming => "getting ready",
+            Stage::Running => "the end of the phase",
+            Stage::EndingTrial => "the end of what was spawned",
+            Stage::Leaving => "leave",
+            Stage::Over => return "nothing".to_owned(),
+        };
+        let names: Vec<_> = self.pending.iter().map(|id| format!("`{}`", self.plan.worker(*id).name)).collect();
+        format!("{what} of {}", names.join(", "))
+    }
+
+    fn connection(&mut self, worker: WorkerId, event: ConnectionEvent) {
+        // What a worker says that was given up comes too late.
+        if self.workers[worker.0].standing == Standing::Gone {
+            return;
+        }
+        match event {
+            ConnectionEvent::Connected(player) => self.connected(worker, player),
+            ConnectionEvent::PlanTaken => self.answered(Stage::Planning, worker),
+            ConnectionEvent::Armed { trial, phase } => self.armed(worker, trial, phase),
+            ConnectionEvent::StepStarted(place, started) => self.step_started(worker, place, started),
+            ConnectionEvent::StepEnded(place, result) => self.step_ended(worker, place, result),
+            ConnectionEvent::SpawnedEnded(place, result) => self.spawned_ended(worker, place, result),
+            ConnectionEvent::PhaseEnded { trial, phase } => self.worker_phase_ended(worker, trial, phase),
+            ConnectionEvent::TrialEnded { trial } if trial == self.trial => {
+                self.answered(Stage::EndingTrial, worker);
+            }
+            ConnectionEvent::TrialEnded { .. } => {}
+            ConnectionEvent::Warning(text) => self.report(Event::Warning { worker: Some(worker), text }),
+            ConnectionEvent::OutputFailed(text) => self.judge.not_carried_out(text),
+            ConnectionEvent::Ended(end) => self.ended(worker, end),
+        }
+    }
+
+    /// The worker did what this stage waits for.
+    fn answered(&mut self, stage: Stage, worker: WorkerId) {
+        if self.stage == stage {
+            self.pending.remove(&worker);
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        self.plan.phases[self.position]
+    }
+
+    fn live(&self) -> BTreeSet<WorkerId> {
+        self.standing(Standing::Live)
+    }
+
+    fn standing(&self, standing: Standing) -> BTreeSet<WorkerId> {
+        let ids = self.plan.workers().map(|(id, _)| id);
+        ids.filter(|id| self.workers[id.0].standing == standing).collect()
+    }
+
+    fn wait(&mut self, stage: Stage, pending: BTreeSet<WorkerId>, limit: Option<Duration>) {
+        self.stage = stage;
+        self.pending = pending;
+        self.deadline = limit.map(|limit| self.now.plus(limit));
+    }
+
+    fn command_pending(&mut self, command: Command) {
+        self.actions.extend(self.pending.iter().map(|id| Action::Command(*id, command)));
+    }
+
+    fn command(&mut self, worker: WorkerId, command: Command) {
+        self.actions.push(Action::Command(worker, command));
+    }
+
+    fn report(&mut self, event: Event) {
+        self.actions.push(Action::Report(event));
+    }
+}

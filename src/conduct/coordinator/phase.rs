@@ -1,0 +1,144 @@
+//! What happens within a phase: steps start and end, workers are through, or stopped, or lost.
+
+use crate::conduct::event::{Command, StepPlace};
+use crate::model::{ConductorTime, Event, OnFailure, Outcome, Phase, StepReference, StepResult, WorkerId};
+
+use super::worker::Standing;
+use super::{Coordinator, Rest, STOP_LIMIT, Stage};
+
+fn reference(worker: WorkerId, place: StepPlace) -> StepReference {
+    StepReference { trial: place.trial, phase: place.phase, worker, position: place.position }
+}
+
+impl Coordinator {
+    pub(super) fn armed(&mut self, worker: WorkerId, trial: u32, phase: Phase) {
+        if !self.is_in(worker, trial, phase) || self.workers[worker.0].received {
+            return;
+        }
+        self.workers[worker.0].received = true;
+        self.report(Event::PhaseReceived { trial, phase, worker });
+        self.answered(Stage::Arming, worker);
+    }
+
+    pub(super) fn step_started(&mut self, worker: WorkerId, place: StepPlace, started: ConductorTime) {
+        if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].start(place.position) {
+            self.report(Event::StepStarted { step: reference(worker, place), started });
+        }
+    }
+
+    pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, result: StepResult) {
+        if !self.is_in(worker, place.trial, place.phase) || !self.workers[worker.0].end(place.position) {
+            return;
+        }
+        if result.outcome == Outcome::Spawned {
+            self.workers[worker.0].spawned.push(place);
+        }
+        let (step, outcome) = (reference(worker, place), result.outcome.clone());
+        self.report(Event::StepEnded { step, result });
+        self.judge_step(step, &outcome);
+    }
+
+    pub(super) fn spawned_ended(&mut self, worker: WorkerId, place: StepPlace, mut result: StepResult) {
+        let spawned = &mut self.workers[worker.0].spawned;
+        let Some(index) = spawned.iter().position(|open| *open == place) else {
+            return;
+        };
+        spawned.remove(index);
+        // What ends once Reset has begun was ended by it, whatever its exit status: that is what Reset is for.
+        let ended = result.started.zip(result.duration).map_or(self.now, |(started, ran)| started.plus(ran));
+        if result.outcome.is_failure() && self.reset_began.is_some_and(|began| ended >= began) {
+            result.outcome = Outcome::Stopped;
+        }
+        let (step, outcome) = (reference(worker, place), result.outcome.clone());
+        self.report(Event::SpawnedEnded { step, result });
+        self.judge_step(step, &outcome);
+    }
+
+    fn judge_step(&mut self, step: StepReference, outcome: &Outcome) {
+        if self.judge.counts(step, outcome) {
+            self.judge.failed(step, outcome);
+            if self.plan.settings.on_failure == OnFailure::Stop {
+                self.rest = self.rest.max(Rest::CollectAndReset);
+                if matches!(self.current(), Some(Phase::Startup | Phase::Run)) {
+                    self.stop_phase();
+                }
+            }
+        } else if step.phase == Phase::Reset && outcome.is_failure() {
+            let text = format!("{} in reset of trial {}", self.judge.failure(step, outcome), step.trial);
+            self.report(Event::Warning { worker: Some(step.worker), text });
+        }
+    }
+
+    pub(super) fn worker_phase_ended(&mut self, worker: WorkerId, trial: u32, phase: Phase) {
+        if !self.is_in(worker, trial, phase) {
+            return;
+        }
+        if self.stage == Stage::Arming {
+            return self.give_up(worker, "its player ended a phase that had not begun");
+        }
+        // A player that was told to stop need not name what it never began.
+        let outcome = if self.stopping { Outcome::Skipped } else { Outcome::Lost };
+        let open = self.close_steps(worker, &outcome);
+        if open > 0 && outcome == Outcome::Lost {
+            let name = &self.plan.worker(worker).name;
+            self.judge.incomplete(format!("worker `{name}` did not say how {open} of its steps ended"));
+        }
+        self.report(Event::WorkerPhaseEnded { trial, phase, worker });
+        self.answered(Stage::Running, worker);
+    }
+
+    /// Stops the current phase on every worker that is in it; a second call changes nothing.
+    pub(super) fn stop_phase(&mut self) {
+        let Some(phase) = self.current().filter(|_| !self.stopping) else {
+            return;
+        };
+        self.stopping = true;
+        let trial = self.trial;
+        let inside = self.live().into_iter().filter(|id| self.workers[id.0].in_phase).collect();
+        self.wait(Stage::Running, inside, Some(STOP_LIMIT));
+        self.command_pending(Command::Stop { trial, phase });
+    }
+
+    /// A worker is not waited for any more.
+    pub(super) fn give_up(&mut self, worker: WorkerId, reason: &str) {
+        self.command(worker, Command::Abandon);
+        self.lose(worker, reason);
+    }
+
+    /// A worker is lost: what it had open is closed, the others go on.
+    pub(super) fn lose(&mut self, worker: WorkerId, reason: &str) {
+        self.workers[worker.0].standing = Standing::Gone;
+        self.pending.remove(&worker);
+        self.judge.lost(worker, reason);
+        self.report(Event::WorkerLost { worker, reason: reason.to_owned() });
+        self.close_all(worker);
+    }
+
+    /// Closes what a worker has open; it is not known what became of it.
+    pub(super) fn close_all(&mut self, worker: WorkerId) {
+        self.close_steps(worker, &Outcome::Lost);
+        for place in std::mem::take(&mut self.workers[worker.0].spawned) {
+            let result = StepResult::without_output(Outcome::Lost);
+            self.report(Event::SpawnedEnded { step: reference(worker, place), result });
+        }
+    }
+
+    fn close_steps(&mut self, worker: WorkerId, outcome: &Outcome) -> usize {
+        let open = self.workers[worker.0].leave();
+        for position in &open {
+            let place = StepPlace { trial: self.trial, phase: self.phase(), position: *position };
+            let result = StepResult::without_output(outcome.clone());
+            self.report(Event::StepEnded { step: reference(worker, place), result });
+        }
+        open.len()
+    }
+
+    /// The phase that is armed or runs.
+    pub(super) fn current(&self) -> Option<Phase> {
+        matches!(self.stage, Stage::Arming | Stage::Running).then(|| self.phase())
+    }
+
+    fn is_in(&self, worker: WorkerId, trial: u32, phase: Phase) -> bool {
+        self.current() == Some(phase) && self.trial == trial && self.workers[worker.0].in_phase
+    }
+}

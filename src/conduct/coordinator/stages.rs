@@ -1,0 +1,301 @@
+//! From stage to stage: connecting, trials with their phases, leaving.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::conduct::event::{Command, End};
+use crate::model::{Event, OnFailure, Phase, PlayerDescription, WorkerId};
+
+use super::worker::Standing;
+use super::{
+    ARM_LIMIT, Action, CONNECT_MARGIN, Coordinator, END_TRIAL_LIMIT, LEAVE_LIMIT, PLAN_LIMIT, RESET_MARGIN, Rest, Stage,
+};
+
+impl Coordinator {
+    pub(super) fn start(&mut self) {
+        self.report(Event::RunStarted { plan: self.plan.clone(), anchor: self.anchor });
+        let limit = self.plan.settings.connect_timeout + CONNECT_MARGIN;
+        self.wait(Stage::Connecting, self.standing(Standing::Connecting), Some(limit));
+        self.actions.extend(self.pending.iter().map(|id| Action::Connect(*id)));
+    }
+
+    pub(super) fn connected(&mut self, worker: WorkerId, player: PlayerDescription) {
+        let entry = &mut self.workers[worker.0];
+        if entry.standing == Standing::Connecting && self.stage == Stage::Connecting {
+            entry.standing = Standing::Live;
+            entry.seed = player == PlayerDescription::Seed;
+            self.report(Event::WorkerConnected { worker, player });
+            self.answered(Stage::Connecting, worker);
+        }
+    }
+
+    pub(super) fn ended(&mut self, worker: WorkerId, end: End) {
+        match self.stage {
+            Stage::Connecting | Stage::Planning => {
+                self.workers[worker.0].standing = Standing::Gone;
+                self.pending.remove(&worker);
+                self.faults.push((worker, end));
+            }
+            Stage::Leaving | Stage::Over => {
+                self.workers[worker.0].standing = Standing::Gone;
+                self.pending.remove(&worker);
+            }
+            Stage::Arming | Stage::Running | Stage::EndingTrial => {
+                let reason = match end {
+                    End::Unreachable(reason) | End::Refused(reason) | End::Lost(reason) => reason,
+                    End::Closed => "its connection was closed".to_owned(),
+                };
+                self.lose(worker, &reason);
+            }
+        }
+    }
+
+    /// Goes on from every stage that waits for nobody.
+    pub(super) fn advance(&mut self) {
+        while self.pending.is_empty() && self.stage != Stage::Over {
+            match self.stage {
+                Stage::Connecting => self.all_connected(),
+                Stage::Planning => self.all_planned(),
+                Stage::Arming => self.go(),
+                Stage::Running => self.phase_over(),
+                Stage::EndingTrial => self.trial_over(),
+                Stage::Leaving => self.finish(),
+                Stage::Over => {}
+            }
+        }
+    }
+
+    /// The deadline has come: whoever is still waited for is given up.
+    pub(super) fn too_late(&mut self) {
+        self.deadline = None;
+        for worker in self.pending.clone() {
+            match self.stage {
+                Stage::Connecting => self.shut_out(worker, End::Unreachable("its player does not answer".to_owned())),
+                Stage::Planning => self.shut_out(worker, End::Lost("its player does not answer the plan".to_owned())),
+                Stage::Arming => self.give_up(worker, "its player does not get ready"),
+                Stage::Running if self.stopping => self.give_up(worker, "its player did not stop the phase in time"),
+                Stage::Running => self.give_up(worker, "its reset took longer than `reset_timeout`"),
+                Stage::EndingTrial => self.give_up(worker, "its player did not stop what was spawned in time"),
+                Stage::Leaving => {
+                    self.command(worker, Command::Abandon);
+                    self.workers[worker.0].standing = Standing::Gone;
+                    self.pending.remove(&worker);
+                }
+                Stage::Over => {}
+            }
+        }
+    }
+
+    fn shut_out(&mut self, worker: WorkerId, end: End) {
+        self.command(worker, Command::Abandon);
+        self.ended(worker, end);
+    }
+
+    fn all_connected(&mut self) {
+        if self.interrupted.is_some() || !self.may_go_on() {
+            return self.leave();
+        }
+        self.warn_of_seeds();
+        self.wait(Stage::Planning, self.live(), Some(PLAN_LIMIT));
+        self.command_pending(Command::Plan);
+    }
+
+    fn all_planned(&mut self) {
+        if self.interrupted.is_some() || !self.may_go_on() {
+            return self.leave();
+        }
+        self.begin_trial();
+    }
+
+    /// Whether nobody is missing who must not; who is missing is named.
+    fn may_go_on(&mut self) -> bool {
+        self.faults.sort_by_key(|(worker, _)| *worker);
+        let mut fatal = false;
+        for (worker, end) in std::mem::take(&mut self.faults) {
+            let entry = self.plan.worker(worker);
+            let who = format!("worker `{}` at {}", entry.name, entry.player);
+            match end {
+                End::Unreachable(reason) if self.skip_unreachable => {
+                    self.judge.incomplete(format!("{who} was left out: {reason}"));
+                    self.report(Event::WorkerLost { worker, reason });
+                }
+                End::Unreachable(reason) | End::Refused(reason) | End::Lost(reason) => {
+                    fatal = true;
+                    self.judge.not_carried_out(format!("{who}: {reason}"));
+                }
+                End::Closed => {
+                    fatal = true;
+                    self.judge.not_carried_out(format!("{who}: its connection was closed"));
+                }
+            }
+        }
+        if !fatal && self.live().is_empty() {
+            fatal = true;
+            self.judge.not_carried_out("no worker can be reached".to_owned());
+        }
+        !fatal
+    }
+
+    fn warn_of_seeds(&mut self) {
+        let seeds = self.plan.workers().filter(|(id, _)| self.workers[id.0].seed);
+        let names: Vec<_> = seeds.map(|(_, worker)| format!("`{}`", worker.name)).collect();
+        if !names.is_empty() {
+            let text = format!(
+                "driven over the seed's wire: {}; from there come no standard error, no output of steps that fail, no times \
+                 and no end of spawned steps, and a phase that runs can't be stopped",
+                names.join(", ")
+            );
+            self.report(Event::Warning { worker: None, text });
+        }
+    }
+
+    fn begin_trial(&mut self) {
+        self.trial += 1;
+        self.rest = Rest::All;
+        self.reset_began = None;
+        self.report(Event::TrialStarted { trial: self.trial });
+        self.next_phase(0);
+    }
+
+    /// Enters the first phase from this position on that is still to be run.
+    fn next_phase(&mut self, from: usize) {
+        let wanted = |phase: Phase| match self.rest {
+            Rest::All => true,
+            Rest::CollectAndReset => matches!(phase, Phase::Collect | Phase::Reset),
+            Rest::ResetAlone => phase == Phase::Reset && self.dirty,
+        };
+        let live = self.live();
+        let position = (from..self.plan.phases.len()).find(|position| wanted(self.plan.phases[*position]));
+        let Some(position) = position.filter(|_| !live.is_empty()) else {
+            return self.end_trial();
+        };
+        self.position = position;
+        self.stopping = false;
+        let (trial, phase) = (self.trial, self.phase());
+        self.report(Event::PhaseStarted { trial, phase });
+        for worker in &live {
+            let count = self.plan.worker(*worker).steps[phase].len();
+            self.workers[worker.0].enter(count);
+        }
+        self.wait(Stage::Arming, live, Some(ARM_LIMIT));
+        self.command_pending(Command::Arm { trial, phase });
+    }
+
+    fn go(&mut self) {
+        let (trial, phase) = (self.trial, self.phase());
+        let limit = if phase == Phase::Reset {
+            self.reset_began = Some(self.now);
+            Some(self.plan.settings.reset_timeout * self.longest_queue() + RESET_MARGIN)
+        } else {
+            self.dirty = true;
+            None
+        };
+        self.wait(Stage::Running, self.live(), limit);
+        self.report(Event::PhaseGo { trial, phase });
+        self.command_pending(Command::Go { trial, phase });
+    }
+
+    /// How many workers run one after another, because they share a seed player.
+    fn longest_queue(&self) -> u32 {
+        let mut queues = BTreeMap::new();
+        for (id, worker) in self.plan.workers() {
+            if self.workers[id.0].seed {
+                *queues.entry(worker.player.to_string()).or_insert(0) += 1;
+            }
+        }
+        queues.into_values().max().unwrap_or(1)
+    }
+
+    fn phase_over(&mut self) {
+        let (trial, phase) = (self.trial, self.phase());
+        self.report(Event::PhaseEnded { trial, phase });
+        if phase == Phase::Reset {
+            self.dirty = false;
+        }
+        self.next_phase(self.position + 1);
+    }
+
+    /// Ends what was spawned. Without Reset it stays, and the next run is told of it.
+    fn end_trial(&mut self) {
+        let live = if self.plan.has(Phase::Reset) { self.live() } else { BTreeSet::new() };
+        self.wait(Stage::EndingTrial, live, Some(END_TRIAL_LIMIT));
+        self.command_pending(Command::EndTrial { trial: self.trial });
+    }
+
+    fn trial_over(&mut self) {
+        let trial = self.trial;
+        let missing = self.live().len() < self.workers.len();
+        let verdict = self.judge.end_trial(missing || self.rest == Rest::ResetAlone);
+        self.report(Event::TrialEnded { trial, verdict });
+        let last = trial >= self.plan.trials;
+        // Who was left out from the beginning is left out of every trial; who was lost ends the run.
+        let lost = self.judge.has_lost();
+        if lost && !last && self.interrupted.is_none() {
+            let left = self.plan.trials - trial;
+            self.judge.incomplete(format!("{left} of {} trials were not run, for a worker was lost", self.plan.trials));
+        }
+        let failed = self.plan.settings.on_failure == OnFailure::Stop && self.judge.has_failures();
+        if last || lost || failed || self.interrupted.is_some() || self.live().is_empty() {
+            self.leave();
+        } else {
+            self.begin_trial();
+        }
+    }
+
+    pub(super) fn interrupt(&mut self, signal: i32) {
+        if self.interrupted.is_some() {
+            return self.leave_now();
+        }
+        self.interrupted = Some(signal);
+        match self.stage {
+            Stage::Connecting => {
+                for worker in self.pending.clone() {
+                    self.shut_out(worker, End::Closed);
+                }
+            }
+            Stage::Planning => self.leave(),
+            Stage::Arming | Stage::Running if self.phase() != Phase::Reset => {
+                self.rest = Rest::ResetAlone;
+                self.stop_phase();
+            }
+            Stage::Leaving => self.leave_now(),
+            Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Over => {}
+        }
+    }
+
+    fn leave(&mut self) {
+        let live = self.live();
+        for worker in &live {
+            self.workers[worker.0].standing = Standing::Leaving;
+        }
+        self.wait(Stage::Leaving, live, Some(LEAVE_LIMIT));
+        self.command_pending(Command::Bye);
+    }
+
+    /// Leaves without waiting for anybody; the players' leases do the rest.
+    fn leave_now(&mut self) {
+        let in_trial = matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial);
+        for index in 0..self.workers.len() {
+            let worker = WorkerId(index);
+            if self.workers[index].standing != Standing::Gone {
+                self.command(worker, Command::Abandon);
+                self.workers[index].standing = Standing::Gone;
+                if in_trial {
+                    self.close_all(worker);
+                }
+            }
+        }
+        if in_trial {
+            let verdict = self.judge.end_trial(true);
+            self.report(Event::TrialEnded { trial: self.trial, verdict });
+        }
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        let whole = self.trial >= 1 && self.interrupted.is_none();
+        let conclusion = self.judge.conclude(self.interrupted, whole);
+        self.report(Event::RunEnded { conclusion: conclusion.clone() });
+        self.actions.push(Action::Finish(conclusion));
+        self.wait(Stage::Over, BTreeSet::new(), None);
+    }
+}

@@ -1,0 +1,198 @@
+//! Random orders of events: whatever happens, the promises hold.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::world::{World, plan};
+use crate::conduct::coordinator::Input;
+use crate::conduct::event::{End, StepPlace};
+use crate::model::{Ending, Event, OnFailure, Outcome, Phase, Reason, Verdict, WorkerId};
+
+/// One thing that may happen next.
+#[derive(Debug, Clone)]
+enum Step {
+    Speak(usize),
+    Cut(usize),
+    Unreachable(usize),
+    Mute(usize),
+    Wait,
+    Interrupt,
+    OutputFails,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        120 => (0..4_usize).prop_map(Step::Speak),
+        1 => (0..4_usize).prop_map(Step::Cut),
+        1 => (0..4_usize).prop_map(Step::Unreachable),
+        1 => (0..4_usize).prop_map(Step::Mute),
+        1 => Just(Step::Wait),
+        1 => Just(Step::Interrupt),
+        1 => Just(Step::OutputFails),
+    ]
+}
+
+fn never(_: WorkerId, _: StepPlace) -> Outcome {
+    Outcome::Passed
+}
+
+fn sometimes(worker: WorkerId, place: StepPlace) -> Outcome {
+    let number = worker.0 + place.position + place.phase as usize;
+    if number.is_multiple_of(3) { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed }
+}
+
+fn phases() -> impl Strategy<Value = Vec<Phase>> {
+    proptest::sample::subsequence(Phase::ALL.to_vec(), 1..=4)
+}
+
+struct Check<'a> {
+    world: &'a World,
+    interrupts: usize,
+}
+
+impl Check<'_> {
+    /// Each step of a phase that was begun has one end for each worker that was there.
+    fn steps(&self) {
+        let mut lost = Vec::new();
+        let mut expected: BTreeMap<_, usize> = BTreeMap::new();
+        for event in &self.world.reports {
+            match event {
+                Event::WorkerLost { worker, .. } => lost.push(*worker),
+                Event::PhaseStarted { trial, phase } => {
+                    for (id, worker) in self.world.plan.workers().filter(|(id, _)| !lost.contains(id)) {
+                        for position in 0..worker.steps[*phase].len() {
+                            expected.insert((*trial, *phase, id, position), 0);
+                        }
+                    }
+                }
+                Event::StepEnded { step, .. } => {
+                    let key = (step.trial, step.phase, step.worker, step.position);
+                    *expected.get_mut(&key).expect("only what was begun can end") += 1;
+                }
+                _ => {}
+            }
+        }
+        for (key, count) in expected {
+            assert_eq!(count, 1, "{key:?}");
+        }
+    }
+
+    /// What is opened is closed, in order, and the end comes last.
+    fn order(&self) {
+        let ends = self.world.reports.iter().filter(|event| matches!(event, Event::RunEnded { .. })).count();
+        assert_eq!(ends, 1);
+        assert!(matches!(self.world.reports.first(), Some(Event::RunStarted { .. })));
+        assert!(matches!(self.world.reports.last(), Some(Event::RunEnded { .. })));
+        let count = |seen: fn(&Event) -> bool| self.world.reports.iter().filter(|event| seen(event)).count();
+        let trials = count(|event| matches!(event, Event::TrialStarted { .. }));
+        assert_eq!(trials, count(|event| matches!(event, Event::TrialEnded { .. })));
+    }
+
+    /// Every session is closed once, by one side.
+    fn sessions(&self) {
+        for (index, player) in self.world.players.iter().enumerate() {
+            assert!(player.begun);
+            assert!(player.over || player.closed > 0, "w{index} is still open");
+        }
+    }
+
+    /// Reset was run wherever something was started, unless the worker was lost or we left at once.
+    fn resets(&self) {
+        if self.interrupts > 1 || !self.world.plan.has(Phase::Reset) {
+            return;
+        }
+        let lost = self.world.reports.iter().filter_map(|event| match event {
+            Event::WorkerLost { worker, .. } => Some(*worker),
+            _ => None,
+        });
+        let lost: Vec<_> = lost.collect();
+        let gone = |event: &&Event| matches!(event, Event::PhaseGo { phase, .. } if *phase != Phase::Reset);
+        let trials: std::collections::BTreeSet<_> = self
+            .world
+            .reports
+            .iter()
+            .filter(gone)
+            .filter_map(|event| match event {
+                Event::PhaseGo { trial, .. } => Some(*trial),
+                _ => None,
+            })
+            .collect();
+        for (id, _) in self.world.plan.workers().filter(|(id, _)| !lost.contains(id)) {
+            assert!(self.world.players[id.0].resets >= trials.len(), "w{} has no reset", id.0);
+        }
+    }
+
+    fn verdict(&self) {
+        let conclusion = self.world.conclusion.as_ref().expect("the run is over");
+        assert_eq!(
+            conclusion.verdict == Verdict::Passed,
+            conclusion
+                .reasons
+                .iter()
+                .all(|reason| matches!(reason, Reason::NotCarriedOut(text) if text == "an output fails"),)
+        );
+        let interrupted = conclusion.reasons.iter().any(|reason| matches!(reason, Reason::Interrupted(_)));
+        assert_eq!(interrupted, self.interrupts > 0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_in_whatever_order_the_run_ends(
+        shape in (1..5_usize, 1..4_usize, 1..3_u32, phases()),
+        flags in (any::<bool>(), any::<bool>(), any::<bool>()),
+        steps in vec(step(), 0..400),
+    ) {
+        let (workers, count, trials, phases) = shape;
+        let (skip, stop, failing) = flags;
+        let mut plan = plan(workers, count, trials, &phases);
+        plan.settings.on_failure = if stop { OnFailure::Stop } else { OnFailure::Continue };
+        let mut world = World::new(plan, skip);
+        world.outcome = if failing { sometimes } else { never };
+        world.give(Input::Start);
+        let mut interrupts = 0;
+        for step in steps {
+            if world.conclusion.is_some() {
+                break;
+            }
+            match step {
+                Step::Speak(worker) => { world.speak(worker % workers); }
+                Step::Cut(worker) => world.cut(worker % workers, End::Lost("cut".to_owned())),
+                Step::Unreachable(worker) => world.cut(worker % workers, End::Unreachable("far".to_owned())),
+                // A player that is mute in a phase without a limit is found out by its connection.
+                Step::Mute(worker) => {
+                    if world.coordinator.next_deadline().is_some() {
+                        world.players[worker % workers].mute = true;
+                    }
+                }
+                Step::Wait => { world.wait(); }
+                Step::Interrupt => {
+                    interrupts += 1;
+                    world.give(Input::Interrupt(2));
+                }
+                Step::OutputFails => world.give(Input::OutputFailed("an output fails".to_owned())),
+            }
+        }
+        for worker in 0..workers {
+            if world.players[worker].mute && world.coordinator.next_deadline().is_none() {
+                world.cut(worker, End::Lost("nothing heard".to_owned()));
+            }
+        }
+        if world.conclusion.is_none() {
+            for player in &mut world.players {
+                player.mute = false;
+            }
+            world.finish();
+        }
+        let check = Check { world: &world, interrupts };
+        check.steps();
+        check.order();
+        check.sessions();
+        check.resets();
+        check.verdict();
+    }
+}

@@ -1,0 +1,279 @@
+//! What happens when: the rows of DESIGN 4, one test each.
+
+use super::world::{World, plan};
+use crate::conduct::coordinator::Input;
+use crate::conduct::event::{ConnectionEvent, End, StepPlace};
+use crate::model::{
+    Ending, Event, Gate, OnFailure, Outcome, Phase, PlayerDescription, Reason, StepResult, Verdict, WorkerId,
+};
+
+fn failing_in_startup(worker: WorkerId, place: StepPlace) -> Outcome {
+    let here = worker == WorkerId(0) && place.phase == Phase::Startup && place.position == 0;
+    if here { Outcome::Failed(Ending::Exit(3)) } else { Outcome::Passed }
+}
+
+fn failing_in_reset(_: WorkerId, place: StepPlace) -> Outcome {
+    if place.phase == Phase::Reset { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed }
+}
+
+fn phases_begun(world: &World) -> Vec<(u32, Phase)> {
+    let begun = |event: &Event| match event {
+        Event::PhaseStarted { trial, phase } => Some((*trial, *phase)),
+        _ => None,
+    };
+    world.reports.iter().filter_map(begun).collect()
+}
+
+fn lost_steps(world: &World, lost: WorkerId) -> usize {
+    let is_lost = |event: &&Event| {
+        matches!(event, Event::StepEnded { step, result } | Event::SpawnedEnded { step, result }
+            if step.worker == lost && result.outcome == Outcome::Lost)
+    };
+    world.reports.iter().filter(is_lost).count()
+}
+
+#[test]
+fn a_run_passes() {
+    let mut world = World::new(plan(3, 2, 2, &Phase::ALL), false);
+    world.give(Input::Start);
+    let conclusion = world.finish();
+    assert_eq!(conclusion.verdict, Verdict::Passed);
+    assert_eq!(conclusion.reasons, []);
+    let expected: Vec<_> = [1, 2].into_iter().flat_map(|trial| Phase::ALL.map(|phase| (trial, phase))).collect();
+    assert_eq!(phases_begun(&world), expected);
+    let stopped = world
+        .reports
+        .iter()
+        .filter(|event| matches!(event, Event::SpawnedEnded { result, .. } if result.outcome == Outcome::Stopped));
+    assert_eq!(stopped.count(), 6, "what ends after Reset began was stopped, whatever its exit status");
+}
+
+#[test]
+fn nobody_goes_before_everybody_is_armed() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    while world.speak(0) {}
+    assert!(phases_begun(&world).is_empty());
+    while world.speak(1) {}
+    while world.speak(0) {}
+    assert!(!world.reports.iter().any(|event| matches!(event, Event::PhaseGo { .. })));
+    world.speak(1);
+    world.speak(1);
+    assert!(world.reports.iter().any(|event| matches!(event, Event::PhaseGo { .. })));
+}
+
+#[test]
+fn every_unreachable_worker_is_named_and_nothing_starts() {
+    let mut world = World::new(plan(3, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.cut(2, End::Unreachable("connection refused".to_owned()));
+    world.cut(0, End::Unreachable("no route".to_owned()));
+    let conclusion = world.finish();
+    assert_eq!(conclusion.verdict, Verdict::Incomplete);
+    let text = |worker: usize, why: &str| Reason::NotCarriedOut(format!("worker `w{worker}` at localhost:6970: {why}"));
+    assert_eq!(conclusion.reasons, [text(0, "no route"), text(2, "connection refused")]);
+    assert!(phases_begun(&world).is_empty());
+    assert_eq!(world.players[1].closed, 1);
+}
+
+#[test]
+fn skip_unreachable_goes_on_without_them() {
+    let mut world = World::new(plan(3, 1, 2, &Phase::ALL), true);
+    world.give(Input::Start);
+    world.cut(0, End::Unreachable("no route".to_owned()));
+    let conclusion = world.finish();
+    assert_eq!(conclusion.verdict, Verdict::Incomplete);
+    assert_eq!(
+        conclusion.reasons,
+        [Reason::Incomplete("worker `w0` at localhost:6970 was left out: no route".to_owned())]
+    );
+    assert_eq!(phases_begun(&world).len(), 8);
+}
+
+#[test]
+fn a_busy_player_ends_the_run_even_when_unreachable_ones_are_skipped() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), true);
+    world.give(Input::Start);
+    world.cut(0, End::Refused("busy with run `x`".to_owned()));
+    let conclusion = world.finish();
+    assert_eq!(
+        conclusion.reasons,
+        [Reason::NotCarriedOut("worker `w0` at localhost:6970: busy with run `x`".to_owned())]
+    );
+    assert!(phases_begun(&world).is_empty());
+}
+
+#[test]
+fn a_failed_step_fails_its_trial_and_the_phases_go_on() {
+    let mut world = World::new(plan(2, 2, 1, &Phase::ALL), false);
+    world.outcome = failing_in_startup;
+    world.give(Input::Start);
+    let conclusion = world.finish();
+    assert_eq!(conclusion.verdict, Verdict::Failed);
+    let text = "step `s0` failed with exit status 3 on worker `w0` in startup of trial 1";
+    assert_eq!(conclusion.reasons, [Reason::Failed(text.to_owned())]);
+    assert_eq!(phases_begun(&world).len(), 4);
+}
+
+#[test]
+fn a_failed_step_may_end_startup_and_run() {
+    let mut plan = plan(2, 2, 3, &Phase::ALL);
+    plan.settings.on_failure = OnFailure::Stop;
+    let mut world = World::new(plan, false);
+    world.outcome = failing_in_startup;
+    world.give(Input::Start);
+    let conclusion = world.finish();
+    assert_eq!(conclusion.verdict, Verdict::Failed);
+    assert_eq!(phases_begun(&world), [(1, Phase::Startup), (1, Phase::Collect), (1, Phase::Reset)]);
+}
+
+#[test]
+fn a_step_that_may_fail_does_not_count() {
+    let mut plan = plan(1, 2, 1, &Phase::ALL);
+    plan.workers[0].steps[Phase::Startup][0].gate = Gate::MayFail;
+    let mut world = World::new(plan, false);
+    world.outcome = failing_in_startup;
+    world.give(Input::Start);
+    assert_eq!(world.finish().verdict, Verdict::Passed);
+}
+
+#[test]
+fn a_failed_reset_is_a_warning() {
+    let mut world = World::new(plan(1, 1, 1, &Phase::ALL), false);
+    world.outcome = failing_in_reset;
+    world.give(Input::Start);
+    assert_eq!(world.finish().verdict, Verdict::Passed);
+    assert!(world.reports.iter().any(|event| matches!(event, Event::Warning { text, .. }
+        if text == "step `s0` failed with exit status 1 in reset of trial 1")));
+}
+
+#[test]
+fn a_spawned_step_that_ends_badly_before_reset_fails_the_trial() {
+    let mut world = World::new(plan(1, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    let place = StepPlace { trial: 1, phase: Phase::Startup, position: 0 };
+    let result = StepResult::without_output(Outcome::Failed(Ending::Exit(1)));
+    world.give(Input::Connection(WorkerId(0), ConnectionEvent::SpawnedEnded(place, result)));
+    assert_eq!(world.finish().verdict, Verdict::Failed);
+}
+
+#[test]
+fn a_lost_worker_loses_its_steps_and_the_others_go_on() {
+    let mut world = World::new(plan(2, 2, 3, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    world.cut(1, End::Lost("nothing heard for 6 s".to_owned()));
+    let conclusion = world.finish();
+    assert_eq!(conclusion.verdict, Verdict::Incomplete);
+    assert_eq!(
+        conclusion.reasons,
+        [
+            Reason::Incomplete("worker `w1` was lost: nothing heard for 6 s".to_owned()),
+            Reason::Incomplete("2 of 3 trials were not run, for a worker was lost".to_owned()),
+        ]
+    );
+    assert_eq!(lost_steps(&world, WorkerId(1)), 3);
+    assert_eq!(world.players[0].resets, 1);
+    assert_eq!(phases_begun(&world).len(), 4);
+}
+
+#[test]
+fn an_interrupt_stops_the_phase_and_runs_reset() {
+    let mut world = World::new(plan(2, 1, 2, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    world.give(Input::Interrupt(2));
+    let conclusion = world.finish();
+    assert_eq!(conclusion.reasons, [Reason::Interrupted(2)]);
+    assert_eq!(conclusion.verdict, Verdict::Incomplete);
+    assert_eq!(phases_begun(&world), [(1, Phase::Startup), (1, Phase::Run), (1, Phase::Reset)]);
+    assert!(world.players.iter().all(|player| player.resets == 1));
+}
+
+#[test]
+fn an_interrupt_before_anything_started_needs_no_reset() {
+    let mut world = World::new(plan(1, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseStarted { .. }));
+    world.give(Input::Interrupt(15));
+    assert_eq!(world.finish().reasons, [Reason::Interrupted(15)]);
+    assert_eq!(phases_begun(&world), [(1, Phase::Startup)]);
+}
+
+#[test]
+fn an_interrupt_does_not_cancel_a_reset() {
+    let mut world = World::new(plan(1, 1, 2, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseStarted { phase: Phase::Reset, .. }));
+    world.give(Input::Interrupt(2));
+    assert_eq!(world.finish().reasons, [Reason::Interrupted(2)]);
+    assert_eq!(world.players[0].resets, 1);
+    assert_eq!(phases_begun(&world).len(), 4);
+}
+
+#[test]
+fn a_second_interrupt_leaves_at_once() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    world.give(Input::Interrupt(2));
+    world.give(Input::Interrupt(2));
+    assert_eq!(world.conclusion.as_ref().unwrap().reasons, [Reason::Interrupted(2)]);
+    assert_eq!(lost_steps(&world, WorkerId(0)), 2);
+    assert!(world.players.iter().all(|player| player.closed == 1));
+    assert!(matches!(world.reports.last(), Some(Event::RunEnded { .. })));
+}
+
+#[test]
+fn an_interrupt_while_connecting_waits_for_nobody() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.give(Input::Interrupt(1));
+    assert_eq!(world.conclusion.as_ref().unwrap().reasons, [Reason::Interrupted(1)]);
+}
+
+#[test]
+fn a_worker_that_does_not_stop_is_lost() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    world.players[1].mute = true;
+    world.give(Input::Interrupt(2));
+    let conclusion = world.finish();
+    let text = "worker `w1` was lost: its player did not stop the phase in time";
+    assert_eq!(conclusion.reasons, [Reason::Interrupted(2), Reason::Incomplete(text.to_owned())]);
+    assert_eq!(world.players[0].resets, 1);
+}
+
+#[test]
+fn without_reset_what_was_spawned_stays() {
+    let mut world = World::new(plan(1, 1, 1, &[Phase::Startup, Phase::Run]), false);
+    world.give(Input::Start);
+    assert_eq!(world.finish().verdict, Verdict::Passed);
+    assert!(!world.reports.iter().any(|event| matches!(event, Event::SpawnedEnded { .. })));
+}
+
+#[test]
+fn what_a_seed_can_not_do_is_said_once() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    for worker in 0..2 {
+        world.players[worker].says.clear();
+        let event = ConnectionEvent::Connected(PlayerDescription::Seed);
+        world.give(Input::Connection(WorkerId(worker), event));
+    }
+    world.finish();
+    let warned = world.reports.iter().filter(|event| matches!(event, Event::Warning { worker: None, .. }));
+    assert_eq!(warned.count(), 1);
+}
+
+#[test]
+fn an_output_that_fails_is_a_reason_and_the_run_goes_on() {
+    let mut world = World::new(plan(1, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.give(Input::OutputFailed("`x.json` can't be written".to_owned()));
+    let conclusion = world.finish();
+    assert_eq!(conclusion.verdict, Verdict::Passed);
+    assert_eq!(conclusion.reasons, [Reason::NotCarriedOut("`x.json` can't be written".to_owned())]);
+}

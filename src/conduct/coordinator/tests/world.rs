@@ -1,0 +1,224 @@
+//! A small world for the coordinator: a plan, workers that answer as players do, and what was reported.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::conduct::coordinator::{Action, Coordinator, Input};
+use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
+use crate::model::{
+    ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Mode, Outcome, Phase, PhaseMap, Plan,
+    PlayerDescription, RunId, RunSettings, Step, StepResult, WorkerId, WorkerName, WorkerPlan,
+};
+
+/// A plan of so many workers with so many steps in each phase; the last step of Startup is spawned.
+pub(super) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) -> Plan {
+    let worker = |index: usize| WorkerPlan {
+        name: WorkerName::new(&format!("w{index}")).unwrap(),
+        file: PathBuf::from("w.cfg"),
+        player: Destination::Tcp { host: "localhost".to_owned(), port: 6970 },
+        player_host: "localhost".to_owned(),
+        conductor: None,
+        results_port: 6971,
+        shell: "/bin/sh".to_owned(),
+        directory: None,
+        environment: Vec::new(),
+        steps: PhaseMap::from_fn(|phase| {
+            let mut all: Vec<_> = (0..steps).map(|step| Step::plain(&format!("s{step}"), "true")).collect();
+            if let Some(last) = all.last_mut().filter(|_| phase == Phase::Startup) {
+                last.mode = Mode::Spawn;
+            }
+            all
+        }),
+    };
+    Plan {
+        run: RunId::new("run").unwrap(),
+        file: PathBuf::from("test.cfg"),
+        trials,
+        phases: phases.to_vec(),
+        settings: RunSettings::default(),
+        workers: (0..workers).map(worker).collect(),
+    }
+}
+
+/// A worker as the coordinator sees it.
+#[derive(Default)]
+pub(super) struct Player {
+    /// What it will say, in this order.
+    pub(super) says: VecDeque<ConnectionEvent>,
+    /// How often it was told to close.
+    pub(super) closed: usize,
+    /// It said its last.
+    pub(super) over: bool,
+    /// It was connected.
+    pub(super) begun: bool,
+    /// The phase that was armed and not yet ended, and how many of its steps it still has to name.
+    phase: Option<(u32, Phase)>,
+    /// It answers nothing any more, and is not closed either.
+    pub(super) mute: bool,
+    /// Resets that it went through to the end.
+    pub(super) resets: usize,
+}
+
+/// Everything around a coordinator.
+pub(super) struct World {
+    pub(super) plan: Arc<Plan>,
+    pub(super) coordinator: Coordinator,
+    pub(super) players: Vec<Player>,
+    pub(super) now: ConductorTime,
+    pub(super) reports: Vec<Event>,
+    pub(super) conclusion: Option<Conclusion>,
+    /// How the steps of these phases end.
+    pub(super) outcome: fn(WorkerId, StepPlace) -> Outcome,
+}
+
+impl World {
+    pub(super) fn new(plan: Plan, skip_unreachable: bool) -> Self {
+        let plan = Arc::new(plan);
+        let now = ConductorTime::from_nanoseconds(1_000);
+        let anchor = ClockAnchor { conductor: now, utc: SystemTime::UNIX_EPOCH };
+        Self {
+            coordinator: Coordinator::new(Arc::clone(&plan), skip_unreachable, anchor),
+            players: plan.workers.iter().map(|_| Player::default()).collect(),
+            plan,
+            now,
+            reports: Vec::new(),
+            conclusion: None,
+            outcome: |_, _| Outcome::Passed,
+        }
+    }
+
+    pub(super) fn give(&mut self, input: Input) {
+        let actions = self.coordinator.handle(input, self.now);
+        for action in actions {
+            assert!(self.conclusion.is_none(), "{action:?} after the end");
+            match action {
+                Action::Connect(worker) => {
+                    let player = &mut self.players[worker.0];
+                    assert!(!player.begun, "connected twice");
+                    player.begun = true;
+                    let description = PlayerDescription::Session { version: "1".to_owned(), host: "h".to_owned() };
+                    player.says.push_back(ConnectionEvent::Connected(description));
+                }
+                Action::Command(worker, command) => self.command(worker, command),
+                Action::Report(event) => self.reports.push(event),
+                Action::Finish(conclusion) => self.conclusion = Some(conclusion),
+            }
+        }
+    }
+
+    fn command(&mut self, worker: WorkerId, command: Command) {
+        let count = |phase| self.plan.worker(worker).steps[phase].len();
+        let outcome = self.outcome;
+        let player = &mut self.players[worker.0];
+        assert!(player.closed == 0 || command == Command::Abandon, "{command:?} after the end of a session");
+        match command {
+            Command::Plan => player.says.push_back(ConnectionEvent::PlanTaken),
+            Command::Arm { trial, phase } => {
+                assert_eq!(player.phase, None, "armed twice");
+                player.phase = Some((trial, phase));
+                player.says.push_back(ConnectionEvent::Armed { trial, phase });
+            }
+            Command::Go { trial, phase } => {
+                assert_eq!(player.phase, Some((trial, phase)));
+                for position in 0..count(phase) {
+                    let place = StepPlace { trial, phase, position };
+                    let spawn = self.plan.worker(worker).steps[phase][position].mode == Mode::Spawn;
+                    let outcome = if spawn { Outcome::Spawned } else { outcome(worker, place) };
+                    player.says.push_back(ConnectionEvent::StepStarted(place, self.now));
+                    let result = StepResult::without_output(outcome);
+                    player.says.push_back(ConnectionEvent::StepEnded(place, result));
+                }
+                player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+            }
+            Command::Stop { trial, phase } => {
+                // The player may say the end of the phase twice over; it must count once.
+                let said = player.says.iter().any(|event| matches!(event, ConnectionEvent::PhaseEnded { .. }));
+                if !said && player.phase == Some((trial, phase)) {
+                    player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+                }
+            }
+            Command::EndTrial { trial } => {
+                let place = StepPlace { trial, phase: Phase::Startup, position: count(Phase::Startup) - 1 };
+                let result = StepResult::without_output(Outcome::Failed(Ending::Signal(15)));
+                player.says.push_back(ConnectionEvent::SpawnedEnded(place, result));
+                player.says.push_back(ConnectionEvent::TrialEnded { trial });
+            }
+            Command::Bye => {
+                player.closed += 1;
+                player.says.push_back(ConnectionEvent::Ended(End::Closed));
+            }
+            Command::Abandon => {
+                assert!(!player.over || player.closed == 0);
+                player.closed += 1;
+                player.says.clear();
+                player.says.push_back(ConnectionEvent::Ended(End::Closed));
+                player.mute = false;
+            }
+        }
+    }
+
+    /// Lets a worker say its next; whether it had anything to say.
+    pub(super) fn speak(&mut self, worker: usize) -> bool {
+        let player = &mut self.players[worker];
+        if player.mute || player.over {
+            return false;
+        }
+        let Some(event) = player.says.pop_front() else {
+            return false;
+        };
+        match &event {
+            ConnectionEvent::PhaseEnded { phase, .. } => {
+                player.phase = None;
+                player.resets += usize::from(*phase == Phase::Reset);
+            }
+            ConnectionEvent::Ended(_) => player.over = true,
+            _ => {}
+        }
+        self.give(Input::Connection(WorkerId(worker), event));
+        true
+    }
+
+    /// Ends a worker's connection out of the blue.
+    pub(super) fn cut(&mut self, worker: usize, end: End) {
+        let player = &mut self.players[worker];
+        if player.begun && !player.over {
+            player.over = true;
+            player.says.clear();
+            self.give(Input::Connection(WorkerId(worker), ConnectionEvent::Ended(end)));
+        }
+    }
+
+    /// Lets the time pass until the next deadline; whether there is one.
+    pub(super) fn wait(&mut self) -> bool {
+        let Some(deadline) = self.coordinator.next_deadline() else {
+            return false;
+        };
+        self.now = self.now.max(deadline).plus(Duration::from_nanos(1));
+        self.give(Input::Tick);
+        true
+    }
+
+    /// Lets everybody speak in turn until the run is over.
+    pub(super) fn finish(&mut self) -> Conclusion {
+        while self.conclusion.is_none() {
+            let mut spoke = false;
+            for worker in 0..self.players.len() {
+                spoke |= self.conclusion.is_none() && self.speak(worker);
+            }
+            if !spoke && self.conclusion.is_none() {
+                assert!(self.wait(), "waits for ever for {}", self.coordinator.waiting());
+            }
+        }
+        self.conclusion.clone().unwrap()
+    }
+
+    /// Lets everybody speak in turn until something was reported.
+    pub(super) fn until(&mut self, seen: impl Fn(&Event) -> bool) {
+        while !self.reports.iter().any(&seen) {
+            let spoke = (0..self.players.len()).any(|worker| self.speak(worker));
+            assert!(spoke || self.wait(), "it was never reported");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What the coordinator knows of one worker.
+
+use crate::conduct::event::StepPlace;
+
+/// Whether a worker takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its player has not answered yet.
+    Connecting,
+    /// It takes part.
+    Live,
+    /// It was told that the run is over.
+    Leaving,
+    /// Its connection is over, or it was given up.
+    Gone,
+}
+
+/// How far a step of the current phase is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nothing was heard of it.
+    Waiting,
+    /// Its process was started.
+    Started,
+    /// It is over, as far as the phase is concerned.
+    Ended,
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) standing: Standing,
+    /// It is in the current phase: it was armed for it and has not ended it.
+    pub(super) in_phase: bool,
+    /// It said that it was ready for the current phase.
+    pub(super) received: bool,
+    /// The steps of the current phase.
+    pub(super) steps: Vec<Progress>,
+    /// Spawned steps that were not seen to end.
+    pub(super) spawned: Vec<StepPlace>,
+    /// It is driven over the seed's wire.
+    pub(super) seed: bool,
+}
+
+impl Worker {
+    pub(super) fn new() -> Self {
+        Self {
+            standing: Standing::Connecting,
+            in_phase: false,
+            received: false,
+            steps: Vec::new(),
+            spawned: Vec::new(),
+            seed: false,
+        }
+    }
+
+    /// It enters a phase of so many steps.
+    pub(super) fn enter(&mut self, steps: usize) {
+        self.in_phase = true;
+        self.received = false;
+        self.steps = vec![Progress::Waiting; steps];
+    }
+
+    /// Marks a step as started, if it has not been yet.
+    pub(super) fn start(&mut self, position: usize) -> bool {
+        match self.steps.get_mut(position) {
+            Some(step) if *step == Progress::Waiting => {
+                *step = Progress::Started;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Marks a step as ended, if it has not been yet.
+    pub(super) fn end(&mut self, position: usize) -> bool {
+        match self.steps.get_mut(position) {
+            Some(step) if *step != Progress::Ended => {
+                *step = Progress::Ended;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Leaves the phase; what of it was not seen to end.
+    pub(super) fn leave(&mut self) -> Vec<usize> {
+        if !self.in_phase {
+            return Vec::new();
+        }
+        self.in_phase = false;
+        let count = self.steps.len();
+        (0..count).filter(|position| self.end(*position)).collect()
+    }
+}

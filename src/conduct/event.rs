@@ -1,0 +1,104 @@
+//! What the coordinator and the connection actors say to each other.
+
+use crate::model::{ConductorTime, Phase, PlayerDescription, StepResult};
+
+/// What the coordinator wants of a worker's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Send the plan.
+    Plan,
+    /// Have the worker get ready for a phase.
+    Arm {
+        /// The trial, from 1.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+    },
+    /// Start the phase.
+    Go {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+    },
+    /// Stop what runs in the phase and skip the rest of it.
+    Stop {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+    },
+    /// Stop what was spawned in the trial.
+    EndTrial {
+        /// The trial.
+        trial: u32,
+    },
+    /// Take leave: the run is over.
+    Bye,
+    /// Close the connection without a word.
+    Abandon,
+}
+
+/// Which step of the worker that speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StepPlace {
+    /// The trial.
+    pub(crate) trial: u32,
+    /// The phase.
+    pub(crate) phase: Phase,
+    /// The position in the phase, from 0.
+    pub(crate) position: usize,
+}
+
+/// What a worker's connection has to say.
+#[derive(Debug, Clone)]
+pub(crate) enum ConnectionEvent {
+    /// The player answered.
+    Connected(PlayerDescription),
+    /// The player took the plan.
+    PlanTaken,
+    /// The worker is ready for a phase.
+    Armed {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+    },
+    /// A step's process was started.
+    StepStarted(StepPlace, ConductorTime),
+    /// A step is over, or goes on in the background.
+    StepEnded(StepPlace, StepResult),
+    /// A spawned step is over at last.
+    SpawnedEnded(StepPlace, StepResult),
+    /// The worker is through with a phase, and everything of it was passed on.
+    PhaseEnded {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+    },
+    /// Nothing that was spawned is left.
+    TrialEnded {
+        /// The trial.
+        trial: u32,
+    },
+    /// A sentence for people.
+    Warning(String),
+    /// What a step printed can't be kept.
+    OutputFailed(String),
+    /// The connection is over; nothing follows.
+    Ended(End),
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The coordinator wanted it.
+    Closed,
+    /// The player was never reached.
+    Unreachable(String),
+    /// The player was reached, and can't or won't do what the plan says.
+    Refused(String),
+    /// It was there and is not any more.
+    Lost(String),
+}

@@ -1,0 +1,8 @@
+//! x
+
+mod clock;
+mod coordinator;
+mod event;
+mod now;
+mod store;
+mod threads;

@@ -1,0 +1,175 @@
+//! The output store: what all steps printed, on disk, as it arrives.
+//!
+//! One file without a name, which is gone with the process. Each connection actor takes room at its end and writes there
+//! without a lock; a stream is a list of such pieces, and neighbouring pieces are one.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::model::{Output, OutputSource};
+
+/// The store of a run. A copy is the same store.
+#[derive(Debug, Clone)]
+pub(crate) struct Store(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    file: File,
+    end: AtomicU64,
+}
+
+impl Store {
+    /// Makes an empty store in this folder, or in the one for temporary files.
+    pub(crate) fn new(folder: Option<&Path>) -> io::Result<Self> {
+        let file = match folder {
+            Some(folder) => tempfile::tempfile_in(folder)?,
+            None => tempfile::tempfile()?,
+        };
+        Ok(Self(Arc::new(Shared { file, end: AtomicU64::new(0) })))
+    }
+
+    /// Begins a stream.
+    pub(crate) fn stream(&self) -> StreamWriter {
+        StreamWriter { store: self.clone(), pieces: Vec::new(), received: 0, kept: 0 }
+    }
+}
+
+/// A piece of a stream: where it lies in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    /// Where it begins in the stream.
+    offset: u64,
+    /// Where it begins in the file.
+    at: u64,
+    /// How long it is.
+    length: u64,
+}
+
+/// One stream, while it grows.
+#[derive(Debug)]
+pub(crate) struct StreamWriter {
+    store: Store,
+    pieces: Vec<Piece>,
+    received: u64,
+    kept: u64,
+}
+
+impl StreamWriter {
+    /// How many bytes of the stream have come, kept or not.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Adds bytes. After an error the stream counts on, and keeps what it had.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let length = bytes.len() as u64;
+        let whole = self.kept == self.received;
+        self.received += length;
+        if !whole || length == 0 {
+            return Ok(());
+        }
+        let shared = &self.store.0;
+        let at = shared.end.fetch_add(length, Ordering::Relaxed);
+        shared.file.write_all_at(bytes, at)?;
+        match self.pieces.last_mut() {
+            Some(last) if last.at + last.length == at => last.length += length,
+            _ => self.pieces.push(Piece { offset: self.kept, at, length }),
+        }
+        self.kept += length;
+        Ok(())
+    }
+
+    /// The first `length` bytes of the stream, or what was kept of them.
+    pub(crate) fn output(&self, length: u64) -> Output {
+        let length = length.min(self.kept);
+        if length == 0 {
+            return Output::empty();
+        }
+        Output::new(Stored { shared: Arc::clone(&self.store.0), pieces: self.pieces.clone(), length })
+    }
+}
+
+/// A stream that is read back.
+struct Stored {
+    shared: Arc<Shared>,
+    pieces: Vec<Piece>,
+    length: u64,
+}
+
+impl OutputSource for Stored {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if offset >= self.length || buffer.is_empty() {
+            return Ok(0);
+        }
+        let index = self.pieces.partition_point(|piece| piece.offset + piece.length <= offset);
+        let Some(piece) = self.pieces.get(index) else {
+            return Ok(0);
+        };
+        let within = offset - piece.offset;
+        let there = (piece.length - within).min(self.length - offset);
+        let count = buffer.len().min(usize::try_from(there).unwrap_or(usize::MAX));
+        self.shared.file.read_at(&mut buffer[..count], piece.at + within)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(output: &Output) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(output.length()).unwrap()];
+        output.read_exact_at(0, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn streams_that_grow_together_are_read_back_apart() {
+        let store = Store::new(None).unwrap();
+        std::thread::scope(|scope| {
+            for number in 0..4_u8 {
+                let mut stream = store.stream();
+                scope.spawn(move || {
+                    let mut expected = Vec::new();
+                    for round in 0..100_u8 {
+                        let piece = vec![number ^ round; usize::from(round) + 1];
+                        stream.append(&piece).unwrap();
+                        expected.extend(piece);
+                    }
+                    assert_eq!(bytes(&stream.output(u64::MAX)), expected);
+                    assert_eq!(bytes(&stream.output(7)), expected[..7]);
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn neighbouring_pieces_are_one() {
+        let store = Store::new(None).unwrap();
+        let mut stream = store.stream();
+        for _ in 0..10 {
+            stream.append(b"abc").unwrap();
+        }
+        assert_eq!(stream.pieces.len(), 1);
+        assert_eq!(stream.received(), 30);
+    }
+
+    #[test]
+    fn an_earlier_view_does_not_grow() {
+        let store = Store::new(None).unwrap();
+        let mut stream = store.stream();
+        stream.append(b"early").unwrap();
+        let early = stream.output(5);
+        stream.append(b" and late").unwrap();
+        assert_eq!(bytes(&early), b"early");
+        assert_eq!(bytes(&stream.output(stream.received())), b"early and late");
+        assert!(store.stream().output(9).is_empty());
+    }
+}

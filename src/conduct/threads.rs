@@ -1,0 +1,58 @@
+//! The threads of a run: named, joined for a while at the end, then named again and abandoned.
+
+use std::convert::Infallible;
+use std::io;
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+/// How much stack a thread gets: there can be two thousand of them, and none recurses deeply.
+const STACK: usize = 256 << 10;
+
+/// Threads that were started and are not yet joined.
+pub(crate) struct Threads {
+    handles: Vec<JoinHandle<()>>,
+    /// Nothing is ever sent: that all senders are gone says that all threads are at their end.
+    ends: Receiver<Infallible>,
+    alive: Sender<Infallible>,
+}
+
+impl Threads {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        let (alive, ends) = bounded(0);
+        Self { handles: Vec::new(), ends, alive }
+    }
+
+    /// Starts a thread.
+    pub(crate) fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let alive = self.alive.clone();
+        let handle = start(name, move || {
+            body();
+            drop(alive);
+        })?;
+        self.handles.push(handle);
+        Ok(())
+    }
+
+    /// Waits until all are over, or the deadline has come; who is not over then is named and left alone.
+    pub(crate) fn join(self, deadline: Instant) {
+        let Self { handles, ends, alive } = self;
+        drop(alive);
+        let all_over = matches!(ends.recv_deadline(deadline), Err(RecvTimeoutError::Disconnected));
+        for handle in handles {
+            let name = handle.thread().name().unwrap_or("a thread").to_owned();
+            if !all_over && !handle.is_finished() {
+                tracing::warn!("`{name}` does not end, and is abandoned");
+            } else if handle.join().is_err() {
+                tracing::error!("`{name}` ended by a panic");
+            }
+        }
+    }
+}
+
+/// Starts one named thread with a small stack.
+pub(crate) fn start(name: String, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    Builder::new().name(name).stack_size(STACK).spawn(body)
+}
