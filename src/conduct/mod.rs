@@ -1,8 +1,108 @@
-//! x
+//! The conductor's side: everything between a plan and the reporters.
+//!
+//! ```text
+//!                 ┌ Coordinator (pure) ┐
+//! interrupts ───▶ │      run loop      │ ──event──▶ reports thread ──▶ reporters
+//!                 └─────────▲──────────┘
+//!          commands │       │ events (bounded)
+//!                   ▼       │
+//!            connection actor, one a worker ──data──▶ store (on disk)
+//!              session  or  seed
+//!                 │
+//!               player
+//! ```
+//!
+//! The run loop works in the caller's thread: it asks the coordinator what to do, and carries it out by sending on
+//! unbounded channels, so that it waits for nobody. An actor owns its worker's connection and all that belongs to it.
 
+mod check;
 mod clock;
+mod connection;
 mod coordinator;
 mod event;
 mod now;
+mod plan_message;
+mod reports;
+mod run_loop;
+mod seed;
 mod store;
+#[cfg(test)]
+mod testing;
 mod threads;
+
+use std::fmt::Write;
+use std::io;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::model::{Conclusion, Plan, Reporter, WorkerId};
+use crate::wire::{Hello, PROTOCOL};
+
+pub use check::{CheckAnswer, CheckReport, ClockCheck};
+
+/// What a run is told beside its plan.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Go on without the players that can't be reached; the run is incomplete then.
+    pub skip_unreachable: bool,
+    /// End what an orphaned run left on a player, instead of being refused.
+    pub take_over: bool,
+    /// Who asks, for the people at the other end: user, machine, process.
+    pub conductor: String,
+}
+
+/// Carries out a plan and tells the reporters, each with its name for messages, all that happens.
+///
+/// `interrupts` brings the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.
+///
+/// It returns when the run is over and the reporters have taken its last event. A reporter that is slow for ever holds it
+/// up only until the next interrupt.
+pub fn conduct(
+    plan: Arc<Plan>,
+    options: &Options,
+    interrupts: &Receiver<i32>,
+    reporters: Vec<(String, Box<dyn Reporter>)>,
+) -> Conclusion {
+    run_loop::run(plan, options, interrupts, reporters)
+}
+
+/// Asks every player how it is, all at the same time, and runs nothing. An interrupt ends the asking.
+pub fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
+    check::check(plan, options, interrupts)
+}
+
+/// The first message to a worker's player.
+fn hello(plan: &Plan, options: &Options, worker: WorkerId) -> io::Result<Hello> {
+    let features = if options.take_over { vec!["take_over".to_owned()] } else { Vec::new() };
+    Ok(Hello {
+        protocols: vec![PROTOCOL],
+        features,
+        run: plan.run.to_string(),
+        worker: plan.worker(worker).name.to_string(),
+        secret: secret()?,
+        attempt: 1,
+        next: 0,
+        conductor: options.conductor.clone(),
+        check: false,
+        lease: plan_message::nanoseconds(plan.settings.lease),
+    })
+}
+
+/// 32 hexadecimal digits that nobody can guess.
+fn secret() -> io::Result<String> {
+    let mut bytes = [0_u8; 16];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
+            Ok(count) => filled += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}

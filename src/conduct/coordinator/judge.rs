@@ -13,6 +13,7 @@ pub(super) struct Judge {
     first_failure: Option<String>,
     failures: usize,
     trial_failed: bool,
+    trial_incomplete: bool,
     lost: bool,
     worst: Verdict,
 }
@@ -26,6 +27,7 @@ impl Judge {
             first_failure: None,
             failures: 0,
             trial_failed: false,
+            trial_incomplete: false,
             lost: false,
             worst: Verdict::Passed,
         }
@@ -40,6 +42,7 @@ impl Judge {
 
     /// Something was not seen to its end.
     pub(super) fn incomplete(&mut self, text: String) {
+        self.trial_incomplete = true;
         self.incomplete.push(text);
     }
 
@@ -68,10 +71,15 @@ impl Judge {
         }
     }
 
+    /// A step's label.
+    pub(super) fn label(&self, step: StepReference) -> &str {
+        let steps = &self.plan.worker(step.worker).steps[step.phase];
+        steps.get(step.position).map_or("?", |step| step.label.as_str())
+    }
+
     /// What is to be said of a step that failed, without its worker.
     pub(super) fn failure(&self, step: StepReference, outcome: &Outcome) -> String {
-        let label = self.plan.worker(step.worker).steps[step.phase].get(step.position).map(|step| step.label.as_str());
-        let label = label.unwrap_or("?");
+        let label = self.label(step);
         match outcome {
             Outcome::Failed(Ending::Exit(status)) => format!("step `{label}` failed with exit status {status}"),
             Outcome::Failed(Ending::Signal(signal)) => format!("step `{label}` was ended by signal {signal}"),
@@ -83,12 +91,13 @@ impl Judge {
 
     /// The verdict of the trial that is over now; the next one begins.
     pub(super) fn end_trial(&mut self, incomplete: bool) -> Verdict {
-        let verdict = match (incomplete, self.trial_failed) {
+        let verdict = match (incomplete || self.trial_incomplete, self.trial_failed) {
             (true, _) => Verdict::Incomplete,
             (false, true) => Verdict::Failed,
             (false, false) => Verdict::Passed,
         };
         self.trial_failed = false;
+        self.trial_incomplete = false;
         self.worst = self.worst.max(verdict);
         verdict
     }

@@ -55,7 +55,11 @@ impl Coordinator {
     }
 
     fn judge_step(&mut self, step: StepReference, outcome: &Outcome) {
-        if self.judge.counts(step, outcome) {
+        if *outcome == Outcome::Lost {
+            let label = self.judge.label(step).to_owned();
+            let name = &self.plan.worker(step.worker).name;
+            self.judge.incomplete(format!("what became of step `{label}` of worker `{name}` is not known"));
+        } else if self.judge.counts(step, outcome) {
             self.judge.failed(step, outcome);
             if self.plan.settings.on_failure == OnFailure::Stop {
                 self.rest = self.rest.max(Rest::CollectAndReset);

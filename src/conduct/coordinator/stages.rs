@@ -228,13 +228,13 @@ impl Coordinator {
         self.report(Event::TrialEnded { trial, verdict });
         let last = trial >= self.plan.trials;
         // Who was left out from the beginning is left out of every trial; who was lost ends the run.
-        let lost = self.judge.has_lost();
-        if lost && !last && self.interrupted.is_none() {
+        let missed = self.judge.has_lost();
+        if missed && !last && self.interrupted.is_none() {
             let left = self.plan.trials - trial;
             self.judge.incomplete(format!("{left} of {} trials were not run, for a worker was lost", self.plan.trials));
         }
         let failed = self.plan.settings.on_failure == OnFailure::Stop && self.judge.has_failures();
-        if last || lost || failed || self.interrupted.is_some() || self.live().is_empty() {
+        if last || missed || failed || self.interrupted.is_some() || self.live().is_empty() {
             self.leave();
         } else {
             self.begin_trial();

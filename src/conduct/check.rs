@@ -1,0 +1,172 @@
+//! `conduct --check`: how every player is, without running anything.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+
+use crate::model::{ConductorTime, Plan, PlayerDescription, PlayerTime, WorkerId};
+use crate::wire::{FrameDecoder, Greeting, Hello, MAX_FRAME, PlayerMessage, SessionFrame, Signal, Welcome, frame};
+
+use super::clock::Sample;
+use super::connection::{Dialled, dial, is_seed, refused, words};
+use super::event::{Command, End};
+use super::now::now;
+use super::threads::Threads;
+use super::{Options, hello};
+
+/// How long the clock of a player is waited for.
+const CLOCK: Duration = Duration::from_millis(500);
+/// What the threads get beyond `connect_timeout`, which they keep themselves.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// What is known of one worker's player.
+#[derive(Debug, Clone)]
+pub struct CheckAnswer {
+    /// The worker.
+    pub worker: WorkerId,
+    /// How its player is, or why that is not known.
+    pub result: Result<CheckReport, String>,
+}
+
+/// How a player is.
+#[derive(Debug, Clone)]
+pub struct CheckReport {
+    /// What it said of itself.
+    pub player: PlayerDescription,
+    /// From the first message to its answer.
+    pub round_trip: Duration,
+    /// Its clock, when it told it.
+    pub clock: Option<ClockCheck>,
+    /// Who holds it, for people.
+    pub holder: Option<String>,
+    /// What earlier runs left, one sentence each.
+    pub leftovers: Vec<String>,
+}
+
+/// A player's clock, compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockCheck {
+    /// How far it is before the conductor's, in nanoseconds; both count from their machine's start.
+    pub offset: i128,
+    /// By how much that can be wrong.
+    pub error: Duration,
+}
+
+pub(super) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
+    let mut threads = Threads::new();
+    // One answer for each worker.
+    let (sender, answers) = unbounded();
+    // That this sender is dropped ends the waits of all threads.
+    let (wanted, commands) = bounded(1);
+    let mut found: Vec<_> = plan.workers.iter().map(|_| Err("it was not asked to the end".to_owned())).collect();
+    let mut left = 0;
+    for (worker, _) in plan.workers() {
+        match ask(plan, options, worker, &mut threads, &sender, &commands) {
+            Ok(()) => left += 1,
+            Err(error) => found[worker.0] = Err(words(&error)),
+        }
+    }
+    let mut interrupts = interrupts.clone();
+    let deadline = crossbeam_channel::at(Instant::now() + plan.settings.connect_timeout + MARGIN);
+    while left > 0 {
+        select! {
+            recv(answers) -> answer => {
+                if let Ok(CheckAnswer { worker, result }) = answer {
+                    found[worker.0] = result;
+                }
+                left -= 1;
+            }
+            recv(interrupts) -> signal => match signal {
+                Ok(_) => break,
+                Err(_) => interrupts = crossbeam_channel::never(),
+            },
+            recv(deadline) -> _ => break,
+        }
+    }
+    drop::<Sender<Command>>(wanted);
+    threads.join(Instant::now() + Duration::from_secs(2));
+    let answers = found.into_iter().enumerate();
+    answers.map(|(index, result)| CheckAnswer { worker: WorkerId(index), result }).collect()
+}
+
+fn ask(
+    plan: &Arc<Plan>,
+    options: &Options,
+    worker: WorkerId,
+    threads: &mut Threads,
+    sender: &Sender<CheckAnswer>,
+    commands: &Receiver<Command>,
+) -> std::io::Result<()> {
+    let hello = Hello { check: true, ..hello(plan, options, worker)? };
+    let (plan, sender, commands) = (Arc::clone(plan), sender.clone(), commands.clone());
+    threads.start(format!("asks {}", plan.worker(worker).name), move || {
+        let result = answer(&plan, worker, &hello, &commands);
+        let _ = sender.send(CheckAnswer { worker, result });
+    })
+}
+
+fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Command>) -> Result<CheckReport, String> {
+    let deadline = Instant::now() + plan.settings.connect_timeout;
+    let player = &plan.worker(worker).player;
+    let dialled = dial(player, hello, deadline, commands).map_err(|end| match end {
+        End::Unreachable(why) | End::Refused(why) | End::Lost(why) => why,
+        End::Closed => "it was not asked to the end".to_owned(),
+    })?;
+    let round_trip = dialled.answered.since(dialled.sent);
+    match &dialled.greeting {
+        Greeting::Welcome(welcome) => Ok(report(welcome, round_trip, clock(&dialled))),
+        Greeting::Refused(refusal) => Err(refused(refusal)),
+        greeting if is_seed(greeting) => Ok(CheckReport {
+            player: PlayerDescription::Seed,
+            round_trip,
+            clock: None,
+            holder: None,
+            leftovers: Vec::new(),
+        }),
+        Greeting::Result { message, .. } => Err(format!("its player answers `{}`", message.escape_debug())),
+        Greeting::Hello(_) => Err(format!("what answers at {player} is not a player")),
+    }
+}
+
+fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) -> CheckReport {
+    let holder = welcome.holder.as_ref();
+    CheckReport {
+        player: PlayerDescription::Session { version: welcome.version.clone(), host: welcome.host.clone() },
+        round_trip,
+        clock,
+        holder: holder.map(|holder| format!("run `{}` of {}, for {} s", holder.run, holder.conductor, holder.seconds)),
+        leftovers: welcome.leftovers.clone(),
+    }
+}
+
+/// Asks for the clock; a player need not answer a connection that is no session.
+fn clock(dialled: &Dialled) -> Option<ClockCheck> {
+    let deadline = Instant::now() + CLOCK;
+    let mut stream: &TcpStream = &dialled.stream;
+    let probe = serde_json::to_vec(&Signal::Probe { sent: now().nanoseconds() }).ok()?;
+    stream.write_all(&frame(&probe)).ok()?;
+    let mut decoder = FrameDecoder::new(MAX_FRAME as u64);
+    decoder.push(&dialled.pending);
+    let mut buffer = [0; 1024];
+    loop {
+        while let Some(payload) = decoder.next_frame().ok()? {
+            let frame = SessionFrame::<PlayerMessage>::decode(payload).ok()?;
+            if let SessionFrame::Signal(Signal::ProbeAnswer { sent, received, answered }) = frame {
+                let sample = Sample {
+                    sent: ConductorTime::from_nanoseconds(sent),
+                    received: PlayerTime::from_nanoseconds(received),
+                    answered: PlayerTime::from_nanoseconds(answered),
+                    arrived: now(),
+                };
+                return Some(ClockCheck { offset: sample.offset(), error: sample.round_trip() / 2 });
+            }
+        }
+        let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        stream.set_read_timeout(Some(left)).ok()?;
+        let count = stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
+        decoder.push(&buffer[..count]);
+    }
+}

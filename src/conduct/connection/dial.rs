@@ -1,0 +1,198 @@
+//! Reaching a player: its name, a connection, and its first answer. Tried again until there is no time left.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::conduct::event::{Command, End};
+use crate::model::{ConductorTime, Destination};
+use crate::wire::{FrameDecoder, Greeting, Hello, frame};
+
+use super::super::now::now;
+
+/// How often a wait looks whether the coordinator still wants it.
+const SLICE: Duration = Duration::from_millis(100);
+/// The shortest time that a player gets for its first answer, however late it was reached.
+const ANSWER: Duration = Duration::from_secs(2);
+/// The pauses between attempts grow from the first to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+/// The largest first answer: a `welcome` with its sentences.
+const LARGEST_ANSWER: u64 = 1 << 20;
+/// How long a write may be stuck before the peer counts as gone.
+const WRITE_LIMIT: Duration = Duration::from_secs(5);
+
+/// A player that was reached.
+pub(crate) struct Dialled {
+    /// The connection.
+    pub(crate) stream: TcpStream,
+    /// Its first answer.
+    pub(crate) greeting: Greeting,
+    /// What came behind the answer.
+    pub(crate) pending: Vec<u8>,
+    /// When `hello` was sent.
+    pub(crate) sent: ConductorTime,
+    /// When the answer was there.
+    pub(crate) answered: ConductorTime,
+}
+
+/// Why an attempt failed.
+enum Failure {
+    /// It may succeed later.
+    Again(String),
+    /// It never will.
+    Final(End),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Again(words(&error))
+    }
+}
+
+/// Reaches a player and says `hello`. Any command ends the attempt, for before a plan only the end can come.
+pub(crate) fn dial(
+    destination: &Destination,
+    hello: &Hello,
+    deadline: Instant,
+    commands: &Receiver<Command>,
+) -> Result<Dialled, End> {
+    let mut addresses = Vec::new();
+    let mut pause = PAUSES.0;
+    loop {
+        let why = match attempt(destination, &mut addresses, hello, deadline, commands) {
+            Ok(dialled) => return Ok(dialled),
+            Err(Failure::Final(end)) => return Err(end),
+            Err(Failure::Again(why)) => why,
+        };
+        if Instant::now() + pause >= deadline {
+            return Err(End::Unreachable(why));
+        }
+        if commands.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+            return Err(End::Closed);
+        }
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+fn attempt(
+    destination: &Destination,
+    addresses: &mut Vec<SocketAddr>,
+    hello: &Hello,
+    deadline: Instant,
+    commands: &Receiver<Command>,
+) -> Result<Dialled, Failure> {
+    let Destination::Tcp { host, port } = destination;
+    if addresses.is_empty() {
+        let found = (host.as_str(), *port).to_socket_addrs();
+        *addresses =
+            found.map_err(|error| Failure::Again(format!("`{host}` has no address: {}", words(&error))))?.collect();
+    }
+    let mut last = Failure::Again(format!("`{host}` has no address"));
+    for address in addresses.iter() {
+        match connect(*address, deadline, commands) {
+            Ok(stream) => return greet(destination, stream, hello, deadline, commands),
+            Err(Failure::Final(end)) => return Err(Failure::Final(end)),
+            Err(again) => last = again,
+        }
+    }
+    Err(last)
+}
+
+/// Connects without holding up an end that the coordinator wants.
+fn connect(address: SocketAddr, deadline: Instant, commands: &Receiver<Command>) -> Result<TcpStream, Failure> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::from(address)) {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+        other => other?,
+    }
+    while !ready(&socket, SLICE)? {
+        wanted(commands)?;
+        if Instant::now() >= deadline {
+            return Err(Failure::Again("connection timed out".to_owned()));
+        }
+    }
+    if let Some(error) = socket.take_error()? {
+        return Err(error.into());
+    }
+    socket.set_nonblocking(false)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_write_timeout(Some(WRITE_LIMIT))?;
+    Ok(socket.into())
+}
+
+/// Waits a while for the end of a connection attempt.
+fn ready(socket: &Socket, time: Duration) -> io::Result<bool> {
+    let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
+    Ok(poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(&timeout))? > 0)
+}
+
+fn wanted(commands: &Receiver<Command>) -> Result<(), Failure> {
+    match commands.recv_timeout(Duration::ZERO) {
+        Err(RecvTimeoutError::Timeout) => Ok(()),
+        _ => Err(Failure::Final(End::Closed)),
+    }
+}
+
+/// Says `hello` and reads the answer.
+fn greet(
+    destination: &Destination,
+    mut stream: TcpStream,
+    hello: &Hello,
+    deadline: Instant,
+    commands: &Receiver<Command>,
+) -> Result<Dialled, Failure> {
+    let deadline = deadline.max(Instant::now() + ANSWER);
+    let sent = now();
+    stream.write_all(&frame(&Greeting::Hello(hello.clone()).encode()))?;
+    stream.set_read_timeout(Some(SLICE))?;
+    let stranger = || Failure::Final(End::Refused(not_a_player(destination)));
+    let mut decoder = FrameDecoder::new(LARGEST_ANSWER);
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) if decoder.pending().is_empty() => {
+                return Err(Failure::Again("the connection was closed without an answer".to_owned()));
+            }
+            Ok(0) => return Err(stranger()),
+            Ok(count) => decoder.push(&buffer[..count]),
+            Err(error) if is_timeout(&error) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+        let answered = now();
+        if let Some(payload) = decoder.next_frame().map_err(|_| stranger())? {
+            let greeting = Greeting::decode(&payload).map_err(|_| stranger())?;
+            stream.set_read_timeout(None)?;
+            let pending = decoder.pending().to_vec();
+            return Ok(Dialled { stream, greeting, pending, sent, answered });
+        }
+        wanted(commands)?;
+        if Instant::now() >= deadline {
+            let why = "the connection was taken and `hello` was not answered".to_owned();
+            return Err(Failure::Final(End::Unreachable(why)));
+        }
+    }
+}
+
+/// What is said of a peer that speaks something else.
+pub(super) fn not_a_player(destination: &Destination) -> String {
+    format!("what answers at {destination} is not a player")
+}
+
+/// Whether a read or write only took too long.
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// The system's words for an error, without its number.
+pub(crate) fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,154 @@
+//! What a session's player said, held back until the data that it announced is there: control overtakes data.
+//!
+//! Messages are passed on in their order. One that announces the lengths of streams waits for their bytes, and whatever
+//! came behind it waits with it.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::time::Duration;
+
+use crate::conduct::event::{ConnectionEvent, StepPlace};
+use crate::conduct::store::{Store, StreamWriter};
+use crate::model::{ConductorTime, Ending, Outcome, StepResult};
+use crate::wire::{Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
+
+/// A step that was started, and whose streams may still grow.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    started: ConductorTime,
+    stdout: u32,
+    stderr: u32,
+}
+
+/// The streams of one worker, and the messages that wait for them.
+#[derive(Debug)]
+pub(super) struct Streams {
+    store: Store,
+    open: HashMap<(u32, crate::model::Phase, usize), Open>,
+    writers: HashMap<u32, StreamWriter>,
+    held: VecDeque<PlayerMessage>,
+}
+
+fn place(trial: u32, phase: crate::wire::PhaseName, position: usize) -> StepPlace {
+    StepPlace { trial, phase: phase.into(), position }
+}
+
+fn key(place: StepPlace) -> (u32, crate::model::Phase, usize) {
+    (place.trial, place.phase, place.position)
+}
+
+impl Streams {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, open: HashMap::new(), writers: HashMap::new(), held: VecDeque::new() }
+    }
+
+    /// Whether a message waits for data.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Takes a message. `started` is when a step started, on the conductor's clock.
+    pub(super) fn message(&mut self, message: PlayerMessage, started: impl Fn(&StepStartedMessage) -> ConductorTime) {
+        if let PlayerMessage::StepStarted(step) = &message {
+            let open = Open { started: started(step), stdout: step.stdout, stderr: step.stderr };
+            self.open.insert(key(place(step.trial, step.phase, step.step)), open);
+            for stream in [step.stdout, step.stderr] {
+                self.writers.insert(stream, self.store.stream());
+            }
+        }
+        self.held.push_back(message);
+    }
+
+    /// Takes data. What comes for a stream whose step is over is dropped: somebody else holds its pipe.
+    ///
+    /// The outer error is the player's, the inner one the disk's.
+    pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<()>, String> {
+        let Some(writer) = self.writers.get_mut(&data.stream) else {
+            return Ok(Ok(()));
+        };
+        if data.offset != writer.received() {
+            return Err(format!(
+                "its player sent byte {} of stream {} where byte {} had to come",
+                data.offset,
+                data.stream,
+                writer.received()
+            ));
+        }
+        Ok(writer.append(&data.bytes))
+    }
+
+    /// The next event that has all its data.
+    pub(super) fn next(&mut self) -> Option<ConnectionEvent> {
+        let whole = match self.held.front()? {
+            PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => self.has_all(ended),
+            _ => true,
+        };
+        if !whole {
+            return None;
+        }
+        Some(match self.held.pop_front()? {
+            PlayerMessage::PlanTaken => ConnectionEvent::PlanTaken,
+            PlayerMessage::Armed { trial, phase } => ConnectionEvent::Armed { trial, phase: phase.into() },
+            PlayerMessage::StepStarted(step) => {
+                let place = place(step.trial, step.phase, step.step);
+                let started = self.open.get(&key(place)).map(|open| open.started);
+                ConnectionEvent::StepStarted(place, started.unwrap_or(ConductorTime::from_nanoseconds(0)))
+            }
+            PlayerMessage::StepEnded(ended) => {
+                let keep = matches!(ended.outcome, OutcomeMessage::Spawned);
+                let (place, result) = self.result(ended, keep);
+                ConnectionEvent::StepEnded(place, result)
+            }
+            PlayerMessage::SpawnedEnded(ended) => {
+                let (place, result) = self.result(ended, false);
+                ConnectionEvent::SpawnedEnded(place, result)
+            }
+            PlayerMessage::PhaseEnded { trial, phase } => ConnectionEvent::PhaseEnded { trial, phase: phase.into() },
+            PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded { trial },
+            PlayerMessage::Warning { text } => ConnectionEvent::Warning(text),
+        })
+    }
+
+    fn has_all(&self, ended: &StepEndedMessage) -> bool {
+        let Some(open) = self.open.get(&key(place(ended.trial, ended.phase, ended.step))) else {
+            return true;
+        };
+        let has = |stream, length| self.writers.get(stream).is_none_or(|writer| writer.received() >= length);
+        has(&open.stdout, ended.stdout) && has(&open.stderr, ended.stderr)
+    }
+
+    fn result(&mut self, ended: StepEndedMessage, keep: bool) -> (StepPlace, StepResult) {
+        let place = place(ended.trial, ended.phase, ended.step);
+        let mut result = StepResult::without_output(outcome(ended.outcome));
+        result.duration = ended.duration.map(Duration::from_nanos);
+        result.leaky = ended.leaky;
+        if let Some(open) = self.open.get(&key(place)).copied() {
+            result.started = Some(open.started);
+            if let Some(writer) = self.writers.get(&open.stdout) {
+                result.stdout = writer.output(ended.stdout);
+            }
+            if let Some(writer) = self.writers.get(&open.stderr) {
+                result.stderr = writer.output(ended.stderr);
+            }
+            if !keep {
+                self.open.remove(&key(place));
+                self.writers.remove(&open.stdout);
+                self.writers.remove(&open.stderr);
+            }
+        }
+        (place, result)
+    }
+}
+
+fn outcome(message: OutcomeMessage) -> Outcome {
+    match message {
+        OutcomeMessage::Exit { status: 0 } => Outcome::Passed,
+        OutcomeMessage::Exit { status } => Outcome::Failed(Ending::Exit(status)),
+        OutcomeMessage::Signal { signal } => Outcome::Failed(Ending::Signal(signal)),
+        OutcomeMessage::TimedOut { after } => Outcome::TimedOut(Duration::from_nanos(after)),
+        OutcomeMessage::Spawned => Outcome::Spawned,
+        OutcomeMessage::Stopped => Outcome::Stopped,
+        OutcomeMessage::Skipped => Outcome::Skipped,
+        OutcomeMessage::NotStarted { why } => Outcome::NotStarted(why),
+    }
+}

@@ -1,0 +1,97 @@
+//! The reports thread: it tells the reporters, however slow they are, and slows nobody.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, select, unbounded};
+
+use crate::model::{Reporter, Stamped};
+
+use super::threads::Threads;
+
+/// How long the outputs are waited for without a word.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long they are waited for when the run was left at once, or an interrupt says so.
+const HURRY: Duration = Duration::from_secs(2);
+
+/// The reports thread as the run loop sees it.
+pub(super) struct Reports {
+    sender: Sender<Stamped>,
+    failures: Receiver<String>,
+    threads: Threads,
+}
+
+impl Reports {
+    /// Starts the thread. What it gets has no bound, since events are small: outputs stay in the store.
+    pub(super) fn start(reporters: Vec<(String, Box<dyn Reporter>)>) -> Self {
+        let (sender, events) = unbounded();
+        // At most one failure for each reporter, and one for the thread.
+        let (failed, failures) = unbounded();
+        let mut threads = Threads::new();
+        let failing = failed.clone();
+        if let Err(error) = threads.start("reports".to_owned(), move || tell(reporters, &events, &failing)) {
+            let _ = failed.send(format!("no output can be written: {error}"));
+        }
+        Self { sender, failures, threads }
+    }
+
+    /// Passes an event on.
+    pub(super) fn tell(&self, stamped: Stamped) {
+        // Without the thread there is nobody to be told; that was said as a failure.
+        let _ = self.sender.send(stamped);
+    }
+
+    /// Which outputs can't be written, as it shows.
+    pub(super) fn failures(&self) -> &Receiver<String> {
+        &self.failures
+    }
+
+    /// Waits until everything was told. A slow reader may take its time, until an interrupt says that it has not.
+    pub(super) fn finish(self, interrupts: &Receiver<i32>, hurry: bool) -> Vec<String> {
+        let Self { sender, failures, threads } = self;
+        drop(sender);
+        let mut found = Vec::new();
+        let mut deadline = hurry.then(|| Instant::now() + HURRY);
+        let mut interrupts = interrupts.clone();
+        loop {
+            let patience = deadline.map_or(PATIENCE, |deadline| deadline.saturating_duration_since(Instant::now()));
+            select! {
+                recv(failures) -> failure => match failure {
+                    Ok(failure) => found.push(failure),
+                    Err(_) => break,
+                },
+                recv(interrupts) -> signal => match signal {
+                    Ok(_) => deadline = Some(Instant::now() + HURRY),
+                    Err(_) => interrupts = crossbeam_channel::never(),
+                },
+                default(patience) => {
+                    if deadline.is_some() {
+                        found.push("the outputs were not taken to their end".to_owned());
+                        break;
+                    }
+                    tracing::warn!("waiting for whoever reads the outputs");
+                }
+            }
+        }
+        threads.join(Instant::now() + Duration::from_millis(100));
+        found
+    }
+}
+
+fn tell(mut reporters: Vec<(String, Box<dyn Reporter>)>, events: &Receiver<Stamped>, failures: &Sender<String>) {
+    // The run loop drops its sender at the end of every run, which ends this loop.
+    for stamped in events {
+        reporters.retain_mut(|(name, reporter)| {
+            let told = catch_unwind(AssertUnwindSafe(|| reporter.report(&stamped)));
+            let why = match told {
+                Ok(Ok(())) => return true,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "a bug".to_owned(),
+            };
+            let text = format!("output `{name}` can't be written: {why}");
+            tracing::error!("{text}");
+            let _ = failures.send(text);
+            false
+        });
+    }
+}

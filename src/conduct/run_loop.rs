@@ -1,0 +1,181 @@
+//! The run loop: events to the coordinator, its actions to the actors and the reports.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
+
+use crate::model::{ClockAnchor, Conclusion, Event, Plan, Reason, Reporter, Stamped, Verdict, WorkerId};
+
+use super::connection::{self, Context, Uplink, words};
+use super::coordinator::{Action, Coordinator, Input};
+use super::event::{Command, ConnectionEvent, End};
+use super::now::now;
+use super::reports::Reports;
+use super::seed::SeedPlayers;
+use super::store::Store;
+use super::threads::Threads;
+use super::{Options, hello};
+
+/// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and its
+/// player with it, for want of credit.
+const EVENTS: usize = 1024;
+/// How long threads get to end.
+const JOIN: Duration = Duration::from_secs(2);
+
+/// The actors of a run, as the run loop sees them.
+struct Actors<'a> {
+    plan: &'a Arc<Plan>,
+    options: &'a Options,
+    store: Store,
+    seeds: Arc<SeedPlayers>,
+    events: Sender<(WorkerId, ConnectionEvent)>,
+    commands: Vec<Option<Sender<Command>>>,
+    threads: Threads,
+}
+
+impl Actors<'_> {
+    fn start(&mut self, worker: WorkerId) -> io::Result<()> {
+        // Nobody waits to give a command; there are a handful in each phase.
+        let (sender, commands) = unbounded();
+        let context = Context {
+            plan: Arc::clone(self.plan),
+            worker,
+            hello: hello(self.plan, self.options, worker)?,
+            store: self.store.clone(),
+            commands,
+            uplink: Uplink { worker, sender: self.events.clone() },
+            seeds: Arc::clone(&self.seeds),
+        };
+        let name = format!("worker {}", self.plan.worker(worker).name);
+        self.threads.start(name, move || connection::run(&context))?;
+        self.commands[worker.0] = Some(sender);
+        Ok(())
+    }
+
+    fn command(&self, worker: WorkerId, command: Command) {
+        if let Some(sender) = &self.commands[worker.0] {
+            // An actor that is at its end has said so; that event is on its way.
+            let _ = sender.send(command);
+        }
+    }
+}
+
+/// Carries out a run.
+pub(super) fn run(
+    plan: Arc<Plan>,
+    options: &Options,
+    interrupts: &Receiver<i32>,
+    reporters: Vec<(String, Box<dyn Reporter>)>,
+) -> Conclusion {
+    let anchor = ClockAnchor { conductor: now(), utc: SystemTime::now() };
+    let reports = Reports::start(reporters);
+    let store = match open_store(&plan) {
+        Ok(store) => store,
+        Err(error) => return without_store(plan, anchor, reports, interrupts, &error),
+    };
+    let (sender, events) = bounded(EVENTS);
+    let mut actors = Actors {
+        plan: &plan,
+        options,
+        store,
+        seeds: Arc::new(SeedPlayers::new(&plan)),
+        events: sender,
+        commands: plan.workers.iter().map(|_| None).collect(),
+        threads: Threads::new(),
+    };
+    let coordinator = Coordinator::new(Arc::clone(&plan), options.skip_unreachable, anchor);
+    let mut signals = 0;
+    let mut conclusion = turn(coordinator, &mut actors, &events, interrupts, &reports, &mut signals);
+    // Whoever still wants to say something finds nobody listening, and ends.
+    drop(events);
+    let Actors { commands, threads, .. } = actors;
+    drop(commands);
+    threads.join(Instant::now() + JOIN);
+    let failures = reports.finish(interrupts, signals > 1);
+    add_failures(&mut conclusion, failures);
+    conclusion
+}
+
+/// The loop itself.
+fn turn(
+    mut coordinator: Coordinator,
+    actors: &mut Actors,
+    events: &Receiver<(WorkerId, ConnectionEvent)>,
+    interrupts: &Receiver<i32>,
+    reports: &Reports,
+    signals: &mut usize,
+) -> Conclusion {
+    let mut interrupts = interrupts.clone();
+    let mut inputs = VecDeque::from([Input::Start]);
+    loop {
+        while let Some(input) = inputs.pop_front() {
+            let at = now();
+            for action in coordinator.handle(input, at) {
+                match action {
+                    Action::Connect(worker) => {
+                        if let Err(error) = actors.start(worker) {
+                            let end = End::Unreachable(format!("it can't be connected: {}", words(&error)));
+                            inputs.push_back(Input::Connection(worker, ConnectionEvent::Ended(end)));
+                        }
+                    }
+                    Action::Command(worker, command) => actors.command(worker, command),
+                    Action::Report(event) => reports.tell(Stamped { at, event }),
+                    Action::Finish(conclusion) => return conclusion,
+                }
+            }
+        }
+        let timer = coordinator.next_deadline().map_or_else(never, |deadline| after(deadline.since(now())));
+        inputs.push_back(select! {
+            recv(events) -> event => match event {
+                Ok((worker, event)) => Input::Connection(worker, event),
+                // The run loop holds a sender itself, so this can't come.
+                Err(_) => Input::Tick,
+            },
+            recv(interrupts) -> signal => if let Ok(signal) = signal {
+                *signals += 1;
+                tracing::info!("signal {signal} while waiting for {}", coordinator.waiting());
+                Input::Interrupt(signal)
+            } else {
+                interrupts = never();
+                Input::Tick
+            },
+            recv(reports.failures()) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
+            recv(timer) -> _ => Input::Tick,
+        });
+    }
+}
+
+fn open_store(plan: &Plan) -> io::Result<Store> {
+    match &plan.settings.results {
+        Some(folder) if folder.is_dir() => Store::new(Some(folder)),
+        _ => Store::new(None),
+    }
+}
+
+/// Tells the reporters of a run that could not begin.
+fn without_store(
+    plan: Arc<Plan>,
+    anchor: ClockAnchor,
+    reports: Reports,
+    interrupts: &Receiver<i32>,
+    error: &io::Error,
+) -> Conclusion {
+    let text = format!("there is no place to keep what the steps print: {}", words(error));
+    let mut conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
+    reports.tell(Stamped { at: anchor.conductor, event: Event::RunStarted { plan, anchor } });
+    reports.tell(Stamped { at: now(), event: Event::RunEnded { conclusion: conclusion.clone() } });
+    let failures = reports.finish(interrupts, false);
+    add_failures(&mut conclusion, failures);
+    conclusion
+}
+
+fn add_failures(conclusion: &mut Conclusion, failures: Vec<String>) {
+    for failure in failures.into_iter().map(Reason::NotCarriedOut) {
+        if !conclusion.reasons.contains(&failure) {
+            conclusion.reasons.push(failure);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The connections to a seed player's command port: one message each.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::wire::seed::{SeedPhase, decode_result, encode_run};
+use crate::wire::{FrameDecoder, frame};
+
+use super::super::connection::words;
+
+/// How long a connection may take to be made, and how long its answer.
+const LIMIT: Duration = Duration::from_secs(5);
+/// The largest answer to a download.
+const LARGEST_ANSWER: u64 = 1 << 20;
+
+fn connect(player: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&player, LIMIT)?;
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    Ok(stream)
+}
+
+/// Sends a phase and has it acknowledged.
+pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), String> {
+    let failed = |error: io::Error| format!("its seed player does not take a phase: {}", words(&error));
+    let mut stream = connect(player).map_err(failed)?;
+    stream.write_all(&frame(&phase.encode())).map_err(failed)?;
+    let payload = answer(&mut stream).map_err(failed)?;
+    match decode_result(&payload) {
+        Ok((0, _)) => Ok(()),
+        Ok((_, text)) | Err(text) => Err(format!("its seed player refuses a phase: {}", text.escape_debug())),
+    }
+}
+
+fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let deadline = Instant::now() + LIMIT;
+    let mut decoder = FrameDecoder::new(LARGEST_ANSWER);
+    let mut buffer = [0; 4096];
+    loop {
+        if let Some(payload) = decoder.next_frame().map_err(io::Error::other)? {
+            return Ok(payload);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::Error::other("no answer came"));
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut buffer) {
+            Ok(0) => return Err(io::Error::other("the connection was closed without an answer")),
+            Ok(count) => decoder.push(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if super::super::connection::is_timeout(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Starts what was downloaded. The connection is open as long as it runs; its keepalive is the heartbeat.
+pub(super) fn start(player: SocketAddr) -> Result<TcpStream, String> {
+    let started = || {
+        let mut stream = connect(player)?;
+        let seconds = Duration::from_secs;
+        let keepalive = TcpKeepalive::new().with_time(seconds(5)).with_interval(seconds(2)).with_retries(3);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        stream.write_all(&frame(&encode_run()))?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    };
+    started().map_err(|error: io::Error| format!("its seed player can't be told to run: {}", words(&error)))
+}
+
+/// Whether the player has closed the connection, or can't be reached any more. It never sends anything there.
+pub(super) fn is_over(mut stream: &TcpStream) -> bool {
+    match stream.read(&mut [0; 512]) {
+        Ok(count) => count == 0,
+        Err(error) => !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
+    }
+}

@@ -1,0 +1,52 @@
+//! What the seed can't do, and its form of a step.
+
+use std::time::Duration;
+
+use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerId};
+use crate::wire::seed::SeedStep;
+
+/// What of a worker's plan the seed can't do, by name.
+pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
+    let entry = plan.worker(worker);
+    let mut found = Vec::new();
+    if !entry.environment.is_empty() {
+        found.push("`[Environment]`".to_owned());
+    }
+    if entry.directory.is_some() {
+        found.push("`directory`".to_owned());
+    }
+    if entry.shell != "/bin/sh" {
+        found.push(format!("`shell = {}`", entry.shell));
+    }
+    if plan.settings.max_start_skew.is_some() {
+        found.push("`max_start_skew`".to_owned());
+    }
+    for phase in &plan.phases {
+        found.extend(entry.steps[*phase].iter().filter_map(|step| unsupported_form(*phase, step)));
+    }
+    (!found.is_empty()).then(|| found.join(", and no "))
+}
+
+fn unsupported_form(phase: Phase, step: &Step) -> Option<String> {
+    let form = match (&step.action, step.gate, step.mode, step.bound, step.until) {
+        (Action::Barrier(_), ..) => "barrier",
+        (Action::Stop(_), ..) => "stop",
+        (Action::Fetch(_), ..) => "fetch",
+        (Action::Put { .. }, ..) => "put",
+        (_, Gate::Must, ..) => "must",
+        (_, _, Mode::Parallel, ..) => "parallel",
+        (_, _, _, Some(Bound::For(_)), _) => "for",
+        (_, _, _, _, Some(_)) => "until",
+        _ => return None,
+    };
+    Some(format!("`{form}:` (`{}` in `[{}]`)", step.label, phase.section()))
+}
+
+/// The seed's form of a step. Its limit is always said, for without it the seed takes 30 seconds.
+pub(super) fn seed_step(step: &Step, default: Option<Duration>) -> SeedStep {
+    let timeout = match step.bound {
+        Some(Bound::Timeout(limit) | Bound::For(limit)) => Some(limit),
+        None => default,
+    };
+    SeedStep { command: step.command().unwrap_or_default().to_owned(), spawn: step.mode == Mode::Spawn, timeout }
+}

@@ -1,0 +1,242 @@
+//! Driving a worker over the seed's wire: the same commands and events as a session, with what the seed can do.
+//!
+//! A phase is downloaded, started by `run`, and answered result by result on connections of their own; nothing can be
+//! stopped, and nothing is known of it before its end. The driver works in its actor's thread, and looks for commands
+//! between its waits, none of which is longer than [`LOOK`] without a look.
+
+mod exchange;
+mod limits;
+mod players;
+mod results;
+#[cfg(test)]
+mod tests;
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{TryRecvError, select};
+
+use crate::model::{Ending, Mode, Outcome, Phase, Step, StepResult};
+use crate::wire::seed::{PHASES_COMPLETE, SeedPhase};
+
+use super::connection::{Context, words};
+use super::event::{Command, ConnectionEvent, End, StepPlace};
+use limits::{seed_step, unsupported};
+pub(super) use players::SeedPlayers;
+use results::{Arrival, Results};
+
+/// How long the driver waits without looking for commands.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a phase that was interrupted may still take.
+const INTERRUPTED: Duration = Duration::from_secs(10);
+/// How long results may be missing when the `run` connection is closed.
+const MISSING: Duration = Duration::from_secs(5);
+
+/// One worker on a seed player.
+pub(super) struct SeedDriver<'a> {
+    context: &'a Context,
+    player: SocketAddr,
+    results: Results,
+    result_host: String,
+    /// The phase that the player has, and was not told to run.
+    downloaded: Option<(u32, Phase)>,
+}
+
+impl<'a> SeedDriver<'a> {
+    /// Makes ready for the results of the player at the other end of this connection.
+    ///
+    /// # Errors
+    ///
+    /// Says what of the plan the seed can't do, or why nothing can be listened on.
+    pub(super) fn new(context: &'a Context, stream: &TcpStream) -> Result<Self, String> {
+        if let Some(what) = unsupported(&context.plan, context.worker) {
+            return Err(format!("its player is a Python seed, which has no {what}"));
+        }
+        let entry = context.plan.worker(context.worker);
+        let addresses = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
+        let (player, local) = addresses.map_err(|error| words(&error))?;
+        let own = context.seeds.claim(entry.results_port);
+        let port = if own { entry.results_port } else { 0 };
+        let limit = context.plan.settings.max_message_size;
+        let results = Results::listen(port, limit)
+            .map_err(|error| format!("port {port} can't be listened on for its results: {}", words(&error)))?;
+        if !own {
+            let text = format!(
+                "`resultsport` {} is another worker's too; its results come to port {}",
+                entry.results_port,
+                results.port()
+            );
+            context.uplink.say(ConnectionEvent::Warning(text));
+        }
+        let result_host = entry.conductor.clone().unwrap_or_else(|| local.ip().to_canonical().to_string());
+        Ok(Self { context, player, results, result_host, downloaded: None })
+    }
+
+    /// Obeys commands until the end.
+    pub(super) fn run(mut self) -> End {
+        loop {
+            // The run loop holds the other end of this channel until it has said the end, or is gone itself.
+            let command = self.context.commands.recv().unwrap_or(Command::Abandon);
+            let done = match command {
+                Command::Plan => self.say(ConnectionEvent::PlanTaken),
+                Command::Arm { trial, phase } => self.arm(trial, phase),
+                Command::Go { trial, phase } => self.go(trial, phase),
+                Command::Stop { trial, phase } => self.stop_unstarted(trial, phase),
+                Command::EndTrial { trial } => self.say(ConnectionEvent::TrialEnded { trial }),
+                Command::Bye | Command::Abandon => Err(End::Closed),
+            };
+            if let Err(end) = done {
+                return end;
+            }
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "all commands have answers of one kind")]
+    fn say(&self, event: ConnectionEvent) -> Result<(), End> {
+        self.context.uplink.say(event);
+        Ok(())
+    }
+
+    fn steps(&self, phase: Phase) -> &'a [Step] {
+        &self.context.plan.worker(self.context.worker).steps[phase]
+    }
+
+    /// Gets ready. A player that several workers share gets a phase only just before it is run, for it runs all that it
+    /// has at once.
+    fn arm(&mut self, trial: u32, phase: Phase) -> Result<(), End> {
+        if !self.context.seeds.is_shared(&self.context.plan.worker(self.context.worker).player) {
+            self.download(trial, phase)?;
+        }
+        self.say(ConnectionEvent::Armed { trial, phase })
+    }
+
+    fn download(&mut self, trial: u32, phase: Phase) -> Result<(), End> {
+        let default = self.context.plan.settings.step_timeout;
+        let message = SeedPhase {
+            result_host: self.result_host.clone(),
+            result_port: self.results.port(),
+            steps: self.steps(phase).iter().map(|step| seed_step(step, default)).collect(),
+        };
+        exchange::download(self.player, &message).map_err(End::Lost)?;
+        self.downloaded = Some((trial, phase));
+        Ok(())
+    }
+
+    fn stop_unstarted(&mut self, trial: u32, phase: Phase) -> Result<(), End> {
+        if self.downloaded.is_some() {
+            let text = "its seed player keeps the phase that it was sent until it is restarted; it was not reset";
+            return Err(End::Lost(text.to_owned()));
+        }
+        for position in 0..self.steps(phase).len() {
+            let place = StepPlace { trial, phase, position };
+            self.say(ConnectionEvent::StepEnded(place, StepResult::without_output(Outcome::Skipped)))?;
+        }
+        self.say(ConnectionEvent::PhaseEnded { trial, phase })
+    }
+
+    fn go(&mut self, trial: u32, phase: Phase) -> Result<(), End> {
+        let context = self.context;
+        let entry = context.plan.worker(context.worker);
+        let _turn = match context.seeds.turn(&entry.player) {
+            None => None,
+            Some(turns) => {
+                if turns.is_taken() {
+                    tracing::info!("worker `{}` waits for its turn on the seed player at {}", entry.name, entry.player);
+                }
+                select! {
+                    recv(turns.tokens()) -> _ => Some(turns.taken()),
+                    recv(context.commands) -> command => match command {
+                        Ok(Command::Stop { .. }) => return self.stop_unstarted(trial, phase),
+                        _ => return Err(End::Closed),
+                    }
+                }
+            }
+        };
+        if self.downloaded.is_none() {
+            self.download(trial, phase)?;
+        }
+        let connection = exchange::start(self.player).map_err(End::Lost)?;
+        self.downloaded = None;
+        self.collect(&connection, trial, phase)
+    }
+
+    /// Takes the results of a phase that runs.
+    fn collect(&mut self, connection: &TcpStream, trial: u32, phase: Phase) -> Result<(), End> {
+        let mut position = 0;
+        let mut stopped: Option<Instant> = None;
+        let mut quiet: Option<Instant> = None;
+        loop {
+            match self.context.commands.try_recv() {
+                Ok(Command::Stop { .. }) => stopped = Some(Instant::now()),
+                Ok(Command::Bye | Command::Abandon) | Err(TryRecvError::Disconnected) => return Err(End::Closed),
+                Ok(_) | Err(TryRecvError::Empty) => {}
+            }
+            for arrival in self.results.wait(quiet.is_none().then_some(connection), LOOK) {
+                match arrival {
+                    Arrival::Result(PHASES_COMPLETE, _) => {
+                        return self.say(ConnectionEvent::PhaseEnded { trial, phase });
+                    }
+                    Arrival::Result(code, text) => self.result(StepPlace { trial, phase, position }, code, &text)?,
+                    Arrival::TooLarge(why) => {
+                        self.say(ConnectionEvent::OutputFailed(why))?;
+                        let place = StepPlace { trial, phase, position };
+                        self.say(ConnectionEvent::StepEnded(place, StepResult::without_output(Outcome::Lost)))?;
+                    }
+                    Arrival::Stranger(why) => {
+                        self.say(ConnectionEvent::Warning(format!(
+                            "a connection to its results port brought none: {why}"
+                        )))?;
+                        continue;
+                    }
+                }
+                position += 1;
+                quiet = quiet.map(|_| Instant::now());
+            }
+            if quiet.is_none() && exchange::is_over(connection) {
+                quiet = Some(Instant::now());
+            }
+            if quiet.is_some_and(|since| since.elapsed() > MISSING) {
+                return Err(End::Lost("its player closed the connection and sent no results".to_owned()));
+            }
+            if stopped.is_some_and(|since| since.elapsed() > INTERRUPTED) {
+                let text = "its seed player did not finish the phase within 10 s of the stop; it was not reset";
+                return Err(End::Lost(text.to_owned()));
+            }
+        }
+    }
+
+    fn result(&self, place: StepPlace, code: i64, text: &str) -> Result<(), End> {
+        let Some(step) = self.steps(place.phase).get(place.position) else {
+            let text = "its seed player sent more results than it was given steps: it had kept some of an earlier run";
+            return Err(End::Lost(text.to_owned()));
+        };
+        let outcome = outcome(step, code, text);
+        let mut result = StepResult::without_output(outcome);
+        if result.outcome == Outcome::Passed {
+            let mut stream = self.context.store.stream();
+            if let Err(error) = stream.append(text.as_bytes()) {
+                let text = format!("what the steps print can't be kept: {}", words(&error));
+                self.say(ConnectionEvent::OutputFailed(text))?;
+            }
+            result.stdout = stream.output(u64::MAX);
+        }
+        self.say(ConnectionEvent::StepEnded(place, result))
+    }
+}
+
+/// What a seed's result says of its step.
+fn outcome(step: &Step, code: i64, text: &str) -> Outcome {
+    let timed_out = || text.strip_prefix("Command timed out after ")?.strip_suffix(" seconds")?.parse::<f64>().ok();
+    match code {
+        0 if step.mode == Mode::Spawn && text == "Spawned" => Outcome::Spawned,
+        0 => Outcome::Passed,
+        1 if timed_out().is_some() => {
+            let limit = timed_out().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            Outcome::TimedOut(limit.unwrap_or_default())
+        }
+        code => {
+            let code = i32::try_from(code).unwrap_or(i32::MAX);
+            Outcome::Failed(if code < 0 { Ending::Signal(-code) } else { Ending::Exit(code) })
+        }
+    }
+}
