@@ -172,11 +172,6 @@ impl Peer {
         }
     }
 
-    pub(crate) fn say(&mut self, message: &PlayerMessage) {
-        self.outbox.push(message);
-        self.flush();
-    }
-
     pub(crate) fn flush(&mut self) {
         while let Some(frame) = self.outbox.next_frame() {
             if self.stream.write_all(&frame).is_err() {

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use crate::conduct::coordinator::{Action, Coordinator, Input};
 use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Mode, Outcome, Phase, PhaseMap, Plan,
-    PlayerDescription, RunId, RunSettings, Step, StepResult, WorkerId, WorkerName, WorkerPlan,
+    ClockAnchor, Conclusion, ConductorTime, Ending, Event, Mode, Outcome, Phase, Plan, PlayerDescription, StepResult,
+    WorkerId,
 };
 
 /// A worker as the coordinator sees it.
