@@ -19,8 +19,8 @@ use super::store::Store;
 use super::threads::Threads;
 use super::{Options, hello};
 
-/// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and its
-/// player with it, for want of credit.
+/// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
+/// its player with it, for want of credit.
 const EVENTS: usize = 1024;
 /// How long threads get to end.
 const JOIN: Duration = Duration::from_secs(2);

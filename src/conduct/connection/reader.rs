@@ -70,8 +70,8 @@ impl Cutter {
         Self { buffer, start: 0, end: pending.len() }
     }
 
-    /// Room behind what is there; never none, for a frame that is whole was cut, and any other is shorter than a quarter
-    /// of the buffer.
+    /// Room behind what is there; never none, for a frame that is whole was cut, and any other is hardly longer than a
+    /// quarter of the buffer.
     fn room(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);

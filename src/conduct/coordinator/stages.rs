@@ -140,8 +140,8 @@ impl Coordinator {
         let names: Vec<_> = seeds.map(|(_, worker)| format!("`{}`", worker.name)).collect();
         if !names.is_empty() {
             let text = format!(
-                "driven over the seed's wire: {}; from there come no standard error, no output of steps that fail, no times \
-                 and no end of spawned steps, and a phase that runs can't be stopped",
+                "driven over the seed's wire: {}; from there come no standard error, no output of steps that fail, no \
+                 times and no end of spawned steps, and a phase that runs can't be stopped",
                 names.join(", ")
             );
             self.report(Event::Warning { worker: None, text });

@@ -201,7 +201,8 @@ fn workers_on_one_seed_player_run_one_after_another() {
     let kinds: Vec<bool> =
         player.join().unwrap().iter().map(|told| matches!(Request::decode(told), Ok(Request::Run))).collect();
     assert_eq!(kinds, [false, true, false, true, false, true, false, true]);
-    let warned = |event: &&Event| matches!(event, Event::Warning { worker: Some(_), text } if text.contains("is another worker's too"));
+    let shared = "is another worker's too";
+    let warned = |event: &&Event| matches!(event, Event::Warning { worker: Some(_), text } if text.contains(shared));
     assert_eq!(events.iter().filter(warned).count(), 1);
 }
 
