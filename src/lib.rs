@@ -1,14 +1,10 @@
 //! conductor
 
-<<<<<<< HEAD
 mod app;
 mod cli;
 pub mod conduct;
 pub mod config;
 mod exit_code;
-=======
-pub mod conduct;
->>>>>>> conduct
 pub mod model;
 pub mod player;
 pub mod report;
