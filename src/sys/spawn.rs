@@ -94,8 +94,7 @@ pub fn read_report(report: &OwnedFd) -> Report {
     };
     match bytes[..count] {
         [STAGE_DIRECTORY, a, b, c, d] => Report::NoDirectory(errno([a, b, c, d])),
-        [STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
-        [STAMP, .., STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
+        [STAMP, _, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
         [STAMP, ref stamp @ ..] => match (more(report), stamp.first_chunk()) {
             (Some([STAGE_PROGRAM, a, b, c, d]), _) => Report::Failed(errno([a, b, c, d])),
             (_, Some(stamp)) => Report::Started(u64::from_ne_bytes(*stamp)),
