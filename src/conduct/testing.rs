@@ -144,7 +144,7 @@ impl Peer {
     pub(crate) fn message(&mut self) -> Option<ConductorMessage> {
         loop {
             let payload = self.payload()?;
-            match SessionFrame::<ConductorMessage>::decode(payload).unwrap() {
+            match SessionFrame::<ConductorMessage>::decode(&payload).unwrap() {
                 SessionFrame::Signal(Signal::Probe { sent }) => {
                     self.outbox.push_signal(Signal::ProbeAnswer {
                         sent,

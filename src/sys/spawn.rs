@@ -145,8 +145,8 @@ fn become_program(
         {
             give_up(STAGE_DIRECTORY);
         }
-        let [a, b, c, d, e, f, g, h] = super::boot_time_nanoseconds().to_ne_bytes();
-        let stamp = [STAMP, a, b, c, d, e, f, g, h];
+        let mut stamp = [STAMP; 9];
+        stamp[1..].copy_from_slice(&super::boot_time_nanoseconds().to_ne_bytes());
         libc::write(3, stamp.as_ptr().cast(), stamp.len());
         execute(&image.program, arguments, environment);
         give_up(STAGE_PROGRAM)
