@@ -148,7 +148,7 @@ impl Listener {
     /// Begins to stop; false when that was begun before: then everything ends now.
     fn stop(&mut self) -> bool {
         if self.stopping.is_some() {
-            self.registry.processes().for_each(|pid| drop(sys::kill_process(Child(pid), libc::SIGKILL)));
+            end_everything();
             return false;
         }
         self.stopping = Some(clock().plus(STOPPING));
@@ -239,6 +239,26 @@ pub(super) enum Answered {
     Taken,
     /// This is that process.
     Become(Role),
+}
+
+/// Kills all that is below this process: sessions first, and then whatever they leave to it. What is still there after a
+/// second can't be ended by anybody.
+fn end_everything() {
+    const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+    let end = clock().plus(Duration::from_secs(1));
+    loop {
+        while sys::reap().is_some() {}
+        let children = sys::direct_children();
+        if children.is_empty() || clock() >= end {
+            return;
+        }
+        for child in children {
+            if sys::kill_group(child.0, libc::SIGKILL).is_err() {
+                let _ = sys::kill_process(child, libc::SIGKILL);
+            }
+        }
+        let _ = poll(&mut [], Some(&LOOK));
+    }
 }
 
 fn input_has_ended() -> bool {
