@@ -71,15 +71,14 @@ impl Scene {
 fn assert_b_is_lost(finished: &Finished, scene: &Scene) {
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     let out = &finished.stdout;
-    for expected in
-        ["lost: b: ", "  b  work  lost ", "  b  more  lost ", "      | a was here\n", "      | more of a\n"]
+    for expected in ["lost: b: ", "  b  work  lost ", "  b  more  lost ", "      | a was here\n", "      | more of a\n"]
     {
         assert!(out.contains(expected), "`{expected}` is missing: {finished:#?}");
     }
     for expected in ["  a  work  passed ", "  a  more  passed ", "incomplete: worker `b` was lost: "] {
         assert!(out.contains(expected), "`{expected}` is missing: {finished:#?}");
     }
-    assert!(!out.contains("more of b\n"), "{finished:#?}");
+    assert!(!out.contains("| more of b\n"), "{finished:#?}");
     assert!(!finished.stderr.contains("panicked"), "{finished:#?}");
     assert_eq!(scene.log("a"), "startup\ncollect\nreset\n");
 }
