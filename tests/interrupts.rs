@@ -1,4 +1,5 @@
 //! Interrupts of `conduct`, and players that are told to stop: steps end, Reset runs, the next run is right.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 #[path = "support/pipes.rs"]
 mod pipes;

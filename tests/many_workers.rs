@@ -1,4 +1,5 @@
 //! Many players, many workers, several conductors, and none: no run hangs, and every message names who it is about.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 #[path = "support/pipes.rs"]
 mod pipes;

@@ -1,4 +1,5 @@
 //! Connections that say nothing, little, or nonsense: they disturb neither a player nor those whom it serves.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 #[path = "support/pipes.rs"]
 mod pipes;

@@ -1,4 +1,5 @@
 //! Processes of a player that are killed in the middle of Run: all at once, the listener alone, one session alone.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 #[path = "support/pipes.rs"]
 mod pipes;

@@ -1,4 +1,5 @@
 //! Seed conductors on our player: the recorded conversations, with a results server of the test's own.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 #[path = "support/pipes.rs"]
 mod pipes;

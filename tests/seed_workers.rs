@@ -1,4 +1,5 @@
 //! Workers on seed players: a seed player of the test's own is driven by our conductor.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 #[path = "support/pipes.rs"]
 mod pipes;

@@ -1,4 +1,5 @@
 //! What conductors and strangers can do wrong to a player: a conductor of the test's own speaks the session by hand.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 #[path = "support/pipes.rs"]
 mod pipes;
