@@ -1,5 +1,7 @@
 //! Test files and worker files, read through the public interface of `config`.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, and a panic is how a test fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use conductor::config::{
     Diagnostics, Format, Loaded, Network, Overrides, Severity, load_player, load_test, validate_file,
 };
-use conductor::model::{Bound, Destination, Mode, OnFailure, Phase, Plan, RunId, WorkerPlan};
+use conductor::model::{Destination, OnFailure, Phase, Plan, RunId, WorkerPlan};
 use tempfile::TempDir;
 
 /// A folder with some files.
@@ -59,84 +61,6 @@ fn findings(diagnostics: &Diagnostics) -> Vec<String> {
 
 fn commands(worker: &WorkerPlan, phase: Phase) -> Vec<&str> {
     worker.steps[phase].iter().map(|step| step.command().unwrap()).collect()
-}
-
-#[test]
-fn the_localhost_test_of_the_seed_is_read() {
-    let loaded = load(Path::new("testdata/seed/configs/localhost/conductor_json.cfg"), &Overrides::default());
-    assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render(false));
-    assert_eq!(loaded.format, Some(Format::Json));
-    assert_eq!(loaded.output, Some(PathBuf::from("test_results.json")));
-    let plan = loaded.plan.unwrap();
-    assert_eq!((plan.trials, plan.phases.as_slice()), (2, Phase::ALL.as_slice()));
-    let [worker] = plan.workers.as_slice() else { panic!("{:?}", plan.workers) };
-    assert_eq!(worker.name.as_str(), "worker1");
-    assert_eq!(worker.player, Destination::Tcp { host: "127.0.0.1".to_owned(), port: 6970 });
-    assert_eq!((worker.conductor.as_deref(), worker.results_port), (Some("127.0.0.1"), 6971));
-    assert_eq!((worker.shell.as_str(), worker.directory.as_deref()), ("/bin/sh", None));
-    assert_eq!(commands(worker, Phase::Startup), ["echo \"startup\""]);
-    assert_eq!(commands(worker, Phase::Run), ["echo \"running\"", "ping -c 3 127.0.0.1"]);
-    assert_eq!(commands(worker, Phase::Collect), ["echo \"collecting\""]);
-    assert_eq!(commands(worker, Phase::Reset), ["echo \"system reset: goodbye\""]);
-}
-
-#[test]
-fn the_timeout_test_of_the_seed_has_its_limit() {
-    let plan = load(Path::new("testdata/seed/configs/timeout/conductor.cfg"), &Overrides::default()).plan.unwrap();
-    let step = &plan.workers[0].steps[Phase::Run][1];
-    assert_eq!(step.bound, Some(Bound::Timeout(Duration::from_secs(10))));
-    assert_eq!((step.label.as_str(), step.command()), ("timeout10", Some("sleep 30")));
-}
-
-#[test]
-fn every_sample_loads_or_says_precisely_what_is_missing() {
-    for (path, errors) in [
-        ("testdata/localhost/conductor.cfg", &[][..]),
-        ("testdata/seed/configs/localhost/conductor_json.cfg", &[]),
-        ("testdata/seed/configs/timeout/conductor.cfg", &[]),
-        ("testdata/seed/configs/config/test1.cfg", &[]),
-        (
-            "testdata/seed/configs/examples/web_load_test.cfg",
-            &["there is no worker file `load_generator2.cfg`", "there is no worker file `monitor.cfg`"],
-        ),
-        (
-            "testdata/seed/configs/examples/database_test.cfg",
-            &["there is no worker file `database_client1.cfg`", "there is no worker file `database_client2.cfg`"],
-        ),
-    ] {
-        let loaded = load(Path::new(path), &Overrides::default());
-        let found: Vec<_> = loaded.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).collect();
-        assert_eq!(found.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(), errors, "{path}");
-        assert!(found.iter().all(|finding| finding.position().is_some()), "{path}");
-        assert_eq!(loaded.plan.is_some(), errors.is_empty(), "{path}");
-    }
-}
-
-#[test]
-fn every_sample_of_a_worker_file_is_without_error() {
-    let mut count = 0;
-    for folder in ["localhost", "timeout", "config", "examples"] {
-        for file in fs::read_dir(Path::new("testdata").join(folder)).unwrap() {
-            let path = file.unwrap().path();
-            if fs::read_to_string(&path).unwrap().contains("[Coordinator]") {
-                let diagnostics = validate_file(&path);
-                assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
-                assert!(load_player(&path).0.is_some());
-                count += 1;
-            }
-        }
-    }
-    assert_eq!(count, 9);
-}
-
-#[test]
-fn a_chosen_worker_needs_no_file_of_another() {
-    let overrides = Overrides { workers: vec!["WebServer".to_owned()], ..Overrides::default() };
-    let loaded = load(Path::new("testdata/seed/configs/examples/web_load_test.cfg"), &overrides);
-    let plan = loaded.plan.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
-    assert_eq!(plan.workers.len(), 1);
-    assert_eq!(plan.workers[0].steps[Phase::Run][0].mode, Mode::Spawn);
-    assert_eq!(plan.workers[0].player_host, "10.0.1.10");
 }
 
 #[test]
@@ -389,4 +313,44 @@ fn a_wrong_value_of_the_command_line_is_shown_as_such() {
     assert!(loaded.plan.is_none());
     let text = loaded.diagnostics.render(false);
     assert!(text.contains("--> <command line>:1:9") && text.contains("cmdport=x"), "{text}");
+}
+
+#[test]
+fn a_worker_file_is_looked_for_beside_the_test_file_then_in_the_current_folder() {
+    let folder = Folder::new(&[
+        // The tests run in this package's folder, which has a `Cargo.toml`, too.
+        ("test.cfg", "[Workers]\na = Cargo.toml\nb = testdata/localhost/dut.cfg\n"),
+        ("Cargo.toml", "[Coordinator]\nplayer = beside\n"),
+    ]);
+    let loaded = folder.load(&Overrides::default());
+    assert_eq!(findings(&loaded.diagnostics), ["test.cfg:2:5 warning ambiguous-file"]);
+    let plan = loaded.plan.unwrap();
+    assert_eq!(plan.workers[0].player_host, "beside");
+    assert_eq!(plan.workers[1].file, Path::new("testdata/localhost/dut.cfg"));
+}
+
+#[test]
+fn mistakes_in_a_test_files_environment_are_found_without_any_worker_file() {
+    let folder =
+        Folder::new(&[("test.cfg", "[Workers]\na = none\n[Environment]\nA = %(worker)s%(player)s\nB = %(c)s\n")]);
+    let loaded = folder.load(&Overrides::default());
+    assert_eq!(
+        findings(&loaded.diagnostics),
+        ["test.cfg:2:5 error unreadable-file", "test.cfg:5:5 error undefined-variable"]
+    );
+}
+
+#[test]
+fn settings_and_formats_of_later_versions_are_refused_by_name() {
+    let folder = Folder::new(&[
+        ("test.cfg", "[Test]\nformat = junit\nresults = r\nmax_start_skew = 1ms\ncheck = c\n[Workers]\nw = w.cfg\n"),
+        ("w.cfg", "[Coordinator]\nplayer = h\nconnect = ssh h player\n"),
+    ]);
+    let diagnostics = folder.load(&Overrides::default()).diagnostics;
+    let messages: Vec<_> = diagnostics.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["format = junit", "results", "max_start_skew", "check", "connect"]
+            .map(|what| format!("`{what}` is not supported yet"))
+    );
 }

@@ -1,5 +1,8 @@
 //! The dialect against two oracles: recorded answers of Python's `configparser`, and the `ini` crate.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, and a panic is how a test fails")]
+
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -136,9 +139,9 @@ fn variables_ten_deep_are_replaced_and_eleven_are_not() {
     for (depth, fits) in [(10, true), (11, false)] {
         let mut text = String::from("[a]\n");
         for level in 1..depth {
-            text.push_str(&format!("v{level} = %(v{})s\n", level + 1));
+            writeln!(text, "v{level} = %(v{})s", level + 1).unwrap();
         }
-        text.push_str(&format!("v{depth} = 100%%\n"));
+        writeln!(text, "v{depth} = 100%%").unwrap();
         let (document, _) = parse(text.as_bytes());
         let entry = document.section("a").unwrap().entry("v1").unwrap();
         let value = python_value(&document, "a", entry);
@@ -151,7 +154,7 @@ fn variables_ten_deep_are_replaced_and_eleven_are_not() {
 fn variables_that_multiply_end_soon() {
     let mut text = String::from("[a]\nv10 = \n");
     for level in (1..10).rev() {
-        text.push_str(&format!("v{level} = {}\n", format!("%(v{})s", level + 1).repeat(200)));
+        writeln!(text, "v{level} = {}", format!("%(v{})s", level + 1).repeat(200)).unwrap();
     }
     let (document, _) = parse(text.as_bytes());
     let entry = document.section("a").unwrap().entry("v1").unwrap();
@@ -174,9 +177,13 @@ fn common_subset() -> impl Strategy<Value = String> {
         let fresh = entries.into_values().filter(|(key, _)| seen.insert(key.clone()));
         fresh.map(|(_, line)| line).collect::<String>()
     });
-    prop::collection::btree_map("[A-Za-z][A-Za-z0-9 ]{0,6}[a-z]", section, 1..5)
-        .prop_map(|sections| sections.into_iter().map(|(name, lines)| format!("[{name}]\n{lines}\n")).collect())
+    prop::collection::btree_map("[A-Za-z][A-Za-z0-9 ]{0,6}[a-z]", section, 1..5).prop_map(|sections| {
+        sections.into_iter().map(|(name, lines)| ["[", &name, "]\n", &lines, "\n"].concat()).collect()
+    })
 }
+
+/// Lines of some sections, short keys, and values of one line or more.
+const LINES: &str = "(\\[[ab]\\]\n|[ab] ?[=:] ?[xyö% ]{0,6}\n|  [xyö]{1,3} ?\r?\n|\n|#c\n){0,12}";
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
@@ -206,7 +213,7 @@ proptest! {
     }
 
     #[test]
-    fn every_key_and_value_stands_where_it_says(text in "(\\[[ab]\\]\n|[ab] ?[=:] ?[xyö% ]{0,6}\n|  [xyö]{1,3} ?\r?\n|\n|#c\n){0,12}") {
+    fn every_key_and_value_stands_where_it_says(text in LINES) {
         let (document, _) = parse(text.as_bytes());
         for entry in document.sections.iter().flat_map(|section| &section.entries) {
             let source = document.source.text();

@@ -73,7 +73,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, target: &Target) -> E
     if let Some(player) = &player {
         player.serve(&mut plan);
     }
-    let conclusion = conduct::conduct(Arc::new(plan), &options, interrupts, vec![(target.name(), reporter)]);
+    let conclusion = conduct::conduct(Arc::new(plan), &options, &interrupts, vec![(target.name(), reporter)]);
     drop(player);
     ExitCode::from(exit_code::of(&conclusion))
 }

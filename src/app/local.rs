@@ -32,13 +32,11 @@ impl LocalPlayer {
             BufReader::new(output).read_line(&mut line).map_err(failed)?;
         }
         let address = line.trim_end().rsplit(' ').next().and_then(|address| address.parse().ok());
-        match address {
-            Some(address) => Ok(Self { child, address }),
-            None => {
-                let _ = child.wait();
-                Err("the private player did not start; what it said stands above".to_owned())
-            }
-        }
+        let Some(address) = address else {
+            let _ = child.wait();
+            return Err("the private player did not start; what it said stands above".to_owned());
+        };
+        Ok(Self { child, address })
     }
 
     /// Has all workers of the plan reach this player.

@@ -12,6 +12,7 @@ use crate::report::Format;
 
 /// What `conduct` is told.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub struct ConductArguments {
     /// The test file
     pub config: Option<PathBuf>,
@@ -143,10 +144,10 @@ impl ConductArguments {
     /// A usage error, as clap words them.
     pub(super) fn settle(&mut self, matches: &ArgMatches, mut command: clap::Command) -> Result<(), clap::Error> {
         if self.config.is_none() {
-            let last = |name| matches.indices_of(name).and_then(Iterator::last);
-            let list = if last("phases") > last("workers") { &mut self.phases } else { &mut self.workers };
+            let at = |name| matches.indices_of(name).and_then(Iterator::last);
+            let list = if at("phases") > at("workers") { &mut self.phases } else { &mut self.workers };
             self.config = list.pop_if(|_| true).map(PathBuf::from);
-            if self.config.is_none() || (list.is_empty() && (last("phases").is_some() || last("workers").is_some())) {
+            if self.config.is_none() || (list.is_empty() && (at("phases").is_some() || at("workers").is_some())) {
                 return Err(command.error(ErrorKind::MissingRequiredArgument, "CONFIG, the test file, is missing"));
             }
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use conduct::{ConductArguments, FormatWord, OnFailureWord};
+pub use conduct::ConductArguments;
 pub use player::PlayerArguments;
 pub use validate::ValidateArguments;
 

@@ -51,11 +51,6 @@ impl ClockEstimate {
         }
     }
 
-    /// The sample that counts.
-    pub(crate) fn best(&self) -> Option<&Sample> {
-        self.best.as_ref()
-    }
-
     /// A reading of the player's clock on the conductor's; `None` before the first sample.
     pub(crate) fn to_conductor(&self, reading: PlayerTime) -> Option<ConductorTime> {
         let offset = self.best?.offset();
@@ -84,7 +79,7 @@ mod tests {
         clock.add(sample(100, 1_190, 1_200, 210));
         clock.add(sample(300, 1_310, 1_320, 330));
         clock.add(sample(400, 1_990, 1_990, 1_000));
-        assert_eq!(clock.best().unwrap().round_trip(), Duration::from_nanos(20));
+        assert_eq!(clock.best.unwrap().round_trip(), Duration::from_nanos(20));
         assert_eq!(
             clock.to_conductor(PlayerTime::from_nanoseconds(2_000)),
             Some(ConductorTime::from_nanoseconds(1_000))
@@ -103,6 +98,6 @@ mod tests {
         let mut clock = ClockEstimate::default();
         clock.add(sample(1_000, 10, 5, 1_000));
         clock.add(sample(1_000, 10, 10, 999));
-        assert_eq!(clock.best(), None);
+        assert_eq!(clock.best, None);
     }
 }

@@ -57,12 +57,12 @@ pub struct Options {
 ///
 /// `interrupts` brings the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.
 ///
-/// It returns when the run is over and the reporters have taken its last event. A reporter that is slow for ever holds it
-/// up only until the next interrupt.
+/// It returns when the run is over and the reporters have taken its last event. A reporter that is slow for ever holds
+/// it up only until the next interrupt.
 pub fn conduct(
     plan: Arc<Plan>,
     options: &Options,
-    interrupts: Receiver<i32>,
+    interrupts: &Receiver<i32>,
     reporters: Vec<(String, Box<dyn Reporter>)>,
 ) -> Conclusion {
     run_loop::run(plan, options, interrupts, reporters)

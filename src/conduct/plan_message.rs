@@ -47,8 +47,8 @@ fn address_variable(name: &str) -> String {
     format!("CONDUCTOR_ADDR_{}", name.chars().map(upper).collect::<String>())
 }
 
-/// A step's message. A form that the session does not know yet was refused with the configuration, and is sent as a step
-/// that fails and says so.
+/// A step's message. A form that the session does not know yet was refused with the configuration, and is sent as a
+/// step that fails and says so.
 fn step_message(step: &Step) -> StepMessage {
     let command = match &step.action {
         Action::Command(command) => command.clone(),

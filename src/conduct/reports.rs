@@ -64,13 +64,13 @@ impl Reports {
                     Ok(_) => deadline = Some(Instant::now() + HURRY),
                     Err(_) => interrupts = crossbeam_channel::never(),
                 },
-                default(patience) => match deadline {
-                    Some(_) => {
+                default(patience) => {
+                    if deadline.is_some() {
                         found.push("the outputs were not taken to their end".to_owned());
                         break;
                     }
-                    None => tracing::warn!("waiting for whoever reads the outputs"),
-                },
+                    tracing::warn!("waiting for whoever reads the outputs");
+                }
             }
         }
         threads.join(Instant::now() + Duration::from_millis(100));
@@ -93,5 +93,68 @@ fn tell(mut reporters: Vec<(String, Box<dyn Reporter>)>, events: &Receiver<Stamp
             let _ = failures.send(text);
             false
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use crossbeam_channel::{bounded, never};
+
+    use super::*;
+    use crate::model::{ConductorTime, Event};
+
+    struct Full;
+
+    impl Reporter for Full {
+        fn report(&mut self, _: &Stamped) -> io::Result<()> {
+            Err(io::Error::other("no space left"))
+        }
+    }
+
+    struct Count(Sender<()>);
+
+    impl Reporter for Count {
+        fn report(&mut self, _: &Stamped) -> io::Result<()> {
+            self.0.send(()).map_err(io::Error::other)
+        }
+    }
+
+    /// A reporter whose reader never reads.
+    struct Stuck(Receiver<()>);
+
+    impl Reporter for Stuck {
+        fn report(&mut self, _: &Stamped) -> io::Result<()> {
+            self.0.recv().map_err(io::Error::other)
+        }
+    }
+
+    fn event() -> Stamped {
+        Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::TrialStarted { trial: 1 } }
+    }
+
+    #[test]
+    fn an_output_that_fails_is_dropped_and_the_others_go_on() {
+        let (sender, told) = unbounded();
+        let reporters: Vec<(String, Box<dyn Reporter>)> =
+            vec![("full.json".to_owned(), Box::new(Full)), ("count".to_owned(), Box::new(Count(sender)))];
+        let reports = Reports::start(reporters);
+        for _ in 0..3 {
+            reports.tell(event());
+        }
+        let failures = reports.finish(&never(), false);
+        assert_eq!(failures, ["output `full.json` can't be written: no space left"]);
+        assert_eq!(told.iter().count(), 3);
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_wait_for_a_reader_that_never_reads() {
+        let (_never_sends, stuck) = bounded(0);
+        let reports = Reports::start(vec![("pager".to_owned(), Box::new(Stuck(stuck)))]);
+        reports.tell(event());
+        let (sender, interrupts) = bounded(1);
+        sender.send(2).unwrap();
+        assert_eq!(reports.finish(&interrupts, false), ["the outputs were not taken to their end"]);
     }
 }

@@ -19,8 +19,8 @@ use super::store::Store;
 use super::threads::Threads;
 use super::{Options, hello};
 
-/// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and its
-/// player with it, for want of credit.
+/// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
+/// its player with it, for want of credit.
 const EVENTS: usize = 1024;
 /// How long threads get to end.
 const JOIN: Duration = Duration::from_secs(2);
@@ -67,14 +67,14 @@ impl Actors<'_> {
 pub(super) fn run(
     plan: Arc<Plan>,
     options: &Options,
-    interrupts: Receiver<i32>,
+    interrupts: &Receiver<i32>,
     reporters: Vec<(String, Box<dyn Reporter>)>,
 ) -> Conclusion {
     let anchor = ClockAnchor { conductor: now(), utc: SystemTime::now() };
     let reports = Reports::start(reporters);
     let store = match open_store(&plan) {
         Ok(store) => store,
-        Err(error) => return without_store(plan, anchor, reports, &interrupts, &error),
+        Err(error) => return without_store(plan, anchor, reports, interrupts, &error),
     };
     let (sender, events) = bounded(EVENTS);
     let mut actors = Actors {
@@ -88,13 +88,13 @@ pub(super) fn run(
     };
     let coordinator = Coordinator::new(Arc::clone(&plan), options.skip_unreachable, anchor);
     let mut signals = 0;
-    let mut conclusion = turn(coordinator, &mut actors, &events, &interrupts, &reports, &mut signals);
+    let mut conclusion = turn(coordinator, &mut actors, &events, interrupts, &reports, &mut signals);
     // Whoever still wants to say something finds nobody listening, and ends.
     drop(events);
     let Actors { commands, threads, .. } = actors;
     drop(commands);
     threads.join(Instant::now() + JOIN);
-    let failures = reports.finish(&interrupts, signals > 1);
+    let failures = reports.finish(interrupts, signals > 1);
     add_failures(&mut conclusion, failures);
     conclusion
 }
@@ -134,16 +134,13 @@ fn turn(
                 // The run loop holds a sender itself, so this can't come.
                 Err(_) => Input::Tick,
             },
-            recv(interrupts) -> signal => match signal {
-                Ok(signal) => {
-                    *signals += 1;
-                    tracing::info!("signal {signal} while waiting for {}", coordinator.waiting());
-                    Input::Interrupt(signal)
-                }
-                Err(_) => {
-                    interrupts = never();
-                    Input::Tick
-                }
+            recv(interrupts) -> signal => if let Ok(signal) = signal {
+                *signals += 1;
+                tracing::info!("signal {signal} while waiting for {}", coordinator.waiting());
+                Input::Interrupt(signal)
+            } else {
+                interrupts = never();
+                Input::Tick
             },
             recv(reports.failures()) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
             recv(timer) -> _ => Input::Tick,

@@ -1,7 +1,7 @@
 //! The output store: what all steps printed, on disk, as it arrives.
 //!
-//! One file without a name, which is gone with the process. Each connection actor takes room at its end and writes there
-//! without a lock; a stream is a list of such pieces, and neighbouring pieces are one.
+//! One file without a name, which is gone with the process. Each connection actor takes room at its end and writes
+//! there without a lock; a stream is a list of such pieces, and neighbouring pieces are one.
 
 use std::fs::File;
 use std::io;

@@ -1,1 +1,257 @@
+//! What the tests of several rooms share: a plan, a reporter that remembers, a player over a loopback socket.
 
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, never, unbounded};
+
+use super::{Options, conduct};
+use crate::model::{
+    Conclusion, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, Reporter, RunId, RunSettings, Stamped, Step,
+    WorkerName, WorkerPlan,
+};
+use crate::wire::{
+    Body, ConductorMessage, Data, FrameDecoder, Greeting, Hello, Inbox, Limits, MAX_DATA, Outbox, OutcomeMessage,
+    PlanMessage, PlayerMessage, SessionFrame, Signal, StepEndedMessage, StepStartedMessage, Taken, WINDOW, Welcome,
+    frame,
+};
+
+/// The longest that a test waits for anything.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A plan of so many workers with so many steps in each phase; the last step of Startup is spawned.
+pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) -> Plan {
+    let worker = |index: usize| WorkerPlan {
+        name: WorkerName::new(&format!("w{index}")).unwrap(),
+        file: PathBuf::from("w.cfg"),
+        player: Destination::Tcp { host: "localhost".to_owned(), port: 6970 },
+        player_host: "localhost".to_owned(),
+        conductor: None,
+        results_port: 6971,
+        shell: "/bin/sh".to_owned(),
+        directory: None,
+        environment: Vec::new(),
+        steps: PhaseMap::from_fn(|phase| {
+            let mut all: Vec<_> = (0..steps).map(|step| Step::plain(&format!("s{step}"), "true")).collect();
+            if let Some(last) = all.last_mut().filter(|_| phase == Phase::Startup) {
+                last.mode = Mode::Spawn;
+            }
+            all
+        }),
+    };
+    Plan {
+        run: RunId::new("run").unwrap(),
+        file: PathBuf::from("test.cfg"),
+        trials,
+        phases: phases.to_vec(),
+        settings: RunSettings::default(),
+        workers: (0..workers).map(worker).collect(),
+    }
+}
+
+/// A plan whose workers' players are at these ports.
+pub(crate) fn plan_at(ports: &[u16], steps: usize, phases: &[Phase]) -> Plan {
+    let mut plan = plan(ports.len(), steps, 1, phases);
+    for (worker, port) in plan.workers.iter_mut().zip(ports) {
+        worker.player = Destination::Tcp { host: "127.0.0.1".to_owned(), port: *port };
+    }
+    plan.settings.connect_timeout = Duration::from_secs(5);
+    plan
+}
+
+/// Carries out a plan without interrupts; what came of it, and every event.
+pub(crate) fn run(plan: Plan) -> (Conclusion, Vec<Event>) {
+    struct Remember(Sender<Event>);
+    impl Reporter for Remember {
+        fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
+            self.0.send(stamped.event.clone()).map_err(io::Error::other)
+        }
+    }
+    let (sender, events) = unbounded();
+    let reporters: Vec<(String, Box<dyn Reporter>)> = vec![("memory".to_owned(), Box::new(Remember(sender)))];
+    let conclusion = conduct(Arc::new(plan), &Options::default(), &never(), reporters);
+    (conclusion, events.iter().collect())
+}
+
+/// All bytes of an output.
+pub(crate) fn bytes(output: &Output) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(output.length()).unwrap()];
+    output.read_exact_at(0, &mut bytes).unwrap();
+    bytes
+}
+
+/// A listener, and the port that it got.
+pub(crate) fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// The player's end of a connection.
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+    pub(crate) outbox: Outbox,
+    decoder: FrameDecoder,
+    inbox: Inbox,
+    pub(crate) plan: Option<PlanMessage>,
+    pub(crate) acknowledged: u64,
+}
+
+impl Peer {
+    /// Takes a connection and its `hello`.
+    pub(crate) fn accept(listener: &TcpListener) -> (Self, Hello) {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let decoder = FrameDecoder::new(1 << 20);
+        let mut peer =
+            Self { stream, outbox: Outbox::new(), decoder, inbox: Inbox::new(), plan: None, acknowledged: 0 };
+        let payload = peer.payload().expect("a hello comes");
+        match Greeting::decode(&payload).unwrap() {
+            Greeting::Hello(hello) => (peer, hello),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next payload, or `None` at the end.
+    pub(crate) fn payload(&mut self) -> Option<Vec<u8>> {
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(payload) = self.decoder.next_frame().unwrap() {
+                return Some(payload);
+            }
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return None,
+                Ok(count) => self.decoder.push(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    pub(crate) fn greet(&mut self, greeting: &Greeting) {
+        self.stream.write_all(&frame(&greeting.encode())).unwrap();
+    }
+
+    pub(crate) fn welcome(&mut self) {
+        self.greet(&Greeting::Welcome(welcome()));
+    }
+
+    /// The next message; probes and acknowledgements are looked after meanwhile.
+    pub(crate) fn message(&mut self) -> Option<ConductorMessage> {
+        loop {
+            let payload = self.payload()?;
+            match SessionFrame::<ConductorMessage>::decode(payload).unwrap() {
+                SessionFrame::Signal(Signal::Probe { sent }) => {
+                    self.outbox.push_signal(Signal::ProbeAnswer {
+                        sent,
+                        received: sent + 1_000,
+                        answered: sent + 1_000,
+                    });
+                    self.flush();
+                }
+                SessionFrame::Signal(Signal::Acknowledge { next }) => {
+                    self.outbox.acknowledged(next).unwrap();
+                    self.acknowledged = next;
+                    self.flush();
+                }
+                SessionFrame::Signal(_) => {}
+                SessionFrame::Numbered(number, body @ (Body::Message(_) | Body::Part { .. })) => {
+                    if let Taken::Message(message) = self.inbox.take(number, body).unwrap() {
+                        if let ConductorMessage::Plan(plan) = &message {
+                            self.plan = Some((**plan).clone());
+                        }
+                        return Some(message);
+                    }
+                }
+                SessionFrame::Numbered(..) => panic!("a conductor sends no data"),
+            }
+        }
+    }
+
+    pub(crate) fn flush(&mut self) {
+        while let Some(frame) = self.outbox.next_frame() {
+            if self.stream.write_all(&frame).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Answers a message as a player does whose steps print what `print` says. The announcement comes before the data.
+    pub(crate) fn answer(&mut self, message: &ConductorMessage, print: &dyn Fn(Phase, usize) -> Vec<u8>) {
+        match *message {
+            ConductorMessage::Plan(_) => self.outbox.push(&PlayerMessage::PlanTaken),
+            ConductorMessage::Arm { trial, phase } => self.outbox.push(&PlayerMessage::Armed { trial, phase }),
+            ConductorMessage::Go { trial, phase, .. } => {
+                let steps = self.plan.as_ref().unwrap().steps(phase.into()).to_vec();
+                for (step, entry) in steps.iter().enumerate() {
+                    let stdout = u32::try_from(100 * phase as usize + 2 * step).unwrap();
+                    let (at, pid, stderr) = (2_000, 1, stdout + 1);
+                    let started = StepStartedMessage { trial, phase, step, at, pid, stdout, stderr };
+                    self.outbox.push(&PlayerMessage::StepStarted(started));
+                    let printed = print(phase.into(), step);
+                    let outcome =
+                        if entry.spawn { OutcomeMessage::Spawned } else { OutcomeMessage::Exit { status: 0 } };
+                    let length = if entry.spawn { 0 } else { printed.len() as u64 };
+                    let (duration, leaky) = (Some(5), false);
+                    let ended =
+                        StepEndedMessage { trial, phase, step, outcome, duration, stdout: length, stderr: 0, leaky };
+                    self.outbox.push(&PlayerMessage::StepEnded(ended));
+                    for (index, piece) in printed.chunks(MAX_DATA).enumerate() {
+                        let offset = (index * MAX_DATA) as u64;
+                        self.outbox.push_data(Data { stream: stdout, offset, bytes: piece.to_vec() });
+                    }
+                }
+                self.outbox.push(&PlayerMessage::PhaseEnded { trial, phase });
+            }
+            ConductorMessage::Stop { trial, phase } => self.outbox.push(&PlayerMessage::PhaseEnded { trial, phase }),
+            ConductorMessage::EndTrial { trial } => self.outbox.push(&PlayerMessage::TrialEnded { trial }),
+            ConductorMessage::Bye => {}
+        }
+        self.flush();
+    }
+
+    /// Plays a whole session, until `bye` or the end; what it was told.
+    pub(crate) fn play(&mut self, print: &dyn Fn(Phase, usize) -> Vec<u8>) -> Vec<ConductorMessage> {
+        let mut told = Vec::new();
+        while let Some(message) = self.message() {
+            self.answer(&message, print);
+            told.push(message.clone());
+            if message == ConductorMessage::Bye {
+                break;
+            }
+        }
+        told
+    }
+}
+
+/// The usual welcome.
+pub(crate) fn welcome() -> Welcome {
+    Welcome {
+        protocol: 2,
+        version: "0.1.0".to_owned(),
+        host: "testhost".to_owned(),
+        incarnation: "1".to_owned(),
+        state: "new".to_owned(),
+        next: 0,
+        limits: Limits { frame: 65536, window: WINDOW as u64 },
+        holder: None,
+        leftovers: Vec::new(),
+    }
+}
+
+/// Plays one whole session in a thread of its own.
+pub(crate) fn player(
+    listener: TcpListener,
+    print: impl Fn(Phase, usize) -> Vec<u8> + Send + 'static,
+) -> JoinHandle<Vec<ConductorMessage>> {
+    std::thread::spawn(move || {
+        let (mut peer, hello) = Peer::accept(&listener);
+        assert_eq!(hello.secret.len(), 32);
+        peer.welcome();
+        peer.play(&print)
+    })
+}

@@ -101,15 +101,21 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     /// Takes a finding, unless it is there already.
-    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+    pub(super) fn push(&mut self, mut diagnostic: Diagnostic) {
         let (order, start) = diagnostic.order();
         if !self.seen.insert((order, start, diagnostic.name, diagnostic.message.clone())) {
             return;
         }
         let count = self.per_file.entry(diagnostic.path.clone()).or_default();
         *count += 1;
-        let enough = *count > MAX_PER_FILE;
-        if enough && (diagnostic.severity == Severity::Warning || self.has_errors_in(&diagnostic.path)) {
+        if *count == MAX_PER_FILE {
+            diagnostic.name = "too-many-findings";
+            "there is more to find in this file than is shown".clone_into(&mut diagnostic.message);
+            diagnostic.hint = Some("look at the findings above first".to_owned());
+            diagnostic.others.clear();
+        } else if *count > MAX_PER_FILE
+            && (diagnostic.severity == Severity::Warning || self.has_errors_in(&diagnostic.path))
+        {
             return;
         }
         let after = self.items.partition_point(|item| item.order() <= diagnostic.order());

@@ -66,7 +66,10 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId) -> Loaded {
     let all = workers::list(&mut scope);
     let chosen = workers::choose(&mut scope, all, &overrides.workers);
     let mut loader = WorkerLoader { test: &test, defines: &defines, files, diagnostics: &mut diagnostics };
-    let workers = chosen.iter().filter_map(|worker| loader.load(worker)).collect();
+    let workers: Vec<_> = chosen.iter().filter_map(|worker| loader.load(worker)).collect();
+    if workers.is_empty() {
+        loader.check_environment();
+    }
     let TestSettings { trials, format, output, run: settings } = settings;
     let plan = Plan {
         run,
@@ -104,6 +107,14 @@ struct WorkerLoader<'a> {
 }
 
 impl WorkerLoader<'_> {
+    /// Looks at the test file's `[Environment]` where no worker's file could be read, which would have shown its
+    /// mistakes; the variables that such a file gives are taken for known.
+    fn check_environment(&mut self) {
+        let predefined = ["worker", "index", "player", "conductor"].map(|name| (name, String::new())).to_vec();
+        let diagnostics = &mut *self.diagnostics;
+        test_file::environment(&mut Scope { document: self.test, defines: self.defines, predefined, diagnostics });
+    }
+
     fn load(&mut self, worker: &Worker) -> Option<WorkerPlan> {
         let (name, place) = worker.file.as_ref()?;
         let path = self.find(name, place)?;

@@ -30,7 +30,7 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
     };
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.name);
     let mut group = match &diagnostic.place {
-        None => title.element(Origin::path(normalize_untrusted_str(&diagnostic.path.to_string_lossy()))),
+        None => title.element(Origin::path(harmless(&diagnostic.path.to_string_lossy()))),
         Some(place) => {
             let (same, elsewhere): (Vec<_>, Vec<_>) =
                 diagnostic.others.iter().partition(|(other, _)| other.source.order() == place.source.order());
@@ -42,7 +42,7 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
         }
     };
     if let Some(hint) = &diagnostic.hint {
-        group = group.element(Level::HELP.with_name("hint").message(normalize_untrusted_str(hint)));
+        group = group.element(Level::HELP.with_name("hint").message(harmless(hint)));
     }
     group
 }
@@ -57,19 +57,32 @@ fn snippet<'a>(
     let spans: Vec<_> = primary
         .map(|place| (AnnotationKind::Primary, source.first_line(place.span), None))
         .into_iter()
-        .chain(others.iter().map(|(place, label)| {
-            (AnnotationKind::Context, source.first_line(place.span), Some(normalize_untrusted_str(label)))
-        }))
+        .chain(
+            others
+                .iter()
+                .map(|(place, label)| (AnnotationKind::Context, source.first_line(place.span), Some(harmless(label)))),
+        )
         .collect();
     let first = spans.iter().map(|(_, span, _)| span.start).min().unwrap_or(0);
     let last = spans.iter().map(|(_, span, _)| span.end).max().unwrap_or(0);
     let first_line = source.line_index(first);
     let start = source.line_starts()[first_line];
     let end = source.line_end(source.line_index(last)).max(last);
-    let path = normalize_untrusted_str(&source.path().to_string_lossy());
-    let mut snippet = Snippet::source(&source.text()[start..end]).line_start(first_line + 1).path(path);
+    let path = harmless(&source.path().to_string_lossy());
+    let mut snippet = Snippet::source(without_c1(&source.text()[start..end])).line_start(first_line + 1).path(path);
     for (kind, span, label) in spans {
         snippet = snippet.annotation(kind.span(span.start - start..span.end - start).label(label));
     }
     snippet
+}
+
+/// A text that does nothing to a terminal.
+fn harmless(text: &str) -> String {
+    normalize_untrusted_str(&without_c1(text))
+}
+
+/// The library shows all control characters by signs but those of C1, which some terminals obey. The sign that stands
+/// for them here has the same two bytes' length, so that spans stay right.
+fn without_c1(text: &str) -> String {
+    text.replace(|character| matches!(character, '\u{80}'..='\u{9f}'), "\u{b7}")
 }

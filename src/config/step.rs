@@ -36,8 +36,8 @@ pub(super) struct StepProblem {
     pub(super) range: Option<Range<usize>>,
 }
 
-const ORDER: &str = "the order is `must:` or `mayfail:`, `spawn:` or `parallel:`, `timeout30:` or `for30:`, `until30:`, \
-                     `timeout5:` for each attempt, then what is to be done";
+const ORDER: &str = "the order is `must:` or `mayfail:`, `spawn:` or `parallel:`, `timeout30:` or `for30:`, \
+                     `until30:`, `timeout5:` for each attempt, then what is to be done";
 
 /// Whether the key (in lower case) means a time limit, so that the same key may occur again.
 pub(super) fn is_timeout_key(key: &str) -> bool {
@@ -148,7 +148,7 @@ impl Parser {
     }
 
     fn command(&mut self, command: &str, at: usize) {
-        if command.is_empty() {
+        if command.trim().is_empty() {
             let range = (at > 0).then_some(0..at);
             self.problem("empty-command", "the step has no command".to_owned(), "write one, or remove the line", range);
         }

@@ -63,7 +63,7 @@ impl Caller {
     /// Reads what has come. After an answer whatever comes is thrown away, so that closing does not destroy the answer on
     /// its way.
     pub(super) fn read(&mut self, now: PlayerTime) -> Heard {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = [0; 16 << 10];
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) if self.answered => return Heard::Gone,

@@ -54,7 +54,7 @@ impl Executor {
     }
 
     /// The processes that are alive, for people.
-    pub(super) fn alive(&self) -> Vec<(u32, String)> {
+    pub(super) fn alive() -> Vec<(u32, String)> {
         sys::direct_children().into_iter().map(|child| (child.0, sys::command_line(child))).collect()
     }
 

@@ -76,7 +76,9 @@ impl Listener {
         let keep = |pid: u32| kept.contains(&pid) || leftovers.iter().any(|(left, _)| *left == pid);
         let remaining = self.heirs.sweep.as_mut()?.look(clock(), |child| keep(child.0))?;
         self.heirs.sweep = None;
-        remaining.iter().for_each(|text| tracing::warn!("{text}"));
+        for text in &remaining {
+            tracing::warn!("{text}");
+        }
         while let Some(index) = self.registry.sessions.iter().position(|entry| entry.pid.is_none()) {
             let entry = &mut self.registry.sessions[index];
             let (Some(trial), Some(plan)) = (entry.reset_needed.take(), entry.plan.clone()) else {

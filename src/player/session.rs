@@ -109,8 +109,8 @@ pub struct Session {
     spawned: Vec<Spawned>,
     /// The trial in which something was started since the last Reset.
     touched: Option<u32>,
-    /// The trial whose Reset was begun last.
-    reset_in: Option<u32>,
+    /// The phase that was begun last. None is begun twice, whatever a conductor says.
+    begun: Option<(u32, Phase)>,
 }
 
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Session {
             reset_limit: None,
             spawned: Vec::new(),
             touched: None,
-            reset_in: None,
+            begun: None,
         }
     }
 
@@ -233,10 +233,16 @@ impl Session {
 
     fn begin(&mut self, trial: u32, phase: Phase, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         let Some(plan) = &self.plan else { return };
+        if self.begun >= Some((trial, phase)) {
+            let phase = phase.into();
+            actions.push(SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }));
+            self.stage = Stage::Idle;
+            return;
+        }
+        self.begun = Some((trial, phase));
         let most = self.reset_limit.unwrap_or(Duration::MAX).min(Duration::from_nanos(plan.reset_timeout));
         let limit = (phase == Phase::Reset).then(|| (most, now.plus(most)));
         if phase == Phase::Reset {
-            self.reset_in = Some(trial);
             self.touched = None;
             actions.push(SessionAction::ResetBegun);
         }
@@ -371,7 +377,7 @@ impl Session {
         let wants_reset =
             self.plan.as_ref().is_some_and(|plan| plan.phases.iter().any(|p| Phase::from(*p) == Phase::Reset));
         match self.touched {
-            Some(trial) if wants_reset && self.reset_in != Some(trial) => {
+            Some(trial) if wants_reset && self.begun < Some((trial, Phase::Reset)) => {
                 self.begin(trial, Phase::Reset, now, actions);
                 self.advance(now, actions);
             }

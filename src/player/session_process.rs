@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -86,7 +86,7 @@ impl SessionProcess {
             self.read();
             self.time_passed();
         }
-        let left = self.executor.alive();
+        let left = Executor::alive();
         note::send(&mut self.notes, &Note::Over { left });
         0
     }
@@ -99,7 +99,7 @@ impl SessionProcess {
             kept.take_data(&mut self.outbox);
             let over = self.kept.iter_mut().flat_map(std::mem::take).fold(false, |over, said| kept.take(said) || over);
             if over || self.finished.is_some() || !self.wait() {
-                return (kept, self.executor.alive());
+                return (kept, Executor::alive());
             }
             self.take_signals();
             self.read();

@@ -39,9 +39,3 @@ pub fn own_group() {
     // SAFETY: `setpgid` on oneself has no precondition; it can fail only for a session leader, which has its own group.
     unsafe { libc::setpgid(0, 0) };
 }
-
-/// Puts this process into a session of its own, without a terminal.
-pub fn own_session() {
-    // SAFETY: `setsid` has no precondition; it fails only for a group leader, which then keeps its session.
-    unsafe { libc::setsid() };
-}

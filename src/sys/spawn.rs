@@ -50,6 +50,7 @@ pub enum Report {
     NoDirectory(io::Error),
 }
 
+const STAMP: u8 = 0;
 const STAGE_DIRECTORY: u8 = 1;
 const STAGE_PROGRAM: u8 = 2;
 
@@ -94,11 +95,12 @@ pub fn read_report(report: &OwnedFd) -> Report {
     match bytes[..count] {
         [STAGE_DIRECTORY, a, b, c, d] => Report::NoDirectory(errno([a, b, c, d])),
         [STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
-        [a, b, c, d, e, f, g, h] => match more(report) {
-            Some([STAGE_PROGRAM, a, b, c, d]) => Report::Failed(errno([a, b, c, d])),
-            _ => Report::Started(u64::from_ne_bytes([a, b, c, d, e, f, g, h])),
+        [STAMP, .., STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
+        [STAMP, ref stamp @ ..] => match (more(report), stamp.first_chunk()) {
+            (Some([STAGE_PROGRAM, a, b, c, d]), _) => Report::Failed(errno([a, b, c, d])),
+            (_, Some(stamp)) => Report::Started(u64::from_ne_bytes(*stamp)),
+            (_, None) => Report::Failed(io::Error::other("it told half of its start")),
         },
-        [_, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
         _ => Report::Failed(io::Error::other("it ended before it ran the command")),
     }
 }
@@ -144,7 +146,8 @@ fn become_program(
         {
             give_up(STAGE_DIRECTORY);
         }
-        let stamp = super::boot_time_nanoseconds().to_ne_bytes();
+        let [a, b, c, d, e, f, g, h] = super::boot_time_nanoseconds().to_ne_bytes();
+        let stamp = [STAMP, a, b, c, d, e, f, g, h];
         libc::write(3, stamp.as_ptr().cast(), stamp.len());
         execute(&image.program, arguments, environment);
         give_up(STAGE_PROGRAM)

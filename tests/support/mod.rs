@@ -2,7 +2,8 @@
 //! whose status and output are compared whole.
 #![allow(
     dead_code,
-    unreachable_pub,
+    clippy::expect_used,
+    clippy::unwrap_used,
     clippy::allow_attributes,
     missing_docs,
     reason = "each test file uses the part of it that it needs, so no expectation holds in all of them"

@@ -1,7 +1,8 @@
 //! One connection actor a worker: everything between the coordinator's commands and the worker's player.
 //!
-//! The actor's thread reaches the player (`dial`), and then drives it over the session (`session`, with a `reader` thread
-//! beside it) or over the seed's wire (`super::seed`), whichever its first answer asks for. Its last event is its end.
+//! The actor's thread reaches the player (`dial`), and then drives it over the session (`session`, with a `reader`
+//! thread beside it) or over the seed's wire (`super::seed`), whichever its first answer asks for. Its last event is
+//! its end.
 
 mod dial;
 mod pulse;

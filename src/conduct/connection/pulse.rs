@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn three_silent_intervals_are_too_many() {
-        let mut pulse = Pulse::new(Duration::from_secs(60), at(100));
+        let mut pulse = Pulse::new(Duration::from_mins(1), at(100));
         assert_eq!(pulse.interval(), Duration::from_secs(2));
         assert_eq!(pulse.look(at(101), at(102)), None);
         assert_eq!(pulse.look(at(101), at(104)), None);
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn who_slept_listens_first() {
-        let mut pulse = Pulse::new(Duration::from_secs(60), at(100));
+        let mut pulse = Pulse::new(Duration::from_mins(1), at(100));
         assert_eq!(pulse.look(at(100), at(500)), None);
         assert_eq!(pulse.look(at(100), at(502)), None);
         assert_eq!(pulse.look(at(100), at(504)), None);

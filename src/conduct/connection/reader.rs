@@ -70,8 +70,8 @@ impl Cutter {
         Self { buffer, start: 0, end: pending.len() }
     }
 
-    /// Room behind what is there; never none, for a frame that is whole was cut, and any other is shorter than a quarter
-    /// of the buffer.
+    /// Room behind what is there; never none, for a frame that is whole was cut, and any other is hardly longer than a
+    /// quarter of the buffer.
     fn room(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -97,5 +97,43 @@ impl Cutter {
             self.start += 4 + length;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::AtomicU64;
+
+    use crossbeam_channel::bounded;
+
+    use super::*;
+    use crate::conduct::threads;
+    use crate::wire::frame;
+
+    fn reason_for(payload: &[u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let bytes = frame(payload);
+        let (sender, incoming) = bounded(4);
+        let body = move || read(&near, &bytes, &AtomicU64::new(0), &sender);
+        threads::start("reads".to_owned(), body).unwrap().join().unwrap();
+        match incoming.recv().unwrap() {
+            Incoming::End(reason) => reason,
+            Incoming::Frames { frames, .. } => panic!("{frames:?}"),
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_crash() {
+        let text = format!("{{\"type\": {}{}}}", "[".repeat(30_000), "]".repeat(30_000));
+        assert!(reason_for(text.as_bytes()).contains("recursion limit"));
+        let text = format!("{{\"type\": {}{}}}", "[".repeat(120), "]".repeat(120));
+        assert!(reason_for(text.as_bytes()).contains("no type"));
+    }
+
+    #[test]
+    fn a_frame_over_the_limit_is_an_error() {
+        assert!(reason_for(&vec![b' '; MAX_FRAME + 1]).contains("no frame"));
     }
 }

@@ -33,7 +33,7 @@ const ACKNOWLEDGE: usize = 256 << 10;
 /// How long the player gets to close the connection after `bye`.
 const FAREWELL: Duration = Duration::from_millis(1500);
 /// How long announced data may not grow before the player counts as broken.
-const DATA_LIMIT: Duration = Duration::from_secs(60);
+const DATA_LIMIT: Duration = Duration::from_mins(1);
 
 struct Session<'a> {
     context: &'a Context,

@@ -152,3 +152,70 @@ fn outcome(message: OutcomeMessage) -> Outcome {
         OutcomeMessage::NotStarted { why } => Outcome::NotStarted(why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conduct::testing::bytes;
+    use crate::wire::PhaseName::Startup;
+
+    fn started(step: usize, stdout: u32) -> PlayerMessage {
+        let (trial, phase, at, pid, stderr) = (1, Startup, 0, 1, stdout + 1);
+        PlayerMessage::StepStarted(StepStartedMessage { trial, phase, step, at, pid, stdout, stderr })
+    }
+
+    fn ended(step: usize, outcome: OutcomeMessage, stdout: u64) -> StepEndedMessage {
+        let (trial, phase, duration, stderr, leaky) = (1, Startup, None, 0, false);
+        StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, leaky }
+    }
+
+    fn take(streams: &mut Streams, message: PlayerMessage) {
+        streams.message(message, |_| ConductorTime::from_nanoseconds(1));
+    }
+
+    fn data(stream: u32, offset: u64, text: &str) -> Data {
+        Data { stream, offset, bytes: text.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn a_spawned_step_ends_twice_and_each_end_has_its_bytes() {
+        let mut streams = Streams::new(Store::new(None).unwrap());
+        take(&mut streams, started(0, 10));
+        take(&mut streams, PlayerMessage::StepEnded(ended(0, OutcomeMessage::Spawned, 3)));
+        take(&mut streams, PlayerMessage::PhaseEnded { trial: 1, phase: Startup });
+        let exit = OutcomeMessage::Exit { status: 0 };
+        take(&mut streams, PlayerMessage::SpawnedEnded(ended(0, exit, 8)));
+        assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
+        assert!(streams.next().is_none(), "its bytes are on the way");
+        streams.data(&data(10, 0, "early")).unwrap().unwrap();
+        let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the spawn is whole") };
+        assert_eq!((result.outcome, bytes(&result.stdout)), (Outcome::Spawned, b"ear".to_vec()));
+        assert!(matches!(streams.next(), Some(ConnectionEvent::PhaseEnded { .. })));
+        assert!(streams.next().is_none());
+        streams.data(&data(10, 5, " on")).unwrap().unwrap();
+        let Some(ConnectionEvent::SpawnedEnded(_, result)) = streams.next() else { panic!("the end is whole") };
+        assert_eq!((result.outcome, bytes(&result.stdout)), (Outcome::Passed, b"early on".to_vec()));
+        assert!(!streams.is_waiting());
+    }
+
+    #[test]
+    fn what_comes_behind_the_end_of_a_leaky_step_is_dropped() {
+        let mut streams = Streams::new(Store::new(None).unwrap());
+        take(&mut streams, started(0, 10));
+        let exit = OutcomeMessage::Exit { status: 0 };
+        take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { leaky: true, ..ended(0, exit, 2) }));
+        streams.data(&data(10, 0, "ab")).unwrap().unwrap();
+        streams.next();
+        let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the step is whole") };
+        assert!(result.leaky);
+        streams.data(&data(10, 2, "late")).unwrap().unwrap();
+        assert_eq!(bytes(&result.stdout), b"ab");
+    }
+
+    #[test]
+    fn a_gap_in_a_stream_is_the_players_error() {
+        let mut streams = Streams::new(Store::new(None).unwrap());
+        take(&mut streams, started(0, 10));
+        assert!(streams.data(&data(10, 1, "b")).is_err());
+    }
+}

@@ -1,1 +1,220 @@
+//! Session actors against a player over a loopback socket.
 
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{bounded, never};
+
+use crate::conduct::testing::{Peer, bytes, listener, plan_at, player, run, welcome};
+use crate::conduct::{Options, check, conduct};
+use crate::model::{Event, Outcome, Phase, PlayerDescription, Reason, Verdict};
+use crate::wire::{ConductorMessage, Greeting, Holder, PhaseName, Refusal};
+
+fn not_carried_out(reasons: &[Reason]) -> &str {
+    match reasons {
+        [Reason::NotCarriedOut(text)] => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn greeted_with(greeting: Greeting) -> String {
+    let (listener, port) = listener();
+    let player = std::thread::spawn(move || {
+        let (mut peer, _) = Peer::accept(&listener);
+        peer.greet(&greeting);
+        assert_eq!(peer.payload(), None);
+    });
+    let (conclusion, _) = run(plan_at(&[port], 1, &Phase::ALL));
+    player.join().unwrap();
+    not_carried_out(&conclusion.reasons).to_owned()
+}
+
+#[test]
+fn a_run_over_two_sessions_passes() {
+    let ((first, first_port), (second, second_port)) = (listener(), listener());
+    let first = player(first, |phase, step| format!("{phase} {step}\n").into_bytes());
+    let second = player(second, |_, _| Vec::new());
+    let (conclusion, events) = run(plan_at(&[first_port, second_port], 2, &Phase::ALL));
+    assert_eq!((conclusion.verdict, conclusion.reasons), (Verdict::Passed, Vec::new()));
+    let told = first.join().unwrap();
+    assert_eq!(told.len(), 11, "plan, four times arm and go, end_trial, bye: {told:?}");
+    assert_eq!(second.join().unwrap().len(), 11);
+    let printed = events.iter().filter_map(|event| match event {
+        Event::StepEnded { step, result } if step.worker.0 == 0 => Some(bytes(&result.stdout)),
+        _ => None,
+    });
+    let printed: Vec<_> = printed.collect();
+    assert_eq!(printed[2], b"run 0\n");
+    assert_eq!(printed[7], b"reset 1\n");
+}
+
+#[test]
+fn a_step_ends_when_its_announced_output_is_there() {
+    let (listener, port) = listener();
+    let printed: Vec<u8> = (0..5_000_000_u32).map(|number| number.to_le_bytes()[0] ^ number.to_le_bytes()[1]).collect();
+    let expected = printed.clone();
+    let player = player(listener, move |phase, _| if phase == Phase::Run { printed.clone() } else { Vec::new() });
+    let (conclusion, events) = run(plan_at(&[port], 1, &Phase::ALL));
+    assert_eq!(conclusion.reasons, []);
+    player.join().unwrap();
+    let result = events.iter().find_map(|event| match event {
+        Event::StepEnded { step, result } if step.phase == Phase::Run => Some(result),
+        _ => None,
+    });
+    assert!(bytes(&result.unwrap().stdout) == expected, "all 5 MB, in their order");
+}
+
+#[test]
+fn the_times_of_steps_are_on_the_conductors_clock() {
+    let (listener, port) = listener();
+    let player = player(listener, |_, _| Vec::new());
+    let before = crate::conduct::now::now();
+    let (_, events) = run(plan_at(&[port], 1, &[Phase::Run]));
+    player.join().unwrap();
+    // The player says 2000 on a clock that is 1000 before ours.
+    let started = events.iter().find_map(|event| match event {
+        Event::StepStarted { started, .. } => Some(*started),
+        _ => None,
+    });
+    assert!(started.unwrap() < before);
+}
+
+#[test]
+fn an_end_of_the_connection_is_a_lost_worker() {
+    let (listener, port) = listener();
+    let player = std::thread::spawn(move || {
+        let (mut peer, _) = Peer::accept(&listener);
+        peer.welcome();
+        while let Some(message) = peer.message() {
+            if matches!(message, ConductorMessage::Go { phase: PhaseName::Run, .. }) {
+                return;
+            }
+            peer.answer(&message, &|_, _| Vec::new());
+        }
+    });
+    let (conclusion, events) = run(plan_at(&[port], 2, &Phase::ALL));
+    player.join().unwrap();
+    assert_eq!(conclusion.verdict, Verdict::Incomplete);
+    let expected = "worker `w0` was lost: the connection was closed by its player";
+    assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
+    let lost = |event: &&Event| matches!(event, Event::StepEnded { result, .. } if result.outcome == Outcome::Lost);
+    assert_eq!(events.iter().filter(lost).count(), 2);
+}
+
+#[test]
+fn a_silent_player_is_lost() {
+    let (listener, port) = listener();
+    let player = std::thread::spawn(move || {
+        let (mut peer, _) = Peer::accept(&listener);
+        peer.welcome();
+        // It reads all that comes, and says nothing.
+        while peer.payload().is_some() {}
+    });
+    let mut plan = plan_at(&[port], 1, &Phase::ALL);
+    plan.settings.lease = Duration::from_millis(300);
+    let (conclusion, _) = run(plan);
+    player.join().unwrap();
+    let text = not_carried_out(&conclusion.reasons);
+    assert!(text.contains("nothing was heard of its player"), "{text}");
+}
+
+#[test]
+fn a_busy_player_says_who_holds_it() {
+    let holder = Holder { run: "other".to_owned(), conductor: "ann@lab".to_owned(), seconds: 7 };
+    let refusal = Refusal { reason: "busy".to_owned(), message: "busy".to_owned(), holder: Some(holder) };
+    let text = greeted_with(Greeting::Refused(refusal));
+    assert!(text.ends_with("its player is busy: run `other` of ann@lab has held it for 7 s"), "{text}");
+}
+
+#[test]
+fn another_answer_than_the_seeds_is_no_seed() {
+    let text = greeted_with(Greeting::Result { code: 1, message: "no such command".to_owned() });
+    assert!(text.ends_with("its player answers `no such command`"), "{text}");
+}
+
+#[test]
+fn what_is_no_player_is_called_so() {
+    let (listener, port) = listener();
+    let stranger = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let (conclusion, _) = run(plan_at(&[port], 1, &Phase::ALL));
+    stranger.join().unwrap();
+    let text = not_carried_out(&conclusion.reasons);
+    assert!(text.ends_with(&format!("what answers at 127.0.0.1:{port} is not a player")), "{text}");
+}
+
+#[test]
+fn a_player_that_is_not_there_is_tried_again() {
+    let (listener, port) = listener();
+    drop(listener);
+    let mut plan = plan_at(&[port], 1, &Phase::ALL);
+    plan.settings.connect_timeout = Duration::from_millis(400);
+    let (conclusion, _) = run(plan);
+    let text = not_carried_out(&conclusion.reasons);
+    assert_eq!(text, format!("worker `w0` at 127.0.0.1:{port}: connection refused"));
+}
+
+#[test]
+fn an_interrupt_while_connecting_ends_the_run_at_once() {
+    let (listener, port) = listener();
+    drop(listener);
+    let mut plan = plan_at(&[port], 1, &Phase::ALL);
+    plan.settings.connect_timeout = Duration::from_mins(5);
+    let (sender, interrupts) = bounded(1);
+    sender.send(15).unwrap();
+    let began = Instant::now();
+    let conclusion = conduct(Arc::new(plan), &Options::default(), &interrupts, Vec::new());
+    assert_eq!(conclusion.reasons, [Reason::Interrupted(15)]);
+    assert!(began.elapsed() < Duration::from_mins(1));
+}
+
+#[test]
+fn an_interrupt_stops_the_phase_and_runs_reset() {
+    let (listener, port) = listener();
+    let (sender, interrupts) = bounded(1);
+    let player = std::thread::spawn(move || {
+        let (mut peer, _) = Peer::accept(&listener);
+        peer.welcome();
+        let mut told = Vec::new();
+        while let Some(message) = peer.message() {
+            told.push(message.clone());
+            match message {
+                ConductorMessage::Go { phase: PhaseName::Run, .. } => sender.send(2).unwrap(),
+                ConductorMessage::Bye => break,
+                message => peer.answer(&message, &|_, _| Vec::new()),
+            }
+        }
+        told
+    });
+    let conclusion = conduct(Arc::new(plan_at(&[port], 1, &Phase::ALL)), &Options::default(), &interrupts, Vec::new());
+    assert_eq!(conclusion.reasons, [Reason::Interrupted(2)]);
+    let told = player.join().unwrap();
+    let stop = ConductorMessage::Stop { trial: 1, phase: PhaseName::Run };
+    let reset = ConductorMessage::Arm { trial: 1, phase: PhaseName::Reset };
+    let place = |wanted: &ConductorMessage| told.iter().position(|message| message == wanted).unwrap();
+    assert!(place(&stop) < place(&reset));
+    assert!(!told.contains(&ConductorMessage::Arm { trial: 1, phase: PhaseName::Collect }));
+}
+
+#[test]
+fn a_check_asks_and_runs_nothing() {
+    let (listener, port) = listener();
+    let player = std::thread::spawn(move || {
+        let (mut peer, hello) = Peer::accept(&listener);
+        assert!(hello.check);
+        let mut answer = welcome();
+        answer.holder = Some(Holder { run: "other".to_owned(), conductor: "ann@lab".to_owned(), seconds: 7 });
+        peer.greet(&Greeting::Welcome(answer));
+        assert_eq!(peer.message(), None);
+    });
+    let answers = check(&Arc::new(plan_at(&[port], 1, &Phase::ALL)), &Options::default(), &never());
+    player.join().unwrap();
+    let report = answers[0].result.as_ref().unwrap();
+    assert!(matches!(&report.player, PlayerDescription::Session { host, .. } if host == "testhost"));
+    assert_eq!(report.holder.as_deref(), Some("run `other` of ann@lab, for 7 s"));
+    assert!(report.clock.is_some());
+}

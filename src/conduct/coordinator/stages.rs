@@ -140,8 +140,8 @@ impl Coordinator {
         let names: Vec<_> = seeds.map(|(_, worker)| format!("`{}`", worker.name)).collect();
         if !names.is_empty() {
             let text = format!(
-                "driven over the seed's wire: {}; from there come no standard error, no output of steps that fail, no times \
-                 and no end of spawned steps, and a phase that runs can't be stopped",
+                "driven over the seed's wire: {}; from there come no standard error, no output of steps that fail, no \
+                 times and no end of spawned steps, and a phase that runs can't be stopped",
                 names.join(", ")
             );
             self.report(Event::Warning { worker: None, text });
@@ -228,13 +228,13 @@ impl Coordinator {
         self.report(Event::TrialEnded { trial, verdict });
         let last = trial >= self.plan.trials;
         // Who was left out from the beginning is left out of every trial; who was lost ends the run.
-        let lost = self.judge.has_lost();
-        if lost && !last && self.interrupted.is_none() {
+        let missed = self.judge.has_lost();
+        if missed && !last && self.interrupted.is_none() {
             let left = self.plan.trials - trial;
             self.judge.incomplete(format!("{left} of {} trials were not run, for a worker was lost", self.plan.trials));
         }
         let failed = self.plan.settings.on_failure == OnFailure::Stop && self.judge.has_failures();
-        if last || lost || failed || self.interrupted.is_some() || self.live().is_empty() {
+        if last || missed || failed || self.interrupted.is_some() || self.live().is_empty() {
             self.leave();
         } else {
             self.begin_trial();

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{TryRecvError, select};
 
 use crate::model::{Ending, Mode, Outcome, Phase, Step, StepResult};
-use crate::wire::seed::{PHASES_COMPLETE, SeedPhase};
+use crate::wire::seed::SeedPhase;
 
 use super::connection::{Context, words};
 use super::event::{Command, ConnectionEvent, End, StepPlace};
@@ -162,47 +162,59 @@ impl<'a> SeedDriver<'a> {
 
     /// Takes the results of a phase that runs.
     fn collect(&mut self, connection: &TcpStream, trial: u32, phase: Phase) -> Result<(), End> {
-        let mut position = 0;
-        let mut stopped: Option<Instant> = None;
-        let mut quiet: Option<Instant> = None;
+        let mut collecting = Collecting { trial, phase, position: 0, stopped: None, quiet: None };
         loop {
-            match self.context.commands.try_recv() {
-                Ok(Command::Stop { .. }) => stopped = Some(Instant::now()),
-                Ok(Command::Bye | Command::Abandon) | Err(TryRecvError::Disconnected) => return Err(End::Closed),
-                Ok(_) | Err(TryRecvError::Empty) => {}
-            }
-            for arrival in self.results.wait(quiet.is_none().then_some(connection), LOOK) {
-                match arrival {
-                    Arrival::Result(PHASES_COMPLETE, _) => {
-                        return self.say(ConnectionEvent::PhaseEnded { trial, phase });
-                    }
-                    Arrival::Result(code, text) => self.result(StepPlace { trial, phase, position }, code, &text)?,
-                    Arrival::TooLarge(why) => {
-                        self.say(ConnectionEvent::OutputFailed(why))?;
-                        let place = StepPlace { trial, phase, position };
-                        self.say(ConnectionEvent::StepEnded(place, StepResult::without_output(Outcome::Lost)))?;
-                    }
-                    Arrival::Stranger(why) => {
-                        self.say(ConnectionEvent::Warning(format!(
-                            "a connection to its results port brought none: {why}"
-                        )))?;
-                        continue;
-                    }
-                }
-                position += 1;
-                quiet = quiet.map(|_| Instant::now());
-            }
-            if quiet.is_none() && exchange::is_over(connection) {
-                quiet = Some(Instant::now());
-            }
-            if quiet.is_some_and(|since| since.elapsed() > MISSING) {
-                return Err(End::Lost("its player closed the connection and sent no results".to_owned()));
-            }
-            if stopped.is_some_and(|since| since.elapsed() > INTERRUPTED) {
-                let text = "its seed player did not finish the phase within 10 s of the stop; it was not reset";
-                return Err(End::Lost(text.to_owned()));
+            match self.look(connection, &mut collecting) {
+                Ok(false) => {}
+                Ok(true) => return self.say(ConnectionEvent::PhaseEnded { trial, phase }),
+                Err(end) => return Err(end),
             }
         }
+    }
+
+    /// Waits a while for results and takes them; whether the phase is over.
+    fn look(&mut self, connection: &TcpStream, collecting: &mut Collecting) -> Result<bool, End> {
+        match self.context.commands.try_recv() {
+            Ok(Command::Stop { .. }) => collecting.stopped = Some(Instant::now()),
+            Ok(Command::Bye | Command::Abandon) | Err(TryRecvError::Disconnected) => return Err(End::Closed),
+            Ok(_) | Err(TryRecvError::Empty) => {}
+        }
+        for arrival in self.results.wait(collecting.quiet.is_none().then_some(connection), LOOK) {
+            if arrival.is_last() {
+                return Ok(true);
+            }
+            self.arrival(arrival, collecting)?;
+        }
+        if collecting.quiet.is_none() && exchange::is_over(connection) {
+            collecting.quiet = Some(Instant::now());
+        }
+        if collecting.quiet.is_some_and(|since| since.elapsed() > MISSING) {
+            return Err(End::Lost("its player closed the connection and sent no results".to_owned()));
+        }
+        if collecting.stopped.is_some_and(|since| since.elapsed() > INTERRUPTED) {
+            let text = "its seed player did not finish the phase within 10 s of the stop; it was not reset";
+            return Err(End::Lost(text.to_owned()));
+        }
+        Ok(false)
+    }
+
+    fn arrival(&self, arrival: Arrival, collecting: &mut Collecting) -> Result<(), End> {
+        let Collecting { trial, phase, position, .. } = *collecting;
+        let place = StepPlace { trial, phase, position };
+        match arrival {
+            Arrival::Result(code, text) => self.result(place, code, &text)?,
+            Arrival::TooLarge(why) => {
+                self.say(ConnectionEvent::OutputFailed(why))?;
+                self.say(ConnectionEvent::StepEnded(place, StepResult::without_output(Outcome::Lost)))?;
+            }
+            Arrival::Stranger(why) => {
+                let text = format!("a connection to its results port brought none: {why}");
+                return self.say(ConnectionEvent::Warning(text));
+            }
+        }
+        collecting.position += 1;
+        collecting.quiet = collecting.quiet.map(|_| Instant::now());
+        Ok(())
     }
 
     fn result(&self, place: StepPlace, code: i64, text: &str) -> Result<(), End> {
@@ -222,6 +234,18 @@ impl<'a> SeedDriver<'a> {
         }
         self.say(ConnectionEvent::StepEnded(place, result))
     }
+}
+
+/// A phase whose results are taken.
+struct Collecting {
+    trial: u32,
+    phase: Phase,
+    /// The step whose result comes next.
+    position: usize,
+    /// When the phase was told to stop.
+    stopped: Option<Instant>,
+    /// Since when results are missing: the `run` connection is closed, and none has come after it.
+    quiet: Option<Instant>,
 }
 
 /// What a seed's result says of its step.

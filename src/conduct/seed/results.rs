@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::wire::seed::decode_result;
+use crate::wire::seed::{PHASES_COMPLETE, decode_result};
 use crate::wire::{FrameDecoder, FrameError};
 
 /// How long a connection may stay without progress.
@@ -25,6 +25,13 @@ pub(super) enum Arrival {
     TooLarge(String),
     /// Something else, from whomever.
     Stranger(String),
+}
+
+impl Arrival {
+    /// Whether it says that the phase is over.
+    pub(super) fn is_last(&self) -> bool {
+        matches!(self, Self::Result(PHASES_COMPLETE, _))
+    }
 }
 
 struct Connection {

@@ -14,8 +14,8 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-fn timeout(count: u64) -> Option<Bound> {
-    Some(Bound::Timeout(seconds(count)))
+fn timeout(count: u64) -> Bound {
+    Bound::Timeout(seconds(count))
 }
 
 #[test]
@@ -25,9 +25,9 @@ fn keys_and_prefixes_mean_the_same() {
         ("spawn", "server", Mode::Spawn, None, "server"),
         ("Spawn_server", "server", Mode::Spawn, None, "server"),
         ("spawner", "server", Mode::Spawn, None, "server"),
-        ("timeout5", "curl x", Mode::Wait, timeout(5), "curl x"),
-        ("timeout1m30s", "curl x", Mode::Wait, timeout(90), "curl x"),
-        ("TIMEOUT120", "curl x", Mode::Wait, timeout(120), "curl x"),
+        ("timeout5", "curl x", Mode::Wait, Some(timeout(5)), "curl x"),
+        ("timeout1m30s", "curl x", Mode::Wait, Some(timeout(90)), "curl x"),
+        ("TIMEOUT120", "curl x", Mode::Wait, Some(timeout(120)), "curl x"),
         ("timeout0.5", "x", Mode::Wait, Some(Bound::Timeout(Duration::from_millis(500))), "x"),
         ("timeout", "x", Mode::Wait, None, "x"),
         ("timeoutx", "x", Mode::Wait, None, "x"),
@@ -35,13 +35,13 @@ fn keys_and_prefixes_mean_the_same() {
         ("timeout5_check", "x", Mode::Wait, None, "x"),
         ("a", "spawn:server", Mode::Spawn, None, "server"),
         ("a", "spawn: server", Mode::Spawn, None, "server"),
-        ("a", "timeout30:cmd", Mode::Wait, timeout(30), "cmd"),
-        ("a", "timeout30s:  cmd  x", Mode::Wait, timeout(30), "cmd  x"),
-        ("a", "spawn:timeout30:cmd", Mode::Spawn, timeout(30), "cmd"),
-        ("a", "spawn:\n timeout30:cmd", Mode::Spawn, timeout(30), "cmd"),
-        ("spawn1", "timeout30:cmd", Mode::Spawn, timeout(30), "cmd"),
+        ("a", "timeout30:cmd", Mode::Wait, Some(timeout(30)), "cmd"),
+        ("a", "timeout30s:  cmd  x", Mode::Wait, Some(timeout(30)), "cmd  x"),
+        ("a", "spawn:timeout30:cmd", Mode::Spawn, Some(timeout(30)), "cmd"),
+        ("a", "spawn:\n timeout30:cmd", Mode::Spawn, Some(timeout(30)), "cmd"),
+        ("spawn1", "timeout30:cmd", Mode::Spawn, Some(timeout(30)), "cmd"),
         ("spawn1", "spawn:cmd", Mode::Spawn, None, "cmd"),
-        ("timeout30", "spawn:cmd", Mode::Spawn, timeout(30), "cmd"),
+        ("timeout30", "spawn:cmd", Mode::Spawn, Some(timeout(30)), "cmd"),
     ] {
         let step = step(key, value);
         assert_eq!((step.mode, step.bound, step.command()), (mode, bound, Some(command)), "{key} = {value}");
@@ -88,7 +88,7 @@ fn the_whole_order_of_prefixes_is_read() {
     );
     let parsed = step("a", "mayfail:timeout60:until10:x");
     assert_eq!(parsed.gate, Gate::MayFail);
-    assert_eq!(parsed.bound, timeout(60));
+    assert_eq!(parsed.bound, Some(timeout(60)));
     assert_eq!(parsed.until, Some(Until { limit: seconds(10), attempt: None }));
 }
 

@@ -1,1 +1,309 @@
+//! The session's core under tables of events, and under any order of them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::wire::{PhaseName, StepMessage};
+
+const SECOND: u64 = 1_000_000_000;
+
+fn at(seconds: u64) -> PlayerTime {
+    PlayerTime::from_nanoseconds(seconds * SECOND)
+}
+
+fn step(command: &str, spawn: bool, timeout: Option<u64>) -> StepMessage {
+    StepMessage {
+        label: command.to_owned(),
+        command: command.to_owned(),
+        spawn,
+        timeout: timeout.map(|seconds| seconds * SECOND),
+    }
+}
+
+fn plan(run: Vec<StepMessage>) -> PlanMessage {
+    PlanMessage {
+        trials: 2,
+        phases: Phase::ALL.map(PhaseName::from).to_vec(),
+        shell: "/bin/sh".to_owned(),
+        directory: None,
+        environment: Vec::new(),
+        step_timeout: Some(100 * SECOND),
+        reset_timeout: 50 * SECOND,
+        lease: 60 * SECOND,
+        startup: vec![step("prepare", false, None)],
+        run,
+        collect: Vec::new(),
+        reset: vec![step("undo", false, None), step("tidy", false, None)],
+    }
+}
+
+fn key(phase: Phase, position: usize) -> StepKey {
+    StepKey { trial: 1, phase, position }
+}
+
+fn started(key: StepKey, seconds: u64) -> SessionEvent {
+    SessionEvent::Started { key, at: at(seconds), pid: 7, streams: [0, 1] }
+}
+
+fn ended(key: StepKey, seconds: u64) -> SessionEvent {
+    let outcome = OutcomeMessage::Exit { status: 0 };
+    SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [3, 0], leaky: false }
+}
+
+fn arm(phase: PhaseName) -> SessionEvent {
+    SessionEvent::Message(ConductorMessage::Arm { trial: 1, phase })
+}
+
+fn go(phase: PhaseName) -> SessionEvent {
+    SessionEvent::Message(ConductorMessage::Go { trial: 1, phase, at: None })
+}
+
+fn orphaned() -> SessionEvent {
+    SessionEvent::Orphaned { reason: "the test says so".to_owned(), reset_limit: None }
+}
+
+/// A session with a plan, in the middle of Run.
+fn in_run(steps: Vec<StepMessage>) -> Session {
+    let mut session = Session::new();
+    session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));
+    session.handle(arm(PhaseName::Run), at(0));
+    session.handle(go(PhaseName::Run), at(0));
+    session
+}
+
+fn starts(actions: &[SessionAction]) -> Vec<StepKey> {
+    let starts = actions.iter().filter_map(|action| match action {
+        SessionAction::Start(key) => Some(*key),
+        _ => None,
+    });
+    starts.collect()
+}
+
+fn outcomes(actions: &[SessionAction]) -> Vec<(usize, OutcomeMessage)> {
+    let ends = actions.iter().filter_map(|action| match action {
+        SessionAction::Send(PlayerMessage::StepEnded(end)) => Some((end.step, end.outcome.clone())),
+        _ => None,
+    });
+    ends.collect()
+}
+
+#[test]
+fn nothing_starts_before_go_and_steps_follow_one_another() {
+    let mut session = Session::new();
+    let taken = session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(vec![])))), at(0));
+    assert_eq!(taken, [SessionAction::Send(PlayerMessage::PlanTaken)]);
+    let armed = session.handle(arm(PhaseName::Reset), at(0));
+    assert_eq!(starts(&armed), []);
+    let gone = session.handle(go(PhaseName::Reset), at(0));
+    assert_eq!(starts(&gone), [key(Phase::Reset, 0)]);
+    session.handle(started(key(Phase::Reset, 0), 1), at(1));
+    let next = session.handle(ended(key(Phase::Reset, 0), 2), at(2));
+    assert_eq!(starts(&next), [key(Phase::Reset, 1)]);
+    let last = session.handle(ended(key(Phase::Reset, 1), 3), at(3));
+    let end = PlayerMessage::PhaseEnded { trial: 1, phase: PhaseName::Reset };
+    assert_eq!(last.last(), Some(&SessionAction::Send(end)));
+}
+
+#[test]
+fn a_step_that_takes_too_long_is_stopped_and_its_end_says_so() {
+    let mut session = in_run(vec![step("slow", false, Some(5))]);
+    session.handle(started(key(Phase::Run, 0), 1), at(1));
+    assert_eq!(session.next_deadline(), Some(at(6)));
+    assert_eq!(session.handle(SessionEvent::Tick, at(5)), []);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(key(Phase::Run, 0))]);
+    let end = session.handle(ended(key(Phase::Run, 0), 7), at(7));
+    assert_eq!(outcomes(&end), [(0, OutcomeMessage::TimedOut { after: 5 * SECOND })]);
+}
+
+#[test]
+fn a_stopped_phase_stops_its_step_and_skips_the_rest() {
+    let mut session = in_run(vec![step("one", false, None), step("two", false, None)]);
+    session.handle(started(key(Phase::Run, 0), 1), at(1));
+    let stop = SessionEvent::Message(ConductorMessage::Stop { trial: 1, phase: PhaseName::Run });
+    assert_eq!(session.handle(stop, at(2)), [SessionAction::Stop(key(Phase::Run, 0))]);
+    let end = session.handle(ended(key(Phase::Run, 0), 3), at(3));
+    assert_eq!(outcomes(&end), [(0, OutcomeMessage::Stopped), (1, OutcomeMessage::Skipped)]);
+    assert_eq!(starts(&end), []);
+}
+
+#[test]
+fn a_spawned_step_lets_the_next_one_go_on_and_is_told_twice() {
+    let mut session = in_run(vec![step("server", true, None), step("client", false, None)]);
+    let up = session.handle(started(key(Phase::Run, 0), 1), at(1));
+    assert_eq!(outcomes(&up), [(0, OutcomeMessage::Spawned)]);
+    assert_eq!(starts(&up), [key(Phase::Run, 1)]);
+    let down = session.handle(ended(key(Phase::Run, 0), 2), at(2));
+    let [SessionAction::Send(PlayerMessage::SpawnedEnded(end))] = &down[..] else { panic!("{down:?}") };
+    assert_eq!((end.outcome.clone(), end.duration), (OutcomeMessage::Exit { status: 0 }, Some(SECOND)));
+}
+
+#[test]
+fn an_orphan_stops_its_step_runs_reset_sweeps_and_finishes() {
+    let mut session = in_run(vec![step("one", false, None), step("two", false, None)]);
+    session.handle(started(key(Phase::Run, 0), 1), at(1));
+    assert_eq!(session.handle(orphaned(), at(2)), [SessionAction::Stop(key(Phase::Run, 0))]);
+    let stopped = session.handle(ended(key(Phase::Run, 0), 3), at(3));
+    assert_eq!(starts(&stopped), [key(Phase::Reset, 0)]);
+    session.handle(ended(key(Phase::Reset, 0), 4), at(4));
+    let reset = session.handle(ended(key(Phase::Reset, 1), 5), at(5));
+    assert_eq!(reset.last(), Some(&SessionAction::Sweep));
+    let over = session.handle(SessionEvent::Swept { remaining: Vec::new() }, at(6));
+    assert_eq!(over, [SessionAction::Finish]);
+}
+
+#[test]
+fn an_orphan_in_reset_finishes_that_reset_and_runs_no_second_one() {
+    let mut session = in_run(vec![]);
+    session.handle(arm(PhaseName::Reset), at(1));
+    session.handle(go(PhaseName::Reset), at(1));
+    session.handle(started(key(Phase::Reset, 0), 1), at(1));
+    assert_eq!(session.handle(orphaned(), at(2)), []);
+    let next = session.handle(ended(key(Phase::Reset, 0), 3), at(3));
+    assert_eq!(starts(&next), [key(Phase::Reset, 1)]);
+    let over = session.handle(ended(key(Phase::Reset, 1), 4), at(4));
+    assert_eq!((starts(&over), over.last()), (vec![], Some(&SessionAction::Sweep)));
+}
+
+#[test]
+fn a_reset_that_takes_too_long_is_stopped_as_a_whole() {
+    let mut session = in_run(vec![]);
+    session.handle(arm(PhaseName::Reset), at(0));
+    session.handle(go(PhaseName::Reset), at(0));
+    session.handle(started(key(Phase::Reset, 0), 1), at(1));
+    assert_eq!(session.next_deadline(), Some(at(50)));
+    assert_eq!(session.handle(SessionEvent::Tick, at(50)), [SessionAction::Stop(key(Phase::Reset, 0))]);
+    let end = session.handle(ended(key(Phase::Reset, 0), 51), at(51));
+    let expected = [(0, OutcomeMessage::TimedOut { after: 50 * SECOND }), (1, OutcomeMessage::Skipped)];
+    assert_eq!(outcomes(&end), expected);
+}
+
+/// What may come at any time.
+#[derive(Debug, Clone)]
+enum Choice {
+    Say(ConductorMessage),
+    /// Something of what the world owes comes true: a start, a failed start, an end, the end of a sweep.
+    World(usize, bool),
+    Orphan,
+    Wait(u64),
+}
+
+fn choice() -> impl Strategy<Value = Choice> {
+    let phase = prop::sample::select(Phase::ALL.map(PhaseName::from).to_vec());
+    let say = (0..5, 1..3_u32, phase).prop_map(|(what, trial, phase)| match what {
+        0 => ConductorMessage::Arm { trial, phase },
+        1 => ConductorMessage::Go { trial, phase, at: None },
+        2 => ConductorMessage::Stop { trial, phase },
+        3 => ConductorMessage::EndTrial { trial },
+        _ => ConductorMessage::Plan(Box::new(plan(Vec::new()))),
+    });
+    prop_oneof![
+        6 => say.prop_map(Choice::Say),
+        8 => (any::<usize>(), any::<bool>()).prop_map(|(which, good)| Choice::World(which, good)),
+        1 => Just(Choice::Orphan),
+        2 => (1..200_u64).prop_map(Choice::Wait),
+    ]
+}
+
+/// Everything around the session: it does what it is told, whenever the test lets it.
+#[derive(Default)]
+struct World {
+    starting: BTreeSet<StepKey>,
+    running: BTreeSet<StepKey>,
+    sweeping: bool,
+    begun: BTreeMap<StepKey, u32>,
+    ended: BTreeMap<StepKey, u32>,
+    resets: BTreeMap<u32, u32>,
+    finished: u32,
+}
+
+impl World {
+    fn take(&mut self, actions: Vec<SessionAction>) {
+        for action in actions {
+            match action {
+                SessionAction::Start(key) => {
+                    assert_eq!(self.finished, 0, "nothing starts after the end");
+                    *self.begun.entry(key).or_default() += 1;
+                    if (key.phase, key.position) == (Phase::Reset, 0) {
+                        *self.resets.entry(key.trial).or_default() += 1;
+                    }
+                    self.starting.insert(key);
+                }
+                SessionAction::Send(PlayerMessage::StepEnded(end)) => {
+                    let key = StepKey { trial: end.trial, phase: end.phase.into(), position: end.step };
+                    *self.ended.entry(key).or_default() += 1;
+                }
+                SessionAction::Sweep => self.sweeping = true,
+                SessionAction::Finish => self.finished += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// The next thing that comes true, if the world owes anything.
+    fn next(&mut self, which: usize, good: bool, now: PlayerTime) -> Option<SessionEvent> {
+        let owed = self.starting.len() + self.running.len() + usize::from(self.sweeping);
+        let which = which.checked_rem(owed)?;
+        if let Some(key) = self.starting.iter().nth(which).copied() {
+            self.starting.remove(&key);
+            if !good {
+                return Some(SessionEvent::NotStarted { key, why: "the test says so".to_owned() });
+            }
+            self.running.insert(key);
+            return Some(SessionEvent::Started { key, at: now, pid: 1, streams: [0, 1] });
+        }
+        if let Some(key) = self.running.iter().nth(which - self.starting.len()).copied() {
+            self.running.remove(&key);
+            let outcome = OutcomeMessage::Exit { status: i32::from(!good) };
+            return Some(SessionEvent::Ended { key, outcome, at: now, lengths: [0; 2], leaky: false });
+        }
+        self.sweeping = false;
+        self.running.clear();
+        Some(SessionEvent::Swept { remaining: Vec::new() })
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn whatever_happens_a_session_ends_each_step_once_and_resets_at_most_once_a_trial(
+        choices in prop::collection::vec(choice(), 0..120),
+    ) {
+        let (mut session, mut world, mut now) = (Session::new(), World::default(), at(1));
+        let steps = vec![step("a", true, None), step("b", false, Some(3)), step("c", false, None)];
+        world.take(session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), now));
+        for choice in choices {
+            let event = match choice {
+                Choice::Say(message) => Some(SessionEvent::Message(message)),
+                Choice::World(which, good) => world.next(which, good, now),
+                Choice::Orphan => Some(orphaned()),
+                Choice::Wait(seconds) => {
+                    now = now.plus(Duration::from_secs(seconds));
+                    Some(SessionEvent::Tick)
+                }
+            };
+            if let Some(event) = event.filter(|_| world.finished == 0) {
+                world.take(session.handle(event, now));
+            }
+        }
+        if world.finished == 0 {
+            world.take(session.handle(orphaned(), now));
+        }
+        for _ in 0..50 {
+            if let Some(event) = world.next(0, true, now).filter(|_| world.finished == 0) {
+                world.take(session.handle(event, now));
+            }
+        }
+        prop_assert_eq!(world.finished, 1, "{:?}", session);
+        for (key, count) in &world.begun {
+            prop_assert!(*count == 1, "{key:?} began {count} times");
+            prop_assert!(world.ended.get(key) == Some(&1), "{key:?} ended {:?} times", world.ended.get(key));
+        }
+        let touched = world.begun.keys().filter(|key| key.phase != Phase::Reset).map(|key| key.trial).max();
+        if let Some(trial) = touched {
+            prop_assert!(world.resets.get(&trial) == Some(&1), "no Reset in trial {trial}");
+        }
+    }
+}

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::world::{World, plan};
+use super::world::World;
 use crate::conduct::coordinator::Input;
 use crate::conduct::event::{End, StepPlace};
+use crate::conduct::testing::plan;
 use crate::model::{Ending, Event, OnFailure, Outcome, Phase, Reason, Verdict, WorkerId};
 
 /// One thing that may happen next.

@@ -1,8 +1,9 @@
 //! What happens when: the rows of DESIGN 4, one test each.
 
-use super::world::{World, plan};
+use super::world::World;
 use crate::conduct::coordinator::Input;
 use crate::conduct::event::{ConnectionEvent, End, StepPlace};
+use crate::conduct::testing::plan;
 use crate::model::{
     Ending, Event, Gate, OnFailure, Outcome, Phase, PlayerDescription, Reason, StepResult, Verdict, WorkerId,
 };

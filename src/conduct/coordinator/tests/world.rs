@@ -1,46 +1,15 @@
 //! A small world for the coordinator: a plan, workers that answer as players do, and what was reported.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::conduct::coordinator::{Action, Coordinator, Input};
 use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Mode, Outcome, Phase, PhaseMap, Plan,
-    PlayerDescription, RunId, RunSettings, Step, StepResult, WorkerId, WorkerName, WorkerPlan,
+    ClockAnchor, Conclusion, ConductorTime, Ending, Event, Mode, Outcome, Phase, Plan, PlayerDescription, StepResult,
+    WorkerId,
 };
-
-/// A plan of so many workers with so many steps in each phase; the last step of Startup is spawned.
-pub(super) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) -> Plan {
-    let worker = |index: usize| WorkerPlan {
-        name: WorkerName::new(&format!("w{index}")).unwrap(),
-        file: PathBuf::from("w.cfg"),
-        player: Destination::Tcp { host: "localhost".to_owned(), port: 6970 },
-        player_host: "localhost".to_owned(),
-        conductor: None,
-        results_port: 6971,
-        shell: "/bin/sh".to_owned(),
-        directory: None,
-        environment: Vec::new(),
-        steps: PhaseMap::from_fn(|phase| {
-            let mut all: Vec<_> = (0..steps).map(|step| Step::plain(&format!("s{step}"), "true")).collect();
-            if let Some(last) = all.last_mut().filter(|_| phase == Phase::Startup) {
-                last.mode = Mode::Spawn;
-            }
-            all
-        }),
-    };
-    Plan {
-        run: RunId::new("run").unwrap(),
-        file: PathBuf::from("test.cfg"),
-        trials,
-        phases: phases.to_vec(),
-        settings: RunSettings::default(),
-        workers: (0..workers).map(worker).collect(),
-    }
-}
 
 /// A worker as the coordinator sees it.
 #[derive(Default)]

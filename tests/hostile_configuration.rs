@@ -1,0 +1,91 @@
+//! Any bytes at all as a configuration: nothing panics, everything ends, and what is found can be shown.
+
+#![expect(clippy::unwrap_used, reason = "these are tests, and a panic is how a test fails")]
+
+use std::fs;
+
+use conductor::config::{Overrides, load_player, load_test, validate_file};
+use conductor::model::RunId;
+use proptest::prelude::*;
+
+#[rustfmt::skip]
+const WORDS: [&str; 61] = [
+    "[Coordinator]\n", "[Run]\n", "[Test]\n", "[Workers]\n", "[Clients]\n", "[DEFAULT]\n", "[Environment]\n", "[",
+    "]", "player", "cmdport", "allow", "trials", "lease", "format", "worker", "n[1-3]", "n[", "spawn", "timeout5",
+    "a", "b", "=", ":", " = ", " ", "\t", "\n", "\r", "\r\n", "  ", "#", " ; ", "%", "%%", "%(a)s", "%(b)s", "%(",
+    "must:", "spawn:", "timeout5:", "until9y:", "for0:", "barrier:", "put:", " -> ", "é", "值", "\u{feff}", "\u{202e}",
+    "\u{1c}", "\0", "\u{1b}[31m", "10.0.0.1", "::1", "99999999999999999999", "none", "1M", "w.cfg", "/", "\u{301}",
+];
+
+/// Bytes that are nearly a configuration: its words, in any order, with some that are anything.
+fn nearly() -> impl Strategy<Value = Vec<u8>> {
+    let words = prop::sample::select(WORDS.as_slice());
+    let piece = prop_oneof![
+        12 => words.prop_map(|word| word.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 1..4),
+    ];
+    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+/// Reads the bytes as every kind of file, and shows what is found.
+fn read_everywhere(bytes: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (worker, test) = (folder.path().join("w.cfg"), folder.path().join("test.cfg"));
+    fs::write(&worker, bytes).unwrap();
+    fs::write(&test, "[Workers]\nnode[1-2] = w.cfg\n").unwrap();
+    let run = RunId::new("run").unwrap();
+    for path in [&worker, &test] {
+        let loaded = load_test(path, &Overrides::default(), run.clone());
+        assert_eq!(loaded.plan.is_none(), loaded.diagnostics.has_errors());
+        for diagnostics in [loaded.diagnostics, validate_file(path), load_player(path).1] {
+            let shown = diagnostics.render(false);
+            assert_eq!(shown.is_empty(), diagnostics.is_empty());
+            let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+            assert!(shown.chars().all(harmless), "{shown:?}");
+            diagnostics.render(true);
+            for finding in &diagnostics {
+                assert!(shown.contains(finding.name));
+                assert!(!finding.message.contains('\n'), "{}", finding.message);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn text_that_is_nearly_a_configuration_never_panics(bytes in nearly()) {
+        read_everywhere(&bytes);
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        read_everywhere(&bytes);
+    }
+
+    #[test]
+    fn arbitrary_values_of_the_command_line_never_panic(name in "\\PC{0,8}", value in any::<String>()) {
+        let (defines, workers) = (vec![(name, value)], vec!["[".to_owned()]);
+        let overrides = Overrides { defines, workers, ..Overrides::default() };
+        let run = RunId::new("run").unwrap();
+        load_test("testdata/localhost/conductor.cfg".as_ref(), &overrides, run).diagnostics.render(false);
+    }
+}
+
+#[test]
+fn a_file_that_is_wrong_in_every_line_is_reported_in_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.cfg");
+    fs::write(&path, format!("[Run]\n{}", "wrong\n".repeat(300_000))).unwrap();
+    let diagnostics = validate_file(&path);
+    assert!(diagnostics.has_errors());
+    assert_eq!(diagnostics.iter().count(), 1000);
+    assert_eq!(diagnostics.iter().last().unwrap().name, "too-many-findings");
+}
+
+#[test]
+fn a_file_without_end_is_refused() {
+    let diagnostics = validate_file("/dev/zero".as_ref());
+    assert!(diagnostics.render(false).contains("it is larger than 64 MiB"));
+}
