@@ -135,10 +135,14 @@ fn a_player_that_falls_silent_is_given_up_and_cleans_up_when_it_wakes() {
     let scene = Scene::new("lease = 1200ms", a.port, b.port);
     let child = scene.start(&[]);
     let all: Vec<u32> = [b.pid()].into_iter().chain(descendants(b.pid())).collect();
-    all.iter().for_each(|pid| kill(*pid, STOP));
+    for pid in &all {
+        kill(*pid, STOP);
+    }
     scene.open_gate();
     let finished = finish(child);
-    all.iter().for_each(|pid| kill(*pid, CONTINUE));
+    for pid in &all {
+        kill(*pid, CONTINUE);
+    }
     assert_b_is_lost(&finished, &scene);
     assert!(finished.stdout.contains("lost: b: nothing was heard of its player for "), "{finished:#?}");
     assert!(!finished.stdout.contains("for 0s"), "{finished:#?}");

@@ -13,7 +13,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use pipes::Pipe;
 use serde_json::{Value, json};
 use support::{DEADLINE, Folder, Player, run};
-use wire::{FakeConductor, frame, read_frame, read_text, recorded};
+use wire::{FakeConductor, frame, free_port, read_frame, read_text, recorded};
 
 /// Sends bytes on a connection of their own, and takes all that comes back.
 fn exchange(player: &Player, bytes: &[u8]) -> Vec<u8> {
@@ -206,4 +206,92 @@ fn a_time_out_of_a_seed_conductors_step_ends_the_whole_group() {
     // `sleep` holds it as well.
     pipe.wait_for_end();
     assert!(results.take()[0].contains("Command timed out after 1 seconds"));
+}
+
+#[test]
+fn a_seed_conductor_that_was_interrupted_and_comes_again_gets_its_own_results_only() {
+    let player = Player::start();
+    let results = Results::new();
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    exchange(&player, &phase(results.port(), &[&format!("{}; sleep 600", pipe.hold()), "printf old"]));
+    let mut interrupted = player.connect();
+    interrupted.write_all(&frame(RUN)).expect("a player reads");
+    pipe.wait_for_start();
+    drop(interrupted);
+    let answer = exchange(&player, &phase(results.port(), &["printf new"]));
+    assert!(String::from_utf8_lossy(&answer).contains("phase received"), "{answer:?}");
+    pipe.wait_for_end();
+    let mut stream = player.connect();
+    stream.write_all(&frame(RUN)).expect("a player reads");
+    let found = results.take();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains(r#""code": 0, "message": "new""#), "{found:?}");
+}
+
+#[test]
+fn results_that_found_nobody_are_not_given_to_the_next_conductor_on_the_same_port() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    let port = free_port();
+    exchange(&player, &phase(port, &[&format!("{}; printf old", pipe.hold())]));
+    let mut interrupted = player.connect();
+    interrupted.write_all(&frame(RUN)).expect("a player reads");
+    drop(interrupted);
+    pipe.wait_for_start();
+    pipe.wait_for_end();
+    // The phase is over, and its results are tried again and again; now somebody else listens on their port.
+    exchange(&player, &phase(port, &["printf new"]));
+    let results = Results(TcpListener::bind(("127.0.0.1", port)).expect("the port"));
+    let mut stream = player.connect();
+    stream.write_all(&frame(RUN)).expect("a player reads");
+    let found = results.take();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains(r#""message": "new""#), "{found:?}");
+}
+
+#[test]
+fn a_player_that_is_told_to_stop_ends_a_seed_conductors_run_too() {
+    let mut player = Player::start();
+    let results = Results::new();
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    exchange(&player, &phase(results.port(), &[&format!("{}; sleep 600 & wait", pipe.hold())]));
+    // A second phase is not begun any more.
+    exchange(&player, &phase(results.port(), &["sleep 600"]));
+    let mut stream = player.connect();
+    stream.write_all(&frame(RUN)).expect("a player reads");
+    pipe.wait_for_start();
+    player.signal(15);
+    pipe.wait_for_end();
+    let taken = std::thread::spawn(move || results.take());
+    assert_eq!(player.wait().code(), Some(0));
+    let found = taken.join().expect("no panic");
+    assert!(found[0].contains(r#""code": 1"#), "the conductor hears that its step did not pass: {found:?}");
+    assert_eq!(read_frame(&mut stream), None);
+}
+
+#[test]
+fn what_a_seed_conductor_spawned_lives_on_and_the_next_run_is_told() {
+    let player = Player::start();
+    let results = Results::new();
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    let data = json!({"resulthost": "127.0.0.1", "resultport": results.port(),
+        "steps": [{"command": format!("{}; exec sleep 600", pipe.hold()), "spawn": true}]});
+    exchange(&player, &frame(json!({"version": 1, "type": "phase", "data": data}).to_string().as_bytes()));
+    let mut stream = player.connect();
+    stream.write_all(&frame(RUN)).expect("a player reads");
+    pipe.wait_for_start();
+    assert!(results.take()[0].contains("Spawned"));
+    assert_eq!(read_frame(&mut stream), None);
+    support::eventually("the run is over", || player.children().len() == 1);
+    let next = Folder::new();
+    next.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
+    let finished = run(&next, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains(" of an earlier run: `"), "{finished:#?}");
+    drop(player);
+    pipe.wait_for_end();
 }
