@@ -100,6 +100,57 @@ fn sighup_in_a_phase_stops_it_runs_reset_and_leaves_129() {
 }
 
 #[test]
+fn a_step_that_ignores_sigterm_is_killed_and_reset_runs() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    let step = format!("step = trap '' TERM INT HUP; {}; while :; do sleep 1; done", pipe.hold());
+    folder.test("", &["w"]).worker("w", player.port, &Scene::sections(&folder, &step, ""));
+    let scene = Scene { folder, pipe };
+    let child = scene.start(&[]);
+    kill(child.id(), INTERRUPT);
+    let finished = finish(child);
+    scene.pipe.wait_for_end();
+    assert_interrupted(&finished, 130, "SIGINT");
+    assert_eq!(scene.log(), "startup\nreset\n");
+}
+
+#[test]
+fn an_interrupt_ends_what_was_spawned_too() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let (pipe, spawned) = (Pipe::new(&folder, "pipe"), Pipe::new(&folder, "spawned"));
+    let steps = format!("spawn = {}; sleep 600\nstep = {}; sleep 600", spawned.hold(), pipe.hold());
+    folder.test("", &["w"]).worker("w", player.port, &Scene::sections(&folder, &steps, ""));
+    let scene = Scene { folder, pipe };
+    let child = scene.start(&[]);
+    spawned.wait_for_start();
+    kill(child.id(), INTERRUPT);
+    let finished = finish(child);
+    spawned.wait_for_end();
+    assert_eq!(finished.status, Some(130), "{finished:#?}");
+    assert!(finished.stdout.contains("  w  spawn  stopped "), "{finished:#?}");
+    assert_eq!(scene.log(), "startup\nreset\n");
+    eventually("the session is over", || player.children().is_empty());
+}
+
+#[test]
+fn an_interrupt_while_a_player_is_being_reached_ends_at_once() {
+    let folder = Folder::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    folder.test("connect_timeout = 10m", &["w"]).worker("w", port, "[Run]\nstep = true\n");
+    let child = support::start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
+    // Taken, and never answered.
+    let connection = listener.accept().expect("a connection");
+    kill(child.id(), INTERRUPT);
+    let finished = finish(child);
+    drop(connection);
+    assert_eq!(finished.status, Some(130), "{finished:#?}");
+    assert!(finished.stdout.contains("interrupted by SIGINT"), "{finished:#?}");
+}
+
+#[test]
 fn an_interrupt_in_a_local_run_does_the_same() {
     let scene = Scene::new("", 1);
     let child = scene.start(&["--local"]);

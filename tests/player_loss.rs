@@ -217,3 +217,63 @@ fn a_step_that_hides_from_its_group_is_ended_with_a_session_that_dies() {
     assert_eq!(finish(child).status, Some(4));
     eventually("the heir is over", || b.children().is_empty());
 }
+
+#[test]
+fn a_session_that_is_killed_in_its_reset_does_not_have_it_run_again() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    let here = folder.path().display();
+    let reset = format!("echo $PPID >{here}/session; echo reset >>{here}/log; {}; sleep 600", pipe.hold());
+    folder.test("", &["w"]).worker("w", player.port, &format!("[Run]\nstep = true\n[Reset]\nstep = {reset}\n"));
+    let child = support::start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
+    pipe.wait_for_start();
+    kill(folder.read("session").trim().parse().expect("a number"), KILL);
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    pipe.wait_for_end();
+    eventually("nothing is left", || player.children().is_empty());
+    serves(&player);
+    assert_eq!(folder.read("log"), "reset\n");
+}
+
+#[test]
+fn a_conductor_that_falls_silent_finds_its_workers_lost_and_reset_when_it_wakes() {
+    let player = Player::start();
+    let scene = Scene::new("lease = 1200ms", player.port, player.port);
+    let child = scene.start(&[]);
+    kill(child.id(), STOP);
+    scene.a.wait_for_end();
+    scene.b.wait_for_end();
+    eventually("both were reset", || ["a", "b"].iter().all(|name| scene.log(name) == "startup\nreset\n"));
+    eventually("the sessions are over", || player.children().is_empty());
+    kill(child.id(), CONTINUE);
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    for name in ["a", "b"] {
+        assert!(finished.stdout.contains(&format!("lost: {name}: ")), "{finished:#?}");
+        assert_eq!(scene.log(name), "startup\nreset\n");
+    }
+    serves(&player);
+}
+
+#[test]
+fn a_session_that_dies_before_anything_ran_needs_no_reset() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let log = folder.join("log");
+    // The other worker's player takes the connection and says nothing, so that nothing starts.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let sections = format!("[Startup]\nstep = true\n[Reset]\nstep = echo reset >>{}\n", log.display());
+    folder.test("connect_timeout = 5s", &["w", "silent"]);
+    folder.worker("w", player.port, &sections).worker("silent", port, &sections);
+    let child = support::start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
+    eventually("there is a session", || player.children().len() == 1);
+    kill(player.children()[0], KILL);
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    eventually("nothing is left", || player.children().is_empty());
+    serves(&player);
+    assert!(!log.exists());
+}
