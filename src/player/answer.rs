@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::listener::{Answered, Listener};
 use super::registry::SessionEntry;
 use super::role::{Role, SessionRole};
-use super::seed_run::SeedRun;
+use super::seed_run::{SUPERSEDED, SeedRun};
 use super::session_process::clock;
 use crate::sys::{self, Child};
 use crate::wire::seed::{Request, encode_result};
@@ -34,13 +34,14 @@ impl Listener {
         Answered::Closing(caller)
     }
 
-    /// A seed conductor that downloads while its last run is at work has been started anew: nobody waits for that run.
+    /// A seed conductor that downloads while its last run is at work, or while its results find nobody, has been started
+    /// anew: nobody waits for that run, and its results must not come to the new one.
     fn stop_seed_run_of(&self, caller: &Caller, port: u16) {
         if let Some(entry) = &self.registry.seed
             && (entry.address, entry.port) == (caller.peer(), port)
-            && let Some((pid, false)) = entry.running
+            && let Some((pid, _)) = entry.running
         {
-            let _ = sys::kill_process(Child(pid), libc::SIGTERM);
+            let _ = sys::kill_process(Child(pid), SUPERSEDED);
         }
     }
 

@@ -16,8 +16,12 @@ use super::session_process::clock;
 use crate::model::PlayerTime;
 use crate::sys::{self, Child, Forked, SignalDescriptor};
 
-/// How many connections may be there that have not said what they want.
+/// How many connections may be there that have not said what they want. When another comes, the one that has made no
+/// progress for the longest time is closed: silent connections shut nobody out.
 const MOST_CALLERS: usize = 256;
+
+/// How many connections are taken before those that are there are heard again.
+const AT_ONCE: usize = 64;
 
 /// How long sessions may take to end when the player is told to stop: Reset, delivery, and what could not be stopped.
 const STOPPING: Duration = Duration::from_secs(45);
@@ -111,7 +115,7 @@ impl Listener {
 
     fn wait(&self) -> bool {
         let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
-        if let Some(socket) = self.socket.as_ref().filter(|_| self.callers.len() < MOST_CALLERS) {
+        if let Some(socket) = &self.socket {
             descriptors.push(PollFd::new(socket, PollFlags::IN));
         }
         let callers = self.callers.iter().map(|caller| caller.stream().as_fd());
@@ -148,7 +152,7 @@ impl Listener {
     /// Begins to stop; false when that was begun before: then everything ends now.
     fn stop(&mut self) -> bool {
         if self.stopping.is_some() {
-            self.registry.processes().for_each(|pid| drop(sys::kill_process(Child(pid), libc::SIGKILL)));
+            end_everything();
             return false;
         }
         self.stopping = Some(clock().plus(STOPPING));
@@ -174,20 +178,27 @@ impl Listener {
     }
 
     fn accept(&mut self) -> Next {
-        while self.callers.len() < MOST_CALLERS
-            && let Some(socket) = &self.socket
-            && let Ok((stream, peer)) = socket.accept()
-        {
+        for _ in 0..AT_ONCE {
+            let Some(socket) = &self.socket else { break };
+            let Ok((stream, peer)) = socket.accept() else { break };
             let address = peer.ip().to_canonical();
             if !(self.settings.allowed)(address) {
                 tracing::warn!("a connection from {address} was closed: `allow` does not name it");
                 continue;
             }
             if let Ok(caller) = Caller::new(stream, address, self.settings.max_message_size, clock()) {
+                self.make_room();
                 self.callers.push(caller);
             }
         }
         Next::Again
+    }
+
+    fn make_room(&mut self) {
+        let slowest = self.callers.iter().enumerate().min_by_key(|(_, caller)| caller.deadline());
+        if let Some(index) = slowest.map(|(index, _)| index).filter(|_| self.callers.len() >= MOST_CALLERS) {
+            self.callers.swap_remove(index);
+        }
     }
 
     fn hear(&mut self) -> Next {
@@ -239,6 +250,26 @@ pub(super) enum Answered {
     Taken,
     /// This is that process.
     Become(Role),
+}
+
+/// Kills all that is below this process: sessions first, and then whatever they leave to it. What is still there after a
+/// second can't be ended by anybody.
+fn end_everything() {
+    const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+    let end = clock().plus(Duration::from_secs(1));
+    loop {
+        while sys::reap().is_some() {}
+        let children = sys::direct_children();
+        if children.is_empty() || clock() >= end {
+            return;
+        }
+        for child in children {
+            if sys::kill_group(child.0, libc::SIGKILL).is_err() {
+                let _ = sys::kill_process(child, libc::SIGKILL);
+            }
+        }
+        let _ = poll(&mut [], Some(&LOOK));
+    }
 }
 
 fn input_has_ended() -> bool {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::note::{self, Note};
 use super::session::Session;
 use super::session_process::SessionProcess;
+use crate::sys::SignalDescriptor;
 use crate::wire::seed::{PHASES_COMPLETE, SeedPhase, encode_result};
 use crate::wire::{
     ConductorMessage, Data, Outbox, OutcomeMessage, PhaseName, PlanMessage, PlayerMessage, StepEndedMessage,
@@ -17,6 +18,9 @@ use crate::wire::{
 
 /// How long a conductor that does not listen yet is tried: the seed sends `run` before it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The signal that says that nobody waits for the results any more: whoever listens for them is a later conductor.
+pub(super) const SUPERSEDED: i32 = libc::SIGHUP;
 
 /// What a seed conductor has told us to run.
 #[derive(Debug)]
@@ -34,24 +38,26 @@ impl SeedRun {
     pub(super) fn run(self, mut notes: UnixStream) -> i32 {
         let mut left = Vec::new();
         let mut results = Vec::new();
+        let mut stopped = None;
         for phase in &self.phases {
             let Ok(process) = notes.try_clone().and_then(|notes| SessionProcess::new(Session::new(), None, notes))
             else {
                 return 1;
             };
-            let (kept, alive) = process.run_alone(phase_messages(phase), Kept::new(self.limit));
-            results.extend(kept.results(phase));
-            left = alive;
+            let alone = process.run_alone(phase_messages(phase), Kept::new(self.limit));
+            results.extend(alone.kept.results(phase));
+            left = alone.left;
+            stopped = alone.stopped;
+            if stopped.is_some() {
+                break;
+            }
         }
         note::send(&mut notes, &Note::Delivering);
-        if let Some(phase) = self.phases.last() {
-            let end = Instant::now() + PATIENCE;
-            for payload in results.into_iter().chain([encode_result(PHASES_COMPLETE, "phases complete")]) {
-                if let Err(why) = deliver(phase, &payload, end) {
-                    tracing::warn!("results for {}:{} are lost: {why}", phase.result_host, phase.result_port);
-                    break;
-                }
-            }
+        results.push(encode_result(PHASES_COMPLETE, "phases complete"));
+        if let Some(phase) = self.phases.last().filter(|_| stopped != Some(SUPERSEDED))
+            && let Err(why) = deliver_all(phase, &results)
+        {
+            tracing::warn!("results for {}:{} are lost: {why}", phase.result_host, phase.result_port);
         }
         note::send(&mut notes, &Note::Over { left });
         drop(self.connection);
@@ -170,9 +176,16 @@ fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
     ]
 }
 
+/// Delivers the results in their order, unless they are not wanted any more.
+fn deliver_all(phase: &SeedPhase, results: &[Vec<u8>]) -> std::io::Result<()> {
+    let signals = SignalDescriptor::new(&[SUPERSEDED])?;
+    let end = Instant::now() + PATIENCE;
+    results.iter().try_for_each(|payload| deliver(phase, payload, end, &signals))
+}
+
 /// Delivers one result on a connection of its own, and waits until the conductor has taken it.
-fn deliver(phase: &SeedPhase, payload: &[u8], end: Instant) -> std::io::Result<()> {
-    let mut stream = connect(phase, end)?;
+fn deliver(phase: &SeedPhase, payload: &[u8], end: Instant, signals: &SignalDescriptor) -> std::io::Result<()> {
+    let mut stream = connect(phase, end, signals)?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(&frame(payload))?;
@@ -182,8 +195,11 @@ fn deliver(phase: &SeedPhase, payload: &[u8], end: Instant) -> std::io::Result<(
     Ok(())
 }
 
-fn connect(phase: &SeedPhase, end: Instant) -> std::io::Result<TcpStream> {
+fn connect(phase: &SeedPhase, end: Instant, signals: &SignalDescriptor) -> std::io::Result<TcpStream> {
     loop {
+        if signals.take().is_some() {
+            return Err(std::io::Error::other("their conductor has been started anew"));
+        }
         let addresses = (phase.result_host.as_str(), phase.result_port).to_socket_addrs()?;
         let mut error = std::io::Error::other("the name has no address");
         for address in addresses {

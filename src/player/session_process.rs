@@ -27,6 +27,16 @@ const DELIVERY: Duration = Duration::from_secs(5);
 /// How long Reset may take when the player is told to stop.
 const STOP_RESET: Duration = Duration::from_secs(30);
 
+/// What a phase came to that was run for nobody who listens.
+pub(super) struct Alone {
+    /// What came of it.
+    pub(super) kept: Kept,
+    /// What is still alive.
+    pub(super) left: Vec<(u32, String)>,
+    /// The signal that stopped it, if one did.
+    pub(super) stopped: Option<i32>,
+}
+
 /// A session process.
 pub(super) struct SessionProcess {
     session: Session,
@@ -36,8 +46,8 @@ pub(super) struct SessionProcess {
     notes: UnixStream,
     signals: SignalDescriptor,
     environment: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Whether a first signal to stop has come.
-    stopping: bool,
+    /// The first signal to stop, once it has come.
+    stopping: Option<i32>,
     /// When delivery is given up, once the session is over.
     finished: Option<PlayerTime>,
     /// What was said, when it is not sent but kept for a seed conductor.
@@ -61,7 +71,7 @@ impl SessionProcess {
             notes,
             signals: SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?,
             environment: std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect(),
-            stopping: false,
+            stopping: None,
             finished: None,
             kept: None,
         })
@@ -91,8 +101,8 @@ impl SessionProcess {
         0
     }
 
-    /// Runs what these messages say, keeps what comes of it; and what is still alive then.
-    pub(super) fn run_alone(mut self, messages: [ConductorMessage; 3], mut kept: Kept) -> (Kept, Vec<(u32, String)>) {
+    /// Runs what these messages say, and keeps what comes of it.
+    pub(super) fn run_alone(mut self, messages: [ConductorMessage; 3], mut kept: Kept) -> Alone {
         self.kept = Some(Vec::new());
         for message in messages {
             self.handle(SessionEvent::Message(message));
@@ -104,7 +114,7 @@ impl SessionProcess {
                 over |= kept.take(said);
             }
             if over || self.finished.is_some() || !self.wait() {
-                return (kept, Executor::alive());
+                return Alone { kept, left: Executor::alive(), stopped: self.stopping };
             }
             self.take_signals();
             self.read();
@@ -145,10 +155,10 @@ impl SessionProcess {
             if signal == libc::SIGCHLD {
                 continue;
             }
-            if self.stopping {
+            if self.stopping.is_some() {
                 crate::sys::exit_now(1);
             }
-            self.stopping = true;
+            self.stopping = Some(signal);
             let text = "the player was told to stop".to_owned();
             self.outbox.push(&PlayerMessage::Warning { text: text.clone() });
             self.handle(SessionEvent::Orphaned { reason: text, reset_limit: Some(STOP_RESET) });

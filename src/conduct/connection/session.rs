@@ -214,7 +214,9 @@ impl Session<'_> {
     fn tick(&mut self) -> Result<(), End> {
         let heard = ConductorTime::from_nanoseconds(self.heard.load(Ordering::Relaxed));
         if let Some(silence) = self.pulse.look(heard, now()) {
-            return Err(End::Lost(format!("nothing was heard of its player for {} s", silence.as_secs())));
+            let silence = Duration::from_millis(silence.as_millis().try_into().unwrap_or(u64::MAX));
+            let silence = humantime::format_duration(silence);
+            return Err(End::Lost(format!("nothing was heard of its player for {silence}")));
         }
         if !self.streams.is_waiting() {
             self.progress = Instant::now();
