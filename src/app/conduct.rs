@@ -182,13 +182,13 @@ fn count(number: usize, what: &str) -> String {
 
 /// A name that sorts by time and is nobody else's.
 fn random_run_id() -> RunId {
-    let mut bytes = [0; 3];
+    let mut bytes = [0; 4];
     // Without random bytes the time alone still tells runs apart.
     let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
     let stamp = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let digits: String = stamp.chars().filter(char::is_ascii_digit).collect();
-    let [a, b, c] = bytes;
-    let text = format!("{}-{}-{a:02x}{b:02x}{c:02x}", &digits[..8], &digits[8..]);
+    let number = u32::from_ne_bytes(bytes) % 1_000_000;
+    let text = format!("{}-{}-{number:06}", &digits[..8], &digits[8..]);
     #[expect(clippy::expect_used, reason = "digits and `-` are what a name may have")]
     RunId::new(&text).expect("a run's own name is a name")
 }
