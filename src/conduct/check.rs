@@ -1,24 +1,19 @@
 //! `conduct --check`: how every player is, without running anything.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
-use crate::model::{ConductorTime, Plan, PlayerDescription, PlayerTime, WorkerId};
-use crate::wire::{FrameDecoder, Greeting, Hello, MAX_FRAME, PlayerMessage, SessionFrame, Signal, Welcome, frame};
+use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId};
+use crate::wire::{Greeting, Hello, Welcome};
 
 use super::clock::Sample;
 use super::connection::{Dialled, dial, is_seed, refused, words};
 use super::event::{Command, End};
-use super::now::now;
 use super::threads::Threads;
 use super::{Options, hello};
 
-/// How long the clock of a player is waited for.
-const CLOCK: Duration = Duration::from_millis(500);
 /// What the threads get beyond `connect_timeout`, which they keep themselves.
 const MARGIN: Duration = Duration::from_secs(5);
 
@@ -117,7 +112,7 @@ fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Comm
     })?;
     let round_trip = dialled.answered.since(dialled.sent);
     match &dialled.greeting {
-        Greeting::Welcome(welcome) => Ok(report(welcome, round_trip, clock(&dialled))),
+        Greeting::Welcome(welcome) => Ok(report(welcome, round_trip, clock(&dialled, welcome.clock))),
         Greeting::Refused(refusal) => Err(refused(refusal)),
         greeting if is_seed(greeting) => Ok(CheckReport {
             player: PlayerDescription::Seed,
@@ -142,31 +137,9 @@ fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) ->
     }
 }
 
-/// Asks for the clock; a player need not answer a connection that is no session.
-fn clock(dialled: &Dialled) -> Option<ClockCheck> {
-    let deadline = Instant::now() + CLOCK;
-    let mut stream: &TcpStream = &dialled.stream;
-    let probe = serde_json::to_vec(&Signal::Probe { sent: now().nanoseconds() }).ok()?;
-    stream.write_all(&frame(&probe)).ok()?;
-    let mut decoder = FrameDecoder::new(MAX_FRAME as u64);
-    decoder.push(&dialled.pending);
-    let mut buffer = [0; 1024];
-    loop {
-        while let Some(payload) = decoder.next_payload().ok()? {
-            let frame = SessionFrame::<PlayerMessage>::decode(payload).ok()?;
-            if let SessionFrame::Signal(Signal::ProbeAnswer { sent, received, answered }) = frame {
-                let sample = Sample {
-                    sent: ConductorTime::from_nanoseconds(sent),
-                    received: PlayerTime::from_nanoseconds(received),
-                    answered: PlayerTime::from_nanoseconds(answered),
-                    arrived: now(),
-                };
-                return Some(ClockCheck { offset: sample.offset(), error: sample.round_trip() / 2 });
-            }
-        }
-        let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-        stream.set_read_timeout(Some(left)).ok()?;
-        let count = stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
-        decoder.push(&buffer[..count]);
-    }
+/// The player's clock, from the stamp in its answer.
+fn clock(dialled: &Dialled, stamp: u64) -> Option<ClockCheck> {
+    let stamp = PlayerTime::from_nanoseconds(Some(stamp).filter(|stamp| *stamp > 0)?);
+    let sample = Sample { sent: dialled.sent, received: stamp, answered: stamp, arrived: dialled.answered };
+    Some(ClockCheck { offset: sample.offset(), error: sample.round_trip() / 2 })
 }

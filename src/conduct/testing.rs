@@ -236,6 +236,7 @@ pub(crate) fn welcome() -> Welcome {
         incarnation: "1".to_owned(),
         state: "new".to_owned(),
         next: 0,
+        clock: 0,
         limits: Limits { frame: 65536, window: WINDOW as u64 },
         holder: None,
         leftovers: Vec::new(),

@@ -129,6 +129,7 @@ impl Listener {
             state: state.to_owned(),
             next: 0,
             limits: Limits { frame: MAX_FRAME as u64, window: WINDOW as u64 },
+            clock: clock().nanoseconds(),
             holder,
             leftovers: leftovers.map(|(pid, line)| format!("process {pid} of an earlier run: `{line}`")).collect(),
         }

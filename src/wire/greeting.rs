@@ -49,6 +49,9 @@ pub struct Welcome {
     pub next: u64,
     /// What it can take.
     pub limits: Limits,
+    /// The player's `CLOCK_BOOTTIME` when it answered, in nanoseconds.
+    #[serde(default)]
+    pub clock: u64,
     /// Who holds the player, in the answer to a check.
     #[serde(default)]
     pub holder: Option<Holder>,

@@ -207,6 +207,7 @@ fn a_check_asks_and_runs_nothing() {
         let (mut peer, hello) = Peer::accept(&listener);
         assert!(hello.check);
         let mut answer = welcome();
+        answer.clock = 1;
         answer.holder = Some(Holder { run: "other".to_owned(), conductor: "ann@lab".to_owned(), seconds: 7 });
         peer.greet(&Greeting::Welcome(answer));
         assert_eq!(peer.message(), None);
