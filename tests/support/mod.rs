@@ -18,7 +18,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes on a loaded machine: a test that waits so long has found a hang.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The binary under test.
 pub const CONDUCTOR: &str = env!("CARGO_BIN_EXE_conductor");
