@@ -50,6 +50,9 @@ pub enum Report {
     NoDirectory(io::Error),
 }
 
+/// How much of its standard output a step can leave unread.
+const PIPE: usize = 256 << 10;
+
 const STAMP: u8 = 0;
 const STAGE_DIRECTORY: u8 = 1;
 const STAGE_PROGRAM: u8 = 2;
@@ -63,6 +66,8 @@ pub fn spawn(image: &Image, null: BorrowedFd<'_>) -> io::Result<Spawned> {
     let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
     let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
     let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
+    // A larger pipe means fewer changes between a fast step and us. It is no matter if the kernel grants none.
+    let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE);
     let arguments = pointers(&image.arguments);
     let environment = pointers(&image.environment);
     match fork()? {
