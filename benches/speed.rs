@@ -2,6 +2,8 @@
 //!
 //! `scripts/speed` builds the release binary and runs this.
 
+#![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
+
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,15 +1,51 @@
-//! conductor
+//! `conductor` runs one test on many machines at once and tells what happened.
+//!
+//! One machine runs `conduct`, each other machine runs `player`; a test is a text file. Each trial goes through four
+//! phases, Startup, Run, Collect, Reset. In each, every player is given its steps, says that it is ready, and all start
+//! together.
+//!
+//! # The way of a run
+//!
+//! ```text
+//! conduct:  cli ─▶ config ─▶ Plan ─▶ Coordinator ─command▶ connection actor ─▶ wire ─▶ player
+//!                                         ▲   └──event──▶ reports     └─data─▶ store
+//!                                         └─── events ─── connection actors
+//! player:   listener ─fork▶ session process:  Session ─action▶ executor ─▶ steps' processes
+//!                                              ▲ └─▶ wire ─▶ conductor
+//!                                              └── events ── executor
+//! ```
+//!
+//! What decides is pure: `conduct::coordinator` and [`player::session`] take an event and the time, and return what is to
+//! be done. They own no socket, thread, clock or file, so that a test can play any order of events against them. What
+//! carries out, decides nothing: threads on the conductor, one poll loop in each process of the player.
+//!
+//! # The modules, and what each may use of ours
+//!
+//! | module | holds | may use |
+//! |---|---|---|
+//! | [`model`] | plain values: names, phases, steps, plan, events, outcomes, verdicts | nothing |
+//! | [`config`] | text → typed configuration → [`model::Plan`]; diagnostics with positions | `model` |
+//! | [`wire`] | frames, messages, the seed's protocol | `model` |
+//! | [`conduct`] | coordinator, clock estimate, run loop, output store, one connection actor a worker | `model`, `wire` |
+//! | [`player`] | listener, session, executor, what cleans up after them | `model`, `wire`, `sys` |
+//! | [`report`] | one file a format | `model` |
+//! | `sys` | what std lacks on Linux; the only `unsafe` | nothing |
+//! | `cli` | what can be written on the command line | `config`, `model`, `report` |
+//! | `telemetry`, `exit_code` | the log; the exit status | `model` |
+//! | `app` | the commands: the only place where everything meets | everything |
+//!
+//! `tests/architecture.rs` holds this table against the sources.
 
-mod app;
-mod cli;
-pub mod conduct;
-pub mod config;
-mod exit_code;
 pub mod model;
+pub mod config;
+pub mod wire;
+pub mod conduct;
 pub mod player;
 pub mod report;
 mod sys;
+mod cli;
 mod telemetry;
-pub mod wire;
+mod exit_code;
+mod app;
 
 pub use app::run;

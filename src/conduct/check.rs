@@ -152,7 +152,7 @@ fn clock(dialled: &Dialled) -> Option<ClockCheck> {
     decoder.push(&dialled.pending);
     let mut buffer = [0; 1024];
     loop {
-        while let Some(payload) = decoder.next_frame().ok()? {
+        while let Some(payload) = decoder.next_payload().ok()? {
             let frame = SessionFrame::<PlayerMessage>::decode(payload).ok()?;
             if let SessionFrame::Signal(Signal::ProbeAnswer { sent, received, answered }) = frame {
                 let sample = Sample {

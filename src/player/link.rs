@@ -123,7 +123,7 @@ impl Link {
         clock: &impl Fn() -> PlayerTime,
         messages: &mut Vec<ConductorMessage>,
     ) -> Result<(), String> {
-        while let Some(payload) = self.decoder.next_frame().map_err(|error| error.to_string())? {
+        while let Some(payload) = self.decoder.next_payload().map_err(|error| error.to_string())? {
             match SessionFrame::decode(payload).map_err(|error| error.to_string())? {
                 SessionFrame::Signal(Signal::Probe { sent }) => {
                     let (received, answered) = (self.heard.nanoseconds(), clock().nanoseconds());
@@ -158,11 +158,7 @@ impl Link {
                 self.pending.clear();
                 self.written = 0;
             }
-            while self.pending.len() < WRITE
-                && let Some(bytes) = outbox.next_frame()
-            {
-                self.pending.extend_from_slice(&bytes);
-            }
+            while self.pending.len() < WRITE && outbox.write_next(&mut self.pending) {}
             if self.written == self.pending.len() {
                 return Ok(());
             }

@@ -3,6 +3,7 @@
 //! It owns no socket, process, clock or file. It decides which step runs when, what a step's end means, when a step has
 //! taken too long, and that Reset runs when the conductor is gone.
 
+mod event;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -11,95 +12,11 @@ use std::time::Duration;
 
 use crate::model::{Phase, PlayerTime};
 use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
+pub use event::{SessionAction, SessionEvent, StepKey};
 use running::Running;
 
-/// Which step of which trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepKey {
-    /// The trial, from 1.
-    pub trial: u32,
-    /// The phase.
-    pub phase: Phase,
-    /// The position in the phase, from 0.
-    pub position: usize,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionEvent {
-    /// The conductor said something.
-    Message(ConductorMessage),
-    /// A step's process runs.
-    Started {
-        /// Which.
-        key: StepKey,
-        /// Since when.
-        at: PlayerTime,
-        /// Its number.
-        pid: u32,
-        /// The streams' numbers.
-        streams: [u32; 2],
-    },
-    /// A step's process could not be made.
-    NotStarted {
-        /// Which.
-        key: StepKey,
-        /// Why.
-        why: String,
-    },
-    /// A step's process is over.
-    Ended {
-        /// Which.
-        key: StepKey,
-        /// How.
-        outcome: OutcomeMessage,
-        /// When.
-        at: PlayerTime,
-        /// How much the streams had.
-        lengths: [u64; 2],
-        /// Whether somebody still holds its streams.
-        leaky: bool,
-    },
-    /// Nothing that was started is left, but for what could not be stopped.
-    Swept {
-        /// What could not be stopped, one sentence each.
-        remaining: Vec<String>,
-    },
-    /// The conductor is gone, or the player is told to stop: from now on the session is on its own.
-    Orphaned {
-        /// Why, for the log.
-        reason: String,
-        /// How long Reset may take at most, when that is less than the plan allows.
-        reset_limit: Option<Duration>,
-    },
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionAction {
-    /// Tell the conductor.
-    Send(PlayerMessage),
-    /// Make a step's process.
-    Start(StepKey),
-    /// Stop a step's process; its end comes as an event.
-    Stop(StepKey),
-    /// Stop everything that was started; the end of it comes as an event.
-    Sweep,
-    /// Somebody has to run Reset if this session dies.
-    ResetNeeded {
-        /// In which trial.
-        trial: u32,
-    },
-    /// Reset has been begun; nobody else is to run it.
-    ResetBegun,
-    /// The session is over.
-    Finish,
-}
-
 /// What a player does for one worker.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Session {
     plan: Option<PlanMessage>,
     stage: Stage,
@@ -113,8 +30,9 @@ pub struct Session {
     begun: Option<(u32, Phase)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Stage {
+    #[default]
     Idle,
     Armed {
         trial: u32,
@@ -138,15 +56,7 @@ struct Spawned {
 impl Session {
     /// One that has no plan yet.
     pub fn new() -> Self {
-        Self {
-            plan: None,
-            stage: Stage::Idle,
-            orphaned: None,
-            reset_limit: None,
-            spawned: Vec::new(),
-            touched: None,
-            begun: None,
-        }
+        Self::default()
     }
 
     /// One that takes over from a session that died in this trial, and runs its Reset.
@@ -335,15 +245,12 @@ impl Session {
         for spawned in std::mem::take(&mut self.spawned) {
             actions.push(ended_message(spawned.key, OutcomeMessage::Stopped, None, ([0; 2], true), true));
         }
-        match trial {
-            Some(trial) => {
-                self.stage = Stage::Idle;
-                actions.push(SessionAction::Send(PlayerMessage::TrialEnded { trial }));
-            }
-            None => {
-                self.stage = Stage::Finished;
-                actions.push(SessionAction::Finish);
-            }
+        if let Some(trial) = trial {
+            self.stage = Stage::Idle;
+            actions.push(SessionAction::Send(PlayerMessage::TrialEnded { trial }));
+        } else {
+            self.stage = Stage::Finished;
+            actions.push(SessionAction::Finish);
         }
     }
 

@@ -104,10 +104,15 @@ impl SessionProcess {
     /// Runs what these messages say, and keeps what comes of it.
     pub(super) fn run_alone(mut self, messages: [ConductorMessage; 3], mut kept: Kept) -> Alone {
         self.kept = Some(Vec::new());
-        messages.into_iter().for_each(|message| self.handle(SessionEvent::Message(message)));
+        for message in messages {
+            self.handle(SessionEvent::Message(message));
+        }
         loop {
             kept.take_data(&mut self.outbox);
-            let over = self.kept.iter_mut().flat_map(std::mem::take).fold(false, |over, said| kept.take(said) || over);
+            let mut over = false;
+            for said in self.kept.iter_mut().flat_map(std::mem::take) {
+                over |= kept.take(said);
+            }
             if over || self.finished.is_some() || !self.wait() {
                 return Alone { kept, left: Executor::alive(), stopped: self.stopping };
             }

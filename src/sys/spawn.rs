@@ -94,8 +94,7 @@ pub fn read_report(report: &OwnedFd) -> Report {
     };
     match bytes[..count] {
         [STAGE_DIRECTORY, a, b, c, d] => Report::NoDirectory(errno([a, b, c, d])),
-        [STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
-        [STAMP, .., STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
+        [STAMP, _, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
         [STAMP, ref stamp @ ..] => match (more(report), stamp.first_chunk()) {
             (Some([STAGE_PROGRAM, a, b, c, d]), _) => Report::Failed(errno([a, b, c, d])),
             (_, Some(stamp)) => Report::Started(u64::from_ne_bytes(*stamp)),
@@ -146,8 +145,8 @@ fn become_program(
         {
             give_up(STAGE_DIRECTORY);
         }
-        let [a, b, c, d, e, f, g, h] = super::boot_time_nanoseconds().to_ne_bytes();
-        let stamp = [STAMP, a, b, c, d, e, f, g, h];
+        let mut stamp = [STAMP; 9];
+        stamp[1..].copy_from_slice(&super::boot_time_nanoseconds().to_ne_bytes());
         libc::write(3, stamp.as_ptr().cast(), stamp.len());
         execute(&image.program, arguments, environment);
         give_up(STAGE_PROGRAM)

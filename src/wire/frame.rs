@@ -87,6 +87,15 @@ impl FrameDecoder {
     ///
     /// Says when the next frame is over the limit, as soon as its length is there.
     pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
+        Ok(self.next_payload()?.map(<[u8]>::to_vec))
+    }
+
+    /// The same without a copy.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::next_frame`].
+    pub fn next_payload(&mut self) -> Result<Option<&[u8]>, FrameError> {
         let Some((header, rest)) = self.pending().split_first_chunk::<4>() else {
             return Ok(None);
         };
@@ -95,12 +104,12 @@ impl FrameDecoder {
             return Err(FrameError::TooLarge { length, limit: self.limit });
         }
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let Some(payload) = rest.get(..length) else {
+        if rest.len() < length {
             return Ok(None);
-        };
-        let payload = payload.to_vec();
-        self.from += 4 + length;
-        Ok(Some(payload))
+        }
+        let start = self.from + 4;
+        self.from = start + length;
+        Ok(Some(&self.buffer[start..self.from]))
     }
 
     /// What the end of the stream means at this point.

@@ -73,25 +73,24 @@ impl Outbox {
         self.waiting_data
     }
 
-    /// The next frame to write, length included; `None` when there is none, or no credit.
-    pub fn next_frame(&mut self) -> Option<Vec<u8>> {
+    /// Appends the next frame to write, length included; false when there is none, or no credit.
+    pub fn write_next(&mut self, out: &mut Vec<u8>) -> bool {
         if let Some(signal) = self.signals.pop_front() {
-            return Some(signal);
+            out.extend_from_slice(&signal);
+            return true;
         }
         if let Some(mut message) = self.control.pop_front() {
             message["number"] = self.next.into();
             self.remember(0);
-            return Some(frame(message.to_string().as_bytes()));
+            out.extend_from_slice(&frame(message.to_string().as_bytes()));
+            return true;
         }
-        let length = self.data.front()?.bytes.len();
-        if self.sent_data + length > WINDOW {
-            return None;
-        }
-        let data = self.data.pop_front()?;
-        let bytes = encode_data(self.next, &data);
-        self.waiting_data -= length;
-        self.remember(length);
-        Some(bytes)
+        let credit = WINDOW - self.sent_data;
+        let Some(data) = self.data.pop_front_if(|data| data.bytes.len() <= credit) else { return false };
+        encode_data(self.next, &data, out);
+        self.waiting_data -= data.bytes.len();
+        self.remember(data.bytes.len());
+        true
     }
 
     /// Takes the peer's acknowledgement of every frame below `next`.

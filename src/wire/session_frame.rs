@@ -114,11 +114,11 @@ impl<M: DeserializeOwned> SessionFrame<M> {
     /// # Errors
     ///
     /// Says why the payload is no frame of a session.
-    pub fn decode(payload: Vec<u8>) -> Result<Self, WireError> {
+    pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
         if payload.first() == Some(&1) {
             return decode_data(payload).map(|(number, data)| Self::Numbered(number, Body::Data(data)));
         }
-        let value: Value = serde_json::from_slice(&payload).map_err(|error| not_a_message(&error))?;
+        let value: Value = serde_json::from_slice(payload).map_err(|error| not_a_message(&error))?;
         match value.get("type").and_then(Value::as_str) {
             None => Err(WireError::NotAMessage("it has no type".to_owned())),
             Some("heartbeat" | "probe" | "probe_answer" | "acknowledge") => {
@@ -156,7 +156,7 @@ fn decode_part<M>(value: &Value) -> Result<Body<M>, WireError> {
     }
 }
 
-fn decode_data(mut payload: Vec<u8>) -> Result<(u64, Data), WireError> {
+fn decode_data(payload: &[u8]) -> Result<(u64, Data), WireError> {
     let short = || WireError::NotAMessage("a data frame is too short".to_owned());
     let header = payload.get(1..DATA_HEADER).ok_or_else(short)?;
     let (number, rest) = header.split_first_chunk::<8>().ok_or_else(short)?;
@@ -164,19 +164,19 @@ fn decode_data(mut payload: Vec<u8>) -> Result<(u64, Data), WireError> {
     let (offset, _) = rest.split_first_chunk::<8>().ok_or_else(short)?;
     let (number, stream, offset) =
         (u64::from_be_bytes(*number), u32::from_be_bytes(*stream), u64::from_be_bytes(*offset));
-    payload.drain(..DATA_HEADER);
-    Ok((number, Data { stream, offset, bytes: payload }))
+    Ok((number, Data { stream, offset, bytes: payload[DATA_HEADER..].to_vec() }))
 }
 
-/// The whole frame, length included, of some bytes of a stream.
-pub(super) fn encode_data(number: u64, data: &Data) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(DATA_HEADER + data.bytes.len());
-    payload.push(1);
-    payload.extend_from_slice(&number.to_be_bytes());
-    payload.extend_from_slice(&data.stream.to_be_bytes());
-    payload.extend_from_slice(&data.offset.to_be_bytes());
-    payload.extend_from_slice(&data.bytes);
-    super::frame(&payload)
+/// Appends the whole frame, length included, of some bytes of a stream.
+pub(super) fn encode_data(number: u64, data: &Data, out: &mut Vec<u8>) {
+    #[expect(clippy::expect_used, reason = "a data frame is made of at most `MAX_DATA` bytes")]
+    let length = u32::try_from(DATA_HEADER + data.bytes.len()).expect("a frame is shorter than 4 GiB");
+    out.extend_from_slice(&length.to_be_bytes());
+    out.push(1);
+    out.extend_from_slice(&number.to_be_bytes());
+    out.extend_from_slice(&data.stream.to_be_bytes());
+    out.extend_from_slice(&data.offset.to_be_bytes());
+    out.extend_from_slice(&data.bytes);
 }
 
 fn not_a_message(error: &serde_json::Error) -> WireError {

@@ -92,7 +92,7 @@ impl Cutter {
             let Some(payload) = rest.get(..length) else {
                 return Ok(());
             };
-            let frame = SessionFrame::decode(payload.to_vec()).map_err(|error| error.to_string())?;
+            let frame = SessionFrame::decode(payload).map_err(|error| error.to_string())?;
             frames.push(frame);
             self.start += 4 + length;
         }

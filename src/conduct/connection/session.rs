@@ -241,9 +241,7 @@ impl Session<'_> {
     /// Writes all that may be written, at once.
     fn flush(&mut self) -> Result<(), End> {
         let mut bytes = Vec::new();
-        while let Some(frame) = self.outbox.next_frame() {
-            bytes.extend_from_slice(&frame);
-        }
+        while self.outbox.write_next(&mut bytes) {}
         let mut stream = self.stream;
         match stream.write_all(&bytes) {
             Err(error) if is_timeout(&error) => Err(End::Lost("its player does not read what it is sent".to_owned())),
