@@ -295,3 +295,18 @@ fn what_a_seed_conductor_spawned_lives_on_and_the_next_run_is_told() {
     drop(player);
     pipe.wait_for_end();
 }
+
+#[test]
+fn a_result_that_is_too_long_for_the_seeds_frame_is_cut_and_says_so() {
+    let player = Player::start();
+    let results = Results::new();
+    let print = |bytes: u32| format!("head -c {bytes} /dev/zero | tr '\\0' x");
+    exchange(&player, &phase(results.port(), &[&print(9_000_000), &print(12_000_000)]));
+    let mut stream = player.connect();
+    stream.write_all(&frame(RUN)).expect("a player reads");
+    let found = results.take();
+    assert_eq!(found.len(), 3);
+    assert_eq!(found[0].matches('x').count(), 9_000_000);
+    assert!(found[1].len() <= 10 << 20 && found[1].matches('x').count() > 4 << 20, "{} bytes", found[1].len());
+    assert!(found[1].contains("[the rest is too long for a message]"));
+}

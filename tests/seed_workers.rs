@@ -242,3 +242,23 @@ fn a_seed_player_that_dies_in_a_phase_is_a_lost_worker() {
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     assert!(finished.stdout.contains("lost: w: "), "{finished:#?}");
 }
+
+#[test]
+fn a_seeds_result_that_is_over_the_limit_is_named_and_the_run_goes_on() {
+    let player = SeedPlayer::start(Order::AtOnce);
+    let folder = Folder::new();
+    folder.test("max_message_size = 1", &["w"]);
+    let long = "head -c 3000000 /dev/zero | tr '\\0' x";
+    worker(
+        &folder,
+        "w",
+        &player,
+        free_port(),
+        &format!("[Run]\nlong = {long}\nnext = echo short\n[Reset]\nx = echo reset\n"),
+    );
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert!([Some(1), Some(4)].contains(&finished.status), "{finished:#?}");
+    for expected in ["is over `max_message_size`", "  w  long  lost ", "      | short\n", "      | reset\n"] {
+        assert!(finished.stdout.contains(expected), "`{expected}` is missing: {finished:#?}");
+    }
+}

@@ -70,6 +70,8 @@ pub(crate) enum ConnectionEvent {
     StepEnded(StepPlace, StepResult),
     /// A spawned step is over at last.
     SpawnedEnded(StepPlace, StepResult),
+    /// The connection is lost, and a step was open: what is known of it. The end of the connection follows.
+    StepLost(StepPlace, StepResult),
     /// The worker is through with a phase, and everything of it was passed on.
     PhaseEnded {
         /// The trial.

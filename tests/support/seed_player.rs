@@ -7,7 +7,7 @@
     reason = "each test file uses the part of it that it needs, so no expectation holds in all of them"
 )]
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
@@ -141,6 +141,12 @@ fn step_result(step: &Value) -> String {
         return result(0, "Spawned");
     }
     let mut child = shell.spawn().expect("a shell");
+    let mut pipe = child.stdout.take().expect("its output is a pipe");
+    let reader = std::thread::spawn(move || {
+        let mut output = Vec::new();
+        let _ = pipe.read_to_end(&mut output);
+        output
+    });
     let end = step["timeout"].as_f64().map(|seconds| (seconds, Instant::now() + Duration::from_secs_f64(seconds)));
     while child.try_wait().expect("a child").is_none() {
         if let Some((seconds, end)) = end
@@ -152,10 +158,10 @@ fn step_result(step: &Value) -> String {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    let output = child.wait_with_output().expect("its output");
-    match output.status.code() {
-        Some(0) => result(0, &String::from_utf8_lossy(&output.stdout)),
+    let status = child.wait().expect("a child");
+    match status.code() {
+        Some(0) => result(0, &String::from_utf8_lossy(&reader.join().expect("no panic"))),
         Some(code) => result(code.into(), command),
-        None => result(-i64::from(output.status.signal().unwrap_or_default()), command),
+        None => result(-i64::from(status.signal().unwrap_or_default()), command),
     }
 }

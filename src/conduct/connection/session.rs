@@ -69,7 +69,7 @@ pub(super) fn run(context: &Context, dialled: Dialled) -> End {
         Err(error) => return End::Lost(format!("its connection can't be read: {}", words(&error))),
     };
     let lease = context.plan.settings.lease;
-    let session = Session {
+    let mut session = Session {
         context,
         stream: &stream,
         inbox: Inbox::new(),
@@ -85,6 +85,11 @@ pub(super) fn run(context: &Context, dialled: Dialled) -> End {
         store_failed: false,
     };
     let end = session.run(&incoming);
+    if let End::Lost(_) = &end {
+        for event in session.streams.lost() {
+            context.uplink.say(event);
+        }
+    }
     // With the connection shut and nobody listening the reader is at its end.
     let _ = stream.shutdown(Shutdown::Both);
     drop(incoming);
@@ -93,7 +98,7 @@ pub(super) fn run(context: &Context, dialled: Dialled) -> End {
 }
 
 impl Session<'_> {
-    fn run(mut self, incoming: &Receiver<Incoming>) -> End {
+    fn run(&mut self, incoming: &Receiver<Incoming>) -> End {
         let commands = self.context.commands.clone();
         let ticks = tick(self.pulse.interval());
         let mut farewell = never();

@@ -109,6 +109,24 @@ impl Streams {
         })
     }
 
+    /// What is known of the steps that were open when the connection was lost: when they started, and what they had
+    /// printed by then.
+    pub(super) fn lost(&mut self) -> Vec<ConnectionEvent> {
+        let mut open: Vec<_> = self.open.drain().collect();
+        open.sort_unstable_by_key(|(key, _)| *key);
+        let events = open.into_iter().map(|((trial, phase, position), open)| {
+            let mut result = StepResult::without_output(Outcome::Lost);
+            result.started = Some(open.started);
+            for (stream, output) in [(open.stdout, &mut result.stdout), (open.stderr, &mut result.stderr)] {
+                if let Some(writer) = self.writers.remove(&stream) {
+                    *output = writer.output(u64::MAX);
+                }
+            }
+            ConnectionEvent::StepLost(StepPlace { trial, phase, position }, result)
+        });
+        events.collect()
+    }
+
     fn has_all(&self, ended: &StepEndedMessage) -> bool {
         let Some(open) = self.open.get(&key(place(ended.trial, ended.phase, ended.step))) else {
             return true;

@@ -203,6 +203,7 @@ impl Coordinator {
             ConnectionEvent::StepStarted(place, started) => self.step_started(worker, place, started),
             ConnectionEvent::StepEnded(place, result) => self.step_ended(worker, place, result),
             ConnectionEvent::SpawnedEnded(place, result) => self.spawned_ended(worker, place, result),
+            ConnectionEvent::StepLost(place, result) => self.step_lost(worker, place, result),
             ConnectionEvent::PhaseEnded { trial, phase } => self.worker_phase_ended(worker, trial, phase),
             ConnectionEvent::TrialEnded { trial } if trial == self.trial => {
                 self.answered(Stage::EndingTrial, worker);

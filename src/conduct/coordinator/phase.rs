@@ -38,6 +38,18 @@ impl Coordinator {
         self.judge_step(step, &outcome);
     }
 
+    /// Reports a step that is lost with its worker; the loss of the worker is what speaks against the run.
+    pub(super) fn step_lost(&mut self, worker: WorkerId, place: StepPlace, result: StepResult) {
+        let step = reference(worker, place);
+        let spawned = &mut self.workers[worker.0].spawned;
+        if let Some(index) = spawned.iter().position(|open| *open == place) {
+            spawned.remove(index);
+            self.report(Event::SpawnedEnded { step, result });
+        } else if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].end(place.position) {
+            self.report(Event::StepEnded { step, result });
+        }
+    }
+
     pub(super) fn spawned_ended(&mut self, worker: WorkerId, place: StepPlace, mut result: StepResult) {
         let spawned = &mut self.workers[worker.0].spawned;
         let Some(index) = spawned.iter().position(|open| *open == place) else {
