@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::local::{self, LocalPlayer};
+use super::log::LogReporter;
 use super::signals;
 use crate::cli::ConductArguments;
 use crate::conduct::{self, Options};
@@ -38,7 +39,7 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
         _ => None,
     };
     match (plan, refused) {
-        (Some(plan), None) if arguments.dry_run => dry_run(&plan, &target),
+        (Some(plan), None) if arguments.dry_run => dry_run(arguments, &plan),
         (Some(plan), None) => carry_out(arguments, plan, &target),
         (_, why) => target.not_carried_out(arguments, why.unwrap_or_default()),
     }
@@ -48,7 +49,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, target: &Target) -> E
     let elsewhere = if arguments.local && !arguments.yes { local::elsewhere(&plan) } else { Vec::new() };
     if !elsewhere.is_empty() {
         let text = format!(
-            "`--local` would run on this machine what is meant for others: {}\n  hint: add `--yes` if that is what you want",
+            "`--local` would run on this machine what is meant for others: {}; add `--yes` if that is what you want",
             elsewhere.join(", ")
         );
         return target.not_carried_out(arguments, text);
@@ -73,12 +74,28 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, target: &Target) -> E
     if let Some(player) = &player {
         player.serve(&mut plan);
     }
-    let conclusion = conduct::conduct(Arc::new(plan), &options, &interrupts, vec![(target.name(), reporter)]);
+    let log = ("the log".to_owned(), Box::new(LogReporter::default()) as Box<dyn Reporter>);
+    let conclusion = conduct::conduct(Arc::new(plan), &options, &interrupts, vec![(target.name(), reporter), log]);
     drop(player);
+    if target.path.is_some() {
+        log_reasons(&conclusion);
+    }
     ExitCode::from(exit_code::of(&conclusion))
 }
 
-fn dry_run(plan: &Plan, target: &Target) -> ExitCode {
+/// Whoever has the results in a file should not have to open it to see why there are none.
+fn log_reasons(conclusion: &Conclusion) {
+    for reason in &conclusion.reasons {
+        if let Reason::NotCarriedOut(text) | Reason::Incomplete(text) = reason {
+            tracing::error!("{}", text.escape_debug());
+        }
+    }
+}
+
+/// Prints the plan. `format` and `output` of the test file are about results: a look at the plan must not overwrite those
+/// of an earlier run.
+fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
+    let target = Target::new(arguments, None, None);
     let print = |writer: &mut dyn Write| match target.format {
         Format::Json => report::dry_run_json(plan, writer),
         Format::Text | Format::Classic => report::dry_run_text(plan, writer),

@@ -3,6 +3,7 @@
 mod check;
 mod conduct;
 mod local;
+mod log;
 mod player;
 mod signals;
 mod validate;

@@ -4,7 +4,9 @@ use crossbeam_channel::{Receiver, bounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// Begins to listen for SIGINT, SIGTERM and SIGHUP, and passes them on. The thread lives as long as the program.
+use crate::sys;
+
+/// Begins to listen for SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under `nohup`), and passes them on. The thread lives as long as the program.
 ///
 /// # Errors
 ///
@@ -12,7 +14,8 @@ use signal_hook::iterator::Signals;
 pub(super) fn interrupts() -> std::io::Result<Receiver<i32>> {
     // The first stops in good order, the second at once: nobody waits for a third.
     let (sender, receiver) = bounded(2);
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !sys::is_ignored(SIGHUP));
+    let mut signals = Signals::new(heard)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             let _ = sender.try_send(signal);

@@ -16,16 +16,16 @@ use crate::report::Format;
 pub struct ConductArguments {
     /// The test file
     pub config: Option<PathBuf>,
-    /// Go through the phases this often, whatever CONFIG says
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Go through the phases this often, whatever CONFIG says [default: 1]
+    #[arg(short, long, value_name = "N", value_parser = trials)]
     pub trials: Option<u32>,
-    /// Run these phases only: startup, run, collect, reset, or all
+    /// Run these phases only: startup, run, collect, reset, or all; between them spaces or commas [default: all]
     #[arg(short, long, value_name = "PHASE", num_args = 1.., value_delimiter = ',')]
     phases: Vec<String>,
-    /// Run the test on these workers only
+    /// Run the test on these workers only [default: all]
     #[arg(short = 'c', long, visible_alias = "clients", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub workers: Vec<String>,
-    /// Set a variable for all configuration files
+    /// Set a variable, `%(NAME)s`, for all configuration files; can be repeated
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE", value_parser = definition)]
     pub defines: Vec<(String, String)>,
     /// Print every step of every worker in every phase; run nothing
@@ -34,7 +34,7 @@ pub struct ConductArguments {
     /// Reach every player and tell how it is; run nothing
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
-    /// The form of the results
+    /// The form of the results, or of the plan that `--dry-run` prints [default: text]
     #[arg(short, long, value_enum)]
     pub format: Option<FormatWord>,
     /// Write the results to this file instead of standard output
@@ -47,16 +47,16 @@ pub struct ConductArguments {
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095))]
     pub max_message_size: Option<u64>,
     /// How long to go on trying to reach a player [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub connect_timeout: Option<Duration>,
     /// How long a player goes on without its conductor [default: 1m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub lease: Option<Duration>,
     /// How long a step may take; `none` lifts the limit [default: 1h]
     #[arg(long, value_name = "DURATION", value_parser = limit)]
     pub step_timeout: Option<Limit>,
     /// Whether a failed step ends the run early [default: continue]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "ACTION")]
     pub on_failure: Option<OnFailureWord>,
     /// Go on without the players that can't be reached
     #[arg(long)]
@@ -67,7 +67,7 @@ pub struct ConductArguments {
     /// Run every worker on this machine, without players: a rehearsal
     #[arg(long, conflicts_with = "check")]
     pub local: bool,
-    /// Do so although a worker's address is not of this machine
+    /// Let `--local` run even what is meant for the addresses of other machines
     #[arg(long, requires = "local")]
     pub yes: bool,
     /// Log more
@@ -79,8 +79,8 @@ pub struct ConductArguments {
     /// Write the log to this file instead of standard error
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
-    /// When to colour
-    #[arg(long, value_enum, default_value_t = clap::ColorChoice::Auto)]
+    /// When to colour the results
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = clap::ColorChoice::Auto)]
     pub color: clap::ColorChoice,
 }
 
@@ -172,10 +172,24 @@ fn definition(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_lowercase(), value.to_owned()))
 }
 
+fn trials(text: &str) -> Result<u32, String> {
+    let number = text.parse().map_err(|_| "it is not a whole number".to_owned())?;
+    if number == 0 { Err("there is no test without a trial".to_owned()) } else { Ok(number) }
+}
+
 fn run_id(text: &str) -> Result<RunId, String> {
     RunId::new(text).map_err(|error| error.to_string())
 }
 
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|words| as_sentence(&words))
+}
+
 fn limit(text: &str) -> Result<Limit, String> {
-    parse_limit(text).map(Limit)
+    parse_limit(text).map(Limit).map_err(|words| as_sentence(&words))
+}
+
+/// The configuration's words follow the text itself; clap's sentence needs a subject.
+fn as_sentence(words: &str) -> String {
+    format!("it {words}; write 30, 30s, 1m30s or 250ms")
 }

@@ -35,13 +35,13 @@ struct Conductor {
 #[derive(Debug, Subcommand)]
 enum Subcommands {
     /// Wait on a test machine for conductors, and run there what they ask for
-    #[command(version)]
+    #[command(version, display_name = "conductor player")]
     Player(PlayerArguments),
     /// Run a test on all of its players
-    #[command(version, override_usage = "conductor conduct [OPTIONS] <CONFIG>")]
+    #[command(version, display_name = "conductor conduct", override_usage = "conductor conduct [OPTIONS] <CONFIG>")]
     Conduct(Box<ConductArguments>),
     /// Check test files and worker files; nothing is run
-    #[command(version)]
+    #[command(version, display_name = "conductor validate")]
     Validate(ValidateArguments),
 }
 
@@ -71,8 +71,10 @@ fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
         Subcommands::Player(player) => Command::Player(player),
         Subcommands::Validate(validate) => Command::Validate(validate),
         Subcommands::Conduct(mut conduct) => {
-            if let Some(matches) = matches.subcommand_matches("conduct") {
-                conduct.settle(matches, command)?;
+            if let (Some(matches), Some(command)) =
+                (matches.subcommand_matches("conduct"), command.find_subcommand("conduct"))
+            {
+                conduct.settle(matches, command.clone())?;
             }
             Command::Conduct(conduct)
         }

@@ -13,7 +13,7 @@ pub struct PlayerArguments {
     /// Listen on this address only [default: all]
     #[arg(short, long, value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,
-    /// Listen on this port, whatever CONFIG says; 0 picks a free one [default: 6970]
+    /// Listen on this port, whatever CONFIG says; 0 picks a free one [default: CONFIG's, or 6970]
     #[arg(short, long)]
     pub port: Option<u16>,
     /// Write the log to this file instead of standard error
@@ -28,7 +28,7 @@ pub struct PlayerArguments {
     /// The largest message that a Python conductor may send [default: 10]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095))]
     pub max_message_size: Option<u64>,
-    /// Take connections only from these addresses or networks [default: anyone]
+    /// Take connections from these addresses or networks only, such as 10.0.0.0/8 [default: anyone]
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_delimiter = ',')]
     pub allow: Vec<String>,
     /// Stop when standard input ends: for a player that belongs to another program

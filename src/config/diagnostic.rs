@@ -199,7 +199,12 @@ fn shown_character(character: char) -> Vec<char> {
     if character.is_control() { character.escape_default().collect() } else { vec![character] }
 }
 
-/// A file's name for a message.
+/// A file's name for a message. Of a long one the end is kept, which tells files apart.
 pub(super) fn quoted_path(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
+    const LONGEST: usize = 200;
+    let text = path.to_string_lossy();
+    let left_out = text.chars().count().saturating_sub(LONGEST);
+    let shown: String = text.chars().skip(left_out).flat_map(shown_character).collect();
+    let cut = if left_out > 0 { "…" } else { "" };
+    format!("`{cut}{shown}`")
 }

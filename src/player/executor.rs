@@ -106,7 +106,8 @@ impl Executor {
                     outcome: process.outcome(),
                     at,
                     lengths: [process.streams[0].length, process.streams[1].length],
-                    leaky: process.is_held(),
+                    // While everything is being swept, who still holds a stream is about to end too.
+                    leaky: process.is_held() && self.sweep.is_none(),
                 });
             }
         }

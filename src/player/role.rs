@@ -40,7 +40,7 @@ pub(super) struct SessionRole {
 impl Role {
     /// Does what the process is there for; the exit status.
     pub(super) fn play(self) -> i32 {
-        sys::own_group();
+        sys::own_session();
         let process = match self {
             Self::Seed(run, notes) => return run.run(notes),
             Self::Heir { plan, trial, notes } => SessionProcess::new(Session::heir(*plan, trial), None, notes),

@@ -284,7 +284,9 @@ impl Session {
         let wants_reset =
             self.plan.as_ref().is_some_and(|plan| plan.phases.iter().any(|p| Phase::from(*p) == Phase::Reset));
         match self.touched {
-            Some(trial) if wants_reset && self.begun < Some((trial, Phase::Reset)) => {
+            Some(trial) if wants_reset => {
+                // A conductor that left out a Reset may have gone on to another trial: it is the Reset of that one then.
+                let trial = self.begun.map_or(trial, |(begun, _)| begun.max(trial));
                 self.begin(trial, Phase::Reset, now, actions);
                 self.advance(now, actions);
             }

@@ -31,6 +31,8 @@ mod text;
 mod text_page;
 mod words;
 
+pub(crate) use words::outcome_in_detail;
+
 /// A form in which a run is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {

@@ -87,7 +87,10 @@ impl Summary {
     }
 
     fn verdict(&self, page: &mut Page, plan: Option<&Plan>, conclusion: &Conclusion) -> io::Result<()> {
-        page.line("")?;
+        // A run that never began has nothing above its verdict.
+        if plan.is_some() {
+            page.line("")?;
+        }
         for reason in &conclusion.reasons {
             page.line(&on_one_line(&words::reason_line(reason)))?;
         }

@@ -19,7 +19,7 @@ pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
 }
 
 /// The word for an outcome with what belongs to it: `failed: exit 3`.
-pub(super) fn outcome_in_detail(result: &Outcome) -> String {
+pub(crate) fn outcome_in_detail(result: &Outcome) -> String {
     match result {
         Outcome::Failed(Ending::Exit(status)) => format!("failed: exit {status}"),
         Outcome::Failed(Ending::Signal(number)) => format!("failed: {}", signal(*number)),

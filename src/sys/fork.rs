@@ -34,8 +34,9 @@ pub fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Puts this process into a group of its own, so that a terminal's Ctrl-C for its parent does not reach it.
-pub fn own_group() {
-    // SAFETY: `setpgid` on oneself has no precondition; it can fail only for a session leader, which has its own group.
-    unsafe { libc::setpgid(0, 0) };
+/// Puts this process into a session of its own, without a terminal: neither it nor its children can be reached from
+/// there, by Ctrl-C or otherwise.
+pub fn own_session() {
+    // SAFETY: `setsid` has no precondition; it fails only for a group leader, which then keeps its session.
+    unsafe { libc::setsid() };
 }

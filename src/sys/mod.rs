@@ -9,6 +9,6 @@ mod spawn;
 
 pub use children::{Child, Reaped, command_line, direct_children, kill_group, kill_process, reap, something_of_group};
 pub use clock::boot_time_nanoseconds;
-pub use fork::{Forked, exit_now, fork, own_group};
-pub use signals::{SignalDescriptor, restore_defaults};
+pub use fork::{Forked, exit_now, fork, own_session};
+pub use signals::{SignalDescriptor, is_ignored, restore_defaults};
 pub use spawn::{Image, Report, Spawned, read_report, spawn};

@@ -11,14 +11,23 @@ pub struct SignalDescriptor(OwnedFd);
 impl SignalDescriptor {
     /// Blocks these signals for this process and makes them readable.
     ///
+    /// A hang-up that whoever started us has ignored stays so: that is what `nohup` is for. The other signals get their
+    /// default disposition, since the kernel reaps the children of a process that ignores `SIGCHLD`, and tells it nothing.
+    ///
     /// # Errors
     ///
     /// Says why there is no such descriptor.
     pub fn new(signals: &[i32]) -> io::Result<Self> {
-        let set = set_of(signals);
+        let wanted: Vec<i32> =
+            signals.iter().copied().filter(|signal| *signal != libc::SIGHUP || !is_ignored(*signal)).collect();
+        let set = set_of(&wanted);
         // SAFETY: `set` is initialised, and the old mask is not asked for.
         if unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) } != 0 {
             return Err(io::Error::last_os_error());
+        }
+        for signal in wanted {
+            // SAFETY: the default disposition runs no code of ours, and the signal is blocked already.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
         // SAFETY: `set` is initialised.
         let descriptor = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) };
@@ -49,13 +58,27 @@ impl AsFd for SignalDescriptor {
     }
 }
 
+/// Whether this process ignores a signal.
+pub fn is_ignored(signal: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: the buffer has the right type, and no new disposition is given.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: the kernel has filled the structure, or it is zeroed, which is a value of it too.
+    asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
 /// Gives every signal its default disposition and blocks none: what a step is to find.
 ///
 /// It is called between fork and exec, and makes system calls only.
 pub fn restore_defaults() {
-    for signal in 1..=64 {
+    /// The kernel's `struct sigaction` of every architecture fits in, and all zeroes are the default disposition.
+    const DEFAULT: [u64; 8] = [0; 8];
+    const SET_SIZE: usize = 8;
+    for signal in 1..=64_i32 {
+        let previous = std::ptr::null_mut::<u64>();
+        // Not through libc, which keeps two signals to itself, and would leave them as the player found them.
         // SAFETY: the default disposition runs no code of ours; signals that can't be changed are refused.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, DEFAULT.as_ptr(), previous, SET_SIZE) };
     }
     let none = set_of(&[]);
     // SAFETY: `none` is initialised, and the old mask is not asked for.

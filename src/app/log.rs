@@ -1,0 +1,70 @@
+//! The log of a run: a report like the others, told line by line to whoever keeps the log.
+//!
+//! The seed logs each trial, and so do we; with `-v` there is a line for everything that happens.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::model::{Event, Plan, PlayerDescription, Reporter, Stamped, StepReference, WorkerId};
+
+/// Logs the events of a run.
+#[derive(Debug, Default)]
+pub(super) struct LogReporter {
+    plan: Option<Arc<Plan>>,
+}
+
+impl LogReporter {
+    fn worker(&self, worker: WorkerId) -> &str {
+        self.plan.as_ref().and_then(|plan| plan.workers.get(worker.0)).map_or("?", |worker| worker.name.as_str())
+    }
+
+    fn step(&self, step: StepReference) -> String {
+        let plan = self.plan.as_ref();
+        let steps = plan.and_then(|plan| plan.workers.get(step.worker.0)).map(|worker| &worker.steps[step.phase]);
+        let label = steps.and_then(|steps| steps.get(step.position)).map_or("?", |step| step.label.as_str());
+        format!("{}: {} of {}", self.worker(step.worker), label.escape_debug(), step.phase)
+    }
+}
+
+impl Reporter for LogReporter {
+    fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
+        let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
+        match &stamped.event {
+            Event::RunStarted { plan, .. } => {
+                tracing::debug!("Run {}", plan.run);
+                self.plan = Some(Arc::clone(plan));
+            }
+            Event::WorkerConnected { worker, player } => {
+                let player = match player {
+                    PlayerDescription::Seed => "a Python player".to_owned(),
+                    PlayerDescription::Session { version, host } => format!("conductor {version} on {host}"),
+                };
+                tracing::debug!("{}: connected to {}", self.worker(*worker), player.escape_debug());
+            }
+            Event::TrialStarted { trial } => tracing::info!("Starting trial {trial} of {trials}"),
+            Event::PhaseStarted { trial, phase } => tracing::debug!("Trial {trial}: {phase} begins"),
+            Event::PhaseReceived { phase, worker, .. } => {
+                tracing::debug!("{}: ready for {phase}", self.worker(*worker));
+            }
+            Event::PhaseGo { phase, .. } => tracing::debug!("{phase}: go"),
+            Event::StepStarted { step, .. } => tracing::debug!("{} started", self.step(*step)),
+            Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
+                tracing::debug!("{} {}", self.step(*step), crate::report::outcome_in_detail(&result.outcome));
+            }
+            Event::WorkerPhaseEnded { phase, worker, .. } => {
+                tracing::debug!("{}: through with {phase}", self.worker(*worker));
+            }
+            Event::PhaseEnded { trial, phase } => tracing::debug!("Trial {trial}: {phase} is over"),
+            Event::WorkerLost { worker, reason } => {
+                tracing::warn!("{} is lost: {}", self.worker(*worker), reason.escape_debug());
+            }
+            Event::Warning { worker, text } => {
+                let worker = worker.map(|worker| format!("{}: ", self.worker(worker))).unwrap_or_default();
+                tracing::warn!("{worker}{}", text.escape_debug());
+            }
+            Event::TrialEnded { trial, verdict } => tracing::info!("Trial {trial} of {trials}: {}", verdict.word()),
+            Event::RunEnded { conclusion } => tracing::debug!("The run is over: {}", conclusion.verdict.word()),
+        }
+        Ok(())
+    }
+}

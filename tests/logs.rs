@@ -1,0 +1,84 @@
+//! Where the log goes, and that it never stands in the way of the results.
+
+mod support;
+
+use snapbox::str;
+use support::{Folder, Player, run};
+
+#[test]
+fn the_log_goes_to_standard_error_or_to_its_file_but_never_into_the_results() {
+    let player = Player::start();
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\ns = echo hi\n");
+    let classic = ["conduct", "-f", "classic", "-p", "run", "test.cfg"];
+    run(&folder, classic).assert(
+        0,
+        str![[r#"
+0 phase received
+0 hi
+
+65535 phases complete
+
+"#]],
+        str![[r#"
+[..] - INFO - Starting trial 1 of 1
+[..] - INFO - Trial 1 of 1: passed
+
+"#]],
+    );
+    run(&folder, classic.iter().chain(&["-v"])).assert(
+        0,
+        str![[r#"
+0 phase received
+0 hi
+
+65535 phases complete
+
+"#]],
+        str![[r#"
+[..] - DEBUG - Run [..]
+[..] - DEBUG - w: connected to conductor 0.1.0 on [..]
+[..] - INFO - Starting trial 1 of 1
+[..] - DEBUG - Trial 1: run begins
+[..] - DEBUG - w: ready for run
+[..] - DEBUG - run: go
+[..] - DEBUG - w: s of run started
+[..] - DEBUG - w: s of run passed
+[..] - DEBUG - w: through with run
+[..] - DEBUG - Trial 1: run is over
+[..] - INFO - Trial 1 of 1: passed
+[..] - DEBUG - The run is over: passed
+
+"#]],
+    );
+    run(&folder, classic.iter().chain(&["-q"])).assert(
+        0,
+        str![[r#"
+0 phase received
+0 hi
+
+65535 phases complete
+
+"#]],
+        str![""],
+    );
+    run(&folder, classic.iter().chain(&["--log-file", "log"])).assert(
+        0,
+        str![[r#"
+0 phase received
+0 hi
+
+65535 phases complete
+
+"#]],
+        str![""],
+    );
+    snapbox::assert_data_eq!(
+        folder.read("log"),
+        str![[r#"
+[..] - INFO - Starting trial 1 of 1
+[..] - INFO - Trial 1 of 1: passed
+
+"#]]
+    );
+}
