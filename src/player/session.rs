@@ -124,7 +124,7 @@ impl Session {
                     self.begin(trial, phase, now, actions);
                 }
             }
-            ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), now, actions),
+            ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), actions),
             ConductorMessage::EndTrial { trial } if matches!(self.stage, Stage::Idle) => {
                 self.sweep(Some(trial), actions);
             }
@@ -159,14 +159,17 @@ impl Session {
         self.stage = Stage::Running(Running::new(trial, phase, limit));
     }
 
-    fn stop_phase(&mut self, trial: u32, phase: Phase, now: PlayerTime, actions: &mut Vec<SessionAction>) {
-        if matches!(self.stage, Stage::Armed { trial: t, phase: p } if (t, p) == (trial, phase)) {
-            self.begin(trial, phase, now, actions);
-        }
-        if let Stage::Running(running) = &mut self.stage
-            && running.is(trial, phase)
-        {
-            running.stop(actions);
+    /// A phase that was not begun has nothing to stop, and can still be begun: its Reset may be needed. A Reset that was
+    /// begun is not stopped.
+    fn stop_phase(&mut self, trial: u32, phase: Phase, actions: &mut Vec<SessionAction>) {
+        match &mut self.stage {
+            Stage::Armed { trial: t, phase: p } if (*t, *p) == (trial, phase) => {
+                let phase = phase.into();
+                actions.push(SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }));
+                self.stage = Stage::Idle;
+            }
+            Stage::Running(running) if running.is(trial, phase) && phase != Phase::Reset => running.stop(actions),
+            _ => {}
         }
     }
 
