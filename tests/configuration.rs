@@ -116,7 +116,7 @@ fn every_sample_loads_or_says_precisely_what_is_missing() {
 fn every_sample_of_a_worker_file_is_without_error() {
     let mut count = 0;
     for folder in ["localhost", "timeout", "config", "examples"] {
-        for file in fs::read_dir(Path::new("testdata").join(folder)).unwrap() {
+        for file in fs::read_dir(Path::new("testdata/seed/configs").join(folder)).unwrap() {
             let path = file.unwrap().path();
             if fs::read_to_string(&path).unwrap().contains("[Coordinator]") {
                 let diagnostics = validate_file(&path);
