@@ -1,5 +1,14 @@
 //! `conduct --check`: how every player is, without running anything.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::needless_raw_string_hashes,
+    clippy::too_many_lines,
+    clippy::duration_suboptimal_units,
+    reason = "snapbox writes the snapshots, long as they are; and what helps a test may fail as the test may"
+)]
+
 mod support;
 
 use snapbox::str;

@@ -1,5 +1,14 @@
 //! Where the log goes, and that it never stands in the way of the results.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::needless_raw_string_hashes,
+    clippy::too_many_lines,
+    clippy::duration_suboptimal_units,
+    reason = "snapbox writes the snapshots, long as they are; and what helps a test may fail as the test may"
+)]
+
 mod support;
 
 use snapbox::str;

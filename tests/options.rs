@@ -1,5 +1,14 @@
 //! Options of both commands that change what is done, and what is refused.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::needless_raw_string_hashes,
+    clippy::too_many_lines,
+    clippy::duration_suboptimal_units,
+    reason = "snapbox writes the snapshots, long as they are; and what helps a test may fail as the test may"
+)]
+
 mod support;
 
 use std::net::TcpListener;

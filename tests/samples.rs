@@ -1,5 +1,14 @@
 //! The seed's sample configurations, given to the program as a user would give them.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::needless_raw_string_hashes,
+    clippy::too_many_lines,
+    clippy::duration_suboptimal_units,
+    reason = "snapbox writes the snapshots, long as they are; and what helps a test may fail as the test may"
+)]
+
 mod support;
 
 use serde_json::{Value, json};
@@ -48,7 +57,7 @@ fn a_dry_run_prints_the_plan_and_leaves_the_results_of_the_test_file_alone() {
     run(&folder, ["conduct", "--dry-run", &sample]).assert(
         0,
         str![[r#"
-/tmp/wt/t-main/testdata/seed/configs/localhost/conductor_json.cfg: 2 trials of startup, run, collect, reset on 1 worker
+[..]/testdata/seed/configs/localhost/conductor_json.cfg: 2 trials of startup, run, collect, reset on 1 worker
 step_timeout 1h, reset_timeout 5m, connect_timeout 10s, lease 1m
 
 worker1 at 127.0.0.1:6970

@@ -1,6 +1,15 @@
 //! How steps end, by themselves and by us; and that nothing of them is left. The proof is a pipe: a process that should be
 //! gone had it open, and its reader sees the end.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::needless_raw_string_hashes,
+    clippy::too_many_lines,
+    clippy::duration_suboptimal_units,
+    reason = "snapbox writes the snapshots, long as they are; and what helps a test may fail as the test may"
+)]
+
 mod support;
 
 use std::io::Read;

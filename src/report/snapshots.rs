@@ -166,7 +166,7 @@ fn every_format_says_why_when_there_was_not_even_a_plan() {
     let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![reason] };
     let events = [Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::RunEnded { conclusion } }];
     assert_eq!(told(Format::Classic, plain(), &events), "1 not carried out: test.cfg can't be read\n");
-    let expected = "\nnot carried out: test.cfg can't be read\nnot carried out: no step was run\n";
+    let expected = "not carried out: test.cfg can't be read\nnot carried out: no step was run\n";
     assert_eq!(told(Format::Text, plain(), &events), expected);
     assert_eq!(json(&events)["metadata"]["reasons"][0]["text"], "test.cfg can't be read");
 }
