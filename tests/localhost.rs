@@ -1,5 +1,7 @@
 //! The main job: the seed's localhost test, with a private player and with one that serves many runs.
 
+#![allow(clippy::allow_attributes, clippy::expect_used, reason = "what a test needs and does not get ends it")]
+
 mod support;
 
 use snapbox::str;

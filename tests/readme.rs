@@ -1,5 +1,7 @@
 //! Every command in the README is run, and prints what the README says.
 
+#![allow(clippy::allow_attributes, clippy::expect_used, reason = "what a test needs and does not get ends it")]
+
 mod support;
 
 use std::path::Path;
