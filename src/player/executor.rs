@@ -1,19 +1,20 @@
 //! Carries out what a session decides: makes processes, stops them, reads what they print.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::session::{SessionEvent, StepKey};
 use super::step_process::StepProcess;
 use super::sweep::{GRACE, Sweep};
 use crate::model::PlayerTime;
-use crate::sys::{self, Image, Report};
+use crate::sys::{self, Image, Report, Spawner};
 use crate::wire::Outbox;
 
 /// The processes of one session.
 #[derive(Debug)]
 pub(super) struct Executor {
-    null: OwnedFd,
+    spawner: Spawner,
     processes: Vec<StepProcess>,
     next_stream: u32,
     sweep: Option<Sweep>,
@@ -22,13 +23,13 @@ pub(super) struct Executor {
 
 impl Executor {
     /// One without processes.
-    pub(super) fn new(null: OwnedFd) -> Self {
-        Self { null, processes: Vec::new(), next_stream: 0, sweep: None, events: Vec::new() }
+    pub(super) fn new(spawner: Spawner) -> Self {
+        Self { spawner, processes: Vec::new(), next_stream: 0, sweep: None, events: Vec::new() }
     }
 
     /// Makes a step's process.
     pub(super) fn start(&mut self, key: StepKey, image: Result<Image, String>) {
-        match image.and_then(|image| sys::spawn(&image, self.null.as_fd()).map_err(|error| error.to_string())) {
+        match image.and_then(|image| self.spawner.spawn(&image).map_err(|error| error.to_string())) {
             Ok(spawned) => {
                 let numbers = [self.next_stream, self.next_stream + 1];
                 self.next_stream += 2;
@@ -183,10 +184,16 @@ pub(super) fn image(
     shell: &str,
     command: &str,
     directory: Option<&str>,
-    environment: impl Iterator<Item = (Vec<u8>, Vec<u8>)>,
+    environment: &BTreeMap<Vec<u8>, Vec<u8>>,
 ) -> Result<Image, String> {
     let text = |bytes: Vec<u8>, what: &str| CString::new(bytes).map_err(|_| format!("{what} has a NUL byte"));
-    let variables = environment.map(|(name, value)| text([name, value].join(&b'='), "a variable of its environment"));
+    let variables = environment.iter().map(|(name, value)| {
+        let mut variable = Vec::with_capacity(name.len() + value.len() + 2);
+        variable.extend_from_slice(name);
+        variable.push(b'=');
+        variable.extend_from_slice(value);
+        text(variable, "a variable of its environment")
+    });
     Ok(Image {
         program: text(shell.into(), "the shell")?,
         arguments: vec![

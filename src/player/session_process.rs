@@ -1,8 +1,6 @@
 //! The process that holds one session: one loop around the core, its connection and its steps' processes.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -15,7 +13,7 @@ use super::note::{self, Note};
 use super::seed_run::Kept;
 use super::session::{Session, SessionAction, SessionEvent, StepKey};
 use crate::model::PlayerTime;
-use crate::sys::{Image, SignalDescriptor, boot_time_nanoseconds};
+use crate::sys::{Image, SignalDescriptor, Spawner, boot_time_nanoseconds};
 use crate::wire::{ConductorMessage, Outbox, PlayerMessage, WINDOW};
 
 /// How much output may wait for credit before the pipes are left alone.
@@ -61,11 +59,10 @@ impl SessionProcess {
     ///
     /// Says which descriptor is not to be had.
     pub(super) fn new(session: Session, link: Option<Link>, notes: UnixStream) -> std::io::Result<Self> {
-        let null: OwnedFd = File::open("/dev/null")?.into();
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         Ok(Self {
             session,
-            executor: Executor::new(null),
+            executor: Executor::new(Spawner::new()?),
             outbox: Outbox::new(),
             link,
             notes,
@@ -253,12 +250,11 @@ impl SessionProcess {
     fn start(&mut self, key: StepKey) {
         let Some(plan) = self.session.plan() else { return };
         let Some(step) = plan.steps(key.phase).get(key.position) else { return };
-        let mut environment = self.environment.clone();
         let own = [("TRIAL", key.trial.to_string()), ("PHASE", key.phase.to_string()), ("STEP", step.label.clone())];
         for (name, value) in own {
-            environment.insert(format!("CONDUCTOR_{name}").into_bytes(), value.into_bytes());
+            self.environment.insert(format!("CONDUCTOR_{name}").into_bytes(), value.into_bytes());
         }
-        let image = image(&plan.shell, &step.command, plan.directory.as_deref(), environment.into_iter());
+        let image = image(&plan.shell, &step.command, plan.directory.as_deref(), &self.environment);
         // A seed conductor never hears a spawned step again, and lets it live on.
         let unheard = self.kept.is_some() && step.spawn;
         self.executor.start(key, image.map(|image| Image { unheard, ..image }));

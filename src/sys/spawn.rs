@@ -3,10 +3,11 @@
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::fork::fork_in_place;
 use super::{Forked, exit_now, fork, restore_defaults};
 
 /// What a process is made of.
@@ -57,35 +58,64 @@ const STAMP: u8 = 0;
 const STAGE_DIRECTORY: u8 = 1;
 const STAGE_PROGRAM: u8 = 2;
 
-/// Makes a process: default signals, `/dev/null` as standard input, pipes as standard output and error.
-///
-/// # Errors
-///
-/// Says why the kernel makes no process or no pipe.
-pub fn spawn(image: &Image, null: BorrowedFd<'_>) -> io::Result<Spawned> {
-    let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
-    // A larger pipe means fewer changes between a fast step and us. It is no matter if the kernel grants none.
-    let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE);
-    let arguments = pointers(&image.arguments);
-    let environment = pointers(&image.environment);
-    match fork()? {
-        Forked::Child => {
-            let null = null.as_raw_fd();
-            let [out, error] =
-                if image.unheard { [null; 2] } else { [child_stdout.as_raw_fd(), child_stderr.as_raw_fd()] };
-            let descriptors = [null, out, error, child_report.as_raw_fd()];
-            become_program(image, &arguments, &environment, descriptors)
-        }
-        Forked::Parent(pid) => {
-            // SAFETY: both the child and we put it into its group, so that it is there whoever comes first.
-            unsafe { libc::setpgid(pid.cast_signed(), pid.cast_signed()) };
-            for ours in [&stdout, &stderr, &report] {
-                rustix::io::ioctl_fionbio(ours, true)?;
+/// Makes processes.
+#[derive(Debug)]
+pub struct Spawner {
+    null: OwnedFd,
+    stack: Box<[u8]>,
+}
+
+impl Spawner {
+    /// One for this process, which must have one thread.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no `/dev/null`.
+    pub fn new() -> io::Result<Self> {
+        /// Enough for a search of `PATH`.
+        const STACK: usize = 128 << 10;
+        Ok(Self { null: File::open("/dev/null")?.into(), stack: vec![0; STACK].into() })
+    }
+
+    /// Makes a process: default signals, `/dev/null` as standard input, pipes as standard output and error.
+    ///
+    /// # Errors
+    ///
+    /// Says why the kernel makes no process or no pipe.
+    pub fn spawn(&mut self, image: &Image) -> io::Result<Spawned> {
+        let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
+        // A larger pipe means fewer changes between a fast step and us. It is no matter if the kernel grants none.
+        let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE);
+        let arguments = pointers(&image.arguments);
+        let environment = pointers(&image.environment);
+        let null = self.null.as_raw_fd();
+        let [out, error] = if image.unheard { [null; 2] } else { [child_stdout.as_raw_fd(), child_stderr.as_raw_fd()] };
+        let descriptors = [null, out, error, child_report.as_raw_fd()];
+        let pid = if image.may_block() {
+            match fork()? {
+                Forked::Child => become_program(image, &arguments, &environment, descriptors),
+                Forked::Parent(pid) => pid,
             }
-            Ok(Spawned { pid, stdout, stderr, report })
+        } else {
+            let mut work = || become_program(image, &arguments, &environment, descriptors);
+            fork_in_place(&mut self.stack, &mut work)?
+        };
+        // SAFETY: both the child and we put it into its group, so that it is there whoever comes first.
+        unsafe { libc::setpgid(pid.cast_signed(), pid.cast_signed()) };
+        for ours in [&stdout, &stderr, &report] {
+            rustix::io::ioctl_fionbio(ours, true)?;
         }
+        Ok(Spawned { pid, stdout, stderr, report })
+    }
+}
+
+impl Image {
+    /// Whether its start can take long: a folder, or a program of the user's, may lie on a server that does not answer.
+    /// Then nobody may wait for it.
+    fn may_block(&self) -> bool {
+        self.directory.is_some() || self.program.as_bytes() != b"/bin/sh"
     }
 }
 
