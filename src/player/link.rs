@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::model::PlayerTime;
-use crate::wire::{ConductorMessage, FrameDecoder, Inbox, MAX_FRAME, Outbox, SessionFrame, Signal, Taken, frame};
+use crate::wire::{
+    ACKNOWLEDGE_WITHIN, ConductorMessage, FrameDecoder, Inbox, MAX_FRAME, Outbox, SessionFrame, Signal, Taken, frame,
+};
 
 /// A session's connection.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub(super) struct Link {
     decoder: FrameDecoder,
     inbox: Inbox,
     acknowledged: u64,
+    /// When what has come is acknowledged at the latest.
+    acknowledge_at: Option<PlayerTime>,
     /// Bytes on their way into the socket.
     pending: Vec<u8>,
     written: usize,
@@ -46,6 +50,7 @@ impl Link {
             decoder,
             inbox: Inbox::new(),
             acknowledged: 0,
+            acknowledge_at: None,
             pending: frame(welcome),
             written: 0,
             heard: now,
@@ -66,7 +71,8 @@ impl Link {
 
     /// When it wants to be told that time has passed.
     pub(super) fn next_deadline(&self) -> PlayerTime {
-        self.beat_at.min(self.heard.plus(self.interval * SILENCE))
+        let silent = self.heard.plus(self.interval * SILENCE);
+        [self.beat_at, silent].into_iter().chain(self.acknowledge_at).min().unwrap_or(silent)
     }
 
     /// Sends a heartbeat when it is time for one.
@@ -148,10 +154,14 @@ impl Link {
     /// # Errors
     ///
     /// Says why the connection is of no use any more.
-    pub(super) fn write(&mut self, outbox: &mut Outbox) -> Result<(), String> {
+    pub(super) fn write(&mut self, outbox: &mut Outbox, now: PlayerTime) -> Result<(), String> {
         if self.inbox.next() > self.acknowledged {
-            self.acknowledged = self.inbox.next();
-            outbox.push_signal(Signal::Acknowledge { next: self.acknowledged });
+            let at = *self.acknowledge_at.get_or_insert(now.plus(ACKNOWLEDGE_WITHIN));
+            if at <= now || !outbox.is_idle() {
+                self.acknowledged = self.inbox.next();
+                self.acknowledge_at = None;
+                outbox.push_signal(Signal::Acknowledge { next: self.acknowledged });
+            }
         }
         loop {
             if self.written == self.pending.len() {

@@ -188,7 +188,7 @@ impl SessionProcess {
 
     fn write(&mut self) {
         if let Some(link) = &mut self.link
-            && let Err(reason) = link.write(&mut self.outbox)
+            && let Err(reason) = link.write(&mut self.outbox, clock())
         {
             self.lose_connection(reason);
         }

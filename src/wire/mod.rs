@@ -75,6 +75,10 @@ pub use message::{
 pub use outbox::Outbox;
 pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, MAX_FRAME, SessionFrame, Signal, WireError};
 
+/// How long an acknowledgement may wait for something to go along with. Nobody waits for one, but for credit, and so it
+/// need not wake its reader by itself.
+pub const ACKNOWLEDGE_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// How many bytes of data may be on the way without having been acknowledged.
 pub const WINDOW: usize = 1 << 20;
 

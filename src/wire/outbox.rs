@@ -73,6 +73,11 @@ impl Outbox {
         self.waiting_data
     }
 
+    /// Whether nothing waits to be sent for the first time.
+    pub fn is_idle(&self) -> bool {
+        self.signals.is_empty() && self.control.is_empty() && self.data.is_empty()
+    }
+
     /// Appends the next frame to write, length included; false when there is none, or no credit.
     pub fn write_next(&mut self, out: &mut Vec<u8>) -> bool {
         if let Some(signal) = self.signals.pop_front() {

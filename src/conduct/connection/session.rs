@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded, never, select, tick};
+use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
 
 use crate::conduct::clock::{ClockEstimate, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End};
@@ -18,7 +18,9 @@ use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
 use crate::conduct::threads;
 use crate::model::{ConductorTime, PlayerTime};
-use crate::wire::{Body, ConductorMessage, Inbox, Outbox, PlayerMessage, SessionFrame, Signal, Taken};
+use crate::wire::{
+    ACKNOWLEDGE_WITHIN, Body, ConductorMessage, Inbox, Outbox, PlayerMessage, SessionFrame, Signal, Taken,
+};
 
 use super::Context;
 use super::dial::{Dialled, is_timeout, words};
@@ -47,6 +49,8 @@ struct Session<'a> {
     /// What was acknowledged, and how much data has come since.
     acknowledged: u64,
     taken: usize,
+    /// Whether an acknowledgement is due already.
+    owes: bool,
     /// When data came last, or was last not waited for.
     progress: Instant,
     leaving: bool,
@@ -80,6 +84,7 @@ pub(super) fn run(context: &Context, dialled: Dialled) -> End {
         heard,
         acknowledged: 0,
         taken: 0,
+        owes: false,
         progress: Instant::now(),
         leaving: false,
         store_failed: false,
@@ -101,7 +106,7 @@ impl Session<'_> {
     fn run(&mut self, incoming: &Receiver<Incoming>) -> End {
         let commands = self.context.commands.clone();
         let ticks = tick(self.pulse.interval());
-        let mut farewell = never();
+        let (mut farewell, mut acknowledgement) = (never(), never());
         for _ in 0..PROBES {
             self.probe();
         }
@@ -114,17 +119,23 @@ impl Session<'_> {
                 recv(commands) -> command => {
                     let command = command.unwrap_or(Command::Abandon);
                     if command == Command::Bye {
-                        farewell = crossbeam_channel::after(FAREWELL);
+                        farewell = after(FAREWELL);
                     }
                     self.command(command)
                 }
                 recv(incoming) -> batch => match batch {
-                    Ok(batch) => self.incoming(batch, incoming.is_empty()),
+                    Ok(batch) => self.incoming(batch),
                     Err(_) => Err(End::Lost("its connection can't be read".to_owned())),
                 },
                 recv(ticks) -> _ => self.tick(),
+                recv(acknowledgement) -> _ => self.acknowledge_and_flush(),
                 recv(farewell) -> _ => Err(End::Closed),
             };
+            if self.inbox.next() == self.acknowledged {
+                acknowledgement = never();
+            } else if !std::mem::replace(&mut self.owes, true) {
+                acknowledgement = after(ACKNOWLEDGE_WITHIN);
+            }
         }
     }
 
@@ -142,11 +153,11 @@ impl Session<'_> {
             Command::Abandon => return Err(End::Closed),
         };
         self.outbox.push(&message);
-        self.flush()
+        self.acknowledge_and_flush()
     }
 
-    /// Takes a batch of frames; `last` says that no other waits.
-    fn incoming(&mut self, batch: Incoming, last: bool) -> Result<(), End> {
+    /// Takes a batch of frames.
+    fn incoming(&mut self, batch: Incoming) -> Result<(), End> {
         let (arrived, frames) = match batch {
             Incoming::Frames { arrived, frames } => (arrived, frames),
             Incoming::End(_) if self.leaving => return Err(End::Closed),
@@ -155,14 +166,10 @@ impl Session<'_> {
         for frame in frames {
             self.frame(frame, arrived).map_err(End::Lost)?;
             if self.taken >= ACKNOWLEDGE {
-                self.acknowledge();
-                self.flush()?;
+                self.acknowledge_and_flush()?;
             }
         }
-        if last && self.inbox.next() > self.acknowledged {
-            self.acknowledge();
-        }
-        self.flush()
+        Ok(())
     }
 
     fn frame(&mut self, frame: SessionFrame<PlayerMessage>, arrived: ConductorTime) -> Result<(), String> {
@@ -237,10 +244,14 @@ impl Session<'_> {
         self.outbox.push_signal(Signal::Probe { sent: now().nanoseconds() });
     }
 
-    fn acknowledge(&mut self) {
-        self.acknowledged = self.inbox.next();
-        self.taken = 0;
-        self.outbox.push_signal(Signal::Acknowledge { next: self.acknowledged });
+    fn acknowledge_and_flush(&mut self) -> Result<(), End> {
+        if self.inbox.next() > self.acknowledged {
+            self.acknowledged = self.inbox.next();
+            self.taken = 0;
+            self.owes = false;
+            self.outbox.push_signal(Signal::Acknowledge { next: self.acknowledged });
+        }
+        self.flush()
     }
 
     /// Writes all that may be written, at once.
