@@ -42,8 +42,8 @@ fn four_phases(folder: &Path, players: &[Player]) {
     for (index, player) in players.iter().enumerate() {
         let _ = writeln!(test, "w{index} = w{index}.cfg");
         let phases = ["Startup", "Run", "Collect", "Reset"].map(|phase| format!("[{phase}]\nstep = true\n")).concat();
-        let text = format!("[Coordinator]\nplayer = 127.0.0.1\ncmdport = {}\n{phases}", player.port);
-        std::fs::write(folder.join(format!("w{index}.cfg")), text).expect("a file");
+        let worker = format!("[Coordinator]\nplayer = 127.0.0.1\ncmdport = {}\n{phases}", player.port);
+        std::fs::write(folder.join(format!("w{index}.cfg")), worker).expect("a file");
     }
     std::fs::write(folder.join("test.cfg"), test).expect("a file");
     let (mut runs, mut shells) = (Vec::new(), Vec::new());

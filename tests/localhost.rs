@@ -52,7 +52,7 @@ fn a_player_serves_ten_runs_in_a_row_and_ends_with_0_when_it_is_told_to_stop() {
         let finished = run(&folder, ["conduct", "--quiet", "--format", "classic", "test.cfg"]);
         finished.assert(
             0,
-            str![[r#"
+            str![[r"
 0 phase received
 65535 phases complete
 0 phase received
@@ -64,7 +64,7 @@ fn a_player_serves_ten_runs_in_a_row_and_ends_with_0_when_it_is_told_to_stop() {
 0 phase received
 65535 phases complete
 
-"#]],
+"]],
             str![""],
         );
     }

@@ -1,7 +1,7 @@
 //! The player: the program that waits on a machine, and runs there what a conductor asks for.
 //!
-//! It is built like sshd. A [listener](listener) of one thread takes connections, and forks a process for each session;
-//! a [session process](session_process) holds one worker, and is the sub-reaper of its steps. A crash of one touches no
+//! It is built like sshd. A listener of one thread takes connections, and forks a process for each session;
+//! a session process holds one worker, and is the sub-reaper of its steps. A crash of one touches no
 //! other. What a session decides is in its [core](session), which is pure.
 
 mod answer;
