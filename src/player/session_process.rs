@@ -95,6 +95,8 @@ impl SessionProcess {
         }
         let left = Executor::alive();
         note::send(&mut self.notes, &Note::Over { left });
+        // The conductor waits for this end, and not for that of the process.
+        self.link = None;
         0
     }
 
