@@ -17,6 +17,8 @@ pub(super) struct Executor {
     spawner: Spawner,
     processes: Vec<StepProcess>,
     next_stream: u32,
+    /// What is read goes through here, so that a short line costs no large allocation.
+    buffer: Vec<u8>,
     sweep: Option<Sweep>,
     events: Vec<SessionEvent>,
 }
@@ -24,7 +26,7 @@ pub(super) struct Executor {
 impl Executor {
     /// One without processes.
     pub(super) fn new(spawner: Spawner) -> Self {
-        Self { spawner, processes: Vec::new(), next_stream: 0, sweep: None, events: Vec::new() }
+        Self { spawner, processes: Vec::new(), next_stream: 0, buffer: Vec::new(), sweep: None, events: Vec::new() }
     }
 
     /// Makes a step's process.
@@ -80,7 +82,7 @@ impl Executor {
         self.read_reports();
         for stream in self.processes.iter_mut().flat_map(|process| &mut process.streams) {
             for _ in 0..ROUNDS {
-                if !room(outbox) || !stream.read(outbox) {
+                if !room(outbox) || !stream.read(outbox, &mut self.buffer) {
                     break;
                 }
             }
@@ -99,7 +101,7 @@ impl Executor {
         self.read_reports();
         for process in &mut self.processes {
             if !process.told && is_over(process, now) {
-                process.drain(outbox);
+                process.drain(outbox, &mut self.buffer);
                 process.told = true;
                 let at = process.ending.map_or(now, |(_, at)| at);
                 self.events.push(SessionEvent::Ended {

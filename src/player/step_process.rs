@@ -52,12 +52,12 @@ impl StepProcess {
     }
 
     /// Reads what is in the pipes after the process ended: all that it printed, as a pipe holds only so much.
-    pub(super) fn drain(&mut self, outbox: &mut Outbox) {
+    pub(super) fn drain(&mut self, outbox: &mut Outbox, buffer: &mut Vec<u8>) {
         /// More than a pipe can hold; what comes beyond it is printed by somebody who is still there.
         const MOST: u64 = 2 << 20;
         for stream in &mut self.streams {
             let end = stream.length + MOST;
-            while stream.length < end && stream.read(outbox) {}
+            while stream.length < end && stream.read(outbox, buffer) {}
         }
     }
 
@@ -77,11 +77,14 @@ impl StepProcess {
 }
 
 impl Stream {
-    /// Reads once; whether there may be more.
-    pub(super) fn read(&mut self, outbox: &mut Outbox) -> bool {
+    /// Reads once, by way of `buffer`; whether there may be more.
+    pub(super) fn read(&mut self, outbox: &mut Outbox, buffer: &mut Vec<u8>) -> bool {
+        /// What is shorter is copied; what is longer takes the buffer with it.
+        const SHORT: usize = MAX_DATA / 4;
         let Some(descriptor) = &self.descriptor else { return false };
-        let mut bytes = Vec::with_capacity(MAX_DATA);
-        match rustix::io::read(descriptor, rustix::buffer::spare_capacity(&mut bytes)) {
+        buffer.clear();
+        buffer.reserve(MAX_DATA);
+        match rustix::io::read(descriptor, rustix::buffer::spare_capacity(buffer)) {
             Ok(0) => {
                 self.descriptor = None;
                 false
@@ -89,8 +92,7 @@ impl Stream {
             Ok(count) => {
                 let offset = self.length;
                 self.length += count as u64;
-                // A short line must not hold the memory of a long one while it waits.
-                bytes.shrink_to_fit();
+                let bytes = if count < SHORT { buffer.as_slice().to_vec() } else { std::mem::take(buffer) };
                 outbox.push_data(Data { stream: self.number, offset, bytes });
                 true
             }
