@@ -71,7 +71,8 @@ impl Executor {
     pub(super) fn descriptors(&self, room: bool) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.processes.iter().flat_map(move |process| {
             let streams = process.streams.iter().filter_map(|stream| stream.descriptor.as_ref());
-            process.report.iter().chain(streams.filter(move |_| room)).map(AsFd::as_fd)
+            let report = process.report.iter().map(AsFd::as_fd);
+            report.chain(streams.filter(move |_| room).map(AsFd::as_fd))
         })
     }
 
@@ -126,8 +127,8 @@ impl Executor {
     /// Takes what children say of their own start.
     fn read_reports(&mut self) {
         for process in &mut self.processes {
-            let Some(report) = &process.report else { continue };
-            let event = match sys::read_report(report) {
+            let Some(report) = &mut process.report else { continue };
+            let event = match report.read() {
                 Report::NotYet => continue,
                 Report::Started(at) => SessionEvent::Started {
                     key: process.key,

@@ -159,7 +159,7 @@ impl SessionProcess {
             }
             self.stopping = Some(signal);
             let text = "the player was told to stop".to_owned();
-            self.outbox.push(&PlayerMessage::Warning { text: text.clone() });
+            self.outbox.push(&PlayerMessage::Leaving { reason: text.clone() });
             self.handle(SessionEvent::Orphaned { reason: text, reset_limit: Some(STOP_RESET) });
         }
     }

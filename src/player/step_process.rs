@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use super::session::StepKey;
 use crate::model::PlayerTime;
-use crate::sys::{Reaped, Spawned};
+use crate::sys::{Reaped, Spawned, StartReport};
 use crate::wire::{Data, MAX_DATA, Outbox, OutcomeMessage};
 
 /// One step's process.
@@ -15,7 +15,7 @@ pub(super) struct StepProcess {
     /// The process and its group.
     pub(super) pid: u32,
     /// Where the child tells of its start, until it has.
-    pub(super) report: Option<OwnedFd>,
+    pub(super) report: Option<StartReport>,
     /// Standard output and standard error.
     pub(super) streams: [Stream; 2],
     /// How the process ended, once it has.

@@ -11,4 +11,4 @@ pub use children::{Child, Reaped, command_line, direct_children, kill_group, kil
 pub use clock::boot_time_nanoseconds;
 pub use fork::{Forked, exit_now, fork, own_session};
 pub use signals::{SignalDescriptor, is_ignored, restore_defaults};
-pub use spawn::{Image, Report, Spawned, Spawner, read_report};
+pub use spawn::{Image, Report, Spawned, Spawner, StartReport};

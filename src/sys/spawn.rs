@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -34,8 +34,8 @@ pub struct Spawned {
     pub stdout: OwnedFd,
     /// What it complains of.
     pub stderr: OwnedFd,
-    /// What the child says of its own start: see [`read_report`].
-    pub report: OwnedFd,
+    /// What the child says of its own start.
+    pub report: StartReport,
 }
 
 /// What a child said of its own start.
@@ -107,7 +107,7 @@ impl Spawner {
         for ours in [&stdout, &stderr, &report] {
             rustix::io::ioctl_fionbio(ours, true)?;
         }
-        Ok(Spawned { pid, stdout, stderr, report })
+        Ok(Spawned { pid, stdout, stderr, report: StartReport::new(report) })
     }
 }
 
@@ -119,33 +119,50 @@ impl Image {
     }
 }
 
-/// Reads what the child says of its start. It must not be called again after an answer other than `NotYet`.
-pub fn read_report(report: &OwnedFd) -> Report {
-    let mut bytes = [0; 16];
-    let count = match rustix::io::read(report, &mut bytes) {
-        Ok(count) => count,
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Report::NotYet,
-        Err(error) => return Report::Failed(error.into()),
-    };
-    match bytes[..count] {
-        [STAGE_DIRECTORY, a, b, c, d] => Report::NoDirectory(errno([a, b, c, d])),
-        [STAMP, _, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
-        [STAMP, ref stamp @ ..] => match (more(report), stamp.first_chunk()) {
-            (Some([STAGE_PROGRAM, a, b, c, d]), _) => Report::Failed(errno([a, b, c, d])),
-            (_, Some(stamp)) => Report::Started(u64::from_ne_bytes(*stamp)),
-            (_, None) => Report::Failed(io::Error::other("it told half of its start")),
-        },
-        _ => Report::Failed(io::Error::other("it ended before it ran the command")),
+/// The child's own words about its start, as far as they have come.
+#[derive(Debug)]
+pub struct StartReport {
+    descriptor: OwnedFd,
+    said: Vec<u8>,
+}
+
+impl StartReport {
+    fn new(descriptor: OwnedFd) -> Self {
+        Self { descriptor, said: Vec::new() }
+    }
+
+    /// Reads what has come; the exec, or the child's end, completes it. It never waits: a shell on a file server that does
+    /// not answer holds up its own step only. It must not be called again after an answer other than `NotYet`.
+    pub fn read(&mut self) -> Report {
+        let mut bytes = [0; 16];
+        loop {
+            match rustix::io::read(&self.descriptor, &mut bytes) {
+                Ok(0) => return self.complete(),
+                Ok(count) => self.said.extend_from_slice(&bytes[..count]),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return Report::NotYet,
+                Err(error) => return Report::Failed(error.into()),
+            }
+        }
+    }
+
+    fn complete(&self) -> Report {
+        match self.said[..] {
+            [STAGE_DIRECTORY, a, b, c, d] => Report::NoDirectory(errno([a, b, c, d])),
+            [STAMP, _, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
+            [STAMP, ref stamp @ ..] => stamp.first_chunk().map_or_else(
+                || Report::Failed(io::Error::other("it told half of its start")),
+                |stamp| Report::Started(u64::from_ne_bytes(*stamp)),
+            ),
+            _ => Report::Failed(io::Error::other("it ended before it ran the command")),
+        }
     }
 }
 
-/// The five bytes that may follow the stamp. The exec that comes between closes the pipe or fails at once, so this waits
-/// no longer than an exec takes.
-fn more(report: &OwnedFd) -> Option<[u8; 5]> {
-    rustix::io::ioctl_fionbio(report, false).ok()?;
-    let mut bytes = [0; 5];
-    File::from(report.try_clone().ok()?).read_exact(&mut bytes).ok()?;
-    Some(bytes)
+impl AsFd for StartReport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
 }
 
 fn errno(bytes: [u8; 4]) -> io::Error {

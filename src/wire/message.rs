@@ -74,6 +74,11 @@ pub enum PlayerMessage {
         /// The trial.
         trial: u32,
     },
+    /// The player leaves on its own account: it runs its Reset, delivers what it has, and closes the connection.
+    Leaving {
+        /// Why, for people.
+        reason: String,
+    },
     /// A sentence for people.
     Warning {
         /// The sentence.

@@ -48,6 +48,7 @@
 //! | `step_ended` | player | how it ended, and the length of its streams |
 //! | `spawned_ended` | player | the same for a spawned step, at its real end |
 //! | `phase_ended`, `trial_ended` | player | nothing more comes for it but the data that was announced |
+//! | `leaving` | player | why the player is about to run its Reset by itself and to close the connection |
 //! | `warning` | player | a sentence for people |
 //! | `part` | both | a piece of a message that is longer than a frame; `last` with the last one |
 //!

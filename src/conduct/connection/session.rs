@@ -51,6 +51,8 @@ struct Session<'a> {
     taken: usize,
     /// Whether an acknowledgement is due already.
     owes: bool,
+    /// Why the player said that it leaves.
+    parting: Option<String>,
     /// When data came last, or was last not waited for.
     progress: Instant,
     leaving: bool,
@@ -85,6 +87,7 @@ pub(super) fn run(context: &Context, dialled: Dialled) -> End {
         acknowledged: 0,
         taken: 0,
         owes: false,
+        parting: None,
         progress: Instant::now(),
         leaving: false,
         store_failed: false,
@@ -161,7 +164,10 @@ impl Session<'_> {
         let (arrived, frames) = match batch {
             Incoming::Frames { arrived, frames } => (arrived, frames),
             Incoming::End(_) if self.leaving => return Err(End::Closed),
-            Incoming::End(reason) => return Err(End::Lost(reason)),
+            Incoming::End(reason) => {
+                let parting = self.parting.take().map(|parting| format!("{parting}, and ran its Reset by itself"));
+                return Err(End::Lost(parting.unwrap_or(reason)));
+            }
         };
         for frame in frames {
             self.frame(frame, arrived).map_err(End::Lost)?;
@@ -204,6 +210,9 @@ impl Session<'_> {
                 }
             }
             Taken::Message(message) => {
+                if let PlayerMessage::Leaving { reason } = &message {
+                    self.parting = Some(reason.clone());
+                }
                 let clock = &self.clock;
                 self.streams.message(message, |step| {
                     clock.to_conductor(PlayerTime::from_nanoseconds(step.at)).unwrap_or(arrived)

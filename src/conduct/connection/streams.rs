@@ -105,7 +105,7 @@ impl Streams {
             }
             PlayerMessage::PhaseEnded { trial, phase } => ConnectionEvent::PhaseEnded { trial, phase: phase.into() },
             PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded { trial },
-            PlayerMessage::Warning { text } => ConnectionEvent::Warning(text),
+            PlayerMessage::Leaving { reason: text } | PlayerMessage::Warning { text } => ConnectionEvent::Warning(text),
         })
     }
 
