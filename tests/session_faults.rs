@@ -166,7 +166,7 @@ fn a_message_of_an_unknown_type_and_unknown_fields_are_ignored() {
     conductor.expect("plan_taken");
     conductor.send(json!({"type": "dance"}));
     conductor.send(json!({"type": "arm", "trial": 1, "phase": "run", "loudly": true}));
-    conductor.expect("armed");
+    conductor.expect_armed("run");
     conductor.send_raw(&frame(br#"{"type": "heartbeat", "mood": "good"}"#));
     conductor.send(json!({"type": "go", "trial": 1, "phase": "run", "softly": true}));
     assert_eq!(told(&conductor.take_until("phase_ended")).len(), 3);

@@ -113,8 +113,9 @@ impl Session {
             ConductorMessage::Plan(plan) if self.plan.is_none() => {
                 self.plan = Some(*plan);
                 actions.push(SessionAction::Send(PlayerMessage::PlanTaken));
+                self.arm_for_what_follows(0, None, actions);
             }
-            ConductorMessage::Arm { trial, phase } if matches!(self.stage, Stage::Idle) && self.plan.is_some() => {
+            ConductorMessage::Arm { trial, phase } if self.is_between_phases() && self.plan.is_some() => {
                 self.stage = Stage::Armed { trial, phase: phase.into() };
                 actions.push(SessionAction::Send(PlayerMessage::Armed { trial, phase }));
             }
@@ -125,10 +126,10 @@ impl Session {
                 }
             }
             ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), actions),
-            ConductorMessage::EndTrial { trial } if matches!(self.stage, Stage::Idle) => {
+            ConductorMessage::EndTrial { trial } if self.is_between_phases() => {
                 self.sweep(Some(trial), actions);
             }
-            ConductorMessage::Bye if matches!(self.stage, Stage::Idle | Stage::Armed { .. }) => {
+            ConductorMessage::Bye if self.is_between_phases() => {
                 self.stage = Stage::Finished;
                 actions.push(SessionAction::Finish);
             }
@@ -138,6 +139,26 @@ impl Session {
             }
             // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then.
             ConductorMessage::Plan(_) | ConductorMessage::Arm { .. } | ConductorMessage::EndTrial { .. } => {}
+        }
+    }
+
+    fn is_between_phases(&self) -> bool {
+        matches!(self.stage, Stage::Idle | Stage::Armed { .. })
+    }
+
+    /// Gets ready for the phase that the plan has next, without being asked: what was asked for comes to the same, and
+    /// costs a round trip. A conductor that wants another phase says so. After Reset the end of the trial comes first.
+    fn arm_for_what_follows(&mut self, trial: u32, phase: Option<Phase>, actions: &mut Vec<SessionAction>) {
+        let Some(plan) = self.plan.as_ref().filter(|_| self.orphaned.is_none()) else { return };
+        let later = plan.phases.iter().copied().find(|later| Some(Phase::from(*later)) > phase);
+        let next = match later {
+            Some(later) if phase.is_some() => Some((trial, later)),
+            _ if phase == Some(Phase::Reset) => None,
+            _ => plan.phases.first().filter(|_| trial < plan.trials).map(|first| (trial + 1, *first)),
+        };
+        if let Some((trial, phase)) = next {
+            self.stage = Stage::Armed { trial, phase: phase.into() };
+            actions.push(SessionAction::Send(PlayerMessage::Armed { trial, phase }));
         }
     }
 
@@ -251,6 +272,7 @@ impl Session {
         if let Some(trial) = trial {
             self.stage = Stage::Idle;
             actions.push(SessionAction::Send(PlayerMessage::TrialEnded { trial }));
+            self.arm_for_what_follows(trial, None, actions);
         } else {
             self.stage = Stage::Finished;
             actions.push(SessionAction::Finish);
@@ -272,9 +294,13 @@ impl Session {
                 actions.push(SessionAction::Start(key));
             }
             if running.is_over(steps.len()) {
-                let (trial, phase) = (running.trial(), running.phase().into());
-                actions.push(SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }));
+                let (trial, phase, stopped) = (running.trial(), running.phase(), running.is_stopping());
+                let ended = PlayerMessage::PhaseEnded { trial, phase: phase.into() };
+                actions.push(SessionAction::Send(ended));
                 self.stage = Stage::Idle;
+                if !stopped {
+                    self.arm_for_what_follows(trial, Some(phase), actions);
+                }
             }
         }
         if matches!(self.stage, Stage::Idle) && self.orphaned.is_some() {

@@ -43,7 +43,8 @@
 //! | `stop` | conductor | stop what runs in this phase, skip the rest, end the phase |
 //! | `end_trial` | conductor | stop what was spawned |
 //! | `bye` | conductor | the run is over; the session ends |
-//! | `plan_taken`, `armed` | player | the answers |
+//! | `plan_taken` | player | the plan was taken |
+//! | `armed` | player | ready for a phase: when asked, and unasked for the phase that the plan has next |
 //! | `step_started` | player | a step's process was started, when, and the numbers of its two streams |
 //! | `step_ended` | player | how it ended, and the length of its streams |
 //! | `spawned_ended` | player | the same for a spawned step, at its real end |

@@ -157,8 +157,14 @@ impl FakeConductor {
     #[track_caller]
     pub fn arm_and_go(&mut self, phase: &str) {
         self.send(json!({"type": "arm", "trial": 1, "phase": phase}));
-        self.expect("armed");
+        self.expect_armed(phase);
         self.send(json!({"type": "go", "trial": 1, "phase": phase}));
+    }
+
+    /// Waits until the player is ready for this phase; it says so unasked for the plan's next one.
+    #[track_caller]
+    pub fn expect_armed(&mut self, phase: &str) {
+        while self.expect("armed")["phase"] != phase {}
     }
 
     /// Waits until the player has closed the connection.

@@ -17,7 +17,7 @@ use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
 use crate::conduct::threads;
-use crate::model::{ConductorTime, PlayerTime};
+use crate::model::{ConductorTime, Phase, PlayerTime};
 use crate::wire::{
     ACKNOWLEDGE_WITHIN, Body, ConductorMessage, Inbox, Outbox, PlayerMessage, SessionFrame, Signal, Taken,
 };
@@ -51,6 +51,9 @@ struct Session<'a> {
     taken: usize,
     /// Whether an acknowledgement is due already.
     owes: bool,
+    /// The phase for which the coordinator wants the worker ready, and the one for which it is without having been asked.
+    asked: Option<(u32, Phase)>,
+    early: Option<(u32, Phase)>,
     /// Why the player said that it leaves.
     parting: Option<String>,
     /// When data came last, or was last not waited for.
@@ -87,6 +90,8 @@ pub(super) fn run(context: &Context, dialled: Dialled) -> End {
         acknowledged: 0,
         taken: 0,
         owes: false,
+        asked: None,
+        early: None,
         parting: None,
         progress: Instant::now(),
         leaving: false,
@@ -143,6 +148,13 @@ impl Session<'_> {
     }
 
     fn command(&mut self, command: Command) -> Result<(), End> {
+        if let Command::Arm { trial, phase } = command {
+            if self.early.take() == Some((trial, phase)) {
+                self.context.uplink.say(ConnectionEvent::Armed { trial, phase });
+                return Ok(());
+            }
+            self.asked = Some((trial, phase));
+        }
         let message = match command {
             Command::Plan => ConductorMessage::Plan(Box::new(plan_message(&self.context.plan, self.context.worker))),
             Command::Arm { trial, phase } => ConductorMessage::Arm { trial, phase: phase.into() },
@@ -220,9 +232,20 @@ impl Session<'_> {
             }
         }
         while let Some(event) = self.streams.next() {
-            self.context.uplink.say(event);
+            self.pass_on(event);
         }
         Ok(())
+    }
+
+    /// Tells the coordinator; but that a worker is ready only when it was asked.
+    fn pass_on(&mut self, event: ConnectionEvent) {
+        if let ConnectionEvent::Armed { trial, phase } = event
+            && self.asked.take_if(|asked| *asked == (trial, phase)).is_none()
+        {
+            self.early = Some((trial, phase));
+        } else {
+            self.context.uplink.say(event);
+        }
     }
 
     fn store_fails(&mut self, error: &std::io::Error) {

@@ -45,6 +45,10 @@ impl Running {
         self.phase == Phase::Reset
     }
 
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
     pub(super) fn trial(&self) -> u32 {
         self.trial
     }

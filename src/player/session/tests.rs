@@ -93,7 +93,8 @@ fn outcomes(actions: &[SessionAction]) -> Vec<(usize, OutcomeMessage)> {
 fn nothing_starts_before_go_and_steps_follow_one_another() {
     let mut session = Session::new();
     let taken = session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(vec![])))), at(0));
-    assert_eq!(taken, [SessionAction::Send(PlayerMessage::PlanTaken)]);
+    let ready = PlayerMessage::Armed { trial: 1, phase: PhaseName::Startup };
+    assert_eq!(taken, [SessionAction::Send(PlayerMessage::PlanTaken), SessionAction::Send(ready)]);
     let armed = session.handle(arm(PhaseName::Reset), at(0));
     assert_eq!(starts(&armed), []);
     let gone = session.handle(go(PhaseName::Reset), at(0));
