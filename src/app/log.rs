@@ -54,7 +54,13 @@ impl Reporter for LogReporter {
             Event::WorkerPhaseEnded { phase, worker, .. } => {
                 tracing::debug!("{}: through with {phase}", self.worker(*worker));
             }
-            Event::PhaseEnded { trial, phase } => tracing::debug!("Trial {trial}: {phase} is over"),
+            Event::PhaseEnded { trial, phase, .. } => tracing::debug!("Trial {trial}: {phase} is over"),
+            Event::WorkerBroken { worker, reason } => {
+                tracing::warn!("{}: {}; it is tried again", self.worker(*worker), reason.escape_debug());
+            }
+            Event::WorkerResumed { worker, silent } => {
+                tracing::info!("{}: the connection is there again after {silent:.1?}", self.worker(*worker));
+            }
             Event::WorkerLost { worker, reason } => {
                 tracing::warn!("{} is lost: {}", self.worker(*worker), reason.escape_debug());
             }

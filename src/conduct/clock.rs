@@ -51,11 +51,13 @@ impl ClockEstimate {
         }
     }
 
-    /// A reading of the player's clock on the conductor's; `None` before the first sample.
-    pub(crate) fn to_conductor(&self, reading: PlayerTime) -> Option<ConductorTime> {
-        let offset = self.best?.offset();
+    /// A reading of the player's clock on the conductor's, and how far off that may be; `None` before the first sample.
+    pub(crate) fn to_conductor(&self, reading: PlayerTime) -> Option<(ConductorTime, Duration)> {
+        let best = self.best?;
+        let offset = best.offset();
         let nanoseconds = (i128::from(reading.nanoseconds()) - offset).max(0);
-        Some(ConductorTime::from_nanoseconds(u64::try_from(nanoseconds).unwrap_or(u64::MAX)))
+        let at = ConductorTime::from_nanoseconds(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        Some((at, best.round_trip() / 2))
     }
 }
 
@@ -82,7 +84,7 @@ mod tests {
         assert_eq!(clock.best.unwrap().round_trip(), Duration::from_nanos(20));
         assert_eq!(
             clock.to_conductor(PlayerTime::from_nanoseconds(2_000)),
-            Some(ConductorTime::from_nanoseconds(1_000))
+            Some((ConductorTime::from_nanoseconds(1_000), Duration::from_nanos(10)))
         );
     }
 
@@ -90,7 +92,10 @@ mod tests {
     fn a_player_may_have_started_after_the_conductor() {
         let mut clock = ClockEstimate::default();
         clock.add(sample(1_000, 10, 10, 1_000));
-        assert_eq!(clock.to_conductor(PlayerTime::from_nanoseconds(20)), Some(ConductorTime::from_nanoseconds(1_010)));
+        assert_eq!(
+            clock.to_conductor(PlayerTime::from_nanoseconds(20)),
+            Some((ConductorTime::from_nanoseconds(1_010), Duration::ZERO))
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the coordinator and the connection actors say to each other.
 
-use crate::model::{ConductorTime, Phase, PlayerDescription, StepResult};
+use crate::model::{Phase, PlayerDescription, Start, StepResult};
 
 /// What the coordinator wants of a worker's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(crate) enum ConnectionEvent {
         phase: Phase,
     },
     /// A step's process was started.
-    StepStarted(StepPlace, ConductorTime),
+    StepStarted(StepPlace, Start),
     /// A step is over, or goes on in the background.
     StepEnded(StepPlace, StepResult),
     /// A spawned step is over at last.

@@ -11,8 +11,8 @@ use crossbeam_channel::{Sender, never, unbounded};
 
 use super::{Options, conduct};
 use crate::model::{
-    Conclusion, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, Reporter, RunId, RunSettings, Stamped, Step,
-    WorkerName, WorkerPlan,
+    Conclusion, ConductorTime, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime, Reporter, RunId,
+    RunSettings, Stamped, Start, Step, WorkerName, WorkerPlan,
 };
 use crate::wire::{
     Body, ConductorMessage, Data, FrameDecoder, Greeting, Hello, Inbox, Limits, MAX_DATA, Outbox, OutcomeMessage,
@@ -22,6 +22,11 @@ use crate::wire::{
 
 /// The longest that a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// A start at this moment, known exactly.
+pub(crate) fn start_at(at: ConductorTime) -> Start {
+    Start { at, error: Duration::ZERO, player: PlayerTime::from_nanoseconds(at.nanoseconds()), late: Duration::ZERO }
+}
 
 /// A plan of so many workers with so many steps in each phase; the last step of Startup is spawned.
 pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) -> Plan {
@@ -189,7 +194,8 @@ impl Peer {
                 for (step, entry) in steps.iter().enumerate() {
                     let stdout = u32::try_from(100 * phase as usize + 2 * step).unwrap();
                     let (at, pid, stderr) = (2_000, 1, stdout + 1);
-                    let started = StepStartedMessage { trial, phase, step, at, pid, stdout, stderr };
+                    let late = 0;
+                    let started = StepStartedMessage { trial, phase, step, at, late, pid, stdout, stderr };
                     self.outbox.push(&PlayerMessage::StepStarted(started));
                     let printed = print(phase.into(), step);
                     let outcome =

@@ -1,8 +1,9 @@
 //! Events: what happened. Every output is a fold over them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{ClockAnchor, Conclusion, ConductorTime, Phase, Plan, StepResult, Verdict, WorkerId};
+use super::{ClockAnchor, Conclusion, ConductorTime, Phase, Plan, Start, StartSkew, StepResult, Verdict, WorkerId};
 
 /// An event and when it was seen on the conductor's clock.
 #[derive(Debug, Clone)]
@@ -94,8 +95,8 @@ pub enum Event {
     StepStarted {
         /// Which step.
         step: StepReference,
-        /// When, on the conductor's clock.
-        started: ConductorTime,
+        /// When.
+        started: Start,
     },
     /// A step is over. A spawned step has this when it is started, with the outcome `Spawned`.
     StepEnded {
@@ -126,6 +127,22 @@ pub enum Event {
         trial: u32,
         /// The phase.
         phase: Phase,
+        /// How far apart the workers started; `None` when none is known to have started a process.
+        skew: Option<StartSkew>,
+    },
+    /// A worker's connection is broken; it is tried again until the worker's lease is over.
+    WorkerBroken {
+        /// The worker.
+        worker: WorkerId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// The connection is there again, and nothing was lost.
+    WorkerResumed {
+        /// The worker.
+        worker: WorkerId,
+        /// How long nothing was heard of it.
+        silent: Duration,
     },
     /// A worker can't be heard of any more.
     WorkerLost {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ConductorTime, Output};
+use super::{Output, Start};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +53,8 @@ impl Outcome {
 pub struct StepResult {
     /// How it ended.
     pub outcome: Outcome,
-    /// When its process started, on the conductor's clock; `None` when it did not, or a seed player ran it.
-    pub started: Option<ConductorTime>,
+    /// When its process started; `None` when it did not, or a seed player ran it.
+    pub started: Option<Start>,
     /// How long its process ran; `None` when that is not known.
     pub duration: Option<Duration>,
     /// What it printed on standard output.

@@ -213,7 +213,8 @@ impl Session {
     ) {
         let StepKey { trial, phase, position } = key;
         let phase = phase.into();
-        let message = StepStartedMessage { trial, phase, step: position, at: at.nanoseconds(), pid, stdout, stderr };
+        let message =
+            StepStartedMessage { trial, phase, step: position, at: at.nanoseconds(), late: 0, pid, stdout, stderr };
         actions.push(SessionAction::Send(PlayerMessage::StepStarted(message)));
         if let Some(spawned) = self.spawned.iter_mut().find(|spawned| spawned.key == key) {
             spawned.started = Some(at);

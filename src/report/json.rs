@@ -123,7 +123,7 @@ impl Run {
             Event::WorkerPhaseEnded { trial, phase, worker } => {
                 self.worker(*trial, *phase, *worker, at).end = Some(at);
             }
-            Event::PhaseEnded { trial, phase } => self.phase(*trial, *phase, at).end = Some(at),
+            Event::PhaseEnded { trial, phase, .. } => self.phase(*trial, *phase, at).end = Some(at),
             Event::WorkerLost { worker, reason } => {
                 let remark = self.remark(at, Some(*worker), reason);
                 self.lost.push(remark);
@@ -136,6 +136,7 @@ impl Run {
                 let ended = self.trial(*trial, at);
                 (ended.end, ended.verdict) = (Some(at), Some(*verdict));
             }
+            Event::WorkerBroken { .. } | Event::WorkerResumed { .. } => {}
             Event::PhaseGo { .. } | Event::StepStarted { .. } | Event::RunEnded { .. } => {}
         }
     }

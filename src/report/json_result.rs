@@ -185,7 +185,7 @@ impl LeftEntry {
             signal,
             limit,
             reason,
-            started_at: result.started.and_then(|started| context.date(started)),
+            started_at: result.started.and_then(|started| context.date(started.at)),
             duration: result.duration.map(|duration| duration.as_secs_f64()),
             stdout_bytes: result.stdout.length(),
             stdout_left_out: stdout.left_out(),

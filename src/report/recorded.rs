@@ -12,8 +12,8 @@ use snapbox::{Data, assert_data_eq};
 use super::{Format, Style, reporter};
 use crate::model::{
     Bound, ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Gate, Mode, Outcome, Output, Phase,
-    PhaseMap, Plan, PlayerDescription, Reason, RunId, RunSettings, Stamped, Step, StepLabel, StepReference, StepResult,
-    Verdict, WorkerId, WorkerName, WorkerPlan,
+    PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, Step, StepLabel,
+    StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 
 /// A style for tests: no colour, UTC.
@@ -89,7 +89,12 @@ pub(super) fn spawned(label: &str, command: &str) -> Step {
 /// What a step left that ran for 12 ms.
 pub(super) fn left(outcome: Outcome, stdout: &[u8], stderr: &[u8]) -> StepResult {
     StepResult {
-        started: Some(ConductorTime::from_nanoseconds(5_000_000_000)),
+        started: Some(Start {
+            at: ConductorTime::from_nanoseconds(5_000_000_000),
+            error: Duration::from_micros(150),
+            player: PlayerTime::from_nanoseconds(7_000_000_000),
+            late: Duration::ZERO,
+        }),
         duration: Some(Duration::from_millis(12)),
         stdout: Output::from_bytes(stdout),
         stderr: Output::from_bytes(stderr),
@@ -154,7 +159,7 @@ impl Recording {
     }
 
     pub(super) fn phase_done(&mut self, phase: Phase) {
-        self.add(Event::PhaseEnded { trial: self.trial, phase });
+        self.add(Event::PhaseEnded { trial: self.trial, phase, skew: None });
     }
 
     /// The trial and the run are over.

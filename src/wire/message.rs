@@ -156,6 +156,9 @@ pub struct StepStartedMessage {
     pub step: usize,
     /// When, on the player's `CLOCK_BOOTTIME` in nanoseconds.
     pub at: u64,
+    /// How long after the instant that `go` named, in nanoseconds; zero when it came in time for it.
+    #[serde(default)]
+    pub late: u64,
     /// The process.
     pub pid: u32,
     /// The number of the stream of its standard output.

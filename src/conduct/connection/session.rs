@@ -17,7 +17,7 @@ use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
 use crate::conduct::threads;
-use crate::model::{ConductorTime, Phase, PlayerTime};
+use crate::model::{ConductorTime, Phase, PlayerTime, Start};
 use crate::wire::{
     ACKNOWLEDGE_WITHIN, Body, ConductorMessage, Inbox, Outbox, PlayerMessage, SessionFrame, Signal, Taken,
 };
@@ -227,7 +227,11 @@ impl Session<'_> {
                 }
                 let clock = &self.clock;
                 self.streams.message(message, |step| {
-                    clock.to_conductor(PlayerTime::from_nanoseconds(step.at)).unwrap_or(arrived)
+                    let player = PlayerTime::from_nanoseconds(step.at);
+                    let late = Duration::from_nanos(step.late);
+                    // Without a sample nothing is known but that it was before now.
+                    let (at, error) = clock.to_conductor(player).unwrap_or((arrived, Duration::MAX));
+                    Start { at, error, player, late }
                 });
             }
         }

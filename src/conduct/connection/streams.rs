@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use crate::conduct::event::{ConnectionEvent, StepPlace};
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{ConductorTime, Ending, Outcome, StepResult};
+use crate::model::{Ending, Outcome, Start, StepResult};
 use crate::wire::{Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
 
 /// A step that was started, and whose streams may still grow.
 #[derive(Debug, Clone, Copy)]
 struct Open {
-    started: ConductorTime,
+    started: Start,
     stdout: u32,
     stderr: u32,
 }
@@ -47,8 +47,8 @@ impl Streams {
         !self.held.is_empty()
     }
 
-    /// Takes a message. `started` is when a step started, on the conductor's clock.
-    pub(super) fn message(&mut self, message: PlayerMessage, started: impl Fn(&StepStartedMessage) -> ConductorTime) {
+    /// Takes a message. `started` says when a step started, on the conductor's clock.
+    pub(super) fn message(&mut self, message: PlayerMessage, started: impl Fn(&StepStartedMessage) -> Start) {
         if let PlayerMessage::StepStarted(step) = &message {
             let open = Open { started: started(step), stdout: step.stdout, stderr: step.stderr };
             self.open.insert(key(place(step.trial, step.phase, step.step)), open);
@@ -91,8 +91,11 @@ impl Streams {
             PlayerMessage::Armed { trial, phase } => ConnectionEvent::Armed { trial, phase: phase.into() },
             PlayerMessage::StepStarted(step) => {
                 let place = place(step.trial, step.phase, step.step);
-                let started = self.open.get(&key(place)).map(|open| open.started);
-                ConnectionEvent::StepStarted(place, started.unwrap_or(ConductorTime::from_nanoseconds(0)))
+                match self.open.get(&key(place)) {
+                    Some(open) => ConnectionEvent::StepStarted(place, open.started),
+                    // Its end came first; that has its start too.
+                    None => return self.next(),
+                }
             }
             PlayerMessage::StepEnded(ended) => {
                 let keep = matches!(ended.outcome, OutcomeMessage::Spawned);
@@ -175,11 +178,12 @@ fn outcome(message: OutcomeMessage) -> Outcome {
 mod tests {
     use super::*;
     use crate::conduct::testing::bytes;
+    use crate::model::ConductorTime;
     use crate::wire::PhaseName::Startup;
 
     fn started(step: usize, stdout: u32) -> PlayerMessage {
-        let (trial, phase, at, pid, stderr) = (1, Startup, 0, 1, stdout + 1);
-        PlayerMessage::StepStarted(StepStartedMessage { trial, phase, step, at, pid, stdout, stderr })
+        let (trial, phase, at, late, pid, stderr) = (1, Startup, 0, 0, 1, stdout + 1);
+        PlayerMessage::StepStarted(StepStartedMessage { trial, phase, step, at, late, pid, stdout, stderr })
     }
 
     fn ended(step: usize, outcome: OutcomeMessage, stdout: u64) -> StepEndedMessage {
@@ -188,7 +192,7 @@ mod tests {
     }
 
     fn take(streams: &mut Streams, message: PlayerMessage) {
-        streams.message(message, |_| ConductorTime::from_nanoseconds(1));
+        streams.message(message, |_| crate::conduct::testing::start_at(ConductorTime::from_nanoseconds(1)));
     }
 
     fn data(stream: u32, offset: u64, text: &str) -> Data {

@@ -74,7 +74,7 @@ fn the_times_of_steps_are_on_the_conductors_clock() {
     player.join().unwrap();
     // The player says 2000 on a clock that is 1000 before ours.
     let started = events.iter().find_map(|event| match event {
-        Event::StepStarted { started, .. } => Some(*started),
+        Event::StepStarted { started, .. } => Some(started.at),
         _ => None,
     });
     assert!(started.unwrap() < before);

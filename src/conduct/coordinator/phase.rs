@@ -1,7 +1,7 @@
 //! What happens within a phase: steps start and end, workers are through, or stopped, or lost.
 
 use crate::conduct::event::{Command, StepPlace};
-use crate::model::{ConductorTime, Event, OnFailure, Outcome, Phase, StepReference, StepResult, WorkerId};
+use crate::model::{Event, OnFailure, Outcome, Phase, Start, StepReference, StepResult, WorkerId};
 
 use super::worker::Standing;
 use super::{Coordinator, Rest, STOP_LIMIT, Stage};
@@ -20,8 +20,8 @@ impl Coordinator {
         self.answered(Stage::Arming, worker);
     }
 
-    pub(super) fn step_started(&mut self, worker: WorkerId, place: StepPlace, started: ConductorTime) {
-        if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].start(place.position) {
+    pub(super) fn step_started(&mut self, worker: WorkerId, place: StepPlace, started: Start) {
+        if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].start(place.position, started) {
             self.report(Event::StepStarted { step: reference(worker, place), started });
         }
     }
@@ -57,7 +57,7 @@ impl Coordinator {
         };
         spawned.remove(index);
         // What ends once Reset has begun was ended by it, whatever its exit status: that is what Reset is for.
-        let ended = result.started.zip(result.duration).map_or(self.now, |(started, ran)| started.plus(ran));
+        let ended = result.started.zip(result.duration).map_or(self.now, |(started, ran)| started.at.plus(ran));
         if result.outcome.is_failure() && self.reset_began.is_some_and(|began| ended >= began) {
             result.outcome = Outcome::Stopped;
         }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conduct::event::{Command, End};
-use crate::model::{Event, OnFailure, Phase, PlayerDescription, WorkerId};
+use crate::model::{Event, OnFailure, Phase, PlayerDescription, StartSkew, WorkerId};
 
-use super::worker::Standing;
+use super::worker::{Standing, Worker};
 use super::{
     ARM_LIMIT, Action, CONNECT_MARGIN, Coordinator, END_TRIAL_LIMIT, LEAVE_LIMIT, PLAN_LIMIT, RESET_MARGIN, Rest, Stage,
 };
@@ -172,6 +172,10 @@ impl Coordinator {
         self.stopping = false;
         let (trial, phase) = (self.trial, self.phase());
         self.report(Event::PhaseStarted { trial, phase });
+        for worker in &mut self.workers {
+            worker.enter(0);
+            worker.in_phase = false;
+        }
         for worker in &live {
             let count = self.plan.worker(*worker).steps[phase].len();
             self.workers[worker.0].enter(count);
@@ -207,11 +211,23 @@ impl Coordinator {
 
     fn phase_over(&mut self) {
         let (trial, phase) = (self.trial, self.phase());
-        self.report(Event::PhaseEnded { trial, phase });
+        let skew = self.start_skew();
+        self.report(Event::PhaseEnded { trial, phase, skew });
         if phase == Phase::Reset {
             self.dirty = false;
         }
         self.next_phase(self.position + 1);
+    }
+
+    /// How far apart the workers of the phase started. One that had steps and did not say when is not known.
+    fn start_skew(&self) -> Option<StartSkew> {
+        let starts: Vec<_> = self.workers.iter().filter_map(|worker| worker.first).collect();
+        let silent = |worker: &Worker| worker.first.is_none() && (worker.seed || worker.standing == Standing::Gone);
+        let unknown = self.plan.workers().map(|(id, _)| id).filter(|id| {
+            let worker = &self.workers[id.0];
+            silent(worker) && !worker.steps.is_empty()
+        });
+        StartSkew::of(&starts, unknown.collect())
     }
 
     /// Ends what was spawned. Without Reset it stays, and the next run is told of it.

@@ -1,6 +1,7 @@
 //! What the coordinator knows of one worker.
 
 use crate::conduct::event::StepPlace;
+use crate::model::Start;
 
 /// Whether a worker takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(super) struct Worker {
     pub(super) received: bool,
     /// The steps of the current phase.
     pub(super) steps: Vec<Progress>,
+    /// The start of the first process that it had in the current phase.
+    pub(super) first: Option<Start>,
     /// Spawned steps that were not seen to end.
     pub(super) spawned: Vec<StepPlace>,
     /// It is driven over the seed's wire.
@@ -49,6 +52,7 @@ impl Worker {
             in_phase: false,
             received: false,
             steps: Vec::new(),
+            first: None,
             spawned: Vec::new(),
             seed: false,
         }
@@ -58,14 +62,16 @@ impl Worker {
     pub(super) fn enter(&mut self, steps: usize) {
         self.in_phase = true;
         self.received = false;
+        self.first = None;
         self.steps = vec![Progress::Waiting; steps];
     }
 
     /// Marks a step as started, if it has not been yet.
-    pub(super) fn start(&mut self, position: usize) -> bool {
+    pub(super) fn start(&mut self, position: usize, started: Start) -> bool {
         match self.steps.get_mut(position) {
             Some(step) if *step == Progress::Waiting => {
                 *step = Progress::Started;
+                self.first.get_or_insert(started);
                 true
             }
             _ => false,

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::conduct::coordinator::{Action, Coordinator, Input};
 use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
+use crate::conduct::testing::start_at;
 use crate::model::{
     ClockAnchor, Conclusion, ConductorTime, Ending, Event, Mode, Outcome, Phase, Plan, PlayerDescription, StepResult,
     WorkerId,
@@ -95,7 +96,7 @@ impl World {
                     let place = StepPlace { trial, phase, position };
                     let spawn = self.plan.worker(worker).steps[phase][position].mode == Mode::Spawn;
                     let outcome = if spawn { Outcome::Spawned } else { outcome(worker, place) };
-                    player.says.push_back(ConnectionEvent::StepStarted(place, self.now));
+                    player.says.push_back(ConnectionEvent::StepStarted(place, start_at(self.now)));
                     let result = StepResult::without_output(outcome);
                     player.says.push_back(ConnectionEvent::StepEnded(place, result));
                 }

@@ -1,0 +1,71 @@
+//! When processes started, and how far apart: truth about time, with its error.
+
+use std::time::Duration;
+
+use super::{ConductorTime, PlayerTime, WorkerId};
+
+/// When a process started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// The moment on the conductor's clock.
+    pub at: ConductorTime,
+    /// How far off that may be, either way: what is not known of the player's clock.
+    pub error: Duration,
+    /// The moment as the player's own clock had it.
+    pub player: PlayerTime,
+    /// How long after the agreed instant that was, when the order to start came too late for it; else zero.
+    pub late: Duration,
+}
+
+/// How far apart the workers of a phase really started: over the first process of each worker that had one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartSkew {
+    /// From the first start to the last.
+    pub spread: Duration,
+    /// How far off that may be, either way: the largest sum of two workers' errors.
+    pub bound: Duration,
+    /// How many workers it is over.
+    pub workers: usize,
+    /// Workers that had steps and whose start is not known: those of the seed's wire, and lost ones.
+    pub unknown: Vec<WorkerId>,
+}
+
+impl StartSkew {
+    /// The skew of these starts, one for each worker; `None` without any.
+    pub fn of(starts: &[Start], unknown: Vec<WorkerId>) -> Option<Self> {
+        let first = starts.iter().map(|start| start.at).min()?;
+        let last = starts.iter().map(|start| start.at).max()?;
+        let mut errors: Vec<Duration> = starts.iter().map(|start| start.error).collect();
+        errors.sort_unstable_by(|a, b| b.cmp(a));
+        // One worker starts at one moment, whatever its clock says.
+        let bound = if errors.len() < 2 { Duration::ZERO } else { errors.iter().take(2).sum() };
+        Some(Self { spread: last.since(first), bound, workers: starts.len(), unknown })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(at: u64, error: u64) -> Start {
+        Start {
+            at: ConductorTime::from_nanoseconds(at),
+            error: Duration::from_nanos(error),
+            player: PlayerTime::from_nanoseconds(0),
+            late: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn the_bound_is_the_largest_sum_of_two_errors() {
+        let skew = StartSkew::of(&[start(100, 3), start(140, 1), start(120, 7)], Vec::new()).unwrap();
+        assert_eq!((skew.spread, skew.bound), (Duration::from_nanos(40), Duration::from_nanos(10)));
+    }
+
+    #[test]
+    fn one_worker_starts_together_with_itself() {
+        let skew = StartSkew::of(&[start(100, 3)], Vec::new()).unwrap();
+        assert_eq!((skew.spread, skew.bound, skew.workers), (Duration::ZERO, Duration::ZERO, 1));
+        assert_eq!(StartSkew::of(&[], Vec::new()), None);
+    }
+}
