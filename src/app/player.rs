@@ -47,6 +47,7 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
         bind: arguments.bind,
         port: arguments.port.unwrap_or(from_file.port),
         max_message_size: arguments.max_message_size.map_or(from_file.max_message_size, |mebibytes| mebibytes << 20),
+        spool_limit: arguments.spool_limit << 20,
         allowed: Box::new(move |peer: IpAddr| allow.is_empty() || allow.iter().any(|network| network.contains(peer))),
         until_input_ends: arguments.until_input_ends,
     })

@@ -28,6 +28,9 @@ pub struct PlayerArguments {
     /// The largest message that a Python conductor may send [default: 10]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095))]
     pub max_message_size: Option<u64>,
+    /// How much output a worker keeps on disk while its conductor can't be reached
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    pub spool_limit: u64,
     /// Take connections from these addresses or networks only, such as 10.0.0.0/8 [default: anyone]
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_delimiter = ',')]
     pub allow: Vec<String>,

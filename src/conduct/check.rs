@@ -9,7 +9,7 @@ use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId};
 use crate::wire::{Greeting, Hello, Welcome};
 
 use super::clock::Sample;
-use super::connection::{Dialled, dial, is_seed, refused, words};
+use super::connection::{Dialled, dial, is_seed, refused, unless_ended, words};
 use super::event::{Command, End};
 use super::threads::Threads;
 use super::{Options, hello};
@@ -95,7 +95,7 @@ fn ask(
     sender: &Sender<CheckAnswer>,
     commands: &Receiver<Command>,
 ) -> std::io::Result<()> {
-    let hello = Hello { check: true, ..hello(plan, options, worker)? };
+    let hello = Hello { check: true, ..hello(plan, options, worker, String::new()) };
     let (plan, sender, commands) = (Arc::clone(plan), sender.clone(), commands.clone());
     threads.start(format!("asks {}", plan.worker(worker).name), move || {
         let result = answer(&plan, worker, &hello, &commands);
@@ -106,10 +106,11 @@ fn ask(
 fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Command>) -> Result<CheckReport, String> {
     let deadline = Instant::now() + plan.settings.connect_timeout;
     let player = &plan.worker(worker).player;
-    let dialled = dial(player, hello, deadline, commands).map_err(|end| match end {
-        End::Unreachable(why) | End::Refused(why) | End::Lost(why) => why,
-        End::Closed => "it was not asked to the end".to_owned(),
-    })?;
+    let dialled =
+        dial(player, &mut hello.clone(), deadline, |time| unless_ended(commands, time)).map_err(|end| match end {
+            End::Unreachable(why) | End::Refused(why) | End::Lost(why) => why,
+            End::Closed => "it was not asked to the end".to_owned(),
+        })?;
     let round_trip = dialled.answered.since(dialled.sent);
     match &dialled.greeting {
         Greeting::Welcome(welcome) => Ok(report(welcome, round_trip, clock(&dialled, welcome.clock))),

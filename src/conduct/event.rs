@@ -1,5 +1,7 @@
 //! What the coordinator and the connection actors say to each other.
 
+use std::time::Duration;
+
 use crate::model::{Phase, PlayerDescription, Start, StepResult};
 
 /// What the coordinator wants of a worker's connection.
@@ -88,8 +90,24 @@ pub(crate) enum ConnectionEvent {
     Warning(String),
     /// What a step printed can't be kept.
     OutputFailed(String),
+    /// The player is held by somebody else whose conductor is gone: it is waited for, so long at most.
+    Held(String, Duration),
+    /// The connection is broken, and is being made again.
+    Broken(String),
+    /// It is there again; so long nothing was heard of the player.
+    Resumed(Duration),
     /// The connection is over; nothing follows.
     Ended(End),
+}
+
+impl End {
+    /// The reason, for people.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Closed => "its connection was closed",
+            Self::Unreachable(reason) | Self::Refused(reason) | Self::Lost(reason) => reason,
+        }
+    }
 }
 
 /// Why a connection is over.

@@ -20,6 +20,7 @@ mod clock;
 mod connection;
 mod coordinator;
 mod event;
+mod mailbox;
 mod now;
 mod plan_message;
 mod reports;
@@ -74,20 +75,22 @@ pub fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) ->
 }
 
 /// The first message to a worker's player.
-fn hello(plan: &Plan, options: &Options, worker: WorkerId) -> io::Result<Hello> {
+fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: String) -> Hello {
     let features = if options.take_over { vec!["take_over".to_owned()] } else { Vec::new() };
-    Ok(Hello {
+    Hello {
         protocols: vec![PROTOCOL],
         features,
         run: plan.run.to_string(),
         worker: plan.worker(worker).name.to_string(),
-        secret: secret()?,
+        secret,
+        session: 1,
         attempt: 1,
         next: 0,
+        incarnation: None,
         conductor: options.conductor.clone(),
         check: false,
         lease: plan_message::nanoseconds(plan.settings.lease),
-    })
+    }
 }
 
 /// 32 hexadecimal digits that nobody can guess.

@@ -5,19 +5,22 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
 use crate::model::{ClockAnchor, Conclusion, Event, Plan, Reason, Reporter, Stamped, Verdict, WorkerId};
+
+use crate::wire::Hello;
 
 use super::connection::{self, Context, Uplink, words};
 use super::coordinator::{Action, Coordinator, Input};
 use super::event::{Command, ConnectionEvent, End};
+use super::mailbox::{Postbox, mailbox};
 use super::now::now;
 use super::reports::Reports;
 use super::seed::SeedPlayers;
 use super::store::Store;
 use super::threads::Threads;
-use super::{Options, hello};
+use super::{Options, hello, secret};
 
 /// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
 /// its player with it, for want of credit.
@@ -31,34 +34,43 @@ struct Actors<'a> {
     options: &'a Options,
     store: Store,
     seeds: Arc<SeedPlayers>,
-    events: Sender<(WorkerId, ConnectionEvent)>,
-    commands: Vec<Option<Sender<Command>>>,
+    events: Sender<(WorkerId, u64, ConnectionEvent)>,
+    postboxes: Vec<Option<Postbox>>,
+    /// What each worker's sessions are known by, and how many it had.
+    secrets: Vec<Option<(String, u64)>>,
     threads: Threads,
 }
 
 impl Actors<'_> {
     fn start(&mut self, worker: WorkerId) -> io::Result<()> {
-        // Nobody waits to give a command; there are a handful in each phase.
-        let (sender, commands) = unbounded();
+        let (postbox, mailbox) = mailbox()?;
+        let (secret, session) = match self.secrets[worker.0].take() {
+            Some((secret, sessions)) => (secret, sessions + 1),
+            None => (secret()?, 1),
+        };
+        self.secrets[worker.0] = Some((secret.clone(), session));
         let context = Context {
             plan: Arc::clone(self.plan),
             worker,
-            hello: hello(self.plan, self.options, worker)?,
+            hello: Hello { session, ..hello(self.plan, self.options, worker, secret) },
             store: self.store.clone(),
-            commands,
-            uplink: Uplink { worker, sender: self.events.clone() },
+            mailbox,
+            uplink: Uplink { worker, session, sender: self.events.clone() },
             seeds: Arc::clone(&self.seeds),
         };
         let name = format!("worker {}", self.plan.worker(worker).name);
         self.threads.start(name, move || connection::run(&context))?;
-        self.commands[worker.0] = Some(sender);
+        self.postboxes[worker.0] = Some(postbox);
         Ok(())
     }
 
+    fn is_current(&self, worker: WorkerId, session: u64) -> bool {
+        self.secrets[worker.0].as_ref().is_some_and(|(_, current)| *current == session)
+    }
+
     fn command(&self, worker: WorkerId, command: Command) {
-        if let Some(sender) = &self.commands[worker.0] {
-            // An actor that is at its end has said so; that event is on its way.
-            let _ = sender.send(command);
+        if let Some(postbox) = &self.postboxes[worker.0] {
+            postbox.send(command);
         }
     }
 }
@@ -83,7 +95,8 @@ pub(super) fn run(
         store,
         seeds: Arc::new(SeedPlayers::new(&plan)),
         events: sender,
-        commands: plan.workers.iter().map(|_| None).collect(),
+        postboxes: plan.workers.iter().map(|_| None).collect(),
+        secrets: plan.workers.iter().map(|_| None).collect(),
         threads: Threads::new(),
     };
     let coordinator = Coordinator::new(Arc::clone(&plan), options.skip_unreachable, anchor);
@@ -91,8 +104,8 @@ pub(super) fn run(
     let mut conclusion = turn(coordinator, &mut actors, &events, interrupts, &reports, &mut signals);
     // Whoever still wants to say something finds nobody listening, and ends.
     drop(events);
-    let Actors { commands, threads, .. } = actors;
-    drop(commands);
+    let Actors { postboxes, threads, .. } = actors;
+    drop(postboxes);
     threads.join(Instant::now() + JOIN);
     let failures = reports.finish(interrupts, signals > 1);
     add_failures(&mut conclusion, failures);
@@ -103,7 +116,7 @@ pub(super) fn run(
 fn turn(
     mut coordinator: Coordinator,
     actors: &mut Actors,
-    events: &Receiver<(WorkerId, ConnectionEvent)>,
+    events: &Receiver<(WorkerId, u64, ConnectionEvent)>,
     interrupts: &Receiver<i32>,
     reports: &Reports,
     signals: &mut usize,
@@ -130,7 +143,8 @@ fn turn(
         let timer = coordinator.next_deadline().map_or_else(never, |deadline| after(deadline.since(now())));
         inputs.push_back(select! {
             recv(events) -> event => match event {
-                Ok((worker, event)) => Input::Connection(worker, event),
+                Ok((worker, session, event)) if actors.is_current(worker, session) => Input::Connection(worker, event),
+                Ok(_) => Input::Tick,
                 // The run loop holds a sender itself, so this can't come.
                 Err(_) => Input::Tick,
             },

@@ -24,5 +24,5 @@ pub use plan::{Destination, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};
 pub use reporter::Reporter;
 pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, Step, Until};
-pub use time::{ClockAnchor, ConductorTime, PlayerTime};
+pub use time::{ClockAnchor, ConductorTime, PlayerTime, Reading};
 pub use verdict::{Conclusion, Reason, Verdict};

@@ -2,6 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
+/// What all clocks have in common, for what works on either side of the wire.
+pub trait Reading: Copy + Ord {
+    /// See the method of that name of [`ConductorTime`] or [`PlayerTime`].
+    fn nanoseconds(self) -> u64;
+    /// The same.
+    fn since(self, earlier: Self) -> Duration;
+    /// The same.
+    #[must_use]
+    fn plus(self, duration: Duration) -> Self;
+}
+
 macro_rules! reading {
     ($(#[$meta:meta])* $type:ident) => {
         $(#[$meta])*
@@ -29,6 +40,20 @@ macro_rules! reading {
             pub fn plus(self, duration: Duration) -> Self {
                 let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
                 Self(self.0.saturating_add(nanoseconds))
+            }
+        }
+
+        impl Reading for $type {
+            fn nanoseconds(self) -> u64 {
+                self.0
+            }
+
+            fn since(self, earlier: Self) -> Duration {
+                Self::since(self, earlier)
+            }
+
+            fn plus(self, duration: Duration) -> Self {
+                Self::plus(self, duration)
             }
         }
     };

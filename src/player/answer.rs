@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::caller::Caller;
 use super::listener::{Answered, Listener};
-use super::registry::SessionEntry;
+use super::note::Order;
+use super::registry::{Claim, SessionEntry};
+use super::resume::lease;
 use super::role::{Role, SessionRole};
 use super::seed_run::{SUPERSEDED, SeedRun};
 use super::session_process::clock;
@@ -12,8 +14,8 @@ use crate::sys::{self, Child};
 use crate::wire::seed::{Request, encode_result};
 use crate::wire::{Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, Refusal, WINDOW, Welcome};
 
-/// The lease of a conductor that names none.
-const DEFAULT_LEASE: Duration = Duration::from_mins(1);
+/// How long the Reset of a run may take whose player is taken over.
+const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
 
 impl Listener {
     /// Answers a first message.
@@ -79,36 +81,83 @@ impl Listener {
                 return Answered::Closing(caller);
             }
         };
-        let holder = self.registry.holder_for(&hello.run, clock());
         if hello.check {
+            let holder = self.registry.holder_for(&hello.run, clock());
             let state = if holder.is_some() { "busy" } else { "free" };
-            caller.answer(&Greeting::Welcome(self.welcome(state, holder)).encode());
+            let mut welcome = self.welcome(state, holder);
+            welcome.leftovers.extend(self.registry.summaries.iter().cloned());
+            caller.answer(&Greeting::Welcome(welcome).encode());
             return Answered::Closing(caller);
         }
-        if let Some(refusal) = refusal(&hello, holder, self.registry.has(&hello)) {
-            caller.answer(&Greeting::Refused(refusal).encode());
-            return Answered::Closing(caller);
+        match self.judge(&hello) {
+            Ok(None) => self.make_session(&hello, caller),
+            Ok(Some(pid)) => {
+                self.hand_over(hello, caller, pid);
+                Answered::Taken
+            }
+            Err(refusal) => {
+                caller.answer(&Greeting::Refused(refusal).encode());
+                Answered::Closing(caller)
+            }
         }
-        self.make_session(hello, caller)
     }
 
-    fn make_session(&mut self, hello: Hello, caller: Caller) -> Answered {
-        let welcome = Greeting::Welcome(self.welcome("new", None)).encode();
-        let lease = if hello.lease == 0 { DEFAULT_LEASE } else { Duration::from_nanos(hello.lease) };
+    /// What a `hello` gets: a session of its own, the one that a process holds, or a refusal.
+    fn judge(&mut self, hello: &Hello) -> Result<Option<u32>, Refusal> {
+        let now = clock();
+        if !hello.protocols.contains(&PROTOCOL) {
+            return Err(refusal("protocol", format!("this player speaks protocol {PROTOCOL} only")));
+        }
+        match self.registry.claim(hello) {
+            Claim::Resume(pid) => return Ok(Some(pid)),
+            Claim::New => {}
+            Claim::Older(pid) => {
+                let reason = "its conductor has given it up, and begins another session".to_owned();
+                pid.into_iter().for_each(|pid| self.abandon(pid, reason.clone(), None));
+                return Err(busy(self.registry.older(hello, now)));
+            }
+            Claim::Superseded => {
+                let text = format!("worker {} of this run has a session already", hello.worker);
+                return Err(refusal("attempt", text));
+            }
+            Claim::Stranger => return Err(refusal("secret", "this is not the session's conductor".to_owned())),
+            Claim::Unknown(why) => return Err(refusal("unknown", why.to_owned())),
+        }
+        let Some(holder) = self.registry.holder_for(&hello.run, now) else { return Ok(None) };
+        if holder.state != "live" && hello.features.iter().any(|feature| feature == "take_over") {
+            let reason = format!("run {} of {} took the player over", hello.run, hello.conductor);
+            let sessions: Vec<u32> = self.registry.others(&hello.run).collect();
+            sessions.into_iter().for_each(|pid| self.abandon(pid, reason.clone(), Some(TAKE_OVER_RESET)));
+        }
+        Err(busy(Some(holder)))
+    }
+
+    fn abandon(&self, pid: u32, reason: String, reset_limit: Option<Duration>) {
+        if let Some((_, notes)) = self.notes.iter().find(|(of, _)| *of == pid) {
+            let reset_limit = reset_limit.map(|limit| limit.as_secs());
+            notes.order(&Order::Abandon { reason, reset_limit }, None);
+        }
+    }
+
+    /// Hands a connection to the process that holds its session. One that takes no orders is on its way out; the
+    /// conductor sees the end of the connection, and asks again.
+    fn hand_over(&self, hello: Hello, caller: Caller, pid: u32) {
+        let Some((_, notes)) = self.notes.iter().find(|(of, _)| *of == pid) else { return };
         let (stream, decoder) = caller.into_parts();
-        match self.make(|notes| Role::Session(SessionRole { stream, decoder, welcome, lease, notes })) {
+        let (welcome, rest) = (Box::new(self.welcome("resumed", None)), decoder.pending().to_vec());
+        notes.order(&Order::Resume { hello: Box::new(hello), welcome, rest }, Some(&stream));
+    }
+
+    fn make_session(&mut self, hello: &Hello, caller: Caller) -> Answered {
+        let mut welcome = self.welcome("new", None);
+        welcome.leftovers.append(&mut self.registry.summaries);
+        let welcome = Greeting::Welcome(welcome).encode();
+        let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
+        let (stream, decoder) = caller.into_parts();
+        match self.make(|notes| Role::Session(SessionRole { stream, decoder, welcome, lease, spool_limit, notes })) {
             Ok(Ok(pid)) => {
                 tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
-                self.registry.sessions.push(SessionEntry {
-                    run: hello.run,
-                    worker: hello.worker,
-                    conductor: hello.conductor,
-                    since: clock(),
-                    pid: Some(pid),
-                    plan: None,
-                    reset_needed: None,
-                    over: false,
-                });
+                self.registry.sessions.push(SessionEntry::new(hello, lease, pid, clock()));
                 Answered::Taken
             }
             Ok(Err(role)) => Answered::Become(role),
@@ -121,6 +170,7 @@ impl Listener {
 
     fn welcome(&self, state: &str, holder: Option<Holder>) -> Welcome {
         let leftovers = self.registry.leftovers.iter();
+        let leftovers = leftovers.map(|(pid, line)| format!("process {pid} of an earlier run: `{line}`"));
         Welcome {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -131,21 +181,20 @@ impl Listener {
             limits: Limits { frame: MAX_FRAME as u64, window: WINDOW as u64 },
             clock: clock().nanoseconds(),
             holder,
-            leftovers: leftovers.map(|(pid, line)| format!("process {pid} of an earlier run: `{line}`")).collect(),
+            leftovers: leftovers.collect(),
         }
     }
 }
 
-fn refusal(hello: &Hello, holder: Option<Holder>, exists: bool) -> Option<Refusal> {
-    let (reason, message) = if !hello.protocols.contains(&PROTOCOL) {
-        ("protocol", format!("this player speaks protocol {PROTOCOL} only"))
-    } else if let Some(Holder { run, conductor, seconds }) = &holder {
+fn refusal(reason: &str, message: String) -> Refusal {
+    Refusal { reason: reason.to_owned(), message, holder: None }
+}
+
+fn busy(holder: Option<Holder>) -> Refusal {
+    let message = holder.as_ref().map_or("this player is busy".to_owned(), |holder| {
+        let Holder { run, conductor, seconds, .. } = holder;
         let duration = humantime::format_duration(Duration::from_secs(*seconds));
-        ("busy", format!("run {run} of {conductor} has held this player for {duration}"))
-    } else if exists {
-        ("busy", format!("worker {} of this run has a session already", hello.worker))
-    } else {
-        return None;
-    };
-    Some(Refusal { reason: reason.to_owned(), message, holder })
+        format!("run {run} of {conductor} has held this player for {duration}")
+    });
+    Refusal { reason: "busy".to_owned(), message, holder }
 }

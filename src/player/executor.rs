@@ -5,11 +5,11 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::session::{SessionEvent, StepKey};
+use super::spool::Output;
 use super::step_process::StepProcess;
 use super::sweep::{GRACE, Sweep};
 use crate::model::PlayerTime;
 use crate::sys::{self, Image, Report, Spawner};
-use crate::wire::Outbox;
 
 /// The processes of one session.
 #[derive(Debug)]
@@ -77,13 +77,13 @@ impl Executor {
     }
 
     /// Takes whatever has become readable.
-    pub(super) fn read(&mut self, outbox: &mut Outbox, room: impl Fn(&Outbox) -> bool) {
+    pub(super) fn read(&mut self, output: &mut Output<'_>) {
         /// Then somebody else has a turn, however fast the step prints.
         const ROUNDS: usize = 16;
         self.read_reports();
         for stream in self.processes.iter_mut().flat_map(|process| &mut process.streams) {
             for _ in 0..ROUNDS {
-                if !room(outbox) || !stream.read(outbox, &mut self.buffer) {
+                if !output.has_room() || !stream.read(output, &mut self.buffer) {
                     break;
                 }
             }
@@ -92,7 +92,7 @@ impl Executor {
     }
 
     /// Takes the children that have ended, goes on with what is being stopped, and returns what happened.
-    pub(super) fn events(&mut self, outbox: &mut Outbox, now: PlayerTime) -> Vec<SessionEvent> {
+    pub(super) fn events(&mut self, output: &mut Output<'_>, now: PlayerTime) -> Vec<SessionEvent> {
         while let Some((child, how, at)) = sys::reap() {
             let found = self.processes.iter_mut().find(|process| process.pid == child.0 && process.ending.is_none());
             if let Some(process) = found {
@@ -102,7 +102,7 @@ impl Executor {
         self.read_reports();
         for process in &mut self.processes {
             if !process.told && is_over(process, now) {
-                process.drain(outbox, &mut self.buffer);
+                process.drain(output, &mut self.buffer);
                 process.told = true;
                 let at = process.ending.map_or(now, |(_, at)| at);
                 self.events.push(SessionEvent::Ended {
@@ -130,9 +130,10 @@ impl Executor {
             let Some(report) = &mut process.report else { continue };
             let event = match report.read() {
                 Report::NotYet => continue,
-                Report::Started(at) => SessionEvent::Started {
+                Report::Started { at, late } => SessionEvent::Started {
                     key: process.key,
                     at: PlayerTime::from_nanoseconds(at),
+                    late,
                     pid: process.pid,
                     streams: [process.streams[0].number, process.streams[1].number],
                 },
@@ -207,5 +208,6 @@ pub(super) fn image(
         environment: variables.collect::<Result<_, _>>()?,
         directory: directory.map(|directory| text(directory.into(), "the folder")).transpose()?,
         unheard: false,
+        at: None,
     })
 }

@@ -29,41 +29,55 @@ impl Listener {
     /// Takes what the processes say.
     pub(super) fn take_notes(&mut self) {
         for (pid, notes) in &mut self.notes {
-            for note in notes.take() {
+            for note in notes.take::<Note>() {
                 if let Note::Delivering = note {
                     let running = self.registry.seed.as_mut().and_then(|entry| entry.running.as_mut());
                     running.into_iter().filter(|(of, _)| of == pid).for_each(|(_, delivered)| *delivered = true);
                 }
-                let leftovers = &mut self.registry.leftovers;
-                if let Note::Over { left } = &note {
-                    leftovers.extend(left.iter().cloned());
+                if let Note::Over { left, .. } = &note {
+                    self.registry.leftovers.extend(left.iter().cloned());
                 }
                 let Some(entry) = self.registry.sessions.iter_mut().find(|entry| entry.pid == Some(*pid)) else {
                     continue;
                 };
                 match note {
-                    Note::Plan(plan) => entry.plan = Some(plan),
+                    Note::Plan { text } => entry.plan = serde_json::from_str(&text).ok(),
                     Note::ResetNeeded { trial } => entry.reset_needed = Some(trial),
                     Note::ResetBegun => entry.reset_needed = None,
-                    Note::Over { .. } => entry.over = true,
+                    Note::Silent { since } => entry.silent_since = since.map(PlayerTime::from_nanoseconds),
+                    Note::Orphaned { reason } => {
+                        tracing::warn!("{}: {reason}", entry.describe());
+                        entry.orphaned = Some(clock());
+                    }
+                    Note::Over { summary, .. } => {
+                        entry.over = true;
+                        if let Some(summary) = summary {
+                            let summary = format!("{}: {summary}", entry.describe());
+                            tracing::warn!("{summary}");
+                            self.registry.summaries.push(summary);
+                        }
+                    }
                     Note::Delivering => {}
                 }
             }
         }
-        // A session that is over holds the player no more, even while its process is still on its way out.
-        self.registry.sessions.retain(|entry| !entry.over);
+        self.registry.retire();
     }
 
     /// A child has ended: a session, a seed run, or something that had fallen to us.
     pub(super) fn child_ended(&mut self, pid: u32) {
         self.notes.retain(|(of, _)| *of != pid);
+        self.registry.process_ended(pid);
         self.registry.leftovers.retain(|(of, _)| *of != pid);
         if let Some(entry) = &mut self.registry.seed {
             entry.running.take_if(|(of, _)| *of == pid);
         }
         if let Some(entry) = self.registry.sessions.iter_mut().find(|entry| entry.pid == Some(pid)) {
-            tracing::error!("the session of `{}` in run {} died; its steps are ended", entry.worker, entry.run);
+            let summary = format!("{}: its session died; its steps were ended, and Reset was run", entry.describe());
+            tracing::error!("{summary}");
+            self.registry.summaries.push(summary);
             entry.pid = None;
+            entry.orphaned = Some(clock());
             self.heirs.sweep = Some(Sweep::new(clock()));
         }
     }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub port: u16,
     /// The largest message of the seed's wire, in bytes.
     pub max_message_size: u64,
+    /// How many bytes of output a session keeps on disk while its conductor takes none.
+    pub spool_limit: u64,
     /// Who may connect.
     pub allowed: Box<dyn Fn(IpAddr) -> bool>,
     /// Whether the player stops when its standard input ends: for one that belongs to somebody.
@@ -119,7 +121,7 @@ impl Listener {
             descriptors.push(PollFd::new(socket, PollFlags::IN));
         }
         let callers = self.callers.iter().map(|caller| caller.stream().as_fd());
-        let notes = self.notes.iter().map(|(_, notes)| notes.stream().as_fd());
+        let notes = self.notes.iter().filter_map(|(_, notes)| notes.open());
         descriptors.extend(callers.chain(notes).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let input = std::io::stdin();
         if self.settings.until_input_ends && self.stopping.is_none() {
@@ -235,7 +237,7 @@ impl Listener {
         match sys::fork()? {
             Forked::Child => Ok(Err(role(theirs))),
             Forked::Parent(pid) => {
-                self.notes.push((pid, Notes::new(ours)?));
+                self.notes.push((pid, Notes::new(ours)));
                 Ok(Ok(pid))
             }
         }

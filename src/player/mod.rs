@@ -8,14 +8,15 @@ mod answer;
 mod caller;
 mod executor;
 mod heir;
-mod link;
 mod listener;
 mod note;
 mod registry;
+mod resume;
 mod role;
 mod seed_run;
 pub mod session;
 mod session_process;
+mod spool;
 mod step_process;
 mod sweep;
 

@@ -1,18 +1,30 @@
-//! What a session process tells its listener: enough to clean up after it, should it die.
+//! What a session process and its listener tell each other: enough to clean up after it, should it die, and to hand it
+//! its conductor's next connection.
 
-use std::io::{Read, Write};
+use std::io::{IoSlice, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{FrameDecoder, PlanMessage, frame};
+use crate::wire::{FrameDecoder, Hello, Welcome, frame};
 
 /// One thing that a session process tells its listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "snake_case")]
 pub(super) enum Note {
-    /// What it will do.
-    Plan(Box<PlanMessage>),
+    /// What it will do: the plan's message, as it came.
+    Plan {
+        /// Its JSON.
+        text: String,
+    },
     /// Something was started: from now on Reset is due.
     ResetNeeded {
         /// In this trial.
@@ -22,10 +34,45 @@ pub(super) enum Note {
     ResetBegun,
     /// A seed conductor's phases were run; its results are being delivered.
     Delivering,
+    /// The conductor was last heard of then, in nanoseconds of `CLOCK_BOOTTIME`, and there is no connection to it; or
+    /// there is one again.
+    Silent {
+        /// When; nothing while there is a connection.
+        since: Option<u64>,
+    },
+    /// The session is on its own.
+    Orphaned {
+        /// Why.
+        reason: String,
+    },
     /// The session ended in good order.
     Over {
         /// What it leaves running, on purpose: numbers and command lines.
         left: Vec<(u32, String)>,
+        /// What the next conductor has to know of it.
+        summary: Option<String>,
+    },
+}
+
+/// One thing that the listener tells a session process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case")]
+pub(super) enum Order {
+    /// Its conductor has a new connection, which comes along.
+    Resume {
+        /// What the conductor said on it.
+        hello: Box<Hello>,
+        /// What it is to be answered, but for what the session knows better.
+        welcome: Box<Welcome>,
+        /// What came behind that.
+        rest: Vec<u8>,
+    },
+    /// It is not wanted any more: it is to stop its steps, run Reset, and end.
+    Abandon {
+        /// Why.
+        reason: String,
+        /// How long Reset may take at most, in seconds.
+        reset_limit: Option<u64>,
     },
 }
 
@@ -36,31 +83,80 @@ pub(super) fn send(stream: &mut UnixStream, note: &Note) {
     }
 }
 
-/// The listener's end: it never blocks.
+/// One end of the line between the two: it never blocks when it reads.
 #[derive(Debug)]
 pub(super) struct Notes {
     stream: UnixStream,
     decoder: FrameDecoder,
+    /// Connections that came along with orders.
+    connections: Vec<OwnedFd>,
+    ended: bool,
 }
 
 impl Notes {
-    pub(super) fn new(stream: UnixStream) -> std::io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        Ok(Self { stream, decoder: FrameDecoder::new(u64::from(u32::MAX)) })
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self { stream, decoder: FrameDecoder::new(u64::from(u32::MAX)), connections: Vec::new(), ended: false }
     }
 
-    /// The socket, to wait for.
-    pub(super) fn stream(&self) -> &UnixStream {
-        &self.stream
+    /// The other side, to tell it something.
+    pub(super) fn stream(&mut self) -> &mut UnixStream {
+        &mut self.stream
     }
 
-    /// The notes that have come.
-    pub(super) fn take(&mut self) -> Vec<Note> {
-        let mut buffer = [0; 16 << 10];
-        while let Ok(count @ 1..) = self.stream.read(&mut buffer) {
-            self.decoder.push(&buffer[..count]);
-        }
+    /// The socket to wait for, as long as somebody is at the other end.
+    pub(super) fn open(&self) -> Option<BorrowedFd<'_>> {
+        (!self.ended).then(|| self.stream.as_fd())
+    }
+
+    /// What has come.
+    pub(super) fn take<M: DeserializeOwned>(&mut self) -> Vec<M> {
+        while !self.ended && self.read() {}
         let payloads = std::iter::from_fn(|| self.decoder.next_frame().ok().flatten());
         payloads.filter_map(|payload| serde_json::from_slice(&payload).ok()).collect()
+    }
+
+    /// The connection that came along with the order taken first.
+    pub(super) fn connection(&mut self) -> Option<TcpStream> {
+        (!self.connections.is_empty()).then(|| self.connections.remove(0).into())
+    }
+
+    /// Gives an order, with a connection if one belongs to it; whether it was taken.
+    pub(super) fn order(&self, order: &Order, connection: Option<&TcpStream>) -> bool {
+        let Ok(text) = serde_json::to_vec(order) else { return false };
+        let bytes = frame(&text);
+        let descriptors: Vec<BorrowedFd<'_>> = connection.iter().map(|stream| stream.as_fd()).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+        }
+        // An order is short, and a session that takes none is stopped: half an order is as bad as none.
+        let sent =
+            sendmsg(&self.stream, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        sent == Ok(bytes.len())
+    }
+
+    fn read(&mut self) -> bool {
+        let mut buffer = [0; 16 << 10];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        match recvmsg(&self.stream, &mut [IoSliceMut::new(&mut buffer)], &mut ancillary, flags) {
+            Ok(received) if received.bytes > 0 => {
+                for message in ancillary.drain() {
+                    if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                        self.connections.extend(descriptors);
+                    }
+                }
+                self.decoder.push(&buffer[..received.bytes]);
+                true
+            }
+            Err(rustix::io::Errno::INTR) => true,
+            Err(rustix::io::Errno::AGAIN) => false,
+            Ok(_) | Err(_) => {
+                self.ended = true;
+                false
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Who holds this player: the sessions of one run, or one seed conductor. Pure.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -17,17 +18,69 @@ pub(super) struct Registry {
     pub(super) sessions: Vec<SessionEntry>,
     /// The seed conductor that is being served.
     pub(super) seed: Option<SeedEntry>,
+    /// Sessions that are over: a late or repeated `hello` of theirs makes no new one.
+    past: VecDeque<PastSession>,
     /// What earlier runs left running on purpose.
     pub(super) leftovers: Vec<(u32, String)>,
+    /// What became of sessions whose conductors were not there at their end; for the next conductor.
+    pub(super) summaries: Vec<String>,
+}
+
+/// How many sessions that are over are remembered.
+const REMEMBERED: usize = 1024;
+
+/// What is to be done about a `hello` of a worker.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It may have a session of its own.
+    New,
+    /// It takes over the session that this process holds.
+    Resume(u32),
+    /// An older session of the same worker has to end first: this process's.
+    Older(Option<u32>),
+    /// Another connection, with a higher or the same attempt, came first.
+    Superseded,
+    /// It does not know the session's secret.
+    Stranger,
+    /// There is no such session any more, for this reason.
+    Unknown(&'static str),
+}
+
+/// A session that is over.
+#[derive(Debug)]
+struct PastSession {
+    id: SessionId,
+    /// Its process, while that keeps what was not delivered.
+    pid: Option<u32>,
+}
+
+/// Which session of whom, and which of its connections came last.
+#[derive(Debug, Clone)]
+pub(super) struct SessionId {
+    run: String,
+    worker: String,
+    secret: String,
+    session: u64,
+    attempt: u64,
+}
+
+impl SessionId {
+    fn is_of(&self, hello: &Hello) -> bool {
+        self.run == hello.run && self.worker == hello.worker
+    }
 }
 
 /// A session, as the listener knows it.
 #[derive(Debug)]
 pub(super) struct SessionEntry {
-    pub(super) run: String,
-    pub(super) worker: String,
+    pub(super) id: SessionId,
     pub(super) conductor: String,
     pub(super) since: PlayerTime,
+    pub(super) lease: Duration,
+    /// When its conductor was last heard of, while there is no connection to it.
+    pub(super) silent_since: Option<PlayerTime>,
+    /// Since when it has been on its own.
+    pub(super) orphaned: Option<PlayerTime>,
     /// Its process, while it lives.
     pub(super) pid: Option<u32>,
     pub(super) plan: Option<Box<PlanMessage>>,
@@ -35,6 +88,49 @@ pub(super) struct SessionEntry {
     pub(super) reset_needed: Option<u32>,
     /// Whether it said that it ended in good order.
     pub(super) over: bool,
+}
+
+impl SessionEntry {
+    /// The entry of a session that begins with this `hello`, in this process.
+    pub(super) fn new(hello: &Hello, lease: Duration, pid: u32, now: PlayerTime) -> Self {
+        let Hello { run, worker, secret, session, attempt, conductor, .. } = hello.clone();
+        Self {
+            id: SessionId { run, worker, secret, session, attempt },
+            conductor,
+            since: now,
+            lease,
+            silent_since: None,
+            orphaned: None,
+            pid: Some(pid),
+            plan: None,
+            reset_needed: None,
+            over: false,
+        }
+    }
+
+    /// Who it is, for people.
+    pub(super) fn describe(&self) -> String {
+        format!("worker {} of run {} of {}", self.id.worker, self.id.run, self.conductor)
+    }
+
+    /// What stands in the way of others.
+    fn holder(&self, now: PlayerTime) -> Holder {
+        /// How long its steps and what they spawned may take to be stopped.
+        const STOPPING: Duration = Duration::from_secs(15);
+        let reset = self.plan.as_ref().map_or(Duration::ZERO, |plan| Duration::from_nanos(plan.reset_timeout));
+        let (state, free_at) = match (self.orphaned, self.silent_since) {
+            (Some(at), _) => ("orphaned", at.plus(reset + STOPPING)),
+            (None, Some(at)) => ("silent", at.plus(self.lease + reset + STOPPING)),
+            (None, None) => ("live", now),
+        };
+        Holder {
+            run: self.id.run.clone(),
+            conductor: self.conductor.clone(),
+            seconds: now.since(self.since).as_secs(),
+            state: state.to_owned(),
+            free_within: free_at.since(now).as_secs(),
+        }
+    }
 }
 
 /// A seed conductor.
@@ -53,23 +149,75 @@ pub(super) struct SeedEntry {
 impl Registry {
     /// Who stands in the way of a session of `run`, if anybody does.
     pub(super) fn holder_for(&self, run: &str, now: PlayerTime) -> Option<Holder> {
-        let session = self.sessions.iter().find(|entry| entry.run != run).map(|entry| Holder {
-            run: entry.run.clone(),
-            conductor: entry.conductor.clone(),
-            seconds: now.since(entry.since).as_secs(),
-        });
-        session.or_else(|| {
+        let others = self.sessions.iter().filter(|entry| entry.id.run != run).map(|entry| entry.holder(now));
+        // A run is as live as its livest session.
+        let livest = others.min_by_key(|holder| (holder.state != "live", u64::MAX - holder.free_within));
+        livest.or_else(|| {
             self.seed.as_ref().filter(|entry| entry.is_alive(now)).map(|entry| Holder {
                 run: "of a Python conductor".to_owned(),
                 conductor: format!("{} with results port {}", entry.address, entry.port),
                 seconds: now.since(entry.since).as_secs(),
+                state: "live".to_owned(),
+                free_within: 0,
             })
         })
     }
 
-    /// Whether this worker of this run has a session already.
-    pub(super) fn has(&self, hello: &Hello) -> bool {
-        self.sessions.iter().any(|entry| entry.run == hello.run && entry.worker == hello.worker)
+    /// The sessions of other runs, which none of those may hold that is to come.
+    pub(super) fn others(&self, run: &str) -> impl Iterator<Item = u32> {
+        self.sessions.iter().filter(move |entry| entry.id.run != run).filter_map(|entry| entry.pid)
+    }
+
+    /// What a `hello` may have; a resumed session has its attempt from now on.
+    pub(super) fn claim(&mut self, hello: &Hello) -> Claim {
+        let current = self.sessions.iter_mut().find(|entry| entry.id.is_of(hello));
+        let found = current.map(|entry| (&mut entry.id, entry.pid, true)).or_else(|| {
+            let past = self.past.iter_mut().rev().find(|past| past.id.is_of(hello));
+            past.map(|past| (&mut past.id, past.pid, false))
+        });
+        let Some((id, pid, is_current)) = found else {
+            return if hello.incarnation.is_some() { Claim::Unknown("its player was restarted") } else { Claim::New };
+        };
+        if id.secret != hello.secret {
+            return Claim::Stranger;
+        }
+        if hello.session > id.session {
+            return if is_current { Claim::Older(pid) } else { Claim::New };
+        }
+        if hello.session < id.session || hello.attempt <= id.attempt {
+            return Claim::Superseded;
+        }
+        let Some(pid) = pid else {
+            return Claim::Unknown(if is_current { "its session's process died" } else { "its session is over" });
+        };
+        id.attempt = hello.attempt;
+        Claim::Resume(pid)
+    }
+
+    /// The session as which a newer one of the same worker waits to begin.
+    pub(super) fn older(&self, hello: &Hello, now: PlayerTime) -> Option<Holder> {
+        let entry = self.sessions.iter().find(|entry| entry.id.is_of(hello))?;
+        let holder = entry.holder(now);
+        Some(Holder { state: "orphaned".to_owned(), ..holder })
+    }
+
+    /// Sessions that are over hold the player no more, even while their processes are still on their way out, or keep
+    /// what was not delivered.
+    pub(super) fn retire(&mut self) {
+        let (over, live) = std::mem::take(&mut self.sessions).into_iter().partition(|entry| entry.over);
+        self.sessions = live;
+        let over: Vec<SessionEntry> = over;
+        self.past.extend(over.into_iter().map(|entry| PastSession { id: entry.id, pid: entry.pid }));
+        while self.past.len() > REMEMBERED {
+            self.past.pop_front();
+        }
+    }
+
+    /// A session's process is gone.
+    pub(super) fn process_ended(&mut self, pid: u32) {
+        for past in &mut self.past {
+            past.pid.take_if(|of| *of == pid);
+        }
     }
 
     /// Keeps a phase of a seed conductor until its `run`.
@@ -79,7 +227,7 @@ impl Registry {
     /// Says who holds the player.
     pub(super) fn keep(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<(), String> {
         if let Some(holder) = self.sessions.first() {
-            return Err(format!("busy: run {} of {} holds this player", holder.run, holder.conductor));
+            return Err(format!("busy: run {} of {} holds this player", holder.id.run, holder.conductor));
         }
         self.seed.take_if(|entry| !entry.is_alive(now));
         let port = phase.result_port;
@@ -109,7 +257,8 @@ impl Registry {
     /// All processes that work for somebody.
     pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
         let seed = self.seed.iter().filter_map(|entry| entry.running.map(|(pid, _)| pid));
-        self.sessions.iter().filter_map(|entry| entry.pid).chain(seed)
+        let past = self.past.iter().filter_map(|past| past.pid);
+        self.sessions.iter().filter_map(|entry| entry.pid).chain(past).chain(seed)
     }
 }
 

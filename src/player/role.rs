@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use super::link::Link;
+use super::resume::open;
 use super::seed_run::SeedRun;
 use super::session::Session;
 use super::session_process::{SessionProcess, clock};
@@ -34,6 +34,7 @@ pub(super) struct SessionRole {
     pub(super) decoder: FrameDecoder,
     pub(super) welcome: Vec<u8>,
     pub(super) lease: Duration,
+    pub(super) spool_limit: u64,
     pub(super) notes: UnixStream,
 }
 
@@ -43,11 +44,14 @@ impl Role {
         sys::own_session();
         let process = match self {
             Self::Seed(run, notes) => return run.run(notes),
-            Self::Heir { plan, trial, notes } => SessionProcess::new(Session::heir(*plan, trial), None, notes),
+            Self::Heir { plan, trial, notes } => SessionProcess::new(Session::heir(*plan, trial), None, 0, notes),
             Self::Session(role) => {
-                let SessionRole { stream, decoder, welcome, lease, notes } = role;
-                Link::new(stream, decoder, &welcome, lease, clock())
-                    .and_then(|link| SessionProcess::new(Session::new(), Some(link), notes))
+                let SessionRole { stream, decoder, welcome, lease, spool_limit, notes } = role;
+                open(stream, decoder, lease).and_then(|mut link| {
+                    link.begin_with(&welcome);
+                    let session = Session::with_lease(lease, clock());
+                    SessionProcess::new(session, Some(link), spool_limit, notes)
+                })
             }
         };
         match process {

@@ -40,7 +40,7 @@ impl SeedRun {
         let mut results = Vec::new();
         let mut stopped = None;
         for phase in &self.phases {
-            let Ok(process) = notes.try_clone().and_then(|notes| SessionProcess::new(Session::new(), None, notes))
+            let Ok(process) = notes.try_clone().and_then(|notes| SessionProcess::new(Session::new(), None, 0, notes))
             else {
                 return 1;
             };
@@ -59,7 +59,7 @@ impl SeedRun {
         {
             tracing::warn!("results for {}:{} are lost: {why}", phase.result_host, phase.result_port);
         }
-        note::send(&mut notes, &Note::Over { left });
+        note::send(&mut notes, &Note::Over { left, summary: None });
         drop(self.connection);
         0
     }

@@ -15,11 +15,16 @@ use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, 
 pub use event::{SessionAction, SessionEvent, StepKey};
 use running::Running;
 
+/// How far away an instant may be at which a phase is to start.
+const FARTHEST: Duration = Duration::from_secs(30);
+
 /// What a player does for one worker.
 #[derive(Debug, Default)]
 pub struct Session {
     plan: Option<PlanMessage>,
     stage: Stage,
+    /// How long the conductor may be silent, and when it was last heard of; for a session that has one.
+    lease: Option<(Duration, PlayerTime)>,
     /// Why nobody listens any more, once nobody does.
     orphaned: Option<String>,
     reset_limit: Option<Duration>,
@@ -54,9 +59,14 @@ struct Spawned {
 }
 
 impl Session {
-    /// One that has no plan yet.
+    /// One that has no plan yet, and no lease: it ends when it is told to.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One whose conductor may be silent for so long, from now on.
+    pub fn with_lease(lease: Duration, now: PlayerTime) -> Self {
+        Self { lease: Some((lease, now)), ..Self::new() }
     }
 
     /// One that takes over from a session that died in this trial, and runs its Reset.
@@ -69,6 +79,30 @@ impl Session {
         self.plan.as_ref()
     }
 
+    /// The conductor gave a sign of life.
+    pub fn heard(&mut self, at: PlayerTime) {
+        if let Some((_, heard)) = &mut self.lease {
+            *heard = at.max(*heard);
+        }
+    }
+
+    /// The conductor may be silent for at most so long.
+    pub fn shorten_lease(&mut self, most: Duration) {
+        if let Some((lease, _)) = &mut self.lease {
+            *lease = most.min(*lease);
+        }
+    }
+
+    /// Whether Reset was the last phase that was begun.
+    pub fn has_reset(&self) -> bool {
+        self.begun.is_some_and(|(_, phase)| phase == Phase::Reset)
+    }
+
+    /// Why the session is on its own, if it is.
+    pub fn orphaned(&self) -> Option<&str> {
+        self.orphaned.as_deref()
+    }
+
     /// Whether the session is over.
     pub fn is_finished(&self) -> bool {
         matches!(self.stage, Stage::Finished)
@@ -76,10 +110,17 @@ impl Session {
 
     /// When it wants to be told that time has passed.
     pub fn next_deadline(&self) -> Option<PlayerTime> {
-        match &self.stage {
+        let phase = match &self.stage {
             Stage::Running(running) => running.deadline(),
             _ => None,
-        }
+        };
+        phase.into_iter().chain(self.lease_end()).min()
+    }
+
+    /// When the conductor counts as gone, unless it is heard of before.
+    fn lease_end(&self) -> Option<PlayerTime> {
+        let (lease, heard) = self.lease.filter(|_| self.orphaned.is_none() && !self.is_finished())?;
+        Some(heard.plus(lease))
     }
 
     /// Takes an event and says what to do.
@@ -87,7 +128,9 @@ impl Session {
         let mut actions = Vec::new();
         match event {
             SessionEvent::Message(message) => self.message(message, now, &mut actions),
-            SessionEvent::Started { key, at, pid, streams } => self.started(key, at, pid, streams, &mut actions),
+            SessionEvent::Started { key, at, late, pid, streams } => {
+                self.started(key, (at, late), pid, streams, &mut actions)
+            }
             SessionEvent::NotStarted { key, why } => {
                 self.ended(key, &OutcomeMessage::NotStarted { why }, None, ([0; 2], false), &mut actions);
             }
@@ -95,14 +138,12 @@ impl Session {
                 self.ended(key, &outcome, Some(at), (lengths, leaky), &mut actions);
             }
             SessionEvent::Swept { remaining } => self.swept(remaining, &mut actions),
-            SessionEvent::Orphaned { reason, reset_limit } => {
-                if self.orphaned.is_none() {
-                    self.orphaned = Some(reason);
-                    self.reset_limit = reset_limit;
-                    self.stop_for_orphan(&mut actions);
-                }
-            }
+            SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, &mut actions),
             SessionEvent::Tick => {}
+        }
+        if let Some((lease, _)) = self.lease.filter(|_| self.lease_end().is_some_and(|end| end <= now)) {
+            let lease = humantime::format_duration(lease);
+            self.orphan(format!("nothing was heard of the conductor for {lease}"), None, &mut actions);
         }
         self.advance(now, &mut actions);
         actions
@@ -111,6 +152,9 @@ impl Session {
     fn message(&mut self, message: ConductorMessage, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         match message {
             ConductorMessage::Plan(plan) if self.plan.is_none() => {
+                if let Some((lease, _)) = &mut self.lease {
+                    *lease = Duration::from_nanos(plan.lease);
+                }
                 self.plan = Some(*plan);
                 actions.push(SessionAction::Send(PlayerMessage::PlanTaken));
                 self.arm_for_what_follows(0, None, actions);
@@ -119,10 +163,10 @@ impl Session {
                 self.stage = Stage::Armed { trial, phase: phase.into() };
                 actions.push(SessionAction::Send(PlayerMessage::Armed { trial, phase }));
             }
-            ConductorMessage::Go { trial, phase, at: _ } => {
+            ConductorMessage::Go { trial, phase, at } => {
                 let phase = phase.into();
                 if matches!(self.stage, Stage::Armed { trial: t, phase: p } if (t, p) == (trial, phase)) {
-                    self.begin(trial, phase, now, actions);
+                    self.begin(trial, phase, at.map(PlayerTime::from_nanoseconds), now, actions);
                 }
             }
             ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), actions),
@@ -133,13 +177,22 @@ impl Session {
                 self.stage = Stage::Finished;
                 actions.push(SessionAction::Finish);
             }
-            ConductorMessage::Bye => {
-                self.orphaned.get_or_insert_with(|| "the conductor left".to_owned());
-                self.stop_for_orphan(actions);
-            }
+            ConductorMessage::Bye => self.orphan("the conductor left".to_owned(), None, actions),
             // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then.
             ConductorMessage::Plan(_) | ConductorMessage::Arm { .. } | ConductorMessage::EndTrial { .. } => {}
         }
+    }
+
+    /// From now on the session is on its own: it stops what runs, and `advance` goes on from there.
+    fn orphan(&mut self, reason: String, reset_limit: Option<Duration>, actions: &mut Vec<SessionAction>) {
+        if self.orphaned.is_some() || self.is_finished() {
+            return;
+        }
+        actions.push(SessionAction::Orphaned { reason: reason.clone() });
+        actions.push(SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() }));
+        self.orphaned = Some(reason);
+        self.reset_limit = reset_limit;
+        self.stop_for_orphan(actions);
     }
 
     fn is_between_phases(&self) -> bool {
@@ -162,7 +215,14 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, trial: u32, phase: Phase, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    fn begin(
+        &mut self,
+        trial: u32,
+        phase: Phase,
+        at: Option<PlayerTime>,
+        now: PlayerTime,
+        actions: &mut Vec<SessionAction>,
+    ) {
         let Some(plan) = &self.plan else { return };
         if self.begun >= Some((trial, phase)) {
             let phase = phase.into();
@@ -177,7 +237,9 @@ impl Session {
             self.touched = None;
             actions.push(SessionAction::ResetBegun);
         }
-        self.stage = Stage::Running(Running::new(trial, phase, limit));
+        // An instant that far away is the error of a clock; whoever is to start together with it would wait as long.
+        let at = at.filter(|at| at.since(now) <= FARTHEST);
+        self.stage = Stage::Running(Running::new(trial, phase, at, limit));
     }
 
     /// A phase that was not begun has nothing to stop, and can still be begun: its Reset may be needed. A Reset that was
@@ -206,15 +268,16 @@ impl Session {
     fn started(
         &mut self,
         key: StepKey,
-        at: PlayerTime,
+        (at, late): (PlayerTime, Duration),
         pid: u32,
         [stdout, stderr]: [u32; 2],
         actions: &mut Vec<SessionAction>,
     ) {
         let StepKey { trial, phase, position } = key;
         let phase = phase.into();
-        let message =
-            StepStartedMessage { trial, phase, step: position, at: at.nanoseconds(), late: 0, pid, stdout, stderr };
+        let (step, late) = (position, u64::try_from(late.as_nanos()).unwrap_or(u64::MAX));
+        let at_nanoseconds = at.nanoseconds();
+        let message = StepStartedMessage { trial, phase, step, at: at_nanoseconds, late, pid, stdout, stderr };
         actions.push(SessionAction::Send(PlayerMessage::StepStarted(message)));
         if let Some(spawned) = self.spawned.iter_mut().find(|spawned| spawned.key == key) {
             spawned.started = Some(at);
@@ -292,7 +355,7 @@ impl Session {
                 if key.phase != Phase::Reset && self.touched.replace(key.trial) != Some(key.trial) {
                     actions.push(SessionAction::ResetNeeded { trial: key.trial });
                 }
-                actions.push(SessionAction::Start(key));
+                actions.push(SessionAction::Start { key, at: running.take_instant() });
             }
             if running.is_over(steps.len()) {
                 let (trial, phase, stopped) = (running.trial(), running.phase(), running.is_stopping());
@@ -317,7 +380,7 @@ impl Session {
             Some(trial) if wants_reset => {
                 // A conductor that left out a Reset may have gone on to another trial: it is the Reset of that one then.
                 let trial = self.begun.map_or(trial, |(begun, _)| begun.max(trial));
-                self.begin(trial, Phase::Reset, now, actions);
+                self.begin(trial, Phase::Reset, None, now, actions);
                 self.advance(now, actions);
             }
             _ => self.sweep(None, actions),

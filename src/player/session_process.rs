@@ -1,4 +1,5 @@
-//! The process that holds one session: one loop around the core, its connection and its steps' processes.
+//! The process that holds one session: one loop around the core, the channel to its conductor, its steps' processes and
+//! the line to the listener.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
@@ -8,22 +9,29 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::executor::{Executor, image};
-use super::link::Link;
-use super::note::{self, Note};
+use super::note::{self, Note, Notes, Order};
+use super::resume;
 use super::seed_run::Kept;
 use super::session::{Session, SessionAction, SessionEvent, StepKey};
+use super::spool::{Output, Spool};
 use crate::model::PlayerTime;
 use crate::sys::{Image, SignalDescriptor, Spawner, boot_time_nanoseconds};
-use crate::wire::{ConductorMessage, Outbox, PlayerMessage, WINDOW};
-
-/// How much output may wait for credit before the pipes are left alone.
-const ROOM: usize = WINDOW / 4;
+use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage, Taken};
 
 /// How long a session that is over tries to deliver what it has.
 const DELIVERY: Duration = Duration::from_secs(5);
 
+/// How long one whose conductor fell silent keeps what it has.
+const KEEP: Duration = Duration::from_hours(1);
+
 /// How long Reset may take when the player is told to stop.
 const STOP_RESET: Duration = Duration::from_secs(30);
+
+/// How long a session without a plan waits for its conductor to come again: it has nothing to lose.
+const WITHOUT_PLAN: Duration = Duration::from_secs(10);
+
+/// How long output waits for a conductor that takes none, before it goes to the spool.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a phase came to that was run for nobody who listens.
 pub(super) struct Alone {
@@ -39,9 +47,14 @@ pub(super) struct Alone {
 pub(super) struct SessionProcess {
     session: Session,
     executor: Executor,
-    outbox: Outbox,
-    link: Option<Link>,
-    notes: UnixStream,
+    pub(super) channel: Channel<PlayerTime>,
+    spool: Spool,
+    /// When output last moved, and whether the conductor was told that it stands still.
+    moved: (PlayerTime, usize),
+    stalled: bool,
+    /// Whether what happens is told to nobody.
+    is_alone: bool,
+    notes: Notes,
     signals: SignalDescriptor,
     environment: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The first signal to stop, once it has come.
@@ -58,14 +71,27 @@ impl SessionProcess {
     /// # Errors
     ///
     /// Says which descriptor is not to be had.
-    pub(super) fn new(session: Session, link: Option<Link>, notes: UnixStream) -> std::io::Result<Self> {
+    pub(super) fn new(
+        session: Session,
+        link: Option<Link<PlayerTime>>,
+        spool_limit: u64,
+        notes: UnixStream,
+    ) -> std::io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let mut channel = Channel::new(clock());
+        let is_alone = link.is_none();
+        if let Some(link) = link {
+            channel.connect(link, 0).map_err(std::io::Error::other)?;
+        }
         Ok(Self {
             session,
             executor: Executor::new(Spawner::new()?),
-            outbox: Outbox::new(),
-            link,
-            notes,
+            channel,
+            spool: Spool::new(spool_limit),
+            moved: (clock(), 0),
+            stalled: false,
+            is_alone,
+            notes: Notes::new(notes),
             signals: SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?,
             environment: std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect(),
             stopping: None,
@@ -76,27 +102,18 @@ impl SessionProcess {
 
     /// Runs until the session is over; the exit status.
     pub(super) fn run(mut self) -> i32 {
-        match &mut self.link {
-            None => self.handle(SessionEvent::Orphaned { reason: "its session died".to_owned(), reset_limit: None }),
-            Some(link) => {
-                let mut messages = Vec::new();
-                let result = link.take_frames(&mut self.outbox, &clock, &mut messages);
-                self.messages(messages, result);
-            }
+        if self.is_alone {
+            self.spool.forget();
+            self.handle(SessionEvent::Orphaned { reason: "its session died".to_owned(), reset_limit: None });
         }
         while !self.is_over() {
-            self.write();
+            self.turn();
             if !self.wait() {
                 return 1;
             }
-            self.take_signals();
-            self.read();
-            self.time_passed();
         }
-        let left = Executor::alive();
-        note::send(&mut self.notes, &Note::Over { left });
         // The conductor waits for this end, and not for that of the process.
-        self.link = None;
+        self.channel.disconnect();
         0
     }
 
@@ -107,7 +124,7 @@ impl SessionProcess {
             self.handle(SessionEvent::Message(message));
         }
         loop {
-            kept.take_data(&mut self.outbox);
+            kept.take_data(&mut self.channel.outbox);
             let mut over = false;
             for said in self.kept.iter_mut().flat_map(std::mem::take) {
                 over |= kept.take(said);
@@ -115,38 +132,49 @@ impl SessionProcess {
             if over || self.finished.is_some() || !self.wait() {
                 return Alone { kept, left: Executor::alive(), stopped: self.stopping };
             }
-            self.take_signals();
-            self.read();
-            self.time_passed();
+            self.turn();
+        }
+    }
+
+    /// Takes what is there, and sends what there is to say.
+    fn turn(&mut self) {
+        self.take_signals();
+        self.take_orders();
+        self.read();
+        self.handle(SessionEvent::Tick);
+        self.spool_or_refill();
+        if let Err(reason) = self.channel.write(clock) {
+            self.lose_connection(&reason);
         }
     }
 
     fn is_over(&self) -> bool {
-        self.finished.is_some_and(|give_up| {
-            let delivered = self.outbox.is_settled() && self.link.as_ref().is_none_or(|link| !link.wants_to_write());
-            self.link.is_none() || delivered || give_up <= clock()
-        })
+        let Some(give_up) = self.finished else { return false };
+        let nobody_comes = self.is_alone || self.session.orphaned().is_none();
+        let nothing_left = self.channel.is_settled() && self.spool.is_empty();
+        nothing_left || give_up <= clock() || (nobody_comes && self.channel.link().is_none())
     }
 
     /// Waits until something is there or is due; whether the waiting itself works.
-    fn wait(&self) -> bool {
+    fn wait(&mut self) -> bool {
+        let room = self.output().has_room();
         let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
-        if let Some(link) = &self.link {
+        descriptors.extend(self.notes.open().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        if let Some(link) = self.channel.link() {
             let writing = if link.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
-            descriptors.push(PollFd::new(link.stream(), PollFlags::IN | writing));
+            descriptors.push(PollFd::new(link, PollFlags::IN | writing));
         }
-        let room = self.has_room();
         descriptors.extend(self.executor.descriptors(room).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let link = self.link.as_ref().map(Link::next_deadline);
-        let deadline = [self.session.next_deadline(), self.executor.next_deadline(), link, self.finished];
+        let link = self.channel.link().map(Link::next_deadline);
+        let spool = (!room && !self.stalled).then(|| self.moved.0.plus(PATIENCE));
+        let deadline = [self.session.next_deadline(), self.executor.next_deadline(), link, self.finished, spool];
         let timeout = deadline.into_iter().flatten().min().map(|deadline| deadline.since(clock()));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         matches!(poll(&mut descriptors, timeout.as_ref()), Ok(_) | Err(rustix::io::Errno::INTR))
     }
 
-    /// Output is read while somebody takes it; without a conductor it is read and forgotten.
-    fn has_room(&self) -> bool {
-        self.link.is_none() || self.outbox.waiting_data() < ROOM
+    fn output(&mut self) -> Output<'_> {
+        Output { outbox: &mut self.channel.outbox, spool: &mut self.spool }
     }
 
     fn take_signals(&mut self) {
@@ -154,102 +182,144 @@ impl SessionProcess {
             if signal == libc::SIGCHLD {
                 continue;
             }
-            if self.stopping.is_some() {
+            if self.stopping.is_some() || self.finished.is_some() {
                 crate::sys::exit_now(1);
             }
             self.stopping = Some(signal);
-            let text = "the player was told to stop".to_owned();
-            self.outbox.push(&PlayerMessage::Leaving { reason: text.clone() });
-            self.handle(SessionEvent::Orphaned { reason: text, reset_limit: Some(STOP_RESET) });
+            let reason = "the player was told to stop".to_owned();
+            self.handle(SessionEvent::Orphaned { reason, reset_limit: Some(STOP_RESET) });
+        }
+    }
+
+    fn take_orders(&mut self) {
+        for order in self.notes.take() {
+            match order {
+                Order::Resume { hello, welcome, rest } => {
+                    let connection = self.notes.connection();
+                    let resumed = |stream| resume::resume(&mut self.channel, &hello, *welcome, (stream, &rest));
+                    if connection.is_some_and(resumed) {
+                        self.session.heard(clock());
+                        self.tell(&Note::Silent { since: None });
+                    }
+                }
+                Order::Abandon { reason, reset_limit } => {
+                    self.channel.disconnect();
+                    let reset_limit = reset_limit.map(Duration::from_secs);
+                    self.handle(SessionEvent::Orphaned { reason, reset_limit });
+                }
+            }
         }
     }
 
     fn read(&mut self) {
-        if let Some(link) = &mut self.link {
-            let (messages, result) = link.read(&mut self.outbox, clock);
-            self.messages(messages, result);
+        let received = self.channel.read::<ConductorMessage>(clock);
+        self.session.heard(self.channel.heard());
+        for taken in received.taken {
+            // A conductor sends no data yet.
+            if let Taken::Message(message) = taken {
+                self.handle(SessionEvent::Message(message));
+            }
         }
-        let nobody_listens = self.link.is_none() && self.kept.is_none();
-        if nobody_listens {
-            self.outbox = Outbox::new();
+        if let Some(reason) = received.broken {
+            self.lose_connection(&reason);
         }
-        self.executor.read(&mut self.outbox, |outbox| nobody_listens || outbox.waiting_data() < ROOM);
-        for event in self.executor.events(&mut self.outbox, clock()) {
-            self.handle(event);
-        }
+        let mut output = Output { outbox: &mut self.channel.outbox, spool: &mut self.spool };
+        self.executor.read(&mut output);
+        self.take_events();
     }
 
-    fn messages(&mut self, messages: Vec<ConductorMessage>, result: Result<(), String>) {
-        for message in messages {
-            self.handle(SessionEvent::Message(message));
+    /// Output goes to the spool while nobody takes it, and comes back from there.
+    fn spool_or_refill(&mut self) {
+        let waiting = self.channel.outbox.waiting_data();
+        let now = clock();
+        if waiting != self.moved.1 || waiting == 0 {
+            self.moved = (now, waiting);
         }
-        if let Err(reason) = result {
-            self.lose_connection(reason);
+        let stuck = now.since(self.moved.0) >= PATIENCE;
+        self.spool.set_open(self.channel.link().is_none() || stuck || !self.spool.is_empty());
+        self.spool.refill(&mut self.channel.outbox);
+        let full = self.spool.is_full();
+        if full && !self.stalled {
+            let kept = self.spool.waiting();
+            self.channel.outbox.push(&PlayerMessage::Stalled { kept });
         }
+        self.stalled = full;
     }
 
-    fn write(&mut self) {
-        if let Some(link) = &mut self.link
-            && let Err(reason) = link.write(&mut self.outbox, clock())
-        {
-            self.lose_connection(reason);
+    /// Until the lease is over the conductor may come again.
+    fn lose_connection(&mut self, reason: &str) {
+        tracing::info!("{reason}");
+        if self.session.plan().is_none() {
+            self.session.shorten_lease(WITHOUT_PLAN);
         }
+        let since = Some(self.channel.heard().nanoseconds());
+        self.tell(&Note::Silent { since });
     }
 
-    fn time_passed(&mut self) {
-        if let Some(link) = &mut self.link
-            && let Err(reason) = link.time_passed(&mut self.outbox, clock())
-        {
-            self.lose_connection(reason);
-        }
-        self.handle(SessionEvent::Tick);
-    }
-
-    /// A broken connection is a lost conductor, as long as a session can't be resumed.
-    fn lose_connection(&mut self, reason: String) {
-        self.link = None;
-        self.handle(SessionEvent::Orphaned { reason, reset_limit: None });
+    fn tell(&mut self, note: &Note) {
+        note::send(self.notes.stream(), note);
     }
 
     fn handle(&mut self, event: SessionEvent) {
         let actions = self.session.handle(event, clock());
         for action in actions {
             match action {
-                SessionAction::Send(message) => {
-                    if message == PlayerMessage::PlanTaken {
-                        self.plan_taken();
-                    }
-                    match &mut self.kept {
-                        Some(kept) => kept.push(message),
-                        None => self.outbox.push(&message),
-                    }
-                }
-                SessionAction::Start(key) => self.start(key),
+                SessionAction::Send(message) => self.send(message),
+                SessionAction::Start { key, at } => self.start(key, at),
                 SessionAction::Stop(key) => self.executor.stop(key, clock()),
                 SessionAction::Sweep => self.executor.sweep(clock()),
-                SessionAction::ResetNeeded { trial } => note::send(&mut self.notes, &Note::ResetNeeded { trial }),
-                SessionAction::ResetBegun => note::send(&mut self.notes, &Note::ResetBegun),
-                SessionAction::Finish => self.finished = Some(clock().plus(DELIVERY)),
+                SessionAction::ResetNeeded { trial } => self.tell(&Note::ResetNeeded { trial }),
+                SessionAction::ResetBegun => self.tell(&Note::ResetBegun),
+                SessionAction::Orphaned { reason } => self.tell(&Note::Orphaned { reason }),
+                SessionAction::Finish => self.finish(),
             }
         }
-        // What a start that failed, or a sweep that finds nothing, has to say must not wait for the next event.
-        let events = self.executor.events(&mut self.outbox, clock());
-        for event in events {
+        self.take_events();
+    }
+
+    /// What a start that failed, or a sweep that finds nothing, has to say must not wait for the next event.
+    fn take_events(&mut self) {
+        let mut output = Output { outbox: &mut self.channel.outbox, spool: &mut self.spool };
+        for event in self.executor.events(&mut output, clock()) {
             self.handle(event);
         }
     }
 
-    /// The plan is left with the listener before the conductor hears that it was taken.
-    fn plan_taken(&mut self) {
-        if let Some(plan) = self.session.plan() {
-            note::send(&mut self.notes, &Note::Plan(Box::new(plan.clone())));
-            for (name, value) in &plan.environment {
-                self.environment.insert(name.clone().into_bytes(), value.clone().into_bytes());
-            }
+    fn send(&mut self, message: PlayerMessage) {
+        if message == PlayerMessage::PlanTaken {
+            self.plan_taken();
+        }
+        match &mut self.kept {
+            Some(kept) => kept.push(message),
+            None if self.is_alone => {}
+            None => self.channel.outbox.push(&message),
         }
     }
 
-    fn start(&mut self, key: StepKey) {
+    /// The session is over: from now on the player is free, and only what happened is still to be delivered.
+    fn finish(&mut self) {
+        let orphaned = self.session.orphaned().map(str::to_owned);
+        let keep = orphaned.is_some() && self.session.plan().is_some() && self.stopping.is_none() && !self.is_alone;
+        self.finished = Some(clock().plus(if keep { KEEP } else { DELIVERY }));
+        let summary = orphaned.filter(|_| !self.is_alone).map(|reason| match self.session.has_reset() {
+            false => format!("{reason}; nothing had to be reset"),
+            true => format!("{reason}; its steps were stopped and Reset was run"),
+        });
+        self.tell(&Note::Over { left: Executor::alive(), summary });
+    }
+
+    /// The plan is left with the listener before the conductor hears that it was taken.
+    fn plan_taken(&mut self) {
+        let Some(plan) = self.session.plan() else { return };
+        for (name, value) in &plan.environment {
+            self.environment.insert(name.clone().into_bytes(), value.clone().into_bytes());
+        }
+        if let Ok(text) = serde_json::to_string(plan) {
+            self.tell(&Note::Plan { text });
+        }
+    }
+
+    fn start(&mut self, key: StepKey, at: Option<PlayerTime>) {
         let Some(plan) = self.session.plan() else { return };
         let Some(step) = plan.steps(key.phase).get(key.position) else { return };
         let own = [("TRIAL", key.trial.to_string()), ("PHASE", key.phase.to_string()), ("STEP", step.label.clone())];
@@ -259,7 +329,8 @@ impl SessionProcess {
         let image = image(&plan.shell, &step.command, plan.directory.as_deref(), &self.environment);
         // A seed conductor never hears a spawned step again, and lets it live on.
         let unheard = self.kept.is_some() && step.spawn;
-        self.executor.start(key, image.map(|image| Image { unheard, ..image }));
+        let at = at.map(PlayerTime::nanoseconds);
+        self.executor.start(key, image.map(|image| Image { unheard, at, ..image }));
     }
 }
 

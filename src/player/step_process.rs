@@ -3,9 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use super::session::StepKey;
+use super::spool::Output;
 use crate::model::PlayerTime;
 use crate::sys::{Reaped, Spawned, StartReport};
-use crate::wire::{Data, MAX_DATA, Outbox, OutcomeMessage};
+use crate::wire::{Data, MAX_DATA, OutcomeMessage};
 
 /// One step's process.
 #[derive(Debug)]
@@ -52,12 +53,12 @@ impl StepProcess {
     }
 
     /// Reads what is in the pipes after the process ended: all that it printed, as a pipe holds only so much.
-    pub(super) fn drain(&mut self, outbox: &mut Outbox, buffer: &mut Vec<u8>) {
+    pub(super) fn drain(&mut self, output: &mut Output<'_>, buffer: &mut Vec<u8>) {
         /// More than a pipe can hold; what comes beyond it is printed by somebody who is still there.
         const MOST: u64 = 2 << 20;
         for stream in &mut self.streams {
             let end = stream.length + MOST;
-            while stream.length < end && stream.read(outbox, buffer) {}
+            while stream.length < end && stream.read(output, buffer) {}
         }
     }
 
@@ -78,7 +79,7 @@ impl StepProcess {
 
 impl Stream {
     /// Reads once, by way of `buffer`; whether there may be more.
-    pub(super) fn read(&mut self, outbox: &mut Outbox, buffer: &mut Vec<u8>) -> bool {
+    pub(super) fn read(&mut self, output: &mut Output<'_>, buffer: &mut Vec<u8>) -> bool {
         /// What is shorter is copied; what is longer takes the buffer with it.
         const SHORT: usize = MAX_DATA / 4;
         let Some(descriptor) = &self.descriptor else { return false };
@@ -93,7 +94,7 @@ impl Stream {
                 let offset = self.length;
                 self.length += count as u64;
                 let bytes = if count < SHORT { buffer.as_slice().to_vec() } else { std::mem::take(buffer) };
-                outbox.push_data(Data { stream: self.number, offset, bytes });
+                output.push(Data { stream: self.number, offset, bytes });
                 true
             }
             Err(rustix::io::Errno::INTR) => true,

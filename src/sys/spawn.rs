@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -23,6 +24,8 @@ pub struct Image {
     pub directory: Option<CString>,
     /// Whether nobody will read what it prints: then it prints to nowhere, so that it outlives its reader.
     pub unheard: bool,
+    /// When the program is to start, in nanoseconds of `CLOCK_BOOTTIME`; at once when there is no such instant.
+    pub at: Option<u64>,
 }
 
 /// A process that was made, and our ends of its pipes, none of which blocks.
@@ -43,8 +46,13 @@ pub struct Spawned {
 pub enum Report {
     /// It has not finished starting.
     NotYet,
-    /// It runs the program since this reading of `CLOCK_BOOTTIME`, in nanoseconds.
-    Started(u64),
+    /// It runs the program.
+    Started {
+        /// Since this reading of `CLOCK_BOOTTIME`, in nanoseconds.
+        at: u64,
+        /// How long the instant had passed when it was ready to start.
+        late: Duration,
+    },
     /// It can't run the program.
     Failed(io::Error),
     /// It can't enter the folder.
@@ -112,10 +120,10 @@ impl Spawner {
 }
 
 impl Image {
-    /// Whether its start can take long: a folder, or a program of the user's, may lie on a server that does not answer.
+    /// Whether its start can take long: it waits for an instant, or a folder, or a program of the user's, may lie on a server that does not answer.
     /// Then nobody may wait for it.
     fn may_block(&self) -> bool {
-        self.directory.is_some() || self.program.as_bytes() != b"/bin/sh"
+        self.at.is_some() || self.directory.is_some() || self.program.as_bytes() != b"/bin/sh"
     }
 }
 
@@ -134,7 +142,7 @@ impl StartReport {
     /// Reads what has come; the exec, or the child's end, completes it. It never waits: a shell on a file server that does
     /// not answer holds up its own step only. It must not be called again after an answer other than `NotYet`.
     pub fn read(&mut self) -> Report {
-        let mut bytes = [0; 16];
+        let mut bytes = [0; 32];
         loop {
             match rustix::io::read(&self.descriptor, &mut bytes) {
                 Ok(0) => return self.complete(),
@@ -149,11 +157,19 @@ impl StartReport {
     fn complete(&self) -> Report {
         match self.said[..] {
             [STAGE_DIRECTORY, a, b, c, d] => Report::NoDirectory(errno([a, b, c, d])),
-            [STAMP, _, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
-            [STAMP, ref stamp @ ..] => stamp.first_chunk().map_or_else(
-                || Report::Failed(io::Error::other("it told half of its start")),
-                |stamp| Report::Started(u64::from_ne_bytes(*stamp)),
-            ),
+            [STAMP, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => {
+                Report::Failed(errno([a, b, c, d]))
+            }
+            [STAMP, ref stamp @ ..] => {
+                let halves = stamp.split_first_chunk().and_then(|(at, late)| Some((at, late.first_chunk()?)));
+                halves.map_or_else(
+                    || Report::Failed(io::Error::other("it told half of its start")),
+                    |(at, late)| Report::Started {
+                        at: u64::from_ne_bytes(*at),
+                        late: Duration::from_nanos(u64::from_ne_bytes(*late)),
+                    },
+                )
+            }
             _ => Report::Failed(io::Error::other("it ended before it ran the command")),
         }
     }
@@ -197,8 +213,10 @@ fn become_program(
         {
             give_up(STAGE_DIRECTORY);
         }
-        let mut stamp = [STAMP; 9];
-        stamp[1..].copy_from_slice(&super::boot_time_nanoseconds().to_ne_bytes());
+        let late = image.at.map_or(0, super::clock::wait_until);
+        let mut stamp = [STAMP; 17];
+        stamp[1..9].copy_from_slice(&super::boot_time_nanoseconds().to_ne_bytes());
+        stamp[9..].copy_from_slice(&late.to_ne_bytes());
         libc::write(3, stamp.as_ptr().cast(), stamp.len());
         execute(&image.program, arguments, environment);
         give_up(STAGE_PROGRAM)

@@ -1,6 +1,8 @@
 //! Frames: a length of four bytes and a payload.
 
 use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
 
 /// Puts the length in front of a payload.
 ///
@@ -74,6 +76,25 @@ impl FrameDecoder {
             self.from = 0;
         }
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Reads once from a socket, into memory that is used again and again.
+    ///
+    /// # Errors
+    ///
+    /// Says why the socket can't be read, or that it would block.
+    pub fn read(&mut self, socket: impl AsFd) -> io::Result<usize> {
+        /// A frame of a session and a little more.
+        const ROOM: usize = 80 << 10;
+        if self.from == self.buffer.len() {
+            self.buffer.clear();
+            self.from = 0;
+        } else if self.from > 0 && self.buffer.capacity() - self.buffer.len() < ROOM {
+            self.buffer.drain(..self.from);
+            self.from = 0;
+        }
+        self.buffer.reserve(ROOM);
+        Ok(rustix::io::read(socket, rustix::buffer::spare_capacity(&mut self.buffer))?)
     }
 
     /// The bytes that belong to no frame yet.

@@ -17,10 +17,16 @@ pub struct Hello {
     pub worker: String,
     /// Who may take this session over: 32 hexadecimal digits made for this worker and run.
     pub secret: String,
-    /// Counts this worker's connections, from 1; a higher one takes over from a lower one.
+    /// Counts this worker's sessions in the run, from 1: a lost worker comes back in another one.
+    #[serde(default = "one")]
+    pub session: u64,
+    /// Counts the session's connections, from 1; a higher one takes over from a lower one.
     pub attempt: u64,
     /// The number of the player's frame that is expected next.
     pub next: u64,
+    /// The player's incarnation, once a `welcome` has named it: only that one has the session.
+    #[serde(default)]
+    pub incarnation: Option<String>,
     /// Who asks, for people: user, machine, process.
     #[serde(default)]
     pub conductor: String,
@@ -30,6 +36,14 @@ pub struct Hello {
     /// How long the player goes on without its conductor, in nanoseconds.
     #[serde(default)]
     pub lease: u64,
+}
+
+fn live() -> String {
+    "live".to_owned()
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// How a player takes a session.
@@ -78,12 +92,20 @@ pub struct Holder {
     pub conductor: String,
     /// For how many seconds it has held the player.
     pub seconds: u64,
+    /// `live`; `silent` when its conductor is not heard of, and the player waits for it; `orphaned` when the player cleans
+    /// up after it.
+    #[serde(default = "live")]
+    pub state: String,
+    /// In how many seconds the player is free at the latest, when it is not a live one.
+    #[serde(default)]
+    pub free_within: u64,
 }
 
 /// Why a player takes no session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// `busy`, `protocol`, `secret`, `address`, or another word.
+    /// `busy`, `protocol`, `secret`, `attempt` when another connection came first, `unknown` when there is no such session, or
+    /// another word.
     pub reason: String,
     /// The sentence for people.
     pub message: String,

@@ -79,6 +79,11 @@ pub enum PlayerMessage {
         /// Why, for people.
         reason: String,
     },
+    /// What the steps print can't be kept any more until some of it was taken: steps that print stand still.
+    Stalled {
+        /// How many bytes wait on the player's disk.
+        kept: u64,
+    },
     /// A sentence for people.
     Warning {
         /// The sentence.

@@ -59,17 +59,21 @@
 //! Unknown fields are ignored, so that a newer peer can say more; a message of an unknown type is numbered like any
 //! other, and ignored.
 
+mod channel;
 mod frame;
 mod greeting;
 mod inbox;
+mod link;
 mod message;
 mod outbox;
 pub mod seed;
 mod session_frame;
 
+pub use channel::Channel;
 pub use frame::{FrameDecoder, FrameError, frame};
 pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, Welcome};
 pub use inbox::{Inbox, Taken};
+pub use link::{Link, Received, interval, words};
 pub use message::{
     ConductorMessage, OutcomeMessage, PhaseName, PlanMessage, PlayerMessage, StepEndedMessage, StepMessage,
     StepStartedMessage,

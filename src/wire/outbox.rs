@@ -1,4 +1,4 @@
-//! What waits to be sent, was sent and is not yet acknowledged: one direction of a session.
+//! What waits to be sent, was sent and is not yet acknowledged: one direction of a session. It outlives connections.
 
 use std::collections::VecDeque;
 
@@ -6,35 +6,40 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::session_frame::encode_data;
-use super::{Data, MAX_FRAME, Signal, WINDOW, WireError, frame};
+use super::{Data, MAX_FRAME, WINDOW, WireError, frame};
 
-/// Numbers what is sent, keeps control before data, and stays within the peer's credit.
+/// Numbers what is sent, keeps control before data, stays within the peer's credit, and keeps every frame until the peer
+/// has acknowledged it, so that another connection can send it again.
 #[derive(Debug, Default)]
 pub struct Outbox {
     next: u64,
-    signals: VecDeque<Vec<u8>>,
     control: VecDeque<Value>,
     data: VecDeque<Data>,
     waiting_data: usize,
+    /// What has a number and is not acknowledged.
     sent: VecDeque<Sent>,
     sent_data: usize,
+    /// How much of `sent` this connection has.
+    repeated: usize,
 }
 
+/// A frame that has its number.
 #[derive(Debug)]
 struct Sent {
     number: u64,
-    data: usize,
+    payload: Payload,
+}
+
+#[derive(Debug)]
+enum Payload {
+    Message(Vec<u8>),
+    Data(Data),
 }
 
 impl Outbox {
     /// One from which nothing was sent.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Adds a frame without a number; it goes before everything else.
-    pub fn push_signal(&mut self, signal: Signal) {
-        self.signals.push_back(frame(&to_json(&signal).to_string().into_bytes()));
     }
 
     /// Adds a message; one that is too long for a frame goes in parts.
@@ -73,29 +78,60 @@ impl Outbox {
         self.waiting_data
     }
 
-    /// Whether nothing waits to be sent for the first time.
+    /// Whether the connection there is has everything that may be sent now.
     pub fn is_idle(&self) -> bool {
-        self.signals.is_empty() && self.control.is_empty() && self.data.is_empty()
+        self.repeated == self.sent.len() && self.control.is_empty() && !self.has_credit()
+    }
+
+    /// Begins with another connection, whose peer expects this frame next.
+    ///
+    /// # Errors
+    ///
+    /// Says when the peer expects what it has acknowledged, or what was not sent.
+    pub fn reconnect(&mut self, next: u64) -> Result<(), WireError> {
+        self.acknowledged(next)?;
+        if self.sent.front().map_or(self.next, |sent| sent.number) != next {
+            return Err(WireError::Forgotten);
+        }
+        self.repeated = 0;
+        Ok(())
     }
 
     /// Appends the next frame to write, length included; false when there is none, or no credit.
     pub fn write_next(&mut self, out: &mut Vec<u8>) -> bool {
-        if let Some(signal) = self.signals.pop_front() {
-            out.extend_from_slice(&signal);
-            return true;
+        if self.repeated == self.sent.len() && !self.number_one() {
+            return false;
         }
-        if let Some(mut message) = self.control.pop_front() {
-            message["number"] = self.next.into();
-            self.remember(0);
-            out.extend_from_slice(&frame(message.to_string().as_bytes()));
-            return true;
+        let Some(sent) = self.sent.get(self.repeated) else { return false };
+        self.repeated += 1;
+        match &sent.payload {
+            Payload::Message(bytes) => out.extend_from_slice(bytes),
+            Payload::Data(data) => encode_data(sent.number, data, out),
         }
-        let credit = WINDOW - self.sent_data;
-        let Some(data) = self.data.pop_front_if(|data| data.bytes.len() <= credit) else { return false };
-        encode_data(self.next, &data, out);
-        self.waiting_data -= data.bytes.len();
-        self.remember(data.bytes.len());
         true
+    }
+
+    /// Gives the next that may be sent its number; whether there was one.
+    fn number_one(&mut self) -> bool {
+        let payload = if let Some(mut message) = self.control.pop_front() {
+            message["number"] = self.next.into();
+            Payload::Message(frame(message.to_string().as_bytes()))
+        } else if self.has_credit()
+            && let Some(data) = self.data.pop_front()
+        {
+            self.waiting_data -= data.bytes.len();
+            self.sent_data += data.bytes.len();
+            Payload::Data(data)
+        } else {
+            return false;
+        };
+        self.sent.push_back(Sent { number: self.next, payload });
+        self.next += 1;
+        true
+    }
+
+    fn has_credit(&self) -> bool {
+        self.data.front().is_some_and(|data| data.bytes.len() <= WINDOW - self.sent_data)
     }
 
     /// Takes the peer's acknowledgement of every frame below `next`.
@@ -108,7 +144,10 @@ impl Outbox {
             return Err(WireError::AcknowledgedTooMuch);
         }
         while let Some(sent) = self.sent.pop_front_if(|sent| sent.number < next) {
-            self.sent_data -= sent.data;
+            self.repeated = self.repeated.saturating_sub(1);
+            if let Payload::Data(data) = sent.payload {
+                self.sent_data -= data.bytes.len();
+            }
         }
         Ok(())
     }
@@ -117,15 +156,10 @@ impl Outbox {
     pub fn is_settled(&self) -> bool {
         self.control.is_empty() && self.data.is_empty() && self.sent.is_empty()
     }
-
-    fn remember(&mut self, data: usize) {
-        self.sent.push_back(Sent { number: self.next, data });
-        self.sent_data += data;
-        self.next += 1;
-    }
 }
 
-fn to_json(message: &impl Serialize) -> Value {
+/// The JSON of a message of ours.
+pub(super) fn to_json(message: &impl Serialize) -> Value {
     #[expect(clippy::expect_used, reason = "our messages have string keys and no floating-point numbers")]
     serde_json::to_value(message).expect("a message is JSON")
 }

@@ -29,6 +29,8 @@ pub enum WireError {
     },
     /// More is acknowledged than was sent.
     AcknowledgedTooMuch,
+    /// A frame is asked for that was acknowledged before.
+    Forgotten,
 }
 
 impl fmt::Display for WireError {
@@ -38,6 +40,7 @@ impl fmt::Display for WireError {
             Self::OutOfOrder { expected, found } => {
                 write!(out, "the peer sent frame {found} where frame {expected} had to come")
             }
+            Self::Forgotten => write!(out, "the peer asks for what it had acknowledged"),
             Self::AcknowledgedTooMuch => write!(out, "the peer acknowledged what was never sent"),
         }
     }

@@ -4,12 +4,12 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::conduct::event::{Command, End};
+use crate::conduct::event::End;
 use crate::model::{ConductorTime, Destination};
+pub(crate) use crate::wire::words;
 use crate::wire::{FrameDecoder, Greeting, Hello, frame};
 
 use super::super::now::now;
@@ -20,6 +20,8 @@ const SLICE: Duration = Duration::from_millis(100);
 const ANSWER: Duration = Duration::from_secs(2);
 /// The pauses between attempts grow from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+/// How long one attempt may take to reach a player again that was there before.
+const ATTEMPT: Duration = Duration::from_secs(4);
 /// The largest first answer: a `welcome` with its sentences.
 const LARGEST_ANSWER: u64 = 1 << 20;
 /// How long a write may be stuck before the peer counts as gone.
@@ -56,14 +58,35 @@ impl From<io::Error> for Failure {
 /// Reaches a player and says `hello`. Any command ends the attempt, for before a plan only the end can come.
 pub(crate) fn dial(
     destination: &Destination,
-    hello: &Hello,
+    hello: &mut Hello,
     deadline: Instant,
-    commands: &Receiver<Command>,
+    mut patience: impl FnMut(Duration) -> Option<End>,
+) -> Result<Dialled, End> {
+    repeat(destination, hello, (deadline, None), &mut patience)
+}
+
+/// The same for a player that was there before: no attempt waits long, for it may have gone into a void.
+pub(crate) fn again(
+    destination: &Destination,
+    hello: &mut Hello,
+    deadline: Instant,
+    mut patience: impl FnMut(Duration) -> Option<End>,
+) -> Result<Dialled, End> {
+    hello.attempt += 1;
+    repeat(destination, hello, (deadline, Some(ATTEMPT)), &mut patience)
+}
+
+fn repeat(
+    destination: &Destination,
+    hello: &mut Hello,
+    (deadline, most): (Instant, Option<Duration>),
+    patience: &mut dyn FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, End> {
     let mut addresses = Vec::new();
     let mut pause = PAUSES.0;
     loop {
-        let why = match attempt(destination, &mut addresses, hello, deadline, commands) {
+        let until = most.map_or(deadline, |most| deadline.min(Instant::now() + most));
+        let why = match attempt(destination, &mut addresses, hello, until, patience) {
             Ok(dialled) => return Ok(dialled),
             Err(Failure::Final(end)) => return Err(end),
             Err(Failure::Again(why)) => why,
@@ -71,9 +94,11 @@ pub(crate) fn dial(
         if Instant::now() + pause >= deadline {
             return Err(End::Unreachable(why));
         }
-        if commands.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
-            return Err(End::Closed);
+        if let Some(end) = patience(pause) {
+            return Err(end);
         }
+        // A `hello` that came through and whose answer did not has begun a session.
+        hello.attempt += 1;
         pause = (pause * 2).min(PAUSES.1);
     }
 }
@@ -83,7 +108,7 @@ fn attempt(
     addresses: &mut Vec<SocketAddr>,
     hello: &Hello,
     deadline: Instant,
-    commands: &Receiver<Command>,
+    patience: &mut dyn FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, Failure> {
     let Destination::Tcp { host, port } = destination;
     if addresses.is_empty() {
@@ -93,8 +118,8 @@ fn attempt(
     }
     let mut last = Failure::Again(format!("`{host}` has no address"));
     for address in addresses.iter() {
-        match connect(*address, deadline, commands) {
-            Ok(stream) => return greet(destination, stream, hello, deadline, commands),
+        match connect(*address, deadline, patience) {
+            Ok(stream) => return greet(destination, stream, hello, deadline, patience),
             Err(Failure::Final(end)) => return Err(Failure::Final(end)),
             Err(again) => last = again,
         }
@@ -103,7 +128,11 @@ fn attempt(
 }
 
 /// Connects without holding up an end that the coordinator wants.
-fn connect(address: SocketAddr, deadline: Instant, commands: &Receiver<Command>) -> Result<TcpStream, Failure> {
+fn connect(
+    address: SocketAddr,
+    deadline: Instant,
+    patience: &mut dyn FnMut(Duration) -> Option<End>,
+) -> Result<TcpStream, Failure> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     match socket.connect(&SockAddr::from(address)) {
@@ -111,7 +140,7 @@ fn connect(address: SocketAddr, deadline: Instant, commands: &Receiver<Command>)
         other => other?,
     }
     while !ready(&socket, SLICE)? {
-        wanted(commands)?;
+        wanted(patience)?;
         if Instant::now() >= deadline {
             return Err(Failure::Again("connection timed out".to_owned()));
         }
@@ -131,11 +160,8 @@ fn ready(socket: &Socket, time: Duration) -> io::Result<bool> {
     Ok(poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(&timeout))? > 0)
 }
 
-fn wanted(commands: &Receiver<Command>) -> Result<(), Failure> {
-    match commands.recv_timeout(Duration::ZERO) {
-        Err(RecvTimeoutError::Timeout) => Ok(()),
-        _ => Err(Failure::Final(End::Closed)),
-    }
+fn wanted(patience: &mut dyn FnMut(Duration) -> Option<End>) -> Result<(), Failure> {
+    patience(Duration::ZERO).map_or(Ok(()), |end| Err(Failure::Final(end)))
 }
 
 /// Says `hello` and reads the answer.
@@ -144,7 +170,7 @@ fn greet(
     mut stream: TcpStream,
     hello: &Hello,
     deadline: Instant,
-    commands: &Receiver<Command>,
+    patience: &mut dyn FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, Failure> {
     let deadline = deadline.max(Instant::now() + ANSWER);
     let sent = now();
@@ -171,10 +197,10 @@ fn greet(
             let pending = decoder.pending().to_vec();
             return Ok(Dialled { stream, greeting, pending, sent, answered });
         }
-        wanted(commands)?;
+        wanted(patience)?;
         if Instant::now() >= deadline {
             let why = "the connection was taken and `hello` was not answered".to_owned();
-            return Err(Failure::Final(End::Unreachable(why)));
+            return Err(Failure::Again(why));
         }
     }
 }
@@ -187,12 +213,4 @@ pub(super) fn not_a_player(destination: &Destination) -> String {
 /// Whether a read or write only took too long.
 pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
-/// The system's words for an error, without its number.
-pub(crate) fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut characters = text.chars();
-    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
 }

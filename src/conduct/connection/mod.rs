@@ -1,12 +1,9 @@
 //! One connection actor a worker: everything between the coordinator's commands and the worker's player.
 //!
-//! The actor's thread reaches the player (`dial`), and then drives it over the session (`session`, with a `reader`
-//! thread beside it) or over the seed's wire (`super::seed`), whichever its first answer asks for. Its last event is
+//! The actor's thread reaches the player (`dial`), and then drives it over the session (`session`) or over the seed's wire (`super::seed`), whichever its first answer asks for. Its last event is
 //! its end.
 
 mod dial;
-mod pulse;
-mod reader;
 mod session;
 mod streams;
 #[cfg(test)]
@@ -14,14 +11,15 @@ mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::model::{Plan, PlayerDescription, WorkerId};
-use crate::wire::{Greeting, Hello, Refusal};
+use crate::wire::{Greeting, Hello, Holder, Refusal};
 
 use super::event::{Command, ConnectionEvent, End};
+use super::mailbox::Mailbox;
 use super::seed::{SeedDriver, SeedPlayers};
 use super::store::Store;
 pub(super) use dial::{Dialled, dial, is_timeout, words};
@@ -31,14 +29,16 @@ pub(super) use dial::{Dialled, dial, is_timeout, words};
 pub(super) struct Uplink {
     /// Who speaks.
     pub(super) worker: WorkerId,
+    /// Of which of its sessions: a lost worker's last words must not be taken for those of the next session.
+    pub(super) session: u64,
     /// Where it goes.
-    pub(super) sender: Sender<(WorkerId, ConnectionEvent)>,
+    pub(super) sender: Sender<(WorkerId, u64, ConnectionEvent)>,
 }
 
 impl Uplink {
     /// Says something. When the run loop is gone nobody listens any more, and nothing is lost by it.
     pub(super) fn say(&self, event: ConnectionEvent) {
-        let _ = self.sender.send((self.worker, event));
+        let _ = self.sender.send((self.worker, self.session, event));
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Context {
     pub(super) worker: WorkerId,
     pub(super) hello: Hello,
     pub(super) store: Store,
-    pub(super) commands: Receiver<Command>,
+    pub(super) mailbox: Mailbox,
     pub(super) uplink: Uplink,
     pub(super) seeds: Arc<SeedPlayers>,
 }
@@ -62,8 +62,8 @@ pub(super) fn run(context: &Context) {
 
 fn drive(context: &Context) -> End {
     let destination = &context.plan.worker(context.worker).player;
-    let deadline = Instant::now() + context.plan.settings.connect_timeout;
-    let dialled = match dial(destination, &context.hello, deadline, &context.commands) {
+    let mut hello = context.hello.clone();
+    let dialled = match reach(context, &mut hello) {
         Ok(dialled) => dialled,
         Err(end) => return end,
     };
@@ -74,7 +74,7 @@ fn drive(context: &Context) -> End {
             for leftover in welcome.leftovers {
                 context.uplink.say(ConnectionEvent::Warning(leftover));
             }
-            session::run(context, dialled)
+            session::run(context, hello, dialled)
         }
         Greeting::Refused(refusal) => End::Refused(refused(&refusal)),
         greeting if is_seed(&greeting) => match SeedDriver::new(context, &dialled.stream) {
@@ -88,6 +88,48 @@ fn drive(context: &Context) -> End {
         Greeting::Result { message, .. } => End::Refused(format!("its player answers `{}`", message.escape_debug())),
         Greeting::Hello(_) => End::Refused(dial::not_a_player(destination)),
     }
+}
+
+/// Reaches the player, and waits for one that will soon be free.
+fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
+    /// How often a player is asked that others hold.
+    const AGAIN: Duration = Duration::from_millis(250);
+    /// How much longer is waited than the player says that it takes.
+    const MARGIN: Duration = Duration::from_secs(5);
+    let destination = &context.plan.worker(context.worker).player;
+    let commands = context.mailbox.commands();
+    let mut deadline = Instant::now() + context.plan.settings.connect_timeout;
+    let mut held = false;
+    loop {
+        let dialled = dial(destination, hello, deadline, |time| unless_ended(commands, time))?;
+        let Greeting::Refused(Refusal { holder: Some(holder), .. }) = &dialled.greeting else { return Ok(dialled) };
+        if holder.state == "live" || (held && Instant::now() >= deadline) {
+            return Ok(dialled);
+        }
+        if !std::mem::replace(&mut held, true) {
+            let within = Duration::from_secs(holder.free_within);
+            deadline = deadline.max(Instant::now() + within + MARGIN);
+            context.uplink.say(ConnectionEvent::Held(waiting_for(holder), within + MARGIN));
+        }
+        if let Some(end) = unless_ended(commands, AGAIN) {
+            return Err(end);
+        }
+    }
+}
+
+/// Waits so long, unless the coordinator wants something: before there is a plan that can only be the end.
+pub(super) fn unless_ended(commands: &Receiver<Command>, time: Duration) -> Option<End> {
+    (commands.recv_timeout(time) != Err(RecvTimeoutError::Timeout)).then_some(End::Closed)
+}
+
+/// Who holds a player that will be free.
+fn waiting_for(holder: &Holder) -> String {
+    let Holder { run, conductor, seconds, state, free_within } = holder;
+    let why = if state == "silent" { "its conductor is silent" } else { "the player cleans up after it" };
+    format!(
+        "its player is held by run `{run}` of {conductor} since {seconds} s, and {why}; it is waited for, {free_within} s \
+         at most"
+    )
 }
 
 /// Whether this is how a seed player answers what it does not know.

@@ -1,56 +1,48 @@
 //! Driving a worker over a session: commands go down, what the player says comes up, data goes to the store.
 //!
-//! The actor's thread owns everything of the session and is the only one that writes to its connection; the reader's
-//! thread only reads. A session that breaks is a lost worker for now; that it is resumed has its place where
-//! [`Session::incoming`] meets the end of the connection.
+//! The actor's thread waits for its socket and its mailbox together. A connection that breaks is made again until the
+//! worker's lease is over; whatever was on its way goes over the next one.
 
-use std::io::Write;
-use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::dial::{Dialled, again, words};
+use super::streams::Streams;
+use super::{Context, refused};
 use crate::conduct::clock::{ClockEstimate, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
-use crate::conduct::threads;
 use crate::model::{ConductorTime, Phase, PlayerTime, Start};
 use crate::wire::{
-    ACKNOWLEDGE_WITHIN, Body, ConductorMessage, Inbox, Outbox, PlayerMessage, SessionFrame, Signal, Taken,
+    Channel, ConductorMessage, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, PlayerMessage, StepStartedMessage,
+    Taken, interval,
 };
 
-use super::Context;
-use super::dial::{Dialled, is_timeout, words};
-use super::pulse::Pulse;
-use super::reader::{self, Incoming};
-use super::streams::Streams;
-
-/// How many clock probes open a session; one more goes with each heartbeat.
-const PROBES: usize = 3;
-/// How much data is taken before it is acknowledged, at the latest: a quarter of the player's credit.
-const ACKNOWLEDGE: usize = 256 << 10;
+/// How many clock probes open a connection; one more goes with each sign of life.
+const PROBES: usize = 5;
 /// How long the player gets to close the connection after `bye`.
 const FAREWELL: Duration = Duration::from_millis(1500);
 /// How long announced data may not grow before the player counts as broken.
 const DATA_LIMIT: Duration = Duration::from_mins(1);
+/// How much longer than the lease a worker is waited for.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// Why a session stops being driven as it is.
+enum Stop {
+    /// It is over.
+    End(End),
+    /// Its connection is.
+    Broken(String),
+}
 
 struct Session<'a> {
     context: &'a Context,
-    stream: &'a TcpStream,
-    inbox: Inbox,
-    outbox: Outbox,
+    hello: Hello,
+    channel: Channel<ConductorTime>,
     clock: ClockEstimate,
     streams: Streams,
-    pulse: Pulse,
-    heard: Arc<AtomicU64>,
-    /// What was acknowledged, and how much data has come since.
-    acknowledged: u64,
-    taken: usize,
-    /// Whether an acknowledgement is due already.
-    owes: bool,
     /// The phase for which the coordinator wants the worker ready, and the one for which it is without having been asked.
     asked: Option<(u32, Phase)>,
     early: Option<(u32, Phase)>,
@@ -58,164 +50,163 @@ struct Session<'a> {
     parting: Option<String>,
     /// When data came last, or was last not waited for.
     progress: Instant,
-    leaving: bool,
+    /// When the wait for the player's farewell ends, once the conductor has taken leave.
+    farewell: Option<Instant>,
     store_failed: bool,
 }
 
 /// Drives the session until its end.
-pub(super) fn run(context: &Context, dialled: Dialled) -> End {
-    let heard = Arc::new(AtomicU64::new(now().nanoseconds()));
-    // Four batches of at most 320 KiB: the player's credit of 1 MiB is used, and memory stays bounded.
-    let (sender, incoming) = bounded(4);
-    let name = format!("reads {}", context.plan.worker(context.worker).name);
-    let Dialled { stream, pending, .. } = dialled;
-    let reader = stream.try_clone().and_then(|copy| {
-        let heard = Arc::clone(&heard);
-        threads::start(name, move || reader::read(&copy, &pending, &heard, &sender))
-    });
-    let reader = match reader {
-        Ok(reader) => reader,
-        Err(error) => return End::Lost(format!("its connection can't be read: {}", words(&error))),
-    };
-    let lease = context.plan.settings.lease;
+pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
     let mut session = Session {
         context,
-        stream: &stream,
-        inbox: Inbox::new(),
-        outbox: Outbox::new(),
+        hello,
+        channel: Channel::new(now()),
         clock: ClockEstimate::default(),
         streams: Streams::new(context.store.clone()),
-        pulse: Pulse::new(lease, now()),
-        heard,
-        acknowledged: 0,
-        taken: 0,
-        owes: false,
         asked: None,
         early: None,
         parting: None,
         progress: Instant::now(),
-        leaving: false,
+        farewell: None,
         store_failed: false,
     };
-    let end = session.run(&incoming);
+    let end = session.run(dialled);
     if let End::Lost(_) = &end {
         for event in session.streams.lost() {
             context.uplink.say(event);
         }
     }
-    // With the connection shut and nobody listening the reader is at its end.
-    let _ = stream.shutdown(Shutdown::Both);
-    drop(incoming);
-    let _ = reader.join();
     end
 }
 
 impl Session<'_> {
-    fn run(&mut self, incoming: &Receiver<Incoming>) -> End {
-        let commands = self.context.commands.clone();
-        let ticks = tick(self.pulse.interval());
-        let (mut farewell, mut acknowledgement) = (never(), never());
-        for _ in 0..PROBES {
-            self.probe();
-        }
-        let mut done = self.flush();
+    fn run(&mut self, mut dialled: Dialled) -> End {
         loop {
-            if let Err(end) = done {
-                return end;
-            }
-            done = select! {
-                recv(commands) -> command => {
-                    let command = command.unwrap_or(Command::Abandon);
-                    if command == Command::Bye {
-                        farewell = after(FAREWELL);
-                    }
-                    self.command(command)
-                }
-                recv(incoming) -> batch => match batch {
-                    Ok(batch) => self.incoming(batch),
-                    Err(_) => Err(End::Lost("its connection can't be read".to_owned())),
-                },
-                recv(ticks) -> _ => self.tick(),
-                recv(acknowledgement) -> _ => self.acknowledge_and_flush(),
-                recv(farewell) -> _ => Err(End::Closed),
+            let stop = match self.connect(dialled) {
+                Ok(()) => self.drive(),
+                Err(why) => Stop::Broken(why),
             };
-            if self.inbox.next() == self.acknowledged {
-                acknowledgement = never();
-            } else if !std::mem::replace(&mut self.owes, true) {
-                acknowledgement = after(ACKNOWLEDGE_WITHIN);
+            let reason = match stop {
+                Stop::End(end) => return end,
+                Stop::Broken(reason) => reason,
+            };
+            self.channel.disconnect();
+            if let Some(parting) = self.parting.take() {
+                return End::Lost(format!("{parting}, and its player ran its Reset by itself"));
             }
+            if self.farewell.is_some() && self.channel.is_settled() {
+                return End::Closed;
+            }
+            self.context.uplink.say(ConnectionEvent::Broken(reason.clone()));
+            dialled = match self.reach_again(&reason) {
+                Ok(dialled) => dialled,
+                Err(end) => return end,
+            };
+            let silent = self.channel.silence(now());
+            self.context.uplink.say(ConnectionEvent::Resumed(silent));
         }
     }
 
-    fn command(&mut self, command: Command) -> Result<(), End> {
-        if let Command::Arm { trial, phase } = command {
-            if self.early.take() == Some((trial, phase)) {
-                self.context.uplink.say(ConnectionEvent::Armed { trial, phase });
-                return Ok(());
+    /// Goes on with a connection on which the player has said `welcome`.
+    fn connect(&mut self, dialled: Dialled) -> Result<(), String> {
+        let Dialled { stream, greeting, pending, .. } = dialled;
+        let Greeting::Welcome(welcome) = greeting else { return Err("its player said no welcome".to_owned()) };
+        self.hello.incarnation = Some(welcome.incarnation);
+        let mut decoder = FrameDecoder::new(MAX_FRAME as u64);
+        decoder.push(&pending);
+        let interval = interval(self.context.plan.settings.lease);
+        let mut link = Link::new(stream, "its player", decoder, interval, now()).map_err(|error| words(&error))?;
+        link.probe(PROBES);
+        self.channel.connect(link, welcome.next).map_err(|error| error.to_string())
+    }
+
+    fn drive(&mut self) -> Stop {
+        loop {
+            if let Err(stop) = self.turn() {
+                return stop;
             }
-            self.asked = Some((trial, phase));
+            self.wait();
         }
+    }
+
+    fn turn(&mut self) -> Result<(), Stop> {
+        self.read()?;
+        for command in self.context.mailbox.take() {
+            self.command(command).map_err(Stop::End)?;
+        }
+        if self.farewell.is_some_and(|end| end <= Instant::now()) {
+            return Err(Stop::End(End::Closed));
+        }
+        if !self.streams.is_waiting() {
+            self.progress = Instant::now();
+        } else if self.progress.elapsed() > DATA_LIMIT {
+            return Err(Stop::End(End::Lost("its player does not send the output that it announced".to_owned())));
+        }
+        self.channel.write(now).map_err(Stop::Broken)
+    }
+
+    fn wait(&self) {
+        let Some(link) = self.channel.link() else { return };
+        let writing = if link.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
+        let mut descriptors =
+            [PollFd::new(link, PollFlags::IN | writing), PollFd::new(&self.context.mailbox, PollFlags::IN)];
+        let mut timeout = link.next_deadline().since(now());
+        if let Some(end) = self.farewell {
+            timeout = timeout.min(end.saturating_duration_since(Instant::now()));
+        }
+        // Whatever this says, the next turn looks at everything.
+        let _ = poll(&mut descriptors, Timespec::try_from(timeout).ok().as_ref());
+    }
+
+    fn command(&mut self, command: Command) -> Result<(), End> {
         let message = match command {
             Command::Plan => ConductorMessage::Plan(Box::new(plan_message(&self.context.plan, self.context.worker))),
-            Command::Arm { trial, phase } => ConductorMessage::Arm { trial, phase: phase.into() },
+            Command::Arm { trial, phase } => {
+                if self.early.take() == Some((trial, phase)) {
+                    self.context.uplink.say(ConnectionEvent::Armed { trial, phase });
+                    return Ok(());
+                }
+                self.asked = Some((trial, phase));
+                ConductorMessage::Arm { trial, phase: phase.into() }
+            }
             Command::Go { trial, phase } => ConductorMessage::Go { trial, phase: phase.into(), at: None },
             Command::Stop { trial, phase } => ConductorMessage::Stop { trial, phase: phase.into() },
             Command::EndTrial { trial } => ConductorMessage::EndTrial { trial },
             Command::Bye => {
-                self.leaving = true;
+                self.farewell = Some(Instant::now() + FAREWELL);
                 ConductorMessage::Bye
             }
-            Command::Abandon => return Err(End::Closed),
-        };
-        self.outbox.push(&message);
-        self.acknowledge_and_flush()
-    }
-
-    /// Takes a batch of frames.
-    fn incoming(&mut self, batch: Incoming) -> Result<(), End> {
-        let (arrived, frames) = match batch {
-            Incoming::Frames { arrived, frames } => (arrived, frames),
-            Incoming::End(_) if self.leaving => return Err(End::Closed),
-            Incoming::End(reason) => {
-                let parting = self.parting.take().map(|parting| format!("{parting}, and ran its Reset by itself"));
-                return Err(End::Lost(parting.unwrap_or(reason)));
+            Command::Abandon => {
+                // Whoever hears it need not wait for the end of the lease.
+                self.channel.outbox.push(&ConductorMessage::Bye);
+                let _ = self.channel.write(now);
+                return Err(End::Closed);
             }
         };
-        for frame in frames {
-            self.frame(frame, arrived).map_err(End::Lost)?;
-            if self.taken >= ACKNOWLEDGE {
-                self.acknowledge_and_flush()?;
-            }
-        }
+        self.channel.outbox.push(&message);
         Ok(())
     }
 
-    fn frame(&mut self, frame: SessionFrame<PlayerMessage>, arrived: ConductorTime) -> Result<(), String> {
-        match frame {
-            SessionFrame::Signal(signal) => self.signal(signal, arrived),
-            SessionFrame::Numbered(number, body) => self.numbered(number, body, arrived),
-        }
-    }
-
-    fn signal(&mut self, signal: Signal, arrived: ConductorTime) -> Result<(), String> {
-        match signal {
-            Signal::Acknowledge { next } => self.outbox.acknowledged(next).map_err(|error| error.to_string())?,
-            Signal::ProbeAnswer { sent, received, answered } => self.clock.add(Sample {
+    fn read(&mut self) -> Result<(), Stop> {
+        let received = self.channel.read::<PlayerMessage>(now);
+        for (sent, came, answered, arrived) in received.answers {
+            self.clock.add(Sample {
                 sent: ConductorTime::from_nanoseconds(sent),
-                received: PlayerTime::from_nanoseconds(received),
+                received: PlayerTime::from_nanoseconds(came),
                 answered: PlayerTime::from_nanoseconds(answered),
                 arrived,
-            }),
-            Signal::Heartbeat | Signal::Probe { .. } => {}
+            });
         }
-        Ok(())
+        for taken in received.taken {
+            self.take(taken).map_err(|why| Stop::End(End::Lost(why)))?;
+        }
+        received.broken.map_or(Ok(()), |reason| Err(Stop::Broken(reason)))
     }
 
-    fn numbered(&mut self, number: u64, body: Body<PlayerMessage>, arrived: ConductorTime) -> Result<(), String> {
-        match self.inbox.take(number, body).map_err(|error| error.to_string())? {
+    fn take(&mut self, taken: Taken<PlayerMessage>) -> Result<(), String> {
+        match taken {
             Taken::Nothing => return Ok(()),
             Taken::Data(data) => {
-                self.taken += data.bytes.len();
                 self.progress = Instant::now();
                 if let Err(error) = self.streams.data(&data)? {
                     self.store_fails(&error);
@@ -226,13 +217,7 @@ impl Session<'_> {
                     self.parting = Some(reason.clone());
                 }
                 let clock = &self.clock;
-                self.streams.message(message, |step| {
-                    let player = PlayerTime::from_nanoseconds(step.at);
-                    let late = Duration::from_nanos(step.late);
-                    // Without a sample nothing is known but that it was before now.
-                    let (at, error) = clock.to_conductor(player).unwrap_or((arrived, Duration::MAX));
-                    Start { at, error, player, late }
-                });
+                self.streams.message(message, |step| started(clock, step));
             }
         }
         while let Some(event) = self.streams.next() {
@@ -259,46 +244,44 @@ impl Session<'_> {
         }
     }
 
-    fn tick(&mut self) -> Result<(), End> {
-        let heard = ConductorTime::from_nanoseconds(self.heard.load(Ordering::Relaxed));
-        if let Some(silence) = self.pulse.look(heard, now()) {
-            let silence = Duration::from_millis(silence.as_millis().try_into().unwrap_or(u64::MAX));
-            let silence = humantime::format_duration(silence);
-            return Err(End::Lost(format!("nothing was heard of its player for {silence}")));
+    /// Makes another connection, until the worker's lease is over.
+    fn reach_again(&mut self, reason: &str) -> Result<Dialled, End> {
+        let lease = self.context.plan.settings.lease;
+        let limit = (lease + MARGIN).saturating_sub(self.channel.silence(now()));
+        let deadline = Instant::now() + limit;
+        self.hello.next = self.channel.inbox.next();
+        let mut hello = self.hello.clone();
+        let dialled = again(&self.context.plan.worker(self.context.worker).player, &mut hello, deadline, |time| {
+            match self.context.mailbox.commands().recv_timeout(time) {
+                Ok(command) => self.command(command).err(),
+                Err(crossbeam_channel::RecvTimeoutError::Timeout) => None,
+                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => Some(End::Closed),
+            }
+        });
+        self.hello.attempt = hello.attempt;
+        let lease = humantime::format_duration(lease);
+        match dialled {
+            Ok(dialled) => match &dialled.greeting {
+                Greeting::Welcome(_) => Ok(dialled),
+                Greeting::Refused(refusal) if refusal.reason == "unknown" => {
+                    Err(End::Lost(format!("{reason}: {}", refusal.message)))
+                }
+                Greeting::Refused(refusal) => Err(End::Lost(format!("{reason}; {}", refused(refusal)))),
+                _ => Err(End::Lost(format!("{reason}; something else answers there now"))),
+            },
+            Err(End::Unreachable(why)) => Err(End::Lost(format!(
+                "{reason}, and it could not be reached again within its lease of {lease}: {why}"
+            ))),
+            Err(end) => Err(end),
         }
-        if !self.streams.is_waiting() {
-            self.progress = Instant::now();
-        } else if self.progress.elapsed() > DATA_LIMIT {
-            return Err(End::Lost("its player does not send the output that it announced".to_owned()));
-        }
-        self.outbox.push_signal(Signal::Heartbeat);
-        self.probe();
-        self.flush()
     }
+}
 
-    fn probe(&mut self) {
-        self.outbox.push_signal(Signal::Probe { sent: now().nanoseconds() });
-    }
-
-    fn acknowledge_and_flush(&mut self) -> Result<(), End> {
-        if self.inbox.next() > self.acknowledged {
-            self.acknowledged = self.inbox.next();
-            self.taken = 0;
-            self.owes = false;
-            self.outbox.push_signal(Signal::Acknowledge { next: self.acknowledged });
-        }
-        self.flush()
-    }
-
-    /// Writes all that may be written, at once.
-    fn flush(&mut self) -> Result<(), End> {
-        let mut bytes = Vec::new();
-        while self.outbox.write_next(&mut bytes) {}
-        let mut stream = self.stream;
-        match stream.write_all(&bytes) {
-            Err(error) if is_timeout(&error) => Err(End::Lost("its player does not read what it is sent".to_owned())),
-            // When the connection is broken the reader says so too, behind all that had come before.
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
+/// When a step started, on the conductor's clock.
+fn started(clock: &ClockEstimate, step: &StepStartedMessage) -> Start {
+    let player = PlayerTime::from_nanoseconds(step.at);
+    let late = Duration::from_nanos(step.late);
+    // Without a sample nothing is known but that it was before now.
+    let (at, error) = clock.to_conductor(player).unwrap_or_else(|| (now(), Duration::MAX));
+    Start { at, error, player, late }
 }

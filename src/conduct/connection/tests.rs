@@ -121,7 +121,13 @@ fn a_silent_player_is_lost() {
 
 #[test]
 fn a_busy_player_says_who_holds_it() {
-    let holder = Holder { run: "other".to_owned(), conductor: "ann@lab".to_owned(), seconds: 7 };
+    let holder = Holder {
+        run: "other".to_owned(),
+        conductor: "ann@lab".to_owned(),
+        seconds: 7,
+        state: "live".to_owned(),
+        free_within: 0,
+    };
     let refusal = Refusal { reason: "busy".to_owned(), message: "busy".to_owned(), holder: Some(holder) };
     let text = greeted_with(Greeting::Refused(refusal));
     assert!(text.ends_with("its player is busy: run `other` of ann@lab has held it for 7 s"), "{text}");
@@ -208,7 +214,13 @@ fn a_check_asks_and_runs_nothing() {
         assert!(hello.check);
         let mut answer = welcome();
         answer.clock = 1;
-        answer.holder = Some(Holder { run: "other".to_owned(), conductor: "ann@lab".to_owned(), seconds: 7 });
+        answer.holder = Some(Holder {
+            run: "other".to_owned(),
+            conductor: "ann@lab".to_owned(),
+            seconds: 7,
+            state: "live".to_owned(),
+            free_within: 0,
+        });
         peer.greet(&Greeting::Welcome(answer));
         assert_eq!(peer.message(), None);
     });

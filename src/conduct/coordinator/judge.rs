@@ -14,7 +14,6 @@ pub(super) struct Judge {
     failures: usize,
     trial_failed: bool,
     trial_incomplete: bool,
-    lost: bool,
     worst: Verdict,
 }
 
@@ -28,7 +27,6 @@ impl Judge {
             failures: 0,
             trial_failed: false,
             trial_incomplete: false,
-            lost: false,
             worst: Verdict::Passed,
         }
     }
@@ -48,7 +46,6 @@ impl Judge {
 
     /// A worker could not be heard of any more.
     pub(super) fn lost(&mut self, worker: WorkerId, reason: &str) {
-        self.lost = true;
         let name = &self.plan.worker(worker).name;
         self.incomplete.push(format!("worker `{name}` was lost: {reason}"));
     }
@@ -100,11 +97,6 @@ impl Judge {
         self.trial_incomplete = false;
         self.worst = self.worst.max(verdict);
         verdict
-    }
-
-    /// Whether a worker was lost in any trial.
-    pub(super) fn has_lost(&self) -> bool {
-        self.lost
     }
 
     /// Whether a step failed in any trial.

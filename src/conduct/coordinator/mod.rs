@@ -10,6 +10,7 @@
 //! `stages` goes from stage to stage, `phase` looks after what happens within one, `judge` makes the verdicts.
 
 mod judge;
+mod liveness;
 mod phase;
 mod stages;
 #[cfg(test)]
@@ -109,6 +110,8 @@ pub(super) struct Coordinator {
     stage: Stage,
     pending: BTreeSet<WorkerId>,
     deadline: Option<ConductorTime>,
+    /// How long the stage may take, for those who were held up.
+    limit: Option<Duration>,
     workers: Vec<Worker>,
     /// Why workers could not take part; before the first phase any of them ends the run.
     faults: Vec<(WorkerId, End)>,
@@ -137,6 +140,7 @@ impl Coordinator {
             stage: Stage::Connecting,
             pending: BTreeSet::new(),
             deadline: None,
+            limit: None,
             workers: plan.workers.iter().map(|_| Worker::new()).collect(),
             faults: Vec::new(),
             trial: 0,
@@ -187,7 +191,11 @@ impl Coordinator {
             Stage::Leaving => "leave",
             Stage::Over => return "nothing".to_owned(),
         };
-        let names: Vec<_> = self.pending.iter().map(|id| format!("`{}`", self.plan.worker(*id).name)).collect();
+        let name = |id: &WorkerId| {
+            let broken = if self.workers[id.0].broken { " (its connection is broken)" } else { "" };
+            format!("`{}`{broken}", self.plan.worker(*id).name)
+        };
+        let names: Vec<_> = self.pending.iter().map(name).collect();
         format!("{what} of {}", names.join(", "))
     }
 
@@ -211,6 +219,9 @@ impl Coordinator {
             ConnectionEvent::TrialEnded { .. } => {}
             ConnectionEvent::Warning(text) => self.report(Event::Warning { worker: Some(worker), text }),
             ConnectionEvent::OutputFailed(text) => self.judge.not_carried_out(text),
+            ConnectionEvent::Held(text, within) => self.held(worker, text, within),
+            ConnectionEvent::Broken(reason) => self.broken(worker, reason),
+            ConnectionEvent::Resumed(silent) => self.resumed(worker, silent),
             ConnectionEvent::Ended(end) => self.ended(worker, end),
         }
     }
@@ -238,6 +249,7 @@ impl Coordinator {
     fn wait(&mut self, stage: Stage, pending: BTreeSet<WorkerId>, limit: Option<Duration>) {
         self.stage = stage;
         self.pending = pending;
+        self.limit = limit;
         self.deadline = limit.map(|limit| self.now.plus(limit));
     }
 

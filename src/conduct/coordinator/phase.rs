@@ -17,7 +17,9 @@ impl Coordinator {
         }
         self.workers[worker.0].received = true;
         self.report(Event::PhaseReceived { trial, phase, worker });
-        self.answered(Stage::Arming, worker);
+        if !self.workers[worker.0].broken {
+            self.answered(Stage::Arming, worker);
+        }
     }
 
     pub(super) fn step_started(&mut self, worker: WorkerId, place: StepPlace, started: Start) {
@@ -124,6 +126,7 @@ impl Coordinator {
     /// A worker is lost: what it had open is closed, the others go on.
     pub(super) fn lose(&mut self, worker: WorkerId, reason: &str) {
         self.workers[worker.0].standing = Standing::Gone;
+        self.workers[worker.0].lost = true;
         self.pending.remove(&worker);
         self.judge.lost(worker, reason);
         self.report(Event::WorkerLost { worker, reason: reason.to_owned() });

@@ -40,11 +40,7 @@ impl Coordinator {
                 self.pending.remove(&worker);
             }
             Stage::Arming | Stage::Running | Stage::EndingTrial => {
-                let reason = match end {
-                    End::Unreachable(reason) | End::Refused(reason) | End::Lost(reason) => reason,
-                    End::Closed => "its connection was closed".to_owned(),
-                };
-                self.lose(worker, &reason);
+                self.lose(worker, end.reason());
             }
         }
     }
@@ -53,6 +49,8 @@ impl Coordinator {
     pub(super) fn advance(&mut self) {
         while self.pending.is_empty() && self.stage != Stage::Over {
             match self.stage {
+                Stage::Connecting if self.trial > 0 => self.gathered(),
+                Stage::Planning if self.trial > 0 => self.gathered_and_planned(),
                 Stage::Connecting => self.all_connected(),
                 Stage::Planning => self.all_planned(),
                 Stage::Arming => self.go(),
@@ -67,7 +65,9 @@ impl Coordinator {
     /// The deadline has come: whoever is still waited for is given up.
     pub(super) fn too_late(&mut self) {
         self.deadline = None;
-        for worker in self.pending.clone() {
+        // Those whose connections are broken are late by no fault of theirs; they come again, or are lost.
+        let late: Vec<_> = self.pending.iter().copied().filter(|id| !self.is_excused(*id)).collect();
+        for worker in late {
             match self.stage {
                 Stage::Connecting => self.shut_out(worker, End::Unreachable("its player does not answer".to_owned())),
                 Stage::Planning => self.shut_out(worker, End::Lost("its player does not answer the plan".to_owned())),
@@ -83,6 +83,10 @@ impl Coordinator {
                 Stage::Over => {}
             }
         }
+    }
+
+    fn is_excused(&self, worker: WorkerId) -> bool {
+        self.stage != Stage::Leaving && self.workers[worker.0].broken
     }
 
     fn shut_out(&mut self, worker: WorkerId, end: End) {
@@ -118,13 +122,9 @@ impl Coordinator {
                     self.judge.incomplete(format!("{who} was left out: {reason}"));
                     self.report(Event::WorkerLost { worker, reason });
                 }
-                End::Unreachable(reason) | End::Refused(reason) | End::Lost(reason) => {
+                end => {
                     fatal = true;
-                    self.judge.not_carried_out(format!("{who}: {reason}"));
-                }
-                End::Closed => {
-                    fatal = true;
-                    self.judge.not_carried_out(format!("{who}: its connection was closed"));
+                    self.judge.not_carried_out(format!("{who}: {}", end.reason()));
                 }
             }
         }
@@ -148,7 +148,7 @@ impl Coordinator {
         }
     }
 
-    fn begin_trial(&mut self) {
+    pub(super) fn begin_trial(&mut self) {
         self.trial += 1;
         self.rest = Rest::All;
         self.reset_began = None;
@@ -243,17 +243,11 @@ impl Coordinator {
         let verdict = self.judge.end_trial(missing || self.rest == Rest::ResetAlone);
         self.report(Event::TrialEnded { trial, verdict });
         let last = trial >= self.plan.trials;
-        // Who was left out from the beginning is left out of every trial; who was lost ends the run.
-        let missed = self.judge.has_lost();
-        if missed && !last && self.interrupted.is_none() {
-            let left = self.plan.trials - trial;
-            self.judge.incomplete(format!("{left} of {} trials were not run, for a worker was lost", self.plan.trials));
-        }
         let failed = self.plan.settings.on_failure == OnFailure::Stop && self.judge.has_failures();
-        if last || missed || failed || self.interrupted.is_some() || self.live().is_empty() {
+        if last || failed || self.interrupted.is_some() {
             self.leave();
         } else {
-            self.begin_trial();
+            self.gather();
         }
     }
 
@@ -278,7 +272,7 @@ impl Coordinator {
         }
     }
 
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         let live = self.live();
         for worker in &live {
             self.workers[worker.0].standing = Standing::Leaving;

@@ -41,6 +41,10 @@ pub(super) struct Worker {
     pub(super) first: Option<Start>,
     /// Spawned steps that were not seen to end.
     pub(super) spawned: Vec<StepPlace>,
+    /// Its connection is broken, and is being made again.
+    pub(super) broken: bool,
+    /// It was lost in this trial, and may come back in the next.
+    pub(super) lost: bool,
     /// It is driven over the seed's wire.
     pub(super) seed: bool,
 }
@@ -54,6 +58,8 @@ impl Worker {
             steps: Vec::new(),
             first: None,
             spawned: Vec::new(),
+            broken: false,
+            lost: false,
             seed: false,
         }
     }

@@ -76,7 +76,7 @@ impl<'a> SeedDriver<'a> {
     pub(super) fn run(mut self) -> End {
         loop {
             // The run loop holds the other end of this channel until it has said the end, or is gone itself.
-            let command = self.context.commands.recv().unwrap_or(Command::Abandon);
+            let command = self.context.mailbox.commands().recv().unwrap_or(Command::Abandon);
             let done = match command {
                 Command::Plan => self.say(ConnectionEvent::PlanTaken),
                 Command::Arm { trial, phase } => self.arm(trial, phase),
@@ -145,7 +145,7 @@ impl<'a> SeedDriver<'a> {
                 }
                 select! {
                     recv(turns.tokens()) -> _ => Some(turns.taken()),
-                    recv(context.commands) -> command => match command {
+                    recv(context.mailbox.commands()) -> command => match command {
                         Ok(Command::Stop { .. }) => return self.stop_unstarted(trial, phase),
                         _ => return Err(End::Closed),
                     }
@@ -174,7 +174,7 @@ impl<'a> SeedDriver<'a> {
 
     /// Waits a while for results and takes them; whether the phase is over.
     fn look(&mut self, connection: &TcpStream, collecting: &mut Collecting) -> Result<bool, End> {
-        match self.context.commands.try_recv() {
+        match self.context.mailbox.commands().try_recv() {
             Ok(Command::Stop { .. }) => collecting.stopped = Some(Instant::now()),
             Ok(Command::Bye | Command::Abandon) | Err(TryRecvError::Disconnected) => return Err(End::Closed),
             Ok(_) | Err(TryRecvError::Empty) => {}

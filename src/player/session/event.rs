@@ -27,6 +27,8 @@ pub enum SessionEvent {
         key: StepKey,
         /// Since when.
         at: PlayerTime,
+        /// How long after the instant that was named, when the order came too late for it.
+        late: Duration,
         /// Its number.
         pid: u32,
         /// The streams' numbers.
@@ -74,7 +76,12 @@ pub enum SessionAction {
     /// Tell the conductor.
     Send(PlayerMessage),
     /// Make a step's process.
-    Start(StepKey),
+    Start {
+        /// Which.
+        key: StepKey,
+        /// When it is to start; at once when there is no such instant.
+        at: Option<PlayerTime>,
+    },
     /// Stop a step's process; its end comes as an event.
     Stop(StepKey),
     /// Stop everything that was started; the end of it comes as an event.
@@ -86,6 +93,11 @@ pub enum SessionAction {
     },
     /// Reset has been begun; nobody else is to run it.
     ResetBegun,
+    /// From now on the session is on its own.
+    Orphaned {
+        /// Why.
+        reason: String,
+    },
     /// The session is over.
     Finish,
 }

@@ -13,6 +13,8 @@ pub(super) struct Running {
     phase: Phase,
     /// The next step that was not begun.
     position: usize,
+    /// When the first step is to start, until it was begun.
+    instant: Option<PlayerTime>,
     current: Option<Current>,
     /// Whether the rest is to be skipped.
     stopping: bool,
@@ -33,8 +35,18 @@ struct Current {
 }
 
 impl Running {
-    pub(super) fn new(trial: u32, phase: Phase, limit: Option<(Duration, PlayerTime)>) -> Self {
-        Self { trial, phase, position: 0, current: None, stopping: false, limit, over_limit: false }
+    pub(super) fn new(
+        trial: u32,
+        phase: Phase,
+        instant: Option<PlayerTime>,
+        limit: Option<(Duration, PlayerTime)>,
+    ) -> Self {
+        Self { trial, phase, position: 0, instant, current: None, stopping: false, limit, over_limit: false }
+    }
+
+    /// When the step that is being begun has to start; the ones after it follow at once.
+    pub(super) fn take_instant(&mut self) -> Option<PlayerTime> {
+        self.instant.take()
     }
 
     pub(super) fn is(&self, trial: u32, phase: Phase) -> bool {

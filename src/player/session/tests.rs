@@ -44,7 +44,7 @@ fn key(phase: Phase, position: usize) -> StepKey {
 }
 
 fn started(key: StepKey, seconds: u64) -> SessionEvent {
-    SessionEvent::Started { key, at: at(seconds), pid: 7, streams: [0, 1] }
+    SessionEvent::Started { key, at: at(seconds), late: Duration::ZERO, pid: 7, streams: [0, 1] }
 }
 
 fn ended(key: StepKey, seconds: u64) -> SessionEvent {
@@ -75,7 +75,7 @@ fn in_run(steps: Vec<StepMessage>) -> Session {
 
 fn starts(actions: &[SessionAction]) -> Vec<StepKey> {
     let starts = actions.iter().filter_map(|action| match action {
-        SessionAction::Start(key) => Some(*key),
+        SessionAction::Start { key, .. } => Some(*key),
         _ => None,
     });
     starts.collect()
@@ -144,7 +144,10 @@ fn a_spawned_step_lets_the_next_one_go_on_and_is_told_twice() {
 fn an_orphan_stops_its_step_runs_reset_sweeps_and_finishes() {
     let mut session = in_run(vec![step("one", false, None), step("two", false, None)]);
     session.handle(started(key(Phase::Run, 0), 1), at(1));
-    assert_eq!(session.handle(orphaned(), at(2)), [SessionAction::Stop(key(Phase::Run, 0))]);
+    let reason = "the test says so".to_owned();
+    let parting = SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() });
+    let orphan = SessionAction::Orphaned { reason };
+    assert_eq!(session.handle(orphaned(), at(2)), [orphan, parting, SessionAction::Stop(key(Phase::Run, 0))]);
     let stopped = session.handle(ended(key(Phase::Run, 0), 3), at(3));
     assert_eq!(starts(&stopped), [key(Phase::Reset, 0)]);
     session.handle(ended(key(Phase::Reset, 0), 4), at(4));
@@ -160,7 +163,7 @@ fn an_orphan_in_reset_finishes_that_reset_and_runs_no_second_one() {
     session.handle(arm(PhaseName::Reset), at(1));
     session.handle(go(PhaseName::Reset), at(1));
     session.handle(started(key(Phase::Reset, 0), 1), at(1));
-    assert_eq!(session.handle(orphaned(), at(2)), []);
+    assert_eq!(starts(&session.handle(orphaned(), at(2))), []);
     let next = session.handle(ended(key(Phase::Reset, 0), 3), at(3));
     assert_eq!(starts(&next), [key(Phase::Reset, 1)]);
     let over = session.handle(ended(key(Phase::Reset, 1), 4), at(4));
@@ -225,7 +228,7 @@ impl World {
     fn take(&mut self, actions: Vec<SessionAction>) {
         for action in actions {
             match action {
-                SessionAction::Start(key) => {
+                SessionAction::Start { key, .. } => {
                     assert_eq!(self.finished, 0, "nothing starts after the end");
                     *self.begun.entry(key).or_default() += 1;
                     match (key.phase, key.position) {
@@ -256,7 +259,7 @@ impl World {
                 return Some(SessionEvent::NotStarted { key, why: "the test says so".to_owned() });
             }
             self.running.insert(key);
-            return Some(SessionEvent::Started { key, at: now, pid: 1, streams: [0, 1] });
+            return Some(SessionEvent::Started { key, at: now, late: Duration::ZERO, pid: 1, streams: [0, 1] });
         }
         if let Some(key) = self.running.iter().nth(which - self.starting.len()).copied() {
             self.running.remove(&key);

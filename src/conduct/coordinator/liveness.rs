@@ -1,0 +1,109 @@
+//! Workers whose connections break and are made again, and lost ones that come back for the next trial.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::conduct::event::Command;
+use crate::model::{Event, WorkerId};
+
+use super::worker::Standing;
+use super::{Action, CONNECT_MARGIN, Coordinator, PLAN_LIMIT, Stage};
+
+impl Coordinator {
+    /// The player is held by somebody whose conductor is gone.
+    pub(super) fn held(&mut self, worker: WorkerId, text: String, within: Duration) {
+        if self.stage == Stage::Connecting && self.pending.contains(&worker) {
+            let free = self.now.plus(within + CONNECT_MARGIN);
+            self.deadline = self.deadline.map(|deadline| deadline.max(free));
+            self.report(Event::Warning { worker: Some(worker), text });
+        }
+    }
+
+    /// The connection is broken. Until it is there again, or the worker is lost, no phase begins without it, and it is
+    /// not blamed for being late.
+    pub(super) fn broken(&mut self, worker: WorkerId, reason: String) {
+        if std::mem::replace(&mut self.workers[worker.0].broken, true) {
+            return;
+        }
+        if self.stage == Stage::Arming && self.workers[worker.0].in_phase {
+            self.pending.insert(worker);
+        }
+        self.report(Event::WorkerBroken { worker, reason });
+    }
+
+    /// The connection is there again, and what was missed is on its way.
+    pub(super) fn resumed(&mut self, worker: WorkerId, silent: Duration) {
+        if !std::mem::replace(&mut self.workers[worker.0].broken, false) {
+            return;
+        }
+        self.report(Event::WorkerResumed { worker, silent });
+        if self.stage == Stage::Arming && self.workers[worker.0].received {
+            self.pending.remove(&worker);
+        }
+        if self.pending.contains(&worker) && self.deadline.is_none() {
+            self.deadline = self.limit.map(|limit| self.now.plus(limit));
+        }
+    }
+
+    /// Workers that were lost in the trial before and whose players are tried again.
+    fn lost(&self) -> BTreeSet<WorkerId> {
+        let ids = self.plan.workers().map(|(id, _)| id);
+        ids.filter(|id| self.workers[id.0].lost).collect()
+    }
+
+    /// Goes on to the next trial, with everybody who can come back.
+    pub(super) fn gather(&mut self) {
+        let lost = self.lost();
+        if lost.is_empty() {
+            return self.begin_trial();
+        }
+        for worker in &lost {
+            let entry = &mut self.workers[worker.0];
+            entry.standing = Standing::Connecting;
+            entry.broken = false;
+        }
+        let limit = self.plan.settings.connect_timeout + CONNECT_MARGIN;
+        self.wait(Stage::Connecting, lost, Some(limit));
+        self.actions.extend(self.pending.iter().map(|id| Action::Connect(*id)));
+    }
+
+    /// All players that were tried again have answered, or can't be reached.
+    pub(super) fn gathered(&mut self) {
+        if self.interrupted.is_some() || !self.everybody_is_back() {
+            return self.leave();
+        }
+        self.wait(Stage::Planning, self.lost(), Some(PLAN_LIMIT));
+        self.command_pending(Command::Plan);
+    }
+
+    /// Those that came back have their plans.
+    pub(super) fn gathered_and_planned(&mut self) {
+        if self.interrupted.is_some() || !self.everybody_is_back() {
+            return self.leave();
+        }
+        for worker in &mut self.workers {
+            worker.lost = false;
+        }
+        self.begin_trial();
+    }
+
+    fn everybody_is_back(&mut self) -> bool {
+        let missing = std::mem::take(&mut self.faults);
+        for (worker, end) in &missing {
+            let name = &self.plan.worker(*worker).name;
+            self.judge.incomplete(format!("worker `{name}` did not come back: {}", end.reason()));
+        }
+        if !missing.is_empty() {
+            self.trials_were_left_out();
+        }
+        missing.is_empty()
+    }
+
+    /// Says that not all trials were run.
+    pub(super) fn trials_were_left_out(&mut self) {
+        let left = self.plan.trials - self.trial;
+        if left > 0 {
+            self.judge.incomplete(format!("{left} of {} trials were not run, for a worker was lost", self.plan.trials));
+        }
+    }
+}

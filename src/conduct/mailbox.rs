@@ -1,0 +1,81 @@
+//! How commands come to a connection actor: a channel, and a descriptor beside it that wakes an actor which waits for its
+//! socket.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::event::Command;
+
+/// The coordinator's end.
+#[derive(Debug)]
+pub(crate) struct Postbox {
+    sender: Option<Sender<Command>>,
+    bell: Arc<OwnedFd>,
+}
+
+/// The actor's end.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    commands: Receiver<Command>,
+    bell: Arc<OwnedFd>,
+}
+
+/// Both ends. Nobody waits to give a command; there are a handful in each phase.
+///
+/// # Errors
+///
+/// Says why there is no descriptor.
+pub(crate) fn mailbox() -> io::Result<(Postbox, Mailbox)> {
+    let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+    let (sender, commands) = unbounded();
+    Ok((Postbox { sender: Some(sender), bell: Arc::clone(&bell) }, Mailbox { commands, bell }))
+}
+
+impl Postbox {
+    /// Gives a command. An actor that is at its end has said so; that event is on its way.
+    pub(crate) fn send(&self, command: Command) {
+        if let Some(sender) = &self.sender {
+            let _ = sender.send(command);
+        }
+        self.ring();
+    }
+
+    fn ring(&self) {
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Postbox {
+    fn drop(&mut self) {
+        self.sender = None;
+        self.ring();
+    }
+}
+
+impl Mailbox {
+    /// The commands, for who waits for nothing else.
+    pub(crate) fn commands(&self) -> &Receiver<Command> {
+        &self.commands
+    }
+
+    /// All commands that are there. When nobody will give one any more, that is the end.
+    pub(crate) fn take(&self) -> Vec<Command> {
+        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+        let mut found: Vec<_> = self.commands.try_iter().collect();
+        if self.commands.try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected) {
+            found.push(Command::Abandon);
+        }
+        found
+    }
+}
+
+impl AsFd for Mailbox {
+    /// Readable when [`Self::take`] has something to take.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}

@@ -1,0 +1,48 @@
+//! A session goes on over another connection of its conductor's.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::session_process::clock;
+use crate::model::PlayerTime;
+use crate::wire::{Channel, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, Welcome, interval};
+
+/// Goes on with a connection on which the conductor has said `hello` and what is in the bytes beside it, and which is to be
+/// answered with `welcome`; whether that works.
+pub(super) fn resume(
+    channel: &mut Channel<PlayerTime>,
+    hello: &Hello,
+    mut welcome: Welcome,
+    (stream, rest): (TcpStream, &[u8]),
+) -> bool {
+    let mut decoder = FrameDecoder::new(MAX_FRAME as u64);
+    decoder.push(rest);
+    let resumed = open(stream, decoder, lease(hello)).map_err(|error| error.to_string()).and_then(|mut link| {
+        welcome.clock = clock().nanoseconds();
+        welcome.next = channel.inbox.next();
+        link.begin_with(&Greeting::Welcome(welcome).encode());
+        channel.connect(link, hello.next).map_err(|error| error.to_string())
+    });
+    match &resumed {
+        Ok(()) => tracing::info!(
+            "run {}: the session of `{}` goes on over connection {}",
+            hello.run,
+            hello.worker,
+            hello.attempt
+        ),
+        Err(why) => tracing::warn!("run {}: the session of `{}` can't go on: {why}", hello.run, hello.worker),
+    }
+    resumed.is_ok()
+}
+
+/// The link on a connection.
+pub(super) fn open(stream: TcpStream, decoder: FrameDecoder, lease: Duration) -> std::io::Result<Link<PlayerTime>> {
+    Link::new(stream, "its conductor", decoder, interval(lease), clock())
+}
+
+/// How long the player goes on without this conductor.
+pub(super) fn lease(hello: &Hello) -> Duration {
+    /// That of a conductor that names none.
+    const DEFAULT: Duration = Duration::from_mins(1);
+    if hello.lease == 0 { DEFAULT } else { Duration::from_nanos(hello.lease) }
+}

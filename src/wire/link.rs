@@ -1,0 +1,303 @@
+//! One connection of a session, the same on both sides: it never blocks, gives signs of life and watches for them, and
+//! stamps clock probes at the socket call.
+//!
+//! What has to outlive a connection, its two directions with their numbers, is not the link's: see [`Inbox`] and
+//! [`Outbox`].
+
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use socket2::SockRef;
+
+use super::outbox::to_json;
+use super::{ACKNOWLEDGE_WITHIN, FrameDecoder, Inbox, MAX_FRAME, Outbox, SessionFrame, Signal, Taken, WINDOW, frame};
+use crate::model::Reading;
+
+/// How many silent intervals break a connection.
+const SILENCE: u32 = 3;
+/// How much is read before it is looked at.
+const READ: usize = 256 << 10;
+/// How much data is taken before it is acknowledged, at the latest: a quarter of the credit.
+const ACKNOWLEDGE: usize = WINDOW / 4;
+
+/// How often signs of life are given: three missing ones still leave half of the lease for another connection.
+pub fn interval(lease: Duration) -> Duration {
+    Duration::from_secs(2).min(lease / 6).max(Duration::from_millis(10))
+}
+
+/// One connection of a session. `T` is the clock of this side.
+#[derive(Debug)]
+pub struct Link<T> {
+    stream: TcpStream,
+    /// Who is at the other end, for people.
+    peer: &'static str,
+    decoder: FrameDecoder,
+    interval: Duration,
+    /// What the peer knows to have been taken, how much data was since, and when it is told at the latest.
+    acknowledged: u64,
+    taken: usize,
+    acknowledge_at: Option<T>,
+    /// Bytes on their way into the socket, and when the socket took some, or there were none.
+    pending: Vec<u8>,
+    written: usize,
+    moved: T,
+    heard: T,
+    /// When time was last looked at, and since when silence counts: whoever was held up itself has to listen first.
+    looked: T,
+    since: T,
+    beat_at: T,
+    beat: bool,
+    /// Whether a sign of life is a probe, how many are to be sent, and whether one is on its way.
+    probing: bool,
+    probes: usize,
+    probed: bool,
+    /// Probes to answer, with when they came.
+    answers: Vec<(u64, T)>,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct Received<M, T> {
+    /// Messages and data, in their order.
+    pub taken: Vec<Taken<M>>,
+    /// Answers to probes: when the probe was sent, came, was answered, and when its answer was here.
+    pub answers: Vec<(u64, u64, u64, T)>,
+    /// Why the connection is of no use any more, if it is not.
+    pub broken: Option<String>,
+}
+
+impl<M, T> Default for Received<M, T> {
+    fn default() -> Self {
+        Self { taken: Vec::new(), answers: Vec::new(), broken: None }
+    }
+}
+
+impl<T: Reading> Link<T> {
+    /// Takes over a connection on which the first messages were said, with the bytes that came behind them.
+    ///
+    /// # Errors
+    ///
+    /// Says why the socket can't be set up.
+    pub fn new(
+        stream: TcpStream,
+        peer: &'static str,
+        mut decoder: FrameDecoder,
+        interval: Duration,
+        now: T,
+    ) -> std::io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        // What is urgent then waits behind little that is not.
+        SockRef::from(&stream).set_tcp_notsent_lowat(MAX_FRAME as u32)?;
+        decoder.set_limit(MAX_FRAME as u64);
+        Ok(Self {
+            stream,
+            peer,
+            decoder,
+            interval,
+            acknowledged: 0,
+            taken: 0,
+            acknowledge_at: None,
+            pending: Vec::new(),
+            written: 0,
+            moved: now,
+            heard: now,
+            looked: now,
+            since: now,
+            beat_at: now.plus(interval),
+            beat: false,
+            probing: false,
+            probes: 0,
+            probed: false,
+            answers: Vec::new(),
+        })
+    }
+
+    /// Sends this payload before anything else.
+    pub fn begin_with(&mut self, payload: &[u8]) {
+        self.pending.extend_from_slice(&frame(payload));
+    }
+
+    /// Whether bytes wait for the socket.
+    pub fn wants_to_write(&self) -> bool {
+        self.written < self.pending.len()
+    }
+
+    /// When something was last heard.
+    pub fn heard(&self) -> T {
+        self.heard
+    }
+
+    /// Has the peer's clock probed so often, one probe after the other, and then with each sign of life.
+    pub fn probe(&mut self, times: usize) {
+        self.probing = true;
+        self.probes = self.probes.max(times);
+    }
+
+    /// When it wants to be told that time has passed.
+    pub fn next_deadline(&self) -> T {
+        let silent = self.heard.max(self.since).plus(self.interval * SILENCE);
+        self.acknowledge_at.into_iter().fold(self.beat_at.min(silent), T::min)
+    }
+
+    /// Gives a sign of life when it is time for one.
+    ///
+    /// # Errors
+    ///
+    /// Says when the peer has been silent, or has read nothing, for too long.
+    pub fn time_passed(&mut self, now: T) -> Result<(), String> {
+        let limit = self.interval * SILENCE;
+        if now.since(self.looked) > self.interval * (SILENCE - 1) {
+            self.since = now;
+        }
+        self.looked = now;
+        let (peer, shown) = (self.peer, humantime::format_duration(limit));
+        if now.since(self.heard.max(self.since)) >= limit {
+            return Err(format!("nothing was heard of {peer} for {shown}"));
+        }
+        if !self.wants_to_write() {
+            self.moved = now;
+        } else if now.since(self.moved.max(self.since)) >= limit {
+            return Err(format!("{peer} has not read for {shown}"));
+        }
+        if self.beat_at <= now {
+            self.beat_at = now.plus(self.interval);
+            self.beat = true;
+        }
+        Ok(())
+    }
+
+    /// Reads what has come.
+    pub fn read<M: DeserializeOwned>(
+        &mut self,
+        inbox: &mut Inbox,
+        outbox: &mut Outbox,
+        clock: impl Fn() -> T,
+    ) -> Received<M, T> {
+        let mut received = Received::default();
+        // What came along with the first message is there already.
+        received.broken = self.take_frames(inbox, outbox, &mut received).err();
+        let mut count = 0;
+        while received.broken.is_none() && count < READ {
+            match self.decoder.read(&self.stream) {
+                Ok(0) => received.broken = Some(format!("the connection was closed by {}", self.peer)),
+                Ok(read) => {
+                    count += read;
+                    self.heard = clock();
+                    received.broken = self.take_frames(inbox, outbox, &mut received).err();
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => received.broken = Some(format!("the connection broke: {}", words(&error))),
+            }
+        }
+        received
+    }
+
+    fn take_frames<M: DeserializeOwned>(
+        &mut self,
+        inbox: &mut Inbox,
+        outbox: &mut Outbox,
+        received: &mut Received<M, T>,
+    ) -> Result<(), String> {
+        while let Some(payload) = self.decoder.next_payload().map_err(|error| error.to_string())? {
+            match SessionFrame::decode(payload).map_err(|error| error.to_string())? {
+                SessionFrame::Signal(Signal::Probe { sent }) => self.answers.push((sent, self.heard)),
+                SessionFrame::Signal(Signal::ProbeAnswer { sent, received: came, answered }) => {
+                    self.probed = false;
+                    received.answers.push((sent, came, answered, self.heard));
+                }
+                SessionFrame::Signal(Signal::Acknowledge { next }) => {
+                    outbox.acknowledged(next).map_err(|error| error.to_string())?;
+                }
+                SessionFrame::Signal(Signal::Heartbeat) => {}
+                SessionFrame::Numbered(number, body) => {
+                    match inbox.take(number, body).map_err(|error| error.to_string())? {
+                        Taken::Nothing => {}
+                        taken => {
+                            if let Taken::Data(data) = &taken {
+                                self.taken += data.bytes.len();
+                            }
+                            received.taken.push(taken);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes as much as the socket takes.
+    ///
+    /// # Errors
+    ///
+    /// Says why the connection is of no use any more.
+    pub fn write(&mut self, inbox: &Inbox, outbox: &mut Outbox, clock: impl Fn() -> T) -> Result<(), String> {
+        loop {
+            if !self.wants_to_write() {
+                self.pending.clear();
+                self.written = 0;
+                self.put_signals(inbox, outbox, clock());
+            }
+            while self.pending.len() < MAX_FRAME && outbox.write_next(&mut self.pending) {}
+            if !self.wants_to_write() {
+                return Ok(());
+            }
+            match (&self.stream).write(&self.pending[self.written..]) {
+                Ok(count) => {
+                    self.written += count;
+                    self.moved = clock();
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(format!("the connection broke: {}", words(&error))),
+            }
+        }
+    }
+
+    /// What goes before everything else, stamped now, that is: right before the socket gets it.
+    fn put_signals(&mut self, inbox: &Inbox, outbox: &Outbox, now: T) {
+        for (sent, came) in std::mem::take(&mut self.answers) {
+            self.put(Signal::ProbeAnswer { sent, received: came.nanoseconds(), answered: now.nanoseconds() });
+        }
+        let beat = std::mem::take(&mut self.beat);
+        if (self.probes > 0 && !self.probed) || (beat && self.probing) {
+            self.probes = self.probes.saturating_sub(1);
+            self.probed = true;
+            self.put(Signal::Probe { sent: now.nanoseconds() });
+        } else if beat {
+            self.put(Signal::Heartbeat);
+        }
+        if inbox.next() > self.acknowledged {
+            let at = *self.acknowledge_at.get_or_insert(now.plus(ACKNOWLEDGE_WITHIN));
+            let goes_along = !self.pending.is_empty() || !outbox.is_idle();
+            if at <= now || self.taken >= ACKNOWLEDGE || goes_along {
+                self.acknowledged = inbox.next();
+                self.acknowledge_at = None;
+                self.taken = 0;
+                self.put(Signal::Acknowledge { next: self.acknowledged });
+            }
+        }
+    }
+
+    fn put(&mut self, signal: Signal) {
+        self.pending.extend_from_slice(&frame(to_json(&signal).to_string().as_bytes()));
+    }
+}
+
+impl<T> AsFd for Link<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// The system's words for an error, without its number.
+pub fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}
