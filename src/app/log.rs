@@ -46,7 +46,7 @@ impl Reporter for LogReporter {
             Event::PhaseReceived { phase, worker, .. } => {
                 tracing::debug!("{}: ready for {phase}", self.worker(*worker));
             }
-            Event::PhaseGo { phase, .. } => tracing::debug!("{phase}: go"),
+            Event::PhaseGo { phase, lead, .. } => tracing::debug!("{phase}: go, in {lead:.1?}"),
             Event::StepStarted { step, .. } => tracing::debug!("{} started", self.step(*step)),
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
                 tracing::debug!("{} {}", self.step(*step), crate::report::outcome_in_detail(&result.outcome));

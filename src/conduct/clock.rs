@@ -59,6 +59,19 @@ impl ClockEstimate {
         let at = ConductorTime::from_nanoseconds(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         Some((at, best.round_trip() / 2))
     }
+
+    /// A moment of the conductor's clock on the player's, and how far off that may be.
+    pub(crate) fn to_player(&self, instant: ConductorTime) -> Option<(PlayerTime, Duration)> {
+        let best = self.best?;
+        let nanoseconds = (i128::from(instant.nanoseconds()) + best.offset()).max(0);
+        let at = PlayerTime::from_nanoseconds(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        Some((at, best.round_trip() / 2))
+    }
+
+    /// How long a message and its answer take.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.best.map(|best| best.round_trip())
+    }
 }
 
 #[cfg(test)]

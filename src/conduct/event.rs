@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Phase, PlayerDescription, Start, StepResult};
+use crate::model::{ConductorTime, Phase, PlayerDescription, Start, StepResult};
 
 /// What the coordinator wants of a worker's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) enum Command {
         trial: u32,
         /// The phase.
         phase: Phase,
+        /// When; if that has passed, at once.
+        at: ConductorTime,
     },
     /// Stop what runs in the phase and skip the rest of it.
     Stop {
@@ -65,6 +67,8 @@ pub(crate) enum ConnectionEvent {
         trial: u32,
         /// The phase.
         phase: Phase,
+        /// How long a message to the worker and its answer take.
+        round_trip: Duration,
     },
     /// A step's process was started.
     StepStarted(StepPlace, Start),

@@ -144,9 +144,8 @@ fn turn(
         inputs.push_back(select! {
             recv(events) -> event => match event {
                 Ok((worker, session, event)) if actors.is_current(worker, session) => Input::Connection(worker, event),
-                Ok(_) => Input::Tick,
-                // The run loop holds a sender itself, so this can't come.
-                Err(_) => Input::Tick,
+                // A worker's earlier session has nothing to say any more; and the run loop holds a sender itself.
+                Ok(_) | Err(_) => Input::Tick,
             },
             recv(interrupts) -> signal => if let Ok(signal) = signal {
                 *signals += 1;

@@ -90,6 +90,8 @@ pub enum Event {
         trial: u32,
         /// The phase.
         phase: Phase,
+        /// How far ahead the instant is at which they start together.
+        lead: Duration,
     },
     /// A step's process started.
     StepStarted {

@@ -96,14 +96,14 @@ impl Listener {
                 Answered::Taken
             }
             Err(refusal) => {
-                caller.answer(&Greeting::Refused(refusal).encode());
+                caller.answer(&Greeting::Refused(*refusal).encode());
                 Answered::Closing(caller)
             }
         }
     }
 
     /// What a `hello` gets: a session of its own, the one that a process holds, or a refusal.
-    fn judge(&mut self, hello: &Hello) -> Result<Option<u32>, Refusal> {
+    fn judge(&mut self, hello: &Hello) -> Result<Option<u32>, Box<Refusal>> {
         let now = clock();
         if !hello.protocols.contains(&PROTOCOL) {
             return Err(refusal("protocol", format!("this player speaks protocol {PROTOCOL} only")));
@@ -113,7 +113,9 @@ impl Listener {
             Claim::New => {}
             Claim::Older(pid) => {
                 let reason = "its conductor has given it up, and begins another session".to_owned();
-                pid.into_iter().for_each(|pid| self.abandon(pid, reason.clone(), None));
+                if let Some(pid) = pid {
+                    self.abandon(pid, reason, None);
+                }
                 return Err(busy(self.registry.older(hello, now)));
             }
             Claim::Superseded => {
@@ -126,8 +128,9 @@ impl Listener {
         let Some(holder) = self.registry.holder_for(&hello.run, now) else { return Ok(None) };
         if holder.state != "live" && hello.features.iter().any(|feature| feature == "take_over") {
             let reason = format!("run {} of {} took the player over", hello.run, hello.conductor);
-            let sessions: Vec<u32> = self.registry.others(&hello.run).collect();
-            sessions.into_iter().for_each(|pid| self.abandon(pid, reason.clone(), Some(TAKE_OVER_RESET)));
+            for pid in self.registry.others(&hello.run) {
+                self.abandon(pid, reason.clone(), Some(TAKE_OVER_RESET));
+            }
         }
         Err(busy(Some(holder)))
     }
@@ -186,15 +189,15 @@ impl Listener {
     }
 }
 
-fn refusal(reason: &str, message: String) -> Refusal {
-    Refusal { reason: reason.to_owned(), message, holder: None }
+fn refusal(reason: &str, message: String) -> Box<Refusal> {
+    Box::new(Refusal { reason: reason.to_owned(), message, holder: None })
 }
 
-fn busy(holder: Option<Holder>) -> Refusal {
+fn busy(holder: Option<Holder>) -> Box<Refusal> {
     let message = holder.as_ref().map_or("this player is busy".to_owned(), |holder| {
         let Holder { run, conductor, seconds, .. } = holder;
         let duration = humantime::format_duration(Duration::from_secs(*seconds));
         format!("run {run} of {conductor} has held this player for {duration}")
     });
-    Refusal { reason: "busy".to_owned(), message, holder }
+    Box::new(Refusal { reason: "busy".to_owned(), message, holder })
 }

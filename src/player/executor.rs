@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use super::session::{SessionEvent, StepKey};
 use super::spool::Output;
@@ -10,6 +11,9 @@ use super::step_process::StepProcess;
 use super::sweep::{GRACE, Sweep};
 use crate::model::PlayerTime;
 use crate::sys::{self, Image, Report, Spawner};
+
+/// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
+const TELL_WITHIN: Duration = Duration::from_millis(50);
 
 /// The processes of one session.
 #[derive(Debug)]
@@ -30,12 +34,14 @@ impl Executor {
     }
 
     /// Makes a step's process.
-    pub(super) fn start(&mut self, key: StepKey, image: Result<Image, String>) {
-        match image.and_then(|image| self.spawner.spawn(&image).map_err(|error| error.to_string())) {
+    pub(super) fn start(&mut self, key: StepKey, image: Result<Image, String>, now: PlayerTime) {
+        let at = image.as_ref().ok().and_then(|image| image.at).map(PlayerTime::from_nanoseconds);
+        let expected = at.map_or(now, |at| at.max(now)).plus(TELL_WITHIN);
+        match image.and_then(|image| self.spawner.spawn(image).map_err(|error| error.to_string())) {
             Ok(spawned) => {
                 let numbers = [self.next_stream, self.next_stream + 1];
                 self.next_stream += 2;
-                self.processes.push(StepProcess::new(key, spawned, numbers));
+                self.processes.push(StepProcess::new(key, spawned, numbers, expected));
             }
             Err(why) => self.events.push(SessionEvent::NotStarted { key, why }),
         }
@@ -64,23 +70,25 @@ impl Executor {
     /// When it wants to be told that time has passed.
     pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
         let stopping = self.processes.iter().filter(|process| !process.told).filter_map(|process| process.stopping);
-        stopping.map(|(at, _)| at).chain(self.sweep.as_ref().map(Sweep::next_deadline)).min()
+        let starting = self.processes.iter().filter(|process| process.report.is_some() && !process.waited_for);
+        let starting = starting.map(|process| process.expected);
+        stopping.map(|(at, _)| at).chain(starting).chain(self.sweep.as_ref().map(Sweep::next_deadline)).min()
     }
 
     /// The descriptors to wait for; without `room` the output waits in its pipes.
     pub(super) fn descriptors(&self, room: bool) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.processes.iter().flat_map(move |process| {
             let streams = process.streams.iter().filter_map(|stream| stream.descriptor.as_ref());
-            let report = process.report.iter().map(AsFd::as_fd);
+            let report = process.report.iter().filter(|_| process.waited_for).map(AsFd::as_fd);
             report.chain(streams.filter(move |_| room).map(AsFd::as_fd))
         })
     }
 
     /// Takes whatever has become readable.
-    pub(super) fn read(&mut self, output: &mut Output<'_>) {
+    pub(super) fn read(&mut self, output: &mut Output<'_>, now: PlayerTime) {
         /// Then somebody else has a turn, however fast the step prints.
         const ROUNDS: usize = 16;
-        self.read_reports();
+        self.read_reports(now);
         for stream in self.processes.iter_mut().flat_map(|process| &mut process.streams) {
             for _ in 0..ROUNDS {
                 if !output.has_room() || !stream.read(output, &mut self.buffer) {
@@ -99,7 +107,7 @@ impl Executor {
                 process.ending = Some((how, PlayerTime::from_nanoseconds(at)));
             }
         }
-        self.read_reports();
+        self.read_reports(now);
         for process in &mut self.processes {
             if !process.told && is_over(process, now) {
                 process.drain(output, &mut self.buffer);
@@ -125,8 +133,9 @@ impl Executor {
     }
 
     /// Takes what children say of their own start.
-    fn read_reports(&mut self) {
+    fn read_reports(&mut self, now: PlayerTime) {
         for process in &mut self.processes {
+            process.waited_for = process.expected <= now;
             let Some(report) = &mut process.report else { continue };
             let event = match report.read() {
                 Report::NotYet => continue,
@@ -179,6 +188,17 @@ fn not_started(process: &mut StepProcess, why: String) -> SessionEvent {
     SessionEvent::NotStarted { key: process.key, why }
 }
 
+/// Where a shell is that is named without a folder.
+fn path_of(shell: &str, environment: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<u8> {
+    let folders = environment.get(&b"PATH"[..]).filter(|_| !shell.contains('/'));
+    let candidates = folders.into_iter().flat_map(|folders| folders.split(|byte| *byte == b':')).map(|folder| {
+        let folder = if folder.is_empty() { b"." } else { folder };
+        [folder, b"/", shell.as_bytes()].concat()
+    });
+    let runs = |path: &Vec<u8>| rustix::fs::access(path.as_slice(), rustix::fs::Access::EXEC_OK).is_ok();
+    candidates.into_iter().find(runs).unwrap_or_else(|| shell.into())
+}
+
 /// What a step's process is made of.
 ///
 /// # Errors
@@ -199,7 +219,7 @@ pub(super) fn image(
         text(variable, "a variable of its environment")
     });
     Ok(Image {
-        program: text(shell.into(), "the shell")?,
+        program: text(path_of(shell, environment), "the shell")?,
         arguments: vec![
             text(shell.into(), "the shell")?,
             text(b"-c".to_vec(), "")?,

@@ -4,6 +4,7 @@
 //! taken too long, and that Reset runs when the conductor is gone.
 
 mod event;
+mod orphan;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -79,20 +80,6 @@ impl Session {
         self.plan.as_ref()
     }
 
-    /// The conductor gave a sign of life.
-    pub fn heard(&mut self, at: PlayerTime) {
-        if let Some((_, heard)) = &mut self.lease {
-            *heard = at.max(*heard);
-        }
-    }
-
-    /// The conductor may be silent for at most so long.
-    pub fn shorten_lease(&mut self, most: Duration) {
-        if let Some((lease, _)) = &mut self.lease {
-            *lease = most.min(*lease);
-        }
-    }
-
     /// Whether Reset was the last phase that was begun.
     pub fn has_reset(&self) -> bool {
         self.begun.is_some_and(|(_, phase)| phase == Phase::Reset)
@@ -117,19 +104,13 @@ impl Session {
         phase.into_iter().chain(self.lease_end()).min()
     }
 
-    /// When the conductor counts as gone, unless it is heard of before.
-    fn lease_end(&self) -> Option<PlayerTime> {
-        let (lease, heard) = self.lease.filter(|_| self.orphaned.is_none() && !self.is_finished())?;
-        Some(heard.plus(lease))
-    }
-
     /// Takes an event and says what to do.
     pub fn handle(&mut self, event: SessionEvent, now: PlayerTime) -> Vec<SessionAction> {
         let mut actions = Vec::new();
         match event {
             SessionEvent::Message(message) => self.message(message, now, &mut actions),
             SessionEvent::Started { key, at, late, pid, streams } => {
-                self.started(key, (at, late), pid, streams, &mut actions)
+                self.started(key, (at, late), pid, streams, &mut actions);
             }
             SessionEvent::NotStarted { key, why } => {
                 self.ended(key, &OutcomeMessage::NotStarted { why }, None, ([0; 2], false), &mut actions);
@@ -141,10 +122,7 @@ impl Session {
             SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, &mut actions),
             SessionEvent::Tick => {}
         }
-        if let Some((lease, _)) = self.lease.filter(|_| self.lease_end().is_some_and(|end| end <= now)) {
-            let lease = humantime::format_duration(lease);
-            self.orphan(format!("nothing was heard of the conductor for {lease}"), None, &mut actions);
-        }
+        self.keep_lease(now, &mut actions);
         self.advance(now, &mut actions);
         actions
     }
@@ -181,18 +159,6 @@ impl Session {
             // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then.
             ConductorMessage::Plan(_) | ConductorMessage::Arm { .. } | ConductorMessage::EndTrial { .. } => {}
         }
-    }
-
-    /// From now on the session is on its own: it stops what runs, and `advance` goes on from there.
-    fn orphan(&mut self, reason: String, reset_limit: Option<Duration>, actions: &mut Vec<SessionAction>) {
-        if self.orphaned.is_some() || self.is_finished() {
-            return;
-        }
-        actions.push(SessionAction::Orphaned { reason: reason.clone() });
-        actions.push(SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() }));
-        self.orphaned = Some(reason);
-        self.reset_limit = reset_limit;
-        self.stop_for_orphan(actions);
     }
 
     fn is_between_phases(&self) -> bool {
@@ -252,15 +218,6 @@ impl Session {
                 self.stage = Stage::Idle;
             }
             Stage::Running(running) if running.is(trial, phase) && phase != Phase::Reset => running.stop(actions),
-            _ => {}
-        }
-    }
-
-    /// Stops what must not go on when nobody listens. A Reset goes on.
-    fn stop_for_orphan(&mut self, actions: &mut Vec<SessionAction>) {
-        match &mut self.stage {
-            Stage::Running(running) if !running.is_reset() => running.stop(actions),
-            Stage::Armed { .. } => self.stage = Stage::Idle,
             _ => {}
         }
     }
@@ -369,21 +326,6 @@ impl Session {
         }
         if matches!(self.stage, Stage::Idle) && self.orphaned.is_some() {
             self.clean_up(now, actions);
-        }
-    }
-
-    /// Runs what is left to do when nobody listens: Reset if it is due, then the end of everything.
-    fn clean_up(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
-        let wants_reset =
-            self.plan.as_ref().is_some_and(|plan| plan.phases.iter().any(|p| Phase::from(*p) == Phase::Reset));
-        match self.touched {
-            Some(trial) if wants_reset => {
-                // A conductor that left out a Reset may have gone on to another trial: it is the Reset of that one then.
-                let trial = self.begun.map_or(trial, |(begun, _)| begun.max(trial));
-                self.begin(trial, Phase::Reset, None, now, actions);
-                self.advance(now, actions);
-            }
-            _ => self.sweep(None, actions),
         }
     }
 }

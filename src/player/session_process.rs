@@ -113,7 +113,7 @@ impl SessionProcess {
             }
         }
         // The conductor waits for this end, and not for that of the process.
-        self.channel.disconnect();
+        self.channel.close(clock);
         0
     }
 
@@ -224,7 +224,7 @@ impl SessionProcess {
             self.lose_connection(&reason);
         }
         let mut output = Output { outbox: &mut self.channel.outbox, spool: &mut self.spool };
-        self.executor.read(&mut output);
+        self.executor.read(&mut output, clock());
         self.take_events();
     }
 
@@ -301,9 +301,13 @@ impl SessionProcess {
         let orphaned = self.session.orphaned().map(str::to_owned);
         let keep = orphaned.is_some() && self.session.plan().is_some() && self.stopping.is_none() && !self.is_alone;
         self.finished = Some(clock().plus(if keep { KEEP } else { DELIVERY }));
-        let summary = orphaned.filter(|_| !self.is_alone).map(|reason| match self.session.has_reset() {
-            false => format!("{reason}; nothing had to be reset"),
-            true => format!("{reason}; its steps were stopped and Reset was run"),
+        let summary = orphaned.filter(|_| !self.is_alone).map(|reason| {
+            let reset = if self.session.has_reset() {
+                "its steps were stopped and Reset was run"
+            } else {
+                "nothing had to be reset"
+            };
+            format!("{reason}; {reset}")
         });
         self.tell(&Note::Over { left: Executor::alive(), summary });
     }
@@ -330,7 +334,7 @@ impl SessionProcess {
         // A seed conductor never hears a spawned step again, and lets it live on.
         let unheard = self.kept.is_some() && step.spawn;
         let at = at.map(PlayerTime::nanoseconds);
-        self.executor.start(key, image.map(|image| Image { unheard, at, ..image }));
+        self.executor.start(key, image.map(|image| Image { unheard, at, ..image }), clock());
     }
 }
 

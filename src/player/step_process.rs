@@ -17,6 +17,9 @@ pub(super) struct StepProcess {
     pub(super) pid: u32,
     /// Where the child tells of its start, until it has.
     pub(super) report: Option<StartReport>,
+    /// When that is looked at the latest, and whether it is waited for since.
+    pub(super) expected: PlayerTime,
+    pub(super) waited_for: bool,
     /// Standard output and standard error.
     pub(super) streams: [Stream; 2],
     /// How the process ended, once it has.
@@ -39,12 +42,14 @@ pub(super) struct Stream {
 }
 
 impl StepProcess {
-    pub(super) fn new(key: StepKey, spawned: Spawned, numbers: [u32; 2]) -> Self {
+    pub(super) fn new(key: StepKey, spawned: Spawned, numbers: [u32; 2], expected: PlayerTime) -> Self {
         let stream = |number, descriptor| Stream { number, descriptor: Some(descriptor), length: 0 };
         Self {
             key,
             pid: spawned.pid,
             report: Some(spawned.report),
+            expected,
+            waited_for: false,
             streams: [stream(numbers[0], spawned.stdout), stream(numbers[1], spawned.stderr)],
             ending: None,
             stopping: None,

@@ -136,8 +136,11 @@ impl Run {
                 let ended = self.trial(*trial, at);
                 (ended.end, ended.verdict) = (Some(at), Some(*verdict));
             }
-            Event::WorkerBroken { .. } | Event::WorkerResumed { .. } => {}
-            Event::PhaseGo { .. } | Event::StepStarted { .. } | Event::RunEnded { .. } => {}
+            Event::WorkerBroken { .. }
+            | Event::WorkerResumed { .. }
+            | Event::PhaseGo { .. }
+            | Event::StepStarted { .. }
+            | Event::RunEnded { .. } => {}
         }
     }
 

@@ -142,7 +142,7 @@ impl Recording {
         for (worker, _) in Arc::clone(&self.plan).workers() {
             self.add(Event::PhaseReceived { trial, phase, worker });
         }
-        self.add(Event::PhaseGo { trial, phase });
+        self.add(Event::PhaseGo { trial, phase, lead: Duration::from_millis(2) });
     }
 
     pub(super) fn reference(&self, phase: Phase, worker: usize, position: usize) -> StepReference {

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use super::child::{Blueprint, become_program};
+use super::raw;
+
 /// On which side of a fork we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forked {
@@ -28,29 +31,34 @@ pub fn fork() -> io::Result<Forked> {
     }
 }
 
-/// Makes a process that shares our memory and runs `work` on `stack` while we wait until it has become another program
-/// or has ended: a fork without its copy of the memory.
-///
-/// `work` must end in an exec or in [`exit_now`]; it must not allocate, and must not do what can block for long.
+/// Makes a process that becomes what the blueprint says, and shares our memory until then: a fork without its copy. `stack`
+/// and blueprint have to stay until it is another program, or has ended.
 ///
 /// # Errors
 ///
 /// Says why the kernel makes no process.
-pub(super) fn fork_in_place(stack: &mut [u8], work: &mut dyn FnMut()) -> io::Result<u32> {
-    extern "C" fn child(work: *mut libc::c_void) -> libc::c_int {
-        // SAFETY: the pointer is to the closure below, which lives while its parent waits.
-        let work = unsafe { &mut *work.cast::<&mut dyn FnMut()>() };
-        work();
-        exit_now(127)
+pub(super) fn fork_beside(stack: &mut Vec<u8>, blueprint: &Blueprint) -> io::Result<u32> {
+    extern "C" fn child(blueprint: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: the pointer is to the blueprint below, which stays until this process is another program.
+        become_program(unsafe { &*blueprint.cast::<Blueprint>() })
     }
     /// The system's call conventions want the stack's end at a multiple of this.
     const ALIGNMENT: usize = 16;
-    let mut work = work;
+    /// Little is called, and nothing deep.
+    const STACK: usize = 16 << 10;
+    if !raw::IS_KNOWN {
+        return match fork()? {
+            Forked::Child => become_program(blueprint),
+            Forked::Parent(pid) => Ok(pid),
+        };
+    }
+    stack.resize(STACK, 0);
     let end = stack.as_mut_ptr_range().end;
     let end = end.wrapping_sub(end.addr() % ALIGNMENT);
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    // SAFETY: the child uses a stack of its own, which nobody else uses while we wait for it, and ends in the closure.
-    match unsafe { libc::clone(child, end.cast(), flags, (&raw mut work).cast()) } {
+    let argument = std::ptr::from_ref(blueprint).cast_mut().cast();
+    // SAFETY: the child uses a stack of its own, and only what the blueprint says. It makes its system calls by itself, for
+    // the C library's errors are in memory that it shares with us.
+    match unsafe { libc::clone(child, end.cast(), libc::CLONE_VM | libc::SIGCHLD, argument) } {
         -1 => Err(io::Error::last_os_error()),
         child => Ok(child.unsigned_abs()),
     }

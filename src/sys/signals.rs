@@ -67,24 +67,6 @@ pub fn is_ignored(signal: i32) -> bool {
     asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
-/// Gives every signal its default disposition and blocks none: what a step is to find.
-///
-/// It is called between fork and exec, and makes system calls only.
-pub fn restore_defaults() {
-    /// The kernel's `struct sigaction` of every architecture fits in, and all zeroes are the default disposition.
-    const DEFAULT: [u64; 8] = [0; 8];
-    const SET_SIZE: usize = 8;
-    for signal in 1..=64_i32 {
-        let previous = std::ptr::null_mut::<u64>();
-        // Not through libc, which keeps two signals to itself, and would leave them as the player found them.
-        // SAFETY: the default disposition runs no code of ours; signals that can't be changed are refused.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, DEFAULT.as_ptr(), previous, SET_SIZE) };
-    }
-    let none = set_of(&[]);
-    // SAFETY: `none` is initialised, and the old mask is not asked for.
-    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
-}
-
 fn set_of(signals: &[i32]) -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
     // SAFETY: `sigemptyset` initialises the set before anything reads it.

@@ -1,20 +1,22 @@
 //! Starting a step's process: a group of its own, no terminal input, nothing inherited but what it is to have.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::fork::fork_in_place;
-use super::{Forked, exit_now, fork, restore_defaults};
+use super::child::{Blueprint, STAGE_DIRECTORY, STAGE_PROGRAM, STAMP};
+use super::fork::fork_beside;
+use super::raw::call;
 
 /// What a process is made of.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// The program, looked up in `PATH` when it has no `/`.
+    /// The path of the program.
     pub program: CString,
     /// Its arguments, its own name first.
     pub arguments: Vec<CString>,
@@ -62,15 +64,12 @@ pub enum Report {
 /// How much of its standard output a step can leave unread.
 const PIPE: usize = 256 << 10;
 
-const STAMP: u8 = 0;
-const STAGE_DIRECTORY: u8 = 1;
-const STAGE_PROGRAM: u8 = 2;
-
 /// Makes processes.
 #[derive(Debug)]
 pub struct Spawner {
     null: OwnedFd,
-    stack: Box<[u8]>,
+    /// The signals that we ignore, the first in the lowest bit.
+    ignored: u64,
 }
 
 impl Spawner {
@@ -80,50 +79,92 @@ impl Spawner {
     ///
     /// Says why there is no `/dev/null`.
     pub fn new() -> io::Result<Self> {
-        /// Enough for a search of `PATH`.
-        const STACK: usize = 128 << 10;
-        Ok(Self { null: File::open("/dev/null")?.into(), stack: vec![0; STACK].into() })
+        let ignored = (1..=64).filter(|signal| ignores(*signal)).fold(0, |set, signal| set | 1 << (signal - 1));
+        Ok(Self { null: File::open("/dev/null")?.into(), ignored })
     }
 
     /// Makes a process: default signals, `/dev/null` as standard input, pipes as standard output and error.
     ///
+    /// It shares our memory until it is another program, which saves the copy of that; nothing waits for it meanwhile.
+    ///
     /// # Errors
     ///
     /// Says why the kernel makes no process or no pipe.
-    pub fn spawn(&mut self, image: &Image) -> io::Result<Spawned> {
+    pub fn spawn(&mut self, image: Image) -> io::Result<Spawned> {
         let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
         // A larger pipe means fewer changes between a fast step and us. It is no matter if the kernel grants none.
         let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE);
-        let arguments = pointers(&image.arguments);
-        let environment = pointers(&image.environment);
         let null = self.null.as_raw_fd();
         let [out, error] = if image.unheard { [null; 2] } else { [child_stdout.as_raw_fd(), child_stderr.as_raw_fd()] };
-        let descriptors = [null, out, error, child_report.as_raw_fd()];
-        let pid = if image.may_block() {
-            match fork()? {
-                Forked::Child => become_program(image, &arguments, &environment, descriptors),
-                Forked::Parent(pid) => pid,
-            }
-        } else {
-            let mut work = || become_program(image, &arguments, &environment, descriptors);
-            fork_in_place(&mut self.stack, &mut work)?
-        };
+        let mut birth = Birth::new(image, [null, out, error, child_report.as_raw_fd()], self.ignored);
+        let pid = birth.begin()?;
         // SAFETY: both the child and we put it into its group, so that it is there whoever comes first.
         unsafe { libc::setpgid(pid.cast_signed(), pid.cast_signed()) };
         for ours in [&stdout, &stderr, &report] {
             rustix::io::ioctl_fionbio(ours, true)?;
         }
-        Ok(Spawned { pid, stdout, stderr, report: StartReport::new(report) })
+        Ok(Spawned { pid, stdout, stderr, report: StartReport::new(report, birth) })
     }
 }
 
-impl Image {
-    /// Whether its start can take long: it waits for an instant, or a folder, or a program of the user's, may lie on a server that does not answer.
-    /// Then nobody may wait for it.
-    fn may_block(&self) -> bool {
-        self.at.is_some() || self.directory.is_some() || self.program.as_bytes() != b"/bin/sh"
+/// Whether this process ignores a signal: also one of the two that the C library keeps to itself and does not tell of.
+fn ignores(signal: usize) -> bool {
+    // Longer than the kernel's `struct sigaction`, which begins with the handler.
+    let mut action = [0_usize; 8];
+    // SAFETY: the buffer is long enough, and no new disposition is given.
+    unsafe { call(libc::SYS_rt_sigaction, [signal, 0, action.as_mut_ptr().addr(), 8, 0, 0]) };
+    action[0] == libc::SIG_IGN
+}
+
+/// What a child needs until it is another program. It stays where it is until then, however long that takes.
+#[derive(Debug)]
+struct Birth {
+    parts: ManuallyDrop<Box<Parts>>,
+    /// Whether the child needs it no more, or never was.
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Parts {
+    /// The blueprint points to what is in the image.
+    blueprint: Blueprint,
+    _image: Image,
+    stack: Vec<u8>,
+}
+
+impl Birth {
+    fn new(image: Image, descriptors: [RawFd; 4], ignored: u64) -> Self {
+        let pointers = |texts: &[CString]| texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect();
+        let blueprint = Blueprint {
+            program: image.program.as_ptr(),
+            arguments: pointers(&image.arguments),
+            environment: pointers(&image.environment),
+            directory: image.directory.as_ref().map_or(std::ptr::null(), |directory| directory.as_ptr()),
+            descriptors,
+            ignored,
+            at: image.at.unwrap_or(0),
+        };
+        let parts = Parts { blueprint, _image: image, stack: Vec::new() };
+        Self { parts: ManuallyDrop::new(Box::new(parts)), over: true }
+    }
+
+    fn begin(&mut self) -> io::Result<u32> {
+        let Parts { blueprint, stack, .. } = &mut **self.parts;
+        let pid = fork_beside(stack, blueprint)?;
+        self.over = false;
+        Ok(pid)
+    }
+}
+
+impl Drop for Birth {
+    fn drop(&mut self) {
+        // A child that hangs on its way, on a file server for one, still uses it: it is left where it is.
+        if self.over {
+            // SAFETY: it is dropped once, here, and nobody uses it any more.
+            unsafe { ManuallyDrop::drop(&mut self.parts) };
+        }
     }
 }
 
@@ -132,11 +173,12 @@ impl Image {
 pub struct StartReport {
     descriptor: OwnedFd,
     said: Vec<u8>,
+    birth: Birth,
 }
 
 impl StartReport {
-    fn new(descriptor: OwnedFd) -> Self {
-        Self { descriptor, said: Vec::new() }
+    fn new(descriptor: OwnedFd, birth: Birth) -> Self {
+        Self { descriptor, said: Vec::new(), birth }
     }
 
     /// Reads what has come; the exec, or the child's end, completes it. It never waits: a shell on a file server that does
@@ -145,7 +187,11 @@ impl StartReport {
         let mut bytes = [0; 32];
         loop {
             match rustix::io::read(&self.descriptor, &mut bytes) {
-                Ok(0) => return self.complete(),
+                Ok(0) => {
+                    // Only the child had the other end: it is another program now, or none.
+                    self.birth.over = true;
+                    return self.complete();
+                }
                 Ok(count) => self.said.extend_from_slice(&bytes[..count]),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return Report::NotYet,
@@ -183,58 +229,4 @@ impl AsFd for StartReport {
 
 fn errno(bytes: [u8; 4]) -> io::Error {
     io::Error::from_raw_os_error(i32::from_ne_bytes(bytes))
-}
-
-fn pointers(texts: &[CString]) -> Vec<*const libc::c_char> {
-    texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
-}
-
-/// The child's side. Nothing here allocates: everything was prepared before the fork.
-fn become_program(
-    image: &Image,
-    arguments: &[*const libc::c_char],
-    environment: &[*const libc::c_char],
-    descriptors: [RawFd; 4],
-) -> ! {
-    /// Above the four descriptors that are put in place, so that none is overwritten before it was copied.
-    const ABOVE: RawFd = 10;
-    restore_defaults();
-    // SAFETY: system calls on numbers and on strings that live until exec; the process has one thread and never returns.
-    unsafe {
-        libc::setpgid(0, 0);
-        let copies = descriptors.map(|descriptor| libc::fcntl(descriptor, libc::F_DUPFD, ABOVE));
-        for (number, copy) in (0..).zip(copies) {
-            libc::dup2(copy, number);
-        }
-        libc::fcntl(3, libc::F_SETFD, libc::FD_CLOEXEC);
-        libc::syscall(libc::SYS_close_range, 4u32, u32::MAX, 0u32);
-        if let Some(directory) = &image.directory
-            && libc::chdir(directory.as_ptr()) != 0
-        {
-            give_up(STAGE_DIRECTORY);
-        }
-        let late = image.at.map_or(0, super::clock::wait_until);
-        let mut stamp = [STAMP; 17];
-        stamp[1..9].copy_from_slice(&super::boot_time_nanoseconds().to_ne_bytes());
-        stamp[9..].copy_from_slice(&late.to_ne_bytes());
-        libc::write(3, stamp.as_ptr().cast(), stamp.len());
-        execute(&image.program, arguments, environment);
-        give_up(STAGE_PROGRAM)
-    }
-}
-
-/// # Safety
-///
-/// The arrays end with a null pointer, and their strings are alive.
-unsafe fn execute(program: &CStr, arguments: &[*const libc::c_char], environment: &[*const libc::c_char]) {
-    // SAFETY: as this function's own contract says.
-    unsafe { libc::execvpe(program.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
-}
-
-fn give_up(stage: u8) -> ! {
-    let error = io::Error::last_os_error().raw_os_error().unwrap_or(0).to_ne_bytes();
-    let bytes = [stage, error[0], error[1], error[2], error[3]];
-    // SAFETY: the buffer has the length that is given; descriptor 3 is the report.
-    unsafe { libc::write(3, bytes.as_ptr().cast(), bytes.len()) };
-    exit_now(127)
 }

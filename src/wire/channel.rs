@@ -78,6 +78,14 @@ impl<T: Reading> Channel<T> {
         received
     }
 
+    /// Tells the peer what was taken, and closes the connection.
+    pub fn close(&mut self, clock: impl Fn() -> T) {
+        if let Some(mut link) = self.link.take() {
+            link.acknowledge_now(clock());
+            let _ = link.write(&self.inbox, &mut self.outbox, clock);
+        }
+    }
+
     /// Writes what may be written, and looks what time it is.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ use crate::model::Reading;
 const SILENCE: u32 = 3;
 /// How much is read before it is looked at.
 const READ: usize = 256 << 10;
+/// How much may wait unsent in the kernel: what is urgent then waits behind little that is not.
+const UNSENT: u32 = 64 << 10;
 /// How much data is taken before it is acknowledged, at the latest: a quarter of the credit.
 const ACKNOWLEDGE: usize = WINDOW / 4;
 
@@ -90,8 +92,7 @@ impl<T: Reading> Link<T> {
     ) -> std::io::Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        // What is urgent then waits behind little that is not.
-        SockRef::from(&stream).set_tcp_notsent_lowat(MAX_FRAME as u32)?;
+        SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
         decoder.set_limit(MAX_FRAME as u64);
         Ok(Self {
             stream,
@@ -135,6 +136,11 @@ impl<T: Reading> Link<T> {
     pub fn probe(&mut self, times: usize) {
         self.probing = true;
         self.probes = self.probes.max(times);
+    }
+
+    /// Has what was taken acknowledged with the next write.
+    pub fn acknowledge_now(&mut self, now: T) {
+        self.acknowledge_at = Some(now);
     }
 
     /// When it wants to be told that time has passed.

@@ -163,13 +163,16 @@ impl Session<'_> {
             Command::Plan => ConductorMessage::Plan(Box::new(plan_message(&self.context.plan, self.context.worker))),
             Command::Arm { trial, phase } => {
                 if self.early.take() == Some((trial, phase)) {
-                    self.context.uplink.say(ConnectionEvent::Armed { trial, phase });
+                    self.armed(trial, phase);
                     return Ok(());
                 }
                 self.asked = Some((trial, phase));
                 ConductorMessage::Arm { trial, phase: phase.into() }
             }
-            Command::Go { trial, phase } => ConductorMessage::Go { trial, phase: phase.into(), at: None },
+            Command::Go { trial, phase, at } => {
+                let at = self.clock.to_player(at).map(|(at, _)| at.nanoseconds());
+                ConductorMessage::Go { trial, phase: phase.into(), at }
+            }
             Command::Stop { trial, phase } => ConductorMessage::Stop { trial, phase: phase.into() },
             Command::EndTrial { trial } => ConductorMessage::EndTrial { trial },
             Command::Bye => {
@@ -228,13 +231,17 @@ impl Session<'_> {
 
     /// Tells the coordinator; but that a worker is ready only when it was asked.
     fn pass_on(&mut self, event: ConnectionEvent) {
-        if let ConnectionEvent::Armed { trial, phase } = event
-            && self.asked.take_if(|asked| *asked == (trial, phase)).is_none()
-        {
-            self.early = Some((trial, phase));
+        let ConnectionEvent::Armed { trial, phase, .. } = event else { return self.context.uplink.say(event) };
+        if self.asked.take_if(|asked| *asked == (trial, phase)).is_some() {
+            self.armed(trial, phase);
         } else {
-            self.context.uplink.say(event);
+            self.early = Some((trial, phase));
         }
+    }
+
+    fn armed(&self, trial: u32, phase: Phase) {
+        let round_trip = self.clock.round_trip().unwrap_or_default();
+        self.context.uplink.say(ConnectionEvent::Armed { trial, phase, round_trip });
     }
 
     fn store_fails(&mut self, error: &std::io::Error) {

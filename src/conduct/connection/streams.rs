@@ -88,7 +88,9 @@ impl Streams {
         }
         Some(match self.held.pop_front()? {
             PlayerMessage::PlanTaken => ConnectionEvent::PlanTaken,
-            PlayerMessage::Armed { trial, phase } => ConnectionEvent::Armed { trial, phase: phase.into() },
+            PlayerMessage::Armed { trial, phase } => {
+                ConnectionEvent::Armed { trial, phase: phase.into(), round_trip: Duration::ZERO }
+            }
             PlayerMessage::StepStarted(step) => {
                 let place = place(step.trial, step.phase, step.step);
                 match self.open.get(&key(place)) {

@@ -81,10 +81,12 @@ fn the_times_of_steps_are_on_the_conductors_clock() {
 }
 
 #[test]
-fn an_end_of_the_connection_is_a_lost_worker() {
+fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() {
     let (listener, port) = listener();
     let player = std::thread::spawn(move || {
         let (mut peer, _) = Peer::accept(&listener);
+        // Nobody answers any more.
+        drop(listener);
         peer.welcome();
         while let Some(message) = peer.message() {
             if matches!(message, ConductorMessage::Go { phase: PhaseName::Run, .. }) {
@@ -93,10 +95,13 @@ fn an_end_of_the_connection_is_a_lost_worker() {
             peer.answer(&message, &|_, _| Vec::new());
         }
     });
-    let (conclusion, events) = run(plan_at(&[port], 2, &Phase::ALL));
+    let mut plan = plan_at(&[port], 2, &Phase::ALL);
+    plan.settings.lease = Duration::from_millis(300);
+    let (conclusion, events) = run(plan);
     player.join().unwrap();
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
-    let expected = "worker `w0` was lost: the connection was closed by its player";
+    let expected = "worker `w0` was lost: the connection was closed by its player, and it could not be reached again within \
+                    its lease of 300ms: connection refused";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
     let lost = |event: &&Event| matches!(event, Event::StepEnded { result, .. } if result.outcome == Outcome::Lost);
     assert_eq!(events.iter().filter(lost).count(), 2);

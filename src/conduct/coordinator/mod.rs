@@ -10,6 +10,7 @@
 //! `stages` goes from stage to stage, `phase` looks after what happens within one, `judge` makes the verdicts.
 
 mod judge;
+mod lead;
 mod liveness;
 mod phase;
 mod stages;
@@ -25,6 +26,7 @@ use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, W
 
 use super::event::{Command, ConnectionEvent, End};
 use judge::Judge;
+use lead::Lead;
 use worker::{Standing, Worker};
 
 /// How long the connection actors have beyond `connect_timeout`, which they keep themselves.
@@ -126,6 +128,7 @@ pub(super) struct Coordinator {
     /// When the trial's Reset was started.
     reset_began: Option<ConductorTime>,
     interrupted: Option<i32>,
+    lead: Lead,
     judge: Judge,
     actions: Vec<Action>,
 }
@@ -150,6 +153,7 @@ impl Coordinator {
             dirty: false,
             reset_began: None,
             interrupted: None,
+            lead: Lead::default(),
             judge: Judge::new(Arc::clone(&plan)),
             actions: Vec::new(),
             plan,
@@ -207,7 +211,7 @@ impl Coordinator {
         match event {
             ConnectionEvent::Connected(player) => self.connected(worker, player),
             ConnectionEvent::PlanTaken => self.answered(Stage::Planning, worker),
-            ConnectionEvent::Armed { trial, phase } => self.armed(worker, trial, phase),
+            ConnectionEvent::Armed { trial, phase, round_trip } => self.armed(worker, trial, phase, round_trip),
             ConnectionEvent::StepStarted(place, started) => self.step_started(worker, place, started),
             ConnectionEvent::StepEnded(place, result) => self.step_ended(worker, place, result),
             ConnectionEvent::SpawnedEnded(place, result) => self.spawned_ended(worker, place, result),

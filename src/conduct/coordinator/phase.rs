@@ -1,5 +1,7 @@
 //! What happens within a phase: steps start and end, workers are through, or stopped, or lost.
 
+use std::time::Duration;
+
 use crate::conduct::event::{Command, StepPlace};
 use crate::model::{Event, OnFailure, Outcome, Phase, Start, StepReference, StepResult, WorkerId};
 
@@ -11,11 +13,12 @@ fn reference(worker: WorkerId, place: StepPlace) -> StepReference {
 }
 
 impl Coordinator {
-    pub(super) fn armed(&mut self, worker: WorkerId, trial: u32, phase: Phase) {
+    pub(super) fn armed(&mut self, worker: WorkerId, trial: u32, phase: Phase, round_trip: Duration) {
         if !self.is_in(worker, trial, phase) || self.workers[worker.0].received {
             return;
         }
         self.workers[worker.0].received = true;
+        self.lead.ready(round_trip);
         self.report(Event::PhaseReceived { trial, phase, worker });
         if !self.workers[worker.0].broken {
             self.answered(Stage::Arming, worker);
@@ -24,6 +27,7 @@ impl Coordinator {
 
     pub(super) fn step_started(&mut self, worker: WorkerId, place: StepPlace, started: Start) {
         if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].start(place.position, started) {
+            self.lead.started(started.late);
             self.report(Event::StepStarted { step: reference(worker, place), started });
         }
     }

@@ -193,9 +193,11 @@ impl Coordinator {
             self.dirty = true;
             None
         };
-        self.wait(Stage::Running, self.live(), limit);
-        self.report(Event::PhaseGo { trial, phase });
-        self.command_pending(Command::Go { trial, phase });
+        let live = self.live();
+        let lead = self.lead.take(live.len());
+        self.wait(Stage::Running, live, limit);
+        self.report(Event::PhaseGo { trial, phase, lead });
+        self.command_pending(Command::Go { trial, phase, at: self.now.plus(lead) });
     }
 
     /// How many workers run one after another, because they share a seed player.

@@ -29,6 +29,7 @@ pub(super) enum Progress {
 
 /// One worker.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and every combination can be")]
 pub(super) struct Worker {
     pub(super) standing: Standing,
     /// It is in the current phase: it was armed for it and has not ended it.

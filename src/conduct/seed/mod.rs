@@ -14,13 +14,14 @@ mod tests;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{TryRecvError, select};
+use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 
-use crate::model::{Ending, Mode, Outcome, Phase, Step, StepResult};
+use crate::model::{ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult};
 use crate::wire::seed::SeedPhase;
 
 use super::connection::{Context, words};
 use super::event::{Command, ConnectionEvent, End, StepPlace};
+use super::now::now;
 use limits::{seed_step, unsupported};
 pub(super) use players::SeedPlayers;
 use results::{Arrival, Results};
@@ -80,7 +81,7 @@ impl<'a> SeedDriver<'a> {
             let done = match command {
                 Command::Plan => self.say(ConnectionEvent::PlanTaken),
                 Command::Arm { trial, phase } => self.arm(trial, phase),
-                Command::Go { trial, phase } => self.go(trial, phase),
+                Command::Go { trial, phase, at } => self.go(trial, phase, at),
                 Command::Stop { trial, phase } => self.stop_unstarted(trial, phase),
                 Command::EndTrial { trial } => self.say(ConnectionEvent::TrialEnded { trial }),
                 Command::Bye | Command::Abandon => Err(End::Closed),
@@ -107,7 +108,7 @@ impl<'a> SeedDriver<'a> {
         if !self.context.seeds.is_shared(&self.context.plan.worker(self.context.worker).player) {
             self.download(trial, phase)?;
         }
-        self.say(ConnectionEvent::Armed { trial, phase })
+        self.say(ConnectionEvent::Armed { trial, phase, round_trip: Duration::ZERO })
     }
 
     fn download(&mut self, trial: u32, phase: Phase) -> Result<(), End> {
@@ -134,8 +135,13 @@ impl<'a> SeedDriver<'a> {
         self.say(ConnectionEvent::PhaseEnded { trial, phase })
     }
 
-    fn go(&mut self, trial: u32, phase: Phase) -> Result<(), End> {
+    fn go(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> Result<(), End> {
         let context = self.context;
+        match context.mailbox.commands().recv_timeout(at.since(now())) {
+            Ok(Command::Stop { .. }) => return self.stop_unstarted(trial, phase),
+            Err(RecvTimeoutError::Timeout) => {}
+            _ => return Err(End::Closed),
+        }
         let entry = context.plan.worker(context.worker);
         let _turn = match context.seeds.turn(&entry.player) {
             None => None,

@@ -18,6 +18,8 @@ enum Step {
     Cut(usize),
     Unreachable(usize),
     Mute(usize),
+    Break(usize),
+    Mend(usize),
     Wait,
     Interrupt,
     OutputFails,
@@ -29,6 +31,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize).prop_map(Step::Cut),
         1 => (0..4_usize).prop_map(Step::Unreachable),
         1 => (0..4_usize).prop_map(Step::Mute),
+        3 => (0..4_usize).prop_map(Step::Break),
+        9 => (0..4_usize).prop_map(Step::Mend),
         1 => Just(Step::Wait),
         1 => Just(Step::Interrupt),
         1 => Just(Step::OutputFails),
@@ -61,6 +65,7 @@ impl Check<'_> {
         for event in &self.world.reports {
             match event {
                 Event::WorkerLost { worker, .. } => lost.push(*worker),
+                Event::WorkerConnected { worker, .. } => lost.retain(|gone| gone != worker),
                 Event::PhaseStarted { trial, phase } => {
                     for (id, worker) in self.world.plan.workers().filter(|(id, _)| !lost.contains(id)) {
                         for position in 0..worker.steps[*phase].len() {
@@ -139,8 +144,13 @@ impl Check<'_> {
     }
 }
 
+/// How many orders are tried: more by `scripts/interleavings`.
+fn cases() -> u32 {
+    std::env::var("INTERLEAVINGS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_in_whatever_order_the_run_ends(
@@ -170,6 +180,8 @@ proptest! {
                         world.players[worker % workers].mute = true;
                     }
                 }
+                Step::Break(worker) => world.set_broken(worker % workers, true),
+                Step::Mend(worker) => world.set_broken(worker % workers, false),
                 Step::Wait => { world.wait(); }
                 Step::Interrupt => {
                     interrupts += 1;
@@ -181,6 +193,16 @@ proptest! {
         for worker in 0..workers {
             if world.players[worker].mute && world.coordinator.next_deadline().is_none() {
                 world.cut(worker, End::Lost("nothing heard".to_owned()));
+            }
+        }
+        // A connection that does not come back is the end of its worker.
+        for worker in 0..workers {
+            if world.conclusion.is_none() {
+                match worker % 2 {
+                    0 => world.set_broken(worker, false),
+                    _ if world.players[worker].broken => world.cut(worker, End::Lost("not back".to_owned())),
+                    _ => {}
+                }
             }
         }
         if world.conclusion.is_none() {

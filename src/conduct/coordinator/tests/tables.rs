@@ -167,16 +167,61 @@ fn a_lost_worker_loses_its_steps_and_the_others_go_on() {
     world.cut(1, End::Lost("nothing heard for 6 s".to_owned()));
     let conclusion = world.finish();
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
+    let lost = Reason::Incomplete("worker `w1` was lost: nothing heard for 6 s".to_owned());
+    assert_eq!(conclusion.reasons, [lost]);
+    assert_eq!(lost_steps(&world, WorkerId(1)), 3);
+    assert_eq!((world.players[0].resets, world.players[1].resets), (3, 2), "it is back for the next trial");
+    assert_eq!(trial_verdicts(&world), [Verdict::Incomplete, Verdict::Passed, Verdict::Passed]);
+}
+
+#[test]
+fn a_lost_worker_that_does_not_come_back_ends_the_run() {
+    let mut world = World::new(plan(2, 2, 3, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    world.cut(1, End::Lost("nothing heard for 6 s".to_owned()));
+    world.until(|event| matches!(event, Event::TrialEnded { .. }));
+    world.cut(1, End::Unreachable("connection refused".to_owned()));
+    let conclusion = world.finish();
     assert_eq!(
         conclusion.reasons,
         [
             Reason::Incomplete("worker `w1` was lost: nothing heard for 6 s".to_owned()),
+            Reason::Incomplete("worker `w1` did not come back: connection refused".to_owned()),
             Reason::Incomplete("2 of 3 trials were not run, for a worker was lost".to_owned()),
         ]
     );
-    assert_eq!(lost_steps(&world, WorkerId(1)), 3);
-    assert_eq!(world.players[0].resets, 1);
     assert_eq!(phases_begun(&world).len(), 4);
+}
+
+#[test]
+fn no_phase_begins_while_a_connection_is_broken_and_nobody_is_blamed_for_that() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseStarted { phase: Phase::Run, .. }));
+    world.set_broken(1, true);
+    while world.speak(0) {}
+    assert!(!phases_gone(&world).contains(&Phase::Run));
+    while world.wait() {}
+    assert!(!phases_gone(&world).contains(&Phase::Run), "however long it takes");
+    world.set_broken(1, false);
+    assert_eq!(world.finish().verdict, Verdict::Passed);
+}
+
+fn phases_gone(world: &World) -> Vec<Phase> {
+    let gone = world.reports.iter().filter_map(|event| match event {
+        Event::PhaseGo { phase, .. } => Some(*phase),
+        _ => None,
+    });
+    gone.collect()
+}
+
+fn trial_verdicts(world: &World) -> Vec<Verdict> {
+    let ended = world.reports.iter().filter_map(|event| match event {
+        Event::TrialEnded { verdict, .. } => Some(*verdict),
+        _ => None,
+    });
+    ended.collect()
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::model::{
 
 /// A worker as the coordinator sees it.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Player {
     /// What it will say, in this order.
     pub(super) says: VecDeque<ConnectionEvent>,
@@ -27,6 +28,8 @@ pub(super) struct Player {
     phase: Option<(u32, Phase)>,
     /// It answers nothing any more, and is not closed either.
     pub(super) mute: bool,
+    /// Its connection is broken.
+    pub(super) broken: bool,
     /// Resets that it went through to the end.
     pub(super) resets: usize,
 }
@@ -66,8 +69,9 @@ impl World {
             match action {
                 Action::Connect(worker) => {
                     let player = &mut self.players[worker.0];
-                    assert!(!player.begun, "connected twice");
-                    player.begun = true;
+                    assert!(!player.begun || player.over || player.closed > 0, "connected twice");
+                    // What an earlier session still had to say is not heard any more.
+                    *player = Player { begun: true, resets: player.resets, ..Player::default() };
                     let description = PlayerDescription::Session { version: "1".to_owned(), host: "h".to_owned() };
                     player.says.push_back(ConnectionEvent::Connected(description));
                 }
@@ -88,9 +92,9 @@ impl World {
             Command::Arm { trial, phase } => {
                 assert_eq!(player.phase, None, "armed twice");
                 player.phase = Some((trial, phase));
-                player.says.push_back(ConnectionEvent::Armed { trial, phase });
+                player.says.push_back(ConnectionEvent::Armed { trial, phase, round_trip: Duration::ZERO });
             }
-            Command::Go { trial, phase } => {
+            Command::Go { trial, phase, .. } => {
                 assert_eq!(player.phase, Some((trial, phase)));
                 for position in 0..count(phase) {
                     let place = StepPlace { trial, phase, position };
@@ -132,7 +136,7 @@ impl World {
     /// Lets a worker say its next; whether it had anything to say.
     pub(super) fn speak(&mut self, worker: usize) -> bool {
         let player = &mut self.players[worker];
-        if player.mute || player.over {
+        if player.mute || player.over || player.broken {
             return false;
         }
         let Some(event) = player.says.pop_front() else {
@@ -148,6 +152,20 @@ impl World {
         }
         self.give(Input::Connection(WorkerId(worker), event));
         true
+    }
+
+    /// Breaks a worker's connection, or mends it.
+    pub(super) fn set_broken(&mut self, worker: usize, broken: bool) {
+        let player = &mut self.players[worker];
+        let connected = !player.says.iter().any(|event| matches!(event, ConnectionEvent::Connected(_)));
+        if player.begun && !player.over && connected && std::mem::replace(&mut player.broken, broken) != broken {
+            let event = if broken {
+                ConnectionEvent::Broken("cut".to_owned())
+            } else {
+                ConnectionEvent::Resumed(Duration::from_secs(1))
+            };
+            self.give(Input::Connection(WorkerId(worker), event));
+        }
     }
 
     /// Ends a worker's connection out of the blue.

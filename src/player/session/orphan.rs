@@ -1,0 +1,73 @@
+//! What a session does when its conductor is gone: it waits for the end of its lease, stops its steps, and runs Reset.
+
+use std::time::Duration;
+
+use super::{Session, SessionAction, Stage};
+use crate::model::{Phase, PlayerTime};
+use crate::wire::PlayerMessage;
+
+impl Session {
+    /// The conductor gave a sign of life.
+    pub fn heard(&mut self, at: PlayerTime) {
+        if let Some((_, heard)) = &mut self.lease {
+            *heard = at.max(*heard);
+        }
+    }
+
+    /// The conductor may be silent for at most so long.
+    pub fn shorten_lease(&mut self, most: Duration) {
+        if let Some((lease, _)) = &mut self.lease {
+            *lease = most.min(*lease);
+        }
+    }
+
+    /// When the conductor counts as gone, unless it is heard of before.
+    pub(super) fn lease_end(&self) -> Option<PlayerTime> {
+        let (lease, heard) = self.lease.filter(|_| self.orphaned.is_none() && !self.is_finished())?;
+        Some(heard.plus(lease))
+    }
+
+    /// Ends the wait for a conductor that has been silent for too long.
+    pub(super) fn keep_lease(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        if let Some((lease, _)) = self.lease.filter(|_| self.lease_end().is_some_and(|end| end <= now)) {
+            let lease = humantime::format_duration(lease);
+            self.orphan(format!("nothing was heard of the conductor for {lease}"), None, actions);
+        }
+    }
+
+    /// From now on the session is on its own: it stops what runs, and `advance` goes on from there.
+    pub(super) fn orphan(&mut self, reason: String, reset_limit: Option<Duration>, actions: &mut Vec<SessionAction>) {
+        if self.orphaned.is_some() || self.is_finished() {
+            return;
+        }
+        actions.push(SessionAction::Orphaned { reason: reason.clone() });
+        actions.push(SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() }));
+        self.orphaned = Some(reason);
+        self.reset_limit = reset_limit;
+        self.stop_for_orphan(actions);
+    }
+
+    /// Stops what must not go on when nobody listens. A Reset goes on.
+    fn stop_for_orphan(&mut self, actions: &mut Vec<SessionAction>) {
+        match &mut self.stage {
+            Stage::Running(running) if !running.is_reset() => running.stop(actions),
+            Stage::Armed { .. } => self.stage = Stage::Idle,
+            _ => {}
+        }
+    }
+
+    /// Runs what is left to do when nobody listens: Reset if it is due, then the end of everything.
+    pub(super) fn clean_up(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        let wants_reset =
+            self.plan.as_ref().is_some_and(|plan| plan.phases.iter().any(|p| Phase::from(*p) == Phase::Reset));
+        match self.touched {
+            Some(trial) if wants_reset => {
+                // A conductor that left out a Reset may have gone on to another trial: it is the Reset of that one then.
+                let trial = self.begun.map_or(trial, |(begun, _)| begun.max(trial));
+                self.begin(trial, Phase::Reset, None, now, actions);
+                self.advance(now, actions);
+            }
+            _ => self.sweep(None, actions),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What a new process does until it is another program. It may share its parent's memory, so that nothing here
+//! allocates, touches the C library's own state, or goes on after an error.
+
+use std::os::fd::RawFd;
+
+use super::raw::call;
+
+/// What a child tells first of a start that works.
+pub(super) const STAMP: u8 = 0;
+/// What it tells when it can't enter its folder.
+pub(super) const STAGE_DIRECTORY: u8 = 1;
+/// What it tells when it can't run its program.
+pub(super) const STAGE_PROGRAM: u8 = 2;
+
+/// A child that a process makes, ready to go: all that it needs, in memory that stays where it is.
+#[derive(Debug)]
+pub(super) struct Blueprint {
+    /// The program's path, with a null byte.
+    pub(super) program: *const libc::c_char,
+    /// Its arguments, with a null pointer at the end.
+    pub(super) arguments: Vec<*const libc::c_char>,
+    /// The same of its environment.
+    pub(super) environment: Vec<*const libc::c_char>,
+    /// The folder to enter, or null.
+    pub(super) directory: *const libc::c_char,
+    /// Standard input, output and error, and where it tells of its start.
+    pub(super) descriptors: [RawFd; 4],
+    /// The signals that its parent ignores, the first in the lowest bit.
+    pub(super) ignored: u64,
+    /// When to start, in nanoseconds of `CLOCK_BOOTTIME`; zero for at once.
+    pub(super) at: u64,
+}
+
+/// Becomes the program. Every pointer of the blueprint is good for as long as this runs.
+pub(super) fn become_program(blueprint: &Blueprint) -> ! {
+    restore_signals(blueprint.ignored);
+    // SAFETY: system calls on numbers, and on strings that are there until exec.
+    unsafe {
+        call(libc::SYS_setpgid, [0; 6]);
+        arrange(blueprint.descriptors);
+        if !blueprint.directory.is_null() {
+            let answer = call(libc::SYS_chdir, [blueprint.directory.addr(), 0, 0, 0, 0, 0]);
+            if answer < 0 {
+                give_up(STAGE_DIRECTORY, answer);
+            }
+        }
+        tell_of_start(blueprint.at);
+        let answer = call(
+            libc::SYS_execve,
+            [
+                blueprint.program.addr(),
+                blueprint.arguments.as_ptr().addr(),
+                blueprint.environment.as_ptr().addr(),
+                0,
+                0,
+                0,
+            ],
+        );
+        give_up(STAGE_PROGRAM, answer)
+    }
+}
+
+/// Gives every signal its default disposition and blocks none. What has a handler is reset by exec; only what is ignored
+/// would stay so.
+fn restore_signals(ignored: u64) {
+    /// The kernel's `struct sigaction` of every architecture fits in, and all zeroes are the default disposition.
+    const DEFAULT: [u64; 8] = [0; 8];
+    const SET_SIZE: usize = 8;
+    for signal in (1..=64_usize).filter(|signal| ignored >> (signal - 1) & 1 == 1) {
+        // SAFETY: the buffer is as long as the structure; the default disposition runs no code of ours.
+        unsafe { call(libc::SYS_rt_sigaction, [signal, DEFAULT.as_ptr().addr(), 0, SET_SIZE, 0, 0]) };
+    }
+    let none = [0_u64; 1];
+    // SAFETY: the set is as long as it says.
+    unsafe { call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, none.as_ptr().addr(), 0, SET_SIZE, 0, 0]) };
+}
+
+/// Puts the descriptors in their places, and closes all others.
+///
+/// # Safety
+///
+/// The process must have a table of descriptors of its own.
+unsafe fn arrange(descriptors: [RawFd; 4]) {
+    /// Above the four places, so that none is overwritten before it was copied.
+    const ABOVE: usize = 10;
+    // SAFETY: plain numbers; the table is this process's own.
+    unsafe {
+        let copies = descriptors.map(|descriptor| {
+            let arguments = [descriptor.unsigned_abs() as usize, libc::F_DUPFD as usize, ABOVE, 0, 0, 0];
+            usize::try_from(call(libc::SYS_fcntl, arguments)).unwrap_or(usize::MAX)
+        });
+        for (place, copy) in copies.into_iter().enumerate() {
+            let flags = if place == 3 { libc::O_CLOEXEC as usize } else { 0 };
+            call(libc::SYS_dup3, [copy, place, flags, 0, 0, 0]);
+        }
+        call(libc::SYS_close_range, [4, u32::MAX as usize, 0, 0, 0, 0]);
+    }
+}
+
+/// Waits for the instant, if there is one, and tells when this process started and how much too late it was ready.
+///
+/// # Safety
+///
+/// Descriptor 3 must be the one to tell.
+unsafe fn tell_of_start(at: u64) {
+    let mut late = 0;
+    if at > 0 {
+        let now = super::boot_time_nanoseconds();
+        late = now.saturating_sub(at);
+        if late == 0 {
+            wait_until(at);
+        }
+    }
+    let mut stamp = [STAMP; 17];
+    stamp[1..9].copy_from_slice(&super::boot_time_nanoseconds().to_ne_bytes());
+    stamp[9..].copy_from_slice(&late.to_ne_bytes());
+    // SAFETY: the buffer has the length that is given.
+    unsafe { call(libc::SYS_write, [3, stamp.as_ptr().addr(), stamp.len(), 0, 0, 0]) };
+}
+
+fn wait_until(at: u64) {
+    // The kernel's `struct timespec` of 64 bits.
+    let until = [at / 1_000_000_000, at % 1_000_000_000];
+    let slack = |nanoseconds| [libc::PR_SET_TIMERSLACK as usize, nanoseconds, 0, 0, 0, 0];
+    let sleep = [libc::CLOCK_BOOTTIME as usize, libc::TIMER_ABSTIME as usize, until.as_ptr().addr(), 0, 0, 0];
+    // SAFETY: numbers, and a structure that is only read. The slack of 50 microseconds is brought back by zero.
+    unsafe {
+        call(libc::SYS_prctl, slack(1));
+        while call(libc::SYS_clock_nanosleep, sleep) == -i64::from(libc::EINTR) {}
+        call(libc::SYS_prctl, slack(0));
+    }
+}
+
+fn give_up(stage: u8, answer: i64) -> ! {
+    let error = i32::try_from(-answer).unwrap_or(libc::EIO).to_ne_bytes();
+    let bytes = [stage, error[0], error[1], error[2], error[3]];
+    // SAFETY: the buffer has the length that is given; then nothing of this process goes on.
+    unsafe {
+        call(libc::SYS_write, [3, bytes.as_ptr().addr(), bytes.len(), 0, 0, 0]);
+        loop {
+            call(libc::SYS_exit_group, [127, 0, 0, 0, 0, 0]);
+        }
+    }
+}

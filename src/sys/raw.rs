@@ -1,0 +1,59 @@
+//! System calls without the C library, for a child that shares its parent's memory while both run: the library would
+//! write the child's errors over the parent's.
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use std::arch::asm;
+
+/// Whether this machine's way to call the system is known here.
+pub(super) const IS_KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+
+/// Calls the system; a negative answer is an error's number. Nothing of the calling thread is touched.
+///
+/// # Safety
+///
+/// As the system call that is made.
+#[cfg(target_arch = "x86_64")]
+pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
+    let mut answer = number;
+    // SAFETY: the registers are those of the kernel's convention; it keeps all but rax, rcx and r11.
+    unsafe {
+        asm!(
+            "syscall", inlateout("rax") answer, in("rdi") arguments[0], in("rsi") arguments[1], in("rdx") arguments[2],
+            in("r10") arguments[3], in("r8") arguments[4], in("r9") arguments[5], lateout("rcx") _, lateout("r11") _, options(nostack)
+        );
+    }
+    answer
+}
+
+/// The same.
+///
+/// # Safety
+///
+/// As the system call that is made.
+#[cfg(target_arch = "aarch64")]
+pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
+    let mut answer = arguments[0].cast_signed() as i64;
+    // SAFETY: the registers are those of the kernel's convention; it keeps all but x0.
+    unsafe {
+        asm!(
+            "svc 0", in("x8") number, inlateout("x0") answer, in("x1") arguments[1], in("x2") arguments[2],
+            in("x3") arguments[3], in("x4") arguments[4], in("x5") arguments[5], options(nostack)
+        );
+    }
+    answer
+}
+
+/// The same, where the way is not known here; only a child with memory of its own comes here.
+///
+/// # Safety
+///
+/// As the system call that is made.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
+    let [first, second, third, fourth, fifth, sixth] = arguments;
+    // SAFETY: as this function's own contract says.
+    match unsafe { libc::syscall(number, first, second, third, fourth, fifth, sixth) } {
+        -1 => -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)),
+        answer => answer.into(),
+    }
+}
