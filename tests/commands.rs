@@ -232,6 +232,7 @@ Options:
   -v, --verbose                Log more
   -q, --quiet                  Log errors only
       --max-message-size <MB>  The largest message that a Python conductor may send [default: 10]
+      --spool-limit <MB>       How much output a worker keeps on disk while its conductor can't be reached [default: 1024]
       --allow <ADDRESS>...     Take connections from these addresses or networks only, such as 10.0.0.0/8 [default: anyone]
   -h, --help                   Print help
   -V, --version                Print version

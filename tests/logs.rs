@@ -50,7 +50,7 @@ fn the_log_goes_to_standard_error_or_to_its_file_but_never_into_the_results() {
 [..] - INFO - Starting trial 1 of 1
 [..] - DEBUG - Trial 1: run begins
 [..] - DEBUG - w: ready for run
-[..] - DEBUG - run: go
+[..] - DEBUG - run: go, in [..]
 [..] - DEBUG - w: s of run started
 [..] - DEBUG - w: s of run passed
 [..] - DEBUG - w: through with run

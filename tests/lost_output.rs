@@ -67,7 +67,7 @@ fn what_a_step_printed_before_its_player_was_lost_is_in_the_report() {
     let port = listener.local_addr().expect("an address").port();
     let player = std::thread::spawn(move || play(&listener));
     let folder = Folder::new();
-    folder.test("", &["w"]).worker("w", port, "[Run]\nwork = a long measurement\n");
+    folder.test("lease = 500ms", &["w"]).worker("w", port, "[Run]\nwork = a long measurement\n");
     let finished = run(&folder, ["conduct", "--quiet", "--phases", "run", "--", "test.cfg"]);
     player.join().expect("no panic");
     assert_eq!(finished.status, Some(4), "{finished:#?}");

@@ -84,6 +84,18 @@ fn assert_b_is_lost(finished: &Finished, scene: &Scene) {
     assert_eq!(scene.log("a"), "startup\ncollect\nreset\n");
 }
 
+/// The next run has its own results, and is told what became of the last one.
+fn serves_and_tells(player: &Player, told: &str) {
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = echo next\n");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains("      | next\n"), "{finished:#?}");
+    assert!(finished.stdout.contains(told), "`{told}` is missing: {finished:#?}");
+    // It is told once.
+    serves(player);
+}
+
 fn serves(player: &Player) {
     let folder = Folder::new();
     folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = echo next\n");
@@ -96,7 +108,7 @@ fn serves(player: &Player) {
 #[test]
 fn a_player_that_is_gone_at_once_is_lost_and_the_others_end_their_run() {
     let (a, mut b) = (Player::start(), Player::start());
-    let scene = Scene::new("", a.port, b.port);
+    let scene = Scene::new("lease = 1s", a.port, b.port);
     let child = scene.start(&[]);
     let all = descendants(b.pid());
     assert!(all.len() >= 2, "a session and its step: {all:?}");
@@ -113,7 +125,7 @@ fn a_player_that_is_gone_at_once_is_lost_and_the_others_end_their_run() {
 #[test]
 fn the_json_report_of_a_run_with_a_lost_worker_is_whole() {
     let (a, mut b) = (Player::start(), Player::start());
-    let scene = Scene::new("", a.port, b.port);
+    let scene = Scene::new("lease = 1s", a.port, b.port);
     let child = scene.start(&["--format", "json", "--output", "report.json"]);
     let all = descendants(b.pid());
     [b.pid()].into_iter().chain(all).for_each(|pid| kill(pid, KILL));
@@ -148,8 +160,7 @@ fn a_player_that_falls_silent_is_given_up_and_cleans_up_when_it_wakes() {
     assert!(!finished.stdout.contains("for 0s"), "{finished:#?}");
     scene.b.wait_for_end();
     eventually("Reset was run", || scene.log("b") == "startup\nreset\n");
-    eventually("the session is over", || b.children().is_empty());
-    serves(&b);
+    serves_and_tells(&b, "nothing was heard of the conductor for 1s 200ms; its steps were stopped and Reset was run");
 }
 
 #[test]
@@ -184,7 +195,7 @@ fn a_session_that_is_killed_alone_has_its_steps_ended_and_its_reset_run_once_by_
     let finished = finish(child);
     assert_b_is_lost(&finished, &scene);
     eventually("the heir is over", || b.children().is_empty());
-    serves(&b);
+    serves_and_tells(&b, "its session died; its steps were ended, and Reset was run");
     assert_eq!(scene.log("b"), "startup\nreset\n");
 }
 
@@ -200,7 +211,7 @@ fn a_session_that_is_killed_does_not_disturb_another_on_the_same_player() {
     let finished = finish(child);
     assert_b_is_lost(&finished, &scene);
     eventually("nothing is left", || player.children().is_empty());
-    serves(&player);
+    serves_and_tells(&player, "its session died; its steps were ended, and Reset was run");
 }
 
 #[test]
@@ -233,7 +244,7 @@ fn a_session_that_is_killed_in_its_reset_does_not_have_it_run_again() {
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     pipe.wait_for_end();
     eventually("nothing is left", || player.children().is_empty());
-    serves(&player);
+    serves_and_tells(&player, "its session died; its steps were ended, and its Reset is not run again");
     assert_eq!(folder.read("log"), "reset\n");
 }
 
@@ -246,15 +257,20 @@ fn a_conductor_that_falls_silent_finds_its_workers_lost_and_reset_when_it_wakes(
     scene.a.wait_for_end();
     scene.b.wait_for_end();
     eventually("both were reset", || ["a", "b"].iter().all(|name| scene.log(name) == "startup\nreset\n"));
-    eventually("the sessions are over", || player.children().is_empty());
     kill(child.id(), CONTINUE);
     let finished = finish(child);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
+    // What was kept for it was delivered, and nobody has to keep it any more.
+    eventually("the sessions are over", || player.children().is_empty());
     for name in ["a", "b"] {
-        assert!(finished.stdout.contains(&format!("lost: {name}: ")), "{finished:#?}");
+        let lost = "nothing was heard of the conductor for 1s 200ms, and its player ran its Reset by itself";
+        assert!(finished.stdout.contains(&format!("lost: {name}: {lost}")), "{finished:#?}");
         assert_eq!(scene.log(name), "startup\nreset\n");
     }
-    serves(&player);
+    serves_and_tells(
+        &player,
+        "nothing was heard of the conductor for 1s 200ms; its steps were stopped and Reset was run",
+    );
 }
 
 #[test]
@@ -274,6 +290,8 @@ fn a_session_that_dies_before_anything_ran_needs_no_reset() {
     let finished = finish(child);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
     eventually("nothing is left", || player.children().is_empty());
-    serves(&player);
+    // Who is told depends on the moment: this run, if its conductor asked again at once, or the next one.
+    let finished = run(&folder, ["conduct", "--quiet", "--workers", "w", "--phases", "startup", "--", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert!(!log.exists());
 }

@@ -133,14 +133,14 @@ passed: 2 passed; 1 of 1 trial; 1 worker; [..]s
 [..] - INFO - Starting trial 1 of 1
 [..] - DEBUG - Trial 1: startup begins
 [..] - DEBUG - web_server: ready for startup
-[..] - DEBUG - startup: go
+[..] - DEBUG - startup: go, in [..]
 [..] - DEBUG - web_server: step1 of startup started
 [..] - DEBUG - web_server: step1 of startup passed
 [..] - DEBUG - web_server: through with startup
 [..] - DEBUG - Trial 1: startup is over
 [..] - DEBUG - Trial 1: reset begins
 [..] - DEBUG - web_server: ready for reset
-[..] - DEBUG - reset: go
+[..] - DEBUG - reset: go, in [..]
 [..] - DEBUG - web_server: step1 of reset started
 [..] - DEBUG - web_server: step1 of reset passed
 [..] - DEBUG - web_server: through with reset

@@ -94,7 +94,7 @@ fn a_second_hello_of_the_same_worker_is_refused_and_disturbs_nothing() {
     let player = Player::start();
     let mut conductor = FakeConductor::with_plan(player.port, "r", "w", &json!({"run": ["echo hello"]}));
     let (mut second, kind, data) = FakeConductor::hello(player.port, "r", "w");
-    assert_eq!((kind.as_str(), &data["reason"]), ("refused", &json!("busy")), "{data}");
+    assert_eq!((kind.as_str(), &data["reason"]), ("refused", &json!("attempt")), "{data}");
     assert_eq!(data["message"], "worker w of this run has a session already");
     second.wait_for_end();
     let ended = conductor.phase("run");
@@ -135,8 +135,9 @@ fn garbage_within_a_session_ends_that_session_and_no_other() {
     for (index, (what, bytes)) in garbage().into_iter().enumerate() {
         let pipe = Pipe::new(&folder, &format!("pipe{index}"));
         let steps = json!({"run": [format!("{}; sleep 600", pipe.hold())]});
-        let mut bad = FakeConductor::with_plan(player.port, "r", "bad", &steps);
-        let mut good = FakeConductor::with_plan(player.port, "r", "good", &json!({"run": ["echo", "echo"]}));
+        let mut bad = FakeConductor::with_lease(player.port, ("r", &format!("bad{index}")), &steps, 600);
+        let mut good =
+            FakeConductor::with_plan(player.port, "r", &format!("good{index}"), &json!({"run": ["echo", "echo"]}));
         bad.arm_and_go("run");
         pipe.wait_for_start();
         // `arm` and `go` and the plan were 0 to 2.
@@ -195,13 +196,12 @@ fn a_conductor_that_is_gone_leaves_no_step_and_its_reset_was_run() {
     let log = folder.join("log");
     let steps =
         json!({"run": [format!("{}; sleep 600", pipe.hold())], "reset": [format!("echo reset >>{}", log.display())]});
-    let mut conductor = FakeConductor::with_plan(player.port, "r", "w", &steps);
+    let mut conductor = FakeConductor::with_lease(player.port, ("r", "w"), &steps, 600);
     conductor.arm_and_go("run");
     pipe.wait_for_start();
     conductor.stream.shutdown(Shutdown::Both).expect("a connection can be closed");
     pipe.wait_for_end();
     support::eventually("Reset was run", || folder.read("log") == "reset\n");
-    support::eventually("the session is over", || player.children().is_empty());
     passes(&player);
     assert_eq!(folder.read("log"), "reset\n");
 }
@@ -212,15 +212,12 @@ fn a_conductor_that_falls_silent_is_given_up_with_its_steps() {
     let folder = Folder::new();
     let pipe = Pipe::new(&folder, "pipe");
     // A lease of 600 ms makes an interval of 100 ms; the connection stays open and says nothing.
-    let mut data = hello("r", "w");
-    data["lease"] = json!(600_000_000);
-    let (mut conductor, _, _) = FakeConductor::hello_with(player.port, &data);
-    conductor.send(plan(&json!({"run": [format!("{}; sleep 600", pipe.hold())]})));
+    let steps = json!({"run": [format!("{}; sleep 600", pipe.hold())]});
+    let mut conductor = FakeConductor::with_lease(player.port, ("r", "w"), &steps, 600);
     conductor.send(json!({"type": "arm", "trial": 1, "phase": "run"}));
     conductor.send(json!({"type": "go", "trial": 1, "phase": "run"}));
     pipe.wait_for_start();
     pipe.wait_for_end();
-    support::eventually("the session is over", || player.children().is_empty());
     passes(&player);
     drop(conductor);
 }

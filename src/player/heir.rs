@@ -42,8 +42,10 @@ impl Listener {
                 };
                 match note {
                     Note::Plan { text } => entry.plan = serde_json::from_str(&text).ok(),
-                    Note::ResetNeeded { trial } => entry.reset_needed = Some(trial),
-                    Note::ResetBegun => entry.reset_needed = None,
+                    Note::ResetNeeded { trial } => {
+                        (entry.reset_needed, entry.reset_begun) = (Some(trial), false);
+                    }
+                    Note::ResetBegun => (entry.reset_needed, entry.reset_begun) = (None, true),
                     Note::Silent { since } => entry.silent_since = since.map(PlayerTime::from_nanoseconds),
                     Note::Orphaned { reason } => {
                         tracing::warn!("{}: {reason}", entry.describe());
@@ -73,7 +75,12 @@ impl Listener {
             entry.running.take_if(|(of, _)| *of == pid);
         }
         if let Some(entry) = self.registry.sessions.iter_mut().find(|entry| entry.pid == Some(pid)) {
-            let summary = format!("{}: its session died; its steps were ended, and Reset was run", entry.describe());
+            let reset = match entry.reset_needed {
+                Some(_) => "its steps were ended, and Reset was run",
+                None if entry.reset_begun => "its steps were ended, and its Reset is not run again",
+                None => "nothing had to be reset",
+            };
+            let summary = format!("{}: its session died; {reset}", entry.describe());
             tracing::error!("{summary}");
             self.registry.summaries.push(summary);
             entry.pid = None;

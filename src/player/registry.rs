@@ -86,6 +86,8 @@ pub(super) struct SessionEntry {
     pub(super) plan: Option<Box<PlanMessage>>,
     /// The trial whose Reset has to be run if it dies.
     pub(super) reset_needed: Option<u32>,
+    /// Whether a Reset was begun.
+    pub(super) reset_begun: bool,
     /// Whether it said that it ended in good order.
     pub(super) over: bool,
 }
@@ -104,6 +106,7 @@ impl SessionEntry {
             pid: Some(pid),
             plan: None,
             reset_needed: None,
+            reset_begun: false,
             over: false,
         }
     }

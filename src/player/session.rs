@@ -28,6 +28,8 @@ pub struct Session {
     lease: Option<(Duration, PlayerTime)>,
     /// Why nobody listens any more, once nobody does.
     orphaned: Option<String>,
+    /// Whether it may still come back.
+    may_come_back: bool,
     reset_limit: Option<Duration>,
     spawned: Vec<Spawned>,
     /// The trial in which something was started since the last Reset.

@@ -150,7 +150,7 @@ impl SessionProcess {
 
     fn is_over(&self) -> bool {
         let Some(give_up) = self.finished else { return false };
-        let nobody_comes = self.is_alone || self.session.orphaned().is_none();
+        let nobody_comes = self.is_alone || !self.session.may_be_asked();
         let nothing_left = self.channel.is_settled() && self.spool.is_empty();
         nothing_left || give_up <= clock() || (nobody_comes && self.channel.link().is_none())
     }
@@ -299,7 +299,7 @@ impl SessionProcess {
     /// The session is over: from now on the player is free, and only what happened is still to be delivered.
     fn finish(&mut self) {
         let orphaned = self.session.orphaned().map(str::to_owned);
-        let keep = orphaned.is_some() && self.session.plan().is_some() && self.stopping.is_none() && !self.is_alone;
+        let keep = self.session.may_be_asked() && self.stopping.is_none();
         self.finished = Some(clock().plus(if keep { KEEP } else { DELIVERY }));
         let summary = orphaned.filter(|_| !self.is_alone).map(|reason| {
             let reset = if self.session.has_reset() {

@@ -80,9 +80,18 @@ impl FakeConductor {
 
     /// Has a session with a plan that was taken.
     pub fn with_plan(port: u16, run: &str, worker: &str, phases: &Value) -> Self {
-        let (mut conductor, kind, data) = Self::hello(port, run, worker);
+        Self::with_lease(port, (run, worker), phases, 60_000)
+    }
+
+    /// The same with a lease of so many milliseconds.
+    pub fn with_lease(port: u16, (run, worker): (&str, &str), phases: &Value, lease: u64) -> Self {
+        let mut data = hello(run, worker);
+        data["lease"] = json!(lease * 1_000_000);
+        let (mut conductor, kind, data) = Self::hello_with(port, &data);
         assert_eq!(kind, "welcome", "{data}");
-        conductor.send(plan(phases));
+        let mut plan = plan(phases);
+        plan["lease"] = json!(lease * 1_000_000);
+        conductor.send(plan);
         conductor.expect("plan_taken");
         conductor
     }

@@ -254,7 +254,8 @@ impl Session<'_> {
     /// Makes another connection, until the worker's lease is over.
     fn reach_again(&mut self, reason: &str) -> Result<Dialled, End> {
         let lease = self.context.plan.settings.lease;
-        let limit = (lease + MARGIN).saturating_sub(self.channel.silence(now()));
+        // Whoever was held up itself, and wakes after the lease, still hears what its player did meanwhile.
+        let limit = (lease + MARGIN).saturating_sub(self.channel.silence(now())).max(MARGIN);
         let deadline = Instant::now() + limit;
         self.hello.next = self.channel.inbox.next();
         let mut hello = self.hello.clone();

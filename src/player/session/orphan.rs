@@ -14,6 +14,11 @@ impl Session {
         }
     }
 
+    /// Whether the conductor may still come and ask what happened: it did not say that it would not.
+    pub fn may_be_asked(&self) -> bool {
+        self.may_come_back
+    }
+
     /// The conductor may be silent for at most so long.
     pub fn shorten_lease(&mut self, most: Duration) {
         if let Some((lease, _)) = &mut self.lease {
@@ -32,6 +37,7 @@ impl Session {
         if let Some((lease, _)) = self.lease.filter(|_| self.lease_end().is_some_and(|end| end <= now)) {
             let lease = humantime::format_duration(lease);
             self.orphan(format!("nothing was heard of the conductor for {lease}"), None, actions);
+            self.may_come_back = self.plan.is_some();
         }
     }
 
