@@ -1,5 +1,7 @@
 //! What the listener does for sessions that died: it ends what they left and has their Reset run by a fresh process.
 
+use std::time::Duration;
+
 use super::listener::Listener;
 use super::note::Note;
 use super::role::Role;
@@ -41,7 +43,10 @@ impl Listener {
                     continue;
                 };
                 match note {
-                    Note::Plan { text } => entry.plan = serde_json::from_str(&text).ok(),
+                    Note::Plan { text, reset_timeout } => {
+                        entry.plan = Some(text);
+                        entry.reset_timeout = Duration::from_nanos(reset_timeout);
+                    }
                     Note::ResetNeeded { trial } => {
                         (entry.reset_needed, entry.reset_begun) = (Some(trial), false);
                     }
@@ -102,7 +107,8 @@ impl Listener {
         }
         while let Some(index) = self.registry.sessions.iter().position(|entry| entry.pid.is_none()) {
             let entry = &mut self.registry.sessions[index];
-            let (Some(trial), Some(plan)) = (entry.reset_needed.take(), entry.plan.clone()) else {
+            let plan = entry.plan.as_ref().and_then(|text| serde_json::from_str(text).ok());
+            let (Some(trial), Some(plan)) = (entry.reset_needed.take(), plan) else {
                 self.registry.sessions.remove(index);
                 continue;
             };

@@ -24,6 +24,8 @@ pub(super) enum Note {
     Plan {
         /// Its JSON.
         text: String,
+        /// How long its Reset may take, in nanoseconds.
+        reset_timeout: u64,
     },
     /// Something was started: from now on Reset is due.
     ResetNeeded {

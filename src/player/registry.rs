@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::PlayerTime;
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder, PlanMessage};
+use crate::wire::{Hello, Holder};
 
 /// How long phases of a seed conductor wait for their `run`.
 const PHASES_EXPIRE: Duration = Duration::from_secs(30);
@@ -83,7 +83,10 @@ pub(super) struct SessionEntry {
     pub(super) orphaned: Option<PlayerTime>,
     /// Its process, while it lives.
     pub(super) pid: Option<u32>,
-    pub(super) plan: Option<Box<PlanMessage>>,
+    /// Its plan, as JSON, for an heir.
+    pub(super) plan: Option<String>,
+    /// How long its Reset may take.
+    pub(super) reset_timeout: Duration,
     /// The trial whose Reset has to be run if it dies.
     pub(super) reset_needed: Option<u32>,
     /// Whether a Reset was begun.
@@ -105,6 +108,7 @@ impl SessionEntry {
             orphaned: None,
             pid: Some(pid),
             plan: None,
+            reset_timeout: Duration::ZERO,
             reset_needed: None,
             reset_begun: false,
             over: false,
@@ -120,7 +124,7 @@ impl SessionEntry {
     fn holder(&self, now: PlayerTime) -> Holder {
         /// How long its steps and what they spawned may take to be stopped.
         const STOPPING: Duration = Duration::from_secs(15);
-        let reset = self.plan.as_ref().map_or(Duration::ZERO, |plan| Duration::from_nanos(plan.reset_timeout));
+        let reset = self.reset_timeout;
         let (state, free_at) = match (self.orphaned, self.silent_since) {
             (Some(at), _) => ("orphaned", at.plus(reset + STOPPING)),
             (None, Some(at)) => ("silent", at.plus(self.lease + reset + STOPPING)),

@@ -106,8 +106,11 @@ impl SessionProcess {
             self.spool.forget();
             self.handle(SessionEvent::Orphaned { reason: "its session died".to_owned(), reset_limit: None });
         }
-        while !self.is_over() {
+        loop {
             self.turn();
+            if self.is_over() {
+                break;
+            }
             if !self.wait() {
                 return 1;
             }
@@ -318,8 +321,9 @@ impl SessionProcess {
         for (name, value) in &plan.environment {
             self.environment.insert(name.clone().into_bytes(), value.clone().into_bytes());
         }
+        let reset_timeout = plan.reset_timeout;
         if let Ok(text) = serde_json::to_string(plan) {
-            self.tell(&Note::Plan { text });
+            self.tell(&Note::Plan { text, reset_timeout });
         }
     }
 

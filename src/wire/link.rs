@@ -290,7 +290,7 @@ impl<T: Reading> Link<T> {
     }
 
     fn put(&mut self, signal: Signal) {
-        self.pending.extend_from_slice(&frame(to_json(&signal).to_string().as_bytes()));
+        self.pending.extend_from_slice(&frame(to_json(&signal).as_bytes()));
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::session_frame::encode_data;
 use super::{Data, MAX_FRAME, WINDOW, WireError, frame};
@@ -13,7 +12,8 @@ use super::{Data, MAX_FRAME, WINDOW, WireError, frame};
 #[derive(Debug, Default)]
 pub struct Outbox {
     next: u64,
-    control: VecDeque<Value>,
+    /// Messages, as the JSON of an object that has no number yet.
+    control: VecDeque<String>,
     data: VecDeque<Data>,
     waiting_data: usize,
     /// What has a number and is not acknowledged.
@@ -46,17 +46,17 @@ impl Outbox {
     pub fn push(&mut self, message: &impl Serialize) {
         /// Leaves room for the rest of the part's JSON, when every character has to be escaped in six bytes.
         const PIECE: usize = (MAX_FRAME - 128) / 6;
-        let value = to_json(message);
-        let text = value.to_string();
+        let text = to_json(message);
         if text.len() <= MAX_FRAME - 64 {
-            self.control.push_back(value);
+            self.control.push_back(text);
             return;
         }
         let mut rest = text.as_str();
         while !rest.is_empty() {
             let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
             rest = after;
-            self.control.push_back(serde_json::json!({"type": "part", "text": piece, "last": rest.is_empty()}));
+            let part = serde_json::json!({"type": "part", "text": piece, "last": rest.is_empty()});
+            self.control.push_back(part.to_string());
         }
     }
 
@@ -113,9 +113,10 @@ impl Outbox {
 
     /// Gives the next that may be sent its number; whether there was one.
     fn number_one(&mut self) -> bool {
-        let payload = if let Some(mut message) = self.control.pop_front() {
-            message["number"] = self.next.into();
-            Payload::Message(frame(message.to_string().as_bytes()))
+        let payload = if let Some(message) = self.control.pop_front() {
+            // The object's brace is there already, and it has a type.
+            let numbered = format!("{{\"number\":{},{}", self.next, &message[1..]);
+            Payload::Message(frame(numbered.as_bytes()))
         } else if self.has_credit()
             && let Some(data) = self.data.pop_front()
         {
@@ -159,7 +160,7 @@ impl Outbox {
 }
 
 /// The JSON of a message of ours.
-pub(super) fn to_json(message: &impl Serialize) -> Value {
+pub(super) fn to_json(message: &impl Serialize) -> String {
     #[expect(clippy::expect_used, reason = "our messages have string keys and no floating-point numbers")]
-    serde_json::to_value(message).expect("a message is JSON")
+    serde_json::to_string(message).expect("a message is JSON")
 }

@@ -36,7 +36,7 @@ impl Lead {
         let known = self.slowest + BASE + EACH * u32::try_from(workers).unwrap_or(u32::MAX);
         // What was learned is forgotten by and by, for a network that was slow once need not stay so. And it is bounded:
         // where too many share a processor each is late for the others' sake, and would be after any lead.
-        self.learned = (self.learned.mul_f64(0.8) + self.late.mul_f64(1.2)).min(known);
+        self.learned = (self.learned.mul_f64(0.8) + self.late.mul_f64(1.2)).min(self.slowest);
         let lead = known + self.learned;
         (self.slowest, self.late) = (Duration::ZERO, Duration::ZERO);
         lead.min(MOST)
@@ -77,6 +77,6 @@ mod tests {
             assert!(next < before);
             before = next;
         }
-        assert_eq!(lead_of(Duration::from_hours(1)), 2 * known, "nobody waits for ever");
+        assert_eq!(lead_of(Duration::from_hours(1)), known + 20 * MILLISECOND, "nobody waits for ever");
     }
 }
