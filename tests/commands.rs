@@ -265,7 +265,9 @@ Options:
       --lease <DURATION>            How long a player goes on without its conductor [default: 1m]
       --step-timeout <DURATION>     How long a step may take; `none` lifts the limit [default: 1h]
       --on-failure <ACTION>         Whether a failed step ends the run early [default: continue] [possible values: continue, stop]
+      --max-start-skew <DURATION>   How far apart the workers may start, what is not known of that included; `none` lifts the limit [default: none]
       --skip-unreachable            Go on without the players that can't be reached
+      --take-over                   End at once what a run whose conductor is gone left on a player, instead of waiting for it
       --strict                      Refuse a configuration that has warnings
       --local                       Run every worker on this machine, without players: a rehearsal
       --yes                         Let `--local` run even what is meant for the addresses of other machines

@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
 use crate::conduct::{self, CheckReport, Options};
 use crate::exit_code;
 use crate::model::{Plan, PlayerDescription};
+use crate::report::milliseconds;
 
 /// Asks every player and prints a line for each, with what it holds or has left below it. 1 when one can't be reached or
 /// is held by another run.
@@ -50,8 +50,4 @@ fn describe(report: &CheckReport) -> String {
 fn below(report: &CheckReport) -> Vec<String> {
     let holder = report.holder.iter().map(|holder| format!("busy: {holder}"));
     holder.chain(report.leftovers.iter().map(|leftover| format!("left over: {leftover}"))).collect()
-}
-
-fn milliseconds(duration: Duration) -> String {
-    format!("{:.3} ms", duration.as_secs_f64() * 1000.0)
 }

@@ -58,7 +58,8 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, target: &Target) -> E
         Ok(interrupts) => interrupts,
         Err(error) => return target.not_carried_out(arguments, format!("signals can't be heard: {error}")),
     };
-    let options = Options { skip_unreachable: arguments.skip_unreachable, take_over: false, conductor: who_asks() };
+    let options =
+        Options { skip_unreachable: arguments.skip_unreachable, take_over: arguments.take_over, conductor: who_asks() };
     if arguments.check {
         return super::check::run(&Arc::new(plan), &options, &interrupts);
     }
@@ -188,7 +189,7 @@ fn overrides(arguments: &ConductArguments) -> Overrides {
         lease: arguments.lease,
         step_timeout: arguments.step_timeout.map(|limit| limit.0),
         on_failure: arguments.on_failure.map(Into::into),
-        max_start_skew: None,
+        max_start_skew: arguments.max_start_skew.map(|limit| limit.0),
         results: None,
     }
 }

@@ -54,7 +54,13 @@ impl Reporter for LogReporter {
             Event::WorkerPhaseEnded { phase, worker, .. } => {
                 tracing::debug!("{}: through with {phase}", self.worker(*worker));
             }
-            Event::PhaseEnded { trial, phase, .. } => tracing::debug!("Trial {trial}: {phase} is over"),
+            Event::PhaseEnded { trial, phase, skew } => {
+                let skew = skew
+                    .as_ref()
+                    .filter(|skew| skew.workers > 1)
+                    .map(|skew| format!("; start skew {}", crate::report::skew(skew)));
+                tracing::debug!("Trial {trial}: {phase} is over{}", skew.unwrap_or_default());
+            }
             Event::WorkerBroken { worker, reason } => {
                 tracing::warn!("{}: {}; it is tried again", self.worker(*worker), reason.escape_debug());
             }

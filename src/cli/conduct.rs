@@ -58,9 +58,15 @@ pub struct ConductArguments {
     /// Whether a failed step ends the run early [default: continue]
     #[arg(long, value_enum, value_name = "ACTION")]
     pub on_failure: Option<OnFailureWord>,
+    /// How far apart the workers may start, what is not known of that included; `none` lifts the limit [default: none]
+    #[arg(long, value_name = "DURATION", value_parser = limit)]
+    pub max_start_skew: Option<Limit>,
     /// Go on without the players that can't be reached
     #[arg(long)]
     pub skip_unreachable: bool,
+    /// End at once what a run whose conductor is gone left on a player, instead of waiting for it
+    #[arg(long, conflicts_with = "check")]
+    pub take_over: bool,
     /// Refuse a configuration that has warnings
     #[arg(long)]
     pub strict: bool,

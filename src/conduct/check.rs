@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId};
-use crate::wire::{Greeting, Hello, Welcome};
+use crate::wire::{Greeting, Hello, Holder, Welcome};
 
 use super::clock::Sample;
 use super::connection::{Dialled, dial, is_seed, refused, unless_ended, words};
@@ -133,9 +133,20 @@ fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) ->
         player: PlayerDescription::Session { version: welcome.version.clone(), host: welcome.host.clone() },
         round_trip,
         clock,
-        holder: holder.map(|holder| format!("run `{}` of {}, for {} s", holder.run, holder.conductor, holder.seconds)),
+        holder: holder.map(held_by),
         leftovers: welcome.leftovers.clone(),
     }
+}
+
+/// Who holds a player, and whether they will go on.
+fn held_by(holder: &Holder) -> String {
+    let Holder { run, conductor, seconds, state, free_within } = holder;
+    let state = match state.as_str() {
+        "silent" => format!("; its conductor is silent, and the player is free in {free_within} s at most"),
+        "orphaned" => format!("; the player cleans up after it, and is free in {free_within} s at most"),
+        _ => String::new(),
+    };
+    format!("run `{run}` of {conductor}, for {seconds} s{state}")
 }
 
 /// The player's clock, from the stamp in its answer.

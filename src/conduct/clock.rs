@@ -1,11 +1,19 @@
-//! The estimate of a player's clock, pure: stamps go in, conductor's times come out.
+//! The estimate of a player's clock, pure: rounds of stamps go in, conductor's times come out, each with its error.
 //!
-//! First form: of all rounds of stamps the one with the least round trip counts, for its error, half the round trip, is
-//! the least. That a sample ages, and that a clock can jump, has its place in [`ClockEstimate::add`].
+//! A round of stamps says where the player's clock is to half its round trip; from then on the two clocks may drift apart,
+//! so that its error grows with its age ([`DRIFT`]). The round with the least error counts. One that contradicts it, errors
+//! included, shows that the clock was stopped or set in between: then a new epoch begins, and what was measured before it
+//! is used for readings before it only.
+//!
+//! The intersection of error intervals is that of K. Marzullo and S. Owicki, "Maintaining the time in a distributed
+//! system" (1983), for one clock.
 
 use std::time::Duration;
 
 use crate::model::{ConductorTime, PlayerTime};
+
+/// By how many parts in a million two clocks may drift apart: twice what crystals are sold with, for each of the two.
+const DRIFT: u32 = 200;
 
 /// One round of stamps: the conductor asks, the player answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,51 +40,139 @@ impl Sample {
         let here = i128::from(self.sent.nanoseconds()) + i128::from(self.arrived.nanoseconds());
         (there - here) / 2
     }
+
+    /// By how much the offset can be wrong at this moment.
+    fn error(&self, at: ConductorTime) -> Duration {
+        let age = at.since(self.arrived).max(self.sent.since(at));
+        self.round_trip() / 2 + age * DRIFT / 1_000_000
+    }
+
+    fn to_conductor(self, reading: PlayerTime) -> Known {
+        let at = ConductorTime::from_nanoseconds(shifted(reading.nanoseconds(), -self.offset()));
+        Known { at, error: self.error(at) }
+    }
+
+    fn to_player(self, instant: ConductorTime) -> PlayerTime {
+        PlayerTime::from_nanoseconds(shifted(instant.nanoseconds(), self.offset()))
+    }
+}
+
+fn shifted(nanoseconds: u64, by: i128) -> u64 {
+    u64::try_from((i128::from(nanoseconds) + by).max(0)).unwrap_or(u64::MAX)
+}
+
+/// A moment on the conductor's clock, and how far off it may be, either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) at: ConductorTime,
+    pub(crate) error: Duration,
+}
+
+impl Known {
+    /// The smallest interval that has both.
+    fn or(self, other: Self) -> Self {
+        let (first, last) = if self.at <= other.at { (self, other) } else { (other, self) };
+        let from = first.at.nanoseconds().saturating_sub(nanoseconds(first.error));
+        let from = from.min(last.at.nanoseconds().saturating_sub(nanoseconds(last.error)));
+        let to = first.at.plus(first.error).max(last.at.plus(last.error));
+        let error = to.since(ConductorTime::from_nanoseconds(from)) / 2;
+        Self { at: ConductorTime::from_nanoseconds(from).plus(error), error }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A time in which the player's clock went on evenly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Epoch {
+    best: Sample,
+    /// The player's first and last readings that are known to be of it.
+    first: PlayerTime,
+    last: PlayerTime,
+}
+
+/// The player's clock did not go on evenly: its machine was stopped, or the clock was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Jump {
+    /// How far.
+    pub(crate) by: Duration,
+    /// Whether it is ahead of where it would be.
+    pub(crate) forward: bool,
 }
 
 /// What is known of a player's clock.
 #[derive(Debug, Default)]
 pub(crate) struct ClockEstimate {
-    best: Option<Sample>,
+    now: Option<Epoch>,
+    /// The epoch before, and the latest reading that could still be of it.
+    before: Option<(Epoch, PlayerTime)>,
 }
 
 impl ClockEstimate {
-    /// Takes a round of stamps into account. One whose stamps run backwards says nothing.
-    pub(crate) fn add(&mut self, sample: Sample) {
+    /// Takes a round of stamps into account, and says whether it shows a jump of the player's clock. A round whose stamps run
+    /// backwards says nothing.
+    pub(crate) fn add(&mut self, sample: Sample) -> Option<Jump> {
         if sample.arrived < sample.sent || sample.answered < sample.received {
-            return;
+            return None;
         }
-        if self.best.is_none_or(|best| sample.round_trip() < best.round_trip()) {
-            self.best = Some(sample);
+        let begun = Epoch { best: sample, first: sample.received, last: sample.answered };
+        let Some(now) = &mut self.now else {
+            self.now = Some(begun);
+            return None;
+        };
+        let apart = sample.offset() - now.best.offset();
+        let (error, known) = (sample.error(sample.arrived), now.best.error(sample.arrived));
+        if apart.unsigned_abs() > (error + known).as_nanos() {
+            self.before = Some((*now, now.best.to_player(sample.arrived)));
+            self.now = Some(begun);
+            let by = Duration::from_nanos(u64::try_from(apart.unsigned_abs()).unwrap_or(u64::MAX));
+            return Some(Jump { by, forward: apart > 0 });
         }
+        now.last = now.last.max(sample.answered);
+        if error <= known {
+            now.best = sample;
+        }
+        None
     }
 
-    /// A reading of the player's clock on the conductor's, and how far off that may be; `None` before the first sample.
-    pub(crate) fn to_conductor(&self, reading: PlayerTime) -> Option<(ConductorTime, Duration)> {
-        let best = self.best?;
-        let offset = best.offset();
-        let nanoseconds = (i128::from(reading.nanoseconds()) - offset).max(0);
-        let at = ConductorTime::from_nanoseconds(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-        Some((at, best.round_trip() / 2))
+    /// A reading of the player's clock on the conductor's; `None` before the first round.
+    ///
+    /// A reading that can be of two epochs has the error of both.
+    pub(crate) fn to_conductor(&self, reading: PlayerTime) -> Option<Known> {
+        let now = self.now?;
+        let known = now.best.to_conductor(reading);
+        let Some((before, end)) = self.before else { return Some(known) };
+        let went_back = now.first <= before.last;
+        let (may_be_old, may_be_new) =
+            if went_back { (reading <= end, true) } else { (reading < now.first, reading > before.last) };
+        let old = before.best.to_conductor(reading);
+        Some(match (may_be_old, may_be_new) {
+            (true, true) => known.or(old),
+            (true, false) => old,
+            (false, _) => known,
+        })
     }
 
-    /// A moment of the conductor's clock on the player's, and how far off that may be.
-    pub(crate) fn to_player(&self, instant: ConductorTime) -> Option<(PlayerTime, Duration)> {
-        let best = self.best?;
-        let nanoseconds = (i128::from(instant.nanoseconds()) + best.offset()).max(0);
-        let at = PlayerTime::from_nanoseconds(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-        Some((at, best.round_trip() / 2))
+    /// A moment of the conductor's clock on the player's.
+    pub(crate) fn to_player(&self, instant: ConductorTime) -> Option<PlayerTime> {
+        self.now.map(|epoch| epoch.best.to_player(instant))
     }
 
     /// How long a message and its answer take.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        self.best.map(|best| best.round_trip())
+        self.now.map(|epoch| epoch.best.round_trip())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
 
     fn sample(sent: u64, received: u64, answered: u64, arrived: u64) -> Sample {
         Sample {
@@ -87,28 +183,28 @@ mod tests {
         }
     }
 
+    fn known(clock: &ClockEstimate, reading: u64) -> (u64, u64) {
+        let Known { at, error } = clock.to_conductor(PlayerTime::from_nanoseconds(reading)).unwrap();
+        (at.nanoseconds(), nanoseconds(error))
+    }
+
     #[test]
     fn the_least_round_trip_counts() {
         let mut clock = ClockEstimate::default();
         assert_eq!(clock.to_conductor(PlayerTime::from_nanoseconds(5)), None);
         clock.add(sample(100, 1_190, 1_200, 210));
         clock.add(sample(300, 1_310, 1_320, 330));
-        clock.add(sample(400, 1_990, 1_990, 1_000));
-        assert_eq!(clock.best.unwrap().round_trip(), Duration::from_nanos(20));
-        assert_eq!(
-            clock.to_conductor(PlayerTime::from_nanoseconds(2_000)),
-            Some((ConductorTime::from_nanoseconds(1_000), Duration::from_nanos(10)))
-        );
+        clock.add(sample(400, 1_700, 1_700, 1_000));
+        assert_eq!(clock.round_trip(), Some(Duration::from_nanos(20)));
+        assert_eq!(known(&clock, 1_400), (400, 10));
     }
 
     #[test]
     fn a_player_may_have_started_after_the_conductor() {
         let mut clock = ClockEstimate::default();
         clock.add(sample(1_000, 10, 10, 1_000));
-        assert_eq!(
-            clock.to_conductor(PlayerTime::from_nanoseconds(20)),
-            Some((ConductorTime::from_nanoseconds(1_010), Duration::ZERO))
-        );
+        assert_eq!(known(&clock, 20), (1_010, 0));
+        assert_eq!(clock.to_player(ConductorTime::from_nanoseconds(900)), Some(PlayerTime::from_nanoseconds(0)));
     }
 
     #[test]
@@ -116,6 +212,72 @@ mod tests {
         let mut clock = ClockEstimate::default();
         clock.add(sample(1_000, 10, 5, 1_000));
         clock.add(sample(1_000, 10, 10, 999));
-        assert_eq!(clock.best, None);
+        assert_eq!(clock.round_trip(), None);
+    }
+
+    #[test]
+    fn the_error_grows_with_age_until_a_fresher_round_is_better() {
+        let mut clock = ClockEstimate::default();
+        clock.add(sample(0, 1_000, 1_000, 2_000));
+        assert_eq!(known(&clock, 10 * SECOND + 2_000).1, 1_000 + 2_000_000, "200 ppm of ten seconds");
+        // Four milliseconds of round trip are no better yet, and are after another ten seconds.
+        let rough = |at: u64| sample(at, at + 1_000_000, at + 1_000_000, at + 4_000_000);
+        clock.add(rough(5 * SECOND));
+        assert_eq!(clock.round_trip(), Some(Duration::from_micros(2)));
+        clock.add(rough(20 * SECOND));
+        assert_eq!(clock.round_trip(), Some(Duration::from_millis(4)));
+    }
+
+    #[test]
+    fn a_clock_that_stood_still_begins_a_new_epoch_and_old_readings_keep_theirs() {
+        let mut clock = ClockEstimate::default();
+        assert_eq!(clock.add(sample(SECOND, SECOND, SECOND, SECOND)), None);
+        assert_eq!(clock.add(sample(2 * SECOND, 2 * SECOND, 2 * SECOND, 2 * SECOND)), None);
+        let jump = clock.add(sample(10 * SECOND, 3 * SECOND, 3 * SECOND, 10 * SECOND));
+        assert_eq!(jump, Some(Jump { by: Duration::from_secs(7), forward: false }));
+        assert_eq!(known(&clock, 3 * SECOND), (10 * SECOND, 0));
+        assert_eq!(known(&clock, 4 * SECOND).0, 11 * SECOND);
+        assert_eq!(known(&clock, 2 * SECOND), (2 * SECOND, 0), "the old epoch's");
+        let (at, error) = known(&clock, 2_500_000_000);
+        assert!(at - error <= 2_500_000_000 && 9_500_000_000 <= at + error, "before or after the halt: {at} {error}");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_found_in_both_directions() {
+        for (there, forward) in [(100, true), (1, false)] {
+            let mut clock = ClockEstimate::default();
+            clock.add(sample(SECOND, 50 * SECOND, 50 * SECOND, SECOND));
+            let jump = clock.add(sample(2 * SECOND, there * SECOND, there * SECOND, 2 * SECOND));
+            assert_eq!(jump.map(|jump| jump.forward), Some(forward));
+            assert_eq!(known(&clock, (there + 60) * SECOND).0, 62 * SECOND);
+        }
+    }
+
+    proptest! {
+        /// Whatever the ways are like, and as long as the clocks drift by less than they may, the truth is inside.
+        #[test]
+        fn the_true_moment_is_always_within_the_error(
+            drift in -190_i64..190,
+            offset in 0_u64..1_000_000_000_000,
+            rounds in prop::collection::vec((0_u64..60_000, 0_u64..200_000, 0_u64..200_000, 0_u64..5_000), 1..40),
+            ask in 0_u64..60_000,
+        ) {
+            // Microseconds of true time, in which the conductor's clock goes right.
+            let player = |at: u64| {
+                let drifted = i128::from(at) * 1_000 + i128::from(at) * i128::from(drift) / 1_000;
+                u64::try_from(drifted).unwrap() + offset
+            };
+            let (mut clock, mut at) = (ClockEstimate::default(), 0);
+            for (pause, there, thinking, back) in rounds {
+                at += pause;
+                let (came, left, here) = (at + there, at + there + thinking, at + there + thinking + back);
+                let jump = clock.add(sample(at * 1_000, player(came), player(left), here * 1_000));
+                prop_assert_eq!(jump, None);
+                at = here;
+            }
+            let truth = (at + ask) * 1_000;
+            let (found, error) = known(&clock, player(at + ask));
+            prop_assert!(found.abs_diff(truth) <= error + 1_000, "off by {} with error {error}", found.abs_diff(truth));
+        }
     }
 }

@@ -30,6 +30,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod threads;
+mod waiting_log;
 
 use std::fmt::Write;
 use std::io;

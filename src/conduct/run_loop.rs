@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
-use crate::model::{ClockAnchor, Conclusion, Event, Plan, Reason, Reporter, Stamped, Verdict, WorkerId};
+use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Plan, Reason, Reporter, Stamped, Verdict, WorkerId};
 
 use crate::wire::Hello;
 
@@ -20,6 +20,7 @@ use super::reports::Reports;
 use super::seed::SeedPlayers;
 use super::store::Store;
 use super::threads::Threads;
+use super::waiting_log::WaitingLog;
 use super::{Options, hello, secret};
 
 /// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
@@ -123,6 +124,7 @@ fn turn(
 ) -> Conclusion {
     let mut interrupts = interrupts.clone();
     let mut inputs = VecDeque::from([Input::Start]);
+    let mut waits = WaitingLog::new(now());
     loop {
         while let Some(input) = inputs.pop_front() {
             let at = now();
@@ -140,7 +142,9 @@ fn turn(
                 }
             }
         }
-        let timer = coordinator.next_deadline().map_or_else(never, |deadline| after(deadline.since(now())));
+        waits.look(&coordinator, now());
+        let deadline = coordinator.next_deadline().into_iter().fold(waits.next(), ConductorTime::min);
+        let timer = after(deadline.since(now()));
         inputs.push_back(select! {
             recv(events) -> event => match event {
                 Ok((worker, session, event)) if actors.is_current(worker, session) => Input::Connection(worker, event),

@@ -8,7 +8,7 @@ use super::source::Place;
 /// Prefixes of steps.
 pub(super) const FORMS: [&str; 9] = ["must", "mayfail", "parallel", "for", "until", "barrier", "stop", "fetch", "put"];
 /// Keys of `[Test]`.
-pub(super) const TEST_KEYS: [&str; 3] = ["max_start_skew", "results", "check"];
+pub(super) const TEST_KEYS: [&str; 2] = ["results", "check"];
 /// Keys of `[Coordinator]`.
 pub(super) const COORDINATOR_KEYS: [&str; 1] = ["connect"];
 /// Values of `format`.

@@ -34,8 +34,8 @@ pub struct Overrides {
     pub step_timeout: Option<Option<Duration>>,
     /// `--on-failure`.
     pub on_failure: Option<OnFailure>,
-    /// `--max-start-skew`.
-    pub max_start_skew: Option<Duration>,
+    /// `--max-start-skew`; `Some(None)` lifts the limit.
+    pub max_start_skew: Option<Option<Duration>>,
     /// `--results`.
     pub results: Option<PathBuf>,
 }
@@ -92,7 +92,7 @@ fn overridden(settings: RunSettings, overrides: &Overrides) -> RunSettings {
         connect_timeout: overrides.connect_timeout.unwrap_or(settings.connect_timeout),
         lease: overrides.lease.unwrap_or(settings.lease),
         on_failure: overrides.on_failure.unwrap_or(settings.on_failure),
-        max_start_skew: overrides.max_start_skew.or(settings.max_start_skew),
+        max_start_skew: overrides.max_start_skew.unwrap_or(settings.max_start_skew),
         max_message_size: overrides.max_message_size.unwrap_or(settings.max_message_size),
         results: overrides.results.clone().or(settings.results),
         ..settings

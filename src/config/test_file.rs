@@ -33,7 +33,7 @@ pub(super) const WORKERS: &str = "Workers";
 pub(super) const CLIENTS: &str = "Clients";
 pub(super) const SECTIONS: [&str; 3] = [TEST, ENVIRONMENT, WORKERS];
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "trials",
     "format",
     "output",
@@ -43,6 +43,7 @@ const KEYS: [&str; 9] = [
     "connect_timeout",
     "lease",
     "on_failure",
+    "max_start_skew",
 ];
 
 /// Reads `[Test]`, with a default for what is missing or wrong.
@@ -59,6 +60,7 @@ pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
         on_failure: scope
             .parsed(TEST, "on_failure", |text| value::one_of(text, &on_failure))
             .unwrap_or(defaults.on_failure),
+        max_start_skew: scope.parsed(TEST, "max_start_skew", value::optional_duration).flatten(),
         max_message_size: scope.parsed(TEST, "max_message_size", value::mebibytes).unwrap_or(defaults.max_message_size),
         ..defaults
     };

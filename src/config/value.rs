@@ -9,6 +9,7 @@ use super::network::Network;
 use super::scope::Refusal;
 
 const DURATION_HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`";
+const LIMIT_HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`, or `none` for no limit";
 
 /// A whole number from 1 on.
 pub(super) fn count(text: &str) -> Result<u32, Refusal> {
@@ -40,11 +41,15 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, Refusal> {
     if found.is_zero() { Err(Refusal::new("leaves no time at all", DURATION_HINT)) } else { Ok(found) }
 }
 
+/// A duration, or `none`.
+pub(super) fn optional_duration(text: &str) -> Result<Option<Duration>, Refusal> {
+    parse_limit(text).map_err(|problem| Refusal::new(problem, LIMIT_HINT))
+}
+
 /// A duration that is not zero, or `none`.
 pub(super) fn limit(text: &str) -> Result<Option<Duration>, Refusal> {
-    const HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`, or `none` for no limit";
-    match parse_limit(text).map_err(|problem| Refusal::new(problem, HINT))? {
-        Some(found) if found.is_zero() => Err(Refusal::new("leaves no time at all", HINT)),
+    match optional_duration(text)? {
+        Some(found) if found.is_zero() => Err(Refusal::new("leaves no time at all", LIMIT_HINT)),
         found => Ok(found),
     }
 }

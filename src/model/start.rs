@@ -38,8 +38,14 @@ impl StartSkew {
         let mut errors: Vec<Duration> = starts.iter().map(|start| start.error).collect();
         errors.sort_unstable_by(|a, b| b.cmp(a));
         // One worker starts at one moment, whatever its clock says.
-        let bound = if errors.len() < 2 { Duration::ZERO } else { errors.iter().take(2).sum() };
+        let sum = |errors: &[Duration]| errors.iter().fold(Duration::ZERO, |sum, error| sum.saturating_add(*error));
+        let bound = errors.get(..2).map_or(Duration::ZERO, sum);
         Some(Self { spread: last.since(first), bound, workers: starts.len(), unknown })
+    }
+
+    /// The most that it can be, when the start of every worker is known.
+    pub fn most(&self) -> Option<Duration> {
+        self.unknown.is_empty().then(|| self.spread.saturating_add(self.bound))
     }
 }
 

@@ -10,7 +10,7 @@ use super::json::{PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 use super::json_document::Context;
 use super::seed_result::{Message, SeedResult};
 use super::words;
-use crate::model::{Bound, ConductorTime, Ending, Outcome, Phase, Step, StepResult, Verdict, WorkerId};
+use crate::model::{Bound, ConductorTime, Ending, Outcome, Phase, StartSkew, Step, StepResult, Verdict, WorkerId};
 
 /// A list that is made while it is written.
 pub(super) struct List<F>(pub(super) F);
@@ -55,9 +55,10 @@ pub(super) fn trial_entry<'a>(context: Context<'a>, trial: &'a Trial) -> impl Se
 
 fn phase_entry<'a>(context: Context<'a>, phase: &'a PhaseOfTrial) -> impl Serialize + 'a {
     #[derive(Serialize)]
-    struct Entry<T: Serialize> {
+    struct Entry<'a, T: Serialize> {
         start_time: Option<String>,
         end_time: Option<String>,
+        start_skew: Option<SkewEntry<'a>>,
         workers: T,
     }
     let workers = move || {
@@ -69,7 +70,29 @@ fn phase_entry<'a>(context: Context<'a>, phase: &'a PhaseOfTrial) -> impl Serial
     Entry {
         start_time: context.date(phase.start),
         end_time: phase.end.and_then(|end| context.date(end)),
+        start_skew: phase.skew.as_ref().map(|skew| SkewEntry::new(context, skew)),
         workers: Map(workers),
+    }
+}
+
+/// How far apart the workers of a phase started, in seconds, and how far off that may be.
+#[derive(Serialize)]
+struct SkewEntry<'a> {
+    seconds: f64,
+    bound: f64,
+    workers: usize,
+    /// Workers whose start is not known.
+    unknown: Vec<&'a str>,
+}
+
+impl<'a> SkewEntry<'a> {
+    fn new(context: Context<'a>, skew: &StartSkew) -> Self {
+        Self {
+            seconds: skew.spread.as_secs_f64(),
+            bound: skew.bound.as_secs_f64(),
+            workers: skew.workers,
+            unknown: skew.unknown.iter().filter_map(|worker| context.name(*worker)).collect(),
+        }
     }
 }
 
@@ -152,6 +175,11 @@ struct LeftEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     started_at: Option<String>,
+    /// How far off that may be on the conductor's clock.
+    started_at_error: Option<f64>,
+    /// By how much the order to start came too late for the instant that all were to start at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_late: Option<f64>,
     duration: Option<f64>,
     stdout: Excerpt,
     stdout_bytes: u64,
@@ -186,6 +214,8 @@ impl LeftEntry {
             limit,
             reason,
             started_at: result.started.and_then(|started| context.date(started.at)),
+            started_at_error: result.started.map(|started| started.error.as_secs_f64()),
+            started_late: result.started.map(|started| started.late.as_secs_f64()).filter(|late| *late > 0.0),
             duration: result.duration.map(|duration| duration.as_secs_f64()),
             stdout_bytes: result.stdout.length(),
             stdout_left_out: stdout.left_out(),

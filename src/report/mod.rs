@@ -31,7 +31,7 @@ mod text;
 mod text_page;
 mod words;
 
-pub(crate) use words::outcome_in_detail;
+pub(crate) use words::{milliseconds, outcome_in_detail, skew};
 
 /// A form in which a run is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

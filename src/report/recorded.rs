@@ -12,8 +12,8 @@ use snapbox::{Data, assert_data_eq};
 use super::{Format, Style, reporter};
 use crate::model::{
     Bound, ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Gate, Mode, Outcome, Output, Phase,
-    PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, Step, StepLabel,
-    StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
+    PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, StartSkew, Step,
+    StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 
 /// A style for tests: no colour, UTC.
@@ -107,6 +107,7 @@ pub(super) struct Recording {
     pub(super) events: Vec<Stamped>,
     plan: Arc<Plan>,
     trial: u32,
+    lost: Vec<WorkerId>,
 }
 
 impl Recording {
@@ -116,7 +117,7 @@ impl Recording {
         let utc: Timestamp = "2026-11-23T16:56:17.123456Z".parse().unwrap();
         let conductor = ConductorTime::from_nanoseconds(5_000_000_000);
         let anchor = ClockAnchor { conductor, utc: SystemTime::try_from(utc).unwrap() };
-        let mut recording = Self { events: Vec::new(), plan: Arc::clone(&plan), trial: 1 };
+        let mut recording = Self { events: Vec::new(), plan: Arc::clone(&plan), trial: 1, lost: Vec::new() };
         recording.add(Event::RunStarted { plan, anchor });
         recording
     }
@@ -159,7 +160,13 @@ impl Recording {
     }
 
     pub(super) fn phase_done(&mut self, phase: Phase) {
-        self.add(Event::PhaseEnded { trial: self.trial, phase, skew: None });
+        let plan = Arc::clone(&self.plan);
+        let busy = |(id, worker): (WorkerId, &WorkerPlan)| (!worker.steps[phase].is_empty()).then_some(id);
+        let (workers, unknown) = (plan.workers().filter_map(busy).count() - self.lost.len(), self.lost.clone());
+        let apart = u32::from(workers > 1);
+        let (spread, bound) = (apart * Duration::from_micros(1_234), apart * Duration::from_micros(300));
+        let skew = (workers > 0).then_some(StartSkew { spread, bound, workers, unknown });
+        self.add(Event::PhaseEnded { trial: self.trial, phase, skew });
     }
 
     /// The trial and the run are over.
@@ -225,6 +232,7 @@ pub(super) fn lost() -> Vec<Stamped> {
     run.phase(Phase::Run);
     run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"a was here\n", b""));
     run.add(Event::Warning { worker: Some(WorkerId(1)), text: "nothing heard for 40s".to_owned() });
+    run.lost.push(WorkerId(1));
     run.add(Event::WorkerLost { worker: WorkerId(1), reason: "nothing heard for 66s".to_owned() });
     run.step(Phase::Run, 1, 0, StepResult::without_output(Outcome::Lost));
     run.step(Phase::Run, 1, 1, StepResult::without_output(Outcome::Skipped));

@@ -13,8 +13,8 @@ use super::summary::Summary;
 use super::text_page::{Page, Tone};
 use super::{Style, words};
 use crate::model::{
-    ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, Step, StepReference,
-    StepResult, WorkerId,
+    ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew, Step,
+    StepReference, StepResult, WorkerId,
 };
 
 /// Columns are no wider than this, so that one long name does not push everything else off the screen.
@@ -130,6 +130,19 @@ impl TextReporter {
         Ok(())
     }
 
+    /// How far apart the workers started. One worker alone is together with itself.
+    fn skew(&mut self, skew: &StartSkew) -> io::Result<()> {
+        let mut parts = Vec::new();
+        if skew.workers > 1 {
+            parts.push(format!("{} on {} workers", words::skew(skew), skew.workers));
+        }
+        if !skew.unknown.is_empty() {
+            let names: Vec<String> = skew.unknown.iter().map(|worker| self.worker_name(*worker)).collect();
+            parts.push(format!("not known of {}", names.join(", ")));
+        }
+        if parts.is_empty() { Ok(()) } else { self.page.line(&format!("  start skew: {}", parts.join("; "))) }
+    }
+
     fn remark(&mut self, tone: Tone, word: &str, worker: Option<WorkerId>, text: &str) -> io::Result<()> {
         let worker = worker.map(|worker| format!("{}: ", self.worker_name(worker))).unwrap_or_default();
         let word = self.page.toned(tone, word);
@@ -147,6 +160,7 @@ impl Reporter for TextReporter {
             }
             Event::PhaseStarted { trial, phase } => self.heading(*trial, *phase)?,
             Event::StepEnded { step, result } => self.result(*step, result, false)?,
+            Event::PhaseEnded { skew: Some(skew), .. } => self.skew(skew)?,
             Event::SpawnedEnded { step, result } => self.result(*step, result, true)?,
             Event::WorkerLost { worker, reason } => self.remark(Tone::Bad, "lost", Some(*worker), reason)?,
             Event::Warning { worker, text } => self.remark(Tone::Doubtful, "warning", *worker, text)?,

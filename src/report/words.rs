@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Ending, Outcome, Reason, Step};
+use crate::model::{Action, Ending, Outcome, Reason, StartSkew, Step};
 
 /// The word for an outcome.
 pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
@@ -46,6 +46,16 @@ pub(super) fn duration(duration: Duration) -> String {
         60..3600 => format!("{}m{:02}.{}s", seconds / 60, seconds % 60, duration.subsec_millis() / 100),
         _ => format!("{}h{:02}m{:02}s", seconds / 3600, seconds / 60 % 60, seconds % 60),
     }
+}
+
+/// How far apart workers started and how far off that may be, for people: `1.234 ms ± 0.150 ms`.
+pub(crate) fn skew(skew: &StartSkew) -> String {
+    format!("{} ± {}", milliseconds(skew.spread), milliseconds(skew.bound))
+}
+
+/// A short time for people, in milliseconds.
+pub(crate) fn milliseconds(duration: Duration) -> String {
+    format!("{:.3} ms", duration.as_secs_f64() * 1000.0)
 }
 
 /// What a step does, as its line says it without prefixes.

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::dial::{Dialled, again, words};
 use super::streams::Streams;
 use super::{Context, refused};
-use crate::conduct::clock::{ClockEstimate, Sample};
+use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
@@ -43,9 +43,9 @@ struct Session<'a> {
     channel: Channel<ConductorTime>,
     clock: ClockEstimate,
     streams: Streams,
-    /// The phase for which the coordinator wants the worker ready, and the one for which it is without having been asked.
+    /// The phase for which the coordinator wants the worker ready, and the one for which the player has said that it is.
     asked: Option<(u32, Phase)>,
-    early: Option<(u32, Phase)>,
+    ready: Option<(u32, Phase)>,
     /// Why the player said that it leaves.
     parting: Option<String>,
     /// When data came last, or was last not waited for.
@@ -64,7 +64,7 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         clock: ClockEstimate::default(),
         streams: Streams::new(context.store.clone()),
         asked: None,
-        early: None,
+        ready: None,
         parting: None,
         progress: Instant::now(),
         farewell: None,
@@ -134,6 +134,7 @@ impl Session<'_> {
         for command in self.context.mailbox.take() {
             self.command(command).map_err(Stop::End)?;
         }
+        self.tell_if_ready();
         if self.farewell.is_some_and(|end| end <= Instant::now()) {
             return Err(Stop::End(End::Closed));
         }
@@ -162,15 +163,14 @@ impl Session<'_> {
         let message = match command {
             Command::Plan => ConductorMessage::Plan(Box::new(plan_message(&self.context.plan, self.context.worker))),
             Command::Arm { trial, phase } => {
-                if self.early.take() == Some((trial, phase)) {
-                    self.armed(trial, phase);
+                self.asked = Some((trial, phase));
+                if self.ready == self.asked {
                     return Ok(());
                 }
-                self.asked = Some((trial, phase));
                 ConductorMessage::Arm { trial, phase: phase.into() }
             }
             Command::Go { trial, phase, at } => {
-                let at = self.clock.to_player(at).map(|(at, _)| at.nanoseconds());
+                let at = self.clock.to_player(at).map(PlayerTime::nanoseconds);
                 ConductorMessage::Go { trial, phase: phase.into(), at }
             }
             Command::Stop { trial, phase } => ConductorMessage::Stop { trial, phase: phase.into() },
@@ -193,12 +193,15 @@ impl Session<'_> {
     fn read(&mut self) -> Result<(), Stop> {
         let received = self.channel.read::<PlayerMessage>(now);
         for (sent, came, answered, arrived) in received.answers {
-            self.clock.add(Sample {
+            let jump = self.clock.add(Sample {
                 sent: ConductorTime::from_nanoseconds(sent),
                 received: PlayerTime::from_nanoseconds(came),
                 answered: PlayerTime::from_nanoseconds(answered),
                 arrived,
             });
+            if let Some(jump) = jump {
+                self.context.uplink.say(ConnectionEvent::Warning(jumped(jump)));
+            }
         }
         for taken in received.taken {
             self.take(taken).map_err(|why| Stop::End(End::Lost(why)))?;
@@ -231,17 +234,19 @@ impl Session<'_> {
 
     /// Tells the coordinator; but that a worker is ready only when it was asked.
     fn pass_on(&mut self, event: ConnectionEvent) {
-        let ConnectionEvent::Armed { trial, phase, .. } = event else { return self.context.uplink.say(event) };
-        if self.asked.take_if(|asked| *asked == (trial, phase)).is_some() {
-            self.armed(trial, phase);
-        } else {
-            self.early = Some((trial, phase));
+        match event {
+            ConnectionEvent::Armed { trial, phase, .. } => self.ready = Some((trial, phase)),
+            event => self.context.uplink.say(event),
         }
     }
 
-    fn armed(&self, trial: u32, phase: Phase) {
-        let round_trip = self.clock.round_trip().unwrap_or_default();
-        self.context.uplink.say(ConnectionEvent::Armed { trial, phase, round_trip });
+    /// Tells the coordinator that the worker is ready. Where its clock is not known yet, no instant could be named to it.
+    fn tell_if_ready(&mut self) {
+        let Some(round_trip) = self.clock.round_trip() else { return };
+        if let Some((trial, phase)) = self.asked.filter(|asked| self.ready == Some(*asked)) {
+            (self.asked, self.ready) = (None, None);
+            self.context.uplink.say(ConnectionEvent::Armed { trial, phase, round_trip });
+        }
     }
 
     fn store_fails(&mut self, error: &std::io::Error) {
@@ -290,6 +295,12 @@ fn started(clock: &ClockEstimate, step: &StepStartedMessage) -> Start {
     let player = PlayerTime::from_nanoseconds(step.at);
     let late = Duration::from_nanos(step.late);
     // Without a sample nothing is known but that it was before now.
-    let (at, error) = clock.to_conductor(player).unwrap_or_else(|| (now(), Duration::MAX));
+    let Known { at, error } = clock.to_conductor(player).unwrap_or_else(|| Known { at: now(), error: Duration::MAX });
     Start { at, error, player, late }
+}
+
+/// What is said of a player whose clock did not go on evenly.
+fn jumped(Jump { by, forward }: Jump) -> String {
+    let (by, how) = (format!("{by:.1?}"), if forward { "forward" } else { "back" });
+    format!("its player's clock jumped {how} by {by}: its machine was stopped for a while, or its clock was set")
 }

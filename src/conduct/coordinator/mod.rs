@@ -7,7 +7,8 @@
 //! Connecting → Planning → (Arming → Running)* → EndingTrial → … → Leaving → Over
 //! ```
 //!
-//! `stages` goes from stage to stage, `phase` looks after what happens within one, `judge` makes the verdicts.
+//! `stages` goes from stage to stage, `phase` looks after what happens within one, `liveness` after connections that break,
+//! `judge` makes the verdicts, `waiting` says in words what is waited for.
 
 mod judge;
 mod lead;
@@ -16,6 +17,7 @@ mod phase;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod worker;
 
 use std::collections::BTreeSet;
@@ -110,6 +112,8 @@ pub(super) struct Coordinator {
     anchor: ClockAnchor,
     now: ConductorTime,
     stage: Stage,
+    /// When the stage began.
+    since: ConductorTime,
     pending: BTreeSet<WorkerId>,
     deadline: Option<ConductorTime>,
     /// How long the stage may take, for those who were held up.
@@ -141,6 +145,7 @@ impl Coordinator {
             anchor,
             now: anchor.conductor,
             stage: Stage::Connecting,
+            since: anchor.conductor,
             pending: BTreeSet::new(),
             deadline: None,
             limit: None,
@@ -182,25 +187,6 @@ impl Coordinator {
     /// When [`Input::Tick`] is due.
     pub(super) fn next_deadline(&self) -> Option<ConductorTime> {
         self.deadline
-    }
-
-    /// What is waited for and on whom, for people.
-    pub(super) fn waiting(&self) -> String {
-        let what = match self.stage {
-            Stage::Connecting => "the connection",
-            Stage::Planning => "the answer to the plan",
-            Stage::Arming => "getting ready",
-            Stage::Running => "the end of the phase",
-            Stage::EndingTrial => "the end of what was spawned",
-            Stage::Leaving => "leave",
-            Stage::Over => return "nothing".to_owned(),
-        };
-        let name = |id: &WorkerId| {
-            let broken = if self.workers[id.0].broken { " (its connection is broken)" } else { "" };
-            format!("`{}`{broken}", self.plan.worker(*id).name)
-        };
-        let names: Vec<_> = self.pending.iter().map(name).collect();
-        format!("{what} of {}", names.join(", "))
     }
 
     fn connection(&mut self, worker: WorkerId, event: ConnectionEvent) {
@@ -252,6 +238,7 @@ impl Coordinator {
 
     fn wait(&mut self, stage: Stage, pending: BTreeSet<WorkerId>, limit: Option<Duration>) {
         self.stage = stage;
+        self.since = self.now;
         self.pending = pending;
         self.limit = limit;
         self.deadline = limit.map(|limit| self.now.plus(limit));

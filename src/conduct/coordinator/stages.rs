@@ -214,6 +214,7 @@ impl Coordinator {
     fn phase_over(&mut self) {
         let (trial, phase) = (self.trial, self.phase());
         let skew = self.start_skew();
+        self.judge_skew(trial, phase, skew.as_ref());
         self.report(Event::PhaseEnded { trial, phase, skew });
         if phase == Phase::Reset {
             self.dirty = false;

@@ -1,5 +1,6 @@
 //! The coordinator against tables of events, and against random orders of them.
 
 mod interleavings;
+mod skew;
 mod tables;
 mod world;

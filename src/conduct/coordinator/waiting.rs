@@ -1,0 +1,77 @@
+//! What is waited for and on whom, in words: nobody should have to wonder.
+
+use std::time::Duration;
+
+use crate::model::{ConductorTime, Phase, StartSkew, WorkerId};
+
+use super::worker::Progress;
+use super::{Coordinator, Stage};
+
+/// How many workers are named; the others are counted.
+const NAMED: usize = 8;
+
+impl Coordinator {
+    /// Since when the same is waited for.
+    pub(in crate::conduct) fn waiting_since(&self) -> ConductorTime {
+        self.since
+    }
+
+    /// What is waited for and on whom, for people.
+    pub(in crate::conduct) fn waiting(&self) -> String {
+        let what = match self.stage {
+            Stage::Connecting => "the connection".to_owned(),
+            Stage::Planning => "the answer to the plan".to_owned(),
+            Stage::Arming => format!("getting ready for {}", self.phase()),
+            Stage::Running if self.stopping => format!("the stop of {}", self.phase()),
+            Stage::Running => format!("the end of {}", self.phase()),
+            Stage::EndingTrial => "the end of what was spawned".to_owned(),
+            Stage::Leaving => "leave".to_owned(),
+            Stage::Over => return "nothing".to_owned(),
+        };
+        let mut names: Vec<_> = self.pending.iter().take(NAMED).map(|id| self.doing(*id)).collect();
+        if self.pending.len() > NAMED {
+            names.push(format!("and {} more", self.pending.len() - NAMED));
+        }
+        format!("{what} of {}", names.join(", "))
+    }
+
+    /// A worker, and what it was last heard to do.
+    fn doing(&self, id: WorkerId) -> String {
+        let (worker, entry) = (&self.workers[id.0], self.plan.worker(id));
+        let open = worker.steps.iter().position(|step| *step != Progress::Ended);
+        let open = open.filter(|_| self.stage == Stage::Running && worker.in_phase);
+        let label = open.and_then(|position| entry.steps[self.phase()].get(position)).map(|step| &step.label);
+        match (worker.broken, label) {
+            (true, _) => format!("`{}` (its connection is broken)", entry.name),
+            (false, Some(label)) => format!("`{}` (at `{label}`)", entry.name),
+            (false, None) => format!("`{}`", entry.name),
+        }
+    }
+
+    /// Says when the workers of a phase started farther apart than the test allows, or when that can't be known. Reset is
+    /// cleaning up, and measures nothing.
+    pub(super) fn judge_skew(&mut self, trial: u32, phase: Phase, skew: Option<&StartSkew>) {
+        let (Some(limit), Some(skew)) = (self.plan.settings.max_start_skew.filter(|_| phase != Phase::Reset), skew)
+        else {
+            return;
+        };
+        let name = |id: &WorkerId| format!("`{}`", self.plan.worker(*id).name);
+        let allowed = humantime::format_duration(limit);
+        match skew.most() {
+            Some(most) if most <= limit => {}
+            Some(_) => self.judge.incomplete(format!(
+                "the start skew of {phase} in trial {trial} is {} ± {}, and `max_start_skew` is {allowed}",
+                shown(skew.spread),
+                shown(skew.bound)
+            )),
+            None => self.judge.incomplete(format!(
+                "the start skew of {phase} in trial {trial} is not known of {}, and `max_start_skew` is {allowed}",
+                skew.unknown.iter().map(name).collect::<Vec<_>>().join(", ")
+            )),
+        }
+    }
+}
+
+fn shown(duration: Duration) -> String {
+    format!("{duration:.3?}")
+}
