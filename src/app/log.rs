@@ -51,6 +51,13 @@ impl Reporter for LogReporter {
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
                 tracing::debug!("{} {}", self.step(*step), crate::report::outcome_in_detail(&result.outcome));
             }
+            Event::BarrierEnded { phase, barrier, .. } => {
+                let name = barrier.name.escape_debug();
+                match &barrier.passed {
+                    Ok(_) => tracing::debug!("{phase}: barrier `{name}` was passed"),
+                    Err(why) => tracing::warn!("{phase}: barrier `{name}` was not passed: {}", why.escape_debug()),
+                }
+            }
             Event::WorkerPhaseEnded { phase, worker, .. } => {
                 tracing::debug!("{}: through with {phase}", self.worker(*worker));
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::{ConductorTime, Phase, PlayerDescription, Start, StepResult};
 
 /// What the coordinator wants of a worker's connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Send the plan.
     Plan,
@@ -32,6 +32,10 @@ pub(crate) enum Command {
         /// The phase.
         phase: Phase,
     },
+    /// The worker may pass this barrier; what comes behind it starts then.
+    Release(StepPlace, ConductorTime),
+    /// The worker waits at this barrier for nothing, for this reason.
+    FailBarrier(StepPlace, String),
     /// Stop what was spawned in the trial.
     EndTrial {
         /// The trial.
@@ -70,6 +74,10 @@ pub(crate) enum ConnectionEvent {
         /// How long a message to the worker and its answer take.
         round_trip: Duration,
     },
+    /// The worker waits at this barrier; a message to it and its answer take so long.
+    BarrierReached(StepPlace, Duration),
+    /// The worker has waited at this barrier for long enough.
+    Withdraw(StepPlace),
     /// A step's process was started.
     StepStarted(StepPlace, Start),
     /// A step is over, or goes on in the background.

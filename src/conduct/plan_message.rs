@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Bound, Mode, Phase, Plan, Step, WorkerId};
-use crate::wire::{PlanMessage, StepMessage};
+use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerId, variable};
+use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 
 /// What a worker's player is told.
 pub(crate) fn plan_message(plan: &Plan, worker: WorkerId) -> PlanMessage {
@@ -37,42 +37,41 @@ fn environment(plan: &Plan, worker: WorkerId) -> Vec<(String, String)> {
     add("CONDUCTOR_WORKER", entry.name.to_string());
     add("CONDUCTOR_WORKERS", names.join(" "));
     for other in &plan.workers {
-        add(&address_variable(other.name.as_str()), other.player_host.clone());
+        add(&variable("CONDUCTOR_ADDR", other.name.as_str()), other.player_host.clone());
     }
     variables
-}
-
-fn address_variable(name: &str) -> String {
-    let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("CONDUCTOR_ADDR_{}", name.chars().map(upper).collect::<String>())
 }
 
 /// A step's message. A form that the session does not know yet was refused with the configuration, and is sent as a
 /// step that fails and says so.
 fn step_message(step: &Step) -> StepMessage {
-    let command = match &step.action {
-        Action::Command(command) => command.clone(),
-        _ => "echo 'this form of a step can not be run yet' >&2; exit 125".to_owned(),
+    let (command, action) = match &step.action {
+        Action::Command(command) => (command.clone(), None),
+        Action::Barrier(name) => (String::new(), Some(ActionMessage::Barrier { name: name.clone() })),
+        Action::Stop(label) => (String::new(), Some(ActionMessage::Stop { label: label.as_str().to_owned() })),
+        Action::Fetch(_) | Action::Put { .. } => {
+            ("echo 'this form of a step can not be run yet' >&2; exit 125".to_owned(), None)
+        }
     };
-    let timeout = match step.bound {
-        Some(Bound::Timeout(limit) | Bound::For(limit)) => Some(nanoseconds(limit)),
-        None => None,
-    };
-    StepMessage { label: step.label.as_str().to_owned(), command, spawn: step.mode == Mode::Spawn, timeout }
+    let timeout = step.bound.map(|bound| match bound {
+        Bound::Timeout(limit) | Bound::For(limit) => nanoseconds(limit),
+    });
+    StepMessage {
+        label: step.label.as_str().to_owned(),
+        command,
+        action,
+        must: step.gate == Gate::Must,
+        spawn: step.mode == Mode::Spawn,
+        parallel: step.mode == Mode::Parallel,
+        timeout,
+        passes_at_limit: matches!(step.bound, Some(Bound::For(_))),
+        until: step
+            .until
+            .map(|until| UntilMessage { limit: nanoseconds(until.limit), attempt: until.attempt.map(nanoseconds) }),
+    }
 }
 
 /// A duration on the wire.
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_of_an_address_has_letters_digits_and_lines() {
-        assert_eq!(address_variable("node-01.lab"), "CONDUCTOR_ADDR_NODE_01_LAB");
-        assert_eq!(address_variable("zürich"), "CONDUCTOR_ADDR_Z_RICH");
-    }
 }

@@ -199,8 +199,17 @@ impl Peer {
                         if entry.spawn { OutcomeMessage::Spawned } else { OutcomeMessage::Exit { status: 0 } };
                     let length = if entry.spawn { 0 } else { printed.len() as u64 };
                     let (duration, leaky) = (Some(5), false);
-                    let ended =
-                        StepEndedMessage { trial, phase, step, outcome, duration, stdout: length, stderr: 0, leaky };
+                    let ended = StepEndedMessage {
+                        trial,
+                        phase,
+                        step,
+                        outcome,
+                        duration,
+                        stdout: length,
+                        stderr: 0,
+                        leaky,
+                        attempts: Vec::new(),
+                    };
                     self.outbox.push(&PlayerMessage::StepEnded(ended));
                     for (index, piece) in printed.chunks(MAX_DATA).enumerate() {
                         let offset = (index * MAX_DATA) as u64;
@@ -211,7 +220,7 @@ impl Peer {
             }
             ConductorMessage::Stop { trial, phase } => self.outbox.push(&PlayerMessage::PhaseEnded { trial, phase }),
             ConductorMessage::EndTrial { trial } => self.outbox.push(&PlayerMessage::TrialEnded { trial }),
-            ConductorMessage::Bye => {}
+            ConductorMessage::Release { .. } | ConductorMessage::FailBarrier { .. } | ConductorMessage::Bye => {}
         }
         self.flush();
     }

@@ -6,7 +6,7 @@ use super::diagnostic::Diagnostic;
 use super::source::Place;
 
 /// Prefixes of steps.
-pub(super) const FORMS: [&str; 9] = ["must", "mayfail", "parallel", "for", "until", "barrier", "stop", "fetch", "put"];
+pub(super) const FORMS: [&str; 2] = ["fetch", "put"];
 /// Keys of `[Test]`.
 pub(super) const TEST_KEYS: [&str; 2] = ["results", "check"];
 /// Keys of `[Coordinator]`.
@@ -16,8 +16,7 @@ pub(super) const FORMATS: [&str; 3] = ["jsonl", "junit", "html"];
 
 /// The error for a prefix of a step.
 pub(super) fn form(word: &str, place: Place) -> Diagnostic {
-    refusal(&format!("`{word}:`"), place)
-        .hint("a step can be plain, `spawn:` or `timeout30:` in this version; put the rest into the command")
+    refusal(&format!("`{word}:`"), place).hint("put it into the command of a step in this version")
 }
 
 /// The error for a setting.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ClockAnchor, Conclusion, ConductorTime, Phase, Plan, Start, StartSkew, StepResult, Verdict, WorkerId};
+use super::{
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Phase, Plan, Start, StartSkew, StepResult, Verdict, WorkerId,
+};
 
 /// An event and when it was seen on the conductor's clock.
 #[derive(Debug, Clone)]
@@ -113,6 +115,15 @@ pub enum Event {
         step: StepReference,
         /// What it left.
         result: StepResult,
+    },
+    /// A barrier of the phase that is over, at which somebody arrived.
+    BarrierEnded {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+        /// The barrier.
+        barrier: BarrierResult,
     },
     /// A worker is through with its phase.
     WorkerPhaseEnded {

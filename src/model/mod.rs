@@ -3,6 +3,7 @@
 //! Nothing here does anything: no file, socket, clock or thread, and nothing of ours is imported. The parts of the
 //! program know each other only through these types.
 
+mod barrier;
 mod event;
 mod name;
 mod outcome;
@@ -15,9 +16,10 @@ mod step;
 mod time;
 mod verdict;
 
+pub use barrier::BarrierResult;
 pub use event::{Event, PlayerDescription, Stamped, StepReference};
-pub use name::{NameError, RunId, StepLabel, WorkerName};
-pub use outcome::{Ending, Outcome, StepResult};
+pub use name::{NameError, RunId, StepLabel, WorkerName, variable};
+pub use outcome::{Attempt, Ending, Outcome, StepResult};
 pub use output::{Output, OutputSource};
 pub use phase::{Phase, PhaseMap};
 pub use plan::{Destination, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};

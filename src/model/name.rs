@@ -99,3 +99,20 @@ impl fmt::Display for StepLabel {
         out.pad(&self.0)
     }
 }
+
+/// The name of the environment variable that is about `name`: in capitals, and with `_` for all that is no letter or digit.
+pub fn variable(about: &str, name: &str) -> String {
+    let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("{about}_{}", name.chars().map(upper).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_variable_has_letters_digits_and_lines() {
+        assert_eq!(variable("CONDUCTOR_ADDR", "node-01.lab"), "CONDUCTOR_ADDR_NODE_01_LAB");
+        assert_eq!(variable("CONDUCTOR_ADDR", "zürich"), "CONDUCTOR_ADDR_Z_RICH");
+    }
+}

@@ -35,6 +35,8 @@ pub enum Outcome {
     Stopped,
     /// It could not be started, for this reason.
     NotStarted(String),
+    /// What it was to do, other than running a command, could not be done, for this reason.
+    Unfulfilled(String),
     /// It was not run, because something before it failed or the phase was stopped.
     Skipped,
     /// What became of it is not known, for its worker was lost.
@@ -44,7 +46,7 @@ pub enum Outcome {
 impl Outcome {
     /// Whether it makes a trial a failed one, outside of Reset and without `mayfail:`.
     pub const fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::TimedOut(_) | Self::NotStarted(_))
+        matches!(self, Self::Failed(_) | Self::TimedOut(_) | Self::NotStarted(_) | Self::Unfulfilled(_))
     }
 }
 
@@ -63,11 +65,25 @@ pub struct StepResult {
     pub stderr: Output,
     /// Processes outside the step's own still held its streams when it was over.
     pub leaky: bool,
+    /// The attempts of a step that was repeated until it succeeds (`until:`), in their order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One attempt of a step that is repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// How long after the step's first start it was started.
+    pub after: Duration,
+    /// How long it took.
+    pub duration: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
 }
 
 impl StepResult {
     /// A result of a step that left nothing.
     pub fn without_output(outcome: Outcome) -> Self {
-        Self { outcome, started: None, duration: None, stdout: Output::empty(), stderr: Output::empty(), leaky: false }
+        let (stdout, stderr, attempts) = (Output::empty(), Output::empty(), Vec::new());
+        Self { outcome, started: None, duration: None, stdout, stderr, leaky: false, attempts }
     }
 }

@@ -5,9 +5,9 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::session::{SessionEvent, StepKey};
+use super::session::{SessionEvent, StepKey, StopWith, Streams};
 use super::spool::Output;
-use super::step_process::StepProcess;
+use super::step_process::{StepProcess, Stopping};
 use super::sweep::{GRACE, Sweep};
 use crate::model::PlayerTime;
 use crate::sys::{self, Image, Report, Spawner};
@@ -33,27 +33,44 @@ impl Executor {
         Self { spawner, processes: Vec::new(), next_stream: 0, buffer: Vec::new(), sweep: None, events: Vec::new() }
     }
 
-    /// Makes a step's process.
-    pub(super) fn start(&mut self, key: StepKey, image: Result<Image, String>, now: PlayerTime) {
+    /// Makes a step's process. Another attempt of a step goes on with its streams; who still holds those of the attempt
+    /// before is not read from any more.
+    pub(super) fn start(
+        &mut self,
+        key: StepKey,
+        image: Result<Image, String>,
+        behind: Option<Streams>,
+        now: PlayerTime,
+    ) {
         let at = image.as_ref().ok().and_then(|image| image.at).map(PlayerTime::from_nanoseconds);
         let expected = at.map_or(now, |at| at.max(now)).plus(TELL_WITHIN);
         match image.and_then(|image| self.spawner.spawn(image).map_err(|error| error.to_string())) {
             Ok(spawned) => {
-                let numbers = [self.next_stream, self.next_stream + 1];
-                self.next_stream += 2;
-                self.processes.push(StepProcess::new(key, spawned, numbers, expected));
+                let streams = self.streams(key, behind);
+                self.processes.push(StepProcess::new(key, spawned, streams, expected));
             }
             Err(why) => self.events.push(SessionEvent::NotStarted { key, why }),
         }
     }
 
+    fn streams(&mut self, key: StepKey, behind: Option<Streams>) -> Streams {
+        let Some(behind) = behind else {
+            let numbers = [self.next_stream, self.next_stream + 1];
+            self.next_stream += 2;
+            return Streams { numbers, lengths: [0; 2] };
+        };
+        let before = self.processes.iter().position(|process| process.key == key && process.told);
+        let read = before.map(|index| self.processes.swap_remove(index).lengths());
+        Streams { lengths: read.unwrap_or(behind.lengths), ..behind }
+    }
+
     /// Tells a step's process and its group to end.
-    pub(super) fn stop(&mut self, key: StepKey, now: PlayerTime) {
-        if let Some(process) = self.processes.iter_mut().find(|process| process.key == key)
-            && process.stopping.is_none()
-        {
-            process.stopping = Some((now.plus(GRACE), false));
-            signal_group(process, &[libc::SIGTERM, libc::SIGCONT]);
+    pub(super) fn stop(&mut self, key: StepKey, with: StopWith, now: PlayerTime) {
+        let process = self.processes.iter_mut().find(|process| process.key == key && process.stopping.is_none());
+        if let Some(process) = process {
+            let stopping = Stopping { signal: with.first_signal(), until: now.plus(GRACE) };
+            signal_group(process, &[stopping.signal, libc::SIGCONT]);
+            process.stopping = Some(stopping);
         }
     }
 
@@ -72,7 +89,11 @@ impl Executor {
         let stopping = self.processes.iter().filter(|process| !process.told).filter_map(|process| process.stopping);
         let starting = self.processes.iter().filter(|process| process.report.is_some() && !process.waited_for);
         let starting = starting.map(|process| process.expected);
-        stopping.map(|(at, _)| at).chain(starting).chain(self.sweep.as_ref().map(Sweep::next_deadline)).min()
+        stopping
+            .map(|stopping| stopping.until)
+            .chain(starting)
+            .chain(self.sweep.as_ref().map(Sweep::next_deadline))
+            .min()
     }
 
     /// The descriptors to wait for; without `room` the output waits in its pipes.
@@ -117,7 +138,7 @@ impl Executor {
                     key: process.key,
                     outcome: process.outcome(),
                     at,
-                    lengths: [process.streams[0].length, process.streams[1].length],
+                    lengths: process.lengths(),
                     // While everything is being swept, who still holds a stream is about to end too.
                     leaky: process.is_held() && self.sweep.is_none(),
                 });
@@ -157,18 +178,16 @@ impl Executor {
 
 /// Whether the step is over: its process has ended, and when it was told to end, its whole group has.
 fn is_over(process: &mut StepProcess, now: PlayerTime) -> bool {
-    let Some((kill_at, killed)) = process.stopping else { return process.ending.is_some() };
+    let Some(stopping) = process.stopping else { return process.ending.is_some() };
     if process.ending.is_some() && !sys::something_of_group(process.pid) {
         return true;
     }
-    if now < kill_at {
+    if now < stopping.until {
         return false;
     }
-    if killed {
-        return true;
-    }
-    signal_group(process, &[libc::SIGKILL]);
-    process.stopping = Some((now.plus(GRACE), true));
+    let Some(signal) = stopping.next_signal() else { return true };
+    signal_group(process, &[signal, libc::SIGCONT]);
+    process.stopping = Some(Stopping { signal, until: now.plus(GRACE) });
     false
 }
 

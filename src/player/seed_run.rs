@@ -113,7 +113,7 @@ impl Kept {
         let results = phase.steps.iter().enumerate().map(|(position, step)| {
             let outcome = ended.get(&position).map(|ended| &ended.outcome);
             let (code, text) = match outcome {
-                Some(OutcomeMessage::Exit { status: 0 }) => (0, self.output(position)),
+                Some(OutcomeMessage::Exit { status: 0 } | OutcomeMessage::Elapsed { .. }) => (0, self.output(position)),
                 Some(OutcomeMessage::Exit { status }) => (i64::from(*status), step.command.clone()),
                 Some(OutcomeMessage::Signal { signal }) => (-i64::from(*signal), step.command.clone()),
                 Some(OutcomeMessage::TimedOut { after }) => {
@@ -121,7 +121,7 @@ impl Kept {
                     (1, format!("Command timed out after {seconds} seconds"))
                 }
                 Some(OutcomeMessage::Spawned) => (0, "Spawned".to_owned()),
-                Some(OutcomeMessage::NotStarted { why }) => (1, why.clone()),
+                Some(OutcomeMessage::NotStarted { why } | OutcomeMessage::Unfulfilled { why }) => (1, why.clone()),
                 Some(OutcomeMessage::Stopped | OutcomeMessage::Skipped) | None => (1, "stopped".to_owned()),
             };
             fitting(code, text, self.limit)
@@ -153,6 +153,7 @@ fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
         command: step.command.clone(),
         spawn: step.spawn,
         timeout: step.timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)),
+        ..StepMessage::default()
     });
     let plan = PlanMessage {
         trials: 1,

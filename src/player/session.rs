@@ -6,15 +6,19 @@
 mod event;
 mod orphan;
 mod running;
+mod steps;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::time::Duration;
 
 use crate::model::{Phase, PlayerTime};
-use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
-pub use event::{SessionAction, SessionEvent, StepKey};
+use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage};
+use event::StepEnd;
+pub use event::{SessionAction, SessionEvent, StepKey, StopWith, Streams};
 use running::Running;
+use work::Work;
 
 /// How far away an instant may be at which a phase is to start.
 const FARTHEST: Duration = Duration::from_secs(30);
@@ -31,7 +35,9 @@ pub struct Session {
     /// Whether it may still come back.
     may_come_back: bool,
     reset_limit: Option<Duration>,
-    spawned: Vec<Spawned>,
+    /// Spawned steps that run, and the labels of those of this trial that do no more.
+    spawned: Vec<Work>,
+    ended: Vec<(u32, String)>,
     /// The trial in which something was started since the last Reset.
     touched: Option<u32>,
     /// The phase that was begun last. None is begun twice, whatever a conductor says.
@@ -52,13 +58,6 @@ enum Stage {
         trial: Option<u32>,
     },
     Finished,
-}
-
-#[derive(Debug)]
-struct Spawned {
-    key: StepKey,
-    started: Option<PlayerTime>,
-    stopped: bool,
 }
 
 impl Session {
@@ -103,7 +102,8 @@ impl Session {
             Stage::Running(running) => running.deadline(),
             _ => None,
         };
-        phase.into_iter().chain(self.lease_end()).min()
+        let spawned = self.spawned.iter().filter_map(Work::deadline);
+        phase.into_iter().chain(self.lease_end()).chain(spawned).min()
     }
 
     /// Takes an event and says what to do.
@@ -115,13 +115,13 @@ impl Session {
                 self.started(key, (at, late), pid, streams, &mut actions);
             }
             SessionEvent::NotStarted { key, why } => {
-                self.ended(key, &OutcomeMessage::NotStarted { why }, None, ([0; 2], false), &mut actions);
+                self.process_ended(key, StepEnd::of(OutcomeMessage::NotStarted { why }), None, &mut actions);
             }
             SessionEvent::Ended { key, outcome, at, lengths, leaky } => {
-                self.ended(key, &outcome, Some(at), (lengths, leaky), &mut actions);
+                self.process_ended(key, StepEnd { lengths, leaky, ..StepEnd::of(outcome) }, Some(at), &mut actions);
             }
             SessionEvent::Swept { remaining } => self.swept(remaining, &mut actions),
-            SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, &mut actions),
+            SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, now, &mut actions),
             SessionEvent::Tick => {}
         }
         self.keep_lease(now, &mut actions);
@@ -149,17 +149,36 @@ impl Session {
                     self.begin(trial, phase, at.map(PlayerTime::from_nanoseconds), now, actions);
                 }
             }
-            ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), actions),
+            ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), now, actions),
+            ConductorMessage::Release { trial, phase, step, at } => {
+                let at = at.map(PlayerTime::from_nanoseconds).filter(|at| at.since(now) <= FARTHEST);
+                if let Some(running) = self.running(trial, phase.into()) {
+                    running.released(step, at, now, actions);
+                }
+            }
+            ConductorMessage::FailBarrier { trial, phase, step, why } => {
+                if let Some(running) = self.running(trial, phase.into()) {
+                    running.barrier_failed(step, why, now, actions);
+                }
+            }
             ConductorMessage::EndTrial { trial } if self.is_between_phases() => {
-                self.sweep(Some(trial), actions);
+                self.sweep(Some(trial), now, actions);
             }
             ConductorMessage::Bye if self.is_between_phases() => {
                 self.stage = Stage::Finished;
                 actions.push(SessionAction::Finish);
             }
-            ConductorMessage::Bye => self.orphan("the conductor left".to_owned(), None, actions),
+            ConductorMessage::Bye => self.orphan("the conductor left".to_owned(), None, now, actions),
             // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then.
             ConductorMessage::Plan(_) | ConductorMessage::Arm { .. } | ConductorMessage::EndTrial { .. } => {}
+        }
+    }
+
+    /// The phase, if it is the one that runs.
+    fn running(&mut self, trial: u32, phase: Phase) -> Option<&mut Running> {
+        match &mut self.stage {
+            Stage::Running(running) if running.is(trial, phase) => Some(running),
+            _ => None,
         }
     }
 
@@ -212,141 +231,15 @@ impl Session {
 
     /// A phase that was not begun has nothing to stop, and can still be begun: its Reset may be needed. A Reset that was
     /// begun is not stopped.
-    fn stop_phase(&mut self, trial: u32, phase: Phase, actions: &mut Vec<SessionAction>) {
+    fn stop_phase(&mut self, trial: u32, phase: Phase, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         match &mut self.stage {
             Stage::Armed { trial: t, phase: p } if (*t, *p) == (trial, phase) => {
                 let phase = phase.into();
                 actions.push(SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }));
                 self.stage = Stage::Idle;
             }
-            Stage::Running(running) if running.is(trial, phase) && phase != Phase::Reset => running.stop(actions),
+            Stage::Running(running) if running.is(trial, phase) && phase != Phase::Reset => running.stop(now, actions),
             _ => {}
         }
     }
-
-    fn started(
-        &mut self,
-        key: StepKey,
-        (at, late): (PlayerTime, Duration),
-        pid: u32,
-        [stdout, stderr]: [u32; 2],
-        actions: &mut Vec<SessionAction>,
-    ) {
-        let StepKey { trial, phase, position } = key;
-        let phase = phase.into();
-        let (step, late) = (position, u64::try_from(late.as_nanos()).unwrap_or(u64::MAX));
-        let at_nanoseconds = at.nanoseconds();
-        let message = StepStartedMessage { trial, phase, step, at: at_nanoseconds, late, pid, stdout, stderr };
-        actions.push(SessionAction::Send(PlayerMessage::StepStarted(message)));
-        if let Some(spawned) = self.spawned.iter_mut().find(|spawned| spawned.key == key) {
-            spawned.started = Some(at);
-            actions.push(ended_message(key, OutcomeMessage::Spawned, None, ([0; 2], false), false));
-            if let Stage::Running(running) = &mut self.stage {
-                running.spawned_is_up(key);
-            }
-        } else if let Stage::Running(running) = &mut self.stage
-            && let Some(plan) = &self.plan
-        {
-            running.started(key, at, limit_of(plan, key));
-        }
-    }
-
-    fn ended(
-        &mut self,
-        key: StepKey,
-        outcome: &OutcomeMessage,
-        at: Option<PlayerTime>,
-        left: ([u64; 2], bool),
-        actions: &mut Vec<SessionAction>,
-    ) {
-        if let Some(index) = self.spawned.iter().position(|spawned| spawned.key == key) {
-            let spawned = self.spawned.swap_remove(index);
-            let was_up = spawned.started.is_some();
-            let duration = spawned.started.zip(at).map(|(started, at)| at.since(started));
-            let outcome = if spawned.stopped { OutcomeMessage::Stopped } else { outcome.clone() };
-            actions.push(ended_message(key, outcome, duration, left, was_up));
-            if let Stage::Running(running) = &mut self.stage {
-                running.spawned_is_up(key);
-            }
-        } else if let Stage::Running(running) = &mut self.stage
-            && let Some((outcome, duration)) = running.ended(key, outcome, at)
-        {
-            actions.push(ended_message(key, outcome, duration, left, false));
-        }
-    }
-
-    fn sweep(&mut self, trial: Option<u32>, actions: &mut Vec<SessionAction>) {
-        for spawned in &mut self.spawned {
-            spawned.stopped = true;
-        }
-        self.stage = Stage::Sweeping { trial };
-        actions.push(SessionAction::Sweep);
-    }
-
-    fn swept(&mut self, remaining: Vec<String>, actions: &mut Vec<SessionAction>) {
-        let Stage::Sweeping { trial } = self.stage else { return };
-        for text in remaining {
-            actions.push(SessionAction::Send(PlayerMessage::Warning { text }));
-        }
-        // Whoever could not be stopped is told as stopped, with the warning above: its end will not be heard of.
-        for spawned in std::mem::take(&mut self.spawned) {
-            actions.push(ended_message(spawned.key, OutcomeMessage::Stopped, None, ([0; 2], true), true));
-        }
-        if let Some(trial) = trial {
-            self.stage = Stage::Idle;
-            actions.push(SessionAction::Send(PlayerMessage::TrialEnded { trial }));
-            self.arm_for_what_follows(trial, None, actions);
-        } else {
-            self.stage = Stage::Finished;
-            actions.push(SessionAction::Finish);
-        }
-    }
-
-    /// Goes on as far as it can without another event.
-    fn advance(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
-        if let (Stage::Running(running), Some(plan)) = (&mut self.stage, &self.plan) {
-            running.time_passed(now, actions);
-            let steps = plan.steps(running.phase());
-            while let Some((key, spawn)) = running.next_step(steps, actions) {
-                if spawn {
-                    self.spawned.push(Spawned { key, started: None, stopped: false });
-                }
-                if key.phase != Phase::Reset && self.touched.replace(key.trial) != Some(key.trial) {
-                    actions.push(SessionAction::ResetNeeded { trial: key.trial });
-                }
-                actions.push(SessionAction::Start { key, at: running.take_instant() });
-            }
-            if running.is_over(steps.len()) {
-                let (trial, phase, stopped) = (running.trial(), running.phase(), running.is_stopping());
-                let ended = PlayerMessage::PhaseEnded { trial, phase: phase.into() };
-                actions.push(SessionAction::Send(ended));
-                self.stage = Stage::Idle;
-                if !stopped {
-                    self.arm_for_what_follows(trial, Some(phase), actions);
-                }
-            }
-        }
-        if matches!(self.stage, Stage::Idle) && self.orphaned.is_some() {
-            self.clean_up(now, actions);
-        }
-    }
-}
-
-fn limit_of(plan: &PlanMessage, key: StepKey) -> Option<Duration> {
-    let own = plan.steps(key.phase).get(key.position).and_then(|step| step.timeout);
-    own.or(plan.step_timeout).map(Duration::from_nanos)
-}
-
-fn ended_message(
-    key: StepKey,
-    outcome: OutcomeMessage,
-    duration: Option<Duration>,
-    ([stdout, stderr], leaky): ([u64; 2], bool),
-    spawned: bool,
-) -> SessionAction {
-    let StepKey { trial, phase, position } = key;
-    let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
-    let message =
-        StepEndedMessage { trial, phase: phase.into(), step: position, outcome, duration, stdout, stderr, leaky };
-    SessionAction::Send(if spawned { PlayerMessage::SpawnedEnded(message) } else { PlayerMessage::StepEnded(message) })
 }

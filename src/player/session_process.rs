@@ -12,11 +12,11 @@ use super::executor::{Executor, image};
 use super::note::{self, Note, Notes, Order};
 use super::resume;
 use super::seed_run::Kept;
-use super::session::{Session, SessionAction, SessionEvent, StepKey};
+use super::session::{Session, SessionAction, SessionEvent, StepKey, Streams};
 use super::spool::{Output, Spool};
-use crate::model::PlayerTime;
+use crate::model::{PlayerTime, variable};
 use crate::sys::{Image, SignalDescriptor, Spawner, boot_time_nanoseconds};
-use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage, Taken};
+use crate::wire::{Channel, ConductorMessage, Link, PhaseName, PlayerMessage, Taken};
 
 /// How long a session that is over tries to deliver what it has.
 const DELIVERY: Duration = Duration::from_secs(5);
@@ -268,8 +268,8 @@ impl SessionProcess {
         for action in actions {
             match action {
                 SessionAction::Send(message) => self.send(message),
-                SessionAction::Start { key, at } => self.start(key, at),
-                SessionAction::Stop(key) => self.executor.stop(key, clock()),
+                SessionAction::Start { key, at, behind } => self.start(key, at, behind),
+                SessionAction::Stop(key, with) => self.executor.stop(key, with, clock()),
                 SessionAction::Sweep => self.executor.sweep(clock()),
                 SessionAction::ResetNeeded { trial } => self.tell(&Note::ResetNeeded { trial }),
                 SessionAction::ResetBegun => self.tell(&Note::ResetBegun),
@@ -289,8 +289,11 @@ impl SessionProcess {
     }
 
     fn send(&mut self, message: PlayerMessage) {
-        if message == PlayerMessage::PlanTaken {
-            self.plan_taken();
+        match &message {
+            PlayerMessage::PlanTaken => self.plan_taken(),
+            PlayerMessage::StepStarted(started) => self.tell_pid(started.phase, started.step, Some(started.pid)),
+            PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.phase, ended.step, None),
+            _ => {}
         }
         match &mut self.kept {
             Some(kept) => kept.push(message),
@@ -327,7 +330,18 @@ impl SessionProcess {
         }
     }
 
-    fn start(&mut self, key: StepKey, at: Option<PlayerTime>) {
+    /// Later steps know the process of a spawned step while it runs.
+    fn tell_pid(&mut self, phase: PhaseName, position: usize, pid: Option<u32>) {
+        let step = self.session.plan().and_then(|plan| plan.steps(phase.into()).get(position));
+        let Some(step) = step.filter(|step| step.spawn) else { return };
+        let name = variable("CONDUCTOR_PID", &step.label).into_bytes();
+        match pid {
+            Some(pid) => self.environment.insert(name, pid.to_string().into_bytes()),
+            None => self.environment.remove(&name),
+        };
+    }
+
+    fn start(&mut self, key: StepKey, at: Option<PlayerTime>, behind: Option<Streams>) {
         let Some(plan) = self.session.plan() else { return };
         let Some(step) = plan.steps(key.phase).get(key.position) else { return };
         let own = [("TRIAL", key.trial.to_string()), ("PHASE", key.phase.to_string()), ("STEP", step.label.clone())];
@@ -338,7 +352,7 @@ impl SessionProcess {
         // A seed conductor never hears a spawned step again, and lets it live on.
         let unheard = self.kept.is_some() && step.spawn;
         let at = at.map(PlayerTime::nanoseconds);
-        self.executor.start(key, image.map(|image| Image { unheard, at, ..image }), clock());
+        self.executor.start(key, image.map(|image| Image { unheard, at, ..image }), behind, clock());
     }
 }
 

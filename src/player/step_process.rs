@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use super::session::StepKey;
+use super::session::{StepKey, StopWith, Streams};
 use super::spool::Output;
 use crate::model::PlayerTime;
 use crate::sys::{Reaped, Spawned, StartReport};
@@ -24,10 +24,19 @@ pub(super) struct StepProcess {
     pub(super) streams: [Stream; 2],
     /// How the process ended, once it has.
     pub(super) ending: Option<(Reaped, PlayerTime)>,
-    /// When its group is killed, and whether it was, once it was told to end.
-    pub(super) stopping: Option<(PlayerTime, bool)>,
+    /// How far it was told to end, once it was.
+    pub(super) stopping: Option<Stopping>,
     /// Whether its end was told.
     pub(super) told: bool,
+}
+
+/// A stop on its way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stopping {
+    /// The signal that was sent last.
+    pub(super) signal: i32,
+    /// How long we wait for what comes of it.
+    pub(super) until: PlayerTime,
 }
 
 /// One of the two streams.
@@ -37,20 +46,25 @@ pub(super) struct Stream {
     pub(super) number: u32,
     /// Our end of the pipe, until everybody has closed theirs.
     pub(super) descriptor: Option<OwnedFd>,
-    /// How many bytes were read.
+    /// How many bytes the step has printed by now.
     pub(super) length: u64,
 }
 
 impl StepProcess {
-    pub(super) fn new(key: StepKey, spawned: Spawned, numbers: [u32; 2], expected: PlayerTime) -> Self {
-        let stream = |number, descriptor| Stream { number, descriptor: Some(descriptor), length: 0 };
+    pub(super) fn new(key: StepKey, spawned: Spawned, streams: Streams, expected: PlayerTime) -> Self {
+        let Streams { numbers, lengths } = streams;
+        let stream = |index: usize, descriptor| Stream {
+            number: numbers[index],
+            descriptor: Some(descriptor),
+            length: lengths[index],
+        };
         Self {
             key,
             pid: spawned.pid,
             report: Some(spawned.report),
             expected,
             waited_for: false,
-            streams: [stream(numbers[0], spawned.stdout), stream(numbers[1], spawned.stderr)],
+            streams: [stream(0, spawned.stdout), stream(1, spawned.stderr)],
             ending: None,
             stopping: None,
             told: false,
@@ -67,6 +81,11 @@ impl StepProcess {
         }
     }
 
+    /// How much the streams have had.
+    pub(super) fn lengths(&self) -> [u64; 2] {
+        self.streams.each_ref().map(|stream| stream.length)
+    }
+
     /// Whether somebody still holds a stream.
     pub(super) fn is_held(&self) -> bool {
         self.streams.iter().any(|stream| stream.descriptor.is_some())
@@ -78,6 +97,26 @@ impl StepProcess {
             Some((Reaped::Exit(status), _)) => OutcomeMessage::Exit { status },
             Some((Reaped::Signal(signal), _)) => OutcomeMessage::Signal { signal },
             None => OutcomeMessage::Stopped,
+        }
+    }
+}
+
+impl StopWith {
+    pub(super) fn first_signal(self) -> i32 {
+        match self {
+            Self::Interrupt => libc::SIGINT,
+            Self::Terminate => libc::SIGTERM,
+        }
+    }
+}
+
+impl Stopping {
+    /// The signal that follows, unless the last one was the last.
+    pub(super) fn next_signal(self) -> Option<i32> {
+        match self.signal {
+            libc::SIGINT => Some(libc::SIGTERM),
+            libc::SIGTERM => Some(libc::SIGKILL),
+            _ => None,
         }
     }
 }

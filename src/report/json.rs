@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use super::json_document::Document;
 use super::json_writer;
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
-    StepReference, StepResult, Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, PlayerDescription, Reporter, Stamped,
+    StartSkew, StepReference, StepResult, Verdict, WorkerId,
 };
 
 /// Tells a run as one JSON document.
@@ -49,6 +49,7 @@ pub(super) struct PhaseOfTrial {
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
     pub(super) skew: Option<StartSkew>,
+    pub(super) barriers: Vec<BarrierResult>,
     pub(super) workers: BTreeMap<WorkerId, WorkerOfPhase>,
 }
 
@@ -124,6 +125,9 @@ impl Run {
             Event::WorkerPhaseEnded { trial, phase, worker } => {
                 self.worker(*trial, *phase, *worker, at).end = Some(at);
             }
+            Event::BarrierEnded { trial, phase, barrier } => {
+                self.phase(*trial, *phase, at).barriers.push(barrier.clone());
+            }
             Event::PhaseEnded { trial, phase, skew } => {
                 let ended = self.phase(*trial, *phase, at);
                 (ended.end, ended.skew) = (Some(at), skew.clone());
@@ -177,7 +181,14 @@ impl Run {
     fn phase(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> &mut PhaseOfTrial {
         let phases = &mut self.trial(trial, at).phases;
         let index = phases.iter().position(|known| known.phase == phase).unwrap_or_else(|| {
-            phases.push(PhaseOfTrial { phase, start: at, end: None, skew: None, workers: BTreeMap::new() });
+            phases.push(PhaseOfTrial {
+                phase,
+                start: at,
+                end: None,
+                skew: None,
+                barriers: Vec::new(),
+                workers: BTreeMap::new(),
+            });
             phases.len() - 1
         });
         &mut phases[index]

@@ -3,6 +3,8 @@
 //! Each list and map is an iterator that makes its entries while it is written, so that a document of any length costs
 //! one entry of memory.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 
 use super::excerpt::Excerpt;
@@ -10,7 +12,10 @@ use super::json::{PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 use super::json_document::Context;
 use super::seed_result::{Message, SeedResult};
 use super::words;
-use crate::model::{Bound, ConductorTime, Ending, Outcome, Phase, StartSkew, Step, StepResult, Verdict, WorkerId};
+use crate::model::{
+    Attempt, BarrierResult, Bound, ConductorTime, Ending, Outcome, Phase, StartSkew, Step, StepResult, Verdict,
+    WorkerId,
+};
 
 /// A list that is made while it is written.
 pub(super) struct List<F>(pub(super) F);
@@ -59,6 +64,8 @@ fn phase_entry<'a>(context: Context<'a>, phase: &'a PhaseOfTrial) -> impl Serial
         start_time: Option<String>,
         end_time: Option<String>,
         start_skew: Option<SkewEntry<'a>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        barriers: Vec<BarrierEntry<'a>>,
         workers: T,
     }
     let workers = move || {
@@ -71,7 +78,32 @@ fn phase_entry<'a>(context: Context<'a>, phase: &'a PhaseOfTrial) -> impl Serial
         start_time: context.date(phase.start),
         end_time: phase.end.and_then(|end| context.date(end)),
         start_skew: phase.skew.as_ref().map(|skew| SkewEntry::new(context, skew)),
+        barriers: phase.barriers.iter().map(|barrier| BarrierEntry::new(context, barrier)).collect(),
         workers: Map(workers),
+    }
+}
+
+/// What became of a barrier: how many seconds each worker waited, and how far apart they went on.
+#[derive(Serialize)]
+struct BarrierEntry<'a> {
+    name: &'a str,
+    passed: bool,
+    reason: Option<&'a str>,
+    waited: BTreeMap<&'a str, f64>,
+    release_skew: Option<SkewEntry<'a>>,
+}
+
+impl<'a> BarrierEntry<'a> {
+    fn new(context: Context<'a>, barrier: &'a BarrierResult) -> Self {
+        let waited = barrier.waited.iter().filter_map(|(id, time)| Some((context.name(*id)?, time.as_secs_f64())));
+        let skew = barrier.passed.as_ref().ok().and_then(Option::as_ref);
+        Self {
+            name: &barrier.name,
+            passed: barrier.passed.is_ok(),
+            reason: barrier.passed.as_ref().err().map(String::as_str),
+            waited: waited.collect(),
+            release_skew: skew.map(|skew| SkewEntry::new(context, skew)),
+        }
     }
 }
 
@@ -188,6 +220,24 @@ struct LeftEntry {
     stderr_bytes: u64,
     stderr_left_out: u64,
     leaky: bool,
+    /// The attempts of a step that was repeated until it succeeds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<AttemptEntry>,
+}
+
+/// One attempt. Times are in seconds; `after` counts from the step's start.
+#[derive(Serialize)]
+struct AttemptEntry {
+    after: f64,
+    duration: f64,
+    outcome: String,
+}
+
+impl AttemptEntry {
+    fn new(attempt: &Attempt) -> Self {
+        let (after, duration) = (attempt.after.as_secs_f64(), attempt.duration.as_secs_f64());
+        Self { after, duration, outcome: words::outcome_in_detail(&attempt.outcome) }
+    }
 }
 
 impl LeftEntry {
@@ -202,7 +252,7 @@ impl LeftEntry {
         };
         let (limit, reason) = match &result.outcome {
             Outcome::TimedOut(limit) => (Some(limit.as_secs_f64()), None),
-            Outcome::NotStarted(reason) => (None, Some(reason.clone())),
+            Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => (None, Some(reason.clone())),
             _ => (None, None),
         };
         let stdout = Excerpt::new(&result.stdout, context.limit());
@@ -224,6 +274,7 @@ impl LeftEntry {
             stderr_left_out: stderr.left_out(),
             stderr,
             leaky: result.leaky,
+            attempts: result.attempts.iter().map(AttemptEntry::new).collect(),
         }
     }
 }

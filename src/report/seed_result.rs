@@ -56,6 +56,7 @@ impl SeedResult {
             Outcome::Failed(Ending::Signal(signal)) => (-i64::from(*signal), command_line(step)),
             Outcome::TimedOut(after) => (1, format!("Command timed out after {} seconds", python_seconds(*after))),
             Outcome::Spawned => (0, "Spawned".to_owned()),
+            Outcome::Unfulfilled(_) => (1, command_line(step)),
             Outcome::NotStarted(_) => (127, command_line(step)),
             Outcome::Stopped => (1, "Command stopped".to_owned()),
             Outcome::Skipped => (1, "Command skipped".to_owned()),

@@ -13,8 +13,8 @@ use super::summary::Summary;
 use super::text_page::{Page, Tone};
 use super::{Style, words};
 use crate::model::{
-    ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew, Step,
-    StepReference, StepResult, WorkerId,
+    BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
+    Step, StepReference, StepResult, WorkerId,
 };
 
 /// Columns are no wider than this, so that one long name does not push everything else off the screen.
@@ -120,8 +120,13 @@ impl TextReporter {
             Outcome::TimedOut(limit) => {
                 self.page.line(&format!("      stopped after {}", humantime::format_duration(*limit)))?;
             }
-            Outcome::NotStarted(reason) => self.page.line(&format!("      {}", on_one_line(reason)))?,
+            Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => {
+                self.page.line(&format!("      {}", on_one_line(reason)))?;
+            }
             _ => {}
+        }
+        if result.attempts.len() > 1 {
+            self.page.line(&format!("      {}", words::attempts(&result.attempts)))?;
         }
         if result.leaky {
             let note = "other processes still hold its output (leaky)";
@@ -143,6 +148,28 @@ impl TextReporter {
         if parts.is_empty() { Ok(()) } else { self.page.line(&format!("  start skew: {}", parts.join("; "))) }
     }
 
+    /// How long the workers waited at a barrier, and how far apart they went on.
+    fn barrier(&mut self, barrier: &BarrierResult) -> io::Result<()> {
+        let name = on_one_line(&barrier.name);
+        let longest = barrier.waited.iter().max_by_key(|(_, waited)| *waited);
+        let longest = longest
+            .map(|(id, waited)| format!("; {} waited longest, {}", self.worker_name(*id), words::duration(*waited)));
+        let text = match &barrier.passed {
+            Ok(skew) => {
+                let skew = skew.as_ref().filter(|skew| skew.workers > 1);
+                let skew = skew.map(|skew| format!("; release skew {}", words::skew(skew)));
+                format!(
+                    "passed by {}{}{}",
+                    words::counted(barrier.waited.len(), "worker"),
+                    longest.unwrap_or_default(),
+                    skew.unwrap_or_default()
+                )
+            }
+            Err(why) => self.page.toned(Tone::Bad, &format!("not passed: {}", on_one_line(why))),
+        };
+        self.page.line(&format!("  barrier {name}: {text}"))
+    }
+
     fn remark(&mut self, tone: Tone, word: &str, worker: Option<WorkerId>, text: &str) -> io::Result<()> {
         let worker = worker.map(|worker| format!("{}: ", self.worker_name(worker))).unwrap_or_default();
         let word = self.page.toned(tone, word);
@@ -160,6 +187,7 @@ impl Reporter for TextReporter {
             }
             Event::PhaseStarted { trial, phase } => self.heading(*trial, *phase)?,
             Event::StepEnded { step, result } => self.result(*step, result, false)?,
+            Event::BarrierEnded { barrier, .. } => self.barrier(barrier)?,
             Event::PhaseEnded { skew: Some(skew), .. } => self.skew(skew)?,
             Event::SpawnedEnded { step, result } => self.result(*step, result, true)?,
             Event::WorkerLost { worker, reason } => self.remark(Tone::Bad, "lost", Some(*worker), reason)?,

@@ -26,7 +26,11 @@ impl Tone {
     pub(super) const fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed => Self::Good,
-            Outcome::Failed(_) | Outcome::TimedOut(_) | Outcome::NotStarted(_) | Outcome::Lost => Self::Bad,
+            Outcome::Failed(_)
+            | Outcome::TimedOut(_)
+            | Outcome::NotStarted(_)
+            | Outcome::Unfulfilled(_)
+            | Outcome::Lost => Self::Bad,
             Outcome::Stopped | Outcome::Skipped => Self::Doubtful,
             Outcome::Spawned => Self::Plain,
         }

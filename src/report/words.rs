@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Ending, Outcome, Reason, StartSkew, Step};
+use crate::model::{Action, Attempt, Ending, Outcome, Reason, StartSkew, Step};
 
 /// The word for an outcome.
 pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
-        Outcome::Failed(_) => "failed",
+        Outcome::Failed(_) | Outcome::Unfulfilled(_) => "failed",
         Outcome::TimedOut(_) => "timed out",
         Outcome::Spawned => "spawned",
         Outcome::Stopped => "stopped",
@@ -46,6 +46,16 @@ pub(super) fn duration(duration: Duration) -> String {
         60..3600 => format!("{}m{:02}.{}s", seconds / 60, seconds % 60, duration.subsec_millis() / 100),
         _ => format!("{}h{:02}m{:02}s", seconds / 3600, seconds / 60 % 60, seconds % 60),
     }
+}
+
+/// How a step that was repeated got on: `4 attempts: failed: exit 1 (3 times), passed`.
+pub(super) fn attempts(attempts: &[Attempt]) -> String {
+    let same = |a: &Attempt, b: &Attempt| a.outcome == b.outcome;
+    let parts = attempts.chunk_by(same).map(|alike| {
+        let word = alike.first().map(|attempt| outcome_in_detail(&attempt.outcome)).unwrap_or_default();
+        if alike.len() == 1 { word } else { format!("{word} ({} times)", alike.len()) }
+    });
+    format!("{}: {}", counted(attempts.len(), "attempt"), parts.collect::<Vec<_>>().join(", "))
 }
 
 /// How far apart workers started and how far off that may be, for people: `1.234 ms ± 0.150 ms`.

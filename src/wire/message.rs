@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::PlanMessage;
 use crate::model::Phase;
 
 /// What the conductor says.
@@ -34,6 +35,29 @@ pub enum ConductorMessage {
         /// The phase.
         phase: PhaseName,
     },
+    /// Every worker that has this barrier is there: its step has passed, and the next one starts.
+    Release {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: PhaseName,
+        /// The barrier's position in the worker's phase, from 0.
+        step: usize,
+        /// When, as in `go`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<u64>,
+    },
+    /// The barrier will never be passed: its step has failed, and the rest of the worker's phase is skipped.
+    FailBarrier {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: PhaseName,
+        /// The barrier's position.
+        step: usize,
+        /// Why, for people.
+        why: String,
+    },
     /// Stop what was spawned in the trial.
     EndTrial {
         /// The trial.
@@ -62,6 +86,24 @@ pub enum PlayerMessage {
     StepEnded(StepEndedMessage),
     /// A spawned step is over.
     SpawnedEnded(StepEndedMessage),
+    /// A worker waits at a barrier.
+    BarrierReached {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: PhaseName,
+        /// The barrier's position.
+        step: usize,
+    },
+    /// A worker has waited for long enough, and asks to be let go; a release that is on its way wins.
+    Withdraw {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: PhaseName,
+        /// The barrier's position.
+        step: usize,
+    },
     /// Nothing more comes for this phase but the data that was announced.
     PhaseEnded {
         /// The trial.
@@ -89,65 +131,6 @@ pub enum PlayerMessage {
         /// The sentence.
         text: String,
     },
-}
-
-/// All that a worker will do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanMessage {
-    /// How many trials there will be.
-    pub trials: u32,
-    /// The chosen phases, in order.
-    pub phases: Vec<PhaseName>,
-    /// The shell that runs the commands, as `SHELL -c COMMAND`.
-    pub shell: String,
-    /// The folder in which steps start; absent means the player's own.
-    #[serde(default)]
-    pub directory: Option<String>,
-    /// Variables for every step, in order; a later one wins. `CONDUCTOR_TRIAL`, `CONDUCTOR_PHASE` and `CONDUCTOR_STEP` are
-    /// the player's to add.
-    pub environment: Vec<(String, String)>,
-    /// How long a step may take, in nanoseconds; absent means for ever.
-    #[serde(default)]
-    pub step_timeout: Option<u64>,
-    /// How long the whole Reset may take, in nanoseconds.
-    pub reset_timeout: u64,
-    /// How long the player goes on without its conductor, in nanoseconds.
-    pub lease: u64,
-    /// The steps of the phases, in the order of [`Phase::ALL`].
-    pub startup: Vec<StepMessage>,
-    /// See `startup`.
-    pub run: Vec<StepMessage>,
-    /// See `startup`.
-    pub collect: Vec<StepMessage>,
-    /// See `startup`.
-    pub reset: Vec<StepMessage>,
-}
-
-impl PlanMessage {
-    /// The steps of a phase.
-    pub fn steps(&self, phase: Phase) -> &[StepMessage] {
-        match phase {
-            Phase::Startup => &self.startup,
-            Phase::Run => &self.run,
-            Phase::Collect => &self.collect,
-            Phase::Reset => &self.reset,
-        }
-    }
-}
-
-/// One step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepMessage {
-    /// Its label.
-    pub label: String,
-    /// The command for the shell.
-    pub command: String,
-    /// Whether the next step starts at once.
-    #[serde(default)]
-    pub spawn: bool,
-    /// Its own limit in nanoseconds, instead of the plan's.
-    #[serde(default)]
-    pub timeout: Option<u64>,
 }
 
 /// A step's process was started.
@@ -195,6 +178,20 @@ pub struct StepEndedMessage {
     /// Whether processes outside its own group still hold its streams.
     #[serde(default)]
     pub leaky: bool,
+    /// The attempts of a step that was repeated until it succeeds, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<AttemptMessage>,
+}
+
+/// One attempt of a step that is repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptMessage {
+    /// How long after the step's first start it was started, in nanoseconds.
+    pub after: u64,
+    /// How long it took, in nanoseconds.
+    pub duration: u64,
+    /// How it ended.
+    pub outcome: OutcomeMessage,
 }
 
 /// How a step ended.
@@ -216,6 +213,11 @@ pub enum OutcomeMessage {
         /// The limit in nanoseconds.
         after: u64,
     },
+    /// It was to go on for so long (`for:`), did, and was stopped then: it passed.
+    Elapsed {
+        /// The time in nanoseconds.
+        after: u64,
+    },
     /// It goes on in the background.
     Spawned,
     /// It was stopped.
@@ -227,6 +229,22 @@ pub enum OutcomeMessage {
         /// Why.
         why: String,
     },
+    /// What it was to do, other than running a command, could not be done.
+    Unfulfilled {
+        /// Why.
+        why: String,
+    },
+}
+
+impl OutcomeMessage {
+    /// Whether it keeps the steps behind a `must:` from running.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Exit { status } => *status != 0,
+            Self::Signal { .. } | Self::TimedOut { .. } | Self::NotStarted { .. } | Self::Unfulfilled { .. } => true,
+            Self::Elapsed { .. } | Self::Spawned | Self::Stopped | Self::Skipped => false,
+        }
+    }
 }
 
 /// A phase, as the wire has it.

@@ -41,6 +41,7 @@
 //! | `arm` | conductor | get ready for a phase |
 //! | `go` | conductor | start it; at an instant of the player's clock, or at once |
 //! | `stop` | conductor | stop what runs in this phase, skip the rest, end the phase |
+//! | `release`, `fail_barrier` | conductor | a barrier is passed, at an instant as in `go`; or never will be |
 //! | `end_trial` | conductor | stop what was spawned |
 //! | `bye` | conductor | the run is over; the session ends |
 //! | `plan_taken` | player | the plan was taken |
@@ -48,6 +49,7 @@
 //! | `step_started` | player | a step's process was started, when, and the numbers of its two streams |
 //! | `step_ended` | player | how it ended, and the length of its streams |
 //! | `spawned_ended` | player | the same for a spawned step, at its real end |
+//! | `barrier_reached`, `withdraw` | player | the worker waits at a barrier; it has waited long enough |
 //! | `phase_ended`, `trial_ended` | player | nothing more comes for it but the data that was announced |
 //! | `leaving` | player | why the player is about to run its Reset by itself and to close the connection |
 //! | `warning` | player | a sentence for people |
@@ -66,6 +68,7 @@ mod inbox;
 mod link;
 mod message;
 mod outbox;
+mod plan;
 pub mod seed;
 mod session_frame;
 
@@ -75,10 +78,10 @@ pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, Welcome};
 pub use inbox::{Inbox, Taken};
 pub use link::{Link, Received, interval, words};
 pub use message::{
-    ConductorMessage, OutcomeMessage, PhaseName, PlanMessage, PlayerMessage, StepEndedMessage, StepMessage,
-    StepStartedMessage,
+    AttemptMessage, ConductorMessage, OutcomeMessage, PhaseName, PlayerMessage, StepEndedMessage, StepStartedMessage,
 };
 pub use outbox::Outbox;
+pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, MAX_FRAME, SessionFrame, Signal, WireError};
 
 /// How long an acknowledgement may wait for something to go along with. Nobody waits for one, but for credit, and so it

@@ -11,7 +11,7 @@ use super::dial::{Dialled, again, words};
 use super::streams::Streams;
 use super::{Context, refused};
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
-use crate::conduct::event::{Command, ConnectionEvent, End};
+use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
 use crate::model::{ConductorTime, Phase, PlayerTime, Start};
@@ -174,6 +174,13 @@ impl Session<'_> {
                 ConductorMessage::Go { trial, phase: phase.into(), at }
             }
             Command::Stop { trial, phase } => ConductorMessage::Stop { trial, phase: phase.into() },
+            Command::Release(StepPlace { trial, phase, position: step }, at) => {
+                let at = self.clock.to_player(at).map(PlayerTime::nanoseconds);
+                ConductorMessage::Release { trial, phase: phase.into(), step, at }
+            }
+            Command::FailBarrier(StepPlace { trial, phase, position: step }, why) => {
+                ConductorMessage::FailBarrier { trial, phase: phase.into(), step, why }
+            }
             Command::EndTrial { trial } => ConductorMessage::EndTrial { trial },
             Command::Bye => {
                 self.farewell = Some(Instant::now() + FAREWELL);
@@ -223,7 +230,9 @@ impl Session<'_> {
                     self.parting = Some(reason.clone());
                 }
                 let clock = &self.clock;
-                self.streams.message(message, |step| started(clock, step));
+                if let Some(urgent) = self.streams.message(message, |step| started(clock, step)) {
+                    self.pass_on(urgent);
+                }
             }
         }
         while let Some(event) = self.streams.next() {
@@ -236,6 +245,10 @@ impl Session<'_> {
     fn pass_on(&mut self, event: ConnectionEvent) {
         match event {
             ConnectionEvent::Armed { trial, phase, .. } => self.ready = Some((trial, phase)),
+            ConnectionEvent::BarrierReached(place, _) => {
+                let round_trip = self.clock.round_trip().unwrap_or_default();
+                self.context.uplink.say(ConnectionEvent::BarrierReached(place, round_trip));
+            }
             event => self.context.uplink.say(event),
         }
     }

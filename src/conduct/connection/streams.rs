@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::conduct::event::{ConnectionEvent, StepPlace};
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Ending, Outcome, Start, StepResult};
-use crate::wire::{Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
+use crate::model::{Attempt, Ending, Outcome, Start, StepResult};
+use crate::wire::{AttemptMessage, Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
 
 /// A step that was started, and whose streams may still grow.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +47,13 @@ impl Streams {
         !self.held.is_empty()
     }
 
-    /// Takes a message. `started` says when a step started, on the conductor's clock.
-    pub(super) fn message(&mut self, message: PlayerMessage, started: impl Fn(&StepStartedMessage) -> Start) {
+    /// Takes a message. `started` says when a step started, on the conductor's clock. What others wait for waits for no
+    /// data itself: that is the answer.
+    pub(super) fn message(
+        &mut self,
+        message: PlayerMessage,
+        started: impl Fn(&StepStartedMessage) -> Start,
+    ) -> Option<ConnectionEvent> {
         if let PlayerMessage::StepStarted(step) = &message {
             let open = Open { started: started(step), stdout: step.stdout, stderr: step.stderr };
             self.open.insert(key(place(step.trial, step.phase, step.step)), open);
@@ -56,7 +61,16 @@ impl Streams {
                 self.writers.insert(stream, self.store.stream());
             }
         }
-        self.held.push_back(message);
+        match message {
+            PlayerMessage::BarrierReached { trial, phase, step } => {
+                return Some(ConnectionEvent::BarrierReached(place(trial, phase, step), Duration::ZERO));
+            }
+            PlayerMessage::Withdraw { trial, phase, step } => {
+                return Some(ConnectionEvent::Withdraw(place(trial, phase, step)));
+            }
+            message => self.held.push_back(message),
+        }
+        None
     }
 
     /// Takes data. What comes for a stream whose step is over is dropped: somebody else holds its pipe.
@@ -108,6 +122,8 @@ impl Streams {
                 let (place, result) = self.result(ended, false);
                 ConnectionEvent::SpawnedEnded(place, result)
             }
+            // Neither is ever held back.
+            PlayerMessage::BarrierReached { .. } | PlayerMessage::Withdraw { .. } => return self.next(),
             PlayerMessage::PhaseEnded { trial, phase } => ConnectionEvent::PhaseEnded { trial, phase: phase.into() },
             PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded { trial },
             PlayerMessage::Stalled { kept } => ConnectionEvent::Warning(format!(
@@ -149,6 +165,7 @@ impl Streams {
         let mut result = StepResult::without_output(outcome(ended.outcome));
         result.duration = ended.duration.map(Duration::from_nanos);
         result.leaky = ended.leaky;
+        result.attempts = ended.attempts.into_iter().map(attempt).collect();
         if let Some(open) = self.open.get(&key(place)).copied() {
             result.started = Some(open.started);
             if let Some(writer) = self.writers.get(&open.stdout) {
@@ -169,7 +186,7 @@ impl Streams {
 
 fn outcome(message: OutcomeMessage) -> Outcome {
     match message {
-        OutcomeMessage::Exit { status: 0 } => Outcome::Passed,
+        OutcomeMessage::Exit { status: 0 } | OutcomeMessage::Elapsed { .. } => Outcome::Passed,
         OutcomeMessage::Exit { status } => Outcome::Failed(Ending::Exit(status)),
         OutcomeMessage::Signal { signal } => Outcome::Failed(Ending::Signal(signal)),
         OutcomeMessage::TimedOut { after } => Outcome::TimedOut(Duration::from_nanos(after)),
@@ -177,7 +194,13 @@ fn outcome(message: OutcomeMessage) -> Outcome {
         OutcomeMessage::Stopped => Outcome::Stopped,
         OutcomeMessage::Skipped => Outcome::Skipped,
         OutcomeMessage::NotStarted { why } => Outcome::NotStarted(why),
+        OutcomeMessage::Unfulfilled { why } => Outcome::Unfulfilled(why),
     }
+}
+
+fn attempt(message: AttemptMessage) -> Attempt {
+    let AttemptMessage { after, duration, outcome: how } = message;
+    Attempt { after: Duration::from_nanos(after), duration: Duration::from_nanos(duration), outcome: outcome(how) }
 }
 
 #[cfg(test)]
@@ -194,11 +217,14 @@ mod tests {
 
     fn ended(step: usize, outcome: OutcomeMessage, stdout: u64) -> StepEndedMessage {
         let (trial, phase, duration, stderr, leaky) = (1, Startup, None, 0, false);
-        StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, leaky }
+        let attempts = Vec::new();
+        StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, leaky, attempts }
     }
 
     fn take(streams: &mut Streams, message: PlayerMessage) {
-        streams.message(message, |_| crate::conduct::testing::start_at(ConductorTime::from_nanoseconds(1)));
+        let urgent =
+            streams.message(message, |_| crate::conduct::testing::start_at(ConductorTime::from_nanoseconds(1)));
+        assert!(urgent.is_none());
     }
 
     fn data(stream: u32, offset: u64, text: &str) -> Data {

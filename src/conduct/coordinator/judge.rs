@@ -81,6 +81,7 @@ impl Judge {
             Outcome::Failed(Ending::Exit(status)) => format!("step `{label}` failed with exit status {status}"),
             Outcome::Failed(Ending::Signal(signal)) => format!("step `{label}` was ended by signal {signal}"),
             Outcome::TimedOut(limit) => format!("step `{label}` took longer than {limit:?}"),
+            Outcome::Unfulfilled(why) => format!("step `{label}` failed: {why}"),
             Outcome::NotStarted(why) => format!("step `{label}` could not be started: {why}"),
             _ => format!("step `{label}` failed"),
         }

@@ -31,6 +31,12 @@ impl Lead {
         self.late = self.late.max(late);
     }
 
+    /// The lead of so many workers within a phase, of which the slowest takes so long.
+    pub(super) fn between(&self, slowest: Duration, workers: usize) -> Duration {
+        let known = slowest + BASE + EACH * u32::try_from(workers).unwrap_or(u32::MAX);
+        (known + self.learned.min(slowest)).min(MOST)
+    }
+
     /// The lead of a phase of so many workers; what the next one needs is learned anew.
     pub(super) fn take(&mut self, workers: usize) -> Duration {
         let known = self.slowest + BASE + EACH * u32::try_from(workers).unwrap_or(u32::MAX);

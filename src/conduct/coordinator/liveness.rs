@@ -73,7 +73,7 @@ impl Coordinator {
             return self.leave();
         }
         self.wait(Stage::Planning, self.lost(), Some(PLAN_LIMIT));
-        self.command_pending(Command::Plan);
+        self.command_pending(&Command::Plan);
     }
 
     /// Those that came back have their plans.

@@ -8,11 +8,13 @@
 //! ```
 //!
 //! `stages` goes from stage to stage, `phase` looks after what happens within one, `liveness` after connections that break,
-//! `judge` makes the verdicts, `waiting` says in words what is waited for.
+//! `meeting` after barriers, `judge` makes the verdicts, `waiting` says in words what is waited for.
 
+mod barriers;
 mod judge;
 mod lead;
 mod liveness;
+mod meeting;
 mod phase;
 mod stages;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use std::time::Duration;
 use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, WorkerId};
 
 use super::event::{Command, ConnectionEvent, End};
+use barriers::Barriers;
 use judge::Judge;
 use lead::Lead;
 use worker::{Standing, Worker};
@@ -133,6 +136,9 @@ pub(super) struct Coordinator {
     reset_began: Option<ConductorTime>,
     interrupted: Option<i32>,
     lead: Lead,
+    barriers: Barriers,
+    /// How long a message to the slowest worker that came to a barrier of the phase, and its answer, take.
+    barrier_round_trip: Duration,
     judge: Judge,
     actions: Vec<Action>,
 }
@@ -159,6 +165,8 @@ impl Coordinator {
             reset_began: None,
             interrupted: None,
             lead: Lead::default(),
+            barriers: Barriers::default(),
+            barrier_round_trip: Duration::ZERO,
             judge: Judge::new(Arc::clone(&plan)),
             actions: Vec::new(),
             plan,
@@ -198,6 +206,8 @@ impl Coordinator {
             ConnectionEvent::Connected(player) => self.connected(worker, player),
             ConnectionEvent::PlanTaken => self.answered(Stage::Planning, worker),
             ConnectionEvent::Armed { trial, phase, round_trip } => self.armed(worker, trial, phase, round_trip),
+            ConnectionEvent::BarrierReached(place, round_trip) => self.barrier_reached(worker, place, round_trip),
+            ConnectionEvent::Withdraw(place) => self.withdraw(worker, place),
             ConnectionEvent::StepStarted(place, started) => self.step_started(worker, place, started),
             ConnectionEvent::StepEnded(place, result) => self.step_ended(worker, place, result),
             ConnectionEvent::SpawnedEnded(place, result) => self.spawned_ended(worker, place, result),
@@ -244,8 +254,8 @@ impl Coordinator {
         self.deadline = limit.map(|limit| self.now.plus(limit));
     }
 
-    fn command_pending(&mut self, command: Command) {
-        self.actions.extend(self.pending.iter().map(|id| Action::Command(*id, command)));
+    fn command_pending(&mut self, command: &Command) {
+        self.actions.extend(self.pending.iter().map(|id| Action::Command(*id, command.clone())));
     }
 
     fn command(&mut self, worker: WorkerId, command: Command) {

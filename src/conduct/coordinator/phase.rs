@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::conduct::event::{Command, StepPlace};
-use crate::model::{Event, OnFailure, Outcome, Phase, Start, StepReference, StepResult, WorkerId};
+use crate::model::{Event, Mode, OnFailure, Outcome, Phase, Start, StepReference, StepResult, WorkerId};
 
 use super::worker::Standing;
 use super::{Coordinator, Rest, STOP_LIMIT, Stage};
@@ -26,10 +26,20 @@ impl Coordinator {
     }
 
     pub(super) fn step_started(&mut self, worker: WorkerId, place: StepPlace, started: Start) {
-        if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].start(place.position, started) {
+        if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].start(place.position) {
+            if self.starts_the_phase(worker, place) {
+                self.workers[worker.0].first.get_or_insert(started);
+            }
             self.lead.started(started.late);
+            self.barriers.started(worker, place.position, started);
             self.report(Event::StepStarted { step: reference(worker, place), started });
         }
+    }
+
+    /// Whether this step starts with `go`: no other comes before it.
+    fn starts_the_phase(&self, worker: WorkerId, place: StepPlace) -> bool {
+        let steps = self.plan.worker(worker).steps[place.phase].get(..=place.position);
+        place.position == 0 || steps.is_some_and(|steps| steps.iter().all(|step| step.mode == Mode::Parallel))
     }
 
     pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, result: StepResult) {
@@ -41,6 +51,7 @@ impl Coordinator {
         }
         let (step, outcome) = (reference(worker, place), result.outcome.clone());
         self.report(Event::StepEnded { step, result });
+        self.not_at_barrier(worker, place.position, &outcome);
         self.judge_step(step, &outcome);
     }
 
@@ -98,6 +109,7 @@ impl Coordinator {
         if self.stage == Stage::Arming {
             return self.give_up(worker, "its player ended a phase that had not begun");
         }
+        self.comes_no_more(worker, false);
         // A player that was told to stop need not name what it never began.
         let outcome = if self.stopping { Outcome::Skipped } else { Outcome::Lost };
         let open = self.close_steps(worker, &outcome);
@@ -118,7 +130,7 @@ impl Coordinator {
         let trial = self.trial;
         let inside = self.live().into_iter().filter(|id| self.workers[id.0].in_phase).collect();
         self.wait(Stage::Running, inside, Some(STOP_LIMIT));
-        self.command_pending(Command::Stop { trial, phase });
+        self.command_pending(&Command::Stop { trial, phase });
     }
 
     /// A worker is not waited for any more.
@@ -132,6 +144,7 @@ impl Coordinator {
         self.workers[worker.0].standing = Standing::Gone;
         self.workers[worker.0].lost = true;
         self.pending.remove(&worker);
+        self.comes_no_more(worker, true);
         self.judge.lost(worker, reason);
         self.report(Event::WorkerLost { worker, reason: reason.to_owned() });
         self.close_all(worker);
@@ -161,7 +174,7 @@ impl Coordinator {
         matches!(self.stage, Stage::Arming | Stage::Running).then(|| self.phase())
     }
 
-    fn is_in(&self, worker: WorkerId, trial: u32, phase: Phase) -> bool {
+    pub(super) fn is_in(&self, worker: WorkerId, trial: u32, phase: Phase) -> bool {
         self.current() == Some(phase) && self.trial == trial && self.workers[worker.0].in_phase
     }
 }

@@ -100,7 +100,7 @@ impl Coordinator {
         }
         self.warn_of_seeds();
         self.wait(Stage::Planning, self.live(), Some(PLAN_LIMIT));
-        self.command_pending(Command::Plan);
+        self.command_pending(&Command::Plan);
     }
 
     fn all_planned(&mut self) {
@@ -180,8 +180,9 @@ impl Coordinator {
             let count = self.plan.worker(*worker).steps[phase].len();
             self.workers[worker.0].enter(count);
         }
+        self.prepare_barriers();
         self.wait(Stage::Arming, live, Some(ARM_LIMIT));
-        self.command_pending(Command::Arm { trial, phase });
+        self.command_pending(&Command::Arm { trial, phase });
     }
 
     fn go(&mut self) {
@@ -197,7 +198,7 @@ impl Coordinator {
         let lead = self.lead.take(live.len());
         self.wait(Stage::Running, live, limit);
         self.report(Event::PhaseGo { trial, phase, lead });
-        self.command_pending(Command::Go { trial, phase, at: self.now.plus(lead) });
+        self.command_pending(&Command::Go { trial, phase, at: self.now.plus(lead) });
     }
 
     /// How many workers run one after another, because they share a seed player.
@@ -213,6 +214,7 @@ impl Coordinator {
 
     fn phase_over(&mut self) {
         let (trial, phase) = (self.trial, self.phase());
+        self.report_barriers();
         let skew = self.start_skew();
         self.judge_skew(trial, phase, skew.as_ref());
         self.report(Event::PhaseEnded { trial, phase, skew });
@@ -237,7 +239,7 @@ impl Coordinator {
     fn end_trial(&mut self) {
         let live = if self.plan.has(Phase::Reset) { self.live() } else { BTreeSet::new() };
         self.wait(Stage::EndingTrial, live, Some(END_TRIAL_LIMIT));
-        self.command_pending(Command::EndTrial { trial: self.trial });
+        self.command_pending(&Command::EndTrial { trial: self.trial });
     }
 
     fn trial_over(&mut self) {
@@ -281,7 +283,7 @@ impl Coordinator {
             self.workers[worker.0].standing = Standing::Leaving;
         }
         self.wait(Stage::Leaving, live, Some(LEAVE_LIMIT));
-        self.command_pending(Command::Bye);
+        self.command_pending(&Command::Bye);
     }
 
     /// Leaves without waiting for anybody; the players' leases do the rest.

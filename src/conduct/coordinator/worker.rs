@@ -38,7 +38,7 @@ pub(super) struct Worker {
     pub(super) received: bool,
     /// The steps of the current phase.
     pub(super) steps: Vec<Progress>,
-    /// The start of the first process that it had in the current phase.
+    /// When it began the current phase: the start of its first step's process, or of its first steps' that run together.
     pub(super) first: Option<Start>,
     /// Spawned steps that were not seen to end.
     pub(super) spawned: Vec<StepPlace>,
@@ -74,14 +74,20 @@ impl Worker {
     }
 
     /// Marks a step as started, if it has not been yet.
-    pub(super) fn start(&mut self, position: usize, started: Start) -> bool {
+    pub(super) fn start(&mut self, position: usize) -> bool {
         match self.steps.get_mut(position) {
             Some(step) if *step == Progress::Waiting => {
                 *step = Progress::Started;
-                self.first.get_or_insert(started);
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Marks a barrier as begun, if it has not been yet.
+    pub(super) fn arrive(&mut self, position: usize) {
+        if let Some(step) = self.steps.get_mut(position).filter(|step| **step == Progress::Waiting) {
+            *step = Progress::Started;
         }
     }
 

@@ -84,6 +84,8 @@ impl<'a> SeedDriver<'a> {
                 Command::Go { trial, phase, at } => self.go(trial, phase, at),
                 Command::Stop { trial, phase } => self.stop_unstarted(trial, phase),
                 Command::EndTrial { trial } => self.say(ConnectionEvent::TrialEnded { trial }),
+                // A worker with a barrier is refused on a seed player.
+                Command::Release(..) | Command::FailBarrier(..) => Ok(()),
                 Command::Bye | Command::Abandon => Err(End::Closed),
             };
             if let Err(end) = done {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Phase, PlayerTime};
-use crate::wire::{ConductorMessage, OutcomeMessage, PlayerMessage};
+use crate::wire::{AttemptMessage, ConductorMessage, OutcomeMessage, PlayerMessage, StepEndedMessage};
 
 /// Which step of which trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +14,51 @@ pub struct StepKey {
     pub phase: Phase,
     /// The position in the phase, from 0.
     pub position: usize,
+}
+
+/// With which signal a stop begins. Each signal has its grace before the next; the last is always `SIGKILL`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopWith {
+    /// `SIGINT`, then `SIGTERM`: for a measurement that has run for as long as it was to, and has something to say yet.
+    Interrupt,
+    /// `SIGTERM`.
+    Terminate,
+}
+
+/// The two streams of a step: their numbers, and how much they have had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Streams {
+    /// Of standard output and standard error.
+    pub numbers: [u32; 2],
+    /// The same, in bytes.
+    pub lengths: [u64; 2],
+}
+
+/// How a step ended, and what it left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StepEnd {
+    pub(super) outcome: OutcomeMessage,
+    pub(super) duration: Option<Duration>,
+    pub(super) lengths: [u64; 2],
+    pub(super) leaky: bool,
+    pub(super) attempts: Vec<AttemptMessage>,
+}
+
+impl StepEnd {
+    /// The end of a step that left nothing.
+    pub(super) fn of(outcome: OutcomeMessage) -> Self {
+        Self { outcome, duration: None, lengths: [0; 2], leaky: false, attempts: Vec::new() }
+    }
+
+    /// What the conductor is told of it: of a step that its phase waited for, or of a spawned one.
+    pub(super) fn told(self, key: StepKey, spawned: bool) -> SessionAction {
+        let StepKey { trial, phase, position: step } = key;
+        let Self { outcome, duration, lengths: [stdout, stderr], leaky, attempts } = self;
+        let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+        let phase = phase.into();
+        let end = StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, leaky, attempts };
+        SessionAction::Send(if spawned { PlayerMessage::SpawnedEnded(end) } else { PlayerMessage::StepEnded(end) })
+    }
 }
 
 /// What happened.
@@ -81,9 +126,11 @@ pub enum SessionAction {
         key: StepKey,
         /// When it is to start; at once when there is no such instant.
         at: Option<PlayerTime>,
+        /// The streams that it goes on with, when it is another attempt.
+        behind: Option<Streams>,
     },
     /// Stop a step's process; its end comes as an event.
-    Stop(StepKey),
+    Stop(StepKey, StopWith),
     /// Stop everything that was started; the end of it comes as an event.
     Sweep,
     /// Somebody has to run Reset if this session dies.

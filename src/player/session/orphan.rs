@@ -36,13 +36,19 @@ impl Session {
     pub(super) fn keep_lease(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         if let Some((lease, _)) = self.lease.filter(|_| self.lease_end().is_some_and(|end| end <= now)) {
             let lease = humantime::format_duration(lease);
-            self.orphan(format!("nothing was heard of the conductor for {lease}"), None, actions);
+            self.orphan(format!("nothing was heard of the conductor for {lease}"), None, now, actions);
             self.may_come_back = self.plan.is_some();
         }
     }
 
     /// From now on the session is on its own: it stops what runs, and `advance` goes on from there.
-    pub(super) fn orphan(&mut self, reason: String, reset_limit: Option<Duration>, actions: &mut Vec<SessionAction>) {
+    pub(super) fn orphan(
+        &mut self,
+        reason: String,
+        reset_limit: Option<Duration>,
+        now: PlayerTime,
+        actions: &mut Vec<SessionAction>,
+    ) {
         if self.orphaned.is_some() || self.is_finished() {
             return;
         }
@@ -50,13 +56,13 @@ impl Session {
         actions.push(SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() }));
         self.orphaned = Some(reason);
         self.reset_limit = reset_limit;
-        self.stop_for_orphan(actions);
+        self.stop_for_orphan(now, actions);
     }
 
     /// Stops what must not go on when nobody listens. A Reset goes on.
-    fn stop_for_orphan(&mut self, actions: &mut Vec<SessionAction>) {
+    fn stop_for_orphan(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         match &mut self.stage {
-            Stage::Running(running) if !running.is_reset() => running.stop(actions),
+            Stage::Running(running) if !running.is_reset() => running.stop(now, actions),
             Stage::Armed { .. } => self.stage = Stage::Idle,
             _ => {}
         }
@@ -73,7 +79,7 @@ impl Session {
                 self.begin(trial, Phase::Reset, None, now, actions);
                 self.advance(now, actions);
             }
-            _ => self.sweep(None, actions),
+            _ => self.sweep(None, now, actions),
         }
     }
 }

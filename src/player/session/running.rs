@@ -1,10 +1,11 @@
-//! A phase that is being run: which step is at work, what comes next, what has taken too long.
+//! A phase that is being run: which steps are at work, what comes next, what has taken too long.
 
 use std::time::Duration;
 
-use super::{SessionAction, StepKey, ended_message};
+use super::event::{SessionAction, StepEnd, StepKey};
+use super::work::{Next, Work};
 use crate::model::{Phase, PlayerTime};
-use crate::wire::{OutcomeMessage, StepMessage};
+use crate::wire::{ActionMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage};
 
 /// A phase that is being run.
 #[derive(Debug)]
@@ -13,25 +14,28 @@ pub(super) struct Running {
     phase: Phase,
     /// The next step that was not begun.
     position: usize,
-    /// When the first step is to start, until it was begun.
+    /// When the next process is to start, until one was begun: the instant of `go`, or of a barrier's release.
     instant: Option<PlayerTime>,
-    current: Option<Current>,
-    /// Whether the rest is to be skipped.
+    /// The steps that the phase waits for: one, or neighbours that run together.
+    open: Vec<Work>,
+    /// Whether it was told to stop: steps are stopped, and the rest is skipped.
     stopping: bool,
+    /// Whether the rest is skipped, because a step failed that must not.
+    skipping: bool,
     /// When the phase as a whole has taken too long, and how long that is.
     limit: Option<(Duration, PlayerTime)>,
     over_limit: bool,
 }
 
-/// The step that the phase waits for.
-#[derive(Debug)]
-struct Current {
-    key: StepKey,
-    /// Whether the phase waits only for its start.
-    spawn: bool,
-    started: Option<PlayerTime>,
-    limit: Option<(Duration, PlayerTime)>,
-    ended_by_us: Option<OutcomeMessage>,
+/// A step that was begun, as far as the phase can do that by itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// Its process has to be made.
+    Process(StepKey),
+    /// It waits for others.
+    Waiting,
+    /// The spawned step of this label has to be stopped.
+    Stop(StepKey, String),
 }
 
 impl Running {
@@ -41,12 +45,19 @@ impl Running {
         instant: Option<PlayerTime>,
         limit: Option<(Duration, PlayerTime)>,
     ) -> Self {
-        Self { trial, phase, position: 0, instant, current: None, stopping: false, limit, over_limit: false }
+        let (open, position) = (Vec::new(), 0);
+        Self { trial, phase, position, instant, open, stopping: false, skipping: false, limit, over_limit: false }
     }
 
-    /// When the step that is being begun has to start; the ones after it follow at once.
-    pub(super) fn take_instant(&mut self) -> Option<PlayerTime> {
-        self.instant.take()
+    /// When the process that is being made has to start. Neighbours that run together start at the same instant; what
+    /// comes behind them follows at once.
+    pub(super) fn instant(&self) -> Option<PlayerTime> {
+        self.instant
+    }
+
+    /// Something came of what was to start at the instant.
+    pub(super) fn instant_is_over(&mut self) {
+        self.instant = None;
     }
 
     pub(super) fn is(&self, trial: u32, phase: Phase) -> bool {
@@ -69,99 +80,180 @@ impl Running {
         self.phase
     }
 
-    /// When something of it has taken too long.
+    /// When something of it has taken too long, or is due.
     pub(super) fn deadline(&self) -> Option<PlayerTime> {
         let phase = self.limit.filter(|_| !self.over_limit).map(|(_, at)| at);
-        let current = self.current.as_ref().filter(|current| current.ended_by_us.is_none());
-        let step = current.and_then(|current| current.limit).map(|(_, at)| at);
-        phase.into_iter().chain(step).min()
+        phase.into_iter().chain(self.open.iter().filter_map(Work::deadline)).min()
     }
 
-    /// Stops the step at work and skips the rest.
-    pub(super) fn stop(&mut self, actions: &mut Vec<SessionAction>) {
+    /// Stops the steps at work and skips the rest.
+    pub(super) fn stop(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        self.end_all(&OutcomeMessage::Stopped, now, actions);
+    }
+
+    fn end_all(&mut self, outcome: &OutcomeMessage, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         self.stopping = true;
-        self.end_current(&OutcomeMessage::Stopped, actions);
+        self.each(actions, now, |work, actions| work.stop(outcome, actions));
     }
 
-    /// Stops what has taken too long.
-    pub(super) fn time_passed(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
-        if let Some(current) = &self.current
-            && let Some((after, at)) = current.limit
-            && at <= now
-        {
-            self.end_current(&timed_out(after), actions);
+    /// Does something to each step at work; what is over by that is told.
+    fn each(
+        &mut self,
+        actions: &mut Vec<SessionAction>,
+        now: PlayerTime,
+        mut act: impl FnMut(&mut Work, &mut Vec<SessionAction>) -> bool,
+    ) {
+        for mut work in Work::extract(&mut self.open, |work| act(work, actions)) {
+            let end = work.wait_ended(OutcomeMessage::Stopped, now);
+            self.close(&work, end, actions);
         }
+    }
+
+    /// Stops what has taken too long, and does what is due.
+    pub(super) fn time_passed(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        self.each(actions, now, |work, actions| work.time_passed(now, actions));
         if let Some((after, at)) = self.limit
             && at <= now
             && !self.over_limit
         {
             self.over_limit = true;
-            self.stopping = true;
-            self.end_current(&timed_out(after), actions);
+            let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+            self.end_all(&OutcomeMessage::TimedOut { after }, now, actions);
         }
     }
 
-    /// The next step to begin, if the phase can go on, and whether it is a spawned one.
-    pub(super) fn next_step(
+    /// Begins the next step, if the phase can go on.
+    pub(super) fn begin_next(
         &mut self,
-        steps: &[StepMessage],
+        plan: &PlanMessage,
+        now: PlayerTime,
         actions: &mut Vec<SessionAction>,
-    ) -> Option<(StepKey, bool)> {
-        while self.current.is_none() {
-            let step = steps.get(self.position)?;
+    ) -> Option<Begun> {
+        let steps = plan.steps(self.phase);
+        loop {
+            let step = steps.get(self.position).filter(|step| self.may_begin(step))?;
             let key = StepKey { trial: self.trial, phase: self.phase, position: self.position };
             self.position += 1;
-            if self.stopping {
-                actions.push(ended_message(key, OutcomeMessage::Skipped, None, ([0; 2], false), false));
+            if self.skips() {
+                actions.push(StepEnd::of(OutcomeMessage::Skipped).told(key, false));
                 continue;
             }
-            self.current = Some(Current { key, spawn: step.spawn, started: None, limit: None, ended_by_us: None });
-            return Some((key, step.spawn));
+            self.open.push(Work::new(key, step, plan, now));
+            if step.action.is_some() {
+                self.instant_is_over();
+            }
+            return Some(match &step.action {
+                None => Begun::Process(key),
+                Some(ActionMessage::Stop { label }) => Begun::Stop(key, label.clone()),
+                Some(ActionMessage::Barrier { .. }) => {
+                    let (trial, phase, step) = (self.trial, self.phase.into(), key.position);
+                    actions.push(SessionAction::Send(PlayerMessage::BarrierReached { trial, phase, step }));
+                    Begun::Waiting
+                }
+            });
         }
-        None
+    }
+
+    fn skips(&self) -> bool {
+        self.stopping || self.skipping
+    }
+
+    fn may_begin(&self, step: &StepMessage) -> bool {
+        let together = step.parallel && self.open.iter().all(|work| work.parallel);
+        self.open.is_empty() || (together && !self.skips())
     }
 
     /// Whether every one of `steps` steps is over.
     pub(super) fn is_over(&self, steps: usize) -> bool {
-        self.current.is_none() && self.position >= steps
+        self.open.is_empty() && self.position >= steps
     }
 
-    /// The process of the step at work runs.
-    pub(super) fn started(&mut self, key: StepKey, at: PlayerTime, limit: Option<Duration>) {
-        if let Some(current) = self.current.as_mut().filter(|current| current.key == key) {
-            current.started = Some(at);
-            current.limit = limit.map(|limit| (limit, at.plus(limit)));
-        }
+    /// The step at work with this key.
+    pub(super) fn work(&mut self, key: StepKey) -> Option<&mut Work> {
+        self.open.iter_mut().find(|work| work.key == key)
     }
 
-    /// The process of a spawned step runs, or can't: the phase waits for it no more.
-    pub(super) fn spawned_is_up(&mut self, key: StepKey) {
-        self.current.take_if(|current| current.key == key);
+    /// Takes a spawned step out that has started: the phase waits for it no more.
+    pub(super) fn take(&mut self, key: StepKey) -> Option<Work> {
+        self.open.iter().position(|work| work.key == key).map(|index| self.open.remove(index))
     }
 
-    /// The step at work is over: how, and how long it took.
-    pub(super) fn ended(
+    /// The process of a step at work is over, or could not be made. Whether there is such a step.
+    pub(super) fn process_ended(
         &mut self,
         key: StepKey,
-        outcome: &OutcomeMessage,
+        end: StepEnd,
         at: Option<PlayerTime>,
-    ) -> Option<(OutcomeMessage, Option<Duration>)> {
-        let current = self.current.take_if(|current| current.key == key)?;
-        let duration = current.started.zip(at).map(|(started, at)| at.since(started));
-        Some((current.ended_by_us.unwrap_or_else(|| outcome.clone()), duration))
+        actions: &mut Vec<SessionAction>,
+    ) -> bool {
+        let Some(work) = self.work(key) else { return false };
+        if let Next::Over(end) = work.process_ended(end, at) {
+            self.finish(key, end, actions);
+        }
+        true
     }
 
-    fn end_current(&mut self, outcome: &OutcomeMessage, actions: &mut Vec<SessionAction>) {
-        if let Some(current) = &mut self.current
-            && current.ended_by_us.is_none()
-            && !current.spawn
-        {
-            current.ended_by_us = Some(outcome.clone());
-            actions.push(SessionAction::Stop(current.key));
+    /// Whoever waited for the end of this spawned step has waited for long enough.
+    pub(super) fn spawned_ended(&mut self, target: StepKey, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        let waiting: Vec<_> = self.open.iter().filter(|work| work.waits_for() == Some(target)).collect();
+        for key in waiting.into_iter().map(|work| work.key).collect::<Vec<_>>() {
+            self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, now, actions);
         }
     }
-}
 
-fn timed_out(after: Duration) -> OutcomeMessage {
-    OutcomeMessage::TimedOut { after: u64::try_from(after.as_nanos()).unwrap_or(u64::MAX) }
+    /// The wait of a step that has no process is over.
+    pub(super) fn wait_ended(
+        &mut self,
+        key: StepKey,
+        outcome: OutcomeMessage,
+        now: PlayerTime,
+        actions: &mut Vec<SessionAction>,
+    ) {
+        if let Some(end) = self.work(key).map(|work| work.wait_ended(outcome, now)) {
+            self.finish(key, end, actions);
+        }
+    }
+
+    /// The barrier at this position is passed; what comes next starts at the instant.
+    pub(super) fn released(
+        &mut self,
+        position: usize,
+        at: Option<PlayerTime>,
+        now: PlayerTime,
+        actions: &mut Vec<SessionAction>,
+    ) {
+        let key = StepKey { trial: self.trial, phase: self.phase, position };
+        if let Some(end) =
+            self.work(key).filter(|work| work.is_at_barrier()).map(|work| work.released(at.unwrap_or(now)))
+        {
+            self.instant = at;
+            self.finish(key, end, actions);
+        }
+    }
+
+    /// The barrier at this position will never be passed: nothing that comes behind it makes sense.
+    pub(super) fn barrier_failed(
+        &mut self,
+        position: usize,
+        why: String,
+        now: PlayerTime,
+        actions: &mut Vec<SessionAction>,
+    ) {
+        let key = StepKey { trial: self.trial, phase: self.phase, position };
+        if self.work(key).is_some_and(|work| work.is_at_barrier()) {
+            self.wait_ended(key, OutcomeMessage::Unfulfilled { why }, now, actions);
+            self.skipping = true;
+        }
+    }
+
+    fn finish(&mut self, key: StepKey, end: StepEnd, actions: &mut Vec<SessionAction>) {
+        if let Some(work) = self.take(key) {
+            self.close(&work, end, actions);
+        }
+    }
+
+    fn close(&mut self, work: &Work, end: StepEnd, actions: &mut Vec<SessionAction>) {
+        self.skipping |= work.must && end.outcome.is_failure();
+        actions.push(end.told(work.key, false));
+    }
 }

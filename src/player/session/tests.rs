@@ -1,5 +1,7 @@
 //! The session's core under tables of events, and under any order of them.
 
+mod forms;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -19,6 +21,7 @@ fn step(command: &str, spawn: bool, timeout: Option<u64>) -> StepMessage {
         command: command.to_owned(),
         spawn,
         timeout: timeout.map(|seconds| seconds * SECOND),
+        ..StepMessage::default()
     }
 }
 
@@ -50,6 +53,10 @@ fn started(key: StepKey, seconds: u64) -> SessionEvent {
 fn ended(key: StepKey, seconds: u64) -> SessionEvent {
     let outcome = OutcomeMessage::Exit { status: 0 };
     SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [3, 0], leaky: false }
+}
+
+fn stop(key: StepKey) -> SessionAction {
+    SessionAction::Stop(key, StopWith::Terminate)
 }
 
 fn arm(phase: PhaseName) -> SessionEvent {
@@ -113,7 +120,7 @@ fn a_step_that_takes_too_long_is_stopped_and_its_end_says_so() {
     session.handle(started(key(Phase::Run, 0), 1), at(1));
     assert_eq!(session.next_deadline(), Some(at(6)));
     assert_eq!(session.handle(SessionEvent::Tick, at(5)), []);
-    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(key(Phase::Run, 0))]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [stop(key(Phase::Run, 0))]);
     let end = session.handle(ended(key(Phase::Run, 0), 7), at(7));
     assert_eq!(outcomes(&end), [(0, OutcomeMessage::TimedOut { after: 5 * SECOND })]);
 }
@@ -122,8 +129,8 @@ fn a_step_that_takes_too_long_is_stopped_and_its_end_says_so() {
 fn a_stopped_phase_stops_its_step_and_skips_the_rest() {
     let mut session = in_run(vec![step("one", false, None), step("two", false, None)]);
     session.handle(started(key(Phase::Run, 0), 1), at(1));
-    let stop = SessionEvent::Message(ConductorMessage::Stop { trial: 1, phase: PhaseName::Run });
-    assert_eq!(session.handle(stop, at(2)), [SessionAction::Stop(key(Phase::Run, 0))]);
+    let told = SessionEvent::Message(ConductorMessage::Stop { trial: 1, phase: PhaseName::Run });
+    assert_eq!(session.handle(told, at(2)), [stop(key(Phase::Run, 0))]);
     let end = session.handle(ended(key(Phase::Run, 0), 3), at(3));
     assert_eq!(outcomes(&end), [(0, OutcomeMessage::Stopped), (1, OutcomeMessage::Skipped)]);
     assert_eq!(starts(&end), []);
@@ -147,7 +154,7 @@ fn an_orphan_stops_its_step_runs_reset_sweeps_and_finishes() {
     let reason = "the test says so".to_owned();
     let parting = SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() });
     let orphan = SessionAction::Orphaned { reason };
-    assert_eq!(session.handle(orphaned(), at(2)), [orphan, parting, SessionAction::Stop(key(Phase::Run, 0))]);
+    assert_eq!(session.handle(orphaned(), at(2)), [orphan, parting, stop(key(Phase::Run, 0))]);
     let stopped = session.handle(ended(key(Phase::Run, 0), 3), at(3));
     assert_eq!(starts(&stopped), [key(Phase::Reset, 0)]);
     session.handle(ended(key(Phase::Reset, 0), 4), at(4));
@@ -177,7 +184,7 @@ fn a_reset_that_takes_too_long_is_stopped_as_a_whole() {
     session.handle(go(PhaseName::Reset), at(0));
     session.handle(started(key(Phase::Reset, 0), 1), at(1));
     assert_eq!(session.next_deadline(), Some(at(50)));
-    assert_eq!(session.handle(SessionEvent::Tick, at(50)), [SessionAction::Stop(key(Phase::Reset, 0))]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(50)), [stop(key(Phase::Reset, 0))]);
     let end = session.handle(ended(key(Phase::Reset, 0), 51), at(51));
     let expected = [(0, OutcomeMessage::TimedOut { after: 50 * SECOND }), (1, OutcomeMessage::Skipped)];
     assert_eq!(outcomes(&end), expected);
@@ -195,11 +202,13 @@ enum Choice {
 
 fn choice() -> impl Strategy<Value = Choice> {
     let phase = prop::sample::select(Phase::ALL.map(PhaseName::from).to_vec());
-    let say = (0..5, 1..3_u32, phase).prop_map(|(what, trial, phase)| match what {
+    let say = (0..8, 1..3_u32, phase, 0..8_usize).prop_map(|(what, trial, phase, step)| match what {
         0 => ConductorMessage::Arm { trial, phase },
         1 => ConductorMessage::Go { trial, phase, at: None },
         2 => ConductorMessage::Stop { trial, phase },
         3 => ConductorMessage::EndTrial { trial },
+        4 => ConductorMessage::FailBarrier { trial, phase, step, why: "the test says so".to_owned() },
+        5 | 6 => ConductorMessage::Release { trial, phase, step, at: None },
         _ => ConductorMessage::Plan(Box::new(plan(Vec::new()))),
     });
     prop_oneof![
@@ -228,9 +237,11 @@ impl World {
     fn take(&mut self, actions: Vec<SessionAction>) {
         for action in actions {
             match action {
-                SessionAction::Start { key, .. } => {
+                SessionAction::Start { key, behind, .. } => {
                     assert_eq!(self.finished, 0, "nothing starts after the end");
-                    *self.begun.entry(key).or_default() += 1;
+                    assert!(!self.starting.contains(&key) && !self.running.contains(&key), "{key:?} runs twice");
+                    // Another attempt belongs to the same step.
+                    *self.begun.entry(key).or_default() += u32::from(behind.is_none());
                     match (key.phase, key.position) {
                         (Phase::Reset, 0) => self.resets += 1,
                         (Phase::Reset, _) => {}
@@ -280,7 +291,7 @@ proptest! {
         choices in prop::collection::vec(choice(), 0..120),
     ) {
         let (mut session, mut world, mut now) = (Session::new(), World::default(), at(1));
-        let steps = vec![step("a", true, None), step("b", false, Some(3)), step("c", false, None)];
+        let steps = forms::all();
         world.take(session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), now));
         for choice in choices {
             let event = match choice {

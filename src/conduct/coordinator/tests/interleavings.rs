@@ -9,7 +9,9 @@ use super::world::World;
 use crate::conduct::coordinator::Input;
 use crate::conduct::event::{End, StepPlace};
 use crate::conduct::testing::plan;
-use crate::model::{Ending, Event, OnFailure, Outcome, Phase, Reason, Verdict, WorkerId};
+use crate::model::{
+    Action, Ending, Event, OnFailure, Outcome, Phase, Plan, Reason, Step as ModelStep, Verdict, WorkerId,
+};
 
 /// One thing that may happen next.
 #[derive(Debug, Clone)]
@@ -20,6 +22,7 @@ enum Step {
     Mute(usize),
     Break(usize),
     Mend(usize),
+    Withdraw(usize),
     Wait,
     Interrupt,
     OutputFails,
@@ -33,6 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize).prop_map(Step::Mute),
         3 => (0..4_usize).prop_map(Step::Break),
         9 => (0..4_usize).prop_map(Step::Mend),
+        1 => (0..4_usize).prop_map(Step::Withdraw),
         1 => Just(Step::Wait),
         1 => Just(Step::Interrupt),
         1 => Just(Step::OutputFails),
@@ -144,6 +148,17 @@ impl Check<'_> {
     }
 }
 
+/// Gives each worker some of two barriers in each phase, in front of its steps: also in orders that can't be passed.
+fn add_barriers(plan: &mut Plan, choices: &[usize]) {
+    const NAMES: [&[&str]; 5] = [&[], &["x"], &["y"], &["x", "y"], &["y", "x"]];
+    let barrier = |name: &&str| ModelStep { action: Action::Barrier((*name).to_owned()), ..ModelStep::plain("b", "") };
+    for (worker, choices) in plan.workers.iter_mut().zip(choices.chunks(4)) {
+        for (phase, choice) in Phase::ALL.into_iter().zip(choices) {
+            worker.steps[phase].splice(0..0, NAMES[*choice].iter().map(barrier));
+        }
+    }
+}
+
 /// How many orders are tried: more by `scripts/interleavings`.
 fn cases() -> u32 {
     std::env::var("INTERLEAVINGS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
@@ -156,11 +171,13 @@ proptest! {
     fn whatever_happens_in_whatever_order_the_run_ends(
         shape in (1..5_usize, 1..4_usize, 1..3_u32, phases()),
         flags in (any::<bool>(), any::<bool>(), any::<bool>()),
+        barriers in vec(0..5_usize, 16),
         steps in vec(step(), 0..400),
     ) {
         let (workers, count, trials, phases) = shape;
         let (skip, stop, failing) = flags;
         let mut plan = plan(workers, count, trials, &phases);
+        add_barriers(&mut plan, &barriers);
         plan.settings.on_failure = if stop { OnFailure::Stop } else { OnFailure::Continue };
         let mut world = World::new(plan, skip);
         world.outcome = if failing { sometimes } else { never };
@@ -182,6 +199,7 @@ proptest! {
                 }
                 Step::Break(worker) => world.set_broken(worker % workers, true),
                 Step::Mend(worker) => world.set_broken(worker % workers, false),
+                Step::Withdraw(worker) => world.withdraw(worker % workers),
                 Step::Wait => { world.wait(); }
                 Step::Interrupt => {
                     interrupts += 1;

@@ -28,6 +28,8 @@ pub(super) struct Player {
     phase: Option<(u32, Phase)>,
     /// It answers nothing any more, and is not closed either.
     pub(super) mute: bool,
+    /// The barrier at which it waits.
+    at_barrier: Option<StepPlace>,
     /// Its connection is broken.
     pub(super) broken: bool,
     /// Resets that it went through to the end.
@@ -82,9 +84,52 @@ impl World {
         }
     }
 
+    /// A worker goes through its steps from this place on, up to the next barrier or the end of the phase.
+    fn go_on(&mut self, worker: WorkerId, from: StepPlace) {
+        let StepPlace { trial, phase, position } = from;
+        let player = &mut self.players[worker.0];
+        for (position, step) in self.plan.worker(worker).steps[phase].iter().enumerate().skip(position) {
+            let place = StepPlace { trial, phase, position };
+            if let crate::model::Action::Barrier(_) = step.action {
+                player.at_barrier = Some(place);
+                player.says.push_back(ConnectionEvent::BarrierReached(place, Duration::ZERO));
+                return;
+            }
+            let outcome = if step.mode == Mode::Spawn { Outcome::Spawned } else { (self.outcome)(worker, place) };
+            player.says.push_back(ConnectionEvent::StepStarted(place, start_at(self.now)));
+            player.says.push_back(ConnectionEvent::StepEnded(place, StepResult::without_output(outcome)));
+        }
+        player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+    }
+
+    /// A worker's wait at a barrier is over.
+    fn met(&mut self, worker: WorkerId, place: StepPlace, failed: Option<&String>) {
+        let player = &mut self.players[worker.0];
+        if player.at_barrier.take_if(|at| *at == place).is_none() {
+            return;
+        }
+        let StepPlace { trial, phase, position } = place;
+        let outcome = failed.cloned().map_or(Outcome::Passed, Outcome::Unfulfilled);
+        player.says.push_back(ConnectionEvent::StepEnded(place, StepResult::without_output(outcome)));
+        if failed.is_none() {
+            return self.go_on(worker, StepPlace { position: position + 1, ..place });
+        }
+        for position in position + 1..self.plan.worker(worker).steps[phase].len() {
+            let result = StepResult::without_output(Outcome::Skipped);
+            player.says.push_back(ConnectionEvent::StepEnded(StepPlace { position, ..place }, result));
+        }
+        player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+    }
+
+    /// A worker that waits at a barrier asks to be let go.
+    pub(super) fn withdraw(&mut self, worker: usize) {
+        if let Some(place) = self.players[worker].at_barrier {
+            self.players[worker].says.push_back(ConnectionEvent::Withdraw(place));
+        }
+    }
+
     fn command(&mut self, worker: WorkerId, command: Command) {
         let count = |phase| self.plan.worker(worker).steps[phase].len();
-        let outcome = self.outcome;
         let player = &mut self.players[worker.0];
         assert!(player.closed == 0 || command == Command::Abandon, "{command:?} after the end of a session");
         match command {
@@ -96,17 +141,12 @@ impl World {
             }
             Command::Go { trial, phase, .. } => {
                 assert_eq!(player.phase, Some((trial, phase)));
-                for position in 0..count(phase) {
-                    let place = StepPlace { trial, phase, position };
-                    let spawn = self.plan.worker(worker).steps[phase][position].mode == Mode::Spawn;
-                    let outcome = if spawn { Outcome::Spawned } else { outcome(worker, place) };
-                    player.says.push_back(ConnectionEvent::StepStarted(place, start_at(self.now)));
-                    let result = StepResult::without_output(outcome);
-                    player.says.push_back(ConnectionEvent::StepEnded(place, result));
-                }
-                player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+                self.go_on(worker, StepPlace { trial, phase, position: 0 });
             }
+            Command::Release(place, _) => self.met(worker, place, None),
+            Command::FailBarrier(place, why) => self.met(worker, place, Some(&why)),
             Command::Stop { trial, phase } => {
+                player.at_barrier = None;
                 // The player may say the end of the phase twice over; it must count once.
                 let said = player.says.iter().any(|event| matches!(event, ConnectionEvent::PhaseEnded { .. }));
                 if !said && player.phase == Some((trial, phase)) {

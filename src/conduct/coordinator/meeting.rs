@@ -1,0 +1,119 @@
+//! Workers that meet at barriers: who arrives, who is let go, and who waits for nothing.
+
+use std::time::Duration;
+
+use crate::conduct::event::{Command, StepPlace};
+use crate::model::{Event, Outcome, WorkerId};
+
+use super::barriers::{Arrival, Barriers, Decision};
+use super::worker::{Progress, Standing};
+use super::{Coordinator, Stage};
+
+impl Coordinator {
+    /// The barriers of the phase that begins. Who was left out of the run is not waited for; who is lost fails them.
+    pub(super) fn prepare_barriers(&mut self) {
+        let workers = &self.workers;
+        let takes_part = |id: WorkerId| workers[id.0].standing != Standing::Gone || workers[id.0].lost;
+        self.barriers = Barriers::of(&self.plan, self.plan.phases[self.position], takes_part);
+        self.barrier_round_trip = Duration::ZERO;
+        for (id, _) in self.plan.workers().filter(|(id, _)| self.workers[id.0].standing == Standing::Gone) {
+            self.barriers.gone(id, "is lost", self.now);
+        }
+    }
+
+    pub(super) fn barrier_reached(&mut self, worker: WorkerId, place: StepPlace, round_trip: Duration) {
+        if !self.meets(worker, place) {
+            return;
+        }
+        self.barrier_round_trip = self.barrier_round_trip.max(round_trip);
+        self.workers[worker.0].arrive(place.position);
+        match self.barriers.reached(worker, place.position, self.now) {
+            Arrival::Waits => self.decide_barriers(),
+            Arrival::TooLate(why) => self.command(worker, Command::FailBarrier(place, why)),
+            Arrival::Nothing => {}
+        }
+    }
+
+    /// A worker does not want to wait any longer. A release that was sent wins.
+    pub(super) fn withdraw(&mut self, worker: WorkerId, place: StepPlace) {
+        if self.meets(worker, place) && self.barriers.left(worker, place.position, "waited no longer", self.now) {
+            let why = "it was waited for long enough".to_owned();
+            self.command(worker, Command::FailBarrier(place, why));
+            self.decide_barriers();
+        }
+    }
+
+    fn meets(&self, worker: WorkerId, place: StepPlace) -> bool {
+        let runs = self.stage == Stage::Running && !self.stopping;
+        runs && self.is_in(worker, place.trial, place.phase)
+    }
+
+    /// A step is over: where that was a barrier which is still open, the worker is not there any more.
+    pub(super) fn not_at_barrier(&mut self, worker: WorkerId, position: usize, outcome: &Outcome) {
+        let why = match outcome {
+            Outcome::Passed => return,
+            Outcome::Skipped => "skipped it",
+            Outcome::TimedOut(_) => "waited no longer",
+            _ => "did not wait for it",
+        };
+        if self.barriers.left(worker, position, why, self.now) {
+            self.decide_barriers();
+        }
+    }
+
+    /// A worker comes to no barrier any more: it is lost, or through with its phase.
+    pub(super) fn comes_no_more(&mut self, worker: WorkerId, is_lost: bool) {
+        let steps = &self.plan.worker(worker).steps[self.plan.phases[self.position]];
+        let open = self.workers[worker.0].steps.iter().position(|step| *step != Progress::Ended);
+        let last =
+            open.and_then(|position| steps.get(position)).map(|step| format!(", last heard of at `{}`", step.label));
+        let why = match (is_lost, last) {
+            (true, Some(last)) => format!("is lost{last}"),
+            (true, None) => "is lost".to_owned(),
+            (false, _) => format!("is through with its {}", self.phase()),
+        };
+        self.barriers.gone(worker, &why, self.now);
+        self.decide_barriers();
+    }
+
+    /// Lets those go for whom it is certain.
+    fn decide_barriers(&mut self) {
+        if self.stage != Stage::Running || self.stopping {
+            return;
+        }
+        for decision in self.barriers.decide() {
+            match decision {
+                Decision::Pass(name) => self.pass(&name),
+                Decision::Fail { name, missing, why } => {
+                    let who = &self.plan.worker(missing).name;
+                    self.fail_barrier(&name, &format!("worker `{who}` {why}"));
+                }
+            }
+        }
+    }
+
+    /// All go on at the same moment, as with `go`.
+    fn pass(&mut self, name: &str) {
+        let (trial, phase) = (self.trial, self.phase());
+        let Some(barrier) = self.barriers.get_mut(name) else { return };
+        let at = self.now.plus(self.lead.between(self.barrier_round_trip, barrier.count()));
+        for (worker, position) in barrier.close(Ok(()), at) {
+            self.command(worker, Command::Release(StepPlace { trial, phase, position }, at));
+        }
+    }
+
+    fn fail_barrier(&mut self, name: &str, why: &str) {
+        let (trial, phase) = (self.trial, self.phase());
+        let Some(barrier) = self.barriers.get_mut(name) else { return };
+        for (worker, position) in barrier.close(Err(why.to_owned()), self.now) {
+            self.command(worker, Command::FailBarrier(StepPlace { trial, phase, position }, why.to_owned()));
+        }
+    }
+
+    pub(super) fn report_barriers(&mut self) {
+        let (trial, phase) = (self.trial, self.phase());
+        for barrier in self.barriers.results() {
+            self.report(Event::BarrierEnded { trial, phase, barrier });
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The plan of one worker, as its player is told it.
+
+use serde::{Deserialize, Serialize};
+
+use super::PhaseName;
+use crate::model::Phase;
+
+/// All that a worker will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanMessage {
+    /// How many trials there will be.
+    pub trials: u32,
+    /// The chosen phases, in order.
+    pub phases: Vec<PhaseName>,
+    /// The shell that runs the commands, as `SHELL -c COMMAND`.
+    pub shell: String,
+    /// The folder in which steps start; absent means the player's own.
+    #[serde(default)]
+    pub directory: Option<String>,
+    /// Variables for every step, in order; a later one wins. `CONDUCTOR_TRIAL`, `CONDUCTOR_PHASE` and `CONDUCTOR_STEP` are
+    /// the player's to add.
+    pub environment: Vec<(String, String)>,
+    /// How long a step may take, in nanoseconds; absent means for ever.
+    #[serde(default)]
+    pub step_timeout: Option<u64>,
+    /// How long the whole Reset may take, in nanoseconds.
+    pub reset_timeout: u64,
+    /// How long the player goes on without its conductor, in nanoseconds.
+    pub lease: u64,
+    /// The steps of the phases, in the order of [`Phase::ALL`].
+    pub startup: Vec<StepMessage>,
+    /// See `startup`.
+    pub run: Vec<StepMessage>,
+    /// See `startup`.
+    pub collect: Vec<StepMessage>,
+    /// See `startup`.
+    pub reset: Vec<StepMessage>,
+}
+
+impl PlanMessage {
+    /// The steps of a phase.
+    pub fn steps(&self, phase: Phase) -> &[StepMessage] {
+        match phase {
+            Phase::Startup => &self.startup,
+            Phase::Run => &self.run,
+            Phase::Collect => &self.collect,
+            Phase::Reset => &self.reset,
+        }
+    }
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a prefix of its own, and absent for most steps")]
+pub struct StepMessage {
+    /// Its label.
+    pub label: String,
+    /// The command for the shell; empty when the step does something else.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub command: String,
+    /// What it does instead of running a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionMessage>,
+    /// Whether the rest of the phase is skipped when it fails.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub must: bool,
+    /// Whether the next step starts at once.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub spawn: bool,
+    /// Whether it runs together with its neighbours that say so too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub parallel: bool,
+    /// Its own limit in nanoseconds, instead of the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+    /// Whether it passes when it is stopped at its own limit, instead of failing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub passes_at_limit: bool,
+    /// Whether it is repeated until it succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UntilMessage>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What a step does that runs no command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum ActionMessage {
+    /// Waits for the other workers that have this barrier in this phase.
+    Barrier {
+        /// Its name.
+        name: String,
+    },
+    /// Stops a spawned step.
+    Stop {
+        /// The spawned step's label.
+        label: String,
+    },
+}
+
+/// How a step is repeated until it succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UntilMessage {
+    /// For at most so many nanoseconds, counted from its first start.
+    pub limit: u64,
+    /// How long one attempt may take, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u64>,
+}
