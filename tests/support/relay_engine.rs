@@ -148,7 +148,8 @@ impl Engine {
             Order::Cut => self.connections.iter_mut().for_each(|connection| connection.fate = Fate::Closes),
             Order::CutAfter(way, bytes) => way.indices().for_each(|index| self.ways[index].fuse = Some(bytes)),
             Order::Reset => self.connections.iter_mut().for_each(|connection| connection.fate = Fate::Resets),
-            Order::Refuse(refuse) => self.listener = (!refuse).then(|| listen(self.port)),
+            Order::Refuse(true) => self.listener = None,
+            Order::Refuse(false) => _ = self.listener.get_or_insert_with(|| listen(self.port)),
             Order::Duplicate(duplicate) => self.duplicate = duplicate,
             Order::End => {}
         }
