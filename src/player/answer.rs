@@ -160,6 +160,9 @@ impl Listener {
         match self.make(|notes| Role::Session(SessionRole { stream, decoder, welcome, lease, spool_limit, notes })) {
             Ok(Ok(pid)) => {
                 tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
+                for pid in self.registry.kept_of(hello) {
+                    self.abandon(pid, "its conductor has begun another session".to_owned(), None);
+                }
                 self.registry.sessions.push(SessionEntry::new(hello, lease, pid, clock()));
                 Answered::Taken
             }

@@ -133,7 +133,13 @@ impl Scene {
         }
     }
 
-    /// Lets whoever waits go on, and waits until what they do then is done, as far as it is done without the conductor.
+    /// Lets whoever waits go on.
+    pub fn release(&self, moment: Moment) {
+        self.other.refuse(false);
+        moment.gates.iter().for_each(|gate| self.open(gate));
+    }
+
+    /// The same one after the other, and waits until what they do then is done, as far as it is done without the conductor.
     #[track_caller]
     pub fn pass(&self, moment: Moment) {
         self.other.refuse(false);

@@ -43,6 +43,8 @@ impl Session {
 
     /// From now on the session is on its own: it stops what runs, and `advance` goes on from there.
     pub(super) fn orphan(&mut self, reason: String, reset_limit: Option<Duration>, actions: &mut Vec<SessionAction>) {
+        // Whoever says so, also of a session that waits for its conductor, knows that it does not come back.
+        self.may_come_back = false;
         if self.orphaned.is_some() || self.is_finished() {
             return;
         }
