@@ -16,8 +16,8 @@ use std::net::TcpStream;
 
 use faults::{Scene, at_every_moment};
 use serde_json::{Value, json};
-use support::{DEADLINE, Folder, Player, eventually};
-use wire::{FakeConductor, hello, read_text};
+use support::{DEADLINE, Player, eventually};
+use wire::{FakeConductor, frame, hello, read_text};
 
 /// What the player answers to everything that a connection sent, and that it closes the connection then.
 fn answer(mut replayed: TcpStream) -> String {
@@ -92,13 +92,39 @@ fn attempt(port: u16, attempt: u64, next: u64) -> (FakeConductor, String, Value)
 #[test]
 fn a_higher_attempt_takes_over_and_a_lower_or_the_same_one_is_refused() {
     let player = Player::start();
-    let folder = Folder::new();
-    let log = folder.join("log");
-    let steps = json!({"startup": [format!("echo startup >>{}", log.display())]});
-    let mut first = FakeConductor::with_plan(player.port, "r", "w", &steps);
-    first.phase("startup");
-    // Beyond `plan_taken` nothing was seen, says the second.
-    let (mut second, kind, data) = attempt(player.port, 7, 1);
-    assert_eq!((kind.as_str(), &data["state"]), ("welcome", &json!("resumed")), "{data}");
-    drop((first, second));
+    let mut first = FakeConductor::with_plan(player.port, "r", "w", &json!({"startup": ["echo hello"]}));
+    let told = first.phase("startup");
+    let seen = told.last().and_then(|last| last["number"].as_u64()).expect("a numbered message") + 1;
+    let (mut second, kind, data) = attempt(player.port, 7, seen);
+    // `plan`, `arm` and `go` have come.
+    assert_eq!((kind.as_str(), &data["state"], &data["next"]), ("welcome", &json!("resumed"), &json!(3)), "{data}");
+    first.wait_for_end();
+    for lower in [1, 6, 7] {
+        let (mut late, kind, data) = attempt(player.port, lower, seen);
+        assert_eq!((kind.as_str(), &data["reason"]), ("refused", &json!("attempt")), "{data}");
+        late.wait_for_end();
+    }
+    // The session goes on over the second connection, from where it was.
+    second.send_numbered_from(3);
+    assert_eq!(second.phase("run").last().expect("a message")["phase"], "run");
+}
+
+#[test]
+fn a_conductor_that_was_told_more_than_it_says_or_says_more_than_it_was_told_gets_no_connection() {
+    let player = Player::start();
+    let mut first = FakeConductor::with_plan(player.port, "r", "w", &json!({"startup": ["echo hello"]}));
+    let told = first.phase("startup");
+    let seen = told.last().and_then(|last| last["number"].as_u64()).expect("a numbered message") + 1;
+    for (number, next) in [(2, 0), (3, seen + 100)] {
+        let mut stream = player.connect();
+        let mut data = hello("r", "w");
+        (data["attempt"], data["next"]) = (json!(number), json!(next));
+        let text = json!({"version": 1, "type": "hello", "data": data}).to_string();
+        std::io::Write::write_all(&mut stream, &frame(text.as_bytes())).expect("a player reads");
+        assert_eq!(read_text(&mut stream), None, "next {next}");
+    }
+    let (mut second, kind, data) = attempt(player.port, 4, seen);
+    assert_eq!(kind, "welcome", "{data}");
+    second.send_numbered_from(3);
+    second.phase("run");
 }

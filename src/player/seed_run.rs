@@ -155,6 +155,7 @@ fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
         timeout: step.timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)),
     });
     let plan = PlanMessage {
+        incarnation: None,
         trials: 1,
         phases: vec![PhaseName::Run],
         shell: "/bin/sh".to_owned(),

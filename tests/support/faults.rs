@@ -192,8 +192,18 @@ fn lines(log: &str) -> Vec<String> {
 /// Takes out what differs from run to run.
 fn strip(value: &mut Value) {
     /// Times, and what they are measured with.
-    const VARY: [&str; 8] =
-        ["start_time", "end_time", "timestamp", "started_at", "duration", "run", "player", "start_skew"];
+    const VARY: [&str; 10] = [
+        "start_time",
+        "end_time",
+        "timestamp",
+        "started_at",
+        "started_at_error",
+        "started_late",
+        "duration",
+        "start_skew",
+        "run",
+        "player",
+    ];
     match value {
         Value::Object(entries) => {
             // The phase `run` is an object; the run's name is not.

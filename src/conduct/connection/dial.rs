@@ -87,6 +87,8 @@ fn repeat(
     loop {
         let until = most.map_or(deadline, |most| deadline.min(Instant::now() + most));
         let why = match attempt(destination, &mut addresses, hello, until, patience) {
+            // A copy of this connection came before it. The next attempt is a higher one, and takes over.
+            Ok(Dialled { greeting: Greeting::Refused(refusal), .. }) if refusal.reason == "attempt" => refusal.message,
             Ok(dialled) => return Ok(dialled),
             Err(Failure::Final(end)) => return Err(end),
             Err(Failure::Again(why)) => why,
