@@ -5,12 +5,13 @@ use std::time::Duration;
 use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerId, variable};
 use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 
-/// What a worker's player is told.
-pub(crate) fn plan_message(plan: &Plan, worker: WorkerId) -> PlanMessage {
+/// What a worker's player is told, in this incarnation of it.
+pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<String>) -> PlanMessage {
     let entry = plan.worker(worker);
     let settings = &plan.settings;
     let steps = |phase: Phase| entry.steps[phase].iter().map(step_message).collect();
     PlanMessage {
+        incarnation,
         trials: plan.trials,
         phases: plan.phases.iter().map(|phase| (*phase).into()).collect(),
         shell: entry.shell.clone(),

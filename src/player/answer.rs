@@ -156,10 +156,16 @@ impl Listener {
         welcome.leftovers.append(&mut self.registry.summaries);
         let welcome = Greeting::Welcome(welcome).encode();
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
+        let incarnation = self.incarnation.clone();
         let (stream, decoder) = caller.into_parts();
-        match self.make(|notes| Role::Session(SessionRole { stream, decoder, welcome, lease, spool_limit, notes })) {
+        match self.make(|notes| {
+            Role::Session(SessionRole { stream, decoder, welcome, lease, incarnation, spool_limit, notes })
+        }) {
             Ok(Ok(pid)) => {
                 tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
+                for pid in self.registry.kept_of(hello) {
+                    self.abandon(pid, "its conductor has begun another session".to_owned(), None);
+                }
                 self.registry.sessions.push(SessionEntry::new(hello, lease, pid, clock()));
                 Answered::Taken
             }

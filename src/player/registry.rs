@@ -208,6 +208,11 @@ impl Registry {
         Some(Holder { state: "orphaned".to_owned(), ..holder })
     }
 
+    /// The processes that keep what an earlier session of the same worker did not deliver.
+    pub(super) fn kept_of(&self, hello: &Hello) -> impl Iterator<Item = u32> {
+        self.past.iter().filter(|past| past.id.is_of(hello)).filter_map(|past| past.pid)
+    }
+
     /// Sessions that are over hold the player no more, even while their processes are still on their way out, or keep
     /// what was not delivered.
     pub(super) fn retire(&mut self) {

@@ -34,6 +34,7 @@ pub(super) struct SessionRole {
     pub(super) decoder: FrameDecoder,
     pub(super) welcome: Vec<u8>,
     pub(super) lease: Duration,
+    pub(super) incarnation: String,
     pub(super) spool_limit: u64,
     pub(super) notes: UnixStream,
 }
@@ -46,10 +47,10 @@ impl Role {
             Self::Seed(run, notes) => return run.run(notes),
             Self::Heir { plan, trial, notes } => SessionProcess::new(Session::heir(*plan, trial), None, 0, notes),
             Self::Session(role) => {
-                let SessionRole { stream, decoder, welcome, lease, spool_limit, notes } = role;
+                let SessionRole { stream, decoder, welcome, lease, incarnation, spool_limit, notes } = role;
                 open(stream, decoder, lease).and_then(|mut link| {
                     link.begin_with(&welcome);
-                    let session = Session::with_lease(lease, clock());
+                    let session = Session::with_lease(lease, clock()).of(incarnation);
                     SessionProcess::new(session, Some(link), spool_limit, notes)
                 })
             }

@@ -156,6 +156,7 @@ fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
         ..StepMessage::default()
     });
     let plan = PlanMessage {
+        incarnation: None,
         trials: 1,
         phases: vec![PhaseName::Run],
         shell: "/bin/sh".to_owned(),

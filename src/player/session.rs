@@ -27,6 +27,8 @@ const FARTHEST: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub struct Session {
     plan: Option<PlanMessage>,
+    /// The player's incarnation, for a session that begins with a conductor's `hello`.
+    incarnation: Option<String>,
     stage: Stage,
     /// How long the conductor may be silent, and when it was last heard of; for a session that has one.
     lease: Option<(Duration, PlayerTime)>,
@@ -69,6 +71,12 @@ impl Session {
     /// One whose conductor may be silent for so long, from now on.
     pub fn with_lease(lease: Duration, now: PlayerTime) -> Self {
         Self { lease: Some((lease, now)), ..Self::new() }
+    }
+
+    /// The same on a player of this incarnation.
+    #[must_use]
+    pub fn of(self, incarnation: String) -> Self {
+        Self { incarnation: Some(incarnation), ..self }
     }
 
     /// One that takes over from a session that died in this trial, and runs its Reset.
@@ -131,7 +139,10 @@ impl Session {
 
     fn message(&mut self, message: ConductorMessage, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         match message {
-            ConductorMessage::Plan(plan) if self.plan.is_none() => {
+            ConductorMessage::Plan(plan) if plan.incarnation.is_some() && plan.incarnation != self.incarnation => {
+                self.orphan("its plan was made for a player that is gone".to_owned(), None, now, actions);
+            }
+            ConductorMessage::Plan(plan) if self.plan.is_none() && self.orphaned.is_none() => {
                 if let Some((lease, _)) = &mut self.lease {
                     *lease = Duration::from_nanos(plan.lease);
                 }

@@ -1,5 +1,8 @@
 //! What connects the two sides of a session: its two directions, and the connection that carries them while there is one.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;

@@ -8,6 +8,9 @@ use crate::model::Phase;
 /// All that a worker will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanMessage {
+    /// The player's incarnation, as its `welcome` named it: a plan that was made for another one is a replay.
+    #[serde(default)]
+    pub incarnation: Option<String>,
     /// How many trials there will be.
     pub trials: u32,
     /// The chosen phases, in order.

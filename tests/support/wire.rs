@@ -103,6 +103,11 @@ impl FakeConductor {
         self.stream.write_all(&frame(message.to_string().as_bytes())).expect("a player reads");
     }
 
+    /// Counts on from here: for another connection of a session.
+    pub fn send_numbered_from(&mut self, number: u64) {
+        self.number = number;
+    }
+
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("a player reads");

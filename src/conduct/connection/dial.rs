@@ -87,6 +87,8 @@ fn repeat(
     loop {
         let until = most.map_or(deadline, |most| deadline.min(Instant::now() + most));
         let why = match attempt(destination, &mut addresses, hello, until, patience) {
+            // A copy of this connection came before it. The next attempt is a higher one, and takes over.
+            Ok(Dialled { greeting: Greeting::Refused(refusal), .. }) if refusal.reason == "attempt" => refusal.message,
             Ok(dialled) => return Ok(dialled),
             Err(Failure::Final(end)) => return Err(end),
             Err(Failure::Again(why)) => why,
@@ -181,7 +183,7 @@ fn greet(
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer) {
-            Ok(0) if decoder.pending().is_empty() => {
+            Ok(0) if begins_an_answer(decoder.pending()) => {
                 return Err(Failure::Again("the connection was closed without an answer".to_owned()));
             }
             Ok(0) => return Err(stranger()),
@@ -203,6 +205,11 @@ fn greet(
             return Err(Failure::Again(why));
         }
     }
+}
+
+/// Whether these bytes, or none, may be the beginning of an answer that was cut off: a length below 16 MiB, and JSON.
+fn begins_an_answer(bytes: &[u8]) -> bool {
+    bytes.first().is_none_or(|first| *first == 0) && bytes.get(4).is_none_or(|first| *first == b'{')
 }
 
 /// What is said of a peer that speaks something else.

@@ -161,7 +161,11 @@ impl Session<'_> {
 
     fn command(&mut self, command: Command) -> Result<(), End> {
         let message = match command {
-            Command::Plan => ConductorMessage::Plan(Box::new(plan_message(&self.context.plan, self.context.worker))),
+            Command::Plan => ConductorMessage::Plan(Box::new(plan_message(
+                &self.context.plan,
+                self.context.worker,
+                self.hello.incarnation.clone(),
+            ))),
             Command::Arm { trial, phase } => {
                 self.asked = Some((trial, phase));
                 if self.ready == self.asked {

@@ -49,6 +49,8 @@ impl Session {
         now: PlayerTime,
         actions: &mut Vec<SessionAction>,
     ) {
+        // Whoever says so, also of a session that waits for its conductor, knows that it does not come back.
+        self.may_come_back = false;
         if self.orphaned.is_some() || self.is_finished() {
             return;
         }

@@ -1,6 +1,7 @@
 //! The session's core under tables of events, and under any order of them.
 
 mod forms;
+mod lease;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,7 @@ fn step(command: &str, spawn: bool, timeout: Option<u64>) -> StepMessage {
 
 fn plan(run: Vec<StepMessage>) -> PlanMessage {
     PlanMessage {
+        incarnation: None,
         trials: 2,
         phases: Phase::ALL.map(PhaseName::from).to_vec(),
         shell: "/bin/sh".to_owned(),

@@ -1,0 +1,87 @@
+//! The lease, in virtual time: how long a session goes on without its conductor, and what it does then.
+
+use super::*;
+
+fn with_plan(run: Vec<StepMessage>) -> Session {
+    let mut session = Session::with_lease(Duration::from_secs(9), at(0));
+    session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(run)))), at(0));
+    session
+}
+
+#[test]
+fn a_lease_ends_when_nothing_was_heard_for_so_long_and_not_before() {
+    let mut session = Session::with_lease(Duration::from_secs(9), at(0));
+    session
+        .handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(vec![step("one", false, None)])))), at(0));
+    session.handle(go(PhaseName::Startup), at(0));
+    session.handle(started(key(Phase::Startup, 0), 0), at(0));
+    // The plan's lease is in force from now on, and each sign of life begins it anew.
+    session.heard(at(30));
+    assert_eq!(session.next_deadline(), Some(at(90)));
+    session.heard(at(20));
+    assert_eq!(session.handle(SessionEvent::Tick, PlayerTime::from_nanoseconds(90 * SECOND - 1)), []);
+    let reason = "nothing was heard of the conductor for 1m".to_owned();
+    let gone = session.handle(SessionEvent::Tick, at(90));
+    assert_eq!(gone[0], SessionAction::Orphaned { reason });
+    assert_eq!(gone.last(), Some(&stop(key(Phase::Startup, 0))));
+    // Its step's end is all that its Reset waits for.
+    let stopped = session.handle(ended(key(Phase::Startup, 0), 90), at(90));
+    assert!(starts(&stopped) == [key(Phase::Reset, 0)] && stopped.contains(&SessionAction::ResetBegun));
+    assert!(session.may_be_asked());
+    // A conductor that has begun another session asks no more.
+    assert_eq!(session.handle(orphaned(), at(91)), []);
+    assert!(!session.may_be_asked());
+}
+
+#[test]
+fn a_conductor_that_comes_back_within_the_lease_finds_everything_as_it_was() {
+    let mut session = with_plan(Vec::new());
+    for seconds in [59, 118, 177] {
+        assert_eq!(session.handle(SessionEvent::Tick, at(seconds)), []);
+        session.heard(at(seconds));
+    }
+    assert_eq!(starts(&session.handle(go(PhaseName::Startup), at(178))), [key(Phase::Startup, 0)]);
+}
+
+#[test]
+fn a_conductor_that_is_gone_before_its_plan_ends_the_session_and_nothing_has_to_be_reset() {
+    let mut session = Session::with_lease(Duration::from_secs(60), at(0));
+    session.shorten_lease(Duration::from_secs(10));
+    assert_eq!(session.next_deadline(), Some(at(10)));
+    let gone = session.handle(SessionEvent::Tick, at(10));
+    assert!(starts(&gone).is_empty() && gone.last() == Some(&SessionAction::Sweep), "{gone:?}");
+    assert_eq!(session.handle(SessionEvent::Swept { remaining: Vec::new() }, at(11)), [SessionAction::Finish]);
+    assert!(!session.may_be_asked() && !session.has_reset());
+}
+
+#[test]
+fn a_lease_that_ends_in_reset_stops_nothing_of_it() {
+    let mut session = with_plan(Vec::new());
+    session.handle(arm(PhaseName::Reset), at(0));
+    session.handle(go(PhaseName::Reset), at(55));
+    let reason = "nothing was heard of the conductor for 1m".to_owned();
+    let told = SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() });
+    assert_eq!(session.handle(SessionEvent::Tick, at(60)), [SessionAction::Orphaned { reason }, told]);
+    session.handle(started(key(Phase::Reset, 0), 60), at(60));
+    assert_eq!(starts(&session.handle(ended(key(Phase::Reset, 0), 61), at(61))), [key(Phase::Reset, 1)]);
+    let over = session.handle(ended(key(Phase::Reset, 1), 62), at(62));
+    assert_eq!((starts(&over), over.last()), (vec![], Some(&SessionAction::Sweep)));
+}
+
+#[test]
+fn a_plan_for_another_player_ends_the_session_and_is_not_taken() {
+    let meant = |incarnation: &str| {
+        let plan = PlanMessage { incarnation: Some(incarnation.to_owned()), ..plan(Vec::new()) };
+        SessionEvent::Message(ConductorMessage::Plan(Box::new(plan)))
+    };
+    let mut session = Session::with_lease(Duration::from_secs(9), at(0)).of("this".to_owned());
+    let refused = session.handle(meant("that"), at(1));
+    assert_eq!(refused.last(), Some(&SessionAction::Sweep), "{refused:?}");
+    // Nor is a second one, nor anything that comes behind it.
+    assert_eq!(session.handle(meant("this"), at(1)), []);
+    assert_eq!(session.handle(go(PhaseName::Startup), at(1)), []);
+    assert_eq!(session.handle(SessionEvent::Swept { remaining: Vec::new() }, at(2)), [SessionAction::Finish]);
+    assert!(session.plan().is_none());
+    let mut session = Session::with_lease(Duration::from_secs(9), at(0)).of("this".to_owned());
+    assert_eq!(session.handle(meant("this"), at(1))[0], SessionAction::Send(PlayerMessage::PlanTaken));
+}

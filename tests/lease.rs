@@ -1,0 +1,95 @@
+//! A connection that is broken for longer than the lease: the worker is lost, nothing of it goes on, its Reset has run
+//! once, the others go on, and in the next trial it is back.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
+
+#[path = "support/faults.rs"]
+mod faults;
+#[path = "support/pipes.rs"]
+mod pipes;
+#[path = "support/relay.rs"]
+mod relay;
+mod support;
+
+use faults::{Moment, Scene, at_every_moment};
+use relay::{Relay, Way};
+use support::eventually;
+
+const LOST: &str = "w is lost: ";
+const BROKEN: &str = "; it is tried again";
+
+/// Breaks the connection at every moment, until the conductor has given the worker up; in the second trial it is back.
+#[track_caller]
+fn broken_by(fault: impl Fn(&Relay) + Sync, mend: impl Fn(&Relay) + Sync) {
+    at_every_moment(|moment| {
+        let scene = Scene::waiting_at(moment, "lease = 1500ms\ntrials = 2");
+        let conductor = scene.start();
+        scene.wait_for(moment, &conductor);
+        fault(&scene.relay);
+        if moment.name == "before the plan" {
+            // Nothing was begun, and nothing is.
+            conductor.wait_for(BROKEN);
+            scene.release(moment);
+            let (status, said) = conductor.finish();
+            assert_eq!((status, scene.log()), (Some(1), String::new()), "{said}");
+            return mend(&scene.relay);
+        }
+        // Nothing opens the gate: what waits there is stopped, but for a Reset.
+        if moment.name != "in reset" {
+            scene.pipe.wait_for_end();
+            eventually("its Reset was run", || scene.log().ends_with("1 reset ends\n"));
+        }
+        conductor.wait_for(LOST);
+        mend(&scene.relay);
+        scene.release(moment);
+        let (status, said) = conductor.finish();
+        assert_lost_once(&scene, moment, status, &said);
+    });
+}
+
+fn assert_lost_once(scene: &Scene, moment: Moment, status: Option<i32>, said: &str) {
+    let name = moment.name;
+    assert_eq!(status, Some(4), "{name}: {said}");
+    assert_eq!(said.matches(LOST).count(), 1, "{name}: {said}");
+    let log = scene.log();
+    let (first, second) = log.split_once("2 ").unwrap_or_else(|| panic!("{name}: no second trial: {log}\n{said}"));
+    for line in ["1 reset begins\n", "1 reset ends\n"] {
+        assert_eq!(first.matches(line).count(), 1, "{name}: {log}");
+    }
+    for phase in ["startup", "run", "collect", "reset"] {
+        for line in [format!("2 {phase} begins\n"), format!("2 {phase} ends\n")] {
+            assert_eq!(format!("2 {second}").matches(&line).count(), 1, "{name}: {log}\n{said}");
+        }
+        assert!(first.matches(&format!("1 {phase} begins\n")).count() <= 1, "{name}: {log}");
+    }
+    assert_eq!(scene.folder.read("log-x"), "run\nreset\nrun\nreset\n", "{name}: the other worker goes on");
+    let report = scene.report();
+    let verdicts = ["incomplete", "failed"].map(serde_json::Value::from);
+    assert_eq!([0, 1].map(|trial| report["trials"][trial]["verdict"].clone()), verdicts, "{name}: {report:#}");
+    eventually("the player is free", || scene.player.children().is_empty());
+}
+
+#[test]
+fn a_worker_whose_connection_is_closed_for_longer_than_the_lease_is_reset_and_back_in_the_next_trial() {
+    broken_by(
+        |relay| {
+            relay.refuse(true);
+            relay.cut();
+        },
+        |relay| relay.refuse(false),
+    );
+}
+
+#[test]
+fn a_worker_that_is_silent_for_longer_than_the_lease_is_reset_and_back_in_the_next_trial() {
+    broken_by(|relay| relay.stall(Way::Both), |relay| relay.flow(Way::Both));
+}
+
+#[test]
+fn a_worker_that_hears_nothing_for_longer_than_the_lease_is_reset_and_back_in_the_next_trial() {
+    broken_by(|relay| relay.stall(Way::ToPlayer), |relay| relay.flow(Way::Both));
+}
+
+#[test]
+fn a_worker_that_is_not_heard_for_longer_than_the_lease_is_reset_and_back_in_the_next_trial() {
+    broken_by(|relay| relay.stall(Way::ToConductor), |relay| relay.flow(Way::Both));
+}
