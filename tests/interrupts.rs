@@ -309,3 +309,29 @@ fn a_player_on_all_addresses_and_another_on_one_of_them_do_not_share_a_port() {
         assert!(finished.stderr.contains("Address already in use"), "{finished:#?}");
     }
 }
+
+#[test]
+fn a_second_interrupt_resets_also_the_workers_that_had_already_stopped() {
+    let (quick, stubborn) = (Player::start(), Player::start());
+    let folder = Folder::new();
+    let (spawned, pipe) = (Pipe::new(&folder, "spawned"), Pipe::new(&folder, "pipe"));
+    let reset = format!("[Reset]\nstep = echo reset >>{}\n", folder.join("log").display());
+    folder.test("", &["quick", "stubborn"]);
+    folder.worker("quick", quick.port, &format!("[Run]\nspawned = spawn:{}; sleep 600\n{reset}", spawned.hold()));
+    let ignores = format!("{}; trap '' TERM; while :; do sleep 0.1; done", pipe.hold());
+    folder.worker("stubborn", stubborn.port, &format!("[Run]\nstep = {ignores}\n{reset}"));
+    let child = support::start(conductor(&folder, ["conduct", "-v", "--log-file", "conduct.log", "test.cfg"]));
+    spawned.wait_for_start();
+    pipe.wait_for_start();
+    eventually("quick is through with Run", || folder.read("conduct.log").contains("quick: through with run"));
+    kill(child.id(), INTERRUPT);
+    eventually("it was heard", || folder.read("conduct.log").contains("SIGINT"));
+    kill(child.id(), INTERRUPT);
+    assert_eq!(finish(child).status, Some(130));
+    spawned.wait_for_end();
+    pipe.wait_for_end();
+    eventually("both were reset", || folder.read("log") == "reset\nreset\n");
+    for player in [&quick, &stubborn] {
+        eventually("nothing is left", || player.children().is_empty());
+    }
+}

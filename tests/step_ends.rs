@@ -283,7 +283,7 @@ Failures
   trial 1, run, w, c: failed: exit 127  no-such-command
       ! /bin/sh: 1: no-such-command: not found
 
-failed: step `a` was ended by signal 9 on worker `w` in run of trial 1, and 2 more
+failed: step `a` was ended by SIGKILL on worker `w` in run of trial 1, and 2 more
 failed: 1 passed, 3 failed; 1 of 1 trial; 1 worker; [..]s
 
 "#]],

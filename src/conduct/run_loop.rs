@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
-use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Plan, Reason, Reporter, Stamped, Verdict, WorkerId};
+use crate::model::{
+    ClockAnchor, Conclusion, ConductorTime, Event, Plan, Reason, Reporter, Stamped, Verdict, WorkerId, signal_name,
+};
 
 use crate::wire::Hello;
 
@@ -153,7 +155,8 @@ fn turn(
             },
             recv(interrupts) -> signal => if let Ok(signal) = signal {
                 *signals += 1;
-                tracing::info!("signal {signal} while waiting for {}", coordinator.waiting());
+                let next = if *signals == 1 { "stopping and running Reset; once more leaves at once" } else { "leaving" };
+                tracing::info!("{} while waiting for {}: {next}", signal_name(signal), coordinator.waiting());
                 Input::Interrupt(signal)
             } else {
                 interrupts = never();

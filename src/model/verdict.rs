@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::signal_name;
+
 /// How a trial, or a run as a whole, went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
@@ -48,12 +50,7 @@ impl Reason {
     pub fn text(&self) -> String {
         match self {
             Self::NotCarriedOut(text) | Self::Incomplete(text) | Self::Failed(text) => text.clone(),
-            Self::Interrupted(signal) => match signal {
-                1 => "interrupted by SIGHUP".to_owned(),
-                2 => "interrupted by SIGINT".to_owned(),
-                15 => "interrupted by SIGTERM".to_owned(),
-                other => format!("interrupted by signal {other}"),
-            },
+            Self::Interrupted(signal) => format!("interrupted by {}", signal_name(*signal)),
         }
     }
 }

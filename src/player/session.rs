@@ -175,7 +175,7 @@ impl Session {
             ConductorMessage::EndTrial { trial } if self.is_between_phases() => {
                 self.sweep(Some(trial), now, actions);
             }
-            ConductorMessage::Bye if self.is_between_phases() => {
+            ConductorMessage::Bye if self.is_between_phases() && !self.has_to_clean_up() => {
                 self.stage = Stage::Finished;
                 actions.push(SessionAction::Finish);
             }

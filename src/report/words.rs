@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Attempt, Ending, Outcome, Reason, StartSkew, Step};
+use crate::model::{Action, Attempt, Ending, Outcome, Reason, StartSkew, Step, signal_name};
 
 /// The word for an outcome.
 pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
@@ -22,20 +22,9 @@ pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
 pub(crate) fn outcome_in_detail(result: &Outcome) -> String {
     match result {
         Outcome::Failed(Ending::Exit(status)) => format!("failed: exit {status}"),
-        Outcome::Failed(Ending::Signal(number)) => format!("failed: {}", signal(*number)),
+        Outcome::Failed(Ending::Signal(number)) => format!("failed: {}", signal_name(*number)),
         other => outcome(other).to_owned(),
     }
-}
-
-/// The name of a signal on Linux.
-pub(super) fn signal(number: i32) -> String {
-    const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
-        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
-        "WINCH", "IO", "PWR", "SYS",
-    ];
-    let name = usize::try_from(number).ok().and_then(|number| NAMES.get(number.checked_sub(1)?));
-    name.map_or_else(|| format!("signal {number}"), |name| format!("SIG{name}"))
 }
 
 /// How long something took, for people: `0.012s`, `1m02.3s`, `2h03m04s`.
@@ -111,13 +100,5 @@ mod tests {
         assert_eq!(duration(Duration::from_micros(12_900)), "0.012s");
         assert_eq!(duration(Duration::from_millis(62_345)), "1m02.3s");
         assert_eq!(duration(Duration::from_secs(7384)), "2h03m04s");
-    }
-
-    #[test]
-    fn signals_have_their_names() {
-        assert_eq!(signal(9), "SIGKILL");
-        assert_eq!(signal(31), "SIGSYS");
-        assert_eq!(signal(34), "signal 34");
-        assert_eq!(signal(0), "signal 0");
     }
 }

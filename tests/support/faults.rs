@@ -102,7 +102,9 @@ impl Scene {
         );
         folder.worker("w", relay.port, &w).worker("x", other.port, &x);
         let scene = Self { folder, player, relay, other, pipe, open: RefCell::default() };
-        GATES.iter().for_each(|gate| scene.open(gate));
+        for gate in GATES {
+            scene.open(gate);
+        }
         scene
     }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Conclusion, Ending, Gate, Outcome, Phase, Plan, Reason, StepReference, Verdict, WorkerId};
+use crate::model::{
+    Conclusion, Ending, Gate, Outcome, Phase, Plan, Reason, StepReference, Verdict, WorkerId, signal_name,
+};
 
 /// Gathers what speaks against a run.
 #[derive(Debug)]
@@ -79,7 +81,7 @@ impl Judge {
         let label = self.label(step);
         match outcome {
             Outcome::Failed(Ending::Exit(status)) => format!("step `{label}` failed with exit status {status}"),
-            Outcome::Failed(Ending::Signal(signal)) => format!("step `{label}` was ended by signal {signal}"),
+            Outcome::Failed(Ending::Signal(signal)) => format!("step `{label}` was ended by {}", signal_name(*signal)),
             Outcome::TimedOut(limit) => format!("step `{label}` took longer than {limit:?}"),
             Outcome::Unfulfilled(why) => format!("step `{label}` failed: {why}"),
             Outcome::NotStarted(why) => format!("step `{label}` could not be started: {why}"),

@@ -70,12 +70,21 @@ impl Session {
         }
     }
 
+    /// Whether the plan has a Reset.
+    fn wants_reset(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.phases.iter().any(|phase| Phase::from(*phase) == Phase::Reset))
+    }
+
+    /// Whether something is left that a conductor which leaves in good order would have ended before. Without Reset among
+    /// the phases what was spawned stays.
+    pub(super) fn has_to_clean_up(&self) -> bool {
+        self.wants_reset() && (self.touched.is_some() || !self.spawned.is_empty())
+    }
+
     /// Runs what is left to do when nobody listens: Reset if it is due, then the end of everything.
     pub(super) fn clean_up(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
-        let wants_reset =
-            self.plan.as_ref().is_some_and(|plan| plan.phases.iter().any(|p| Phase::from(*p) == Phase::Reset));
         match self.touched {
-            Some(trial) if wants_reset => {
+            Some(trial) if self.wants_reset() => {
                 // A conductor that left out a Reset may have gone on to another trial: it is the Reset of that one then.
                 let trial = self.begun.map_or(trial, |(begun, _)| begun.max(trial));
                 self.begin(trial, Phase::Reset, None, now, actions);

@@ -180,6 +180,27 @@ fn an_orphan_in_reset_finishes_that_reset_and_runs_no_second_one() {
 }
 
 #[test]
+fn a_conductor_that_leaves_between_two_phases_leaves_nothing_that_is_not_reset() {
+    let mut session = in_run(vec![step("one", false, None)]);
+    session.handle(started(key(Phase::Run, 0), 1), at(1));
+    session.handle(ended(key(Phase::Run, 0), 2), at(2));
+    let bye = || SessionEvent::Message(ConductorMessage::Bye);
+    assert_eq!(starts(&session.handle(bye(), at(3))), [key(Phase::Reset, 0)]);
+}
+
+#[test]
+fn a_conductor_that_leaves_before_the_end_of_a_trial_leaves_nothing_that_was_spawned() {
+    let mut session = in_run(vec![step("server", true, None)]);
+    session.handle(started(key(Phase::Run, 0), 1), at(1));
+    session.handle(arm(PhaseName::Reset), at(2));
+    session.handle(go(PhaseName::Reset), at(2));
+    session.handle(ended(key(Phase::Reset, 0), 3), at(3));
+    session.handle(ended(key(Phase::Reset, 1), 3), at(3));
+    let left = session.handle(SessionEvent::Message(ConductorMessage::Bye), at(4));
+    assert_eq!((starts(&left), left.last()), (vec![], Some(&SessionAction::Sweep)));
+}
+
+#[test]
 fn a_reset_that_takes_too_long_is_stopped_as_a_whole() {
     let mut session = in_run(vec![]);
     session.handle(arm(PhaseName::Reset), at(0));

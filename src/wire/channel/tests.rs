@@ -199,7 +199,7 @@ impl World {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Choice {
     Say(usize, usize),
     Print(usize, u32, usize, usize),

@@ -45,7 +45,7 @@ fn a_conductor_that_comes_back_within_the_lease_finds_everything_as_it_was() {
 
 #[test]
 fn a_conductor_that_is_gone_before_its_plan_ends_the_session_and_nothing_has_to_be_reset() {
-    let mut session = Session::with_lease(Duration::from_secs(60), at(0));
+    let mut session = Session::with_lease(Duration::from_mins(1), at(0));
     session.shorten_lease(Duration::from_secs(10));
     assert_eq!(session.next_deadline(), Some(at(10)));
     let gone = session.handle(SessionEvent::Tick, at(10));
