@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::event::Command;
@@ -65,11 +65,17 @@ impl Mailbox {
     /// All commands that are there. When nobody will give one any more, that is the end.
     pub(crate) fn take(&self) -> Vec<Command> {
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);
-        let mut found: Vec<_> = self.commands.try_iter().collect();
-        if self.commands.try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected) {
-            found.push(Command::Abandon);
+        let mut found = Vec::new();
+        loop {
+            match self.commands.try_recv() {
+                Ok(command) => found.push(command),
+                Err(TryRecvError::Empty) => return found,
+                Err(TryRecvError::Disconnected) => {
+                    found.push(Command::Abandon);
+                    return found;
+                }
+            }
         }
-        found
     }
 }
 
@@ -77,5 +83,25 @@ impl AsFd for Mailbox {
     /// Readable when [`Self::take`] has something to take.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_comes_while_others_are_taken_is_not_lost() {
+        const COMMANDS: u32 = 100_000;
+        let (postbox, mailbox) = mailbox().unwrap();
+        let giver =
+            std::thread::spawn(move || (1..=COMMANDS).for_each(|trial| postbox.send(Command::EndTrial { trial })));
+        let mut taken = Vec::new();
+        while taken.last() != Some(&Command::Abandon) {
+            taken.extend(mailbox.take());
+        }
+        giver.join().unwrap();
+        let expected: Vec<_> = (1..=COMMANDS).map(|trial| Command::EndTrial { trial }).collect();
+        assert_eq!((taken.len(), &taken[..expected.len()]), (expected.len() + 1, &expected[..]));
     }
 }

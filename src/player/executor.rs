@@ -110,7 +110,9 @@ impl Executor {
         /// Then somebody else has a turn, however fast the step prints.
         const ROUNDS: usize = 16;
         self.read_reports(now);
-        for stream in self.processes.iter_mut().flat_map(|process| &mut process.streams) {
+        // Nobody takes what a step prints before its start was told: one that has just begun waits for the next turn.
+        let told = self.processes.iter_mut().filter(|process| process.report.is_none());
+        for stream in told.flat_map(|process| &mut process.streams) {
             for _ in 0..ROUNDS {
                 if !output.has_room() || !stream.read(output, &mut self.buffer) {
                     break;
