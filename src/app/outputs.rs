@@ -72,7 +72,9 @@ impl Outputs {
         let print = match self.main.format {
             Format::Json => report::dry_run_json,
             Format::Text | Format::Classic => report::dry_run_text,
-            other @ Format::Jsonl => return Err(format!("a plan has no form `{other}`; it has `text` and `json`")),
+            other @ (Format::Jsonl | Format::Junit) => {
+                return Err(format!("a plan has no form `{other}`; it has `text` and `json`"));
+            }
         };
         let cannot = |error: io::Error| format!("the output `{}` can't be written: {error}", self.main.name());
         let mut writer: Box<dyn Write> = match &self.main.path {
@@ -111,6 +113,7 @@ fn from_file(format: config::Format) -> Format {
         config::Format::Classic => Format::Classic,
         config::Format::Json => Format::Json,
         config::Format::Jsonl => Format::Jsonl,
+        config::Format::Junit => Format::Junit,
     }
 }
 

@@ -111,6 +111,8 @@ pub enum FormatWord {
     Json,
     /// Every event as a line of JSON, as it happens
     Jsonl,
+    /// For continuous integration
+    Junit,
 }
 
 impl From<FormatWord> for Format {
@@ -120,6 +122,7 @@ impl From<FormatWord> for Format {
             FormatWord::Classic => Self::Classic,
             FormatWord::Json => Self::Json,
             FormatWord::Jsonl => Self::Jsonl,
+            FormatWord::Junit => Self::Junit,
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) const TEST_KEYS: [&str; 1] = ["check"];
 /// Keys of `[Coordinator]`.
 pub(super) const COORDINATOR_KEYS: [&str; 1] = ["connect"];
 /// Values of `format`.
-pub(super) const FORMATS: [&str; 2] = ["junit", "html"];
+pub(super) const FORMATS: [&str; 1] = ["html"];
 
 /// The error for a prefix of a step.
 pub(super) fn form(word: &str, place: Place) -> Diagnostic {

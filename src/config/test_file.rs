@@ -19,6 +19,8 @@ pub enum Format {
     Json,
     /// Every event as a line of JSON.
     Jsonl,
+    /// For continuous integration.
+    Junit,
 }
 
 /// What `[Test]` says.
@@ -77,8 +79,13 @@ pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
 }
 
 fn format(scope: &mut Scope<'_>) -> Option<Format> {
-    let words =
-        [("text", Format::Text), ("classic", Format::Classic), ("json", Format::Json), ("jsonl", Format::Jsonl)];
+    let words = [
+        ("text", Format::Text),
+        ("classic", Format::Classic),
+        ("json", Format::Json),
+        ("jsonl", Format::Jsonl),
+        ("junit", Format::Junit),
+    ];
     let mut later = None;
     let format = scope.parsed(TEST, "format", |text| {
         later = not_yet::FORMATS.iter().find(|word| word.eq_ignore_ascii_case(text));

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{
-    BarrierResult, ClockAnchor, ConductorTime, Event, Phase, Plan, PlayerDescription, StartSkew, StepReference,
-    StepResult, Verdict, WorkerId,
+    BarrierResult, ClockAnchor, ConductorTime, Event, Output, Phase, Plan, PlayerDescription, StartSkew, StepReference,
+    StepResult, Verdict, WorkerId, WorkerPlan,
 };
 
 /// What is known of the run so far.
@@ -55,6 +55,13 @@ pub(super) struct Recorded {
     pub(super) end: Option<(ConductorTime, StepResult)>,
 }
 
+impl Recorded {
+    /// What the step came to: of a spawned one its end, when that is known.
+    pub(super) fn last(&self) -> &StepResult {
+        self.end.as_ref().map_or(&self.result, |(_, result)| result)
+    }
+}
+
 /// A text about a worker, or about none.
 pub(super) struct Remark {
     pub(super) at: ConductorTime,
@@ -64,6 +71,35 @@ pub(super) struct Remark {
 }
 
 impl Run {
+    /// A worker of the plan.
+    pub(super) fn worker(&self, worker: WorkerId) -> Option<&WorkerPlan> {
+        self.plan.as_ref()?.0.workers.get(worker.0)
+    }
+
+    /// A moment in UTC, to the millisecond.
+    pub(super) fn utc(&self, at: ConductorTime) -> Option<String> {
+        let (_, anchor) = self.plan.as_ref()?;
+        jiff::Timestamp::try_from(anchor.date(at)).ok().map(|date| format!("{date:.3}"))
+    }
+
+    /// Every result with its trial, phase and worker, in the order of the run; of a spawned step its end, when that is
+    /// known.
+    pub(super) fn results(&self) -> impl Iterator<Item = (StepReference, &StepResult)> {
+        let phases = self.trials.iter().flat_map(|trial| trial.phases.iter().map(move |phase| (trial.number, phase)));
+        let workers = phases
+            .flat_map(|(trial, phase)| phase.workers.iter().map(move |(&id, worker)| (trial, phase.phase, id, worker)));
+        workers.flat_map(|(trial, phase, worker, own)| {
+            own.results
+                .iter()
+                .map(move |(&position, recorded)| (StepReference { trial, phase, worker, position }, recorded.last()))
+        })
+    }
+
+    /// Everything that was printed, a stream each.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = &Output> {
+        self.results().flat_map(|(_, result)| [&result.stdout, &result.stderr])
+    }
+
     /// Takes one event.
     pub(super) fn take(&mut self, at: ConductorTime, event: &Event) {
         match event {
@@ -79,15 +115,15 @@ impl Run {
                 self.phase(*trial, *phase, at);
             }
             Event::PhaseReceived { trial, phase, worker } => {
-                self.worker(*trial, *phase, *worker, at);
+                self.in_phase(*trial, *phase, *worker, at);
             }
             Event::StepEnded { step, result } => {
                 let recorded = Recorded { at, result: result.clone(), end: None };
-                self.worker(step.trial, step.phase, step.worker, at).results.insert(step.position, recorded);
+                self.in_phase(step.trial, step.phase, step.worker, at).results.insert(step.position, recorded);
             }
             Event::SpawnedEnded { step, result } => self.spawned_ended(at, *step, result),
             Event::WorkerPhaseEnded { trial, phase, worker } => {
-                self.worker(*trial, *phase, *worker, at).end = Some(at);
+                self.in_phase(*trial, *phase, *worker, at).end = Some(at);
             }
             Event::BarrierEnded { trial, phase, barrier } => {
                 self.phase(*trial, *phase, at).barriers.push(barrier.clone());
@@ -118,7 +154,7 @@ impl Run {
     }
 
     fn spawned_ended(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) {
-        let results = &mut self.worker(step.trial, step.phase, step.worker, at).results;
+        let results = &mut self.in_phase(step.trial, step.phase, step.worker, at).results;
         // Its start may be missing when a connection broke in between; its end is told all the same.
         let recorded =
             results.entry(step.position).or_insert_with(|| Recorded { at, result: result.clone(), end: None });
@@ -159,7 +195,7 @@ impl Run {
         &mut phases[index]
     }
 
-    fn worker(&mut self, trial: u32, phase: Phase, worker: WorkerId, at: ConductorTime) -> &mut WorkerOfPhase {
+    fn in_phase(&mut self, trial: u32, phase: Phase, worker: WorkerId, at: ConductorTime) -> &mut WorkerOfPhase {
         let workers = &mut self.phase(trial, phase, at).workers;
         workers.entry(worker).or_insert_with(|| WorkerOfPhase { start: at, end: None, results: BTreeMap::new() })
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Attempt, Bound, Ending, Outcome, Reason, StartSkew, Step};
+use crate::model::{Action, Attempt, Bound, Ending, Gate, Outcome, Phase, Reason, StartSkew, Step};
 
 /// The word for an outcome.
 pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
@@ -36,6 +36,17 @@ pub(super) fn ending(step: Option<&Step>, outcome: &Outcome) -> (Option<i32>, Op
         Outcome::Failed(Ending::Exit(status)) => (Some(*status), None),
         Outcome::Failed(Ending::Signal(signal)) => (None, Some(*signal)),
         _ => (None, None),
+    }
+}
+
+/// Why a failure of this step does not count, when it does not.
+pub(super) fn excuse(step: Option<&Step>, phase: Phase) -> Option<&'static str> {
+    if step.is_some_and(|step| step.gate == Gate::MayFail) {
+        Some("may fail")
+    } else if phase == Phase::Reset {
+        Some("in Reset")
+    } else {
+        None
     }
 }
 
