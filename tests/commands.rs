@@ -257,8 +257,10 @@ Options:
   -D, --define <NAME=VALUE>         Set a variable, `%(NAME)s`, for all configuration files; can be repeated
       --dry-run                     Print every step of every worker in every phase; run nothing
       --check                       Reach every player and tell how it is; run nothing
-  -f, --format <FORMAT>             The form of the results, or of the plan that `--dry-run` prints [default: text] [possible values: text, classic, json]
+  -f, --format <FORMAT>             The form of the results, or of the plan that `--dry-run` prints [default: text] [possible values: text, classic, json, jsonl, junit]
   -o, --output <FILE>               Write the results to this file instead of standard output
+      --report <FORMAT=FILE>        Write a report besides; can be repeated
+      --results <DIR>               Keep all that the run leaves in DIR/RUN: every output, the events, reports; DIR/latest is a link to it
       --run-id <NAME>               The run's own name [default: a random one]
       --max-message-size <MB>       How much of an output the reports keep, and the largest message of a Python player [default: 10]
       --connect-timeout <DURATION>  How long to go on trying to reach a player [default: 10s]

@@ -128,7 +128,7 @@ fn all_settings_are_read_and_the_command_line_wins() {
         findings(&loaded.diagnostics),
         ["test.cfg:2:12 warning trailing-comment", "test.cfg:11:11 warning trailing-comment"]
     );
-    assert_eq!(loaded.format, Some(Format::Classic));
+    assert_eq!(loaded.outputs.format, Some(Format::Classic));
     let plan = loaded.plan.unwrap();
     assert_eq!(plan.settings.max_message_size, 20 << 20);
     assert_eq!(plan.settings.step_timeout, None);
@@ -330,13 +330,10 @@ fn mistakes_in_a_test_files_environment_are_found_without_any_worker_file() {
 #[test]
 fn settings_and_formats_of_later_versions_are_refused_by_name() {
     let folder = Folder::new(&[
-        ("test.cfg", "[Test]\nformat = junit\nresults = r\ncheck = c\n[Workers]\nw = w.cfg\n"),
+        ("test.cfg", "[Test]\nformat = html\ncheck = c\n[Workers]\nw = w.cfg\n"),
         ("w.cfg", "[Coordinator]\nplayer = h\nconnect = ssh h player\n"),
     ]);
     let diagnostics = folder.load(&Overrides::default()).diagnostics;
     let messages: Vec<_> = diagnostics.iter().map(|finding| finding.message.as_str()).collect();
-    assert_eq!(
-        messages,
-        ["format = junit", "results", "check", "connect"].map(|what| format!("`{what}` is not supported yet"))
-    );
+    assert_eq!(messages, ["format = html", "check", "connect"].map(|what| format!("`{what}` is not supported yet")));
 }

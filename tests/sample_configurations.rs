@@ -21,8 +21,8 @@ fn commands(worker: &WorkerPlan, phase: Phase) -> Vec<&str> {
 fn the_localhost_test_of_the_seed_is_read() {
     let loaded = load(Path::new("testdata/seed/configs/localhost/conductor_json.cfg"), &Overrides::default());
     assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render(false));
-    assert_eq!(loaded.format, Some(Format::Json));
-    assert_eq!(loaded.output, Some(PathBuf::from("test_results.json")));
+    assert_eq!(loaded.outputs.format, Some(Format::Json));
+    assert_eq!(loaded.outputs.output, Some(PathBuf::from("test_results.json")));
     let plan = loaded.plan.unwrap();
     assert_eq!((plan.trials, plan.phases.as_slice()), (2, Phase::ALL.as_slice()));
     let [worker] = plan.workers.as_slice() else { panic!("{:?}", plan.workers) };

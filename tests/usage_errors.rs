@@ -116,7 +116,7 @@ For more information, try '--help'.
         str![""],
         str![[r#"
 error: invalid value 'xml' for '--format <FORMAT>'
-  [possible values: text, classic, json]
+  [possible values: text, classic, json, jsonl, junit]
 
 For more information, try '--help'.
 

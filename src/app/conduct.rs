@@ -1,21 +1,18 @@
 //! `conduct`: reads the configuration, opens the outputs, and has the test run.
 
-use std::fs::File;
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::local::{self, LocalPlayer};
 use super::log::LogReporter;
+use super::outputs::{self, Outputs};
 use super::signals;
 use crate::cli::ConductArguments;
 use crate::conduct::{self, Options};
 use crate::config::{self, Loaded, Overrides, load_test};
 use crate::exit_code;
-use crate::model::{Conclusion, ConductorTime, Event, Plan, Reason, Reporter, RunId, Stamped, Verdict};
-use crate::report::{self, Format, Style};
+use crate::model::{Conclusion, Plan, Reason, RunId};
 use crate::telemetry::{self, Verbosity};
 
 /// Runs the test; the exit status says how it went.
@@ -28,9 +25,9 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
         return ExitCode::from(exit_code::USAGE);
     };
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
-    let Loaded { plan, format, output, diagnostics } = load_test(path, &overrides(arguments), run_id);
+    let Loaded { plan, outputs, diagnostics } = load_test(path, &overrides(arguments), run_id.clone());
     super::print_findings(&diagnostics);
-    let target = Target::new(arguments, format, output);
+    let outputs = Outputs::new(arguments, outputs);
     let refused = match (&plan, arguments.strict && !diagnostics.is_empty()) {
         (None, _) => {
             Some(format!("the configuration `{}` has {}", path.display(), count(diagnostics.errors(), "error")))
@@ -40,48 +37,68 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     };
     match (plan, refused) {
         (Some(plan), None) if arguments.dry_run => dry_run(arguments, &plan),
-        (Some(plan), None) => carry_out(arguments, plan, &target),
-        (_, why) => target.not_carried_out(arguments, why.unwrap_or_default()),
+        (Some(plan), None) => carry_out(arguments, plan, &outputs),
+        (_, why) => refuse(arguments, &outputs, &run_id, why.unwrap_or_default()),
     }
 }
 
-fn carry_out(arguments: &ConductArguments, mut plan: Plan, target: &Target) -> ExitCode {
+fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) -> ExitCode {
     let elsewhere = if arguments.local && !arguments.yes { local::elsewhere(&plan) } else { Vec::new() };
     if !elsewhere.is_empty() {
         let text = format!(
             "`--local` would run on this machine what is meant for others: {}; add `--yes` if that is what you want",
             elsewhere.join(", ")
         );
-        return target.not_carried_out(arguments, text);
+        return refuse(arguments, outputs, &plan.run, text);
     }
     let interrupts = match signals::interrupts() {
         Ok(interrupts) => interrupts,
-        Err(error) => return target.not_carried_out(arguments, format!("signals can't be heard: {error}")),
+        Err(error) => return refuse(arguments, outputs, &plan.run, format!("signals can't be heard: {error}")),
     };
     let options =
         Options { skip_unreachable: arguments.skip_unreachable, take_over: arguments.take_over, conductor: who_asks() };
     if arguments.check {
         return super::check::run(&Arc::new(plan), &options, &interrupts);
     }
-    let reporter = match target.open(arguments) {
-        Ok(reporter) => reporter,
+    let mut reporters = match outputs.open(&plan.run, Some(&plan)) {
+        Ok(reporters) => reporters,
         Err(why) => return super::refuse(&why),
     };
     let player = if arguments.local { Some(LocalPlayer::start()) } else { None };
     let player = match player.transpose() {
         Ok(player) => player,
-        Err(why) => return finish(reporter, why),
+        Err(why) => return outputs::not_carried_out(reporters, why),
     };
     if let Some(player) = &player {
         player.serve(&mut plan);
     }
-    let log = ("the log".to_owned(), Box::new(LogReporter::default()) as Box<dyn Reporter>);
-    let conclusion = conduct::conduct(Arc::new(plan), &options, &interrupts, vec![(target.name(), reporter), log]);
+    reporters.push(("the log".to_owned(), Box::new(LogReporter::default())));
+    let conclusion = conduct::conduct(Arc::new(plan), &options, &interrupts, reporters);
     drop(player);
-    if target.path.is_some() {
+    if outputs.is_elsewhere() {
         log_reasons(&conclusion);
     }
     ExitCode::from(exit_code::of(&conclusion))
+}
+
+/// Says why nothing is done, in the reports of what would have been run too.
+fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: String) -> ExitCode {
+    if arguments.dry_run || arguments.check {
+        return super::refuse(&why);
+    }
+    match outputs.open(run, None) {
+        Ok(reporters) => outputs::not_carried_out(reporters, why),
+        Err(second) => super::refuse(&format!("{why}; and {second}")),
+    }
+}
+
+/// Prints the plan. What the test file says of outputs is about results: a look at the plan must not overwrite those of
+/// an earlier run.
+fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
+    match Outputs::new(arguments, config::Outputs::default()).print_plan(plan) {
+        Ok(()) => ExitCode::from(exit_code::PASSED),
+        Err(why) => super::refuse(&why),
+    }
 }
 
 /// Whoever has the results in a file should not have to open it to see why there are none.
@@ -90,91 +107,6 @@ fn log_reasons(conclusion: &Conclusion) {
         if let Reason::NotCarriedOut(text) | Reason::Incomplete(text) = reason {
             tracing::error!("{}", text.escape_debug());
         }
-    }
-}
-
-/// Prints the plan. `format` and `output` of the test file are about results: a look at the plan must not overwrite those
-/// of an earlier run.
-fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
-    let target = Target::new(arguments, None, None);
-    let print = |writer: &mut dyn Write| match target.format {
-        Format::Json => report::dry_run_json(plan, writer),
-        Format::Text | Format::Classic => report::dry_run_text(plan, writer),
-    };
-    match target.writer().and_then(|mut writer| print(&mut writer).map_err(|error| error.to_string())) {
-        Ok(()) => ExitCode::from(exit_code::PASSED),
-        Err(why) => super::refuse(&format!("{} can't be written: {why}", target.name())),
-    }
-}
-
-/// Where the results go, and in which form.
-struct Target {
-    format: Format,
-    path: Option<PathBuf>,
-}
-
-impl Target {
-    /// The command line wins over the test file.
-    fn new(arguments: &ConductArguments, format: Option<config::Format>, output: Option<PathBuf>) -> Self {
-        let from_file = format.map(|format| match format {
-            config::Format::Text => Format::Text,
-            config::Format::Classic => Format::Classic,
-            config::Format::Json => Format::Json,
-        });
-        let format = arguments.format.map(Format::from).or(from_file).unwrap_or(Format::Text);
-        Self { format, path: arguments.output.clone().or(output) }
-    }
-
-    /// Its name in messages.
-    fn name(&self) -> String {
-        self.path.as_deref().map_or_else(|| "standard output".to_owned(), |path| format!("`{}`", path.display()))
-    }
-
-    fn writer(&self) -> Result<Box<dyn Write + Send>, String> {
-        match &self.path {
-            None => Ok(Box::new(std::io::stdout())),
-            Some(path) => create(path),
-        }
-    }
-
-    fn open(&self, arguments: &ConductArguments) -> Result<Box<dyn Reporter>, String> {
-        let terminal = self.path.is_none() && std::io::stdout().is_terminal();
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let color = match arguments.color {
-            clap::ColorChoice::Always => true,
-            clap::ColorChoice::Never => false,
-            clap::ColorChoice::Auto => terminal && !no_color,
-        };
-        Ok(report::reporter(self.format, self.writer()?, Style { color, terminal, ..Style::plain() }))
-    }
-
-    /// Writes the report of a run that never began.
-    fn not_carried_out(&self, arguments: &ConductArguments, why: String) -> ExitCode {
-        if arguments.dry_run || arguments.check {
-            return super::refuse(&why);
-        }
-        match self.open(arguments) {
-            Ok(reporter) => finish(reporter, why),
-            Err(second) => super::refuse(&format!("{why}; and {second}")),
-        }
-    }
-}
-
-/// Tells the report, and the user, why nothing was done.
-fn finish(mut reporter: Box<dyn Reporter>, why: String) -> ExitCode {
-    let exit = super::refuse(&why);
-    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(why)] };
-    let at = ConductorTime::from_nanoseconds(crate::sys::boot_time_nanoseconds());
-    if let Err(error) = reporter.report(&Stamped { at, event: Event::RunEnded { conclusion } }) {
-        eprintln!("error: the report can't be written: {error}");
-    }
-    exit
-}
-
-fn create(path: &Path) -> Result<Box<dyn Write + Send>, String> {
-    match File::create(path) {
-        Ok(file) => Ok(Box::new(file)),
-        Err(error) => Err(format!("the output `{}` can't be written: {error}", path.display())),
     }
 }
 
@@ -190,7 +122,7 @@ fn overrides(arguments: &ConductArguments) -> Overrides {
         step_timeout: arguments.step_timeout.map(|limit| limit.0),
         on_failure: arguments.on_failure.map(Into::into),
         max_start_skew: arguments.max_start_skew.map(|limit| limit.0),
-        results: None,
+        results: arguments.results.clone(),
     }
 }
 

@@ -4,8 +4,12 @@ mod check;
 mod conduct;
 mod local;
 mod log;
+mod outputs;
 mod player;
+mod report_file;
+mod results;
 mod signals;
+mod step_files;
 mod validate;
 
 use std::process::ExitCode;
@@ -37,10 +41,15 @@ fn refuse(text: &str) -> ExitCode {
     ExitCode::from(exit_code::NOT_CARRIED_OUT)
 }
 
+/// Whether `NO_COLOR` is not set.
+fn colors_are_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Prints what is wrong with configurations on standard error.
 fn print_findings(findings: &crate::config::Diagnostics) {
     use std::io::IsTerminal;
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let color = std::io::stderr().is_terminal() && colors_are_wanted();
     let text = findings.render(color);
     if !text.is_empty() {
         eprintln!("{}", text.trim_end());

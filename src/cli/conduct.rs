@@ -40,6 +40,12 @@ pub struct ConductArguments {
     /// Write the results to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Write a report besides; can be repeated
+    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
+    pub reports: Vec<(FormatWord, PathBuf)>,
+    /// Keep all that the run leaves in DIR/RUN: every output, the events, reports; DIR/latest is a link to it
+    #[arg(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
     /// The run's own name [default: a random one]
     #[arg(long, value_name = "NAME", value_parser = run_id)]
     pub run_id: Option<RunId>,
@@ -103,6 +109,10 @@ pub enum FormatWord {
     Classic,
     /// One document, in the Python conductor's shape and with more fields
     Json,
+    /// Every event as a line of JSON, as it happens
+    Jsonl,
+    /// For continuous integration
+    Junit,
 }
 
 impl From<FormatWord> for Format {
@@ -111,6 +121,8 @@ impl From<FormatWord> for Format {
             FormatWord::Text => Self::Text,
             FormatWord::Classic => Self::Classic,
             FormatWord::Json => Self::Json,
+            FormatWord::Jsonl => Self::Jsonl,
+            FormatWord::Junit => Self::Junit,
         }
     }
 }
@@ -176,6 +188,15 @@ fn definition(text: &str) -> Result<(String, String), String> {
         return Err("the name is empty; write NAME=VALUE".to_owned());
     }
     Ok((name.trim().to_lowercase(), value.to_owned()))
+}
+
+fn report(text: &str) -> Result<(FormatWord, PathBuf), String> {
+    let (word, file) = text.split_once('=').ok_or("it has no `=`; write FORMAT=FILE")?;
+    let formats = FormatWord::value_variants().iter().filter_map(FormatWord::to_possible_value);
+    let formats: Vec<String> = formats.map(|value| value.get_name().to_owned()).collect();
+    let format = FormatWord::from_str(word, true)
+        .map_err(|_| format!("`{word}` is no format; the formats are {}", formats.join(", ")))?;
+    if file.is_empty() { Err("it names no file; write FORMAT=FILE".to_owned()) } else { Ok((format, file.into())) }
 }
 
 fn trials(text: &str) -> Result<u32, String> {

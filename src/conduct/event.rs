@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{ConductorTime, Phase, PlayerDescription, Start, StepResult};
+use crate::model::{ConductorTime, Output, Phase, PlayerDescription, Start, StepResult, Stream};
 
 /// What the coordinator wants of a worker's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub(crate) enum ConnectionEvent {
     Withdraw(StepPlace),
     /// A step's process was started.
     StepStarted(StepPlace, Start),
+    /// A step printed something: all that came of the stream so far.
+    Output(StepPlace, Stream, Output),
     /// A step is over, or goes on in the background.
     StepEnded(StepPlace, StepResult),
     /// A spawned step is over at last.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 
-use crate::model::{Reporter, Stamped};
+use crate::model::{Event, Reporter, Stamped};
 
 use super::threads::Threads;
 
@@ -13,6 +13,10 @@ use super::threads::Threads;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long they are waited for when the run was left at once, or an interrupt says so.
 const HURRY: Duration = Duration::from_secs(2);
+
+/// Beyond so many events that wait, no reporter is told what steps print before they are over: whoever reads an output
+/// slowly would otherwise cost memory for as long as steps print.
+const BEHIND: usize = 10_000;
 
 /// The reports thread as the run loop sees it.
 pub(super) struct Reports {
@@ -22,7 +26,8 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Starts the thread. What it gets has no bound, since events are small: outputs stay in the store.
+    /// Starts the thread. What it gets has no bound, since events are small and their number is the plan's: outputs stay
+    /// in the store.
     pub(super) fn start(reporters: Vec<(String, Box<dyn Reporter>)>) -> Self {
         let (sender, events) = unbounded();
         // At most one failure for each reporter, and one for the thread.
@@ -37,6 +42,9 @@ impl Reports {
 
     /// Passes an event on.
     pub(super) fn tell(&self, stamped: Stamped) {
+        if matches!(stamped.event, Event::OutputReceived { .. }) && self.sender.len() > BEHIND {
+            return;
+        }
         // Without the thread there is nobody to be told; that was said as a failure.
         let _ = self.sender.send(stamped);
     }

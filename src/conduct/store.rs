@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Output, OutputSource};
 
@@ -34,7 +34,7 @@ impl Store {
 
     /// Begins a stream.
     pub(crate) fn stream(&self) -> StreamWriter {
-        StreamWriter { store: self.clone(), pieces: Vec::new(), received: 0, kept: 0 }
+        StreamWriter { store: self.clone(), pieces: Pieces::default(), received: 0, kept: 0 }
     }
 }
 
@@ -49,11 +49,22 @@ struct Piece {
     length: u64,
 }
 
+/// The pieces of a stream, in order: the writer adds to them, and whoever reads looks at the first ones, which stay.
+#[derive(Debug, Clone, Default)]
+struct Pieces(Arc<Mutex<Vec<Piece>>>);
+
+impl Pieces {
+    fn lock(&self) -> MutexGuard<'_, Vec<Piece>> {
+        // A list that was being added to when somebody panicked is whole: it is changed in one step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// One stream, while it grows.
 #[derive(Debug)]
 pub(crate) struct StreamWriter {
     store: Store,
-    pieces: Vec<Piece>,
+    pieces: Pieces,
     received: u64,
     kept: u64,
 }
@@ -75,15 +86,17 @@ impl StreamWriter {
         let shared = &self.store.0;
         let at = shared.end.fetch_add(length, Ordering::Relaxed);
         shared.file.write_all_at(bytes, at)?;
-        match self.pieces.last_mut() {
+        let mut pieces = self.pieces.lock();
+        match pieces.last_mut() {
             Some(last) if last.at + last.length == at => last.length += length,
-            _ => self.pieces.push(Piece { offset: self.kept, at, length }),
+            _ => pieces.push(Piece { offset: self.kept, at, length }),
         }
+        drop(pieces);
         self.kept += length;
         Ok(())
     }
 
-    /// The first `length` bytes of the stream, or what was kept of them.
+    /// The first `length` bytes of the stream, or what was kept of them. It costs nothing, however long the stream is.
     pub(crate) fn output(&self, length: u64) -> Output {
         let length = length.min(self.kept);
         if length == 0 {
@@ -96,7 +109,7 @@ impl StreamWriter {
 /// A stream that is read back.
 struct Stored {
     shared: Arc<Shared>,
-    pieces: Vec<Piece>,
+    pieces: Pieces,
     length: u64,
 }
 
@@ -109,8 +122,12 @@ impl OutputSource for Stored {
         if offset >= self.length || buffer.is_empty() {
             return Ok(0);
         }
-        let index = self.pieces.partition_point(|piece| piece.offset + piece.length <= offset);
-        let Some(piece) = self.pieces.get(index) else {
+        let piece = {
+            let pieces = self.pieces.lock();
+            let index = pieces.partition_point(|piece| piece.offset + piece.length <= offset);
+            pieces.get(index).copied()
+        };
+        let Some(piece) = piece else {
             return Ok(0);
         };
         let within = offset - piece.offset;
@@ -157,7 +174,7 @@ mod tests {
         for _ in 0..10 {
             stream.append(b"abc").unwrap();
         }
-        assert_eq!(stream.pieces.len(), 1);
+        assert_eq!(stream.pieces.lock().len(), 1);
         assert_eq!(stream.received(), 30);
     }
 

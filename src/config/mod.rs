@@ -32,7 +32,7 @@ pub use check::validate_file;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use duration::{parse_duration, parse_limit};
 pub use network::Network;
-pub use plan::{Loaded, Overrides, load_test};
+pub use plan::{Loaded, Outputs, Overrides, load_test};
 pub use player::{PlayerSettings, load_player};
 pub use source::{Place, Position, Source, Span};
 pub use test_file::Format;

@@ -45,12 +45,21 @@ pub struct Overrides {
 pub struct Loaded {
     /// What is to be done; `None` when there is an error among the diagnostics.
     pub plan: Option<Plan>,
-    /// `format` of `[Test]`.
-    pub format: Option<Format>,
-    /// `output` of `[Test]`, as it was written.
-    pub output: Option<PathBuf>,
+    /// What `[Test]` says of outputs, which is known even when there is an error.
+    pub outputs: Outputs,
     /// What was found.
     pub diagnostics: Diagnostics,
+}
+
+/// What a test file says of outputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// `format`.
+    pub format: Option<Format>,
+    /// `output`, as it was written.
+    pub output: Option<PathBuf>,
+    /// `results`, as it was written.
+    pub results: Option<PathBuf>,
 }
 
 /// Reads a test file and the files of its chosen workers. All that is wrong with all of them is reported at once.
@@ -58,7 +67,7 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId) -> Loaded {
     let mut diagnostics = Diagnostics::default();
     let mut files = Files::default();
     let Some(test) = files.read(path, None, &mut diagnostics) else {
-        return Loaded { plan: None, format: None, output: None, diagnostics };
+        return Loaded { plan: None, outputs: Outputs::default(), diagnostics };
     };
     let defines = files::defines(&overrides.defines);
     let mut scope = Scope { document: &test, defines: &defines, predefined: Vec::new(), diagnostics: &mut diagnostics };
@@ -71,6 +80,7 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId) -> Loaded {
         loader.check_environment();
     }
     let TestSettings { trials, format, output, run: settings } = settings;
+    let outputs = Outputs { format, output, results: settings.results.clone() };
     let plan = Plan {
         run,
         file: path.to_owned(),
@@ -79,7 +89,7 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId) -> Loaded {
         settings: overridden(settings, overrides),
         workers,
     };
-    Loaded { plan: (!diagnostics.has_errors()).then_some(plan), format, output, diagnostics }
+    Loaded { plan: (!diagnostics.has_errors()).then_some(plan), outputs, diagnostics }
 }
 
 fn phases(chosen: Option<&[Phase]>) -> Vec<Phase> {

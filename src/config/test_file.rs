@@ -17,6 +17,10 @@ pub enum Format {
     Classic,
     /// One JSON document.
     Json,
+    /// Every event as a line of JSON.
+    Jsonl,
+    /// For continuous integration.
+    Junit,
 }
 
 /// What `[Test]` says.
@@ -33,7 +37,7 @@ pub(super) const WORKERS: &str = "Workers";
 pub(super) const CLIENTS: &str = "Clients";
 pub(super) const SECTIONS: [&str; 3] = [TEST, ENVIRONMENT, WORKERS];
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "trials",
     "format",
     "output",
@@ -44,6 +48,7 @@ const KEYS: [&str; 10] = [
     "lease",
     "on_failure",
     "max_start_skew",
+    "results",
 ];
 
 /// Reads `[Test]`, with a default for what is missing or wrong.
@@ -62,6 +67,7 @@ pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
             .unwrap_or(defaults.on_failure),
         max_start_skew: scope.parsed(TEST, "max_start_skew", value::optional_duration).flatten(),
         max_message_size: scope.parsed(TEST, "max_message_size", value::mebibytes).unwrap_or(defaults.max_message_size),
+        results: scope.untouched(TEST, "results", value::text).map(PathBuf::from),
         ..defaults
     };
     TestSettings {
@@ -73,7 +79,13 @@ pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
 }
 
 fn format(scope: &mut Scope<'_>) -> Option<Format> {
-    let words = [("text", Format::Text), ("classic", Format::Classic), ("json", Format::Json)];
+    let words = [
+        ("text", Format::Text),
+        ("classic", Format::Classic),
+        ("json", Format::Json),
+        ("jsonl", Format::Jsonl),
+        ("junit", Format::Junit),
+    ];
     let mut later = None;
     let format = scope.parsed(TEST, "format", |text| {
         later = not_yet::FORMATS.iter().find(|word| word.eq_ignore_ascii_case(text));

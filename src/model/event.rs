@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Phase, Plan, Start, StartSkew, StepResult, Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, Start, StartSkew, StepResult, Stream,
+    Verdict, WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -101,6 +102,16 @@ pub enum Event {
         step: StepReference,
         /// When.
         started: Start,
+    },
+    /// A step printed something. Where much comes at once, one event can stand for several; what none has told of is in
+    /// the step's result. It can come before the step's `StepStarted`.
+    OutputReceived {
+        /// Which step.
+        step: StepReference,
+        /// On which stream.
+        stream: Stream,
+        /// All that came of the stream so far.
+        output: Output,
     },
     /// A step is over. A spawned step has this when it is started, with the outcome `Spawned`.
     StepEnded {

@@ -4,6 +4,25 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+/// Which of a step's two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Stream {
+    /// The word for it in reports and in the names of files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
 /// Something that keeps the bytes of one stream.
 pub trait OutputSource: Send + Sync {
     /// How many bytes there are.

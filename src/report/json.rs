@@ -1,80 +1,22 @@
 //! The `json` report: one document, written when the run is over.
 //!
-//! Until then it keeps what happened, in small values and references to outputs; the outputs are read when the document
-//! is written, piece by piece. `json_document` has its shape.
+//! The record of the run has what is told; outputs are read when the document is written, piece by piece.
+//! `json_document` has its shape.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
 use super::json_document::Document;
 use super::json_writer;
-use crate::model::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, PlayerDescription, Reporter, Stamped,
-    StartSkew, StepReference, StepResult, Verdict, WorkerId,
-};
+use super::record::Run;
+use crate::model::{Conclusion, ConductorTime, Event, Reporter, Stamped};
 
 /// Tells a run as one JSON document.
 pub(super) struct JsonReporter {
     writer: BufWriter<Box<dyn Write + Send>>,
     time_zone: TimeZone,
     run: Run,
-}
-
-/// What is known of the run so far.
-#[derive(Default)]
-pub(super) struct Run {
-    pub(super) plan: Option<(Arc<Plan>, ClockAnchor)>,
-    pub(super) start: Option<ConductorTime>,
-    pub(super) players: BTreeMap<WorkerId, PlayerDescription>,
-    pub(super) trials: Vec<Trial>,
-    pub(super) lost: Vec<Remark>,
-    pub(super) warnings: Vec<Remark>,
-}
-
-/// A trial.
-pub(super) struct Trial {
-    pub(super) number: u32,
-    pub(super) start: ConductorTime,
-    pub(super) end: Option<ConductorTime>,
-    pub(super) verdict: Option<Verdict>,
-    pub(super) phases: Vec<PhaseOfTrial>,
-}
-
-/// A phase of a trial.
-pub(super) struct PhaseOfTrial {
-    pub(super) phase: Phase,
-    pub(super) start: ConductorTime,
-    pub(super) end: Option<ConductorTime>,
-    pub(super) skew: Option<StartSkew>,
-    pub(super) barriers: Vec<BarrierResult>,
-    pub(super) workers: BTreeMap<WorkerId, WorkerOfPhase>,
-}
-
-/// A worker in a phase.
-pub(super) struct WorkerOfPhase {
-    pub(super) start: ConductorTime,
-    pub(super) end: Option<ConductorTime>,
-    /// Results by the position of their steps.
-    pub(super) results: BTreeMap<usize, Recorded>,
-}
-
-/// A result and when it was seen.
-pub(super) struct Recorded {
-    pub(super) at: ConductorTime,
-    pub(super) result: StepResult,
-    /// How a spawned step ended at last.
-    pub(super) end: Option<(ConductorTime, StepResult)>,
-}
-
-/// A text about a worker, or about none.
-pub(super) struct Remark {
-    pub(super) at: ConductorTime,
-    pub(super) trial: Option<u32>,
-    pub(super) worker: Option<WorkerId>,
-    pub(super) text: String,
 }
 
 impl JsonReporter {
@@ -97,105 +39,5 @@ impl Reporter for JsonReporter {
         }
         self.run.take(stamped.at, &stamped.event);
         Ok(())
-    }
-}
-
-impl Run {
-    fn take(&mut self, at: ConductorTime, event: &Event) {
-        match event {
-            Event::RunStarted { plan, anchor } => {
-                self.plan = Some((Arc::clone(plan), *anchor));
-                self.start = Some(at);
-            }
-            Event::WorkerConnected { worker, player } => {
-                self.players.insert(*worker, player.clone());
-            }
-            Event::TrialStarted { trial } => self.begin(*trial, at),
-            Event::PhaseStarted { trial, phase } => {
-                self.phase(*trial, *phase, at);
-            }
-            Event::PhaseReceived { trial, phase, worker } => {
-                self.worker(*trial, *phase, *worker, at);
-            }
-            Event::StepEnded { step, result } => {
-                let recorded = Recorded { at, result: result.clone(), end: None };
-                self.worker(step.trial, step.phase, step.worker, at).results.insert(step.position, recorded);
-            }
-            Event::SpawnedEnded { step, result } => self.spawned_ended(at, *step, result),
-            Event::WorkerPhaseEnded { trial, phase, worker } => {
-                self.worker(*trial, *phase, *worker, at).end = Some(at);
-            }
-            Event::BarrierEnded { trial, phase, barrier } => {
-                self.phase(*trial, *phase, at).barriers.push(barrier.clone());
-            }
-            Event::PhaseEnded { trial, phase, skew } => {
-                let ended = self.phase(*trial, *phase, at);
-                (ended.end, ended.skew) = (Some(at), skew.clone());
-            }
-            Event::WorkerLost { worker, reason } => {
-                let remark = self.remark(at, Some(*worker), reason);
-                self.lost.push(remark);
-            }
-            Event::Warning { worker, text } => {
-                let remark = self.remark(at, *worker, text);
-                self.warnings.push(remark);
-            }
-            Event::TrialEnded { trial, verdict } => {
-                let ended = self.trial(*trial, at);
-                (ended.end, ended.verdict) = (Some(at), Some(*verdict));
-            }
-            Event::WorkerBroken { .. }
-            | Event::WorkerResumed { .. }
-            | Event::PhaseGo { .. }
-            | Event::StepStarted { .. }
-            | Event::RunEnded { .. } => {}
-        }
-    }
-
-    fn spawned_ended(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) {
-        let results = &mut self.worker(step.trial, step.phase, step.worker, at).results;
-        // Its start may be missing when a connection broke in between; its end is told all the same.
-        let recorded =
-            results.entry(step.position).or_insert_with(|| Recorded { at, result: result.clone(), end: None });
-        recorded.end = Some((at, result.clone()));
-    }
-
-    fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str) -> Remark {
-        let open = self.trials.last().filter(|trial| trial.end.is_none());
-        Remark { at, trial: open.map(|trial| trial.number), worker, text: text.to_owned() }
-    }
-
-    fn begin(&mut self, number: u32, at: ConductorTime) {
-        self.trials.push(Trial { number, start: at, end: None, verdict: None, phases: Vec::new() });
-    }
-
-    /// The trial, which is made when nothing was said of it before.
-    fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
-        let index = self.trials.iter().rposition(|trial| trial.number == number).unwrap_or_else(|| {
-            self.begin(number, at);
-            self.trials.len() - 1
-        });
-        &mut self.trials[index]
-    }
-
-    fn phase(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> &mut PhaseOfTrial {
-        let phases = &mut self.trial(trial, at).phases;
-        let index = phases.iter().position(|known| known.phase == phase).unwrap_or_else(|| {
-            phases.push(PhaseOfTrial {
-                phase,
-                start: at,
-                end: None,
-                skew: None,
-                barriers: Vec::new(),
-                workers: BTreeMap::new(),
-            });
-            phases.len() - 1
-        });
-        &mut phases[index]
-    }
-
-    fn worker(&mut self, trial: u32, phase: Phase, worker: WorkerId, at: ConductorTime) -> &mut WorkerOfPhase {
-        let workers = &mut self.phase(trial, phase, at).workers;
-        workers.entry(worker).or_insert_with(|| WorkerOfPhase { start: at, end: None, results: BTreeMap::new() })
     }
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 
-use super::json::{Remark, Run};
 use super::json_result::{List, trial_entry};
+use super::record::{Remark, Run};
 use super::words;
 use crate::model::{
     ClockAnchor, Conclusion, ConductorTime, Phase, Plan, PlayerDescription, Reason, Step, Verdict, WorkerId, WorkerPlan,
@@ -105,7 +105,7 @@ impl<'a> Document<'a> {
 }
 
 /// The exit status that goes with a conclusion (DESIGN 4), unless an output fails after this one is written.
-fn exit_status(conclusion: &Conclusion) -> i32 {
+pub(super) fn exit_status(conclusion: &Conclusion) -> i32 {
     let signal = conclusion.reasons.iter().find_map(|reason| match reason {
         Reason::Interrupted(signal) => Some(*signal),
         _ => None,

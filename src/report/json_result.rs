@@ -8,13 +8,12 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::excerpt::Excerpt;
-use super::json::{PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 use super::json_document::Context;
+use super::record::{PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 use super::seed_result::{Message, SeedResult};
 use super::words;
 use crate::model::{
-    Attempt, BarrierResult, Bound, ConductorTime, Ending, Outcome, Phase, StartSkew, Step, StepResult, Verdict,
-    WorkerId,
+    Attempt, BarrierResult, ConductorTime, Outcome, Phase, StartSkew, Step, StepResult, Verdict, WorkerId,
 };
 
 /// A list that is made while it is written.
@@ -242,14 +241,7 @@ impl AttemptEntry {
 
 impl LeftEntry {
     fn new(context: Context<'_>, step: Option<&Step>, result: &StepResult) -> Self {
-        let (exit_status, signal) = match result.outcome {
-            // A step with `for:` passes by being stopped, so that its process's own status is not known here.
-            Outcome::Passed if step.is_some_and(|step| matches!(step.bound, Some(Bound::For(_)))) => (None, None),
-            Outcome::Passed => (Some(0), None),
-            Outcome::Failed(Ending::Exit(status)) => (Some(status), None),
-            Outcome::Failed(Ending::Signal(signal)) => (None, Some(signal)),
-            _ => (None, None),
-        };
+        let (exit_status, signal) = words::ending(step, &result.outcome);
         let (limit, reason) = match &result.outcome {
             Outcome::TimedOut(limit) => (Some(limit.as_secs_f64()), None),
             Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => (None, Some(reason.clone())),

@@ -1,10 +1,10 @@
-//! JSON as we write it: indented by two spaces, as Python's `json.dump(indent=2)` does, and with every character that a
-//! terminal could obey as an escape, which means the same to every reader.
+//! JSON as we write it: indented by two spaces, as Python's `json.dump(indent=2)` does, or in one line; and with every
+//! character that a terminal could obey as an escape, which means the same to every reader.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use super::harmless::is_harmful;
 
@@ -14,9 +14,15 @@ pub(super) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Resul
     writeln!(writer)
 }
 
-struct Harmless(PrettyFormatter<'static>);
+/// Writes `value` in one line, without the newline.
+pub(super) fn write_line(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(writer, Harmless(CompactFormatter)))?;
+    Ok(())
+}
 
-impl Formatter for Harmless {
+struct Harmless<F>(F);
+
+impl<F: Formatter> Formatter for Harmless<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
         while let Some(place) = rest.find(is_harmful) {
@@ -81,5 +87,8 @@ mod tests {
         let expected = "{\n  \"a\": [\n    1,\n    \"é\\u009b\\u001b\\u202ex\"\n  ],\n  \"b\": [],\n  \"c\": {}\n}\n";
         assert_eq!(text, expected);
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        let mut line = Vec::new();
+        write_line(&mut line, &value).unwrap();
+        assert_eq!(String::from_utf8(line).unwrap(), r#"{"a":[1,"é\u009b\u001b\u202ex"],"b":[],"c":{}}"#);
     }
 }

@@ -21,9 +21,13 @@ mod json;
 mod json_document;
 mod json_result;
 mod json_writer;
+mod jsonl;
+mod junit;
+mod record;
 #[cfg(test)]
 mod recorded;
 mod seed_result;
+mod share;
 #[cfg(test)]
 mod snapshots;
 mod summary;
@@ -42,11 +46,15 @@ pub enum Format {
     Classic,
     /// One JSON document, in the seed's shape with more fields.
     Json,
+    /// Every event as a line of JSON, as it happens.
+    Jsonl,
+    /// For continuous integration.
+    Junit,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 3] = [Self::Text, Self::Classic, Self::Json];
+    pub const ALL: [Self; 5] = [Self::Text, Self::Classic, Self::Json, Self::Jsonl, Self::Junit];
 
     /// The word for it on the command line and in the test file.
     pub const fn word(self) -> &'static str {
@@ -54,7 +62,16 @@ impl Format {
             Self::Text => "text",
             Self::Classic => "classic",
             Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Junit => "junit",
         }
+    }
+}
+
+impl Format {
+    /// Whether it is written when the run is over; the others are told as things happen.
+    pub const fn is_whole_at_the_end(self) -> bool {
+        matches!(self, Self::Json | Self::Junit)
     }
 }
 
@@ -96,6 +113,8 @@ pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> 
     match format {
         Format::Text => Box::new(text::TextReporter::new(writer, style)),
         Format::Classic => Box::new(classic::ClassicReporter::new(writer, style.terminal)),
+        Format::Jsonl => Box::new(jsonl::JsonlReporter::new(writer)),
+        Format::Junit => Box::new(junit::JunitReporter::new(writer)),
         Format::Json => Box::new(json::JsonReporter::new(writer, style.time_zone)),
     }
 }

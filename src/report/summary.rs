@@ -9,8 +9,8 @@ use super::harmless::on_one_line;
 use super::text_page::{Page, Tone};
 use super::words;
 use crate::model::{
-    Conclusion, ConductorTime, Event, Gate, Outcome, Phase, Plan, Reason, Stamped, Step, StepReference, StepResult,
-    Verdict, WorkerId,
+    Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Step, StepReference, StepResult, Verdict,
+    WorkerId,
 };
 
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
@@ -148,14 +148,9 @@ fn step_of(plan: Option<&Plan>, reference: StepReference) -> Option<&Step> {
 }
 
 /// Why a failure of this step does not count, when it does not.
-fn excuse(plan: Option<&Plan>, reference: StepReference) -> Option<&'static str> {
-    if step_of(plan, reference).is_some_and(|step| step.gate == Gate::MayFail) {
-        Some("  (may fail: does not count)")
-    } else if reference.phase == Phase::Reset {
-        Some("  (in Reset: does not count)")
-    } else {
-        None
-    }
+fn excuse(plan: Option<&Plan>, reference: StepReference) -> Option<String> {
+    let why = words::excuse(step_of(plan, reference), reference.phase)?;
+    Some(format!("  ({why}: does not count)"))
 }
 
 fn heading(page: &mut Page, text: &str) -> io::Result<()> {

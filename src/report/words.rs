@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Attempt, Ending, Outcome, Reason, StartSkew, Step, signal_name};
+use crate::model::{Action, Attempt, Bound, Ending, Gate, Outcome, Phase, Reason, StartSkew, Step, signal_name};
 
 /// The word for an outcome.
 pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
@@ -24,6 +24,29 @@ pub(crate) fn outcome_in_detail(result: &Outcome) -> String {
         Outcome::Failed(Ending::Exit(status)) => format!("failed: exit {status}"),
         Outcome::Failed(Ending::Signal(number)) => format!("failed: {}", signal_name(*number)),
         other => outcome(other).to_owned(),
+    }
+}
+
+/// The exit status or the signal of a step's process, where its outcome says it.
+pub(super) fn ending(step: Option<&Step>, outcome: &Outcome) -> (Option<i32>, Option<i32>) {
+    match outcome {
+        // A step with `for:` passes by being stopped, so that its process's own status is not known here.
+        Outcome::Passed if step.is_some_and(|step| matches!(step.bound, Some(Bound::For(_)))) => (None, None),
+        Outcome::Passed => (Some(0), None),
+        Outcome::Failed(Ending::Exit(status)) => (Some(*status), None),
+        Outcome::Failed(Ending::Signal(signal)) => (None, Some(*signal)),
+        _ => (None, None),
+    }
+}
+
+/// Why a failure of this step does not count, when it does not.
+pub(super) fn excuse(step: Option<&Step>, phase: Phase) -> Option<&'static str> {
+    if step.is_some_and(|step| step.gate == Gate::MayFail) {
+        Some("may fail")
+    } else if phase == Phase::Reset {
+        Some("in Reset")
+    } else {
+        None
     }
 }
 

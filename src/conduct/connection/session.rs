@@ -225,8 +225,9 @@ impl Session<'_> {
             Taken::Nothing => return Ok(()),
             Taken::Data(data) => {
                 self.progress = Instant::now();
-                if let Err(error) = self.streams.data(&data)? {
-                    self.store_fails(&error);
+                match self.streams.data(&data)? {
+                    Ok(event) => event.into_iter().for_each(|event| self.context.uplink.say(event)),
+                    Err(error) => self.store_fails(&error),
                 }
             }
             Taken::Message(message) => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::conduct::event::{ConnectionEvent, StepPlace};
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Attempt, Ending, Outcome, Start, StepResult};
+use crate::model::{Attempt, Ending, Outcome, Start, StepResult, Stream};
 use crate::wire::{AttemptMessage, Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
 
 /// A step that was started, and whose streams may still grow.
@@ -25,7 +25,7 @@ struct Open {
 pub(super) struct Streams {
     store: Store,
     open: HashMap<(u32, crate::model::Phase, usize), Open>,
-    writers: HashMap<u32, StreamWriter>,
+    writers: HashMap<u32, (StepPlace, Stream, StreamWriter)>,
     held: VecDeque<PlayerMessage>,
 }
 
@@ -56,9 +56,10 @@ impl Streams {
     ) -> Option<ConnectionEvent> {
         if let PlayerMessage::StepStarted(step) = &message {
             let open = Open { started: started(step), stdout: step.stdout, stderr: step.stderr };
-            self.open.insert(key(place(step.trial, step.phase, step.step)), open);
-            for stream in [step.stdout, step.stderr] {
-                self.writers.insert(stream, self.store.stream());
+            let place = place(step.trial, step.phase, step.step);
+            self.open.insert(key(place), open);
+            for (number, stream) in [(step.stdout, Stream::Stdout), (step.stderr, Stream::Stderr)] {
+                self.writers.insert(number, (place, stream, self.store.stream()));
             }
         }
         match message {
@@ -73,12 +74,13 @@ impl Streams {
         None
     }
 
-    /// Takes data. What comes for a stream whose step is over is dropped: somebody else holds its pipe.
+    /// Takes data, and says what came. What comes for a stream whose step is over is dropped: somebody else holds its
+    /// pipe.
     ///
     /// The outer error is the player's, the inner one the disk's.
-    pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<()>, String> {
-        let Some(writer) = self.writers.get_mut(&data.stream) else {
-            return Ok(Ok(()));
+    pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<Option<ConnectionEvent>>, String> {
+        let Some((place, stream, writer)) = self.writers.get_mut(&data.stream) else {
+            return Ok(Ok(None));
         };
         if data.offset != writer.received() {
             return Err(format!(
@@ -88,7 +90,8 @@ impl Streams {
                 writer.received()
             ));
         }
-        Ok(writer.append(&data.bytes))
+        let appended = writer.append(&data.bytes);
+        Ok(appended.map(|()| Some(ConnectionEvent::Output(*place, *stream, writer.output(u64::MAX)))))
     }
 
     /// The next event that has all its data.
@@ -143,7 +146,7 @@ impl Streams {
             let mut result = StepResult::without_output(Outcome::Lost);
             result.started = Some(open.started);
             for (stream, output) in [(open.stdout, &mut result.stdout), (open.stderr, &mut result.stderr)] {
-                if let Some(writer) = self.writers.remove(&stream) {
+                if let Some((_, _, writer)) = self.writers.remove(&stream) {
                     *output = writer.output(u64::MAX);
                 }
             }
@@ -156,7 +159,7 @@ impl Streams {
         let Some(open) = self.open.get(&key(place(ended.trial, ended.phase, ended.step))) else {
             return true;
         };
-        let has = |stream, length| self.writers.get(stream).is_none_or(|writer| writer.received() >= length);
+        let has = |stream, length| self.writers.get(stream).is_none_or(|(_, _, writer)| writer.received() >= length);
         has(&open.stdout, ended.stdout) && has(&open.stderr, ended.stderr)
     }
 
@@ -168,10 +171,10 @@ impl Streams {
         result.attempts = ended.attempts.into_iter().map(attempt).collect();
         if let Some(open) = self.open.get(&key(place)).copied() {
             result.started = Some(open.started);
-            if let Some(writer) = self.writers.get(&open.stdout) {
+            if let Some((_, _, writer)) = self.writers.get(&open.stdout) {
                 result.stdout = writer.output(ended.stdout);
             }
-            if let Some(writer) = self.writers.get(&open.stderr) {
+            if let Some((_, _, writer)) = self.writers.get(&open.stderr) {
                 result.stderr = writer.output(ended.stderr);
             }
             if !keep {

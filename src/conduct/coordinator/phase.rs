@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::conduct::event::{Command, StepPlace};
-use crate::model::{Event, Mode, OnFailure, Outcome, Phase, Start, StepReference, StepResult, WorkerId};
+use crate::model::{
+    Event, Mode, OnFailure, Outcome, Output, Phase, Start, StepReference, StepResult, Stream, WorkerId,
+};
 
 use super::worker::Standing;
 use super::{Coordinator, Rest, STOP_LIMIT, Stage};
@@ -40,6 +42,10 @@ impl Coordinator {
     fn starts_the_phase(&self, worker: WorkerId, place: StepPlace) -> bool {
         let steps = self.plan.worker(worker).steps[place.phase].get(..=place.position);
         place.position == 0 || steps.is_some_and(|steps| steps.iter().all(|step| step.mode == Mode::Parallel))
+    }
+
+    pub(super) fn output(&mut self, worker: WorkerId, place: StepPlace, stream: Stream, output: Output) {
+        self.report(Event::OutputReceived { step: reference(worker, place), stream, output });
     }
 
     pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, result: StepResult) {

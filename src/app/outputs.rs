@@ -1,0 +1,132 @@
+//! The outputs of a run: the results where they are wanted, further reports, and the folder of results.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{report_file, results};
+use crate::cli::ConductArguments;
+use crate::config;
+use crate::model::{Conclusion, ConductorTime, Event, Plan, Reason, Reporter, RunId, Stamped, Verdict};
+use crate::report::{self, Format, Style};
+
+/// Reporters with their names for messages.
+pub(super) type Reporters = Vec<(String, Box<dyn Reporter>)>;
+
+/// All outputs of a run.
+pub(super) struct Outputs {
+    main: Target,
+    reports: Vec<Target>,
+    results: Option<PathBuf>,
+    color: clap::ColorChoice,
+}
+
+/// Where a report goes, and in which form.
+struct Target {
+    format: Format,
+    /// Standard output when it is none.
+    path: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// The command line wins over what the test file says.
+    pub(super) fn new(arguments: &ConductArguments, file: config::Outputs) -> Self {
+        let format = arguments.format.map(Format::from).or(file.format.map(from_file)).unwrap_or(Format::Text);
+        let main = Target { format, path: arguments.output.clone().or(file.output) };
+        let report = |(word, path): &(_, PathBuf)| Target { format: Format::from(*word), path: Some(path.clone()) };
+        Self {
+            main,
+            reports: arguments.reports.iter().map(report).collect(),
+            results: arguments.results.clone().or(file.results),
+            color: arguments.color,
+        }
+    }
+
+    /// Whether the results go into a file.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.main.path.is_some()
+    }
+
+    /// Opens all of them.
+    ///
+    /// # Errors
+    ///
+    /// Says which can't be written, for people.
+    pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>) -> Result<Reporters, String> {
+        let mut reporters = vec![(self.main.name(), self.main.open(self.color)?)];
+        for target in &self.reports {
+            reporters.push((target.name(), target.open(clap::ColorChoice::Never)?));
+        }
+        if let Some(folder) = &self.results {
+            reporters.extend(results::open(folder, run, plan)?);
+        }
+        Ok(reporters)
+    }
+
+    /// Prints the plan where the results would go.
+    ///
+    /// # Errors
+    ///
+    /// Says why not, for people.
+    pub(super) fn print_plan(&self, plan: &Plan) -> Result<(), String> {
+        let print = match self.main.format {
+            Format::Json => report::dry_run_json,
+            Format::Text | Format::Classic => report::dry_run_text,
+            other @ (Format::Jsonl | Format::Junit) => {
+                return Err(format!("a plan has no form `{other}`; it has `text` and `json`"));
+            }
+        };
+        let cannot = |error: io::Error| format!("the output `{}` can't be written: {error}", self.main.name());
+        let mut writer: Box<dyn Write> = match &self.main.path {
+            None => Box::new(io::stdout()),
+            Some(path) => Box::new(std::fs::File::create(path).map_err(cannot)?),
+        };
+        print(plan, &mut writer).map_err(cannot)
+    }
+}
+
+impl Target {
+    /// Its name in messages.
+    fn name(&self) -> String {
+        self.path.as_deref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
+    }
+
+    fn open(&self, color: clap::ColorChoice) -> Result<Box<dyn Reporter>, String> {
+        let terminal = self.path.is_none() && io::stdout().is_terminal();
+        let color = match color {
+            clap::ColorChoice::Always => true,
+            clap::ColorChoice::Never => false,
+            clap::ColorChoice::Auto => terminal && super::colors_are_wanted(),
+        };
+        let style = Style { color, terminal, ..Style::plain() };
+        match &self.path {
+            None => Ok(report::reporter(self.format, Box::new(io::stdout()), style)),
+            Some(path) => report_file::open(self.format, path, style)
+                .map_err(|error| format!("the output `{}` can't be written: {error}", self.name())),
+        }
+    }
+}
+
+fn from_file(format: config::Format) -> Format {
+    match format {
+        config::Format::Text => Format::Text,
+        config::Format::Classic => Format::Classic,
+        config::Format::Json => Format::Json,
+        config::Format::Jsonl => Format::Jsonl,
+        config::Format::Junit => Format::Junit,
+    }
+}
+
+/// Tells the reports, and the user, why nothing was done.
+pub(super) fn not_carried_out(reporters: Reporters, why: String) -> ExitCode {
+    let exit = super::refuse(&why);
+    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(why)] };
+    let at = ConductorTime::from_nanoseconds(crate::sys::boot_time_nanoseconds());
+    let ended = Stamped { at, event: Event::RunEnded { conclusion } };
+    for (name, mut reporter) in reporters {
+        if let Err(error) = reporter.report(&ended) {
+            super::refuse(&format!("the output `{name}` can't be written: {error}"));
+        }
+    }
+    exit
+}

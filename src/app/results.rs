@@ -1,0 +1,76 @@
+//! The folder of results: what a run leaves for later, in `DIR/RUN/`, and `DIR/latest` is a link to it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `configuration.json` | the plan: every worker and every step, with all variables replaced |
+//! | `events.jsonl` | the events, as they happened |
+//! | `outputs/trial-1/WORKER/run-01-LABEL.stdout` | what a step printed, whole |
+//! | `report.txt`, `report.json`, … | the run in the other formats |
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use super::outputs::Reporters;
+use super::report_file;
+use super::step_files::StepFiles;
+use crate::model::{Plan, RunId};
+use crate::report::{self, Format, Style};
+
+/// The reports that are kept, beside the steps' outputs.
+const KEPT: [(Format, &str); 4] = [
+    (Format::Jsonl, "events.jsonl"),
+    (Format::Text, "report.txt"),
+    (Format::Json, "report.json"),
+    (Format::Junit, "junit.xml"),
+];
+
+/// Makes the folder of a run, and what is written there. Without a plan there is only the reason why to be told.
+///
+/// # Errors
+///
+/// Says what can't be made, for people.
+pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<Reporters, String> {
+    let folder = results.join(run.as_str());
+    let refused = |what: &Path, error: &std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists if what == folder => {
+            format!("the folder of results `{}` is there already; a run needs a name of its own", what.display())
+        }
+        _ => format!("the folder of results `{}` can't be made: {error}", what.display()),
+    };
+    fs::create_dir_all(results).map_err(|error| refused(results, &error))?;
+    fs::create_dir(&folder).map_err(|error| refused(&folder, &error))?;
+    link(results, run).map_err(|error| refused(&results.join("latest"), &error))?;
+    if let Some(plan) = plan {
+        let path = folder.join("configuration.json");
+        write_plan(plan, &path).map_err(|error| cannot_write(&path, &error))?;
+    }
+    let mut reporters = Reporters::new();
+    for (format, name) in KEPT {
+        let path = folder.join(name);
+        let reporter = report_file::open(format, &path, Style::plain()).map_err(|error| cannot_write(&path, &error))?;
+        reporters.push((path.display().to_string(), reporter));
+    }
+    let outputs = folder.join("outputs");
+    reporters.push((outputs.display().to_string(), Box::new(StepFiles::new(outputs))));
+    Ok(reporters)
+}
+
+/// Has `latest` mean this run: whoever looks at any time finds the one run or the other.
+fn link(results: &Path, run: &RunId) -> std::io::Result<()> {
+    let fresh: PathBuf = results.join(format!(".latest.{run}"));
+    std::os::unix::fs::symlink(run.as_str(), &fresh)?;
+    fs::rename(&fresh, results.join("latest")).inspect_err(|_| {
+        let _ = fs::remove_file(&fresh);
+    })
+}
+
+fn write_plan(plan: &Plan, path: &Path) -> std::io::Result<()> {
+    let mut writer = BufWriter::new(File::create(path)?);
+    report::dry_run_json(plan, &mut writer)?;
+    std::io::Write::flush(&mut writer)
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> String {
+    format!("the output `{}` can't be written: {error}", path.display())
+}
