@@ -71,15 +71,15 @@ fn a_report_needs_a_format_and_a_file() {
 fn a_folder_of_results_has_all_that_a_run_left() {
     let player = Player::start();
     let folder = Folder::new();
-    let steps = "[Run]\nmany lines = seq 300000; echo err >&2\nquiet = true\nspawn1 = echo up; sleep 600\n";
+    let steps = "[Run]\nspawn1 = echo up; sleep 600\nquiet = true\nmany lines = seq 300000; echo err >&2\n";
     folder.test("results = kept\nmax_message_size = 1", &["w"]).worker("w", player.port, steps);
     let first = run(&folder, ["conduct", "-q", "-p", "run", "--run-id", "first", "test.cfg"]);
     assert_eq!((first.status, first.stderr.as_str()), (Some(0), ""), "{first:#?}");
     let whole: String = (1..=300_000).flat_map(|number| [number.to_string(), "\n".to_owned()]).collect();
     let outputs = |name: &str| folder.read(&format!("kept/latest/outputs/trial-1/w/{name}"));
-    assert!(outputs("run-01-many_lines.stdout") == whole, "more than the reports keep");
-    assert_eq!(outputs("run-01-many_lines.stderr"), "err\n");
-    assert_eq!(outputs("run-03-spawn1.stdout"), "up\n");
+    assert!(outputs("run-03-many_lines.stdout") == whole, "more than the reports keep");
+    assert_eq!(outputs("run-03-many_lines.stderr"), "err\n");
+    assert_eq!(outputs("run-01-spawn1.stdout"), "up\n");
     let names = |path: &str| {
         let entries = std::fs::read_dir(folder.join(path)).expect("a folder");
         let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
