@@ -177,7 +177,6 @@ fn all_problems_of_all_files_are_reported_once_and_in_order() {
         [
             "test.cfg:2:10 error invalid-value",
             "test.cfg:3:10 error invalid-value",
-            "test.cfg:4:1 error not-supported-yet",
             "test.cfg:5:1 warning unknown-key",
             "test.cfg:6:2 warning clients-section",
             "test.cfg:9:1 error duplicate-key",
@@ -197,7 +196,7 @@ fn all_problems_of_all_files_are_reported_once_and_in_order() {
             "b.cfg:5:1 warning repeated-timeout",
         ]
     );
-    assert_eq!((loaded.diagnostics.errors(), loaded.diagnostics.warnings()), (15, 5));
+    assert_eq!((loaded.diagnostics.errors(), loaded.diagnostics.warnings()), (14, 5));
     assert!(loaded.diagnostics.iter().all(|finding| finding.hint.is_some()));
 }
 
@@ -330,10 +329,10 @@ fn mistakes_in_a_test_files_environment_are_found_without_any_worker_file() {
 #[test]
 fn settings_and_formats_of_later_versions_are_refused_by_name() {
     let folder = Folder::new(&[
-        ("test.cfg", "[Test]\nformat = html\ncheck = c\n[Workers]\nw = w.cfg\n"),
+        ("test.cfg", "[Test]\nformat = html\n[Workers]\nw = w.cfg\n"),
         ("w.cfg", "[Coordinator]\nplayer = h\nconnect = ssh h player\n"),
     ]);
     let diagnostics = folder.load(&Overrides::default()).diagnostics;
     let messages: Vec<_> = diagnostics.iter().map(|finding| finding.message.as_str()).collect();
-    assert_eq!(messages, ["format = html", "check", "connect"].map(|what| format!("`{what}` is not supported yet")));
+    assert_eq!(messages, ["format = html", "connect"].map(|what| format!("`{what}` is not supported yet")));
 }

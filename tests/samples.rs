@@ -138,7 +138,7 @@ warning[unknown-key]: `[Test]` has no setting `host`
 4 | host: 127.0.0.1
   | ^^^^
   |
-  = hint: known are `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `max_start_skew`, `results`
+  = hint: known are `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `max_start_skew`, `results`, `check`
 
 warning[unknown-key]: `[Test]` has no setting `cmdport`
  --> config/test1.cfg:5:1
@@ -146,7 +146,7 @@ warning[unknown-key]: `[Test]` has no setting `cmdport`
 5 | cmdport: 5555
   | ^^^^^^^
   |
-  = hint: known are `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `max_start_skew`, `results`
+  = hint: known are `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `max_start_skew`, `results`, `check`
 
 warning[unknown-key]: `[Test]` has no setting `resultsport`
  --> config/test1.cfg:6:1
@@ -154,7 +154,7 @@ warning[unknown-key]: `[Test]` has no setting `resultsport`
 6 | resultsport: 5556
   | ^^^^^^^^^^^
   |
-  = hint: known are `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `max_start_skew`, `results`
+  = hint: known are `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `max_start_skew`, `results`, `check`
 
 warning[clients-section]: the Python seed knows `[Workers]` only
  --> config/test1.cfg:8:2

@@ -9,7 +9,7 @@ use crossbeam_channel::Receiver;
 use crate::conduct::{self, CheckReport, Options};
 use crate::exit_code;
 use crate::model::{Plan, PlayerDescription};
-use crate::report::milliseconds;
+use crate::report::{milliseconds, on_one_line};
 
 /// Asks every player and prints a line for each, with what it holds or has left below it. 1 when one can't be reached or
 /// is held by another run.
@@ -28,9 +28,9 @@ pub(super) fn run(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32
         };
         fine &= answer.result.as_ref().is_ok_and(|report| report.holder.is_none());
         // A closed standard output leaves nobody to tell; the exit status says it all the same.
-        let _ = writeln!(output, "{:name_width$}  {place:place_width$}  {}", worker.name, text.escape_debug());
+        let _ = writeln!(output, "{:name_width$}  {place:place_width$}  {}", worker.name, on_one_line(&text));
         for line in below {
-            let _ = writeln!(output, "{:name_width$}  {}", "", line.escape_debug());
+            let _ = writeln!(output, "{:name_width$}  {}", "", on_one_line(&line));
         }
     }
     ExitCode::from(if fine { exit_code::PASSED } else { exit_code::NOT_CARRIED_OUT })

@@ -55,8 +55,12 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         Ok(interrupts) => interrupts,
         Err(error) => return refuse(arguments, outputs, &plan.run, format!("signals can't be heard: {error}")),
     };
-    let options =
-        Options { skip_unreachable: arguments.skip_unreachable, take_over: arguments.take_over, conductor: who_asks() };
+    let options = Options {
+        skip_unreachable: arguments.skip_unreachable,
+        take_over: arguments.take_over,
+        results: outputs.folder(&plan.run),
+        conductor: who_asks(),
+    };
     if arguments.check {
         return super::check::run(&Arc::new(plan), &options, &interrupts);
     }

@@ -5,7 +5,8 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::model::{Event, Plan, PlayerDescription, Reporter, Stamped, StepReference, WorkerId};
+use crate::model::{BarrierResult, Event, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference, WorkerId};
+use crate::report::on_one_line;
 
 /// Logs the events of a run.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ impl LogReporter {
         let plan = self.plan.as_ref();
         let steps = plan.and_then(|plan| plan.workers.get(step.worker.0)).map(|worker| &worker.steps[step.phase]);
         let label = steps.and_then(|steps| steps.get(step.position)).map_or("?", |step| step.label.as_str());
-        format!("{}: {} of {}", self.worker(step.worker), label.escape_debug(), step.phase)
+        format!("{}: {} of {}", self.worker(step.worker), on_one_line(label), step.phase)
     }
 }
 
@@ -39,7 +40,7 @@ impl Reporter for LogReporter {
                     PlayerDescription::Seed => "a Python player".to_owned(),
                     PlayerDescription::Session { version, host } => format!("conductor {version} on {host}"),
                 };
-                tracing::debug!("{}: connected to {}", self.worker(*worker), player.escape_debug());
+                tracing::debug!("{}: connected to {}", self.worker(*worker), on_one_line(&player));
             }
             Event::TrialStarted { trial } => tracing::info!("Starting trial {trial} of {trials}"),
             Event::PhaseStarted { trial, phase } => tracing::debug!("Trial {trial}: {phase} begins"),
@@ -52,13 +53,7 @@ impl Reporter for LogReporter {
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
                 tracing::debug!("{} {}", self.step(*step), crate::report::outcome_in_detail(&result.outcome));
             }
-            Event::BarrierEnded { phase, barrier, .. } => {
-                let name = barrier.name.escape_debug();
-                match &barrier.passed {
-                    Ok(_) => tracing::debug!("{phase}: barrier `{name}` was passed"),
-                    Err(why) => tracing::warn!("{phase}: barrier `{name}` was not passed: {}", why.escape_debug()),
-                }
-            }
+            Event::BarrierEnded { phase, barrier, .. } => tell_barrier(*phase, barrier),
             Event::WorkerPhaseEnded { phase, worker, .. } => {
                 tracing::debug!("{}: through with {phase}", self.worker(*worker));
             }
@@ -70,21 +65,32 @@ impl Reporter for LogReporter {
                 tracing::debug!("Trial {trial}: {phase} is over{}", skew.unwrap_or_default());
             }
             Event::WorkerBroken { worker, reason } => {
-                tracing::warn!("{}: {}; it is tried again", self.worker(*worker), reason.escape_debug());
+                tracing::warn!("{}: {}; it is tried again", self.worker(*worker), on_one_line(reason));
             }
             Event::WorkerResumed { worker, silent } => {
                 tracing::info!("{}: the connection is there again after {silent:.1?}", self.worker(*worker));
             }
             Event::WorkerLost { worker, reason } => {
-                tracing::warn!("{} is lost: {}", self.worker(*worker), reason.escape_debug());
+                tracing::warn!("{} is lost: {}", self.worker(*worker), on_one_line(reason));
             }
             Event::Warning { worker, text } => {
                 let worker = worker.map(|worker| format!("{}: ", self.worker(worker))).unwrap_or_default();
-                tracing::warn!("{worker}{}", text.escape_debug());
+                tracing::warn!("{worker}{}", on_one_line(text));
+            }
+            Event::CheckEnded { trial, result } => {
+                tracing::debug!("Trial {trial}: check {}", crate::report::outcome_in_detail(&result.outcome));
             }
             Event::TrialEnded { trial, verdict } => tracing::info!("Trial {trial} of {trials}: {}", verdict.word()),
             Event::RunEnded { conclusion } => tracing::debug!("The run is over: {}", conclusion.verdict.word()),
         }
         Ok(())
+    }
+}
+
+fn tell_barrier(phase: Phase, barrier: &BarrierResult) {
+    let name = on_one_line(&barrier.name);
+    match &barrier.passed {
+        Ok(_) => tracing::debug!("{phase}: barrier `{name}` was passed"),
+        Err(why) => tracing::warn!("{phase}: barrier `{name}` was not passed: {}", on_one_line(why)),
     }
 }

@@ -42,6 +42,11 @@ impl Outputs {
         }
     }
 
+    /// The folder of this run's results, if they are kept.
+    pub(super) fn folder(&self, run: &RunId) -> Option<PathBuf> {
+        self.results.as_ref().map(|results| results.join(run.as_str()))
+    }
+
     /// Whether the results go into a file.
     pub(super) fn is_elsewhere(&self) -> bool {
         self.main.path.is_some()

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{Event, Outcome, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream};
@@ -40,22 +40,8 @@ impl StepFiles {
     }
 
     fn append(&mut self, step: StepReference, stream: Stream, output: &Output, last: bool) -> io::Result<()> {
-        let mut offset = self.written.remove(&(step, stream)).unwrap_or(0);
-        if offset < output.length() {
-            let path = self.path(step, stream);
-            if let (0, Some(folder)) = (offset, path.parent()) {
-                fs::create_dir_all(folder)?;
-            }
-            // There may be more steps than a process may have files.
-            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-            let mut buffer = vec![0; usize::try_from(PIECE.min(output.length() - offset)).unwrap_or(0)];
-            while offset < output.length() {
-                let count = buffer.len().min(usize::try_from(output.length() - offset).unwrap_or(usize::MAX));
-                output.read_exact_at(offset, &mut buffer[..count])?;
-                file.write_all(&buffer[..count])?;
-                offset += count as u64;
-            }
-        }
+        let offset = self.written.remove(&(step, stream)).unwrap_or(0);
+        let offset = copy(&self.path(step, stream), output, offset)?;
         if !last {
             self.written.insert((step, stream), offset);
         }
@@ -77,10 +63,35 @@ impl Reporter for StepFiles {
                 self.result(*step, result, result.outcome != Outcome::Spawned)?;
             }
             Event::SpawnedEnded { step, result } => self.result(*step, result, true)?,
+            Event::CheckEnded { trial, result } => {
+                let folder = self.folder.join(format!("trial-{trial}"));
+                copy(&folder.join("check.stdout"), &result.stdout, 0)?;
+                copy(&folder.join("check.stderr"), &result.stderr, 0)?;
+            }
             _ => {}
         }
         Ok(())
     }
+}
+
+/// Appends what an output has from `offset` on; how far that is.
+fn copy(path: &Path, output: &Output, mut offset: u64) -> io::Result<u64> {
+    if offset >= output.length() {
+        return Ok(offset);
+    }
+    if let (0, Some(folder)) = (offset, path.parent()) {
+        fs::create_dir_all(folder)?;
+    }
+    // There may be more steps than a process may have files.
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    let mut buffer = vec![0; usize::try_from(PIECE.min(output.length() - offset)).unwrap_or(0)];
+    while offset < output.length() {
+        let count = buffer.len().min(usize::try_from(output.length() - offset).unwrap_or(usize::MAX));
+        output.read_exact_at(offset, &mut buffer[..count])?;
+        file.write_all(&buffer[..count])?;
+        offset += count as u64;
+    }
+    Ok(offset)
 }
 
 /// A label as a part of a file's name.

@@ -16,6 +16,7 @@
 //! unbounded channels, so that it waits for nobody. An actor owns its worker's connection and all that belongs to it.
 
 mod check;
+mod checker;
 mod clock;
 mod connection;
 mod coordinator;
@@ -34,6 +35,7 @@ mod waiting_log;
 
 use std::fmt::Write;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
@@ -51,6 +53,8 @@ pub struct Options {
     pub skip_unreachable: bool,
     /// End what an orphaned run left on a player, instead of being refused.
     pub take_over: bool,
+    /// The folder of this run's results, when there is one.
+    pub results: Option<PathBuf>,
     /// Who asks, for the people at the other end: user, machine, process.
     pub conductor: String,
 }

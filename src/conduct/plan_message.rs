@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerId, variable};
+use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerId, WorkerPlan, variable};
 use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 
 /// What a worker's player is told, in this incarnation of it.
@@ -29,18 +29,24 @@ pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<St
 
 /// The worker's own variables, and behind them those that every step gets.
 fn environment(plan: &Plan, worker: WorkerId) -> Vec<(String, String)> {
-    let names: Vec<_> = plan.workers.iter().map(|worker| worker.name.as_str()).collect();
     let entry = plan.worker(worker);
     let mut variables = entry.environment.clone();
-    let mut add = |name: &str, value: String| variables.push((name.to_owned(), value));
-    add("CONDUCTOR_RUN", plan.run.to_string());
-    add("CONDUCTOR_TRIALS", plan.trials.to_string());
-    add("CONDUCTOR_WORKER", entry.name.to_string());
-    add("CONDUCTOR_WORKERS", names.join(" "));
-    for other in &plan.workers {
-        add(&variable("CONDUCTOR_ADDR", other.name.as_str()), other.player_host.clone());
-    }
+    variables.extend(common_variables(plan));
+    variables.push(("CONDUCTOR_WORKER".to_owned(), entry.name.to_string()));
     variables
+}
+
+/// What everybody knows of a run: its name, its trials, its workers and where they are.
+pub(crate) fn common_variables(plan: &Plan) -> Vec<(String, String)> {
+    let names: Vec<_> = plan.workers.iter().map(|worker| worker.name.as_str()).collect();
+    let own = [
+        ("CONDUCTOR_RUN", plan.run.to_string()),
+        ("CONDUCTOR_TRIALS", plan.trials.to_string()),
+        ("CONDUCTOR_WORKERS", names.join(" ")),
+    ];
+    let address = |worker: &WorkerPlan| (variable("CONDUCTOR_ADDR", worker.name.as_str()), worker.player_host.clone());
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
+    own.chain(plan.workers.iter().map(address)).collect()
 }
 
 /// A step's message. A form that the session does not know yet was refused with the configuration, and is sent as a

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Event, Plan, Reason, Reporter, Stamped, Verdict, WorkerId, signal_name,
+    ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Reporter, Stamped, StepResult, Verdict,
+    WorkerId, signal_name,
 };
 
 use crate::wire::Hello;
 
+use super::checker::{self, Check, Checker};
 use super::connection::{self, Context, Uplink, words};
 use super::coordinator::{Action, Coordinator, Input};
 use super::event::{Command, ConnectionEvent, End};
@@ -42,6 +44,9 @@ struct Actors<'a> {
     /// What each worker's sessions are known by, and how many it had.
     secrets: Vec<Option<(String, u64)>>,
     threads: Threads,
+    /// The check at work, and the way that its result comes: one a trial.
+    checker: Option<Checker>,
+    checked: (Sender<StepResult>, Receiver<StepResult>),
 }
 
 impl Actors<'_> {
@@ -65,6 +70,18 @@ impl Actors<'_> {
         self.threads.start(name, move || connection::run(&context))?;
         self.postboxes[worker.0] = Some(postbox);
         Ok(())
+    }
+
+    /// Begins the check of a trial; one that can't be begun is over at once.
+    fn check(&mut self, trial: u32) -> Option<StepResult> {
+        let check = Check { plan: Arc::clone(self.plan), trial, results: self.options.results.clone() };
+        match checker::start(&mut self.threads, check, self.checked.0.clone()) {
+            Ok(checker) => {
+                self.checker = Some(checker);
+                None
+            }
+            Err(error) => Some(StepResult::without_output(Outcome::NotStarted(words(&error)))),
+        }
     }
 
     fn is_current(&self, worker: WorkerId, session: u64) -> bool {
@@ -101,14 +118,16 @@ pub(super) fn run(
         postboxes: plan.workers.iter().map(|_| None).collect(),
         secrets: plan.workers.iter().map(|_| None).collect(),
         threads: Threads::new(),
+        checker: None,
+        checked: bounded(1),
     };
     let coordinator = Coordinator::new(Arc::clone(&plan), options.skip_unreachable, anchor);
     let mut signals = 0;
     let mut conclusion = turn(coordinator, &mut actors, &events, interrupts, &reports, &mut signals);
     // Whoever still wants to say something finds nobody listening, and ends.
     drop(events);
-    let Actors { postboxes, threads, .. } = actors;
-    drop(postboxes);
+    let Actors { postboxes, threads, checker, .. } = actors;
+    drop((postboxes, checker));
     threads.join(Instant::now() + JOIN);
     let failures = reports.finish(interrupts, signals > 1);
     add_failures(&mut conclusion, failures);
@@ -139,6 +158,8 @@ fn turn(
                         }
                     }
                     Action::Command(worker, command) => actors.command(worker, command),
+                    Action::Check(trial) => inputs.extend(actors.check(trial).map(Input::Checked)),
+                    Action::StopCheck => actors.checker = None,
                     Action::Report(event) => reports.tell(Stamped { at, event }),
                     Action::Finish(conclusion) => return conclusion,
                 }
@@ -162,6 +183,7 @@ fn turn(
                 interrupts = never();
                 Input::Tick
             },
+            recv(actors.checked.1) -> result => result.map_or(Input::Tick, Input::Checked),
             recv(reports.failures()) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
             recv(timer) -> _ => Input::Tick,
         });

@@ -7,8 +7,6 @@ use super::source::Place;
 
 /// Prefixes of steps.
 pub(super) const FORMS: [&str; 2] = ["fetch", "put"];
-/// Keys of `[Test]`.
-pub(super) const TEST_KEYS: [&str; 1] = ["check"];
 /// Keys of `[Coordinator]`.
 pub(super) const COORDINATOR_KEYS: [&str; 1] = ["connect"];
 /// Values of `format`.

@@ -37,7 +37,7 @@ pub(super) const WORKERS: &str = "Workers";
 pub(super) const CLIENTS: &str = "Clients";
 pub(super) const SECTIONS: [&str; 3] = [TEST, ENVIRONMENT, WORKERS];
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "trials",
     "format",
     "output",
@@ -49,12 +49,13 @@ const KEYS: [&str; 11] = [
     "on_failure",
     "max_start_skew",
     "results",
+    "check",
 ];
 
 /// Reads `[Test]`, with a default for what is missing or wrong.
 pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
     scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS]);
-    scope.check_keys(TEST, &KEYS, &not_yet::TEST_KEYS);
+    scope.check_keys(TEST, &KEYS, &[]);
     let defaults = RunSettings::default();
     let on_failure = [("continue", OnFailure::Continue), ("stop", OnFailure::Stop)];
     let run = RunSettings {
@@ -68,7 +69,7 @@ pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
         max_start_skew: scope.parsed(TEST, "max_start_skew", value::optional_duration).flatten(),
         max_message_size: scope.parsed(TEST, "max_message_size", value::mebibytes).unwrap_or(defaults.max_message_size),
         results: scope.untouched(TEST, "results", value::text).map(PathBuf::from),
-        ..defaults
+        check: scope.untouched(TEST, "check", value::text),
     };
     TestSettings {
         trials: scope.parsed(TEST, "trials", value::count).unwrap_or(1),

@@ -182,6 +182,13 @@ pub enum Event {
         /// The text, without the worker's name.
         text: String,
     },
+    /// The test's own judgement of a trial, `check`, is over; it ran on the conductor.
+    CheckEnded {
+        /// The trial.
+        trial: u32,
+        /// What it left.
+        result: StepResult,
+    },
     /// A trial is over.
     TrialEnded {
         /// Which.

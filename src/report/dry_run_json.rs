@@ -15,6 +15,7 @@ pub(super) fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     let document = Document {
         trials: plan.trials,
         phases: plan.phases.iter().map(|phase| phase.word()).collect(),
+        check: plan.settings.check.as_deref(),
         workers: plan.workers.iter().map(|worker| WorkerEntry::new(plan, worker)).collect(),
     };
     json_writer::write(writer, &document)
@@ -24,6 +25,9 @@ pub(super) fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
 struct Document<'a> {
     trials: u32,
     phases: Vec<&'static str>,
+    /// The test's own judgement of each trial, on the conductor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<&'a str>,
     workers: Vec<WorkerEntry<'a>>,
 }
 

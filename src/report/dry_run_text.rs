@@ -29,6 +29,9 @@ pub(super) fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
         format_duration(settings.connect_timeout),
         format_duration(settings.lease),
     )?;
+    if let Some(check) = &settings.check {
+        writeln!(writer, "check {}", on_one_line(check))?;
+    }
     plan.workers.iter().try_for_each(|worker| write_worker(plan, worker, writer))
 }
 

@@ -12,7 +12,7 @@ pub(super) fn harmless(text: &str) -> Cow<'_, str> {
 }
 
 /// Text that is put into a line of ours: newlines and tabs become escapes too.
-pub(super) fn on_one_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn on_one_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_harmful)
 }
 

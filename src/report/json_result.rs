@@ -43,6 +43,9 @@ pub(super) fn trial_entry<'a>(context: Context<'a>, trial: &'a Trial) -> impl Se
         end_time: Option<String>,
         verdict: Option<&'static str>,
         phases: T,
+        /// What the test's own judgement left.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        check: Option<LeftEntry>,
     }
     let phases = move || {
         let entry = move |phase: &'a PhaseOfTrial| (phase.phase.word().to_owned(), phase_entry(context, phase));
@@ -54,6 +57,7 @@ pub(super) fn trial_entry<'a>(context: Context<'a>, trial: &'a Trial) -> impl Se
         end_time: trial.end.and_then(|end| context.date(end)),
         verdict: trial.verdict.map(Verdict::word),
         phases: Map(phases),
+        check: trial.check.as_ref().map(|check| LeftEntry::new(context, None, check)),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod bytes;
 mod happened;
+mod left;
 mod line;
 
 use std::collections::BTreeMap;

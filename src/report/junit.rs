@@ -17,18 +17,24 @@ use std::io::{self, BufWriter, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::excerpt::last_lines;
 use super::harmless::harmless;
 use super::json_document::exit_status;
 use super::record::{PhaseOfTrial, Run, Trial};
 use super::share::fair_limit;
 use super::words;
-use crate::model::{Conclusion, ConductorTime, Event, Reporter, Stamped, Verdict, WorkerId, WorkerPlan};
+use crate::model::{
+    Conclusion, ConductorTime, Event, Outcome, Reporter, Stamped, StepResult, Verdict, WorkerId, WorkerPlan,
+};
 use case::Cases;
 
 /// So many bytes of all outputs together are kept.
 const BUDGET: u64 = 32 << 20;
 /// And so many of one.
 const MOST: u64 = 128 << 10;
+
+/// So many last lines of what a check printed.
+const CHECK_LINES: usize = 200;
 
 /// Tells a run to continuous integration.
 pub(super) struct JunitReporter {
@@ -63,6 +69,7 @@ fn report_of(run: &Run, end: ConductorTime, conclusion: &Conclusion) -> Report {
     let limit = fair_limit(run.outputs().map(crate::model::Output::length), BUDGET, MOST);
     let Some((plan, _)) = &run.plan else { return report };
     for trial in &run.trials {
+        report.add_test_suites(trial.check.as_ref().map(|check| check_suite(trial.number, check)));
         for phase in &trial.phases {
             for (id, worker) in plan.workers() {
                 report.add_test_suites(worker_suite(run, limit, (trial, phase), (id, worker)));
@@ -100,6 +107,23 @@ fn verdict(run: &Run, conclusion: &Conclusion) -> TestSuite {
     if let Some((plan, _)) = &run.plan {
         suite.add_property(("run", plan.run.as_str()));
     }
+    suite
+}
+
+/// The test's own judgement of a trial.
+fn check_suite(trial: u32, check: &StepResult) -> TestSuite {
+    let word = words::outcome_in_detail(&check.outcome);
+    let status = match &check.outcome {
+        Outcome::Passed => TestCaseStatus::success(),
+        failed if failed.is_failure() => not_green(NonSuccessKind::Failure, &word, &word),
+        _ => not_green(NonSuccessKind::Error, &word, &word),
+    };
+    let mut case = TestCase::new("check", status);
+    case.set_classname("conductor").set_time(check.duration.unwrap_or_default());
+    case.set_system_out(text(&last_lines(&check.stdout, CHECK_LINES).join("\n")));
+    case.set_system_err(text(&last_lines(&check.stderr, CHECK_LINES).join("\n")));
+    let mut suite = TestSuite::new(format!("trial {trial}, check"));
+    suite.add_test_case(case);
     suite
 }
 

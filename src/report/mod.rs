@@ -35,6 +35,7 @@ mod text;
 mod text_page;
 mod words;
 
+pub(crate) use harmless::on_one_line;
 pub(crate) use words::{milliseconds, outcome_in_detail, skew};
 
 /// A form in which a run is told.

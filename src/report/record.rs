@@ -26,6 +26,7 @@ pub(super) struct Trial {
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
     pub(super) verdict: Option<Verdict>,
+    pub(super) check: Option<StepResult>,
     pub(super) phases: Vec<PhaseOfTrial>,
 }
 
@@ -140,6 +141,7 @@ impl Run {
                 let remark = self.remark(at, *worker, text);
                 self.warnings.push(remark);
             }
+            Event::CheckEnded { trial, result } => self.trial(*trial, at).check = Some(result.clone()),
             Event::TrialEnded { trial, verdict } => {
                 let ended = self.trial(*trial, at);
                 (ended.end, ended.verdict) = (Some(at), Some(*verdict));
@@ -167,7 +169,7 @@ impl Run {
     }
 
     fn begin(&mut self, number: u32, at: ConductorTime) {
-        self.trials.push(Trial { number, start: at, end: None, verdict: None, phases: Vec::new() });
+        self.trials.push(Trial { number, start: at, end: None, verdict: None, check: None, phases: Vec::new() });
     }
 
     /// The trial, which is made when nothing was said of it before.

@@ -114,6 +114,22 @@ impl TextReporter {
         self.page.outputs("      ", result, limit)
     }
 
+    /// The test's own judgement.
+    fn check(&mut self, trial: u32, result: &StepResult) -> io::Result<()> {
+        let plan = self.plan.clone();
+        let (trials, command) =
+            plan.as_ref().map_or((0, ""), |plan| (plan.trials, plan.settings.check.as_deref().unwrap_or_default()));
+        let heading = self.page.toned(Tone::Strong, &format!("Trial {trial} of {trials}, check"));
+        self.page.line("")?;
+        self.page.line(&heading)?;
+        let outcome = self.page.toned(Tone::of(&result.outcome), &words::outcome_in_detail(&result.outcome));
+        let duration = result.duration.map_or_else(|| "-".to_owned(), words::duration);
+        self.page.line(&format!("  {outcome}  {duration}  {}", on_one_line(command)))?;
+        self.notes(result)?;
+        let limit = plan.map_or(u64::MAX, |plan| plan.settings.max_message_size);
+        self.page.outputs("      ", result, limit)
+    }
+
     /// What is to be said of a result besides its line.
     fn notes(&mut self, result: &StepResult) -> io::Result<()> {
         match &result.outcome {
@@ -187,6 +203,7 @@ impl Reporter for TextReporter {
             }
             Event::PhaseStarted { trial, phase } => self.heading(*trial, *phase)?,
             Event::StepEnded { step, result } => self.result(*step, result, false)?,
+            Event::CheckEnded { trial, result } => self.check(*trial, result)?,
             Event::BarrierEnded { barrier, .. } => self.barrier(barrier)?,
             Event::PhaseEnded { skew: Some(skew), .. } => self.skew(skew)?,
             Event::SpawnedEnded { step, result } => self.result(*step, result, true)?,

@@ -70,6 +70,18 @@ impl Judge {
         }
     }
 
+    /// What the test's own check came to.
+    pub(super) fn check(&mut self, trial: u32, outcome: &Outcome) {
+        if outcome.is_failure() {
+            self.trial_failed = true;
+            self.failures += 1;
+            let text = format!("`check` of trial {trial} {}", how(outcome));
+            self.first_failure.get_or_insert(text);
+        } else if *outcome != Outcome::Passed {
+            self.incomplete(format!("`check` of trial {trial} was stopped"));
+        }
+    }
+
     /// A step's label.
     pub(super) fn label(&self, step: StepReference) -> &str {
         let steps = &self.plan.worker(step.worker).steps[step.phase];
@@ -78,15 +90,7 @@ impl Judge {
 
     /// What is to be said of a step that failed, without its worker.
     pub(super) fn failure(&self, step: StepReference, outcome: &Outcome) -> String {
-        let label = self.label(step);
-        match outcome {
-            Outcome::Failed(Ending::Exit(status)) => format!("step `{label}` failed with exit status {status}"),
-            Outcome::Failed(Ending::Signal(signal)) => format!("step `{label}` was ended by {}", signal_name(*signal)),
-            Outcome::TimedOut(limit) => format!("step `{label}` took longer than {limit:?}"),
-            Outcome::Unfulfilled(why) => format!("step `{label}` failed: {why}"),
-            Outcome::NotStarted(why) => format!("step `{label}` could not be started: {why}"),
-            _ => format!("step `{label}` failed"),
-        }
+        format!("step `{}` {}", self.label(step), how(outcome))
     }
 
     /// The verdict of the trial that is over now; the next one begins.
@@ -121,5 +125,17 @@ impl Judge {
         }
         let worst = if self.failures > 0 { self.worst.max(Verdict::Failed) } else { self.worst };
         Conclusion { verdict: if complete { worst } else { Verdict::Incomplete }, reasons }
+    }
+}
+
+/// How something failed, to follow its name.
+fn how(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed(Ending::Exit(status)) => format!("failed with exit status {status}"),
+        Outcome::Failed(Ending::Signal(signal)) => format!("was ended by {}", signal_name(*signal)),
+        Outcome::TimedOut(limit) => format!("took longer than {limit:?}"),
+        Outcome::Unfulfilled(why) => format!("failed: {why}"),
+        Outcome::NotStarted(why) => format!("could not be started: {why}"),
+        _ => "failed".to_owned(),
     }
 }

@@ -4,7 +4,7 @@
 //! worker that is lost leaves the set, so that a stage is over when the set is empty, whatever became of its workers:
 //!
 //! ```text
-//! Connecting → Planning → (Arming → Running)* → EndingTrial → … → Leaving → Over
+//! Connecting → Planning → (Arming → Running)* → EndingTrial → Checking → … → Leaving → Over
 //! ```
 //!
 //! `stages` goes from stage to stage, `phase` looks after what happens within one, `liveness` after connections that break,
@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, WorkerId};
+use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, StepResult, WorkerId};
 
 use super::event::{Command, ConnectionEvent, End};
 use barriers::Barriers;
@@ -60,6 +60,8 @@ pub(super) enum Input {
     Interrupt(i32),
     /// An output can't be written any more.
     OutputFailed(String),
+    /// The check of the trial is over.
+    Checked(StepResult),
     /// Time passed.
     Tick,
 }
@@ -71,6 +73,10 @@ pub(super) enum Action {
     Connect(WorkerId),
     /// Tell a worker's connection something.
     Command(WorkerId, Command),
+    /// Begin the check of this trial; its end comes as an input.
+    Check(u32),
+    /// End the check that was begun: nobody waits for it.
+    StopCheck,
     /// Tell the outputs something.
     Report(Event),
     /// The run is over; this comes last.
@@ -90,6 +96,8 @@ enum Stage {
     Running,
     /// The end of what they spawned.
     EndingTrial,
+    /// The end of the trial's check, which no worker has a part in.
+    Checking,
     /// The end of their connections.
     Leaving,
     /// Nothing any more.
@@ -182,6 +190,7 @@ impl Coordinator {
                 Input::Connection(worker, event) => self.connection(worker, event),
                 Input::Interrupt(signal) => self.interrupt(signal),
                 Input::OutputFailed(text) => self.judge.not_carried_out(text),
+                Input::Checked(result) => self.checked(result),
                 Input::Tick => {}
             }
             if self.deadline.is_some_and(|deadline| deadline <= now) {

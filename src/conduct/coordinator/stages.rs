@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conduct::event::{Command, End};
-use crate::model::{Event, OnFailure, Phase, PlayerDescription, StartSkew, WorkerId};
+use crate::model::{Event, OnFailure, Phase, PlayerDescription, StartSkew, StepResult, WorkerId};
 
 use super::worker::{Standing, Worker};
 use super::{
@@ -39,7 +39,7 @@ impl Coordinator {
                 self.workers[worker.0].standing = Standing::Gone;
                 self.pending.remove(&worker);
             }
-            Stage::Arming | Stage::Running | Stage::EndingTrial => {
+            Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking => {
                 self.lose(worker, end.reason());
             }
         }
@@ -47,7 +47,7 @@ impl Coordinator {
 
     /// Goes on from every stage that waits for nobody.
     pub(super) fn advance(&mut self) {
-        while self.pending.is_empty() && self.stage != Stage::Over {
+        while self.pending.is_empty() && !matches!(self.stage, Stage::Checking | Stage::Over) {
             match self.stage {
                 Stage::Connecting if self.trial > 0 => self.gathered(),
                 Stage::Planning if self.trial > 0 => self.gathered_and_planned(),
@@ -55,9 +55,9 @@ impl Coordinator {
                 Stage::Planning => self.all_planned(),
                 Stage::Arming => self.go(),
                 Stage::Running => self.phase_over(),
-                Stage::EndingTrial => self.trial_over(),
+                Stage::EndingTrial => self.check_trial(),
                 Stage::Leaving => self.finish(),
-                Stage::Over => {}
+                Stage::Checking | Stage::Over => {}
             }
         }
     }
@@ -80,7 +80,7 @@ impl Coordinator {
                     self.workers[worker.0].standing = Standing::Gone;
                     self.pending.remove(&worker);
                 }
-                Stage::Over => {}
+                Stage::Checking | Stage::Over => {}
             }
         }
     }
@@ -242,6 +242,23 @@ impl Coordinator {
         self.command_pending(&Command::EndTrial { trial: self.trial });
     }
 
+    /// The test itself judges a trial that was not broken off, if it has a check.
+    fn check_trial(&mut self) {
+        if self.plan.settings.check.is_none() || self.interrupted.is_some() {
+            return self.trial_over();
+        }
+        self.wait(Stage::Checking, BTreeSet::new(), None);
+        self.actions.push(Action::Check(self.trial));
+    }
+
+    pub(super) fn checked(&mut self, result: StepResult) {
+        if self.stage == Stage::Checking {
+            self.judge.check(self.trial, &result.outcome);
+            self.report(Event::CheckEnded { trial: self.trial, result });
+            self.trial_over();
+        }
+    }
+
     fn trial_over(&mut self) {
         let trial = self.trial;
         let missing = self.live().len() < self.workers.len();
@@ -273,6 +290,7 @@ impl Coordinator {
                 self.stop_phase();
             }
             Stage::Leaving => self.leave_now(),
+            Stage::Checking => self.actions.push(Action::StopCheck),
             Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Over => {}
         }
     }
@@ -288,7 +306,7 @@ impl Coordinator {
 
     /// Leaves without waiting for anybody; the players' leases do the rest.
     fn leave_now(&mut self) {
-        let in_trial = matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial);
+        let in_trial = matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking);
         for index in 0..self.workers.len() {
             let worker = WorkerId(index);
             if self.workers[index].standing != Standing::Gone {

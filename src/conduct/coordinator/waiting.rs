@@ -26,6 +26,7 @@ impl Coordinator {
             Stage::Running => format!("the end of {}", self.phase()),
             Stage::EndingTrial => "the end of what was spawned".to_owned(),
             Stage::Leaving => "leave".to_owned(),
+            Stage::Checking => return format!("the end of `check` of trial {}", self.trial),
             Stage::Over => return "nothing".to_owned(),
         };
         let mut names: Vec<_> = self.pending.iter().take(NAMED).map(|id| self.doing(*id)).collect();

@@ -1,7 +1,8 @@
 //! From events to the lines of the `jsonl` report.
 
-use super::line::{Barrier, Cut, Happened, LABEL, Left, Names, RunStarted, Skew, Started, StepName, TEXT};
-use super::line::{nanoseconds, path, text, utc};
+use super::left::Left;
+use super::line::{Barrier, Cut, Happened, LABEL, Names, RunStarted, Skew, Started, StepName, TEXT};
+use super::line::{beginning, nanoseconds, path, text, utc};
 use crate::model::{
     ClockAnchor, Conclusion, Event, Phase, Plan, PlayerDescription, Reason, Step, StepResult, WorkerPlan,
 };
@@ -107,6 +108,12 @@ impl<'a> Happened<'a> {
             Event::Warning { worker, text: words } => {
                 Self::Warning { worker: worker.map(|worker| names.worker(worker)), text: text(words) }
             }
+            Event::CheckEnded { trial, result } => Self::CheckEnded {
+                trial: *trial,
+                left: Left::new(None, result),
+                stdout: beginning(&result.stdout),
+                stderr: beginning(&result.stderr),
+            },
             Event::TrialEnded { trial, verdict } => Self::TrialEnded { trial: *trial, verdict: verdict.word() },
             Event::RunStarted { .. }
             | Event::OutputReceived { .. }

@@ -12,18 +12,15 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::bytes::Bytes;
+use super::left::Left;
 use crate::model::{
-    Attempt, BarrierResult, ClockAnchor, ConductorTime, Outcome, Phase, Plan, Start, StartSkew, Step, StepReference,
-    StepResult, WorkerId,
+    BarrierResult, ClockAnchor, ConductorTime, Output, Phase, Plan, Start, StartSkew, Step, StepReference, WorkerId,
 };
-use crate::report::words;
 
 /// So many bytes of a text stand in a line.
 pub(super) const TEXT: usize = 4000;
 /// So many of a label.
 pub(super) const LABEL: usize = 500;
-/// So many attempts are told in a line.
-const ATTEMPTS: usize = 200;
 /// So many workers are named in a line.
 const NAMES: usize = 200;
 
@@ -143,6 +140,14 @@ pub(super) enum Happened<'a> {
         worker: Option<&'a str>,
         text: Cut<'a>,
     },
+    CheckEnded {
+        trial: u32,
+        #[serde(flatten)]
+        left: Left<'a>,
+        /// How they begin.
+        stdout: Cut<'a>,
+        stderr: Cut<'a>,
+    },
     TrialEnded {
         trial: u32,
         verdict: &'static str,
@@ -158,6 +163,14 @@ pub(super) enum Happened<'a> {
     TooLong {
         bytes: usize,
     },
+}
+
+/// How an output begins; its length stands beside it.
+pub(super) fn beginning(output: &Output) -> Cut<'static> {
+    let mut bytes = vec![0; usize::try_from(output.length()).unwrap_or(TEXT).min(TEXT)];
+    // What can't be read back is told by the format whose matter the whole outputs are.
+    let read = output.read_exact_at(0, &mut bytes).is_ok();
+    Cut(String::from_utf8_lossy(if read { &bytes } else { &[] }).into_owned().into(), TEXT)
 }
 
 /// What is said of the whole run.
@@ -207,74 +220,6 @@ impl Started {
             late_ns: nanoseconds(started.late),
         }
     }
-}
-
-/// What a step left, besides its output.
-#[derive(Serialize)]
-pub(super) struct Left<'a> {
-    outcome: &'static str,
-    exit_status: Option<i32>,
-    signal: Option<i32>,
-    limit_ns: Option<u64>,
-    reason: Option<Cut<'a>>,
-    #[serde(flatten)]
-    started: Option<Started>,
-    duration_ns: Option<u64>,
-    stdout_bytes: u64,
-    stderr_bytes: u64,
-    leaky: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    attempts: Vec<AttemptEntry>,
-    #[serde(skip_serializing_if = "is_zero")]
-    attempts_left_out: usize,
-}
-
-impl<'a> Left<'a> {
-    pub(super) fn new(step: Option<&Step>, result: &'a StepResult) -> Self {
-        let (exit_status, signal) = words::ending(step, &result.outcome);
-        let (limit, reason) = match &result.outcome {
-            Outcome::TimedOut(limit) => (Some(*limit), None),
-            Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => (None, Some(text(reason))),
-            _ => (None, None),
-        };
-        Self {
-            outcome: words::outcome(&result.outcome),
-            exit_status,
-            signal,
-            limit_ns: limit.map(nanoseconds),
-            reason,
-            started: result.started.as_ref().map(Started::new),
-            duration_ns: result.duration.map(nanoseconds),
-            stdout_bytes: result.stdout.length(),
-            stderr_bytes: result.stderr.length(),
-            leaky: result.leaky,
-            attempts: result.attempts.iter().take(ATTEMPTS).map(AttemptEntry::new).collect(),
-            attempts_left_out: result.attempts.len().saturating_sub(ATTEMPTS),
-        }
-    }
-}
-
-/// One attempt of a step that is repeated; `after_ns` counts from the step's start.
-#[derive(Serialize)]
-struct AttemptEntry {
-    after_ns: u64,
-    duration_ns: u64,
-    outcome: String,
-}
-
-impl AttemptEntry {
-    fn new(attempt: &Attempt) -> Self {
-        Self {
-            after_ns: nanoseconds(attempt.after),
-            duration_ns: nanoseconds(attempt.duration),
-            outcome: words::outcome_in_detail(&attempt.outcome),
-        }
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 /// What became of a barrier.

@@ -23,6 +23,7 @@ enum Step {
     Break(usize),
     Mend(usize),
     Withdraw(usize),
+    CheckEnds,
     Wait,
     Interrupt,
     OutputFails,
@@ -37,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..4_usize).prop_map(Step::Break),
         9 => (0..4_usize).prop_map(Step::Mend),
         1 => (0..4_usize).prop_map(Step::Withdraw),
+        3 => Just(Step::CheckEnds),
         1 => Just(Step::Wait),
         1 => Just(Step::Interrupt),
         1 => Just(Step::OutputFails),
@@ -178,6 +180,7 @@ proptest! {
         let (skip, stop, failing) = flags;
         let mut plan = plan(workers, count, trials, &phases);
         add_barriers(&mut plan, &barriers);
+        plan.settings.check = failing.then(|| "judge".to_owned());
         plan.settings.on_failure = if stop { OnFailure::Stop } else { OnFailure::Continue };
         let mut world = World::new(plan, skip);
         world.outcome = if failing { sometimes } else { never };
@@ -200,6 +203,7 @@ proptest! {
                 Step::Break(worker) => world.set_broken(worker % workers, true),
                 Step::Mend(worker) => world.set_broken(worker % workers, false),
                 Step::Withdraw(worker) => world.withdraw(worker % workers),
+                Step::CheckEnds => { world.check_ends(if failing { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed }); }
                 Step::Wait => { world.wait(); }
                 Step::Interrupt => {
                     interrupts += 1;

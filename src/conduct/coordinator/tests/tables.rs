@@ -314,6 +314,42 @@ fn what_a_seed_can_not_do_is_said_once() {
     assert_eq!(warned.count(), 1);
 }
 
+fn checked() -> World {
+    let mut plan = plan(2, 1, 2, &Phase::ALL);
+    plan.settings.check = Some("judge".to_owned());
+    let mut world = World::new(plan, false);
+    world.give(Input::Start);
+    while !world.checking {
+        assert!((0..2).any(|worker| world.speak(worker)));
+    }
+    world
+}
+
+#[test]
+fn a_check_judges_each_trial_when_everything_of_it_is_over() {
+    let mut world = checked();
+    assert_eq!(trial_verdicts(&world), []);
+    world.check_ends(Outcome::Failed(Ending::Exit(2)));
+    let conclusion = world.finish();
+    assert_eq!(conclusion.reasons, [Reason::Failed("`check` of trial 1 failed with exit status 2".to_owned())]);
+    assert_eq!(trial_verdicts(&world), [Verdict::Failed, Verdict::Passed]);
+}
+
+#[test]
+fn an_interrupt_stops_the_check_and_a_second_one_does_not_wait_for_it() {
+    let mut world = checked();
+    world.give(Input::Interrupt(2));
+    assert_eq!(world.stopped_checks, 1);
+    world.check_ends(Outcome::Stopped);
+    let conclusion = world.finish();
+    let stopped = Reason::Incomplete("`check` of trial 1 was stopped".to_owned());
+    assert_eq!(conclusion.reasons, [Reason::Interrupted(2), stopped]);
+    let mut world = checked();
+    world.give(Input::Interrupt(2));
+    world.give(Input::Interrupt(2));
+    assert!(world.conclusion.is_some());
+}
+
 #[test]
 fn an_output_that_fails_is_a_reason_and_the_run_goes_on() {
     let mut world = World::new(plan(1, 1, 1, &Phase::ALL), false);

@@ -44,6 +44,9 @@ pub(super) struct World {
     pub(super) now: ConductorTime,
     pub(super) reports: Vec<Event>,
     pub(super) conclusion: Option<Conclusion>,
+    /// A check was begun, and is not over.
+    pub(super) checking: bool,
+    pub(super) stopped_checks: usize,
     /// How the steps of these phases end.
     pub(super) outcome: fn(WorkerId, StepPlace) -> Outcome,
 }
@@ -60,6 +63,8 @@ impl World {
             now,
             reports: Vec::new(),
             conclusion: None,
+            checking: false,
+            stopped_checks: 0,
             outcome: |_, _| Outcome::Passed,
         }
     }
@@ -78,6 +83,8 @@ impl World {
                     player.says.push_back(ConnectionEvent::Connected(description));
                 }
                 Action::Command(worker, command) => self.command(worker, command),
+                Action::Check(_) => self.checking = true,
+                Action::StopCheck => self.stopped_checks += 1,
                 Action::Report(event) => self.reports.push(event),
                 Action::Finish(conclusion) => self.conclusion = Some(conclusion),
             }
@@ -194,6 +201,15 @@ impl World {
         true
     }
 
+    /// Ends the check, if one is at work; whether one was.
+    pub(super) fn check_ends(&mut self, outcome: Outcome) -> bool {
+        let checking = std::mem::take(&mut self.checking);
+        if checking {
+            self.give(Input::Checked(StepResult::without_output(outcome)));
+        }
+        checking
+    }
+
     /// Breaks a worker's connection, or mends it.
     pub(super) fn set_broken(&mut self, worker: usize, broken: bool) {
         let player = &mut self.players[worker];
@@ -235,6 +251,7 @@ impl World {
             for worker in 0..self.players.len() {
                 spoke |= self.conclusion.is_none() && self.speak(worker);
             }
+            spoke |= self.conclusion.is_none() && self.check_ends(Outcome::Passed);
             if !spoke && self.conclusion.is_none() {
                 assert!(self.wait(), "waits for ever for {}", self.coordinator.waiting());
             }

@@ -1,0 +1,78 @@
+//! What a step left, as a line of the `jsonl` report tells it; its output has lines of its own.
+
+use serde::Serialize;
+
+use super::line::{Cut, Started, nanoseconds, text};
+use crate::model::{Attempt, Outcome, Step, StepResult};
+use crate::report::words;
+
+/// So many attempts are told in a line.
+const ATTEMPTS: usize = 200;
+
+/// What a step left, besides its output.
+#[derive(Serialize)]
+pub(super) struct Left<'a> {
+    outcome: &'static str,
+    exit_status: Option<i32>,
+    signal: Option<i32>,
+    limit_ns: Option<u64>,
+    reason: Option<Cut<'a>>,
+    #[serde(flatten)]
+    started: Option<Started>,
+    duration_ns: Option<u64>,
+    stdout_bytes: u64,
+    stderr_bytes: u64,
+    leaky: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<AttemptEntry>,
+    #[serde(skip_serializing_if = "is_zero")]
+    attempts_left_out: usize,
+}
+
+impl<'a> Left<'a> {
+    pub(super) fn new(step: Option<&Step>, result: &'a StepResult) -> Self {
+        let (exit_status, signal) = words::ending(step, &result.outcome);
+        let (limit, reason) = match &result.outcome {
+            Outcome::TimedOut(limit) => (Some(*limit), None),
+            Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => (None, Some(text(reason))),
+            _ => (None, None),
+        };
+        Self {
+            outcome: words::outcome(&result.outcome),
+            exit_status,
+            signal,
+            limit_ns: limit.map(nanoseconds),
+            reason,
+            started: result.started.as_ref().map(Started::new),
+            duration_ns: result.duration.map(nanoseconds),
+            stdout_bytes: result.stdout.length(),
+            stderr_bytes: result.stderr.length(),
+            leaky: result.leaky,
+            attempts: result.attempts.iter().take(ATTEMPTS).map(AttemptEntry::new).collect(),
+            attempts_left_out: result.attempts.len().saturating_sub(ATTEMPTS),
+        }
+    }
+}
+
+/// One attempt of a step that is repeated; `after_ns` counts from the step's start.
+#[derive(Serialize)]
+struct AttemptEntry {
+    after_ns: u64,
+    duration_ns: u64,
+    outcome: String,
+}
+
+impl AttemptEntry {
+    fn new(attempt: &Attempt) -> Self {
+        Self {
+            after_ns: nanoseconds(attempt.after),
+            duration_ns: nanoseconds(attempt.duration),
+            outcome: words::outcome_in_detail(&attempt.outcome),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}

@@ -1,0 +1,83 @@
+//! `check`: the test's own judgement of each trial, on the conductor, with all that the trial left.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
+
+#[path = "support/pipes.rs"]
+mod pipes;
+mod support;
+
+use pipes::Pipe;
+use serde_json::Value;
+use support::{Folder, Player, conductor, eventually, finish, kill, run, start};
+
+/// One worker whose Run says something.
+fn scene(lines: &str) -> (Player, Folder) {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test(lines, &["node-1"]).worker("node-1", player.port, "[Run]\nsay = echo said in $CONDUCTOR_TRIAL\n");
+    (player, folder)
+}
+
+#[test]
+fn a_check_reads_what_the_trial_left_and_its_exit_status_is_part_of_the_verdict() {
+    let check = "cat $CONDUCTOR_RESULTS/outputs/trial-$CONDUCTOR_TRIAL/node-1/run-01-say.stdout; \
+                 echo $CONDUCTOR_TRIALS $CONDUCTOR_WORKERS $CONDUCTOR_ADDR_NODE_1 >&2; test $CONDUCTOR_TRIAL = 1";
+    let (_player, folder) = scene(&format!("trials = 2\nresults = kept\ncheck = {check}"));
+    let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let report: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let check = |trial: usize| &report["trials"][trial]["check"];
+    assert_eq!((&check(0)["outcome"], &check(0)["stdout"]), (&Value::from("passed"), &Value::from("said in 1\n")));
+    assert_eq!(check(0)["stderr"], "2 node-1 127.0.0.1\n");
+    assert_eq!((&check(1)["exit_status"], &check(1)["stdout"]), (&Value::from(1), &Value::from("said in 2\n")));
+    assert_eq!(
+        (&report["trials"][0]["verdict"], &report["trials"][1]["verdict"]),
+        (&"passed".into(), &"failed".into())
+    );
+    assert_eq!(report["metadata"]["reasons"][0]["text"], "`check` of trial 2 failed with exit status 1");
+    assert_eq!(folder.read("kept/latest/outputs/trial-2/check.stdout"), "said in 2\n");
+}
+
+#[test]
+fn a_check_starts_in_the_folder_of_its_test_file_and_is_shown_to_people() {
+    let (_player, folder) = scene("check = pwd; cat test.cfg | head -n 1");
+    let elsewhere = Folder::new();
+    let test = folder.join("test.cfg").display().to_string();
+    let finished = run(&elsewhere, ["conduct", "--quiet", &test]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let shown = format!(
+        "Trial 1 of 1, check\n  passed  [..]s  pwd; cat test.cfg | head -n 1\n      | {}\n      | [Test]\n...\n",
+        folder.path().display()
+    );
+    snapbox::assert_data_eq!(
+        &finished.stdout[finished.stdout.find("Trial 1 of 1, check").expect("a heading")..],
+        shown
+    );
+}
+
+#[test]
+fn a_check_that_takes_too_long_is_ended_with_all_that_it_started() {
+    let (_player, folder) = scene("step_timeout = 1s");
+    let pipe = Pipe::new(&folder, "pipe");
+    let text = folder
+        .read("test.cfg")
+        .replace("[Test]\n", &format!("[Test]\ncheck = {}; sleep 600 & sleep 600\n", pipe.hold()));
+    folder.file("test.cfg", &text);
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    assert!(finished.stdout.contains("failed: `check` of trial 1 took longer than 1s\n"), "{finished:#?}");
+    pipe.wait_for_end();
+}
+
+#[test]
+fn an_interrupt_ends_the_check() {
+    let (_player, folder) = scene("");
+    let pipe = Pipe::new(&folder, "pipe");
+    let text = folder.read("test.cfg").replace("[Test]\n", &format!("[Test]\ncheck = {}; sleep 600\n", pipe.hold()));
+    folder.file("test.cfg", &text);
+    let child = start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
+    pipe.wait_for_start();
+    kill(child.id(), 2);
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(130), "{finished:#?}");
+    pipe.wait_for_end();
+    eventually("it says so", || finished.stdout.contains("incomplete: `check` of trial 1 was stopped"));
+}
