@@ -12,9 +12,12 @@ mod support;
 
 use faults::{Moment, Scene, at_every_moment};
 use relay::{Relay, Way};
-use support::eventually;
+use support::{Folder, Player, eventually, kill, run};
 
 const LOST: &str = "w is lost: ";
+const KILL: i32 = 9;
+const CONTINUE: i32 = 18;
+const STOP: i32 = 19;
 const BROKEN: &str = "; it is tried again";
 
 /// Breaks the connection at every moment, until the conductor has given the worker up; in the second trial it is back.
@@ -92,4 +95,53 @@ fn a_worker_that_hears_nothing_for_longer_than_the_lease_is_reset_and_back_in_th
 #[test]
 fn a_worker_that_is_not_heard_for_longer_than_the_lease_is_reset_and_back_in_the_next_trial() {
     broken_by(|relay| relay.stall(Way::ToConductor), |relay| relay.flow(Way::Both));
+}
+
+/// The next run is told what became of the last one, and has its own results.
+fn serves_and_tells(player: &Player, told: &str) {
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = echo next\n");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    for expected in ["      | next\n", told] {
+        assert!(finished.stdout.contains(expected), "`{expected}` is missing: {finished:#?}");
+    }
+}
+
+#[test]
+fn a_conductor_that_is_killed_leaves_no_step_each_reset_runs_once_and_the_next_run_is_told() {
+    at_every_moment(|moment| {
+        let scene = Scene::waiting_at(moment, "lease = 1500ms");
+        let conductor = scene.start();
+        scene.wait_for(moment, &conductor);
+        kill(conductor.child.id(), KILL);
+        conductor.finish();
+        scene.release(moment);
+        let nothing = moment.name == "before the plan";
+        if !nothing {
+            scene.pipe.wait_for_end();
+            eventually("its Reset was run", || scene.log().ends_with("1 reset ends\n"));
+        }
+        let reset = if nothing { "nothing had to be reset" } else { "its steps were stopped and Reset was run" };
+        serves_and_tells(&scene.player, &format!("nothing was heard of the conductor for 1s 500ms; {reset}"));
+        assert_eq!(scene.log().matches("1 reset begins\n").count(), usize::from(!nothing), "{}", moment.name);
+    });
+}
+
+#[test]
+fn a_player_that_is_stopped_for_less_than_the_lease_goes_on_as_if_nothing_had_been() {
+    at_every_moment(|moment| {
+        let scene = Scene::waiting_at(moment, "lease = 6s");
+        let conductor = scene.start();
+        scene.wait_for(moment, &conductor);
+        // The steps go on, and nobody is there to see it.
+        let stopped = [vec![scene.player.pid()], scene.player.children()].concat();
+        stopped.iter().for_each(|pid| kill(*pid, STOP));
+        scene.pass(moment);
+        conductor.wait_for(BROKEN);
+        stopped.iter().for_each(|pid| kill(*pid, CONTINUE));
+        let (status, said) = conductor.finish();
+        scene.assert_undisturbed(moment.name, &said, status);
+        eventually("the player is free", || scene.player.children().is_empty());
+    });
 }

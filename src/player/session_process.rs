@@ -145,9 +145,16 @@ impl SessionProcess {
         self.take_orders();
         self.read();
         self.handle(SessionEvent::Tick);
-        self.spool_or_refill();
-        if let Err(reason) = self.channel.write(clock) {
-            self.lose_connection(&reason);
+        // What is on the disk follows as long as there is credit, and a socket that takes it: nothing else may wake us.
+        loop {
+            self.spool_or_refill();
+            let before = self.channel.outbox.waiting_data();
+            if let Err(reason) = self.channel.write(clock) {
+                self.lose_connection(&reason);
+            }
+            if self.spool.is_empty() || self.channel.outbox.waiting_data() == before {
+                return;
+            }
         }
     }
 

@@ -227,7 +227,12 @@ pub struct Conductor {
 impl Conductor {
     /// Runs `test.cfg` of this folder, and writes `report.json`.
     pub fn start(folder: &Folder) -> Self {
-        let arguments = ["conduct", "--verbose", "--format", "json", "--output", "report.json", "test.cfg"];
+        Self::with_report(folder, ["json", "report.json"])
+    }
+
+    /// The same with a report of this format in this file.
+    pub fn with_report(folder: &Folder, [format, file]: [&str; 2]) -> Self {
+        let arguments = ["conduct", "--verbose", "--format", format, "--output", file, "test.cfg"];
         let mut command = conductor(folder, arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut output = BufReader::new(child.stderr.take().expect("a pipe"));

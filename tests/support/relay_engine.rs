@@ -1,6 +1,6 @@
 //! The relay's thread: one poll loop that carries all its connections.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::lane::{Conditions, Connection, Fate};
+use super::lane::{Conditions, Connection, Fate, PACKET};
 use super::{Order, Seen};
 
-/// What the sockets of a narrow link hold.
+/// What the sockets of a narrow link hold, and those of one that is narrow no more.
 const NARROW_BUFFER: usize = 8 << 10;
+const WIDE_BUFFER: usize = 4 << 20;
 
 /// The relay's thread.
 pub(super) struct Engine {
@@ -117,13 +118,10 @@ impl Engine {
         while let Some(Ok((conductor, _))) = self.listener.as_ref().map(TcpListener::accept) {
             let index = self.seen.accepted.fetch_add(1, Ordering::SeqCst);
             self.seen.recorded.lock().unwrap().push(Vec::new());
-            let Ok(player) = TcpStream::connect(self.target) else {
+            let Ok(player) = connect(self.target, self.ways[1].rate.is_some()) else {
                 set_to_reset(&conductor);
                 continue;
             };
-            if self.ways[1].rate.is_some() {
-                let _ = SockRef::from(&player).set_recv_buffer_size(NARROW_BUFFER);
-            }
             let twin = self.duplicate.then(|| TcpStream::connect(self.target).expect("a player takes connections"));
             for stream in [&conductor, &player].into_iter().chain(&twin) {
                 stream.set_nonblocking(true).expect("a socket that does not block");
@@ -136,7 +134,15 @@ impl Engine {
     fn obey(&mut self, order: &Order) {
         match *order {
             Order::Delay(way, delay) => way.indices().for_each(|index| self.ways[index].delay = delay),
-            Order::Rate(way, rate) => way.indices().for_each(|index| self.ways[index].rate = rate),
+            Order::Rate(way, rate) => {
+                way.indices().for_each(|index| self.ways[index].rate = rate);
+                let size = if rate.is_some() { NARROW_BUFFER } else { WIDE_BUFFER };
+                for connection in &self.connections {
+                    for end in &connection.ends[way.indices()] {
+                        let _ = SockRef::from(end).set_recv_buffer_size(size);
+                    }
+                }
+            }
             Order::Stall(way, stalled) => way.indices().for_each(|index| self.ways[index].stalled = stalled),
             Order::Strand => self.connections.iter_mut().for_each(|connection| connection.stranded = true),
             Order::HalfClose(way) => {
@@ -155,7 +161,7 @@ impl Engine {
         }
         // What is taken on later inherits it.
         if let Some(listener) = self.listener.as_ref().filter(|_| self.ways[0].rate.is_some()) {
-            let _ = SockRef::from(listener).set_recv_buffer_size(NARROW_BUFFER);
+            narrow(&SockRef::from(listener)).expect("a narrow link");
         }
     }
 }
@@ -173,6 +179,21 @@ fn listen(port: u16) -> TcpListener {
     socket.listen(1024).expect("a port to listen on");
     socket.set_nonblocking(true).expect("a socket that does not block");
     socket.into()
+}
+
+fn connect(target: SocketAddr, is_narrow: bool) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    if is_narrow {
+        narrow(&socket)?;
+    }
+    socket.connect(&target.into())?;
+    Ok(socket.into())
+}
+
+/// What is on its way waits with the sender: the packets of the loopback alone are larger than what a narrow link holds.
+fn narrow(socket: &Socket) -> io::Result<()> {
+    socket.set_tcp_mss(PACKET)?;
+    socket.set_recv_buffer_size(NARROW_BUFFER)
 }
 
 fn set_to_reset(stream: &TcpStream) {

@@ -14,7 +14,7 @@ const MOST: usize = 16 << 20;
 const RECORDED: usize = 1 << 20;
 /// How much time's worth of bytes a narrow link holds, and what it takes at a time.
 const BACKLOG: Duration = Duration::from_millis(20);
-const PACKET: usize = 1460;
+pub(super) const PACKET: u32 = 1460;
 
 /// What a direction is like.
 #[derive(Debug, Clone, Copy, Default)]
@@ -107,7 +107,7 @@ impl Connection {
     }
 
     pub(super) fn read(&mut self, side: usize, way: &Conditions, seen: &Seen, now: Instant) {
-        let mut buffer = vec![0; if way.rate.is_some() { PACKET } else { 64 << 10 }];
+        let mut buffer = vec![0; if way.rate.is_some() { PACKET as usize } else { 64 << 10 }];
         let parcel = match self.ends[side].read(&mut buffer) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
             Err(_) => Parcel::Reset,

@@ -82,10 +82,7 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
 impl Session<'_> {
     fn run(&mut self, mut dialled: Dialled) -> End {
         loop {
-            let stop = match self.connect(dialled) {
-                Ok(()) => self.drive(),
-                Err(why) => Stop::Broken(why),
-            };
+            let stop = self.connect(dialled).map_or_else(|stop| stop, |()| self.drive());
             let reason = match stop {
                 Stop::End(end) => return end,
                 Stop::Broken(reason) => reason,
@@ -108,16 +105,21 @@ impl Session<'_> {
     }
 
     /// Goes on with a connection on which the player has said `welcome`.
-    fn connect(&mut self, dialled: Dialled) -> Result<(), String> {
+    fn connect(&mut self, dialled: Dialled) -> Result<(), Stop> {
         let Dialled { stream, greeting, pending, .. } = dialled;
-        let Greeting::Welcome(welcome) = greeting else { return Err("its player said no welcome".to_owned()) };
+        let lost = |why: String| Stop::End(End::Lost(why));
+        let Greeting::Welcome(welcome) = greeting else { return Err(lost("its player said no welcome".to_owned())) };
         self.hello.incarnation = Some(welcome.incarnation);
         let mut decoder = FrameDecoder::new(MAX_FRAME as u64);
         decoder.push(&pending);
         let interval = interval(self.context.plan.settings.lease);
-        let mut link = Link::new(stream, "its player", decoder, interval, now()).map_err(|error| words(&error))?;
+        let link = Link::new(stream, "its player", decoder, interval, now());
+        let mut link = link.map_err(|error| Stop::Broken(words(&error)))?;
         link.probe(PROBES);
-        self.channel.connect(link, welcome.next).map_err(|error| error.to_string())
+        // What was announced can't have come while there was no connection.
+        self.progress = Instant::now();
+        // A player that does not remember what was said never will.
+        self.channel.connect(link, welcome.next).map_err(|error| lost(error.to_string()))
     }
 
     fn drive(&mut self) -> Stop {

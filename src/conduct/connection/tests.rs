@@ -9,7 +9,7 @@ use crossbeam_channel::{bounded, never};
 use crate::conduct::testing::{Peer, bytes, listener, plan_at, player, run, welcome};
 use crate::conduct::{Options, check, conduct};
 use crate::model::{Event, Outcome, Phase, PlayerDescription, Reason, Verdict};
-use crate::wire::{ConductorMessage, Greeting, Holder, PhaseName, Refusal};
+use crate::wire::{ConductorMessage, Greeting, Holder, PhaseName, Refusal, Welcome};
 
 fn not_carried_out(reasons: &[Reason]) -> &str {
     match reasons {
@@ -105,6 +105,27 @@ fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() 
     assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
     let lost = |event: &&Event| matches!(event, Event::StepEnded { result, .. } if result.outcome == Outcome::Lost);
     assert_eq!(events.iter().filter(lost).count(), 2);
+}
+
+#[test]
+fn a_player_that_has_heard_what_was_never_said_is_lost_at_once() {
+    let (listener, port) = listener();
+    let player = std::thread::spawn(move || {
+        let (mut peer, _) = Peer::accept(&listener);
+        peer.welcome();
+        assert!(matches!(peer.message(), Some(ConductorMessage::Plan(_))));
+        drop(peer);
+        let (mut peer, _) = Peer::accept(&listener);
+        drop(listener);
+        peer.greet(&Greeting::Welcome(Welcome { next: 100, ..welcome() }));
+        assert_eq!(peer.payload(), None);
+    });
+    let mut plan = plan_at(&[port], 1, &Phase::ALL);
+    plan.settings.lease = Duration::from_secs(5);
+    let (conclusion, _) = run(plan);
+    player.join().unwrap();
+    let text = not_carried_out(&conclusion.reasons);
+    assert!(text.ends_with("the peer acknowledged what was never sent"), "{text}");
 }
 
 #[test]
