@@ -136,7 +136,9 @@ fn a_player_that_is_stopped_for_less_than_the_lease_goes_on_as_if_nothing_had_be
         scene.wait_for(moment, &conductor);
         // The steps go on, and nobody is there to see it.
         let stopped = [vec![scene.player.pid()], scene.player.children()].concat();
-        stopped.iter().for_each(|pid| kill(*pid, STOP));
+        for pid in &stopped {
+            kill(*pid, STOP);
+        }
         scene.pass(moment);
         conductor.wait_for(BROKEN);
         stopped.iter().for_each(|pid| kill(*pid, CONTINUE));

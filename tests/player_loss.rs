@@ -263,7 +263,8 @@ fn a_conductor_that_falls_silent_finds_its_workers_lost_and_reset_when_it_wakes(
     // What was kept for it was delivered, and nobody has to keep it any more.
     eventually("the sessions are over", || player.children().is_empty());
     for name in ["a", "b"] {
-        let lost = "nothing was heard of the conductor for 1s 200ms, and its player ran its Reset by itself";
+        let lost =
+            "nothing was heard of the conductor for 1s 200ms; its player stops its steps and runs its Reset by itself";
         assert!(finished.stdout.contains(&format!("lost: {name}: {lost}")), "{finished:#?}");
         assert_eq!(scene.log(name), "startup\nreset\n");
     }

@@ -291,7 +291,7 @@ fn what_a_seed_conductor_spawned_lives_on_and_the_next_run_is_told() {
     next.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
     let finished = run(&next, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
-    assert!(finished.stdout.contains(" of an earlier run: `"), "{finished:#?}");
+    assert!(finished.stdout.contains(" of an earlier run still runs, until the player is stopped: `"), "{finished:#?}");
     drop(player);
     pipe.wait_for_end();
 }

@@ -251,7 +251,7 @@ passed: 1 spawned; 1 of 1 trial; 1 worker; [..]s
         0,
         str![[r#"
 w  127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
-   left over: process [..] of an earlier run: `[..]`
+   left over: process [..] of an earlier run still runs, until the player is stopped: `[..]`
 
 "#]],
         str![""],

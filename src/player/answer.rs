@@ -179,7 +179,9 @@ impl Listener {
 
     fn welcome(&self, state: &str, holder: Option<Holder>) -> Welcome {
         let leftovers = self.registry.leftovers.iter();
-        let leftovers = leftovers.map(|(pid, line)| format!("process {pid} of an earlier run: `{line}`"));
+        let leftovers = leftovers.map(|(pid, line)| {
+            format!("process {pid} of an earlier run still runs, until the player is stopped: `{line}`")
+        });
         Welcome {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),

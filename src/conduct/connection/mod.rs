@@ -126,9 +126,10 @@ pub(super) fn unless_ended(commands: &Receiver<Command>, time: Duration) -> Opti
 fn waiting_for(holder: &Holder) -> String {
     let Holder { run, conductor, seconds, state, free_within } = holder;
     let why = if state == "silent" { "its conductor is silent" } else { "the player cleans up after it" };
+    let take_over = if state == "silent" { "; `--take-over` would end it now" } else { "" };
     format!(
-        "its player is held by run `{run}` of {conductor} since {seconds} s, and {why}; it is waited for, {free_within} s \
-         at most"
+        "its player is held by run `{run}` of {conductor} for {seconds} s, and {why}; it is waited for, {free_within} s \
+         at most{take_over}"
     )
 }
 

@@ -89,7 +89,7 @@ impl Session<'_> {
             };
             self.channel.disconnect();
             if let Some(parting) = self.parting.take() {
-                return End::Lost(format!("{parting}, and its player ran its Reset by itself"));
+                return End::Lost(format!("{parting}; its player stops its steps and runs its Reset by itself"));
             }
             if self.farewell.is_some() && self.channel.is_settled() {
                 return End::Closed;
@@ -303,7 +303,8 @@ impl Session<'_> {
                 _ => Err(End::Lost(format!("{reason}; something else answers there now"))),
             },
             Err(End::Unreachable(why)) => Err(End::Lost(format!(
-                "{reason}, and it could not be reached again within its lease of {lease}: {why}"
+                "{reason}, and it could not be reached again within its lease of {lease}: {why}; \
+                 where it still is, it runs its Reset by itself"
             ))),
             Err(end) => Err(end),
         }
