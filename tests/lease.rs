@@ -141,7 +141,9 @@ fn a_player_that_is_stopped_for_less_than_the_lease_goes_on_as_if_nothing_had_be
         }
         scene.pass(moment);
         conductor.wait_for(BROKEN);
-        stopped.iter().for_each(|pid| kill(*pid, CONTINUE));
+        for pid in &stopped {
+            kill(*pid, CONTINUE);
+        }
         let (status, said) = conductor.finish();
         scene.assert_undisturbed(moment.name, &said, status);
         eventually("the player is free", || scene.player.children().is_empty());
