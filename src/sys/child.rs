@@ -118,16 +118,19 @@ unsafe fn tell_of_start(at: u64) {
     unsafe { call(libc::SYS_write, [3, stamp.as_ptr().addr(), stamp.len(), 0, 0, 0]) };
 }
 
+/// Sleeps until shortly before the instant, and looks at the clock for the rest: whoever sleeps to the end is late by what
+/// it takes to wake a processor.
 fn wait_until(at: u64) {
+    /// As long as it may take to wake one.
+    const AWAKE: u64 = 200_000;
+    let asleep = at.saturating_sub(AWAKE);
     // The kernel's `struct timespec` of 64 bits.
-    let until = [at / 1_000_000_000, at % 1_000_000_000];
-    let slack = |nanoseconds| [libc::PR_SET_TIMERSLACK as usize, nanoseconds, 0, 0, 0, 0];
+    let until = [asleep / 1_000_000_000, asleep % 1_000_000_000];
     let sleep = [libc::CLOCK_BOOTTIME as usize, libc::TIMER_ABSTIME as usize, until.as_ptr().addr(), 0, 0, 0];
-    // SAFETY: numbers, and a structure that is only read. The slack of 50 microseconds is brought back by zero.
-    unsafe {
-        call(libc::SYS_prctl, slack(1));
-        while call(libc::SYS_clock_nanosleep, sleep) == -i64::from(libc::EINTR) {}
-        call(libc::SYS_prctl, slack(0));
+    // SAFETY: numbers, and a structure that is only read.
+    while unsafe { call(libc::SYS_clock_nanosleep, sleep) } == -i64::from(libc::EINTR) {}
+    while super::boot_time_nanoseconds() < at {
+        std::hint::spin_loop();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What an order takes besides its way: threads that have to wake, a process that has to be made.
-const BASE: Duration = Duration::from_micros(500);
+const BASE: Duration = Duration::from_millis(2);
 /// What it takes to tell one more worker, as all are told one after the other.
 const EACH: Duration = Duration::from_micros(40);
 /// More than this is not waited for: who comes later starts late, and says so.

@@ -1,0 +1,120 @@
+//! How far apart players start, truly and as the reports say, against the floor of this machine.
+//!
+//! The *true* skew is that of stamps which the steps take as their first act, of `CLOCK_REALTIME`: it is one clock for the
+//! whole machine, time namespaces or not. The *floor* is the skew of the same stamps by as many of the same shells, forked
+//! by one parent and exec'ed at one instant. Trials and floor take turns.
+//!
+//! A report's start is stamped by the player right before the shell's exec; a step's own stamp is taken by the program that
+//! its shell has become. What lies between is two execs, and waiting for a processor. The floor takes both stamps too, on
+//! one clock, and so says how long that can be. A report is true when no step stamped before its reported start, its error
+//! included, and when the true skew is within the reported one, its bound, and the longest time from exec to stamp that
+//! the floor has seen.
+//!
+//! `scripts/start-skew` builds the release binary and runs this.
+
+#![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
+#![expect(unsafe_code, reason = "the floor forks and execs by itself")]
+
+mod floor;
+mod measured;
+#[path = "../../tests/support/relay.rs"]
+mod relay;
+mod stamp;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use measured::Measured;
+use relay::{Relay, Way};
+use support::{CONDUCTOR, Player, argument};
+
+/// Each player's delay each way, in milliseconds, where there are delays.
+const DELAYS: [u64; 4] = [0, 5, 20, 50];
+
+fn main() {
+    if stamp::stamp_if_wanted() {
+        return;
+    }
+    let (trials, what) = (argument(0, 200), argument(1, "all".to_owned()));
+    println!("{trials} trials of each; times in ms, median and worst");
+    for part in ["delays", "2", "10", "50", "100", "namespaces"] {
+        match part.parse() {
+            _ if what != part && what != "all" => {}
+            Ok(count) => without_delays(count, trials),
+            Err(_) if part == "delays" => with_delays(trials),
+            Err(_) => in_namespaces(trials),
+        }
+    }
+}
+
+/// Players behind relays.
+fn with_delays(trials: usize) {
+    let players = DELAYS.map(|_| Player::start());
+    let relays: Vec<_> = players.iter().map(|player| Relay::to(player.port)).collect();
+    for (relay, delay) in relays.iter().zip(DELAYS) {
+        relay.delay(Way::Both, Duration::from_millis(delay));
+    }
+    let ports: Vec<_> = relays.iter().map(|relay| relay.port).collect();
+    let measured = Measured::of(&ports, trials, 10);
+    print(&format!("{} players, {DELAYS:?} ms away", players.len()), &measured);
+    println!("    true skew above the floor: {:.2} (limit 1)", middle(&measured.skews) - middle(&measured.floors));
+}
+
+fn without_delays(count: usize, trials: usize) {
+    let players: Vec<_> = (0..count).map(|_| Player::start()).collect();
+    let measured = Measured::of(&players.iter().map(|player| player.port).collect::<Vec<_>>(), trials, 1);
+    print(&format!("{count} players"), &measured);
+    println!("    true skew / floor: {:.2} (limit 1.3)", middle(&measured.skews) / middle(&measured.floors));
+}
+
+/// Players whose clocks of the time since boot have nothing to do with each other.
+fn in_namespaces(trials: usize) {
+    let offsets = [1_000_000, 0, 50_000_000];
+    let command = |offset: u32| {
+        let mut command = Command::new("unshare");
+        let [boot, monotonic] = ["boottime", "monotonic"].map(|clock| format!("--{clock}={offset}"));
+        command.args(["--time", &boot, &monotonic]);
+        command
+    };
+    if !command(1).arg("true").output().is_ok_and(|output| output.status.success()) {
+        return println!("players in time namespaces: skipped, for `unshare --time` is not allowed here");
+    }
+    let players = offsets.map(|offset| {
+        let mut command = command(offset);
+        command.args([CONDUCTOR, "player", "--quiet", "--bind", "127.0.0.1", "--port", "0"]);
+        Player::from(command)
+    });
+    let measured = Measured::of(&players.each_ref().map(|player| player.port), trials, 1);
+    print(&format!("{} players in time namespaces of their own", players.len()), &measured);
+    println!("    true skew / floor: {:.2} (limit 1.3)", middle(&measured.skews) / middle(&measured.floors));
+}
+
+fn print(what: &str, measured: &Measured) {
+    let Measured { skews, floors, reported, bounds, slowest, slowest_of_floor, .. } = measured;
+    println!("{what}:");
+    for (name, times) in [("true skew", skews), ("floor", floors), ("reported skew", reported), ("its bound", bounds)] {
+        println!("    {name:13} {:8.2} {:8.2}", middle(times), worst(times));
+    }
+    let (slowest, slowest_of_floor) = (milliseconds(*slowest), milliseconds(*slowest_of_floor));
+    println!("    from exec to stamp at most {slowest:.2}; in the floor {slowest_of_floor:.2}");
+    let untrue = measured.untrue();
+    println!("    untrue reports: {} (limit 0)", untrue.len());
+    untrue.iter().for_each(|text| println!("      {text}"));
+}
+
+fn middle(times: &[i128]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    milliseconds(times[times.len() / 2])
+}
+
+fn worst(times: &[i128]) -> f64 {
+    milliseconds(times.iter().copied().max().expect("a time"))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few seconds in nanoseconds")]
+fn milliseconds(nanoseconds: i128) -> f64 {
+    nanoseconds as f64 / 1e6
+}

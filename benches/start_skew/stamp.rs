@@ -1,0 +1,67 @@
+//! The stamp that a step takes, by this program, which its shell becomes.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// The argument with which this program stamps; the log follows.
+const STAMP: &str = "stamp";
+
+/// A stamp.
+pub struct Stamp {
+    pub trial: usize,
+    /// Which worker's, counted from 0.
+    pub worker: usize,
+    /// Nanoseconds.
+    pub at: i128,
+}
+
+/// `CLOCK_REALTIME`, in nanoseconds: the one clock that time namespaces leave alone.
+pub fn now() -> i128 {
+    let now = clock_gettime(ClockId::Realtime);
+    i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)
+}
+
+/// A worker's name.
+pub fn name(worker: usize) -> String {
+    format!("w{worker}")
+}
+
+/// The command of a step that stamps.
+pub fn command(log: &Path) -> String {
+    let this = std::env::current_exe().expect("a path");
+    format!("exec {} {STAMP} {}", this.display(), log.display())
+}
+
+/// What a step has in its environment that the stamp is labelled with.
+pub fn environment(worker: usize) -> [String; 2] {
+    ["CONDUCTOR_TRIAL=1".to_owned(), format!("CONDUCTOR_WORKER={}", name(worker))]
+}
+
+/// Stamps, if this program was started to do so; whether it was.
+pub fn stamp_if_wanted() -> bool {
+    let at = now();
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() != Some(STAMP) {
+        return false;
+    }
+    let log = arguments.next().expect("a log");
+    let variable = |name| std::env::var(name).expect("a step's variable");
+    let line = format!("{} {} {at}\n", variable("CONDUCTOR_TRIAL"), variable("CONDUCTOR_WORKER"));
+    let mut log = File::options().create(true).append(true).open(log).expect("the log");
+    log.write_all(line.as_bytes()).expect("a line");
+    true
+}
+
+/// The stamps of a log.
+pub fn read(log: &Path) -> Vec<Stamp> {
+    let parse = |line: &str| {
+        let mut words = line.split(' ');
+        let (trial, worker, at) = (words.next()?, words.next()?.strip_prefix('w')?, words.next()?);
+        Some(Stamp { trial: trial.parse().ok()?, worker: worker.parse().ok()?, at: at.parse().ok()? })
+    };
+    let text = std::fs::read_to_string(log).expect("the stamps");
+    text.lines().map(|line| parse(line).expect("a stamp")).collect()
+}
