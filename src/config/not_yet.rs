@@ -11,8 +11,6 @@ pub(super) const FORMS: [&str; 2] = ["fetch", "put"];
 pub(super) const TEST_KEYS: [&str; 1] = ["check"];
 /// Keys of `[Coordinator]`.
 pub(super) const COORDINATOR_KEYS: [&str; 1] = ["connect"];
-/// Values of `format`.
-pub(super) const FORMATS: [&str; 1] = ["html"];
 
 /// The error for a prefix of a step.
 pub(super) fn form(word: &str, place: Place) -> Diagnostic {
