@@ -22,7 +22,9 @@ const LIMIT: f64 = 100.0;
 
 fn main() {
     let most = argument(0, 1000);
-    println!("{TRIALS} trials of one step; seconds, and the peak of the conductor's resident memory in MB (limit {LIMIT})");
+    println!(
+        "{TRIALS} trials of one step; seconds, and the peak of the conductor's resident memory in MB (limit {LIMIT})"
+    );
     for (shape, several) in [("players of one worker each", true), ("workers of one player", false)] {
         for count in [10, 100, 1000].into_iter().filter(|count| *count <= most) {
             let players: Vec<_> = (0..if several { count } else { 1 }).map(|_| Player::start()).collect();

@@ -327,12 +327,12 @@ fn mistakes_in_a_test_files_environment_are_found_without_any_worker_file() {
 }
 
 #[test]
-fn settings_and_formats_of_later_versions_are_refused_by_name() {
+fn settings_of_later_versions_are_refused_by_name() {
     let folder = Folder::new(&[
-        ("test.cfg", "[Test]\nformat = html\n[Workers]\nw = w.cfg\n"),
+        ("test.cfg", "[Workers]\nw = w.cfg\n"),
         ("w.cfg", "[Coordinator]\nplayer = h\nconnect = ssh h player\n"),
     ]);
     let diagnostics = folder.load(&Overrides::default()).diagnostics;
     let messages: Vec<_> = diagnostics.iter().map(|finding| finding.message.as_str()).collect();
-    assert_eq!(messages, ["format = html", "connect"].map(|what| format!("`{what}` is not supported yet")));
+    assert_eq!(messages, ["`connect` is not supported yet"]);
 }

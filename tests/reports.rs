@@ -58,7 +58,7 @@ fn a_report_needs_a_format_and_a_file() {
     let folder = Folder::new();
     for (argument, why) in [
         ("html", "it has no `=`; write FORMAT=FILE"),
-        ("xml=x", "`xml` is no format; the formats are text, classic, json, jsonl, junit"),
+        ("xml=x", "`xml` is no format; the formats are text, classic, json, jsonl, junit, html"),
         ("json=", "it names no file; write FORMAT=FILE"),
     ] {
         let finished = run(&folder, ["conduct", "--report", argument, "test.cfg"]);
@@ -90,7 +90,7 @@ fn a_folder_of_results_has_all_that_a_run_left() {
     assert_eq!(names("kept/latest/outputs/trial-1/w").len(), 3, "a step that printed nothing has no file");
     assert_eq!(
         names("kept/first"),
-        ["configuration.json", "events.jsonl", "junit.xml", "outputs", "report.json", "report.txt"]
+        ["configuration.json", "events.jsonl", "junit.xml", "outputs", "report.html", "report.json", "report.txt"]
     );
     let plan: Value = serde_json::from_str(&folder.read("kept/first/configuration.json")).expect("a document");
     assert_eq!(plan["workers"][0]["phases"]["run"][1]["command"], "true");
@@ -118,7 +118,14 @@ fn a_run_that_was_never_begun_leaves_its_reports_too() {
     let arguments = ["conduct", "-q", "--results", "kept", "--run-id", "r", "--report", "jsonl=events", "test.cfg"];
     let finished = run(&folder, arguments);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    for name in ["events", "kept/r/events.jsonl", "kept/r/report.txt", "kept/r/report.json", "kept/r/junit.xml"] {
+    for name in [
+        "events",
+        "kept/r/events.jsonl",
+        "kept/r/report.txt",
+        "kept/r/report.json",
+        "kept/r/junit.xml",
+        "kept/r/report.html",
+    ] {
         assert!(folder.read(name).contains("the configuration `test.cfg` has 2 errors"), "{name}");
     }
 }
@@ -148,7 +155,7 @@ fn an_output_that_is_full_is_told_of_and_the_run_goes_on() {
     let player = Player::start();
     let folder = Folder::new();
     folder.test("", &["w"]).worker("w", player.port, "[Run]\ns = echo out\n[Reset]\nr = echo reset\n");
-    for format in ["text", "json", "jsonl", "junit"] {
+    for format in ["text", "json", "jsonl", "junit", "html"] {
         let report = format!("{format}=/dev/full");
         let finished = run(&folder, ["conduct", "-q", "-f", "classic", "--report", &report, "test.cfg"]);
         assert_eq!(finished.status, Some(1), "{finished:#?}");
@@ -156,7 +163,7 @@ fn an_output_that_is_full_is_told_of_and_the_run_goes_on() {
         assert!(finished.stderr.contains(message), "{finished:#?}");
         assert!(finished.stdout.contains("0 reset\n"), "{finished:#?}");
         // What is written when the run is over can fail only then.
-        assert_eq!(finished.stdout.contains(message), !matches!(format, "json" | "junit"), "{finished:#?}");
+        assert_eq!(finished.stdout.contains(message), !matches!(format, "json" | "junit" | "html"), "{finished:#?}");
     }
 }
 

@@ -116,7 +116,9 @@ For more information, try '--help'.
         str![""],
         str![[r#"
 error: invalid value 'xml' for '--format <FORMAT>'
-  [possible values: text, classic, json, jsonl, junit]
+  [possible values: text, classic, json, jsonl, junit, html]
+
+  tip: a similar value exists: 'html'
 
 For more information, try '--help'.
 

@@ -77,7 +77,7 @@ impl Outputs {
         let print = match self.main.format {
             Format::Json => report::dry_run_json,
             Format::Text | Format::Classic => report::dry_run_text,
-            other @ (Format::Jsonl | Format::Junit) => {
+            other @ (Format::Jsonl | Format::Junit | Format::Html) => {
                 return Err(format!("a plan has no form `{other}`; it has `text` and `json`"));
             }
         };
@@ -119,6 +119,7 @@ fn from_file(format: config::Format) -> Format {
         config::Format::Json => Format::Json,
         config::Format::Jsonl => Format::Jsonl,
         config::Format::Junit => Format::Junit,
+        config::Format::Html => Format::Html,
     }
 }
 

@@ -18,11 +18,12 @@ use crate::model::{Plan, RunId};
 use crate::report::{self, Format, Style};
 
 /// The reports that are kept, beside the steps' outputs.
-const KEPT: [(Format, &str); 4] = [
+const KEPT: [(Format, &str); 5] = [
     (Format::Jsonl, "events.jsonl"),
     (Format::Text, "report.txt"),
     (Format::Json, "report.json"),
     (Format::Junit, "junit.xml"),
+    (Format::Html, "report.html"),
 ];
 
 /// Makes the folder of a run, and what is written there. Without a plan there is only the reason why to be told.

@@ -113,6 +113,8 @@ pub enum FormatWord {
     Jsonl,
     /// For continuous integration
     Junit,
+    /// One page for a browser
+    Html,
 }
 
 impl From<FormatWord> for Format {
@@ -123,6 +125,7 @@ impl From<FormatWord> for Format {
             FormatWord::Json => Self::Json,
             FormatWord::Jsonl => Self::Jsonl,
             FormatWord::Junit => Self::Junit,
+            FormatWord::Html => Self::Html,
         }
     }
 }

@@ -9,8 +9,6 @@ use super::source::Place;
 pub(super) const FORMS: [&str; 2] = ["fetch", "put"];
 /// Keys of `[Coordinator]`.
 pub(super) const COORDINATOR_KEYS: [&str; 1] = ["connect"];
-/// Values of `format`.
-pub(super) const FORMATS: [&str; 1] = ["html"];
 
 /// The error for a prefix of a step.
 pub(super) fn form(word: &str, place: Place) -> Diagnostic {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::diagnostic::Diagnostic;
-use super::not_yet;
 use super::scope::Scope;
 use super::value;
 use crate::model::{OnFailure, RunSettings};
@@ -21,6 +20,8 @@ pub enum Format {
     Jsonl,
     /// For continuous integration.
     Junit,
+    /// One page for a browser.
+    Html,
 }
 
 /// What `[Test]` says.
@@ -86,16 +87,9 @@ fn format(scope: &mut Scope<'_>) -> Option<Format> {
         ("json", Format::Json),
         ("jsonl", Format::Jsonl),
         ("junit", Format::Junit),
+        ("html", Format::Html),
     ];
-    let mut later = None;
-    let format = scope.parsed(TEST, "format", |text| {
-        later = not_yet::FORMATS.iter().find(|word| word.eq_ignore_ascii_case(text));
-        if later.is_some() { Ok(None) } else { value::one_of(text, &words).map(Some) }
-    });
-    if let (Some(word), Some(entry)) = (later, scope.entry(TEST, "format")) {
-        scope.diagnostics.push(not_yet::setting(&format!("format = {word}"), entry.value.place()));
-    }
-    format.flatten()
+    scope.parsed(TEST, "format", |text| value::one_of(text, &words))
 }
 
 /// Reads `[Environment]` of a test file or worker file: variables in order, their names' case kept.

@@ -10,22 +10,30 @@ use super::harmless::is_harmful;
 
 /// Writes `value` and a newline.
 pub(super) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(&mut *writer, Harmless(PrettyFormatter::new())))?;
+    value.serialize(&mut Serializer::with_formatter(&mut *writer, Escaping(PrettyFormatter::new(), is_harmful)))?;
     writeln!(writer)
 }
 
 /// Writes `value` in one line, without the newline.
 pub(super) fn write_line(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(writer, Harmless(CompactFormatter)))?;
+    value.serialize(&mut Serializer::with_formatter(writer, Escaping(CompactFormatter, is_harmful)))?;
     Ok(())
 }
 
-struct Harmless<F>(F);
+/// Writes `value` in one line that can stand in an HTML page: nothing in it can end an element or begin one.
+pub(super) fn write_for_html(writer: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let is_markup = |character| is_harmful(character) || matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
+    value.serialize(&mut Serializer::with_formatter(writer, Escaping(CompactFormatter, is_markup)))?;
+    Ok(())
+}
 
-impl<F: Formatter> Formatter for Harmless<F> {
+/// Writes as the inner formatter does, with escapes for the characters that are so.
+struct Escaping<F>(F, fn(char) -> bool);
+
+impl<F: Formatter> Formatter for Escaping<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some(place) = rest.find(is_harmful) {
+        while let Some(place) = rest.find(self.1) {
             let (plain, found) = rest.split_at(place);
             writer.write_all(plain.as_bytes())?;
             let mut characters = found.chars();

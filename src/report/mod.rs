@@ -17,6 +17,7 @@ mod dry_run_json;
 mod dry_run_text;
 mod excerpt;
 mod harmless;
+mod html;
 mod json;
 mod json_document;
 mod json_result;
@@ -28,6 +29,7 @@ mod record;
 mod recorded;
 mod seed_result;
 mod share;
+mod statistics;
 #[cfg(test)]
 mod snapshots;
 mod summary;
@@ -51,11 +53,13 @@ pub enum Format {
     Jsonl,
     /// For continuous integration.
     Junit,
+    /// One page for a browser.
+    Html,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 5] = [Self::Text, Self::Classic, Self::Json, Self::Jsonl, Self::Junit];
+    pub const ALL: [Self; 6] = [Self::Text, Self::Classic, Self::Json, Self::Jsonl, Self::Junit, Self::Html];
 
     /// The word for it on the command line and in the test file.
     pub const fn word(self) -> &'static str {
@@ -65,6 +69,7 @@ impl Format {
             Self::Json => "json",
             Self::Jsonl => "jsonl",
             Self::Junit => "junit",
+            Self::Html => "html",
         }
     }
 }
@@ -72,7 +77,7 @@ impl Format {
 impl Format {
     /// Whether it is written when the run is over; the others are told as things happen.
     pub const fn is_whole_at_the_end(self) -> bool {
-        matches!(self, Self::Json | Self::Junit)
+        matches!(self, Self::Json | Self::Junit | Self::Html)
     }
 }
 
@@ -116,6 +121,7 @@ pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> 
         Format::Classic => Box::new(classic::ClassicReporter::new(writer, style.terminal)),
         Format::Jsonl => Box::new(jsonl::JsonlReporter::new(writer)),
         Format::Junit => Box::new(junit::JunitReporter::new(writer)),
+        Format::Html => Box::new(html::HtmlReporter::new(writer, style.time_zone)),
         Format::Json => Box::new(json::JsonReporter::new(writer, style.time_zone)),
     }
 }

@@ -9,8 +9,7 @@ use super::harmless::on_one_line;
 use super::text_page::{Page, Tone};
 use super::words;
 use crate::model::{
-    Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Step, StepReference, StepResult, Verdict,
-    WorkerId,
+    Conclusion, ConductorTime, Event, Outcome, Plan, Stamped, Step, StepReference, StepResult, WorkerId,
 };
 
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
@@ -18,9 +17,6 @@ const REPEATED: usize = 50;
 
 /// So many of its last lines are repeated of each stream.
 const LINES: usize = 10;
-
-/// The order in which outcomes are counted in the last line.
-const COUNTED: [&str; 8] = ["passed", "failed", "timed out", "not started", "stopped", "skipped", "lost", "spawned"];
 
 /// What the end of the report needs to know of the run.
 #[derive(Debug, Default)]
@@ -94,8 +90,7 @@ impl Summary {
         for reason in &conclusion.reasons {
             page.line(&on_one_line(&words::reason_line(reason)))?;
         }
-        let (tone, word) = verdict_word(conclusion);
-        let word = page.toned(tone, &word);
+        let word = page.toned(tone(conclusion), words::verdict(conclusion));
         page.line(&format!("{word}: {}", self.counts(plan)))
     }
 
@@ -104,7 +99,7 @@ impl Summary {
             None | Some(0) => None,
             Some(count) => Some(format!("{count} {word}")),
         };
-        let mut steps: Vec<String> = COUNTED.iter().filter_map(counted).collect();
+        let mut steps: Vec<String> = words::OUTCOMES.iter().filter_map(counted).collect();
         if steps.is_empty() {
             steps.push("no step was run".to_owned());
         }
@@ -128,19 +123,12 @@ impl Summary {
     }
 }
 
-/// The word in the last line. A run that could not be carried out, or was interrupted, has no verdict worth its name.
-fn verdict_word(conclusion: &Conclusion) -> (Tone, String) {
-    let interrupted = conclusion.reasons.iter().find(|reason| matches!(reason, Reason::Interrupted(_)));
-    let not_carried_out = conclusion.reasons.iter().find(|reason| matches!(reason, Reason::NotCarriedOut(_)));
-    if let Some(reason) = interrupted.or(not_carried_out) {
-        return (Tone::Bad, words::reason(reason).to_owned());
+fn tone(conclusion: &Conclusion) -> Tone {
+    match words::verdict(conclusion) {
+        "passed" => Tone::Good,
+        "incomplete" => Tone::Doubtful,
+        _ => Tone::Bad,
     }
-    let tone = match conclusion.verdict {
-        Verdict::Passed => Tone::Good,
-        Verdict::Failed => Tone::Bad,
-        Verdict::Incomplete => Tone::Doubtful,
-    };
-    (tone, conclusion.verdict.word().to_owned())
 }
 
 fn step_of(plan: Option<&Plan>, reference: StepReference) -> Option<&Step> {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Attempt, Bound, Ending, Gate, Outcome, Phase, Reason, StartSkew, Step, signal_name};
+use crate::model::{
+    Action, Attempt, Bound, Conclusion, Ending, Gate, Outcome, Phase, Reason, StartSkew, Step, signal_name,
+};
 
 /// The word for an outcome.
 pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
@@ -17,6 +19,10 @@ pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
         Outcome::Lost => "lost",
     }
 }
+
+/// The words for outcomes, in the order in which they are counted for people.
+pub(super) const OUTCOMES: [&str; 8] =
+    ["passed", "failed", "timed out", "not started", "stopped", "skipped", "lost", "spawned"];
 
 /// The word for an outcome with what belongs to it: `failed: exit 3`.
 pub(crate) fn outcome_in_detail(result: &Outcome) -> String {
@@ -99,6 +105,14 @@ pub(super) const fn reason(reason: &Reason) -> &'static str {
         Reason::Incomplete(_) => "incomplete",
         Reason::Failed(_) => "failed",
     }
+}
+
+/// The word for how a run went: one that could not be carried out, or was interrupted, has no verdict worth its name.
+pub(super) fn verdict(conclusion: &Conclusion) -> &'static str {
+    let is = |wanted: fn(&Reason) -> bool| conclusion.reasons.iter().find(|known| wanted(known));
+    let interrupted = is(|known| matches!(known, Reason::Interrupted(_)));
+    let not_carried_out = || is(|known| matches!(known, Reason::NotCarriedOut(_)));
+    interrupted.or_else(not_carried_out).map_or(conclusion.verdict.word(), reason)
 }
 
 /// A reason as a line of its own: its kind and its text, unless the text names the kind.

@@ -1,0 +1,207 @@
+//! What the page says without a script: verdict, trials, failures, statistics, workers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use minijinja::{Value, context};
+
+use crate::model::{
+    BarrierResult, Conclusion, ConductorTime, Outcome, Phase, Plan, PlayerDescription, StepReference, StepResult,
+    WorkerId, WorkerPlan,
+};
+use crate::report::excerpt::last_lines;
+use crate::report::harmless::{harmless, on_one_line};
+use crate::report::record::{PhaseOfTrial, Remark, Run, Trial};
+use crate::report::statistics::{self, Row};
+use crate::report::words;
+
+/// So many failures are told with their last lines.
+const FAILURES: usize = 50;
+/// So many of their last lines.
+const LINES: usize = 12;
+/// So many rows of statistics, and so many workers.
+const ROWS: usize = 200;
+
+/// The values of the template.
+pub(super) fn values(
+    run: &Run,
+    time_zone: &TimeZone,
+    end: ConductorTime,
+    conclusion: &Conclusion,
+    style: &str,
+) -> Value {
+    let plan = run.plan.as_ref().map(|(plan, _)| &**plan);
+    let verdict = words::verdict(conclusion);
+    let failures: Vec<Value> = failures(run).take(FAILURES).map(|failure| failure_value(run, failure)).collect();
+    let rows = statistics::rows(run);
+    context! {
+        style => Value::from_safe_string(style.to_owned()),
+        verdict,
+        verdict_class => class(verdict),
+        name => plan.map_or("conductor".to_owned(), |plan| line(&plan.file.to_string_lossy())),
+        run => plan.map_or("-", |plan| plan.run.as_str()),
+        version => env!("CARGO_PKG_VERSION"),
+        facts => facts(run, time_zone, end),
+        reasons => list(conclusion.reasons.iter().map(|reason| line(&words::reason_line(reason)).into())),
+        phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
+        trials => list(plan.iter().flat_map(|plan| run.trials.iter().map(|trial| trial_value(plan, trial)))),
+        failures_shown => failures.len(),
+        more_failures => self::failures(run).count() - failures.len(),
+        failures => list(failures.into_iter()),
+        remarks => list(remarks(run)),
+        trials_told => words::counted(run.trials.len(), "trial"),
+        statistics => list(rows.iter().take(ROWS).map(|row| row_value(run, row))),
+        more_statistics => rows.len().saturating_sub(ROWS),
+        workers => list(workers(run)),
+        more_workers => plan.map_or(0, |plan| plan.workers.len().saturating_sub(ROWS)),
+    }
+}
+
+fn list(values: impl Iterator<Item = Value>) -> Value {
+    values.collect::<Vec<Value>>().into()
+}
+
+fn line(text: &str) -> String {
+    on_one_line(text).into_owned()
+}
+
+/// An outcome or a verdict as the class that has its colour.
+fn class(word: &str) -> String {
+    word.replace(' ', "-")
+}
+
+fn facts(run: &Run, time_zone: &TimeZone, end: ConductorTime) -> Value {
+    let mut facts: Vec<(&str, String)> = Vec::new();
+    if let Some((plan, anchor)) = &run.plan {
+        let date = jiff::Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(time_zone.clone()));
+        facts.push(("Begun", date.map(|date| date.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()).unwrap_or_default()));
+        facts.push(("Took", run.start.map_or(String::new(), |start| words::duration(end.since(start)))));
+        let ended = run.trials.iter().filter(|trial| trial.end.is_some()).count();
+        facts.push(("Trials", format!("{ended} of {}", plan.trials)));
+        facts.push(("Workers", plan.workers.len().to_string()));
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, result) in run.results() {
+        *counts.entry(words::outcome(&result.outcome)).or_default() += 1;
+    }
+    let steps: Vec<String> =
+        words::OUTCOMES.iter().filter_map(|word| counts.get(word).map(|count| format!("{count} {word}"))).collect();
+    facts.push(("Steps", if steps.is_empty() { "no step was run".to_owned() } else { steps.join(", ") }));
+    list(facts.into_iter().map(|(name, value)| context! { name, value }))
+}
+
+fn trial_value(plan: &Plan, trial: &Trial) -> Value {
+    let cell = |phase: &Phase| match trial.phases.iter().find(|known| known.phase == *phase) {
+        None => context! { duration => "–" },
+        Some(known) => cell_value(known),
+    };
+    context! {
+        number => trial.number,
+        verdict => trial.verdict.map_or("not over", crate::model::Verdict::word),
+        cells => list(plan.phases.iter().map(cell)),
+    }
+}
+
+fn cell_value(phase: &PhaseOfTrial) -> Value {
+    let duration = phase.end.map_or_else(|| "not over".to_owned(), |end| words::duration(end.since(phase.start)));
+    let results = phase.workers.values().flat_map(|worker| worker.results.values());
+    let failed = results.filter(|recorded| is_bad(&recorded.last().outcome)).count();
+    let skew = phase.skew.as_ref().filter(|skew| skew.workers > 1).map(words::skew);
+    let barrier = |barrier: &BarrierResult| {
+        let name = line(&barrier.name);
+        Value::from(match &barrier.passed {
+            Ok(Some(skew)) if skew.workers > 1 => format!("{name}: release skew {}", words::skew(skew)),
+            Ok(_) => format!("{name}: passed"),
+            Err(why) => format!("{name}: not passed: {}", line(why)),
+        })
+    };
+    context! {
+        duration,
+        failed => (failed > 0).then(|| format!("{failed} not passed")),
+        skew,
+        barriers => list(phase.barriers.iter().map(barrier)),
+    }
+}
+
+/// Whether people look for it: a failure, or a loss.
+fn is_bad(outcome: &Outcome) -> bool {
+    outcome.is_failure() || *outcome == Outcome::Lost
+}
+
+/// Each failure with the number that the timeline has for its step.
+fn failures(run: &Run) -> impl Iterator<Item = (usize, StepReference, &StepResult)> {
+    let numbered = run.results().enumerate();
+    numbered.map(|(number, (step, result))| (number, step, result)).filter(|(_, _, result)| is_bad(&result.outcome))
+}
+
+fn failure_value(run: &Run, (number, step, result): (usize, StepReference, &StepResult)) -> Value {
+    let worker = run.worker(step.worker);
+    let planned = worker.and_then(|worker| worker.steps[step.phase].get(step.position));
+    let name = worker.map_or("?", |worker| worker.name.as_str());
+    let label = planned.map_or(String::new(), |planned| line(planned.label.as_str()));
+    let lines = |output| harmless(&last_lines(output, LINES).join("\n")).into_owned();
+    context! {
+        step => number,
+        class => class(words::outcome(&result.outcome)),
+        outcome => words::outcome_in_detail(&result.outcome),
+        place => format!("{label} on {name}, {} of trial {}", step.phase, step.trial),
+        excuse => words::excuse(planned, step.phase).filter(|_| result.outcome.is_failure()),
+        command => planned.map_or(String::new(), |planned| line(&words::action(planned))),
+        stdout => lines(&result.stdout),
+        stderr => lines(&result.stderr),
+    }
+}
+
+fn remarks(run: &Run) -> impl Iterator<Item = Value> {
+    let remark = |kind: &'static str| {
+        move |remark: &Remark| {
+            let trial = remark.trial.map_or(String::new(), |trial| format!(" in trial {trial}"));
+            let worker = remark.worker.and_then(|worker| run.worker(worker));
+            let worker = worker.map_or(String::new(), |worker| format!(" {}", worker.name));
+            Value::from(format!("{kind}{worker}{trial}: {}", line(&remark.text)))
+        }
+    };
+    run.lost.iter().map(remark("lost:")).chain(run.warnings.iter().map(remark("warning:")))
+}
+
+fn row_value(run: &Run, row: &Row) -> Value {
+    let spread = &row.spread;
+    let part = |duration: Duration| {
+        let whole = spread.maximum.as_secs_f64();
+        if whole > 0.0 { (duration.as_secs_f64() / whole * 1000.0).round() / 10.0 } else { 0.0 }
+    };
+    let short = |duration: Duration| {
+        if duration < Duration::from_millis(100) { words::milliseconds(duration) } else { words::duration(duration) }
+    };
+    context! {
+        phase => row.phase.word(),
+        what => line(row.what()),
+        who => row.who(run),
+        minimum => short(spread.minimum),
+        median => short(spread.median),
+        maximum => short(spread.maximum),
+        left => part(spread.minimum),
+        width => part(spread.maximum) - part(spread.minimum),
+        middle => part(spread.median),
+    }
+}
+
+fn workers(run: &Run) -> impl Iterator<Item = Value> {
+    let mut counts: BTreeMap<WorkerId, (usize, usize)> = BTreeMap::new();
+    for (step, result) in run.results() {
+        let (steps, bad) = counts.entry(step.worker).or_default();
+        *steps += 1;
+        *bad += usize::from(is_bad(&result.outcome));
+    }
+    let workers = run.plan.iter().flat_map(|(plan, _)| plan.workers()).take(ROWS);
+    workers.map(move |(id, worker): (WorkerId, &WorkerPlan)| {
+        let (version, host) = match run.players.get(&id) {
+            None => ("not reached".to_owned(), "–".to_owned()),
+            Some(PlayerDescription::Seed) => ("Python player".to_owned(), "–".to_owned()),
+            Some(PlayerDescription::Session { version, host }) => (line(version), line(host)),
+        };
+        let (steps, bad) = counts.get(&id).copied().unwrap_or_default();
+        context! { name => worker.name.as_str(), player => worker.player.to_string(), host, version, steps, bad }
+    })
+}

@@ -1,0 +1,134 @@
+//! Statistics over trials: how long each step and each phase took, and how far apart its workers started.
+//!
+//! A step is a line of a worker file: workers that share a file, as those of a range do, are told in one row.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::record::Run;
+use super::words;
+use crate::model::{Phase, StepReference, WorkerId};
+
+/// The least, the middle and the greatest of some durations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spread {
+    pub(super) count: usize,
+    pub(super) minimum: Duration,
+    pub(super) median: Duration,
+    pub(super) maximum: Duration,
+}
+
+impl Spread {
+    /// Of at least one duration. The median of an even number is the mean of the two in the middle.
+    pub(super) fn of(mut durations: Vec<Duration>) -> Option<Self> {
+        durations.sort_unstable();
+        let count = durations.len();
+        let (minimum, maximum) = (*durations.first()?, *durations.last()?);
+        let median = (durations[(count - 1) / 2] + durations[count / 2]) / 2;
+        Some(Self { count, minimum, median, maximum })
+    }
+}
+
+/// What a row is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// The whole phase, from the order to get ready to its end.
+    Phase,
+    /// How far apart its workers started.
+    Skew,
+    /// A step of it, by position, on workers of one file.
+    Step {
+        /// Its place in the phase.
+        position: usize,
+        /// Its label.
+        label: String,
+        /// The first of its workers.
+        first: WorkerId,
+        /// How many they are.
+        workers: usize,
+    },
+}
+
+/// A row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) phase: Phase,
+    pub(super) subject: Subject,
+    pub(super) spread: Spread,
+}
+
+impl Row {
+    /// The subject in a word.
+    pub(super) fn what(&self) -> &str {
+        match &self.subject {
+            Subject::Phase => "phase",
+            Subject::Skew => "start skew",
+            Subject::Step { label, .. } => label,
+        }
+    }
+
+    /// Whose it is; nobody's when it is everybody's.
+    pub(super) fn who(&self, run: &Run) -> String {
+        match &self.subject {
+            Subject::Phase | Subject::Skew => String::new(),
+            Subject::Step { first, workers: 1, .. } => {
+                run.worker(*first).map_or(String::new(), |worker| worker.name.to_string())
+            }
+            Subject::Step { workers, .. } => words::counted(*workers, "worker"),
+        }
+    }
+}
+
+/// The rows of a run, phase by phase; none of a run that had less than two trials.
+pub(super) fn rows(run: &Run) -> Vec<Row> {
+    let Some((plan, _)) = run.plan.as_ref().filter(|_| run.trials.len() > 1) else { return Vec::new() };
+    let steps = steps(run);
+    let of_phase = |&phase: &Phase| {
+        let phases = || run.trials.iter().flat_map(|trial| &trial.phases).filter(move |known| known.phase == phase);
+        let took = phases().filter_map(|phase| Some(phase.end?.since(phase.start))).collect();
+        let skew = phases().filter_map(|phase| phase.skew.as_ref().filter(|skew| skew.workers > 1));
+        let skew = skew.map(|skew| skew.spread).collect();
+        let whole = [(Subject::Phase, took), (Subject::Skew, skew)].into_iter();
+        let whole =
+            whole.filter_map(move |(subject, durations)| Some(Row { phase, subject, spread: Spread::of(durations)? }));
+        whole.chain(steps.iter().filter(move |row| row.phase == phase).cloned()).collect::<Vec<_>>()
+    };
+    plan.phases.iter().flat_map(of_phase).collect()
+}
+
+fn steps(run: &Run) -> Vec<Row> {
+    let mut groups: BTreeMap<(Phase, &Path, usize), BTreeMap<WorkerId, Vec<Duration>>> = BTreeMap::new();
+    for (StepReference { phase, worker, position, .. }, result) in run.results() {
+        let (Some(planned), Some(duration)) = (run.worker(worker), result.duration) else { continue };
+        let group = groups.entry((phase, &planned.file, position)).or_default();
+        group.entry(worker).or_default().push(duration);
+    }
+    let mut rows: Vec<(WorkerId, Row)> = Vec::new();
+    for ((phase, _, position), group) in groups {
+        let Some(&first) = group.keys().next() else { continue };
+        let step = run.worker(first).and_then(|worker| worker.steps[phase].get(position));
+        let label = step.map_or(String::new(), |step| step.label.as_str().to_owned());
+        let subject = Subject::Step { position, label, first, workers: group.len() };
+        let spread = Spread::of(group.into_values().flatten().collect());
+        rows.extend(spread.map(|spread| (first, Row { phase, subject, spread })));
+    }
+    // The workers' order is the test file's, and so is that of the rows.
+    rows.sort_by_key(|(first, row)| (row.phase, *first));
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_has_its_middle_between_the_two_in_the_middle() {
+        let of = |times: &[u64]| Spread::of(times.iter().map(|time| Duration::from_millis(*time)).collect());
+        let spread = of(&[40, 10, 20, 90]).unwrap();
+        assert_eq!(spread.median, Duration::from_millis(30));
+        assert_eq!((spread.minimum, spread.maximum), (Duration::from_millis(10), Duration::from_millis(90)));
+        assert_eq!(of(&[7]).unwrap().median, Duration::from_millis(7));
+        assert_eq!(of(&[]), None);
+    }
+}
