@@ -138,8 +138,8 @@ Trial 1 of 1, startup
 
 Trial 1 of 1, run
   w  leaves  passed              [..]s  exec 5>/tmp/[..]/witness; sleep 600 & echo hi
-      other processes still hold its output (leaky)
       | hi
+  warning: w: step `leaves` in run of trial 1 is leaky, its output is still held by [..]
   w  next    passed              [..]s  echo next
       | next
 
@@ -147,7 +147,7 @@ Trial 1 of 1, collect
 
 Trial 1 of 1, reset
 
-passed: 2 passed; 1 of 1 trial; 1 worker; [..]s
+passed: 2 passed; 1 of 1 trial; 1 worker; 1 warning; [..]s
 
 "#]],
         str![""],

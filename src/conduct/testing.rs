@@ -15,9 +15,9 @@ use crate::model::{
     RunSettings, Stamped, Start, Step, WorkerName, WorkerPlan,
 };
 use crate::wire::{
-    Body, ConductorMessage, Data, FrameDecoder, Greeting, Hello, Inbox, Limits, MAX_DATA, Outbox, OutcomeMessage,
-    PlanMessage, PlayerMessage, SessionFrame, Signal, StepEndedMessage, StepStartedMessage, Taken, WINDOW, Welcome,
-    frame,
+    Body, ConductorMessage, Data, FrameDecoder, Greeting, Hello, Inbox, LeftMessage, Limits, MAX_DATA, Outbox,
+    OutcomeMessage, PlanMessage, PlayerMessage, SessionFrame, Signal, StepEndedMessage, StepStartedMessage, Taken,
+    WINDOW, Welcome, frame,
 };
 
 /// The longest that a test waits for anything.
@@ -198,7 +198,7 @@ impl Peer {
                     let outcome =
                         if entry.spawn { OutcomeMessage::Spawned } else { OutcomeMessage::Exit { status: 0 } };
                     let length = if entry.spawn { 0 } else { printed.len() as u64 };
-                    let (duration, leaky) = (Some(5), false);
+                    let (duration, left) = (Some(5), LeftMessage::default());
                     let ended = StepEndedMessage {
                         trial,
                         phase,
@@ -207,7 +207,7 @@ impl Peer {
                         duration,
                         stdout: length,
                         stderr: 0,
-                        leaky,
+                        left,
                         attempts: Vec::new(),
                     };
                     self.outbox.push(&PlayerMessage::StepEnded(ended));

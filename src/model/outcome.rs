@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Output, Start};
+use super::{Output, Process, Start};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +63,12 @@ pub struct StepResult {
     pub stdout: Output,
     /// What it printed on standard error.
     pub stderr: Output,
-    /// Processes outside the step's own still held its streams when it was over.
+    /// Processes other than the step's own still held its streams when it was over.
     pub leaky: bool,
+    /// Who they were, as far as the player could see it.
+    pub holders: Box<[Process]>,
+    /// What of the step could not be stopped, when it was to be.
+    pub not_stopped: Box<[Process]>,
     /// The attempts of a step that was repeated until it succeeds (`until:`), in their order.
     pub attempts: Vec<Attempt>,
 }
@@ -84,7 +88,8 @@ impl StepResult {
     /// A result of a step that left nothing.
     pub fn without_output(outcome: Outcome) -> Self {
         let (stdout, stderr, attempts) = (Output::empty(), Output::empty(), Vec::new());
-        Self { outcome, started: None, duration: None, stdout, stderr, leaky: false, attempts }
+        let (holders, not_stopped) = (Box::default(), Box::default());
+        Self { outcome, started: None, duration: None, stdout, stderr, leaky: false, holders, not_stopped, attempts }
     }
 }
 

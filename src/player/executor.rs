@@ -11,6 +11,7 @@ use super::step_process::{StepProcess, Stopping};
 use super::sweep::{GRACE, Sweep};
 use crate::model::PlayerTime;
 use crate::sys::{self, Image, Report, Spawner};
+use crate::wire::LeftMessage;
 
 /// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
 const TELL_WITHIN: Duration = Duration::from_millis(50);
@@ -142,15 +143,15 @@ impl Executor {
                     at,
                     lengths: process.lengths(),
                     // While everything is being swept, who still holds a stream is about to end too.
-                    leaky: process.is_held() && self.sweep.is_none(),
+                    left: LeftMessage { leaky: process.is_held() && self.sweep.is_none(), ..LeftMessage::default() },
                 });
             }
         }
         self.processes.retain(|process| !process.told || process.is_held());
-        if let Some(remaining) = self.sweep.as_mut().and_then(|sweep| sweep.look(now, |_| false)) {
+        if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| sweep.look(now, |_| false)) {
             self.sweep = None;
             self.processes.clear();
-            self.events.push(SessionEvent::Swept { remaining });
+            self.events.push(SessionEvent::Swept { warnings });
         }
         std::mem::take(&mut self.events)
     }

@@ -125,10 +125,10 @@ impl Session {
             SessionEvent::NotStarted { key, why } => {
                 self.process_ended(key, StepEnd::of(OutcomeMessage::NotStarted { why }), None, &mut actions);
             }
-            SessionEvent::Ended { key, outcome, at, lengths, leaky } => {
-                self.process_ended(key, StepEnd { lengths, leaky, ..StepEnd::of(outcome) }, Some(at), &mut actions);
+            SessionEvent::Ended { key, outcome, at, lengths, left } => {
+                self.process_ended(key, StepEnd { lengths, left, ..StepEnd::of(outcome) }, Some(at), &mut actions);
             }
-            SessionEvent::Swept { remaining } => self.swept(remaining, &mut actions),
+            SessionEvent::Swept { warnings } => self.swept(warnings, &mut actions),
             SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, now, &mut actions),
             SessionEvent::Tick => {}
         }

@@ -13,7 +13,7 @@ use super::record::{PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 use super::seed_result::{Message, SeedResult};
 use super::words;
 use crate::model::{
-    Attempt, BarrierResult, ConductorTime, Outcome, Phase, StartSkew, Step, StepResult, Verdict, WorkerId,
+    Attempt, BarrierResult, ConductorTime, Outcome, Phase, Process, StartSkew, Step, StepResult, Verdict, WorkerId,
 };
 
 /// A list that is made while it is written.
@@ -223,6 +223,11 @@ struct LeftEntry {
     stderr_bytes: u64,
     stderr_left_out: u64,
     leaky: bool,
+    /// Who still held its output.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    holders: Vec<ProcessEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_stopped: Vec<ProcessEntry>,
     /// The attempts of a step that was repeated until it succeeds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<AttemptEntry>,
@@ -240,6 +245,24 @@ impl AttemptEntry {
     fn new(attempt: &Attempt) -> Self {
         let (after, duration) = (attempt.after.as_secs_f64(), attempt.duration.as_secs_f64());
         Self { after, duration, outcome: words::outcome_in_detail(&attempt.outcome) }
+    }
+}
+
+/// A process on the player's machine.
+#[derive(Serialize)]
+struct ProcessEntry {
+    pid: u32,
+    user: String,
+    command: String,
+}
+
+impl ProcessEntry {
+    fn all(processes: &[Process]) -> Vec<Self> {
+        let entry = |process: &Process| {
+            let Process { pid, user, command } = process.clone();
+            Self { pid, user, command }
+        };
+        processes.iter().map(entry).collect()
     }
 }
 
@@ -270,6 +293,8 @@ impl LeftEntry {
             stderr_left_out: stderr.left_out(),
             stderr,
             leaky: result.leaky,
+            holders: ProcessEntry::all(&result.holders),
+            not_stopped: ProcessEntry::all(&result.not_stopped),
             attempts: result.attempts.iter().map(AttemptEntry::new).collect(),
         }
     }

@@ -144,10 +144,6 @@ impl TextReporter {
         if result.attempts.len() > 1 {
             self.page.line(&format!("      {}", words::attempts(&result.attempts)))?;
         }
-        if result.leaky {
-            let note = "other processes still hold its output (leaky)";
-            self.page.line(&format!("      {}", self.page.toned(Tone::Doubtful, note)))?;
-        }
         Ok(())
     }
 

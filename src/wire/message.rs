@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::PlanMessage;
-use crate::model::Phase;
+use crate::model::{Phase, Process};
 
 /// What the conductor says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,12 +175,49 @@ pub struct StepEndedMessage {
     /// The same for its standard error.
     #[serde(default)]
     pub stderr: u64,
-    /// Whether processes outside its own group still hold its streams.
-    #[serde(default)]
-    pub leaky: bool,
+    /// What of it was still there.
+    #[serde(flatten)]
+    pub left: LeftMessage,
     /// The attempts of a step that was repeated until it succeeds, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<AttemptMessage>,
+}
+
+/// What of a step was still there when it was over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftMessage {
+    /// Whether somebody still held its streams.
+    #[serde(default)]
+    pub leaky: bool,
+    /// Who that was, as far as it could be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<ProcessMessage>,
+    /// What could not be stopped, when it was to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_stopped: Vec<ProcessMessage>,
+}
+
+/// A process on the player's machine, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessMessage {
+    /// Its number.
+    pub pid: u32,
+    /// Whose it is: a name, or a number that has none.
+    pub user: String,
+    /// Its command line.
+    pub command: String,
+}
+
+impl From<Process> for ProcessMessage {
+    fn from(Process { pid, user, command }: Process) -> Self {
+        Self { pid, user, command }
+    }
+}
+
+impl From<ProcessMessage> for Process {
+    fn from(ProcessMessage { pid, user, command }: ProcessMessage) -> Self {
+        Self { pid, user, command }
+    }
 }
 
 /// One attempt of a step that is repeated.

@@ -167,7 +167,9 @@ impl Streams {
         let place = place(ended.trial, ended.phase, ended.step);
         let mut result = StepResult::without_output(outcome(ended.outcome));
         result.duration = ended.duration.map(Duration::from_nanos);
-        result.leaky = ended.leaky;
+        result.leaky = ended.left.leaky;
+        result.holders = ended.left.holders.into_iter().map(Into::into).collect();
+        result.not_stopped = ended.left.not_stopped.into_iter().map(Into::into).collect();
         result.attempts = ended.attempts.into_iter().map(attempt).collect();
         if let Some(open) = self.open.get(&key(place)).copied() {
             result.started = Some(open.started);
@@ -210,7 +212,8 @@ fn attempt(message: AttemptMessage) -> Attempt {
 mod tests {
     use super::*;
     use crate::conduct::testing::bytes;
-    use crate::model::ConductorTime;
+    use crate::model::{ConductorTime, Process};
+    use crate::wire::LeftMessage;
     use crate::wire::PhaseName::Startup;
 
     fn started(step: usize, stdout: u32) -> PlayerMessage {
@@ -219,9 +222,9 @@ mod tests {
     }
 
     fn ended(step: usize, outcome: OutcomeMessage, stdout: u64) -> StepEndedMessage {
-        let (trial, phase, duration, stderr, leaky) = (1, Startup, None, 0, false);
+        let (trial, phase, duration, stderr, left) = (1, Startup, None, 0, LeftMessage::default());
         let attempts = Vec::new();
-        StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, leaky, attempts }
+        StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, left, attempts }
     }
 
     fn take(streams: &mut Streams, message: PlayerMessage) {
@@ -260,11 +263,13 @@ mod tests {
         let mut streams = Streams::new(Store::new(None).unwrap());
         take(&mut streams, started(0, 10));
         let exit = OutcomeMessage::Exit { status: 0 };
-        take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { leaky: true, ..ended(0, exit, 2) }));
+        let holder = Process { pid: 7, user: "somebody".to_owned(), command: "sleep 600".to_owned() };
+        let left = LeftMessage { leaky: true, holders: vec![holder.clone().into()], not_stopped: Vec::new() };
+        take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit, 2) }));
         streams.data(&data(10, 0, "ab")).unwrap().unwrap();
         streams.next();
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the step is whole") };
-        assert!(result.leaky);
+        assert_eq!((result.leaky, result.holders), (true, [holder].into()));
         streams.data(&data(10, 2, "late")).unwrap().unwrap();
         assert_eq!(bytes(&result.stdout), b"ab");
     }

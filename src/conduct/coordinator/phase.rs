@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::conduct::event::{Command, StepPlace};
 use crate::model::{
-    Event, Mode, OnFailure, Outcome, Output, Phase, Start, StepReference, StepResult, Stream, WorkerId,
+    Event, Mode, OnFailure, Outcome, Output, Phase, Process, Start, StepReference, StepResult, Stream, WorkerId,
 };
 
 use super::worker::Standing;
@@ -55,8 +55,9 @@ impl Coordinator {
         if result.outcome == Outcome::Spawned {
             self.workers[worker.0].spawned.push(place);
         }
-        let (step, outcome) = (reference(worker, place), result.outcome.clone());
+        let (step, outcome, warnings) = (reference(worker, place), result.outcome.clone(), what_stays(&result));
         self.report(Event::StepEnded { step, result });
+        self.warn_of_what_stays(step, warnings);
         self.not_at_barrier(worker, place.position, &outcome);
         self.judge_step(step, &outcome);
     }
@@ -84,9 +85,18 @@ impl Coordinator {
         if result.outcome.is_failure() && self.reset_began.is_some_and(|began| ended >= began) {
             result.outcome = Outcome::Stopped;
         }
-        let (step, outcome) = (reference(worker, place), result.outcome.clone());
+        let (step, outcome, warnings) = (reference(worker, place), result.outcome.clone(), what_stays(&result));
         self.report(Event::SpawnedEnded { step, result });
+        self.warn_of_what_stays(step, warnings);
         self.judge_step(step, &outcome);
+    }
+
+    /// Names, in every output, the processes that outlived their step.
+    fn warn_of_what_stays(&mut self, step: StepReference, warnings: Vec<String>) {
+        for what in warnings {
+            let text = format!("step `{}` in {} of trial {} {what}", self.judge.label(step), step.phase, step.trial);
+            self.report(Event::Warning { worker: Some(step.worker), text });
+        }
     }
 
     fn judge_step(&mut self, step: StepReference, outcome: &Outcome) {
@@ -183,4 +193,20 @@ impl Coordinator {
     pub(super) fn is_in(&self, worker: WorkerId, trial: u32, phase: Phase) -> bool {
         self.current() == Some(phase) && self.trial == trial && self.workers[worker.0].in_phase
     }
+}
+
+/// What is to be said of the processes that outlived their step.
+fn what_stays(result: &StepResult) -> Vec<String> {
+    let mut said = Vec::new();
+    if result.leaky {
+        let who = match &result.holders[..] {
+            [] => "a process that can't be seen".to_owned(),
+            holders => Process::list(holders),
+        };
+        said.push(format!("is leaky, its output is still held by {who}"));
+    }
+    if !result.not_stopped.is_empty() {
+        said.push(format!("could not be stopped: {}", Process::list(&result.not_stopped)));
+    }
+    said
 }

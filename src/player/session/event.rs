@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Phase, PlayerTime};
-use crate::wire::{AttemptMessage, ConductorMessage, OutcomeMessage, PlayerMessage, StepEndedMessage};
+use crate::wire::{AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PlayerMessage, StepEndedMessage};
 
 /// Which step of which trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,23 +40,23 @@ pub(super) struct StepEnd {
     pub(super) outcome: OutcomeMessage,
     pub(super) duration: Option<Duration>,
     pub(super) lengths: [u64; 2],
-    pub(super) leaky: bool,
+    pub(super) left: LeftMessage,
     pub(super) attempts: Vec<AttemptMessage>,
 }
 
 impl StepEnd {
     /// The end of a step that left nothing.
     pub(super) fn of(outcome: OutcomeMessage) -> Self {
-        Self { outcome, duration: None, lengths: [0; 2], leaky: false, attempts: Vec::new() }
+        Self { outcome, duration: None, lengths: [0; 2], left: LeftMessage::default(), attempts: Vec::new() }
     }
 
     /// What the conductor is told of it: of a step that its phase waited for, or of a spawned one.
     pub(super) fn told(self, key: StepKey, spawned: bool) -> SessionAction {
         let StepKey { trial, phase, position: step } = key;
-        let Self { outcome, duration, lengths: [stdout, stderr], leaky, attempts } = self;
+        let Self { outcome, duration, lengths: [stdout, stderr], left, attempts } = self;
         let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
         let phase = phase.into();
-        let end = StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, leaky, attempts };
+        let end = StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, left, attempts };
         SessionAction::Send(if spawned { PlayerMessage::SpawnedEnded(end) } else { PlayerMessage::StepEnded(end) })
     }
 }
@@ -96,13 +96,13 @@ pub enum SessionEvent {
         at: PlayerTime,
         /// How much the streams had.
         lengths: [u64; 2],
-        /// Whether somebody still holds its streams.
-        leaky: bool,
+        /// What of it is still there.
+        left: LeftMessage,
     },
     /// Nothing that was started is left, but for what could not be stopped.
     Swept {
-        /// What could not be stopped, one sentence each.
-        remaining: Vec<String>,
+        /// What is to be said of what was found, one sentence each.
+        warnings: Vec<String>,
     },
     /// The conductor is gone, or the player is told to stop: from now on the session is on its own.
     Orphaned {

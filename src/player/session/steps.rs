@@ -87,15 +87,14 @@ impl Session {
         actions.push(SessionAction::Sweep);
     }
 
-    pub(super) fn swept(&mut self, remaining: Vec<String>, actions: &mut Vec<SessionAction>) {
+    pub(super) fn swept(&mut self, warnings: Vec<String>, actions: &mut Vec<SessionAction>) {
         let Stage::Sweeping { trial } = self.stage else { return };
-        for text in remaining {
+        for text in warnings {
             actions.push(SessionAction::Send(PlayerMessage::Warning { text }));
         }
         // Whoever could not be stopped is told as stopped, with the warning above: its end will not be heard of.
         for work in std::mem::take(&mut self.spawned) {
-            let end = StepEnd { leaky: true, ..StepEnd::of(OutcomeMessage::Stopped) };
-            actions.push(end.told(work.key, true));
+            actions.push(StepEnd::of(OutcomeMessage::Stopped).told(work.key, true));
         }
         self.ended.clear();
         if let Some(trial) = trial {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::{PhaseName, StepMessage};
+use crate::wire::{LeftMessage, PhaseName, StepMessage};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -54,7 +54,7 @@ fn started(key: StepKey, seconds: u64) -> SessionEvent {
 
 fn ended(key: StepKey, seconds: u64) -> SessionEvent {
     let outcome = OutcomeMessage::Exit { status: 0 };
-    SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [3, 0], leaky: false }
+    SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [3, 0], left: LeftMessage::default() }
 }
 
 fn stop(key: StepKey) -> SessionAction {
@@ -162,7 +162,7 @@ fn an_orphan_stops_its_step_runs_reset_sweeps_and_finishes() {
     session.handle(ended(key(Phase::Reset, 0), 4), at(4));
     let reset = session.handle(ended(key(Phase::Reset, 1), 5), at(5));
     assert_eq!(reset.last(), Some(&SessionAction::Sweep));
-    let over = session.handle(SessionEvent::Swept { remaining: Vec::new() }, at(6));
+    let over = session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(6));
     assert_eq!(over, [SessionAction::Finish]);
 }
 
@@ -298,11 +298,11 @@ impl World {
         if let Some(key) = self.running.iter().nth(which - self.starting.len()).copied() {
             self.running.remove(&key);
             let outcome = OutcomeMessage::Exit { status: i32::from(!good) };
-            return Some(SessionEvent::Ended { key, outcome, at: now, lengths: [0; 2], leaky: false });
+            return Some(SessionEvent::Ended { key, outcome, at: now, lengths: [0; 2], left: LeftMessage::default() });
         }
         self.sweeping = false;
         self.running.clear();
-        Some(SessionEvent::Swept { remaining: Vec::new() })
+        Some(SessionEvent::Swept { warnings: Vec::new() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The forms of steps: what comes after what, what is stopped when, and what each outcome is.
 
 use super::*;
-use crate::wire::{ActionMessage, StepEndedMessage, UntilMessage};
+use crate::wire::{ActionMessage, LeftMessage, StepEndedMessage, UntilMessage};
 
 fn plain(command: &str) -> StepMessage {
     step(command, false, None)
@@ -40,7 +40,7 @@ fn run(position: usize) -> StepKey {
 
 fn failed(key: StepKey, seconds: u64) -> SessionEvent {
     let outcome = OutcomeMessage::Exit { status: 1 };
-    SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [9, 0], leaky: false }
+    SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [9, 0], left: LeftMessage::default() }
 }
 
 fn passed() -> OutcomeMessage {
@@ -161,7 +161,7 @@ fn an_until_that_never_succeeds_fails_at_its_limit_also_between_two_attempts() {
             outcome: OutcomeMessage::Exit { status: 1 },
             at: PlayerTime::from_nanoseconds(4 * SECOND - 1),
             lengths: [0; 2],
-            leaky: false,
+            left: LeftMessage::default(),
         },
         at(3),
     );
