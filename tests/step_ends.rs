@@ -161,14 +161,15 @@ fn what_a_grandchild_prints_after_its_step_is_read_until_the_trial_ends() {
     let witness = Witness::new(&folder);
     let player = Player::start();
     let steps = format!(
-        "[Startup]\nspawn1 = (echo early; read -r line < {0}.go; echo late; echo done > {0}; exec sleep 600)\n\
-         [Run]\nfirst = mkfifo {0}.go; echo go > {0}.go\n[Reset]\nlast = true\n",
+        "[Startup]\nspawn1 = (echo early; read -r line < {0}.go; echo late; echo done > {0}; echo > {0}.back; exec sleep 600)\n\
+         [Run]\nfirst = echo go > {0}.go; read -r line < {0}.back\n[Reset]\nlast = true\n",
         witness.path()
     );
-    // The fifo that starts it must be there before the spawned step looks for it.
-    let made = Command::new("mkfifo").arg(format!("{}.go", witness.path())).status().expect("`mkfifo` runs");
-    assert!(made.success());
-    let finished = conduct(&player, "", &steps.replace("mkfifo ", ": "), &["-f", "json"]);
+    for name in ["go", "back"] {
+        let made = Command::new("mkfifo").arg(format!("{}.{name}", witness.path())).status().expect("`mkfifo` runs");
+        assert!(made.success());
+    }
+    let finished = conduct(&player, "", &steps, &["-f", "json"]);
     assert_eq!(witness.end(), "done\n");
     let spawned = &results(&finished, "startup")[0];
     assert_eq!((&spawned["outcome"], &spawned["message"]), (&json!("spawned"), &json!("Spawned")));

@@ -47,8 +47,7 @@ fn careless_player(folder: &Folder) -> Player {
 fn a_step_knows_its_run_trial_phase_and_workers() {
     let player = Player::start();
     let folder = Folder::new();
-    let show =
-        "[Startup]\ns1 = env | grep ^CONDUCTOR_ | sort\n[Run]\nfirst = true\ns2 = env | grep ^CONDUCTOR_ | sort\n";
+    let show = "[Startup]\ns1 = env | grep ^CONDUCTOR_ | grep -v ^CONDUCTOR_MARK | sort\n[Run]\nfirst = true\ns2 = env | grep ^CONDUCTOR_ | grep -v ^CONDUCTOR_MARK | sort\n";
     folder.test("trials = 2", &["web-1", "db"]).worker("web-1", player.port, show).worker("db", player.port, show);
     let finished = run(&folder, ["conduct", "-q", "-f", "json", "--run-id", "the-run", "test.cfg"]);
     assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");

@@ -12,7 +12,7 @@ use super::seed_run::{SUPERSEDED, SeedRun};
 use super::session_process::clock;
 use crate::sys::{self, Child};
 use crate::wire::seed::{Request, encode_result};
-use crate::wire::{Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, Refusal, WINDOW, Welcome};
+use crate::wire::{Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, ProcessMessage, Refusal, WINDOW, Welcome};
 
 /// How long the Reset of a run may take whose player is taken over.
 const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
@@ -179,8 +179,9 @@ impl Listener {
 
     fn welcome(&self, state: &str, holder: Option<Holder>) -> Welcome {
         let leftovers = self.registry.leftovers.iter();
-        let leftovers = leftovers.map(|(pid, line)| {
-            format!("process {pid} of an earlier run still runs, until the player is stopped: `{line}`")
+        let leftovers = leftovers.map(|ProcessMessage { pid, user, command }| {
+            let command = command.escape_debug();
+            format!("process {pid} ({user}) of an earlier run still runs, until the player is stopped: `{command}`")
         });
         Welcome {
             protocol: PROTOCOL,

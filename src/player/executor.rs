@@ -5,13 +5,15 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use super::family::{Cgroups, Family};
+use super::ladder::Ladder;
 use super::session::{SessionEvent, StepKey, StopWith, Streams};
 use super::spool::Output;
-use super::step_process::{StepProcess, Stopping};
-use super::sweep::{GRACE, Sweep};
+use super::step_process::StepProcess;
+use super::sweep::Sweep;
 use crate::model::PlayerTime;
 use crate::sys::{self, Image, Report, Spawner};
-use crate::wire::LeftMessage;
+use crate::wire::{LeftMessage, ProcessMessage};
 
 /// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
 const TELL_WITHIN: Duration = Duration::from_millis(50);
@@ -21,6 +23,7 @@ const TELL_WITHIN: Duration = Duration::from_millis(50);
 pub(super) struct Executor {
     spawner: Spawner,
     processes: Vec<StepProcess>,
+    family: Family,
     next_stream: u32,
     /// What is read goes through here, so that a short line costs no large allocation.
     buffer: Vec<u8>,
@@ -29,9 +32,10 @@ pub(super) struct Executor {
 }
 
 impl Executor {
-    /// One without processes.
-    pub(super) fn new(spawner: Spawner) -> Self {
-        Self { spawner, processes: Vec::new(), next_stream: 0, buffer: Vec::new(), sweep: None, events: Vec::new() }
+    /// One without processes, whose steps get control groups of their own if there may be such.
+    pub(super) fn new(spawner: Spawner, cgroups: Cgroups) -> Self {
+        let (processes, family) = (Vec::new(), Family::new(cgroups));
+        Self { spawner, processes, family, next_stream: 0, buffer: Vec::new(), sweep: None, events: Vec::new() }
     }
 
     /// Makes a step's process. Another attempt of a step goes on with its streams; who still holds those of the attempt
@@ -45,7 +49,7 @@ impl Executor {
     ) {
         let at = image.as_ref().ok().and_then(|image| image.at).map(PlayerTime::from_nanoseconds);
         let expected = at.map_or(now, |at| at.max(now)).plus(TELL_WITHIN);
-        match image.and_then(|image| self.spawner.spawn(image).map_err(|error| error.to_string())) {
+        match image.and_then(|image| self.family.start(key, image, &mut self.spawner)) {
             Ok(spawned) => {
                 let streams = self.streams(key, behind);
                 self.processes.push(StepProcess::new(key, spawned, streams, expected));
@@ -65,36 +69,33 @@ impl Executor {
         Streams { lengths: read.unwrap_or(behind.lengths), ..behind }
     }
 
-    /// Tells a step's process and its group to end.
+    /// Tells a step's process to end, and everything that belongs to the step.
     pub(super) fn stop(&mut self, key: StepKey, with: StopWith, now: PlayerTime) {
-        let process = self.processes.iter_mut().find(|process| process.key == key && process.stopping.is_none());
-        if let Some(process) = process {
-            let stopping = Stopping { signal: with.first_signal(), until: now.plus(GRACE) };
-            signal_group(process, &[stopping.signal, libc::SIGCONT]);
-            process.stopping = Some(stopping);
+        let mut open = self.processes.iter_mut().filter(|process| !process.told && process.stopping.is_none());
+        if let Some(process) = open.find(|process| process.key == key) {
+            process.stopping = Some(Ladder::new(with, now));
         }
     }
 
     /// Tells everything to end that was started, wherever it is by now.
     pub(super) fn sweep(&mut self, now: PlayerTime) {
-        self.sweep = Some(Sweep::new(now));
+        let open = self.processes.iter().filter(|process| !process.told);
+        self.sweep = Some(Sweep::new(open.map(|process| process.key).collect(), now));
     }
 
     /// The processes that are alive, for people.
-    pub(super) fn alive() -> Vec<(u32, String)> {
-        sys::direct_children().into_iter().map(|child| (child.0, sys::command_line(child))).collect()
+    pub(super) fn alive(&self) -> Vec<ProcessMessage> {
+        self.family.children().into_iter().map(Into::into).collect()
     }
 
     /// When it wants to be told that time has passed.
     pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
-        let stopping = self.processes.iter().filter(|process| !process.told).filter_map(|process| process.stopping);
+        let open = self.processes.iter().filter(|process| !process.told && process.not_stopped.is_none());
+        let stopping = open.filter_map(|process| process.stopping.as_ref()).map(Ladder::next_deadline);
         let starting = self.processes.iter().filter(|process| process.report.is_some() && !process.waited_for);
         let starting = starting.map(|process| process.expected);
-        stopping
-            .map(|stopping| stopping.until)
-            .chain(starting)
-            .chain(self.sweep.as_ref().map(Sweep::next_deadline))
-            .min()
+        let sweep = self.sweep.as_ref().map(|sweep| sweep.ladder.next_deadline());
+        stopping.chain(starting).chain(sweep).min()
     }
 
     /// The descriptors to wait for; without `room` the output waits in its pipes.
@@ -125,35 +126,60 @@ impl Executor {
 
     /// Takes the children that have ended, goes on with what is being stopped, and returns what happened.
     pub(super) fn events(&mut self, output: &mut Output<'_>, now: PlayerTime) -> Vec<SessionEvent> {
-        while let Some((child, how, at)) = sys::reap() {
-            let found = self.processes.iter_mut().find(|process| process.pid == child.0 && process.ending.is_none());
-            if let Some(process) = found {
-                process.ending = Some((how, PlayerTime::from_nanoseconds(at)));
-            }
-        }
+        self.reap();
         self.read_reports(now);
-        for process in &mut self.processes {
-            if !process.told && is_over(process, now) {
-                process.drain(output, &mut self.buffer);
-                process.told = true;
-                let at = process.ending.map_or(now, |(_, at)| at);
-                self.events.push(SessionEvent::Ended {
-                    key: process.key,
-                    outcome: process.outcome(),
-                    at,
-                    lengths: process.lengths(),
-                    // While everything is being swept, who still holds a stream is about to end too.
-                    left: LeftMessage { leaky: process.is_held() && self.sweep.is_none(), ..LeftMessage::default() },
-                });
+        self.go_on_with_stops(now);
+        for index in 0..self.processes.len() {
+            if !self.processes[index].told && self.processes[index].is_over() {
+                self.tell_end(index, output, now);
             }
         }
         self.processes.retain(|process| !process.told || process.is_held());
-        if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| sweep.look(now, |_| false)) {
+        if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| self.family.look(sweep, now)) {
             self.sweep = None;
             self.processes.clear();
             self.events.push(SessionEvent::Swept { warnings });
         }
         std::mem::take(&mut self.events)
+    }
+
+    fn reap(&mut self) {
+        while let Some((child, how, at)) = sys::reap() {
+            let found = self.processes.iter_mut().find(|process| process.pid == child.0 && process.ending.is_none());
+            if let Some(process) = found {
+                process.ending = Some((how, PlayerTime::from_nanoseconds(at)));
+            }
+            let ladders = self.processes.iter_mut().filter_map(|process| process.stopping.as_mut());
+            ladders.chain(self.sweep.iter_mut().map(|sweep| &mut sweep.ladder)).for_each(Ladder::hurry);
+        }
+    }
+
+    fn go_on_with_stops(&mut self, now: PlayerTime) {
+        for process in self.processes.iter_mut().filter(|process| !process.told && process.not_stopped.is_none()) {
+            if let Some(ladder) = &mut process.stopping {
+                process.not_stopped = self.family.end_step(process.key, process.pid, ladder, now);
+            }
+        }
+    }
+
+    /// Tells of the end of a step's process, and who still holds its output.
+    fn tell_end(&mut self, index: usize, output: &mut Output<'_>, now: PlayerTime) {
+        let process = &mut self.processes[index];
+        process.drain(output, &mut self.buffer);
+        process.told = true;
+        // While everything is being swept, who still holds a stream is about to end too.
+        let leaky = process.is_held() && self.sweep.is_none();
+        let holders = if leaky { self.family.holders(process.key, &process.pipes()) } else { Vec::new() };
+        let holders = holders.into_iter().map(Into::into).collect();
+        let not_stopped = process.not_stopped.take().unwrap_or_default().into_iter().map(Into::into).collect();
+        self.family.is_over(process.key);
+        self.events.push(SessionEvent::Ended {
+            key: process.key,
+            outcome: process.outcome(),
+            at: process.ending.map_or(now, |(_, at)| at),
+            lengths: process.lengths(),
+            left: LeftMessage { leaky, holders, not_stopped },
+        });
     }
 
     /// Takes what children say of their own start.
@@ -175,30 +201,6 @@ impl Executor {
             };
             process.report = None;
             self.events.push(event);
-        }
-    }
-}
-
-/// Whether the step is over: its process has ended, and when it was told to end, its whole group has.
-fn is_over(process: &mut StepProcess, now: PlayerTime) -> bool {
-    let Some(stopping) = process.stopping else { return process.ending.is_some() };
-    if process.ending.is_some() && !sys::something_of_group(process.pid) {
-        return true;
-    }
-    if now < stopping.until {
-        return false;
-    }
-    let Some(signal) = stopping.next_signal() else { return true };
-    signal_group(process, &[signal, libc::SIGCONT]);
-    process.stopping = Some(Stopping { signal, until: now.plus(GRACE) });
-    false
-}
-
-/// A group that can't be signalled has ended by itself, or is named when everything is swept.
-fn signal_group(process: &StepProcess, signals: &[i32]) {
-    if process.ending.is_none() || sys::something_of_group(process.pid) {
-        for signal in signals {
-            let _ = sys::kill_group(process.pid, *signal);
         }
     }
 }

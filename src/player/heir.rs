@@ -1,13 +1,16 @@
 //! What the listener does for sessions that died: it ends what they left and has their Reset run by a fresh process.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::kin;
 use super::listener::Listener;
 use super::note::Note;
 use super::role::Role;
 use super::session_process::clock;
 use super::sweep::Sweep;
-use crate::model::PlayerTime;
+use crate::model::{PlayerTime, Process};
+use crate::wire::ProcessMessage;
 
 /// The clean-up in progress.
 #[derive(Debug, Default)]
@@ -18,12 +21,12 @@ pub(super) struct Heirs {
 impl Heirs {
     /// Begins to end all children that work for nobody, if that was not begun.
     pub(super) fn sweep_all(&mut self, now: PlayerTime) {
-        self.sweep.get_or_insert_with(|| Sweep::new(now));
+        self.sweep.get_or_insert_with(|| Sweep::new(BTreeSet::new(), now));
     }
 
     /// When to look again.
     pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
-        self.sweep.as_ref().map(Sweep::next_deadline)
+        self.sweep.as_ref().map(|sweep| sweep.ladder.next_deadline())
     }
 }
 
@@ -71,11 +74,31 @@ impl Listener {
         self.registry.retire();
     }
 
+    /// What has been left on purpose may itself leave something, which falls to us when it ends; a session that ended in
+    /// good order may at the last moment.
+    fn adopt(&mut self, ended: u32) {
+        let is_of = |left: &ProcessMessage| left.pid == ended;
+        let in_good_order = self.registry.leftovers.iter().any(is_of) || self.registry.is_past(ended);
+        self.registry.leftovers.retain(|left| !is_of(left));
+        // While something of a dead session is there, nobody can tell its processes from these.
+        if in_good_order && self.heirs.sweep.is_none() {
+            let known: Vec<u32> = self.registry.processes().collect();
+            let (found, _) = kin::find(&[], None, |pid| pid == ended || known.contains(&pid));
+            for kin in found.iter().filter(|kin| kin.is_child && !kin.process.has_ended()) {
+                if !self.registry.leftovers.iter().any(|left| left.pid == kin.process.pid()) {
+                    self.registry.leftovers.push(kin.describe().into());
+                }
+            }
+        }
+        let processes: Vec<u32> = self.registry.processes().filter(|pid| *pid != ended).collect();
+        self.cgroups.iter().for_each(|cgroups| cgroups.tidy(|owner| processes.contains(&owner)));
+    }
+
     /// A child has ended: a session, a seed run, or something that had fallen to us.
     pub(super) fn child_ended(&mut self, pid: u32) {
         self.notes.retain(|(of, _)| *of != pid);
         self.registry.process_ended(pid);
-        self.registry.leftovers.retain(|(of, _)| *of != pid);
+        self.adopt(pid);
         if let Some(entry) = &mut self.registry.seed {
             entry.running.take_if(|(of, _)| *of == pid);
         }
@@ -90,7 +113,7 @@ impl Listener {
             self.registry.summaries.push(summary);
             entry.pid = None;
             entry.orphaned = Some(clock());
-            self.heirs.sweep = Some(Sweep::new(clock()));
+            self.heirs.sweep = Some(Sweep::new(BTreeSet::new(), clock()));
         }
     }
 
@@ -99,11 +122,13 @@ impl Listener {
     pub(super) fn start_heirs(&mut self) -> Option<Role> {
         let kept: Vec<u32> = self.registry.processes().collect();
         let leftovers = &self.registry.leftovers;
-        let keep = |pid: u32| kept.contains(&pid) || leftovers.iter().any(|(left, _)| *left == pid);
-        let remaining = self.heirs.sweep.as_mut()?.look(clock(), |child| keep(child.0))?;
+        let keep = |pid: u32| kept.contains(&pid) || leftovers.iter().any(|left| left.pid == pid);
+        let remaining = self.heirs.sweep.as_mut()?.look(clock(), &[], None, keep)?;
         self.heirs.sweep = None;
-        for text in &remaining {
+        if !remaining.is_empty() {
+            let text = format!("of a session that died, could not be stopped: {}", Process::list(&remaining));
             tracing::warn!("{text}");
+            self.registry.summaries.push(text);
         }
         while let Some(index) = self.registry.sessions.iter().position(|entry| entry.pid.is_none()) {
             let entry = &mut self.registry.sessions[index];

@@ -3,18 +3,20 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::caller::{Caller, Heard};
+use super::family::Cgroups;
 use super::heir::Heirs;
 use super::note::Notes;
 use super::registry::Registry;
 use super::role::Role;
 use super::session_process::clock;
-use crate::model::PlayerTime;
-use crate::sys::{self, Child, Forked, SignalDescriptor};
+use crate::model::{PlayerTime, Process};
+use crate::sys::{self, CgroupRoot, Child, Forked, SignalDescriptor};
 
 /// How many connections may be there that have not said what they want. When another comes, the one that has made no
 /// progress for the longest time is closed: silent connections shut nobody out.
@@ -52,6 +54,8 @@ pub(super) struct Listener {
     /// The listener's ends of its processes' notes.
     pub(super) notes: Vec<(u32, Notes)>,
     pub(super) heirs: Heirs,
+    /// Where steps get their control groups, if there may be some.
+    pub(super) cgroups: Cgroups,
     pub(super) incarnation: String,
     /// When stopping is given up, once the player was told to stop.
     stopping: Option<PlayerTime>,
@@ -79,15 +83,18 @@ impl Listener {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| error.to_string())?;
         let socket = bind(settings.bind, settings.port)?;
         let address = socket.local_addr().map_err(|error| error.to_string())?;
+        let mut registry = Registry::default();
+        registry.summaries.extend(end_stale(address.port()));
         let incarnation = format!("{:x}-{:x}", std::process::id(), clock().nanoseconds());
         let listener = Self {
             settings,
             socket: Some(socket),
             signals,
             callers: Vec::new(),
-            registry: Registry::default(),
+            registry,
             notes: Vec::new(),
             heirs: Heirs::default(),
+            cgroups: cgroups(address.port()),
             incarnation,
             stopping: None,
         };
@@ -95,7 +102,7 @@ impl Listener {
     }
 
     /// Runs until the player is over, or until this is another process.
-    pub(super) fn run(mut self) -> Result<i32, Role> {
+    pub(super) fn run(mut self) -> Result<i32, Box<(Role, Cgroups)>> {
         loop {
             if !self.wait() {
                 return Ok(1);
@@ -109,7 +116,7 @@ impl Listener {
             }
             match next {
                 Next::Again => {}
-                Next::Become(role) => return Err(role),
+                Next::Become(role) => return Err(Box::new((role, self.cgroups))),
                 Next::End(status) => return Ok(status),
             }
         }
@@ -155,6 +162,7 @@ impl Listener {
     fn stop(&mut self) -> bool {
         if self.stopping.is_some() {
             end_everything();
+            self.cgroups.iter().for_each(|cgroups| cgroups.remove());
             return false;
         }
         self.stopping = Some(clock().plus(STOPPING));
@@ -173,6 +181,7 @@ impl Listener {
         }
         self.registry.leftovers.clear();
         if sys::direct_children().is_empty() || now >= give_up.plus(STOPPING) {
+            self.cgroups.iter().for_each(|cgroups| cgroups.remove());
             return Next::End(0);
         }
         self.heirs.sweep_all(now);
@@ -252,6 +261,25 @@ pub(super) enum Answered {
     Taken,
     /// This is that process.
     Become(Role),
+}
+
+/// Where steps get their control groups, if there may be some: on most machines that takes the rights of root.
+fn cgroups(port: u16) -> Cgroups {
+    let made = CgroupRoot::make(port).inspect_err(|error| tracing::debug!("steps get no control groups: {error}"));
+    made.ok().map(Rc::new)
+}
+
+/// Ends what a player at this port left that died with all of its sessions, as far as it is in control groups; what the
+/// next conductor has to know of that.
+fn end_stale(port: u16) -> Option<String> {
+    let ended = CgroupRoot::remove_stale(port);
+    let ended = ended.into_iter().map(|(pid, user, command)| Process { pid, user, command });
+    let ended: Vec<Process> = ended.collect();
+    let list = Process::list(&ended);
+    let text = format!(
+        "this player died with its sessions; what their steps left was ended now, and no Reset was run: {list}"
+    );
+    (!ended.is_empty()).then_some(text).inspect(|text| tracing::warn!("{text}"))
 }
 
 /// Kills all that is below this process: sessions first, and then whatever they leave to it. What is still there after a

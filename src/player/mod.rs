@@ -7,7 +7,10 @@
 mod answer;
 mod caller;
 mod executor;
+mod family;
 mod heir;
+mod kin;
+mod ladder;
 mod listener;
 mod note;
 mod registry;
@@ -39,6 +42,9 @@ pub fn play(settings: Settings, announce: impl FnOnce(SocketAddr)) -> Result<i32
     match listener.run() {
         Ok(status) => Ok(status),
         // This is a copy: it must not go on as the program that made it.
-        Err(role) => sys::exit_now(role.play()),
+        Err(legacy) => {
+            let (role, cgroups) = *legacy;
+            sys::exit_now(role.play(cgroups))
+        }
     }
 }

@@ -14,7 +14,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{FrameDecoder, Hello, Welcome, frame};
+use crate::wire::{FrameDecoder, Hello, ProcessMessage, Welcome, frame};
 
 /// One thing that a session process tells its listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,8 @@ pub(super) enum Note {
     },
     /// The session ended in good order.
     Over {
-        /// What it leaves running, on purpose: numbers and command lines.
-        left: Vec<(u32, String)>,
+        /// What it leaves running, on purpose.
+        left: Vec<ProcessMessage>,
         /// What the next conductor has to know of it.
         summary: Option<String>,
     },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::PlayerTime;
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder};
+use crate::wire::{Hello, Holder, ProcessMessage};
 
 /// How long phases of a seed conductor wait for their `run`.
 const PHASES_EXPIRE: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ pub(super) struct Registry {
     /// Sessions that are over: a late or repeated `hello` of theirs makes no new one.
     past: VecDeque<PastSession>,
     /// What earlier runs left running on purpose.
-    pub(super) leftovers: Vec<(u32, String)>,
+    pub(super) leftovers: Vec<ProcessMessage>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
     pub(super) summaries: Vec<String>,
 }
@@ -223,6 +223,11 @@ impl Registry {
         while self.past.len() > REMEMBERED {
             self.past.pop_front();
         }
+    }
+
+    /// Whether this is the process of a session that is over.
+    pub(super) fn is_past(&self, pid: u32) -> bool {
+        self.past.iter().any(|past| past.pid == Some(pid))
     }
 
     /// A session's process is gone.

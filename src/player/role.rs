@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use super::family::Cgroups;
 use super::resume::open;
 use super::seed_run::SeedRun;
 use super::session::Session;
@@ -40,18 +41,20 @@ pub(super) struct SessionRole {
 }
 
 impl Role {
-    /// Does what the process is there for; the exit status.
-    pub(super) fn play(self) -> i32 {
+    /// Does what the process is there for; the exit status. Its steps get control groups where there may be some.
+    pub(super) fn play(self, cgroups: Cgroups) -> i32 {
         sys::own_session();
         let process = match self {
-            Self::Seed(run, notes) => return run.run(notes),
-            Self::Heir { plan, trial, notes } => SessionProcess::new(Session::heir(*plan, trial), None, 0, notes),
+            Self::Seed(run, notes) => return run.run(notes, &cgroups),
+            Self::Heir { plan, trial, notes } => {
+                SessionProcess::new(Session::heir(*plan, trial), None, 0, notes, cgroups)
+            }
             Self::Session(role) => {
                 let SessionRole { stream, decoder, welcome, lease, incarnation, spool_limit, notes } = role;
                 open(stream, decoder, lease).and_then(|mut link| {
                     link.begin_with(&welcome);
                     let session = Session::with_lease(lease, clock()).of(incarnation);
-                    SessionProcess::new(session, Some(link), spool_limit, notes)
+                    SessionProcess::new(session, Some(link), spool_limit, notes, cgroups)
                 })
             }
         };

@@ -6,6 +6,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use super::family::Cgroups;
 use super::note::{self, Note};
 use super::session::Session;
 use super::session_process::SessionProcess;
@@ -35,15 +36,13 @@ pub(super) struct SeedRun {
 
 impl SeedRun {
     /// Runs all, delivers all; the exit status.
-    pub(super) fn run(self, mut notes: UnixStream) -> i32 {
+    pub(super) fn run(self, mut notes: UnixStream, cgroups: &Cgroups) -> i32 {
         let mut left = Vec::new();
         let mut results = Vec::new();
         let mut stopped = None;
         for phase in &self.phases {
-            let Ok(process) = notes.try_clone().and_then(|notes| SessionProcess::new(Session::new(), None, 0, notes))
-            else {
-                return 1;
-            };
+            let process = |notes| SessionProcess::new(Session::new(), None, 0, notes, cgroups.clone());
+            let Ok(process) = notes.try_clone().and_then(process) else { return 1 };
             let alone = process.run_alone(phase_messages(phase), Kept::new(self.limit));
             results.extend(alone.kept.results(phase));
             left = alone.left;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::executor::{Executor, image};
+use super::family::Cgroups;
 use super::note::{self, Note, Notes, Order};
 use super::resume;
 use super::seed_run::Kept;
@@ -16,7 +17,7 @@ use super::session::{Session, SessionAction, SessionEvent, StepKey, Streams};
 use super::spool::{Output, Spool};
 use crate::model::{PlayerTime, variable};
 use crate::sys::{Image, SignalDescriptor, Spawner, boot_time_nanoseconds};
-use crate::wire::{Channel, ConductorMessage, Link, PhaseName, PlayerMessage, Taken};
+use crate::wire::{Channel, ConductorMessage, Link, PhaseName, PlayerMessage, ProcessMessage, Taken};
 
 /// How long a session that is over tries to deliver what it has.
 const DELIVERY: Duration = Duration::from_secs(5);
@@ -38,7 +39,7 @@ pub(super) struct Alone {
     /// What came of it.
     pub(super) kept: Kept,
     /// What is still alive.
-    pub(super) left: Vec<(u32, String)>,
+    pub(super) left: Vec<ProcessMessage>,
     /// The signal that stopped it, if one did.
     pub(super) stopped: Option<i32>,
 }
@@ -76,6 +77,7 @@ impl SessionProcess {
         link: Option<Link<PlayerTime>>,
         spool_limit: u64,
         notes: UnixStream,
+        cgroups: Cgroups,
     ) -> std::io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let mut channel = Channel::new(clock());
@@ -85,7 +87,7 @@ impl SessionProcess {
         }
         Ok(Self {
             session,
-            executor: Executor::new(Spawner::new()?),
+            executor: Executor::new(Spawner::new()?, cgroups),
             channel,
             spool: Spool::new(spool_limit),
             moved: (clock(), 0),
@@ -133,7 +135,7 @@ impl SessionProcess {
                 over |= kept.take(said);
             }
             if over || self.finished.is_some() || !self.wait() {
-                return Alone { kept, left: Executor::alive(), stopped: self.stopping };
+                return Alone { kept, left: self.executor.alive(), stopped: self.stopping };
             }
             self.turn();
         }
@@ -304,7 +306,11 @@ impl SessionProcess {
         }
         match &mut self.kept {
             Some(kept) => kept.push(message),
-            None if self.is_alone => {}
+            None if self.is_alone => {
+                if let PlayerMessage::Warning { text } = message {
+                    tracing::warn!("{text}");
+                }
+            }
             None => self.channel.outbox.push(&message),
         }
     }
@@ -322,7 +328,7 @@ impl SessionProcess {
             };
             format!("{reason}; {reset}")
         });
-        self.tell(&Note::Over { left: Executor::alive(), summary });
+        self.tell(&Note::Over { left: self.executor.alive(), summary });
     }
 
     /// The plan is left with the listener before the conductor hears that it was taken.

@@ -1,11 +1,12 @@
 //! One step's process and its two streams, from its making until nobody holds its streams any more.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-use super::session::{StepKey, StopWith, Streams};
+use super::ladder::Ladder;
+use super::session::{StepKey, Streams};
 use super::spool::Output;
-use crate::model::PlayerTime;
-use crate::sys::{Reaped, Spawned, StartReport};
+use crate::model::{PlayerTime, Process};
+use crate::sys::{PipeId, Reaped, Spawned, StartReport};
 use crate::wire::{Data, MAX_DATA, OutcomeMessage};
 
 /// One step's process.
@@ -24,19 +25,12 @@ pub(super) struct StepProcess {
     pub(super) streams: [Stream; 2],
     /// How the process ended, once it has.
     pub(super) ending: Option<(Reaped, PlayerTime)>,
-    /// How far it was told to end, once it was.
-    pub(super) stopping: Option<Stopping>,
+    /// Its end, once it is being stopped.
+    pub(super) stopping: Option<Ladder>,
+    /// What could not be ended, once stopping is over.
+    pub(super) not_stopped: Option<Vec<Process>>,
     /// Whether its end was told.
     pub(super) told: bool,
-}
-
-/// A stop on its way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stopping {
-    /// The signal that was sent last.
-    pub(super) signal: i32,
-    /// How long we wait for what comes of it.
-    pub(super) until: PlayerTime,
 }
 
 /// One of the two streams.
@@ -67,6 +61,7 @@ impl StepProcess {
             streams: [stream(0, spawned.stdout), stream(1, spawned.stderr)],
             ending: None,
             stopping: None,
+            not_stopped: None,
             told: false,
         }
     }
@@ -86,6 +81,18 @@ impl StepProcess {
         self.streams.each_ref().map(|stream| stream.length)
     }
 
+    /// Whether the step is over: its process has ended; when it is being stopped, everything that it made has, or can't be
+    /// ended.
+    pub(super) fn is_over(&self) -> bool {
+        if self.stopping.is_some() { self.not_stopped.is_some() } else { self.ending.is_some() }
+    }
+
+    /// The pipes that somebody still holds.
+    pub(super) fn pipes(&self) -> Vec<PipeId> {
+        let open = self.streams.iter().filter_map(|stream| stream.descriptor.as_ref());
+        open.filter_map(|descriptor| PipeId::of(descriptor.as_fd())).collect()
+    }
+
     /// Whether somebody still holds a stream.
     pub(super) fn is_held(&self) -> bool {
         self.streams.iter().any(|stream| stream.descriptor.is_some())
@@ -97,26 +104,6 @@ impl StepProcess {
             Some((Reaped::Exit(status), _)) => OutcomeMessage::Exit { status },
             Some((Reaped::Signal(signal), _)) => OutcomeMessage::Signal { signal },
             None => OutcomeMessage::Stopped,
-        }
-    }
-}
-
-impl StopWith {
-    pub(super) fn first_signal(self) -> i32 {
-        match self {
-            Self::Interrupt => libc::SIGINT,
-            Self::Terminate => libc::SIGTERM,
-        }
-    }
-}
-
-impl Stopping {
-    /// The signal that follows, unless the last one was the last.
-    pub(super) fn next_signal(self) -> Option<i32> {
-        match self.signal {
-            libc::SIGINT => Some(libc::SIGTERM),
-            libc::SIGTERM => Some(libc::SIGKILL),
-            _ => None,
         }
     }
 }

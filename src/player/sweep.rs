@@ -1,83 +1,77 @@
-//! Ending every process below this one, those included that tried to get away: TERM, then KILL, and looking again.
+//! The end of everything below this process, and what is to be said of what was found.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::PlayerTime;
-use crate::sys::{self, Child};
-
-/// How long a process may take to end after TERM.
-pub(super) const GRACE: Duration = Duration::from_secs(2);
-
-/// How long we go on looking after KILL.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How often we look while processes are dying that we are not told of.
-const LOOK: Duration = Duration::from_millis(50);
+use super::kin::{self, Kin, Origin};
+use super::ladder::Ladder;
+use super::session::{StepKey, StopWith};
+use crate::model::{PlayerTime, Process};
+use crate::sys::{self, CgroupRoot};
 
 /// An end of everything in progress.
 ///
-/// This process is a sub-reaper: whatever its children leave falls to it, so that looking at its direct children again
-/// and again finds all there is.
+/// This process is a sub-reaper: whatever its children leave falls to it, so that nothing of what they made is anywhere
+/// else.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    kill_at: PlayerTime,
-    end_at: PlayerTime,
-    look_at: PlayerTime,
-    told: BTreeSet<Child>,
+    pub(super) ladder: Ladder,
+    /// The steps that go on until now, so that their processes are no surprise.
+    expected: BTreeSet<StepKey>,
+    /// The others that were found, by their steps, and by their numbers.
+    strays: BTreeMap<Option<StepKey>, BTreeMap<u32, Process>>,
 }
 
 impl Sweep {
     /// Begins at `now`; the first look is due at once.
-    pub(super) fn new(now: PlayerTime) -> Self {
-        Self { kill_at: now.plus(GRACE), end_at: now.plus(GRACE + PATIENCE), look_at: now, told: BTreeSet::new() }
+    pub(super) fn new(expected: BTreeSet<StepKey>, now: PlayerTime) -> Self {
+        Self { ladder: Ladder::new(StopWith::Terminate, now), expected, strays: BTreeMap::new() }
     }
 
-    /// When to look again, whatever happens.
-    pub(super) fn next_deadline(&self) -> PlayerTime {
-        self.look_at
-    }
-
-    /// Looks at the children that are not to be kept, and tells them to end. Ended ones must have been reaped before.
-    /// The answer is there when it is over: what could not be ended, by number and command line.
-    pub(super) fn look(&mut self, now: PlayerTime, keep: impl Fn(Child) -> bool) -> Option<Vec<String>> {
-        let mut children = others(&keep);
-        if children.is_empty() {
-            // A process that had just been handed down to us shows at the second look.
-            children = others(&keep);
-        }
-        if children.is_empty() {
-            return Some(Vec::new());
-        }
-        if now >= self.end_at {
-            return Some(children.into_iter().map(describe).collect());
-        }
-        self.look_at = if now >= self.kill_at { now.plus(LOOK) } else { self.kill_at };
-        for child in children {
-            if now >= self.kill_at {
-                end(child, &[libc::SIGKILL]);
-            } else if self.told.insert(child) {
-                end(child, &[libc::SIGTERM, libc::SIGCONT]);
+    /// Looks, and tells what is there to end, but for those children that are skipped. The answer is there when it is
+    /// over: what could not be ended.
+    pub(super) fn look(
+        &mut self,
+        now: PlayerTime,
+        origins: &[Origin],
+        cgroups: Option<&CgroupRoot>,
+        skip: impl Fn(u32) -> bool,
+    ) -> Option<Vec<Process>> {
+        let Self { ladder, expected, strays } = self;
+        let find = || {
+            let (found, certain) = kin::find(origins, cgroups, &skip);
+            for kin in found.iter().filter(|kin| kin.of.is_none_or(|key| !expected.contains(&key))) {
+                note(strays.entry(kin.of).or_default(), kin);
             }
-        }
-        None
+            (found, certain)
+        };
+        let leads = |group| origins.iter().any(|origin| origin.pid == group) && sys::something_of_group(group);
+        ladder.look(now, find, leads)
+    }
+
+    /// What is to be said of what could not be ended, and of who was found and ended but not named before.
+    pub(super) fn warnings(&mut self, origins: &[Origin], named: &BTreeSet<u32>, remaining: &[Process]) -> Vec<String> {
+        let is_said = |pid: u32| named.contains(&pid) || remaining.iter().any(|process| process.pid == pid);
+        let said = std::mem::take(&mut self.strays).into_iter().filter_map(|(of, mut strays)| {
+            strays.retain(|pid, _| !is_said(*pid));
+            let (count, list) = (strays.len(), strays.into_values().collect::<Vec<_>>());
+            let whose = match of.and_then(|of| origins.iter().find(|origin| origin.key == of)) {
+                Some(Origin { key: StepKey { trial, phase, .. }, label, .. }) => {
+                    format!("step `{label}` in {phase} of trial {trial}")
+                }
+                None => "a step".to_owned(),
+            };
+            let processes = if count == 1 { "a process".to_owned() } else { format!("{count} processes") };
+            let list = Process::list(&list);
+            (count > 0).then(|| format!("{whose} left {processes}, stopped after the trial: {list}"))
+        });
+        let remaining = remaining.iter().map(|process| format!("could not be stopped: {process}"));
+        said.chain(remaining).collect()
     }
 }
 
-fn others(keep: &impl Fn(Child) -> bool) -> Vec<Child> {
-    sys::direct_children().into_iter().filter(|child| !keep(*child)).collect()
-}
-
-/// Signals the child, and the group that it leads: while the child is not reaped, neither number is anybody else's. A
-/// child that may not be signalled is still there at the end, and named then.
-fn end(child: Child, signals: &[i32]) {
-    for signal in signals {
-        if sys::kill_group(child.0, *signal).is_err() {
-            let _ = sys::kill_process(child, *signal);
-        }
+/// A process is looked at once: while it is going, there is less and less to see of it.
+fn note(strays: &mut BTreeMap<u32, Process>, kin: &Kin) {
+    if !kin.process.has_ended() {
+        strays.entry(kin.process.pid()).or_insert_with(|| kin.describe());
     }
-}
-
-fn describe(child: Child) -> String {
-    format!("process {} could not be stopped: `{}`", child.0, sys::command_line(child).escape_debug())
 }

@@ -65,18 +65,59 @@ pub fn kill_process(child: Child, signal: i32) -> io::Result<()> {
 
 /// All our direct children, those included that fell to us.
 pub fn direct_children() -> Vec<Child> {
-    let own = std::process::id();
-    let list = fs::read_to_string(format!("/proc/self/task/{own}/children")).unwrap_or_default();
-    list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).map(Child).collect()
+    children_of(std::process::id()).into_iter().map(Child).collect()
+}
+
+/// The direct children of a process, of all its threads.
+pub(super) fn children_of(pid: u32) -> Vec<u32> {
+    let threads = numbers_in(&format!("/proc/{pid}/task"));
+    let lists: io::Result<Vec<String>> =
+        threads.iter().map(|thread| fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"))).collect();
+    if let Ok(lists) = lists {
+        return lists.join(" ").split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    }
+    // A kernel that keeps no such lists, or a thread that has just ended: then everybody is asked.
+    let is_child = |of: &u32| parent_and_group(*of).is_some_and(|(parent, _)| parent == pid);
+    numbers_in("/proc").into_iter().filter(is_child).collect()
+}
+
+fn numbers_in(folder: &str) -> Vec<u32> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The parent and the group of a process.
+pub(super) fn parent_and_group(pid: u32) -> Option<(u32, u32)> {
+    let status = status(pid)?;
+    let mut fields = status.split_ascii_whitespace().skip(1);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// Whether a process has ended, reaped or not.
+pub(super) fn has_ended(pid: u32) -> bool {
+    status(pid).is_none_or(|status| status.trim_start().starts_with(['Z', 'X']))
+}
+
+/// The numbers that the kernel keeps of a process, from its state on.
+fn status(pid: u32) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before them may have any character in it, also this one.
+    status.rsplit_once(')').map(|(_, numbers)| numbers.to_owned())
 }
 
 /// A process's command line for people: its arguments with spaces between, or its short name.
-pub fn command_line(child: Child) -> String {
-    let arguments = fs::read(format!("/proc/{}/cmdline", child.0)).unwrap_or_default();
-    let text = String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ");
+pub(super) fn command_line(pid: u32) -> String {
+    /// Enough to know it by.
+    const MOST: usize = 300;
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut text = String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ");
     if text.is_empty() {
-        let name = fs::read_to_string(format!("/proc/{}/comm", child.0)).unwrap_or_default();
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         return format!("[{}]", name.trim_end());
+    }
+    if text.len() > MOST {
+        text.truncate(text.floor_char_boundary(MOST));
+        text.push('…');
     }
     text
 }

@@ -1,16 +1,22 @@
 //! What std lacks on Linux. The only `unsafe` code of the program is here; other platforms would follow here too.
 #![expect(unsafe_code, reason = "fork, exec and signals have no safe interface; each use says why it is sound")]
 
+mod cgroup;
 mod child;
 mod children;
 mod clock;
+mod descendants;
 mod fork;
+mod process;
 mod raw;
 mod signals;
 mod spawn;
 
-pub use children::{Child, Reaped, command_line, direct_children, kill_group, kill_process, reap, something_of_group};
+pub use cgroup::{Cgroup, CgroupRoot};
+pub use children::{Child, Reaped, direct_children, kill_group, kill_process, reap, something_of_group};
 pub use clock::boot_time_nanoseconds;
+pub use descendants::{Descendant, descendants};
 pub use fork::{Forked, exit_now, fork, own_session};
+pub use process::{PipeId, Process};
 pub use signals::{SignalDescriptor, is_ignored};
 pub use spawn::{Image, Report, Spawned, Spawner, StartReport};

@@ -43,6 +43,69 @@ pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
     answer
 }
 
+/// Makes a process that shares our memory, on the stack and in the control group that `arguments` says, and has it call
+/// `function` with `argument`. The answer is its number, or negative.
+///
+/// # Safety
+///
+/// As of clone3; what the arguments point to has to be good for as long as the function runs, and the stack's end a
+/// multiple of 16.
+#[cfg(target_arch = "x86_64")]
+pub(super) unsafe fn clone_into(
+    arguments: &[u64; 11],
+    function: extern "C" fn(*mut libc::c_void) -> libc::c_int,
+    argument: *mut libc::c_void,
+) -> i64 {
+    let mut answer = libc::SYS_clone3;
+    // SAFETY: as in `call`. Only the child, whose answer is zero, goes on to the call, and it does not come back: it has
+    // a stack of its own, which is empty.
+    unsafe {
+        asm!(
+            "syscall", "test rax, rax", "jnz 2f", "xor ebp, ebp", "mov rdi, r8", "call r9", "ud2", "2:",
+            inlateout("rax") answer, in("rdi") arguments.as_ptr(), in("rsi") size_of_val(arguments), in("r8") argument,
+            in("r9") function, lateout("rcx") _, lateout("r11") _, options(nostack)
+        );
+    }
+    answer
+}
+
+/// The same.
+///
+/// # Safety
+///
+/// The same.
+#[cfg(target_arch = "aarch64")]
+pub(super) unsafe fn clone_into(
+    arguments: &[u64; 11],
+    function: extern "C" fn(*mut libc::c_void) -> libc::c_int,
+    argument: *mut libc::c_void,
+) -> i64 {
+    let mut answer = arguments.as_ptr().addr().cast_signed() as i64;
+    // SAFETY: as above; the kernel keeps all registers but x0.
+    unsafe {
+        asm!(
+            "svc 0", "cbnz x0, 2f", "mov x29, xzr", "mov x30, xzr", "mov x0, x10", "blr x9", "brk 1", "2:",
+            in("x8") libc::SYS_clone3, inlateout("x0") answer, in("x1") size_of_val(arguments), in("x10") argument,
+            in("x9") function, options(nostack)
+        );
+    }
+    answer
+}
+
+/// The same, where the way is not known here: nobody comes here.
+///
+/// # Safety
+///
+/// The same.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(super) unsafe fn clone_into(
+    _arguments: &[u64; 11],
+    _function: extern "C" fn(*mut libc::c_void) -> libc::c_int,
+    _argument: *mut libc::c_void,
+) -> i64 {
+    -i64::from(libc::ENOSYS)
+}
+
 /// The same, where the way is not known here; only a child with memory of its own comes here.
 ///
 /// # Safety

@@ -35,6 +35,8 @@ pub struct Image {
 pub struct Spawned {
     /// Its number, which is its group's too.
     pub pid: u32,
+    /// Whether it began in the control group that it was to begin in.
+    pub in_cgroup: bool,
     /// What it prints.
     pub stdout: OwnedFd,
     /// What it complains of.
@@ -86,11 +88,12 @@ impl Spawner {
     /// Makes a process: default signals, `/dev/null` as standard input, pipes as standard output and error.
     ///
     /// It shares our memory until it is another program, which saves the copy of that; nothing waits for it meanwhile.
+    /// It begins in a control group when there is one, and the kernel lets it.
     ///
     /// # Errors
     ///
     /// Says why the kernel makes no process or no pipe.
-    pub fn spawn(&mut self, image: Image) -> io::Result<Spawned> {
+    pub fn spawn(&mut self, image: Image, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
         let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -99,13 +102,13 @@ impl Spawner {
         let null = self.null.as_raw_fd();
         let [out, error] = if image.unheard { [null; 2] } else { [child_stdout.as_raw_fd(), child_stderr.as_raw_fd()] };
         let mut birth = Birth::new(image, [null, out, error, child_report.as_raw_fd()], self.ignored);
-        let pid = birth.begin()?;
+        let (pid, in_cgroup) = birth.begin(cgroup)?;
         // SAFETY: both the child and we put it into its group, so that it is there whoever comes first.
         unsafe { libc::setpgid(pid.cast_signed(), pid.cast_signed()) };
         for ours in [&stdout, &stderr, &report] {
             rustix::io::ioctl_fionbio(ours, true)?;
         }
-        Ok(Spawned { pid, stdout, stderr, report: StartReport::new(report, birth) })
+        Ok(Spawned { pid, stdout, stderr, in_cgroup, report: StartReport::new(report, birth) })
     }
 }
 
@@ -150,11 +153,11 @@ impl Birth {
         Self { parts: ManuallyDrop::new(Box::new(parts)), over: true }
     }
 
-    fn begin(&mut self) -> io::Result<u32> {
+    fn begin(&mut self, cgroup: Option<BorrowedFd<'_>>) -> io::Result<(u32, bool)> {
         let Parts { blueprint, stack, .. } = &mut **self.parts;
-        let pid = fork_beside(stack, blueprint)?;
+        let begun = fork_beside(stack, blueprint, cgroup)?;
         self.over = false;
-        Ok(pid)
+        Ok(begun)
     }
 }
 

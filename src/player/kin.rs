@@ -1,0 +1,93 @@
+//! The processes below this one, and which step each of them belongs to.
+
+use std::ffi::CString;
+
+use super::session::StepKey;
+use crate::model;
+use crate::sys::{self, Cgroup, CgroupRoot, Process};
+
+/// The variable that every process of a step inherits, unless it goes to lengths to lose it. Its value is the step's alone.
+const MARK: &str = "CONDUCTOR_MARK";
+
+/// A step's process, as that from which others may have come.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) key: StepKey,
+    /// The step's label.
+    pub(super) label: String,
+    /// Its number, and that of its group; nobody else's only while something of ours is in that group.
+    pub(super) pid: u32,
+    /// Its control group, where there is such a thing.
+    pub(super) cgroup: Option<Cgroup>,
+    mark: Vec<u8>,
+}
+
+impl Origin {
+    /// Marks the environment of a step's process before it is made. Its origin is complete when it is. `family` is what
+    /// nobody else has.
+    pub(super) fn mark(key: StepKey, family: &str, environment: &mut Vec<CString>) -> Self {
+        let label = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"CONDUCTOR_STEP="));
+        let label = String::from_utf8_lossy(label.unwrap_or(b"?")).into_owned();
+        let name = format!("{MARK}=");
+        let mark = format!("{name}{family}-{}-{}-{}", key.trial, key.phase, key.position);
+        // The player may be a step of somebody else's.
+        environment.retain(|variable| !variable.to_bytes().starts_with(name.as_bytes()));
+        environment.extend(CString::new(mark.as_str()));
+        Self { key, label, pid: 0, cgroup: None, mark: mark.into_bytes() }
+    }
+}
+
+/// A process below this one.
+#[derive(Debug)]
+pub(super) struct Kin {
+    pub(super) process: Process,
+    /// Whether it is our child, because we made it or because it fell to us.
+    pub(super) is_child: bool,
+    pub(super) group: u32,
+    /// The step that it came from, as far as that can be seen.
+    pub(super) of: Option<StepKey>,
+}
+
+impl Kin {
+    /// How people are told of it.
+    pub(super) fn describe(&self) -> model::Process {
+        model::Process { pid: self.process.pid(), user: self.process.user(), command: self.process.command_line() }
+    }
+}
+
+/// All processes below this one but for those children that are skipped; and whether it is certain that there are no
+/// others.
+pub(super) fn find(origins: &[Origin], cgroups: Option<&CgroupRoot>, skip: impl Fn(u32) -> bool) -> (Vec<Kin>, bool) {
+    let (descendants, certain) = sys::descendants(skip);
+    let mut kin: Vec<Kin> = Vec::with_capacity(descendants.len());
+    for sys::Descendant { process, group, parent } in descendants {
+        let inherited = parent.and_then(|parent| kin[parent].of);
+        let of = step_of(&process, group, inherited, origins, cgroups);
+        kin.push(Kin { process, is_child: parent.is_none(), group, of });
+    }
+    (kin, certain)
+}
+
+/// The step that a process comes from. One that says nothing of itself comes from where its parent does.
+fn step_of(
+    process: &Process,
+    group: u32,
+    inherited: Option<StepKey>,
+    origins: &[Origin],
+    cgroups: Option<&CgroupRoot>,
+) -> Option<StepKey> {
+    if origins.is_empty() {
+        return None;
+    }
+    if let Some(number) = cgroups.and_then(|cgroups| cgroups.number_of(process)) {
+        let has = |origin: &&Origin| origin.cgroup.as_ref().is_some_and(|cgroup| cgroup.number() == number);
+        return origins.iter().find(has).map(|origin| origin.key);
+    }
+    let environment = process.environment();
+    let name = format!("{MARK}=");
+    let mark = environment.split(|byte| *byte == 0).find(|variable| variable.starts_with(name.as_bytes()));
+    let marked = origins.iter().find(|origin| Some(&origin.mark[..]) == mark);
+    // The latest of these, for its number may have been another's before.
+    let grouped = || origins.iter().rev().find(|origin| origin.pid == group);
+    marked.or_else(grouped).map(|origin| origin.key).or(inherited)
+}

@@ -1,0 +1,122 @@
+//! Ending processes, however they try to get away: politely first, then by force, looking again until nothing is found.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::kin::Kin;
+use super::session::StopWith;
+use crate::model::{PlayerTime, Process};
+use crate::sys;
+
+/// How long processes may take to end after a signal.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How often we look: not every end is one that we are told of.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The end of some processes, in progress: a signal, its grace, a stronger signal.
+#[derive(Debug)]
+pub(super) struct Ladder {
+    signal: i32,
+    until: PlayerTime,
+    look_at: PlayerTime,
+    /// Whether nothing was sent of this signal yet.
+    begins: bool,
+    /// Who was told by it.
+    told: BTreeSet<u32>,
+}
+
+impl Ladder {
+    /// Begins at `now`; the first look is due at once.
+    pub(super) fn new(with: StopWith, now: PlayerTime) -> Self {
+        let signal = match with {
+            StopWith::Interrupt => libc::SIGINT,
+            StopWith::Terminate => libc::SIGTERM,
+        };
+        Self { signal, until: now.plus(GRACE), look_at: now, begins: true, told: BTreeSet::new() }
+    }
+
+    /// When to look again, whatever happens.
+    pub(super) fn next_deadline(&self) -> PlayerTime {
+        self.look_at
+    }
+
+    /// Something has ended, so that it is time to look.
+    pub(super) fn hurry(&mut self) {
+        self.look_at = PlayerTime::from_nanoseconds(0);
+    }
+
+    /// Whether everything is killed by now, and not asked any more.
+    pub(super) fn is_killing(&self) -> bool {
+        self.signal == libc::SIGKILL
+    }
+
+    /// Looks at what `find` finds, and tells it to end. Children that have ended must have been reaped before. The answer
+    /// is there when it is over: what could not be ended.
+    ///
+    /// `leads` says which groups are to end as a whole, though their leaders may have ended; something of ours has to be
+    /// in them, so that their numbers are nobody else's.
+    pub(super) fn look(
+        &mut self,
+        now: PlayerTime,
+        mut find: impl FnMut() -> (Vec<Kin>, bool),
+        leads: impl Fn(u32) -> bool,
+    ) -> Option<Vec<Process>> {
+        if now < self.look_at {
+            return None;
+        }
+        let (mut found, mut certain) = find();
+        if found.is_empty() && certain {
+            // A process that was just changing its parent shows at the second look.
+            (found, certain) = find();
+            if found.is_empty() && certain {
+                return Some(Vec::new());
+            }
+        }
+        if now >= self.until && !self.climb(now) {
+            let alive = found.iter().filter(|kin| !kin.process.has_ended());
+            return Some(alive.map(Kin::describe).collect());
+        }
+        self.look_at = self.until.min(now.plus(LOOK));
+        self.tell(&found, leads);
+        None
+    }
+
+    /// Goes on to the next signal; false when there is none.
+    fn climb(&mut self, now: PlayerTime) -> bool {
+        self.signal = match self.signal {
+            libc::SIGINT => libc::SIGTERM,
+            libc::SIGTERM => libc::SIGKILL,
+            _ => return false,
+        };
+        (self.until, self.begins) = (now.plus(GRACE), true);
+        self.told.clear();
+        true
+    }
+
+    /// Signals groups as a whole, and then one by one who is in none of them or came later. A process that may not be
+    /// signalled is still there at the end, and named then.
+    fn tell(&mut self, found: &[Kin], leads: impl Fn(u32) -> bool) {
+        // What is interrupted is a program in the foreground, and not what it has put elsewhere.
+        let interrupts = self.signal == libc::SIGINT;
+        // While a child is not reaped, the number of the group that it leads is nobody else's either.
+        let is_led = |kin: &&Kin| (kin.is_child && kin.process.pid() == kin.group && !interrupts) || leads(kin.group);
+        let groups: BTreeSet<u32> = found.iter().filter(is_led).map(|kin| kin.group).collect();
+        let again = self.is_killing();
+        if self.begins || again {
+            for group in &groups {
+                let _ = sys::kill_group(*group, self.signal);
+                let _ = sys::kill_group(*group, libc::SIGCONT);
+            }
+        }
+        for kin in found {
+            let was_told = !self.told.insert(kin.process.pid());
+            let with_its_group = self.begins && groups.contains(&kin.group);
+            if (!was_told || again) && !with_its_group && !interrupts {
+                let _ = kin.process.signal(self.signal);
+                let _ = kin.process.signal(libc::SIGCONT);
+            }
+        }
+        self.begins &= found.is_empty();
+    }
+}

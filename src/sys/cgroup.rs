@@ -1,0 +1,237 @@
+//! A control group for each step, where this process may make some: then what belongs to a step is exact, whatever its
+//! processes do to get away, and all of it ends at one stroke. Version 2 only; no controller is used.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+
+use super::Process;
+use super::fork::lives_in;
+
+/// What the groups of all players are named after.
+const PREFIX: &str = "conductor-";
+
+/// The group that holds those of one player's steps.
+///
+/// It is locked by the player and its session processes. One whose lock is free was left by a player that died with all
+/// of its processes.
+#[derive(Debug)]
+pub struct CgroupRoot {
+    path: PathBuf,
+    /// Copies of this process share the lock: it is free when the last of them is gone.
+    lock: OwnedFd,
+}
+
+impl CgroupRoot {
+    /// Makes one for the player at this port, below the group that this process is in.
+    ///
+    /// # Errors
+    ///
+    /// Says why it can't be; on most machines because it needs the rights of root.
+    pub fn make(port: u16) -> io::Result<Self> {
+        let base = own_group()?;
+        // Another player may have this port at another address, and may clear away what it does not see locked yet.
+        for attempt in 0..100 {
+            let path = base.join(format!("{PREFIX}{port}-{attempt}"));
+            match fs::create_dir(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made?,
+            }
+            let Ok(lock) = lock(&path) else { continue };
+            let root = Self { path, lock };
+            if root.is_there() {
+                return if root.works() { Ok(root) } else { Err(io::ErrorKind::Unsupported.into()) };
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Removes the groups of players that died, and ends what is left in those of a player at this port. What it ended is
+    /// returned: the number, user and command line of each process.
+    pub fn remove_stale(port: u16) -> Vec<(u32, String, String)> {
+        let mut ended = Vec::new();
+        let Ok(base) = own_group() else { return ended };
+        for path in folders_in(&base) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let Some(_lock) = name.starts_with(PREFIX).then(|| lock(&path).ok()).flatten() else { continue };
+            // What others have left is the business of those who take their place.
+            if name.starts_with(&format!("{PREFIX}{port}-")) {
+                let processes: Vec<Process> = members(&path).into_iter().filter_map(Process::pin).collect();
+                let alive = processes.iter().filter(|process| !process.has_ended());
+                ended.extend(alive.map(|process| (process.pid(), process.user(), process.command_line())));
+                end_all(&path, &processes);
+            }
+            remove(&path);
+        }
+        ended
+    }
+
+    /// Makes a group for a step of this process.
+    ///
+    /// # Errors
+    ///
+    /// Says why it can't be.
+    pub fn make_group(&self, number: u32) -> io::Result<Cgroup> {
+        let name = format!("{}.{number}", std::process::id());
+        let path = self.path.join(&name);
+        fs::create_dir(&path)?;
+        let directory = File::open(&path)?.into();
+        let events = File::open(path.join("cgroup.events"))?;
+        Ok(Cgroup { path, number, directory, events, was_killed: Cell::new(false) })
+    }
+
+    /// The number of the group of this process, or one that it was copied from, in which another process is.
+    pub fn number_of(&self, process: &Process) -> Option<u32> {
+        let place = process.cgroup()?;
+        let root = self.path.file_name()?.to_str()?;
+        let mut names = place.split('/').skip_while(|name| *name != root).skip(1);
+        let (owner, number) = names.next()?.split_once('.')?;
+        (owner.parse() == Ok(std::process::id())).then(|| number.parse().ok())?
+    }
+
+    /// Removes the groups whose processes have ended and that were made by others than these.
+    pub fn tidy(&self, keep: impl Fn(u32) -> bool) {
+        for path in folders_in(&self.path) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let owner = name.split('.').next().and_then(|owner| owner.parse().ok());
+            if !owner.is_some_and(&keep) {
+                remove(&path);
+            }
+        }
+    }
+
+    /// Removes it all, as far as nobody is in it any more.
+    pub fn remove(&self) {
+        remove(&self.path);
+    }
+
+    /// Whether a process that begins in such a group lives. The kernel may know no such thing, or forbid it; and late ones
+    /// kill whoever is made by a process in a group that was killed once, as ours may have been.
+    fn works(&self) -> bool {
+        let group = self.make_group(0);
+        let works = group.is_ok_and(|group| lives_in(group.as_fd()));
+        if !works {
+            self.remove();
+        }
+        works
+    }
+
+    fn is_there(&self) -> bool {
+        let here = rustix::fs::fstat(&self.lock).map(|status| status.st_ino);
+        fs::metadata(&self.path).is_ok_and(|there| here == Ok(there.ino()))
+    }
+}
+
+/// The group of one step. It is removed when it is dropped, if nobody is in it.
+#[derive(Debug)]
+pub struct Cgroup {
+    path: PathBuf,
+    number: u32,
+    directory: OwnedFd,
+    events: File,
+    was_killed: Cell<bool>,
+}
+
+impl Cgroup {
+    /// Its number among those of this process.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Whether another step may have it: nobody is in it, and it was never killed. Whoever begins in one that was is
+    /// killed at once, if the kernel is a late one.
+    pub fn is_as_new(&self) -> bool {
+        !self.was_killed.get() && !is_populated(&self.events)
+    }
+
+    /// Kills everything that is in it, at one stroke (Linux 5.14).
+    pub fn kill(&self) {
+        self.was_killed.set(true);
+        // Without this the processes are killed one by one, as they are found.
+        let _ = fs::write(self.path.join("cgroup.kill"), "1");
+    }
+}
+
+impl AsFd for Cgroup {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// The folder of the group that this process is in.
+fn own_group() -> io::Result<PathBuf> {
+    let places = fs::read_to_string("/proc/self/cgroup")?;
+    let place = places.lines().find_map(|line| line.strip_prefix("0::")).ok_or(io::ErrorKind::NotFound)?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let folder = mounts.lines().find_map(|line| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let mut fields = mount.split(' ').skip(3);
+        let (root, folder) = (fields.next()?, fields.next()?);
+        let below = Path::new(place).strip_prefix(root).ok()?;
+        kind.starts_with("cgroup2 ").then(|| Path::new(folder).join(below))
+    });
+    folder.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+fn lock(path: &Path) -> io::Result<OwnedFd> {
+    let folder = open(path, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(folder)
+}
+
+fn folders_in(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
+}
+
+/// The numbers of the processes in a group and in the groups below it.
+fn members(path: &Path) -> Vec<u32> {
+    let list = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+    let below = folders_in(path).into_iter().flat_map(|folder| members(&folder));
+    list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).chain(below).collect()
+}
+
+/// Kills everything in a group of which nobody takes care any more, and waits for the end of it, but not for long.
+fn end_all(path: &Path, processes: &[Process]) {
+    const LOOKS: u32 = 200;
+    const LOOK: Duration = Duration::from_millis(5);
+    if fs::write(path.join("cgroup.kill"), "1").is_err() {
+        // Who was pinned, and is in the group still, is no stranger.
+        let members = members(path);
+        let inside = processes.iter().filter(|process| members.contains(&process.pid()));
+        inside.for_each(|process| drop(process.signal(libc::SIGKILL)));
+    }
+    let Ok(events) = File::open(path.join("cgroup.events")) else { return };
+    for _ in 0..LOOKS {
+        if !is_populated(&events) {
+            return;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn is_populated(events: &File) -> bool {
+    let mut bytes = [0; 128];
+    let count = events.read_at(&mut bytes, 0).unwrap_or(0);
+    bytes[..count].windows(11).any(|window| window == b"populated 1")
+}
+
+/// Removes a group and those below it, as far as nobody is in them.
+fn remove(path: &Path) {
+    for folder in folders_in(path) {
+        remove(&folder);
+    }
+    let _ = fs::remove_dir(path);
+}
