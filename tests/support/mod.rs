@@ -9,13 +9,18 @@
     reason = "each test file uses the part of it that it needs, so no expectation holds in all of them"
 )]
 
+mod mark;
+
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use mark::Mark;
 
 /// Longer than anything takes on a loaded machine: a test that waits so long has found a hang.
 pub const DEADLINE: Duration = Duration::from_mins(1);
@@ -65,9 +70,11 @@ impl Folder {
     }
 }
 
-/// A player of the binary under test. It is told to stop when the test is over, and must then end by itself.
+/// A player of the binary under test. It is told to stop when the test is over, and must then end by itself, and leave
+/// nothing.
 pub struct Player {
     child: Child,
+    mark: Mark,
     pub port: u16,
 }
 
@@ -84,13 +91,14 @@ impl Player {
 
     /// Starts a player and waits until it says where it listens.
     pub fn from(mut command: Command) -> Self {
+        let mark = Mark::put_on(&mut command);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("a player starts");
         let mut line = String::new();
         let output = child.stdout.take().expect("its output is a pipe");
         BufReader::new(output).read_line(&mut line).expect("a player says where it listens");
         let port = line.trim_end().rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.unwrap_or_else(|| panic!("a player says where it listens, not `{line}`"));
-        Self { child, port }
+        Self { child, mark, port }
     }
 
     pub fn pid(&self) -> u32 {
@@ -121,19 +129,26 @@ impl Player {
 
 impl Drop for Player {
     fn drop(&mut self) {
-        if let Ok(Some(_)) = self.child.try_wait() {
-            return;
+        if let Ok(None) = self.child.try_wait() {
+            self.signal(15);
         }
-        self.signal(15);
         let end = Instant::now() + DEADLINE;
         while let Ok(None) = self.child.try_wait() {
             if Instant::now() > end {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
+                self.mark.end_all();
                 assert!(std::thread::panicking(), "the player does not stop");
                 return;
             }
             std::thread::sleep(Duration::from_millis(5));
+        }
+        let was_killed = self.child.wait().is_ok_and(|status| status.signal().is_some());
+        if was_killed || std::thread::panicking() {
+            // It could not clean up, and what it left is not to trouble the next test.
+            self.mark.end_all();
+        } else {
+            self.mark.assert_gone();
         }
     }
 }
@@ -170,7 +185,10 @@ pub fn run<A: AsRef<OsStr>>(folder: &Folder, arguments: impl IntoIterator<Item =
 
 /// Starts a command whose outputs are pipes.
 pub fn start(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+    let mark = Mark::put_on(&mut command);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    mark.remember(child.id());
+    child
 }
 
 /// Waits for the end of a command, and takes what it printed. One that does not end is killed, and the test fails.
@@ -178,6 +196,10 @@ pub fn finish(mut child: Child) -> Finished {
     let stdout = child.stdout.take().map(reader);
     let stderr = child.stderr.take().map(reader);
     let status = wait(&mut child);
+    // A run with players of its own leaves no more than theirs do.
+    if let Some(mark) = Mark::recall(child.id()) {
+        mark.assert_gone();
+    }
     let text = |reader: Option<std::thread::JoinHandle<String>>| {
         reader.map(|reader| reader.join().expect("a reader ends")).unwrap_or_default()
     };
