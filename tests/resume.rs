@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use faults::{Scene, at_every_moment};
 use relay::{Relay, Way};
-use support::eventually;
+use support::{eventually, kill};
 
 const BROKEN: &str = "; it is tried again";
 const THERE_AGAIN: &str = "w: the connection is there again after ";
@@ -106,6 +106,31 @@ fn a_connection_that_is_stalled_for_a_moment_changes_no_result() {
         let (status, said) = conductor.finish();
         assert!(!said.contains(BROKEN), "{said}");
         scene.assert_undisturbed(moment.name, &said, status);
+    });
+}
+
+#[test]
+fn an_interrupt_while_the_connection_is_broken_is_heard_when_it_is_there_again() {
+    at_every_moment(|moment| {
+        let scene = Scene::waiting_at(moment, "lease = 1m");
+        let conductor = scene.start();
+        scene.wait_for(moment, &conductor);
+        scene.relay.refuse(true);
+        scene.relay.cut();
+        conductor.wait_for(BROKEN);
+        kill(conductor.child.id(), 2);
+        conductor.wait_for("SIGINT while waiting for ");
+        scene.relay.refuse(false);
+        scene.release(moment);
+        let (status, said) = conductor.finish();
+        assert_eq!(status, Some(130), "{}: {said}", moment.name);
+        scene.pipe.wait_for_end();
+        let log = scene.log();
+        let once = usize::from(moment.name != "before the plan");
+        for line in ["1 reset begins\n", "1 reset ends\n"] {
+            assert_eq!(log.matches(line).count(), once, "{}: {log}{said}", moment.name);
+        }
+        eventually("the player is free", || scene.player.children().is_empty());
     });
 }
 

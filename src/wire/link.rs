@@ -4,6 +4,9 @@
 //! What has to outlive a connection, its two directions with their numbers, is not the link's: see [`Inbox`] and
 //! [`Outbox`].
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};

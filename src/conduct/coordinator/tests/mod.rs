@@ -1,6 +1,7 @@
 //! The coordinator against tables of events, and against random orders of them.
 
 mod interleavings;
+mod liveness;
 mod skew;
 mod tables;
 mod world;

@@ -1,0 +1,73 @@
+//! Workers whose connections are broken, in virtual time: what is not their fault is not held against them.
+
+use std::time::Duration;
+
+use super::world::World;
+use crate::conduct::coordinator::{Input, LEAVE_LIMIT, STOP_LIMIT};
+use crate::conduct::testing::plan;
+use crate::model::{Event, Phase, Reason, Verdict};
+
+fn lost(world: &World) -> usize {
+    world.reports.iter().filter(|event| matches!(event, Event::WorkerLost { .. })).count()
+}
+
+/// Two workers in Run, of which the second is cut off.
+fn cut_off_in_run() -> World {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    world.set_broken(1, true);
+    world
+}
+
+#[test]
+fn a_worker_that_is_back_has_the_whole_time_that_it_could_not_use() {
+    let mut world = cut_off_in_run();
+    world.give(Input::Interrupt(2));
+    while world.speak(0) {}
+    assert!(world.wait(), "the others are not waited for without end");
+    assert_eq!((lost(&world), world.coordinator.next_deadline()), (0, None));
+    world.now = world.now.plus(Duration::from_mins(10));
+    world.players[1].mute = true;
+    world.set_broken(1, false);
+    assert_eq!(world.coordinator.next_deadline(), Some(world.now.plus(STOP_LIMIT)));
+    world.wait();
+    assert_eq!(lost(&world), 1, "now it is its fault");
+}
+
+#[test]
+fn an_interrupt_waits_for_a_worker_that_is_cut_off_and_its_reset_runs() {
+    let mut world = cut_off_in_run();
+    world.give(Input::Interrupt(2));
+    while world.speak(0) || world.wait() {}
+    world.set_broken(1, false);
+    let conclusion = world.finish();
+    assert_eq!(conclusion.reasons, [Reason::Interrupted(2)]);
+    assert_eq!(world.players.iter().map(|player| player.resets).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn leave_is_taken_of_a_worker_that_is_cut_off_without_waiting_for_it() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::TrialEnded { .. }));
+    world.set_broken(1, true);
+    while world.speak(0) {}
+    let before = world.now;
+    assert_eq!(world.finish().verdict, Verdict::Passed);
+    assert!(world.now.since(before) <= LEAVE_LIMIT + Duration::from_secs(1));
+    assert_eq!(lost(&world), 0);
+}
+
+#[test]
+fn a_break_that_is_told_twice_is_reported_once_and_so_is_its_end() {
+    let mut world = cut_off_in_run();
+    for broken in [true, true, false, false] {
+        world.players[1].broken = !broken;
+        world.set_broken(1, broken);
+    }
+    let told =
+        world.reports.iter().filter(|event| matches!(event, Event::WorkerBroken { .. } | Event::WorkerResumed { .. }));
+    assert_eq!(told.count(), 2);
+    assert_eq!(world.finish().verdict, Verdict::Passed);
+}
