@@ -10,11 +10,12 @@ mod pipes;
 mod relay;
 mod support;
 
-use faults::{Moment, Scene, at_every_moment};
+use faults::{MOMENTS, Moment, Scene, at_every_moment};
 use relay::{Relay, Way};
-use support::{Folder, Player, eventually, kill, run};
+use support::{CONDUCTOR, Folder, Player, descendants, eventually, kill, run};
 
 const LOST: &str = "w is lost: ";
+const IN_RUN: Moment = MOMENTS[2];
 const KILL: i32 = 9;
 const CONTINUE: i32 = 18;
 const STOP: i32 = 19;
@@ -106,6 +107,29 @@ fn serves_and_tells(player: &Player, told: &str) {
     for expected in ["      | next\n", told] {
         assert!(finished.stdout.contains(expected), "`{expected}` is missing: {finished:#?}");
     }
+}
+
+#[test]
+fn a_player_that_was_restarted_while_the_connection_was_broken_has_lost_its_workers_at_once() {
+    let mut scene = Scene::waiting_at(IN_RUN, "lease = 1h");
+    let conductor = scene.start();
+    scene.wait_for(IN_RUN, &conductor);
+    let port = scene.player.port.to_string();
+    let all = descendants(scene.player.pid());
+    for pid in [scene.player.pid()].into_iter().chain(all) {
+        kill(pid, KILL);
+    }
+    scene.player.wait();
+    let mut command = std::process::Command::new(CONDUCTOR);
+    command.args(["player", "--quiet", "--bind", "127.0.0.1", "--port", &port]);
+    scene.player = Player::from(command);
+    let (status, said) = conductor.finish();
+    assert_eq!(status, Some(4), "{said}");
+    for lost in ["w is lost: ", "x is lost: "] {
+        let line = said.lines().find(|line| line.contains(lost)).unwrap_or_else(|| panic!("{said}"));
+        assert!(line.ends_with(": its player was restarted"), "{line}");
+    }
+    assert_eq!(scene.log().matches("run begins\n").count(), 1, "nothing is begun again: {}", scene.log());
 }
 
 #[test]
