@@ -41,6 +41,13 @@ impl Orphaned {
         folder
     }
 
+    /// The player has to notice that the connection is closed: until then its conductor counts as live.
+    fn wait_until_missed(next: &Folder) {
+        eventually("the conductor is missed", || {
+            run(next, ["conduct", "--quiet", "--check", "test.cfg"]).stdout.contains("its conductor is silent")
+        });
+    }
+
     /// Everything that the killed run had begun is over and undone, and only then the next run began.
     fn assert_undone_before_the_next(&self) {
         self.pipe.wait_for_end();
@@ -52,6 +59,7 @@ impl Orphaned {
 fn the_next_run_waits_for_one_whose_conductor_is_gone_says_so_and_is_told_what_became_of_it() {
     let orphaned = Orphaned::with_lease("2s");
     let folder = orphaned.next();
+    Orphaned::wait_until_missed(&folder);
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     let waited = "warning: w: its player is held by run `first` of ";
@@ -66,10 +74,7 @@ fn the_next_run_waits_for_one_whose_conductor_is_gone_says_so_and_is_told_what_b
 fn a_run_that_takes_over_does_not_wait_for_the_lease_and_reset_is_run_before_it() {
     let orphaned = Orphaned::with_lease("1h");
     let folder = orphaned.next();
-    // The player has to notice that the connection is closed before anybody may take it over.
-    eventually("the conductor is missed", || {
-        run(&folder, ["conduct", "--quiet", "--check", "test.cfg"]).stdout.contains("its conductor is silent")
-    });
+    Orphaned::wait_until_missed(&folder);
     let finished = run(&folder, ["conduct", "--quiet", "--run-id", "second", "--take-over", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert!(finished.stdout.contains("run second of "), "who took it over: {finished:#?}");

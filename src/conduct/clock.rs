@@ -43,7 +43,8 @@ impl Sample {
 
     /// By how much the offset can be wrong at this moment.
     fn error(&self, at: ConductorTime) -> Duration {
-        let age = at.since(self.arrived).max(self.sent.since(at));
+        // The clocks drifted during the round, too: also while the player thought, which its own clock measured.
+        let age = at.since(self.sent).max(self.arrived.since(at));
         self.round_trip() / 2 + age * DRIFT / 1_000_000
     }
 
