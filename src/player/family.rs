@@ -84,9 +84,11 @@ impl Family {
         ladder: &mut Ladder,
         now: PlayerTime,
     ) -> Option<Vec<Process>> {
+        // Who is on its way out says no more where it comes from.
+        let known = ladder.known().clone();
         let find = || {
             let (mut found, certain) = self.find();
-            found.retain(|kin| kin.of == Some(key));
+            found.retain(|kin| kin.of == Some(key) || kin.is_ending && known.contains(&kin.identity()));
             (found, certain)
         };
         let remaining = ladder.look(now, find, |of| of == group && sys::something_of_group(of));

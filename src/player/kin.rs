@@ -44,11 +44,19 @@ pub(super) struct Kin {
     /// Whether it is our child, because we made it or because it fell to us.
     pub(super) is_child: bool,
     pub(super) group: u32,
+    /// Whether it is on its way out: then it tells no more of itself.
+    pub(super) is_ending: bool,
+    made: u64,
     /// The step that it came from, as far as that can be seen.
     pub(super) of: Option<StepKey>,
 }
 
 impl Kin {
+    /// What is its alone, as its number is not.
+    pub(super) fn identity(&self) -> (u32, u64) {
+        (self.process.pid(), self.made)
+    }
+
     /// How people are told of it.
     pub(super) fn describe(&self) -> model::Process {
         model::Process { pid: self.process.pid(), user: self.process.user(), command: self.process.command_line() }
@@ -60,10 +68,12 @@ impl Kin {
 pub(super) fn find(origins: &[Origin], cgroups: Option<&CgroupRoot>, skip: impl Fn(u32) -> bool) -> (Vec<Kin>, bool) {
     let (descendants, certain) = sys::descendants(skip);
     let mut kin: Vec<Kin> = Vec::with_capacity(descendants.len());
-    for sys::Descendant { process, group, parent } in descendants {
+    for sys::Descendant { process, group, is_ending, made, parent } in descendants {
         let inherited = parent.and_then(|parent| kin[parent].of);
         let of = step_of(&process, group, inherited, origins, cgroups);
-        kin.push(Kin { process, is_child: parent.is_none(), group, of });
+        // It may have said nothing because it was on its way out by then.
+        let is_ending = is_ending || of.is_none() && process.is_ending();
+        kin.push(Kin { process, is_child: parent.is_none(), group, is_ending, made, of });
     }
     (kin, certain)
 }

@@ -22,8 +22,9 @@ pub(super) struct Ladder {
     look_at: PlayerTime,
     /// Whether nothing was sent of this signal yet.
     begins: bool,
-    /// Who was told by it.
-    told: BTreeSet<u32>,
+    /// Who was told by it, and who was found since the beginning.
+    told: BTreeSet<(u32, u64)>,
+    known: BTreeSet<(u32, u64)>,
 }
 
 impl Ladder {
@@ -33,7 +34,14 @@ impl Ladder {
             StopWith::Interrupt => libc::SIGINT,
             StopWith::Terminate => libc::SIGTERM,
         };
-        Self { signal, until: now.plus(GRACE), look_at: now, begins: true, told: BTreeSet::new() }
+        Self {
+            signal,
+            until: now.plus(GRACE),
+            look_at: now,
+            begins: true,
+            told: BTreeSet::new(),
+            known: BTreeSet::new(),
+        }
     }
 
     /// When to look again, whatever happens.
@@ -49,6 +57,11 @@ impl Ladder {
     /// Whether everything is killed by now, and not asked any more.
     pub(super) fn is_killing(&self) -> bool {
         self.signal == libc::SIGKILL
+    }
+
+    /// The processes that were found and signalled.
+    pub(super) fn known(&self) -> &BTreeSet<(u32, u64)> {
+        &self.known
     }
 
     /// Looks at what `find` finds, and tells it to end. Children that have ended must have been reaped before. The answer
@@ -109,8 +122,9 @@ impl Ladder {
                 let _ = sys::kill_group(*group, libc::SIGCONT);
             }
         }
+        self.known.extend(found.iter().map(Kin::identity));
         for kin in found {
-            let was_told = !self.told.insert(kin.process.pid());
+            let was_told = !self.told.insert(kin.identity());
             let with_its_group = self.begins && groups.contains(&kin.group);
             if (!was_told || again) && !with_its_group && !interrupts {
                 let _ = kin.process.signal(self.signal);

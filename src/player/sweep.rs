@@ -17,8 +17,8 @@ pub(super) struct Sweep {
     pub(super) ladder: Ladder,
     /// The steps that go on until now, so that their processes are no surprise.
     expected: BTreeSet<StepKey>,
-    /// The others that were found, by their steps, and by their numbers.
-    strays: BTreeMap<Option<StepKey>, BTreeMap<u32, Process>>,
+    /// The others that were found, with the steps that they came from.
+    strays: BTreeMap<(u32, u64), (Option<StepKey>, Process)>,
 }
 
 impl Sweep {
@@ -39,8 +39,10 @@ impl Sweep {
         let Self { ladder, expected, strays } = self;
         let find = || {
             let (found, certain) = kin::find(origins, cgroups, &skip);
-            for kin in found.iter().filter(|kin| kin.of.is_none_or(|key| !expected.contains(&key))) {
-                note(strays.entry(kin.of).or_default(), kin);
+            // Each is looked at once, and in time: while it is going, there is less and less to see of it.
+            let is_stray = |kin: &&Kin| kin.of.is_none_or(|key| !expected.contains(&key)) && !kin.is_ending;
+            for kin in found.iter().filter(is_stray) {
+                strays.entry(kin.identity()).or_insert_with(|| (kin.of, kin.describe()));
             }
             (found, certain)
         };
@@ -51,27 +53,22 @@ impl Sweep {
     /// What is to be said of what could not be ended, and of who was found and ended but not named before.
     pub(super) fn warnings(&mut self, origins: &[Origin], named: &BTreeSet<u32>, remaining: &[Process]) -> Vec<String> {
         let is_said = |pid: u32| named.contains(&pid) || remaining.iter().any(|process| process.pid == pid);
-        let said = std::mem::take(&mut self.strays).into_iter().filter_map(|(of, mut strays)| {
-            strays.retain(|pid, _| !is_said(*pid));
-            let (count, list) = (strays.len(), strays.into_values().collect::<Vec<_>>());
+        let mut strays: BTreeMap<Option<StepKey>, Vec<Process>> = BTreeMap::new();
+        for (of, process) in std::mem::take(&mut self.strays).into_values().filter(|(_, process)| !is_said(process.pid))
+        {
+            strays.entry(of).or_default().push(process);
+        }
+        let said = strays.into_iter().map(|(of, list)| {
             let whose = match of.and_then(|of| origins.iter().find(|origin| origin.key == of)) {
                 Some(Origin { key: StepKey { trial, phase, .. }, label, .. }) => {
                     format!("step `{label}` in {phase} of trial {trial}")
                 }
                 None => "a step".to_owned(),
             };
-            let processes = if count == 1 { "a process".to_owned() } else { format!("{count} processes") };
-            let list = Process::list(&list);
-            (count > 0).then(|| format!("{whose} left {processes}, stopped after the trial: {list}"))
+            let processes = if list.len() == 1 { "a process".to_owned() } else { format!("{} processes", list.len()) };
+            format!("{whose} left {processes}, stopped after the trial: {}", Process::list(&list))
         });
         let remaining = remaining.iter().map(|process| format!("could not be stopped: {process}"));
         said.chain(remaining).collect()
-    }
-}
-
-/// A process is looked at once: while it is going, there is less and less to see of it.
-fn note(strays: &mut BTreeMap<u32, Process>, kin: &Kin) {
-    if !kin.process.has_ended() {
-        strays.entry(kin.process.pid()).or_insert_with(|| kin.describe());
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn children_of(pid: u32) -> Vec<u32> {
         return lists.join(" ").split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
     }
     // A kernel that keeps no such lists, or a thread that has just ended: then everybody is asked.
-    let is_child = |of: &u32| parent_and_group(*of).is_some_and(|(parent, _)| parent == pid);
+    let is_child = |of: &u32| Status::of(*of).is_some_and(|status| status.parent == pid);
     numbers_in("/proc").into_iter().filter(is_child).collect()
 }
 
@@ -86,23 +86,33 @@ fn numbers_in(folder: &str) -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// The parent and the group of a process.
-pub(super) fn parent_and_group(pid: u32) -> Option<(u32, u32)> {
-    let status = status(pid)?;
-    let mut fields = status.split_ascii_whitespace().skip(1);
-    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+/// What the kernel keeps of a process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Status {
+    pub(super) parent: u32,
+    pub(super) group: u32,
+    /// Whether it is on its way out, or has ended.
+    pub(super) is_ending: bool,
+    /// When it was made, in ticks since the machine was.
+    pub(super) made: u64,
 }
 
-/// Whether a process has ended, reaped or not.
-pub(super) fn has_ended(pid: u32) -> bool {
-    status(pid).is_none_or(|status| status.trim_start().starts_with(['Z', 'X']))
-}
-
-/// The numbers that the kernel keeps of a process, from its state on.
-fn status(pid: u32) -> Option<String> {
-    let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before them may have any character in it, also this one.
-    status.rsplit_once(')').map(|(_, numbers)| numbers.to_owned())
+impl Status {
+    /// That of the process that has this number.
+    pub(super) fn of(pid: u32) -> Option<Self> {
+        /// The kernel's flag of a process that is on its way out.
+        const ENDING: u64 = 4;
+        let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name before the numbers may have any character in it, also this one.
+        let fields: Vec<&str> = status.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let flags: u64 = fields.get(6)?.parse().ok()?;
+        Some(Self {
+            parent: fields.get(1)?.parse().ok()?,
+            group: fields.get(2)?.parse().ok()?,
+            is_ending: flags & ENDING != 0,
+            made: fields.get(19)?.parse().ok()?,
+        })
+    }
 }
 
 /// A process's command line for people: its arguments with spaces between, or its short name.

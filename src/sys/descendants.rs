@@ -1,7 +1,7 @@
 //! All processes below this one, as far down as they go.
 
 use super::Process;
-use super::children::{children_of, direct_children};
+use super::children::{Status, children_of, direct_children};
 
 /// A process below this one.
 #[derive(Debug)]
@@ -10,6 +10,10 @@ pub struct Descendant {
     pub process: Process,
     /// Its group.
     pub group: u32,
+    /// Whether it is on its way out: then it tells no more of itself.
+    pub is_ending: bool,
+    /// When it was made; together with its number that is its alone.
+    pub made: u64,
     /// Where its parent stands in the list, which is further to the front; `None` when we are its parent.
     pub parent: Option<usize>,
 }
@@ -48,11 +52,11 @@ pub fn descendants(skip: impl Fn(u32) -> bool) -> (Vec<Descendant>, bool) {
 /// Adds a process if it is this one's child; whether that is certain.
 fn take(pid: u32, (parent, position): (u32, Option<usize>), found: &mut Vec<Descendant>) -> bool {
     let Some(process) = Process::pin(pid) else { return false };
-    let Some((is_below, group)) = process.parent_and_group() else { return false };
+    let Some(Status { parent: is_below, group, is_ending, made }) = process.status() else { return false };
     let parent_is_there = position.is_none_or(|position| !found[position].process.has_ended());
     if is_below != parent || !parent_is_there {
         return false;
     }
-    found.push(Descendant { process, group, parent: position });
+    found.push(Descendant { process, group, is_ending, made, parent: position });
     true
 }

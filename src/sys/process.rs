@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::children::{self, Child};
+use super::children::{self, Child, Status};
 
 /// A process, pinned.
 ///
@@ -39,9 +39,14 @@ impl Process {
 
     /// Whether all of it has ended, reaped or not.
     pub fn has_ended(&self) -> bool {
-        let Some(handle) = &self.handle else { return children::has_ended(self.pid) };
+        let Some(handle) = &self.handle else { return self.is_ending() };
         let mut descriptor = [PollFd::new(handle, PollFlags::IN)];
         poll(&mut descriptor, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+    }
+
+    /// Whether it is on its way out, or has ended.
+    pub fn is_ending(&self) -> bool {
+        self.status().is_none_or(|status| status.is_ending)
     }
 
     /// Sends it a signal.
@@ -52,16 +57,15 @@ impl Process {
     pub fn signal(&self, signal: i32) -> io::Result<()> {
         let Some(handle) = &self.handle else {
             // The number of a child is its own until we reap it. Others have to wait until they have become ours.
-            let is_ours = self.parent_and_group().is_some_and(|(parent, _)| parent == std::process::id());
+            let is_ours = self.status().is_some_and(|status| status.parent == std::process::id());
             return if is_ours { children::kill_process(Child(self.pid), signal) } else { Ok(()) };
         };
         let signal = Signal::from_named_raw(signal).ok_or(io::ErrorKind::InvalidInput)?;
         Ok(pidfd_send_signal(handle, signal)?)
     }
 
-    /// Its parent and its group.
-    pub fn parent_and_group(&self) -> Option<(u32, u32)> {
-        children::parent_and_group(self.pid)
+    pub(super) fn status(&self) -> Option<Status> {
+        Status::of(self.pid)
     }
 
     /// The variables with which its program was started, each with a NUL byte behind it; empty when we may not know.

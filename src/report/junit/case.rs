@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 
 use super::{not_green, text};
-use crate::model::{Mode, Outcome, Output, Start, Step, StepResult, WorkerId, WorkerPlan};
+use crate::model::{Mode, Outcome, Output, Process, Start, Step, StepResult, WorkerId, WorkerPlan};
 use crate::report::excerpt::{Excerpt, last_lines};
 use crate::report::record::{PhaseOfTrial, Run, WorkerOfPhase};
 use crate::report::words;
@@ -92,7 +92,10 @@ impl<'a> Cases<'a> {
             case.extra.insert("timestamp".into(), date.into());
         }
         if result.leaky {
-            case.add_property(("leaky", "other processes still hold its output"));
+            case.add_property(("leaky", &*text(&Process::list(&result.holders))));
+        }
+        if !result.not_stopped.is_empty() {
+            case.add_property(("not_stopped", &*text(&Process::list(&result.not_stopped))));
         }
         case.system_out = self.output(&result.stdout);
         case.system_err = self.output(&result.stderr);
