@@ -52,7 +52,7 @@ fn python_sections(document: &Document) -> Value {
     let section = |section: &conductor::config::dialect::Section| {
         let option = |entry: &Entry| {
             let value = python_value(document, &section.name, entry);
-            json!({ "key": entry.key, "raw": entry.value.as_str(), "value": value })
+            json!({ "key": entry.key(), "raw": entry.value.as_str(), "value": value })
         };
         json!({ "section": section.name, "options": section.entries.iter().map(option).collect::<Vec<_>>() })
     };
@@ -205,7 +205,7 @@ proptest! {
             .sections
             .iter()
             .map(|section| {
-                let entries = section.entries.iter().map(|entry| (entry.key.clone(), entry.value.as_str().to_owned()));
+                let entries = section.entries.iter().map(|entry| (entry.key().into_owned(), entry.value.as_str().to_owned()));
                 (section.name.clone(), entries.collect::<Vec<_>>())
             })
             .collect();
@@ -217,7 +217,7 @@ proptest! {
         let (document, _) = parse(text.as_bytes());
         for entry in document.sections.iter().flat_map(|section| &section.entries) {
             let source = document.source.text();
-            prop_assert_eq!(&source[entry.key_span.start..entry.key_span.end], entry.written_key.as_str());
+            prop_assert_eq!(&source[entry.key_span.start..entry.key_span.end], entry.written_key());
             for (start, character) in entry.value.as_str().char_indices().filter(|(_, c)| *c != '\n') {
                 let span = entry.value.place_of(start..start + character.len_utf8()).span;
                 prop_assert_eq!(&source[span.start..span.end], character.to_string());

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, and a panic is how a test fails")]
 
 use std::fs;
+use std::path::Path;
 
-use conductor::config::{Overrides, load_player, load_test, validate_file};
+use conductor::config::{Diagnostics, Input, Overrides, load_player, load_test, validate};
 use conductor::model::RunId;
 use proptest::prelude::*;
 
@@ -27,6 +28,10 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
+fn validate_file(path: &Path) -> Diagnostics {
+    validate(&[Input::File(path.to_owned())], None)
+}
+
 /// Reads the bytes as every kind of file, and shows what is found.
 fn read_everywhere(bytes: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +49,7 @@ fn read_everywhere(bytes: &[u8]) {
             assert!(shown.chars().all(harmless), "{shown:?}");
             diagnostics.render(true);
             for finding in &diagnostics {
-                assert!(shown.contains(finding.name));
+                assert!(shown.contains(finding.name()));
                 assert!(!finding.message.contains('\n'), "{}", finding.message);
             }
         }
@@ -81,7 +86,7 @@ fn a_file_that_is_wrong_in_every_line_is_reported_in_bounds() {
     let diagnostics = validate_file(&path);
     assert!(diagnostics.has_errors());
     assert_eq!(diagnostics.iter().count(), 1000);
-    assert_eq!(diagnostics.iter().last().unwrap().name, "too-many-findings");
+    assert_eq!(diagnostics.iter().last().unwrap().name(), "too-many-findings");
 }
 
 #[test]

@@ -4,78 +4,13 @@
 //! `testdata/seed/dialect/cases.jsonl` has its answers. Unlike it, the reader goes on behind a problem: it reads every
 //! text, and reports everything that is wrong with it.
 
-use std::collections::HashMap;
+mod document;
+
 use std::sync::Arc;
 
-use super::source::{Place, Source, Span};
+pub use self::document::{DEFAULT, Document, Entry, Section};
+use super::source::{Source, Span};
 use super::text::Text;
-
-/// The section whose entries are variables, and defaults for the other sections.
-pub const DEFAULT: &str = "DEFAULT";
-
-/// What a file has.
-#[derive(Debug, Clone)]
-pub struct Document {
-    /// The file.
-    pub source: Arc<Source>,
-    /// Its sections, in order, each name once.
-    pub sections: Vec<Section>,
-}
-
-impl Document {
-    /// The section of this name; names are told apart by case.
-    pub fn section(&self, name: &str) -> Option<&Section> {
-        self.sections.iter().find(|section| section.name == name)
-    }
-}
-
-/// A section.
-#[derive(Debug, Clone)]
-pub struct Section {
-    /// Its name.
-    pub name: String,
-    /// Where its name stands first.
-    pub name_span: Span,
-    /// Its entries, in order. A key that occurs twice is here twice, and was reported.
-    pub entries: Vec<Entry>,
-    index: HashMap<String, usize>,
-}
-
-impl Section {
-    /// The first entry with this key, which is given in lower case.
-    pub fn entry(&self, key: &str) -> Option<&Entry> {
-        self.index.get(key).and_then(|index| self.entries.get(*index))
-    }
-
-    pub(super) fn new(name: &str, name_span: Span) -> Self {
-        Self { name: name.to_owned(), name_span, entries: Vec::new(), index: HashMap::new() }
-    }
-
-    pub(super) fn add(&mut self, entry: Entry) {
-        self.index.entry(entry.key.clone()).or_insert(self.entries.len());
-        self.entries.push(entry);
-    }
-}
-
-/// A key and its value.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// The key in lower case, as Python has it.
-    pub key: String,
-    /// The key as it was written.
-    pub written_key: String,
-    /// Where the key stands.
-    pub key_span: Span,
-    /// The value: its lines joined by newlines, variables not yet replaced.
-    pub value: Text,
-}
-
-impl Entry {
-    /// Where the key stands, with its file.
-    pub fn key_place(&self) -> Place {
-        Place::new(self.value.source(), self.key_span)
-    }
-}
 
 /// What is wrong at one place of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,9 +49,14 @@ pub enum ProblemKind {
 
 /// Reads a text. All problems come in the order of the text, but for bytes that are not UTF-8, which come first.
 pub fn read(source: &Arc<Source>) -> (Document, Vec<Problem>) {
-    let document = Document { source: Arc::clone(source), sections: Vec::new() };
-    let mut reader =
-        Reader { document, problems: Vec::new(), names: HashMap::new(), section: None, in_entry: false, indent: 0 };
+    let mut reader = Reader {
+        source,
+        document: Document::new(source),
+        problems: Vec::new(),
+        section: None,
+        in_entry: false,
+        indent: 0,
+    };
     if let Some((first, others)) = source.not_utf8().split_first() {
         reader.report(ProblemKind::NotUtf8(others.len()), *first, None);
     }
@@ -138,10 +78,13 @@ pub(super) fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 
-struct Reader {
+/// How a line begins that Python drops, wherever it stands.
+pub(super) const COMMENT: [char; 2] = ['#', ';'];
+
+struct Reader<'a> {
+    source: &'a Arc<Source>,
     document: Document,
     problems: Vec<Problem>,
-    names: HashMap<String, usize>,
     /// The section that the next entry belongs to.
     section: Option<usize>,
     /// The section's last entry can be continued.
@@ -150,7 +93,7 @@ struct Reader {
     indent: usize,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn report(&mut self, kind: ProblemKind, span: Span, first: Option<Span>) {
         self.problems.push(Problem { kind, span, first });
     }
@@ -158,11 +101,11 @@ impl Reader {
     fn line(&mut self, line: &str, offset: usize) {
         let content = line.trim_start_matches(is_space);
         let start = offset + line.len() - content.len();
-        let indent = line.chars().take_while(|character| is_space(*character)).count();
         let content = content.trim_end_matches(is_space);
-        if content.starts_with(['#', ';']) {
-            return;
+        if content.starts_with(COMMENT) {
+            return self.comment(content, start);
         }
+        let indent = line[..start - offset].chars().count();
         let continued = self.in_entry && (content.is_empty() || indent > self.indent);
         if continued {
             self.continuation(content, start);
@@ -175,29 +118,29 @@ impl Reader {
         }
     }
 
+    fn comment(&mut self, content: &str, start: usize) {
+        let text = content.trim_start_matches(COMMENT).trim_start();
+        if text.strip_prefix("conductor:").is_some_and(|rest| rest.trim_start().starts_with("allow(")) {
+            let end = start + content.len();
+            self.document.directives.push(Span::new(end - text.len(), end));
+        }
+    }
+
     fn continuation(&mut self, content: &str, start: usize) {
-        let entry = self.section.and_then(|index| self.document.sections[index].entries.last_mut());
-        if let Some(entry) = entry {
+        if let Some(entry) = self.section.and_then(|index| self.document.sections[index].entries.last_mut()) {
             entry.value.push_for("\n", Span::new(start, start));
-            entry.value.push_exact(content, start);
+            entry.value.push_slice(Span::new(start, start + content.len()));
         }
     }
 
     fn header(&mut self, name: &str, start: usize) {
         self.end_entry();
         let span = Span::new(start, start + name.len());
-        if let Some(&known) = self.names.get(name) {
-            self.section = Some(known);
-            if name != DEFAULT {
-                let first = self.document.sections[known].name_span;
-                self.report(ProblemKind::DuplicateSection(name.to_owned()), span, Some(first));
-            }
-            return;
-        }
-        let index = self.document.sections.len();
-        self.names.insert(name.to_owned(), index);
+        let (index, first) = self.document.open(name, span);
         self.section = Some(index);
-        self.document.sections.push(Section::new(name, span));
+        if let Some(first) = first.filter(|_| name != DEFAULT) {
+            self.report(ProblemKind::DuplicateSection(name.to_owned()), span, Some(first));
+        }
     }
 
     fn entry(&mut self, content: &str, start: usize) {
@@ -209,7 +152,7 @@ impl Reader {
             }
             return;
         };
-        let Some(delimiter) = content.find(['=', ':']) else {
+        let Some(delimiter) = content.bytes().position(|byte| matches!(byte, b'=' | b':')) else {
             return self.report(ProblemKind::NoDelimiter, whole, None);
         };
         self.end_entry();
@@ -218,25 +161,21 @@ impl Reader {
             return self.report(ProblemKind::EmptyKey, whole, None);
         }
         let value = content[delimiter + 1..].trim_start_matches(is_space);
-        let value_start = start + content.len() - value.len();
-        let mut text = Text::new(&self.document.source, value_start);
-        text.push_exact(value, value_start);
+        let value = Text::new(self.source, Span::new(whole.end - value.len(), whole.end));
         let key_span = Span::new(start, start + written.len());
-        let entry = Entry { key: written.to_lowercase(), written_key: written.to_owned(), key_span, value: text };
         let section = &mut self.document.sections[index];
-        if let Some(first) = section.entry(&entry.key) {
-            let kind = ProblemKind::DuplicateKey { section: section.name.clone(), key: entry.key.clone() };
-            let first = Some(first.key_span);
-            self.problems.push(Problem { kind, span: key_span, first });
+        if let Some(first) = section.add(Entry::new(written, key_span, value)) {
+            let first = first.key_span;
+            let kind = ProblemKind::DuplicateKey { section: section.name.clone(), key: written.to_lowercase() };
+            self.report(kind, key_span, Some(first));
         }
-        section.add(entry);
         self.in_entry = true;
     }
 
     /// No line continues the last entry any more. Python strips the blank lines at its end.
     fn end_entry(&mut self) {
         let entry = self.section.and_then(|index| self.document.sections[index].entries.last_mut());
-        if let Some(entry) = entry.filter(|_| self.in_entry) {
+        if let Some(entry) = entry.filter(|entry| self.in_entry && entry.value.is_joined()) {
             let length = entry.value.as_str().trim_end_matches(is_space).len();
             entry.value.truncate(length);
         }

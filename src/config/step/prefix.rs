@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::duration::parse_duration;
+use crate::config::nearest::nearest;
 
 /// A prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,38 @@ pub(super) fn at_start(text: &str) -> Option<Found> {
         return Some(Found { prefix: Ok(*prefix), length });
     }
     let (time, make) = TIMED.iter().find_map(|(word, make)| head.strip_prefix(word).map(|time| (time, make)))?;
-    let is_time = time.starts_with(|first: char| first.is_ascii_digit())
-        && time.chars().all(|character| character.is_alphanumeric() || character == '.');
-    is_time.then(|| Found { prefix: parse_duration(time).map(make), length })
+    is_time(time).then(|| Found { prefix: parse_duration(time).map(make), length })
+}
+
+fn is_time(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text.chars().all(|character| character.is_alphanumeric() || character == '.')
+}
+
+/// What looks like a prefix at the start of a command and is none: its length, the colon included, and what to write.
+///
+/// No program's name has a colon behind it, so a word with one that is nearly a prefix's was meant as a prefix.
+pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
+    const LONGEST: usize = 24;
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b" ._-=".contains(byte);
+    let length = command.bytes().take(LONGEST).take_while(is_part).count();
+    if command.as_bytes().get(length) != Some(&b':') {
+        return None;
+    }
+    let head = &command[..length];
+    let word = &head[..head.bytes().take_while(u8::is_ascii_alphabetic).count()];
+    let time = head[word.len()..].trim_matches([' ', '_', '-', '=']);
+    let words = WORDS.iter().map(|(word, _)| *word).chain(TIMED.iter().map(|(word, _)| *word));
+    let meant = nearest(word, words)?;
+    let timed = TIMED.iter().any(|(word, _)| *word == meant);
+    let hint = match time {
+        "" if timed => format!("did you mean `{meant}30:`?"),
+        "" => format!("did you mean `{meant}:`?"),
+        _ if timed && is_time(time) => {
+            let time = if parse_duration(time).is_ok() { time } else { "30" };
+            format!("did you mean `{meant}{time}:`?")
+        }
+        _ => return None,
+    };
+    Some((length + 1, hint))
 }
