@@ -92,5 +92,5 @@ fn a_file_that_is_wrong_in_every_line_is_reported_in_bounds() {
 #[test]
 fn a_file_without_end_is_refused() {
     let diagnostics = validate_file("/dev/zero".as_ref());
-    assert!(diagnostics.render(false).contains("it is larger than 64 MiB"));
+    assert!(diagnostics.render(false).contains("it is larger than 16 MiB"));
 }

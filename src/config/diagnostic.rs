@@ -91,12 +91,21 @@ impl Diagnostic {
 
 /// A piece of the user's text for a message: in backticks, on one line, not too long.
 pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", shown(text))
+}
+
+/// A section's name for a message.
+pub(super) fn quoted_section(name: &str) -> String {
+    format!("`[{}]`", shown(name))
+}
+
+fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
     let mut shown: String = text.chars().take(LONGEST).flat_map(shown_character).collect();
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }
-    format!("`{shown}`")
+    shown
 }
 
 fn shown_character(character: char) -> Vec<char> {

@@ -16,7 +16,7 @@ use super::source::{Place, Source, Span};
 use super::text::Text;
 
 /// The largest file that is read: more is no configuration.
-const MAX_FILE: u64 = 64 << 20;
+const MAX_FILE: u64 = 16 << 20;
 
 /// The files that were read so far.
 #[derive(Debug, Default)]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, quoted};
+use super::diagnostic::{Diagnostic, quoted, quoted_section};
 use super::lint::Lint;
 use super::reader::{Problem, ProblemKind};
-use super::source::{Place, Source};
+use super::source::{Place, Source, Span};
 use super::step::is_timeout_key;
 use crate::model::Phase;
 
@@ -16,6 +16,7 @@ pub(super) fn diagnostic(source: &Arc<Source>, problem: &Problem) -> Diagnostic 
         Some(span) => diagnostic.other(Place::new(source, span), "it stands here first"),
         None => diagnostic,
     };
+    let text = |span: Span| &source.text()[span.start..span.end];
     match &problem.kind {
         ProblemKind::ByteOrderMark => {
             Diagnostic::new(Lint::ByteOrderMark, place, "the Python conductor refuses a file with a byte-order mark")
@@ -35,16 +36,18 @@ pub(super) fn diagnostic(source: &Arc<Source>, problem: &Problem) -> Diagnostic 
         ProblemKind::EmptyKey => Diagnostic::new(Lint::EmptyKey, place, "nothing stands before the `=` or `:`")
             .hint("to go on with the line before, indent it more than the key's line"),
         ProblemKind::DuplicateSection(name) => {
-            let message = format!("{} is there twice", quoted(&format!("[{name}]")));
+            let message = format!("{} is there twice", quoted_section(name));
             first(Diagnostic::new(Lint::DuplicateSection, place, message)).hint("put all its lines into one")
         }
-        ProblemKind::DuplicateKey { section, key } if is_phase(section) && is_timeout_key(key) => {
-            let message = format!("the Python conductor refuses the second {}", quoted(key));
+        ProblemKind::DuplicateKey { section } if is_phase(text(*section)) && is_timeout_key(text(problem.span)) => {
+            let key = text(problem.span).to_lowercase();
+            let message = format!("the Python conductor refuses the second {}", quoted(&key));
             first(Diagnostic::new(Lint::RepeatedTimeout, place, message))
                 .hint("use different keys, and the time as a prefix of the command: `a = timeout30:command`")
         }
-        ProblemKind::DuplicateKey { section, key } => {
-            let message = format!("the key {} is there twice in {}", quoted(key), quoted(&format!("[{section}]")));
+        ProblemKind::DuplicateKey { section } => {
+            let key = text(problem.span).to_lowercase();
+            let message = format!("the key {} is there twice in {}", quoted(&key), quoted_section(text(*section)));
             let hint = "give it another name; upper and lower case are the same";
             first(Diagnostic::new(Lint::DuplicateKey, place, message)).hint(hint)
         }

@@ -40,10 +40,8 @@ pub enum ProblemKind {
     DuplicateSection(String),
     /// The section has the key already.
     DuplicateKey {
-        /// The section's name.
-        section: String,
-        /// The key, in lower case.
-        key: String,
+        /// Where the section's name stands.
+        section: Span,
     },
 }
 
@@ -56,6 +54,7 @@ pub fn read(source: &Arc<Source>) -> (Document, Vec<Problem>) {
         section: None,
         in_entry: false,
         indent: 0,
+        blank: None,
     };
     if let Some((first, others)) = source.not_utf8().split_first() {
         reader.report(ProblemKind::NotUtf8(others.len()), *first, None);
@@ -65,11 +64,13 @@ pub fn read(source: &Arc<Source>) -> (Document, Vec<Problem>) {
         offset = '\u{feff}'.len_utf8();
         reader.report(ProblemKind::ByteOrderMark, Span::new(0, offset), None);
     }
-    for line in source.text()[offset..].split_inclusive('\n') {
-        reader.line(line, offset);
-        offset += line.len();
+    let text = source.text();
+    let mut line_start = offset;
+    for newline in memchr::memchr_iter(b'\n', &text.as_bytes()[offset..]).map(|at| at + offset) {
+        reader.line(&text[line_start..newline], line_start);
+        line_start = newline + 1;
     }
-    reader.end_entry();
+    reader.line(&text[line_start..], line_start);
     (reader.document, reader.problems)
 }
 
@@ -81,6 +82,9 @@ pub(super) fn is_space(character: char) -> bool {
 /// How a line begins that Python drops, wherever it stands.
 pub(super) const COMMENT: [char; 2] = ['#', ';'];
 
+/// How many problems of a file are told. What has more is no configuration, and nobody would read them.
+const MAX_PROBLEMS: usize = 10_000;
+
 struct Reader<'a> {
     source: &'a Arc<Source>,
     document: Document,
@@ -91,11 +95,16 @@ struct Reader<'a> {
     in_entry: bool,
     /// The indentation, in characters, that a line must exceed to continue an entry.
     indent: usize,
+    /// Blank lines behind the last line that the entry has: how many, and where they begin. They belong to the value
+    /// only when another line follows.
+    blank: Option<(usize, usize)>,
 }
 
 impl Reader<'_> {
     fn report(&mut self, kind: ProblemKind, span: Span, first: Option<Span>) {
-        self.problems.push(Problem { kind, span, first });
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem { kind, span, first });
+        }
     }
 
     fn line(&mut self, line: &str, offset: usize) {
@@ -106,10 +115,14 @@ impl Reader<'_> {
             return self.comment(content, start);
         }
         let indent = line[..start - offset].chars().count();
-        let continued = self.in_entry && (content.is_empty() || indent > self.indent);
-        if continued {
+        if content.is_empty() {
+            if self.in_entry {
+                let (count, from) = self.blank.unwrap_or((0, start));
+                self.blank = Some((count + 1, from));
+            }
+        } else if self.in_entry && indent > self.indent {
             self.continuation(content, start);
-        } else if !content.is_empty() {
+        } else {
             self.indent = indent;
             match header(content) {
                 Some(name) => self.header(name, start + 1),
@@ -127,14 +140,16 @@ impl Reader<'_> {
     }
 
     fn continuation(&mut self, content: &str, start: usize) {
+        let (blank, from) = self.blank.take().unwrap_or((0, start));
         if let Some(entry) = self.section.and_then(|index| self.document.sections[index].entries.last_mut()) {
-            entry.value.push_for("\n", Span::new(start, start));
+            entry.value.push_for(&"\n".repeat(blank + 1), Span::new(from, start));
             entry.value.push_slice(Span::new(start, start + content.len()));
         }
     }
 
     fn header(&mut self, name: &str, start: usize) {
-        self.end_entry();
+        self.in_entry = false;
+        self.blank = None;
         let span = Span::new(start, start + name.len());
         let (index, first) = self.document.open(name, span);
         self.section = Some(index);
@@ -155,7 +170,8 @@ impl Reader<'_> {
         let Some(delimiter) = content.bytes().position(|byte| matches!(byte, b'=' | b':')) else {
             return self.report(ProblemKind::NoDelimiter, whole, None);
         };
-        self.end_entry();
+        self.in_entry = false;
+        self.blank = None;
         let written = content[..delimiter].trim_end_matches(is_space);
         if written.is_empty() {
             return self.report(ProblemKind::EmptyKey, whole, None);
@@ -166,20 +182,10 @@ impl Reader<'_> {
         let section = &mut self.document.sections[index];
         if let Some(first) = section.add(Entry::new(written, key_span, value)) {
             let first = first.key_span;
-            let kind = ProblemKind::DuplicateKey { section: section.name.clone(), key: written.to_lowercase() };
+            let kind = ProblemKind::DuplicateKey { section: section.name_span };
             self.report(kind, key_span, Some(first));
         }
         self.in_entry = true;
-    }
-
-    /// No line continues the last entry any more. Python strips the blank lines at its end.
-    fn end_entry(&mut self) {
-        let entry = self.section.and_then(|index| self.document.sections[index].entries.last_mut());
-        if let Some(entry) = entry.filter(|entry| self.in_entry && entry.value.is_joined()) {
-            let length = entry.value.as_str().trim_end_matches(is_space).len();
-            entry.value.truncate(length);
-        }
-        self.in_entry = false;
     }
 }
 

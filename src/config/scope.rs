@@ -1,6 +1,8 @@
 //! Typed values: looks keys up, replaces variables, cuts trailing comments, and reports what is wrong with a value.
 
-use super::diagnostic::{Diagnostic, quoted};
+use std::borrow::Cow;
+
+use super::diagnostic::{Diagnostic, quoted, quoted_section};
 use super::diagnostics::Diagnostics;
 use super::interpolate::{VariableProblem, VariableProblemKind, Variables, interpolate};
 use super::lint::Lint;
@@ -71,9 +73,9 @@ impl<'a> Scope<'a> {
     }
 
     /// A value with its variables replaced, and otherwise untouched; `None` when that failed, which was reported.
-    pub(super) fn value(&mut self, section: &str, text: &Text) -> Option<Text> {
-        if !text.as_str().contains('%') {
-            return Some(text.clone());
+    pub(super) fn value<'t>(&mut self, section: &str, text: &'t Text) -> Option<Cow<'t, Text>> {
+        if memchr::memchr(b'%', text.as_str().as_bytes()).is_none() {
+            return Some(Cow::Borrowed(text));
         }
         let variables =
             Variables { document: self.document, defines: Some(self.defines), predefined: &self.predefined };
@@ -81,7 +83,7 @@ impl<'a> Scope<'a> {
         for problem in problems {
             self.diagnostics.push(variable_problem(problem, &self.predefined));
         }
-        value.filter(|value| self.has_room(value.as_str().len(), || text.place()))
+        value.filter(|value| self.has_room(value.as_str().len(), || text.place())).map(Cow::Owned)
     }
 
     /// Whether so many bytes more can be resolved; that they can't is reported.
@@ -100,7 +102,7 @@ impl<'a> Scope<'a> {
         let mut raw = text.clone();
         // A comment may have signs that would be taken for variables, so it goes first; a variable may bring another.
         self.cut_comment(&mut raw);
-        let mut value = self.value(section, &raw)?;
+        let mut value = self.value(section, &raw)?.into_owned();
         self.cut_comment(&mut value);
         Some(value)
     }
@@ -187,7 +189,7 @@ impl<'a> Scope<'a> {
         let unknown = |section: &&Section| section.name != DEFAULT && !known.contains(&section.name.as_str());
         for section in self.document.sections.iter().filter(unknown) {
             let place = Place::new(&self.document.source, section.name_span);
-            let message = format!("nothing reads the section {}", quoted(&format!("[{}]", section.name)));
+            let message = format!("nothing reads the section {}", quoted_section(&section.name));
             let hint = match nearest::nearest(section.name.trim(), known.iter().copied()) {
                 Some(meant) => format!("did you mean `[{meant}]`?"),
                 None => format!("known are `[{}]`", known.join("]`, `[")),

@@ -208,7 +208,7 @@ impl<'t> Parser<'t> {
     }
 
     fn refuse_nul(&mut self, text: &str, at: usize) {
-        if let Some(nul) = text.find('\0') {
+        if let Some(nul) = memchr::memchr(0, text.as_bytes()) {
             let message = "the step has a NUL character, which no program can be given".to_owned();
             self.problem(Lint::NulCharacter, message, "leave the character out", Some(at + nul..at + nul + 1));
         }
