@@ -4,7 +4,7 @@
 #![allow(clippy::allow_attributes, clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use conductor::config::dialect::Problem;
 use conductor::config::{Input, Lint, validate};
@@ -18,7 +18,7 @@ const COUNT: usize = 10_000;
 
 /// The lines of `scripts/configparser`, if they can be had. `CONFIGPARSER_SEED` makes others.
 fn cases() -> Option<Vec<Value>> {
-    Command::new("python3").arg("--version").stdout(Stdio::null()).status().ok().filter(|status| status.success())?;
+    Command::new("python3").arg("--version").stdout(Stdio::null()).status().ok().filter(ExitStatus::success)?;
     let seed = std::env::var("CONFIGPARSER_SEED").unwrap_or_else(|_| "1".to_owned());
     let mut command = Command::new("python3");
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/configparser")).args([&COUNT.to_string(), &seed]);

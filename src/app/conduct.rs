@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
         return ExitCode::from(exit_code::USAGE);
     };
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
-    let shells = LocalShells;
+    let shells = LocalShells::default();
     let Loaded { plan, outputs, diagnostics } =
         load_test_with_shell(path, &overrides(arguments), run_id.clone(), Some(&shells));
     super::print_findings(&diagnostics);

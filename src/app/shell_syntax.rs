@@ -23,8 +23,17 @@ const TOGETHER: usize = 4;
 const MAX_COMPLAINT: u64 = 4096;
 
 /// The shells of this machine.
-#[derive(Debug, Default)]
-pub(super) struct LocalShells;
+#[derive(Debug)]
+pub(super) struct LocalShells {
+    /// How long one may think.
+    patience: Duration,
+}
+
+impl Default for LocalShells {
+    fn default() -> Self {
+        Self { patience: PATIENCE }
+    }
+}
 
 impl ShellSyntax for LocalShells {
     fn check(&self, commands: &[ShellCommand]) -> Vec<Option<ShellRefusal>> {
@@ -36,7 +45,7 @@ impl ShellSyntax for LocalShells {
             while !is_over.load(Ordering::Relaxed) {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(command) = commands.get(index) else { break };
-                match check(command) {
+                match check(command, self.patience) {
                     Ok(refusal) => found.extend(refusal.map(|refusal| (index, refusal))),
                     // One shell that hangs is waited for; a thousand would be.
                     Err(error) if error.kind() == io::ErrorKind::TimedOut => is_over.store(true, Ordering::Relaxed),
@@ -57,7 +66,7 @@ impl ShellSyntax for LocalShells {
     }
 }
 
-fn check(command: &ShellCommand) -> io::Result<Option<ShellRefusal>> {
+fn check(command: &ShellCommand, patience: Duration) -> io::Result<Option<ShellRefusal>> {
     let mut complaint = File::from(memfd_create("complaint", MemfdFlags::CLOEXEC)?);
     let mut shell = Command::new(&command.shell);
     shell.args([OsStr::new("-n"), OsStr::new("-c"), OsStr::new(&command.command)]);
@@ -65,7 +74,7 @@ fn check(command: &ShellCommand) -> io::Result<Option<ShellRefusal>> {
     shell.env("LC_ALL", "C").env_remove("ENV").env_remove("BASH_ENV");
     shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaint.try_clone()?);
     let mut child = shell.spawn()?;
-    if let Err(error) = wait_for_end(&child) {
+    if let Err(error) = wait_for_end(&child, patience) {
         // It may have ended by itself just now.
         let _ = child.kill();
         child.wait()?;
@@ -80,11 +89,11 @@ fn check(command: &ShellCommand) -> io::Result<Option<ShellRefusal>> {
     Ok(Some(refusal(&String::from_utf8_lossy(&bytes), &command.shell)))
 }
 
-/// Waits until the process has ended, at most as long as our patience lasts.
-fn wait_for_end(child: &Child) -> io::Result<()> {
+/// Waits until the process has ended, at most for so long.
+fn wait_for_end(child: &Child, patience: Duration) -> io::Result<()> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
     let process = pidfd_open(pid, PidfdFlags::empty())?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience;
     loop {
         let left = end.saturating_duration_since(Instant::now());
         let timeout =
@@ -155,13 +164,25 @@ mod tests {
             command("/no/such/shell", "("),
             command("/bin/sh", "read line; echo $line"),
         ];
-        let refused: Vec<_> = LocalShells.check(&commands).iter().map(Option::is_some).collect();
+        let refused: Vec<_> = LocalShells::default().check(&commands).iter().map(Option::is_some).collect();
         assert_eq!(refused, [false, true, false, false]);
         assert!(!file.exists());
     }
 
     #[test]
+    fn a_shell_that_never_ends_is_ended_and_asked_no_more() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let shell = folder.path().join("sh");
+        std::fs::write(&shell, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+        std::fs::set_permissions(&shell, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let commands: Vec<_> = (0..100).map(|n| command(&shell.display().to_string(), &format!("echo {n}"))).collect();
+        let shells = LocalShells { patience: Duration::from_millis(50) };
+        assert!(shells.check(&commands).iter().all(Option::is_none));
+    }
+
+    #[test]
     fn nothing_to_ask_asks_nobody() {
-        assert!(LocalShells.check(&[]).is_empty());
+        assert!(LocalShells::default().check(&[]).is_empty());
     }
 }

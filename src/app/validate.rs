@@ -16,7 +16,8 @@ pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
         return ExitCode::from(exit_code::PASSED);
     }
     let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
-    let shells: Option<&dyn ShellSyntax> = if arguments.no_shell_check { None } else { Some(&LocalShells) };
+    let shells = LocalShells::default();
+    let shells: Option<&dyn ShellSyntax> = if arguments.no_shell_check { None } else { Some(&shells) };
     let findings = validate(&inputs, shells);
     print(&match arguments.format {
         FindingsFormat::Text => findings.render(super::is_colored(&std::io::stdout())),

@@ -36,6 +36,8 @@ pub struct ShellRefusal {
 
 /// Shells that read a command with `-n` and run nothing.
 const SHELLS: [&str; 7] = ["sh", "ash", "dash", "bash", "ksh", "mksh", "yash"];
+/// Where they are.
+const FOLDERS: [&str; 3] = ["/bin", "/usr/bin", "/usr/local/bin"];
 
 /// The commands of some steps.
 #[derive(Debug, Default)]
@@ -50,8 +52,7 @@ impl Commands {
     /// Takes the command that stands at `at` in the value of a step. Workers that share a file differ by names, numbers
     /// and addresses, which mean nothing to a shell's grammar: one of them stands for all.
     pub(super) fn take(&mut self, shell: &str, entry: &Entry, text: &Text, at: usize) {
-        let is_shell = Path::new(shell).file_name().is_some_and(|name| SHELLS.iter().any(|known| name == *known));
-        if !is_shell || !self.steps.insert((text.source().order(), entry.key_span.start)) {
+        if !is_known(shell) || !self.steps.insert((text.source().order(), entry.key_span.start)) {
             return;
         }
         let command = ShellCommand { shell: shell.to_owned(), command: text.as_str()[at..].to_owned() };
@@ -80,6 +81,13 @@ impl Commands {
     }
 }
 
+/// Whether it is a shell of the system's. A look at a file must not run whatever program the file names.
+fn is_known(shell: &str) -> bool {
+    let path = Path::new(shell);
+    let is_in = |folder: &str| path.parent() == Some(Path::new(folder));
+    FOLDERS.into_iter().any(is_in) && path.file_name().is_some_and(|name| SHELLS.iter().any(|known| name == *known))
+}
+
 /// The line of the command, or all of it.
 fn place(text: &Text, at: usize, line: Option<usize>) -> Place {
     let command = &text.as_str()[at..];
@@ -91,4 +99,19 @@ fn place(text: &Text, at: usize, line: Option<usize>) -> Place {
         start += content.len();
     }
     text.place_of(at..at + command.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_shells_of_the_system_are_asked() {
+        for shell in ["/bin/sh", "/usr/bin/bash", "/usr/local/bin/dash"] {
+            assert!(is_known(shell), "{shell}");
+        }
+        for shell in ["sh", "./sh", "/tmp/sh", "/bin/../tmp/sh", "/usr/bin/python3", "/bin/", ""] {
+            assert!(!is_known(shell), "{shell}");
+        }
+    }
 }

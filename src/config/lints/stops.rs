@@ -12,6 +12,9 @@ use crate::model::Phase;
 
 /// Refuses each `stop:` whose step is not spawned before it, in its phase or in one before.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, notes: &Notes) {
+    if !notes.steps.iter().any(|note| matches!(note.kind, NoteKind::Stop(_))) {
+        return;
+    }
     // Where each label is spawned last: a step behind that can't help.
     let mut spawned_last = HashMap::new();
     for note in &notes.steps {
