@@ -297,12 +297,34 @@ Check test files and worker files; nothing is run
 Usage: conductor validate [OPTIONS] <CONFIG>...
 
 Arguments:
-  <CONFIG>...  Test files, which bring their worker files along, or worker files
+  [CONFIG]...
+          Test files, which bring their worker files along, or worker files; `-` is standard input
 
 Options:
-      --strict   Warnings are errors
-  -h, --help     Print help
-  -V, --version  Print version
+  -f, --format <FORMAT>
+          The form of the findings
+
+          Possible values:
+          - text:   For people
+          - json:   A JSON array
+          - github: Annotations of GitHub's workflows
+          
+          [default: text]
+
+      --strict
+          Warnings are errors
+
+      --no-shell-check
+          Do not ask the shells of this machine whether they understand the commands
+
+      --list
+          Print the names of all lints, and what each finds
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
 
 "#]],
         str![""],

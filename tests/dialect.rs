@@ -3,61 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, and a panic is how a test fails")]
 
 use std::fmt::Write;
-use std::path::Path;
-use std::sync::Arc;
 
-use conductor::config::dialect::{
-    DEFAULT, Document, Entry, Problem, ProblemKind, VariableProblemKind, Variables, interpolate, read,
-};
-use conductor::config::{Position, Source};
+use conductor::config::Position;
+use conductor::config::dialect::{ProblemKind, VariableProblemKind, Variables, interpolate};
 use ini::{Ini, ParseOption};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-fn parse(bytes: &[u8]) -> (Document, Vec<Problem>) {
-    read(&Arc::new(Source::new(Path::new("case.cfg"), 0, bytes)))
-}
-
-/// What Python would raise for a problem.
-fn python_error(kind: &ProblemKind) -> &'static str {
-    match kind {
-        ProblemKind::ByteOrderMark | ProblemKind::MissingSectionHeader => "MissingSectionHeaderError",
-        ProblemKind::NotUtf8(_) => "UnicodeDecodeError",
-        ProblemKind::NoDelimiter | ProblemKind::EmptyKey => "ParsingError",
-        ProblemKind::DuplicateSection(_) => "DuplicateSectionError",
-        ProblemKind::DuplicateKey { .. } => "DuplicateOptionError",
-    }
-}
-
-/// What Python's `get` would return or raise.
-fn python_value(document: &Document, section: &str, entry: &Entry) -> Value {
-    let variables = Variables { document, defines: None, predefined: &[] };
-    let (text, problems) = interpolate(&entry.value, section, &variables);
-    let error = problems.first().map(|problem| match problem.kind {
-        VariableProblemKind::LonePercent | VariableProblemKind::BadReference => "InterpolationSyntaxError",
-        VariableProblemKind::Undefined(_) => "InterpolationMissingOptionError",
-        VariableProblemKind::TooDeep => "InterpolationDepthError",
-        VariableProblemKind::TooLong => "none: Python takes all memory",
-    });
-    match (text, error) {
-        (_, Some(error)) => json!({ "error": error }),
-        (Some(text), None) => json!(text.as_str()),
-        (None, None) => panic!("no value, and no reason"),
-    }
-}
-
-fn python_sections(document: &Document) -> Value {
-    let mut sections: Vec<_> = document.sections.iter().collect();
-    sections.sort_by_key(|section| section.name != DEFAULT);
-    let section = |section: &conductor::config::dialect::Section| {
-        let option = |entry: &Entry| {
-            let value = python_value(document, &section.name, entry);
-            json!({ "key": entry.key, "raw": entry.value.as_str(), "value": value })
-        };
-        json!({ "section": section.name, "options": section.entries.iter().map(option).collect::<Vec<_>>() })
-    };
-    json!({ "sections": sections.into_iter().map(section).collect::<Vec<_>>() })
-}
+#[path = "support/configparser.rs"]
+mod configparser;
+use configparser::{parse, python_error, python_sections, python_value};
 
 fn case_bytes(case: &Value) -> Vec<u8> {
     if let Some(text) = case["text"].as_str() {
@@ -205,7 +160,7 @@ proptest! {
             .sections
             .iter()
             .map(|section| {
-                let entries = section.entries.iter().map(|entry| (entry.key.clone(), entry.value.as_str().to_owned()));
+                let entries = section.entries.iter().map(|entry| (entry.key().into_owned(), entry.value.as_str().to_owned()));
                 (section.name.clone(), entries.collect::<Vec<_>>())
             })
             .collect();
@@ -217,7 +172,7 @@ proptest! {
         let (document, _) = parse(text.as_bytes());
         for entry in document.sections.iter().flat_map(|section| &section.entries) {
             let source = document.source.text();
-            prop_assert_eq!(&source[entry.key_span.start..entry.key_span.end], entry.written_key.as_str());
+            prop_assert_eq!(&source[entry.key_span.start..entry.key_span.end], entry.written_key());
             for (start, character) in entry.value.as_str().char_indices().filter(|(_, c)| *c != '\n') {
                 let span = entry.value.place_of(start..start + character.len_utf8()).span;
                 prop_assert_eq!(&source[span.start..span.end], character.to_string());

@@ -3,18 +3,23 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, and a panic is how a test fails")]
 
 use std::fs;
+use std::path::Path;
 
-use conductor::config::{Overrides, load_player, load_test, validate_file};
+use conductor::config::{Diagnostics, Input, Overrides, load_player, load_test, validate};
 use conductor::model::RunId;
 use proptest::prelude::*;
 
+#[path = "support/total.rs"]
+mod total;
+
 #[rustfmt::skip]
-const WORDS: [&str; 61] = [
+const WORDS: [&str; 76] = [
     "[Coordinator]\n", "[Run]\n", "[Test]\n", "[Workers]\n", "[Clients]\n", "[DEFAULT]\n", "[Environment]\n", "[",
     "]", "player", "cmdport", "allow", "trials", "lease", "format", "worker", "n[1-3]", "n[", "spawn", "timeout5",
     "a", "b", "=", ":", " = ", " ", "\t", "\n", "\r", "\r\n", "  ", "#", " ; ", "%", "%%", "%(a)s", "%(b)s", "%(",
     "must:", "spawn:", "timeout5:", "until9y:", "for0:", "barrier:", "put:", " -> ", "é", "值", "\u{feff}", "\u{202e}",
-    "\u{1c}", "\0", "\u{1b}[31m", "10.0.0.1", "::1", "99999999999999999999", "none", "1M", "w.cfg", "/", "\u{301}",
+    "stop:", "fetch:", "parallel:", "[Collect]\n", "w0.cfg\n", "w1.cfg\n", "spawn:x\n", "\n  ", "\n    # ", "\n  ;;", "'", "\"",
+    "<<END", "# conductor: allow(lone-percent)\n", "results = r\n", "\u{1c}", "\0", "\u{1b}[31m", "10.0.0.1", "::1", "99999999999999999999", "none", "1M", "w.cfg", "/", "\u{301}",
 ];
 
 /// Bytes that are nearly a configuration: its words, in any order, with some that are anything.
@@ -25,6 +30,10 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
         1 => prop::collection::vec(any::<u8>(), 1..4),
     ];
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+fn validate_file(path: &Path) -> Diagnostics {
+    validate(&[Input::File(path.to_owned())], None)
 }
 
 /// Reads the bytes as every kind of file, and shows what is found.
@@ -38,17 +47,10 @@ fn read_everywhere(bytes: &[u8]) {
         let loaded = load_test(path, &Overrides::default(), run.clone());
         assert_eq!(loaded.plan.is_none(), loaded.diagnostics.has_errors());
         for diagnostics in [loaded.diagnostics, validate_file(path), load_player(path).1] {
-            let shown = diagnostics.render(false);
-            assert_eq!(shown.is_empty(), diagnostics.is_empty());
-            let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-            assert!(shown.chars().all(harmless), "{shown:?}");
-            diagnostics.render(true);
-            for finding in &diagnostics {
-                assert!(shown.contains(finding.name));
-                assert!(!finding.message.contains('\n'), "{}", finding.message);
-            }
+            total::shown(&diagnostics);
         }
     }
+    total::reader(bytes);
 }
 
 proptest! {
@@ -57,6 +59,17 @@ proptest! {
     #[test]
     fn text_that_is_nearly_a_configuration_never_panics(bytes in nearly()) {
         read_everywhere(&bytes);
+    }
+
+    #[test]
+    fn a_test_of_several_files_that_are_nearly_configurations_never_panics(
+        test in nearly(),
+        workers in prop::collection::vec(nearly(), 0..3),
+    ) {
+        // The bytes of the separator are left out of the files, so that each is one.
+        let files = [vec![test], workers].concat().into_iter();
+        let files: Vec<Vec<u8>> = files.map(|file| file.into_iter().filter(|byte| *byte != total::SEPARATOR).collect()).collect();
+        total::whole(&files.join(&total::SEPARATOR));
     }
 
     #[test]
@@ -81,11 +94,29 @@ fn a_file_that_is_wrong_in_every_line_is_reported_in_bounds() {
     let diagnostics = validate_file(&path);
     assert!(diagnostics.has_errors());
     assert_eq!(diagnostics.iter().count(), 1000);
-    assert_eq!(diagnostics.iter().last().unwrap().name, "too-many-findings");
+    assert_eq!(diagnostics.iter().last().unwrap().name(), "too-many-findings");
 }
 
 #[test]
 fn a_file_without_end_is_refused() {
     let diagnostics = validate_file("/dev/zero".as_ref());
-    assert!(diagnostics.render(false).contains("it is larger than 64 MiB"));
+    assert!(diagnostics.render(false).contains("it is larger than 16 MiB"));
+}
+
+/// What the fuzz targets found, or took longest to find: `testdata/fuzz/reader` and `testdata/fuzz/whole`.
+#[test]
+fn the_cases_of_the_fuzz_targets_never_panic() {
+    let cases = |target: &str| {
+        let folder = Path::new("testdata/fuzz").join(target);
+        let files: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+        assert!(!files.is_empty());
+        files
+    };
+    for bytes in cases("reader") {
+        total::reader(&bytes);
+    }
+    for bytes in cases("whole") {
+        total::whole(&bytes);
+    }
 }

@@ -35,7 +35,16 @@ fn a_definition_reaches_every_file() {
 65535 phases complete
 
 "#]],
-        str![""],
+        str![[r#"
+warning[default-entries]: the Python conductor takes the lines of `[DEFAULT]` for steps of every phase, too
+ --> w.cfg:6:2
+  |
+6 | [DEFAULT]
+  |  ^^^^^^^
+  |
+  = hint: if none reads this file, `# conductor: allow(default-entries)` above it silences this
+
+"#]],
     );
     // Without the second definition there is nothing to put in its place.
     run(&folder, ["conduct", "-q", "-f", "classic", "test.cfg"]).assert(
@@ -45,6 +54,14 @@ fn a_definition_reaches_every_file() {
 
 "#]],
         str![[r#"
+warning[default-entries]: the Python conductor takes the lines of `[DEFAULT]` for steps of every phase, too
+ --> w.cfg:6:2
+  |
+6 | [DEFAULT]
+  |  ^^^^^^^
+  |
+  = hint: if none reads this file, `# conductor: allow(default-entries)` above it silences this
+
 error[undefined-variable]: nothing defines the variable `other`
  --> w.cfg:9:19
   |
@@ -141,7 +158,7 @@ not carried out: no step was run
 
 "#]],
         str![[r#"
-warning[clients-section]: the Python seed knows `[Workers]` only
+warning[clients-section]: the Python conductor knows `[Workers]` only
  --> test.cfg:2:2
   |
 2 | [Clients]
@@ -154,9 +171,8 @@ error: the configuration `test.cfg` has warnings, and `--strict` refuses them
     );
     run(&folder, ["validate", "--strict", "test.cfg"]).assert(
         1,
-        str![""],
         str![[r#"
-warning[clients-section]: the Python seed knows `[Workers]` only
+warning[clients-section]: the Python conductor knows `[Workers]` only
  --> test.cfg:2:2
   |
 2 | [Clients]
@@ -165,18 +181,25 @@ warning[clients-section]: the Python seed knows `[Workers]` only
   = hint: call the section `[Workers]`
 
 "#]],
+        str![[r#"
+1 warning
+
+"#]],
     );
     run(&folder, ["validate", "test.cfg"]).assert(
         0,
-        str![""],
         str![[r#"
-warning[clients-section]: the Python seed knows `[Workers]` only
+warning[clients-section]: the Python conductor knows `[Workers]` only
  --> test.cfg:2:2
   |
 2 | [Clients]
   |  ^^^^^^^
   |
   = hint: call the section `[Workers]`
+
+"#]],
+        str![[r#"
+1 warning
 
 "#]],
     );

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use conductor::config::{Format, Loaded, Overrides, Severity, load_player, load_test, validate_file};
+use conductor::config::{Format, Input, Lint, Loaded, Overrides, Severity, load_player, load_test, validate};
 use conductor::model::{Bound, Destination, Mode, Phase, RunId, WorkerPlan};
 
 fn load(path: &Path, overrides: &Overrides) -> Loaded {
@@ -61,7 +61,7 @@ fn every_sample_loads_or_says_precisely_what_is_missing() {
         ),
     ] {
         let loaded = load(Path::new(path), &Overrides::default());
-        let found: Vec<_> = loaded.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).collect();
+        let found: Vec<_> = loaded.diagnostics.iter().filter(|finding| finding.severity() == Severity::Error).collect();
         assert_eq!(found.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(), errors, "{path}");
         assert!(found.iter().all(|finding| finding.position().is_some()), "{path}");
         assert_eq!(loaded.plan.is_some(), errors.is_empty(), "{path}");
@@ -75,7 +75,7 @@ fn every_sample_of_a_worker_file_is_without_error() {
         for file in fs::read_dir(Path::new("testdata/seed/configs").join(folder)).unwrap() {
             let path = file.unwrap().path();
             if fs::read_to_string(&path).unwrap().contains("[Coordinator]") {
-                let diagnostics = validate_file(&path);
+                let diagnostics = validate(&[Input::File(path.clone())], None);
                 assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
                 assert!(load_player(&path).0.is_some());
                 count += 1;
@@ -83,6 +83,27 @@ fn every_sample_of_a_worker_file_is_without_error() {
         }
     }
     assert_eq!(count, 9);
+}
+
+/// What the Python conductor refuses of its own documents' examples, and what it never looks at.
+#[test]
+fn the_warnings_of_the_samples_are_the_ones_that_are_known() {
+    use Lint::{ClientsSection, RepeatedTimeout, TrailingComment, UnknownKey};
+    for (path, wanted) in [
+        ("localhost/conductor.cfg", &[][..]),
+        ("localhost/conductor_json.cfg", &[]),
+        ("timeout/conductor.cfg", &[]),
+        ("config/test1.cfg", &[UnknownKey, UnknownKey, UnknownKey, ClientsSection]),
+        ("config/client2.cfg", &[]),
+        ("config/client3.cfg", &[]),
+        ("examples/web_server.cfg", &[TrailingComment, TrailingComment]),
+        ("examples/load_generator1.cfg", &[TrailingComment, TrailingComment, RepeatedTimeout]),
+        ("examples/database_server.cfg", &[TrailingComment, TrailingComment]),
+    ] {
+        let found = validate(&[Input::File(Path::new("testdata/seed/configs").join(path))], None);
+        let lints: Vec<_> = found.iter().map(|finding| finding.lint).collect();
+        assert_eq!(lints, wanted, "{path}\n{}", found.render(false));
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ not carried out: no step was run
 
 "#]],
         str![[r#"
-warning[clients-section]: the Python seed knows `[Workers]` only
+warning[clients-section]: the Python conductor knows `[Workers]` only
  --> examples/web_load_test.cfg:8:2
   |
 8 | [Clients]
@@ -58,7 +58,7 @@ error[unreadable-file]: there is no worker file `monitor.cfg`
    |
    = hint: it is looked for as `examples/monitor.cfg`, then as `monitor.cfg` in the current folder
 
-warning[trailing-comment]: the Python seed takes this comment for part of the value
+warning[trailing-comment]: the Python conductor takes this comment for part of the value
  --> examples/web_server.cfg:3:29
   |
 3 | player = 10.0.1.10          # Web server IP
@@ -66,7 +66,7 @@ warning[trailing-comment]: the Python seed takes this comment for part of the va
   |
   = hint: give the comment a line of its own
 
-warning[trailing-comment]: the Python seed takes this comment for part of the value
+warning[trailing-comment]: the Python conductor takes this comment for part of the value
  --> examples/web_server.cfg:4:29
   |
 4 | conductor = 10.0.1.100      # Conductor IP
@@ -74,7 +74,7 @@ warning[trailing-comment]: the Python seed takes this comment for part of the va
   |
   = hint: give the comment a line of its own
 
-warning[trailing-comment]: the Python seed takes this comment for part of the value
+warning[trailing-comment]: the Python conductor takes this comment for part of the value
  --> examples/load_generator1.cfg:3:29
   |
 3 | player = 10.0.1.20          # Load generator 1 IP
@@ -82,7 +82,7 @@ warning[trailing-comment]: the Python seed takes this comment for part of the va
   |
   = hint: give the comment a line of its own
 
-warning[trailing-comment]: the Python seed takes this comment for part of the value
+warning[trailing-comment]: the Python conductor takes this comment for part of the value
  --> examples/load_generator1.cfg:4:29
   |
 4 | conductor = 10.0.1.100      # Conductor IP
@@ -90,7 +90,7 @@ warning[trailing-comment]: the Python seed takes this comment for part of the va
   |
   = hint: give the comment a line of its own
 
-warning[repeated-timeout]: the Python seed refuses the second `timeout120`
+warning[repeated-timeout]: the Python conductor refuses the second `timeout120`
   --> examples/load_generator1.cfg:21:1
    |
 18 | timeout120 = ab -n 50000 -c 100 -g /tmp/loadgen1_results/homepage.tsv http://10.0.1.10/
@@ -112,7 +112,7 @@ fn the_database_test_names_every_file_that_is_missing() {
         1,
         str![""],
         str![[r#"
-warning[clients-section]: the Python seed knows `[Workers]` only
+warning[clients-section]: the Python conductor knows `[Workers]` only
  --> examples/database_test.cfg:7:2
   |
 7 | [Clients]
@@ -136,7 +136,7 @@ error[unreadable-file]: there is no worker file `database_client2.cfg`
    |
    = hint: it is looked for as `examples/database_client2.cfg`, then as `database_client2.cfg` in the current folder
 
-warning[trailing-comment]: the Python seed takes this comment for part of the value
+warning[trailing-comment]: the Python conductor takes this comment for part of the value
  --> examples/database_server.cfg:3:29
   |
 3 | player = 10.0.2.10          # Database server IP
@@ -144,7 +144,7 @@ warning[trailing-comment]: the Python seed takes this comment for part of the va
   |
   = hint: give the comment a line of its own
 
-warning[trailing-comment]: the Python seed takes this comment for part of the value
+warning[trailing-comment]: the Python conductor takes this comment for part of the value
  --> examples/database_server.cfg:4:29
   |
 4 | conductor = 10.0.2.100      # Conductor IP

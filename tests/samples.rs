@@ -146,7 +146,7 @@ warning[unknown-key]: `[Test]` has no setting `cmdport`
 5 | cmdport: 5555
   | ^^^^^^^
   |
-  = hint: known are `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `max_start_skew`, `results`, `check`
+  = hint: it belongs into `[Coordinator]` of a worker file
 
 warning[unknown-key]: `[Test]` has no setting `resultsport`
  --> config/test1.cfg:6:1
@@ -154,9 +154,9 @@ warning[unknown-key]: `[Test]` has no setting `resultsport`
 6 | resultsport: 5556
   | ^^^^^^^^^^^
   |
-  = hint: known are `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `max_start_skew`, `results`, `check`
+  = hint: it belongs into `[Coordinator]` of a worker file
 
-warning[clients-section]: the Python seed knows `[Workers]` only
+warning[clients-section]: the Python conductor knows `[Workers]` only
  --> config/test1.cfg:8:2
   |
 8 | [Clients]
@@ -243,7 +243,16 @@ fn quotes_line_breaks_and_percent_signs_reach_the_plan_as_they_reach_the_shell()
 }
 
 "#]],
-        str![""],
+        str![[r#"
+warning[default-entries]: the Python conductor takes the lines of `[DEFAULT]` for steps of every phase, too
+ --> w.cfg:6:2
+  |
+6 | [DEFAULT]
+  |  ^^^^^^^
+  |
+  = hint: if none reads this file, `# conductor: allow(default-entries)` above it silences this
+
+"#]],
     );
     let plan: Value = serde_json::from_str(&finished.stdout).expect("one JSON document");
     assert_eq!(

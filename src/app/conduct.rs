@@ -8,10 +8,11 @@ use super::live::LiveView;
 use super::local::{self, LocalPlayer};
 use super::log::LogReporter;
 use super::outputs::{self, Outputs};
+use super::shell_syntax::LocalShells;
 use super::signals;
 use crate::cli::{ConductArguments, LogFormatWord};
 use crate::conduct::{self, Options};
-use crate::config::{self, Loaded, Overrides, load_test};
+use crate::config::{self, Loaded, Overrides, load_test_with_shell};
 use crate::exit_code;
 use crate::model::{Conclusion, Plan, Reason, RunId};
 use crate::telemetry::{self, LogFormat, Screen, Verbosity};
@@ -28,12 +29,14 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
         return ExitCode::from(exit_code::USAGE);
     };
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
-    let Loaded { plan, outputs, diagnostics } = load_test(path, &overrides(arguments), run_id.clone());
+    let shells = LocalShells::default();
+    let Loaded { plan, outputs, diagnostics } =
+        load_test_with_shell(path, &overrides(arguments), run_id.clone(), Some(&shells));
     super::print_findings(&diagnostics);
     let outputs = Outputs::new(arguments, outputs, screen);
     let refused = match (&plan, arguments.strict && !diagnostics.is_empty()) {
         (None, _) => {
-            Some(format!("the configuration `{}` has {}", path.display(), count(diagnostics.errors(), "error")))
+            Some(format!("the configuration `{}` has {}", path.display(), super::count(diagnostics.errors(), "error")))
         }
         (_, true) => Some(format!("the configuration `{}` has warnings, and `--strict` refuses them", path.display())),
         _ => None,
@@ -146,10 +149,6 @@ fn overrides(arguments: &ConductArguments) -> Overrides {
         max_start_skew: arguments.max_start_skew.map(|limit| limit.0),
         results: arguments.results.clone(),
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// A name that sorts by time and is nobody else's.

@@ -9,6 +9,7 @@ mod outputs;
 mod player;
 mod report_file;
 mod results;
+mod shell_syntax;
 mod signals;
 mod step_files;
 mod validate;
@@ -49,10 +50,18 @@ fn colors_are_wanted() -> bool {
 
 /// Prints what is wrong with configurations on standard error.
 fn print_findings(findings: &crate::config::Diagnostics) {
-    use std::io::IsTerminal;
-    let color = std::io::stderr().is_terminal() && colors_are_wanted();
-    let text = findings.render(color);
+    let text = findings.render(is_colored(&std::io::stderr()));
     if !text.is_empty() {
         eprintln!("{}", text.trim_end());
     }
+}
+
+/// Whether what is written there may have colours.
+fn is_colored(stream: &impl std::io::IsTerminal) -> bool {
+    stream.is_terminal() && colors_are_wanted()
+}
+
+/// A number of things.
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -1,18 +1,59 @@
 //! `validate`: prints what is wrong with configurations.
 
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::ValidateArguments;
-use crate::config::{Diagnostics, validate_file};
+use super::shell_syntax::LocalShells;
+use crate::cli::{FindingsFormat, ValidateArguments};
+use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
 use crate::exit_code;
 
 /// Checks each file; 1 when there is an error.
 pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
-    let mut findings = Diagnostics::default();
-    for path in &arguments.config {
-        findings.append(validate_file(path));
+    if arguments.list {
+        print(&list());
+        return ExitCode::from(exit_code::PASSED);
     }
-    super::print_findings(&findings);
+    let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
+    let shells = LocalShells::default();
+    let shells: Option<&dyn ShellSyntax> = if arguments.no_shell_check { None } else { Some(&shells) };
+    let findings = validate(&inputs, shells);
+    print(&match arguments.format {
+        FindingsFormat::Text => findings.render(super::is_colored(&std::io::stdout())),
+        FindingsFormat::Json => findings.to_json(),
+        FindingsFormat::Github => findings.to_github(),
+    });
+    if !findings.is_empty() {
+        eprintln!("{}", summary(&findings));
+    }
     let failed = findings.has_errors() || (arguments.strict && !findings.is_empty());
     ExitCode::from(if failed { exit_code::NOT_CARRIED_OUT } else { exit_code::PASSED })
+}
+
+fn input(path: &Path) -> Input {
+    if path == Path::new("-") {
+        Input::read(Path::new("<standard input>"), std::io::stdin().lock())
+    } else {
+        Input::File(path.to_owned())
+    }
+}
+
+/// Prints what was asked for. A closed standard output leaves nobody to tell; the exit status says it all the same.
+fn print(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}
+
+fn list() -> String {
+    let width = Lint::ALL.iter().map(|lint| lint.name().len()).max().unwrap_or(0);
+    let line = |lint: &Lint| format!("{:width$}  {:7}  {}\n", lint.name(), lint.severity().word(), lint.sentence());
+    Lint::ALL.iter().map(line).collect()
+}
+
+fn summary(findings: &Diagnostics) -> String {
+    let (errors, warnings) = (findings.errors(), findings.warnings());
+    let parts = [(errors, "error"), (warnings, "warning")];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| super::count(count, what));
+    parts.collect::<Vec<_>>().join(", ")
 }

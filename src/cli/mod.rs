@@ -11,7 +11,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use conduct::{ConductArguments, LogFormatWord};
 pub use player::PlayerArguments;
-pub use validate::ValidateArguments;
+pub use validate::{FindingsFormat, ValidateArguments};
 
 /// What the user asks for.
 #[derive(Debug)]
@@ -41,7 +41,11 @@ enum Subcommands {
     #[command(version, display_name = "conductor conduct", override_usage = "conductor conduct [OPTIONS] <CONFIG>")]
     Conduct(Box<ConductArguments>),
     /// Check test files and worker files; nothing is run
-    #[command(version, display_name = "conductor validate")]
+    #[command(
+        version,
+        display_name = "conductor validate",
+        override_usage = "conductor validate [OPTIONS] <CONFIG>..."
+    )]
     Validate(ValidateArguments),
 }
 

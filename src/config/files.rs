@@ -1,28 +1,51 @@
-//! Reads the files of one test, each once.
+//! Reads the files of one look at a configuration, each once, however it is named.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Diagnostics, quoted_path};
+use super::diagnostic::{Diagnostic, quoted_path};
+use super::diagnostics::Diagnostics;
+use super::lint::Lint;
 use super::notes;
-use super::reader::{self, DEFAULT, Document, Entry, Section};
-use super::source::{Place, Source};
+use super::reader::{self, DEFAULT, Document, Entry};
+use super::source::{Place, Source, Span};
 use super::text::Text;
 
 /// The largest file that is read: more is no configuration.
-const MAX_FILE: u64 = 64 << 20;
+const MAX_FILE: u64 = 16 << 20;
 
 /// The files that were read so far.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    known: HashMap<PathBuf, Result<Arc<Document>, String>>,
+    /// What each name came to: the place in `documents`, or why it can't be read.
+    known: HashMap<PathBuf, Result<usize, String>>,
+    /// The places of files by device and number, which tell that two names mean one file.
+    identities: HashMap<(u64, u64), usize>,
+    documents: Vec<Arc<Document>>,
     count: usize,
 }
 
 impl Files {
+    /// Takes a text that no file has, under a name.
+    pub(super) fn give(&mut self, path: &Path, bytes: Vec<u8>, diagnostics: &mut Diagnostics) {
+        if !self.known.contains_key(path) {
+            let place = self.add(path, bytes, diagnostics);
+            self.known.insert(path.to_owned(), Ok(place));
+        }
+    }
+
+    /// Reports a file of the command line that can't be read.
+    pub(super) fn refuse(&mut self, path: &Path, why: &str, diagnostics: &mut Diagnostics) {
+        self.count += 1;
+        let message = format!("can't read {}: {why}", quoted_path(path));
+        let error = Diagnostic::of_file(Lint::UnreadableFile, path, self.count, message);
+        diagnostics.push(error.hint("the file must be there, and be readable"));
+    }
+
     /// Reads a file, and reports what is wrong with its lines. `referred` is the place that names it, if one does.
     pub(super) fn read(
         &mut self,
@@ -31,30 +54,70 @@ impl Files {
         diagnostics: &mut Diagnostics,
     ) -> Option<Arc<Document>> {
         if !self.known.contains_key(path) {
-            self.count += 1;
-            let read = load(path).map(|bytes| document(path, self.count, &bytes, diagnostics));
+            let read = self.load(path, referred.is_some(), diagnostics);
             self.known.insert(path.to_owned(), read);
         }
-        match self.known.get(path)? {
-            Ok(document) => Some(Arc::clone(document)),
-            Err(problem) => {
-                let message = format!("can't read {}: {problem}", quoted_path(path));
-                diagnostics.push(match referred {
-                    Some(place) => Diagnostic::error("unreadable-file", place.clone(), message)
-                        .hint("it is named here; the file must be there, and be readable"),
-                    None => Diagnostic::file_error("unreadable-file", path, message)
-                        .hint("the file must be there, and be readable"),
-                });
-                None
+        match (self.known.get(path)?.clone(), referred) {
+            (Ok(place), _) => return self.documents.get(place).map(Arc::clone),
+            (Err(why), None) => self.refuse(path, &why, diagnostics),
+            (Err(why), Some(place)) => {
+                let message = format!("can't read {}: {why}", quoted_path(path));
+                let error = Diagnostic::new(Lint::UnreadableFile, place.clone(), message);
+                diagnostics.push(error.hint("it is named here; the file must be there, and be readable"));
             }
         }
+        None
+    }
+
+    /// Whether there is a file of this name, as far as that can be seen.
+    pub(super) fn may_be_there(&self, path: &Path) -> bool {
+        // What can't even be looked at is left to the reading, which says why.
+        self.known.contains_key(path) || !matches!(path.try_exists(), Ok(false))
+    }
+
+    /// All files that were read.
+    pub(super) fn documents(&self) -> &[Arc<Document>] {
+        &self.documents
+    }
+
+    fn load(&mut self, path: &Path, is_referred: bool, diagnostics: &mut Diagnostics) -> Result<usize, String> {
+        let (file, metadata) = open(path, is_referred).map_err(|error| reason(&error))?;
+        let identity = metadata.is_file().then(|| (metadata.dev(), metadata.ino()));
+        if let Some(known) = identity.and_then(|identity| self.identities.get(&identity)) {
+            return Ok(*known);
+        }
+        let bytes = bytes(file, metadata.len())?;
+        let place = self.add(path, bytes, diagnostics);
+        self.identities.extend(identity.map(|identity| (identity, place)));
+        Ok(place)
+    }
+
+    fn add(&mut self, path: &Path, bytes: Vec<u8>, diagnostics: &mut Diagnostics) -> usize {
+        self.count += 1;
+        self.documents.push(document(path, self.count, bytes, diagnostics));
+        self.documents.len() - 1
     }
 }
 
-fn load(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
-    read.map_err(|error| reason(&error))?;
+/// Opens a file without waiting for a pipe's other end. Only the command line may name something else than a file: it
+/// is the user then who is waited for.
+fn open(path: &Path, is_referred: bool) -> io::Result<(File, Metadata)> {
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let metadata = file.metadata()?;
+    let kind = metadata.file_type();
+    if is_referred && (kind.is_fifo() || kind.is_char_device() || kind.is_block_device()) {
+        return Err(io::Error::other("it is a pipe or a device"));
+    }
+    rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::empty())?;
+    Ok((file, metadata))
+}
+
+/// Everything that can be read, unless it is too much.
+pub(super) fn bytes(input: impl Read, expected: u64) -> Result<Vec<u8>, String> {
+    let capacity = usize::try_from(expected.min(MAX_FILE)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(capacity + 1);
+    input.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(format!("it is larger than {} MiB", MAX_FILE >> 20));
     }
@@ -68,7 +131,7 @@ fn reason(error: &io::Error) -> String {
     text[..end].to_lowercase()
 }
 
-fn document(path: &Path, order: usize, bytes: &[u8], diagnostics: &mut Diagnostics) -> Arc<Document> {
+fn document(path: &Path, order: usize, bytes: Vec<u8>, diagnostics: &mut Diagnostics) -> Arc<Document> {
     let source = Arc::new(Source::new(path, order, bytes));
     let (document, problems) = reader::read(&source);
     for problem in &problems {
@@ -80,19 +143,15 @@ fn document(path: &Path, order: usize, bytes: &[u8], diagnostics: &mut Diagnosti
 /// The definitions of the command line, as a document with nothing but `[DEFAULT]`; a later one wins.
 pub(super) fn defines(definitions: &[(String, String)]) -> Document {
     let lines = definitions.iter().map(|(name, value)| [name, "=", value, "\n"].concat()).collect::<String>();
-    let source = Arc::new(Source::new(Path::new("<command line>"), 0, lines.as_bytes()));
-    let mut section = Section::new(DEFAULT, (0..0).into());
-    let mut at = 0;
-    let mut entries = Vec::new();
-    for (name, value) in definitions {
-        let mut text = Text::new(&source, at + name.len() + 1);
-        text.push_exact(value, at + name.len() + 1);
-        let key_span = (at..at + name.len()).into();
-        entries.push(Entry { key: name.to_lowercase(), written_key: name.clone(), key_span, value: text });
-        at += name.len() + value.len() + 2;
+    let source = Arc::new(Source::verbatim(Path::new("<command line>"), 0, lines));
+    let mut document = Document::new(&source);
+    let (section, _) = document.open(DEFAULT, Span::new(0, 0));
+    let mut at = source.text().len();
+    for (name, value) in definitions.iter().rev() {
+        at -= name.len() + value.len() + 2;
+        let key = Span::new(at, at + name.len());
+        let text = Text::new(&source, Span::new(key.end + 1, key.end + 1 + value.len()));
+        document.sections[section].add(Entry::new(name, key, text));
     }
-    for entry in entries.into_iter().rev() {
-        section.add(entry);
-    }
-    Document { source, sections: vec![section] }
+    document
 }

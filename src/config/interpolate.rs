@@ -17,6 +17,9 @@ const MAX_REFERENCES: usize = 100_000;
 /// How many bytes the variables of one value may add.
 const MAX_ADDED: usize = 16 << 20;
 
+/// How many problems of one value are told: the rest is looked at when these are mended.
+const MAX_PROBLEMS: usize = 20;
+
 /// Where the variables of a file's values come from.
 #[derive(Debug, Clone, Copy)]
 pub struct Variables<'a> {
@@ -64,6 +67,7 @@ pub fn interpolate(value: &Text, section: &str, variables: &Variables<'_>) -> (O
     if !value.as_str().contains('%') {
         return (Some(value.clone()), Vec::new());
     }
+    let start = value.place().span.start;
     let mut work = Work {
         section: variables.document.section(section),
         variables,
@@ -71,7 +75,7 @@ pub fn interpolate(value: &Text, section: &str, variables: &Variables<'_>) -> (O
         references: 0,
         added: 0,
         over: false,
-        text: Text::new(value.source(), value.place().span.start),
+        text: Text::new(value.source(), Span::new(start, start)),
     };
     work.expand(value, None, 1);
     let failed = work.problems.iter().any(|problem| problem.kind.is_error());
@@ -105,6 +109,7 @@ impl<'a> Work<'a> {
         if !known {
             self.problems.push(VariableProblem { kind, place: value.place_of(range) });
         }
+        self.over |= self.problems.len() == MAX_PROBLEMS;
     }
 
     /// Appends the value's text; what came in through a reference is recorded as the reference's.

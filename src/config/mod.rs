@@ -2,14 +2,18 @@
 //!
 //! The way of a text: [`dialect`] reads lines into sections and entries, each with its place; `scope` looks values up,
 //! replaces their variables and gives them types; `test_file`, `worker_file`, `workers` and `step` know the words;
-//! `plan` puts it together. Nothing stops at the first mistake: every part reports what it finds, and goes on with
+//! `loader` puts it together, and `lints` look at the whole. Nothing stops at the first mistake: every part reports what it finds, and goes on with
 //! what it has. A plan comes out only when there was no error.
 
-mod check;
+mod allow;
 mod diagnostic;
+mod diagnostics;
 mod duration;
 mod files;
 mod interpolate;
+mod lint;
+mod lints;
+mod loader;
 mod nearest;
 mod network;
 mod not_yet;
@@ -19,23 +23,28 @@ mod player;
 mod reader;
 mod render;
 mod scope;
+mod shell;
 mod source;
 mod step;
 mod test_file;
 mod text;
+mod validate;
 mod value;
 mod worker_file;
 mod worker_range;
 mod workers;
 
-pub use check::validate_file;
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostics::Diagnostics;
 pub use duration::{parse_duration, parse_limit};
+pub use lint::Lint;
 pub use network::Network;
-pub use plan::{Loaded, Outputs, Overrides, load_test};
+pub use plan::{Loaded, Outputs, Overrides, load_test, load_test_with_shell};
 pub use player::{PlayerSettings, load_player};
+pub use shell::{ShellCommand, ShellRefusal, ShellSyntax};
 pub use source::{Place, Position, Source, Span};
 pub use test_file::Format;
+pub use validate::{Input, validate};
 pub use workers::address_variable;
 
 /// The dialect alone: lines to sections and entries, and variables in values, as Python's `configparser` has them.

@@ -1,10 +1,15 @@
 //! The known name that is nearest to an unknown one, for hints.
 
+/// Names are short; what is longer is near to nothing, and costs no time.
+const LONGEST: usize = 64;
+
 /// The known name that the user most likely meant, if one is near enough.
 pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let limit = (wanted.chars().count() / 3).max(1);
-    let distances = known.into_iter().map(|name| (distance(&wanted, &name.to_lowercase()), name));
+    let wanted: Vec<char> = wanted.to_lowercase().chars().take(LONGEST).collect();
+    let limit = (wanted.len() / 3).max(1);
+    // A look at the lengths spares most of the work.
+    let is_possible = |name: &&str| name.len() <= 4 * (wanted.len() + limit) && name.len() + limit >= wanted.len();
+    let distances = known.into_iter().filter(is_possible).map(|name| (distance(&wanted, name), name));
     distances.filter(|(distance, _)| *distance <= limit).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
@@ -18,11 +23,8 @@ pub(super) fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + 
 }
 
 /// How many characters must be added, left out, changed, or swapped with their neighbour.
-fn distance(left: &str, right: &str) -> usize {
-    // Names are short; what is longer is near to nothing, and costs no time.
-    const LONGEST: usize = 64;
-    let left: Vec<char> = left.chars().take(LONGEST).collect();
-    let right: Vec<char> = right.chars().take(LONGEST).collect();
+fn distance(left: &[char], right: &str) -> usize {
+    let right: Vec<char> = right.chars().flat_map(char::to_lowercase).take(LONGEST).collect();
     let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.iter().enumerate() {

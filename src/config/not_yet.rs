@@ -3,6 +3,7 @@
 //! The parsers know these words already. Whoever builds what a word means takes it off its list.
 
 use super::diagnostic::Diagnostic;
+use super::lint::Lint;
 use super::source::Place;
 
 /// Prefixes of steps.
@@ -21,5 +22,5 @@ pub(super) fn setting(key: &str, place: Place) -> Diagnostic {
 }
 
 fn refusal(what: &str, place: Place) -> Diagnostic {
-    Diagnostic::error("not-supported-yet", place, format!("{what} is not supported yet"))
+    Diagnostic::new(Lint::NotSupportedYet, place, format!("{what} is not supported yet"))
 }

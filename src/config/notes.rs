@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, quoted};
+use super::diagnostic::{Diagnostic, quoted, quoted_section};
+use super::lint::Lint;
 use super::reader::{Problem, ProblemKind};
-use super::source::{Place, Source};
+use super::source::{Place, Source, Span};
 use super::step::is_timeout_key;
 use crate::model::Phase;
 
@@ -15,42 +16,46 @@ pub(super) fn diagnostic(source: &Arc<Source>, problem: &Problem) -> Diagnostic 
         Some(span) => diagnostic.other(Place::new(source, span), "it stands here first"),
         None => diagnostic,
     };
+    let text = |span: Span| &source.text()[span.start..span.end];
     match &problem.kind {
         ProblemKind::ByteOrderMark => {
-            Diagnostic::warning("byte-order-mark", place, "the Python seed refuses a file with a byte-order mark")
+            Diagnostic::new(Lint::ByteOrderMark, place, "the Python conductor refuses a file with a byte-order mark")
                 .hint("save the file as UTF-8 without it")
         }
         ProblemKind::NotUtf8(0) => not_utf8(place, ""),
+        ProblemKind::NotUtf8(1) => not_utf8(place, ", here and at another place"),
         ProblemKind::NotUtf8(more) => not_utf8(place, &format!(", here and at {more} more places")),
         ProblemKind::MissingSectionHeader => {
-            Diagnostic::error("missing-section-header", place, "this line stands before any section")
+            Diagnostic::new(Lint::MissingSectionHeader, place, "this line stands before any section")
                 .hint("a section begins with its name in brackets, as in `[Test]`")
         }
         ProblemKind::NoDelimiter => {
-            Diagnostic::error("not-a-setting", place, "this line is neither `[section]` nor `key = value`")
+            Diagnostic::new(Lint::NotASetting, place, "this line is neither `[section]` nor `key = value`")
                 .hint("to go on with the line before, indent it more than the key's line")
         }
-        ProblemKind::EmptyKey => Diagnostic::error("empty-key", place, "nothing stands before the `=` or `:`")
+        ProblemKind::EmptyKey => Diagnostic::new(Lint::EmptyKey, place, "nothing stands before the `=` or `:`")
             .hint("to go on with the line before, indent it more than the key's line"),
         ProblemKind::DuplicateSection(name) => {
-            let message = format!("the section {} is there twice", quoted(name));
-            first(Diagnostic::error("duplicate-section", place, message)).hint("put all its lines into one")
+            let message = format!("{} is there twice", quoted_section(name));
+            first(Diagnostic::new(Lint::DuplicateSection, place, message)).hint("put all its lines into one")
         }
-        ProblemKind::DuplicateKey { section, key } if is_phase(section) && is_timeout_key(key) => {
-            let message = format!("the Python seed refuses the second {}", quoted(key));
-            first(Diagnostic::warning("repeated-timeout", place, message))
+        ProblemKind::DuplicateKey { section } if is_phase(text(*section)) && is_timeout_key(text(problem.span)) => {
+            let key = text(problem.span).to_lowercase();
+            let message = format!("the Python conductor refuses the second {}", quoted(&key));
+            first(Diagnostic::new(Lint::RepeatedTimeout, place, message))
                 .hint("use different keys, and the time as a prefix of the command: `a = timeout30:command`")
         }
-        ProblemKind::DuplicateKey { section, key } => {
-            let message = format!("the key {} is there twice in {}", quoted(key), quoted(&format!("[{section}]")));
+        ProblemKind::DuplicateKey { section } => {
+            let key = text(problem.span).to_lowercase();
+            let message = format!("the key {} is there twice in {}", quoted(&key), quoted_section(text(*section)));
             let hint = "give it another name; upper and lower case are the same";
-            first(Diagnostic::error("duplicate-key", place, message)).hint(hint)
+            first(Diagnostic::new(Lint::DuplicateKey, place, message)).hint(hint)
         }
     }
 }
 
 fn not_utf8(place: Place, more: &str) -> Diagnostic {
-    Diagnostic::error("not-utf8", place, format!("the file is not UTF-8{more}")).hint("save the file as UTF-8")
+    Diagnostic::new(Lint::NotUtf8, place, format!("the file is not UTF-8{more}")).hint("save the file as UTF-8")
 }
 
 fn is_phase(section: &str) -> bool {

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::diagnostic::Diagnostics;
+use super::allow;
+use super::diagnostics::Diagnostics;
 use super::files::{self, Files};
 use super::network::Network;
-use super::scope::Scope;
+use super::scope::{Budget, Scope};
 use super::value;
 use super::worker_file::{COMMAND_PORT, COORDINATOR};
 use crate::model::RunSettings;
@@ -37,8 +38,11 @@ pub fn load_player(path: &Path) -> (Option<PlayerSettings>, Diagnostics) {
         return (None, diagnostics);
     };
     let defines = files::defines(&[]);
+    let mut budget = Budget::default();
+    let predefined = Vec::new();
+    let diagnostics_of = &mut diagnostics;
     let mut scope =
-        Scope { document: &document, defines: &defines, predefined: Vec::new(), diagnostics: &mut diagnostics };
+        Scope { document: &document, defines: &defines, predefined, diagnostics: diagnostics_of, budget: &mut budget };
     let defaults = PlayerSettings::default();
     let settings = PlayerSettings {
         port: scope.parsed(COORDINATOR, "cmdport", value::port).unwrap_or(defaults.port),
@@ -47,5 +51,6 @@ pub fn load_player(path: &Path) -> (Option<PlayerSettings>, Diagnostics) {
             .unwrap_or(defaults.max_message_size),
         allow: scope.parsed(COORDINATOR, "allow", value::networks).unwrap_or(defaults.allow),
     };
+    allow::silence(&document, &mut diagnostics);
     ((!diagnostics.has_errors()).then_some(settings), diagnostics)
 }

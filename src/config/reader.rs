@@ -4,78 +4,13 @@
 //! `testdata/seed/dialect/cases.jsonl` has its answers. Unlike it, the reader goes on behind a problem: it reads every
 //! text, and reports everything that is wrong with it.
 
-use std::collections::HashMap;
+mod document;
+
 use std::sync::Arc;
 
-use super::source::{Place, Source, Span};
+pub use self::document::{DEFAULT, Document, Entry, Section};
+use super::source::{Source, Span};
 use super::text::Text;
-
-/// The section whose entries are variables, and defaults for the other sections.
-pub const DEFAULT: &str = "DEFAULT";
-
-/// What a file has.
-#[derive(Debug, Clone)]
-pub struct Document {
-    /// The file.
-    pub source: Arc<Source>,
-    /// Its sections, in order, each name once.
-    pub sections: Vec<Section>,
-}
-
-impl Document {
-    /// The section of this name; names are told apart by case.
-    pub fn section(&self, name: &str) -> Option<&Section> {
-        self.sections.iter().find(|section| section.name == name)
-    }
-}
-
-/// A section.
-#[derive(Debug, Clone)]
-pub struct Section {
-    /// Its name.
-    pub name: String,
-    /// Where its name stands first.
-    pub name_span: Span,
-    /// Its entries, in order. A key that occurs twice is here twice, and was reported.
-    pub entries: Vec<Entry>,
-    index: HashMap<String, usize>,
-}
-
-impl Section {
-    /// The first entry with this key, which is given in lower case.
-    pub fn entry(&self, key: &str) -> Option<&Entry> {
-        self.index.get(key).and_then(|index| self.entries.get(*index))
-    }
-
-    pub(super) fn new(name: &str, name_span: Span) -> Self {
-        Self { name: name.to_owned(), name_span, entries: Vec::new(), index: HashMap::new() }
-    }
-
-    pub(super) fn add(&mut self, entry: Entry) {
-        self.index.entry(entry.key.clone()).or_insert(self.entries.len());
-        self.entries.push(entry);
-    }
-}
-
-/// A key and its value.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// The key in lower case, as Python has it.
-    pub key: String,
-    /// The key as it was written.
-    pub written_key: String,
-    /// Where the key stands.
-    pub key_span: Span,
-    /// The value: its lines joined by newlines, variables not yet replaced.
-    pub value: Text,
-}
-
-impl Entry {
-    /// Where the key stands, with its file.
-    pub fn key_place(&self) -> Place {
-        Place::new(self.value.source(), self.key_span)
-    }
-}
 
 /// What is wrong at one place of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,18 +40,22 @@ pub enum ProblemKind {
     DuplicateSection(String),
     /// The section has the key already.
     DuplicateKey {
-        /// The section's name.
-        section: String,
-        /// The key, in lower case.
-        key: String,
+        /// Where the section's name stands.
+        section: Span,
     },
 }
 
 /// Reads a text. All problems come in the order of the text, but for bytes that are not UTF-8, which come first.
 pub fn read(source: &Arc<Source>) -> (Document, Vec<Problem>) {
-    let document = Document { source: Arc::clone(source), sections: Vec::new() };
-    let mut reader =
-        Reader { document, problems: Vec::new(), names: HashMap::new(), section: None, in_entry: false, indent: 0 };
+    let mut reader = Reader {
+        source,
+        document: Document::new(source),
+        problems: Vec::new(),
+        section: None,
+        in_entry: false,
+        indent: 0,
+        blank: None,
+    };
     if let Some((first, others)) = source.not_utf8().split_first() {
         reader.report(ProblemKind::NotUtf8(others.len()), *first, None);
     }
@@ -125,11 +64,13 @@ pub fn read(source: &Arc<Source>) -> (Document, Vec<Problem>) {
         offset = '\u{feff}'.len_utf8();
         reader.report(ProblemKind::ByteOrderMark, Span::new(0, offset), None);
     }
-    for line in source.text()[offset..].split_inclusive('\n') {
-        reader.line(line, offset);
-        offset += line.len();
+    let text = source.text();
+    let mut line_start = offset;
+    for newline in memchr::memchr_iter(b'\n', &text.as_bytes()[offset..]).map(|at| at + offset) {
+        reader.line(&text[line_start..newline], line_start);
+        line_start = newline + 1;
     }
-    reader.end_entry();
+    reader.line(&text[line_start..], line_start);
     (reader.document, reader.problems)
 }
 
@@ -138,35 +79,50 @@ pub(super) fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 
-struct Reader {
+/// How a line begins that Python drops, wherever it stands.
+pub(super) const COMMENT: [char; 2] = ['#', ';'];
+
+/// How many problems of a file are told. What has more is no configuration, and nobody would read them.
+const MAX_PROBLEMS: usize = 10_000;
+
+struct Reader<'a> {
+    source: &'a Arc<Source>,
     document: Document,
     problems: Vec<Problem>,
-    names: HashMap<String, usize>,
     /// The section that the next entry belongs to.
     section: Option<usize>,
     /// The section's last entry can be continued.
     in_entry: bool,
     /// The indentation, in characters, that a line must exceed to continue an entry.
     indent: usize,
+    /// Blank lines behind the last line that the entry has: how many, and where they begin. They belong to the value
+    /// only when another line follows.
+    blank: Option<(usize, usize)>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn report(&mut self, kind: ProblemKind, span: Span, first: Option<Span>) {
-        self.problems.push(Problem { kind, span, first });
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem { kind, span, first });
+        }
     }
 
     fn line(&mut self, line: &str, offset: usize) {
         let content = line.trim_start_matches(is_space);
         let start = offset + line.len() - content.len();
-        let indent = line.chars().take_while(|character| is_space(*character)).count();
         let content = content.trim_end_matches(is_space);
-        if content.starts_with(['#', ';']) {
-            return;
+        if content.starts_with(COMMENT) {
+            return self.comment(content, start);
         }
-        let continued = self.in_entry && (content.is_empty() || indent > self.indent);
-        if continued {
+        let indent = line[..start - offset].chars().count();
+        if content.is_empty() {
+            if self.in_entry {
+                let (count, from) = self.blank.unwrap_or((0, start));
+                self.blank = Some((count + 1, from));
+            }
+        } else if self.in_entry && indent > self.indent {
             self.continuation(content, start);
-        } else if !content.is_empty() {
+        } else {
             self.indent = indent;
             match header(content) {
                 Some(name) => self.header(name, start + 1),
@@ -175,29 +131,31 @@ impl Reader {
         }
     }
 
+    fn comment(&mut self, content: &str, start: usize) {
+        let text = content.trim_start_matches(COMMENT).trim_start();
+        if text.strip_prefix("conductor:").is_some_and(|rest| rest.trim_start().starts_with("allow(")) {
+            let end = start + content.len();
+            self.document.directives.push(Span::new(end - text.len(), end));
+        }
+    }
+
     fn continuation(&mut self, content: &str, start: usize) {
-        let entry = self.section.and_then(|index| self.document.sections[index].entries.last_mut());
-        if let Some(entry) = entry {
-            entry.value.push_for("\n", Span::new(start, start));
-            entry.value.push_exact(content, start);
+        let (blank, from) = self.blank.take().unwrap_or((0, start));
+        if let Some(entry) = self.section.and_then(|index| self.document.sections[index].entries.last_mut()) {
+            entry.value.push_for(&"\n".repeat(blank + 1), Span::new(from, start));
+            entry.value.push_slice(Span::new(start, start + content.len()));
         }
     }
 
     fn header(&mut self, name: &str, start: usize) {
-        self.end_entry();
+        self.in_entry = false;
+        self.blank = None;
         let span = Span::new(start, start + name.len());
-        if let Some(&known) = self.names.get(name) {
-            self.section = Some(known);
-            if name != DEFAULT {
-                let first = self.document.sections[known].name_span;
-                self.report(ProblemKind::DuplicateSection(name.to_owned()), span, Some(first));
-            }
-            return;
-        }
-        let index = self.document.sections.len();
-        self.names.insert(name.to_owned(), index);
+        let (index, first) = self.document.open(name, span);
         self.section = Some(index);
-        self.document.sections.push(Section::new(name, span));
+        if let Some(first) = first.filter(|_| name != DEFAULT) {
+            self.report(ProblemKind::DuplicateSection(name.to_owned()), span, Some(first));
+        }
     }
 
     fn entry(&mut self, content: &str, start: usize) {
@@ -209,38 +167,25 @@ impl Reader {
             }
             return;
         };
-        let Some(delimiter) = content.find(['=', ':']) else {
+        let Some(delimiter) = content.bytes().position(|byte| matches!(byte, b'=' | b':')) else {
             return self.report(ProblemKind::NoDelimiter, whole, None);
         };
-        self.end_entry();
+        self.in_entry = false;
+        self.blank = None;
         let written = content[..delimiter].trim_end_matches(is_space);
         if written.is_empty() {
             return self.report(ProblemKind::EmptyKey, whole, None);
         }
         let value = content[delimiter + 1..].trim_start_matches(is_space);
-        let value_start = start + content.len() - value.len();
-        let mut text = Text::new(&self.document.source, value_start);
-        text.push_exact(value, value_start);
+        let value = Text::new(self.source, Span::new(whole.end - value.len(), whole.end));
         let key_span = Span::new(start, start + written.len());
-        let entry = Entry { key: written.to_lowercase(), written_key: written.to_owned(), key_span, value: text };
         let section = &mut self.document.sections[index];
-        if let Some(first) = section.entry(&entry.key) {
-            let kind = ProblemKind::DuplicateKey { section: section.name.clone(), key: entry.key.clone() };
-            let first = Some(first.key_span);
-            self.problems.push(Problem { kind, span: key_span, first });
+        if let Some(first) = section.add(Entry::new(written, key_span, value)) {
+            let first = first.key_span;
+            let kind = ProblemKind::DuplicateKey { section: section.name_span };
+            self.report(kind, key_span, Some(first));
         }
-        section.add(entry);
         self.in_entry = true;
-    }
-
-    /// No line continues the last entry any more. Python strips the blank lines at its end.
-    fn end_entry(&mut self) {
-        let entry = self.section.and_then(|index| self.document.sections[index].entries.last_mut());
-        if let Some(entry) = entry.filter(|_| self.in_entry) {
-            let length = entry.value.as_str().trim_end_matches(is_space).len();
-            entry.value.truncate(length);
-        }
-        self.in_entry = false;
     }
 }
 

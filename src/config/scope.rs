@@ -1,7 +1,11 @@
 //! Typed values: looks keys up, replaces variables, cuts trailing comments, and reports what is wrong with a value.
 
-use super::diagnostic::{Diagnostic, Diagnostics, quoted};
+use std::borrow::Cow;
+
+use super::diagnostic::{Diagnostic, quoted, quoted_section};
+use super::diagnostics::Diagnostics;
 use super::interpolate::{VariableProblem, VariableProblemKind, Variables, interpolate};
+use super::lint::Lint;
 use super::nearest;
 use super::reader::{DEFAULT, Document, Entry, Section, is_space};
 use super::source::{Place, Span};
@@ -17,6 +21,29 @@ pub(super) struct Scope<'a> {
     pub(super) predefined: Vec<(&'static str, String)>,
     /// Where findings go.
     pub(super) diagnostics: &'a mut Diagnostics,
+    /// How much the values may still grow.
+    pub(super) budget: &'a mut Budget,
+}
+
+/// How many bytes all values of a test may come to, variables and ranges of workers resolved.
+///
+/// A file of a few lines can ask for more than any machine has: a variable that is ten times another one, ten deep, for
+/// ten thousand workers.
+#[derive(Debug)]
+pub(super) struct Budget(usize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(512 << 20)
+    }
+}
+
+impl Budget {
+    /// Takes some of it; false when there is not so much left, now and for everything that follows.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        self.0 = self.0.saturating_sub(bytes);
+        self.0 > 0
+    }
 }
 
 /// Why a value is refused: what is wrong, to follow the value itself, and what to do.
@@ -46,14 +73,28 @@ impl<'a> Scope<'a> {
     }
 
     /// A value with its variables replaced, and otherwise untouched; `None` when that failed, which was reported.
-    pub(super) fn value(&mut self, section: &str, text: &Text) -> Option<Text> {
+    pub(super) fn value<'t>(&mut self, section: &str, text: &'t Text) -> Option<Cow<'t, Text>> {
+        if memchr::memchr(b'%', text.as_str().as_bytes()).is_none() {
+            return Some(Cow::Borrowed(text));
+        }
         let variables =
             Variables { document: self.document, defines: Some(self.defines), predefined: &self.predefined };
         let (value, problems) = interpolate(text, section, &variables);
         for problem in problems {
             self.diagnostics.push(variable_problem(problem, &self.predefined));
         }
-        value
+        value.filter(|value| self.has_room(value.as_str().len(), || text.place())).map(Cow::Owned)
+    }
+
+    /// Whether so many bytes more can be resolved; that they can't is reported.
+    pub(super) fn has_room(&mut self, bytes: usize, place: impl FnOnce() -> Place) -> bool {
+        let has_room = self.budget.take(bytes);
+        if !has_room {
+            let message = "the test grows beyond all measure by its variables and ranges of workers";
+            let error = Diagnostic::new(Lint::TooLarge, place(), message);
+            self.diagnostics.push(error.hint("refer to fewer variables, or have fewer workers"));
+        }
+        has_room
     }
 
     /// A value without the comment behind it: for numbers, addresses and the like, never for commands and folders.
@@ -61,7 +102,7 @@ impl<'a> Scope<'a> {
         let mut raw = text.clone();
         // A comment may have signs that would be taken for variables, so it goes first; a variable may bring another.
         self.cut_comment(&mut raw);
-        let mut value = self.value(section, &raw)?;
+        let mut value = self.value(section, &raw)?.into_owned();
         self.cut_comment(&mut value);
         Some(value)
     }
@@ -72,8 +113,12 @@ impl<'a> Scope<'a> {
         };
         let place = text.place_of(start..text.as_str().len());
         self.diagnostics.push(
-            Diagnostic::warning("trailing-comment", place, "the Python seed takes this comment for part of the value")
-                .hint("give the comment a line of its own"),
+            Diagnostic::new(
+                Lint::TrailingComment,
+                place,
+                "the Python conductor takes this comment for part of the value",
+            )
+            .hint("give the comment a line of its own"),
         );
         let length = text.as_str()[..start].trim_end_matches(is_space).len();
         text.truncate(length);
@@ -109,22 +154,32 @@ impl<'a> Scope<'a> {
             Err(refusal) => {
                 let shown = if value.as_str().is_empty() { "the value".to_owned() } else { quoted(value.as_str()) };
                 let message = format!("{shown} {} (`{key}`)", refusal.problem);
-                self.diagnostics.push(Diagnostic::error("invalid-value", value.place(), message).hint(refusal.hint));
+                self.diagnostics.push(Diagnostic::new(Lint::InvalidValue, value.place(), message).hint(refusal.hint));
                 None
             }
         }
     }
 
-    /// Warns of keys that nothing reads, and refuses those that are not supported yet.
-    pub(super) fn check_keys(&mut self, section: &str, known: &[&str], not_yet: &[&str]) {
+    /// Warns of keys that nothing reads, and refuses those that are not supported yet. `elsewhere` are places, each with
+    /// the keys that are known there.
+    pub(super) fn check_keys(
+        &mut self,
+        section: &str,
+        known: &[&str],
+        not_yet: &[&str],
+        elsewhere: &[(&str, &[&str])],
+    ) {
         for entry in self.entries(section) {
-            let place = entry.key_place();
-            if not_yet.contains(&entry.key.as_str()) {
-                self.diagnostics.push(super::not_yet::setting(&entry.key, place));
-            } else if !known.contains(&entry.key.as_str()) {
-                let message = format!("`[{section}]` has no setting {}", quoted(&entry.written_key));
-                let hint = nearest::hint(&entry.key, known.iter().copied());
-                self.diagnostics.push(Diagnostic::warning("unknown-key", place, message).hint(hint));
+            let (key, place) = (entry.key(), entry.key_place());
+            if not_yet.contains(&key.as_ref()) {
+                self.diagnostics.push(super::not_yet::setting(&key, place));
+            } else if !known.contains(&key.as_ref()) {
+                let message = format!("`[{section}]` has no setting {}", quoted(entry.written_key()));
+                let hint = match elsewhere.iter().find(|(_, keys)| keys.contains(&key.as_ref())) {
+                    Some((place, _)) => format!("it belongs into {place}"),
+                    None => nearest::hint(&key, known.iter().copied()),
+                };
+                self.diagnostics.push(Diagnostic::new(Lint::UnknownKey, place, message).hint(hint));
             }
         }
     }
@@ -134,9 +189,12 @@ impl<'a> Scope<'a> {
         let unknown = |section: &&Section| section.name != DEFAULT && !known.contains(&section.name.as_str());
         for section in self.document.sections.iter().filter(unknown) {
             let place = Place::new(&self.document.source, section.name_span);
-            let message = format!("nothing reads the section {}", quoted(&section.name));
-            let hint = nearest::hint(section.name.trim(), known.iter().copied());
-            self.diagnostics.push(Diagnostic::warning("unknown-section", place, message).hint(hint));
+            let message = format!("nothing reads the section {}", quoted_section(&section.name));
+            let hint = match nearest::nearest(section.name.trim(), known.iter().copied()) {
+                Some(meant) => format!("did you mean `[{meant}]`?"),
+                None => format!("known are `[{}]`", known.join("]`, `[")),
+            };
+            self.diagnostics.push(Diagnostic::new(Lint::UnknownSection, place, message).hint(hint));
         }
     }
 
@@ -163,10 +221,10 @@ fn variable_problem(problem: VariableProblem, predefined: &[(&'static str, Strin
     let place = problem.place;
     match problem.kind {
         VariableProblemKind::LonePercent => {
-            Diagnostic::warning("lone-percent", place, "the Python seed refuses a single `%`").hint("write `%%`")
+            Diagnostic::new(Lint::LonePercent, place, "the Python conductor refuses a single `%`").hint("write `%%`")
         }
         VariableProblemKind::BadReference => {
-            Diagnostic::error("bad-reference", place, "`%(` begins a variable, but no `)s` ends it")
+            Diagnostic::new(Lint::BadReference, place, "`%(` begins a variable, but no `)s` ends it")
                 .hint("write `%(name)s`, or `%%(` for the characters themselves")
         }
         VariableProblemKind::Undefined(name) => {
@@ -176,14 +234,14 @@ fn variable_problem(problem: VariableProblem, predefined: &[(&'static str, Strin
                 ("worker" | "index", true) => format!("`{name}` is known only where a worker's file is read"),
                 _ => format!("set it in `[DEFAULT]` or with `-D {name}=…`, or write `%%(` for the characters"),
             };
-            Diagnostic::error("undefined-variable", place, message).hint(hint)
+            Diagnostic::new(Lint::UndefinedVariable, place, message).hint(hint)
         }
         VariableProblemKind::TooDeep => {
-            Diagnostic::error("variable-depth", place, "variables refer to each other more than ten deep")
+            Diagnostic::new(Lint::VariableDepth, place, "variables refer to each other more than ten deep")
                 .hint("look for a variable that refers to itself")
         }
         VariableProblemKind::TooLong => {
-            Diagnostic::error("variable-size", place, "the value grows beyond all measure by its variables")
+            Diagnostic::new(Lint::TooLarge, place, "the value grows beyond all measure by its variables")
                 .hint("refer to fewer variables")
         }
     }

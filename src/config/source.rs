@@ -46,22 +46,22 @@ pub struct Source {
 }
 
 impl Source {
-    /// Takes a file's bytes. `order` is the file's place among the files of one test, for sorting.
+    /// Takes a file's bytes. `order` is the file's place among all files, for sorting.
     ///
     /// Bytes that are not UTF-8 become U+FFFD, and are remembered. A carriage return that no newline follows becomes a
     /// newline, for it ends a line in Python's text files; no byte changes its place by that.
-    pub fn new(path: &Path, order: usize, bytes: &[u8]) -> Self {
-        let mut text = String::with_capacity(bytes.len());
+    pub fn new(path: &Path, order: usize, bytes: impl Into<Vec<u8>>) -> Self {
         let mut not_utf8 = Vec::new();
-        for chunk in bytes.utf8_chunks() {
-            text.push_str(chunk.valid());
-            if !chunk.invalid().is_empty() {
-                let start = text.len();
-                text.push(char::REPLACEMENT_CHARACTER);
-                not_utf8.push(Span::new(start, text.len()));
-            }
-        }
-        Self { path: path.to_owned(), order, text: newlines(text), not_utf8, lines: OnceLock::new() }
+        let text = match String::from_utf8(bytes.into()) {
+            Ok(text) => text,
+            Err(error) => replaced(error.as_bytes(), &mut not_utf8),
+        };
+        Self { not_utf8, ..Self::verbatim(path, order, newlines(text)) }
+    }
+
+    /// Takes a text as it is.
+    pub(super) fn verbatim(path: &Path, order: usize, text: String) -> Self {
+        Self { path: path.to_owned(), order, text, not_utf8: Vec::new(), lines: OnceLock::new() }
     }
 
     /// The file's name, as the user or another file wrote it.
@@ -106,8 +106,15 @@ impl Source {
         Span::new(span.start, span.end.min(end))
     }
 
+    /// All lines that have a part of the span, without the last one's end.
+    pub(super) fn lines_of(&self, span: Span) -> Span {
+        let span = self.clamp(span);
+        let start = self.line_starts()[self.line_index(span.start)];
+        Span::new(start, self.line_end(self.line_index(span.end)).max(span.end))
+    }
+
     /// The first byte of each line.
-    pub(super) fn line_starts(&self) -> &[usize] {
+    fn line_starts(&self) -> &[usize] {
         self.lines.get_or_init(|| {
             let newlines = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
             std::iter::once(0).chain(newlines.map(|(offset, _)| offset + 1)).collect()
@@ -115,17 +122,31 @@ impl Source {
     }
 
     /// The line, from 0, that has this byte.
-    pub(super) fn line_index(&self, offset: usize) -> usize {
+    fn line_index(&self, offset: usize) -> usize {
         self.line_starts().partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// The byte behind the last character of a line, from 0, that is not part of a line's end.
-    pub(super) fn line_end(&self, line: usize) -> usize {
+    /// The end of a line, counted from 0, without its newline.
+    fn line_end(&self, line: usize) -> usize {
         let starts = self.line_starts();
         let start = starts.get(line).copied().unwrap_or(self.text.len());
         let next = starts.get(line + 1).copied().unwrap_or(self.text.len());
         start + self.text[start..next].trim_end_matches(['\n', '\r']).len()
     }
+}
+
+/// The text of bytes that are not UTF-8, with the places of those that were replaced.
+fn replaced(bytes: &[u8], places: &mut Vec<Span>) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            let start = text.len();
+            text.push(char::REPLACEMENT_CHARACTER);
+            places.push(Span::new(start, text.len()));
+        }
+    }
+    text
 }
 
 fn newlines(text: String) -> String {
@@ -168,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_lone_carriage_return_ends_a_line_and_one_before_a_newline_does_not() {
-        let source = Source::new(Path::new("f"), 0, b"a\rb\r\nc");
+        let source = Source::new(Path::new("f"), 0, *b"a\rb\r\nc");
         assert_eq!(source.text(), "a\nb\r\nc");
         assert_eq!(source.position(2), Position { line: 2, column: 1 });
         assert_eq!(source.position(5), Position { line: 3, column: 1 });

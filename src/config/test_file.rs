@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use super::diagnostic::Diagnostic;
+use super::lint::Lint;
+use super::lints::{self, exec_limits};
 use super::scope::Scope;
 use super::value;
+use super::worker_file;
 use crate::model::{OnFailure, RunSettings};
 
 /// The form in which results are printed.
@@ -38,7 +41,8 @@ pub(super) const WORKERS: &str = "Workers";
 pub(super) const CLIENTS: &str = "Clients";
 pub(super) const SECTIONS: [&str; 3] = [TEST, ENVIRONMENT, WORKERS];
 
-const KEYS: [&str; 12] = [
+/// The keys of `[Test]`.
+pub(super) const KEYS: [&str; 12] = [
     "trials",
     "format",
     "output",
@@ -53,10 +57,16 @@ const KEYS: [&str; 12] = [
     "check",
 ];
 
+/// Looks for what is wrong with the file whatever its variables are.
+pub(super) fn check(scope: &mut Scope<'_>) {
+    scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS]);
+    let elsewhere = [("`[Coordinator]` of a worker file", worker_file::KEYS.as_slice())];
+    scope.check_keys(TEST, &KEYS, &[], &elsewhere);
+    lints::defaults::check(scope, &KEYS, "workers");
+}
+
 /// Reads `[Test]`, with a default for what is missing or wrong.
 pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
-    scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS]);
-    scope.check_keys(TEST, &KEYS, &[]);
     let defaults = RunSettings::default();
     let on_failure = [("continue", OnFailure::Continue), ("stop", OnFailure::Stop)];
     let run = RunSettings {
@@ -97,13 +107,14 @@ pub(super) fn environment(scope: &mut Scope<'_>) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for entry in scope.entries(ENVIRONMENT) {
         let Some(text) = scope.value(ENVIRONMENT, &entry.value) else { continue };
-        if entry.written_key.contains('\0') || text.as_str().contains('\0') {
+        if entry.written_key().contains('\0') || text.as_str().contains('\0') {
             let place = if text.as_str().contains('\0') { text.place() } else { entry.key_place() };
             let message = "an environment variable can't have a NUL character";
-            scope.diagnostics.push(Diagnostic::error("nul-character", place, message).hint("leave the character out"));
+            scope.diagnostics.push(Diagnostic::new(Lint::NulCharacter, place, message).hint("leave the character out"));
             continue;
         }
-        variables.push((entry.written_key.clone(), text.as_str().to_owned()));
+        exec_limits::check_variable(scope, entry, &text);
+        variables.push((entry.written_key().to_owned(), text.as_str().to_owned()));
     }
     variables
 }

@@ -9,7 +9,20 @@ use super::source::{Place, Source, Span};
 #[derive(Debug, Clone)]
 pub struct Text {
     source: Arc<Source>,
-    joined: String,
+    content: Content,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    /// It stands in the file just so, as nearly every value does.
+    Slice(Span),
+    /// It was put together.
+    Joined(Box<Joined>),
+}
+
+#[derive(Debug, Clone)]
+struct Joined {
+    text: String,
     pieces: Vec<Piece>,
 }
 
@@ -23,15 +36,17 @@ struct Piece {
 }
 
 impl Text {
-    /// No text yet, in this file at this place.
-    pub(super) fn new(source: &Arc<Source>, at: usize) -> Self {
-        let piece = Piece { at: 0, origin: Span::new(at, at), exact: true };
-        Self { source: Arc::clone(source), joined: String::new(), pieces: vec![piece] }
+    /// A part of the file as it stands there.
+    pub(super) fn new(source: &Arc<Source>, span: Span) -> Self {
+        Self { source: Arc::clone(source), content: Content::Slice(span) }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.joined
+        match &self.content {
+            Content::Slice(span) => &self.source.text()[span.start..span.end],
+            Content::Joined(joined) => &joined.text,
+        }
     }
 
     /// The file that it came from.
@@ -41,7 +56,7 @@ impl Text {
 
     /// Where it came from, as a whole.
     pub fn place(&self) -> Place {
-        self.place_of(0..self.joined.len())
+        self.place_of(0..self.as_str().len())
     }
 
     /// Where a part of it came from.
@@ -49,19 +64,28 @@ impl Text {
         Place::new(&self.source, self.span(range))
     }
 
-    /// Appends bytes that stand in the file just so.
-    pub(super) fn push_exact(&mut self, text: &str, from: usize) {
-        self.push(text, Span::new(from, from + text.len()), true);
+    /// Whether it was put together from several lines, or with variables.
+    pub(super) fn is_joined(&self) -> bool {
+        matches!(self.content, Content::Joined(_))
+    }
+
+    /// Appends a part of the file.
+    pub(super) fn push_slice(&mut self, span: Span) {
+        let source = Arc::clone(&self.source);
+        self.push(&source.text()[span.start..span.end], span, true);
     }
 
     /// Appends a part of another text of the same file.
     pub(super) fn push_part(&mut self, other: &Self, range: Range<usize>) {
+        let Content::Joined(joined) = &other.content else {
+            return self.push(&other.as_str()[range.clone()], other.span(range), true);
+        };
         let mut from = range.start;
         while from < range.end {
-            let after = other.pieces.partition_point(|piece| piece.at <= from);
-            let next = other.pieces.get(after).map_or(range.end, |piece| piece.at.min(range.end));
-            let exact = other.pieces.get(after.saturating_sub(1)).is_some_and(|piece| piece.exact);
-            self.push(&other.joined[from..next], other.span(from..next), exact);
+            let after = joined.pieces.partition_point(|piece| piece.at <= from);
+            let next = joined.pieces.get(after).map_or(range.end, |piece| piece.at.min(range.end));
+            let exact = joined.pieces.get(after.saturating_sub(1)).is_some_and(|piece| piece.exact);
+            self.push(&joined.text[from..next], other.span(from..next), exact);
             from = next;
         }
     }
@@ -72,20 +96,42 @@ impl Text {
     }
 
     fn push(&mut self, text: &str, origin: Span, exact: bool) {
-        if !text.is_empty() {
-            self.pieces.push(Piece { at: self.joined.len(), origin, exact });
-            self.joined.push_str(text);
+        if text.is_empty() {
+            return;
+        }
+        if let Content::Slice(span) = self.content {
+            let text = self.source.text()[span.start..span.end].to_owned();
+            let pieces = vec![Piece { at: 0, origin: span, exact: true }];
+            self.content = Content::Joined(Box::new(Joined { text, pieces }));
+        }
+        if let Content::Joined(joined) = &mut self.content {
+            joined.pieces.push(Piece { at: joined.text.len(), origin, exact });
+            joined.text.push_str(text);
         }
     }
 
     /// Keeps the first bytes only.
     pub(super) fn truncate(&mut self, length: usize) {
-        self.joined.truncate(length);
-        self.pieces.retain(|piece| piece.at == 0 || piece.at < length);
+        match &mut self.content {
+            Content::Slice(span) => span.end = span.end.min(span.start + length),
+            Content::Joined(joined) => {
+                joined.text.truncate(length);
+                joined.pieces.retain(|piece| piece.at == 0 || piece.at < length);
+            }
+        }
     }
 
     /// The bytes of the file that a part of the text came from.
     pub(super) fn span(&self, range: Range<usize>) -> Span {
+        match &self.content {
+            Content::Slice(span) => Span::new(span.start + range.start, span.start + range.end),
+            Content::Joined(joined) => joined.span(range),
+        }
+    }
+}
+
+impl Joined {
+    fn span(&self, range: Range<usize>) -> Span {
         let start = self.origin(range.start, |piece, offset| {
             if piece.exact { (piece.origin.start + offset).min(piece.origin.end) } else { piece.origin.start }
         });
@@ -112,12 +158,12 @@ mod tests {
 
     #[test]
     fn each_part_knows_its_origin() {
-        let source = Arc::new(Source::new(Path::new("f"), 0, b"k = one %(x)s\n   two"));
-        let mut text = Text::new(&source, 4);
-        text.push_exact("one ", 4);
+        let source = Arc::new(Source::new(Path::new("f"), 0, *b"k = one %(x)s\n   two"));
+        let mut text = Text::new(&source, Span::new(4, 4));
+        text.push_slice(Span::new(4, 8));
         text.push_for("a long value", Span::new(8, 13));
         text.push_for("\n", Span::new(13, 14));
-        text.push_exact("two", 17);
+        text.push_slice(Span::new(17, 20));
         assert_eq!(text.span(1..3), Span::new(5, 7));
         assert_eq!(text.span(6..9), Span::new(8, 13));
         assert_eq!(text.span(18..20), Span::new(18, 20));

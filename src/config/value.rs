@@ -88,6 +88,14 @@ pub(super) fn host(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
+/// Whether the name or address is that of whichever machine asks.
+pub(super) fn is_loopback(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"),
+    }
+}
+
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|character| character.is_alphanumeric() || matches!(character, '.' | '-' | '_'))

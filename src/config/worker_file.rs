@@ -1,10 +1,15 @@
 //! A worker file: `[Coordinator]`, `[Environment]`, and the steps of the four phases.
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Severity};
+use super::lint::Lint;
+use super::lints::{self, Notes, exec_limits};
 use super::not_yet;
+use super::reader::Entry;
 use super::scope::Scope;
-use super::step;
-use super::test_file::{ENVIRONMENT, environment};
+use super::shell::Commands;
+use super::step::{self, ParsedStep, Task};
+use super::test_file::{self, ENVIRONMENT, environment};
+use super::text::Text;
 use super::value;
 use crate::model::{Destination, Phase, PhaseMap, Step};
 
@@ -14,7 +19,8 @@ pub(super) const OWN_SECTIONS: [&str; 5] = [COORDINATOR, "Startup", "Run", "Coll
 /// All its sections.
 pub(super) const SECTIONS: [&str; 6] = [COORDINATOR, ENVIRONMENT, "Startup", "Run", "Collect", "Reset"];
 
-const KEYS: [&str; 8] =
+/// The keys of `[Coordinator]`.
+pub(super) const KEYS: [&str; 8] =
     ["player", "conductor", "cmdport", "resultsport", "max_message_size", "allow", "shell", "directory"];
 
 /// The port on which a player listens when nothing else is said.
@@ -31,60 +37,134 @@ pub(super) struct WorkerFile {
     pub(super) shell: String,
     pub(super) directory: Option<String>,
     pub(super) environment: Vec<(String, String)>,
-    pub(super) steps: PhaseMap<Vec<Step>>,
+    pub(super) steps: StepTaker,
+}
+
+/// What is kept of a worker's steps.
+#[derive(Default)]
+pub(super) struct StepTaker {
+    /// The steps themselves, when there is to be a plan.
+    pub(super) plan: Option<PhaseMap<Vec<Step>>>,
+    /// What refers to other steps or workers.
+    pub(super) notes: Notes,
+    /// The commands, when the shell is to be asked about them.
+    pub(super) commands: Option<Commands>,
+    /// How many bytes the longest command has.
+    pub(super) longest_command: usize,
+}
+
+/// Looks for what is wrong with the file whatever its variables are.
+pub(super) fn check(scope: &mut Scope<'_>) {
+    scope.check_sections(&SECTIONS);
+    let elsewhere = [("`[Test]` of the test file", test_file::KEYS.as_slice())];
+    scope.check_keys(COORDINATOR, &KEYS, &not_yet::COORDINATOR_KEYS, &elsewhere);
+    lints::defaults::check(scope, &KEYS, "steps of every phase");
+    for phase in Phase::ALL {
+        let name = phase.section();
+        let is_empty = scope.document.section(name).is_some_and(|section| section.entries.is_empty());
+        // Where lines are wrong, the section may have been meant to have some.
+        if is_empty && !scope.diagnostics.has_errors_in(scope.document.source.order()) {
+            let warning =
+                Diagnostic::new(Lint::EmptyPhase, scope.section_place(name), format!("`[{name}]` has no step"));
+            scope.diagnostics.push(warning.hint("add a line `label = command`, or remove the section"));
+        }
+        for entry in scope.entries(name) {
+            lints::several_lines::check(scope, entry);
+        }
+    }
 }
 
 /// Reads a worker file. Afterwards the scope knows `player` and `conductor`.
-pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
-    scope.check_sections(&SECTIONS);
-    scope.check_keys(COORDINATOR, &KEYS, &not_yet::COORDINATOR_KEYS);
+pub(super) fn read(scope: &mut Scope<'_>, mut steps: StepTaker) -> WorkerFile {
     let host = scope.parsed(COORDINATOR, "player", value::host);
     if scope.entry(COORDINATOR, "player").is_none() {
         let place = scope.section_place(COORDINATOR);
-        let error = Diagnostic::error("missing-setting", place, "the worker file does not say where its player is");
+        let error = Diagnostic::new(Lint::MissingSetting, place, "the worker file does not say where its player is");
         scope.diagnostics.push(error.hint("add `player = ADDRESS` to `[Coordinator]`"));
     }
     let host = host.unwrap_or_default();
     scope.predefined.push(("player", host.clone()));
     let conductor = scope.parsed(COORDINATOR, "conductor", value::host);
-    if scope.entry(COORDINATOR, "conductor").is_some() {
+    if let Some(entry) = scope.entry(COORDINATOR, "conductor") {
         // A wrong one was reported; that the variable is unknown then would be no news.
         scope.predefined.push(("conductor", conductor.clone().unwrap_or_default()));
+        check_loopback(scope, entry, &host, conductor.as_deref().unwrap_or_default());
     }
     let port = scope.parsed(COORDINATOR, "cmdport", value::port).unwrap_or(COMMAND_PORT);
     // These two are the player's, and are looked at here so that all mistakes are found at once.
     scope.parsed(COORDINATOR, "max_message_size", value::mebibytes);
     scope.parsed(COORDINATOR, "allow", value::networks);
-    WorkerFile {
-        player: Destination::Tcp { host: host.clone(), port },
-        player_host: host,
-        conductor,
-        results_port: scope.parsed(COORDINATOR, "resultsport", value::port).unwrap_or(RESULTS_PORT),
-        shell: scope.untouched(COORDINATOR, "shell", value::text).unwrap_or_else(|| SHELL.to_owned()),
-        directory: scope.untouched(COORDINATOR, "directory", value::text),
-        environment: environment(scope),
-        steps: PhaseMap::from_fn(|phase| steps(scope, phase)),
+    let results_port = scope.parsed(COORDINATOR, "resultsport", value::port).unwrap_or(RESULTS_PORT);
+    let shell = scope.untouched(COORDINATOR, "shell", value::text).unwrap_or_else(|| SHELL.to_owned());
+    let directory = scope.untouched(COORDINATOR, "directory", value::text);
+    let environment = environment(scope);
+    for phase in Phase::ALL {
+        for entry in scope.entries(phase.section()) {
+            steps.take(scope, phase, entry, &shell);
+        }
+        steps.notes.end_phase();
+    }
+    lints::stops::check(scope, &steps.notes);
+    lints::barriers::check_worker(&steps.notes, scope.diagnostics);
+    lints::fetches::check(&steps.notes, scope.diagnostics);
+    let player = Destination::Tcp { host: host.clone(), port };
+    WorkerFile { player, player_host: host, conductor, results_port, shell, directory, environment, steps }
+}
+
+/// A player elsewhere that sends its results to its own machine sends them to nobody.
+fn check_loopback(scope: &mut Scope<'_>, entry: &Entry, player: &str, conductor: &str) {
+    if !player.is_empty() && value::is_loopback(conductor) && !value::is_loopback(player) {
+        let message =
+            format!("the player `{player}` is not on this machine, and can't reach the conductor at `{conductor}`");
+        let warning = Diagnostic::new(Lint::LoopbackConductor, entry.value.place(), message);
+        scope.diagnostics.push(warning.hint("write the address by which that machine reaches this one"));
     }
 }
 
-fn steps(scope: &mut Scope<'_>, phase: Phase) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for entry in scope.entries(phase.section()) {
-        let Some(text) = scope.value(phase.section(), &entry.value) else { continue };
-        let parsed = step::parse(&entry.written_key, text.as_str());
-        for problem in parsed.problems {
-            let place = match problem.range {
-                Some(range) => text.place_of(range),
-                None => entry.key_place(),
-            };
-            scope.diagnostics.push(Diagnostic::error(problem.name, place, problem.message).hint(problem.hint));
+impl StepTaker {
+    fn take(&mut self, scope: &mut Scope<'_>, phase: Phase, entry: &Entry, shell: &str) {
+        let Some(text) = scope.value(phase.section(), &entry.value) else { return };
+        let parsed = step::parse(entry.written_key(), text.as_str());
+        let place = || text.place_of(parsed.at..text.as_str().len());
+        for problem in &parsed.problems {
+            report(scope, problem, entry, &text);
         }
-        for (word, range) in parsed.forms {
-            if not_yet::FORMS.contains(&word) {
-                scope.diagnostics.push(not_yet::form(word, text.place_of(range)));
+        for (word, range) in &parsed.forms {
+            if not_yet::FORMS.contains(word) {
+                scope.diagnostics.push(not_yet::form(word, text.place_of(range.clone())));
             }
         }
-        steps.push(parsed.step);
+        let is_error = |problem: &step::StepProblem| problem.lint.severity() == Severity::Error;
+        if !parsed.problems.iter().any(is_error) {
+            self.notes.take(phase, entry.written_key(), &parsed, || task_place(entry, &text, &parsed));
+        }
+        if let Task::Command(command) = parsed.task {
+            self.longest_command = self.longest_command.max(command.len());
+            exec_limits::check_command(scope, command, place);
+            if let Some(commands) = &mut self.commands
+                && parsed.problems.is_empty()
+            {
+                commands.take(shell, entry, &text, parsed.at);
+            }
+        }
+        if let Some(steps) = &mut self.plan {
+            steps[phase].push(parsed.step(entry.written_key()));
+        }
     }
-    steps
+}
+
+/// Where a step's task stands: its key for a spawned command, else what is behind the other prefixes.
+fn task_place(entry: &Entry, text: &Text, parsed: &ParsedStep<'_>) -> super::source::Place {
+    match (parsed.task, parsed.forms.last()) {
+        (Task::Command(_), _) | (_, None) => entry.key_place(),
+        (_, Some((_, range))) => text.place_of(range.start..text.as_str().len()),
+    }
+}
+
+fn report(scope: &mut Scope<'_>, problem: &step::StepProblem, entry: &Entry, text: &Text) {
+    let place = match &problem.range {
+        Some(range) => text.place_of(range.clone()),
+        None => entry.key_place(),
+    };
+    scope.diagnostics.push(Diagnostic::new(problem.lint, place, problem.message.clone()).hint(problem.hint.clone()));
 }

@@ -1,9 +1,11 @@
 //! Keys of `[Workers]`: a name, or `node[01-16]` for sixteen of them.
 
+use super::diagnostic::quoted;
+use super::lint::Lint;
 use crate::model::WorkerName;
 
-/// How many workers one key may make.
-const MOST: u64 = 10_000;
+/// How many workers a test may have.
+pub(super) const MOST: usize = 10_000;
 
 /// The workers that one key stands for.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub(super) struct Expansion {
 /// What is wrong with a key, and what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct KeyProblem {
-    pub(super) name: &'static str,
+    pub(super) lint: Lint,
     pub(super) message: String,
     pub(super) hint: &'static str,
 }
@@ -29,7 +31,7 @@ pub(super) fn expand(key: &str) -> Result<Expansion, KeyProblem> {
     let Some((base, rest)) = key.split_once('[') else {
         return Ok(Expansion { base: key.to_owned(), names: vec![(name(key)?, 1)] });
     };
-    let range = |message: &str| KeyProblem { name: "invalid-range", message: message.to_owned(), hint: RANGE_HINT };
+    let range = |message: &str| KeyProblem { lint: Lint::InvalidRange, message: message.to_owned(), hint: RANGE_HINT };
     let (numbers, suffix) = rest.split_once(']').ok_or_else(|| range("the range has no `]`"))?;
     let (first, last) = numbers.split_once('-').ok_or_else(|| range("the range has no `-`"))?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -42,7 +44,7 @@ pub(super) fn expand(key: &str) -> Result<Expansion, KeyProblem> {
     if from > to {
         return Err(range("the range ends before it begins"));
     }
-    if to - from >= MOST {
+    if to - from >= MOST as u64 {
         return Err(range("the range has more than 10000 workers"));
     }
     let width = if first.starts_with('0') { first.len() } else { 1 };
@@ -52,8 +54,8 @@ pub(super) fn expand(key: &str) -> Result<Expansion, KeyProblem> {
 
 fn name(text: &str) -> Result<WorkerName, KeyProblem> {
     WorkerName::new(text).map_err(|error| KeyProblem {
-        name: "invalid-worker-name",
-        message: format!("this is not a worker's name: {error}"),
+        lint: Lint::InvalidWorkerName,
+        message: format!("{} is not a worker's name: {error}", quoted(text)),
         hint: "names have letters, digits, `.`, `_` and `-`",
     })
 }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::diagnostic::{Diagnostic, quoted};
+use super::lint::Lint;
 use super::nearest;
 use super::scope::Scope;
 use super::source::Place;
 use super::test_file::{CLIENTS, WORKERS};
-use super::worker_range::{Expansion, expand};
+use super::worker_range::{Expansion, MOST, expand};
 use crate::model::WorkerName;
 
 /// One worker of a test file.
@@ -40,22 +41,22 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
     let section = match (document.section(WORKERS), document.section(CLIENTS)) {
         (None, None) => {
             let place = scope.section_place(WORKERS);
-            let error = Diagnostic::error("no-workers", place, "the test file has no section `[Workers]`");
+            let error = Diagnostic::new(Lint::NoWorkers, place, "the test file has no section `[Workers]`");
             scope.diagnostics.push(error.hint("add it, with a line `name = worker-file` for each worker"));
             return Vec::new();
         }
         (Some(section), None) => section,
         (None, Some(section)) => {
             let place = Place::new(&document.source, section.name_span);
-            let message = "the Python seed knows `[Workers]` only";
+            let message = "the Python conductor knows `[Workers]` only";
             scope
                 .diagnostics
-                .push(Diagnostic::warning("clients-section", place, message).hint("call the section `[Workers]`"));
+                .push(Diagnostic::new(Lint::ClientsSection, place, message).hint("call the section `[Workers]`"));
             section
         }
         (Some(section), Some(clients)) => {
             let place = Place::new(&document.source, clients.name_span);
-            let error = Diagnostic::error("duplicate-section", place, "`[Clients]` is another name for `[Workers]`");
+            let error = Diagnostic::new(Lint::DuplicateSection, place, "`[Clients]` is another name for `[Workers]`");
             let first = Place::new(&document.source, section.name_span);
             scope
                 .diagnostics
@@ -65,16 +66,22 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
     };
     if section.entries.is_empty() {
         let place = Place::new(&document.source, section.name_span);
-        let error = Diagnostic::error("no-workers", place, format!("`[{}]` names no worker", section.name));
+        let error = Diagnostic::new(Lint::NoWorkers, place, format!("`[{}]` names no worker", section.name));
         scope.diagnostics.push(error.hint("add a line `name = worker-file` for each worker"));
     }
     let mut workers = Vec::new();
     for entry in &section.entries {
         let place = entry.key_place();
-        match expand(&entry.written_key) {
+        match expand(entry.written_key()) {
+            Ok(expansion) if workers.len() + expansion.names.len() > MOST => {
+                let message = format!("the test has more than {MOST} workers");
+                let error = Diagnostic::new(Lint::InvalidRange, place, message);
+                scope.diagnostics.push(error.hint("have fewer workers"));
+                break;
+            }
             Ok(expansion) => workers.extend(expanded(scope, &section.name, entry, &place, &expansion)),
             Err(problem) => {
-                let error = Diagnostic::error(problem.name, place, problem.message);
+                let error = Diagnostic::new(problem.lint, place, problem.message);
                 scope.diagnostics.push(error.hint(problem.hint));
             }
         }
@@ -108,7 +115,7 @@ fn expanded(
 
 fn file(scope: &mut Scope<'_>, text: &super::text::Text, name: &WorkerName, key: &Place) -> Option<(String, Place)> {
     if text.as_str().is_empty() || text.as_str().contains('\0') {
-        let error = Diagnostic::error("invalid-value", key.clone(), format!("the worker `{name}` has no file"));
+        let error = Diagnostic::new(Lint::InvalidValue, key.clone(), format!("the worker `{name}` has no file"));
         scope.diagnostics.push(error.hint("write `name = worker-file`"));
         return None;
     }
@@ -125,7 +132,7 @@ fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
         if let Some(first) = names.insert(folded, worker) {
             if first.key.span != worker.key.span && first.key_text() != worker.key_text() {
                 let message = format!("the worker `{}` is there twice", worker.name);
-                let error = Diagnostic::error("duplicate-worker", worker.key.clone(), message);
+                let error = Diagnostic::new(Lint::DuplicateWorker, worker.key.clone(), message);
                 let error = error.other(first.key.clone(), "it stands here first");
                 scope.diagnostics.push(error.hint("give one of them another name"));
             }
@@ -135,7 +142,7 @@ fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
         if let Some(first) = variables.get(&variable) {
             let message =
                 format!("the workers `{}` and `{}` both have the variable `{variable}`", first.name, worker.name);
-            let error = Diagnostic::error("address-variable-collision", worker.key.clone(), message);
+            let error = Diagnostic::new(Lint::AddressVariableCollision, worker.key.clone(), message);
             let error = error.other(first.key.clone(), format!("`{}` stands here", first.name));
             scope.diagnostics.push(error.hint("give one of them a name with other letters or digits"));
         } else {
@@ -167,14 +174,14 @@ pub(super) fn choose(scope: &mut Scope<'_>, workers: Vec<Worker>, chosen: &[Stri
             found = !names.is_empty() && names.iter().all(|(name, _)| mark(&workers, &mut marked, name.as_str()));
         }
         if !found && !workers.is_empty() {
-            let path = scope.document.source.path();
+            let (path, order) = (scope.document.source.path(), scope.document.source.order());
             let message = format!("there is no worker {}", quoted(wanted));
             let all: Vec<_> = workers.iter().map(|worker| format!("`{}`", worker.name)).take(20).collect();
             let more = if workers.len() > all.len() { ", …" } else { "" };
             let meant = nearest::nearest(wanted, workers.iter().map(|worker| worker.name.as_str()));
             let meant = meant.map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
             let hint = format!("{meant}the test has {}{more}", all.join(", "));
-            scope.diagnostics.push(Diagnostic::file_error("unknown-worker", path, message).hint(hint));
+            scope.diagnostics.push(Diagnostic::of_file(Lint::UnknownWorker, path, order, message).hint(hint));
         }
     }
     workers.into_iter().zip(marked).filter_map(|(worker, marked)| marked.then_some(worker)).collect()

@@ -6,8 +6,9 @@ use super::*;
 
 fn step(key: &str, value: &str) -> Step {
     let parsed = parse(key, value);
-    assert!(parsed.problems.is_empty(), "{key} = {value}: {:?}", parsed.problems);
-    parsed.step
+    let errors = parsed.problems.iter().filter(|problem| problem.lint != Lint::MisspeltPrefix).count();
+    assert_eq!(errors, 0, "{key} = {value}: {:?}", parsed.problems);
+    parsed.step(key)
 }
 
 fn seconds(count: u64) -> Duration {
@@ -166,4 +167,42 @@ fn all_that_is_wrong_with_a_step_is_said() {
 fn each_prefix_is_known_by_its_word_and_place() {
     let parsed = parse("a", "must:spawn: timeout30:x");
     assert_eq!(parsed.forms, [("must", 0..5), ("spawn", 5..11), ("timeout", 12..22)]);
+}
+
+#[test]
+fn what_was_meant_as_a_prefix_is_told_and_nothing_else() {
+    for (value, wrong, hint) in [
+        ("spwan:server", "spwan:", "did you mean `spawn:`?"),
+        ("Spawn:server", "Spawn:", "did you mean `spawn:`?"),
+        ("spawn :server", "spawn :", "did you mean `spawn:`?"),
+        ("must:mayfial:x", "mayfial:", "did you mean `mayfail:`?"),
+        ("timeout:x", "timeout:", "did you mean `timeout30:`?"),
+        ("timeoutx:x", "timeoutx:", "did you mean `timeout30:`?"),
+        ("timeout 30:x", "timeout 30:", "did you mean `timeout30:`?"),
+        ("timout1m:x", "timout1m:", "did you mean `timeout1m:`?"),
+        ("until_5s:x", "until_5s:", "did you mean `until5s:`?"),
+    ] {
+        let parsed = parse("a", value);
+        let [problem] = parsed.problems.as_slice() else { panic!("{value}: {:?}", parsed.problems) };
+        assert_eq!(problem.range.clone().map(|range| &value[range]), Some(wrong), "{value}");
+        assert_eq!((problem.lint, problem.hint.as_str()), (Lint::MisspeltPrefix, hint), "{value}");
+    }
+    for command in [
+        "timeout 30 cmd",
+        "timeout 30 curl http://host/",
+        "for i in 1 2; do echo $i: x; done",
+        "until test -f x; do echo a:b; done",
+        "stopwatch:x",
+        "./must:x",
+        "curl http://host:80/",
+        "http://host",
+        "step1:x",
+        "%:",
+        ":",
+        ": spawn:",
+        "schlüssel: wert",
+        "",
+    ] {
+        assert!(prefix::nearly(command).is_none(), "{command}");
+    }
 }

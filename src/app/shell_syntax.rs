@@ -1,0 +1,188 @@
+//! Asks the shells of this machine whether they understand commands: `sh -n -c COMMAND`, which runs nothing.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::config::{ShellCommand, ShellRefusal, ShellSyntax};
+
+/// How long a shell may think. A look at a command takes a millisecond; a shell that takes longer is none.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The most shells that run at once.
+const TOGETHER: usize = 4;
+
+/// How much of a shell's complaint is read.
+const MAX_COMPLAINT: u64 = 4096;
+
+/// The shells of this machine.
+#[derive(Debug)]
+pub(super) struct LocalShells {
+    /// How long one may think.
+    patience: Duration,
+}
+
+impl Default for LocalShells {
+    fn default() -> Self {
+        Self { patience: PATIENCE }
+    }
+}
+
+impl ShellSyntax for LocalShells {
+    fn check(&self, commands: &[ShellCommand]) -> Vec<Option<ShellRefusal>> {
+        let next = AtomicUsize::new(0);
+        let is_over = AtomicBool::new(false);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(TOGETHER).min(commands.len());
+        let work = || {
+            let mut found = Vec::new();
+            while !is_over.load(Ordering::Relaxed) {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(command) = commands.get(index) else { break };
+                match check(command, self.patience) {
+                    Ok(refusal) => found.extend(refusal.map(|refusal| (index, refusal))),
+                    // One shell that hangs is waited for; a thousand would be.
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut => is_over.store(true, Ordering::Relaxed),
+                    // There is no such shell here, or the command is too long for it: nothing can be told.
+                    Err(_) => {}
+                }
+            }
+            found
+        };
+        let mut refusals = vec![None; commands.len()];
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            for (index, refusal) in threads.into_iter().filter_map(|thread| thread.join().ok()).flatten() {
+                refusals[index] = Some(refusal);
+            }
+        });
+        refusals
+    }
+}
+
+fn check(command: &ShellCommand, patience: Duration) -> io::Result<Option<ShellRefusal>> {
+    let mut complaint = File::from(memfd_create("complaint", MemfdFlags::CLOEXEC)?);
+    let mut shell = Command::new(&command.shell);
+    shell.args([OsStr::new("-n"), OsStr::new("-c"), OsStr::new(&command.command)]);
+    // Its words are to be English, and nobody's start-up file is to be read.
+    shell.env("LC_ALL", "C").env_remove("ENV").env_remove("BASH_ENV");
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaint.try_clone()?);
+    let mut child = shell.spawn()?;
+    if let Err(error) = wait_for_end(&child, patience) {
+        // It may have ended by itself just now.
+        let _ = child.kill();
+        child.wait()?;
+        return Err(error);
+    }
+    if child.wait()?.success() {
+        return Ok(None);
+    }
+    complaint.rewind()?;
+    let mut bytes = Vec::new();
+    complaint.take(MAX_COMPLAINT).read_to_end(&mut bytes)?;
+    Ok(Some(refusal(&String::from_utf8_lossy(&bytes), &command.shell)))
+}
+
+/// Waits until the process has ended, at most for so long.
+fn wait_for_end(child: &Child, patience: Duration) -> io::Result<()> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    let end = Instant::now() + patience;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let timeout =
+            rustix::event::Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&timeout)) {
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => return Ok(()),
+        }
+    }
+}
+
+/// Reads `sh: 1: Syntax error: "fi" unexpected`, `bash: -c: line 1: syntax error near …`, and what is like them.
+fn refusal(complaint: &str, shell: &str) -> ShellRefusal {
+    let first = complaint.lines().next().unwrap_or_default();
+    let name = shell.rsplit('/').next().unwrap_or(shell);
+    let rest = [shell, name].iter().find_map(|name| first.strip_prefix(*name)?.strip_prefix(": ")).unwrap_or(first);
+    let rest = rest.strip_prefix("-c: ").unwrap_or(rest);
+    let numbered = rest.strip_prefix("line ").unwrap_or(rest).split_once(": ");
+    let line = numbered.and_then(|(number, _)| number.parse().ok());
+    let reason = line.and(numbered).map_or(rest, |(_, reason)| reason);
+    let reason =
+        ["Syntax error: ", "syntax error: "].iter().find_map(|words| reason.strip_prefix(*words)).unwrap_or(reason);
+    let shown = reason.chars().take(200).map(|c| if c.is_control() { ' ' } else { c });
+    let mut characters = shown.collect::<String>().trim().to_owned();
+    if characters.is_empty() {
+        "it does not say why".clone_into(&mut characters);
+    }
+    let length = characters.chars().next().map_or(0, char::len_utf8);
+    let reason = characters[..length].to_lowercase() + &characters[length..];
+    ShellRefusal { reason, line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(shell: &str, command: &str) -> ShellCommand {
+        ShellCommand { shell: shell.to_owned(), command: command.to_owned() }
+    }
+
+    #[test]
+    fn the_complaints_of_shells_are_understood() {
+        for (complaint, reason, line) in [
+            ("/bin/sh: 1: Syntax error: Unterminated quoted string\n", "unterminated quoted string", Some(1)),
+            ("sh: 3: Syntax error: \"fi\" unexpected\n", "\"fi\" unexpected", Some(3)),
+            (
+                "/bin/sh: -c: line 2: syntax error near `fi'\n/bin/sh: -c: line 2: `fi'\n",
+                "syntax error near `fi'",
+                Some(2),
+            ),
+            ("sh: line 1: syntax error: bad \u{1b}[31m\n", "bad  [31m", Some(1)),
+            ("what is this", "what is this", None),
+            ("", "it does not say why", None),
+        ] {
+            assert_eq!(refusal(complaint, "/bin/sh"), ShellRefusal { reason: reason.to_owned(), line }, "{complaint}");
+        }
+    }
+
+    #[test]
+    fn commands_are_looked_at_and_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("made");
+        let commands = [
+            command("/bin/sh", &format!("touch {}", file.display())),
+            command("/bin/sh", "if true; then"),
+            command("/no/such/shell", "("),
+            command("/bin/sh", "read line; echo $line"),
+        ];
+        let refused: Vec<_> = LocalShells::default().check(&commands).iter().map(Option::is_some).collect();
+        assert_eq!(refused, [false, true, false, false]);
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_shell_that_never_ends_is_ended_and_asked_no_more() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let shell = folder.path().join("sh");
+        std::fs::write(&shell, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+        std::fs::set_permissions(&shell, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let commands: Vec<_> = (0..100).map(|n| command(&shell.display().to_string(), &format!("echo {n}"))).collect();
+        let shells = LocalShells { patience: Duration::from_millis(50) };
+        assert!(shells.check(&commands).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn nothing_to_ask_asks_nobody() {
+        assert!(LocalShells::default().check(&[]).is_empty());
+    }
+}

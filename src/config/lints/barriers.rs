@@ -1,0 +1,210 @@
+//! Barriers, looked at across all workers: who meets whom, and who waits in vain.
+//!
+//! A barrier is known by its phase and name, and all workers that have it wait for each other there. So each worker says
+//! of two barriers of a phase which one comes first, and when these sayings go round in a circle, nobody ever goes on.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
+
+use super::{NoteKind, Notes};
+use crate::config::diagnostic::{Diagnostic, quoted};
+use crate::config::diagnostics::Diagnostics;
+use crate::config::lint::Lint;
+use crate::config::nearest;
+use crate::config::source::Place;
+use crate::model::Phase;
+
+/// How many barriers of neighbouring `parallel:` steps are looked at: more are no test, and cost time by their square.
+const MOST_TOGETHER: usize = 100;
+
+/// A worker at a barrier.
+#[derive(Debug, Clone, Copy)]
+struct Visit<'a> {
+    worker: &'a str,
+    group: usize,
+    place: &'a Place,
+}
+
+/// Who comes to each barrier, by phase and name.
+type Barriers<'a> = BTreeMap<(Phase, &'a str), Vec<Visit<'a>>>;
+
+/// Refuses a barrier to which a worker comes twice in a phase: it would wait for itself.
+pub(in crate::config) fn check_worker(notes: &Notes, diagnostics: &mut Diagnostics) {
+    let mut seen: HashMap<(Phase, &str), &Place> = HashMap::new();
+    for note in &notes.steps {
+        let NoteKind::Barrier(name) = &note.kind else { continue };
+        let Some(first) = seen.get(&(note.phase, name.as_str())) else {
+            seen.insert((note.phase, name), &note.place);
+            continue;
+        };
+        let message = format!("the barrier {} is there twice in `[{}]`", quoted(name), note.phase.section());
+        let error = Diagnostic::new(Lint::RepeatedBarrier, note.place.clone(), message);
+        let error = error.other((*first).clone(), "it stands here first");
+        diagnostics.push(error.hint("give it another name, for every worker that is to meet here"));
+    }
+}
+
+/// Looks at the barriers of all workers; `complete` tells whether these are all that the test has.
+pub(in crate::config) fn check(workers: &[(String, Notes)], complete: bool, diagnostics: &mut Diagnostics) {
+    let mut barriers = Barriers::new();
+    for (worker, notes) in workers {
+        for note in &notes.steps {
+            if let NoteKind::Barrier(name) = &note.kind {
+                let visits = barriers.entry((note.phase, name)).or_default();
+                if visits.last().is_none_or(|last| last.worker != worker) {
+                    visits.push(Visit { worker, group: note.group, place: &note.place });
+                }
+            }
+        }
+    }
+    for phase in Phase::ALL {
+        check_order(phase, &barriers, diagnostics);
+    }
+    if complete {
+        let apart = check_phases(&barriers, diagnostics);
+        check_company(&barriers, &apart, diagnostics);
+    }
+}
+
+/// Warns of barriers at which somebody is alone, but for those of which that was said otherwise.
+fn check_company(barriers: &Barriers<'_>, apart: &HashSet<&str>, diagnostics: &mut Diagnostics) {
+    for ((phase, name), visits) in barriers {
+        let [visit] = visits.as_slice() else { continue };
+        if apart.contains(name) {
+            continue;
+        }
+        let message = format!("only `{}` has the barrier {} in {phase}", visit.worker, quoted(name));
+        let warning = Diagnostic::new(Lint::LonelyBarrier, visit.place.clone(), message);
+        let others = barriers.keys().filter(|(other, known)| other == phase && known != name);
+        let meant = nearest::nearest(name, others.map(|(_, name)| *name).take(100));
+        let hint = meant.map(|meant| format!("did you mean `{meant}`?"));
+        let hint = hint.unwrap_or_else(|| "add it to the workers that are to wait here, or remove it".to_owned());
+        diagnostics.push(warning.hint(hint));
+    }
+}
+
+/// Warns of a name that one worker has in one phase, and another in others only. Returns all such names.
+fn check_phases<'a>(barriers: &Barriers<'a>, diagnostics: &mut Diagnostics) -> HashSet<&'a str> {
+    let mut by_name: BTreeMap<&str, Vec<(Phase, &Vec<Visit<'_>>)>> = BTreeMap::new();
+    for ((phase, name), visits) in barriers {
+        by_name.entry(name).or_default().push((*phase, visits));
+    }
+    let mut apart = HashSet::new();
+    for (name, phases) in by_name.into_iter().filter(|(_, phases)| phases.len() > 1) {
+        let Some(((first_phase, first), (phase, second))) = disjoint(&phases) else { continue };
+        apart.insert(name);
+        let message = format!(
+            "`{}` has the barrier {} in {phase}, but `{}` in {first_phase}, and so they don't meet",
+            second.worker,
+            quoted(name),
+            first.worker
+        );
+        let warning = Diagnostic::new(Lint::BarrierPhases, second.place.clone(), message);
+        let warning = warning.other(first.place.clone(), format!("`{}` has it here", first.worker));
+        diagnostics.push(warning.hint("move one of the steps, or give one of the barriers another name"));
+    }
+    apart
+}
+
+type InPhase<'a> = (Phase, Visit<'a>);
+
+/// Two workers that have no phase in common, each with its first.
+fn disjoint<'a>(phases: &[(Phase, &Vec<Visit<'a>>)]) -> Option<(InPhase<'a>, InPhase<'a>)> {
+    let mut sets: HashMap<&str, u8> = HashMap::new();
+    for (phase, visits) in phases {
+        for visit in *visits {
+            *sets.entry(visit.worker).or_default() |= 1 << (*phase as u8);
+        }
+    }
+    let mut firsts: BTreeMap<u8, InPhase<'a>> = BTreeMap::new();
+    for (phase, visits) in phases {
+        for visit in *visits {
+            let set = sets.get(visit.worker).copied().unwrap_or_default();
+            firsts.entry(set).or_insert((*phase, *visit));
+        }
+    }
+    let pairs = firsts.iter().flat_map(|left| firsts.iter().map(move |right| (left, right)));
+    let mut pairs = pairs.filter(|((left, _), (right, _))| *left & *right == 0);
+    pairs.next().map(|((_, left), (_, right))| if left.0 <= right.0 { (*left, *right) } else { (*right, *left) })
+}
+
+/// The barriers of one worker, by groups of steps that run together.
+type Groups<'a> = BTreeMap<usize, Vec<(&'a str, Visit<'a>)>>;
+
+/// From a barrier to one that a worker has behind it: by whom that is said.
+type Order<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (Visit<'a>, Visit<'a>)>>;
+
+/// Refuses barriers of a phase whose order goes round in a circle.
+fn check_order(phase: Phase, barriers: &Barriers<'_>, diagnostics: &mut Diagnostics) {
+    let order = order(phase, barriers);
+    let mut done = HashSet::new();
+    for start in order.keys().copied() {
+        let Some(circle) = circle(start, &order, &mut done) else { continue };
+        let steps: Vec<_> = circle
+            .iter()
+            .zip(circle.iter().cycle().skip(1))
+            .filter_map(|(from, to)| order.get(from).and_then(|behind| behind.get(to)).map(|by| (*from, *to, *by)))
+            .collect();
+        let Some(((from, to, (_, visit)), rest)) = steps.split_last() else { continue };
+        let mut message =
+            format!("workers wait for each other: `{}` comes to {} before {}", visit.worker, quoted(from), quoted(to));
+        for (from, to, (visit, _)) in rest {
+            // Writing to a `String` can't fail.
+            let _ = write!(message, ", `{}` to {} before {}", visit.worker, quoted(from), quoted(to));
+        }
+        let mut error = Diagnostic::new(Lint::BarrierOrder, visit.place.clone(), message);
+        for (from, to, (first, second)) in rest {
+            error = error.other(first.place.clone(), format!("`{}` waits here for {}", first.worker, quoted(from)));
+            error = error.other(second.place.clone(), format!("and comes only then to {}", quoted(to)));
+        }
+        diagnostics.push(error.hint("let all workers come to these barriers in one order"));
+    }
+}
+
+/// Who comes from which barrier to which next one. Those of one group of `parallel:` steps have no order.
+fn order<'a>(phase: Phase, barriers: &Barriers<'a>) -> Order<'a> {
+    let mut by_worker: BTreeMap<&str, Groups<'a>> = BTreeMap::new();
+    for ((_, name), visits) in barriers.iter().filter(|((other, _), visits)| *other == phase && visits.len() > 1) {
+        for visit in visits {
+            by_worker.entry(visit.worker).or_default().entry(visit.group).or_default().push((*name, *visit));
+        }
+    }
+    let mut order = Order::new();
+    for groups in by_worker.values() {
+        for (before, behind) in groups.values().zip(groups.values().skip(1)) {
+            for (from, first) in before.iter().take(MOST_TOGETHER) {
+                for (to, second) in behind.iter().take(MOST_TOGETHER) {
+                    order.entry(from).or_default().entry(to).or_insert((*first, *second));
+                }
+            }
+        }
+    }
+    order
+}
+
+/// A circle that can be reached from `start` without what is done. What was seen is done afterwards.
+fn circle<'a>(start: &'a str, order: &Order<'a>, done: &mut HashSet<&'a str>) -> Option<Vec<&'a str>> {
+    let behind = |name: &str| order.get(name).map(|behind| behind.keys().copied().collect()).unwrap_or_default();
+    let mut way: Vec<(&str, Vec<&'a str>)> = Vec::new();
+    let mut on_way: HashMap<&str, usize> = HashMap::new();
+    let mut found = None;
+    if done.insert(start) {
+        on_way.insert(start, 0);
+        way.push((start, behind(start)));
+    }
+    while let Some((name, rest)) = way.last_mut() {
+        let Some(next) = rest.pop() else {
+            on_way.remove(name);
+            way.pop();
+            continue;
+        };
+        if let Some(at) = on_way.get(next) {
+            // The first circle is told; what else goes round here is looked at when this one is mended.
+            found = found.or_else(|| Some(way[*at..].iter().map(|(name, _)| *name).collect()));
+        } else if done.insert(next) {
+            on_way.insert(next, way.len());
+            way.push((next, behind(next)));
+        }
+    }
+    found
+}

@@ -1,0 +1,243 @@
+//! Reads tests with their workers' files, and worker files alone, and has all lints look at them.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::allow;
+use super::diagnostic::{Diagnostic, quoted, quoted_path};
+use super::diagnostics::Diagnostics;
+use super::files::Files;
+use super::lint::Lint;
+use super::lints::{self, Notes, exec_limits};
+use super::reader::Document;
+use super::scope::{Budget, Scope};
+use super::shell::{Commands, ShellSyntax};
+use super::source::Place;
+use super::test_file::{self, TestSettings};
+use super::worker_file::{self, StepTaker};
+use super::workers::{self, Worker};
+use crate::model::{PhaseMap, WorkerPlan};
+
+/// What one look at some files has read and found so far.
+pub(super) struct Loader<'a> {
+    files: Files,
+    defines: Document,
+    diagnostics: Diagnostics,
+    budget: Budget,
+    shell: Option<&'a dyn ShellSyntax>,
+    /// The commands that the shell is to be asked about.
+    commands: Option<Commands>,
+    /// The files that were looked at as a whole, by their order.
+    checked: HashSet<usize>,
+    /// Tests, and workers' files that a test brought along.
+    in_tests: HashSet<usize>,
+    /// Not all workers of a test were read, so that not everything could be found.
+    is_partial: bool,
+}
+
+/// What a test's files say.
+pub(super) struct TestRead {
+    pub(super) settings: TestSettings,
+    pub(super) workers: Vec<WorkerPlan>,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(defines: Document, shell: Option<&'a dyn ShellSyntax>) -> Self {
+        Self {
+            files: Files::default(),
+            defines,
+            diagnostics: Diagnostics::default(),
+            budget: Budget::default(),
+            shell,
+            commands: shell.map(|_| Commands::default()),
+            checked: HashSet::new(),
+            in_tests: HashSet::new(),
+            is_partial: false,
+        }
+    }
+
+    /// Takes a text that no file has.
+    pub(super) fn give(&mut self, path: &Path, bytes: Vec<u8>) {
+        self.files.give(path, bytes, &mut self.diagnostics);
+    }
+
+    /// Reads a file of the command line.
+    pub(super) fn read(&mut self, path: &Path) -> Option<Arc<Document>> {
+        self.files.read(path, None, &mut self.diagnostics)
+    }
+
+    /// Reports that an input can't be read.
+    pub(super) fn refuse(&mut self, path: &Path, why: &str) {
+        self.files.refuse(path, why, &mut self.diagnostics);
+    }
+
+    /// Takes a finding.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether the file is a test that was read, or belongs to one.
+    pub(super) fn is_in_test(&self, document: &Document) -> bool {
+        self.in_tests.contains(&document.source.order())
+    }
+
+    fn scope<'s>(&'s mut self, document: &'s Document, predefined: Vec<(&'static str, String)>) -> Scope<'s> {
+        let (defines, diagnostics, budget) = (&self.defines, &mut self.diagnostics, &mut self.budget);
+        Scope { document, defines, predefined, diagnostics, budget }
+    }
+
+    /// Reads a test, with the files of the chosen workers (of all, when none is chosen). The workers are of use only when
+    /// there is to be a plan.
+    pub(super) fn test(&mut self, test: &Document, chosen: &[String], has_results: bool, for_plan: bool) -> TestRead {
+        self.in_tests.insert(test.source.order());
+        self.is_partial |= !chosen.is_empty();
+        let mut scope = self.scope(test, Vec::new());
+        test_file::check(&mut scope);
+        let settings = test_file::settings(&mut scope);
+        let all = workers::list(&mut scope);
+        let workers = workers::choose(&mut scope, all, chosen);
+        let has_results = has_results || settings.run.results.is_some();
+        let mut plans = Vec::new();
+        let mut notes = Vec::new();
+        for worker in &workers {
+            let Some((plan, of_worker)) = self.worker(test, worker, for_plan) else { continue };
+            if !has_results {
+                lints::fetches::need_results(&of_worker, &mut self.diagnostics);
+            }
+            notes.push((worker.name.to_string(), of_worker));
+            plans.extend(plan);
+        }
+        if notes.is_empty() {
+            self.check_environment(test);
+        }
+        lints::barriers::check(&notes, chosen.is_empty(), &mut self.diagnostics);
+        TestRead { settings, workers: plans }
+    }
+
+    /// Looks at the test file's `[Environment]` where no worker's file could be read, which would have shown its
+    /// mistakes; the variables that such a file gives are taken for known.
+    fn check_environment(&mut self, test: &Document) {
+        let predefined = ["worker", "index", "player", "conductor"].map(|name| (name, String::new())).to_vec();
+        test_file::environment(&mut self.scope(test, predefined));
+    }
+
+    fn worker(&mut self, test: &Document, worker: &Worker, for_plan: bool) -> Option<(Option<WorkerPlan>, Notes)> {
+        let (name, place) = worker.file.as_ref()?;
+        let path = self.find(test, name, place)?;
+        let document = self.files.read(&path, Some(place), &mut self.diagnostics)?;
+        self.in_tests.insert(document.source.order());
+        let predefined = vec![("worker", worker.name.to_string()), ("index", worker.index.to_string())];
+        let mut file = self.worker_file(&document, predefined, for_plan, || worker.key.clone())?;
+        let predefined = vec![
+            ("worker", worker.name.to_string()),
+            ("index", worker.index.to_string()),
+            ("player", file.player_host.clone()),
+            ("conductor", file.conductor.clone().unwrap_or_default()),
+        ];
+        let known = if file.conductor.is_some() { 4 } else { 3 };
+        let mut scope = self.scope(test, predefined.into_iter().take(known).collect());
+        let mut environment = test_file::environment(&mut scope);
+        environment.append(&mut file.environment);
+        exec_limits::check_all(&mut self.scope(&document, Vec::new()), &environment, file.steps.longest_command);
+        let plan = file.steps.plan.map(|steps| WorkerPlan {
+            name: worker.name.clone(),
+            file: path,
+            player: file.player,
+            player_host: file.player_host,
+            conductor: file.conductor,
+            results_port: file.results_port,
+            shell: file.shell,
+            directory: file.directory,
+            environment,
+            steps,
+        });
+        Some((plan, file.steps.notes))
+    }
+
+    /// Reads a worker file that no test names. The variables that come from a test file have the values here that they
+    /// have for the only worker of a test.
+    pub(super) fn worker_alone(&mut self, document: &Document) {
+        let stem = document.source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let predefined = vec![("worker", stem), ("index", "1".to_owned())];
+        let Some(file) = self.worker_file(document, predefined, false, || Place::new(&document.source, 0..0)) else {
+            return;
+        };
+        let mut scope = self.scope(document, Vec::new());
+        exec_limits::check_all(&mut scope, &file.environment, file.steps.longest_command);
+    }
+
+    fn worker_file(
+        &mut self,
+        document: &Document,
+        predefined: Vec<(&'static str, String)>,
+        for_plan: bool,
+        place: impl FnOnce() -> Place,
+    ) -> Option<worker_file::WorkerFile> {
+        let plan = for_plan.then(PhaseMap::default);
+        let taker = StepTaker { plan, commands: self.commands.take(), ..StepTaker::default() };
+        let is_new = self.checked.insert(document.source.order());
+        let mut scope = self.scope(document, predefined);
+        if is_new {
+            worker_file::check(&mut scope);
+        }
+        if !scope.has_room(document.source.text().len(), place) {
+            return None;
+        }
+        let mut file = worker_file::read(&mut scope, taker);
+        self.commands = file.steps.commands.take();
+        Some(file)
+    }
+
+    /// The worker file of this name: beside the test file, else in the current folder.
+    fn find(&mut self, test: &Document, name: &str, place: &Place) -> Option<PathBuf> {
+        let folder = test.source.path().parent().unwrap_or(Path::new(""));
+        let (beside, here) = (folder.join(name), PathBuf::from(name));
+        if beside == here && self.files.may_be_there(&here) {
+            return Some(here);
+        }
+        let is_beside = self.files.may_be_there(&beside);
+        let is_here = self.files.may_be_there(&here);
+        if is_beside && is_here && are_different(&beside, &here) {
+            let message = format!("{} is beside the test file and in the current folder, too", quoted(name));
+            let warning = Diagnostic::new(Lint::AmbiguousFile, place.clone(), message);
+            self.diagnostics.push(warning.hint(format!("{} is taken", quoted_path(&beside))));
+        }
+        if is_beside || is_here {
+            return Some(if is_beside { beside } else { here });
+        }
+        let message = format!("there is no worker file {}", quoted(name));
+        let hint = if beside == here {
+            "it is looked for in the current folder".to_owned()
+        } else {
+            format!("it is looked for as {}, then as {} in the current folder", quoted_path(&beside), quoted(name))
+        };
+        self.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place.clone(), message).hint(hint));
+        None
+    }
+
+    /// Asks the shell about all commands, takes out what the files allow, and returns what was found.
+    pub(super) fn finish(mut self) -> Diagnostics {
+        if let (Some(shell), Some(commands)) = (self.shell, self.commands.take()) {
+            commands.check(shell, &mut self.diagnostics);
+        }
+        for document in self.files.documents() {
+            if self.is_partial {
+                allow::silence(document, &mut self.diagnostics);
+                continue;
+            }
+            let is_alone = !self.in_tests.contains(&document.source.order());
+            let looked_for = |lint| match lint {
+                Lint::ShellSyntax => self.shell.is_some(),
+                Lint::LonelyBarrier | Lint::BarrierPhases => !is_alone,
+                _ => true,
+            };
+            allow::apply(document, looked_for, &mut self.diagnostics);
+        }
+        self.diagnostics
+    }
+}
+
+fn are_different(left: &Path, right: &Path) -> bool {
+    matches!((left.canonicalize(), right.canonicalize()), (Ok(left), Ok(right)) if left != right)
+}

@@ -1,0 +1,186 @@
+//! What a file has: its sections, and their keys and values, each found by its name at once.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+
+use crate::config::source::{Place, Source, Span};
+use crate::config::text::Text;
+
+/// The section whose entries are variables, and defaults for the other sections.
+pub const DEFAULT: &str = "DEFAULT";
+
+/// What a file has.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The file.
+    pub source: Arc<Source>,
+    /// Its sections, in order, each name once.
+    pub sections: Vec<Section>,
+    /// Where comments speak to us: `conductor: allow(…)`, without the comment's sign.
+    pub(in crate::config) directives: Vec<Span>,
+    index: HashMap<String, usize>,
+}
+
+impl Document {
+    pub(in crate::config) fn new(source: &Arc<Source>) -> Self {
+        Self { source: Arc::clone(source), sections: Vec::new(), directives: Vec::new(), index: HashMap::new() }
+    }
+
+    /// The section of this name; names are told apart by case.
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.index.get(name).and_then(|index| self.sections.get(*index))
+    }
+
+    /// The place in the list of the section of this name, which is added unless it is there; then where it is.
+    pub(in crate::config) fn open(&mut self, name: &str, name_span: Span) -> (usize, Option<Span>) {
+        if let Some(known) = self.index.get(name) {
+            return (*known, Some(self.sections[*known].name_span));
+        }
+        let place = self.sections.len();
+        self.index.insert(name.to_owned(), place);
+        let index = Index::default();
+        self.sections.push(Section { name: name.to_owned(), name_span, entries: Vec::new(), index });
+        (place, None)
+    }
+}
+
+/// A section.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// Where its name stands first.
+    pub name_span: Span,
+    /// Its entries, in order. A key that occurs twice is here twice, and was reported.
+    pub entries: Vec<Entry>,
+    index: Index,
+}
+
+impl Section {
+    /// The first entry with this key, which is given in lower case.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.index.find(key, &self.entries).ok().map(|place| &self.entries[place])
+    }
+
+    /// Adds an entry, and returns the first one that has its key, if there is one.
+    pub(in crate::config) fn add(&mut self, entry: Entry) -> Option<&Entry> {
+        let found = self.index.find(&entry.key(), &self.entries);
+        if let Err(vacant) = found {
+            self.index.places.insert(vacant, self.entries.len());
+        }
+        self.entries.push(entry);
+        found.ok().map(|place| &self.entries[place])
+    }
+}
+
+/// A key and its value.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Where the key stands.
+    pub key_span: Span,
+    /// The value: its lines joined by newlines, variables not yet replaced.
+    pub value: Text,
+    /// The key is in lower case as it stands.
+    is_folded: bool,
+}
+
+impl Entry {
+    pub(in crate::config) fn new(written_key: &str, key_span: Span, value: Text) -> Self {
+        let is_folded = written_key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        Self { key_span, value, is_folded }
+    }
+
+    /// The key as it was written.
+    pub fn written_key(&self) -> &str {
+        &self.value.source().text()[self.key_span.start..self.key_span.end]
+    }
+
+    /// The key in lower case, as Python has it.
+    pub fn key(&self) -> Cow<'_, str> {
+        if self.is_folded { self.written_key().into() } else { self.written_key().to_lowercase().into() }
+    }
+
+    /// Where the key stands, with its file.
+    pub fn key_place(&self) -> Place {
+        Place::new(self.value.source(), self.key_span)
+    }
+}
+
+/// The places of a section's keys, by the keys' hashes; the keys themselves stay in the file's text.
+///
+/// A file of ten megabytes has some hundred thousand keys, and a copy of each would take longer than all the rest. Where
+/// two keys have one hash, the next free number serves for the second.
+#[derive(Debug, Clone, Default)]
+struct Index {
+    hasher: RandomState,
+    places: HashMap<u64, usize, Identity>,
+}
+
+impl Index {
+    /// The place of the first entry with this key, else the number under which one is to be remembered.
+    fn find(&self, key: &str, entries: &[Entry]) -> Result<usize, u64> {
+        let mut hash = self.hasher.hash_one(key);
+        while let Some(place) = self.places.get(&hash) {
+            if entries[*place].key() == key {
+                return Ok(*place);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        Err(hash)
+    }
+}
+
+/// Takes the number itself for its hash.
+#[derive(Debug, Clone, Copy, Default)]
+struct Identity(u64);
+
+impl BuildHasher for Identity {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        Self(0)
+    }
+}
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_one_hash_are_told_apart() {
+        let source = Arc::new(Source::new(Path::new("f"), 0, *b"abA"));
+        let entry = |at: usize| {
+            let span = Span::new(at, at + 1);
+            Entry::new(&source.text()[at..=at], span, Text::new(&source, span))
+        };
+        let entries = [entry(0), entry(1)];
+        let mut index = Index::default();
+        let Err(hash) = index.find("a", &entries) else { panic!("nothing is there yet") };
+        // The second key is put where the first one's hash points.
+        index.places.insert(hash, 1);
+        assert_eq!(index.find("a", &entries), Err(hash.wrapping_add(1)));
+        index.places.insert(hash.wrapping_add(1), 0);
+        assert_eq!(index.find("a", &entries), Ok(0));
+        assert_eq!(entry(2).key(), "a");
+    }
+}

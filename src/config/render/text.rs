@@ -1,0 +1,94 @@
+//! Diagnostics as text for people: the look of rustc, by `annotate-snippets`.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+
+use crate::config::diagnostic::{Diagnostic, Severity};
+use crate::config::diagnostics::Diagnostics;
+use crate::config::source::{Place, Source, Span};
+
+/// The longest line that is shown: what is longer was not written by hand, and nobody would find the mark in it.
+const LONGEST_LINE: usize = 4096;
+/// How far apart two places may be to be shown in one excerpt.
+const FAR: usize = 2048;
+
+pub(super) fn render(diagnostics: &Diagnostics, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let mut all = String::new();
+    for diagnostic in diagnostics {
+        if !all.is_empty() {
+            all.push('\n');
+        }
+        all.push_str(&renderer.render(&[group(diagnostic)]));
+        all.push('\n');
+    }
+    all
+}
+
+fn group(diagnostic: &Diagnostic) -> Group<'_> {
+    let level = match diagnostic.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.name());
+    let mut group = match &diagnostic.place {
+        None => title.element(Origin::path(harmless(&diagnostic.path.to_string_lossy()))),
+        Some(place) => {
+            let (near, elsewhere): (Vec<_>, Vec<_>) =
+                diagnostic.others.iter().partition(|(other, _)| are_near(place, other));
+            let mut group = excerpt(Group::with_title(title), &place.source, Some(place), &near);
+            for other in elsewhere {
+                group = excerpt(group, &other.0.source, None, &[other]);
+            }
+            group
+        }
+    };
+    if let Some(hint) = &diagnostic.hint {
+        group = group.element(Level::HELP.with_name("hint").message(harmless(hint)));
+    }
+    group
+}
+
+fn are_near(left: &Place, right: &Place) -> bool {
+    left.source.order() == right.source.order() && left.span.start.abs_diff(right.span.start) < FAR
+}
+
+/// The lines from the first marked one to the last. The rest of the file is left out, so that the time for a finding
+/// does not depend on the file's length; so are lines of a length that no screen shows.
+fn excerpt<'a>(
+    group: Group<'a>,
+    source: &'a Source,
+    primary: Option<&Place>,
+    others: &[&'a (Place, String)],
+) -> Group<'a> {
+    let places = primary.into_iter().map(|place| (AnnotationKind::Primary, place, None));
+    let others = others.iter().map(|(place, label)| (AnnotationKind::Context, place, Some(harmless(label))));
+    let spans: Vec<_> =
+        places.chain(others).map(|(kind, place, label)| (kind, source.first_line(place.span), label)).collect();
+    let first = spans.iter().map(|(_, span, _)| span.start).min().unwrap_or(0);
+    let last = spans.iter().map(|(_, span, _)| span.end).max().unwrap_or(0);
+    let lines = source.lines_of(Span::new(first, last));
+    let path = harmless(&source.path().to_string_lossy());
+    if lines.end - lines.start > LONGEST_LINE + FAR {
+        let position = source.position(first);
+        return group.element(Origin::path(path).line(position.line).char_column(position.column));
+    }
+    let text = without_c1(&source.text()[lines.start..lines.end]);
+    let mut snippet = Snippet::source(text).line_start(source.position(first).line).path(path);
+    for (kind, span, label) in spans {
+        snippet = snippet.annotation(kind.span(span.start - lines.start..span.end - lines.start).label(label));
+    }
+    group.element(snippet)
+}
+
+/// A text that does nothing to a terminal.
+fn harmless(text: &str) -> String {
+    normalize_untrusted_str(&without_c1(text))
+}
+
+/// The library shows all control characters by signs but those of C1, which some terminals obey. The sign that stands
+/// for them here has the same two bytes' length, so that spans stay right.
+fn without_c1(text: &str) -> String {
+    text.replace(|character| matches!(character, '\u{80}'..='\u{9f}'), "\u{b7}")
+}

@@ -1,0 +1,86 @@
+//! Checks files without running anything: test files with all their workers' files, and worker files alone.
+
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::Diagnostic;
+use super::diagnostics::Diagnostics;
+use super::files;
+use super::lint::Lint;
+use super::loader::Loader;
+use super::nearest;
+use super::reader::Document;
+use super::shell::ShellSyntax;
+use super::source::Place;
+use super::{test_file, worker_file};
+
+/// Something to be checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file.
+    File(PathBuf),
+    /// A text that has no file, under the name by which findings and test files call it.
+    Text(PathBuf, Vec<u8>),
+    /// A text of that name that can't be read, and why.
+    Unreadable(PathBuf, String),
+}
+
+impl Input {
+    /// Reads a text to its end, if it is no longer than a file may be.
+    pub fn read(name: &Path, input: impl std::io::Read) -> Self {
+        match files::bytes(input, 0) {
+            Ok(bytes) => Self::Text(name.to_owned(), bytes),
+            Err(why) => Self::Unreadable(name.to_owned(), why),
+        }
+    }
+}
+
+/// Everything that is wrong with test files, which bring their workers' files along, and with worker files; their
+/// sections tell which they are. A worker's file is looked at alone only when no test among the files names it.
+pub fn validate(inputs: &[Input], shell: Option<&dyn ShellSyntax>) -> Diagnostics {
+    let mut loader = Loader::new(files::defines(&[]), shell);
+    let mut workers = Vec::new();
+    for input in inputs {
+        let path = match input {
+            Input::File(path) => path,
+            Input::Text(path, bytes) => {
+                loader.give(path, bytes.clone());
+                path
+            }
+            Input::Unreadable(path, why) => {
+                loader.refuse(path, why);
+                continue;
+            }
+        };
+        let Some(document) = loader.read(path) else { continue };
+        let has = |names: &[&str]| names.iter().any(|name| document.section(name).is_some());
+        if has(&[test_file::TEST, test_file::WORKERS, test_file::CLIENTS]) {
+            if !loader.is_in_test(&document) {
+                loader.test(&document, &[], false, false);
+            }
+        } else if has(&worker_file::OWN_SECTIONS) {
+            workers.push(document);
+        } else {
+            loader.report(neither(&document));
+        }
+    }
+    for document in workers {
+        if !loader.is_in_test(&document) {
+            loader.worker_alone(&document);
+        }
+    }
+    loader.finish()
+}
+
+fn neither(document: &Document) -> Diagnostic {
+    const MESSAGE: &str = "this is neither a test file nor a worker file";
+    const HINT: &str = "a test file has `[Test]` and `[Workers]`, a worker file `[Coordinator]` and its phases";
+    let known = || test_file::SECTIONS.into_iter().chain(worker_file::SECTIONS);
+    let meant = |name: &str| nearest::nearest(name.trim(), known()).map(|known| format!("did you mean `[{known}]`?"));
+    let named = document.sections.iter().find_map(|section| meant(&section.name).map(|hint| (section, hint)));
+    if let Some((section, hint)) = named {
+        let place = Place::new(&document.source, section.name_span);
+        return Diagnostic::new(Lint::NoKnownSection, place, MESSAGE).hint(hint);
+    }
+    let source = &document.source;
+    Diagnostic::of_file(Lint::NoKnownSection, source.path(), source.order(), MESSAGE).hint(HINT)
+}

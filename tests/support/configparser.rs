@@ -1,0 +1,59 @@
+//! What Python's `configparser` would say of a text, told from what our reader says of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use conductor::config::Source;
+use conductor::config::dialect::{
+    DEFAULT, Document, Entry, Problem, ProblemKind, Section, VariableProblemKind, Variables, interpolate, read,
+};
+use serde_json::{Value, json};
+
+/// Reads a text.
+pub fn parse(bytes: &[u8]) -> (Document, Vec<Problem>) {
+    read(&Arc::new(Source::new(Path::new("case.cfg"), 0, bytes)))
+}
+
+/// What Python would raise for a problem.
+pub fn python_error(kind: &ProblemKind) -> &'static str {
+    match kind {
+        ProblemKind::ByteOrderMark | ProblemKind::MissingSectionHeader => "MissingSectionHeaderError",
+        ProblemKind::NotUtf8(_) => "UnicodeDecodeError",
+        ProblemKind::NoDelimiter | ProblemKind::EmptyKey => "ParsingError",
+        ProblemKind::DuplicateSection(_) => "DuplicateSectionError",
+        ProblemKind::DuplicateKey { .. } => "DuplicateOptionError",
+    }
+}
+
+/// What Python's `get` would return or raise.
+pub fn python_value(document: &Document, section: &str, entry: &Entry) -> Value {
+    let variables = Variables { document, defines: None, predefined: &[] };
+    let (text, problems) = interpolate(&entry.value, section, &variables);
+    let error = problems.first().map(|problem| match problem.kind {
+        VariableProblemKind::LonePercent | VariableProblemKind::BadReference => "InterpolationSyntaxError",
+        VariableProblemKind::Undefined(_) => "InterpolationMissingOptionError",
+        VariableProblemKind::TooDeep => "InterpolationDepthError",
+        VariableProblemKind::TooLong => "none: Python takes all memory",
+    });
+    match (text, error) {
+        (_, Some(error)) => json!({ "error": error }),
+        (Some(text), None) => json!(text.as_str()),
+        (None, None) => panic!("no value, and no reason"),
+    }
+}
+
+/// All sections with all their keys and values, `[DEFAULT]` first, as the recorded cases have them.
+pub fn python_sections(document: &Document) -> Value {
+    // Python has a section of this name in any case, and so does not tell whether it is written.
+    let is_there = |section: &&Section| section.name != DEFAULT || !section.entries.is_empty();
+    let mut sections: Vec<_> = document.sections.iter().filter(is_there).collect();
+    sections.sort_by_key(|section| section.name != DEFAULT);
+    let section = |section: &Section| {
+        let option = |entry: &Entry| {
+            let value = python_value(document, &section.name, entry);
+            json!({ "key": entry.key(), "raw": entry.value.as_str(), "value": value })
+        };
+        json!({ "section": section.name, "options": section.entries.iter().map(option).collect::<Vec<_>>() })
+    };
+    json!({ "sections": sections.into_iter().map(section).collect::<Vec<_>>() })
+}
