@@ -29,9 +29,9 @@ fn main() {
         for count in [10, 100, 1000].into_iter().filter(|count| *count <= most) {
             let players: Vec<_> = (0..if several { count } else { 1 }).map(|_| Player::start()).collect();
             let (time, peak, session) = run(&players, count);
-            let each = time.as_secs_f64() * 1e6 / (count * TRIALS) as f64;
+            let each = time.as_micros() / (count * TRIALS) as u128;
             println!(
-                "{count:5} {shape:26}: {:6.2} s, {each:4.0} us a step; conductor {peak:5.1} MB, a session {session:.1} MB",
+                "{count:5} {shape:26}: {:6.2} s, {each:4} us a step; conductor {peak:5.1} MB, a session {session:.1} MB",
                 time.as_secs_f64()
             );
         }

@@ -115,9 +115,9 @@ fn open_folder() -> Folder {
 fn name_of(user: u32) -> String {
     let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let lines = list.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let named =
+    let mut named =
         lines.filter(|fields| fields.get(2) == Some(&user.to_string().as_str())).map(|fields| fields[0].to_owned());
-    named.last().unwrap_or_else(|| user.to_string())
+    named.next().unwrap_or_else(|| user.to_string())
 }
 
 fn document(finished: &Finished) -> Value {

@@ -101,7 +101,9 @@ fn print(what: &str, measured: &Measured) {
     println!("    from exec to stamp at most {slowest:.2}; in the floor {slowest_of_floor:.2}");
     let untrue = measured.untrue();
     println!("    untrue reports: {} (limit 0)", untrue.len());
-    untrue.iter().for_each(|text| println!("      {text}"));
+    for text in &untrue {
+        println!("      {text}");
+    }
 }
 
 fn middle(times: &[i128]) -> f64 {
