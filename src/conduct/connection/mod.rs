@@ -96,17 +96,21 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
     const AGAIN: Duration = Duration::from_millis(250);
     /// How much longer is waited than the player says that it takes.
     const MARGIN: Duration = Duration::from_secs(5);
+    /// How long a player may take to see that the conductor that holds it has just died.
+    const DEATH: Duration = Duration::from_millis(500);
     let destination = &context.plan.worker(context.worker).player;
     let commands = context.mailbox.commands();
+    let asked = Instant::now();
     let mut deadline = Instant::now() + context.plan.settings.connect_timeout;
     let mut held = false;
     loop {
         let dialled = dial(destination, hello, deadline, |time| unless_ended(commands, time))?;
         let Greeting::Refused(Refusal { holder: Some(holder), .. }) = &dialled.greeting else { return Ok(dialled) };
-        if holder.state == "live" || (held && Instant::now() >= deadline) {
+        let is_live = holder.state == "live";
+        if (is_live && asked.elapsed() >= DEATH) || (held && Instant::now() >= deadline) {
             return Ok(dialled);
         }
-        if !std::mem::replace(&mut held, true) {
+        if !is_live && !std::mem::replace(&mut held, true) {
             let within = Duration::from_secs(holder.free_within);
             deadline = deadline.max(Instant::now() + within + MARGIN);
             context.uplink.say(ConnectionEvent::Held(waiting_for(holder), within + MARGIN));

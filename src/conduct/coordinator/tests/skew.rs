@@ -6,7 +6,7 @@ use super::world::World;
 use crate::conduct::coordinator::Input;
 use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
 use crate::conduct::testing::plan;
-use crate::model::{Event, Phase, PlayerTime, Reason, Start, StartSkew, Verdict, WorkerId};
+use crate::model::{Action, Event, Phase, PlayerTime, Reason, Start, StartSkew, Step, Verdict, WorkerId};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -99,4 +99,21 @@ fn what_is_waited_for_names_the_workers_and_what_they_are_at() {
     world.speak(0);
     world.set_broken(1, true);
     assert_eq!(world.coordinator.waiting(), "the end of run of `w0` (at `s1`), `w1` (its connection is broken)");
+}
+
+#[test]
+fn workers_that_wait_for_each_other_at_barriers_are_let_go_at_once_and_skip_the_rest() {
+    let mut plan = plan(2, 1, 1, &[Phase::Run]);
+    for (worker, names) in plan.workers.iter_mut().zip([["x", "y"], ["y", "x"]]) {
+        let barrier = |name: &str| Step { action: Action::Barrier(name.to_owned()), ..Step::plain("wait", "") };
+        worker.steps[Phase::Run].splice(0..0, names.map(barrier));
+    }
+    let mut world = World::new(plan, false);
+    world.give(Input::Start);
+    assert_eq!(world.finish().verdict, Verdict::Failed);
+    let failed = world.reports.iter().filter_map(|event| match event {
+        Event::BarrierEnded { barrier, .. } => barrier.passed.clone().err(),
+        _ => None,
+    });
+    assert_eq!(failed.collect::<Vec<_>>(), ["worker `w1` waits at barrier `y`", "worker `w0` waits at barrier `x`"]);
 }
