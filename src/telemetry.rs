@@ -1,4 +1,7 @@
-//! The log: lines of the seed's form, on standard error or in a file.
+//! The log: lines of the seed's form or of JSON, on standard error or in a file.
+
+mod screen;
+mod terminal;
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -9,6 +12,9 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+pub(crate) use screen::Screen;
+pub(crate) use terminal::size as terminal_size;
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,15 +46,29 @@ impl Verbosity {
     }
 }
 
-/// Begins to log. It must be called once, before anything is logged.
+/// The form of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// `2026-11-23 16:56:17 - INFO - Starting trial 1 of 1`
+    Text,
+    /// `{"time":"2026-11-23T16:56:17.123456Z","level":"INFO","message":"Starting trial 1 of 1"}`
+    Json,
+}
+
+/// Begins to log. On standard error the lines go above what `screen` has. It must be called once, before anything is logged.
 ///
 /// # Errors
 ///
 /// Says why the file can't be written.
-pub(crate) fn start(verbosity: Verbosity, file: Option<&Path>) -> Result<(), String> {
-    let builder = tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(SeedLine);
+pub(crate) fn start(
+    verbosity: Verbosity,
+    format: LogFormat,
+    file: Option<&Path>,
+    screen: &Screen,
+) -> Result<(), String> {
+    let builder = tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(format);
     match file {
-        None => builder.with_writer(std::io::stderr).init(),
+        None => builder.with_writer(screen.clone()).init(),
         Some(path) => {
             let opened = OpenOptions::new().create(true).append(true).open(path);
             let file =
@@ -59,10 +79,7 @@ pub(crate) fn start(verbosity: Verbosity, file: Option<&Path>) -> Result<(), Str
     Ok(())
 }
 
-/// `2026-11-23 16:56:17 - INFO - Starting trial 1 of 1`
-struct SeedLine;
-
-impl<S, N> FormatEvent<S, N> for SeedLine
+impl<S, N> FormatEvent<S, N> for LogFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -74,9 +91,19 @@ where
             Level::INFO => "INFO",
             Level::DEBUG | Level::TRACE => "DEBUG",
         };
-        write!(out, "{} - {level} - ", local_time())?;
-        context.field_format().format_fields(out.by_ref(), event)?;
-        writeln!(out)
+        match self {
+            Self::Text => {
+                write!(out, "{} - {level} - ", local_time())?;
+                context.field_format().format_fields(out.by_ref(), event)?;
+                writeln!(out)
+            }
+            Self::Json => {
+                let mut message = String::new();
+                context.field_format().format_fields(Writer::new(&mut message), event)?;
+                let time = format!("{:.6}", jiff::Timestamp::now());
+                writeln!(out, "{}", serde_json::json!({"time": time, "level": level, "message": message}))
+            }
+        }
     }
 }
 

@@ -276,6 +276,7 @@ Options:
   -v, --verbose                     Log more
   -q, --quiet                       Log errors only; the results are printed all the same
       --log-file <FILE>             Write the log to this file instead of standard error
+      --log-format <FORMAT>         The form of the log [default: text] [possible values: text, json]
       --color <WHEN>                When to colour the results [default: auto] [possible values: auto, always, never]
   -h, --help                        Print help (see more with '--help')
   -V, --version                     Print version

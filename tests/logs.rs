@@ -91,3 +91,18 @@ fn the_log_goes_to_standard_error_or_to_its_file_but_never_into_the_results() {
 "#]]
     );
 }
+
+#[test]
+fn a_log_of_json_has_an_object_in_each_line() {
+    let player = Player::start();
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\ns = echo hi\n");
+    let arguments = ["conduct", "--log-format", "json", "--log-file", "log", "-f", "classic", "-p", "run", "test.cfg"];
+    let finished = run(&folder, arguments);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
+    let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("an object");
+    let log = folder.read("log");
+    let told: Vec<_> = log.lines().map(line).map(|line| (line["level"].clone(), line["message"].clone())).collect();
+    let expected = ["Starting trial 1 of 1", "Trial 1 of 1: passed"].map(|text| ("INFO".into(), text.into()));
+    assert_eq!(told, expected);
+}

@@ -4,21 +4,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::live::LiveView;
 use super::local::{self, LocalPlayer};
 use super::log::LogReporter;
 use super::outputs::{self, Outputs};
 use super::signals;
-use crate::cli::ConductArguments;
+use crate::cli::{ConductArguments, LogFormatWord};
 use crate::conduct::{self, Options};
 use crate::config::{self, Loaded, Overrides, load_test};
 use crate::exit_code;
 use crate::model::{Conclusion, Plan, Reason, RunId};
-use crate::telemetry::{self, Verbosity};
+use crate::telemetry::{self, LogFormat, Screen, Verbosity};
 
 /// Runs the test; the exit status says how it went.
 pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     let verbosity = Verbosity::new(arguments.quiet, arguments.verbose);
-    if let Err(why) = telemetry::start(verbosity, arguments.log_file.as_deref()) {
+    let screen = Screen::default();
+    let log_format = arguments.log_format.into();
+    if let Err(why) = telemetry::start(verbosity, log_format, arguments.log_file.as_deref(), &screen) {
         return super::refuse(&why);
     }
     let Some(path) = &arguments.config else {
@@ -27,7 +30,7 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
     let Loaded { plan, outputs, diagnostics } = load_test(path, &overrides(arguments), run_id.clone());
     super::print_findings(&diagnostics);
-    let outputs = Outputs::new(arguments, outputs);
+    let outputs = Outputs::new(arguments, outputs, screen);
     let refused = match (&plan, arguments.strict && !diagnostics.is_empty()) {
         (None, _) => {
             Some(format!("the configuration `{}` has {}", path.display(), count(diagnostics.errors(), "error")))
@@ -77,6 +80,12 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         player.serve(&mut plan);
     }
     reporters.push(("the log".to_owned(), Box::new(LogReporter::default())));
+    if !arguments.quiet
+        && let Some(view) = LiveView::start(outputs.screen())
+    {
+        // It is gone before the last is said of the run.
+        reporters.insert(0, ("the live view".to_owned(), Box::new(view)));
+    }
     let conclusion = conduct::conduct(Arc::new(plan), &options, &interrupts, reporters);
     drop(player);
     if outputs.is_elsewhere() {
@@ -99,7 +108,7 @@ fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: Str
 /// Prints the plan. What the test file says of outputs is about results: a look at the plan must not overwrite those of
 /// an earlier run.
 fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
-    match Outputs::new(arguments, config::Outputs::default()).print_plan(plan) {
+    match Outputs::new(arguments, config::Outputs::default(), Screen::default()).print_plan(plan) {
         Ok(()) => ExitCode::from(exit_code::PASSED),
         Err(why) => super::refuse(&why),
     }
@@ -110,6 +119,15 @@ fn log_reasons(conclusion: &Conclusion) {
     for reason in &conclusion.reasons {
         if let Reason::NotCarriedOut(text) | Reason::Incomplete(text) = reason {
             tracing::error!("{}", text.escape_debug());
+        }
+    }
+}
+
+impl From<LogFormatWord> for LogFormat {
+    fn from(word: LogFormatWord) -> Self {
+        match word {
+            LogFormatWord::Text => Self::Text,
+            LogFormatWord::Json => Self::Json,
         }
     }
 }

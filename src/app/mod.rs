@@ -2,6 +2,7 @@
 
 mod check;
 mod conduct;
+mod live;
 mod local;
 mod log;
 mod outputs;

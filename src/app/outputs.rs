@@ -9,6 +9,7 @@ use crate::cli::ConductArguments;
 use crate::config;
 use crate::model::{Conclusion, ConductorTime, Event, Plan, Reason, Reporter, RunId, Stamped, Verdict};
 use crate::report::{self, Format, Style};
+use crate::telemetry::Screen;
 
 /// Reporters with their names for messages.
 pub(super) type Reporters = Vec<(String, Box<dyn Reporter>)>;
@@ -19,6 +20,7 @@ pub(super) struct Outputs {
     reports: Vec<Target>,
     results: Option<PathBuf>,
     color: clap::ColorChoice,
+    screen: Screen,
 }
 
 /// Where a report goes, and in which form.
@@ -30,7 +32,7 @@ struct Target {
 
 impl Outputs {
     /// The command line wins over what the test file says.
-    pub(super) fn new(arguments: &ConductArguments, file: config::Outputs) -> Self {
+    pub(super) fn new(arguments: &ConductArguments, file: config::Outputs, screen: Screen) -> Self {
         let format = arguments.format.map(Format::from).or(file.format.map(from_file)).unwrap_or(Format::Text);
         let main = Target { format, path: arguments.output.clone().or(file.output) };
         let report = |(word, path): &(_, PathBuf)| Target { format: Format::from(*word), path: Some(path.clone()) };
@@ -39,12 +41,18 @@ impl Outputs {
             reports: arguments.reports.iter().map(report).collect(),
             results: arguments.results.clone().or(file.results),
             color: arguments.color,
+            screen,
         }
     }
 
     /// The folder of this run's results, if they are kept.
     pub(super) fn folder(&self, run: &RunId) -> Option<PathBuf> {
         self.results.as_ref().map(|results| results.join(run.as_str()))
+    }
+
+    /// The terminal that they share with the live view.
+    pub(super) fn screen(&self) -> &Screen {
+        &self.screen
     }
 
     /// Whether the results go into a file.
@@ -58,9 +66,9 @@ impl Outputs {
     ///
     /// Says which can't be written, for people.
     pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>) -> Result<Reporters, String> {
-        let mut reporters = vec![(self.main.name(), self.main.open(self.color)?)];
+        let mut reporters = vec![(self.main.name(), self.main.open(self.color, &self.screen)?)];
         for target in &self.reports {
-            reporters.push((target.name(), target.open(clap::ColorChoice::Never)?));
+            reporters.push((target.name(), target.open(clap::ColorChoice::Never, &self.screen)?));
         }
         if let Some(folder) = &self.results {
             reporters.extend(results::open(folder, run, plan)?);
@@ -96,7 +104,7 @@ impl Target {
         self.path.as_deref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
     }
 
-    fn open(&self, color: clap::ColorChoice) -> Result<Box<dyn Reporter>, String> {
+    fn open(&self, color: clap::ColorChoice, screen: &Screen) -> Result<Box<dyn Reporter>, String> {
         let terminal = self.path.is_none() && io::stdout().is_terminal();
         let color = match color {
             clap::ColorChoice::Always => true,
@@ -105,7 +113,7 @@ impl Target {
         };
         let style = Style { color, terminal, ..Style::plain() };
         match &self.path {
-            None => Ok(report::reporter(self.format, Box::new(io::stdout()), style)),
+            None => Ok(report::reporter(self.format, Box::new(screen.stdout()), style)),
             Some(path) => report_file::open(self.format, path, style)
                 .map_err(|error| format!("the output `{}` can't be written: {error}", self.name())),
         }

@@ -91,6 +91,9 @@ pub struct ConductArguments {
     /// Write the log to this file instead of standard error
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+    /// The form of the log
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormatWord::Text)]
+    pub log_format: LogFormatWord,
     /// When to colour the results
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = clap::ColorChoice::Auto)]
     pub color: clap::ColorChoice,
@@ -128,6 +131,15 @@ impl From<FormatWord> for Format {
             FormatWord::Html => Self::Html,
         }
     }
+}
+
+/// A form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormatWord {
+    /// A line each, as the Python conductor writes them
+    Text,
+    /// A JSON object each: time, level, message
+    Json,
 }
 
 /// What a failed step means.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use conduct::ConductArguments;
+pub use conduct::{ConductArguments, LogFormatWord};
 pub use player::PlayerArguments;
 pub use validate::ValidateArguments;
 

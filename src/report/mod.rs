@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Plan, Reporter};
 
+mod board;
 mod classic;
 mod dry_run_json;
 mod dry_run_text;
@@ -37,6 +38,7 @@ mod text;
 mod text_page;
 mod words;
 
+pub(crate) use board::{Board, BoardLine};
 pub(crate) use harmless::on_one_line;
 pub(crate) use words::{milliseconds, outcome_in_detail, skew};
 

@@ -1,0 +1,116 @@
+//! The live view: the board, drawn at the foot of the terminal by a library, ten times a second.
+//!
+//! It is there only where somebody can see it: standard error is a terminal that can move its cursor. What else is
+//! written to the terminal goes through the [`Screen`], above the view.
+
+use std::io::IsTerminal;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::model::{ConductorTime, Event, Reporter, Stamped};
+use crate::report::{Board, BoardLine};
+use crate::telemetry::{self, Screen};
+
+/// How often the view is drawn.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// The colour of what is to be looked at.
+const RED: &str = "\x1b[31m";
+/// It has no more lines than this.
+const MOST_ROWS: usize = 24;
+
+/// Draws what happens.
+pub(super) struct LiveView {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    board: Mutex<Board>,
+    over: Mutex<bool>,
+    woken: Condvar,
+    screen: Screen,
+    color: bool,
+}
+
+impl LiveView {
+    /// Begins to draw. None where nobody could see it, and where no thread can be had for what is only nice to have.
+    pub(super) fn start(screen: &Screen) -> Option<Self> {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+        if dumb || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let shared = Arc::new(Shared {
+            board: Mutex::default(),
+            over: Mutex::new(false),
+            woken: Condvar::new(),
+            screen: screen.clone(),
+            color: super::colors_are_wanted(),
+        });
+        let drawn = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("live view".to_owned()).spawn(move || drawn.run()).ok()?;
+        screen.begin();
+        Some(Self { shared, thread: Some(thread) })
+    }
+
+    fn end(&mut self) {
+        *lock(&self.shared.over) = true;
+        self.shared.woken.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked draws no more either.
+            let _ = thread.join();
+        }
+        self.shared.screen.end();
+    }
+}
+
+impl Reporter for LiveView {
+    fn report(&mut self, stamped: &Stamped) -> std::io::Result<()> {
+        lock(&self.shared.board).take(stamped);
+        if matches!(stamped.event, Event::RunEnded { .. }) {
+            self.end();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for LiveView {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.end();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        let mut over = lock(&self.over);
+        while !*over {
+            drop(over);
+            self.draw();
+            over = lock(&self.over);
+            if !*over {
+                over = self.woken.wait_timeout(over, INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+
+    fn draw(&self) {
+        let (width, height) = telemetry::terminal_size();
+        let now = ConductorTime::from_nanoseconds(crate::sys::boot_time_nanoseconds());
+        let rows = usize::from(height).saturating_sub(3).clamp(2, MOST_ROWS);
+        let (lines, progress) = {
+            let board = lock(&self.board);
+            (board.lines(now, rows, usize::from(width).saturating_sub(1)), board.progress())
+        };
+        let color = |line: &BoardLine| if line.bad && self.color { RED } else { "" };
+        let lines: Vec<(String, &str)> = lines.into_iter().map(|line| (line.text.clone(), color(&line))).collect();
+        if !lines.is_empty() {
+            self.screen.draw(progress, &lines);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
