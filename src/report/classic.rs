@@ -76,11 +76,12 @@ impl ClassicReporter {
     }
 
     fn results_of(&mut self, worker: WorkerId) -> io::Result<()> {
-        let later = self.waiting.split_off(&(WorkerId(worker.0 + 1), false, Phase::Startup, 0));
-        let mut own = self.waiting.split_off(&(worker, false, Phase::Startup, 0));
-        self.waiting.extend(later);
-        while let Some((_, (reference, result))) = own.pop_first() {
-            self.result(reference, &result)?;
+        let from = (worker, false, Phase::Startup, 0);
+        let to = (WorkerId(worker.0 + 1), false, Phase::Startup, 0);
+        while let Some(&place) = self.waiting.range(from..to).next().map(|(place, _)| place) {
+            if let Some((reference, result)) = self.waiting.remove(&place) {
+                self.result(reference, &result)?;
+            }
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The plan as one JSON document, for `--dry-run -f json`.
+//! The plan as one JSON document, for `--dry-run -f json`, the folder of results, and in the `json` report.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -8,33 +8,74 @@ use serde::Serialize;
 use serde_json::Number;
 
 use super::{dry_run_text, json_writer};
-use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan};
+use crate::model::{Action, Bound, Gate, Mode, OnFailure, Phase, Plan, RunSettings, Step, WorkerPlan};
 
 /// Writes the plan.
 pub(super) fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
-    let document = Document {
+    json_writer::write(writer, &document(plan))
+}
+
+/// The document: what the configuration comes to, with all variables replaced.
+pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
+    Document {
+        config: plan.file.to_string_lossy().into_owned(),
         trials: plan.trials,
         phases: plan.phases.iter().map(|phase| phase.word()).collect(),
         check: plan.settings.check.as_deref(),
+        settings: Settings::new(&plan.settings),
         workers: plan.workers.iter().map(|worker| WorkerEntry::new(plan, worker)).collect(),
-    };
-    json_writer::write(writer, &document)
+    }
 }
 
 #[derive(Serialize)]
 struct Document<'a> {
+    config: String,
     trials: u32,
     phases: Vec<&'static str>,
     /// The test's own judgement of each trial, on the conductor.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<&'a str>,
+    settings: Settings,
     workers: Vec<WorkerEntry<'a>>,
+}
+
+/// What applies to the whole run. Durations are in seconds, `null` for none.
+#[derive(Serialize)]
+struct Settings {
+    step_timeout: Option<Number>,
+    reset_timeout: Number,
+    connect_timeout: Number,
+    lease: Number,
+    on_failure: &'static str,
+    max_start_skew: Option<Number>,
+    max_message_size: u64,
+}
+
+impl Settings {
+    fn new(settings: &RunSettings) -> Self {
+        Self {
+            step_timeout: settings.step_timeout.map(seconds),
+            reset_timeout: seconds(settings.reset_timeout),
+            connect_timeout: seconds(settings.connect_timeout),
+            lease: seconds(settings.lease),
+            on_failure: match settings.on_failure {
+                OnFailure::Continue => "continue",
+                OnFailure::Stop => "stop",
+            },
+            max_start_skew: settings.max_start_skew.map(seconds),
+            max_message_size: settings.max_message_size,
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct WorkerEntry<'a> {
     name: &'a str,
+    file: String,
     player: String,
+    shell: &'a str,
+    directory: Option<&'a str>,
+    environment: Environment<'a>,
     phases: Phases<'a>,
 }
 
@@ -47,12 +88,27 @@ impl Serialize for Phases<'_> {
     }
 }
 
+/// Variables in their order; of two with one name the later is told, as it is the one that steps get.
+struct Environment<'a>(&'a [(String, String)]);
+
+impl Serialize for Environment<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_last = |at: usize, name: &str| !self.0[at + 1..].iter().any(|(later, _)| later == name);
+        let kept = self.0.iter().enumerate().filter(|(at, (name, _))| is_last(*at, name));
+        serializer.collect_map(kept.map(|(_, (name, value))| (name, value)))
+    }
+}
+
 impl<'a> WorkerEntry<'a> {
     fn new(plan: &'a Plan, worker: &'a WorkerPlan) -> Self {
         let steps = |phase: Phase| worker.steps[phase].iter().map(|step| StepEntry::new(plan, phase, step)).collect();
         Self {
             name: worker.name.as_str(),
+            file: worker.file.to_string_lossy().into_owned(),
             player: worker.player.to_string(),
+            shell: &worker.shell,
+            directory: worker.directory.as_deref(),
+            environment: Environment(&worker.environment),
             phases: Phases(plan.phases.iter().map(|&phase| (phase, steps(phase))).collect()),
         }
     }

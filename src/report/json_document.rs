@@ -1,6 +1,7 @@
 //! The shape of the `json` report: the seed's, with more fields.
 //!
-//! `{"metadata": {…}, "workers": […], "trials": […], "lost": […], "warnings": […]}`. Times are local, as in the seed;
+//! `{"metadata": {…}, "workers": […], "trials": […], "statistics": […], "lost": […], "not_reset": […], "warnings": […],
+//! "configuration": {…}}`; `json.schema.json` describes it to programs. Times are local, as in the seed;
 //! a time that is not known, such as the end of what was interrupted, is `null`. Each level is made while it is
 //! written.
 
@@ -10,7 +11,8 @@ use serde::{Serialize, Serializer};
 
 use super::json_result::{List, trial_entry};
 use super::record::{Remark, Run};
-use super::words;
+use super::statistics::{self, Row, Subject};
+use super::{dry_run_json, words};
 use crate::model::{
     ClockAnchor, Conclusion, ConductorTime, Phase, Plan, PlayerDescription, Reason, Step, Verdict, WorkerId, WorkerPlan,
 };
@@ -123,20 +125,31 @@ pub(super) fn exit_status(conclusion: &Conclusion) -> i32 {
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Top<'a, T: Serialize> {
+        struct Top<'a, T: Serialize, C: Serialize> {
             metadata: Metadata<'a>,
             workers: Vec<WorkerEntry<'a>>,
             trials: T,
+            statistics: Vec<StatisticsEntry>,
             lost: Vec<RemarkEntry<'a>>,
+            not_reset: Vec<NotReset<'a>>,
             warnings: Vec<RemarkEntry<'a>>,
+            configuration: Option<C>,
         }
         let context = self.context;
         Top {
             metadata: self.metadata(),
             workers: self.workers(),
             trials: List(|| self.run.trials.iter().map(move |trial| trial_entry(context, trial))),
+            statistics: statistics::rows(self.run).iter().map(|row| StatisticsEntry::new(self.run, row)).collect(),
             lost: self.run.lost.iter().map(|remark| self.remark(remark)).collect(),
+            not_reset: self
+                .run
+                .not_reset()
+                .into_iter()
+                .map(|(trial, worker)| NotReset { trial, worker: context.name(worker) })
+                .collect(),
             warnings: self.run.warnings.iter().map(|remark| self.remark(remark)).collect(),
+            configuration: context.plan.map(dry_run_json::document),
         }
         .serialize(serializer)
     }
@@ -169,6 +182,49 @@ struct WorkerEntry<'a> {
     kind: Option<&'static str>,
     version: Option<&'a str>,
     host: Option<&'a str>,
+}
+
+/// A worker of which it is not known that its Reset ran to its end.
+#[derive(Serialize)]
+struct NotReset<'a> {
+    trial: u32,
+    worker: Option<&'a str>,
+}
+
+/// Durations over trials, in seconds.
+#[derive(Serialize)]
+struct StatisticsEntry {
+    phase: &'static str,
+    /// `phase`, `start_skew` or `step`.
+    of: &'static str,
+    step: Option<String>,
+    position: Option<usize>,
+    workers: Option<String>,
+    count: usize,
+    minimum: f64,
+    median: f64,
+    maximum: f64,
+}
+
+impl StatisticsEntry {
+    fn new(run: &Run, row: &Row) -> Self {
+        let (of, step, position) = match &row.subject {
+            Subject::Phase => ("phase", None, None),
+            Subject::Skew => ("start_skew", None, None),
+            Subject::Step { label, position, .. } => ("step", Some(label.clone()), Some(*position)),
+        };
+        Self {
+            phase: row.phase.word(),
+            of,
+            workers: step.is_some().then(|| row.who(run)),
+            step,
+            position,
+            count: row.spread.count,
+            minimum: row.spread.minimum.as_secs_f64(),
+            median: row.spread.median.as_secs_f64(),
+            maximum: row.spread.maximum.as_secs_f64(),
+        }
+    }
 }
 
 #[derive(Serialize)]

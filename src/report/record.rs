@@ -96,6 +96,20 @@ impl Run {
         })
     }
 
+    /// Workers of which it is not known that their Reset ran to its end, in trials in which they ran something and were
+    /// to be reset.
+    pub(super) fn not_reset(&self) -> Vec<(u32, WorkerId)> {
+        let Some((plan, _)) = self.plan.as_ref().filter(|(plan, _)| plan.has(Phase::Reset)) else { return Vec::new() };
+        let open = |trial: &Trial, worker: WorkerId| {
+            let phases = || trial.phases.iter().filter_map(|phase| Some((phase.phase, phase.workers.get(&worker)?)));
+            let ran = phases().any(|(_, own)| own.results.values().any(|recorded| recorded.result.started.is_some()));
+            ran && !phases().any(|(phase, own)| phase == Phase::Reset && own.end.is_some())
+        };
+        let workers =
+            |trial: &Trial| plan.workers().map(|(id, _)| id).filter(|id| open(trial, *id)).collect::<Vec<_>>();
+        self.trials.iter().flat_map(|trial| workers(trial).into_iter().map(|id| (trial.number, id))).collect()
+    }
+
     /// Everything that was printed, a stream each.
     pub(super) fn outputs(&self) -> impl Iterator<Item = &Output> {
         self.results().flat_map(|(_, result)| [&result.stdout, &result.stderr])
