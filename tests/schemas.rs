@@ -60,7 +60,7 @@ fn the_recorded_reports_are_as_their_schemas_say() {
 #[test]
 fn the_reports_of_real_runs_are_as_their_schemas_say() {
     let folder = Folder::new();
-    folder.test("trials = 2\nmax_start_skew = 1h", &["dut", "generator"]);
+    folder.test("trials = 2\nmax_start_skew = 1h\ncheck = echo checked", &["dut", "generator"]);
     folder.worker(
         "dut",
         6970,
@@ -78,7 +78,7 @@ fn the_reports_of_real_runs_are_as_their_schemas_say() {
     Schema::of("json").assert("report.json", &folder.read("report.json"));
     let line = Schema::of("jsonl");
     let events = folder.read("events");
-    for kind in ["barrier_ended", "spawned_ended", "output", "attempts", "base64"] {
+    for kind in ["barrier_ended", "check_ended", "spawned_ended", "output", "attempts", "base64"] {
         assert!(events.contains(kind), "no {kind} in {events}");
     }
     events.lines().for_each(|text| line.assert("events", text));

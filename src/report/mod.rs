@@ -25,6 +25,7 @@ mod json_result;
 mod json_writer;
 mod jsonl;
 mod junit;
+mod names;
 mod record;
 #[cfg(test)]
 mod recorded;
@@ -35,6 +36,7 @@ mod statistics;
 mod snapshots;
 mod summary;
 mod text;
+mod text_groups;
 mod text_page;
 mod words;
 

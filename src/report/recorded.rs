@@ -242,6 +242,32 @@ pub(super) fn lost() -> Vec<Stamped> {
     run.over(Verdict::Incomplete, vec![Reason::Incomplete("b was lost".to_owned())])
 }
 
+/// Two trials of three workers of one file, and one of its own; in the second trial one of the three fails.
+pub(super) fn range() -> Vec<Stamped> {
+    let node = |name: &str| WorkerPlan {
+        file: PathBuf::from("node.cfg"),
+        ..worker(name, Vec::new(), vec![Step::plain("measure", "measure")])
+    };
+    let own = worker("router", Vec::new(), vec![Step::plain("watch", "watch")]);
+    let mut plan = plan(vec![node("node01"), node("node02"), node("node03"), own]);
+    plan.trials = 2;
+    let mut run = Recording::of(plan);
+    for trial in [1, 2] {
+        run.trial = trial;
+        run.trial();
+        run.phase(Phase::Run);
+        for node in [1, 0, 2] {
+            let outcome = if (trial, node) == (2, 1) { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed };
+            let duration = Some(Duration::from_millis(10 * (node as u64 + u64::from(trial))));
+            run.step(Phase::Run, node, 0, StepResult { duration, ..left(outcome, b"10 Gbit/s\n", b"") });
+        }
+        run.step(Phase::Run, 3, 0, left(Outcome::Passed, b"", b""));
+        run.phase_done(Phase::Run);
+        run.add(Event::TrialEnded { trial, verdict: if trial == 1 { Verdict::Passed } else { Verdict::Failed } });
+    }
+    run.ended(Verdict::Failed, vec![Reason::Failed("measure failed on node02".to_owned())])
+}
+
 /// A run that never connected.
 pub(super) fn not_carried_out() -> Vec<Stamped> {
     let run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "work")])]));

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use super::recorded::{
-    Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, snapshot, spawned,
-    told, worker,
+    Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, range, snapshot,
+    spawned, told, worker,
 };
 use super::{Format, Style, html, reporter};
 use crate::model::{
@@ -78,6 +78,7 @@ fn each_format_writes_of_each_recorded_run_what_the_folder_of_snapshots_has() {
         ("lost", lost()),
         ("not_carried_out", not_carried_out()),
         ("interrupted", interrupted()),
+        ("range", range()),
     ];
     for (name, events) in runs {
         for format in Format::ALL {

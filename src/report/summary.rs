@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::excerpt::last_lines;
 use super::harmless::on_one_line;
+use super::record::Run;
+use super::statistics::{self, Row, Spread, Subject};
 use super::text_page::{Page, Tone};
 use super::words;
 use crate::model::{
@@ -15,11 +17,14 @@ use crate::model::{
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
 const REPEATED: usize = 50;
 
+/// So many rows of statistics are told.
+const ROWS: usize = 60;
+
 /// So many of its last lines are repeated of each stream.
 const LINES: usize = 10;
 
 /// What the end of the report needs to know of the run.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Summary {
     start: Option<ConductorTime>,
     end: Option<ConductorTime>,
@@ -28,11 +33,14 @@ pub(super) struct Summary {
     failures: Vec<(StepReference, StepResult)>,
     lost: Vec<(WorkerId, String)>,
     warnings: usize,
+    /// All that happened, for the statistics.
+    run: Run,
 }
 
 impl Summary {
     /// Takes one event.
     pub(super) fn take(&mut self, stamped: &Stamped) {
+        self.run.take(stamped.at, &stamped.event);
         match &stamped.event {
             Event::RunStarted { .. } => self.start = Some(stamped.at),
             Event::TrialEnded { .. } => self.trials += 1,
@@ -61,8 +69,46 @@ impl Summary {
         }
     }
 
+    /// How long steps and phases took over the trials.
+    fn statistics(&self, page: &mut Page) -> io::Result<()> {
+        let rows = statistics::rows(&self.run);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        heading(page, &format!("Over {}", words::counted(self.run.trials.len(), "trial")))?;
+        let head = ["", "", "", "minimum", "median", "maximum"].map(str::to_owned);
+        let cells: Vec<[String; 6]> =
+            [head].into_iter().chain(rows.iter().take(ROWS).map(|row| self.cells(row))).collect();
+        let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: [usize; 6] = std::array::from_fn(width);
+        for row in &cells {
+            // Words to the left, numbers to the right.
+            let padded = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+                0..3 => format!("{cell:width$}"),
+                _ => format!("{cell:>width$}"),
+            });
+            page.line(&format!("  {}", padded.collect::<Vec<_>>().join("  ")))?;
+        }
+        match rows.len().saturating_sub(ROWS) {
+            0 => Ok(()),
+            more => page.line(&format!("  and {more} more, which the json report has")),
+        }
+    }
+
+    fn cells(&self, row: &Row) -> [String; 6] {
+        let short = |duration| match row.subject {
+            Subject::Skew => words::milliseconds(duration),
+            _ => words::duration(duration),
+        };
+        let Spread { minimum, median, maximum, .. } = row.spread;
+        let [minimum, median, maximum] = [minimum, median, maximum].map(short);
+        let what = on_one_line(row.what()).into_owned();
+        [row.phase.to_string(), what, row.who(&self.run), minimum, median, maximum]
+    }
+
     /// Writes the end of the report.
     pub(super) fn write(&self, page: &mut Page, plan: Option<&Plan>, conclusion: &Conclusion) -> io::Result<()> {
+        self.statistics(page)?;
         if !self.failures.is_empty() {
             heading(page, "Failures")?;
         }

@@ -1,15 +1,20 @@
 //! The `text` report: a run for people, told as it happens.
 //!
 //! A line for each step (worker, label, outcome, duration, command) under a heading for its trial and phase, with its
-//! output below; then the failures once more, and the verdict (`summary`). Words say everything that colours say.
+//! output below; workers of one file that have the same result share a line (`text_groups`). Then the statistics over
+//! trials, the failures once more, and the verdict (`summary`). Words say everything that colours say.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::harmless::on_one_line;
+use super::names::compact;
 use super::summary::Summary;
+use super::text_groups::{Groups, Told};
 use super::text_page::{Page, Tone};
 use super::{Style, words};
 use crate::model::{
@@ -26,6 +31,7 @@ pub(super) struct TextReporter {
     style: Style,
     plan: Option<Arc<Plan>>,
     columns: Columns,
+    groups: Groups,
     summary: Summary,
 }
 
@@ -40,8 +46,14 @@ impl Columns {
     fn of(plan: &Plan) -> Self {
         let width = |text: &str| on_one_line(text).chars().count().min(WIDEST_COLUMN);
         let steps = plan.workers.iter().flat_map(|worker| plan.phases.iter().flat_map(|phase| &worker.steps[*phase]));
+        let mut files: BTreeMap<&Path, Vec<&str>> = BTreeMap::new();
+        for worker in &plan.workers {
+            files.entry(&worker.file).or_default().push(worker.name.as_str());
+        }
+        // Some of the workers of a file are at most as wide as all of them, or as their number.
+        let together = files.values().map(|names| width(&compact(names)));
         Self {
-            worker: plan.workers.iter().map(|worker| width(worker.name.as_str())).max().unwrap_or(0),
+            worker: plan.workers.iter().map(|worker| width(worker.name.as_str())).chain(together).max().unwrap_or(0),
             label: steps.map(|step| width(step.label.as_str())).max().unwrap_or(0),
         }
     }
@@ -51,11 +63,19 @@ impl TextReporter {
     /// Writes to `writer` in this style.
     pub(super) fn new(writer: Box<dyn Write + Send>, style: Style) -> Self {
         let page = Page::new(writer, style.color, style.terminal);
-        Self { page, style, plan: None, columns: Columns::default(), summary: Summary::default() }
+        Self {
+            page,
+            style,
+            plan: None,
+            columns: Columns::default(),
+            groups: Groups::default(),
+            summary: Summary::default(),
+        }
     }
 
     fn begin(&mut self, plan: &Arc<Plan>, anchor: &ClockAnchor) -> io::Result<()> {
         self.columns = Columns::of(plan);
+        self.groups = Groups::new(plan);
         self.plan = Some(Arc::clone(plan));
         let date = Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(self.style.time_zone.clone()));
         let date = date.map(|local| local.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
@@ -85,30 +105,40 @@ impl TextReporter {
         self.page.line(&heading)
     }
 
-    fn result(&mut self, reference: StepReference, result: &StepResult, spawned: bool) -> io::Result<()> {
-        let step = self.step(reference);
+    fn tell(&mut self, results: &[Told]) -> io::Result<()> {
+        results.iter().try_for_each(|told| self.result(told, ""))
+    }
+
+    fn result(&mut self, told: &Told, note: &str) -> io::Result<()> {
+        let Told { step: reference, workers, result, fastest } = told;
+        let step = self.step(*reference);
         let label = step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned());
         let command = step.map_or(String::new(), |step| on_one_line(&words::action(step)).into_owned());
         let may_fail = step.is_some_and(|step| step.gate == Gate::MayFail);
         // Padded before it is coloured: the escapes have no width.
         let outcome = format!("{:16}", words::outcome_in_detail(&result.outcome));
+        let names: Vec<String> = workers.iter().map(|worker| self.worker_name(*worker)).collect();
+        let names = compact(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let fits = workers.len() == 1 || names.chars().count() <= self.columns.worker;
         let mut line = format!(
-            "  {:worker$}  {label:label_width$}  {}  {:>8}  {command}",
-            self.worker_name(reference.worker),
+            "  {:worker$}  {label:label_width$}  {}  {:>8}  {command}{note}",
+            if fits { names.clone() } else { words::counted(workers.len(), "worker") },
             self.page.toned(Tone::of(&result.outcome), &outcome),
             result.duration.map_or_else(|| "-".to_owned(), words::duration),
             worker = self.columns.worker,
             label_width = self.columns.label,
         );
-        if spawned {
-            line.push_str("  (spawned in ");
-            line.push_str(reference.phase.word());
-            line.push(')');
-        }
         if may_fail && result.outcome.is_failure() {
             line.push_str("  (may fail)");
         }
         self.page.line(&line)?;
+        if !fits {
+            self.page.line(&format!("      on {names}"))?;
+        }
+        let (fastest, slowest) = (fastest.map(words::duration), result.duration.map(words::duration));
+        if let Some(fastest) = fastest.filter(|fastest| Some(fastest) != slowest.as_ref()) {
+            self.page.line(&format!("      the fastest in {fastest}"))?;
+        }
         self.notes(result)?;
         let limit = self.plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
         self.page.outputs("      ", result, limit)
@@ -128,6 +158,11 @@ impl TextReporter {
         self.notes(result)?;
         let limit = plan.map_or(u64::MAX, |plan| plan.settings.max_message_size);
         self.page.outputs("      ", result, limit)
+    }
+
+    fn spawned_ended(&mut self, step: StepReference, result: &StepResult) -> io::Result<()> {
+        let told = Told { step, workers: vec![step.worker], result: result.clone(), fastest: None };
+        self.result(&told, &format!("  (spawned in {})", step.phase))
     }
 
     /// What is to be said of a result besides its line.
@@ -192,24 +227,47 @@ impl TextReporter {
 impl Reporter for TextReporter {
     fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
         self.summary.take(stamped);
-        match &stamped.event {
+        // What is held back belongs above whatever ends it.
+        let over = matches!(
+            stamped.event,
+            Event::PhaseEnded { .. } | Event::PhaseStarted { .. } | Event::TrialEnded { .. } | Event::RunEnded { .. }
+        );
+        let ready = if over { self.groups.rest() } else { self.groups.ready(stamped.at) };
+        let mut told = !ready.is_empty();
+        self.tell(&ready)?;
+        told |= self.tell_event(stamped)?;
+        if told { self.page.flush() } else { Ok(()) }
+    }
+}
+
+impl TextReporter {
+    /// Tells an event, if it is one to be told.
+    fn tell_event(&mut self, Stamped { at, event }: &Stamped) -> io::Result<bool> {
+        match event {
             Event::RunStarted { plan, anchor } => self.begin(plan, anchor)?,
             Event::WorkerConnected { worker, player: PlayerDescription::Seed } => {
                 self.remark(Tone::Plain, "note", Some(*worker), "its player speaks the Python seed's wire")?;
             }
             Event::PhaseStarted { trial, phase } => self.heading(*trial, *phase)?,
-            Event::StepEnded { step, result } => self.result(*step, result, false)?,
+            Event::StepEnded { step, result } => {
+                self.groups.take(*at, *step, result.clone());
+                let ready = self.groups.ready(*at);
+                self.tell(&ready)?;
+            }
             Event::CheckEnded { trial, result } => self.check(*trial, result)?,
             Event::BarrierEnded { barrier, .. } => self.barrier(barrier)?,
             Event::PhaseEnded { skew: Some(skew), .. } => self.skew(skew)?,
-            Event::SpawnedEnded { step, result } => self.result(*step, result, true)?,
-            Event::WorkerLost { worker, reason } => self.remark(Tone::Bad, "lost", Some(*worker), reason)?,
+            Event::SpawnedEnded { step, result } => self.spawned_ended(*step, result)?,
+            Event::WorkerLost { worker, reason } => {
+                self.groups.lost(*worker);
+                self.remark(Tone::Bad, "lost", Some(*worker), reason)?;
+            }
             Event::Warning { worker, text } => self.remark(Tone::Doubtful, "warning", *worker, text)?,
             Event::RunEnded { conclusion } => {
                 self.summary.write(&mut self.page, self.plan.as_deref(), conclusion)?;
             }
-            _ => return Ok(()),
+            _ => return Ok(false),
         }
-        self.page.flush()
+        Ok(true)
     }
 }

@@ -12,7 +12,7 @@ impl DescriptorLimit {
     pub fn raise() -> Self {
         let limit = getrlimit(Resource::Nofile);
         // Whoever may not have more finds out when it is needed, and says so then.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit.clone() });
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
         Self(limit)
     }
 

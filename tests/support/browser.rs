@@ -20,7 +20,7 @@ pub struct Browser {
     driver: Child,
     port: u16,
     session: String,
-    profile_folder: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Browser {
@@ -44,8 +44,8 @@ impl Browser {
         });
         let profile = tempfile::tempdir().expect("a folder");
         let mut browser =
-            Self { driver, port: port.expect("the driver's port"), session: String::new(), profile_folder: profile };
-        let profile = browser.profile_folder.path().display().to_string();
+            Self { driver, port: port.expect("the driver's port"), session: String::new(), profile };
+        let profile = browser.profile.path().display().to_string();
         let arguments = [
             "--headless",
             "--no-sandbox",
@@ -65,8 +65,7 @@ impl Browser {
             .collect();
         let wanted = json!({"browserName": "chrome", "goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}});
         let answer = browser.post("/session", &json!({"capabilities": {"alwaysMatch": wanted}}));
-        let session = answer["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {answer}"));
-        session.clone_into(&mut browser.session);
+        answer["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
         Some(browser)
     }
 

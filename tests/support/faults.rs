@@ -196,8 +196,9 @@ fn lines(log: &str) -> Vec<String> {
 
 /// Takes out what differs from run to run.
 fn strip(value: &mut Value) {
-    /// Times, and what they are measured with.
-    const VARY: &str = "start_time end_time timestamp started_at started_at_error started_late duration start_skew release_skew waited run player configuration statistics";
+    /// Times, what they are measured with, and the configuration with its addresses and its lease.
+    const VARY: &str = "configuration statistics start_time end_time timestamp started_at started_at_error started_late \
+                        duration start_skew release_skew waited run player";
     match value {
         Value::Object(entries) => {
             // The phase `run` is an object; the run's name is not.

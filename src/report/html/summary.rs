@@ -44,6 +44,7 @@ pub(super) fn values(
         version => env!("CARGO_PKG_VERSION"),
         facts => facts(run, time_zone, end),
         reasons => list(conclusion.reasons.iter().map(|reason| line(&words::reason_line(reason)).into())),
+        has_check => plan.is_some_and(|plan| plan.settings.check.is_some()),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
         trials => list(plan.iter().flat_map(|plan| run.trials.iter().map(|trial| trial_value(plan, trial)))),
         failures_shown => failures.len(),
@@ -100,6 +101,18 @@ fn trial_value(plan: &Plan, trial: &Trial) -> Value {
         number => trial.number,
         verdict => trial.verdict.map_or("not over", crate::model::Verdict::word),
         cells => list(plan.phases.iter().map(cell)),
+        check => trial.check.as_ref().map(check_value),
+    }
+}
+
+/// The test's own judgement, with its last lines.
+fn check_value(check: &StepResult) -> Value {
+    let lines = |output| harmless(&last_lines(output, LINES).join("\n")).into_owned();
+    context! {
+        class => class(words::outcome(&check.outcome)),
+        outcome => words::outcome_in_detail(&check.outcome),
+        stdout => lines(&check.stdout),
+        stderr => lines(&check.stderr),
     }
 }
 
