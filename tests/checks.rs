@@ -53,7 +53,7 @@ elsewhere  127.0.0.1:[..]  connection refused
 #[test]
 fn a_name_that_has_no_address_is_told() {
     let folder = Folder::new();
-    let worker = "[Coordinator]\nplayer = no-such-host.invalid\nconductor = 127.0.0.1\n";
+    let worker = "[Coordinator]\nplayer = no-such-host.invalid\n";
     folder.test("connect_timeout = 300ms", &["w"]).file("w.cfg", worker);
     run(&folder, ["conduct", "-q", "--check", "test.cfg"]).assert(1, str![[r#"
 w  no-such-host.invalid:6970  `no-such-host.invalid` has no address: failed to lookup address information: Name or service not known

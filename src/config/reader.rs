@@ -6,6 +6,7 @@
 
 mod document;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::document::{DEFAULT, Document, Entry, Section};
@@ -141,9 +142,9 @@ impl Reader<'_> {
 
     fn continuation(&mut self, content: &str, start: usize) {
         let (blank, from) = self.blank.take().unwrap_or((0, start));
-        if let Some(entry) = self.section.and_then(|index| self.document.sections[index].entries.last_mut()) {
-            entry.value.push_for(&"\n".repeat(blank + 1), Span::new(from, start));
-            entry.value.push_slice(Span::new(start, start + content.len()));
+        if let Some(section) = self.section.and_then(|index| self.document.sections.get_mut(index)) {
+            let breaks: Cow<'_, str> = if blank == 0 { "\n".into() } else { "\n".repeat(blank + 1).into() };
+            section.go_on((&breaks, Span::new(from, start)), Span::new(start, start + content.len()));
         }
     }
 

@@ -64,11 +64,6 @@ impl Text {
         Place::new(&self.source, self.span(range))
     }
 
-    /// Whether it was put together from several lines, or with variables.
-    pub(super) fn is_joined(&self) -> bool {
-        matches!(self.content, Content::Joined(_))
-    }
-
     /// Appends a part of the file.
     pub(super) fn push_slice(&mut self, span: Span) {
         let source = Arc::clone(&self.source);

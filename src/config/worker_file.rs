@@ -68,7 +68,10 @@ pub(super) fn check(scope: &mut Scope<'_>) {
                 Diagnostic::new(Lint::EmptyPhase, scope.section_place(name), format!("`[{name}]` has no step"));
             scope.diagnostics.push(warning.hint("add a line `label = command`, or remove the section"));
         }
-        for entry in scope.entries(name) {
+        let section = scope.document.section(name);
+        let continued =
+            section.into_iter().flat_map(|section| section.continued.iter().map(|at| &section.entries[*at]));
+        for entry in continued {
             lints::several_lines::check(scope, entry);
         }
     }

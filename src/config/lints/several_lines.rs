@@ -17,9 +17,6 @@ struct Line<'a> {
 
 /// Warns of lines that never reach the shell, and of indentation that does not and that means something.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, entry: &Entry) {
-    if !entry.value.is_joined() {
-        return;
-    }
     let whole = entry.value.place().span;
     let mut offset = whole.start;
     let mut kept = Vec::new();

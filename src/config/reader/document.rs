@@ -41,7 +41,8 @@ impl Document {
         let place = self.sections.len();
         self.index.insert(name.to_owned(), place);
         let index = Index::default();
-        self.sections.push(Section { name: name.to_owned(), name_span, entries: Vec::new(), index });
+        let (entries, continued) = (Vec::new(), Vec::new());
+        self.sections.push(Section { name: name.to_owned(), name_span, entries, continued, index });
         (place, None)
     }
 }
@@ -55,6 +56,8 @@ pub struct Section {
     pub name_span: Span,
     /// Its entries, in order. A key that occurs twice is here twice, and was reported.
     pub entries: Vec<Entry>,
+    /// The places of those entries that go on in further lines.
+    pub(in crate::config) continued: Vec<usize>,
     index: Index,
 }
 
@@ -62,6 +65,18 @@ impl Section {
     /// The first entry with this key, which is given in lower case.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.index.find(key, &self.entries).ok().map(|place| &self.entries[place])
+    }
+
+    /// Appends a line to the last entry, with the line breaks before it.
+    pub(in crate::config) fn go_on(&mut self, breaks: (&str, Span), line: Span) {
+        let last = self.entries.len().saturating_sub(1);
+        if let Some(entry) = self.entries.last_mut() {
+            if self.continued.last() != Some(&last) {
+                self.continued.push(last);
+            }
+            entry.value.push_for(breaks.0, breaks.1);
+            entry.value.push_slice(line);
+        }
     }
 
     /// Adds an entry, and returns the first one that has its key, if there is one.
