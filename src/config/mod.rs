@@ -8,6 +8,7 @@
 mod check;
 mod diagnostic;
 mod duration;
+mod file_steps;
 mod files;
 mod interpolate;
 mod nearest;

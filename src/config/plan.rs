@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::diagnostic::{Diagnostic, Diagnostics, quoted, quoted_path};
+use super::file_steps;
 use super::files::{self, Files};
 use super::reader::Document;
 use super::scope::Scope;
@@ -74,7 +75,8 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId) -> Loaded {
     let settings = test_file::settings(&mut scope);
     let all = workers::list(&mut scope);
     let chosen = workers::choose(&mut scope, all, &overrides.workers);
-    let mut loader = WorkerLoader { test: &test, defines: &defines, files, diagnostics: &mut diagnostics };
+    let has_results = overrides.results.is_some() || settings.run.results.is_some();
+    let mut loader = WorkerLoader { test: &test, defines: &defines, files, has_results, diagnostics: &mut diagnostics };
     let workers: Vec<_> = chosen.iter().filter_map(|worker| loader.load(worker)).collect();
     if workers.is_empty() {
         loader.check_environment();
@@ -113,6 +115,8 @@ struct WorkerLoader<'a> {
     test: &'a Document,
     defines: &'a Document,
     files: Files,
+    /// Whether there is a folder for what is fetched.
+    has_results: bool,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -133,6 +137,9 @@ impl WorkerLoader<'_> {
         let mut scope =
             Scope { document: &document, defines: self.defines, predefined, diagnostics: &mut *self.diagnostics };
         let file = worker_file::read(&mut scope);
+        if !self.has_results {
+            file_steps::need_results(&file.fetches, scope.diagnostics);
+        }
         let mut scope = Scope { document: self.test, ..scope };
         let mut environment = test_file::environment(&mut scope);
         environment.extend(file.environment);

@@ -1,12 +1,14 @@
 //! A worker file: `[Coordinator]`, `[Environment]`, and the steps of the four phases.
 
 use super::diagnostic::Diagnostic;
+use super::file_steps;
 use super::not_yet;
 use super::scope::Scope;
+use super::source::Place;
 use super::step;
 use super::test_file::{ENVIRONMENT, environment};
 use super::value;
-use crate::model::{Destination, Phase, PhaseMap, Step};
+use crate::model::{Action, Destination, Phase, PhaseMap, Step};
 
 pub(super) const COORDINATOR: &str = "Coordinator";
 /// The sections that tell a worker file from a test file.
@@ -32,6 +34,8 @@ pub(super) struct WorkerFile {
     pub(super) directory: Option<String>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) steps: PhaseMap<Vec<Step>>,
+    /// Where it says `fetch:`.
+    pub(super) fetches: Vec<Place>,
 }
 
 /// Reads a worker file. Afterwards the scope knows `player` and `conductor`.
@@ -55,6 +59,7 @@ pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
     // These two are the player's, and are looked at here so that all mistakes are found at once.
     scope.parsed(COORDINATOR, "max_message_size", value::mebibytes);
     scope.parsed(COORDINATOR, "allow", value::networks);
+    let mut fetches = Vec::new();
     WorkerFile {
         player: Destination::Tcp { host: host.clone(), port },
         player_host: host,
@@ -63,11 +68,12 @@ pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
         shell: scope.untouched(COORDINATOR, "shell", value::text).unwrap_or_else(|| SHELL.to_owned()),
         directory: scope.untouched(COORDINATOR, "directory", value::text),
         environment: environment(scope),
-        steps: PhaseMap::from_fn(|phase| steps(scope, phase)),
+        steps: PhaseMap::from_fn(|phase| steps(scope, phase, &mut fetches)),
+        fetches,
     }
 }
 
-fn steps(scope: &mut Scope<'_>, phase: Phase) -> Vec<Step> {
+fn steps(scope: &mut Scope<'_>, phase: Phase, fetches: &mut Vec<Place>) -> Vec<Step> {
     let mut steps = Vec::new();
     for entry in scope.entries(phase.section()) {
         let Some(text) = scope.value(phase.section(), &entry.value) else { continue };
@@ -79,9 +85,11 @@ fn steps(scope: &mut Scope<'_>, phase: Phase) -> Vec<Step> {
             };
             scope.diagnostics.push(Diagnostic::error(problem.name, place, problem.message).hint(problem.hint));
         }
-        for (word, range) in parsed.forms {
-            if not_yet::FORMS.contains(&word) {
-                scope.diagnostics.push(not_yet::form(word, text.place_of(range)));
+        if let Some((_, range)) = parsed.forms.last() {
+            let place = text.place_of(range.start..text.as_str().len());
+            file_steps::check(scope, &parsed.step.action, &place);
+            if let Action::Fetch(_) = parsed.step.action {
+                fetches.push(place);
             }
         }
         steps.push(parsed.step);
