@@ -7,6 +7,7 @@ mod support;
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -196,7 +197,6 @@ fn a_file_that_is_written_meanwhile_comes_as_it_was() {
     transfer.steps(relay.port, "get = fetch:log");
     let child = start(conductor(&transfer.folder, Transfer::arguments()));
     eventually("the file is on its way", || relay.passed(Way::ToConductor) > 100_000);
-    use std::io::Write as _;
     let mut file = fs::OpenOptions::new().append(true).open(&log).expect("the log");
     file.write_all(b"more").expect("it is written");
     assert_eq!(finish(child).status, Some(0));

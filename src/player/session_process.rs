@@ -293,8 +293,9 @@ impl SessionProcess {
                 SessionAction::Start { key, at, behind } => self.start(key, at, behind),
                 SessionAction::Stop(key, with) => self.executor.stop(key, with, clock()),
                 SessionAction::Transfer(key) => {
-                    let plan = self.session.plan();
-                    plan.into_iter().for_each(|plan| self.transfers.begin(key, plan, &mut self.channel.outbox));
+                    if let Some(plan) = self.session.plan() {
+                        self.transfers.begin(key, plan, &mut self.channel.outbox);
+                    }
                 }
                 SessionAction::CancelTransfer(key) => self.transfers.cancel(key, &mut self.channel.outbox),
                 SessionAction::Sweep => self.executor.sweep(clock()),

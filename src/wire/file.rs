@@ -44,7 +44,7 @@ mod tests {
     fn all(mut file: OutgoingFile) -> (Vec<Data>, FileEndedMessage) {
         let mut pieces = Vec::new();
         loop {
-            match file.next() {
+            match file.piece() {
                 Piece::Data(data) => pieces.push(data),
                 Piece::End(end) => return (pieces, end),
             }
@@ -93,12 +93,12 @@ mod tests {
         let path = folder.path().join("from");
         std::fs::write(&path, vec![b'a'; 100_000]).unwrap();
         let mut growing = OutgoingFile::open(&path, 0).unwrap();
-        assert!(matches!(growing.next(), Piece::Data(_)));
+        assert!(matches!(growing.piece(), Piece::Data(_)));
         std::fs::write(&path, vec![b'b'; 200_000]).unwrap();
         let (_, end) = all(growing);
         assert_eq!((end.length, end.grew, end.failed), (100_000, true, None));
         let mut shrinking = OutgoingFile::open(&path, 0).unwrap();
-        assert!(matches!(shrinking.next(), Piece::Data(_)));
+        assert!(matches!(shrinking.piece(), Piece::Data(_)));
         std::fs::write(&path, "short").unwrap();
         let (_, end) = all(shrinking);
         assert_eq!(end.failed.as_deref(), Some("it became shorter while it was read"));

@@ -90,17 +90,12 @@ impl Files {
     fn ended(&mut self, end: FileEndedMessage, outbox: &mut Outbox) {
         let stream = end.stream;
         let Some(arriving) = self.arriving.get_mut(&stream) else { return };
-        match &end.failed {
-            Some(why) => {
-                let why = why.clone();
-                self.arriving.remove(&stream);
-                answer(stream, Err(why), outbox);
-            }
-            None => {
-                arriving.end = Some(end);
-                self.place_if_whole(stream, outbox);
-            }
+        if let Some(why) = end.failed {
+            self.arriving.remove(&stream);
+            return answer(stream, Err(why), outbox);
         }
+        arriving.end = Some(end);
+        self.place_if_whole(stream, outbox);
     }
 
     /// Takes some of a file. Whether it is one that is fetched.
@@ -185,7 +180,7 @@ impl Files {
     /// Sends as much as there is room for.
     pub(super) fn work(&mut self, outbox: &mut Outbox) {
         while self.has_work(outbox) {
-            self.leaving.retain_mut(|leaving| match leaving.file.next() {
+            self.leaving.retain_mut(|leaving| match leaving.file.piece() {
                 Piece::Data(data) => {
                     outbox.push_data(data);
                     true

@@ -58,7 +58,7 @@ impl Fetch {
                 }
             };
         };
-        match file.next() {
+        match file.piece() {
             Piece::Data(data) => outbox.push_data(data),
             Piece::End(end) => {
                 outbox.push(&PlayerMessage::FileEnded(end));

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A pattern for files.
 #[derive(Debug)]
@@ -78,10 +78,10 @@ impl Component {
         }
     }
 
-    /// The path of what this one names in a folder.
-    pub(super) fn in_folder(&self, folder: &Path) -> Option<PathBuf> {
+    /// The name that it has to be, when that is a certain one.
+    pub(super) fn name(&self) -> Option<&OsStr> {
         match self {
-            Self::Name(own) => Some(folder.join(OsStr::from_bytes(own))),
+            Self::Name(own) => Some(OsStr::from_bytes(own)),
             Self::Wild(_) | Self::Any => None,
         }
     }

@@ -111,10 +111,10 @@ impl Walk {
         let at = self.pattern.fixed.join(folder);
         let components = &self.pattern.components;
         let mut names: Vec<OsString> = Vec::new();
-        let named = states.iter().map(|state| components[*state].in_folder(Path::new("")).map(OsString::from));
-        if let Some(named) = named.collect::<Option<Vec<_>>>() {
-            // What has this name is looked for by it: a folder may be entered that can't be read.
-            names.extend(named);
+        let known = states.iter().map(|state| components[*state].name());
+        if let Some(known) = known.collect::<Option<Vec<_>>>() {
+            // What is known by name is looked for by it: a folder may be entered that can't be read.
+            names.extend(known.into_iter().map(OsString::from));
         } else {
             match std::fs::read_dir(&at) {
                 Ok(entries) => names.extend(entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name()))),

@@ -59,7 +59,7 @@ impl OutgoingFile {
     }
 
     /// Reads on.
-    pub fn next(&mut self) -> Piece {
+    pub fn piece(&mut self) -> Piece {
         let offset = self.digest.length;
         let left = self.limit.map_or(u64::MAX, |limit| limit - offset);
         let mut bytes = vec![0; usize::try_from(left).unwrap_or(MAX_DATA).min(MAX_DATA)];

@@ -25,7 +25,7 @@ fn named(name: &[u8]) -> Sent {
     std::fs::write(file.path(), "abc").unwrap();
     let mut outgoing = OutgoingFile::open(file.path(), 0).unwrap();
     let end = loop {
-        if let Piece::End(end) = outgoing.next() {
+        if let Piece::End(end) = outgoing.piece() {
             break end;
         }
     };
