@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use conductor::config::{
-    Diagnostics, Format, Input, Lint, Loaded, Network, Overrides, Severity, load_player, load_test, validate,
+    Diagnostics, Format, Input, Loaded, Network, Overrides, Severity, load_player, load_test, validate,
 };
 use conductor::model::{Destination, OnFailure, Phase, Plan, RunId, WorkerPlan};
 use tempfile::TempDir;
@@ -206,13 +206,18 @@ fn all_problems_of_all_files_are_reported_once_and_in_order() {
 }
 
 #[test]
-fn every_later_form_is_refused_by_name() {
-    for (form, value) in [("fetch", "fetch:x"), ("put", "put:x -> y")] {
-        let loaded = worker(&format!("[Coordinator]\nplayer = h\n[Run]\na = {value}\n")).load(&Overrides::default());
-        let refused = loaded.diagnostics.iter().filter(|finding| finding.lint == Lint::NotSupportedYet);
-        let messages: Vec<_> = refused.map(|finding| finding.message.clone()).collect();
-        assert_eq!(messages, [format!("`{form}:` is not supported yet")]);
-    }
+fn what_files_need_on_this_machine_is_looked_for_before_anything_runs() {
+    let lines = "a = fetch:/x/*.log\nb = must:fetch:/y\nc = put:none -> /z\nd = put:. -> /z\ne = put:test.cfg -> /z\n";
+    let folder = worker(&format!("[Coordinator]\nplayer = h\n[Run]\n{lines}"));
+    let loaded = folder.load(&Overrides::default());
+    let messages: Vec<_> = loaded.diagnostics.iter().map(|finding| (finding.name(), finding.message.clone())).collect();
+    let fetch = ("fetch-without-results", "there is no folder for what is fetched".to_owned());
+    let put = |why: &str| ("unreadable-file", format!("the file {why}"));
+    let missing = put("`none` can't be put: No such file or directory (os error 2)");
+    assert_eq!(messages, [fetch.clone(), fetch, missing, put("`.` can't be put: it is a folder")]);
+    assert!(loaded.diagnostics.iter().all(|finding| finding.hint.is_some()));
+    let loaded = folder.load(&Overrides { results: Some("somewhere".into()), ..Overrides::default() });
+    assert!(loaded.diagnostics.iter().all(|finding| finding.name() == "unreadable-file"));
 }
 
 #[test]

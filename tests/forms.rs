@@ -10,11 +10,16 @@ use support::{Folder, Player, run};
 
 /// Runs an example on this machine, and compares what it prints with what stands beside it.
 fn example(name: &str, status: i32) {
+    example_with(name, status, &[]);
+}
+
+fn example_with(name: &str, status: i32, arguments: &[&str]) {
     let folder = Folder::new();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/forms");
     let expected = std::fs::read_to_string(path.join(format!("{name}.txt"))).expect("what it prints");
     let test = path.join(format!("{name}.cfg")).display().to_string();
-    run(&folder, ["conduct", "--local", "--quiet", &test]).assert(status, expected, "");
+    let arguments = ["conduct", "--local", "--quiet"].iter().chain(arguments).copied().chain([test.as_str()]);
+    run(&folder, arguments).assert(status, expected, "");
 }
 
 #[test]
@@ -118,4 +123,19 @@ fn ten_barriers_in_a_row_over_fifty_workers_are_all_passed() {
     let finished = run(&folder, ["conduct", "--quiet", "-p", "run", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert_eq!(finished.stdout.matches(": passed by 50 workers; ").count(), 10, "{finished:#?}");
+}
+
+#[test]
+fn fetch_brings_files_into_the_results() {
+    let results = Folder::new();
+    let path = results.path().display().to_string();
+    example_with("fetch", 0, &["--results", &path]);
+    let fetched = results.join("latest/trial-1/dut");
+    let read = |name| std::fs::read_to_string(fetched.join(name)).expect("a fetched file");
+    assert_eq!([read("eth0/capture.log"), read("state.log")], ["1 packet\n", "up\n"]);
+}
+
+#[test]
+fn put_sends_a_file_to_the_player() {
+    example("put", 0);
 }

@@ -6,6 +6,7 @@
 //! | `events.jsonl` | the events, as they happened |
 //! | `outputs/trial-1/WORKER/run-01-LABEL.stdout` | what a step printed, whole |
 //! | `report.txt`, `report.json`, … | the run in the other formats |
+//! | `trial-1/WORKER/` | what the worker fetched; the connection actors write there |
 
 use std::fs::{self, File};
 use std::io::BufWriter;

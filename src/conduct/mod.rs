@@ -25,6 +25,7 @@ mod mailbox;
 mod now;
 mod plan_message;
 mod reports;
+mod results_folder;
 mod run_loop;
 mod seed;
 mod store;

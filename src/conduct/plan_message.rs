@@ -49,16 +49,14 @@ pub(crate) fn common_variables(plan: &Plan) -> Vec<(String, String)> {
     own.chain(plan.workers.iter().map(address)).collect()
 }
 
-/// A step's message. A form that the session does not know yet was refused with the configuration, and is sent as a
-/// step that fails and says so.
+/// A step's message. What is put is known by its step: the player asks for it when that has its turn.
 fn step_message(step: &Step) -> StepMessage {
     let (command, action) = match &step.action {
         Action::Command(command) => (command.clone(), None),
         Action::Barrier(name) => (String::new(), Some(ActionMessage::Barrier { name: name.clone() })),
         Action::Stop(label) => (String::new(), Some(ActionMessage::Stop { label: label.as_str().to_owned() })),
-        Action::Fetch(_) | Action::Put { .. } => {
-            ("echo 'this form of a step can not be run yet' >&2; exit 125".to_owned(), None)
-        }
+        Action::Fetch(pattern) => (String::new(), Some(ActionMessage::Fetch { pattern: pattern.clone() })),
+        Action::Put { remote, .. } => (String::new(), Some(ActionMessage::Put { remote: remote.clone() })),
     };
     let timeout = step.bound.map(|bound| match bound {
         Bound::Timeout(limit) | Bound::For(limit) => nanoseconds(limit),

@@ -65,6 +65,7 @@ impl Actors<'_> {
             mailbox,
             uplink: Uplink { worker, session, sender: self.events.clone() },
             seeds: Arc::clone(&self.seeds),
+            results: self.options.results.clone(),
         };
         let name = format!("worker {}", self.plan.worker(worker).name);
         self.threads.start(name, move || connection::run(&context))?;

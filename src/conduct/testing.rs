@@ -220,7 +220,12 @@ impl Peer {
             }
             ConductorMessage::Stop { trial, phase } => self.outbox.push(&PlayerMessage::PhaseEnded { trial, phase }),
             ConductorMessage::EndTrial { trial } => self.outbox.push(&PlayerMessage::TrialEnded { trial }),
-            ConductorMessage::Release { .. } | ConductorMessage::FailBarrier { .. } | ConductorMessage::Bye => {}
+            ConductorMessage::Release { .. }
+            | ConductorMessage::FailBarrier { .. }
+            | ConductorMessage::File(_)
+            | ConductorMessage::FileEnded(_)
+            | ConductorMessage::FileTaken { .. }
+            | ConductorMessage::Bye => {}
         }
         self.flush();
     }

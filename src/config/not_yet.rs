@@ -6,15 +6,8 @@ use super::diagnostic::Diagnostic;
 use super::lint::Lint;
 use super::source::Place;
 
-/// Prefixes of steps.
-pub(super) const FORMS: [&str; 2] = ["fetch", "put"];
 /// Keys of `[Coordinator]`.
 pub(super) const COORDINATOR_KEYS: [&str; 1] = ["connect"];
-
-/// The error for a prefix of a step.
-pub(super) fn form(word: &str, place: Place) -> Diagnostic {
-    refusal(&format!("`{word}:`"), place).hint("put it into the command of a step in this version")
-}
 
 /// The error for a setting.
 pub(super) fn setting(key: &str, place: Place) -> Diagnostic {

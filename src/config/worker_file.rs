@@ -132,10 +132,8 @@ impl StepTaker {
         for problem in &parsed.problems {
             report(scope, problem, entry, &text);
         }
-        for (word, range) in &parsed.forms {
-            if not_yet::FORMS.contains(word) {
-                scope.diagnostics.push(not_yet::form(word, text.place_of(range.clone())));
-            }
+        if let Task::Put { local, .. } = parsed.task {
+            lints::puts::check(scope, local, &task_place(entry, &text, &parsed));
         }
         let is_error = |problem: &step::StepProblem| problem.lint.severity() == Severity::Error;
         if !parsed.problems.iter().any(is_error) {

@@ -1,5 +1,6 @@
 //! How a step ended, and what it left.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Output, Process, Start};
@@ -71,6 +72,48 @@ pub struct StepResult {
     pub not_stopped: Box<[Process]>,
     /// The attempts of a step that was repeated until it succeeds (`until:`), in their order.
     pub attempts: Vec<Attempt>,
+    /// What it fetched (`fetch:`), if it fetched anything.
+    pub files: Option<Box<FetchedFiles>>,
+}
+
+/// What a step fetched: the first of the files in the order in which they were there, and how many and how much in all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FetchedFiles {
+    /// The first of them.
+    pub first: Vec<FetchedFile>,
+    /// How many there are.
+    pub count: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
+impl FetchedFiles {
+    /// How many are told of one by one; the folder of results has all of them.
+    const TOLD: usize = 1000;
+
+    /// Adds one.
+    pub fn add(&mut self, file: FetchedFile) {
+        self.count += 1;
+        self.bytes += file.length;
+        if self.first.len() < Self::TOLD {
+            self.first.push(file);
+        }
+    }
+}
+
+/// A file that was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedFile {
+    /// Its path in the worker's folder of results.
+    pub name: PathBuf,
+    /// How many bytes it has.
+    pub length: u64,
+    /// Its permissions.
+    pub mode: u32,
+    /// Its SHA-256, in hexadecimal digits.
+    pub digest: String,
+    /// Whether it grew while it was read, on the player; it was fetched as it was when that began.
+    pub grew: bool,
 }
 
 /// One attempt of a step that is repeated.
@@ -88,8 +131,19 @@ impl StepResult {
     /// A result of a step that left nothing.
     pub fn without_output(outcome: Outcome) -> Self {
         let (stdout, stderr, attempts) = (Output::empty(), Output::empty(), Vec::new());
-        let (holders, not_stopped) = (Box::default(), Box::default());
-        Self { outcome, started: None, duration: None, stdout, stderr, leaky: false, holders, not_stopped, attempts }
+        let (holders, not_stopped, files) = (Box::default(), Box::default(), None);
+        Self {
+            outcome,
+            started: None,
+            duration: None,
+            stdout,
+            stderr,
+            leaky: false,
+            holders,
+            not_stopped,
+            attempts,
+            files,
+        }
     }
 }
 

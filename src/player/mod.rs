@@ -22,6 +22,7 @@ mod session_process;
 mod spool;
 mod step_process;
 mod sweep;
+mod transfers;
 
 use std::net::SocketAddr;
 

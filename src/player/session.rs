@@ -128,6 +128,11 @@ impl Session {
             SessionEvent::Ended { key, outcome, at, lengths, left } => {
                 self.process_ended(key, StepEnd { lengths, left, ..StepEnd::of(outcome) }, Some(at), &mut actions);
             }
+            SessionEvent::TransferEnded { key, outcome, at } => {
+                if let Some(running) = self.running(key.trial, key.phase) {
+                    running.transfer_ended(key, outcome, at, &mut actions);
+                }
+            }
             SessionEvent::Swept { warnings } => self.swept(warnings, &mut actions),
             SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, now, &mut actions),
             SessionEvent::Tick => {}
@@ -180,8 +185,14 @@ impl Session {
                 actions.push(SessionAction::Finish);
             }
             ConductorMessage::Bye => self.orphan("the conductor left".to_owned(), None, now, actions),
-            // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then.
-            ConductorMessage::Plan(_) | ConductorMessage::Arm { .. } | ConductorMessage::EndTrial { .. } => {}
+            // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then. What
+            // is about files goes by here.
+            ConductorMessage::Plan(_)
+            | ConductorMessage::Arm { .. }
+            | ConductorMessage::EndTrial { .. }
+            | ConductorMessage::File(_)
+            | ConductorMessage::FileEnded(_)
+            | ConductorMessage::FileTaken { .. } => {}
         }
     }
 

@@ -15,9 +15,10 @@ use super::resume;
 use super::seed_run::Kept;
 use super::session::{Session, SessionAction, SessionEvent, StepKey, Streams};
 use super::spool::{Output, Spool};
+use super::transfers::Transfers;
 use crate::model::{PlayerTime, variable};
 use crate::sys::{Image, SignalDescriptor, Spawner, boot_time_nanoseconds};
-use crate::wire::{Channel, ConductorMessage, Link, PhaseName, PlayerMessage, ProcessMessage, Taken};
+use crate::wire::{Channel, ConductorMessage, Link, PhaseName, PlayerMessage, ProcessMessage};
 
 /// How long a session that is over tries to deliver what it has.
 const DELIVERY: Duration = Duration::from_secs(5);
@@ -48,6 +49,7 @@ pub(super) struct Alone {
 pub(super) struct SessionProcess {
     session: Session,
     executor: Executor,
+    transfers: Transfers,
     pub(super) channel: Channel<PlayerTime>,
     spool: Spool,
     /// When output last moved, and whether the conductor was told that it stands still.
@@ -88,6 +90,7 @@ impl SessionProcess {
         Ok(Self {
             session,
             executor: Executor::new(Spawner::new()?, cgroups),
+            transfers: Transfers::new(),
             channel,
             spool: Spool::new(spool_limit),
             moved: (clock(), 0),
@@ -150,6 +153,7 @@ impl SessionProcess {
         // What is on the disk follows as long as there is credit, and a socket that takes it: nothing else may wake us.
         loop {
             self.spool_or_refill();
+            self.transfer();
             let before = self.channel.outbox.waiting_data();
             if let Err(reason) = self.channel.write(clock) {
                 self.lose_connection(&reason);
@@ -181,6 +185,8 @@ impl SessionProcess {
         let spool = (!room && !self.stalled).then(|| self.moved.0.plus(PATIENCE));
         let deadline = [self.session.next_deadline(), self.executor.next_deadline(), link, self.finished, spool];
         let timeout = deadline.into_iter().flatten().min().map(|deadline| deadline.since(clock()));
+        let transfers = self.spool.is_empty() && self.transfers.has_work(&self.channel.outbox);
+        let timeout = if transfers { Some(Duration::ZERO) } else { timeout };
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         matches!(poll(&mut descriptors, timeout.as_ref()), Ok(_) | Err(rustix::io::Errno::INTR))
     }
@@ -227,8 +233,7 @@ impl SessionProcess {
         let received = self.channel.read::<ConductorMessage>(clock);
         self.session.heard(self.channel.heard());
         for taken in received.taken {
-            // A conductor sends no data yet.
-            if let Taken::Message(message) = taken {
+            if let Some(message) = self.transfers.take(taken, &mut self.channel.outbox) {
                 self.handle(SessionEvent::Message(message));
             }
         }
@@ -238,6 +243,14 @@ impl SessionProcess {
         let mut output = Output { outbox: &mut self.channel.outbox, spool: &mut self.spool };
         self.executor.read(&mut output, clock());
         self.take_events();
+    }
+
+    /// Files wait for what steps have printed.
+    fn transfer(&mut self) {
+        let has_turn = self.spool.is_empty();
+        for event in self.transfers.work(has_turn, &mut self.channel.outbox, clock()) {
+            self.handle(event);
+        }
     }
 
     /// Output goes to the spool while nobody takes it, and comes back from there.
@@ -279,6 +292,12 @@ impl SessionProcess {
                 SessionAction::Send(message) => self.send(message),
                 SessionAction::Start { key, at, behind } => self.start(key, at, behind),
                 SessionAction::Stop(key, with) => self.executor.stop(key, with, clock()),
+                SessionAction::Transfer(key) => {
+                    if let Some(plan) = self.session.plan() {
+                        self.transfers.begin(key, plan, &mut self.channel.outbox);
+                    }
+                }
+                SessionAction::CancelTransfer(key) => self.transfers.cancel(key, &mut self.channel.outbox),
                 SessionAction::Sweep => self.executor.sweep(clock()),
                 SessionAction::ResetNeeded { trial } => self.tell(&Note::ResetNeeded { trial }),
                 SessionAction::ResetBegun => self.tell(&Note::ResetBegun),

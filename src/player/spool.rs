@@ -5,10 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::wire::{Data, Outbox, WINDOW};
-
-/// How much output waits in memory.
-pub(super) const ROOM: usize = WINDOW / 4;
+use crate::wire::{Data, Outbox, ROOM, WINDOW};
 
 /// How much is taken back from the file at once.
 const BACK: usize = WINDOW / 8;

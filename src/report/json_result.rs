@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::excerpt::Excerpt;
+use super::files::FilesEntry;
 use super::json_document::Context;
 use super::record::{PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 use super::seed_result::{Message, SeedResult};
@@ -231,6 +232,8 @@ struct LeftEntry {
     /// The attempts of a step that was repeated until it succeeds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<AttemptEntry>,
+    #[serde(flatten)]
+    files: Option<FilesEntry>,
 }
 
 /// One attempt. Times are in seconds; `after` counts from the step's start.
@@ -296,6 +299,7 @@ impl LeftEntry {
             holders: ProcessEntry::all(&result.holders),
             not_stopped: ProcessEntry::all(&result.not_stopped),
             attempts: result.attempts.iter().map(AttemptEntry::new).collect(),
+            files: result.files.as_deref().map(|fetched| FilesEntry::new(fetched, usize::MAX)),
         }
     }
 }

@@ -17,6 +17,7 @@ mod classic;
 mod dry_run_json;
 mod dry_run_text;
 mod excerpt;
+mod files;
 mod harmless;
 mod html;
 mod json;

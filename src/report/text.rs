@@ -16,7 +16,7 @@ use super::names::compact;
 use super::summary::Summary;
 use super::text_groups::{Groups, Told};
 use super::text_page::{Page, Tone};
-use super::{Style, words};
+use super::{Style, files, words};
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
     Step, StepReference, StepResult, WorkerId,
@@ -178,6 +178,9 @@ impl TextReporter {
         }
         if result.attempts.len() > 1 {
             self.page.line(&format!("      {}", words::attempts(&result.attempts)))?;
+        }
+        for line in result.files.iter().flat_map(|fetched| files::lines(fetched)) {
+            self.page.line(&format!("      {line}"))?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::PlanMessage;
+use super::{FileEndedMessage, FileMessage};
 use crate::model::{Phase, Process};
 
 /// What the conductor says.
@@ -58,6 +59,18 @@ pub enum ConductorMessage {
         /// Why, for people.
         why: String,
     },
+    /// The file of a `put:` comes.
+    File(FileMessage),
+    /// All of it was sent, or no more will be.
+    FileEnded(FileEndedMessage),
+    /// A fetched file needs no more.
+    FileTaken {
+        /// Its stream.
+        stream: u32,
+        /// Why it is not in the folder of results, if it is not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
     /// Stop what was spawned in the trial.
     EndTrial {
         /// The trial.
@@ -102,6 +115,28 @@ pub enum PlayerMessage {
         /// The phase.
         phase: PhaseName,
         /// The barrier's position.
+        step: usize,
+    },
+    /// A fetched file comes.
+    File(FileMessage),
+    /// All of it was sent, or no more will be.
+    FileEnded(FileEndedMessage),
+    /// The file of this `put:` may come.
+    PutWanted {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: PhaseName,
+        /// The step's position.
+        step: usize,
+    },
+    /// No more of this file of a `put:` is wanted.
+    PutOver {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: PhaseName,
+        /// The step's position.
         step: usize,
     },
     /// Nothing more comes for this phase but the data that was announced.

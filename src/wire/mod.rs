@@ -42,6 +42,7 @@
 //! | `go` | conductor | start it; at an instant of the player's clock, or at once |
 //! | `stop` | conductor | stop what runs in this phase, skip the rest, end the phase |
 //! | `release`, `fail_barrier` | conductor | a barrier is passed, at an instant as in `go`; or never will be |
+//! | `file_taken` | conductor | a fetched file was put into place; or why it was not, at which its step fails |
 //! | `end_trial` | conductor | stop what was spawned |
 //! | `bye` | conductor | the run is over; the session ends |
 //! | `plan_taken` | player | the plan was taken |
@@ -50,18 +51,22 @@
 //! | `step_ended` | player | how it ended, and the length of its streams |
 //! | `spawned_ended` | player | the same for a spawned step, at its real end |
 //! | `barrier_reached`, `withdraw` | player | the worker waits at a barrier; it has waited long enough |
+//! | `put_wanted`, `put_over` | player | send the file of a `put:` now; no more of it is wanted |
 //! | `phase_ended`, `trial_ended` | player | nothing more comes for it but the data that was announced |
 //! | `leaving` | player | why the player is about to run its Reset by itself and to close the connection |
 //! | `warning` | player | a sentence for people |
+//! | `file`, `file_ended` | both | a file of a `fetch:` or a `put:` comes as data; its length and digest, or why it fails |
 //! | `part` | both | a piece of a message that is longer than a frame; `last` with the last one |
 //!
 //! A data frame is the byte 1, its number (8 bytes), the stream (4), the offset in the stream (8), all big-endian, then
-//! the bytes. `step_ended` may overtake data: its lengths say what is still to come.
+//! the bytes. `step_ended` and `file_ended` may overtake data: their lengths say what is still to come. Each side numbers
+//! the streams that it sends.
 //!
 //! Unknown fields are ignored, so that a newer peer can say more; a message of an unknown type is numbered like any
 //! other, and ignored.
 
 mod channel;
+mod file;
 mod frame;
 mod greeting;
 mod inbox;
@@ -73,6 +78,7 @@ pub mod seed;
 mod session_frame;
 
 pub use channel::Channel;
+pub use file::{FileEndedMessage, FileMessage, FileName, IncomingFile, OutgoingFile, Piece};
 pub use frame::{FrameDecoder, FrameError, frame};
 pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, Welcome};
 pub use inbox::{Inbox, Taken};
@@ -88,6 +94,9 @@ pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, MAX_FRAME, SessionFra
 /// How long an acknowledgement may wait for something to go along with. Nobody waits for one, but for credit, and so it
 /// need not wake its reader by itself.
 pub const ACKNOWLEDGE_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// How many bytes of data wait in memory to be sent, at most about so many.
+pub const ROOM: usize = WINDOW / 4;
 
 /// How many bytes of data may be on the way without having been acknowledged.
 pub const WINDOW: usize = 1 << 20;

@@ -103,6 +103,16 @@ pub enum ActionMessage {
         /// The spawned step's label.
         label: String,
     },
+    /// Sends files to the conductor.
+    Fetch {
+        /// Which: a path with `*`, `?`, `[…]` and `**`.
+        pattern: String,
+    },
+    /// Takes a file from the conductor.
+    Put {
+        /// Where it goes: its path, or a folder.
+        remote: String,
+    },
 }
 
 /// How a step is repeated until it succeeds.

@@ -43,8 +43,7 @@ impl Browser {
                 .filter(|_| line.contains("started successfully"))
         });
         let profile = tempfile::tempdir().expect("a folder");
-        let mut browser =
-            Self { driver, port: port.expect("the driver's port"), session: String::new(), profile };
+        let mut browser = Self { driver, port: port.expect("the driver's port"), session: String::new(), profile };
         let profile = browser.profile.path().display().to_string();
         let arguments = [
             "--headless",

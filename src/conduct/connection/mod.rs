@@ -4,12 +4,14 @@
 //! its end.
 
 mod dial;
+mod files;
 mod session;
 mod streams;
 #[cfg(test)]
 mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -51,6 +53,8 @@ pub(super) struct Context {
     pub(super) mailbox: Mailbox,
     pub(super) uplink: Uplink,
     pub(super) seeds: Arc<SeedPlayers>,
+    /// The run's folder of results.
+    pub(super) results: Option<PathBuf>,
 }
 
 /// The body of an actor's thread.

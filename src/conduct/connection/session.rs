@@ -3,11 +3,13 @@
 //! The actor's thread waits for its socket and its mailbox together. A connection that breaks is made again until the
 //! worker's lease is over; whatever was on its way goes over the next one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::dial::{Dialled, again, words};
+use super::files::Files;
 use super::streams::Streams;
 use super::{Context, refused};
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
@@ -43,6 +45,7 @@ struct Session<'a> {
     channel: Channel<ConductorTime>,
     clock: ClockEstimate,
     streams: Streams,
+    files: Files,
     /// The phase for which the coordinator wants the worker ready, and the one for which the player has said that it is.
     asked: Option<(u32, Phase)>,
     ready: Option<(u32, Phase)>,
@@ -63,6 +66,7 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         channel: Channel::new(now()),
         clock: ClockEstimate::default(),
         streams: Streams::new(context.store.clone()),
+        files: Files::new(Arc::clone(&context.plan), context.worker, context.results.clone()),
         asked: None,
         ready: None,
         parting: None,
@@ -145,6 +149,7 @@ impl Session<'_> {
         } else if self.progress.elapsed() > DATA_LIMIT {
             return Err(Stop::End(End::Lost("its player does not send the output that it announced".to_owned())));
         }
+        self.files.work(&mut self.channel.outbox);
         self.channel.write(now).map_err(Stop::Broken)
     }
 
@@ -156,6 +161,9 @@ impl Session<'_> {
         let mut timeout = link.next_deadline().since(now());
         if let Some(end) = self.farewell {
             timeout = timeout.min(end.saturating_duration_since(Instant::now()));
+        }
+        if self.files.has_work(&self.channel.outbox) {
+            timeout = Duration::ZERO;
         }
         // Whatever this says, the next turn looks at everything.
         let _ = poll(&mut descriptors, Timespec::try_from(timeout).ok().as_ref());
@@ -227,6 +235,9 @@ impl Session<'_> {
             Taken::Nothing => return Ok(()),
             Taken::Data(data) => {
                 self.progress = Instant::now();
+                if self.files.data(&data, &mut self.channel.outbox) {
+                    return Ok(());
+                }
                 match self.streams.data(&data)? {
                     Ok(event) => event.into_iter().for_each(|event| self.context.uplink.say(event)),
                     Err(error) => self.store_fails(&error),
@@ -236,6 +247,7 @@ impl Session<'_> {
                 if let PlayerMessage::Leaving { reason } = &message {
                     self.parting = Some(reason.clone());
                 }
+                let Some(message) = self.files.message(message, &mut self.channel.outbox) else { return Ok(()) };
                 let clock = &self.clock;
                 if let Some(urgent) = self.streams.message(message, |step| started(clock, step)) {
                     self.pass_on(urgent);
@@ -252,6 +264,10 @@ impl Session<'_> {
     fn pass_on(&mut self, event: ConnectionEvent) {
         match event {
             ConnectionEvent::Armed { trial, phase, .. } => self.ready = Some((trial, phase)),
+            ConnectionEvent::StepEnded(place, mut result) => {
+                result.files = self.files.fetched(place);
+                self.context.uplink.say(ConnectionEvent::StepEnded(place, result));
+            }
             ConnectionEvent::BarrierReached(place, _) => {
                 let round_trip = self.clock.round_trip().unwrap_or_default();
                 self.context.uplink.say(ConnectionEvent::BarrierReached(place, round_trip));

@@ -125,8 +125,13 @@ impl Streams {
                 let (place, result) = self.result(ended, false);
                 ConnectionEvent::SpawnedEnded(place, result)
             }
-            // Neither is ever held back.
-            PlayerMessage::BarrierReached { .. } | PlayerMessage::Withdraw { .. } => return self.next(),
+            // None of these is ever held back.
+            PlayerMessage::BarrierReached { .. }
+            | PlayerMessage::Withdraw { .. }
+            | PlayerMessage::File(_)
+            | PlayerMessage::FileEnded(_)
+            | PlayerMessage::PutWanted { .. }
+            | PlayerMessage::PutOver { .. } => return self.next(),
             PlayerMessage::PhaseEnded { trial, phase } => ConnectionEvent::PhaseEnded { trial, phase: phase.into() },
             PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded { trial },
             PlayerMessage::Stalled { kept } => ConnectionEvent::Warning(format!(

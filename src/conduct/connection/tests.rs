@@ -1,5 +1,7 @@
 //! Session actors against a player over a loopback socket.
 
+mod files;
+
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

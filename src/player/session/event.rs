@@ -99,6 +99,15 @@ pub enum SessionEvent {
         /// What of it is still there.
         left: LeftMessage,
     },
+    /// The files of a step are transferred, or can't be.
+    TransferEnded {
+        /// Which step.
+        key: StepKey,
+        /// How that went.
+        outcome: OutcomeMessage,
+        /// When it was over.
+        at: PlayerTime,
+    },
     /// Nothing that was started is left, but for what could not be stopped.
     Swept {
         /// What is to be said of what was found, one sentence each.
@@ -131,6 +140,10 @@ pub enum SessionAction {
     },
     /// Stop a step's process; its end comes as an event.
     Stop(StepKey, StopWith),
+    /// Transfer the files of a step; the end of it comes as an event.
+    Transfer(StepKey),
+    /// Transfer no more of them; nothing more is to be said of it.
+    CancelTransfer(StepKey),
     /// Stop everything that was started; the end of it comes as an event.
     Sweep,
     /// Somebody has to run Reset if this session dies.

@@ -6,6 +6,9 @@ use super::{Session, SessionAction, Stage};
 use crate::model::{Phase, PlayerTime};
 use crate::wire::PlayerMessage;
 
+/// Why no file is transferred any more.
+pub(super) const NOBODY: &str = "its conductor is gone";
+
 impl Session {
     /// The conductor gave a sign of life.
     pub fn heard(&mut self, at: PlayerTime) {
@@ -65,6 +68,7 @@ impl Session {
     fn stop_for_orphan(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         match &mut self.stage {
             Stage::Running(running) if !running.is_reset() => running.stop(now, actions),
+            Stage::Running(running) => running.fail_transfers(NOBODY, now, actions),
             Stage::Armed { .. } => self.stage = Stage::Idle,
             _ => {}
         }

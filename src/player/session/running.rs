@@ -34,6 +34,8 @@ pub(super) enum Begun {
     Process(StepKey),
     /// It waits for others.
     Waiting,
+    /// Its files have to be transferred.
+    Transfer(StepKey),
     /// The spawned step of this label has to be stopped.
     Stop(StepKey, String),
 }
@@ -144,6 +146,7 @@ impl Running {
             }
             return Some(match &step.action {
                 None => Begun::Process(key),
+                Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => Begun::Transfer(key),
                 Some(ActionMessage::Stop { label }) => Begun::Stop(key, label.clone()),
                 Some(ActionMessage::Barrier { .. }) => {
                     let (trial, phase, step) = (self.trial, self.phase.into(), key.position);
@@ -212,6 +215,25 @@ impl Running {
         if let Some(end) = self.work(key).map(|work| work.wait_ended(outcome, now)) {
             self.finish(key, end, actions);
         }
+    }
+
+    /// The files of a step at work are transferred, or can't be.
+    pub(super) fn transfer_ended(
+        &mut self,
+        key: StepKey,
+        outcome: OutcomeMessage,
+        at: PlayerTime,
+        actions: &mut Vec<SessionAction>,
+    ) {
+        if self.work(key).is_some_and(|work| work.transfers()) {
+            self.wait_ended(key, outcome, at, actions);
+        }
+    }
+
+    /// Nobody is there any more to transfer files to or from.
+    pub(super) fn fail_transfers(&mut self, why: &str, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        let outcome = OutcomeMessage::Unfulfilled { why: why.to_owned() };
+        self.each(actions, now, |work, actions| work.transfers() && work.stop(&outcome, actions));
     }
 
     /// The barrier at this position is passed; what comes next starts at the instant.

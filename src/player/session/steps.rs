@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::event::{SessionAction, StepEnd, StepKey};
+use super::orphan::NOBODY;
 use super::running::{Begun, Running};
 use super::work::{Next, Work};
 use super::{Session, Stage};
@@ -116,7 +117,15 @@ impl Session {
             while let Some(begun) = running.begin_next(plan, now, actions) {
                 match begun {
                     Begun::Waiting => {}
-                    Begun::Process(key) => make_process(key, running, touched, actions),
+                    Begun::Process(key) => {
+                        touch(key, touched, actions);
+                        actions.push(SessionAction::Start { key, at: running.instant(), behind: None });
+                    }
+                    Begun::Transfer(key) if self.orphaned.is_none() => {
+                        touch(key, touched, actions);
+                        actions.push(SessionAction::Transfer(key));
+                    }
+                    Begun::Transfer(_) => running.fail_transfers(NOBODY, now, actions),
                     Begun::Stop(key, label) => {
                         stop_spawned(&mut self.spawned, &self.ended, (key, &label), running, now, actions);
                     }
@@ -138,11 +147,11 @@ impl Session {
     }
 }
 
-fn make_process(key: StepKey, running: &Running, touched: &mut Option<u32>, actions: &mut Vec<SessionAction>) {
+/// From now on there is something that Reset undoes.
+fn touch(key: StepKey, touched: &mut Option<u32>, actions: &mut Vec<SessionAction>) {
     if key.phase != Phase::Reset && touched.replace(key.trial) != Some(key.trial) {
         actions.push(SessionAction::ResetNeeded { trial: key.trial });
     }
-    actions.push(SessionAction::Start { key, at: running.instant(), behind: None });
 }
 
 /// Stops the spawned step of this label that was started last. One that is over already needs no stop.

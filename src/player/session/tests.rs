@@ -247,6 +247,7 @@ fn choice() -> impl Strategy<Value = Choice> {
 struct World {
     starting: BTreeSet<StepKey>,
     running: BTreeSet<StepKey>,
+    transferring: BTreeSet<StepKey>,
     sweeping: bool,
     begun: BTreeMap<StepKey, u32>,
     ended: BTreeMap<StepKey, u32>,
@@ -272,6 +273,14 @@ impl World {
                     }
                     self.starting.insert(key);
                 }
+                SessionAction::Transfer(key) => {
+                    assert!(self.transferring.insert(key), "{key:?} transfers twice");
+                    *self.begun.entry(key).or_default() += 1;
+                    if key.phase != Phase::Reset {
+                        (self.resets, self.touched) = (0, true);
+                    }
+                }
+                SessionAction::CancelTransfer(key) => assert!(self.transferring.remove(&key), "{key:?} is not at work"),
                 SessionAction::Send(PlayerMessage::StepEnded(end)) => {
                     let key = StepKey { trial: end.trial, phase: end.phase.into(), position: end.step };
                     *self.ended.entry(key).or_default() += 1;
@@ -285,8 +294,13 @@ impl World {
 
     /// The next thing that comes true, if the world owes anything.
     fn next(&mut self, which: usize, good: bool, now: PlayerTime) -> Option<SessionEvent> {
-        let owed = self.starting.len() + self.running.len() + usize::from(self.sweeping);
-        let which = which.checked_rem(owed)?;
+        let processes = self.starting.len() + self.running.len();
+        let which = which.checked_rem(processes + self.transferring.len() + usize::from(self.sweeping))?;
+        if let Some(key) = which.checked_sub(processes).and_then(|which| self.transferring.iter().nth(which)).copied() {
+            self.transferring.remove(&key);
+            let outcome = OutcomeMessage::Exit { status: i32::from(!good) };
+            return Some(SessionEvent::TransferEnded { key, outcome, at: now });
+        }
         if let Some(key) = self.starting.iter().nth(which).copied() {
             self.starting.remove(&key);
             if !good {
@@ -343,6 +357,7 @@ proptest! {
             prop_assert!(*count == 1, "{key:?} began {count} times");
             prop_assert!(world.ended.get(key) == Some(&1), "{key:?} ended {:?} times", world.ended.get(key));
         }
+        prop_assert!(world.transferring.is_empty(), "nobody waits for files any more");
         prop_assert!(!world.touched || world.resets >= 1, "no Reset after the last step");
     }
 }

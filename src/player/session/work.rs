@@ -22,6 +22,8 @@ enum State {
     AtBarrier,
     /// It waits for the end of this spawned step.
     Stopping(StepKey),
+    /// Its files are transferred.
+    Transferring,
 }
 
 /// A step that was begun and is not over.
@@ -73,7 +75,11 @@ pub(super) enum Next {
 impl Work {
     /// A step that is begun now.
     pub(super) fn new(key: StepKey, step: &StepMessage, plan: &PlanMessage, now: PlayerTime) -> Self {
-        let waits = matches!(step.action, Some(ActionMessage::Barrier { .. }));
+        let waiting = match step.action {
+            Some(ActionMessage::Barrier { .. }) => Some(State::AtBarrier),
+            Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => Some(State::Transferring),
+            Some(ActionMessage::Stop { .. }) | None => None,
+        };
         let default = plan.step_timeout.filter(|_| !step.spawn && step.until.is_none());
         let limit = step.timeout.or(default).map(|after| Limit {
             time: Duration::from_nanos(after),
@@ -97,8 +103,8 @@ impl Work {
             spawn: step.spawn,
             parallel: step.parallel,
             must: step.must,
-            state: if waits { State::AtBarrier } else { State::Starting },
-            began: waits.then_some(now),
+            began: waiting.as_ref().map(|_| now),
+            state: waiting.unwrap_or(State::Starting),
             limit,
             until,
             ended_by_us: None,
@@ -119,6 +125,11 @@ impl Work {
     /// Whether it waits at its barrier.
     pub(super) fn is_at_barrier(&self) -> bool {
         self.state == State::AtBarrier
+    }
+
+    /// Whether its files are transferred.
+    pub(super) fn transfers(&self) -> bool {
+        self.state == State::Transferring
     }
 
     /// The spawned step whose end it waits for.
@@ -205,6 +216,9 @@ impl Work {
             let with = if is_elapsed { StopWith::Interrupt } else { StopWith::Terminate };
             actions.push(SessionAction::Stop(self.key, with));
             return false;
+        }
+        if self.transfers() {
+            actions.push(SessionAction::CancelTransfer(self.key));
         }
         true
     }

@@ -4,10 +4,13 @@ use serde::Serialize;
 
 use super::line::{Cut, Started, nanoseconds, text};
 use crate::model::{Attempt, Outcome, Step, StepResult};
+use crate::report::files::FilesEntry;
 use crate::report::words;
 
 /// So many attempts are told in a line.
 const ATTEMPTS: usize = 200;
+/// So many files.
+const FILES: usize = 100;
 
 /// What a step left, besides its output.
 #[derive(Serialize)]
@@ -27,6 +30,8 @@ pub(super) struct Left<'a> {
     attempts: Vec<AttemptEntry>,
     #[serde(skip_serializing_if = "is_zero")]
     attempts_left_out: usize,
+    #[serde(flatten)]
+    files: Option<FilesEntry>,
 }
 
 impl<'a> Left<'a> {
@@ -50,6 +55,7 @@ impl<'a> Left<'a> {
             leaky: result.leaky,
             attempts: result.attempts.iter().take(ATTEMPTS).map(AttemptEntry::new).collect(),
             attempts_left_out: result.attempts.len().saturating_sub(ATTEMPTS),
+            files: result.files.as_deref().map(|fetched| FilesEntry::new(fetched, FILES)),
         }
     }
 }

@@ -15,6 +15,18 @@ fn stop_of(label: &str) -> StepMessage {
     StepMessage { action: Some(ActionMessage::Stop { label: label.to_owned() }), ..plain("stop") }
 }
 
+fn fetch(pattern: &str) -> StepMessage {
+    StepMessage { action: Some(ActionMessage::Fetch { pattern: pattern.to_owned() }), ..plain("fetch") }
+}
+
+fn put(remote: &str) -> StepMessage {
+    StepMessage { action: Some(ActionMessage::Put { remote: remote.to_owned() }), ..plain("put") }
+}
+
+fn transferred(key: StepKey, seconds: u64) -> SessionEvent {
+    SessionEvent::TransferEnded { key, outcome: passed(), at: at(seconds) }
+}
+
 fn until(limit: u64, attempt: Option<u64>) -> StepMessage {
     let attempt = attempt.map(|seconds| seconds * SECOND);
     StepMessage { until: Some(UntilMessage { limit: limit * SECOND, attempt }), ..plain("try") }
@@ -30,6 +42,7 @@ pub(super) fn all() -> Vec<StepMessage> {
         until(20, Some(4)),
         barrier("all"),
         stop_of("server"),
+        fetch("*.log"),
         plain("last"),
     ]
 }
@@ -252,4 +265,47 @@ fn a_spawned_step_with_a_time_of_its_own_is_stopped_after_it() {
     let end = session.handle(failed(run(0), 7), at(7));
     let [SessionAction::Send(PlayerMessage::SpawnedEnded(spawned))] = &end[..] else { panic!("{end:?}") };
     assert_eq!(spawned.outcome, OutcomeMessage::Elapsed { after: 5 * SECOND });
+}
+
+#[test]
+fn files_are_transferred_before_the_next_step_and_count_as_something_to_reset() {
+    let (mut session, actions) = begun(vec![fetch("*.log"), plain("after")]);
+    let needed = SessionAction::ResetNeeded { trial: 1 };
+    assert!(actions.ends_with(&[needed, SessionAction::Transfer(run(0))]), "{actions:?}");
+    let actions = session.handle(transferred(run(0), 3), at(3));
+    assert_eq!(outcomes(&actions), [(0, passed())]);
+    assert_eq!((ends(&actions)[0].duration, starts(&actions)), (Some(3 * SECOND), vec![run(1)]));
+    assert_eq!(session.handle(transferred(run(0), 4), at(4)), [], "an end that comes twice is none");
+}
+
+#[test]
+fn a_transfer_that_takes_too_long_or_is_stopped_is_cancelled_and_over_at_once() {
+    let (mut session, _) = begun(vec![StepMessage { timeout: Some(5 * SECOND), must: true, ..put("/x") }, plain("no")]);
+    let actions = session.handle(SessionEvent::Tick, at(5));
+    assert!(actions.contains(&SessionAction::CancelTransfer(run(0))));
+    assert_eq!(outcomes(&actions), [(0, OutcomeMessage::TimedOut { after: 5 * SECOND }), (1, OutcomeMessage::Skipped)]);
+    let (mut session, _) = begun(vec![fetch("x")]);
+    let stop = ConductorMessage::Stop { trial: 1, phase: PhaseName::Run };
+    let actions = session.handle(SessionEvent::Message(stop), at(1));
+    assert!(actions.contains(&SessionAction::CancelTransfer(run(0))));
+    assert_eq!(outcomes(&actions), [(0, OutcomeMessage::Stopped)]);
+    assert_eq!(session.handle(transferred(run(0), 2), at(2)), []);
+}
+
+#[test]
+fn whoever_is_alone_with_its_reset_waits_for_no_file() {
+    let mut plan = plan(vec![plain("work")]);
+    plan.reset = vec![fetch("x"), plain("tidy"), fetch("y")];
+    let mut session = Session::new();
+    session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
+    session.handle(arm(PhaseName::Reset), at(0));
+    let actions = session.handle(go(PhaseName::Reset), at(0));
+    assert!(actions.contains(&SessionAction::Transfer(key(Phase::Reset, 0))));
+    let gone = |position| (position, OutcomeMessage::Unfulfilled { why: "its conductor is gone".to_owned() });
+    let actions = session.handle(orphaned(), at(1));
+    assert!(actions.contains(&SessionAction::CancelTransfer(key(Phase::Reset, 0))));
+    assert_eq!((outcomes(&actions), starts(&actions)), (vec![gone(0)], vec![key(Phase::Reset, 1)]));
+    session.handle(started(key(Phase::Reset, 1), 1), at(1));
+    let actions = session.handle(ended(key(Phase::Reset, 1), 2), at(2));
+    assert_eq!(outcomes(&actions), [(1, passed()), gone(2)]);
 }

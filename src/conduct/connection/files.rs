@@ -1,0 +1,201 @@
+//! The files of a worker's `fetch:` and `put:` steps: what is fetched is written to the folder of results as it arrives, and
+//! what is put is read from the disk as there is room for it on its way.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::conduct::event::StepPlace;
+use crate::conduct::results_folder;
+use crate::model::{Action, FetchedFile, FetchedFiles, Phase, Plan, WorkerId};
+use crate::wire::{
+    ConductorMessage, Data, FileEndedMessage, FileMessage, FileName, IncomingFile, Outbox, OutgoingFile, PhaseName,
+    Piece, PlayerMessage, ROOM,
+};
+
+/// The files of one worker that are on their way.
+#[derive(Debug)]
+pub(super) struct Files {
+    plan: Arc<Plan>,
+    worker: WorkerId,
+    /// The run's folder of results.
+    results: Option<PathBuf>,
+    arriving: HashMap<u32, Arriving>,
+    fetched: BTreeMap<(u32, Phase, usize), Box<FetchedFiles>>,
+    leaving: Vec<Leaving>,
+    next_stream: u32,
+}
+
+/// A fetched file that was announced.
+#[derive(Debug)]
+struct Arriving {
+    step: (u32, Phase, usize),
+    name: FileName,
+    mode: u32,
+    /// The file, once some of it is here: announcements overtake data, and many may wait.
+    file: Option<IncomingFile>,
+    end: Option<FileEndedMessage>,
+}
+
+/// A file that is put.
+#[derive(Debug)]
+struct Leaving {
+    step: (u32, Phase, usize),
+    name: String,
+    file: OutgoingFile,
+}
+
+impl Files {
+    pub(super) fn new(plan: Arc<Plan>, worker: WorkerId, results: Option<PathBuf>) -> Self {
+        let (arriving, fetched, leaving) = (HashMap::new(), BTreeMap::new(), Vec::new());
+        Self { plan, worker, results, arriving, fetched, leaving, next_stream: 0 }
+    }
+
+    /// Takes a message that is about files; any other is given back.
+    pub(super) fn message(&mut self, message: PlayerMessage, outbox: &mut Outbox) -> Option<PlayerMessage> {
+        match message {
+            PlayerMessage::File(file) => self.announced(file, outbox),
+            PlayerMessage::FileEnded(end) => self.ended(end, outbox),
+            PlayerMessage::PutWanted { trial, phase, step } => self.put(trial, phase, step, outbox),
+            PlayerMessage::PutOver { trial, phase, step } => {
+                self.leaving.retain(|leaving| leaving.step != (trial, phase.into(), step));
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// The files that a step has fetched, if it has. They are not asked for again.
+    pub(super) fn fetched(&mut self, place: StepPlace) -> Option<Box<FetchedFiles>> {
+        self.fetched.remove(&(place.trial, place.phase, place.position))
+    }
+
+    fn action(&self, phase: Phase, step: usize) -> Option<&Action> {
+        self.plan.worker(self.worker).steps[phase].get(step).map(|step| &step.action)
+    }
+
+    fn announced(&mut self, file: FileMessage, outbox: &mut Outbox) {
+        let FileMessage { trial, phase, step, stream, name, mode } = file;
+        let phase = Phase::from(phase);
+        let is_meant = matches!(self.action(phase, step), Some(Action::Fetch(_))) && trial <= self.plan.trials;
+        if !is_meant || self.arriving.contains_key(&stream) {
+            return answer(stream, Err("no step fetches it".to_owned()), outbox);
+        }
+        let step = (trial, phase, step);
+        self.arriving.insert(stream, Arriving { step, name, mode, file: None, end: None });
+    }
+
+    fn ended(&mut self, end: FileEndedMessage, outbox: &mut Outbox) {
+        let stream = end.stream;
+        let Some(arriving) = self.arriving.get_mut(&stream) else { return };
+        if let Some(why) = end.failed {
+            self.arriving.remove(&stream);
+            return answer(stream, Err(why), outbox);
+        }
+        arriving.end = Some(end);
+        self.place_if_whole(stream, outbox);
+    }
+
+    /// Takes some of a file. Whether it is one that is fetched.
+    pub(super) fn data(&mut self, data: &Data, outbox: &mut Outbox) -> bool {
+        if !self.arriving.contains_key(&data.stream) {
+            return false;
+        }
+        match self.file(data.stream).and_then(|file| file.append(data)) {
+            Ok(()) => self.place_if_whole(data.stream, outbox),
+            Err(why) => {
+                self.arriving.remove(&data.stream);
+                answer(data.stream, Err(why), outbox);
+            }
+        }
+        true
+    }
+
+    /// The file of a stream, begun if it was not.
+    fn file(&mut self, stream: u32) -> Result<&mut IncomingFile, String> {
+        let Some(arriving) = self.arriving.get_mut(&stream) else { return Err("it was not announced".to_owned()) };
+        match &mut arriving.file {
+            Some(file) => Ok(file),
+            none => {
+                let Some(results) = &self.results else { return Err("there is no folder of results".to_owned()) };
+                let worker = self.plan.worker(self.worker).name.as_str();
+                let (folder, name) = results_folder::place(results, arriving.step.0, worker, arriving.name.bytes())?;
+                Ok(none.insert(IncomingFile::create(folder, &name, false)?))
+            }
+        }
+    }
+
+    /// Puts a file into place when all of it is here.
+    fn place_if_whole(&mut self, stream: u32, outbox: &mut Outbox) {
+        let is_whole = self.arriving.get(&stream).is_some_and(|arriving| {
+            let received = arriving.file.as_ref().map_or(0, IncomingFile::received);
+            arriving.end.as_ref().is_some_and(|end| received >= end.length)
+        });
+        if !is_whole {
+            return;
+        }
+        // One without a byte is begun only now.
+        let begun = self.file(stream).map(|_| ());
+        let Some(Arriving { step, name, mode, file: Some(file), end: Some(end) }) = self.arriving.remove(&stream)
+        else {
+            return answer(stream, begun, outbox);
+        };
+        let placed = file.place(&end, mode);
+        if placed.is_ok() {
+            let name = PathBuf::from(OsStr::from_bytes(name.bytes()));
+            let FileEndedMessage { length, digest, grew, .. } = end;
+            let file = FetchedFile { name, length, mode: mode & 0o777, digest, grew };
+            self.fetched.entry(step).or_default().add(file);
+        }
+        answer(stream, placed, outbox);
+    }
+
+    fn put(&mut self, trial: u32, phase: PhaseName, step: usize, outbox: &mut Outbox) {
+        let Some(Action::Put { local, .. }) = self.action(phase.into(), step) else { return };
+        let path = self.plan.worker(self.worker).file.parent().unwrap_or(Path::new("")).join(local);
+        let shown = format!("`{}`", local.to_string_lossy().escape_debug());
+        let stream = self.next_stream;
+        self.next_stream += 1;
+        let opened = OutgoingFile::open(&path, stream);
+        let name = FileName::from(path.file_name().unwrap_or_default());
+        let mode = opened.as_ref().map_or(0, OutgoingFile::mode);
+        outbox.push(&ConductorMessage::File(FileMessage { trial, phase, step, stream, name, mode }));
+        match opened {
+            Ok(file) => self.leaving.push(Leaving { step: (trial, phase.into(), step), name: shown, file }),
+            Err(why) => {
+                let failed = Some(format!("{shown} can't be read: {why}"));
+                let (length, digest, grew) = (0, String::new(), false);
+                outbox.push(&ConductorMessage::FileEnded(FileEndedMessage { stream, length, digest, grew, failed }));
+            }
+        }
+    }
+
+    /// Whether some of a file can be sent now.
+    pub(super) fn has_work(&self, outbox: &Outbox) -> bool {
+        !self.leaving.is_empty() && outbox.waiting_data() < ROOM
+    }
+
+    /// Sends as much as there is room for.
+    pub(super) fn work(&mut self, outbox: &mut Outbox) {
+        while self.has_work(outbox) {
+            self.leaving.retain_mut(|leaving| match leaving.file.piece() {
+                Piece::Data(data) => {
+                    outbox.push_data(data);
+                    true
+                }
+                Piece::End(end) => {
+                    let failed = end.failed.map(|why| format!("{} can't be read: {why}", leaving.name));
+                    outbox.push(&ConductorMessage::FileEnded(FileEndedMessage { failed, ..end }));
+                    false
+                }
+            });
+        }
+    }
+}
+
+/// Tells the player that no more of a file is needed.
+fn answer(stream: u32, taken: Result<(), String>, outbox: &mut Outbox) {
+    outbox.push(&ConductorMessage::FileTaken { stream, error: taken.err() });
+}

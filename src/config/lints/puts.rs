@@ -1,0 +1,25 @@
+//! `put:`: the file has to be there before anything runs.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::config::diagnostic::{Diagnostic, quoted};
+use crate::config::lint::Lint;
+use crate::config::scope::Scope;
+use crate::config::source::Place;
+
+/// Refuses to put a file that is not there or can't be read.
+pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &str, place: &Place) {
+    let path = scope.document.source.path().parent().unwrap_or(Path::new("")).join(local);
+    let why = match path.metadata() {
+        Ok(found) if found.is_file() => File::open(&path).err().map(|error| error.to_string()),
+        Ok(found) if found.is_dir() => Some("it is a folder".to_owned()),
+        Ok(_) => Some("it is not a regular file".to_owned()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(why) = why {
+        let message = format!("the file {} can't be put: {why}", quoted(local));
+        let hint = "its name is relative to the worker file; `put:` sends one regular file";
+        scope.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place.clone(), message).hint(hint));
+    }
+}

@@ -1,0 +1,125 @@
+//! A `fetch:` step at work: its files go out one after the other, and it is over when the conductor has taken all of them.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::walk::{Found, Walk};
+use crate::player::session::StepKey;
+use crate::wire::{
+    FileEndedMessage, FileMessage, FileName, Outbox, OutcomeMessage, OutgoingFile, Piece, PlayerMessage,
+};
+
+/// How many files may be on their way: so that many small ones do not wait for each other's answers.
+const ON_THEIR_WAY: usize = 256;
+
+/// A `fetch:` step at work.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    pub(super) key: StepKey,
+    walk: Walk,
+    found_all: bool,
+    /// The file that is being read.
+    current: Option<OutgoingFile>,
+    /// The names of those that the conductor has not answered for.
+    unanswered: HashMap<u32, String>,
+    /// Why the first file could not be fetched, and how many more could not.
+    failed: Option<String>,
+    more_failed: usize,
+}
+
+impl Fetch {
+    /// Begins to look for files.
+    ///
+    /// # Errors
+    ///
+    /// Says why none can be found.
+    pub(super) fn new(key: StepKey, pattern: &str, directory: Option<&str>) -> Result<Self, String> {
+        let walk = Walk::new(pattern, directory)?;
+        let (current, unanswered) = (None, HashMap::new());
+        Ok(Self { key, walk, found_all: false, current, unanswered, failed: None, more_failed: 0 })
+    }
+
+    /// Whether it could do something now, if there were room for it.
+    pub(super) fn has_work(&self) -> bool {
+        self.current.is_some() || (!self.found_all && self.unanswered.len() < ON_THEIR_WAY)
+    }
+
+    /// Does a little: looks for the next file, or reads on in this one.
+    pub(super) fn step(&mut self, next_stream: &mut u32, outbox: &mut Outbox) {
+        let Some(file) = &mut self.current else {
+            return match self.walk.step() {
+                Found::File(path, name) => self.announce(&path, &name, next_stream, outbox),
+                Found::Nothing => {}
+                Found::End => {
+                    self.found_all = true;
+                    if let Some(why) = self.walk.failure() {
+                        self.fail(why);
+                    }
+                }
+            };
+        };
+        match file.piece() {
+            Piece::Data(data) => outbox.push_data(data),
+            Piece::End(end) => {
+                outbox.push(&PlayerMessage::FileEnded(end));
+                self.current = None;
+            }
+        }
+    }
+
+    fn announce(&mut self, path: &Path, name: &Path, next_stream: &mut u32, outbox: &mut Outbox) {
+        let shown = format!("`{}`", name.to_string_lossy().escape_debug());
+        match OutgoingFile::open(path, *next_stream) {
+            Ok(file) => {
+                let StepKey { trial, phase, position: step } = self.key;
+                let (stream, mode, name) = (*next_stream, file.mode(), FileName::from(name.as_os_str()));
+                outbox.push(&PlayerMessage::File(FileMessage { trial, phase: phase.into(), step, stream, name, mode }));
+                *next_stream += 1;
+                self.unanswered.insert(stream, shown);
+                self.current = Some(file);
+            }
+            Err(why) => self.fail(format!("{shown}: {why}")),
+        }
+    }
+
+    /// The conductor needs no more of a file. Whether it was one of this step's.
+    pub(super) fn taken(&mut self, stream: u32, error: Option<&str>) -> bool {
+        let Some(name) = self.unanswered.remove(&stream) else { return false };
+        self.current.take_if(|current| current.stream() == stream);
+        if let Some(error) = error {
+            self.fail(format!("{name}: {error}"));
+        }
+        true
+    }
+
+    fn fail(&mut self, why: String) {
+        if self.failed.is_some() {
+            self.more_failed += 1;
+        } else {
+            self.failed = Some(why);
+        }
+    }
+
+    /// How it ended, once it has.
+    pub(super) fn outcome(&self) -> Option<OutcomeMessage> {
+        if !self.found_all || !self.unanswered.is_empty() {
+            return None;
+        }
+        Some(match (&self.failed, self.more_failed) {
+            (None, _) => OutcomeMessage::Exit { status: 0 },
+            (Some(why), 0) => OutcomeMessage::Unfulfilled { why: why.clone() },
+            (Some(why), more) => {
+                OutcomeMessage::Unfulfilled { why: format!("{why}; {more} more could not be fetched") }
+            }
+        })
+    }
+
+    /// Tells the conductor that what is on its way is not wanted any more.
+    pub(super) fn cancel(self, outbox: &mut Outbox) {
+        if let Some(current) = self.current {
+            let failed = Some("it was stopped".to_owned());
+            let (stream, length, digest) = (current.stream(), 0, String::new());
+            outbox.push(&PlayerMessage::FileEnded(FileEndedMessage { stream, length, digest, grew: false, failed }));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Patterns for files: `*`, `?` and `[…]` within a name, `**` for any number of folders. Names are bytes.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+/// A pattern for files.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    /// The folders before the first wildcard: what is found is named by its path below them.
+    pub(super) fixed: PathBuf,
+    pub(super) components: Vec<Component>,
+}
+
+/// What one name in a path has to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Component {
+    /// This.
+    Name(Vec<u8>),
+    /// What fits this, which has wildcards.
+    Wild(Vec<u8>),
+    /// Any number of folders; as the last one, any file below.
+    Any,
+}
+
+impl Pattern {
+    /// Reads a pattern. A relative one begins in `directory`, else in the current folder.
+    ///
+    /// # Errors
+    ///
+    /// Says why no file can have such a name.
+    pub(super) fn new(text: &str, directory: Option<&str>) -> Result<Self, String> {
+        if text.ends_with('/') {
+            return Err(format!("`{text}` is about folders; `{text}*` is about the files in one"));
+        }
+        let mut fixed = directory.map_or_else(PathBuf::new, PathBuf::from);
+        if text.starts_with('/') {
+            fixed = PathBuf::from("/");
+        }
+        let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        let first_wild = parts.iter().position(|part| is_wild(part.as_bytes())).unwrap_or(usize::MAX);
+        let (before, behind) = parts.split_at(first_wild.min(parts.len().saturating_sub(1)));
+        fixed.extend(before);
+        if behind.is_empty() || behind.contains(&"..") {
+            return Err(format!("`{text}` names no file: `..` can only stand before the first wildcard"));
+        }
+        let mut components: Vec<_> = behind.iter().map(|part| Component::new(part)).collect();
+        components.dedup_by(|next, before| (&*next, &*before) == (&Component::Any, &Component::Any));
+        if fixed.as_os_str().is_empty() {
+            fixed.push(".");
+        }
+        Ok(Self { fixed, components })
+    }
+
+    /// Whether it has wildcards.
+    pub(super) fn is_wild(&self) -> bool {
+        !matches!(self.components[..], [Component::Name(_)])
+    }
+}
+
+impl Component {
+    fn new(text: &str) -> Self {
+        match text {
+            "**" => Self::Any,
+            _ if is_wild(text.as_bytes()) => Self::Wild(text.into()),
+            _ => Self::Name(text.into()),
+        }
+    }
+
+    /// Whether a name is what this one has to be. That of a hidden file fits only what begins with a dot itself.
+    pub(super) fn fits(&self, name: &OsStr) -> bool {
+        let name = name.as_bytes();
+        let is_hidden = name.first() == Some(&b'.');
+        match self {
+            Self::Name(own) => own == name,
+            Self::Wild(own) => (!is_hidden || own.first() == Some(&b'.')) && fits(own, name),
+            Self::Any => !is_hidden,
+        }
+    }
+
+    /// The name that it has to be, when that is a certain one.
+    pub(super) fn name(&self) -> Option<&OsStr> {
+        match self {
+            Self::Name(own) => Some(OsStr::from_bytes(own)),
+            Self::Wild(_) | Self::Any => None,
+        }
+    }
+}
+
+fn is_wild(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
+
+/// Whether a name fits a pattern: on a mismatch the last `*` takes one byte more.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut from) = (pattern, name);
+    let mut last_star: Option<(&[u8], &[u8])> = None;
+    loop {
+        let next = match at {
+            [] if from.is_empty() => return true,
+            [b'*', rest @ ..] => {
+                last_star = Some((rest, from));
+                Some((rest, from))
+            }
+            [] => None,
+            _ => one(at, from),
+        };
+        if let Some(both) = next {
+            (at, from) = both;
+        } else if let Some((rest, [_, taken @ ..])) = last_star {
+            last_star = Some((rest, taken));
+            (at, from) = (rest, taken);
+        } else {
+            return false;
+        }
+    }
+}
+
+/// What is left of a pattern and a name behind one that fits: a `?` takes a whole character, a bracket one byte.
+fn one<'a>(pattern: &'a [u8], name: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let (first, rest) = name.split_first()?;
+    match pattern {
+        [b'?', behind @ ..] => {
+            let continued = rest.iter().take_while(|byte| *first >= 0xC0 && **byte & 0xC0 == 0x80).count();
+            Some((behind, &rest[continued..]))
+        }
+        [b'[', inside @ ..] => match bracket(inside, *first) {
+            Some((true, behind)) => Some((behind, rest)),
+            Some((false, _)) => None,
+            None => (*first == b'[').then_some((inside, rest)),
+        },
+        [byte, behind @ ..] => (byte == first).then_some((behind, rest)),
+        [] => None,
+    }
+}
+
+/// Whether a byte is among those of a bracket, and what stands behind it. One that is never closed is no bracket.
+fn bracket(inside: &[u8], byte: u8) -> Option<(bool, &[u8])> {
+    let (negated, mut rest) = match inside {
+        [b'!' | b'^', rest @ ..] => (true, rest),
+        _ => (false, inside),
+    };
+    let mut found = false;
+    let mut is_first = true;
+    loop {
+        match rest {
+            [] => return None,
+            [b']', behind @ ..] if !is_first => return Some((found != negated, behind)),
+            [from, b'-', to, behind @ ..] if *to != b']' => {
+                found |= (*from..=*to).contains(&byte);
+                rest = behind;
+            }
+            [single, behind @ ..] => {
+                found |= *single == byte;
+                rest = behind;
+            }
+        }
+        is_first = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_fit_what_they_say() {
+        for (pattern, yes, no) in [
+            ("*", &["a", "a b", "\u{e4}"][..], &[".a"][..]),
+            ("*.log", &["a.log", "a.b.log"], &["a.logs", ".log", "log"]),
+            (".*", &[".a", "."], &["a"]),
+            ("a*b*c", &["abc", "abbcbc", "a b c"], &["ab", "abcd"]),
+            ("?", &["a", "\u{e4}"], &["", "ab"]),
+            ("a?c", &["abc", "a*c"], &["ac", "abbc"]),
+            ("[abc]x", &["ax", "cx"], &["dx", "x"]),
+            ("[a-c]", &["a", "b", "c"], &["d", "-"]),
+            ("[!a-c]", &["d", "-"], &["a"]),
+            ("[]a]", &["]", "a"], &["b"]),
+            ("[a-]", &["a", "-"], &["b"]),
+            ("[*]", &["*"], &["a"]),
+            ("a[", &["a["], &["a"]),
+        ] {
+            for name in yes {
+                assert!(Component::new(pattern).fits(name.as_ref()), "`{pattern}` fits `{name}`");
+            }
+            for name in no {
+                assert!(!Component::new(pattern).fits(name.as_ref()), "`{pattern}` does not fit `{name}`");
+            }
+        }
+        assert!(Component::new("*\u{e4}?").fits("x\u{e4}y".as_ref()));
+        assert!(Component::new("a?").fits(OsStr::from_bytes(b"a\xff")));
+        // What backtracks in the wrong place would take for ever.
+        assert!(!Component::new(&format!("{}b", "a*".repeat(30))).fits("a".repeat(200).as_ref()));
+    }
+
+    #[test]
+    fn the_fixed_part_ends_before_the_first_wildcard_and_never_has_the_last_name() {
+        let fixed = |text, directory| Pattern::new(text, directory).map(|pattern| pattern.fixed);
+        assert_eq!(fixed("/var/log/*.log", None), Ok("/var/log".into()));
+        assert_eq!(fixed("/etc/hosts", Some("/work")), Ok("/etc".into()));
+        assert_eq!(fixed("logs/*/a", Some("/work")), Ok("/work/logs".into()));
+        assert_eq!(fixed("a", None), Ok(".".into()));
+        assert_eq!(fixed("../a", Some("/work")), Ok("/work/..".into()));
+        assert!(fixed("*/../a", None).is_err() && fixed("..", None).is_err() && fixed("/", None).is_err());
+        assert!(fixed("/var/log/", None).is_err());
+    }
+}

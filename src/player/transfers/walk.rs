@@ -1,0 +1,243 @@
+//! Finds the files of a pattern, one after the other, in the order of their names: a folder at a time is read, and none
+//! twice.
+
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::glob::{Component, Pattern};
+use crate::wire::words;
+
+/// What a step of the walk found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A file: where it is, and its path below the pattern's fixed part.
+    File(PathBuf, PathBuf),
+    /// Nothing yet.
+    Nothing,
+    /// There is nothing more.
+    End,
+}
+
+/// The search for the files of a pattern.
+#[derive(Debug)]
+pub(super) struct Walk {
+    text: String,
+    pattern: Pattern,
+    /// What is still to be looked at; the last first.
+    stack: Vec<Candidate>,
+    any_file: bool,
+    any_folder: bool,
+    /// What could not be looked at first.
+    error: Option<String>,
+}
+
+/// Something that may be a file of the pattern, or have such below it: the components that may come next. It got to some of
+/// them because `**` goes through it, which it does not through links.
+#[derive(Debug)]
+struct Candidate {
+    name: PathBuf,
+    arrived: Vec<usize>,
+    through: Vec<usize>,
+}
+
+impl Walk {
+    /// One for this pattern.
+    ///
+    /// # Errors
+    ///
+    /// Says why no file can be found by it.
+    pub(super) fn new(text: &str, directory: Option<&str>) -> Result<Self, String> {
+        let pattern = Pattern::new(text, directory)?;
+        let mut walk =
+            Self { text: text.to_owned(), pattern, stack: Vec::new(), any_file: false, any_folder: false, error: None };
+        let mut first = Vec::new();
+        walk.arrive(0, &mut first);
+        walk.enter(Path::new(""), &first);
+        Ok(walk)
+    }
+
+    /// Looks a little further.
+    pub(super) fn step(&mut self) -> Found {
+        let Some(candidate) = self.stack.pop() else { return Found::End };
+        let path = self.pattern.fixed.join(&candidate.name);
+        let metadata = match std::fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            // It is gone, or a link to nowhere.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
+            Err(error) => return self.fail(&path, &words(&error)),
+        };
+        let end = self.pattern.components.len();
+        let is_meant = candidate.arrived.contains(&end) || candidate.through.contains(&end);
+        if metadata.is_dir() {
+            self.any_folder |= candidate.arrived.contains(&end);
+            let mut next = candidate.arrived;
+            if !path.is_symlink() {
+                next.extend(candidate.through.into_iter().filter(|state| !next.contains(state)).collect::<Vec<_>>());
+            }
+            next.retain(|state| *state < end);
+            if !next.is_empty() {
+                self.enter(&candidate.name, &next);
+            }
+        } else if is_meant && metadata.is_file() {
+            self.any_file = true;
+            return Found::File(path, candidate.name);
+        } else if is_meant && !self.pattern.is_wild() {
+            return self.fail(&path, "it is not a regular file");
+        }
+        Found::Nothing
+    }
+
+    /// Why not everything was found, if it was not.
+    pub(super) fn failure(&self) -> Option<String> {
+        let text = self.text.escape_debug();
+        match &self.error {
+            Some(error) => Some(error.clone()),
+            None if self.any_file => None,
+            None if self.any_folder && self.pattern.is_wild() => Some(format!("only folders fit `{text}`")),
+            None if self.any_folder => Some(format!("`{text}` is a folder; `{text}/*` is about the files in it")),
+            None if self.pattern.is_wild() => Some(format!("no file fits `{text}`")),
+            None => Some(format!("there is no file `{text}`")),
+        }
+    }
+
+    fn fail(&mut self, path: &Path, why: &str) -> Found {
+        self.error.get_or_insert_with(|| format!("`{}`: {why}", path.to_string_lossy().escape_debug()));
+        Found::Nothing
+    }
+
+    /// Puts what is in a folder on the stack, as far as it fits.
+    fn enter(&mut self, folder: &Path, states: &[usize]) {
+        let at = self.pattern.fixed.join(folder);
+        let components = &self.pattern.components;
+        let mut names: Vec<OsString> = Vec::new();
+        let known = states.iter().map(|state| components[*state].name());
+        if let Some(known) = known.collect::<Option<Vec<_>>>() {
+            // What is known by name is looked for by it: a folder may be entered that can't be read.
+            names.extend(known.into_iter().map(OsString::from));
+        } else {
+            match std::fs::read_dir(&at) {
+                Ok(entries) => names.extend(entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name()))),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    self.fail(&at, &words(&error));
+                }
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        for name in names.into_iter().rev() {
+            let candidate = self.candidate(folder, &name, states);
+            if !candidate.arrived.is_empty() || !candidate.through.is_empty() {
+                self.stack.push(candidate);
+            }
+        }
+    }
+
+    fn candidate(&self, folder: &Path, name: &OsStr, states: &[usize]) -> Candidate {
+        let mut candidate = Candidate { name: folder.join(name), arrived: Vec::new(), through: Vec::new() };
+        for state in states {
+            let component = &self.pattern.components[*state];
+            if !component.fits(name) {
+                continue;
+            }
+            if *component == Component::Any {
+                self.arrive(*state, &mut candidate.through);
+                if *state + 1 == self.pattern.components.len() {
+                    candidate.through.push(*state + 1);
+                }
+            } else {
+                self.arrive(*state + 1, &mut candidate.arrived);
+            }
+        }
+        candidate
+    }
+
+    /// Adds a component that may come next, and what comes next when a `**` stands for no folder at all.
+    fn arrive(&self, state: usize, states: &mut Vec<usize>) {
+        if !states.contains(&state) {
+            states.push(state);
+        }
+        let components = &self.pattern.components;
+        if components.get(state) == Some(&Component::Any) && state + 1 < components.len() {
+            self.arrive(state + 1, states);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, file).unwrap();
+        }
+        folder
+    }
+
+    fn found(folder: &Path, pattern: &str) -> (Vec<String>, Option<String>) {
+        let mut walk = Walk::new(pattern, folder.to_str()).unwrap();
+        let mut names = Vec::new();
+        loop {
+            match walk.step() {
+                Found::File(path, name) => {
+                    assert!(path.is_file());
+                    names.push(name.to_str().unwrap().to_owned());
+                }
+                Found::Nothing => {}
+                Found::End => return (names, walk.failure()),
+            }
+        }
+    }
+
+    #[test]
+    fn files_are_found_in_the_order_of_their_names_and_each_once() {
+        let folder = tree(&["b", "a", "x/1/a", "x/1/b/c/a", "x/2/a", "x/.hidden/a", ".dot", "x/1/.a"]);
+        let names = |pattern| {
+            let (names, failure) = found(folder.path(), pattern);
+            assert_eq!(failure, None, "{pattern}");
+            names
+        };
+        assert_eq!(names("*"), ["a", "b"]);
+        assert_eq!(names("a"), ["a"]);
+        assert_eq!(names(".*"), [".dot"]);
+        assert_eq!(names("x/*/a"), ["1/a", "2/a"]);
+        assert_eq!(names("x/1/a"), ["a"]);
+        assert_eq!(names("x/**"), ["1/a", "1/b/c/a", "2/a"]);
+        assert_eq!(names("**/a"), ["a", "x/1/a", "x/1/b/c/a", "x/2/a"]);
+        assert_eq!(names("**/**/b/**/a"), ["x/1/b/c/a"]);
+        assert_eq!(names("x/[2-9]/?"), ["2/a"]);
+        assert_eq!(names("x/.h*/a"), [".hidden/a"]);
+        assert_eq!(names("x/*/b/c/a"), ["1/b/c/a"]);
+    }
+
+    #[test]
+    fn what_fits_nothing_says_so() {
+        let folder = tree(&["x/a"]);
+        let why = |pattern| found(folder.path(), pattern).1.unwrap();
+        assert_eq!(why("*.log"), "no file fits `*.log`");
+        assert_eq!(why("none/*.log"), "no file fits `none/*.log`");
+        assert_eq!(why("y"), "there is no file `y`");
+        assert_eq!(why("x"), "`x` is a folder; `x/*` is about the files in it");
+        assert_eq!(why("*"), "only folders fit `*`");
+        assert_eq!(why("/dev/null"), "`/dev/null`: it is not a regular file");
+    }
+
+    #[test]
+    fn links_are_followed_where_they_are_named_and_no_circle_is_gone_round() {
+        let folder = tree(&["x/a"]);
+        symlink("..", folder.path().join("x/up")).unwrap();
+        symlink("a", folder.path().join("x/link")).unwrap();
+        symlink("nowhere", folder.path().join("x/broken")).unwrap();
+        assert_eq!(found(folder.path(), "**").0, ["x/a", "x/link"]);
+        assert_eq!(found(folder.path(), "x/*").0, ["a", "link"]);
+        assert_eq!(found(folder.path(), "x/*/x/a").0, ["up/x/a"]);
+        assert_eq!(found(folder.path(), "**/up/x/a").0, ["x/up/x/a"]);
+    }
+}
