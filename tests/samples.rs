@@ -202,6 +202,7 @@ fn quotes_line_breaks_and_percent_signs_reach_the_plan_as_they_reach_the_shell()
         0,
         str![[r#"
 {
+  "config": "test.cfg",
   "trials": 1,
   "phases": [
     "startup",
@@ -209,10 +210,23 @@ fn quotes_line_breaks_and_percent_signs_reach_the_plan_as_they_reach_the_shell()
     "collect",
     "reset"
   ],
+  "settings": {
+    "step_timeout": 3600,
+    "reset_timeout": 300,
+    "connect_timeout": 10,
+    "lease": 60,
+    "on_failure": "continue",
+    "max_start_skew": null,
+    "max_message_size": 10485760
+  },
   "workers": [
     {
       "name": "w",
+      "file": "w.cfg",
       "player": "127.0.0.1:6970",
+      "shell": "/bin/sh",
+      "directory": null,
+      "environment": {},
       "phases": {
         "startup": [],
         "run": [

@@ -90,6 +90,9 @@ Trial 3 of 3, reset
   web_server  step1  passed              [..]s  echo goodbye
       | goodbye
 
+Over 3 trials
+...
+
 passed: 12 passed; 3 of 3 trials; 1 worker; [..]s
 
 "#]],

@@ -33,7 +33,7 @@ fn each_phase_of_each_trial_says_how_far_apart_its_workers_started_with_a_bound(
         assert_eq!(trial["phases"]["startup"]["start_skew"], Value::Null, "nothing was started");
     }
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
-    let lines: Vec<_> = finished.stdout.lines().filter(|line| line.contains("start skew")).collect();
+    let lines: Vec<_> = finished.stdout.lines().filter(|line| line.contains("start skew: ")).collect();
     assert_eq!(lines.len(), 2, "one for Run of each trial: {finished:#?}");
     assert!(lines.iter().all(|line| line.ends_with(" on 2 workers") && line.contains(" ms ± ")), "{lines:#?}");
     let logged = run(&folder, ["conduct", "-v", "-t", "1", "test.cfg"]).stderr;

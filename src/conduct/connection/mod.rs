@@ -107,14 +107,21 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
     let asked = Instant::now();
     let mut deadline = Instant::now() + context.plan.settings.connect_timeout;
     let mut held = false;
+    // What a live holder's player said, should it be gone when it is asked again.
+    let mut refused = None;
     loop {
-        let dialled = dial(destination, hello, deadline, |time| unless_ended(commands, time))?;
+        let dialled = match dial(destination, hello, deadline, |time| unless_ended(commands, time)) {
+            Err(End::Unreachable(_)) if refused.is_some() => return refused.ok_or(End::Closed),
+            other => other?,
+        };
         let Greeting::Refused(Refusal { holder: Some(holder), .. }) = &dialled.greeting else { return Ok(dialled) };
         let is_live = holder.state == "live";
         if (is_live && asked.elapsed() >= DEATH) || (held && Instant::now() >= deadline) {
             return Ok(dialled);
         }
-        if !is_live && !std::mem::replace(&mut held, true) {
+        if is_live {
+            refused = Some(dialled);
+        } else if !std::mem::replace(&mut held, true) {
             let within = Duration::from_secs(holder.free_within);
             deadline = deadline.max(Instant::now() + within + MARGIN);
             context.uplink.say(ConnectionEvent::Held(waiting_for(holder), within + MARGIN));
