@@ -8,6 +8,7 @@ mod support;
 mod wire;
 
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use pipes::Pipe;
@@ -56,6 +57,30 @@ fn two_hundred_workers_end() {
     assert!(finished.stdout.contains("passed: 200 passed; 1 of 1 trial; 200 workers;"), "{finished:#?}");
 }
 
+/// A command of the binary under test, by somebody who may have few descriptors unless it asks for more.
+fn with_few_descriptors() -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -Sn 50; exec \"$0\" \"$@\"", support::CONDUCTOR]);
+    command
+}
+
+#[test]
+fn more_workers_than_descriptors_are_usual_end_and_their_steps_get_the_usual_limit() {
+    let mut command = with_few_descriptors();
+    command.args(["player", "--quiet", "--bind", "127.0.0.1", "--port", "0"]);
+    let player = Player::from(command);
+    let folder = Folder::new();
+    folder.file("test.cfg", "[Test]\n[Workers]\nw[01-80] = w.cfg\n");
+    folder.worker("w", player.port, "[Run]\nstep = echo %(worker)s may have $(ulimit -Sn)\n");
+    let mut command = with_few_descriptors();
+    command.current_dir(folder.path()).args(["conduct", "--quiet", "test.cfg"]);
+    let finished = finish(support::start(command));
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    for index in 1..=80 {
+        assert!(finished.stdout.contains(&format!("      | w{index:02} may have 50\n")), "{finished:#?}");
+    }
+}
+
 #[test]
 fn every_worker_that_cannot_be_reached_is_named_and_nothing_is_run() {
     let player = Player::start();
@@ -87,7 +112,7 @@ fn a_player_that_comes_up_within_connect_timeout_is_reached() {
     let port = free_port();
     folder.test("", &["w"]).worker("w", port, "[Run]\nstep = echo late\n");
     let child = support::start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
-    let mut command = std::process::Command::new(support::CONDUCTOR);
+    let mut command = Command::new(support::CONDUCTOR);
     command.args(["player", "--quiet", "--bind", "127.0.0.1", "--port", &port.to_string()]);
     let _player = Player::from(command);
     assert_eq!(finish(child).status, Some(0));

@@ -15,6 +15,7 @@ use crate::conduct::{self, Options};
 use crate::config::{self, Loaded, Overrides, load_test_with_shell};
 use crate::exit_code;
 use crate::model::{Conclusion, Plan, Reason, RunId};
+use crate::sys::DescriptorLimit;
 use crate::telemetry::{self, LogFormat, Screen, Verbosity};
 
 /// Runs the test; the exit status says how it went.
@@ -82,6 +83,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     if let Some(player) = &player {
         player.serve(&mut plan);
     }
+    DescriptorLimit::raise();
     reporters.push(("the log".to_owned(), Box::new(LogReporter::default())));
     if !arguments.quiet
         && let Some(view) = LiveView::start(outputs.screen())

@@ -16,7 +16,7 @@ use super::registry::Registry;
 use super::role::Role;
 use super::session_process::clock;
 use crate::model::{PlayerTime, Process};
-use crate::sys::{self, CgroupRoot, Child, Forked, SignalDescriptor};
+use crate::sys::{self, CgroupRoot, Child, DescriptorLimit, Forked, SignalDescriptor};
 
 /// How many connections may be there that have not said what they want. When another comes, the one that has made no
 /// progress for the longest time is closed: silent connections shut nobody out.
@@ -57,6 +57,8 @@ pub(super) struct Listener {
     /// Where steps get their control groups, if there may be some.
     pub(super) cgroups: Cgroups,
     pub(super) incarnation: String,
+    /// What our processes, and thereby steps, get.
+    descriptors: DescriptorLimit,
     /// When stopping is given up, once the player was told to stop.
     stopping: Option<PlayerTime>,
 }
@@ -96,6 +98,7 @@ impl Listener {
             heirs: Heirs::default(),
             cgroups: cgroups(address.port()),
             incarnation,
+            descriptors: DescriptorLimit::raise(),
             stopping: None,
         };
         Ok((listener, address))
@@ -244,7 +247,10 @@ impl Listener {
     pub(super) fn make(&mut self, role: impl FnOnce(UnixStream) -> Role) -> std::io::Result<Result<u32, Role>> {
         let (ours, theirs) = UnixStream::pair()?;
         match sys::fork()? {
-            Forked::Child => Ok(Err(role(theirs))),
+            Forked::Child => {
+                self.descriptors.restore();
+                Ok(Err(role(theirs)))
+            }
             Forked::Parent(pid) => {
                 self.notes.push((pid, Notes::new(ours)));
                 Ok(Ok(pid))

@@ -186,7 +186,7 @@ impl ResultEntry {
             position,
             command: step.map(words::action),
             left: LeftEntry::new(context, step, &recorded.result),
-            spawned_end: recorded.end.as_ref().map(end),
+            spawned_end: recorded.end.as_deref().map(end),
         }
     }
 }

@@ -44,8 +44,8 @@ pub(super) struct PhaseOfTrial {
 pub(super) struct WorkerOfPhase {
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
-    /// Results by the position of their steps.
-    pub(super) results: BTreeMap<usize, Recorded>,
+    /// Results by the position of their steps. A map has room for eleven of them, and most workers have few: hence the box.
+    pub(super) results: BTreeMap<usize, Box<Recorded>>,
 }
 
 /// A result and when it was seen.
@@ -53,13 +53,13 @@ pub(super) struct Recorded {
     pub(super) at: ConductorTime,
     pub(super) result: StepResult,
     /// How a spawned step ended at last.
-    pub(super) end: Option<(ConductorTime, StepResult)>,
+    pub(super) end: Option<Box<(ConductorTime, StepResult)>>,
 }
 
 impl Recorded {
     /// What the step came to: of a spawned one its end, when that is known.
     pub(super) fn last(&self) -> &StepResult {
-        self.end.as_ref().map_or(&self.result, |(_, result)| result)
+        self.end.as_ref().map_or(&self.result, |end| &end.1)
     }
 }
 
@@ -133,7 +133,7 @@ impl Run {
                 self.in_phase(*trial, *phase, *worker, at);
             }
             Event::StepEnded { step, result } => {
-                let recorded = Recorded { at, result: result.clone(), end: None };
+                let recorded = Box::new(Recorded { at, result: result.clone(), end: None });
                 self.in_phase(step.trial, step.phase, step.worker, at).results.insert(step.position, recorded);
             }
             Event::SpawnedEnded { step, result } => self.spawned_ended(at, *step, result),
@@ -172,9 +172,9 @@ impl Run {
     fn spawned_ended(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) {
         let results = &mut self.in_phase(step.trial, step.phase, step.worker, at).results;
         // Its start may be missing when a connection broke in between; its end is told all the same.
-        let recorded =
-            results.entry(step.position).or_insert_with(|| Recorded { at, result: result.clone(), end: None });
-        recorded.end = Some((at, result.clone()));
+        let recorded = results.entry(step.position);
+        let recorded = recorded.or_insert_with(|| Box::new(Recorded { at, result: result.clone(), end: None }));
+        recorded.end = Some(Box::new((at, result.clone())));
     }
 
     fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str) -> Remark {

@@ -56,12 +56,17 @@ pub struct FrameDecoder {
     limit: u64,
     buffer: Vec<u8>,
     from: usize,
+    /// Whether more came than there was room for.
+    is_busy: bool,
 }
+
+/// What a usual message needs.
+const IDLE: usize = 4 << 10;
 
 impl FrameDecoder {
     /// Takes payloads of at most `limit` bytes.
     pub fn new(limit: u64) -> Self {
-        Self { limit, buffer: Vec::new(), from: 0 }
+        Self { limit, buffer: Vec::new(), from: 0, is_busy: false }
     }
 
     /// Changes the limit for the frames that were not yet taken.
@@ -78,7 +83,7 @@ impl FrameDecoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Reads once from a socket, into memory that is used again and again.
+    /// Reads once from a socket, into memory that is used again and again: little, until more comes.
     ///
     /// # Errors
     ///
@@ -93,8 +98,19 @@ impl FrameDecoder {
             self.buffer.drain(..self.from);
             self.from = 0;
         }
-        self.buffer.reserve(ROOM);
-        Ok(rustix::io::read(socket, rustix::buffer::spare_capacity(&mut self.buffer))?)
+        self.buffer.reserve(if self.is_busy { ROOM } else { IDLE });
+        let room = self.buffer.capacity() - self.buffer.len();
+        let count = rustix::io::read(socket, rustix::buffer::spare_capacity(&mut self.buffer))?;
+        self.is_busy |= count == room;
+        Ok(count)
+    }
+
+    /// Gives memory back that a large message took: for whoever waits for the next one.
+    pub fn rest(&mut self) {
+        self.is_busy = false;
+        if self.buffer.capacity() > 2 * IDLE && self.from == self.buffer.len() {
+            (self.buffer, self.from) = (Vec::new(), 0);
+        }
     }
 
     /// The bytes that belong to no frame yet.

@@ -25,6 +25,8 @@ const SILENCE: u32 = 3;
 const READ: usize = 256 << 10;
 /// How much may wait unsent in the kernel: what is urgent then waits behind little that is not.
 const UNSENT: u32 = 64 << 10;
+/// How much memory a connection keeps that has nothing to send: a conductor has a thousand of them.
+const IDLE: usize = 4 << 10;
 /// How much data is taken before it is acknowledged, at the latest: a quarter of the credit.
 const ACKNOWLEDGE: usize = WINDOW / 4;
 
@@ -198,7 +200,10 @@ impl<T: Reading> Link<T> {
                     self.heard = clock();
                     received.broken = self.take_frames(inbox, outbox, &mut received).err();
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.decoder.rest();
+                    break;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => received.broken = Some(format!("the connection broke: {}", words(&error))),
             }
@@ -253,6 +258,9 @@ impl<T: Reading> Link<T> {
             }
             while self.pending.len() < MAX_FRAME && outbox.write_next(&mut self.pending) {}
             if !self.wants_to_write() {
+                if self.pending.capacity() > IDLE {
+                    self.pending = Vec::new();
+                }
                 return Ok(());
             }
             match (&self.stream).write(&self.pending[self.written..]) {

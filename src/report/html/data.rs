@@ -244,7 +244,7 @@ impl Maker<'_> {
         let result = recorded.last();
         let nanoseconds = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let duration = result.duration.map(nanoseconds);
-        let seen = self.times.since_start(recorded.end.as_ref().map_or(recorded.at, |(at, _)| *at));
+        let seen = self.times.since_start(recorded.end.as_deref().map_or(recorded.at, |(at, _)| *at));
         let (start, duration, error, seen_only) = if let Some(started) = result.started.or(recorded.result.started) {
             let start = self.times.since_start(started.at);
             // What goes on when the run is over is drawn up to its end.
