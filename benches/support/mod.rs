@@ -14,7 +14,7 @@ mod testing;
 use std::process::Command;
 use std::time::Duration;
 
-pub use testing::{CONDUCTOR, Folder, Player, children};
+pub use testing::{CONDUCTOR, Folder, Player, children, conductor, descendants, kill};
 
 /// `conduct` of the folder's `test.cfg`, with its results in `results.json` and `more` arguments.
 pub fn conduct(folder: &Folder, more: &[&str]) -> Command {

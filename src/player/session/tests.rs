@@ -320,8 +320,13 @@ impl World {
     }
 }
 
+/// How many orders are tried: more by `scripts/interleavings`.
+fn cases() -> u32 {
+    std::env::var("INTERLEAVINGS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_a_session_ends_each_step_once_and_resets_at_most_once_a_trial(

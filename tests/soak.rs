@@ -1,0 +1,20 @@
+//! A short soak; `scripts/soak` runs longer ones.
+
+#[path = "support/relay.rs"]
+mod relay;
+#[path = "support/soak.rs"]
+mod soak;
+mod support;
+
+#[test]
+fn faults_at_random_explain_every_verdict_and_nothing_grows() {
+    let soaked = soak::soak(30, 2);
+    assert_eq!(soaked.unexplained, Vec::<String>::new(), "{:#?}", soaked.faults);
+    let [first, last] = soaked.thirds();
+    for (first, last) in [(first.conductor, last.conductor), (first.players, last.players)] {
+        // What a moment more or less has, no more.
+        assert!(last.descriptors <= first.descriptors + 6, "{first:?} {last:?}");
+        assert!(last.threads <= first.threads + 2, "{first:?} {last:?}");
+        assert!(last.processes <= first.processes + 3, "{first:?} {last:?}");
+    }
+}
