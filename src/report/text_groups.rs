@@ -3,13 +3,14 @@
 //! Workers that share a file, as those of a range do, run the same steps. A step's results are held back until all of
 //! these workers have theirs, but for a few seconds at most; a worker with a file of its own waits for nobody.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::words;
-use crate::model::{ConductorTime, Output, Plan, StepReference, StepResult, WorkerId};
+use crate::model::{Action, ConductorTime, Outcome, Output, Plan, StepReference, StepResult, WorkerId};
 
 /// The longest that a result is held back, as far as other events tell the time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -97,10 +98,16 @@ impl Groups {
     fn told(&self, mut group: Group) -> Vec<Told> {
         group.results.sort_by_key(|(step, _)| step.worker);
         let mut told: Vec<Told> = Vec::new();
+        // Of a thousand results each is compared with the few that may be the same.
+        let mut alike: HashMap<u64, Vec<usize>> = HashMap::new();
         for (step, result) in group.results {
-            match told.iter_mut().find(|known| self.are_same((known.step, &known.result), (step, &result))) {
-                Some(known) => known.add(step.worker, &result),
-                None => told.push(Told { step, workers: vec![step.worker], result, fastest: None }),
+            let candidates = alike.entry(digest(&result)).or_default();
+            let same = |index: &&usize| self.are_same((told[**index].step, &told[**index].result), (step, &result));
+            if let Some(index) = candidates.iter().find(same) {
+                told[*index].add(step.worker, &result);
+            } else {
+                candidates.push(told.len());
+                told.push(Told { step, workers: vec![step.worker], result, fastest: None });
             }
         }
         told
@@ -111,20 +118,18 @@ impl Groups {
         (step, result): (StepReference, &StepResult),
         (other, second): (StepReference, &StepResult),
     ) -> bool {
-        let attempts =
-            |result: &StepResult| result.attempts.iter().map(|attempt| attempt.outcome.clone()).collect::<Vec<_>>();
         result.outcome == second.outcome
             && result.leaky == second.leaky
             && result.not_stopped == second.not_stopped
-            && attempts(result) == attempts(second)
+            && outcomes(result).eq(outcomes(second))
             && self.action(step) == self.action(other)
             && have_same_bytes(&result.stdout, &second.stdout)
             && have_same_bytes(&result.stderr, &second.stderr)
     }
 
-    fn action(&self, step: StepReference) -> Option<String> {
+    fn action(&self, step: StepReference) -> Option<&Action> {
         let worker = self.plan.as_ref()?.workers.get(step.worker.0)?;
-        worker.steps[step.phase].get(step.position).map(words::action)
+        worker.steps[step.phase].get(step.position).map(|step| &step.action)
     }
 }
 
@@ -136,6 +141,23 @@ impl Told {
             self.result.duration = Some(longest.max(took));
         }
     }
+}
+
+fn outcomes(result: &StepResult) -> impl Iterator<Item = &Outcome> {
+    result.attempts.iter().map(|attempt| &attempt.outcome)
+}
+
+/// A number that is the same for results with the same outputs, and seldom for others.
+fn digest(result: &StepResult) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for output in [&result.stdout, &result.stderr] {
+        output.length().hash(&mut hasher);
+        let mut buffer = vec![0; usize::try_from(PIECE.min(output.length())).unwrap_or(0)];
+        // What can't be read back is compared in vain afterwards.
+        let _ = output.read_exact_at(0, &mut buffer);
+        buffer.hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn have_same_bytes(one: &Output, other: &Output) -> bool {
@@ -161,7 +183,7 @@ fn compare(one: &Output, other: &Output) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Ending, Outcome, Phase, Step};
+    use crate::model::{Ending, Phase, Step};
     use crate::report::recorded::{left, plan, worker};
 
     const START: ConductorTime = ConductorTime::from_nanoseconds(1_000_000_000);
