@@ -91,7 +91,7 @@ fn remove(path: &Path) {
 /// How long a run takes, and the most memory of the conductor and of the session's process at its player.
 fn run(folder: &Folder, player: &Player) -> (Duration, f64, f64) {
     let start = Instant::now();
-    let mut child = conduct(folder, &["-p", "run", "--results=results", "--run-id=r"]).spawn().expect("it runs");
+    let mut child = conduct(folder, &["-p", "run", "--results=results"]).spawn().expect("it runs");
     let (mut conductor, mut session) = (0.0_f64, 0.0_f64);
     let status = loop {
         if let Some(status) = child.try_wait().expect("a child can be waited for") {
@@ -106,6 +106,5 @@ fn run(folder: &Folder, player: &Player) -> (Duration, f64, f64) {
     };
     let time = start.elapsed();
     assert!(status.success(), "{}", folder.read("results.json"));
-    remove(&folder.join("results/latest"));
     (time, conductor, session)
 }
