@@ -2,7 +2,6 @@
 //!
 //! `scripts/soak` builds the release binary and runs this.
 
-
 #[path = "../tests/support/relay.rs"]
 mod relay;
 #[path = "../tests/support/soak.rs"]

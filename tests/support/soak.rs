@@ -9,10 +9,10 @@
     reason = "the test and the script use what they need of it, and both want it to end at what it does not get"
 )]
 
+#[path = "tail.rs"]
+mod tail;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use super::relay::{Relay, Way};
 use super::support::{Folder, Player, children, conductor, descendants, kill};
+use tail::Tail;
 
 const WORKERS: usize = 3;
 const PHASES: [&str; 4] = ["startup", "run", "collect", "reset"];
@@ -369,32 +370,6 @@ fn wait_for_loss(child: &mut Child, results: &mut Tail) {
 
 fn number(value: &Value) -> usize {
     value.as_u64().and_then(|number| usize::try_from(number).ok()).expect("a number")
-}
-
-/// A file that grows, line by line.
-struct Tail {
-    path: std::path::PathBuf,
-    file: Option<File>,
-    rest: String,
-}
-
-impl Tail {
-    fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: None, rest: String::new() }
-    }
-
-    /// The whole lines that came since.
-    fn lines(&mut self) -> std::vec::IntoIter<String> {
-        if self.file.is_none() {
-            self.file = File::open(&self.path).ok();
-        }
-        if let Some(file) = &mut self.file {
-            file.read_to_string(&mut self.rest).expect("text");
-        }
-        let end = self.rest.rfind('\n').map_or(0, |at| at + 1);
-        let whole: Vec<_> = self.rest.drain(..end).collect::<String>().lines().map(str::to_owned).collect();
-        whole.into_iter()
-    }
 }
 
 /// Numbers that look random, the same for the same seed (`SplitMix64`).
