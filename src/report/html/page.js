@@ -65,7 +65,9 @@
   const timeAt = (px) => view.from + (px - gutter) / (width - gutter) * (view.to - view.from);
 
   // That a spawned step is stopped in the end is nothing to look at.
-  const toneOf = (i) => colors.outcomes[steps.flags[i] & SPAWN && outcomes[steps.outcome[i]] === "stopped" ? outcomes.indexOf("spawned") : steps.outcome[i]];
+  const STOPPED = outcomes.indexOf("stopped"), SPAWNED_ONE = outcomes.indexOf("spawned");
+  const shownAs = (i) => steps.flags[i] & SPAWN && steps.outcome[i] === STOPPED ? SPAWNED_ONE : steps.outcome[i];
+  const toneOf = (i) => colors.outcomes[shownAs(i)];
   const readColors = () => {
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue(`--${name}`).trim();
@@ -172,15 +174,19 @@
     context.fillStyle = colors.line; context.fillRect(gutter, top + ROW - 0.5, width - gutter, 0.5);
     context.textBaseline = "middle";
     let filled = -Infinity, color = "";
+    // What failed is painted last, so that nothing that came close behind it hides it.
+    const late = [];
     for (const i of mine[rows[row]]) {
       const at = box(i, row);
       if (at.right < gutter || at.left > width) continue;
+      if (BAD.has(steps.outcome[i])) { late.push([i, at]); continue; }
       const tone = toneOf(i);
       // Where many fall on one pixel, one of each colour is drawn.
       if (at.right <= filled && tone === color && i !== selected && !(steps.flags[i] & SPAWN)) continue;
       if (!(steps.flags[i] & SPAWN) && at.right - at.left <= 3.01) { filled = Math.floor(at.left) + 1; color = tone; }
       drawBar(i, at, tone);
     }
+    for (const [i, at] of late) drawBar(i, at, toneOf(i));
   };
 
   const drawBar = (i, at, tone) => {
@@ -412,8 +418,7 @@
   byId("out").addEventListener("click", () => zoom(2));
   byId("bad").addEventListener("change", () => { chart.scrollTop = 0; layout(); });
   byId("filter").addEventListener("input", () => { chart.scrollTop = 0; layout(); });
-  const used = new Set(steps.outcome);
-  if (steps.flags.some((flags) => flags & SPAWN)) used.add(outcomes.indexOf("spawned"));
+  const used = new Set(steps.outcome.map((_, i) => shownAs(i)));
   outcomes.forEach((word, index) => {
     if (!used.has(index)) return;
     const entry = document.createElement("span");
