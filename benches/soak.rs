@@ -23,7 +23,7 @@ fn main() {
     }
     println!("{} faults: {kinds:?}", soaked.faults.len());
     let [first, last] = soaked.thirds();
-    println!("medians of the first and of the last third:");
+    println!("at rest, in the first and in the last third:");
     for (name, first, last) in
         [("conductor", first.conductor, last.conductor), ("players", first.players, last.players)]
     {

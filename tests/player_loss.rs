@@ -40,7 +40,7 @@ impl Scene {
             "[Startup]\nstep = echo startup >>{folder}/log-{name}\n\n\
              [Run]\nwork = echo $PPID >{folder}/session-{name}; {run}\nmore = echo more of {name}\n\n\
              [Collect]\nstep = echo collect >>{folder}/log-{name}\n\n\
-             [Reset]\nstep = echo reset >>{folder}/log-{name}\n"
+             [Reset]\nstep = echo $CONDUCTOR_PHASE >>{folder}/log-$CONDUCTOR_WORKER\n"
         )
     }
 

@@ -108,6 +108,7 @@ impl SessionProcess {
     /// Runs until the session is over; the exit status.
     pub(super) fn run(mut self) -> i32 {
         if self.is_alone {
+            self.take_environment();
             self.spool.forget();
             self.handle(SessionEvent::Orphaned { reason: "its session died".to_owned(), reset_limit: None });
         }
@@ -352,14 +353,18 @@ impl SessionProcess {
 
     /// The plan is left with the listener before the conductor hears that it was taken.
     fn plan_taken(&mut self) {
+        self.take_environment();
         let Some(plan) = self.session.plan() else { return };
-        for (name, value) in &plan.environment {
-            self.environment.insert(name.clone().into_bytes(), value.clone().into_bytes());
-        }
         let reset_timeout = plan.reset_timeout;
         if let Ok(text) = serde_json::to_string(plan) {
             self.tell(&Note::Plan { text, reset_timeout });
         }
+    }
+
+    /// The steps get the plan's variables beside our own.
+    fn take_environment(&mut self) {
+        let variables = self.session.plan().into_iter().flat_map(|plan| &plan.environment);
+        self.environment.extend(variables.map(|(name, value)| (name.clone().into_bytes(), value.clone().into_bytes())));
     }
 
     /// Later steps know the process of a spawned step while it runs.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::relay::{Relay, Way};
-use super::support::{Folder, Player, children, conductor, descendants, kill};
+use super::support::{Folder, Player, children, conductor, kill};
 use tail::Tail;
 
 const WORKERS: usize = 3;
@@ -98,7 +98,7 @@ pub struct Soaked {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Sample {
     pub conductor: Usage,
-    /// The listeners and their sessions together, steps left out.
+    /// The listeners and their sessions together.
     pub players: Usage,
 }
 
@@ -310,12 +310,13 @@ impl Fault {
 }
 
 impl Soaked {
-    /// The medians of the first and of the last third of the samples.
+    /// What the first and the last third of the samples have at rest: a quarter of them has less, for a worker is lost or a
+    /// step is not there.
     pub fn thirds(&self) -> [Sample; 2] {
         let third = self.samples.len() / 3;
         [&self.samples[..third], &self.samples[self.samples.len() - third..]].map(|samples| Sample {
-            conductor: Usage::median(&samples.iter().map(|sample| sample.conductor)),
-            players: Usage::median(&samples.iter().map(|sample| sample.players)),
+            conductor: Usage::at_rest(&samples.iter().map(|sample| sample.conductor)),
+            players: Usage::at_rest(&samples.iter().map(|sample| sample.players)),
         })
     }
 }
@@ -327,7 +328,7 @@ impl Usage {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let memory = memory.and_then(|text| text.split_ascii_whitespace().next()?.parse().ok()).unwrap_or(0);
-        Self { descriptors: entries("fd"), threads: entries("task"), processes: descendants(pid).len(), memory }
+        Self { descriptors: entries("fd"), threads: entries("task"), processes: children(pid).len(), memory }
     }
 
     fn add(&mut self, other: Self) {
@@ -337,17 +338,17 @@ impl Usage {
         self.memory += other.memory;
     }
 
-    fn median(all: &(impl Iterator<Item = Self> + Clone)) -> Self {
-        let middle = |of: fn(&Self) -> usize| {
+    fn at_rest(all: &(impl Iterator<Item = Self> + Clone)) -> Self {
+        let quarter = |of: fn(&Self) -> usize| {
             let mut values: Vec<_> = all.clone().map(|usage| of(&usage)).collect();
             values.sort_unstable();
-            values.get(values.len() / 2).copied().unwrap_or(0)
+            values.get(values.len() / 4).copied().unwrap_or(0)
         };
         Self {
-            descriptors: middle(|usage| usage.descriptors),
-            threads: middle(|usage| usage.threads),
-            processes: middle(|usage| usage.processes),
-            memory: middle(|usage| usage.memory),
+            descriptors: quarter(|usage| usage.descriptors),
+            threads: quarter(|usage| usage.threads),
+            processes: quarter(|usage| usage.processes),
+            memory: quarter(|usage| usage.memory),
         }
     }
 }
