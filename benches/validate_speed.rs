@@ -66,7 +66,7 @@ fn measured(what: &str, checked: &Path, counted: &[PathBuf]) -> f64 {
 
 /// Lines as people write them: comments, prefixes, variables, commands of one line and of two.
 fn large_worker() -> String {
-    const COMMANDS: [&str; 8] = [
+    const COMMANDS: [&str; 16] = [
         "curl -f http://10.0.1.10/health || echo \"the server is not there\"",
         "spawn:tcpdump -i eth0 -w /tmp/results/capture.pcap",
         "timeout120:ab -n 50000 -c 100 http://10.0.1.10/index.html",
@@ -75,6 +75,14 @@ fn large_worker() -> String {
         "while ! test -s /tmp/results/pid; do sleep 0.1; done",
         "tar -czf /tmp/results.tgz /tmp/results",
         "grep -c error /tmp/results/log\n    || true",
+        "echo \"preparing the web server for the load test\"",
+        "sudo systemctl restart nginx",
+        "sudo cp /var/log/nginx/error.log /var/log/nginx/access.log /tmp/results/",
+        "ps aux > /tmp/results/processes.txt",
+        "psql -U postgres -c \"SELECT count(*) FROM test_data;\" > /tmp/results/rows.txt",
+        "spawn:vmstat 1 > /tmp/results/vmstat.log",
+        "rm -rf /tmp/results",
+        "timeout5:curl -f http://localhost/health",
     ];
     let mut text = "[Coordinator]\nplayer = 10.0.0.1\nconductor = 10.0.0.100\n".to_owned();
     for (number, phase) in ["Startup", "Run", "Collect", "Reset"].iter().enumerate() {
@@ -83,8 +91,8 @@ fn large_worker() -> String {
             if text.len() >= LARGE / 4 * (number + 1) {
                 break;
             }
-            if step % 10 == 0 {
-                let _ = writeln!(text, "\n# what the next ten steps are for");
+            if step % 5 == 0 {
+                let _ = writeln!(text, "\n# what the next five steps are for");
             }
             let _ = writeln!(text, "step{step} = {}", COMMANDS[step % COMMANDS.len()]);
         }

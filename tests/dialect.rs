@@ -172,7 +172,7 @@ proptest! {
         let (document, _) = parse(text.as_bytes());
         for entry in document.sections.iter().flat_map(|section| &section.entries) {
             let source = document.source.text();
-            prop_assert_eq!(&source[entry.key_span.start..entry.key_span.end], entry.written_key());
+            prop_assert_eq!(&source[entry.key_span().start..entry.key_span().end], entry.written_key());
             for (start, character) in entry.value.as_str().char_indices().filter(|(_, c)| *c != '\n') {
                 let span = entry.value.place_of(start..start + character.len_utf8()).span;
                 prop_assert_eq!(&source[span.start..span.end], character.to_string());

@@ -3,6 +3,7 @@
 //! The rules are those of Python 3.11, `BasicInterpolation` in `configparser`, but for a per cent sign alone, which is
 //! kept (and reported, for Python refuses it).
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -154,8 +155,10 @@ impl<'a> Work<'a> {
             self.report(VariableProblemKind::TooLong, value, range);
             return length;
         }
-        match self.find(&name.to_lowercase()) {
-            None => self.report(VariableProblemKind::Undefined(name.to_lowercase()), value, range),
+        let is_folded = name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        let name: Cow<'_, str> = if is_folded { name.into() } else { name.to_lowercase().into() };
+        match self.find(&name) {
+            None => self.report(VariableProblemKind::Undefined(name.into_owned()), value, range),
             Some(Found::Literal(text)) => self.add(text, span),
             Some(Found::Value(found)) if !found.as_str().contains('%') => self.add(found.as_str(), span),
             Some(Found::Value(_)) if depth == MAX_DEPTH => self.report(VariableProblemKind::TooDeep, value, range),

@@ -109,13 +109,12 @@ impl Reader<'_> {
     }
 
     fn line(&mut self, line: &str, offset: usize) {
-        let content = line.trim_start_matches(is_space);
-        let start = offset + line.len() - content.len();
-        let content = content.trim_end_matches(is_space);
+        let (start, content) = trimmed(line);
+        let (indent, start) = (&line[..start], start + offset);
         if content.starts_with(COMMENT) {
             return self.comment(content, start);
         }
-        let indent = line[..start - offset].chars().count();
+        let indent = indent.chars().count();
         if content.is_empty() {
             if self.in_entry {
                 let (count, from) = self.blank.unwrap_or((0, start));
@@ -182,12 +181,24 @@ impl Reader<'_> {
         let key_span = Span::new(start, start + written.len());
         let section = &mut self.document.sections[index];
         if let Some(first) = section.add(Entry::new(written, key_span, value)) {
-            let first = first.key_span;
+            let first = first.key_span();
             let kind = ProblemKind::DuplicateKey { section: section.name_span };
             self.report(kind, key_span, Some(first));
         }
         self.in_entry = true;
     }
+}
+
+/// The line without the white space around it, and where that begins.
+fn trimmed(line: &str) -> (usize, &str) {
+    let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = line.as_bytes();
+    // Most lines have nothing to be trimmed, which two looks can tell.
+    if is_visible(bytes.first()) && is_visible(bytes.last()) {
+        return (0, line);
+    }
+    let content = line.trim_start_matches(is_space);
+    (line.len() - content.len(), content.trim_end_matches(is_space))
 }
 
 /// The name in `[name]`, which goes to the last bracket of the line; Python ignores what is behind it.

@@ -52,7 +52,7 @@ impl Commands {
     /// Takes the command that stands at `at` in the value of a step. Workers that share a file differ by names, numbers
     /// and addresses, which mean nothing to a shell's grammar: one of them stands for all.
     pub(super) fn take(&mut self, shell: &str, entry: &Entry, text: &Text, at: usize) {
-        if !is_known(shell) || !self.steps.insert((text.source().order(), entry.key_span.start)) {
+        if !is_known(shell) || !self.steps.insert((text.source().order(), entry.key_span().start)) {
             return;
         }
         let command = ShellCommand { shell: shell.to_owned(), command: text.as_str()[at..].to_owned() };

@@ -26,6 +26,27 @@ impl From<Range<usize>> for Span {
     }
 }
 
+/// A span in half the room, for what a large file has by the hundred thousand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    start: u32,
+    end: u32,
+}
+
+impl From<Span> for Extent {
+    fn from(span: Span) -> Self {
+        // A source is no longer than this can tell.
+        let short = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { start: short(span.start), end: short(span.end) }
+    }
+}
+
+impl From<Extent> for Span {
+    fn from(extent: Extent) -> Self {
+        Self::new(extent.start as usize, extent.end as usize)
+    }
+}
+
 /// A line and a column, both from 1. The column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -49,10 +70,12 @@ impl Source {
     /// Takes a file's bytes. `order` is the file's place among all files, for sorting.
     ///
     /// Bytes that are not UTF-8 become U+FFFD, and are remembered. A carriage return that no newline follows becomes a
-    /// newline, for it ends a line in Python's text files; no byte changes its place by that.
+    /// newline, for it ends a line in Python's text files; no byte changes its place by that. What is beyond the first
+    /// gigabyte is left out.
     pub fn new(path: &Path, order: usize, bytes: impl Into<Vec<u8>>) -> Self {
-        let mut not_utf8 = Vec::new();
-        let text = match String::from_utf8(bytes.into()) {
+        let (mut bytes, mut not_utf8) = (bytes.into(), Vec::new());
+        bytes.truncate(1 << 30);
+        let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => replaced(error.as_bytes(), &mut not_utf8),
         };
@@ -150,7 +173,7 @@ fn replaced(bytes: &[u8], places: &mut Vec<Span>) -> String {
 }
 
 fn newlines(text: String) -> String {
-    if !text.contains('\r') {
+    if memchr::memchr(b'\r', text.as_bytes()).is_none() {
         return text;
     }
     let mut normal = String::with_capacity(text.len());

@@ -28,8 +28,8 @@ pub(super) struct ParsedStep<'t> {
     pub(super) task: Task<'t>,
     /// Where in the value that begins, behind the prefixes.
     pub(super) at: usize,
-    /// The prefixes that stand in the value: each one's word, and where.
-    pub(super) forms: Vec<(&'static str, Range<usize>)>,
+    /// The prefix that says what is done, when that is no command: its word, and where.
+    pub(super) form: Option<(&'static str, Range<usize>)>,
     /// What is wrong.
     pub(super) problems: Vec<StepProblem>,
 }
@@ -101,8 +101,8 @@ pub(super) fn parse<'t>(written_key: &'t str, value: &'t str) -> ParsedStep<'t> 
         parser.parsed.at = at;
         match found.prefix {
             Ok(prefix) => {
-                parser.parsed.forms.push((prefix.word(), range.clone()));
                 if prefix.slot() == Slot::Action {
+                    parser.parsed.form = Some((prefix.word(), range.clone()));
                     parser.action(prefix, value, range, at);
                     return parser.parsed;
                 }
@@ -138,7 +138,7 @@ impl<'t> Parser<'t> {
             until: None,
             task: Task::Command(""),
             at: 0,
-            forms: Vec::new(),
+            form: None,
             problems: Vec::new(),
         };
         let mut parser = Self { written_key, parsed, last: None, spawn_by_key, timeout_by_key: timeout.is_some() };

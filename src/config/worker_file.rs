@@ -102,7 +102,7 @@ pub(super) fn read(scope: &mut Scope<'_>, mut steps: StepTaker) -> WorkerFile {
     let directory = scope.untouched(COORDINATOR, "directory", value::text);
     let environment = environment(scope);
     for phase in Phase::ALL {
-        for entry in scope.entries(phase.section()) {
+        for entry in scope.entries(phase.section()).iter().enumerate() {
             steps.take(scope, phase, entry, &shell);
         }
         steps.notes.end_phase();
@@ -125,7 +125,7 @@ fn check_loopback(scope: &mut Scope<'_>, entry: &Entry, player: &str, conductor:
 }
 
 impl StepTaker {
-    fn take(&mut self, scope: &mut Scope<'_>, phase: Phase, entry: &Entry, shell: &str) {
+    fn take(&mut self, scope: &mut Scope<'_>, phase: Phase, (index, entry): (usize, &Entry), shell: &str) {
         let Some(text) = scope.value(phase.section(), &entry.value) else { return };
         let parsed = step::parse(entry.written_key(), text.as_str());
         let place = || text.place_of(parsed.at..text.as_str().len());
@@ -137,7 +137,7 @@ impl StepTaker {
         }
         let is_error = |problem: &step::StepProblem| problem.lint.severity() == Severity::Error;
         if !parsed.problems.iter().any(is_error) {
-            self.notes.take(phase, entry.written_key(), &parsed, || task_place(entry, &text, &parsed));
+            self.notes.take(phase, index, &parsed, || task_place(entry, &text, &parsed));
         }
         if let Task::Command(command) = parsed.task {
             self.longest_command = self.longest_command.max(command.len());
@@ -154,11 +154,11 @@ impl StepTaker {
     }
 }
 
-/// Where a step's task stands: its key for a spawned command, else what is behind the other prefixes.
+/// Where a step's task stands, with its own prefix.
 fn task_place(entry: &Entry, text: &Text, parsed: &ParsedStep<'_>) -> super::source::Place {
-    match (parsed.task, parsed.forms.last()) {
-        (Task::Command(_), _) | (_, None) => entry.key_place(),
-        (_, Some((_, range))) => text.place_of(range.start..text.as_str().len()),
+    match &parsed.form {
+        Some((_, range)) => text.place_of(range.start..text.as_str().len()),
+        None => entry.key_place(),
     }
 }
 

@@ -17,14 +17,28 @@ use crate::model::{Mode, Phase};
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) steps: Vec<Note>,
+    /// The spawned steps.
+    spawned: Vec<Spawned>,
+    /// How many steps there were so far.
+    count: usize,
     group: usize,
     in_parallel: bool,
 }
 
-/// A step that others refer to, or that refers to others.
+/// A spawned step: the place of its entry in its phase's section, which has its label.
+#[derive(Debug, Clone, Copy)]
+struct Spawned {
+    phase: Phase,
+    index: usize,
+    position: usize,
+}
+
+/// A step that refers to others.
 #[derive(Debug)]
 pub(super) struct Note {
     pub(super) phase: Phase,
+    /// How many steps its worker has before it.
+    position: usize,
     /// Neighbouring `parallel:` steps have one number, any other step has its own.
     pub(super) group: usize,
     pub(super) kind: NoteKind,
@@ -34,8 +48,6 @@ pub(super) struct Note {
 /// What the step is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoteKind {
-    /// It is spawned, and has this label.
-    Spawn(String),
     /// It is a barrier.
     Barrier(String),
     /// It stops the step with this label.
@@ -46,20 +58,24 @@ pub(super) enum NoteKind {
 
 impl Notes {
     /// Takes note of a step. `place` tells where its task stands.
-    pub(super) fn take(&mut self, phase: Phase, key: &str, parsed: &ParsedStep<'_>, place: impl FnOnce() -> Place) {
+    pub(super) fn take(&mut self, phase: Phase, index: usize, parsed: &ParsedStep<'_>, place: impl FnOnce() -> Place) {
         let is_parallel = parsed.mode == Mode::Parallel;
         if !(is_parallel && self.in_parallel) {
             self.group += 1;
         }
         self.in_parallel = is_parallel;
+        let position = self.count;
+        self.count += 1;
+        if parsed.mode == Mode::Spawn {
+            self.spawned.push(Spawned { phase, index, position });
+        }
         let kind = match parsed.task {
             Task::Barrier(name) => NoteKind::Barrier(name.to_owned()),
             Task::Stop(label) => NoteKind::Stop(label.to_owned()),
             Task::Fetch(pattern) => NoteKind::Fetch(pattern.to_owned()),
-            Task::Command(_) if parsed.mode == Mode::Spawn => NoteKind::Spawn(key.to_owned()),
             Task::Command(_) | Task::Put { .. } => return,
         };
-        self.steps.push(Note { phase, group: self.group, kind, place: place() });
+        self.steps.push(Note { phase, position, group: self.group, kind, place: place() });
     }
 
     /// A phase is over: its last step has no neighbour in the next one.

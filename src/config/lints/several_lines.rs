@@ -17,23 +17,37 @@ struct Line<'a> {
 
 /// Warns of lines that never reach the shell, and of indentation that does not and that means something.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, entry: &Entry) {
-    let whole = entry.value.place().span;
-    let mut offset = whole.start;
-    let mut kept = Vec::new();
-    for line in scope.document.source.text()[whole.start..whole.end].split_inclusive('\n') {
-        let content = line.trim_start_matches(is_space);
-        let indent = line.len() - content.len();
-        let line_start = offset;
-        offset += line.len();
-        let content = content.trim_end_matches(is_space);
-        let start = line_start + indent;
-        if line_start > whole.start && content.starts_with(COMMENT) {
-            dropped(scope, content, start);
-        } else {
-            kept.push(Line { indent, content, start });
+    let whole = entry.value.span(0..entry.value.as_str().len());
+    let text = &scope.document.source.text()[whole.start..whole.end];
+    // Behind a single line break stands what the command goes on with, as it is meant.
+    if memchr::memchr_iter(b'\n', text.as_bytes()).nth(1).is_none() {
+        return;
+    }
+    let (mut least, mut most) = (usize::MAX, 0);
+    for line in lines(text, whole.start).skip(1) {
+        if line.content.starts_with(COMMENT) {
+            dropped(scope, line.content, line.start);
+        } else if !line.content.is_empty() {
+            (least, most) = (least.min(line.indent), most.max(line.indent));
         }
     }
-    indentation(scope, &kept);
+    // Most commands are indented evenly, and need no closer look.
+    if least < most {
+        let kept: Vec<_> = lines(text, whole.start).filter(|line| !line.content.starts_with(COMMENT)).collect();
+        indentation(scope, &kept);
+    }
+}
+
+/// The lines of a value; `start` is where it stands.
+fn lines(text: &str, start: usize) -> impl Iterator<Item = Line<'_>> {
+    let mut offset = start;
+    text.split_inclusive('\n').map(move |line| {
+        let content = line.trim_start_matches(is_space);
+        let indent = line.len() - content.len();
+        let start = offset + indent;
+        offset += line.len();
+        Line { indent, content: content.trim_end_matches(is_space), start }
+    })
 }
 
 fn dropped(scope: &mut Scope<'_>, content: &str, start: usize) {

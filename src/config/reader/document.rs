@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
-use crate::config::source::{Place, Source, Span};
+use crate::config::source::{Extent, Place, Source, Span};
 use crate::config::text::Text;
 
 /// The section whose entries are variables, and defaults for the other sections.
@@ -82,8 +82,8 @@ impl Section {
     /// Adds an entry, and returns the first one that has its key, if there is one.
     pub(in crate::config) fn add(&mut self, entry: Entry) -> Option<&Entry> {
         let found = self.index.find(&entry.key(), &self.entries);
-        if let Err(vacant) = found {
-            self.index.places.insert(vacant, self.entries.len());
+        if let (Err(vacant), Ok(place)) = (&found, u32::try_from(self.entries.len())) {
+            self.index.places.insert(*vacant, place);
         }
         self.entries.push(entry);
         found.ok().map(|place| &self.entries[place])
@@ -93,10 +93,9 @@ impl Section {
 /// A key and its value.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Where the key stands.
-    pub key_span: Span,
     /// The value: its lines joined by newlines, variables not yet replaced.
     pub value: Text,
+    key: Extent,
     /// The key is in lower case as it stands.
     is_folded: bool,
 }
@@ -104,12 +103,13 @@ pub struct Entry {
 impl Entry {
     pub(in crate::config) fn new(written_key: &str, key_span: Span, value: Text) -> Self {
         let is_folded = written_key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        Self { key_span, value, is_folded }
+        Self { value, key: key_span.into(), is_folded }
     }
 
     /// The key as it was written.
     pub fn written_key(&self) -> &str {
-        &self.value.source().text()[self.key_span.start..self.key_span.end]
+        let span = self.key_span();
+        &self.value.source().text()[span.start..span.end]
     }
 
     /// The key in lower case, as Python has it.
@@ -117,9 +117,14 @@ impl Entry {
         if self.is_folded { self.written_key().into() } else { self.written_key().to_lowercase().into() }
     }
 
+    /// Where the key stands.
+    pub fn key_span(&self) -> Span {
+        self.key.into()
+    }
+
     /// Where the key stands, with its file.
     pub fn key_place(&self) -> Place {
-        Place::new(self.value.source(), self.key_span)
+        Place::new(self.value.source(), self.key_span())
     }
 }
 
@@ -129,17 +134,17 @@ impl Entry {
 /// two keys have one hash, the next free number serves for the second.
 #[derive(Debug, Clone, Default)]
 struct Index {
-    hasher: RandomState,
-    places: HashMap<u64, usize, Identity>,
+    hasher: KeyHasher,
+    places: HashMap<u32, u32, Identity>,
 }
 
 impl Index {
     /// The place of the first entry with this key, else the number under which one is to be remembered.
-    fn find(&self, key: &str, entries: &[Entry]) -> Result<usize, u64> {
-        let mut hash = self.hasher.hash_one(key);
+    fn find(&self, key: &str, entries: &[Entry]) -> Result<usize, u32> {
+        let mut hash = self.hasher.hash(key);
         while let Some(place) = self.places.get(&hash) {
-            if entries[*place].key() == key {
-                return Ok(*place);
+            if entries[*place as usize].key() == key {
+                return Ok(*place as usize);
             }
             hash = hash.wrapping_add(1);
         }
@@ -147,7 +152,39 @@ impl Index {
     }
 }
 
-/// Takes the number itself for its hash.
+/// Multiplies a key's bytes, eight at a time, with secret numbers. The standard library's hash guards larger treasures
+/// and takes four times as long; here it is enough that nobody can write keys of one hash without the secret.
+#[derive(Debug, Clone)]
+struct KeyHasher {
+    start: u64,
+    factor: u64,
+}
+
+impl Default for KeyHasher {
+    fn default() -> Self {
+        let secret = RandomState::new();
+        Self { start: secret.hash_one(0), factor: secret.hash_one(1) | 1 }
+    }
+}
+
+impl KeyHasher {
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of a product are wanted")]
+    fn hash(&self, key: &str) -> u32 {
+        let fold = |left: u64, right: u64| {
+            let product = u128::from(left) * u128::from(right);
+            (product as u64) ^ ((product >> 64) as u64)
+        };
+        let mix = |state: u64, chunk: &[u8]| {
+            let mut bytes = [0; 8];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            fold(state ^ u64::from_le_bytes(bytes), self.factor)
+        };
+        let state = key.as_bytes().chunks(8).fold(self.start ^ key.len() as u64, mix);
+        fold(state, self.start | 1) as u32
+    }
+}
+
+/// Spreads a number that is a hash already.
 #[derive(Debug, Clone, Copy, Default)]
 struct Identity(u64);
 
@@ -170,8 +207,9 @@ impl Hasher for Identity {
         }
     }
 
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
+    fn write_u32(&mut self, number: u32) {
+        // The table looks at the highest bits and at the lowest.
+        self.0 = u64::from(number) | (u64::from(number) << 32);
     }
 }
 
@@ -197,5 +235,14 @@ mod tests {
         index.places.insert(hash.wrapping_add(1), 0);
         assert_eq!(index.find("a", &entries), Ok(0));
         assert_eq!(entry(2).key(), "a");
+    }
+
+    #[test]
+    fn keys_that_differ_little_have_hashes_that_differ() {
+        let hasher = KeyHasher::default();
+        let keys = (0..100_000).map(|number| format!("step{number}"));
+        let hashes: std::collections::HashSet<u32> = keys.map(|key| hasher.hash(&key)).collect();
+        // Of so many numbers of 32 bits about one is there twice.
+        assert!(hashes.len() > 99_980, "{}", hashes.len());
     }
 }
