@@ -227,6 +227,7 @@ impl Session<'_> {
         for taken in received.taken {
             self.take(taken).map_err(|why| Stop::End(End::Lost(why)))?;
         }
+        self.tell_growth();
         received.broken.map_or(Ok(()), |reason| Err(Stop::Broken(reason)))
     }
 
@@ -238,9 +239,8 @@ impl Session<'_> {
                 if self.files.data(&data, &mut self.channel.outbox) {
                     return Ok(());
                 }
-                match self.streams.data(&data)? {
-                    Ok(event) => event.into_iter().for_each(|event| self.context.uplink.say(event)),
-                    Err(error) => self.store_fails(&error),
+                if let Err(error) = self.streams.data(&data)? {
+                    self.store_fails(&error);
                 }
             }
             Taken::Message(message) => {
@@ -255,9 +255,14 @@ impl Session<'_> {
             }
         }
         while let Some(event) = self.streams.next() {
+            self.tell_growth();
             self.pass_on(event);
         }
         Ok(())
+    }
+
+    fn tell_growth(&mut self) {
+        self.streams.grown().into_iter().for_each(|event| self.context.uplink.say(event));
     }
 
     /// Tells the coordinator; but that a worker is ready only when it was asked.

@@ -3,7 +3,7 @@
 //! Messages are passed on in their order. One that announces the lengths of streams waits for their bytes, and whatever
 //! came behind it waits with it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(super) struct Streams {
     open: HashMap<(u32, crate::model::Phase, usize), Open>,
     writers: HashMap<u32, (StepPlace, Stream, StreamWriter)>,
     held: VecDeque<PlayerMessage>,
+    /// The streams that grew since that was told.
+    grown: BTreeSet<u32>,
 }
 
 fn place(trial: u32, phase: crate::wire::PhaseName, position: usize) -> StepPlace {
@@ -39,7 +41,7 @@ fn key(place: StepPlace) -> (u32, crate::model::Phase, usize) {
 
 impl Streams {
     pub(super) fn new(store: Store) -> Self {
-        Self { store, open: HashMap::new(), writers: HashMap::new(), held: VecDeque::new() }
+        Self { store, open: HashMap::new(), writers: HashMap::new(), held: VecDeque::new(), grown: BTreeSet::new() }
     }
 
     /// Whether a message waits for data.
@@ -74,13 +76,13 @@ impl Streams {
         None
     }
 
-    /// Takes data, and says what came. What comes for a stream whose step is over is dropped: somebody else holds its
+    /// Takes data. What comes for a stream whose step is over is dropped: somebody else holds its
     /// pipe.
     ///
     /// The outer error is the player's, the inner one the disk's.
-    pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<Option<ConnectionEvent>>, String> {
-        let Some((place, stream, writer)) = self.writers.get_mut(&data.stream) else {
-            return Ok(Ok(None));
+    pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<()>, String> {
+        let Some((_, _, writer)) = self.writers.get_mut(&data.stream) else {
+            return Ok(Ok(()));
         };
         if data.offset != writer.received() {
             return Err(format!(
@@ -90,8 +92,15 @@ impl Streams {
                 writer.received()
             ));
         }
-        let appended = writer.append(&data.bytes);
-        Ok(appended.map(|()| Some(ConnectionEvent::Output(*place, *stream, writer.output(u64::MAX)))))
+        self.grown.insert(data.stream);
+        Ok(writer.append(&data.bytes))
+    }
+
+    /// What came since this was asked last: once for each stream, however many pieces there were. Of one whose step has
+    /// ended meanwhile, the end tells all.
+    pub(super) fn grown(&mut self) -> Vec<ConnectionEvent> {
+        let grown = std::mem::take(&mut self.grown).into_iter().filter_map(|stream| self.writers.get(&stream));
+        grown.map(|(place, stream, writer)| ConnectionEvent::Output(*place, *stream, writer.output(u64::MAX))).collect()
     }
 
     /// The next event that has all its data.
