@@ -14,9 +14,9 @@ use super::text::Text;
 /// How deep variables may refer to variables: Python's limit.
 const MAX_DEPTH: usize = 10;
 /// How many references one value may lead to, all levels together; Python has no limit, and takes all memory.
-const MAX_REFERENCES: usize = 100_000;
+const MAX_REFERENCES: usize = 10_000;
 /// How many bytes the variables of one value may add.
-const MAX_ADDED: usize = 16 << 20;
+const MAX_ADDED: usize = 1 << 20;
 
 /// How many problems of one value are told: the rest is looked at when these are mended.
 const MAX_PROBLEMS: usize = 20;
@@ -65,8 +65,18 @@ impl VariableProblemKind {
 
 /// Replaces the variables of a value that stands in `section`. There is no text when a problem is an error.
 pub fn interpolate(value: &Text, section: &str, variables: &Variables<'_>) -> (Option<Text>, Vec<VariableProblem>) {
+    let (text, problems, _) = interpolate_and_count(value, section, variables);
+    (text, problems)
+}
+
+/// Replaces the variables of a value, and tells how many references that took.
+pub(super) fn interpolate_and_count(
+    value: &Text,
+    section: &str,
+    variables: &Variables<'_>,
+) -> (Option<Text>, Vec<VariableProblem>, usize) {
     if !value.as_str().contains('%') {
-        return (Some(value.clone()), Vec::new());
+        return (Some(value.clone()), Vec::new(), 0);
     }
     let start = value.place().span.start;
     let mut work = Work {
@@ -80,7 +90,7 @@ pub fn interpolate(value: &Text, section: &str, variables: &Variables<'_>) -> (O
     };
     work.expand(value, None, 1);
     let failed = work.problems.iter().any(|problem| problem.kind.is_error());
-    ((!failed).then_some(work.text), work.problems)
+    ((!failed).then_some(work.text), work.problems, work.references)
 }
 
 enum Found<'a> {

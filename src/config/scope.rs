@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::diagnostic::{Diagnostic, quoted, quoted_section};
 use super::diagnostics::Diagnostics;
-use super::interpolate::{VariableProblem, VariableProblemKind, Variables, interpolate};
+use super::interpolate::{VariableProblem, VariableProblemKind, Variables, interpolate_and_count};
 use super::lint::Lint;
 use super::nearest;
 use super::reader::{DEFAULT, Document, Entry, Section, is_space};
@@ -32,17 +32,12 @@ pub(super) struct Scope<'a> {
 #[derive(Debug)]
 pub(super) struct Budget(usize);
 
+/// What a reference to a variable counts for: it takes time even when it brings nothing.
+const BYTES_OF_REFERENCE: usize = 32;
+
 impl Default for Budget {
     fn default() -> Self {
         Self(512 << 20)
-    }
-}
-
-impl Budget {
-    /// Takes some of it; false when there is not so much left, now and for everything that follows.
-    pub(super) fn take(&mut self, bytes: usize) -> bool {
-        self.0 = self.0.saturating_sub(bytes);
-        self.0 > 0
     }
 }
 
@@ -77,19 +72,27 @@ impl<'a> Scope<'a> {
         if memchr::memchr(b'%', text.as_str().as_bytes()).is_none() {
             return Some(Cow::Borrowed(text));
         }
+        if self.budget.0 == 0 {
+            return None;
+        }
         let variables =
             Variables { document: self.document, defines: Some(self.defines), predefined: &self.predefined };
-        let (value, problems) = interpolate(text, section, &variables);
+        let (value, problems, references) = interpolate_and_count(text, section, &variables);
         for problem in problems {
             self.diagnostics.push(variable_problem(problem, &self.predefined));
         }
-        value.filter(|value| self.has_room(value.as_str().len(), || text.place())).map(Cow::Owned)
+        let work = value.as_ref().map_or(0, |value| value.as_str().len()).max(BYTES_OF_REFERENCE * references);
+        let has_room = self.has_room(work, || text.place());
+        value.filter(|_| has_room).map(Cow::Owned)
     }
 
     /// Whether so many bytes more can be resolved; that they can't is reported.
     pub(super) fn has_room(&mut self, bytes: usize, place: impl FnOnce() -> Place) -> bool {
-        let has_room = self.budget.take(bytes);
-        if !has_room {
+        let had_room = self.budget.0 > 0;
+        self.budget.0 = self.budget.0.saturating_sub(bytes);
+        let has_room = self.budget.0 > 0;
+        // Once is enough: all that follows lacks room for the same reason.
+        if had_room && !has_room {
             let message = "the test grows beyond all measure by its variables and ranges of workers";
             let error = Diagnostic::new(Lint::TooLarge, place(), message);
             self.diagnostics.push(error.hint("refer to fewer variables, or have fewer workers"));
