@@ -29,7 +29,7 @@ pub(in crate::config) fn need_results(notes: &Notes, diagnostics: &mut Diagnosti
     for note in notes.steps.iter().filter(|note| matches!(note.kind, NoteKind::Fetch(_))) {
         let message = "there is no folder for what is fetched";
         let error = Diagnostic::new(Lint::FetchWithoutResults, note.place.clone(), message);
-        diagnostics.push(error.hint("set `results = FOLDER` in `[Test]`"));
+        diagnostics.push(error.hint("set `results = FOLDER` in `[Test]`, or give `conduct` its `--results`"));
     }
 }
 
