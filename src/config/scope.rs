@@ -88,11 +88,11 @@ impl<'a> Scope<'a> {
 
     /// Whether so many bytes more can be resolved; that they can't is reported.
     pub(super) fn has_room(&mut self, bytes: usize, place: impl FnOnce() -> Place) -> bool {
-        let had_room = self.budget.0 > 0;
+        let was_spent = self.budget.0 == 0;
         self.budget.0 = self.budget.0.saturating_sub(bytes);
         let has_room = self.budget.0 > 0;
         // Once is enough: all that follows lacks room for the same reason.
-        if had_room && !has_room {
+        if !was_spent && !has_room {
             let message = "the test grows beyond all measure by its variables and ranges of workers";
             let error = Diagnostic::new(Lint::TooLarge, place(), message);
             self.diagnostics.push(error.hint("refer to fewer variables, or have fewer workers"));
