@@ -19,10 +19,8 @@ pub struct Measured {
     /// The skew that the reports say, and its bound.
     pub reported: Vec<i128>,
     pub bounds: Vec<i128>,
-    /// By how much the slowest step's own stamp was behind its reported start.
-    pub slowest: i128,
-    /// The same of the floor: two execs, and waiting for a processor.
-    pub slowest_of_floor: i128,
+    /// How long after its reported start each step stamped.
+    pub behind: Vec<i128>,
     trials: Vec<Trial>,
 }
 
@@ -32,11 +30,13 @@ struct Trial {
     bound: i128,
 }
 
-/// A worker's step: its reported start, with its error, and its own stamp.
+/// A worker's step: its reported start, with its error, its own stamp, and how much of the time in between it was busy at
+/// most.
 struct Step {
     start: i128,
     error: i128,
     stamp: i128,
+    used: i128,
 }
 
 impl Measured {
@@ -55,9 +55,7 @@ impl Measured {
         while measured.skews.len() < trials {
             measured.run(&folder, &log, turn);
             for _ in 0..turn {
-                let started = floor.start(&log);
-                measured.floors.push(spread(&started.stamps));
-                measured.slowest_of_floor = measured.slowest_of_floor.max(started.slowest);
+                measured.floors.push(spread(&floor.start(&log)));
             }
         }
         measured
@@ -78,6 +76,7 @@ impl Measured {
                     start: date(&result["started_at"]),
                     error: seconds(&result["started_at_error"]),
                     stamp: stamp.at,
+                    used: stamp.used,
                 }
             };
             let skew = &phase["start_skew"];
@@ -95,8 +94,7 @@ impl Measured {
         self.skews.push(trial.true_skew());
         self.reported.push(trial.skew);
         self.bounds.push(trial.bound);
-        let slowest = trial.steps.iter().map(|step| step.stamp - step.start).max();
-        self.slowest = self.slowest.max(slowest.expect("a worker"));
+        self.behind.extend(trial.steps.iter().map(|step| step.stamp - step.start));
         self.trials.push(trial);
     }
 
@@ -106,13 +104,13 @@ impl Measured {
         const ROUNDING: i128 = 1000;
         let mut found = Vec::new();
         for Trial { steps, skew, bound } in &self.trials {
-            let earliest = steps.iter().map(|step| step.stamp - step.start + step.error).min().expect("a worker");
-            if earliest < -ROUNDING {
-                found.push(format!("a step stamped {earliest} ns before its reported start"));
+            for early in steps.iter().filter(|step| step.stamp < step.start - step.error - ROUNDING) {
+                let (by, error) = (early.start - early.stamp, early.error);
+                found.push(format!("a step stamped {by} ns before its reported start, which is good to {error} ns"));
             }
             let stamps: Vec<_> = steps.iter().map(|step| step.stamp).collect();
-            let real = spread(&stamps);
-            if (real - skew).abs() > bound + self.slowest_of_floor {
+            let (real, used) = (spread(&stamps), steps.iter().map(|step| step.used).max().expect("a worker"));
+            if (real - skew).abs() > bound + used {
                 found.push(format!("{real} ns are reported as {skew} ± {bound} ns"));
             }
         }

@@ -16,11 +16,17 @@ pub struct Stamp {
     pub worker: usize,
     /// Nanoseconds.
     pub at: i128,
+    /// How long the process had run by then, or waited for a processor, since it was made.
+    pub used: i128,
 }
 
 /// `CLOCK_REALTIME`, in nanoseconds: the one clock that time namespaces leave alone.
 pub fn now() -> i128 {
-    let now = clock_gettime(ClockId::Realtime);
+    nanoseconds(ClockId::Realtime)
+}
+
+fn nanoseconds(clock: ClockId) -> i128 {
+    let now = clock_gettime(clock);
     i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)
 }
 
@@ -47,20 +53,29 @@ pub fn stamp_if_wanted() -> bool {
     if arguments.next().as_deref() != Some(STAMP) {
         return false;
     }
+    let used = used();
     let log = arguments.next().expect("a log");
     let variable = |name| std::env::var(name).expect("a step's variable");
-    let line = format!("{} {} {at}\n", variable("CONDUCTOR_TRIAL"), variable("CONDUCTOR_WORKER"));
+    let line = format!("{} {} {at} {used}\n", variable("CONDUCTOR_TRIAL"), variable("CONDUCTOR_WORKER"));
     let mut log = File::options().create(true).append(true).open(log).expect("the log");
     log.write_all(line.as_bytes()).expect("a line");
     true
+}
+
+fn used() -> i128 {
+    let ran = nanoseconds(ClockId::ProcessCPUTime);
+    let text = std::fs::read_to_string("/proc/self/schedstat").expect("a kernel with scheduler statistics");
+    let waited = text.split(' ').nth(1).and_then(|number| number.parse::<i128>().ok());
+    ran + waited.expect("nanoseconds")
 }
 
 /// The stamps of a log.
 pub fn read(log: &Path) -> Vec<Stamp> {
     let parse = |line: &str| {
         let mut words = line.split(' ');
-        let (trial, worker, at) = (words.next()?, words.next()?.strip_prefix('w')?, words.next()?);
-        Some(Stamp { trial: trial.parse().ok()?, worker: worker.parse().ok()?, at: at.parse().ok()? })
+        let (trial, worker, at, used) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let worker = worker.strip_prefix('w')?.parse().ok()?;
+        Some(Stamp { trial: trial.parse().ok()?, worker, at: at.parse().ok()?, used: used.parse().ok()? })
     };
     let text = std::fs::read_to_string(log).expect("the stamps");
     text.lines().map(|line| parse(line).expect("a stamp")).collect()
