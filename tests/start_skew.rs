@@ -2,8 +2,11 @@
 
 mod support;
 
+use std::process::Command;
+use std::time::Duration;
+
 use serde_json::Value;
-use support::{Folder, Player, run};
+use support::{Folder, Player, conductor, finish, run};
 
 /// Two players, each with a worker of one step in Run.
 fn two(lines: &str) -> (Folder, [Player; 2]) {
@@ -51,5 +54,60 @@ fn a_start_skew_over_the_limit_is_incomplete_and_says_by_how_much() {
     for lifted in ["none", "1m"] {
         let finished = run(&folder, ["conduct", "--quiet", "--max-start-skew", lifted, "test.cfg"]);
         assert_eq!(finished.status, Some(0), "{finished:#?}");
+    }
+}
+
+/// `unshare` into a time namespace whose clocks of the time since boot are so many seconds ahead; `None` where that is not
+/// allowed.
+fn with_clocks_ahead(seconds: u32) -> Option<Command> {
+    let command = || {
+        let mut command = Command::new("unshare");
+        let [boot, monotonic] = ["boottime", "monotonic"].map(|clock| format!("--{clock}={seconds}"));
+        command.args(["--time", &boot, &monotonic]);
+        command
+    };
+    let allowed = command().arg("true").output().is_ok_and(|output| output.status.success());
+    allowed.then(command)
+}
+
+#[test]
+fn players_whose_clocks_have_nothing_to_do_with_each_other_start_together() {
+    let commands: Option<Vec<_>> = [1_000_000, 50_000_000].into_iter().map(with_clocks_ahead).collect();
+    let Some(commands) = commands else {
+        return eprintln!("skipped: `unshare --time` is not allowed here");
+    };
+    let folder = Folder::new();
+    let player = |mut command: Command| {
+        command.args([support::CONDUCTOR, "player", "--quiet", "--bind", "127.0.0.1", "--port", "0"]);
+        Player::from(command)
+    };
+    let mut players: Vec<_> = commands.into_iter().map(player).collect();
+    players.push(Player::start());
+    for (name, player) in ["a", "b", "c"].into_iter().zip(&players) {
+        // The time of day is the same everywhere.
+        folder.worker(name, player.port, "[Run]\nstep = date +%%s%%N\n");
+    }
+    folder.test("trials = 3", &["a", "b", "c"]);
+    let mut command = conductor(&folder, ["conduct", "--quiet", "-f", "json", "test.cfg"]);
+    command.env("TZ", "UTC");
+    let finished = finish(support::start(command));
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let report: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    for trial in report["trials"].as_array().expect("trials") {
+        let run = &trial["phases"]["run"];
+        let seconds = |value: &Value| value.as_f64().expect("seconds");
+        let (skew, bound) = (seconds(&run["start_skew"]["seconds"]), seconds(&run["start_skew"]["bound"]));
+        let deadline = support::DEADLINE.as_secs_f64();
+        assert!(skew < deadline && bound < deadline, "the clocks are days apart: {run}");
+        for name in ["a", "b", "c"] {
+            let result = &run["workers"][name]["results"][0];
+            let started = format!("{}Z", result["started_at"].as_str().expect("a start"));
+            let started: jiff::Timestamp = started.parse().expect("a date");
+            let stamp: i128 = result["stdout"].as_str().expect("a stamp").trim().parse().expect("nanoseconds");
+            // The report's date has microseconds, and the time of day may be set right a little meanwhile.
+            let early = Duration::from_nanos(u64::try_from(started.as_nanosecond() - stamp).unwrap_or(0));
+            let error = Duration::from_secs_f64(seconds(&result["started_at_error"]));
+            assert!(early < error + Duration::from_millis(10), "it ran before it started: {result}");
+        }
     }
 }
