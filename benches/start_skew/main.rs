@@ -104,6 +104,7 @@ fn print(what: &str, measured: &Measured) {
     for (name, times) in rows {
         println!("    {name:19} {:8.3} {:8.3}", middle(times), worst(times));
     }
+    println!("    true skew outside the reported one ± its bound alone, in trials: {}", measured.outside_the_bound());
     let untrue = measured.untrue();
     println!("    untrue reports: {} (limit 0)", untrue.len());
     for text in &untrue {

@@ -98,6 +98,12 @@ impl Measured {
         self.trials.push(trial);
     }
 
+    /// How many trials had a true skew outside the reported one and its bound, with nothing allowed for the way from the
+    /// player's stamp to the step's own.
+    pub fn outside_the_bound(&self) -> usize {
+        self.trials.iter().filter(|trial| (trial.true_skew() - trial.skew).abs() > trial.bound).count()
+    }
+
     /// The trials whose report does not hold, in words.
     pub fn untrue(&self) -> Vec<String> {
         /// The report's dates have microseconds.

@@ -188,7 +188,7 @@ impl Scene {
                 next = faults.next();
                 begun.clear();
             } else {
-                samples.push(self.sample(child.id()));
+                samples.extend(self.sample(child.id()));
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
@@ -231,14 +231,14 @@ impl Scene {
         }
     }
 
-    fn sample(&self, conductor: u32) -> Sample {
+    /// What everybody has now, if no worker is being lost or found.
+    fn sample(&self, conductor: u32) -> Option<Sample> {
+        let sessions: Vec<_> = self.players.iter().flat_map(Player::children).collect();
         let mut sample = Sample { conductor: Usage::of(conductor), ..Sample::default() };
-        for player in &self.players {
-            for pid in std::iter::once(player.pid()).chain(player.children()) {
-                sample.players.add(Usage::of(pid));
-            }
+        for pid in self.players.iter().map(Player::pid).chain(sessions.iter().copied()) {
+            sample.players.add(Usage::of(pid));
         }
-        sample
+        (sessions.len() == WORKERS).then_some(sample)
     }
 
     /// What the verdicts say that no fault explains.
@@ -310,13 +310,12 @@ impl Fault {
 }
 
 impl Soaked {
-    /// What the first and the last third of the samples have at rest: a quarter of them has less, for a worker is lost or a
-    /// step is not there.
+    /// What the first and the last third of the samples have at rest.
     pub fn thirds(&self) -> [Sample; 2] {
         let third = self.samples.len() / 3;
         [&self.samples[..third], &self.samples[self.samples.len() - third..]].map(|samples| Sample {
-            conductor: Usage::at_rest(&samples.iter().map(|sample| sample.conductor)),
-            players: Usage::at_rest(&samples.iter().map(|sample| sample.players)),
+            conductor: Usage::at_rest(samples, |sample| sample.conductor),
+            players: Usage::at_rest(samples, |sample| sample.players),
         })
     }
 }
@@ -338,17 +337,18 @@ impl Usage {
         self.memory += other.memory;
     }
 
-    fn at_rest(all: &(impl Iterator<Item = Self> + Clone)) -> Self {
-        let quarter = |of: fn(&Self) -> usize| {
-            let mut values: Vec<_> = all.clone().map(|usage| of(&usage)).collect();
-            values.sort_unstable();
-            values.get(values.len() / 4).copied().unwrap_or(0)
-        };
+    /// The least of these, for a step that runs has more. Memory differs from session to session, so that it is what a
+    /// quarter of them stay below.
+    fn at_rest(samples: &[Sample], whose: fn(&Sample) -> Self) -> Self {
+        let all = || samples.iter().map(whose);
+        let least = |of: fn(&Self) -> usize| all().map(|usage| of(&usage)).min().unwrap_or(0);
+        let mut memory: Vec<_> = all().map(|usage| usage.memory).collect();
+        memory.sort_unstable();
         Self {
-            descriptors: quarter(|usage| usage.descriptors),
-            threads: quarter(|usage| usage.threads),
-            processes: quarter(|usage| usage.processes),
-            memory: quarter(|usage| usage.memory),
+            descriptors: least(|usage| usage.descriptors),
+            threads: least(|usage| usage.threads),
+            processes: least(|usage| usage.processes),
+            memory: memory.get(memory.len() / 4).copied().unwrap_or(0),
         }
     }
 }
