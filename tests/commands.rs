@@ -217,7 +217,7 @@ Options:
 
 #[test]
 fn the_help_of_player_shows_its_defaults() {
-    run(&Folder::new(), ["player", "--help"]).assert(0, str![[r#"
+    run(&Folder::new(), ["player", "-h"]).assert(0, str![[r#"
 Wait on a test machine for conductors, and run there what they ask for
 
 Usage: conductor player [OPTIONS] [CONFIG]
@@ -229,12 +229,13 @@ Options:
   -b, --bind <ADDRESS>         Listen on this address only [default: all]
   -p, --port <PORT>            Listen on this port, whatever CONFIG says; 0 picks a free one [default: CONFIG's, or 6970]
   -l, --log-file <FILE>        Write the log to this file instead of standard error
+      --log-format <FORMAT>    The form of the log [default: text] [possible values: text, json]
   -v, --verbose                Log more
   -q, --quiet                  Log errors only
       --max-message-size <MB>  The largest message that a Python conductor may send [default: 10]
       --spool-limit <MB>       How much output a worker keeps on disk while its conductor can't be reached [default: 1024]
       --allow <ADDRESS>...     Take connections from these addresses or networks only, such as 10.0.0.0/8 [default: anyone]
-  -h, --help                   Print help
+  -h, --help                   Print help (see more with '--help')
   -V, --version                Print version
 
 "#]], str![""]);

@@ -78,7 +78,7 @@ fn the_reports_of_real_runs_are_as_their_schemas_say() {
     Schema::of("json").assert("report.json", &folder.read("report.json"));
     let line = Schema::of("jsonl");
     let events = folder.read("events");
-    for kind in ["barrier_ended", "check_ended", "spawned_ended", "output", "attempts", "base64"] {
+    for kind in ["barrier_released", "barrier_ended", "check_ended", "spawned_ended", "output", "attempts", "base64"] {
         assert!(events.contains(kind), "no {kind} in {events}");
     }
     events.lines().for_each(|text| line.assert("events", text));

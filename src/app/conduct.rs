@@ -10,13 +10,13 @@ use super::log::LogReporter;
 use super::outputs::{self, Outputs};
 use super::shell_syntax::LocalShells;
 use super::signals;
-use crate::cli::{ConductArguments, LogFormatWord};
+use crate::cli::ConductArguments;
 use crate::conduct::{self, Options};
 use crate::config::{self, Loaded, Overrides, load_test_with_shell};
 use crate::exit_code;
 use crate::model::{Conclusion, Plan, Reason, RunId};
 use crate::sys::DescriptorLimit;
-use crate::telemetry::{self, LogFormat, Screen, Verbosity};
+use crate::telemetry::{self, Screen, Verbosity};
 
 /// Runs the test; the exit status says how it went.
 pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
@@ -124,15 +124,6 @@ fn log_reasons(conclusion: &Conclusion) {
     for reason in &conclusion.reasons {
         if let Reason::NotCarriedOut(text) | Reason::Incomplete(text) = reason {
             tracing::error!("{}", text.escape_debug());
-        }
-    }
-}
-
-impl From<LogFormatWord> for LogFormat {
-    fn from(word: LogFormatWord) -> Self {
-        match word {
-            LogFormatWord::Text => Self::Text,
-            LogFormatWord::Json => Self::Json,
         }
     }
 }

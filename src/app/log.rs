@@ -53,6 +53,9 @@ impl Reporter for LogReporter {
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
                 tracing::debug!("{} {}", self.step(*step), crate::report::outcome_in_detail(&result.outcome));
             }
+            Event::BarrierReleased { phase, name, lead, .. } => {
+                tracing::debug!("{phase}: barrier `{}` is released, in {lead:.1?}", on_one_line(name));
+            }
             Event::BarrierEnded { phase, barrier, .. } => tell_barrier(*phase, barrier),
             Event::WorkerPhaseEnded { phase, worker, .. } => {
                 tracing::debug!("{}: through with {phase}", self.worker(*worker));

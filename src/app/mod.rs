@@ -16,8 +16,9 @@ mod validate;
 
 use std::process::ExitCode;
 
-use crate::cli::{self, Command};
+use crate::cli::{self, Command, LogFormatWord};
 use crate::exit_code;
+use crate::telemetry::LogFormat;
 
 /// Runs the program with the command line of this process.
 pub fn run() -> ExitCode {
@@ -59,6 +60,15 @@ fn print_findings(findings: &crate::config::Diagnostics) {
 /// Whether what is written there may have colours.
 fn is_colored(stream: &impl std::io::IsTerminal) -> bool {
     stream.is_terminal() && colors_are_wanted()
+}
+
+impl From<LogFormatWord> for LogFormat {
+    fn from(word: LogFormatWord) -> Self {
+        match word {
+            LogFormatWord::Text => Self::Text,
+            LogFormatWord::Json => Self::Json,
+        }
+    }
 }
 
 /// A number of things.

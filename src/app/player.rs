@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use crate::cli::PlayerArguments;
 use crate::config::{Network, PlayerSettings, load_player};
 use crate::player::{Settings, play};
-use crate::telemetry::{self, LogFormat, Screen, Verbosity};
+use crate::telemetry::{self, Screen, Verbosity};
 
 /// Serves until the player is told to stop.
 pub(super) fn run(arguments: &PlayerArguments) -> ExitCode {
     let verbosity = Verbosity::new(arguments.quiet, arguments.verbose);
-    if let Err(why) = telemetry::start(verbosity, LogFormat::Text, arguments.log_file.as_deref(), &Screen::default()) {
+    let (log_format, log_file) = (arguments.log_format.into(), arguments.log_file.as_deref());
+    if let Err(why) = telemetry::start(verbosity, log_format, log_file, &Screen::default()) {
         return super::refuse(&why);
     }
     let settings = match settings(arguments) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, ValueEnum};
 
+use super::LogFormatWord;
 use crate::config::{parse_duration, parse_limit};
 use crate::model::{OnFailure, Phase, RunId};
 use crate::report::Format;
@@ -131,15 +132,6 @@ impl From<FormatWord> for Format {
             FormatWord::Html => Self::Html,
         }
     }
-}
-
-/// A form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormatWord {
-    /// A line each, as the Python conductor writes them
-    Text,
-    /// A JSON object each: time, level, message
-    Json,
 }
 
 /// What a failed step means.

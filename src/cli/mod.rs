@@ -7,9 +7,9 @@ mod validate;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use conduct::{ConductArguments, LogFormatWord};
+pub use conduct::ConductArguments;
 pub use player::PlayerArguments;
 pub use validate::{FindingsFormat, ValidateArguments};
 
@@ -22,6 +22,15 @@ pub enum Command {
     Conduct(Box<ConductArguments>),
     /// Check configurations.
     Validate(ValidateArguments),
+}
+
+/// A form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormatWord {
+    /// A line each, as the Python conductor writes them
+    Text,
+    /// A JSON object each: time, level, message
+    Json,
 }
 
 /// Runs one test on many machines at once, and tells what happened.

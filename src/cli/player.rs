@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::LogFormatWord;
+
 /// What `player` is told.
 #[derive(Debug, Args)]
 pub struct PlayerArguments {
@@ -19,6 +21,9 @@ pub struct PlayerArguments {
     /// Write the log to this file instead of standard error
     #[arg(short, long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+    /// The form of the log
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormatWord::Text)]
+    pub log_format: LogFormatWord,
     /// Log more
     #[arg(short, long)]
     pub verbose: bool,

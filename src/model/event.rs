@@ -127,6 +127,17 @@ pub enum Event {
         /// What it left.
         result: StepResult,
     },
+    /// Everybody is at this barrier, and was told to go on.
+    BarrierReleased {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+        /// The barrier's name.
+        name: String,
+        /// How far ahead the instant is at which they go on together.
+        lead: Duration,
+    },
     /// A barrier of the phase that is over, at which somebody arrived.
     BarrierEnded {
         /// The trial.

@@ -18,6 +18,7 @@ mod resume;
 mod role;
 mod seed_run;
 pub mod session;
+mod session_log;
 mod session_process;
 mod spool;
 mod step_process;

@@ -14,6 +14,7 @@ use super::note::{self, Note, Notes, Order};
 use super::resume;
 use super::seed_run::Kept;
 use super::session::{Session, SessionAction, SessionEvent, StepKey, Streams};
+use super::session_log;
 use super::spool::{Output, Spool};
 use super::transfers::Transfers;
 use crate::model::{PlayerTime, variable};
@@ -287,8 +288,7 @@ impl SessionProcess {
     }
 
     fn handle(&mut self, event: SessionEvent) {
-        let actions = self.session.handle(event, clock());
-        for action in actions {
+        for action in session_log::handle(&mut self.session, event, clock()) {
             match action {
                 SessionAction::Send(message) => self.send(message),
                 SessionAction::Start { key, at, behind } => self.start(key, at, behind),

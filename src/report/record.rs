@@ -163,6 +163,7 @@ impl Run {
             Event::WorkerBroken { .. }
             | Event::WorkerResumed { .. }
             | Event::PhaseGo { .. }
+            | Event::BarrierReleased { .. }
             | Event::StepStarted { .. }
             | Event::OutputReceived { .. }
             | Event::RunEnded { .. } => {}

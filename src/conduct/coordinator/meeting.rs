@@ -96,10 +96,12 @@ impl Coordinator {
     fn pass(&mut self, name: &str) {
         let (trial, phase) = (self.trial, self.phase());
         let Some(barrier) = self.barriers.get_mut(name) else { return };
-        let at = self.now.plus(self.lead.between(self.barrier_round_trip, barrier.count()));
+        let lead = self.lead.between(self.barrier_round_trip, barrier.count());
+        let at = self.now.plus(lead);
         for (worker, position) in barrier.close(Ok(()), at) {
             self.command(worker, Command::Release(StepPlace { trial, phase, position }, at));
         }
+        self.report(Event::BarrierReleased { trial, phase, name: name.to_owned(), lead });
     }
 
     fn fail_barrier(&mut self, name: &str, why: &str) {

@@ -89,6 +89,12 @@ impl<'a> Happened<'a> {
             Event::WorkerPhaseEnded { trial, phase, worker } => {
                 Self::WorkerPhaseEnded { trial: *trial, phase: phase.word(), worker: names.worker(*worker) }
             }
+            Event::BarrierReleased { trial, phase, name, lead } => Self::BarrierReleased {
+                trial: *trial,
+                phase: phase.word(),
+                name: Cut(name.as_str().into(), LABEL),
+                lead_ns: nanoseconds(*lead),
+            },
             Event::BarrierEnded { trial, phase, barrier } => {
                 Self::BarrierEnded(Barrier::new(*trial, *phase, barrier, names))
             }

@@ -123,6 +123,12 @@ pub(super) enum Happened<'a> {
         phase: &'static str,
         start_skew: Option<Skew<'a>>,
     },
+    BarrierReleased {
+        trial: u32,
+        phase: &'static str,
+        name: Cut<'a>,
+        lead_ns: u64,
+    },
     BarrierEnded(Barrier<'a>),
     WorkerBroken {
         worker: &'a str,

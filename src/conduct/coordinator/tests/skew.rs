@@ -102,6 +102,24 @@ fn what_is_waited_for_names_the_workers_and_what_they_are_at() {
 }
 
 #[test]
+fn a_barrier_is_released_once_when_the_last_worker_is_there_and_before_anybody_goes_on() {
+    let mut plan = plan(3, 1, 1, &[Phase::Run]);
+    for worker in &mut plan.workers {
+        let barrier = Step { action: Action::Barrier("here".to_owned()), ..Step::plain("wait", "") };
+        worker.steps[Phase::Run].insert(0, barrier);
+    }
+    let mut world = World::new(plan, false);
+    world.give(Input::Start);
+    assert_eq!(world.finish().verdict, Verdict::Passed);
+    let told = world.reports.iter().filter_map(|event| match event {
+        Event::BarrierReleased { name, .. } => Some(name.as_str()),
+        Event::StepStarted { .. } => Some("a start"),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), ["here", "a start", "a start", "a start"]);
+}
+
+#[test]
 fn workers_that_wait_for_each_other_at_barriers_are_let_go_at_once_and_skip_the_rest() {
     let mut plan = plan(2, 1, 1, &[Phase::Run]);
     for (worker, names) in plan.workers.iter_mut().zip([["x", "y"], ["y", "x"]]) {
