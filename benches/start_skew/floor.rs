@@ -31,6 +31,11 @@ impl Floor {
         }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.environments.len()
+    }
+
     /// Starts all of them at one instant, and waits for their ends; their stamps.
     pub fn start(&self, log: &Path) -> Vec<i128> {
         /// More than it takes to fork one.

@@ -10,11 +10,13 @@
 //! step stamped before its reported start, the start's error included, and when the true skew is within the reported one,
 //! its bound, and the longest such time of the trial.
 //!
-//! `scripts/start-skew` builds the release binary and runs this.
+//! `scripts/start-skew` builds the release binary and runs this, `scripts/barriers` the part of it that is named so: the
+//! same behind barriers, and how long a release is on its way.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
 #![expect(unsafe_code, reason = "the floor forks and execs by itself")]
 
+mod barriers;
 mod floor;
 mod measured;
 #[path = "../../tests/support/relay.rs"]
@@ -26,7 +28,7 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use measured::Measured;
+use measured::{Measured, Test};
 use relay::{Relay, Way};
 use support::{CONDUCTOR, Player, argument};
 
@@ -39,6 +41,9 @@ fn main() {
     }
     let (trials, what) = (argument(0, 200), argument(1, "all".to_owned()));
     println!("{trials} trials of each; times in ms, median and worst");
+    if what == "barriers" {
+        return barriers::measure(trials);
+    }
     for part in ["delays", "2", "10", "50", "100", "namespaces"] {
         match part.parse() {
             _ if what != part && what != "all" => {}
@@ -57,16 +62,17 @@ fn with_delays(trials: usize) {
         relay.delay(Way::Both, Duration::from_millis(delay));
     }
     let ports: Vec<_> = relays.iter().map(|relay| relay.port).collect();
-    let measured = Measured::of(&ports, trials, 10);
+    let measured = Measured::of(&Test::new(&ports, 0), trials, 10);
     print(&format!("{} players, {DELAYS:?} ms away", players.len()), &measured);
     println!("    true skew above the floor: {:.2} (limit 1)", middle(&measured.skews) - middle(&measured.floors));
 }
 
 fn without_delays(count: usize, trials: usize) {
     let players: Vec<_> = (0..count).map(|_| Player::start()).collect();
-    let measured = Measured::of(&players.iter().map(|player| player.port).collect::<Vec<_>>(), trials, 1);
+    let measured =
+        Measured::of(&Test::new(&players.iter().map(|player| player.port).collect::<Vec<_>>(), 0), trials, 1);
     print(&format!("{count} players"), &measured);
-    println!("    true skew / floor: {:.2} (limit 1.3)", middle(&measured.skews) / middle(&measured.floors));
+    print_ratio(&measured);
 }
 
 /// Players whose clocks of the time since boot have nothing to do with each other.
@@ -86,30 +92,33 @@ fn in_namespaces(trials: usize) {
         command.args([CONDUCTOR, "player", "--quiet", "--bind", "127.0.0.1", "--port", "0"]);
         Player::from(command)
     });
-    let measured = Measured::of(&players.each_ref().map(|player| player.port), trials, 1);
+    let measured = Measured::of(&Test::new(&players.each_ref().map(|player| player.port), 0), trials, 1);
     print(&format!("{} players in time namespaces of their own", players.len()), &measured);
-    println!("    true skew / floor: {:.2} (limit 1.3)", middle(&measured.skews) / middle(&measured.floors));
+    print_ratio(&measured);
 }
 
 fn print(what: &str, measured: &Measured) {
     let Measured { skews, floors, reported, bounds, behind, .. } = measured;
     println!("{what}:");
-    let rows = [
-        ("true skew", skews),
-        ("floor", floors),
-        ("reported skew", reported),
-        ("its bound", bounds),
-        ("from start to stamp", behind),
-    ];
-    for (name, times) in rows {
-        println!("    {name:19} {:8.3} {:8.3}", middle(times), worst(times));
-    }
-    println!("    true skew outside the reported one ± its bound alone, in trials: {}", measured.outside_the_bound());
+    row("true skew", skews);
+    row("floor", floors);
+    row("reported skew", reported);
+    row("its bound", bounds);
+    row("from start to stamp", behind);
+    println!("    true skew outside the reported one ± its bound alone: {} times", measured.outside_the_bound());
     let untrue = measured.untrue();
     println!("    untrue reports: {} (limit 0)", untrue.len());
     for text in &untrue {
         println!("      {text}");
     }
+}
+
+fn print_ratio(measured: &Measured) {
+    println!("    true skew / floor: {:.2} (limit 1.3)", middle(&measured.skews) / middle(&measured.floors));
+}
+
+fn row(name: &str, times: &[i128]) {
+    println!("    {name:23} {:8.3} {:8.3}", middle(times), worst(times));
 }
 
 fn middle(times: &[i128]) -> f64 {

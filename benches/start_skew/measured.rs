@@ -1,6 +1,6 @@
 //! Trials, the floor in turns with them, and whether what the reports say of the trials is true.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -9,10 +9,19 @@ use super::floor::Floor;
 use super::stamp;
 use super::support::{Folder, conduct, results};
 
+/// A test whose steps stamp: one a worker, or several with a barrier before each; and its floor.
+pub struct Test {
+    /// Where its files are; of a test with barriers also `events`, the `jsonl` report.
+    pub folder: Folder,
+    log: PathBuf,
+    floor: Floor,
+    barriers: Vec<String>,
+}
+
 /// What a number of trials came to, in nanoseconds.
 #[derive(Default)]
 pub struct Measured {
-    /// The true skew of each trial.
+    /// The true skew of each start.
     pub skews: Vec<i128>,
     /// The true skew of each floor.
     pub floors: Vec<i128>,
@@ -21,10 +30,11 @@ pub struct Measured {
     pub bounds: Vec<i128>,
     /// How long after its reported start each step stamped.
     pub behind: Vec<i128>,
-    trials: Vec<Trial>,
+    starts: Vec<Start>,
 }
 
-struct Trial {
+/// Steps that were to start together: with their phase, or behind a barrier; and what is reported of them.
+struct Start {
     steps: Vec<Step>,
     skew: i128,
     bound: i128,
@@ -39,77 +49,106 @@ struct Step {
     used: i128,
 }
 
-impl Measured {
-    /// `trials` trials on the players behind these ports, and as often the floor; `turn` trials at a time.
-    pub fn of(ports: &[u16], trials: usize, turn: usize) -> Self {
+impl Test {
+    /// A worker on each of the players behind these ports.
+    pub fn new(ports: &[u16], barriers: usize) -> Self {
         let folder = Folder::new();
         let log = folder.join("log");
-        let names: Vec<_> = (0..ports.len()).map(stamp::name).collect();
         let command = stamp::command(&log);
+        let barriers: Vec<_> = (0..barriers).map(|number| format!("b{number}")).collect();
+        let steps = barriers.iter().map(|name| format!("wait_{name} = barrier:{name}\n{name} = {command}\n"));
+        let steps = if barriers.is_empty() { format!("step = {command}\n") } else { steps.collect() };
+        let names: Vec<_> = (0..ports.len()).map(stamp::name).collect();
         for (name, port) in names.iter().zip(ports) {
-            folder.worker(name, *port, &format!("[Run]\nstep = {command}\n"));
+            folder.worker(name, *port, &format!("[Run]\n{steps}"));
         }
         folder.test("", &names.iter().map(String::as_str).collect::<Vec<_>>());
-        let floor = Floor::new(ports.len(), &command);
+        Self { folder, floor: Floor::new(ports.len(), &command), log, barriers }
+    }
+
+    /// Runs the test; its results.
+    fn run(&self, trials: usize) -> Value {
+        let _ = std::fs::remove_file(&self.log);
+        let trials = trials.to_string();
+        let mut arguments = vec!["--phases", "run", "--trials", &trials];
+        if !self.barriers.is_empty() {
+            arguments.extend(["--report", "jsonl=events"]);
+        }
+        let finished = conduct(&self.folder, &arguments).env("TZ", "UTC").output().expect("it runs");
+        assert!(finished.status.success(), "{finished:?}");
+        results(&self.folder)
+    }
+
+    /// For each start together in a phase: its step's label and position, and the skew that is reported.
+    fn starts<'a>(&self, phase: &'a Value) -> Vec<(String, usize, &'a Value)> {
+        if self.barriers.is_empty() {
+            return vec![("step".to_owned(), 0, &phase["start_skew"])];
+        }
+        let reported = |name: &String| {
+            let barriers = phase["barriers"].as_array().expect("barriers");
+            &barriers.iter().find(|barrier| barrier["name"] == **name).expect("the barrier")["release_skew"]
+        };
+        let starts = self.barriers.iter().enumerate();
+        starts.map(|(index, name)| (name.clone(), 2 * index + 1, reported(name))).collect()
+    }
+}
+
+impl Measured {
+    /// `trials` trials of the test, and for each start together the floor; `turn` trials at a time.
+    pub fn of(test: &Test, trials: usize, turn: usize) -> Self {
         let mut measured = Self::default();
-        while measured.skews.len() < trials {
-            measured.run(&folder, &log, turn);
-            for _ in 0..turn {
-                measured.floors.push(spread(&floor.start(&log)));
-            }
+        for _ in 0..trials.div_ceil(turn) {
+            measured.turn(test, turn);
         }
         measured
     }
 
-    fn run(&mut self, folder: &Folder, log: &Path, trials: usize) {
-        let _ = std::fs::remove_file(log);
-        let mut command = conduct(folder, &["--phases", "run", "--trials", &trials.to_string()]);
-        let finished = command.env("TZ", "UTC").output().expect("it runs");
-        assert!(finished.status.success(), "{finished:?}");
-        let (stamps, results) = (stamp::read(log), results(folder));
+    /// So many trials, and as often the floor.
+    pub fn turn(&mut self, test: &Test, trials: usize) {
+        let results = test.run(trials);
+        let stamps = stamp::read(&test.log);
         for number in 1..=trials {
             let phase = &results["trials"][number - 1]["phases"]["run"];
-            let own = stamps.iter().filter(|stamp| stamp.trial == number);
-            let step = |stamp: &stamp::Stamp| {
-                let result = &phase["workers"][stamp::name(stamp.worker)]["results"][0];
-                Step {
-                    start: date(&result["started_at"]),
-                    error: seconds(&result["started_at_error"]),
-                    stamp: stamp.at,
-                    used: stamp.used,
-                }
-            };
-            let skew = &phase["start_skew"];
-            let trial = Trial {
-                steps: own.map(step).collect(),
-                skew: seconds(&skew["seconds"]),
-                bound: seconds(&skew["bound"]),
-            };
-            assert_eq!((trial.steps.len(), &skew["unknown"]), (stamps.len() / trials, &Value::Array(Vec::new())));
-            self.take(trial);
+            for (label, position, skew) in test.starts(phase) {
+                let own = stamps.iter().filter(|stamp| stamp.trial == number && stamp.step == label);
+                let step = |stamp: &stamp::Stamp| {
+                    let result = &phase["workers"][stamp::name(stamp.worker)]["results"][position];
+                    Step {
+                        start: date(&result["started_at"]),
+                        error: seconds(&result["started_at_error"]),
+                        stamp: stamp.at,
+                        used: stamp.used,
+                    }
+                };
+                assert_eq!(skew["unknown"], Value::Array(Vec::new()), "every start is known");
+                let steps: Vec<_> = own.map(step).collect();
+                assert_eq!(steps.len(), test.floor.count(), "every step stamped");
+                self.take(Start { steps, skew: seconds(&skew["seconds"]), bound: seconds(&skew["bound"]) });
+                self.floors.push(spread(&test.floor.start(&test.log)));
+            }
         }
     }
 
-    fn take(&mut self, trial: Trial) {
-        self.skews.push(trial.true_skew());
-        self.reported.push(trial.skew);
-        self.bounds.push(trial.bound);
-        self.behind.extend(trial.steps.iter().map(|step| step.stamp - step.start));
-        self.trials.push(trial);
+    fn take(&mut self, start: Start) {
+        self.skews.push(start.true_skew());
+        self.reported.push(start.skew);
+        self.bounds.push(start.bound);
+        self.behind.extend(start.steps.iter().map(|step| step.stamp - step.start));
+        self.starts.push(start);
     }
 
-    /// How many trials had a true skew outside the reported one and its bound, with nothing allowed for the way from the
+    /// How many starts had a true skew outside the reported one and its bound, with nothing allowed for the way from the
     /// player's stamp to the step's own.
     pub fn outside_the_bound(&self) -> usize {
-        self.trials.iter().filter(|trial| (trial.true_skew() - trial.skew).abs() > trial.bound).count()
+        self.starts.iter().filter(|start| (start.true_skew() - start.skew).abs() > start.bound).count()
     }
 
-    /// The trials whose report does not hold, in words.
+    /// The starts whose report does not hold, in words.
     pub fn untrue(&self) -> Vec<String> {
         /// The report's dates have microseconds.
         const ROUNDING: i128 = 1000;
         let mut found = Vec::new();
-        for Trial { steps, skew, bound } in &self.trials {
+        for Start { steps, skew, bound } in &self.starts {
             for early in steps.iter().filter(|step| step.stamp < step.start - step.error - ROUNDING) {
                 let (by, error) = (early.start - early.stamp, early.error);
                 found.push(format!("a step stamped {by} ns before its reported start, which is good to {error} ns"));
@@ -124,7 +163,7 @@ impl Measured {
     }
 }
 
-impl Trial {
+impl Start {
     fn true_skew(&self) -> i128 {
         spread(&self.steps.iter().map(|step| step.stamp).collect::<Vec<_>>())
     }

@@ -14,6 +14,8 @@ pub struct Stamp {
     pub trial: usize,
     /// Which worker's, counted from 0.
     pub worker: usize,
+    /// The step's label.
+    pub step: String,
     /// Nanoseconds.
     pub at: i128,
     /// How long the process had run by then, or waited for a processor, since it was made.
@@ -23,6 +25,17 @@ pub struct Stamp {
 /// `CLOCK_REALTIME`, in nanoseconds: the one clock that time namespaces leave alone.
 pub fn now() -> i128 {
     nanoseconds(ClockId::Realtime)
+}
+
+/// What `CLOCK_BOOTTIME`, which a conductor's times are of, is behind that.
+pub fn since_boot() -> i128 {
+    let once = |_| {
+        let before = now();
+        let boot = nanoseconds(ClockId::Boottime);
+        let after = now();
+        (after - before, i128::midpoint(before, after) - boot)
+    };
+    (0..100).map(once).min().expect("a reading").1
 }
 
 fn nanoseconds(clock: ClockId) -> i128 {
@@ -42,8 +55,9 @@ pub fn command(log: &Path) -> String {
 }
 
 /// What a step has in its environment that the stamp is labelled with.
-pub fn environment(worker: usize) -> [String; 2] {
-    ["CONDUCTOR_TRIAL=1".to_owned(), format!("CONDUCTOR_WORKER={}", name(worker))]
+pub fn environment(worker: usize) -> [String; 3] {
+    let worker = format!("CONDUCTOR_WORKER={}", name(worker));
+    ["CONDUCTOR_TRIAL=1".to_owned(), "CONDUCTOR_STEP=step".to_owned(), worker]
 }
 
 /// Stamps, if this program was started to do so; whether it was.
@@ -55,8 +69,9 @@ pub fn stamp_if_wanted() -> bool {
     }
     let used = used();
     let log = arguments.next().expect("a log");
-    let variable = |name| std::env::var(name).expect("a step's variable");
-    let line = format!("{} {} {at} {used}\n", variable("CONDUCTOR_TRIAL"), variable("CONDUCTOR_WORKER"));
+    let variable = |name: String| std::env::var(name).expect("a step's variable");
+    let [trial, worker, step] = ["TRIAL", "WORKER", "STEP"].map(|name| variable(format!("CONDUCTOR_{name}")));
+    let line = format!("{trial} {worker} {step} {at} {used}\n");
     let mut log = File::options().create(true).append(true).open(log).expect("the log");
     log.write_all(line.as_bytes()).expect("a line");
     true
@@ -73,9 +88,9 @@ fn used() -> i128 {
 pub fn read(log: &Path) -> Vec<Stamp> {
     let parse = |line: &str| {
         let mut words = line.split(' ');
-        let (trial, worker, at, used) = (words.next()?, words.next()?, words.next()?, words.next()?);
-        let worker = worker.strip_prefix('w')?.parse().ok()?;
-        Some(Stamp { trial: trial.parse().ok()?, worker, at: at.parse().ok()?, used: used.parse().ok()? })
+        let (trial, worker, step) = (words.next()?.parse().ok()?, words.next()?.strip_prefix('w')?, words.next()?);
+        let (at, used) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some(Stamp { trial, worker: worker.parse().ok()?, step: step.to_owned(), at, used })
     };
     let text = std::fs::read_to_string(log).expect("the stamps");
     text.lines().map(|line| parse(line).expect("a stamp")).collect()
