@@ -11,6 +11,7 @@
 
 mod support;
 
+use serde_json::json;
 use snapbox::str;
 use support::{Folder, Player, conductor, eventually, finish, kill, run, start};
 
@@ -44,6 +45,7 @@ fn an_unreachable_player_is_named_beside_those_that_answer() {
         str![[r#"
 here       127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
 elsewhere  127.0.0.1:[..]  connection refused
+  hint: is the player started there? `conductor player FILE` listens on the port that `cmdport` names in its FILE
 
 "#]],
         str![""],
@@ -132,6 +134,44 @@ error[unreadable-file]: there is no worker file `w.cfg`
   |
   = hint: it is looked for in the current folder
 error: the configuration `test.cfg` has 1 error
+
+"#]],
+    );
+}
+
+#[test]
+fn a_check_in_json_has_the_same_in_one_document() {
+    let (player, gone) = (Player::start(), Player::start());
+    let folder = Folder::new();
+    folder.test("connect_timeout = 300ms", &["here", "elsewhere"]).worker("here", player.port, "");
+    folder.worker("elsewhere", gone.port, "");
+    drop(gone);
+    let finished = run(&folder, ["conduct", "-q", "--check", "-f", "json", "test.cfg"]);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(1), ""), "{finished:#?}");
+    let document: serde_json::Value = serde_json::from_str(&finished.stdout).expect("a document");
+    let [here, elsewhere] = &document["workers"].as_array().expect("workers")[..] else { panic!("{document:#}") };
+    let place = |port: u16| format!("127.0.0.1:{port}");
+    assert_eq!(
+        (&here["worker"], &here["kind"], &here["version"]),
+        (&json!("here"), &json!("session"), &json!("0.1.0"))
+    );
+    assert_eq!(
+        (&here["player"], &here["error"], &here["busy"]),
+        (&json!(place(player.port)), &json!(null), &json!(null))
+    );
+    assert_eq!(here["left_over"], json!([]));
+    let seconds = |name: &str| here[name].as_f64().expect("seconds");
+    assert!(seconds("round_trip") > 0.0 && seconds("clock_offset").abs() <= seconds("clock_error"), "{here:#}");
+    assert_eq!((&elsewhere["worker"], &elsewhere["kind"]), (&json!("elsewhere"), &json!(null)));
+    assert_eq!(elsewhere["error"], "connection refused");
+    // It goes where the results would go, and into no form that it does not have.
+    run(&folder, ["conduct", "-q", "--check", "-c", "here", "-o", "found", "test.cfg"]).assert(0, str![""], str![""]);
+    assert!(folder.read("found").starts_with("here  127.0.0.1:"), "{}", folder.read("found"));
+    run(&folder, ["conduct", "-q", "--check", "-f", "junit", "test.cfg"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: a check has no form `junit`; it has `text` and `json`
 
 "#]],
     );

@@ -258,7 +258,7 @@ Options:
   -D, --define <NAME=VALUE>         Set a variable, `%(NAME)s`, for all configuration files; can be repeated
       --dry-run                     Print every step of every worker in every phase; run nothing
       --check                       Reach every player and tell how it is; run nothing
-  -f, --format <FORMAT>             The form of the results, or of the plan that `--dry-run` prints [default: text] [possible values: text, classic, json, jsonl, junit, html]
+  -f, --format <FORMAT>             The form of the results, or of what `--dry-run` and `--check` print [default: text] [possible values: text, classic, json, jsonl, junit, html]
   -o, --output <FILE>               Write the results to this file instead of standard output
       --report <FORMAT=FILE>        Write a report besides; can be repeated
       --results <DIR>               Keep all that the run leaves in DIR/RUN: every output, the events, reports; DIR/latest is a link to it

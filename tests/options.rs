@@ -285,6 +285,7 @@ error[invalid-value]: `many` is not a port (`cmdport`)
   |           ^^^^
   |
   = hint: ports are the numbers from 1 to 65535
+error: the configuration `config.cfg` has 1 error
 
 "#]],
     );
@@ -295,6 +296,7 @@ error[invalid-value]: `many` is not a port (`cmdport`)
 error[unreadable-file]: can't read `nowhere.cfg`: no such file or directory
 --> nowhere.cfg
  = hint: the file must be there, and be readable
+error: the configuration `nowhere.cfg` has 1 error
 
 "#]],
     );

@@ -234,6 +234,7 @@ test.cfg  run [..]
 
 not carried out: worker `first` at 127.0.0.1:[..]: connection refused
 not carried out: worker `second` at 127.0.0.1:[..]: connection refused
+  hint: is the player started there? `conductor player FILE` listens on the port that `cmdport` names in its FILE
 not carried out: no step was run; 0 of 2 trials; 2 workers; [..]s
 
 "#]],

@@ -111,6 +111,20 @@ For more information, try '--help'.
 
 "#]],
     );
+    run(&folder, ["conduct", "--dry-run", "-p", "strtup", "test.cfg"]).assert(
+        2,
+        str![""],
+        str![[r#"
+error: `strtup` is no phase
+
+  hint: did you mean `startup`?
+
+Usage: conductor conduct [OPTIONS] <CONFIG>
+
+For more information, try '--help'.
+
+"#]],
+    );
     run(&folder, ["conduct", "-f", "xml", "test.cfg"]).assert(
         2,
         str![""],

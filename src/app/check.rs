@@ -1,39 +1,84 @@
 //! `conduct --check`: tells how every player is.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
-use crate::conduct::{self, CheckReport, Options};
+use super::outputs::Plain;
+use crate::conduct::{self, CheckAnswer, CheckReport, Options};
 use crate::exit_code;
 use crate::model::{Plan, PlayerDescription};
-use crate::report::{milliseconds, on_one_line};
+use crate::report::{CheckEntry, NOT_STARTED, check_json, is_refused, milliseconds, on_one_line};
 
-/// Asks every player and prints a line for each, with what it holds or has left below it. 1 when one can't be reached or
-/// is held by another run.
-pub(super) fn run(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> ExitCode {
+/// Asks every player and tells of each, and what it holds or has left. 1 when one can't be reached or is held by another
+/// run.
+pub(super) fn run(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, mut output: Plain) -> ExitCode {
     let answers = conduct::check(plan, options, interrupts);
+    let fine = |answer: &CheckAnswer| answer.result.as_ref().is_ok_and(|report| report.holder.is_none());
+    let fine = answers.len() == plan.workers.len() && answers.iter().all(fine);
+    let writer = &mut *output.writer;
+    let told = if output.json { tell_json(plan, &answers, writer) } else { tell_text(plan, &answers, writer) };
+    match told {
+        // A closed standard output leaves nobody to tell; the exit status says it all the same.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => super::refuse(&output.cannot(&error)),
+        _ => ExitCode::from(if fine { exit_code::PASSED } else { exit_code::NOT_CARRIED_OUT }),
+    }
+}
+
+/// A line for each worker, with what its player holds or has left below it.
+fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
     let name_width = plan.workers.iter().map(|worker| worker.name.as_str().chars().count()).max().unwrap_or(0);
     let place_width = plan.workers.iter().map(|worker| worker.player.to_string().chars().count()).max().unwrap_or(0);
-    let mut output = std::io::stdout().lock();
-    let mut fine = answers.len() == plan.workers.len();
-    for answer in &answers {
+    for answer in answers {
         let worker = plan.worker(answer.worker);
         let place = worker.player.to_string();
         let (text, below) = match &answer.result {
             Ok(report) => (describe(report), below(report)),
             Err(why) => (why.clone(), Vec::new()),
         };
-        fine &= answer.result.as_ref().is_ok_and(|report| report.holder.is_none());
-        // A closed standard output leaves nobody to tell; the exit status says it all the same.
-        let _ = writeln!(output, "{:name_width$}  {place:place_width$}  {}", worker.name, on_one_line(&text));
+        writeln!(output, "{:name_width$}  {place:place_width$}  {}", worker.name, on_one_line(&text))?;
         for line in below {
-            let _ = writeln!(output, "{:name_width$}  {}", "", on_one_line(&line));
+            writeln!(output, "{:name_width$}  {}", "", on_one_line(&line))?;
         }
     }
-    ExitCode::from(if fine { exit_code::PASSED } else { exit_code::NOT_CARRIED_OUT })
+    if answers.iter().any(|answer| answer.result.as_ref().is_err_and(|why| is_refused(why))) {
+        writeln!(output, "  hint: {NOT_STARTED}")?;
+    }
+    Ok(())
+}
+
+fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
+    let entry = |answer: &CheckAnswer| {
+        let worker = plan.worker(answer.worker);
+        let entry = match &answer.result {
+            Ok(report) => entry(report),
+            Err(why) => CheckEntry { error: Some(why.clone()), ..CheckEntry::default() },
+        };
+        CheckEntry { worker: worker.name.as_str().to_owned(), player: worker.player.to_string(), ..entry }
+    };
+    check_json(&answers.iter().map(entry).collect::<Vec<_>>(), output)
+}
+
+fn entry(report: &CheckReport) -> CheckEntry {
+    let (kind, version, host) = match &report.player {
+        PlayerDescription::Seed => ("seed", None, None),
+        PlayerDescription::Session { version, host } => ("session", Some(version.clone()), Some(host.clone())),
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a difference of clocks, to the microsecond for a century")]
+    let offset = report.clock.map(|clock| clock.offset as f64 / 1e9);
+    CheckEntry {
+        kind: Some(kind),
+        version,
+        host,
+        round_trip: Some(report.round_trip.as_secs_f64()),
+        clock_offset: offset,
+        clock_error: report.clock.map(|clock| clock.error.as_secs_f64()),
+        busy: report.holder.clone(),
+        left_over: report.leftovers.clone(),
+        ..CheckEntry::default()
+    }
 }
 
 fn describe(report: &CheckReport) -> String {

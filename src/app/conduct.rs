@@ -15,6 +15,7 @@ use crate::conduct::{self, Options};
 use crate::config::{self, Loaded, Overrides, load_test_with_shell};
 use crate::exit_code;
 use crate::model::{Conclusion, Plan, Reason, RunId};
+use crate::report;
 use crate::sys::DescriptorLimit;
 use crate::telemetry::{self, Screen, Verbosity};
 
@@ -36,9 +37,7 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     super::print_findings(&diagnostics);
     let outputs = Outputs::new(arguments, outputs, screen);
     let refused = match (&plan, arguments.strict && !diagnostics.is_empty()) {
-        (None, _) => {
-            Some(format!("the configuration `{}` has {}", path.display(), super::count(diagnostics.errors(), "error")))
-        }
+        (None, _) => Some(super::has_errors(path, &diagnostics)),
         (_, true) => Some(format!("the configuration `{}` has warnings, and `--strict` refuses them", path.display())),
         _ => None,
     };
@@ -69,7 +68,10 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         conductor: who_asks(),
     };
     if arguments.check {
-        return super::check::run(&Arc::new(plan), &options, &interrupts);
+        return match instead_of_results(arguments).open_plain("a check") {
+            Ok(output) => super::check::run(&Arc::new(plan), &options, &interrupts, output),
+            Err(why) => super::refuse(&why),
+        };
     }
     let mut reporters = match outputs.open(&plan.run, Some(&plan)) {
         Ok(reporters) => reporters,
@@ -110,10 +112,20 @@ fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: Str
     }
 }
 
-/// Prints the plan. What the test file says of outputs is about results: a look at the plan must not overwrite those of
-/// an earlier run.
+/// Where something is told that is no result. What the test file says of outputs is about results: a look at the plan, or
+/// at the players, must not overwrite those of an earlier run.
+fn instead_of_results(arguments: &ConductArguments) -> Outputs {
+    Outputs::new(arguments, config::Outputs::default(), Screen::default())
+}
+
+/// Prints the plan.
 fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
-    match Outputs::new(arguments, config::Outputs::default(), Screen::default()).print_plan(plan) {
+    let print = || {
+        let mut output = instead_of_results(arguments).open_plain("a plan")?;
+        let print = if output.json { report::dry_run_json } else { report::dry_run_text };
+        print(plan, &mut output.writer).map_err(|error| output.cannot(&error))
+    };
+    match print() {
         Ok(()) => ExitCode::from(exit_code::PASSED),
         Err(why) => super::refuse(&why),
     }
@@ -125,6 +137,9 @@ fn log_reasons(conclusion: &Conclusion) {
         if let Reason::NotCarriedOut(text) | Reason::Incomplete(text) = reason {
             tracing::error!("{}", text.escape_debug());
         }
+    }
+    if let Some(hint) = report::hint(conclusion) {
+        tracing::info!("hint: {hint}");
     }
 }
 

@@ -14,6 +14,7 @@ mod signals;
 mod step_files;
 mod validate;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::{self, Command, LogFormatWord};
@@ -55,6 +56,11 @@ fn print_findings(findings: &crate::config::Diagnostics) {
     if !text.is_empty() {
         eprintln!("{}", text.trim_end());
     }
+}
+
+/// Why nothing is done when a configuration has errors, which are printed above.
+fn has_errors(path: &Path, findings: &crate::config::Diagnostics) -> String {
+    format!("the configuration `{}` has {}", path.display(), count(findings.errors(), "error"))
 }
 
 /// Whether what is written there may have colours.

@@ -76,26 +76,45 @@ impl Outputs {
         Ok(reporters)
     }
 
-    /// Prints the plan where the results would go.
+    /// Opens the place of the results for something else, which has the forms `text` and `json` only.
     ///
     /// # Errors
     ///
     /// Says why not, for people.
-    pub(super) fn print_plan(&self, plan: &Plan) -> Result<(), String> {
-        let print = match self.main.format {
-            Format::Json => report::dry_run_json,
-            Format::Text | Format::Classic => report::dry_run_text,
+    pub(super) fn open_plain(&self, what: &str) -> Result<Plain, String> {
+        let json = match self.main.format {
+            Format::Json => true,
+            Format::Text | Format::Classic => false,
             other @ (Format::Jsonl | Format::Junit | Format::Html) => {
-                return Err(format!("a plan has no form `{other}`; it has `text` and `json`"));
+                return Err(format!("{what} has no form `{other}`; it has `text` and `json`"));
             }
         };
-        let cannot = |error: io::Error| format!("the output `{}` can't be written: {error}", self.main.name());
-        let mut writer: Box<dyn Write> = match &self.main.path {
+        let name = self.main.name();
+        let writer: Box<dyn Write> = match &self.main.path {
             None => Box::new(io::stdout()),
-            Some(path) => Box::new(std::fs::File::create(path).map_err(cannot)?),
+            Some(path) => Box::new(std::fs::File::create(path).map_err(|error| cannot(&name, &error))?),
         };
-        print(plan, &mut writer).map_err(cannot)
+        Ok(Plain { json, writer, name })
     }
+}
+
+/// The place of the results, opened for something else.
+pub(super) struct Plain {
+    /// Whether JSON is wanted instead of text.
+    pub(super) json: bool,
+    pub(super) writer: Box<dyn Write>,
+    name: String,
+}
+
+impl Plain {
+    /// Says that it can't be written.
+    pub(super) fn cannot(&self, error: &io::Error) -> String {
+        cannot(&self.name, error)
+    }
+}
+
+fn cannot(name: &str, error: &io::Error) -> String {
+    format!("the output `{name}` can't be written: {error}")
 }
 
 impl Target {
@@ -114,8 +133,7 @@ impl Target {
         let style = Style { color, terminal, ..Style::plain() };
         match &self.path {
             None => Ok(report::reporter(self.format, Box::new(screen.stdout()), style)),
-            Some(path) => report_file::open(self.format, path, style)
-                .map_err(|error| format!("the output `{}` can't be written: {error}", self.name())),
+            Some(path) => report_file::open(self.format, path, style).map_err(|error| cannot(&self.name(), &error)),
         }
     }
 }
@@ -139,7 +157,7 @@ pub(super) fn not_carried_out(reporters: Reporters, why: String) -> ExitCode {
     let ended = Stamped { at, event: Event::RunEnded { conclusion } };
     for (name, mut reporter) in reporters {
         if let Err(error) = reporter.report(&ended) {
-            super::refuse(&format!("the output `{name}` can't be written: {error}"));
+            super::refuse(&cannot(&name, &error));
         }
     }
     exit

@@ -37,7 +37,7 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
         Some(path) => {
             let (settings, findings) = load_player(path);
             super::print_findings(&findings);
-            settings.ok_or_else(|| ExitCode::from(crate::exit_code::NOT_CARRIED_OUT))?
+            settings.ok_or_else(|| super::refuse(&super::has_errors(path, &findings)))?
         }
     };
     let allow = if arguments.allow.is_empty() { from_file.allow } else { networks(&arguments.allow)? };

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, ValueEnum};
 
 use super::LogFormatWord;
-use crate::config::{parse_duration, parse_limit};
+use crate::config::{nearest, parse_duration, parse_limit};
 use crate::model::{OnFailure, Phase, RunId};
 use crate::report::Format;
 
@@ -35,7 +35,7 @@ pub struct ConductArguments {
     /// Reach every player and tell how it is; run nothing
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
-    /// The form of the results, or of the plan that `--dry-run` prints [default: text]
+    /// The form of the results, or of what `--dry-run` and `--check` print [default: text]
     #[arg(short, long, value_enum)]
     pub format: Option<FormatWord>,
     /// Write the results to this file instead of standard output
@@ -178,7 +178,10 @@ impl ConductArguments {
         }
         let is_none = |word: &&String| !Phase::ALL.into_iter().any(|phase| word_means(word, phase));
         if let Some(word) = self.phases.iter().find(is_none) {
-            let text = format!("`{word}` is no phase\n\n  hint: the phases are startup, run, collect, reset; or all");
+            let words = Phase::ALL.iter().map(|phase| phase.word()).chain(["all"]);
+            let hint = nearest(word, words).map(|word| format!("did you mean `{word}`?"));
+            let hint = hint.unwrap_or_else(|| "the phases are startup, run, collect, reset; or all".to_owned());
+            let text = format!("`{word}` is no phase\n\n  hint: {hint}");
             return Err(command.error(ErrorKind::InvalidValue, text));
         }
         Ok(())

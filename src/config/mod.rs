@@ -38,6 +38,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use diagnostics::Diagnostics;
 pub use duration::{parse_duration, parse_limit};
 pub use lint::Lint;
+pub(crate) use nearest::nearest;
 pub use network::Network;
 pub use plan::{Loaded, Outputs, Overrides, load_test, load_test_with_shell};
 pub use player::{PlayerSettings, load_player};

@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// The known name that the user most likely meant, if one is near enough.
-pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted: Vec<char> = wanted.to_lowercase().chars().take(LONGEST).collect();
     let limit = (wanted.len() / 3).max(1);
     // A look at the lengths spares most of the work.

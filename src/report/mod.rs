@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use crate::model::{Plan, Reporter};
 
 mod board;
+mod check_json;
 mod classic;
 mod dry_run_json;
 mod dry_run_text;
@@ -42,8 +43,9 @@ mod text_page;
 mod words;
 
 pub(crate) use board::{Board, BoardLine};
+pub(crate) use check_json::{CheckEntry, check_json};
 pub(crate) use harmless::on_one_line;
-pub(crate) use words::{milliseconds, outcome_in_detail, skew};
+pub(crate) use words::{NOT_STARTED, hint, is_refused, milliseconds, outcome_in_detail, skew};
 
 /// A form in which a run is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

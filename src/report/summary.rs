@@ -136,6 +136,9 @@ impl Summary {
         for reason in &conclusion.reasons {
             page.line(&on_one_line(&words::reason_line(reason)))?;
         }
+        if let Some(hint) = words::hint(conclusion) {
+            page.line(&format!("  hint: {hint}"))?;
+        }
         let word = page.toned(tone(conclusion), words::verdict(conclusion));
         page.line(&format!("{word}: {}", self.counts(plan)))
     }

@@ -123,6 +123,24 @@ pub(super) fn reason_line(reason: &Reason) -> String {
     }
 }
 
+/// What to do about players that are not there.
+pub(crate) const NOT_STARTED: &str =
+    "is the player started there? `conductor player FILE` listens on the port that `cmdport` names in its FILE";
+
+/// Whether this is why a player was not reached: its machine is there, and nobody listens on the port.
+pub(crate) fn is_refused(why: &str) -> bool {
+    why.ends_with("connection refused")
+}
+
+/// What the user can do about a run that did not get through, where that is known.
+pub(crate) fn hint(conclusion: &Conclusion) -> Option<&'static str> {
+    let refused = |reason: &Reason| match reason {
+        Reason::NotCarriedOut(text) | Reason::Incomplete(text) => is_refused(text),
+        Reason::Interrupted(_) | Reason::Failed(_) => false,
+    };
+    conclusion.reasons.iter().any(refused).then_some(NOT_STARTED)
+}
+
 /// `1 trial`, `2 trials`.
 pub(super) fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
