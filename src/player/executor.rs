@@ -1,10 +1,10 @@
 //! Carries out what a session decides: makes processes, stops them, reads what they print.
 
-use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use super::environment::Environment;
 use super::family::{Cgroups, Family};
 use super::ladder::Ladder;
 use super::session::{SessionEvent, StepKey, StopWith, Streams};
@@ -213,8 +213,8 @@ fn not_started(process: &mut StepProcess, why: String) -> SessionEvent {
 }
 
 /// Where a shell is that is named without a folder.
-fn path_of(shell: &str, environment: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<u8> {
-    let folders = environment.get(&b"PATH"[..]).filter(|_| !shell.contains('/'));
+fn path_of(shell: &str, environment: &Environment) -> Vec<u8> {
+    let folders = environment.get(b"PATH").filter(|_| !shell.contains('/'));
     let candidates = folders.into_iter().flat_map(|folders| folders.split(|byte| *byte == b':')).map(|folder| {
         let folder = if folder.is_empty() { b"." } else { folder };
         [folder, b"/", shell.as_bytes()].concat()
@@ -232,16 +232,10 @@ pub(super) fn image(
     shell: &str,
     command: &str,
     directory: Option<&str>,
-    environment: &BTreeMap<Vec<u8>, Vec<u8>>,
+    environment: &Environment,
 ) -> Result<Image, String> {
-    let text = |bytes: Vec<u8>, what: &str| CString::new(bytes).map_err(|_| format!("{what} has a NUL byte"));
-    let variables = environment.iter().map(|(name, value)| {
-        let mut variable = Vec::with_capacity(name.len() + value.len() + 2);
-        variable.extend_from_slice(name);
-        variable.push(b'=');
-        variable.extend_from_slice(value);
-        text(variable, "a variable of its environment")
-    });
+    let no_nul = |what: &str| format!("{what} has a NUL byte");
+    let text = |bytes: Vec<u8>, what: &str| CString::new(bytes).map_err(|_| no_nul(what));
     Ok(Image {
         program: text(path_of(shell, environment), "the shell")?,
         arguments: vec![
@@ -249,7 +243,7 @@ pub(super) fn image(
             text(b"-c".to_vec(), "")?,
             text(command.into(), "the command")?,
         ],
-        environment: variables.collect::<Result<_, _>>()?,
+        environment: environment.variables().ok_or_else(|| no_nul("a variable of its environment"))?,
         directory: directory.map(|directory| text(directory.into(), "the folder")).transpose()?,
         unheard: false,
         at: None,

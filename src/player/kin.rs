@@ -1,6 +1,7 @@
 //! The processes below this one, and which step each of them belongs to.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
+use std::rc::Rc;
 
 use super::session::StepKey;
 use crate::model;
@@ -25,14 +26,14 @@ pub(super) struct Origin {
 impl Origin {
     /// Marks the environment of a step's process before it is made. Its origin is complete when it is. `family` is what
     /// nobody else has.
-    pub(super) fn mark(key: StepKey, family: &str, environment: &mut Vec<CString>) -> Self {
+    pub(super) fn mark(key: StepKey, family: &str, environment: &mut Vec<Rc<CStr>>) -> Self {
         let label = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"CONDUCTOR_STEP="));
         let label = String::from_utf8_lossy(label.unwrap_or(b"?")).into_owned();
         let name = format!("{MARK}=");
         let mark = format!("{name}{family}-{}-{}-{}", key.trial, key.phase, key.position);
         // The player may be a step of somebody else's.
         environment.retain(|variable| !variable.to_bytes().starts_with(name.as_bytes()));
-        environment.extend(CString::new(mark.as_str()));
+        environment.extend(CString::new(mark.as_str()).map(Rc::from));
         Self { key, label, pid: 0, cgroup: None, mark: mark.into_bytes() }
     }
 }

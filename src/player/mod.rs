@@ -6,6 +6,7 @@
 
 mod answer;
 mod caller;
+mod environment;
 mod executor;
 mod family;
 mod heir;

@@ -139,7 +139,7 @@ impl Notes {
     }
 
     fn read(&mut self) -> bool {
-        let mut buffer = [0; 16 << 10];
+        let mut buffer = [0; 4 << 10];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;

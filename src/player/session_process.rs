@@ -1,13 +1,12 @@
 //! The process that holds one session: one loop around the core, the channel to its conductor, its steps' processes and
 //! the line to the listener.
 
-use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::environment::Environment;
 use super::executor::{Executor, image};
 use super::family::Cgroups;
 use super::note::{self, Note, Notes, Order};
@@ -60,7 +59,7 @@ pub(super) struct SessionProcess {
     is_alone: bool,
     notes: Notes,
     signals: SignalDescriptor,
-    environment: BTreeMap<Vec<u8>, Vec<u8>>,
+    environment: Environment,
     /// The first signal to stop, once it has come.
     stopping: Option<i32>,
     /// When delivery is given up, once the session is over.
@@ -99,7 +98,7 @@ impl SessionProcess {
             is_alone,
             notes: Notes::new(notes),
             signals: SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?,
-            environment: std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect(),
+            environment: Environment::inherited(),
             stopping: None,
             finished: None,
             kept: None,
@@ -363,8 +362,9 @@ impl SessionProcess {
 
     /// The steps get the plan's variables beside our own.
     fn take_environment(&mut self) {
-        let variables = self.session.plan().into_iter().flat_map(|plan| &plan.environment);
-        self.environment.extend(variables.map(|(name, value)| (name.clone().into_bytes(), value.clone().into_bytes())));
+        for (name, value) in self.session.plan().into_iter().flat_map(|plan| &plan.environment) {
+            self.environment.set(name.as_str(), value.as_bytes());
+        }
     }
 
     /// Later steps know the process of a spawned step while it runs.
@@ -373,9 +373,9 @@ impl SessionProcess {
         let Some(step) = step.filter(|step| step.spawn) else { return };
         let name = variable("CONDUCTOR_PID", &step.label).into_bytes();
         match pid {
-            Some(pid) => self.environment.insert(name, pid.to_string().into_bytes()),
+            Some(pid) => self.environment.set(name, pid.to_string().as_bytes()),
             None => self.environment.remove(&name),
-        };
+        }
     }
 
     fn start(&mut self, key: StepKey, at: Option<PlayerTime>, behind: Option<Streams>) {
@@ -383,7 +383,7 @@ impl SessionProcess {
         let Some(step) = plan.steps(key.phase).get(key.position) else { return };
         let own = [("TRIAL", key.trial.to_string()), ("PHASE", key.phase.to_string()), ("STEP", step.label.clone())];
         for (name, value) in own {
-            self.environment.insert(format!("CONDUCTOR_{name}").into_bytes(), value.into_bytes());
+            self.environment.set(format!("CONDUCTOR_{name}"), value.as_bytes());
         }
         let image = image(&plan.shell, &step.command, plan.directory.as_deref(), &self.environment);
         // A seed conductor never hears a spawned step again, and lets it live on.

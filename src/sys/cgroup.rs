@@ -230,8 +230,11 @@ fn is_populated(events: &File) -> bool {
 
 /// Removes a group and those below it, as far as nobody is in them.
 fn remove(path: &Path) {
-    for folder in folders_in(path) {
-        remove(&folder);
+    // Most have none below them.
+    if fs::remove_dir(path).is_err() {
+        for folder in folders_in(path) {
+            remove(&folder);
+        }
+        let _ = fs::remove_dir(path);
     }
-    let _ = fs::remove_dir(path);
 }

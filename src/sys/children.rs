@@ -37,10 +37,15 @@ pub fn reap() -> Option<(Child, Reaped, u64)> {
 /// Whether a child of ours, ended or not, is in this group. While one is, the group's number is nobody else's: only we
 /// can reap it.
 pub fn something_of_group(group: u32) -> bool {
+    is_child(libc::P_PGID, group)
+}
+
+/// Whether a child of ours, ended or not, is among these.
+fn is_child(kind: libc::idtype_t, id: u32) -> bool {
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: the pointer is to a live structure of the right type.
-    unsafe { libc::waitid(libc::P_PGID, group, info.as_mut_ptr(), options) == 0 }
+    unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options) == 0 }
 }
 
 /// Sends a signal to a group. The caller has a child in it, so it is nobody else's.
@@ -65,6 +70,10 @@ pub fn kill_process(child: Child, signal: i32) -> io::Result<()> {
 
 /// All our direct children, those included that fell to us.
 pub fn direct_children() -> Vec<Child> {
+    // Usually there are none, and this is the cheaper question.
+    if !is_child(libc::P_ALL, 0) {
+        return Vec::new();
+    }
     children_of(std::process::id()).into_iter().map(Child).collect()
 }
 
@@ -77,8 +86,8 @@ pub(super) fn children_of(pid: u32) -> Vec<u32> {
         return lists.join(" ").split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
     }
     // A kernel that keeps no such lists, or a thread that has just ended: then everybody is asked.
-    let is_child = |of: &u32| Status::of(*of).is_some_and(|status| status.parent == pid);
-    numbers_in("/proc").into_iter().filter(is_child).collect()
+    let is_its_child = |of: &u32| Status::of(*of).is_some_and(|status| status.parent == pid);
+    numbers_in("/proc").into_iter().filter(is_its_child).collect()
 }
 
 fn numbers_in(folder: &str) -> Vec<u32> {

@@ -61,8 +61,8 @@ pub(super) fn fork_beside(
             Forked::Parent(pid) => Ok((pid, false)),
         };
     }
-    stack.resize(STACK, 0);
-    let end = stack.as_mut_ptr_range().end;
+    stack.reserve_exact(STACK);
+    let end = stack.as_mut_ptr().wrapping_add(STACK);
     let end = end.wrapping_sub(end.addr() % ALIGNMENT);
     let argument = std::ptr::from_ref(blueprint).cast_mut().cast();
     if let Some(cgroup) = cgroup {

@@ -1,10 +1,11 @@
 //! Starting a step's process: a group of its own, no terminal input, nothing inherited but what it is to have.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -21,7 +22,7 @@ pub struct Image {
     /// Its arguments, its own name first.
     pub arguments: Vec<CString>,
     /// Its environment, `NAME=value` each.
-    pub environment: Vec<CString>,
+    pub environment: Vec<Rc<CStr>>,
     /// The folder in which it starts.
     pub directory: Option<CString>,
     /// Whether nobody will read what it prints: then it prints to nowhere, so that it outlives its reader.
@@ -139,11 +140,11 @@ struct Parts {
 
 impl Birth {
     fn new(image: Image, descriptors: [RawFd; 4], ignored: u64) -> Self {
-        let pointers = |texts: &[CString]| texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect();
+        let null = [std::ptr::null()];
         let blueprint = Blueprint {
             program: image.program.as_ptr(),
-            arguments: pointers(&image.arguments),
-            environment: pointers(&image.environment),
+            arguments: image.arguments.iter().map(|argument| argument.as_ptr()).chain(null).collect(),
+            environment: image.environment.iter().map(|variable| variable.as_ptr()).chain(null).collect(),
             directory: image.directory.as_ref().map_or(std::ptr::null(), |directory| directory.as_ptr()),
             descriptors,
             ignored,

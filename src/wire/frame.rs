@@ -56,7 +56,7 @@ pub struct FrameDecoder {
     limit: u64,
     buffer: Vec<u8>,
     from: usize,
-    /// Whether more came than there was room for.
+    /// Whether all the room was taken by what was read last.
     is_busy: bool,
 }
 
@@ -101,8 +101,13 @@ impl FrameDecoder {
         self.buffer.reserve(if self.is_busy { ROOM } else { IDLE });
         let room = self.buffer.capacity() - self.buffer.len();
         let count = rustix::io::read(socket, rustix::buffer::spare_capacity(&mut self.buffer))?;
-        self.is_busy |= count == room;
+        self.is_busy = count == room;
         Ok(count)
+    }
+
+    /// Whether the socket may have more than was read last.
+    pub fn is_busy(&self) -> bool {
+        self.is_busy
     }
 
     /// Gives memory back that a large message took: for whoever waits for the next one.

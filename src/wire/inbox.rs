@@ -56,8 +56,7 @@ impl Inbox {
                     return Ok(Taken::Nothing);
                 }
                 let text = std::mem::take(&mut self.parts);
-                let value = serde_json::from_str(&text).map_err(|error| WireError::NotAMessage(error.to_string()))?;
-                Ok(decode_message(value)?.map_or(Taken::Nothing, Taken::Message))
+                Ok(decode_message(text.as_bytes())?.map_or(Taken::Nothing, Taken::Message))
             }
         }
     }

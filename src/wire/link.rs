@@ -199,6 +199,10 @@ impl<T: Reading> Link<T> {
                     count += read;
                     self.heard = clock();
                     received.broken = self.take_frames(inbox, outbox, &mut received).err();
+                    if !self.decoder.is_busy() {
+                        self.decoder.rest();
+                        break;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.decoder.rest();

@@ -1,10 +1,10 @@
 //! The frames of a session: signals, numbered messages, parts, data.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// The largest payload of a session's frame, in bytes.
 pub const MAX_FRAME: usize = 64 << 10;
@@ -121,42 +121,50 @@ impl<M: DeserializeOwned> SessionFrame<M> {
         if payload.first() == Some(&1) {
             return decode_data(payload).map(|(number, data)| Self::Numbered(number, Body::Data(data)));
         }
-        let value: Value = serde_json::from_slice(payload).map_err(|error| not_a_message(&error))?;
-        match value.get("type").and_then(Value::as_str) {
-            None => Err(WireError::NotAMessage("it has no type".to_owned())),
-            Some("heartbeat" | "probe" | "probe_answer" | "acknowledge") => {
-                serde_json::from_value(value).map(Self::Signal).map_err(|error| not_a_message(&error))
-            }
-            Some(kind) => {
-                let Some(number) = value.get("number").and_then(Value::as_u64) else {
-                    return Err(WireError::NotAMessage(format!("`{}` has no number", kind.escape_debug())));
-                };
-                if kind == "part" {
-                    return decode_part(&value).map(|body| Self::Numbered(number, body));
-                }
-                Ok(Self::Numbered(number, Body::Message(decode_message(value)?)))
-            }
+        let Head { kind, number } = serde_json::from_slice(payload).map_err(|error| not_a_message(&error))?;
+        let Some(kind) = kind else { return Err(WireError::NotAMessage("it has no type".to_owned())) };
+        if matches!(&*kind, "heartbeat" | "probe" | "probe_answer" | "acknowledge") {
+            return serde_json::from_slice(payload).map(Self::Signal).map_err(|error| not_a_message(&error));
         }
+        let Some(number) = number else {
+            return Err(WireError::NotAMessage(format!("`{}` has no number", kind.escape_debug())));
+        };
+        if kind == "part" {
+            let Part { text, last } = serde_json::from_slice(payload).map_err(|error| not_a_message(&error))?;
+            return Ok(Self::Numbered(number, Body::Part { text, last }));
+        }
+        Ok(Self::Numbered(number, Body::Message(decode_message(payload)?)))
     }
 }
 
+/// What tells one frame of JSON from another.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    number: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    text: String,
+    last: bool,
+}
+
 /// Reads the JSON of a message; `None` when its type is unknown.
-pub(super) fn decode_message<M: DeserializeOwned>(value: Value) -> Result<Option<M>, WireError> {
-    let kind = value.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    match serde_json::from_value(value) {
+pub(super) fn decode_message<M: DeserializeOwned>(json: &[u8]) -> Result<Option<M>, WireError> {
+    match serde_json::from_slice(json) {
         Ok(message) => Ok(Some(message)),
-        Err(error) if error.to_string().starts_with(&format!("unknown variant `{kind}`")) => Ok(None),
+        // Whatever else was wrong would be said of a message that we know.
+        Err(error) if is_unknown(json, &error) => Ok(None),
         Err(error) => Err(not_a_message(&error)),
     }
 }
 
-fn decode_part<M>(value: &Value) -> Result<Body<M>, WireError> {
-    let text = value.get("text").and_then(Value::as_str);
-    let last = value.get("last").and_then(Value::as_bool);
-    match (text, last) {
-        (Some(text), Some(last)) => Ok(Body::Part { text: text.to_owned(), last }),
-        _ => Err(WireError::NotAMessage("`part` needs `text` and `last`".to_owned())),
-    }
+fn is_unknown(json: &[u8], error: &serde_json::Error) -> bool {
+    let head: Result<Head<'_>, _> = serde_json::from_slice(json);
+    let kind = head.ok().and_then(|head| head.kind).unwrap_or_default();
+    error.to_string().starts_with(&format!("unknown variant `{kind}`"))
 }
 
 fn decode_data(payload: &[u8]) -> Result<(u64, Data), WireError> {

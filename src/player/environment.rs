@@ -1,0 +1,72 @@
+//! The variables that a worker's steps get. Each is made once, in the form that a process takes, and not for every step
+//! again: where each step knows the addresses of all workers, there are many.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStringExt;
+use std::rc::Rc;
+
+/// Variables by their names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Environment(BTreeMap<Vec<u8>, Option<Rc<CStr>>>);
+
+impl Environment {
+    /// Those of this process.
+    pub(super) fn inherited() -> Self {
+        let mut inherited = Self::default();
+        for (name, value) in std::env::vars_os() {
+            inherited.set(name.into_vec(), &value.into_vec());
+        }
+        inherited
+    }
+
+    /// Gives a variable a value, whether it had one or not.
+    pub(super) fn set(&mut self, name: impl Into<Vec<u8>>, value: &[u8]) {
+        let name = name.into();
+        let variable = CString::new([&name[..], b"=", value].concat()).ok();
+        self.0.insert(name, variable.map(Rc::from));
+    }
+
+    /// Takes a variable away.
+    pub(super) fn remove(&mut self, name: &[u8]) {
+        self.0.remove(name);
+    }
+
+    /// The value of a variable.
+    pub(super) fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        let variable = self.0.get(name)?.as_deref()?;
+        variable.to_bytes().get(name.len() + 1..)
+    }
+
+    /// All of them, `NAME=value` each; nothing when one has a NUL byte, which no process can have.
+    pub(super) fn variables(&self) -> Option<Vec<Rc<CStr>>> {
+        self.0.values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_set_set_anew_and_taken_away() {
+        let mut environment = Environment::default();
+        environment.set("PATH", b"/bin");
+        environment.set("A", b"=b=");
+        environment.set("PATH", b"/usr/bin");
+        assert_eq!((environment.get(b"PATH"), environment.get(b"A")), (Some(&b"/usr/bin"[..]), Some(&b"=b="[..])));
+        let shown = environment.variables().unwrap();
+        assert_eq!(format!("{shown:?}"), r#"["A==b=", "PATH=/usr/bin"]"#);
+        environment.remove(b"PATH");
+        assert_eq!(environment.get(b"PATH"), None);
+    }
+
+    #[test]
+    fn a_variable_that_no_process_can_have_is_an_error_until_it_is_gone() {
+        let mut environment = Environment::default();
+        environment.set("A", b"a\0b");
+        assert!(environment.variables().is_none());
+        environment.set("A", b"a");
+        assert_eq!(environment.variables().map(|all| all.len()), Some(1));
+    }
+}
