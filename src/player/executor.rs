@@ -1,18 +1,17 @@
 //! Carries out what a session decides: makes processes, stops them, reads what they print.
 
-use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::environment::Environment;
 use super::family::{Cgroups, Family};
 use super::ladder::Ladder;
+use super::ready::Ready;
 use super::session::{SessionEvent, StepKey, StopWith, Streams};
 use super::spool::Output;
 use super::step_process::StepProcess;
 use super::sweep::Sweep;
 use crate::model::PlayerTime;
-use crate::sys::{self, Image, Report, Spawner};
+use crate::sys::{self, Image, Report, Spawned, Spawner, When};
 use crate::wire::{LeftMessage, ProcessMessage};
 
 /// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
@@ -23,6 +22,7 @@ const TELL_WITHIN: Duration = Duration::from_millis(50);
 pub(super) struct Executor {
     spawner: Spawner,
     processes: Vec<StepProcess>,
+    ready: Ready,
     family: Family,
     next_stream: u32,
     /// What is read goes through here, so that a short line costs no large allocation.
@@ -34,28 +34,62 @@ pub(super) struct Executor {
 impl Executor {
     /// One without processes, whose steps get control groups of their own if there may be such.
     pub(super) fn new(spawner: Spawner, cgroups: Cgroups) -> Self {
-        let (processes, family) = (Vec::new(), Family::new(cgroups));
-        Self { spawner, processes, family, next_stream: 0, buffer: Vec::new(), sweep: None, events: Vec::new() }
+        Self {
+            spawner,
+            processes: Vec::new(),
+            ready: Ready::default(),
+            family: Family::new(cgroups),
+            next_stream: 0,
+            buffer: Vec::new(),
+            sweep: None,
+            events: Vec::new(),
+        }
+    }
+
+    /// Ends what was made ready for other steps than these; those of these for which nothing is ready.
+    pub(super) fn keep_ready(&mut self, wanted: &[StepKey]) -> Vec<StepKey> {
+        for (key, pid) in self.ready.keep(wanted) {
+            self.family.forget(key, pid);
+        }
+        let lacking = wanted.iter().filter(|key| Spawner::CAN_WAIT && !self.ready.has(**key));
+        lacking.copied().collect()
+    }
+
+    /// Makes a step's process, which waits until the step is started. Where that fails it is made then, and fails again.
+    pub(super) fn make_ready(&mut self, key: StepKey, image: Image) {
+        if let Ok(process) = self.family.start(key, image, When::Said, &mut self.spawner) {
+            self.ready.add(key, process);
+        }
+    }
+
+    /// Starts a step whose process was made ready; whether there was one.
+    pub(super) fn start_ready(&mut self, key: StepKey, when: When, now: PlayerTime) -> bool {
+        let started = self.ready.start(key, when).map(|process| self.begin((key, when), process, None, now));
+        started.is_some()
     }
 
     /// Makes a step's process. Another attempt of a step goes on with its streams; who still holds those of the attempt
     /// before is not read from any more.
     pub(super) fn start(
         &mut self,
-        key: StepKey,
+        (key, when): (StepKey, When),
         image: Result<Image, String>,
         behind: Option<Streams>,
         now: PlayerTime,
     ) {
-        let at = image.as_ref().ok().and_then(|image| image.at).map(PlayerTime::from_nanoseconds);
-        let expected = at.map_or(now, |at| at.max(now)).plus(TELL_WITHIN);
-        match image.and_then(|image| self.family.start(key, image, &mut self.spawner)) {
-            Ok(spawned) => {
-                let streams = self.streams(key, behind);
-                self.processes.push(StepProcess::new(key, spawned, streams, expected));
-            }
+        match image.and_then(|image| self.family.start(key, image, when, &mut self.spawner)) {
+            Ok(process) => self.begin((key, when), process, behind, now),
             Err(why) => self.events.push(SessionEvent::NotStarted { key, why }),
         }
+    }
+
+    fn begin(&mut self, (key, when): (StepKey, When), process: Spawned, behind: Option<Streams>, now: PlayerTime) {
+        let at = match when {
+            When::At(instant) => PlayerTime::from_nanoseconds(instant).max(now),
+            When::Now | When::Said => now,
+        };
+        let streams = self.streams(key, behind);
+        self.processes.push(StepProcess::new(key, process, streams, at.plus(TELL_WITHIN)));
     }
 
     fn streams(&mut self, key: StepKey, behind: Option<Streams>) -> Streams {
@@ -79,12 +113,14 @@ impl Executor {
 
     /// Tells everything to end that was started, wherever it is by now.
     pub(super) fn sweep(&mut self, now: PlayerTime) {
+        self.keep_ready(&[]);
         let open = self.processes.iter().filter(|process| !process.told);
         self.sweep = Some(Sweep::new(open.map(|process| process.key).collect(), now));
     }
 
     /// The processes that are alive, for people.
-    pub(super) fn alive(&self) -> Vec<ProcessMessage> {
+    pub(super) fn alive(&mut self) -> Vec<ProcessMessage> {
+        self.keep_ready(&[]);
         self.family.children().into_iter().map(Into::into).collect()
     }
 
@@ -210,42 +246,4 @@ fn not_started(process: &mut StepProcess, why: String) -> SessionEvent {
     process.told = true;
     process.streams.iter_mut().for_each(|stream| stream.descriptor = None);
     SessionEvent::NotStarted { key: process.key, why }
-}
-
-/// Where a shell is that is named without a folder.
-fn path_of(shell: &str, environment: &Environment) -> Vec<u8> {
-    let folders = environment.get(b"PATH").filter(|_| !shell.contains('/'));
-    let candidates = folders.into_iter().flat_map(|folders| folders.split(|byte| *byte == b':')).map(|folder| {
-        let folder = if folder.is_empty() { b"." } else { folder };
-        [folder, b"/", shell.as_bytes()].concat()
-    });
-    let runs = |path: &Vec<u8>| rustix::fs::access(path.as_slice(), rustix::fs::Access::EXEC_OK).is_ok();
-    candidates.into_iter().find(runs).unwrap_or_else(|| shell.into())
-}
-
-/// What a step's process is made of.
-///
-/// # Errors
-///
-/// Says what in it no process can have.
-pub(super) fn image(
-    shell: &str,
-    command: &str,
-    directory: Option<&str>,
-    environment: &Environment,
-) -> Result<Image, String> {
-    let no_nul = |what: &str| format!("{what} has a NUL byte");
-    let text = |bytes: Vec<u8>, what: &str| CString::new(bytes).map_err(|_| no_nul(what));
-    Ok(Image {
-        program: text(path_of(shell, environment), "the shell")?,
-        arguments: vec![
-            text(shell.into(), "the shell")?,
-            text(b"-c".to_vec(), "")?,
-            text(command.into(), "the command")?,
-        ],
-        environment: environment.variables().ok_or_else(|| no_nul("a variable of its environment"))?,
-        directory: directory.map(|directory| text(directory.into(), "the folder")).transpose()?,
-        unheard: false,
-        at: None,
-    })
 }

@@ -9,7 +9,7 @@ use super::ladder::Ladder;
 use super::session::StepKey;
 use super::sweep::Sweep;
 use crate::model::{PlayerTime, Process};
-use crate::sys::{self, Cgroup, CgroupRoot, Image, PipeId, Spawned, Spawner};
+use crate::sys::{self, Cgroup, CgroupRoot, Image, PipeId, Spawned, Spawner, When};
 
 /// Where steps get their control groups, if there may be some.
 pub(super) type Cgroups = Option<Rc<CgroupRoot>>;
@@ -40,10 +40,16 @@ impl Family {
     /// # Errors
     ///
     /// Says why there is none.
-    pub(super) fn start(&mut self, key: StepKey, mut image: Image, spawner: &mut Spawner) -> Result<Spawned, String> {
+    pub(super) fn start(
+        &mut self,
+        key: StepKey,
+        mut image: Image,
+        when: When,
+        spawner: &mut Spawner,
+    ) -> Result<Spawned, String> {
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);
         let cgroup = self.take_cgroup();
-        let made = spawner.spawn(image, cgroup.as_ref().map(AsFd::as_fd)).map_err(|error| error.to_string())?;
+        let made = spawner.spawn(image, when, cgroup.as_ref().map(AsFd::as_fd)).map_err(|error| error.to_string())?;
         if made.in_cgroup {
             origin.cgroup = cgroup;
         } else if cgroup.is_some() {
@@ -55,6 +61,12 @@ impl Family {
         self.origins.retain(|earlier| earlier.key != key || earlier.cgroup.is_some());
         self.origins.push(origin);
         Ok(made)
+    }
+
+    /// A step's process was ended before it was the step's: nothing comes from it.
+    pub(super) fn forget(&mut self, key: StepKey, pid: u32) {
+        self.is_over(key);
+        self.origins.retain(|origin| origin.pid != pid || origin.cgroup.is_some());
     }
 
     fn take_cgroup(&mut self) -> Option<Cgroup> {

@@ -104,6 +104,17 @@ impl Session {
         matches!(self.stage, Stage::Finished)
     }
 
+    /// The steps whose processes a word of the conductor's would start now: those that a phase begins with, or that stand
+    /// behind the barrier at which it waits.
+    pub fn awaited(&self) -> Vec<StepKey> {
+        let (Some(plan), None) = (&self.plan, &self.orphaned) else { return Vec::new() };
+        match &self.stage {
+            Stage::Armed { trial, phase } => running::together(plan, *trial, *phase, 0),
+            Stage::Running(running) => running.awaited(plan),
+            Stage::Idle | Stage::Sweeping { .. } | Stage::Finished => Vec::new(),
+        }
+    }
+
     /// When it wants to be told that time has passed.
     pub fn next_deadline(&self) -> Option<PlayerTime> {
         let phase = match &self.stage {

@@ -1,24 +1,26 @@
 //! The process that holds one session: one loop around the core, the channel to its conductor, its steps' processes and
 //! the line to the listener.
 
+mod starting;
+
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::environment::Environment;
-use super::executor::{Executor, image};
+use super::executor::Executor;
 use super::family::Cgroups;
 use super::note::{self, Note, Notes, Order};
 use super::resume;
 use super::seed_run::Kept;
-use super::session::{Session, SessionAction, SessionEvent, StepKey, Streams};
+use super::session::{Session, SessionAction, SessionEvent};
 use super::session_log;
 use super::spool::{Output, Spool};
 use super::transfers::Transfers;
-use crate::model::{PlayerTime, variable};
-use crate::sys::{Image, SignalDescriptor, Spawner, boot_time_nanoseconds};
-use crate::wire::{Channel, ConductorMessage, Link, PhaseName, PlayerMessage, ProcessMessage};
+use crate::model::PlayerTime;
+use crate::sys::{SignalDescriptor, Spawner, boot_time_nanoseconds};
+use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage, ProcessMessage};
 
 /// How long a session that is over tries to deliver what it has.
 const DELIVERY: Duration = Duration::from_secs(5);
@@ -117,6 +119,7 @@ impl SessionProcess {
             if self.is_over() {
                 break;
             }
+            self.make_ready();
             if !self.wait() {
                 return 1;
             }
@@ -347,7 +350,8 @@ impl SessionProcess {
             };
             format!("{reason}; {reset}")
         });
-        self.tell(&Note::Over { left: self.executor.alive(), summary });
+        let left = self.executor.alive();
+        self.tell(&Note::Over { left, summary });
     }
 
     /// The plan is left with the listener before the conductor hears that it was taken.
@@ -358,38 +362,6 @@ impl SessionProcess {
         if let Ok(text) = serde_json::to_string(plan) {
             self.tell(&Note::Plan { text, reset_timeout });
         }
-    }
-
-    /// The steps get the plan's variables beside our own.
-    fn take_environment(&mut self) {
-        for (name, value) in self.session.plan().into_iter().flat_map(|plan| &plan.environment) {
-            self.environment.set(name.as_str(), value.as_bytes());
-        }
-    }
-
-    /// Later steps know the process of a spawned step while it runs.
-    fn tell_pid(&mut self, phase: PhaseName, position: usize, pid: Option<u32>) {
-        let step = self.session.plan().and_then(|plan| plan.steps(phase.into()).get(position));
-        let Some(step) = step.filter(|step| step.spawn) else { return };
-        let name = variable("CONDUCTOR_PID", &step.label).into_bytes();
-        match pid {
-            Some(pid) => self.environment.set(name, pid.to_string().as_bytes()),
-            None => self.environment.remove(&name),
-        }
-    }
-
-    fn start(&mut self, key: StepKey, at: Option<PlayerTime>, behind: Option<Streams>) {
-        let Some(plan) = self.session.plan() else { return };
-        let Some(step) = plan.steps(key.phase).get(key.position) else { return };
-        let own = [("TRIAL", key.trial.to_string()), ("PHASE", key.phase.to_string()), ("STEP", step.label.clone())];
-        for (name, value) in own {
-            self.environment.set(format!("CONDUCTOR_{name}"), value.as_bytes());
-        }
-        let image = image(&plan.shell, &step.command, plan.directory.as_deref(), &self.environment);
-        // A seed conductor never hears a spawned step again, and lets it live on.
-        let unheard = self.kept.is_some() && step.spawn;
-        let at = at.map(PlayerTime::nanoseconds);
-        self.executor.start(key, image.map(|image| Image { unheard, at, ..image }), behind, clock());
     }
 }
 

@@ -2,6 +2,7 @@
 //! allocates, touches the C library's own state, or goes on after an error.
 
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::raw::call;
 
@@ -27,9 +28,55 @@ pub(super) struct Blueprint {
     pub(super) descriptors: [RawFd; 4],
     /// The signals that its parent ignores, the first in the lowest bit.
     pub(super) ignored: u64,
-    /// When to start, in nanoseconds of `CLOCK_BOOTTIME`; zero for at once.
-    pub(super) at: u64,
+    /// When to start.
+    pub(super) word: Word,
 }
+
+/// When a child is to start its program. It may be made before that is known: the word is in memory that it shares with
+/// whoever made it.
+#[derive(Debug)]
+pub(super) struct Word {
+    /// Zero until the instant is known.
+    is_given: AtomicU32,
+    /// The instant, in nanoseconds of `CLOCK_BOOTTIME`; zero for at once.
+    at: AtomicU64,
+}
+
+impl Word {
+    /// That is given from the beginning, or will be.
+    pub(super) fn new(at: Option<u64>) -> Self {
+        Self { is_given: AtomicU32::new(at.is_some().into()), at: AtomicU64::new(at.unwrap_or(0)) }
+    }
+
+    /// Gives it.
+    pub(super) fn give(&self, at: u64) {
+        self.at.store(at, Ordering::Relaxed);
+        self.is_given.store(1, Ordering::Release);
+        // SAFETY: the word is there for as long as this runs; nothing is written.
+        unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAKE, 1, 0, 0, 0]) };
+    }
+
+    /// Waits for it. A child whose parent ends meanwhile ends too, as nobody else has the word.
+    fn wait(&self) -> u64 {
+        let ends_with_parent = |signal: i32| {
+            let arguments = [libc::PR_SET_PDEATHSIG as usize, signal.unsigned_abs() as usize, 0, 0, 0, 0];
+            // SAFETY: numbers only.
+            unsafe { call(libc::SYS_prctl, arguments) };
+        };
+        if self.is_given.load(Ordering::Acquire) == 0 {
+            ends_with_parent(libc::SIGKILL);
+            while self.is_given.load(Ordering::Acquire) == 0 {
+                // SAFETY: the word is there until the child is another program; it is only read.
+                unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAIT, 0, 0, 0, 0]) };
+            }
+            ends_with_parent(0);
+        }
+        self.at.load(Ordering::Relaxed)
+    }
+}
+
+const WAIT: usize = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
+const WAKE: usize = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
 
 /// Becomes the program. Every pointer of the blueprint is good for as long as this runs.
 pub(super) fn become_program(blueprint: &Blueprint) -> ! {
@@ -44,7 +91,7 @@ pub(super) fn become_program(blueprint: &Blueprint) -> ! {
                 give_up(STAGE_DIRECTORY, answer);
             }
         }
-        tell_of_start(blueprint.at);
+        tell_of_start(blueprint.word.wait());
         let answer = call(
             libc::SYS_execve,
             [

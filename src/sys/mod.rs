@@ -21,4 +21,4 @@ pub use descriptors::DescriptorLimit;
 pub use fork::{Forked, exit_now, fork, own_session};
 pub use process::{PipeId, Process};
 pub use signals::{SignalDescriptor, is_ignored};
-pub use spawn::{Image, Report, Spawned, Spawner, StartReport};
+pub use spawn::{Image, Report, Spawned, Spawner, StartReport, When};

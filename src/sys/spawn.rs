@@ -8,11 +8,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::child::{Blueprint, STAGE_DIRECTORY, STAGE_PROGRAM, STAMP};
+use super::child::{Blueprint, STAGE_DIRECTORY, STAGE_PROGRAM, STAMP, Word};
+use super::children::{Child, kill_process};
 use super::fork::fork_beside;
-use super::raw::call;
+use super::raw::{self, call};
 
 /// What a process is made of.
 #[derive(Debug, Clone)]
@@ -27,8 +29,24 @@ pub struct Image {
     pub directory: Option<CString>,
     /// Whether nobody will read what it prints: then it prints to nowhere, so that it outlives its reader.
     pub unheard: bool,
-    /// When the program is to start, in nanoseconds of `CLOCK_BOOTTIME`; at once when there is no such instant.
-    pub at: Option<u64>,
+}
+
+/// When a program is to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// At once.
+    Now,
+    /// At this instant, in nanoseconds of `CLOCK_BOOTTIME`.
+    At(u64),
+    /// When it is said: see [`StartReport::start`]. Only where [`Spawner::CAN_WAIT`].
+    Said,
+}
+
+impl When {
+    /// At this instant if there is one.
+    pub fn at(instant: Option<u64>) -> Self {
+        instant.map_or(Self::Now, Self::At)
+    }
 }
 
 /// A process that was made, and our ends of its pipes, none of which blocks.
@@ -76,6 +94,9 @@ pub struct Spawner {
 }
 
 impl Spawner {
+    /// Whether a process can be made here before it is known when its program is to start.
+    pub const CAN_WAIT: bool = raw::IS_KNOWN;
+
     /// One for this process, which must have one thread.
     ///
     /// # Errors
@@ -94,7 +115,7 @@ impl Spawner {
     /// # Errors
     ///
     /// Says why the kernel makes no process or no pipe.
-    pub fn spawn(&mut self, image: Image, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
+    pub fn spawn(&mut self, image: Image, when: When, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
         let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -102,7 +123,8 @@ impl Spawner {
         let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE);
         let null = self.null.as_raw_fd();
         let [out, error] = if image.unheard { [null; 2] } else { [child_stdout.as_raw_fd(), child_stderr.as_raw_fd()] };
-        let mut birth = Birth::new(image, [null, out, error, child_report.as_raw_fd()], self.ignored);
+        let descriptors = [null, out, error, child_report.as_raw_fd()];
+        let mut birth = Birth::new(image, when, descriptors, self.ignored);
         let (pid, in_cgroup) = birth.begin(cgroup)?;
         // SAFETY: both the child and we put it into its group, so that it is there whoever comes first.
         unsafe { libc::setpgid(pid.cast_signed(), pid.cast_signed()) };
@@ -139,7 +161,7 @@ struct Parts {
 }
 
 impl Birth {
-    fn new(image: Image, descriptors: [RawFd; 4], ignored: u64) -> Self {
+    fn new(image: Image, when: When, descriptors: [RawFd; 4], ignored: u64) -> Self {
         let null = [std::ptr::null()];
         let blueprint = Blueprint {
             program: image.program.as_ptr(),
@@ -148,7 +170,11 @@ impl Birth {
             directory: image.directory.as_ref().map_or(std::ptr::null(), |directory| directory.as_ptr()),
             descriptors,
             ignored,
-            at: image.at.unwrap_or(0),
+            word: Word::new(match when {
+                When::Now => Some(0),
+                When::At(instant) => Some(instant),
+                When::Said => None,
+            }),
         };
         let parts = Parts { blueprint, _image: image, stack: Vec::new() };
         Self { parts: ManuallyDrop::new(Box::new(parts)), over: true }
@@ -183,6 +209,35 @@ pub struct StartReport {
 impl StartReport {
     fn new(descriptor: OwnedFd, birth: Birth) -> Self {
         Self { descriptor, said: Vec::new(), birth }
+    }
+
+    /// Says when the program is to start, for one that waits for that.
+    pub fn start(&self, when: When) {
+        match when {
+            When::Now => self.birth.parts.blueprint.word.give(0),
+            When::At(instant) => self.birth.parts.blueprint.word.give(instant),
+            When::Said => {}
+        }
+    }
+
+    /// Ends one that waits for that, before it was said. The caller has not reaped it. Whether it has ended within a
+    /// moment: what hangs on its way does not.
+    pub fn cancel(&mut self, pid: u32) -> bool {
+        const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        let _ = kill_process(Child(pid), libc::SIGKILL);
+        let _ = poll(&mut [PollFd::new(&self.descriptor, PollFlags::IN)], Some(&MOMENT));
+        let has_ended = !self.is_on_its_way();
+        if has_ended {
+            // It has closed what it had open, and waits for nothing any more but this.
+            // SAFETY: no status is asked for.
+            unsafe { libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0) };
+        }
+        has_ended
+    }
+
+    /// Whether it has not come to its program or its end yet.
+    pub fn is_on_its_way(&mut self) -> bool {
+        matches!(self.read(), Report::NotYet)
     }
 
     /// Reads what has come; the exec, or the child's end, completes it. It never waits: a shell on a file server that does

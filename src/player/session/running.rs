@@ -157,6 +157,12 @@ impl Running {
         }
     }
 
+    /// What starts when the barrier is passed at which it waits.
+    pub(super) fn awaited(&self, plan: &PlanMessage) -> Vec<StepKey> {
+        let at_barrier = matches!(&self.open[..], [work] if work.is_at_barrier());
+        if at_barrier && !self.skips() { together(plan, self.trial, self.phase, self.position) } else { Vec::new() }
+    }
+
     fn skips(&self) -> bool {
         self.stopping || self.skipping
     }
@@ -278,4 +284,14 @@ impl Running {
         self.skipping |= work.must && end.outcome.is_failure();
         actions.push(end.told(work.key, false));
     }
+}
+
+/// The steps from this position on that start at the same instant: one, or neighbours that run together; only those that
+/// are commands.
+pub(super) fn together(plan: &PlanMessage, trial: u32, phase: Phase, position: usize) -> Vec<StepKey> {
+    let steps = plan.steps(phase).iter().enumerate().skip(position);
+    let neighbours = steps.take_while(|(index, step)| step.action.is_none() && (*index == position || step.parallel));
+    let first_is_parallel = plan.steps(phase).get(position).is_some_and(|step| step.parallel);
+    let count = if first_is_parallel { usize::MAX } else { 1 };
+    neighbours.take(count).map(|(position, _)| StepKey { trial, phase, position }).collect()
 }

@@ -1,5 +1,6 @@
 //! The session's core under tables of events, and under any order of them.
 
+mod awaited;
 mod forms;
 mod lease;
 
@@ -346,7 +347,11 @@ proptest! {
                 }
             };
             if let Some(event) = event.filter(|_| world.finished == 0) {
-                world.take(session.handle(event, now));
+                let awaited = Some(session.awaited()).filter(|awaited| awaited::is_word(&event) && !awaited.is_empty());
+                let actions = session.handle(event, now);
+                let starts = starts(&actions);
+                prop_assert!(starts.is_empty() || awaited.is_none_or(|awaited| awaited == starts), "{starts:?}");
+                world.take(actions);
             }
         }
         if world.finished == 0 {

@@ -1,0 +1,46 @@
+//! Processes that are made before the word to start them has come: then it takes little to obey, on however many workers
+//! of a machine at once. Each waits, in a group of its own, and has not begun to be the step's program.
+
+use super::session::StepKey;
+use crate::sys::{Spawned, When};
+
+/// The processes that wait.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    waiting: Vec<(StepKey, Spawned)>,
+    /// Those that were not wanted any more, and hang on their way.
+    hanging: Vec<Spawned>,
+}
+
+impl Ready {
+    /// One more, that was made to wait.
+    pub(super) fn add(&mut self, key: StepKey, process: Spawned) {
+        self.waiting.push((key, process));
+    }
+
+    /// Whether the process of this step waits.
+    pub(super) fn has(&self, key: StepKey) -> bool {
+        self.waiting.iter().any(|(of, _)| *of == key)
+    }
+
+    /// Starts the process of this step, if it waits.
+    pub(super) fn start(&mut self, key: StepKey, when: When) -> Option<Spawned> {
+        let index = self.waiting.iter().position(|(of, _)| *of == key)?;
+        let (_, process) = self.waiting.swap_remove(index);
+        process.report.start(when);
+        Some(process)
+    }
+
+    /// Ends those that are not wanted; their steps and numbers.
+    pub(super) fn keep(&mut self, wanted: &[StepKey]) -> Vec<(StepKey, u32)> {
+        self.hanging.retain_mut(|process| process.report.is_on_its_way());
+        let unwanted: Vec<_> = self.waiting.extract_if(.., |(key, _)| !wanted.contains(key)).collect();
+        let numbers = unwanted.iter().map(|(key, process)| (*key, process.pid)).collect();
+        for (_, mut process) in unwanted {
+            if !process.report.cancel(process.pid) {
+                self.hanging.push(process);
+            }
+        }
+        numbers
+    }
+}

@@ -1,0 +1,49 @@
+//! What a step's process is made of: the shell and its command, the folder, the variables.
+
+use std::ffi::CString;
+
+use super::environment::Environment;
+use super::session::StepKey;
+use crate::sys::Image;
+use crate::wire::{PlanMessage, StepMessage};
+
+/// What the process of this step is made of. The variables that are the step's own are in `environment` from now on.
+///
+/// # Errors
+///
+/// Says what in it no process can have.
+pub(super) fn image(
+    plan: &PlanMessage,
+    step: &StepMessage,
+    key: StepKey,
+    environment: &mut Environment,
+) -> Result<Image, String> {
+    environment.set("CONDUCTOR_TRIAL", key.trial.to_string().as_bytes());
+    environment.set("CONDUCTOR_PHASE", key.phase.to_string().as_bytes());
+    environment.set("CONDUCTOR_STEP", step.label.as_bytes());
+    let no_nul = |what: &str| format!("{what} has a NUL byte");
+    let text = |bytes: &[u8], what: &str| CString::new(bytes).map_err(|_| no_nul(what));
+    let directory = plan.directory.as_deref();
+    Ok(Image {
+        program: text(&path_of(&plan.shell, environment), "the shell")?,
+        arguments: vec![
+            text(plan.shell.as_bytes(), "the shell")?,
+            text(b"-c", "")?,
+            text(step.command.as_bytes(), "the command")?,
+        ],
+        environment: environment.variables().ok_or_else(|| no_nul("a variable of its environment"))?,
+        directory: directory.map(|directory| text(directory.as_bytes(), "the folder")).transpose()?,
+        unheard: false,
+    })
+}
+
+/// Where a shell is that is named without a folder.
+fn path_of(shell: &str, environment: &Environment) -> Vec<u8> {
+    let folders = environment.get(b"PATH").filter(|_| !shell.contains('/'));
+    let candidates = folders.into_iter().flat_map(|folders| folders.split(|byte| *byte == b':')).map(|folder| {
+        let folder = if folder.is_empty() { b"." } else { folder };
+        [folder, b"/", shell.as_bytes()].concat()
+    });
+    let runs = |path: &Vec<u8>| rustix::fs::access(path.as_slice(), rustix::fs::Access::EXEC_OK).is_ok();
+    candidates.into_iter().find(runs).unwrap_or_else(|| shell.into())
+}
