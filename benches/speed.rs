@@ -6,6 +6,7 @@
 
 mod support;
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,6 +17,9 @@ use support::{CONDUCTOR, Folder, Player, conduct, median, memory, milliseconds};
 
 const PLAYERS: usize = 50;
 const ROUNDS: usize = 9;
+/// The variables of a process.
+type Variables = Vec<(OsString, OsString)>;
+
 const BYTES: usize = 100_000_000;
 
 fn main() {
@@ -38,34 +42,56 @@ fn version() {
     println!("`conduct --version`: {:.1} ms", milliseconds(median(times.collect())));
 }
 
-/// Four phases of one `true` over all players, against as many shells two at a time.
+/// Four phases of one `true` over all players, against as many of the same shells two at a time, and of shells that do not
+/// have the variables of a step, which every worker's address is among.
 fn four_phases(folder: &Folder, players: &[Player]) {
-    let mut test = "[Workers]\n".to_owned();
-    for (index, player) in players.iter().enumerate() {
-        let _ = writeln!(test, "w{index} = w{index}.cfg");
-        let phases = ["Startup", "Run", "Collect", "Reset"].map(|phase| format!("[{phase}]\nstep = true\n")).concat();
-        folder.worker(&format!("w{index}"), player.port, &phases);
-    }
-    folder.file("test.cfg", &test);
-    let (mut runs, mut shells) = (Vec::new(), Vec::new());
+    let step = variables_of_a_step(folder, players);
+    workers(folder, players, "true");
+    let (mut runs, mut shells, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        shells.push(shells_two_at_a_time(4 * players.len()));
+        shells.push(shells_two_at_a_time(4 * players.len(), &step));
+        bare.push(shells_two_at_a_time(4 * players.len(), &std::env::vars_os().collect()));
         let start = Instant::now();
         let status = conduct(folder, &[]).status().expect("it runs");
         runs.push(start.elapsed());
         assert!(status.success());
     }
-    let (run, shell) = (milliseconds(median(runs)), milliseconds(median(shells)));
+    let [run, shell, bare] = [runs, shells, bare].map(|times| milliseconds(median(times)));
     let (count, steps) = (players.len(), 4 * players.len());
-    println!("four phases of `true` over {count} players: {run:.0} ms; {steps} shells two at a time: {shell:.0} ms");
+    println!(
+        "four phases of `true` over {count} players: {run:.0} ms; the same {steps} shells two at a time: {shell:.0} ms"
+    );
     println!("  ratio {:.2} (limit 2)", run / shell);
+    let variables = step.len();
+    println!("  shells without the {variables} variables of a step: {bare:.0} ms, ratio {:.2}", run / bare);
 }
 
-fn shells_two_at_a_time(count: usize) -> Duration {
+/// A worker on each player, with one step in each phase.
+fn workers(folder: &Folder, players: &[Player], command: &str) {
+    let mut test = "[Workers]\n".to_owned();
+    for (index, player) in players.iter().enumerate() {
+        let _ = writeln!(test, "w{index} = w{index}.cfg");
+        let phases = ["Startup", "Run", "Collect", "Reset"].map(|phase| format!("[{phase}]\nstep = {command}\n"));
+        folder.worker(&format!("w{index}"), player.port, &phases.concat());
+    }
+    folder.file("test.cfg", &test);
+}
+
+fn variables_of_a_step(folder: &Folder, players: &[Player]) -> Variables {
+    workers(folder, players, &format!("env -0 > {}/$CONDUCTOR_WORKER", folder.path().display()));
+    assert!(conduct(folder, &["--phases", "run"]).status().expect("it runs").success());
+    let text = folder.read("w0");
+    let variables = text.split('\0').filter_map(|variable| variable.split_once('='));
+    variables.map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+fn shells_two_at_a_time(count: usize, variables: &Variables) -> Duration {
     let start = Instant::now();
     let shells = |count| {
         for _ in 0..count {
-            let status = Command::new("/bin/sh").args(["-c", "true"]).status().expect("a shell");
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", "true"]).env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
+            let status = command.status().expect("a shell");
             assert!(status.success());
         }
     };

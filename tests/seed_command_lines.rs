@@ -252,6 +252,9 @@ fn player_with_a_log_file_and_a_configuration_listens_on_its_port() {
         str![[r#"
 [..] - INFO - anyone who reaches this port may run commands here; `allow` names those who may
 [..] - INFO - run [..] of [..], process [..]: a session for `config`
+[..] - DEBUG - config: the plan is taken
+...
+[..] - DEBUG - config: the session is over
 
 "#]]
     );

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-/// What an order takes besides its way: threads that have to wake, a process that has to be made.
+/// What an order takes besides its way: threads that have to wake, and a process that was made before.
 const BASE: Duration = Duration::from_millis(2);
-/// What it takes to tell one more worker, as all are told one after the other.
+/// What it takes to tell one more worker, as all are told one after the other. Where workers share a machine, whoever is
+/// told behind the instant waits for the steps of all others.
 const EACH: Duration = Duration::from_micros(40);
-/// The same within a phase. Where workers share a machine, it is still busy with what they did before, and whoever is told
-/// behind the instant waits for the steps of all others: fifty on two cores take 0.1 ms each.
-const EACH_BUSY: Duration = Duration::from_micros(120);
 /// More than this is not waited for: who comes later starts late, and says so.
 const MOST: Duration = Duration::from_secs(5);
 
@@ -36,7 +34,7 @@ impl Lead {
 
     /// The lead of so many workers within a phase, of which the slowest takes so long.
     pub(super) fn between(&self, slowest: Duration, workers: usize) -> Duration {
-        let known = slowest + BASE + EACH_BUSY * u32::try_from(workers).unwrap_or(u32::MAX);
+        let known = slowest + BASE + EACH * u32::try_from(workers).unwrap_or(u32::MAX);
         (known + self.learned.min(slowest)).min(MOST)
     }
 

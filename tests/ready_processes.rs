@@ -1,0 +1,98 @@
+//! A step's process is made before its conductor's word to start it, waits for that, and is gone when it never comes.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
+#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+
+mod support;
+#[path = "support/wire.rs"]
+mod wire;
+
+use serde_json::json;
+use support::{Folder, Player, children, eventually, kill, run};
+use wire::FakeConductor;
+
+/// A session that is ready to run this step, and the step's process.
+fn ready(player: &Player, step: &str) -> (FakeConductor, u32, u32) {
+    let mut conductor = FakeConductor::with_plan(player.port, "r", "w", &json!({"run": [step]}));
+    conductor.send(json!({"type": "arm", "trial": 1, "phase": "run"}));
+    conductor.expect_armed("run");
+    let session = player.children()[0];
+    eventually("a process is ready", || !children(session).is_empty());
+    (conductor, session, children(session)[0])
+}
+
+fn is_there(pid: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[test]
+fn the_process_that_waits_becomes_the_step_when_it_is_told_to() {
+    let (folder, player) = (Folder::new(), Player::start());
+    let log = folder.join("log");
+    let (mut conductor, _, process) = ready(&player, &format!("echo $$ > {}", log.display()));
+    assert!(!log.exists(), "nothing of the step has begun");
+    conductor.send(json!({"type": "go", "trial": 1, "phase": "run"}));
+    assert_eq!(conductor.expect("step_started")["pid"], process);
+    assert_eq!(conductor.expect("step_ended")["outcome"]["status"], 0);
+    assert_eq!(folder.read("log"), format!("{process}\n"));
+}
+
+#[test]
+fn a_stop_before_the_word_leaves_no_process() {
+    let player = Player::start();
+    let (mut conductor, session, process) = ready(&player, "true");
+    conductor.send(json!({"type": "stop", "trial": 1, "phase": "run"}));
+    conductor.expect("phase_ended");
+    eventually("it is gone", || !is_there(process));
+    assert!(is_there(session));
+    conductor.send(json!({"type": "bye"}));
+    conductor.wait_for_end();
+}
+
+#[test]
+fn a_farewell_before_the_word_leaves_no_process_and_tells_of_none() {
+    let player = Player::start();
+    let (mut conductor, _, process) = ready(&player, "true");
+    conductor.send(json!({"type": "bye"}));
+    conductor.wait_for_end();
+    assert!(!is_there(process), "it had ended when the session did");
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
+    let check = run(&folder, ["conduct", "--check", "test.cfg"]);
+    assert_eq!((check.status, check.stdout.lines().count()), (Some(0), 1), "nothing is left over: {check:#?}");
+}
+
+#[test]
+fn the_death_of_the_session_ends_the_process_that_waits() {
+    let player = Player::start();
+    let (_conductor, session, process) = ready(&player, "true");
+    kill(session, 9);
+    eventually("it is gone", || !is_there(process));
+}
+
+#[test]
+fn the_process_that_waits_knows_what_has_changed_before_the_word() {
+    let (folder, player) = (Folder::new(), Player::start());
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("end"), 0o600.into()).expect("a named pipe");
+    let (end, pid) = (folder.join("end"), folder.join("pid"));
+    let (end, pid) = (end.display(), pid.display());
+    folder.worker(
+        "a",
+        player.port,
+        &format!(
+            "[Run]\nserver = spawn:echo $$ > {pid}; read line < {end}\nmeet = barrier:meet\n\
+             look = echo \"server [$CONDUCTOR_PID_SERVER]\"\n[Reset]\nstep = true\n"
+        ),
+    );
+    folder.worker(
+        "b",
+        player.port,
+        &format!(
+            "[Run]\nserved = until30:test -s {pid}\nlet = echo > {end}\ngone = until30:! kill -0 $(cat {pid})\n\
+             meet = barrier:meet\n[Reset]\nstep = true\n"
+        ),
+    );
+    folder.test("", &["a", "b"]);
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains("| server []\n"), "{finished:#?}");
+}
