@@ -7,6 +7,8 @@ const BASE: Duration = Duration::from_millis(2);
 /// What it takes to tell one more worker, as all are told one after the other. Where workers share a machine, whoever is
 /// told behind the instant waits for the steps of all others.
 const EACH: Duration = Duration::from_micros(40);
+/// The same behind a barrier, where those that came last have just ended a step, and make ready for the next.
+const EACH_BUSY: Duration = Duration::from_micros(120);
 /// More than this is not waited for: who comes later starts late, and says so.
 const MOST: Duration = Duration::from_secs(5);
 
@@ -34,7 +36,7 @@ impl Lead {
 
     /// The lead of so many workers within a phase, of which the slowest takes so long.
     pub(super) fn between(&self, slowest: Duration, workers: usize) -> Duration {
-        let known = slowest + BASE + EACH * u32::try_from(workers).unwrap_or(u32::MAX);
+        let known = slowest + BASE + EACH_BUSY * u32::try_from(workers).unwrap_or(u32::MAX);
         (known + self.learned.min(slowest)).min(MOST)
     }
 
