@@ -9,7 +9,7 @@ use std::process::Child;
 
 use pipes::Pipe;
 use serde_json::Value;
-use support::{Folder, Player, conductor, eventually, finish, kill, run, start};
+use support::{Folder, Player, conductor, eventually, finish, kill, run, start, wait};
 
 /// One worker whose Run says something.
 fn scene(lines: &str) -> (Player, Folder) {
@@ -76,6 +76,15 @@ fn a_reader_that_does_not_read_holds_up_neither_the_check_nor_the_folder_of_resu
     let finished = finish(child);
     assert_eq!(finished.status, Some(0), "{}", finished.stderr);
     assert!(finished.stdout.len() > 1_400_000, "and leaves nothing out: {}", finished.stdout.len());
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_a_reader_that_does_not_read() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let mut child = start_unread(&folder, &player);
+    kill(child.id(), 2);
+    assert_eq!(wait(&mut child).code(), Some(1));
+    assert!(finish(child).stderr.contains("the outputs were not taken to their end"));
 }
 
 #[test]

@@ -95,7 +95,9 @@ impl Reports {
                 },
                 default(patience) => {
                     if deadline.is_some() {
-                        found.push("the outputs were not taken to their end".to_owned());
+                        let text = "the outputs were not taken to their end";
+                        tracing::error!("{text}");
+                        found.push(text.to_owned());
                         break;
                     }
                     tracing::warn!("waiting for whoever reads the outputs");
