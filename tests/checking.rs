@@ -5,9 +5,11 @@
 mod pipes;
 mod support;
 
+use std::process::Child;
+
 use pipes::Pipe;
 use serde_json::Value;
-use support::{Folder, Player, conductor, eventually, finish, kill, run, start};
+use support::{Folder, Player, conductor, eventually, finish, kill, run, start, wait};
 
 /// One worker whose Run says something.
 fn scene(lines: &str) -> (Player, Folder) {
@@ -34,6 +36,55 @@ fn a_check_reads_what_the_trial_left_and_its_exit_status_is_part_of_the_verdict(
     );
     assert_eq!(report["metadata"]["reasons"][0]["text"], "`check` of trial 2 failed with exit status 1");
     assert_eq!(folder.read("kept/latest/outputs/trial-2/check.stdout"), "said in 2\n");
+}
+
+#[test]
+fn a_check_begins_when_everything_of_the_trial_stands_in_the_folder_of_results() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let check = "tail -n 1 $CONDUCTOR_RESULTS/events.jsonl | grep -o '\"event\":\"phase_ended\"'; \
+                 wc -c <$CONDUCTOR_RESULTS/outputs/trial-$CONDUCTOR_TRIAL/node-1/run-01-much.stdout";
+    folder.test(&format!("trials = 2\nresults = kept\ncheck = {check}"), &["node-1"]);
+    // The last of it comes just before the end, and there is much to write by then.
+    folder.worker("node-1", player.port, "[Run]\nmuch = head -c 2000000 /dev/zero\n");
+    let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "-o", "result", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    for trial in 1..=2 {
+        let said = folder.read(&format!("kept/latest/outputs/trial-{trial}/check.stdout"));
+        assert_eq!(said, "\"event\":\"phase_ended\"\n2000000\n", "trial {trial}");
+    }
+}
+
+/// Starts a run that prints more than a pipe holds, and waits until all of it is in the folder of results though nobody
+/// has read any of it.
+fn start_unread(folder: &Folder, player: &Player) -> Child {
+    let check = "wc -c <$CONDUCTOR_RESULTS/outputs/trial-1/node-1/run-01-much.stdout";
+    folder.test(&format!("results = kept\ncheck = {check}"), &["node-1"]);
+    folder.worker("node-1", player.port, "[Run]\nmuch = yes unread | head -n 200000\n");
+    let child = start(conductor(folder, ["conduct", "--quiet", "test.cfg"]));
+    eventually("the run is over in the folder of results", || {
+        folder.read("kept/latest/events.jsonl").contains("\"event\":\"run_ended\"")
+    });
+    assert_eq!(folder.read("kept/latest/outputs/trial-1/check.stdout"), "1400000\n");
+    child
+}
+
+#[test]
+fn a_reader_that_does_not_read_holds_up_neither_the_check_nor_the_folder_of_results() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let mut child = start_unread(&folder, &player);
+    assert!(child.try_wait().expect("a child can be waited for").is_none(), "it waits for whoever reads");
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr);
+    assert!(finished.stdout.len() > 1_400_000, "and leaves nothing out: {}", finished.stdout.len());
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_a_reader_that_does_not_read() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let mut child = start_unread(&folder, &player);
+    kill(child.id(), 2);
+    assert_eq!(wait(&mut child).code(), Some(1));
+    assert!(finish(child).stderr.contains("the outputs were not taken to their end"));
 }
 
 #[test]

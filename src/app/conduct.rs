@@ -86,12 +86,12 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         player.serve(&mut plan);
     }
     DescriptorLimit::raise();
-    reporters.push(("the log".to_owned(), Box::new(LogReporter::default())));
+    reporters.shown.push(("the log".to_owned(), Box::new(LogReporter::default())));
     if !arguments.quiet
         && let Some(view) = LiveView::start(outputs.screen())
     {
         // It is gone before the last is said of the run.
-        reporters.insert(0, ("the live view".to_owned(), Box::new(view)));
+        reporters.shown.insert(0, ("the live view".to_owned(), Box::new(view)));
     }
     let conclusion = conduct::conduct(Arc::new(plan), &options, &interrupts, reporters);
     drop(player);

@@ -6,13 +6,11 @@ use std::process::ExitCode;
 
 use super::{report_file, results};
 use crate::cli::ConductArguments;
+use crate::conduct::Reporters;
 use crate::config;
 use crate::model::{Conclusion, ConductorTime, Event, Plan, Reason, Reporter, RunId, Stamped, Verdict};
 use crate::report::{self, Format, Style};
 use crate::telemetry::Screen;
-
-/// Reporters with their names for messages.
-pub(super) type Reporters = Vec<(String, Box<dyn Reporter>)>;
 
 /// All outputs of a run.
 pub(super) struct Outputs {
@@ -66,14 +64,12 @@ impl Outputs {
     ///
     /// Says which can't be written, for people.
     pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>) -> Result<Reporters, String> {
-        let mut reporters = vec![(self.main.name(), self.main.open(self.color, &self.screen)?)];
+        let mut shown = vec![(self.main.name(), self.main.open(self.color, &self.screen)?)];
         for target in &self.reports {
-            reporters.push((target.name(), target.open(clap::ColorChoice::Never, &self.screen)?));
+            shown.push((target.name(), target.open(clap::ColorChoice::Never, &self.screen)?));
         }
-        if let Some(folder) = &self.results {
-            reporters.extend(results::open(folder, run, plan)?);
-        }
-        Ok(reporters)
+        let kept = self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose()?;
+        Ok(Reporters { shown, kept: kept.unwrap_or_default() })
     }
 
     /// Opens the place of the results for something else, which has the forms `text` and `json` only.
@@ -155,7 +151,7 @@ pub(super) fn not_carried_out(reporters: Reporters, why: String) -> ExitCode {
     let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(why)] };
     let at = ConductorTime::from_nanoseconds(crate::sys::boot_time_nanoseconds());
     let ended = Stamped { at, event: Event::RunEnded { conclusion } };
-    for (name, mut reporter) in reporters {
+    for (name, mut reporter) in reporters.shown.into_iter().chain(reporters.kept) {
         if let Err(error) = reporter.report(&ended) {
             super::refuse(&cannot(&name, &error));
         }

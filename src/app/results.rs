@@ -12,9 +12,9 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use super::outputs::Reporters;
 use super::report_file;
 use super::step_files::StepFiles;
+use crate::conduct::NamedReporters;
 use crate::model::{Plan, RunId};
 use crate::report::{self, Format, Style};
 
@@ -32,7 +32,7 @@ const KEPT: [(Format, &str); 5] = [
 /// # Errors
 ///
 /// Says what can't be made, for people.
-pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<Reporters, String> {
+pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<NamedReporters, String> {
     let folder = results.join(run.as_str());
     let refused = |what: &Path, error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists if what == folder => {
@@ -47,7 +47,7 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<R
         let path = folder.join("configuration.json");
         write_plan(plan, &path).map_err(|error| cannot_write(&path, &error))?;
     }
-    let mut reporters = Reporters::new();
+    let mut reporters = NamedReporters::new();
     for (format, name) in KEPT {
         let path = folder.join(name);
         let reporter = report_file::open(format, &path, Style::plain()).map_err(|error| cannot_write(&path, &error))?;

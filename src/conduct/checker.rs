@@ -1,6 +1,6 @@
 //! The test's own judgement of a trial: the command `check` of the test file, run on the conductor.
 //!
-//! It starts in the test file's folder, in a process group of its own, with what the steps know of the run and with the
+//! It starts when everything of the trial stands in the folder of results, in the test file's folder, in a process group of its own, with what the steps know of the run and with the
 //! folder of results; what it prints goes to files without names. Whatever it leaves running in its group is ended.
 
 use std::convert::Infallible;
@@ -13,19 +13,24 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::model::{Ending, Outcome, Output, OutputSource, Plan, PlayerTime, Start, StepResult};
 
 use super::now::now;
 use super::plan_message::common_variables;
+use super::reports::Mark;
 use super::threads::Threads;
 
 /// How often we look whether it is over.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long it may take to end when it was told to.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often we say that it can't begin yet.
+const WORD: Duration = Duration::from_secs(10);
+/// How long the folder of results may take nothing of what it is told until it is given up.
+const STUCK: Duration = Duration::from_mins(1);
 
 /// One check of one trial.
 pub(super) struct Check {
@@ -33,6 +38,8 @@ pub(super) struct Check {
     pub(super) trial: u32,
     /// The folder of the run's results.
     pub(super) results: Option<PathBuf>,
+    /// Behind everything that it is to find there.
+    pub(super) kept: Mark,
 }
 
 /// A check that was begun; it is ended when this is dropped.
@@ -49,9 +56,34 @@ pub(super) fn start(threads: &mut Threads, check: Check, ended: Sender<StepResul
     // Nothing is ever sent: that it is closed says that nobody waits for the check any more.
     let (wanted, unwanted) = bounded(0);
     threads.start("check".to_owned(), move || {
-        let _ = ended.send(run(&check, &unwanted));
+        let result = match settle(&check, &unwanted, STUCK) {
+            Ok(()) => run(&check, &unwanted),
+            Err(outcome) => StepResult::without_output(outcome),
+        };
+        let _ = ended.send(result);
     })?;
     Ok(Checker { _wanted: wanted })
+}
+
+/// Waits until there is everything that the check may read. A folder that is slow is waited for as long as something goes
+/// on there; one that takes nothing for so long is stuck, like the disk below it.
+fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Result<(), Outcome> {
+    let (mut taken, mut since) = (check.kept.taken(), Instant::now());
+    loop {
+        select! {
+            recv(check.kept.reached()) -> _ => return Ok(()),
+            recv(unwanted) -> _ => return Err(Outcome::Stopped),
+            default(WORD.min(stuck)) => {}
+        }
+        let now_taken = check.kept.taken();
+        if now_taken != taken {
+            (taken, since) = (now_taken, Instant::now());
+        } else if since.elapsed() >= stuck {
+            let stuck = humantime::format_duration(stuck);
+            return Err(Outcome::NotStarted(format!("nothing could be written to the folder of results for {stuck}")));
+        }
+        tracing::info!("`check` of trial {} waits until the folder of results is written", check.trial);
+    }
 }
 
 fn run(check: &Check, unwanted: &Receiver<Infallible>) -> StepResult {
@@ -75,7 +107,7 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> StepResult {
 }
 
 fn command(check: &Check, stdout: &File, stderr: &File) -> io::Result<Command> {
-    let Check { plan, trial, results } = check;
+    let Check { plan, trial, results, .. } = check;
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(plan.settings.check.as_deref().unwrap_or("true"));
     command.envs(common_variables(plan)).env("CONDUCTOR_TRIAL", trial.to_string());
@@ -139,5 +171,50 @@ impl OutputSource for Printed {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read_at(buffer, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conduct::reports::{NamedReporters, Reporters, Reports};
+    use crate::conduct::testing::plan;
+    use crate::model::{ConductorTime, Event, Reporter, Stamped};
+
+    /// A disk that does not answer.
+    struct Stuck(Receiver<Infallible>);
+
+    impl Reporter for Stuck {
+        fn report(&mut self, _: &Stamped) -> io::Result<()> {
+            let _ = self.0.recv();
+            Ok(())
+        }
+    }
+
+    /// A check whose folder of results takes nothing until the sender is dropped.
+    fn held_up() -> (Check, Sender<Infallible>) {
+        let (disk, answers) = bounded(0);
+        let kept: NamedReporters = vec![("kept".to_owned(), Box::new(Stuck(answers)))];
+        let reports = Reports::start(Reporters { kept, ..Reporters::default() });
+        reports.tell(Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::TrialStarted { trial: 1 } });
+        (Check { plan: Arc::new(plan(1, 1, 1, &[])), trial: 1, results: None, kept: reports.mark() }, disk)
+    }
+
+    #[test]
+    fn a_check_is_not_begun_when_the_disk_does_not_answer() {
+        let (check, disk) = held_up();
+        let (_wanted, unwanted) = bounded(0);
+        let why = "nothing could be written to the folder of results for 10ms".to_owned();
+        assert_eq!(settle(&check, &unwanted, Duration::from_millis(10)), Err(Outcome::NotStarted(why)));
+        drop(disk);
+        assert_eq!(settle(&check, &unwanted, STUCK), Ok(()));
+    }
+
+    #[test]
+    fn a_check_that_waits_to_begin_is_stopped_when_nobody_wants_it_any_more() {
+        let (check, _disk) = held_up();
+        let (wanted, unwanted) = bounded(0);
+        drop(wanted);
+        assert_eq!(settle(&check, &unwanted, STUCK), Err(Outcome::Stopped));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!                 ┌ Coordinator (pure) ┐
-//! interrupts ───▶ │      run loop      │ ──event──▶ reports thread ──▶ reporters
+//! interrupts ───▶ │      run loop      │ ──event──▶ reports threads ──▶ reporters
 //!                 └─────────▲──────────┘
 //!          commands │       │ events (bounded)
 //!                   ▼       │
@@ -42,10 +42,11 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::model::{Conclusion, Plan, Reporter, WorkerId};
+use crate::model::{Conclusion, Plan, WorkerId};
 use crate::wire::{Hello, PROTOCOL};
 
 pub use check::{CheckAnswer, CheckReport, ClockCheck};
+pub use reports::{NamedReporters, Reporters};
 
 /// What a run is told beside its plan.
 #[derive(Debug, Clone, Default)]
@@ -66,12 +67,7 @@ pub struct Options {
 ///
 /// It returns when the run is over and the reporters have taken its last event. A reporter that is slow for ever holds
 /// it up only until the next interrupt.
-pub fn conduct(
-    plan: Arc<Plan>,
-    options: &Options,
-    interrupts: &Receiver<i32>,
-    reporters: Vec<(String, Box<dyn Reporter>)>,
-) -> Conclusion {
+pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, reporters: Reporters) -> Conclusion {
     run_loop::run(plan, options, interrupts, reporters)
 }
 

@@ -1,9 +1,15 @@
-//! The reports thread: it tells the reporters, however slow they are, and slows nobody.
+//! The reports threads: they tell the reporters, however slow these are, and slow nobody.
+//!
+//! There are two, so that whoever reads an output slowly does not keep the folder of results from being written. A mark
+//! in what that folder's reporters are told says when everything before it stands there.
 
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use crate::model::{Event, Reporter, Stamped};
 
@@ -18,35 +24,50 @@ const HURRY: Duration = Duration::from_secs(2);
 /// slowly would otherwise cost memory for as long as steps print.
 const BEHIND: usize = 10_000;
 
-/// The reports thread as the run loop sees it.
+/// Reporters with their names for messages.
+pub type NamedReporters = Vec<(String, Box<dyn Reporter>)>;
+
+/// All reporters of a run.
+#[derive(Default)]
+pub struct Reporters {
+    /// Those that somebody may read slowly, and that slow each other then.
+    pub shown: NamedReporters,
+    /// Those that write the folder of results, which a check reads.
+    pub kept: NamedReporters,
+}
+
+/// The reports threads as the run loop sees them.
 pub(super) struct Reports {
-    sender: Sender<Stamped>,
+    shown: Queue,
+    kept: Queue,
     failures: Receiver<String>,
     threads: Threads,
 }
 
 impl Reports {
-    /// Starts the thread. What it gets has no bound, since events are small and their number is the plan's: outputs stay
-    /// in the store.
-    pub(super) fn start(reporters: Vec<(String, Box<dyn Reporter>)>) -> Self {
-        let (sender, events) = unbounded();
-        // At most one failure for each reporter, and one for the thread.
+    /// Starts the threads.
+    pub(super) fn start(reporters: Reporters) -> Self {
+        // At most one failure for each reporter, and one for each thread.
         let (failed, failures) = unbounded();
         let mut threads = Threads::new();
-        let failing = failed.clone();
-        if let Err(error) = threads.start("reports".to_owned(), move || tell(reporters, &events, &failing)) {
-            let _ = failed.send(format!("no output can be written: {error}"));
-        }
-        Self { sender, failures, threads }
+        let shown = Queue::start("reports", reporters.shown, &mut threads, &failed);
+        let kept = Queue::start("results", reporters.kept, &mut threads, &failed);
+        Self { shown, kept, failures, threads }
     }
 
     /// Passes an event on.
     pub(super) fn tell(&self, stamped: Stamped) {
-        if matches!(stamped.event, Event::OutputReceived { .. }) && self.sender.len() > BEHIND {
-            return;
-        }
-        // Without the thread there is nobody to be told; that was said as a failure.
-        let _ = self.sender.send(stamped);
+        let stamped = Arc::new(stamped);
+        self.shown.tell(Arc::clone(&stamped));
+        self.kept.tell(stamped);
+    }
+
+    /// Sets a mark behind everything that the folder of results was told so far.
+    pub(super) fn mark(&self) -> Mark {
+        // Nothing is ever sent: that it is closed says that the mark is reached, or that nobody writes any more.
+        let (sender, reached) = bounded(0);
+        let _ = self.kept.sender.send(Item::Mark(sender));
+        Mark { reached, taken: Arc::clone(&self.kept.taken) }
     }
 
     /// Which outputs can't be written, as it shows.
@@ -56,8 +77,8 @@ impl Reports {
 
     /// Waits until everything was told. A slow reader may take its time, until an interrupt says that it has not.
     pub(super) fn finish(self, interrupts: &Receiver<i32>, hurry: bool) -> Vec<String> {
-        let Self { sender, failures, threads } = self;
-        drop(sender);
+        let Self { shown, kept, failures, threads } = self;
+        drop((shown, kept));
         let mut found = Vec::new();
         let mut deadline = hurry.then(|| Instant::now() + HURRY);
         let mut interrupts = interrupts.clone();
@@ -74,7 +95,9 @@ impl Reports {
                 },
                 default(patience) => {
                     if deadline.is_some() {
-                        found.push("the outputs were not taken to their end".to_owned());
+                        let text = "the outputs were not taken to their end";
+                        tracing::error!("{text}");
+                        found.push(text.to_owned());
                         break;
                     }
                     tracing::warn!("waiting for whoever reads the outputs");
@@ -86,11 +109,69 @@ impl Reports {
     }
 }
 
-fn tell(mut reporters: Vec<(String, Box<dyn Reporter>)>, events: &Receiver<Stamped>, failures: &Sender<String>) {
+/// A place in what the folder of results is told.
+pub(super) struct Mark {
+    reached: Receiver<Infallible>,
+    taken: Arc<AtomicU64>,
+}
+
+impl Mark {
+    /// Closed when everything before it stands in the folder.
+    pub(super) fn reached(&self) -> &Receiver<Infallible> {
+        &self.reached
+    }
+
+    /// How much was taken so far: what shows that those who are behind come nearer.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+/// What a thread is sent.
+enum Item {
+    Event(Arc<Stamped>),
+    Mark(#[expect(dead_code, reason = "that it is dropped is what it says")] Sender<Infallible>),
+}
+
+/// The way to one thread.
+struct Queue {
+    sender: Sender<Item>,
+    /// How often a reporter has taken an event.
+    taken: Arc<AtomicU64>,
+}
+
+impl Queue {
+    /// Starts its thread. What it gets has no bound, since events are small and their number is the plan's: outputs stay
+    /// in the store.
+    fn start(name: &str, reporters: NamedReporters, threads: &mut Threads, failed: &Sender<String>) -> Self {
+        let (sender, items) = unbounded();
+        let taken = Arc::new(AtomicU64::new(0));
+        let (counter, failing) = (Arc::clone(&taken), failed.clone());
+        // Without reporters nothing is kept for them: the thread would only throw it away.
+        if !reporters.is_empty()
+            && let Err(error) = threads.start(name.to_owned(), move || tell(reporters, &items, &counter, &failing))
+        {
+            let _ = failed.send(format!("no output can be written: {error}"));
+        }
+        Self { sender, taken }
+    }
+
+    fn tell(&self, stamped: Arc<Stamped>) {
+        if matches!(stamped.event, Event::OutputReceived { .. }) && self.sender.len() > BEHIND {
+            return;
+        }
+        // Without the thread there is nobody to be told; if there should be, that was said as a failure.
+        let _ = self.sender.send(Item::Event(stamped));
+    }
+}
+
+fn tell(mut reporters: NamedReporters, items: &Receiver<Item>, taken: &AtomicU64, failures: &Sender<String>) {
     // The run loop drops its sender at the end of every run, which ends this loop.
-    for stamped in events {
+    for item in items {
+        let Item::Event(stamped) = item else { continue };
         reporters.retain_mut(|(name, reporter)| {
             let told = catch_unwind(AssertUnwindSafe(|| reporter.report(&stamped)));
+            taken.fetch_add(1, Ordering::Relaxed);
             let why = match told {
                 Ok(Ok(())) => return true,
                 Ok(Err(error)) => error.to_string(),
@@ -108,10 +189,12 @@ fn tell(mut reporters: Vec<(String, Box<dyn Reporter>)>, events: &Receiver<Stamp
 mod tests {
     use std::io;
 
-    use crossbeam_channel::{bounded, never};
+    use crossbeam_channel::{RecvTimeoutError, bounded, never};
 
     use super::*;
     use crate::model::{ConductorTime, Event};
+
+    const LIMIT: Duration = Duration::from_mins(1);
 
     struct Full;
 
@@ -145,9 +228,9 @@ mod tests {
     #[test]
     fn an_output_that_fails_is_dropped_and_the_others_go_on() {
         let (sender, told) = unbounded();
-        let reporters: Vec<(String, Box<dyn Reporter>)> =
+        let shown: NamedReporters =
             vec![("full.json".to_owned(), Box::new(Full)), ("count".to_owned(), Box::new(Count(sender)))];
-        let reports = Reports::start(reporters);
+        let reports = Reports::start(Reporters { shown, ..Reporters::default() });
         for _ in 0..3 {
             reports.tell(event());
         }
@@ -157,9 +240,36 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_is_reached_when_the_folder_of_results_has_all_before_it_however_slow_others_are() {
+        let (_never_sends, stuck) = bounded(0);
+        let (go_on, waits) = unbounded();
+        let reports = Reports::start(Reporters {
+            shown: vec![("pager".to_owned(), Box::new(Stuck(stuck)))],
+            kept: vec![("kept".to_owned(), Box::new(Stuck(waits)))],
+        });
+        for _ in 0..2 {
+            reports.tell(event());
+        }
+        let mark = reports.mark();
+        go_on.send(()).unwrap();
+        while mark.taken() < 1 {
+            std::thread::yield_now();
+        }
+        assert!(mark.reached().try_recv().is_err_and(|error| error.is_empty()), "one of two is taken");
+        go_on.send(()).unwrap();
+        assert_eq!(mark.reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+        // One behind which nothing is to be taken, and one of a run that keeps nothing.
+        assert_eq!(reports.mark().reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+        let nothing = Reports::start(Reporters::default());
+        nothing.tell(event());
+        assert_eq!(nothing.mark().reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
     fn an_interrupt_ends_the_wait_for_a_reader_that_never_reads() {
         let (_never_sends, stuck) = bounded(0);
-        let reports = Reports::start(vec![("pager".to_owned(), Box::new(Stuck(stuck)))]);
+        let shown: NamedReporters = vec![("pager".to_owned(), Box::new(Stuck(stuck)))];
+        let reports = Reports::start(Reporters { shown, ..Reporters::default() });
         reports.tell(event());
         let (sender, interrupts) = bounded(1);
         sender.send(2).unwrap();

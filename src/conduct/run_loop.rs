@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Reporter, Stamped, StepResult, Verdict,
-    WorkerId, signal_name,
+    ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, StepResult, Verdict, WorkerId,
+    signal_name,
 };
 
 use crate::wire::Hello;
@@ -20,7 +20,7 @@ use super::coordinator::{Action, Coordinator, Input};
 use super::event::{Command, ConnectionEvent, End};
 use super::mailbox::{Postbox, mailbox};
 use super::now::now;
-use super::reports::Reports;
+use super::reports::{Mark, Reporters, Reports};
 use super::seed::SeedPlayers;
 use super::store::Store;
 use super::threads::Threads;
@@ -73,9 +73,9 @@ impl Actors<'_> {
         Ok(())
     }
 
-    /// Begins the check of a trial; one that can't be begun is over at once.
-    fn check(&mut self, trial: u32) -> Option<StepResult> {
-        let check = Check { plan: Arc::clone(self.plan), trial, results: self.options.results.clone() };
+    /// Begins the check of a trial, which waits for the mark; one that can't be begun is over at once.
+    fn check(&mut self, trial: u32, kept: Mark) -> Option<StepResult> {
+        let check = Check { plan: Arc::clone(self.plan), trial, results: self.options.results.clone(), kept };
         match checker::start(&mut self.threads, check, self.checked.0.clone()) {
             Ok(checker) => {
                 self.checker = Some(checker);
@@ -97,12 +97,7 @@ impl Actors<'_> {
 }
 
 /// Carries out a run.
-pub(super) fn run(
-    plan: Arc<Plan>,
-    options: &Options,
-    interrupts: &Receiver<i32>,
-    reporters: Vec<(String, Box<dyn Reporter>)>,
-) -> Conclusion {
+pub(super) fn run(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, reporters: Reporters) -> Conclusion {
     let anchor = ClockAnchor { conductor: now(), utc: SystemTime::now() };
     let reports = Reports::start(reporters);
     let store = match open_store(&plan) {
@@ -159,7 +154,7 @@ fn turn(
                         }
                     }
                     Action::Command(worker, command) => actors.command(worker, command),
-                    Action::Check(trial) => inputs.extend(actors.check(trial).map(Input::Checked)),
+                    Action::Check(trial) => inputs.extend(actors.check(trial, reports.mark()).map(Input::Checked)),
                     Action::StopCheck => actors.checker = None,
                     Action::Report(event) => reports.tell(Stamped { at, event }),
                     Action::Finish(conclusion) => return conclusion,

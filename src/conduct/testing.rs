@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, never, unbounded};
 
-use super::{Options, conduct};
+use super::{NamedReporters, Options, Reporters, conduct};
 use crate::model::{
     Conclusion, ConductorTime, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime, Reporter, RunId,
     RunSettings, Stamped, Start, Step, WorkerName, WorkerPlan,
@@ -77,7 +77,8 @@ pub(crate) fn run(plan: Plan) -> (Conclusion, Vec<Event>) {
         }
     }
     let (sender, events) = unbounded();
-    let reporters: Vec<(String, Box<dyn Reporter>)> = vec![("memory".to_owned(), Box::new(Remember(sender)))];
+    let shown: NamedReporters = vec![("memory".to_owned(), Box::new(Remember(sender)))];
+    let reporters = Reporters { shown, ..Reporters::default() };
     let conclusion = conduct(Arc::new(plan), &Options::default(), &never(), reporters);
     (conclusion, events.iter().collect())
 }

@@ -1,6 +1,6 @@
 //! The terminal as it is shared: the live view is at its foot, and whatever else is written goes above it.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -70,9 +70,11 @@ impl Screen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Standard output, for whole lines.
+    /// Standard output, for whole lines. Unless it is a terminal it shares nothing with the view and the log, which would
+    /// otherwise wait for whoever reads it.
     pub(crate) fn stdout(&self) -> impl Write + Send + 'static {
-        Above { screen: self.clone(), writer: io::stdout() }
+        let screen = if io::stdout().is_terminal() { self.clone() } else { Self::default() };
+        Above { screen, writer: io::stdout() }
     }
 }
 
