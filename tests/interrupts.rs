@@ -219,6 +219,26 @@ fn a_second_interrupt_leaves_now_and_the_player_does_the_rest() {
 }
 
 #[test]
+fn interrupts_end_a_conductor_that_is_held_up_by_a_log_that_nobody_reads() {
+    let player = Player::start();
+    let scene = Scene::new("lease = 2s", player.port);
+    let (_unread, log) = std::io::pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&log, true).expect("a pipe");
+    while rustix::io::write(&log, &[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&log, false).expect("a pipe");
+    let mut child =
+        conductor(&scene.folder, ["conduct", "-o", "report", "test.cfg"]).stderr(log).spawn().expect("it starts");
+    scene.pipe.wait_for_start();
+    eventually("it ends", || {
+        kill(child.id(), INTERRUPT);
+        child.try_wait().expect("a child").is_some()
+    });
+    assert_eq!(support::wait(&mut child).code(), Some(130));
+    scene.pipe.wait_for_end();
+    eventually("its player resets", || scene.log().ends_with("reset\n"));
+}
+
+#[test]
 fn a_conductor_that_is_killed_leaves_nothing_behind() {
     let player = Player::start();
     let scene = Scene::new("lease = 1s", player.port);

@@ -6,18 +6,24 @@ use signal_hook::iterator::Signals;
 
 use crate::sys;
 
-/// Begins to listen for SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under `nohup`), and passes them on. The thread lives as long as the program.
+/// Begins to listen for SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under `nohup`), and passes them on. The thread
+/// lives as long as the program.
+///
+/// The first stops in good order, the second at once. Whoever should hear them may be held up, by a terminal that was
+/// stopped and takes no line of the log: then the third ends the program as it is.
 ///
 /// # Errors
 ///
 /// Says why signals can't be heard.
 pub(super) fn interrupts() -> std::io::Result<Receiver<i32>> {
-    // The first stops in good order, the second at once: nobody waits for a third.
     let (sender, receiver) = bounded(2);
     let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !sys::is_ignored(SIGHUP));
     let mut signals = Signals::new(heard)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
+        for (count, signal) in (1..).zip(signals.forever()) {
+            if count > 2 && !sender.is_empty() {
+                sys::exit_now(128 + signal);
+            }
             let _ = sender.try_send(signal);
         }
     })?;
