@@ -103,6 +103,22 @@ fn a_signal_to_all_of_the_player_does_not_keep_reset_from_running() {
 }
 
 #[test]
+fn a_folder_that_is_made_before_the_word_is_the_one_that_the_step_starts_in() {
+    let (folder, player) = (Folder::new(), Player::start());
+    let place = folder.join("place");
+    let mut plan = wire::plan(&json!({"run": ["echo ran > log"]}));
+    plan["directory"] = json!(place);
+    let (mut conductor, _, _) = FakeConductor::hello(player.port, "r", "w");
+    conductor.send(plan);
+    conductor.expect("plan_taken");
+    arm(&player, &mut conductor, "run");
+    std::fs::create_dir(&place).expect("a folder");
+    conductor.send(json!({"type": "go", "trial": 1, "phase": "run"}));
+    assert_eq!(conductor.expect("step_ended")["outcome"], json!({"is": "exit", "status": 0}));
+    assert_eq!(folder.read("place/log"), "ran\n");
+}
+
+#[test]
 fn the_process_that_waits_knows_what_has_changed_before_the_word() {
     let (folder, player) = (Folder::new(), Player::start());
     rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("end"), 0o600.into()).expect("a named pipe");

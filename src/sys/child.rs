@@ -92,13 +92,15 @@ pub(super) fn become_program(blueprint: &Blueprint) -> ! {
     unsafe {
         call(libc::SYS_setpgid, [0; 6]);
         arrange(blueprint.descriptors);
+        // Only then is it looked what is there: whoever gives the word may have waited for just that folder.
+        let at = blueprint.word.wait();
         if !blueprint.directory.is_null() {
             let answer = call(libc::SYS_chdir, [blueprint.directory.addr(), 0, 0, 0, 0, 0]);
             if answer < 0 {
                 give_up(STAGE_DIRECTORY, answer);
             }
         }
-        tell_of_start(blueprint.word.wait());
+        tell_of_start(at);
         let answer = call(
             libc::SYS_execve,
             [
