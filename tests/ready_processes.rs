@@ -13,11 +13,17 @@ use wire::FakeConductor;
 /// A session that is ready to run this step, and the step's process.
 fn ready(player: &Player, step: &str) -> (FakeConductor, u32, u32) {
     let mut conductor = FakeConductor::with_plan(player.port, "r", "w", &json!({"run": [step]}));
-    conductor.send(json!({"type": "arm", "trial": 1, "phase": "run"}));
-    conductor.expect_armed("run");
+    let (session, process) = arm(player, &mut conductor, "run");
+    (conductor, session, process)
+}
+
+/// Has the session get ready for this phase; it and the process that waits for it.
+fn arm(player: &Player, conductor: &mut FakeConductor, phase: &str) -> (u32, u32) {
+    conductor.send(json!({"type": "arm", "trial": 1, "phase": phase}));
+    conductor.expect_armed(phase);
     let session = player.children()[0];
     eventually("a process is ready", || !children(session).is_empty());
-    (conductor, session, children(session)[0])
+    (session, children(session)[0])
 }
 
 fn is_there(pid: u32) -> bool {
@@ -67,6 +73,49 @@ fn the_death_of_the_session_ends_the_process_that_waits() {
     let (_conductor, session, process) = ready(&player, "true");
     kill(session, 9);
     eventually("it is gone", || !is_there(process));
+}
+
+#[test]
+fn a_process_that_was_killed_while_it_waited_is_made_anew() {
+    let (folder, player) = (Folder::new(), Player::start());
+    let (mut conductor, _, process) = ready(&player, &format!("echo ran > {}", folder.join("log").display()));
+    kill(process, 9);
+    eventually("it is gone", || !is_there(process));
+    conductor.send(json!({"type": "go", "trial": 1, "phase": "run"}));
+    assert_eq!(conductor.expect("step_ended")["outcome"], json!({"is": "exit", "status": 0}));
+    assert_eq!(folder.read("log"), "ran\n");
+}
+
+/// Whoever ends a service, or all that has the player's name, signals its session and the process that waits as well.
+#[test]
+fn a_signal_to_all_of_the_player_does_not_keep_reset_from_running() {
+    let (folder, player) = (Folder::new(), Player::start());
+    let log = folder.join("log");
+    let phases = json!({"run": ["true"], "reset": [format!("echo reset > {}", log.display())]});
+    let mut conductor = FakeConductor::with_plan(player.port, "r", "w", &phases);
+    conductor.phase("run");
+    let (session, process) = arm(&player, &mut conductor, "reset");
+    // It has the signal before its session does, and can't end before the session has decided.
+    kill(process, 19);
+    kill(process, 15);
+    kill(session, 15);
+    eventually("Reset has run", || log.exists());
+}
+
+#[test]
+fn a_folder_that_is_made_before_the_word_is_the_one_that_the_step_starts_in() {
+    let (folder, player) = (Folder::new(), Player::start());
+    let place = folder.join("place");
+    let mut plan = wire::plan(&json!({"run": ["echo ran > log"]}));
+    plan["directory"] = json!(place);
+    let (mut conductor, _, _) = FakeConductor::hello(player.port, "r", "w");
+    conductor.send(plan);
+    conductor.expect("plan_taken");
+    arm(&player, &mut conductor, "run");
+    std::fs::create_dir(&place).expect("a folder");
+    conductor.send(json!({"type": "go", "trial": 1, "phase": "run"}));
+    assert_eq!(conductor.expect("step_ended")["outcome"], json!({"is": "exit", "status": 0}));
+    assert_eq!(folder.read("place/log"), "ran\n");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The test's own judgement of a trial: the command `check` of the test file, run on the conductor.
 //!
-//! It starts when everything of the trial stands in the folder of results, in the test file's folder, in a process group of its own, with what the steps know of the run and with the
-//! folder of results; what it prints goes to files without names. Whatever it leaves running in its group is ended.
+//! It starts when everything of the trial stands in the folder of results, in the test file's folder, in a process group
+//! of its own, with what the steps know of the run and with the folder of results; what it prints goes to files without
+//! names. Whatever it leaves running in its group is ended.
 
 use std::convert::Infallible;
 use std::fs::File;

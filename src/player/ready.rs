@@ -23,10 +23,13 @@ impl Ready {
         self.waiting.iter().any(|(of, _)| *of == key)
     }
 
-    /// Starts the process of this step, if it waits.
+    /// Starts the process of this step, if it waits. One that somebody else has ended meanwhile is as good as none.
     pub(super) fn start(&mut self, key: StepKey, when: When) -> Option<Spawned> {
         let index = self.waiting.iter().position(|(of, _)| *of == key)?;
-        let (_, process) = self.waiting.swap_remove(index);
+        let (_, mut process) = self.waiting.swap_remove(index);
+        if !process.report.is_on_its_way() {
+            return None;
+        }
         process.report.start(when);
         Some(process)
     }

@@ -208,6 +208,8 @@ impl SessionProcess {
                 crate::sys::exit_now(1);
             }
             self.stopping = Some(signal);
+            // Whoever signals all of a service, or all that has our name, means these too: Reset must not be one of them.
+            self.executor.keep_ready(&[]);
             let reason = "the player was told to stop".to_owned();
             self.handle(SessionEvent::Orphaned { reason, reset_limit: Some(STOP_RESET) });
         }

@@ -40,12 +40,15 @@ pub(super) struct Word {
     is_given: AtomicU32,
     /// The instant, in nanoseconds of `CLOCK_BOOTTIME`; zero for at once.
     at: AtomicU64,
+    /// Who gives it.
+    parent: u32,
 }
 
 impl Word {
     /// That is given from the beginning, or will be.
     pub(super) fn new(at: Option<u64>) -> Self {
-        Self { is_given: AtomicU32::new(at.is_some().into()), at: AtomicU64::new(at.unwrap_or(0)) }
+        let (is_given, parent) = (AtomicU32::new(at.is_some().into()), std::process::id());
+        Self { is_given, at: AtomicU64::new(at.unwrap_or(0)), parent }
     }
 
     /// Gives it.
@@ -65,6 +68,10 @@ impl Word {
         };
         if self.is_given.load(Ordering::Acquire) == 0 {
             ends_with_parent(libc::SIGKILL);
+            // SAFETY: no arguments.
+            if unsafe { call(libc::SYS_getppid, [0; 6]) } != i64::from(self.parent) {
+                end();
+            }
             while self.is_given.load(Ordering::Acquire) == 0 {
                 // SAFETY: the word is there until the child is another program; it is only read.
                 unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAIT, 0, 0, 0, 0]) };
@@ -85,13 +92,15 @@ pub(super) fn become_program(blueprint: &Blueprint) -> ! {
     unsafe {
         call(libc::SYS_setpgid, [0; 6]);
         arrange(blueprint.descriptors);
+        // Only then is it looked what is there: whoever gives the word may have waited for just that folder.
+        let at = blueprint.word.wait();
         if !blueprint.directory.is_null() {
             let answer = call(libc::SYS_chdir, [blueprint.directory.addr(), 0, 0, 0, 0, 0]);
             if answer < 0 {
                 give_up(STAGE_DIRECTORY, answer);
             }
         }
-        tell_of_start(blueprint.word.wait());
+        tell_of_start(at);
         let answer = call(
             libc::SYS_execve,
             [
@@ -184,11 +193,14 @@ fn wait_until(at: u64) {
 fn give_up(stage: u8, answer: i64) -> ! {
     let error = i32::try_from(-answer).unwrap_or(libc::EIO).to_ne_bytes();
     let bytes = [stage, error[0], error[1], error[2], error[3]];
-    // SAFETY: the buffer has the length that is given; then nothing of this process goes on.
-    unsafe {
-        call(libc::SYS_write, [3, bytes.as_ptr().addr(), bytes.len(), 0, 0, 0]);
-        loop {
-            call(libc::SYS_exit_group, [127, 0, 0, 0, 0, 0]);
-        }
+    // SAFETY: the buffer has the length that is given.
+    unsafe { call(libc::SYS_write, [3, bytes.as_ptr().addr(), bytes.len(), 0, 0, 0]) };
+    end()
+}
+
+fn end() -> ! {
+    loop {
+        // SAFETY: a number; nothing of this process goes on.
+        unsafe { call(libc::SYS_exit_group, [127, 0, 0, 0, 0, 0]) };
     }
 }

@@ -220,10 +220,14 @@ impl StartReport {
         }
     }
 
-    /// Ends one that waits for that, before it was said. The caller has not reaped it. Whether it has ended within a
-    /// moment: what hangs on its way does not.
+    /// Ends one that waits for that, before it was said. Whether it has ended within a moment: what hangs on its way does
+    /// not.
     pub fn cancel(&mut self, pid: u32) -> bool {
         const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        if !self.is_on_its_way() {
+            // It was ended by somebody else, and perhaps reaped: its number may be another's by now.
+            return true;
+        }
         let _ = kill_process(Child(pid), libc::SIGKILL);
         let _ = poll(&mut [PollFd::new(&self.descriptor, PollFlags::IN)], Some(&MOMENT));
         let has_ended = !self.is_on_its_way();

@@ -121,6 +121,10 @@ impl<M: DeserializeOwned> SessionFrame<M> {
         if payload.first() == Some(&1) {
             return decode_data(payload).map(|(number, data)| Self::Numbered(number, Body::Data(data)));
         }
+        // An array would do where it is only asked for a structure's fields.
+        if payload.trim_ascii_start().first() != Some(&b'{') {
+            return Err(WireError::NotAMessage("it is no JSON object".to_owned()));
+        }
         let Head { kind, number } = serde_json::from_slice(payload).map_err(|error| not_a_message(&error))?;
         let Some(kind) = kind else { return Err(WireError::NotAMessage("it has no type".to_owned())) };
         if matches!(&*kind, "heartbeat" | "probe" | "probe_answer" | "acknowledge") {
@@ -192,4 +196,50 @@ pub(super) fn encode_data(number: u64, data: &Data, out: &mut Vec<u8>) {
 
 fn not_a_message(error: &serde_json::Error) -> WireError {
     WireError::NotAMessage(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ConductorMessage;
+
+    fn decode(payload: &[u8]) -> Result<SessionFrame<ConductorMessage>, WireError> {
+        SessionFrame::decode(payload)
+    }
+
+    #[test]
+    fn a_type_may_be_unknown_and_written_in_any_way() {
+        let bye = Ok(SessionFrame::Numbered(7, Body::Message(Some(ConductorMessage::Bye))));
+        assert_eq!(decode(br#"{"type":"bye","number":7}"#), bye);
+        assert_eq!(decode(br#"{"number":7,"new":[{}],"type":"b\u0079e"}"#), bye);
+        let unknown = Ok(SessionFrame::Numbered(7, Body::Message(None)));
+        assert_eq!(decode(br#"{"type":"new \"`\n","number":7,"trial":null}"#), unknown);
+        assert_eq!(decode(br#"{"trial":-1e99,"number":7,"type":"new"}"#), unknown);
+    }
+
+    #[test]
+    fn what_is_no_object_with_a_type_and_a_number_is_no_message() {
+        let no_messages: [&[u8]; 15] = [
+            b"",
+            b"[]",
+            br#"["heartbeat"]"#,
+            br#"["heartbeat",null]"#,
+            br#"["acknowledge",7]"#,
+            br#"["end_trial",7]"#,
+            br#"["bye",7]"#,
+            br#""bye""#,
+            br#"{"number":7}"#,
+            br#"{"type":"bye"}"#,
+            br#"{"type":"bye","number":-7}"#,
+            br#"{"type":"bye","number":18446744073709551616}"#,
+            br#"{"type":"part","number":7,"text":"x"}"#,
+            br#"{"type":"arm","number":7,"trial":1,"phase":"arm it"}"#,
+            b"{\"type\":\"fail_barrier\",\"number\":7,\"trial\":1,\"phase\":\"run\",\"step\":0,\"why\":\"\xff\"}",
+        ];
+        for payload in no_messages {
+            let decoded = decode(payload);
+            let text = String::from_utf8_lossy(payload);
+            assert!(matches!(decoded, Err(WireError::NotAMessage(_))), "`{text}` is {decoded:?}");
+        }
+    }
 }
