@@ -8,8 +8,6 @@ use crate::sys::{Spawned, When};
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     waiting: Vec<(StepKey, Spawned)>,
-    /// Those that were not wanted any more, and hang on their way.
-    hanging: Vec<Spawned>,
 }
 
 impl Ready {
@@ -36,14 +34,11 @@ impl Ready {
 
     /// Ends those that are not wanted; their steps and numbers.
     pub(super) fn keep(&mut self, wanted: &[StepKey]) -> Vec<(StepKey, u32)> {
-        self.hanging.retain_mut(|process| process.report.is_on_its_way());
-        let unwanted: Vec<_> = self.waiting.extract_if(.., |(key, _)| !wanted.contains(key)).collect();
-        let numbers = unwanted.iter().map(|(key, process)| (*key, process.pid)).collect();
-        for (_, mut process) in unwanted {
-            if !process.report.cancel(process.pid) {
-                self.hanging.push(process);
-            }
-        }
-        numbers
+        let unwanted = self.waiting.extract_if(.., |(key, _)| !wanted.contains(key));
+        let ended = unwanted.map(|(key, mut process)| {
+            process.report.cancel(process.pid);
+            (key, process.pid)
+        });
+        ended.collect()
     }
 }

@@ -220,23 +220,21 @@ impl StartReport {
         }
     }
 
-    /// Ends one that waits for that, before it was said. Whether it has ended within a moment: what hangs on its way does
-    /// not.
-    pub fn cancel(&mut self, pid: u32) -> bool {
+    /// Ends one that waits for that, before it was said.
+    pub fn cancel(&mut self, pid: u32) {
+        /// Much more than it takes: nothing that it is at can hold it up.
         const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         if !self.is_on_its_way() {
             // It was ended by somebody else, and perhaps reaped: its number may be another's by now.
-            return true;
+            return;
         }
         let _ = kill_process(Child(pid), libc::SIGKILL);
         let _ = poll(&mut [PollFd::new(&self.descriptor, PollFlags::IN)], Some(&MOMENT));
-        let has_ended = !self.is_on_its_way();
-        if has_ended {
+        if !self.is_on_its_way() {
             // It has closed what it had open, and waits for nothing any more but this.
             // SAFETY: no status is asked for.
             unsafe { libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0) };
         }
-        has_ended
     }
 
     /// Whether it has not come to its program or its end yet.
