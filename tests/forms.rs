@@ -85,8 +85,8 @@ fn a_barrier_whose_member_is_lost_fails_at_once_and_says_who_is_missing_and_what
         );
         folder.worker(name, player.port, &sections);
     }
-    // All processes of the player are killed by its own step: the machine is gone.
-    let sections = format!("[Run]\nlast = kill -9 $PPID {}; sleep 600\nready = barrier:all\n", doomed.pid());
+    // All processes of the player are killed by its own step, whose start was told by then: the machine is gone.
+    let sections = format!("[Run]\nlast = sleep 0.3; kill -9 $PPID {}; sleep 600\nready = barrier:all\n", doomed.pid());
     folder.worker("doomed", doomed.port, &sections);
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(4), "{finished:#?}");

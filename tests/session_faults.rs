@@ -248,3 +248,40 @@ fn a_hello_byte_by_byte_is_understood() {
     let answer = String::from_utf8(read_frame(&mut stream).expect("an answer")).expect("JSON");
     assert!(answer.contains("welcome"), "{answer}");
 }
+
+/// A session with a Reset that fails, in the middle of Run.
+fn with_a_reset_that_fails(player: &Player, lease: u64) -> (FakeConductor, Folder) {
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    let phases = json!({"run": [format!("{}; sleep 600", pipe.hold())], "reset": ["exit 9", "true"]});
+    let mut conductor = FakeConductor::with_lease(player.port, ("r", "w"), &phases, lease);
+    conductor.arm_and_go("run");
+    pipe.wait_for_start();
+    (conductor, folder)
+}
+
+/// The next run is told of this.
+fn tells(player: &Player, told: &str) {
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains(told), "{finished:#?}");
+}
+
+#[test]
+fn the_next_run_is_told_which_step_of_an_orphans_reset_failed() {
+    let player = Player::start();
+    drop(with_a_reset_that_fails(&player, 500));
+    tells(&player, "its steps were stopped and Reset was run, but `step0` failed");
+}
+
+#[test]
+fn the_next_run_is_told_which_step_of_a_dead_sessions_reset_failed() {
+    let player = Player::start();
+    let (_conductor, _folder) = with_a_reset_that_fails(&player, 60_000);
+    let session = player.children()[0];
+    support::kill(session, 9);
+    support::eventually("its heir is over", || player.children().is_empty());
+    tells(&player, "Reset was run for it, but `step0` failed");
+}

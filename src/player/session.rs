@@ -44,6 +44,8 @@ pub struct Session {
     touched: Option<u32>,
     /// The phase that was begun last. None is begun twice, whatever a conductor says.
     begun: Option<(u32, Phase)>,
+    /// The labels of the steps that failed in it, once it is over.
+    failed: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +94,11 @@ impl Session {
     /// Whether Reset was the last phase that was begun.
     pub fn has_reset(&self) -> bool {
         self.begun.is_some_and(|(_, phase)| phase == Phase::Reset)
+    }
+
+    /// The labels of the steps that failed in the phase that was over last.
+    pub fn failed(&self) -> &[String] {
+        &self.failed
     }
 
     /// Why the session is on its own, if it is.

@@ -165,7 +165,7 @@ impl<T: Reading> Link<T> {
             self.since = now;
         }
         self.looked = now;
-        let (peer, shown) = (self.peer, humantime::format_duration(limit));
+        let (peer, shown) = (self.peer, humantime::format_duration(round(limit)));
         if now.since(self.heard.max(self.since)) >= limit {
             return Err(format!("nothing was heard of {peer} for {shown}"));
         }
@@ -313,6 +313,11 @@ impl<T> AsFd for Link<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
+}
+
+/// For people: three of an interval can be a nanosecond less than what they are meant to be.
+fn round(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX))
 }
 
 /// The system's words for an error, without its number.

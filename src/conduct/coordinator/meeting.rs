@@ -64,7 +64,8 @@ impl Coordinator {
     /// A worker comes to no barrier any more: it is lost, or through with its phase.
     pub(super) fn comes_no_more(&mut self, worker: WorkerId, is_lost: bool) {
         let steps = &self.plan.worker(worker).steps[self.plan.phases[self.position]];
-        let open = self.workers[worker.0].steps.iter().position(|step| *step != Progress::Ended);
+        let entry = &self.workers[worker.0];
+        let open = entry.lost_at.or_else(|| entry.steps.iter().position(|step| *step != Progress::Ended));
         let last =
             open.and_then(|position| steps.get(position)).map(|step| format!(", last heard of at `{}`", step.label));
         let why = match (is_lost, last) {

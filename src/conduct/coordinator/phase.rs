@@ -69,7 +69,7 @@ impl Coordinator {
         if let Some(index) = spawned.iter().position(|open| *open == place) {
             spawned.remove(index);
             self.report(Event::SpawnedEnded { step, result });
-        } else if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].end(place.position) {
+        } else if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].lose(place.position) {
             self.report(Event::StepEnded { step, result });
         }
     }

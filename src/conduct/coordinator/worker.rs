@@ -38,6 +38,8 @@ pub(super) struct Worker {
     pub(super) received: bool,
     /// The steps of the current phase.
     pub(super) steps: Vec<Progress>,
+    /// The step that was at work when it was lost.
+    pub(super) lost_at: Option<usize>,
     /// When it began the current phase: the start of its first step's process, or of its first steps' that run together.
     pub(super) first: Option<Start>,
     /// Spawned steps that were not seen to end.
@@ -57,6 +59,7 @@ impl Worker {
             in_phase: false,
             received: false,
             steps: Vec::new(),
+            lost_at: None,
             first: None,
             spawned: Vec::new(),
             broken: false,
@@ -71,6 +74,7 @@ impl Worker {
         self.received = false;
         self.first = None;
         self.steps = vec![Progress::Waiting; steps];
+        self.lost_at = None;
     }
 
     /// Marks a step as started, if it has not been yet.
@@ -100,6 +104,15 @@ impl Worker {
             }
             _ => false,
         }
+    }
+
+    /// The same of a step that is lost with its worker.
+    pub(super) fn lose(&mut self, position: usize) -> bool {
+        let was_open = self.end(position);
+        if was_open {
+            self.lost_at.get_or_insert(position);
+        }
+        was_open
     }
 
     /// Leaves the phase; what of it was not seen to end.

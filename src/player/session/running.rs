@@ -25,6 +25,8 @@ pub(super) struct Running {
     /// When the phase as a whole has taken too long, and how long that is.
     limit: Option<(Duration, PlayerTime)>,
     over_limit: bool,
+    /// The labels of the steps that failed.
+    failed: Vec<String>,
 }
 
 /// A step that was begun, as far as the phase can do that by itself.
@@ -48,7 +50,18 @@ impl Running {
         limit: Option<(Duration, PlayerTime)>,
     ) -> Self {
         let (open, position) = (Vec::new(), 0);
-        Self { trial, phase, position, instant, open, stopping: false, skipping: false, limit, over_limit: false }
+        Self {
+            trial,
+            phase,
+            position,
+            instant,
+            open,
+            stopping: false,
+            skipping: false,
+            limit,
+            over_limit: false,
+            failed: Vec::new(),
+        }
     }
 
     /// When the process that is being made has to start. Neighbours that run together start at the same instant; what
@@ -68,6 +81,11 @@ impl Running {
 
     pub(super) fn is_reset(&self) -> bool {
         self.phase == Phase::Reset
+    }
+
+    /// The labels of the steps that failed.
+    pub(super) fn failed(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.failed)
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -281,7 +299,10 @@ impl Running {
     }
 
     fn close(&mut self, work: &Work, end: StepEnd, actions: &mut Vec<SessionAction>) {
-        self.skipping |= work.must && end.outcome.is_failure();
+        if end.outcome.is_failure() {
+            self.skipping |= work.must;
+            self.failed.push(work.label.clone());
+        }
         actions.push(end.told(work.key, false));
     }
 }

@@ -133,6 +133,7 @@ impl Session {
             }
             let (trial, phase, stopped) = (running.trial(), running.phase(), running.is_stopping());
             if running.is_over(plan.steps(phase).len()) {
+                self.failed = running.failed();
                 let ended = PlayerMessage::PhaseEnded { trial, phase: phase.into() };
                 actions.push(SessionAction::Send(ended));
                 self.stage = Stage::Idle;
