@@ -66,7 +66,7 @@ impl Scene {
         let folder = open_folder();
         // The program may lie where nobody may look.
         let program = folder.join("conductor");
-        std::fs::copy(CONDUCTOR, &program).expect("a copy of the program");
+        assert!(copy(CONDUCTOR, &program), "a copy of the program");
         let mut command = Command::new(program);
         command.args(["player", "--quiet", "--bind", "127.0.0.1", "--port", "0"]).uid(NOBODY).gid(NOBODY);
         Self { player: Player::from(command), folder, user: name_of(NOBODY) }
@@ -259,10 +259,16 @@ fn a_session_that_dies_takes_nothing_of_another_worker_with_it() {
     }
 }
 
+/// Copies a program. Another process does it: what this one has open to write is open in every process that another test
+/// is just making, and nobody can run it meanwhile.
+fn copy(from: &str, to: &Path) -> bool {
+    Command::new("cp").arg(from).arg(to).status().is_ok_and(|status| status.success())
+}
+
 /// A program that makes root of whoever runs it; none where the tests may not make one, or it does not work.
 fn program_for_root(folder: &Folder) -> Option<String> {
     let program = folder.join("become-root");
-    std::fs::copy("/usr/bin/setpriv", &program).ok().filter(|_| rustix::process::getuid().is_root())?;
+    (rustix::process::getuid().is_root() && copy("/usr/bin/setpriv", &program)).then_some(())?;
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o4755)).ok()?;
     let line = format!("{} --reuid 0 --clear-groups", program.display());
     let output =
