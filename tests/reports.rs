@@ -139,14 +139,17 @@ fn of_a_killed_conductor_there_is_all_that_had_been_received() {
     let arguments =
         ["conduct", "-q", "--results", "kept", "--report", "jsonl=events", "--report", "json=whole", "test.cfg"];
     let mut child = start(conductor(&folder, arguments));
-    eventually("the step's output is there", || printed(&lines(&folder.read("events")), "open", "stdout").len() == 12);
+    let kept = |name: &str| folder.read(&format!("kept/latest/outputs/trial-1/w/{name}"));
+    // The folder of results is written by a thread of its own.
+    eventually("the step's output is there", || {
+        printed(&lines(&folder.read("events")), "open", "stdout").len() == 12 && kept("run-02-open.stdout").len() == 12
+    });
     child.kill().expect("it runs");
     child.wait().expect("it ended");
     let lines = lines(&folder.read("events"));
     assert_eq!(printed(&lines, "open", "stdout"), "early\nquick\n");
     assert!(lines.iter().any(|line| line["event"] == "step_ended" && line["label"] == "before"));
     assert!(!folder.join("whole").exists(), "no half document has the report's name");
-    let kept = |name: &str| folder.read(&format!("kept/latest/outputs/trial-1/w/{name}"));
     assert_eq!(kept("run-02-open.stdout"), "early\nquick\n");
 }
 
