@@ -57,7 +57,7 @@ impl Executor {
 
     /// Makes a step's process, which waits until the step is started. Where that fails it is made then, and fails again.
     pub(super) fn make_ready(&mut self, key: StepKey, image: Image) {
-        if let Ok(process) = self.family.start(key, image, When::Said, &mut self.spawner) {
+        if let Ok(process) = self.family.start(key, image, None, &mut self.spawner) {
             self.ready.add(key, process);
         }
     }
@@ -77,7 +77,7 @@ impl Executor {
         behind: Option<Streams>,
         now: PlayerTime,
     ) {
-        match image.and_then(|image| self.family.start(key, image, when, &mut self.spawner)) {
+        match image.and_then(|image| self.family.start(key, image, Some(when), &mut self.spawner)) {
             Ok(process) => self.begin((key, when), process, behind, now),
             Err(why) => self.events.push(SessionEvent::NotStarted { key, why }),
         }
@@ -86,7 +86,7 @@ impl Executor {
     fn begin(&mut self, (key, when): (StepKey, When), process: Spawned, behind: Option<Streams>, now: PlayerTime) {
         let at = match when {
             When::At(instant) => PlayerTime::from_nanoseconds(instant).max(now),
-            When::Now | When::Said => now,
+            When::Now => now,
         };
         let streams = self.streams(key, behind);
         self.processes.push(StepProcess::new(key, process, streams, at.plus(TELL_WITHIN)));
@@ -119,8 +119,7 @@ impl Executor {
     }
 
     /// The processes that are alive, for people.
-    pub(super) fn alive(&mut self) -> Vec<ProcessMessage> {
-        self.keep_ready(&[]);
+    pub(super) fn alive(&self) -> Vec<ProcessMessage> {
         self.family.children().into_iter().map(Into::into).collect()
     }
 

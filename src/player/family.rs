@@ -44,7 +44,7 @@ impl Family {
         &mut self,
         key: StepKey,
         mut image: Image,
-        when: When,
+        when: Option<When>,
         spawner: &mut Spawner,
     ) -> Result<Spawned, String> {
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);

@@ -354,6 +354,7 @@ impl SessionProcess {
                 format!("{reason}; nothing had to be reset")
             }
         });
+        self.executor.keep_ready(&[]);
         let left = self.executor.alive();
         self.tell(&Note::Over { left, summary: summary.or(alone) });
     }

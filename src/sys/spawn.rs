@@ -38,14 +38,20 @@ pub enum When {
     Now,
     /// At this instant, in nanoseconds of `CLOCK_BOOTTIME`.
     At(u64),
-    /// When it is said: see [`StartReport::start`]. Only where [`Spawner::CAN_WAIT`].
-    Said,
 }
 
 impl When {
     /// At this instant if there is one.
     pub fn at(instant: Option<u64>) -> Self {
         instant.map_or(Self::Now, Self::At)
+    }
+
+    /// As a child is told: zero for at once.
+    fn word(self) -> u64 {
+        match self {
+            Self::Now => 0,
+            Self::At(instant) => instant,
+        }
     }
 }
 
@@ -110,12 +116,13 @@ impl Spawner {
     /// Makes a process: default signals, `/dev/null` as standard input, pipes as standard output and error.
     ///
     /// It shares our memory until it is another program, which saves the copy of that; nothing waits for it meanwhile.
-    /// It begins in a control group when there is one, and the kernel lets it.
+    /// It begins in a control group when there is one, and the kernel lets it. Without a `when` it waits until that is said
+    /// to its [`StartReport`]; that works only where [`Self::CAN_WAIT`].
     ///
     /// # Errors
     ///
     /// Says why the kernel makes no process or no pipe.
-    pub fn spawn(&mut self, image: Image, when: When, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
+    pub fn spawn(&mut self, image: Image, when: Option<When>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
         let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -161,7 +168,7 @@ struct Parts {
 }
 
 impl Birth {
-    fn new(image: Image, when: When, descriptors: [RawFd; 4], ignored: u64) -> Self {
+    fn new(image: Image, when: Option<When>, descriptors: [RawFd; 4], ignored: u64) -> Self {
         let null = [std::ptr::null()];
         let blueprint = Blueprint {
             program: image.program.as_ptr(),
@@ -170,11 +177,7 @@ impl Birth {
             directory: image.directory.as_ref().map_or(std::ptr::null(), |directory| directory.as_ptr()),
             descriptors,
             ignored,
-            word: Word::new(match when {
-                When::Now => Some(0),
-                When::At(instant) => Some(instant),
-                When::Said => None,
-            }),
+            word: Word::new(when.map(When::word)),
         };
         let parts = Parts { blueprint, _image: image, stack: Vec::new() };
         Self { parts: ManuallyDrop::new(Box::new(parts)), over: true }
@@ -213,11 +216,7 @@ impl StartReport {
 
     /// Says when the program is to start, for one that waits for that.
     pub fn start(&self, when: When) {
-        match when {
-            When::Now => self.birth.parts.blueprint.word.give(0),
-            When::At(instant) => self.birth.parts.blueprint.word.give(instant),
-            When::Said => {}
-        }
+        self.birth.parts.blueprint.word.give(when.word());
     }
 
     /// Ends one that waits for that, before it was said.
