@@ -310,9 +310,8 @@ impl Running {
 /// The steps from this position on that start at the same instant: one, or neighbours that run together; only those that
 /// are commands.
 pub(super) fn together(plan: &PlanMessage, trial: u32, phase: Phase, position: usize) -> Vec<StepKey> {
-    let steps = plan.steps(phase).iter().enumerate().skip(position);
-    let neighbours = steps.take_while(|(index, step)| step.action.is_none() && (*index == position || step.parallel));
-    let first_is_parallel = plan.steps(phase).get(position).is_some_and(|step| step.parallel);
-    let count = if first_is_parallel { usize::MAX } else { 1 };
-    neighbours.take(count).map(|(position, _)| StepKey { trial, phase, position }).collect()
+    let steps = &plan.steps(phase).get(position..).unwrap_or_default();
+    let together = |index: usize| index == 0 || (steps[0].parallel && steps[index].parallel);
+    let started = (0..steps.len()).take_while(|index| steps[*index].action.is_none() && together(*index));
+    started.map(|index| StepKey { trial, phase, position: position + index }).collect()
 }
