@@ -199,18 +199,16 @@ impl<T: Reading> Link<T> {
                     count += read;
                     self.heard = clock();
                     received.broken = self.take_frames(inbox, outbox, &mut received).err();
-                    if !self.decoder.is_busy() {
-                        self.decoder.rest();
-                        break;
+                    if self.decoder.is_busy() {
+                        continue;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.decoder.rest();
-                    break;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => received.broken = Some(format!("the connection broke: {}", words(&error))),
             }
+            self.decoder.rest();
+            break;
         }
         received
     }
