@@ -17,9 +17,9 @@ pub(crate) struct CheckEntry {
     pub(crate) error: Option<String>,
     /// `session` or `seed`.
     pub(crate) kind: Option<&'static str>,
-    /// Its program's version, and its machine's name.
+    /// Its program's version.
     pub(crate) version: Option<String>,
-    /// See `version`.
+    /// Its machine's name.
     pub(crate) host: Option<String>,
     /// How long a message and its answer took.
     pub(crate) round_trip: Option<f64>,

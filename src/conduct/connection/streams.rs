@@ -76,8 +76,7 @@ impl Streams {
         None
     }
 
-    /// Takes data. What comes for a stream whose step is over is dropped: somebody else holds its
-    /// pipe.
+    /// Takes data. What comes for a stream whose step is over is dropped: somebody else holds its pipe.
     ///
     /// The outer error is the player's, the inner one the disk's.
     pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<()>, String> {
