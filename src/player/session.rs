@@ -92,18 +92,8 @@ impl Session {
     }
 
     /// Whether Reset was the last phase that was begun.
-    pub fn has_reset(&self) -> bool {
+    fn has_reset(&self) -> bool {
         self.begun.is_some_and(|(_, phase)| phase == Phase::Reset)
-    }
-
-    /// The labels of the steps that failed in the phase that was over last.
-    pub fn failed(&self) -> &[String] {
-        &self.failed
-    }
-
-    /// Why the session is on its own, if it is.
-    pub fn orphaned(&self) -> Option<&str> {
-        self.orphaned.as_deref()
     }
 
     /// Whether the session is over.

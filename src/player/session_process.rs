@@ -341,22 +341,12 @@ impl SessionProcess {
 
     /// The session is over: from now on the player is free, and only what happened is still to be delivered.
     fn finish(&mut self) {
-        let orphaned = self.session.orphaned().map(str::to_owned);
         let keep = self.session.may_be_asked() && self.stopping.is_none();
         self.finished = Some(clock().plus(if keep { KEEP } else { DELIVERY }));
-        let failed: Vec<_> = self.session.failed().iter().map(|label| format!("`{label}`")).collect();
-        let but = if failed.is_empty() { String::new() } else { format!(", but {} failed", failed.join(", ")) };
-        let alone = (self.is_alone && !failed.is_empty()).then(|| format!("Reset was run for it{but}"));
-        let summary = orphaned.filter(|_| !self.is_alone).map(|reason| {
-            if self.session.has_reset() {
-                format!("{reason}; its steps were stopped and Reset was run{but}")
-            } else {
-                format!("{reason}; nothing had to be reset")
-            }
-        });
+        let summary = self.session.summary(self.is_alone);
         self.executor.keep_ready(&[]);
         let left = self.executor.alive();
-        self.tell(&Note::Over { left, summary: summary.or(alone) });
+        self.tell(&Note::Over { left, summary });
     }
 
     /// The plan is left with the listener before the conductor hears that it was taken.

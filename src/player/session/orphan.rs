@@ -22,6 +22,22 @@ impl Session {
         self.may_come_back
     }
 
+    /// What the next conductor has to know of a session that was over without its own. Of an heir that is only what
+    /// failed: that its session died was told by then.
+    pub fn summary(&self, is_heir: bool) -> Option<String> {
+        let reason = self.orphaned.as_ref()?;
+        let failed: Vec<_> = self.failed.iter().map(|label| format!("`{label}`")).collect();
+        let but = if failed.is_empty() { String::new() } else { format!(", but {} failed", failed.join(", ")) };
+        if is_heir {
+            return (!failed.is_empty()).then(|| format!("Reset was run for it{but}"));
+        }
+        Some(if self.has_reset() {
+            format!("{reason}; its steps were stopped and Reset was run{but}")
+        } else {
+            format!("{reason}; nothing had to be reset")
+        })
+    }
+
     /// The conductor may be silent for at most so long.
     pub fn shorten_lease(&mut self, most: Duration) {
         if let Some((lease, _)) = &mut self.lease {

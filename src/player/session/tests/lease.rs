@@ -85,3 +85,18 @@ fn a_plan_for_another_player_ends_the_session_and_is_not_taken() {
     let mut session = Session::with_lease(Duration::from_secs(9), at(0)).of("this".to_owned());
     assert_eq!(session.handle(meant("this"), at(1))[0], SessionAction::Send(PlayerMessage::PlanTaken));
 }
+
+#[test]
+fn what_failed_in_a_reset_without_a_conductor_is_in_the_summary() {
+    let mut session = Session::heir(plan(Vec::new()), 1);
+    let begun = session.handle(orphaned(), at(0));
+    assert_eq!(starts(&begun), [key(Phase::Reset, 0)]);
+    session.handle(started(key(Phase::Reset, 0), 1), at(1));
+    let (outcome, left) = (OutcomeMessage::Exit { status: 9 }, LeftMessage::default());
+    session.handle(SessionEvent::Ended { key: key(Phase::Reset, 0), outcome, at: at(2), lengths: [0, 0], left }, at(2));
+    session.handle(started(key(Phase::Reset, 1), 3), at(3));
+    session.handle(ended(key(Phase::Reset, 1), 4), at(4));
+    let told = "the test says so; its steps were stopped and Reset was run, but `undo` failed";
+    assert_eq!(session.summary(false).as_deref(), Some(told));
+    assert_eq!(session.summary(true).as_deref(), Some("Reset was run for it, but `undo` failed"));
+}
