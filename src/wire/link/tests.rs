@@ -67,6 +67,13 @@ fn three_silent_intervals_break_a_connection_and_anything_that_is_heard_begins_t
 }
 
 #[test]
+fn a_silence_is_told_without_what_its_limit_lost_in_being_divided() {
+    let mut scene = Scene::new();
+    scene.link.interval = interval(5 * SECOND);
+    assert_eq!(scene.pass(0, 3_000), Err("nothing was heard of its peer for 2s 500ms".to_owned()));
+}
+
+#[test]
 fn whoever_was_held_up_itself_listens_first() {
     let mut scene = Scene::new();
     scene.pass(0, 1_000).unwrap();
