@@ -36,20 +36,22 @@ impl Lead {
 
     /// The lead of so many workers within a phase, of which the slowest takes so long.
     pub(super) fn between(&self, slowest: Duration, workers: usize) -> Duration {
-        let known = slowest + BASE + EACH_BUSY * u32::try_from(workers).unwrap_or(u32::MAX);
-        (known + self.learned.min(slowest)).min(MOST)
+        (known(slowest, EACH_BUSY, workers) + self.learned.min(slowest)).min(MOST)
     }
 
     /// The lead of a phase of so many workers; what the next one needs is learned anew.
     pub(super) fn take(&mut self, workers: usize) -> Duration {
-        let known = self.slowest + BASE + EACH * u32::try_from(workers).unwrap_or(u32::MAX);
         // What was learned is forgotten by and by, for a network that was slow once need not stay so. And it is bounded:
         // where too many share a processor each is late for the others' sake, and would be after any lead.
         self.learned = (self.learned.mul_f64(0.8) + self.late.mul_f64(1.2)).min(self.slowest);
-        let lead = known + self.learned;
+        let lead = known(self.slowest, EACH, workers) + self.learned;
         (self.slowest, self.late) = (Duration::ZERO, Duration::ZERO);
         lead.min(MOST)
     }
+}
+
+fn known(slowest: Duration, each: Duration, workers: usize) -> Duration {
+    slowest + BASE + each * u32::try_from(workers).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

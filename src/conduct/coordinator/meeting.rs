@@ -6,7 +6,7 @@ use crate::conduct::event::{Command, StepPlace};
 use crate::model::{Event, Outcome, WorkerId};
 
 use super::barriers::{Arrival, Barriers, Decision};
-use super::worker::{Progress, Standing};
+use super::worker::Standing;
 use super::{Coordinator, Stage};
 
 impl Coordinator {
@@ -64,10 +64,8 @@ impl Coordinator {
     /// A worker comes to no barrier any more: it is lost, or through with its phase.
     pub(super) fn comes_no_more(&mut self, worker: WorkerId, is_lost: bool) {
         let steps = &self.plan.worker(worker).steps[self.plan.phases[self.position]];
-        let entry = &self.workers[worker.0];
-        let open = entry.lost_at.or_else(|| entry.steps.iter().position(|step| *step != Progress::Ended));
-        let last =
-            open.and_then(|position| steps.get(position)).map(|step| format!(", last heard of at `{}`", step.label));
+        let last = self.workers[worker.0].at().and_then(|position| steps.get(position));
+        let last = last.map(|step| format!(", last heard of at `{}`", step.label));
         let why = match (is_lost, last) {
             (true, Some(last)) => format!("is lost{last}"),
             (true, None) => "is lost".to_owned(),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::model::{ConductorTime, Phase, StartSkew, WorkerId};
 
-use super::worker::Progress;
 use super::{Coordinator, Stage};
 
 /// How many workers are named; the others are counted.
@@ -39,8 +38,7 @@ impl Coordinator {
     /// A worker, and what it was last heard to do.
     fn doing(&self, id: WorkerId) -> String {
         let (worker, entry) = (&self.workers[id.0], self.plan.worker(id));
-        let open = worker.steps.iter().position(|step| *step != Progress::Ended);
-        let open = open.filter(|_| self.stage == Stage::Running && worker.in_phase);
+        let open = worker.at().filter(|_| self.stage == Stage::Running && worker.in_phase);
         let label = open.and_then(|position| entry.steps[self.phase()].get(position)).map(|step| &step.label);
         match (worker.broken, label) {
             (true, _) => format!("`{}` (its connection is broken)", entry.name),

@@ -39,7 +39,7 @@ pub(super) struct Worker {
     /// The steps of the current phase.
     pub(super) steps: Vec<Progress>,
     /// The step that was at work when it was lost.
-    pub(super) lost_at: Option<usize>,
+    lost_at: Option<usize>,
     /// When it began the current phase: the start of its first step's process, or of its first steps' that run together.
     pub(super) first: Option<Start>,
     /// Spawned steps that were not seen to end.
@@ -113,6 +113,11 @@ impl Worker {
             self.lost_at.get_or_insert(position);
         }
         was_open
+    }
+
+    /// The step that it is at, or was when it was lost.
+    pub(super) fn at(&self) -> Option<usize> {
+        self.lost_at.or_else(|| self.steps.iter().position(|step| *step != Progress::Ended))
     }
 
     /// Leaves the phase; what of it was not seen to end.
