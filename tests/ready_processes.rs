@@ -17,12 +17,11 @@ fn ready(player: &Player, step: &str) -> (FakeConductor, u32, u32) {
     (conductor, session, process)
 }
 
-/// Has the session get ready for this phase; it and the process that waits for it.
+/// Has the session get ready for this phase; it and the process that waits for it, which is there when it says so.
 fn arm(player: &Player, conductor: &mut FakeConductor, phase: &str) -> (u32, u32) {
     conductor.send(json!({"type": "arm", "trial": 1, "phase": phase}));
     conductor.expect_armed(phase);
     let session = player.children()[0];
-    eventually("a process is ready", || !children(session).is_empty());
     (session, children(session)[0])
 }
 
@@ -40,6 +39,21 @@ fn the_process_that_waits_becomes_the_step_when_it_is_told_to() {
     assert_eq!(conductor.expect("step_started")["pid"], process);
     assert_eq!(conductor.expect("step_ended")["outcome"]["status"], 0);
     assert_eq!(folder.read("log"), format!("{process}\n"));
+}
+
+#[test]
+fn whoever_says_to_be_at_a_barrier_has_the_next_process_ready() {
+    let player = Player::start();
+    let mut plan = wire::plan(&json!({"run": ["true", "true"]}));
+    plan["run"][0] = json!({"label": "meet", "action": {"is": "barrier", "name": "meet"}});
+    let (mut conductor, _, _) = FakeConductor::hello(player.port, "r", "w");
+    conductor.send(plan);
+    conductor.expect("plan_taken");
+    conductor.arm_and_go("run");
+    conductor.expect("barrier_reached");
+    let process = children(player.children()[0])[0];
+    conductor.send(json!({"type": "release", "trial": 1, "phase": "run", "step": 0, "at": 1}));
+    assert_eq!(conductor.expect("step_started")["pid"], process);
 }
 
 #[test]

@@ -119,7 +119,6 @@ impl SessionProcess {
             if self.is_over() {
                 break;
             }
-            self.make_ready();
             if !self.wait() {
                 return 1;
             }
@@ -154,6 +153,8 @@ impl SessionProcess {
         self.take_orders();
         self.read();
         self.handle(SessionEvent::Tick);
+        // Whoever says to be there is ready: the conductor's word may come at once.
+        self.make_ready();
         // What is on the disk follows as long as there is credit, and a socket that takes it: nothing else may wake us.
         loop {
             self.spool_or_refill();

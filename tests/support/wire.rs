@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -132,8 +133,11 @@ impl FakeConductor {
     #[track_caller]
     pub fn take_until(&mut self, kind: &str) -> Vec<Value> {
         let mut found = Vec::new();
+        // Heartbeats come for ever.
+        let deadline = Instant::now() + DEADLINE;
         loop {
             let message = self.take();
+            assert!(Instant::now() < deadline, "no `{kind}` came, but {found:#?}");
             let message = message.unwrap_or_else(|| panic!("the session ended before `{kind}`, after {found:#?}"));
             let this = message["type"] == kind;
             if message.get("number").is_some() || this {
