@@ -1,11 +1,14 @@
 //! The log: lines of the seed's form or of JSON, on standard error or in a file.
 
+mod log_thread;
 mod screen;
 mod terminal;
 
 use std::fmt;
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
+use std::sync::Mutex;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -13,8 +16,11 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+pub(crate) use log_thread::flush;
 pub(crate) use screen::Screen;
 pub(crate) use terminal::size as terminal_size;
+
+use log_thread::Queue;
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,28 +61,54 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Begins to log. On standard error the lines go above what `screen` has. It must be called once, before anything is logged.
+/// Begins to log, each line before whoever logs it goes on: for a process that will fork. It must be called once, before
+/// anything is logged.
 ///
 /// # Errors
 ///
 /// Says why the file can't be written.
-pub(crate) fn start(
+pub(crate) fn start(verbosity: Verbosity, format: LogFormat, file: Option<&Path>) -> Result<(), String> {
+    let writer = Mutex::new(open(file, &Screen::default())?);
+    tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(format).with_writer(writer).init();
+    Ok(())
+}
+
+/// Begins to log, on a thread of its own. On standard error the lines go above what `screen` has. It must be called once,
+/// before anything is logged; [`flush`] belongs to it.
+///
+/// # Errors
+///
+/// Says why the file can't be written, or the thread can't be started.
+pub(crate) fn start_aside(
     verbosity: Verbosity,
     format: LogFormat,
     file: Option<&Path>,
     screen: &Screen,
 ) -> Result<(), String> {
-    let builder = tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(format);
-    match file {
-        None => builder.with_writer(screen.clone()).init(),
-        Some(path) => {
-            let opened = OpenOptions::new().create(true).append(true).open(path);
-            let file =
-                opened.map_err(|error| format!("the log file `{}` can't be written: {error}", path.display()))?;
-            builder.with_writer(std::sync::Mutex::new(file)).init();
+    let queue = Queue::start(open(file, screen)?, format).map_err(|error| format!("the log can't begin: {error}"))?;
+    tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(format).with_writer(queue).init();
+    Ok(())
+}
+
+/// The file, or standard error.
+fn open(file: Option<&Path>, screen: &Screen) -> Result<Box<dyn Write + Send>, String> {
+    let Some(path) = file else { return Ok(Box::new(screen.stderr())) };
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    let file = opened.map_err(|error| format!("the log file `{}` can't be written: {error}", path.display()))?;
+    Ok(Box::new(file))
+}
+
+impl LogFormat {
+    /// A line, with its end.
+    fn line(self, level: &str, message: &str) -> String {
+        match self {
+            Self::Text => format!("{} - {level} - {message}\n", local_time()),
+            Self::Json => {
+                let time = format!("{:.6}", jiff::Timestamp::now());
+                format!("{}\n", serde_json::json!({"time": time, "level": level, "message": message}))
+            }
         }
     }
-    Ok(())
 }
 
 impl<S, N> FormatEvent<S, N> for LogFormat
@@ -91,19 +123,9 @@ where
             Level::INFO => "INFO",
             Level::DEBUG | Level::TRACE => "DEBUG",
         };
-        match self {
-            Self::Text => {
-                write!(out, "{} - {level} - ", local_time())?;
-                context.field_format().format_fields(out.by_ref(), event)?;
-                writeln!(out)
-            }
-            Self::Json => {
-                let mut message = String::new();
-                context.field_format().format_fields(Writer::new(&mut message), event)?;
-                let time = format!("{:.6}", jiff::Timestamp::now());
-                writeln!(out, "{}", serde_json::json!({"time": time, "level": level, "message": message}))
-            }
-        }
+        let mut message = String::new();
+        context.field_format().format_fields(Writer::new(&mut message), event)?;
+        out.write_str(&self.line(level, &message))
     }
 }
 

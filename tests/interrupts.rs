@@ -5,6 +5,7 @@
 mod pipes;
 mod support;
 
+use std::io::{PipeReader, PipeWriter};
 use std::process::Child;
 
 use pipes::Pipe;
@@ -218,14 +219,33 @@ fn a_second_interrupt_leaves_now_and_the_player_does_the_rest() {
     scene.assert_next_run_is_right(player.port);
 }
 
+/// A pipe that takes nothing more.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&writer, true).expect("a pipe");
+    while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).expect("a pipe");
+    (reader, writer)
+}
+
 #[test]
-fn interrupts_end_a_conductor_that_is_held_up_by_a_log_that_nobody_reads() {
+fn a_log_that_nobody_reads_holds_nothing_up() {
+    let (folder, player) = (Folder::new(), Player::start());
+    folder.test("", &["w"]).worker("w", player.port, "[Startup]\nfirst = true\n[Reset]\nlast = echo done\n");
+    let (_unread, log) = full_pipe();
+    let mut child = conductor(&folder, ["conduct", "-v", "-t", "3", "-o", "report", "test.cfg"])
+        .stderr(log)
+        .spawn()
+        .expect("it starts");
+    assert_eq!(support::wait(&mut child).code(), Some(0));
+    assert_eq!(folder.read("report").matches("| done").count(), 3, "{}", folder.read("report"));
+}
+
+#[test]
+fn interrupts_end_a_conductor_whose_log_nobody_reads() {
     let player = Player::start();
     let scene = Scene::new("lease = 2s", player.port);
-    let (_unread, log) = std::io::pipe().expect("a pipe");
-    rustix::io::ioctl_fionbio(&log, true).expect("a pipe");
-    while rustix::io::write(&log, &[b'x'; 4096]).is_ok() {}
-    rustix::io::ioctl_fionbio(&log, false).expect("a pipe");
+    let (_unread, log) = full_pipe();
     let mut child =
         conductor(&scene.folder, ["conduct", "-o", "report", "test.cfg"]).stderr(log).spawn().expect("it starts");
     scene.pipe.wait_for_start();

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     let verbosity = Verbosity::new(arguments.quiet, arguments.verbose);
     let screen = Screen::default();
     let log_format = arguments.log_format.into();
-    if let Err(why) = telemetry::start(verbosity, log_format, arguments.log_file.as_deref(), &screen) {
+    if let Err(why) = telemetry::start_aside(verbosity, log_format, arguments.log_file.as_deref(), &screen) {
         return super::refuse(&why);
     }
     let Some(path) = &arguments.config else {

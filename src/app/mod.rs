@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use crate::cli::{self, Command, LogFormatWord};
 use crate::exit_code;
-use crate::telemetry::LogFormat;
+use crate::telemetry::{self, LogFormat};
 
 /// Runs the program with the command line of this process.
 pub fn run() -> ExitCode {
@@ -27,7 +27,7 @@ pub fn run() -> ExitCode {
     if let Err(error) = color_eyre::config::HookBuilder::default().theme(color_eyre::config::Theme::new()).install() {
         eprintln!("error: {error}");
     }
-    match cli::parse(std::env::args_os().collect()) {
+    let status = match cli::parse(std::env::args_os().collect()) {
         Ok(Command::Player(arguments)) => player::run(&arguments),
         Ok(Command::Conduct(arguments)) => conduct::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
@@ -36,11 +36,15 @@ pub fn run() -> ExitCode {
             let _ = error.print();
             ExitCode::from(if error.use_stderr() { exit_code::USAGE } else { exit_code::PASSED })
         }
-    }
+    };
+    telemetry::flush();
+    status
 }
 
 /// Tells the user why nothing is done.
 fn refuse(text: &str) -> ExitCode {
+    // What was logged before stands before it.
+    telemetry::flush();
     eprintln!("error: {text}");
     ExitCode::from(exit_code::NOT_CARRIED_OUT)
 }

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use crate::cli::PlayerArguments;
 use crate::config::{Network, PlayerSettings, load_player};
 use crate::player::{Settings, play};
-use crate::telemetry::{self, Screen, Verbosity};
+use crate::telemetry::{self, Verbosity};
 
 /// Serves until the player is told to stop.
 pub(super) fn run(arguments: &PlayerArguments) -> ExitCode {
     let verbosity = Verbosity::new(arguments.quiet, arguments.verbose);
     let (log_format, log_file) = (arguments.log_format.into(), arguments.log_file.as_deref());
-    if let Err(why) = telemetry::start(verbosity, log_format, log_file, &Screen::default()) {
+    if let Err(why) = telemetry::start(verbosity, log_format, log_file) {
         return super::refuse(&why);
     }
     let settings = match settings(arguments) {

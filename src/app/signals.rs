@@ -10,7 +10,7 @@ use crate::sys;
 /// lives as long as the program.
 ///
 /// The first stops in good order, the second at once. Whoever should hear them may be held up, by a terminal that was
-/// stopped and takes no line of the log: then the third ends the program as it is.
+/// stopped and does not take the last words: then the third ends the program as it is.
 ///
 /// # Errors
 ///

@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::terminal::{self, Terminal};
 
@@ -76,6 +75,11 @@ impl Screen {
         let screen = if io::stdout().is_terminal() { self.clone() } else { Self::default() };
         Above { screen, writer: io::stdout() }
     }
+
+    /// Standard error, for whole lines.
+    pub(super) fn stderr(&self) -> impl Write + Send + 'static {
+        Above { screen: self.clone(), writer: io::stderr() }
+    }
 }
 
 impl View {
@@ -106,16 +110,8 @@ fn toned(line: &str, color: &str) -> String {
     if color.is_empty() { line.to_owned() } else { format!("{color}{line}\x1b[0m") }
 }
 
-impl<'a> MakeWriter<'a> for Screen {
-    type Writer = Above<io::Stderr>;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        Above { screen: self.clone(), writer: io::stderr() }
-    }
-}
-
 /// A stream of this process that may be the terminal.
-pub(crate) struct Above<W> {
+struct Above<W> {
     screen: Screen,
     writer: W,
 }

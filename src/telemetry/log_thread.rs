@@ -1,0 +1,131 @@
+//! The thread that writes a conductor's log: whoever logs must not wait for whoever reads that.
+
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::LogFormat;
+
+/// So many lines wait for a reader, a few megabytes at most; those beyond are counted, and left out.
+const BOUND: usize = 10_000;
+
+/// How long the end of the program waits for a queue with room, and then for its lines to be written.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The queue of this process, for those that want it to be written.
+static QUEUE: OnceLock<Queue> = OnceLock::new();
+
+/// Where lines are left for the thread.
+#[derive(Debug, Clone)]
+pub(super) struct Queue {
+    entries: Sender<Entry>,
+    format: LogFormat,
+    /// How many lines found no room.
+    missing: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Line(Vec<u8>),
+    /// All lines before it are written once this is dropped.
+    Flush(#[expect(dead_code, reason = "its end is what it tells")] Sender<Infallible>),
+}
+
+impl Queue {
+    /// Starts the thread, which writes with this for as long as the program runs.
+    pub(super) fn start(writer: Box<dyn Write + Send>, format: LogFormat) -> io::Result<Self> {
+        let (entries, received) = bounded(BOUND);
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || write(&received, writer))?;
+        let queue = Self { entries, format, missing: Arc::default() };
+        Ok(QUEUE.get_or_init(|| queue).clone())
+    }
+
+    fn add(&self, line: &[u8]) {
+        self.tell_of_missing();
+        if self.entries.try_send(Entry::Line(line.to_owned())).is_err() {
+            self.missing.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Says how many lines are not there, where they would be.
+    fn tell_of_missing(&self) {
+        let count = self.missing.swap(0, Ordering::Relaxed);
+        if count == 0 {
+            return;
+        }
+        let text = format!("the log was not read for so long that {count} of its lines are missing here");
+        let line = self.format.line("WARNING", &text);
+        if self.entries.try_send(Entry::Line(line.into_bytes())).is_err() {
+            self.missing.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Waits until all that was logged is written; not for ever.
+pub(crate) fn flush() {
+    let Some(queue) = QUEUE.get() else { return };
+    queue.tell_of_missing();
+    let (done, is_written) = bounded(0);
+    if queue.entries.send_timeout(Entry::Flush(done), PATIENCE).is_ok() {
+        let _ = is_written.recv_timeout(PATIENCE);
+    }
+}
+
+fn write(entries: &Receiver<Entry>, mut writer: Box<dyn Write + Send>) {
+    for entry in entries {
+        if let Entry::Line(line) = entry {
+            // Nobody is left to tell.
+            let _ = writer.write_all(&line);
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Queue {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &Queue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.add(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_find_no_room_are_counted_where_they_would_be() {
+        let (entries, received) = bounded(2);
+        let queue = Queue { entries, format: LogFormat::Text, missing: Arc::default() };
+        let lines = || -> Vec<String> {
+            let lines = received.try_iter().filter_map(|entry| match entry {
+                Entry::Line(line) => Some(String::from_utf8(line).unwrap()),
+                Entry::Flush(_) => None,
+            });
+            lines.collect()
+        };
+        for line in ["a", "b", "c", "d"] {
+            queue.add(line.as_bytes());
+        }
+        assert_eq!(lines(), ["a", "b"]);
+        queue.add(b"e");
+        let [note, line] = <[String; 2]>::try_from(lines()).unwrap();
+        assert!(note.ends_with("- WARNING - the log was not read for so long that 2 of its lines are missing here\n"));
+        assert_eq!(line, "e");
+    }
+}
