@@ -1,12 +1,13 @@
 //! The log: lines of the seed's form or of JSON, on standard error or in a file.
 
+mod impatient;
 mod log_thread;
 mod screen;
 mod terminal;
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -20,6 +21,7 @@ pub(crate) use log_thread::flush;
 pub(crate) use screen::Screen;
 pub(crate) use terminal::size as terminal_size;
 
+use impatient::Impatient;
 use log_thread::Queue;
 
 /// How much is logged.
@@ -61,15 +63,17 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Begins to log, each line before whoever logs it goes on: for a process that will fork. It must be called once, before
-/// anything is logged.
+/// Begins to log, without a thread: for a process that will fork. It must be called once, before anything is logged.
 ///
 /// # Errors
 ///
 /// Says why the file can't be written.
 pub(crate) fn start(verbosity: Verbosity, format: LogFormat, file: Option<&Path>) -> Result<(), String> {
-    let writer = Mutex::new(open(file, &Screen::default())?);
-    tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(format).with_writer(writer).init();
+    let builder = tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(format);
+    match file {
+        None => builder.with_writer(Mutex::new(Impatient::new(io::stderr(), format))).init(),
+        Some(path) => builder.with_writer(Mutex::new(Impatient::new(open(path)?, format))).init(),
+    }
     Ok(())
 }
 
@@ -85,17 +89,18 @@ pub(crate) fn start_aside(
     file: Option<&Path>,
     screen: &Screen,
 ) -> Result<(), String> {
-    let queue = Queue::start(open(file, screen)?, format).map_err(|error| format!("the log can't begin: {error}"))?;
+    let writer: Box<dyn Write + Send> = match file {
+        None => Box::new(screen.stderr()),
+        Some(path) => Box::new(open(path)?),
+    };
+    let queue = Queue::start(writer, format).map_err(|error| format!("the log can't begin: {error}"))?;
     tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(format).with_writer(queue).init();
     Ok(())
 }
 
-/// The file, or standard error.
-fn open(file: Option<&Path>, screen: &Screen) -> Result<Box<dyn Write + Send>, String> {
-    let Some(path) = file else { return Ok(Box::new(screen.stderr())) };
+fn open(path: &Path) -> Result<File, String> {
     let opened = OpenOptions::new().create(true).append(true).open(path);
-    let file = opened.map_err(|error| format!("the log file `{}` can't be written: {error}", path.display()))?;
-    Ok(Box::new(file))
+    opened.map_err(|error| format!("the log file `{}` can't be written: {error}", path.display()))
 }
 
 impl LogFormat {
@@ -108,6 +113,14 @@ impl LogFormat {
                 format!("{}\n", serde_json::json!({"time": time, "level": level, "message": message}))
             }
         }
+    }
+
+    /// The line that stands for those that nobody made room for; nothing if there are none.
+    fn missing(self, count: usize) -> String {
+        if count == 0 {
+            return String::new();
+        }
+        self.line("WARNING", &format!("the log was not read for so long that {count} of its lines are missing here"))
     }
 }
 

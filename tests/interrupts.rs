@@ -6,7 +6,7 @@ mod pipes;
 mod support;
 
 use std::io::{PipeReader, PipeWriter};
-use std::process::Child;
+use std::process::{Child, Command};
 
 use pipes::Pipe;
 use support::{CONDUCTOR, Finished, Folder, Player, children, conductor, eventually, finish, kill, run};
@@ -229,8 +229,11 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nothing_up() {
-    let (folder, player) = (Folder::new(), Player::start());
+fn logs_that_nobody_reads_hold_nothing_up() {
+    let (folder, (_unread_too, player_log)) = (Folder::new(), full_pipe());
+    let mut player = Command::new(CONDUCTOR);
+    player.args(["player", "-v", "--bind", "127.0.0.1", "--port", "0"]).stderr(player_log);
+    let player = Player::from(player);
     folder.test("", &["w"]).worker("w", player.port, "[Startup]\nfirst = true\n[Reset]\nlast = echo done\n");
     let (_unread, log) = full_pipe();
     let mut child = conductor(&folder, ["conduct", "-v", "-t", "3", "-o", "report", "test.cfg"])

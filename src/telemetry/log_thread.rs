@@ -55,12 +55,8 @@ impl Queue {
     /// Says how many lines are not there, where they would be.
     fn tell_of_missing(&self) {
         let count = self.missing.swap(0, Ordering::Relaxed);
-        if count == 0 {
-            return;
-        }
-        let text = format!("the log was not read for so long that {count} of its lines are missing here");
-        let line = self.format.line("WARNING", &text);
-        if self.entries.try_send(Entry::Line(line.into_bytes())).is_err() {
+        let note = self.format.missing(count);
+        if count > 0 && self.entries.try_send(Entry::Line(note.into_bytes())).is_err() {
             self.missing.fetch_add(count, Ordering::Relaxed);
         }
     }

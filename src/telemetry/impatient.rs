@@ -1,0 +1,76 @@
+//! A writer of lines that leaves some out rather than wait long: for a process whose one thread has more to do.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::LogFormat;
+
+/// How long a reader may take to make room. One that did not is not waited for again until there is some.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// The writer.
+#[derive(Debug)]
+pub(super) struct Impatient<W> {
+    writer: W,
+    format: LogFormat,
+    /// How many lines are left out so far.
+    missing: usize,
+}
+
+impl<W: Write + AsFd> Impatient<W> {
+    pub(super) fn new(writer: W, format: LogFormat) -> Self {
+        Self { writer, format, missing: 0 }
+    }
+
+    /// Whether a line finds room. A pipe that says so has a page at least.
+    fn has_room(&self) -> bool {
+        let patience = if self.missing == 0 { PATIENCE } else { Duration::ZERO };
+        let timeout = Timespec::try_from(patience).ok();
+        let mut descriptors = [PollFd::new(&self.writer, PollFlags::OUT)];
+        // What can't be asked, or has an error, is written to: that does not wait either.
+        poll(&mut descriptors, timeout.as_ref()) != Ok(0)
+    }
+}
+
+impl<W: Write + AsFd> Write for Impatient<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.has_room() {
+            let note = self.format.missing(std::mem::take(&mut self.missing));
+            self.writer.write_all(&[note.as_bytes(), line].concat())?;
+        } else {
+            self.missing += 1;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn lines_that_find_no_room_are_counted_where_they_would_be() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut log = Impatient::new(writer, LogFormat::Text);
+        let full = vec![b'x'; 64 << 10];
+        for line in [full.as_slice(), b"a", b"b"] {
+            log.write_all(line).unwrap();
+        }
+        reader.read_exact(&mut full.clone()).unwrap();
+        log.write_all(b"c").unwrap();
+        drop(log);
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        let note = rest.strip_suffix("c").unwrap();
+        assert!(note.ends_with("- WARNING - the log was not read for so long that 2 of its lines are missing here\n"));
+    }
+}
