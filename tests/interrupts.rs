@@ -1,4 +1,4 @@
-//! Interrupts of `conduct`, and players that are told to stop: steps end, Reset runs, the next run is right.
+//! Interrupts of `conduct`: steps end, Reset runs, the next run is right.
 #![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 #[path = "support/pipes.rs"]
@@ -290,40 +290,6 @@ fn the_private_player_ends_with_its_conductor_and_runs_reset_first() {
         // One that nobody has reaped yet has ended too.
         stat.is_empty() || stat.contains(") Z ")
     });
-}
-
-#[test]
-fn a_player_that_is_told_to_stop_stops_its_steps_runs_reset_and_ends_with_0() {
-    let mut player = Player::start();
-    let scene = Scene::new("", player.port);
-    let child = scene.start(&[]);
-    player.signal(TERMINATE);
-    let finished = finish(child);
-    assert_eq!(player.wait().code(), Some(0));
-    scene.pipe.wait_for_end();
-    assert_eq!(scene.log(), "startup\nreset\n");
-    assert_eq!(finished.status, Some(4), "{finished:#?}");
-    assert!(finished.stdout.contains("the player was told to stop"), "{finished:#?}");
-    assert!(finished.stdout.contains("lost: w"), "{finished:#?}");
-}
-
-#[test]
-fn a_player_that_is_told_to_stop_twice_ends_now_and_leaves_nothing() {
-    let mut player = Player::start();
-    let folder = Folder::new();
-    let (pipe, reset) = (Pipe::new(&folder, "pipe"), Pipe::new(&folder, "reset"));
-    let hold = format!("step = {}; sleep 600", pipe.hold());
-    let sections = Scene::sections(&folder, &hold, &format!("{}; sleep 600;", reset.hold()));
-    folder.test("", &["w"]).worker("w", player.port, &sections);
-    let child = support::start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
-    pipe.wait_for_start();
-    player.signal(TERMINATE);
-    reset.wait_for_start();
-    player.signal(TERMINATE);
-    assert_eq!(player.wait().code(), Some(1));
-    reset.wait_for_end();
-    let finished = finish(child);
-    assert_eq!(finished.status, Some(4), "{finished:#?}");
 }
 
 #[test]

@@ -263,10 +263,13 @@ fn a_conductor_that_falls_silent_finds_its_workers_lost_and_reset_when_it_wakes(
     // What was kept for it was delivered, and nobody has to keep it any more.
     eventually("the sessions are over", || player.children().is_empty());
     for name in ["a", "b"] {
-        let lost =
-            "nothing was heard of the conductor for 1s 200ms; its player stops its steps and runs its Reset by itself";
+        let lost = "nothing was heard of the conductor for 1s 200ms; its steps were stopped and Reset was run";
         assert!(finished.stdout.contains(&format!("lost: {name}: {lost}")), "{finished:#?}");
         assert_eq!(scene.log(name), "startup\nreset\n");
+        assert!(
+            finished.stdout.contains(&format!("\n  {name}  step  passed ")),
+            "what was kept of its Reset: {finished:#?}"
+        );
     }
     serves_and_tells(
         &player,

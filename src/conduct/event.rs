@@ -100,6 +100,9 @@ pub(crate) enum ConnectionEvent {
         /// The trial.
         trial: u32,
     },
+    /// The player leaves on its own account, for this reason: it stops its steps and runs its Reset by itself, tells of
+    /// that, and closes the connection.
+    Leaving(String),
     /// A sentence for people.
     Warning(String),
     /// What a step printed can't be kept.

@@ -49,7 +49,8 @@ pub enum PlayerDescription {
 /// For each run: `RunStarted`, then `WorkerConnected` for each worker, then trials, then `RunEnded`, which is the last
 /// event of every run whatever happened. In a trial each phase has `PhaseStarted`; for each worker that is not lost
 /// `PhaseReceived`, a `StepStarted` and a `StepEnded` for each step that ran (a `StepEnded` alone for one that did not),
-/// and `WorkerPhaseEnded`; then `PhaseEnded`.
+/// and `WorkerPhaseEnded`; then `PhaseEnded`. A worker whose player leaves runs its Reset by itself: what it tells of that
+/// comes while the others are in another phase, and also where there is no Reset any more for them.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The run begins; nothing was connected yet.

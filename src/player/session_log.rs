@@ -105,6 +105,7 @@ impl Words<'_> {
             | PlayerMessage::PutWanted { .. }
             | PlayerMessage::PutOver { .. }
             | PlayerMessage::Leaving { .. }
+            | PlayerMessage::Left { .. }
             | PlayerMessage::Stalled { .. } => return None,
         })
     }

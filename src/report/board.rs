@@ -84,7 +84,7 @@ impl Board {
             Event::PhaseStarted { phase, .. } => self.begin(*phase, *at),
             Event::PhaseReceived { worker, .. } => self.stand(*worker, Standing::In),
             Event::PhaseGo { lead, .. } => self.go(at.plus(*lead)),
-            Event::StepStarted { step, started } if !self.is_spawned(*step) => {
+            Event::StepStarted { step, started } if self.is_current(*step) && !self.is_spawned(*step) => {
                 self.workers[step.worker.0].open.push((step.position, started.at));
             }
             Event::OutputReceived { step, output, .. } => {
@@ -130,16 +130,24 @@ impl Board {
     fn ended(&mut self, step: StepReference, result: &StepResult, at: ConductorTime) {
         let file =
             self.plan.as_ref().and_then(|plan| plan.workers.get(step.worker.0)).map(|worker| worker.file.clone());
+        let is_current = self.is_current(step);
         let Some(worker) = self.workers.get_mut(step.worker.0) else { return };
-        worker.open.retain(|(position, _)| *position != step.position);
-        worker.ended += 1;
-        worker.since = Some(at);
+        if is_current {
+            worker.open.retain(|(position, _)| *position != step.position);
+            worker.ended += 1;
+            worker.since = Some(at);
+        }
         worker.failures += usize::from(result.outcome.is_failure());
         self.done += 1;
         if let (Some(file), Some(took)) = (file, result.duration) {
             let longest = self.longest.entry((file.into(), step.phase, step.position)).or_default();
             *longest = took.max(*longest);
         }
+    }
+
+    /// Whether it is a step of the phase that is shown, and not of a Reset that a worker runs because it leaves.
+    fn is_current(&self, step: StepReference) -> bool {
+        self.phase.is_some_and(|(phase, _)| phase == step.phase)
     }
 
     fn is_spawned(&self, step: StepReference) -> bool {

@@ -126,9 +126,8 @@ impl Run {
                 self.players.insert(*worker, player.clone());
             }
             Event::TrialStarted { trial } => self.begin(*trial, at),
-            Event::PhaseStarted { trial, phase } => {
-                self.phase(*trial, *phase, at);
-            }
+            // A worker that left may have been in its Reset before all others.
+            Event::PhaseStarted { trial, phase } => self.phase(*trial, *phase, at).start = at,
             Event::PhaseReceived { trial, phase, worker } => {
                 self.in_phase(*trial, *phase, *worker, at);
             }
@@ -198,17 +197,11 @@ impl Run {
 
     fn phase(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> &mut PhaseOfTrial {
         let phases = &mut self.trial(trial, at).phases;
-        let index = phases.iter().position(|known| known.phase == phase).unwrap_or_else(|| {
-            phases.push(PhaseOfTrial {
-                phase,
-                start: at,
-                end: None,
-                skew: None,
-                barriers: Vec::new(),
-                workers: BTreeMap::new(),
-            });
-            phases.len() - 1
-        });
+        let index = phases.partition_point(|known| known.phase < phase);
+        if phases.get(index).is_none_or(|known| known.phase != phase) {
+            let (barriers, workers) = (Vec::new(), BTreeMap::new());
+            phases.insert(index, PhaseOfTrial { phase, start: at, end: None, skew: None, barriers, workers });
+        }
         &mut phases[index]
     }
 

@@ -70,6 +70,54 @@ fn classic_tells_of_a_spawned_step_that_failed_after_it_was_spawned() {
     assert_eq!(told(Format::Classic, plain(), &events), expected);
 }
 
+/// Two workers, of which the second leaves in Run, and is reset before the first.
+fn left_early() -> Recording {
+    let worker = |name: &str| {
+        let mut worker = worker(name, Vec::new(), vec![Step::plain("work", "work")]);
+        worker.steps[Phase::Reset] = vec![Step::plain("undo", "undo")];
+        worker
+    };
+    let mut plan = plan(vec![worker("a"), worker("b")]);
+    plan.phases = vec![Phase::Run, Phase::Collect, Phase::Reset];
+    let mut run = Recording::of(plan);
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 1, 0, left(Outcome::Stopped, b"", b""));
+    run.worker_done(Phase::Run, 1);
+    run.step(Phase::Reset, 1, 0, left(Outcome::Passed, b"undone\n", b""));
+    run
+}
+
+#[test]
+fn a_reset_while_others_are_in_run_is_told_as_what_it_is_and_stands_with_the_others_in_the_end() {
+    let mut run = left_early();
+    let mut board = super::Board::default();
+    run.events.iter().for_each(|stamped| board.take(stamped));
+    let shown = board.lines(run.events.last().unwrap().at, 10, 70);
+    assert_eq!(shown[1].text, "  b  through");
+    run.worker_done(Phase::Reset, 1);
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+    run.worker_done(Phase::Run, 0);
+    run.phase_done(Phase::Run);
+    run.phase(Phase::Collect);
+    run.phase_done(Phase::Collect);
+    run.phase(Phase::Reset);
+    run.step(Phase::Reset, 0, 0, left(Outcome::Passed, b"", b""));
+    run.worker_done(Phase::Reset, 0);
+    run.phase_done(Phase::Reset);
+    let events = run.over(Verdict::Incomplete, vec![Reason::Incomplete("b left".to_owned())]);
+    let text = told(Format::Text, plain(), &events);
+    let (_, in_run) = text.split_once("Trial 1 of 1, run\n").unwrap();
+    let expected = "  b  work  stopped             0.012s  work\n  b  undo  passed              0.012s  undo  (in reset)\n      \
+                    | undone\n  a  work  passed              0.012s  work\n";
+    assert!(in_run.starts_with(expected), "{text}");
+    let json = told(Format::Json, plain(), &events);
+    assert!(json.find("\"collect\":") < json.find("\"reset\":"), "{json}");
+    let document = self::json(&events);
+    assert_eq!(document["not_reset"], Value::Array(Vec::new()));
+    assert_eq!(document["trials"][0]["phases"]["reset"]["workers"]["b"]["results"][0]["stdout"], "undone\n");
+}
+
 #[test]
 fn each_format_writes_of_each_recorded_run_what_the_folder_of_snapshots_has() {
     let runs = [

@@ -32,6 +32,8 @@ pub(super) struct TextReporter {
     plan: Option<Arc<Plan>>,
     columns: Columns,
     groups: Groups,
+    /// The phase whose heading was written last.
+    phase: Option<Phase>,
     summary: Summary,
 }
 
@@ -69,6 +71,7 @@ impl TextReporter {
             plan: None,
             columns: Columns::default(),
             groups: Groups::default(),
+            phase: None,
             summary: Summary::default(),
         }
     }
@@ -99,6 +102,7 @@ impl TextReporter {
     }
 
     fn heading(&mut self, trial: u32, phase: Phase) -> io::Result<()> {
+        self.phase = Some(phase);
         let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
         let heading = self.page.toned(Tone::Strong, &format!("Trial {trial} of {trials}, {phase}"));
         self.page.line("")?;
@@ -160,9 +164,10 @@ impl TextReporter {
         self.page.outputs("      ", result, limit)
     }
 
-    fn spawned_ended(&mut self, step: StepReference, result: &StepResult) -> io::Result<()> {
+    /// What comes of a step that is not of the phase whose heading is above it.
+    fn apart(&mut self, step: StepReference, result: &StepResult, how: &str) -> io::Result<()> {
         let told = Told { step, workers: vec![step.worker], result: result.clone(), fastest: None };
-        self.result(&told, &format!("  (spawned in {})", step.phase))
+        self.result(&told, &format!("  ({how} {})", step.phase))
     }
 
     /// What is to be said of a result besides its line.
@@ -252,6 +257,8 @@ impl TextReporter {
                 self.remark(Tone::Plain, "note", Some(*worker), "its player speaks the Python seed's wire")?;
             }
             Event::PhaseStarted { trial, phase } => self.heading(*trial, *phase)?,
+            // Workers that leave run their Reset while the others are at something else.
+            Event::StepEnded { step, result } if self.phase != Some(step.phase) => self.apart(*step, result, "in")?,
             Event::StepEnded { step, result } => {
                 self.groups.take(*at, *step, result.clone());
                 let ready = self.groups.ready(*at);
@@ -260,7 +267,7 @@ impl TextReporter {
             Event::CheckEnded { trial, result } => self.check(*trial, result)?,
             Event::BarrierEnded { barrier, .. } => self.barrier(barrier)?,
             Event::PhaseEnded { skew: Some(skew), .. } => self.skew(skew)?,
-            Event::SpawnedEnded { step, result } => self.spawned_ended(*step, result)?,
+            Event::SpawnedEnded { step, result } => self.apart(*step, result, "spawned in")?,
             Event::WorkerLost { worker, reason } => {
                 self.groups.lost(*worker);
                 self.remark(Tone::Bad, "lost", Some(*worker), reason)?;

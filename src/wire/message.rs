@@ -156,6 +156,11 @@ pub enum PlayerMessage {
         /// Why, for people.
         reason: String,
     },
+    /// The player has left: nothing more comes but the data that was announced.
+    Left {
+        /// Why, and what became of its steps and its Reset, for people.
+        summary: String,
+    },
     /// What the steps print can't be kept any more until some of it was taken: steps that print stand still.
     Stalled {
         /// How many bytes wait on the player's disk.

@@ -49,7 +49,7 @@ struct Session<'a> {
     /// The phase for which the coordinator wants the worker ready, and the one for which the player has said that it is.
     asked: Option<(u32, Phase)>,
     ready: Option<(u32, Phase)>,
-    /// Why the player said that it leaves.
+    /// What the player said of its leave, once it takes it.
     parting: Option<String>,
     /// When data came last, or was last not waited for.
     progress: Instant,
@@ -93,7 +93,7 @@ impl Session<'_> {
             };
             self.channel.disconnect();
             if let Some(parting) = self.parting.take() {
-                return End::Lost(format!("{parting}; its player stops its steps and runs its Reset by itself"));
+                return End::Lost(parting);
             }
             if self.farewell.is_some() && self.channel.is_settled() {
                 return End::Closed;
@@ -243,9 +243,11 @@ impl Session<'_> {
                     self.store_fails(&error);
                 }
             }
+            // That is for the end of the connection.
+            Taken::Message(PlayerMessage::Left { summary }) => self.parting = Some(summary),
             Taken::Message(message) => {
                 if let PlayerMessage::Leaving { reason } = &message {
-                    self.parting = Some(reason.clone());
+                    self.parting = Some(format!("{reason}; it did not say what became of its Reset"));
                 }
                 let Some(message) = self.files.message(message, &mut self.channel.outbox) else { return Ok(()) };
                 let clock = &self.clock;

@@ -139,14 +139,16 @@ impl Streams {
             | PlayerMessage::File(_)
             | PlayerMessage::FileEnded(_)
             | PlayerMessage::PutWanted { .. }
-            | PlayerMessage::PutOver { .. } => return self.next(),
+            | PlayerMessage::PutOver { .. }
+            | PlayerMessage::Left { .. } => return self.next(),
             PlayerMessage::PhaseEnded { trial, phase } => ConnectionEvent::PhaseEnded { trial, phase: phase.into() },
             PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded { trial },
             PlayerMessage::Stalled { kept } => ConnectionEvent::Warning(format!(
                 "what its steps print is not taken fast enough: {} MB wait on its disk, and steps that print stand still",
                 kept / 1_000_000
             )),
-            PlayerMessage::Leaving { reason: text } | PlayerMessage::Warning { text } => ConnectionEvent::Warning(text),
+            PlayerMessage::Leaving { reason } => ConnectionEvent::Leaving(reason),
+            PlayerMessage::Warning { text } => ConnectionEvent::Warning(text),
         })
     }
 

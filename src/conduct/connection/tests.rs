@@ -11,7 +11,7 @@ use crossbeam_channel::{bounded, never};
 use crate::conduct::testing::{Peer, bytes, listener, plan_at, player, run, welcome};
 use crate::conduct::{Options, Reporters, check, conduct};
 use crate::model::{Event, Outcome, Phase, PlayerDescription, Reason, Verdict};
-use crate::wire::{ConductorMessage, Greeting, Holder, PhaseName, Refusal, Welcome};
+use crate::wire::{ConductorMessage, Greeting, Holder, PhaseName, PlayerMessage, Refusal, Welcome};
 
 fn not_carried_out(reasons: &[Reason]) -> &str {
     match reasons {
@@ -107,6 +107,49 @@ fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() 
     assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
     let lost = |event: &&Event| matches!(event, Event::StepEnded { result, .. } if result.outcome == Outcome::Lost);
     assert_eq!(events.iter().filter(lost).count(), 2);
+}
+
+/// A player that leaves in Run, runs its Reset, and may have a last word; why the run is incomplete, and its Resets.
+fn left_with(last: Option<&'static str>) -> (Vec<Reason>, usize) {
+    let (listener, port) = listener();
+    let player = std::thread::spawn(move || {
+        let (mut peer, _) = Peer::accept(&listener);
+        peer.welcome();
+        while let Some(message) = peer.message() {
+            let ConductorMessage::Go { trial, phase: PhaseName::Run, .. } = message else {
+                peer.answer(&message, &|_, _| Vec::new());
+                continue;
+            };
+            peer.outbox.push(&PlayerMessage::Leaving { reason: "it is told to stop".to_owned() });
+            peer.outbox.push(&PlayerMessage::PhaseEnded { trial, phase: PhaseName::Run });
+            let reset = ConductorMessage::Go { trial, phase: PhaseName::Reset, at: None };
+            peer.answer(&reset, &|_, _| b"undone".to_vec());
+            if let Some(summary) = last {
+                peer.outbox.push(&PlayerMessage::Left { summary: summary.to_owned() });
+            }
+            peer.flush();
+            // Whoever closes while something is unread may take away what it has said.
+            peer.stream.shutdown(std::net::Shutdown::Write).unwrap();
+            while peer.payload().is_some() {}
+            return;
+        }
+    });
+    let (conclusion, events) = run(plan_at(&[port], 2, &Phase::ALL));
+    player.join().unwrap();
+    let undone = events.iter().filter(|event| {
+        matches!(event, Event::StepEnded { step, result }
+            if step.phase == Phase::Reset && result.outcome == Outcome::Passed && bytes(&result.stdout) == b"undone")
+    });
+    (conclusion.reasons, undone.count())
+}
+
+#[test]
+fn a_player_that_leaves_is_heard_to_its_end_and_has_the_last_word() {
+    let lost = |why: &str| vec![Reason::Incomplete(format!("worker `w0` was lost: {why}"))];
+    let summary = "it is told to stop; its steps were stopped and Reset was run";
+    assert_eq!(left_with(Some(summary)), (lost(summary), 2));
+    let silent = "it is told to stop; it did not say what became of its Reset";
+    assert_eq!(left_with(None), (lost(silent), 2), "so says an older one");
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Coordinator {
         if std::mem::replace(&mut self.workers[worker.0].broken, true) {
             return;
         }
-        if self.stage == Stage::Arming && self.workers[worker.0].in_phase {
+        if self.stage == Stage::Arming && self.workers[worker.0].part.is_open {
             self.pending.insert(worker);
         }
         self.report(Event::WorkerBroken { worker, reason });

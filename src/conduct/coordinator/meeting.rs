@@ -16,17 +16,22 @@ impl Coordinator {
         let takes_part = |id: WorkerId| workers[id.0].standing != Standing::Gone || workers[id.0].lost;
         self.barriers = Barriers::of(&self.plan, self.plan.phases[self.position], takes_part);
         self.barrier_round_trip = Duration::ZERO;
-        for (id, _) in self.plan.workers().filter(|(id, _)| self.workers[id.0].standing == Standing::Gone) {
-            self.barriers.gone(id, "is lost", self.now);
+        for (worker, (id, _)) in self.workers.iter().zip(self.plan.workers()) {
+            match (worker.standing, &worker.departure) {
+                (Standing::Gone, _) => self.barriers.gone(id, "is lost", self.now),
+                (Standing::Departing, Some(departure)) => self.barriers.gone(id, &departure.leaves(), self.now),
+                _ => {}
+            }
         }
     }
 
     pub(super) fn barrier_reached(&mut self, worker: WorkerId, place: StepPlace, round_trip: Duration) {
+        self.notice_own_reset(worker, place.trial, place.phase);
         if !self.meets(worker, place) {
-            return;
+            return self.fail_own_barrier(worker, place);
         }
         self.barrier_round_trip = self.barrier_round_trip.max(round_trip);
-        self.workers[worker.0].arrive(place.position);
+        self.workers[worker.0].part.start(place.position);
         match self.barriers.reached(worker, place.position, self.now) {
             Arrival::Waits => self.decide_barriers(),
             Arrival::TooLate(why) => self.command(worker, Command::FailBarrier(place, why)),
@@ -64,7 +69,7 @@ impl Coordinator {
     /// A worker comes to no barrier any more: it is lost, or through with its phase.
     pub(super) fn comes_no_more(&mut self, worker: WorkerId, is_lost: bool) {
         let steps = &self.plan.worker(worker).steps[self.plan.phases[self.position]];
-        let last = self.workers[worker.0].at().and_then(|position| steps.get(position));
+        let last = self.workers[worker.0].part.at().and_then(|position| steps.get(position));
         let last = last.map(|step| format!(", last heard of at `{}`", step.label));
         let why = match (is_lost, last) {
             (true, Some(last)) => format!("is lost{last}"),
@@ -76,7 +81,7 @@ impl Coordinator {
     }
 
     /// Lets those go for whom it is certain.
-    fn decide_barriers(&mut self) {
+    pub(super) fn decide_barriers(&mut self) {
         if self.stage != Stage::Running || self.stopping {
             return;
         }

@@ -8,9 +8,11 @@
 //! ```
 //!
 //! `stages` goes from stage to stage, `phase` looks after what happens within one, `liveness` after connections that break,
-//! `meeting` after barriers, `judge` makes the verdicts, `waiting` says in words what is waited for.
+//! `departing` after players that leave, `meeting` after barriers, `judge` makes the verdicts, `waiting` says in words what
+//! is waited for.
 
 mod barriers;
+mod departing;
 mod judge;
 mod lead;
 mod liveness;
@@ -196,6 +198,7 @@ impl Coordinator {
             if self.deadline.is_some_and(|deadline| deadline <= now) {
                 self.too_late();
             }
+            self.give_up_departing();
             self.advance();
         }
         std::mem::take(&mut self.actions)
@@ -203,7 +206,7 @@ impl Coordinator {
 
     /// When [`Input::Tick`] is due.
     pub(super) fn next_deadline(&self) -> Option<ConductorTime> {
-        self.deadline
+        self.deadline.into_iter().chain(self.departure_deadline()).min()
     }
 
     fn connection(&mut self, worker: WorkerId, event: ConnectionEvent) {
@@ -227,6 +230,7 @@ impl Coordinator {
                 self.answered(Stage::EndingTrial, worker);
             }
             ConnectionEvent::TrialEnded { .. } => {}
+            ConnectionEvent::Leaving(reason) => self.departs(worker, &reason),
             ConnectionEvent::Warning(text) => self.report(Event::Warning { worker: Some(worker), text }),
             ConnectionEvent::OutputFailed(text) => self.judge.not_carried_out(text),
             ConnectionEvent::Held(text, within) => self.held(worker, text, within),
@@ -236,9 +240,9 @@ impl Coordinator {
         }
     }
 
-    /// The worker did what this stage waits for.
+    /// The worker did what this stage waits for. One that leaves is in phases like others; otherwise its end is waited for.
     fn answered(&mut self, stage: Stage, worker: WorkerId) {
-        if self.stage == stage {
+        if self.stage == stage && (stage == Stage::Running || !self.is_departing(worker)) {
             self.pending.remove(&worker);
         }
     }
@@ -264,8 +268,11 @@ impl Coordinator {
         self.deadline = limit.map(|limit| self.now.plus(limit));
     }
 
+    /// Tells those who are waited for, but for those that leave: they do what is to be done by themselves.
     fn command_pending(&mut self, command: &Command) {
-        self.actions.extend(self.pending.iter().map(|id| Action::Command(*id, command.clone())));
+        let told = self.pending.iter().filter(|id| !self.is_departing(**id));
+        let actions: Vec<_> = told.map(|id| Action::Command(*id, command.clone())).collect();
+        self.actions.extend(actions);
     }
 
     fn command(&mut self, worker: WorkerId, command: Command) {

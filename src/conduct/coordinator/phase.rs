@@ -7,7 +7,7 @@ use crate::model::{
     Event, Mode, OnFailure, Outcome, Output, Phase, Process, Start, StepReference, StepResult, Stream, WorkerId,
 };
 
-use super::worker::Standing;
+use super::worker::{Part, Standing};
 use super::{Coordinator, Rest, STOP_LIMIT, Stage};
 
 fn reference(worker: WorkerId, place: StepPlace) -> StepReference {
@@ -28,14 +28,17 @@ impl Coordinator {
     }
 
     pub(super) fn step_started(&mut self, worker: WorkerId, place: StepPlace, started: Start) {
-        if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].start(place.position) {
+        if !self.part(worker, place.trial, place.phase).is_some_and(|part| part.start(place.position)) {
+            return;
+        }
+        if self.is_in(worker, place.trial, place.phase) {
             if self.starts_the_phase(worker, place) {
                 self.workers[worker.0].first.get_or_insert(started);
             }
             self.lead.started(started.late);
             self.barriers.started(worker, place.position, started);
-            self.report(Event::StepStarted { step: reference(worker, place), started });
         }
+        self.report(Event::StepStarted { step: reference(worker, place), started });
     }
 
     /// Whether this step starts with `go`: no other comes before it.
@@ -49,7 +52,7 @@ impl Coordinator {
     }
 
     pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, result: StepResult) {
-        if !self.is_in(worker, place.trial, place.phase) || !self.workers[worker.0].end(place.position) {
+        if !self.part(worker, place.trial, place.phase).is_some_and(|part| part.end(place.position)) {
             return;
         }
         if result.outcome == Outcome::Spawned {
@@ -58,7 +61,9 @@ impl Coordinator {
         let (step, outcome, warnings) = (reference(worker, place), result.outcome.clone(), what_stays(&result));
         self.report(Event::StepEnded { step, result });
         self.warn_of_what_stays(step, warnings);
-        self.not_at_barrier(worker, place.position, &outcome);
+        if self.is_in(worker, place.trial, place.phase) {
+            self.not_at_barrier(worker, place.position, &outcome);
+        }
         self.judge_step(step, &outcome);
     }
 
@@ -69,7 +74,7 @@ impl Coordinator {
         if let Some(index) = spawned.iter().position(|open| *open == place) {
             spawned.remove(index);
             self.report(Event::SpawnedEnded { step, result });
-        } else if self.is_in(worker, place.trial, place.phase) && self.workers[worker.0].lose(place.position) {
+        } else if self.part(worker, place.trial, place.phase).is_some_and(|part| part.lose(place.position)) {
             self.report(Event::StepEnded { step, result });
         }
     }
@@ -80,9 +85,11 @@ impl Coordinator {
             return;
         };
         spawned.remove(index);
-        // What ends once Reset has begun was ended by it, whatever its exit status: that is what Reset is for.
+        // What ends once Reset has begun was ended by it, whatever its exit status: that is what Reset is for. A player that
+        // leaves begins with that when it says so.
         let ended = result.started.zip(result.duration).map_or(self.now, |(started, ran)| started.at.plus(ran));
-        if result.outcome.is_failure() && self.reset_began.is_some_and(|began| ended >= began) {
+        let by_reset = self.is_departing(worker) || self.reset_began.is_some_and(|began| ended >= began);
+        if result.outcome.is_failure() && by_reset {
             result.outcome = Outcome::Stopped;
         }
         let (step, outcome, warnings) = (reference(worker, place), result.outcome.clone(), what_stays(&result));
@@ -119,16 +126,17 @@ impl Coordinator {
     }
 
     pub(super) fn worker_phase_ended(&mut self, worker: WorkerId, trial: u32, phase: Phase) {
-        if !self.is_in(worker, trial, phase) {
+        if self.part(worker, trial, phase).is_none() {
             return;
         }
-        if self.stage == Stage::Arming {
+        if self.stage == Stage::Arming && !self.is_departing(worker) {
             return self.give_up(worker, "its player ended a phase that had not begun");
         }
-        self.comes_no_more(worker, false);
-        // A player that was told to stop need not name what it never began.
-        let outcome = if self.stopping { Outcome::Skipped } else { Outcome::Lost };
-        let open = self.close_steps(worker, &outcome);
+        if self.is_in(worker, trial, phase) {
+            self.comes_no_more(worker, false);
+        }
+        let outcome = self.unheard(worker);
+        let open = self.close_steps(worker, (trial, phase), &outcome);
         if open > 0 && outcome == Outcome::Lost {
             let name = &self.plan.worker(worker).name;
             self.judge.incomplete(format!("worker `{name}` did not say how {open} of its steps ended"));
@@ -144,7 +152,7 @@ impl Coordinator {
         };
         self.stopping = true;
         let trial = self.trial;
-        let inside = self.live().into_iter().filter(|id| self.workers[id.0].in_phase).collect();
+        let inside = self.plan.workers().map(|(id, _)| id).filter(|id| self.workers[id.0].part.is_open).collect();
         self.wait(Stage::Running, inside, Some(STOP_LIMIT));
         self.command_pending(&Command::Stop { trial, phase });
     }
@@ -168,17 +176,19 @@ impl Coordinator {
 
     /// Closes what a worker has open; it is not known what became of it.
     pub(super) fn close_all(&mut self, worker: WorkerId) {
-        self.close_steps(worker, &Outcome::Lost);
+        for phase in self.workers[worker.0].open() {
+            self.close_steps(worker, phase, &Outcome::Lost);
+        }
         for place in std::mem::take(&mut self.workers[worker.0].spawned) {
             let result = StepResult::without_output(Outcome::Lost);
             self.report(Event::SpawnedEnded { step: reference(worker, place), result });
         }
     }
 
-    fn close_steps(&mut self, worker: WorkerId, outcome: &Outcome) -> usize {
-        let open = self.workers[worker.0].leave();
+    fn close_steps(&mut self, worker: WorkerId, (trial, phase): (u32, Phase), outcome: &Outcome) -> usize {
+        let open = self.workers[worker.0].part_in(trial, phase).map(Part::leave).unwrap_or_default();
         for position in &open {
-            let place = StepPlace { trial: self.trial, phase: self.phase(), position: *position };
+            let place = StepPlace { trial, phase, position: *position };
             let result = StepResult::without_output(outcome.clone());
             self.report(Event::StepEnded { step: reference(worker, place), result });
         }
@@ -190,8 +200,16 @@ impl Coordinator {
         matches!(self.stage, Stage::Arming | Stage::Running).then(|| self.phase())
     }
 
+    /// Whether a worker is in this phase, and the others too.
     pub(super) fn is_in(&self, worker: WorkerId, trial: u32, phase: Phase) -> bool {
-        self.current() == Some(phase) && self.trial == trial && self.workers[worker.0].in_phase
+        let part = &self.workers[worker.0].part;
+        self.current() == Some(phase) && part.is_open && part.is_of(trial, phase)
+    }
+
+    /// What a worker has to do in this phase, which may be a Reset of its own, as long as it has not ended it.
+    fn part(&mut self, worker: WorkerId, trial: u32, phase: Phase) -> Option<&mut Part> {
+        self.notice_own_reset(worker, trial, phase);
+        self.workers[worker.0].part_in(trial, phase)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::conduct::event::{Command, End};
 use crate::model::{Event, OnFailure, Phase, PlayerDescription, StartSkew, StepResult, WorkerId};
 
-use super::worker::{Standing, Worker};
+use super::worker::{Part, Standing, Worker};
 use super::{
     ARM_LIMIT, Action, CONNECT_MARGIN, Coordinator, END_TRIAL_LIMIT, LEAVE_LIMIT, PLAN_LIMIT, RESET_MARGIN, Rest, Stage,
 };
@@ -65,7 +65,8 @@ impl Coordinator {
     /// The deadline has come: whoever is still waited for is given up.
     pub(super) fn too_late(&mut self) {
         self.deadline = None;
-        // Those whose connections are broken are late by no fault of theirs; they come again, or are lost.
+        // Those whose connections are broken are late by no fault of theirs; they come again, or are lost. Those that leave
+        // have deadlines of their own.
         let late: Vec<_> = self.pending.iter().copied().filter(|id| !self.is_excused(*id)).collect();
         for worker in late {
             match self.stage {
@@ -86,10 +87,10 @@ impl Coordinator {
     }
 
     fn is_excused(&self, worker: WorkerId) -> bool {
-        self.stage != Stage::Leaving && self.workers[worker.0].broken
+        self.stage != Stage::Leaving && (self.workers[worker.0].broken || self.is_departing(worker))
     }
 
-    fn shut_out(&mut self, worker: WorkerId, end: End) {
+    pub(super) fn shut_out(&mut self, worker: WorkerId, end: End) {
         self.command(worker, Command::Abandon);
         self.ended(worker, end);
     }
@@ -164,8 +165,14 @@ impl Coordinator {
             Rest::ResetAlone => phase == Phase::Reset && self.dirty,
         };
         let live = self.live();
-        let position = (from..self.plan.phases.len()).find(|position| wanted(self.plan.phases[*position]));
-        let Some(position) = position.filter(|_| !live.is_empty()) else {
+        // Where nobody stays, those that leave are still seen through their Reset.
+        let seen = |phase: Phase| match phase {
+            Phase::Reset => !live.is_empty() || (self.dirty && !self.resetting().is_empty()),
+            _ => !live.is_empty(),
+        };
+        let mut phases = self.plan.phases.iter().enumerate().skip(from);
+        let position = phases.find(|(_, phase)| wanted(**phase) && seen(**phase)).map(|(position, _)| position);
+        let Some(position) = position else {
             return self.end_trial();
         };
         self.position = position;
@@ -173,12 +180,11 @@ impl Coordinator {
         let (trial, phase) = (self.trial, self.phase());
         self.report(Event::PhaseStarted { trial, phase });
         for worker in &mut self.workers {
-            worker.enter(0);
-            worker.in_phase = false;
+            worker.enter(Part::default());
         }
         for worker in &live {
-            let count = self.plan.worker(*worker).steps[phase].len();
-            self.workers[worker.0].enter(count);
+            let steps = self.plan.worker(*worker).steps[phase].len();
+            self.workers[worker.0].enter(Part::new(trial, phase, steps));
         }
         self.prepare_barriers();
         self.wait(Stage::Arming, live, Some(ARM_LIMIT));
@@ -194,9 +200,12 @@ impl Coordinator {
             self.dirty = true;
             None
         };
-        let live = self.live();
-        let lead = self.lead.take(live.len());
-        self.wait(Stage::Running, live, limit);
+        let mut pending = self.live();
+        let lead = self.lead.take(pending.len());
+        if phase == Phase::Reset {
+            pending.append(&mut self.resetting());
+        }
+        self.wait(Stage::Running, pending, limit);
         self.report(Event::PhaseGo { trial, phase, lead });
         self.command_pending(&Command::Go { trial, phase, at: self.now.plus(lead) });
     }
@@ -230,15 +239,16 @@ impl Coordinator {
         let silent = |worker: &Worker| worker.first.is_none() && (worker.seed || worker.standing == Standing::Gone);
         let unknown = self.plan.workers().map(|(id, _)| id).filter(|id| {
             let worker = &self.workers[id.0];
-            silent(worker) && !worker.steps.is_empty()
+            silent(worker) && worker.part.has_steps()
         });
         StartSkew::of(&starts, unknown.collect())
     }
 
     /// Ends what was spawned. Without Reset it stays, and the next run is told of it.
     fn end_trial(&mut self) {
-        let live = if self.plan.has(Phase::Reset) { self.live() } else { BTreeSet::new() };
-        self.wait(Stage::EndingTrial, live, Some(END_TRIAL_LIMIT));
+        let mut pending = if self.plan.has(Phase::Reset) { self.live() } else { BTreeSet::new() };
+        pending.append(&mut self.standing(Standing::Departing));
+        self.wait(Stage::EndingTrial, pending, Some(END_TRIAL_LIMIT));
         self.command_pending(&Command::EndTrial { trial: self.trial });
     }
 
@@ -296,11 +306,12 @@ impl Coordinator {
     }
 
     pub(super) fn leave(&mut self) {
-        let live = self.live();
-        for worker in &live {
+        let mut pending = self.live();
+        pending.append(&mut self.standing(Standing::Departing));
+        for worker in &pending {
             self.workers[worker.0].standing = Standing::Leaving;
         }
-        self.wait(Stage::Leaving, live, Some(LEAVE_LIMIT));
+        self.wait(Stage::Leaving, pending, Some(LEAVE_LIMIT));
         self.command_pending(&Command::Bye);
     }
 

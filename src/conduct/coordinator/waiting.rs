@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::{ConductorTime, Phase, StartSkew, WorkerId};
 
+use super::worker::Departure;
 use super::{Coordinator, Stage};
 
 /// How many workers are named; the others are counted.
@@ -38,12 +39,14 @@ impl Coordinator {
     /// A worker, and what it was last heard to do.
     fn doing(&self, id: WorkerId) -> String {
         let (worker, entry) = (&self.workers[id.0], self.plan.worker(id));
-        let open = worker.at().filter(|_| self.stage == Stage::Running && worker.in_phase);
+        let open = worker.part.at().filter(|_| self.stage == Stage::Running && worker.part.is_open);
         let label = open.and_then(|position| entry.steps[self.phase()].get(position)).map(|step| &step.label);
-        match (worker.broken, label) {
-            (true, _) => format!("`{}` (its connection is broken)", entry.name),
-            (false, Some(label)) => format!("`{}` (at `{label}`)", entry.name),
-            (false, None) => format!("`{}`", entry.name),
+        let leaves = worker.departure.as_ref().filter(|_| self.is_departing(id)).map(Departure::leaves);
+        match (leaves, worker.broken, label) {
+            (Some(leaves), ..) => format!("`{}` (it {leaves})", entry.name),
+            (None, true, _) => format!("`{}` (its connection is broken)", entry.name),
+            (None, false, Some(label)) => format!("`{}` (at `{label}`)", entry.name),
+            (None, false, None) => format!("`{}`", entry.name),
         }
     }
 

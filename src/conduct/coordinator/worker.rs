@@ -1,7 +1,7 @@
 //! What the coordinator knows of one worker.
 
 use crate::conduct::event::StepPlace;
-use crate::model::Start;
+use crate::model::{ConductorTime, Phase, Start};
 
 /// Whether a worker takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,15 +10,17 @@ pub(super) enum Standing {
     Connecting,
     /// It takes part.
     Live,
+    /// Its player leaves: it takes part in no other phase, and what it does by itself is still heard.
+    Departing,
     /// It was told that the run is over.
     Leaving,
     /// Its connection is over, or it was given up.
     Gone,
 }
 
-/// How far a step of the current phase is.
+/// How far a step of a phase is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+enum Progress {
     /// Nothing was heard of it.
     Waiting,
     /// Its process was started.
@@ -27,19 +29,47 @@ pub(super) enum Progress {
     Ended,
 }
 
+/// A worker's part in a phase.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// The trial and the phase; nothing before the first.
+    of: Option<(u32, Phase)>,
+    /// It has not ended it.
+    pub(super) is_open: bool,
+    steps: Vec<Progress>,
+    /// The step that was at work when the worker was lost.
+    lost_at: Option<usize>,
+}
+
+/// A player that leaves.
+#[derive(Debug)]
+pub(super) struct Departure {
+    /// Why, in its words.
+    pub(super) reason: String,
+    /// Until when its end is waited for.
+    pub(super) deadline: ConductorTime,
+}
+
+impl Departure {
+    /// What it does, to follow the worker's name.
+    pub(super) fn leaves(&self) -> String {
+        format!("leaves: {}", self.reason)
+    }
+}
+
 /// One worker.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and every combination can be")]
 pub(super) struct Worker {
     pub(super) standing: Standing,
-    /// It is in the current phase: it was armed for it and has not ended it.
-    pub(super) in_phase: bool,
+    /// What it does in the current phase: it was armed for it.
+    pub(super) part: Part,
+    /// The Reset that it runs by itself, since its player leaves, whatever the current phase is.
+    pub(super) own_reset: Part,
+    /// Why and until when it leaves, when it does.
+    pub(super) departure: Option<Departure>,
     /// It said that it was ready for the current phase.
     pub(super) received: bool,
-    /// The steps of the current phase.
-    pub(super) steps: Vec<Progress>,
-    /// The step that was at work when it was lost.
-    lost_at: Option<usize>,
     /// When it began the current phase: the start of its first step's process, or of its first steps' that run together.
     pub(super) first: Option<Start>,
     /// Spawned steps that were not seen to end.
@@ -56,10 +86,10 @@ impl Worker {
     pub(super) fn new() -> Self {
         Self {
             standing: Standing::Connecting,
-            in_phase: false,
+            part: Part::default(),
+            own_reset: Part::default(),
+            departure: None,
             received: false,
-            steps: Vec::new(),
-            lost_at: None,
             first: None,
             spawned: Vec::new(),
             broken: false,
@@ -68,13 +98,42 @@ impl Worker {
         }
     }
 
-    /// It enters a phase of so many steps.
-    pub(super) fn enter(&mut self, steps: usize) {
-        self.in_phase = true;
+    /// It enters a phase, or has no part in what begins.
+    pub(super) fn enter(&mut self, part: Part) {
+        self.part = part;
         self.received = false;
         self.first = None;
-        self.steps = vec![Progress::Waiting; steps];
-        self.lost_at = None;
+    }
+
+    /// What it has to do in this phase, as long as it has not ended it.
+    pub(super) fn part_in(&mut self, trial: u32, phase: Phase) -> Option<&mut Part> {
+        [&mut self.part, &mut self.own_reset].into_iter().find(|part| part.is_open && part.is_of(trial, phase))
+    }
+
+    /// Whether it went through this phase, or is in it.
+    pub(super) fn has_part_in(&self, trial: u32, phase: Phase) -> bool {
+        [&self.part, &self.own_reset].into_iter().any(|part| part.is_of(trial, phase))
+    }
+
+    /// The phases that it has not ended.
+    pub(super) fn open(&self) -> Vec<(u32, Phase)> {
+        let open = [&self.part, &self.own_reset].into_iter().filter(|part| part.is_open);
+        open.filter_map(|part| part.of).collect()
+    }
+}
+
+impl Part {
+    /// That of a phase with so many steps.
+    pub(super) fn new(trial: u32, phase: Phase, steps: usize) -> Self {
+        Self { of: Some((trial, phase)), is_open: true, steps: vec![Progress::Waiting; steps], lost_at: None }
+    }
+
+    pub(super) fn is_of(&self, trial: u32, phase: Phase) -> bool {
+        self.of == Some((trial, phase))
+    }
+
+    pub(super) fn has_steps(&self) -> bool {
+        !self.steps.is_empty()
     }
 
     /// Marks a step as started, if it has not been yet.
@@ -85,13 +144,6 @@ impl Worker {
                 true
             }
             _ => false,
-        }
-    }
-
-    /// Marks a barrier as begun, if it has not been yet.
-    pub(super) fn arrive(&mut self, position: usize) {
-        if let Some(step) = self.steps.get_mut(position).filter(|step| **step == Progress::Waiting) {
-            *step = Progress::Started;
         }
     }
 
@@ -120,12 +172,12 @@ impl Worker {
         self.lost_at.or_else(|| self.steps.iter().position(|step| *step != Progress::Ended))
     }
 
-    /// Leaves the phase; what of it was not seen to end.
+    /// Ends it; what of it was not seen to end.
     pub(super) fn leave(&mut self) -> Vec<usize> {
-        if !self.in_phase {
+        if !self.is_open {
             return Vec::new();
         }
-        self.in_phase = false;
+        self.is_open = false;
         let count = self.steps.len();
         (0..count).filter(|position| self.end(*position)).collect()
     }

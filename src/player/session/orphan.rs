@@ -6,9 +6,6 @@ use super::{Session, SessionAction, Stage};
 use crate::model::{Phase, PlayerTime};
 use crate::wire::PlayerMessage;
 
-/// Why no file is transferred any more.
-pub(super) const NOBODY: &str = "its conductor is gone";
-
 impl Session {
     /// The conductor gave a sign of life.
     pub fn heard(&mut self, at: PlayerTime) {
@@ -75,16 +72,16 @@ impl Session {
         }
         actions.push(SessionAction::Orphaned { reason: reason.clone() });
         actions.push(SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() }));
-        self.orphaned = Some(reason);
         self.reset_limit = reset_limit;
-        self.stop_for_orphan(now, actions);
+        self.stop_for_orphan(&reason, now, actions);
+        self.orphaned = Some(reason);
     }
 
     /// Stops what must not go on when nobody listens. A Reset goes on.
-    fn stop_for_orphan(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    fn stop_for_orphan(&mut self, reason: &str, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         match &mut self.stage {
             Stage::Running(running) if !running.is_reset() => running.stop(now, actions),
-            Stage::Running(running) => running.fail_transfers(NOBODY, now, actions),
+            Stage::Running(running) => running.fail_transfers(reason, now, actions),
             Stage::Armed { .. } => self.stage = Stage::Idle,
             _ => {}
         }

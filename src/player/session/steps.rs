@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::event::{SessionAction, StepEnd, StepKey};
-use super::orphan::NOBODY;
 use super::running::{Begun, Running};
 use super::work::{Next, Work};
 use super::{Session, Stage};
@@ -104,6 +103,7 @@ impl Session {
             self.arm_for_what_follows(trial, None, actions);
         } else {
             self.stage = Stage::Finished;
+            actions.extend(self.summary(false).map(|summary| SessionAction::Send(PlayerMessage::Left { summary })));
             actions.push(SessionAction::Finish);
         }
     }
@@ -121,11 +121,13 @@ impl Session {
                         touch(key, touched, actions);
                         actions.push(SessionAction::Start { key, at: running.instant(), behind: None });
                     }
-                    Begun::Transfer(key) if self.orphaned.is_none() => {
-                        touch(key, touched, actions);
-                        actions.push(SessionAction::Transfer(key));
-                    }
-                    Begun::Transfer(_) => running.fail_transfers(NOBODY, now, actions),
+                    Begun::Transfer(key) => match &self.orphaned {
+                        None => {
+                            touch(key, touched, actions);
+                            actions.push(SessionAction::Transfer(key));
+                        }
+                        Some(reason) => running.fail_transfers(reason, now, actions),
+                    },
                     Begun::Stop(key, label) => {
                         stop_spawned(&mut self.spawned, &self.ended, (key, &label), running, now, actions);
                     }

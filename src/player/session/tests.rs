@@ -3,6 +3,7 @@
 mod awaited;
 mod forms;
 mod lease;
+mod leave;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,6 +82,10 @@ fn in_run(steps: Vec<StepMessage>) -> Session {
     session.handle(arm(PhaseName::Run), at(0));
     session.handle(go(PhaseName::Run), at(0));
     session
+}
+
+fn left(summary: &str) -> SessionAction {
+    SessionAction::Send(PlayerMessage::Left { summary: summary.to_owned() })
 }
 
 fn starts(actions: &[SessionAction]) -> Vec<StepKey> {
@@ -164,7 +169,7 @@ fn an_orphan_stops_its_step_runs_reset_sweeps_and_finishes() {
     let reset = session.handle(ended(key(Phase::Reset, 1), 5), at(5));
     assert_eq!(reset.last(), Some(&SessionAction::Sweep));
     let over = session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(6));
-    assert_eq!(over, [SessionAction::Finish]);
+    assert_eq!(over, [left("the test says so; its steps were stopped and Reset was run"), SessionAction::Finish]);
 }
 
 #[test]
@@ -255,12 +260,19 @@ struct World {
     /// Resets since something else was started last.
     resets: u32,
     touched: bool,
+    /// The phases of which the end was told.
+    through: BTreeSet<(u32, Phase)>,
+    /// What is told first and last by one that leaves.
+    leaving: u32,
+    left: u32,
     finished: u32,
 }
 
 impl World {
     fn take(&mut self, actions: Vec<SessionAction>) {
         for action in actions {
+            let is_finish = matches!(action, SessionAction::Finish);
+            assert!(self.left == 0 || (is_finish && self.finished == 0), "{action:?} after the last word");
             match action {
                 SessionAction::Start { key, behind, .. } => {
                     assert_eq!(self.finished, 0, "nothing starts after the end");
@@ -286,6 +298,11 @@ impl World {
                     let key = StepKey { trial: end.trial, phase: end.phase.into(), position: end.step };
                     *self.ended.entry(key).or_default() += 1;
                 }
+                SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }) => {
+                    self.through.insert((trial, phase.into()));
+                }
+                SessionAction::Send(PlayerMessage::Leaving { .. }) => self.leaving += 1,
+                SessionAction::Send(PlayerMessage::Left { .. }) => self.left += 1,
                 SessionAction::Sweep => self.sweeping = true,
                 SessionAction::Finish => self.finished += 1,
                 _ => {}
@@ -366,7 +383,9 @@ proptest! {
         for (key, count) in &world.begun {
             prop_assert!(*count == 1, "{key:?} began {count} times");
             prop_assert!(world.ended.get(key) == Some(&1), "{key:?} ended {:?} times", world.ended.get(key));
+            prop_assert!(world.through.contains(&(key.trial, key.phase)), "the end of the phase of {key:?} is not told");
         }
+        prop_assert_eq!((world.leaving, world.left), (1, 1), "what became of it is told");
         prop_assert!(world.transferring.is_empty(), "nobody waits for files any more");
         prop_assert!(!world.touched || world.resets >= 1, "no Reset after the last step");
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::world::World;
+use super::world::{LEAVES, World};
 use crate::conduct::coordinator::Input;
 use crate::conduct::event::{End, StepPlace};
 use crate::conduct::testing::plan;
@@ -22,6 +22,7 @@ enum Step {
     Mute(usize),
     Break(usize),
     Mend(usize),
+    Leave(usize, bool),
     Withdraw(usize),
     CheckEnds,
     Wait,
@@ -37,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize).prop_map(Step::Mute),
         3 => (0..4_usize).prop_map(Step::Break),
         9 => (0..4_usize).prop_map(Step::Mend),
+        1 => (0..4_usize, any::<bool>()).prop_map(|(worker, after)| Step::Leave(worker, after)),
         1 => (0..4_usize).prop_map(Step::Withdraw),
         3 => Just(Step::CheckEnds),
         1 => Just(Step::Wait),
@@ -71,6 +73,7 @@ impl Check<'_> {
         for event in &self.world.reports {
             match event {
                 Event::WorkerLost { worker, .. } => lost.push(*worker),
+                Event::Warning { worker: Some(worker), text } if text == LEAVES => lost.push(*worker),
                 Event::WorkerConnected { worker, .. } => lost.retain(|gone| gone != worker),
                 Event::PhaseStarted { trial, phase } => {
                     for (id, worker) in self.world.plan.workers().filter(|(id, _)| !lost.contains(id)) {
@@ -80,6 +83,12 @@ impl Check<'_> {
                     }
                 }
                 Event::StepEnded { step, .. } => {
+                    // One that leaves is in its Reset whenever it likes, and then with all of it.
+                    if step.phase == Phase::Reset && lost.contains(&step.worker) {
+                        for position in 0..self.world.plan.worker(step.worker).steps[step.phase].len() {
+                            expected.entry((step.trial, step.phase, step.worker, position)).or_insert(0);
+                        }
+                    }
                     let key = (step.trial, step.phase, step.worker, step.position);
                     *expected.get_mut(&key).expect("only what was begun can end") += 1;
                 }
@@ -133,6 +142,24 @@ impl Check<'_> {
             .collect();
         for (id, _) in self.world.plan.workers().filter(|(id, _)| !lost.contains(id)) {
             assert!(self.world.players[id.0].resets >= trials.len(), "w{} has no reset", id.0);
+        }
+    }
+
+    /// What was told of Resets that workers ran by themselves is reported, and they count as reset.
+    fn own_resets(&self) {
+        let is_told = |event: &Event, who: WorkerId, place: StepPlace| {
+            matches!(event, Event::StepEnded { step, result } if result.outcome != Outcome::Lost
+                && (step.worker, step.trial, step.phase, step.position) == (who, place.trial, place.phase, place.position))
+        };
+        for (who, place) in &self.world.own_steps {
+            assert!(
+                self.world.reports.iter().any(|event| is_told(event, *who, *place)),
+                "{who:?} {place:?} is missing"
+            );
+        }
+        for (who, of) in &self.world.own_resets {
+            let is_over = |event: &&Event| matches!(event, Event::WorkerPhaseEnded { trial, phase: Phase::Reset, worker } if (worker, trial) == (who, of));
+            assert_eq!(self.world.reports.iter().filter(is_over).count(), 1, "the Reset of {who:?} in trial {of}");
         }
     }
 
@@ -202,6 +229,7 @@ proptest! {
                 }
                 Step::Break(worker) => world.set_broken(worker % workers, true),
                 Step::Mend(worker) => world.set_broken(worker % workers, false),
+                Step::Leave(worker, after) => world.leave(worker % workers, after),
                 Step::Withdraw(worker) => world.withdraw(worker % workers),
                 Step::CheckEnds => { world.check_ends(if failing { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed }); }
                 Step::Wait => { world.wait(); }
@@ -238,6 +266,7 @@ proptest! {
         check.order();
         check.sessions();
         check.resets();
+        check.own_resets();
         check.verdict();
     }
 }

@@ -12,6 +12,9 @@ use crate::model::{
     WorkerId,
 };
 
+/// Why players leave here.
+pub(super) const LEAVES: &str = "it is told to stop";
+
 /// A worker as the coordinator sees it.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -34,6 +37,14 @@ pub(super) struct Player {
     pub(super) broken: bool,
     /// Resets that it went through to the end.
     pub(super) resets: usize,
+    /// It was told to go.
+    gone: bool,
+    /// Something was started since its last Reset.
+    touched: Option<u32>,
+    /// It leaves on its own account.
+    pub(super) leaves: bool,
+    /// It runs its Reset by itself.
+    own_reset: bool,
 }
 
 /// Everything around a coordinator.
@@ -47,6 +58,9 @@ pub(super) struct World {
     /// A check was begun, and is not over.
     pub(super) checking: bool,
     pub(super) stopped_checks: usize,
+    /// What was told of Resets that workers ran by themselves: their steps, and that they were over.
+    pub(super) own_steps: Vec<(WorkerId, StepPlace)>,
+    pub(super) own_resets: Vec<(WorkerId, u32)>,
     /// How the steps of these phases end.
     pub(super) outcome: fn(WorkerId, StepPlace) -> Outcome,
 }
@@ -65,6 +79,8 @@ impl World {
             conclusion: None,
             checking: false,
             stopped_checks: 0,
+            own_steps: Vec::new(),
+            own_resets: Vec::new(),
             outcome: |_, _| Outcome::Passed,
         }
     }
@@ -95,6 +111,7 @@ impl World {
     fn go_on(&mut self, worker: WorkerId, from: StepPlace) {
         let StepPlace { trial, phase, position } = from;
         let player = &mut self.players[worker.0];
+        player.touched = Some(trial).filter(|_| phase != Phase::Reset);
         for (position, step) in self.plan.worker(worker).steps[phase].iter().enumerate().skip(position) {
             let place = StepPlace { trial, phase, position };
             if let crate::model::Action::Barrier(_) = step.action {
@@ -139,15 +156,21 @@ impl World {
         let count = |phase| self.plan.worker(worker).steps[phase].len();
         let player = &mut self.players[worker.0];
         assert!(player.closed == 0 || command == Command::Abandon, "{command:?} after the end of a session");
+        let may_be_told = matches!(command, Command::FailBarrier(..) | Command::Release(..) | Command::Abandon);
+        if player.leaves && !may_be_told {
+            // What is said to a player that leaves crosses its word; it goes its own way.
+            return;
+        }
         match command {
             Command::Plan => player.says.push_back(ConnectionEvent::PlanTaken),
             Command::Arm { trial, phase } => {
                 assert_eq!(player.phase, None, "armed twice");
-                player.phase = Some((trial, phase));
+                (player.phase, player.gone) = (Some((trial, phase)), false);
                 player.says.push_back(ConnectionEvent::Armed { trial, phase, round_trip: Duration::ZERO });
             }
             Command::Go { trial, phase, .. } => {
                 assert_eq!(player.phase, Some((trial, phase)));
+                player.gone = true;
                 self.go_on(worker, StepPlace { trial, phase, position: 0 });
             }
             Command::Release(place, _) => self.met(worker, place, None),
@@ -190,9 +213,16 @@ impl World {
             return false;
         };
         match &event {
-            ConnectionEvent::PhaseEnded { phase, .. } => {
+            ConnectionEvent::PhaseEnded { trial, phase } => {
                 player.phase = None;
                 player.resets += usize::from(*phase == Phase::Reset);
+                if *phase == Phase::Reset && player.leaves {
+                    self.own_resets.extend(Some((WorkerId(worker), *trial)).filter(|_| player.own_reset));
+                    player.says.push_back(ConnectionEvent::Ended(End::Lost("it left".to_owned())));
+                }
+            }
+            ConnectionEvent::StepEnded(place, _) if place.phase == Phase::Reset && player.own_reset => {
+                self.own_steps.push((WorkerId(worker), *place));
             }
             ConnectionEvent::Ended(_) => player.over = true,
             _ => {}
@@ -208,6 +238,38 @@ impl World {
             self.give(Input::Checked(StepResult::without_output(outcome)));
         }
         checking
+    }
+
+    /// A worker's player is told to stop, after or before what it has to say already.
+    pub(super) fn leave(&mut self, worker: usize, after: bool) {
+        let plan = Arc::clone(&self.plan);
+        let player = &mut self.players[worker];
+        if !player.begun || player.over || player.mute || player.leaves || player.closed > 0 {
+            return;
+        }
+        player.leaves = true;
+        let connected = player.says.iter().position(|event| matches!(event, ConnectionEvent::Connected(_)));
+        let first = connected.map_or(0, |position| position + 1);
+        let place = if after { player.says.len() } else { first };
+        player.says.insert(place, ConnectionEvent::Leaving(LEAVES.to_owned()));
+        // A Reset at work goes on; whatever else is at work ends with what was begun of it.
+        let in_reset = player.phase.is_some_and(|(_, phase)| phase == Phase::Reset) && player.gone;
+        if in_reset {
+            return;
+        }
+        player.at_barrier = None;
+        let due = player.touched.filter(|_| plan.has(Phase::Reset));
+        let says_end = |event: &ConnectionEvent| matches!(event, ConnectionEvent::PhaseEnded { .. });
+        if let Some((trial, phase)) = player.phase.filter(|_| player.gone && !player.says.iter().any(says_end)) {
+            player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+        }
+        match due {
+            Some(trial) => {
+                player.own_reset = true;
+                self.go_on(WorkerId(worker), StepPlace { trial, phase: Phase::Reset, position: 0 });
+            }
+            None => player.says.push_back(ConnectionEvent::Ended(End::Lost("it left".to_owned()))),
+        }
     }
 
     /// Breaks a worker's connection, or mends it.

@@ -301,7 +301,7 @@ fn whoever_is_alone_with_its_reset_waits_for_no_file() {
     session.handle(arm(PhaseName::Reset), at(0));
     let actions = session.handle(go(PhaseName::Reset), at(0));
     assert!(actions.contains(&SessionAction::Transfer(key(Phase::Reset, 0))));
-    let gone = |position| (position, OutcomeMessage::Unfulfilled { why: "its conductor is gone".to_owned() });
+    let gone = |position| (position, OutcomeMessage::Unfulfilled { why: "the test says so".to_owned() });
     let actions = session.handle(orphaned(), at(1));
     assert!(actions.contains(&SessionAction::CancelTransfer(key(Phase::Reset, 0))));
     assert_eq!((outcomes(&actions), starts(&actions)), (vec![gone(0)], vec![key(Phase::Reset, 1)]));

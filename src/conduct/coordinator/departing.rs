@@ -1,0 +1,122 @@
+//! Workers whose players leave on their own account, because they are told to stop or were left alone for too long.
+//!
+//! Such a worker ends its phase and takes part in no other one. It runs its Reset by itself, whatever the others are at, and
+//! what it says of that is taken like what it says of a phase. Its end is that of its connection, and is waited for until
+//! its deadline, before the end of the trial at the latest.
+
+use std::collections::BTreeSet;
+
+use crate::conduct::event::{Command, End, StepPlace};
+use crate::model::{ConductorTime, Event, Outcome, Phase, WorkerId};
+
+use super::worker::{Departure, Part, Standing};
+use super::{Coordinator, END_TRIAL_LIMIT, RESET_MARGIN, STOP_LIMIT, Stage};
+
+impl Coordinator {
+    /// A worker's player says that it leaves, and why.
+    pub(super) fn departs(&mut self, worker: WorkerId, reason: &str) {
+        self.report(Event::Warning { worker: Some(worker), text: reason.to_owned() });
+        if self.workers[worker.0].standing != Standing::Live {
+            return;
+        }
+        let limit = STOP_LIMIT + self.plan.settings.reset_timeout + RESET_MARGIN + END_TRIAL_LIMIT;
+        let departure = Departure { reason: reason.to_owned(), deadline: self.now.plus(limit) };
+        let leaves = departure.leaves();
+        let entry = &mut self.workers[worker.0];
+        (entry.standing, entry.departure) = (Standing::Departing, Some(departure));
+        match self.stage {
+            Stage::Connecting | Stage::Planning | Stage::EndingTrial => {
+                self.pending.insert(worker);
+            }
+            Stage::Arming => self.leaves_before_go(worker, &leaves),
+            Stage::Running if self.phase() != Phase::Reset => self.leaves_barriers(worker, &leaves),
+            // All of its trial was seen.
+            Stage::Checking => self.give_up(worker, reason),
+            Stage::Running | Stage::Leaving | Stage::Over => {}
+        }
+    }
+
+    /// What is armed is not begun by a player that leaves; but a Reset that is due it begins by itself.
+    fn leaves_before_go(&mut self, worker: WorkerId, why: &str) {
+        let (trial, phase) = (self.trial, self.phase());
+        self.pending.remove(&worker);
+        self.leaves_barriers(worker, why);
+        if phase == Phase::Reset {
+            let entry = &mut self.workers[worker.0];
+            entry.own_reset = std::mem::take(&mut entry.part);
+        } else {
+            self.worker_phase_ended(worker, trial, phase);
+        }
+    }
+
+    fn leaves_barriers(&mut self, worker: WorkerId, why: &str) {
+        self.barriers.gone(worker, why, self.now);
+        self.decide_barriers();
+    }
+
+    /// Whether the worker's player leaves.
+    pub(super) fn is_departing(&self, worker: WorkerId) -> bool {
+        self.workers[worker.0].standing == Standing::Departing
+    }
+
+    /// Those that leave and have not ended their Reset of the trial: it is waited for as long as theirs who do not leave.
+    pub(super) fn resetting(&self) -> BTreeSet<WorkerId> {
+        let mut departing = self.standing(Standing::Departing);
+        departing.retain(|id| {
+            let worker = &self.workers[id.0];
+            !worker.has_part_in(self.trial, Phase::Reset) || worker.open().contains(&(self.trial, Phase::Reset))
+        });
+        departing
+    }
+
+    /// A worker says something of a phase: if that is a Reset of its own, it is in it from now on, and through with
+    /// whatever it was in.
+    pub(super) fn notice_own_reset(&mut self, worker: WorkerId, trial: u32, phase: Phase) {
+        let is_new = |this: &Self| !this.workers[worker.0].has_part_in(trial, phase);
+        let is_own = self.is_departing(worker) && (trial, phase) == (self.trial, Phase::Reset);
+        if is_own && self.plan.has(phase) && is_new(self) {
+            for (trial, phase) in self.workers[worker.0].open() {
+                self.worker_phase_ended(worker, trial, phase);
+            }
+            let steps = self.plan.worker(worker).steps[phase].len();
+            self.workers[worker.0].own_reset = Part::new(trial, phase, steps);
+        }
+    }
+
+    /// Nobody comes to the barriers of a Reset that a worker runs by itself.
+    pub(super) fn fail_own_barrier(&mut self, worker: WorkerId, place: StepPlace) {
+        let is_open = self.workers[worker.0].own_reset.is_open;
+        if is_open && self.workers[worker.0].own_reset.is_of(place.trial, place.phase) {
+            self.workers[worker.0].own_reset.start(place.position);
+            let why = "its player leaves, and nobody else comes there".to_owned();
+            self.command(worker, Command::FailBarrier(place, why));
+        }
+    }
+
+    /// When the first of them is waited for no longer.
+    pub(super) fn departure_deadline(&self) -> Option<ConductorTime> {
+        let departing = self.workers.iter().filter(|worker| worker.standing == Standing::Departing);
+        departing.filter_map(|worker| Some(worker.departure.as_ref()?.deadline)).min()
+    }
+
+    /// Gives up those that have taken too long.
+    pub(super) fn give_up_departing(&mut self) {
+        for worker in self.standing(Standing::Departing) {
+            let Some(departure) = &self.workers[worker.0].departure else { continue };
+            if departure.deadline > self.now {
+                continue;
+            }
+            let reason = format!("{}; it did not come to its end in time", departure.reason);
+            match self.stage {
+                Stage::Connecting | Stage::Planning => self.shut_out(worker, End::Lost(reason)),
+                _ => self.give_up(worker, &reason),
+            }
+        }
+    }
+
+    /// How a step that was not heard of ended, when its worker is through with its phase: whoever was told to stop, or
+    /// leaves, need not name what it never began.
+    pub(super) fn unheard(&self, worker: WorkerId) -> Outcome {
+        if self.stopping || self.is_departing(worker) { Outcome::Skipped } else { Outcome::Lost }
+    }
+}
