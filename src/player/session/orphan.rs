@@ -67,12 +67,15 @@ impl Session {
     ) {
         // Whoever says so, also of a session that waits for its conductor, knows that it does not come back.
         self.may_come_back = false;
+        if let (Stage::Running(running), Some(most)) = (&mut self.stage, reset_limit) {
+            running.shorten(most, now);
+        }
+        self.reset_limit = [self.reset_limit, reset_limit].into_iter().flatten().min();
         if self.orphaned.is_some() || self.is_finished() {
             return;
         }
         actions.push(SessionAction::Orphaned { reason: reason.clone() });
         actions.push(SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() }));
-        self.reset_limit = reset_limit;
         self.stop_for_orphan(&reason, now, actions);
         self.orphaned = Some(reason);
     }

@@ -83,6 +83,13 @@ impl Running {
         self.phase == Phase::Reset
     }
 
+    /// From now on it may take at most so long, when it has a limit: only a Reset has one.
+    pub(super) fn shorten(&mut self, most: Duration, now: PlayerTime) {
+        if let Some(limit) = self.limit.as_mut().filter(|(_, end)| now.plus(most) < *end) {
+            *limit = (most, now.plus(most));
+        }
+    }
+
     /// The labels of the steps that failed.
     pub(super) fn failed(&mut self) -> Vec<String> {
         std::mem::take(&mut self.failed)

@@ -28,3 +28,38 @@ fn where_nothing_was_begun_its_last_word_is_that_nothing_had_to_be_reset() {
     let over = session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(2));
     assert_eq!(over, [left("the player was told to stop; nothing had to be reset"), SessionAction::Finish]);
 }
+
+#[test]
+fn a_reset_that_its_lease_has_made_due_has_no_more_time_than_the_stop_leaves_it() {
+    let mut session = in_run(vec![step("one", false, None)]);
+    session.handle(started(key(Phase::Run, 0), 1), at(1));
+    session.handle(orphaned(), at(2));
+    session.handle(told_to_stop(), at(3));
+    session.handle(ended(key(Phase::Run, 0), 4), at(4));
+    assert_eq!(session.next_deadline(), Some(at(34)));
+}
+
+#[test]
+fn a_reset_at_work_may_take_as_long_from_now_on_as_one_that_is_begun_now() {
+    for was_alone in [false, true] {
+        let mut session = in_run(vec![]);
+        session.handle(arm(PhaseName::Reset), at(0));
+        session.handle(go(PhaseName::Reset), at(0));
+        session.handle(started(key(Phase::Reset, 0), 1), at(1));
+        if was_alone {
+            session.handle(orphaned(), at(2));
+        }
+        assert_eq!(session.next_deadline(), Some(at(50)));
+        session.handle(told_to_stop(), at(10));
+        assert_eq!(session.next_deadline(), Some(at(40)));
+        assert_eq!(session.handle(SessionEvent::Tick, at(40)), [stop(key(Phase::Reset, 0))]);
+        let end = session.handle(ended(key(Phase::Reset, 0), 41), at(41));
+        assert_eq!(outcomes(&end)[0], (0, OutcomeMessage::TimedOut { after: 30 * SECOND }));
+    }
+    // One that has less left keeps that.
+    let mut session = in_run(vec![]);
+    session.handle(arm(PhaseName::Reset), at(0));
+    session.handle(go(PhaseName::Reset), at(0));
+    session.handle(told_to_stop(), at(45));
+    assert_eq!(session.next_deadline(), Some(at(50)));
+}
