@@ -9,7 +9,7 @@ use std::process::Child;
 
 use pipes::Pipe;
 use serde_json::Value;
-use support::{Finished, Folder, Player, conductor, eventually, finish};
+use support::{Finished, Folder, Player, conductor, eventually, finish, kill};
 
 const TERMINATE: i32 = 15;
 
@@ -240,4 +240,26 @@ fn a_player_that_is_told_to_stop_twice_ends_now_and_leaves_nothing() {
     assert_eq!(scene.json()["not_reset"][0]["worker"], "w");
     let told = "lost: w: the player was told to stop; it did not say what became of its Reset";
     assert!(finished.stdout.contains(told), "{finished:#?}");
+}
+
+#[test]
+fn a_signal_to_all_processes_of_a_player_is_one_stop_and_not_two() {
+    let mut player = Player::start();
+    let scene = Scene::new("", &["w"]);
+    let reset = Pipe::new(&scene.folder, "reset");
+    let until = format!("until [ -e {} ]; do sleep 0.02; done;", scene.folder.join("second").display());
+    let pipe = scene.worker("w", player.port, "", &format!("{}; {until}", reset.hold()));
+    let child = scene.start();
+    pipe.wait_for_start();
+    // As a service manager does it: the session, and the listener, which tells the session too.
+    kill(scene.folder.read("session-w").trim().parse().expect("a number"), TERMINATE);
+    reset.wait_for_start();
+    player.signal(TERMINATE);
+    let refused = || std::net::TcpStream::connect(("127.0.0.1", player.port)).is_err();
+    eventually("the listener has taken its signal", refused);
+    scene.folder.file("second", "");
+    assert_eq!(player.wait().code(), Some(0));
+    let finished = finish(child);
+    scene.assert_left(&finished, "w", TOLD);
+    assert_eq!(scene.log("w"), "startup\nreset\n");
 }

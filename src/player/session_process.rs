@@ -205,10 +205,17 @@ impl SessionProcess {
             if signal == libc::SIGCHLD {
                 continue;
             }
-            if self.stopping.is_some() || self.finished.is_some() {
-                crate::sys::exit_now(1);
+            if self.stopping.is_some() {
+                // Whoever signals all of a service signals the listener too, which tells us: that is one stop, not two.
+                // Of a second one it is the listener that knows, and that ends us.
+                if self.kept.is_some() || self.notes.open().is_none() {
+                    crate::sys::exit_now(1);
+                }
+                continue;
             }
             self.stopping = Some(signal);
+            // What is over and is kept for a conductor that may come is kept no longer than it takes to deliver it.
+            self.finished = self.finished.map(|end| end.min(clock().plus(DELIVERY)));
             // Whoever signals all of a service, or all that has our name, means these too: Reset must not be one of them.
             self.executor.keep_ready(&[]);
             let reason = "the player was told to stop".to_owned();
