@@ -9,8 +9,9 @@ use std::process::Child;
 
 use pipes::Pipe;
 use serde_json::Value;
-use support::{Finished, Folder, Player, conductor, eventually, finish, kill};
+use support::{Finished, Folder, Player, conductor, eventually, finish, kill, run};
 
+const KILL: i32 = 9;
 const TERMINATE: i32 = 15;
 
 /// Every format in a file of its own.
@@ -262,4 +263,49 @@ fn a_signal_to_all_processes_of_a_player_is_one_stop_and_not_two() {
     let finished = finish(child);
     scene.assert_left(&finished, "w", TOLD);
     assert_eq!(scene.log("w"), "startup\nreset\n");
+}
+
+/// A player that keeps a log, and the log.
+fn with_log(folder: &Folder) -> (Player, impl Fn() -> String) {
+    let log = folder.join("player.log");
+    let player = Player::with(["--log-file".as_ref(), log.as_os_str()]);
+    (player, move || std::fs::read_to_string(&log).expect("a log"))
+}
+
+#[test]
+fn a_player_that_ends_says_in_its_log_what_no_conductor_was_told() {
+    let scene = Scene::new("lease = 1s", &["w"]);
+    let (mut player, log) = with_log(&scene.folder);
+    let pipe = scene.worker("w", player.port, "", "");
+    let child = scene.start();
+    pipe.wait_for_start();
+    kill(child.id(), KILL);
+    finish(child);
+    let told = "nothing was heard of the conductor for 1s; its steps were stopped and Reset was run";
+    eventually("it is reset", || log().contains(told));
+    player.signal(TERMINATE);
+    assert_eq!(player.wait().code(), Some(0));
+    let log = log();
+    let last = log.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("this player ends, and no conductor was told: worker w of run ") && last.ends_with(told),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_player_that_ends_names_what_it_ends_along_and_not_what_was_told() {
+    let folder = Folder::new();
+    let (mut player, log) = with_log(&folder);
+    let spawned = Pipe::new(&folder, "spawned");
+    folder.test("", &["w"]).worker("w", player.port, &format!("[Run]\nserver = spawn:{}; sleep 600\n", spawned.hold()));
+    let finished = run(&folder, ["conduct", "--quiet", "--phases", "run", "--", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    spawned.wait_for_start();
+    player.signal(TERMINATE);
+    assert_eq!(player.wait().code(), Some(0));
+    spawned.wait_for_end();
+    let log = log();
+    assert!(log.contains("which an earlier run left running, is ended: `"), "{log}");
+    assert!(!log.contains("no conductor was told"), "{log}");
 }

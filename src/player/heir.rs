@@ -33,6 +33,7 @@ impl Heirs {
 impl Listener {
     /// Takes what the processes say.
     pub(super) fn take_notes(&mut self) {
+        let is_stopping = self.is_stopping();
         for (pid, notes) in &mut self.notes {
             for note in notes.take::<Note>() {
                 if let Note::Delivering = note {
@@ -64,7 +65,10 @@ impl Listener {
                         if let Some(summary) = summary {
                             let summary = format!("{}: {summary}", entry.describe());
                             tracing::warn!("{summary}");
-                            self.registry.summaries.push(summary);
+                            // One whose conductor is there tells it before the player ends.
+                            if !is_stopping || entry.silent_since.is_some() {
+                                self.registry.summaries.push(summary);
+                            }
                         }
                     }
                     Note::Delivering => {}
@@ -113,6 +117,7 @@ impl Listener {
             self.registry.summaries.push(summary);
             entry.pid = None;
             entry.orphaned = Some(clock());
+            entry.silent_since.get_or_insert(clock());
             self.heirs.sweep = Some(Sweep::new(BTreeSet::new(), clock()));
         }
     }

@@ -164,6 +164,8 @@ impl Listener {
     /// Begins to stop; false when that was begun before: then everything ends now.
     fn stop(&mut self) -> bool {
         if self.stopping.is_some() {
+            self.say_what_is_cut_off();
+            self.say_what_was_not_told();
             end_everything();
             self.cgroups.iter().for_each(|cgroups| cgroups.remove());
             return false;
@@ -175,6 +177,11 @@ impl Listener {
         true
     }
 
+    /// Whether the player was told to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.is_some()
+    }
+
     /// Ends the player, once it was told to stop and nothing is left.
     fn end(&mut self) -> Next {
         let Some(give_up) = self.stopping else { return Next::Again };
@@ -182,8 +189,9 @@ impl Listener {
         if self.registry.processes().next().is_some() && now < give_up {
             return Next::Again;
         }
-        self.registry.leftovers.clear();
+        self.say_what_ends_along();
         if sys::direct_children().is_empty() || now >= give_up.plus(STOPPING) {
+            self.say_what_was_not_told();
             self.cgroups.iter().for_each(|cgroups| cgroups.remove());
             return Next::End(0);
         }

@@ -9,6 +9,7 @@ mod caller;
 mod environment;
 mod executor;
 mod family;
+mod farewell;
 mod heir;
 mod kin;
 mod ladder;
