@@ -8,11 +8,12 @@ use super::ladder::Ladder;
 use super::ready::Ready;
 use super::session::{SessionEvent, StepKey, StopWith, Streams};
 use super::spool::Output;
+use super::step_image;
 use super::step_process::StepProcess;
 use super::sweep::Sweep;
 use crate::model::PlayerTime;
 use crate::sys::{self, Image, Report, Spawned, Spawner, When};
-use crate::wire::{LeftMessage, ProcessMessage};
+use crate::wire::{LeftMessage, ProcessMessage, words};
 
 /// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
 const TELL_WITHIN: Duration = Duration::from_millis(50);
@@ -231,8 +232,17 @@ impl Executor {
                     pid: process.pid,
                     streams: [process.streams[0].number, process.streams[1].number],
                 },
-                Report::Failed(error) => not_started(process, format!("the shell can't be run: {error}")),
-                Report::NoDirectory(error) => not_started(process, format!("the folder can't be entered: {error}")),
+                Report::NoDirectory(folder, error) => {
+                    not_started(process, step_image::not_entered(&folder.to_string_lossy(), &error))
+                }
+                Report::NoProgram(shell, error) => {
+                    let shell = shell.to_string_lossy();
+                    not_started(
+                        process,
+                        format!("the shell `{}` can't be run: {}", shell.escape_debug(), words(&error)),
+                    )
+                }
+                Report::Failed(error) => not_started(process, format!("the shell can't be run: {}", words(&error))),
             };
             process.report = None;
             self.events.push(event);
