@@ -252,11 +252,18 @@ impl SessionProcess {
         self.take_events();
     }
 
-    /// Files wait for what steps have printed.
+    /// Files wait for what steps have printed. Behind a transfer that is over may come one that is over at once: nothing
+    /// else would wake us for it.
     fn transfer(&mut self) {
         let has_turn = self.spool.is_empty();
-        for event in self.transfers.work(has_turn, &mut self.channel.outbox, clock()) {
-            self.handle(event);
+        loop {
+            let events = self.transfers.work(has_turn, &mut self.channel.outbox, clock());
+            if events.is_empty() {
+                return;
+            }
+            for event in events {
+                self.handle(event);
+            }
         }
     }
 
