@@ -1,5 +1,6 @@
 //! Carries out what a session decides: makes processes, stops them, reads what they print.
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct Executor {
     ready: Ready,
     family: Family,
     next_stream: u32,
+    /// How much the streams have had of steps on which others printed after their ends, by the first one's number.
+    printed_on: HashMap<u32, [u64; 2]>,
     /// What is read goes through here, so that a short line costs no large allocation.
     buffer: Vec<u8>,
     sweep: Option<Sweep>,
@@ -41,6 +44,7 @@ impl Executor {
             ready: Ready::default(),
             family: Family::new(cgroups),
             next_stream: 0,
+            printed_on: HashMap::new(),
             buffer: Vec::new(),
             sweep: None,
             events: Vec::new(),
@@ -99,9 +103,9 @@ impl Executor {
             self.next_stream += 2;
             return Streams { numbers, lengths: [0; 2] };
         };
-        let before = self.processes.iter().position(|process| process.key == key && process.told);
-        let read = before.map(|index| self.processes.swap_remove(index).lengths());
-        Streams { lengths: read.unwrap_or(behind.lengths), ..behind }
+        self.processes.retain(|process| process.key != key || !process.told);
+        let lengths = self.printed_on.remove(&behind.numbers[0]).unwrap_or(behind.lengths);
+        Streams { lengths, ..behind }
     }
 
     /// Tells a step's process to end, and everything that belongs to the step.
@@ -149,12 +153,16 @@ impl Executor {
         const ROUNDS: usize = 16;
         self.read_reports(now);
         // Nobody takes what a step prints before its start was told: one that has just begun waits for the next turn.
-        let told = self.processes.iter_mut().filter(|process| process.report.is_none());
-        for stream in told.flat_map(|process| &mut process.streams) {
-            for _ in 0..ROUNDS {
-                if !output.has_room() || !stream.read(output, &mut self.buffer) {
-                    break;
+        for process in self.processes.iter_mut().filter(|process| process.report.is_none()) {
+            for stream in &mut process.streams {
+                for _ in 0..ROUNDS {
+                    if !output.has_room() || !stream.read(output, &mut self.buffer) {
+                        break;
+                    }
                 }
+            }
+            if process.told {
+                self.printed_on.insert(process.streams[0].number, process.lengths());
             }
         }
         self.processes.retain(|process| !process.told || process.is_held());
@@ -174,6 +182,7 @@ impl Executor {
         if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| self.family.look(sweep, now)) {
             self.sweep = None;
             self.processes.clear();
+            self.printed_on.clear();
             self.events.push(SessionEvent::Swept { warnings });
         }
         std::mem::take(&mut self.events)
