@@ -14,10 +14,13 @@ use super::step_process::StepProcess;
 use super::sweep::Sweep;
 use crate::model::PlayerTime;
 use crate::sys::{self, Image, Report, Spawned, Spawner, When};
-use crate::wire::{LeftMessage, ProcessMessage, words};
+use crate::wire::{LeftMessage, ProcessMessage, StepSettledMessage, words};
 
 /// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
 const TELL_WITHIN: Duration = Duration::from_millis(50);
+
+/// How long after a step's end its output may still be held by others without that being a leak.
+const LET_GO_WITHIN: Duration = Duration::from_millis(200);
 
 /// The processes of one session.
 #[derive(Debug)]
@@ -135,7 +138,8 @@ impl Executor {
         let starting = self.processes.iter().filter(|process| process.report.is_some() && !process.waited_for);
         let starting = starting.map(|process| process.expected);
         let sweep = self.sweep.as_ref().map(|sweep| sweep.ladder.next_deadline());
-        stopping.chain(starting).chain(sweep).min()
+        let settling = self.processes.iter().filter_map(|process| process.settled_by);
+        stopping.chain(starting).chain(sweep).chain(settling).min()
     }
 
     /// The descriptors to wait for; without `room` the output waits in its pipes.
@@ -165,7 +169,7 @@ impl Executor {
                 self.printed_on.insert(process.streams[0].number, process.lengths());
             }
         }
-        self.processes.retain(|process| !process.told || process.is_held());
+        self.processes.retain(|process| !process.is_done());
     }
 
     /// Takes the children that have ended, goes on with what is being stopped, and returns what happened.
@@ -178,7 +182,7 @@ impl Executor {
                 self.tell_end(index, output, now);
             }
         }
-        self.processes.retain(|process| !process.told || process.is_held());
+        self.processes.retain(|process| !process.is_done());
         if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| self.family.look(sweep, now)) {
             self.sweep = None;
             self.processes.clear();
@@ -207,15 +211,11 @@ impl Executor {
         }
     }
 
-    /// Tells of the end of a step's process, and who still holds its output.
+    /// Tells of the end of a step's process.
     fn tell_end(&mut self, index: usize, output: &mut Output<'_>, now: PlayerTime) {
         let process = &mut self.processes[index];
         process.drain(output, &mut self.buffer);
         process.told = true;
-        // While everything is being swept, who still holds a stream is about to end too.
-        let leaky = process.is_held() && self.sweep.is_none();
-        let holders = if leaky { self.family.holders(process.key, &process.pipes()) } else { Vec::new() };
-        let holders = holders.into_iter().map(Into::into).collect();
         let not_stopped = process.not_stopped.take().unwrap_or_default().into_iter().map(Into::into).collect();
         self.family.is_over(process.key);
         self.events.push(SessionEvent::Ended {
@@ -223,8 +223,36 @@ impl Executor {
             outcome: process.outcome(),
             at: process.ending.map_or(now, |(_, at)| at),
             lengths: process.lengths(),
-            left: LeftMessage { leaky, holders, not_stopped },
+            left: LeftMessage { not_stopped, ..LeftMessage::default() },
         });
+    }
+
+    /// Whether others hold the output of this step, whose end is being told; then what comes of that is told in a moment.
+    pub(super) fn is_held(&mut self, key: StepKey, now: PlayerTime) -> bool {
+        // While everything is being swept, who still holds a stream is about to end too.
+        let held = |process: &&mut StepProcess| process.key == key && process.told && process.is_held();
+        let held = self.processes.iter_mut().find(held).filter(|_| self.sweep.is_none());
+        held.map(|process| process.settled_by = Some(now.plus(LET_GO_WITHIN))).is_some()
+    }
+
+    /// Looks again who holds the output of steps that are over: what came of those that hold it no more, and of all whose
+    /// moment is over `by` then.
+    pub(super) fn settle(&mut self, output: &mut Output<'_>, by: PlayerTime) -> Vec<StepSettledMessage> {
+        let mut settled = Vec::new();
+        for process in &mut self.processes {
+            if process.settled_by.is_none_or(|end| end > by && process.is_held()) {
+                continue;
+            }
+            process.settled_by = None;
+            process.drain(output, &mut self.buffer);
+            let StepKey { trial, phase, position: step } = process.key;
+            let ([stdout, stderr], leaky) = (process.lengths(), process.is_held());
+            let holders = if leaky { self.family.holders(process.key, &process.pipes()) } else { Vec::new() };
+            let (phase, holders) = (phase.into(), holders.into_iter().map(Into::into).collect());
+            settled.push(StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders });
+        }
+        self.processes.retain(|process| !process.is_done());
+        settled
     }
 
     /// Takes what children say of their own start.
