@@ -103,5 +103,8 @@ pub const ROOM: usize = WINDOW / 4;
 /// How many bytes of data may be on the way without having been acknowledged.
 pub const WINDOW: usize = 1 << 20;
 
+/// The feature in `hello` of a run that ends what one whose conductor is gone left on the player.
+pub const TAKE_OVER: &str = "take_over";
+
 /// The session protocol's number in `hello` and `welcome`.
 pub const PROTOCOL: u32 = 2;

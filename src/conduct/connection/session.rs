@@ -320,7 +320,7 @@ impl Session<'_> {
                 Greeting::Refused(refusal) if refusal.reason == "unknown" => {
                     Err(End::Lost(format!("{reason}: {}", refusal.message)))
                 }
-                Greeting::Refused(refusal) => Err(End::Lost(format!("{reason}; {}", refused(refusal)))),
+                Greeting::Refused(refusal) => Err(End::Lost(format!("{reason}; {}", refused(refusal, &self.hello)))),
                 _ => Err(End::Lost(format!("{reason}; something else answers there now"))),
             },
             Err(End::Unreachable(why)) => Err(End::Lost(format!(

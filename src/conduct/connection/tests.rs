@@ -155,6 +155,7 @@ fn a_busy_player_says_who_holds_it() {
         seconds: 7,
         state: "live".to_owned(),
         free_within: 0,
+        lease_within: None,
     };
     let refusal = Refusal { reason: "busy".to_owned(), message: "busy".to_owned(), holder: Some(holder) };
     let text = greeted_with(Greeting::Refused(refusal));
@@ -249,6 +250,7 @@ fn a_check_asks_and_runs_nothing() {
             seconds: 7,
             state: "live".to_owned(),
             free_within: 0,
+            lease_within: None,
         });
         peer.greet(&Greeting::Welcome(answer));
         assert_eq!(peer.message(), None);
