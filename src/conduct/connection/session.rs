@@ -325,7 +325,8 @@ impl Session<'_> {
             },
             Err(End::Unreachable(why)) => Err(End::Lost(format!(
                 "{reason}, and it could not be reached again within its lease of {lease}: {why}; \
-                 where it still is, it runs its Reset by itself"
+                 where it still is, it runs its Reset by itself; where it is gone, nobody does, and a player started \
+                 anew on its port ends what its steps left in control groups"
             ))),
             Err(end) => Err(end),
         }
