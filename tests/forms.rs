@@ -48,6 +48,24 @@ fn until_is_tried_again() {
 }
 
 #[test]
+fn what_an_attempt_left_may_print_until_the_next_one_begins() {
+    let (player, folder) = (Player::start(), Folder::new());
+    // What the first attempt leaves prints when its shell is gone, which is long before the next attempt.
+    let late = "(while kill -0 $$; do sleep 0.01; done 2>/dev/null; echo late) &";
+    let path = folder.join("once").display().to_string();
+    let attempt = format!("if [ -e {path} ]; then echo second; else touch {path}; {late} echo first; false; fi");
+    folder.test("", &["w"]).worker("w", player.port, &format!("[Run]\nstep = until60:{attempt}\nnext = true\n"));
+    let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "test.cfg"]);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
+    let document: Value = serde_json::from_str(&finished.stdout).expect("one JSON document");
+    let result = &document["trials"][0]["phases"]["run"]["workers"]["w"]["results"][0];
+    assert_eq!(result["attempts"].as_array().map(Vec::len), Some(2), "{result:#}");
+    // On a machine that is very busy it may be too late.
+    let printed = result["stdout"].as_str().expect("what was printed");
+    assert!(["first\nlate\nsecond\n", "first\nsecond\n"].contains(&printed), "{result:#}");
+}
+
+#[test]
 fn barrier_is_passed_together() {
     // Who of the two is told of first is chance.
     let folder = Folder::new();

@@ -9,6 +9,7 @@ use pipes::Pipe;
 use support::{Folder, Player, conductor, eventually, finish, kill, run, start};
 
 const KILL: i32 = 9;
+const INTERRUPT: i32 = 2;
 
 /// A player whose conductor was killed in the middle of Run, and what its steps appended to their log.
 struct Orphaned {
@@ -64,10 +65,34 @@ fn the_next_run_waits_for_one_whose_conductor_is_gone_says_so_and_is_told_what_b
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     let waited = "warning: w: its player is held by run `first` of ";
     assert!(finished.stdout.contains(waited), "{finished:#?}");
-    assert!(finished.stdout.contains("and its conductor is silent; it is waited for, "), "{finished:#?}");
+    assert!(
+        finished.stdout.contains("and its conductor is silent; it is waited for until its lease is over, "),
+        "{finished:#?}"
+    );
+    assert!(
+        finished.stdout.contains(" s at most, and then for its Reset, 315 s at most; `--take-over` would end it now")
+    );
     let told = ": nothing was heard of the conductor for 2s; its steps were stopped and Reset was run";
     assert!(finished.stdout.contains(told), "{finished:#?}");
     orphaned.assert_undone_before_the_next();
+}
+
+#[test]
+fn a_player_that_goes_away_while_it_is_waited_for_is_told_of() {
+    let mut orphaned = Orphaned::with_lease("1h");
+    let folder = orphaned.next();
+    Orphaned::wait_until_missed(&folder);
+    let arguments = ["conduct", "--log-file", "conduct.log", "test.cfg"];
+    let conduct = start(conductor(&folder, arguments));
+    eventually("it is waited for", || folder.read("conduct.log").contains("it is waited for until its lease is over"));
+    orphaned.player.signal(KILL);
+    orphaned.player.children().into_iter().for_each(|child| kill(child, KILL));
+    orphaned.player.wait();
+    let said = "its player is gone while it is waited for, and is tried again: connection refused";
+    eventually("it is said that the player is gone", || folder.read("conduct.log").contains(said));
+    kill(conduct.id(), INTERRUPT);
+    assert_eq!(finish(conduct).status, Some(130));
+    assert_eq!(folder.read("conduct.log").matches(said).count(), 1);
 }
 
 #[test]
@@ -77,6 +102,8 @@ fn a_run_that_takes_over_does_not_wait_for_the_lease_and_reset_is_run_before_it(
     Orphaned::wait_until_missed(&folder);
     let finished = run(&folder, ["conduct", "--quiet", "--run-id", "second", "--take-over", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let said = "its conductor is silent; `--take-over` ends it now, and its Reset is waited for\n";
+    assert!(finished.stdout.contains(said), "{finished:#?}");
     assert!(finished.stdout.contains("run second of "), "who took it over: {finished:#?}");
     assert!(
         finished.stdout.contains(" took the player over; its steps were stopped and Reset was run"),
@@ -98,6 +125,7 @@ fn a_live_run_is_not_taken_over() {
     let refused = run(&other, ["conduct", "--quiet", "--take-over", "test.cfg"]);
     assert_eq!(refused.status, Some(1), "{refused:#?}");
     assert!(refused.stdout.contains("its player is busy: run `first` of "), "{refused:#?}");
+    assert!(refused.stdout.contains(" s; `--take-over` ends no run whose conductor is alive\n"), "{refused:#?}");
     folder.file("gate", "");
     assert_eq!(finish(conduct).status, Some(0));
 }

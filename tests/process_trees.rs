@@ -208,6 +208,25 @@ fn who_holds_the_output_of_a_step_is_named() {
     }
 }
 
+#[test]
+fn who_lets_go_of_the_output_of_a_step_a_moment_after_its_end_makes_no_leak() {
+    for scene in Scene::each() {
+        let pipe = scene.pipe("pipe");
+        // It holds the output until the step's own process is gone.
+        let late = "(while kill -0 $$; do :; done 2>/dev/null; exec >/dev/null 2>&1; exec sleep 600) &";
+        let steps = format!("[Run]\nleaves = {}; {late} echo here\nnext = echo next\n", pipe.hold());
+        let finished = scene.conduct(&steps, &["-f", "json"]);
+        assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
+        let left = result(&finished, "run", "w", 0);
+        assert_eq!((&left["leaky"], &left["stdout"]), (&json!(false), &json!("here\n")), "{left}");
+        assert_eq!(result(&finished, "run", "w", 1)["stdout"], "next\n");
+        let warnings = document(&finished)["warnings"].clone();
+        let text = warnings[0]["text"].as_str().expect("it is found after the trial");
+        assert!(text.starts_with("step `leaves` in run of trial 1 left a process, stopped after the trial"), "{text}");
+        pipe.wait_for_end();
+    }
+}
+
 /// Two workers on one player: `a` leaves a process that holds `pipe-a` and says by whom it was started, `b` has a spawned
 /// step. In Run `b` waits until the file `gate` is there; then it says whether its own process is still alive.
 fn two_workers(scene: &Scene, a: &Pipe, b: &Pipe) -> Folder {

@@ -209,12 +209,12 @@ test.cfg  run [..]
 
 Trial 1 of 1, run
   w  step  not started              -  echo never
-      the folder can't be entered: No such file or directory (os error 2)
+      the folder `/no/such/folder`, which `directory` names, can't be entered: no such file or directory
 
 Failures
   trial 1, run, w, step: not started  echo never
 
-failed: step `step` could not be started: the folder can't be entered: No such file or directory (os error 2) on worker `w` in run of trial 1
+failed: step `step` could not be started: the folder `/no/such/folder`, which `directory` names, can't be entered: no such file or directory on worker `w` in run of trial 1
 failed: 1 not started; 1 of 1 trial; 1 worker; [..]s
 
 "#]], str![""]);
@@ -224,12 +224,12 @@ test.cfg  run [..]
 
 Trial 1 of 1, run
   w  step  not started              -  echo never
-      the shell can't be run: No such file or directory (os error 2)
+      the shell `/no/such/shell` can't be run: no such file or directory
 
 Failures
   trial 1, run, w, step: not started  echo never
 
-failed: step `step` could not be started: the shell can't be run: No such file or directory (os error 2) on worker `w` in run of trial 1
+failed: step `step` could not be started: the shell `/no/such/shell` can't be run: no such file or directory on worker `w` in run of trial 1
 failed: 1 not started; 1 of 1 trial; 1 worker; [..]s
 
 "#]], str![""]);

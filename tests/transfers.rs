@@ -148,6 +148,18 @@ fn what_fits_nothing_fails_and_says_so_and_must_skips_the_rest() {
 }
 
 #[test]
+fn a_fetch_in_a_folder_that_is_not_there_says_that_of_the_folder() {
+    let transfer = Transfer::new("one = fetch:*.log\ntwo = fetch:x/y.log\nthree = fetch:/no/such/*.log");
+    fs::remove_dir(transfer.here("")).expect("an empty folder");
+    assert_eq!(transfer.run().status, Some(3));
+    let here = transfer.here("").display().to_string();
+    let here = here.trim_end_matches('/');
+    let why = format!("the folder `{here}`, which `directory` names, can't be entered: no such file or directory");
+    assert_eq!([transfer.reason(0), transfer.reason(1)], [why.as_str(), &why]);
+    assert_eq!(transfer.reason(2), "no file fits `/no/such/*.log`", "it does not begin there");
+}
+
+#[test]
 fn two_files_for_one_name_fail_the_step_and_the_first_stays() {
     let transfer = Transfer::new("a = fetch:one/x\nb = fetch:two/*");
     for (name, text) in [("one/x", "first"), ("two/x", "second"), ("two/y", "other")] {

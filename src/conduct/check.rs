@@ -114,7 +114,7 @@ fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Comm
     let round_trip = dialled.answered.since(dialled.sent);
     match &dialled.greeting {
         Greeting::Welcome(welcome) => Ok(report(welcome, round_trip, clock(&dialled, welcome.clock))),
-        Greeting::Refused(refusal) => Err(refused(refusal)),
+        Greeting::Refused(refusal) => Err(refused(refusal, hello)),
         greeting if is_seed(greeting) => Ok(CheckReport {
             player: PlayerDescription::Seed,
             round_trip,
@@ -140,7 +140,7 @@ fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) ->
 
 /// Who holds a player, and whether they will go on.
 fn held_by(holder: &Holder) -> String {
-    let Holder { run, conductor, seconds, state, free_within } = holder;
+    let Holder { run, conductor, seconds, state, free_within, .. } = holder;
     let state = match state.as_str() {
         "silent" => format!("; its conductor is silent, and the player is free in {free_within} s at most"),
         "orphaned" => format!("; the player cleans up after it, and is free in {free_within} s at most"),

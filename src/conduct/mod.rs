@@ -43,7 +43,7 @@ use crossbeam_channel::Receiver;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::model::{Conclusion, Plan, WorkerId};
-use crate::wire::{Hello, PROTOCOL};
+use crate::wire::{Hello, PROTOCOL, TAKE_OVER};
 
 pub use check::{CheckAnswer, CheckReport, ClockCheck};
 pub use reports::{NamedReporters, Reporters};
@@ -78,7 +78,7 @@ pub fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) ->
 
 /// The first message to a worker's player.
 fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: String) -> Hello {
-    let features = if options.take_over { vec!["take_over".to_owned()] } else { Vec::new() };
+    let features = if options.take_over { vec![TAKE_OVER.to_owned()] } else { Vec::new() };
     Hello {
         protocols: vec![PROTOCOL],
         features,

@@ -12,7 +12,9 @@ use super::seed_run::{SUPERSEDED, SeedRun};
 use super::session_process::clock;
 use crate::sys::{self, Child};
 use crate::wire::seed::{Request, encode_result};
-use crate::wire::{Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, ProcessMessage, Refusal, WINDOW, Welcome};
+use crate::wire::{
+    Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, ProcessMessage, Refusal, TAKE_OVER, WINDOW, Welcome,
+};
 
 /// How long the Reset of a run may take whose player is taken over.
 const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
@@ -126,7 +128,7 @@ impl Listener {
             Claim::Unknown(why) => return Err(refusal("unknown", why.to_owned())),
         }
         let Some(holder) = self.registry.holder_for(&hello.run, now) else { return Ok(None) };
-        if holder.state != "live" && hello.features.iter().any(|feature| feature == "take_over") {
+        if holder.state != "live" && hello.features.iter().any(|feature| feature == TAKE_OVER) {
             let reason = format!("run {} of {} took the player over", hello.run, hello.conductor);
             for pid in self.registry.others(&hello.run) {
                 self.abandon(pid, reason.clone(), Some(TAKE_OVER_RESET));

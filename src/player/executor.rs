@@ -1,5 +1,6 @@
 //! Carries out what a session decides: makes processes, stops them, reads what they print.
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -8,14 +9,18 @@ use super::ladder::Ladder;
 use super::ready::Ready;
 use super::session::{SessionEvent, StepKey, StopWith, Streams};
 use super::spool::Output;
+use super::step_image;
 use super::step_process::StepProcess;
 use super::sweep::Sweep;
 use crate::model::PlayerTime;
 use crate::sys::{self, Image, Report, Spawned, Spawner, When};
-use crate::wire::{LeftMessage, ProcessMessage};
+use crate::wire::{LeftMessage, ProcessMessage, StepSettledMessage, words};
 
 /// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
 const TELL_WITHIN: Duration = Duration::from_millis(50);
+
+/// How long after a step's end its output may still be held by others without that being a leak.
+const LET_GO_WITHIN: Duration = Duration::from_millis(200);
 
 /// The processes of one session.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(super) struct Executor {
     ready: Ready,
     family: Family,
     next_stream: u32,
+    /// How much the streams have had of steps on which others printed after their ends, by the first one's number.
+    printed_on: HashMap<u32, [u64; 2]>,
     /// What is read goes through here, so that a short line costs no large allocation.
     buffer: Vec<u8>,
     sweep: Option<Sweep>,
@@ -40,6 +47,7 @@ impl Executor {
             ready: Ready::default(),
             family: Family::new(cgroups),
             next_stream: 0,
+            printed_on: HashMap::new(),
             buffer: Vec::new(),
             sweep: None,
             events: Vec::new(),
@@ -98,9 +106,9 @@ impl Executor {
             self.next_stream += 2;
             return Streams { numbers, lengths: [0; 2] };
         };
-        let before = self.processes.iter().position(|process| process.key == key && process.told);
-        let read = before.map(|index| self.processes.swap_remove(index).lengths());
-        Streams { lengths: read.unwrap_or(behind.lengths), ..behind }
+        self.processes.retain(|process| process.key != key || !process.told);
+        let lengths = self.printed_on.remove(&behind.numbers[0]).unwrap_or(behind.lengths);
+        Streams { lengths, ..behind }
     }
 
     /// Tells a step's process to end, and everything that belongs to the step.
@@ -130,7 +138,8 @@ impl Executor {
         let starting = self.processes.iter().filter(|process| process.report.is_some() && !process.waited_for);
         let starting = starting.map(|process| process.expected);
         let sweep = self.sweep.as_ref().map(|sweep| sweep.ladder.next_deadline());
-        stopping.chain(starting).chain(sweep).min()
+        let settling = self.processes.iter().filter_map(|process| process.settled_by);
+        stopping.chain(starting).chain(sweep).chain(settling).min()
     }
 
     /// The descriptors to wait for; without `room` the output waits in its pipes.
@@ -148,15 +157,19 @@ impl Executor {
         const ROUNDS: usize = 16;
         self.read_reports(now);
         // Nobody takes what a step prints before its start was told: one that has just begun waits for the next turn.
-        let told = self.processes.iter_mut().filter(|process| process.report.is_none());
-        for stream in told.flat_map(|process| &mut process.streams) {
-            for _ in 0..ROUNDS {
-                if !output.has_room() || !stream.read(output, &mut self.buffer) {
-                    break;
+        for process in self.processes.iter_mut().filter(|process| process.report.is_none()) {
+            for stream in &mut process.streams {
+                for _ in 0..ROUNDS {
+                    if !output.has_room() || !stream.read(output, &mut self.buffer) {
+                        break;
+                    }
                 }
             }
+            if process.told {
+                self.printed_on.insert(process.streams[0].number, process.lengths());
+            }
         }
-        self.processes.retain(|process| !process.told || process.is_held());
+        self.processes.retain(|process| !process.is_done());
     }
 
     /// Takes the children that have ended, goes on with what is being stopped, and returns what happened.
@@ -169,10 +182,11 @@ impl Executor {
                 self.tell_end(index, output, now);
             }
         }
-        self.processes.retain(|process| !process.told || process.is_held());
+        self.processes.retain(|process| !process.is_done());
         if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| self.family.look(sweep, now)) {
             self.sweep = None;
             self.processes.clear();
+            self.printed_on.clear();
             self.events.push(SessionEvent::Swept { warnings });
         }
         std::mem::take(&mut self.events)
@@ -197,15 +211,11 @@ impl Executor {
         }
     }
 
-    /// Tells of the end of a step's process, and who still holds its output.
+    /// Tells of the end of a step's process.
     fn tell_end(&mut self, index: usize, output: &mut Output<'_>, now: PlayerTime) {
         let process = &mut self.processes[index];
         process.drain(output, &mut self.buffer);
         process.told = true;
-        // While everything is being swept, who still holds a stream is about to end too.
-        let leaky = process.is_held() && self.sweep.is_none();
-        let holders = if leaky { self.family.holders(process.key, &process.pipes()) } else { Vec::new() };
-        let holders = holders.into_iter().map(Into::into).collect();
         let not_stopped = process.not_stopped.take().unwrap_or_default().into_iter().map(Into::into).collect();
         self.family.is_over(process.key);
         self.events.push(SessionEvent::Ended {
@@ -213,8 +223,36 @@ impl Executor {
             outcome: process.outcome(),
             at: process.ending.map_or(now, |(_, at)| at),
             lengths: process.lengths(),
-            left: LeftMessage { leaky, holders, not_stopped },
+            left: LeftMessage { not_stopped, ..LeftMessage::default() },
         });
+    }
+
+    /// Whether others hold the output of this step, whose end is being told; then what comes of that is told in a moment.
+    pub(super) fn is_held(&mut self, key: StepKey, now: PlayerTime) -> bool {
+        // While everything is being swept, who still holds a stream is about to end too.
+        let held = |process: &&mut StepProcess| process.key == key && process.told && process.is_held();
+        let held = self.processes.iter_mut().find(held).filter(|_| self.sweep.is_none());
+        held.map(|process| process.settled_by = Some(now.plus(LET_GO_WITHIN))).is_some()
+    }
+
+    /// Looks again who holds the output of steps that are over: what came of those that hold it no more, and of all whose
+    /// moment is over `by` then.
+    pub(super) fn settle(&mut self, output: &mut Output<'_>, by: PlayerTime) -> Vec<StepSettledMessage> {
+        let mut settled = Vec::new();
+        for process in &mut self.processes {
+            if process.settled_by.is_none_or(|end| end > by && process.is_held()) {
+                continue;
+            }
+            process.settled_by = None;
+            process.drain(output, &mut self.buffer);
+            let StepKey { trial, phase, position: step } = process.key;
+            let ([stdout, stderr], leaky) = (process.lengths(), process.is_held());
+            let holders = if leaky { self.family.holders(process.key, &process.pipes()) } else { Vec::new() };
+            let (phase, holders) = (phase.into(), holders.into_iter().map(Into::into).collect());
+            settled.push(StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders });
+        }
+        self.processes.retain(|process| !process.is_done());
+        settled
     }
 
     /// Takes what children say of their own start.
@@ -231,8 +269,17 @@ impl Executor {
                     pid: process.pid,
                     streams: [process.streams[0].number, process.streams[1].number],
                 },
-                Report::Failed(error) => not_started(process, format!("the shell can't be run: {error}")),
-                Report::NoDirectory(error) => not_started(process, format!("the folder can't be entered: {error}")),
+                Report::NoDirectory(folder, error) => {
+                    not_started(process, step_image::not_entered(&folder.to_string_lossy(), &error))
+                }
+                Report::NoProgram(shell, error) => {
+                    let shell = shell.to_string_lossy();
+                    not_started(
+                        process,
+                        format!("the shell `{}` can't be run: {}", shell.escape_debug(), words(&error)),
+                    )
+                }
+                Report::Failed(error) => not_started(process, format!("the shell can't be run: {}", words(&error))),
             };
             process.report = None;
             self.events.push(event);

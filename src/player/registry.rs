@@ -125,9 +125,10 @@ impl SessionEntry {
         /// How long its steps and what they spawned may take to be stopped.
         const STOPPING: Duration = Duration::from_secs(15);
         let reset = self.reset_timeout;
-        let (state, free_at) = match (self.orphaned, self.silent_since) {
+        let lease_end = self.silent_since.filter(|_| self.orphaned.is_none()).map(|since| since.plus(self.lease));
+        let (state, free_at) = match (self.orphaned, lease_end) {
             (Some(at), _) => ("orphaned", at.plus(reset + STOPPING)),
-            (None, Some(at)) => ("silent", at.plus(self.lease + reset + STOPPING)),
+            (None, Some(at)) => ("silent", at.plus(reset + STOPPING)),
             (None, None) => ("live", now),
         };
         Holder {
@@ -136,6 +137,7 @@ impl SessionEntry {
             seconds: now.since(self.since).as_secs(),
             state: state.to_owned(),
             free_within: free_at.since(now).as_secs(),
+            lease_within: lease_end.map(|end| end.since(now).as_secs()),
         }
     }
 }
@@ -166,6 +168,7 @@ impl Registry {
                 seconds: now.since(entry.since).as_secs(),
                 state: "live".to_owned(),
                 free_within: 0,
+                lease_within: None,
             })
         })
     }

@@ -104,6 +104,7 @@ impl Words<'_> {
             | PlayerMessage::FileEnded(_)
             | PlayerMessage::PutWanted { .. }
             | PlayerMessage::PutOver { .. }
+            | PlayerMessage::StepSettled(_)
             | PlayerMessage::Leaving { .. }
             | PlayerMessage::Left { .. }
             | PlayerMessage::Stalled { .. } => return None,

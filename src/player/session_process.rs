@@ -37,6 +37,9 @@ const WITHOUT_PLAN: Duration = Duration::from_secs(10);
 /// How long output waits for a conductor that takes none, before it goes to the spool.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// For what is not to wait any longer.
+const AT_ONCE: PlayerTime = PlayerTime::from_nanoseconds(u64::MAX);
+
 /// What a phase came to that was run for nobody who listens.
 pub(super) struct Alone {
     /// What came of it.
@@ -259,11 +262,18 @@ impl SessionProcess {
         self.take_events();
     }
 
-    /// Files wait for what steps have printed.
+    /// Files wait for what steps have printed. Behind a transfer that is over may come one that is over at once: nothing
+    /// else would wake us for it.
     fn transfer(&mut self) {
         let has_turn = self.spool.is_empty();
-        for event in self.transfers.work(has_turn, &mut self.channel.outbox, clock()) {
-            self.handle(event);
+        loop {
+            let events = self.transfers.work(has_turn, &mut self.channel.outbox, clock());
+            if events.is_empty() {
+                return;
+            }
+            for event in events {
+                self.handle(event);
+            }
         }
     }
 
@@ -311,7 +321,10 @@ impl SessionProcess {
                     }
                 }
                 SessionAction::CancelTransfer(key) => self.transfers.cancel(key, &mut self.channel.outbox),
-                SessionAction::Sweep => self.executor.sweep(clock()),
+                SessionAction::Sweep => {
+                    self.settle(AT_ONCE);
+                    self.executor.sweep(clock());
+                }
                 SessionAction::ResetNeeded { trial } => self.tell(&Note::ResetNeeded { trial }),
                 SessionAction::ResetBegun => self.tell(&Note::ResetBegun),
                 SessionAction::Orphaned { reason } => self.tell(&Note::Orphaned { reason }),
@@ -327,9 +340,21 @@ impl SessionProcess {
         for event in self.executor.events(&mut output, clock()) {
             self.handle(event);
         }
+        self.settle(clock());
     }
 
-    fn send(&mut self, message: PlayerMessage) {
+    /// Says what came of ends that were not settled, and are by then.
+    fn settle(&mut self, by: PlayerTime) {
+        let mut output = Output { outbox: &mut self.channel.outbox, spool: &mut self.spool };
+        for settled in self.executor.settle(&mut output, by) {
+            self.send(PlayerMessage::StepSettled(settled));
+        }
+    }
+
+    fn send(&mut self, mut message: PlayerMessage) {
+        if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &mut message {
+            ended.left.unsettled = self.executor.is_held((&*ended).into(), clock());
+        }
         match &message {
             PlayerMessage::PlanTaken => self.plan_taken(),
             PlayerMessage::StepStarted(started) => self.tell_pid(started.phase, started.step, Some(started.pid)),
@@ -349,6 +374,7 @@ impl SessionProcess {
 
     /// The session is over: from now on the player is free, and only what happened is still to be delivered.
     fn finish(&mut self) {
+        self.settle(AT_ONCE);
         let keep = self.session.may_be_asked() && self.stopping.is_none();
         self.finished = Some(clock().plus(if keep { KEEP } else { DELIVERY }));
         let summary = self.session.summary(self.is_alone);

@@ -5,7 +5,7 @@ use std::ffi::CString;
 use super::environment::Environment;
 use super::session::StepKey;
 use crate::sys::Image;
-use crate::wire::{PlanMessage, StepMessage};
+use crate::wire::{PlanMessage, StepMessage, words};
 
 /// What the process of this step is made of. The variables that are the step's own are in `environment` from now on.
 ///
@@ -35,6 +35,11 @@ pub(super) fn image(
         directory: directory.map(|directory| text(directory.as_bytes(), "the folder")).transpose()?,
         unheard: false,
     })
+}
+
+/// What is said of the folder of a worker's steps when nobody gets into it.
+pub(super) fn not_entered(directory: &str, error: &std::io::Error) -> String {
+    format!("the folder `{}`, which `directory` names, can't be entered: {}", directory.escape_debug(), words(error))
 }
 
 /// Where a shell is that is named without a folder.

@@ -31,6 +31,8 @@ pub(super) struct StepProcess {
     pub(super) not_stopped: Option<Vec<Process>>,
     /// Whether its end was told.
     pub(super) told: bool,
+    /// When it is looked again whether somebody still holds its streams, while that is to be settled.
+    pub(super) settled_by: Option<PlayerTime>,
 }
 
 /// One of the two streams.
@@ -63,6 +65,7 @@ impl StepProcess {
             stopping: None,
             not_stopped: None,
             told: false,
+            settled_by: None,
         }
     }
 
@@ -96,6 +99,11 @@ impl StepProcess {
     /// Whether somebody still holds a stream.
     pub(super) fn is_held(&self) -> bool {
         self.streams.iter().any(|stream| stream.descriptor.is_some())
+    }
+
+    /// Whether nothing more is to come of it.
+    pub(super) fn is_done(&self) -> bool {
+        self.told && !self.is_held() && self.settled_by.is_none()
     }
 
     /// How the process ended, for the conductor.

@@ -82,10 +82,12 @@ pub enum Report {
         /// How long the instant had passed when it was ready to start.
         late: Duration,
     },
-    /// It can't run the program.
+    /// It can't enter this folder.
+    NoDirectory(CString, io::Error),
+    /// It can't run this program.
+    NoProgram(CString, io::Error),
+    /// It came to nothing else.
     Failed(io::Error),
-    /// It can't enter the folder.
-    NoDirectory(io::Error),
 }
 
 /// How much of its standard output a step can leave unread.
@@ -163,7 +165,7 @@ struct Birth {
 struct Parts {
     /// The blueprint points to what is in the image.
     blueprint: Blueprint,
-    _image: Image,
+    image: Image,
     stack: Vec<u8>,
 }
 
@@ -179,7 +181,7 @@ impl Birth {
             ignored,
             word: Word::new(when.map(When::word)),
         };
-        let parts = Parts { blueprint, _image: image, stack: Vec::new() };
+        let parts = Parts { blueprint, image, stack: Vec::new() };
         Self { parts: ManuallyDrop::new(Box::new(parts)), over: true }
     }
 
@@ -261,10 +263,13 @@ impl StartReport {
     }
 
     fn complete(&self) -> Report {
+        let image = &self.birth.parts.image;
         match self.said[..] {
-            [STAGE_DIRECTORY, a, b, c, d] => Report::NoDirectory(errno([a, b, c, d])),
+            [STAGE_DIRECTORY, a, b, c, d] => {
+                Report::NoDirectory(image.directory.clone().unwrap_or_default(), errno([a, b, c, d]))
+            }
             [STAMP, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => {
-                Report::Failed(errno([a, b, c, d]))
+                Report::NoProgram(image.program.clone(), errno([a, b, c, d]))
             }
             [STAMP, ref stamp @ ..] => {
                 let halves = stamp.split_first_chunk().and_then(|(at, late)| Some((at, late.first_chunk()?)));

@@ -99,6 +99,9 @@ pub struct Holder {
     /// In how many seconds the player is free at the latest, when it is not a live one.
     #[serde(default)]
     pub free_within: u64,
+    /// In how many seconds its lease is over, while its conductor is silent; only then the player cleans up after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_within: Option<u64>,
 }
 
 /// Why a player takes no session.

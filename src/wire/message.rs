@@ -99,6 +99,8 @@ pub enum PlayerMessage {
     StepEnded(StepEndedMessage),
     /// A spawned step is over.
     SpawnedEnded(StepEndedMessage),
+    /// What came of an end that was not settled.
+    StepSettled(StepSettledMessage),
     /// A worker waits at a barrier.
     BarrierReached {
         /// The trial.
@@ -223,9 +225,32 @@ pub struct StepEndedMessage {
     pub attempts: Vec<AttemptMessage>,
 }
 
+/// What came of a step whose output was still held by others at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSettledMessage {
+    /// The trial.
+    pub trial: u32,
+    /// The phase.
+    pub phase: PhaseName,
+    /// The step's position, from 0.
+    pub step: usize,
+    /// How many bytes its standard output has had by now.
+    pub stdout: u64,
+    /// The same for its standard error.
+    pub stderr: u64,
+    /// Whether somebody still holds them.
+    pub leaky: bool,
+    /// Who that is, as far as it can be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<ProcessMessage>,
+}
+
 /// What of a step was still there when it was over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftMessage {
+    /// Whether somebody held its streams who may be about to let go of them: `step_settled` tells what came of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsettled: bool,
     /// Whether somebody still held its streams.
     #[serde(default)]
     pub leaky: bool,

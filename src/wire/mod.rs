@@ -50,6 +50,7 @@
 //! | `step_started` | player | a step's process was started, when, and the numbers of its two streams |
 //! | `step_ended` | player | how it ended, and the length of its streams |
 //! | `spawned_ended` | player | the same for a spawned step, at its real end |
+//! | `step_settled` | player | who still holds the output of a step a moment after its end, when somebody did at its end |
 //! | `barrier_reached`, `withdraw` | player | the worker waits at a barrier; it has waited long enough |
 //! | `put_wanted`, `put_over` | player | send the file of a `put:` now; no more of it is wanted |
 //! | `phase_ended`, `trial_ended` | player | nothing more comes for it but the data that was announced |
@@ -59,7 +60,8 @@
 //! | `part` | both | a piece of a message that is longer than a frame; `last` with the last one |
 //!
 //! A data frame is the byte 1, its number (8 bytes), the stream (4), the offset in the stream (8), all big-endian, then
-//! the bytes. `step_ended` and `file_ended` may overtake data: their lengths say what is still to come. Each side numbers
+//! the bytes. `step_ended`, `step_settled` and `file_ended` may overtake data: their lengths say what is
+//! still to come. Each side numbers
 //! the streams that it sends.
 //!
 //! Unknown fields are ignored, so that a newer peer can say more; a message of an unknown type is numbered like any
@@ -85,7 +87,7 @@ pub use inbox::{Inbox, Taken};
 pub use link::{Link, Received, interval, words};
 pub use message::{
     AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PhaseName, PlayerMessage, ProcessMessage,
-    StepEndedMessage, StepStartedMessage,
+    StepEndedMessage, StepSettledMessage, StepStartedMessage,
 };
 pub use outbox::Outbox;
 pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
@@ -100,6 +102,9 @@ pub const ROOM: usize = WINDOW / 4;
 
 /// How many bytes of data may be on the way without having been acknowledged.
 pub const WINDOW: usize = 1 << 20;
+
+/// The feature in `hello` of a run that ends what one whose conductor is gone left on the player.
+pub const TAKE_OVER: &str = "take_over";
 
 /// The session protocol's number in `hello` and `welcome`.
 pub const PROTOCOL: u32 = 2;

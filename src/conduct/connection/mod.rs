@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::model::{Plan, PlayerDescription, WorkerId};
-use crate::wire::{Greeting, Hello, Holder, Refusal};
+use crate::wire::{Greeting, Hello, Holder, Refusal, TAKE_OVER};
 
 use super::event::{Command, ConnectionEvent, End};
 use super::mailbox::Mailbox;
@@ -80,7 +80,7 @@ fn drive(context: &Context) -> End {
             }
             session::run(context, hello, dialled)
         }
-        Greeting::Refused(refusal) => End::Refused(refused(&refusal)),
+        Greeting::Refused(refusal) => End::Refused(refused(&refusal, &context.hello)),
         greeting if is_seed(&greeting) => match SeedDriver::new(context, &dialled.stream) {
             Ok(driver) => {
                 drop(dialled);
@@ -102,6 +102,8 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
     const MARGIN: Duration = Duration::from_secs(5);
     /// How long a player may take to see that the conductor that holds it has just died.
     const DEATH: Duration = Duration::from_millis(500);
+    /// For how long a player is tried that was there, until it is said that it is gone.
+    const ROUND: Duration = Duration::from_secs(2);
     let destination = &context.plan.worker(context.worker).player;
     let commands = context.mailbox.commands();
     let asked = Instant::now();
@@ -109,11 +111,22 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
     let mut held = false;
     // What a live holder's player said, should it be gone when it is asked again.
     let mut refused = None;
+    let mut is_gone = false;
     loop {
-        let dialled = match dial(destination, hello, deadline, |time| unless_ended(commands, time)) {
+        let until = if held { deadline.min(Instant::now() + ROUND) } else { deadline };
+        let dialled = match dial(destination, hello, until, |time| unless_ended(commands, time)) {
             Err(End::Unreachable(_)) if refused.is_some() => return refused.ok_or(End::Closed),
+            Err(End::Unreachable(why)) if held && Instant::now() + ROUND < deadline => {
+                if !std::mem::replace(&mut is_gone, true) {
+                    let text = format!("its player is gone while it is waited for, and is tried again: {why}");
+                    context.uplink.say(ConnectionEvent::Warning(text));
+                }
+                hello.attempt += 1;
+                continue;
+            }
             other => other?,
         };
+        is_gone = false;
         let Greeting::Refused(Refusal { holder: Some(holder), .. }) = &dialled.greeting else { return Ok(dialled) };
         let is_live = holder.state == "live";
         if (is_live && asked.elapsed() >= DEATH) || (held && Instant::now() >= deadline) {
@@ -124,7 +137,7 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
         } else if !std::mem::replace(&mut held, true) {
             let within = Duration::from_secs(holder.free_within);
             deadline = deadline.max(Instant::now() + within + MARGIN);
-            context.uplink.say(ConnectionEvent::Held(waiting_for(holder), within + MARGIN));
+            context.uplink.say(ConnectionEvent::Held(waiting_for(holder, &context.hello), within + MARGIN));
         }
         if let Some(end) = unless_ended(commands, AGAIN) {
             return Err(end);
@@ -137,15 +150,26 @@ pub(super) fn unless_ended(commands: &Receiver<Command>, time: Duration) -> Opti
     (commands.recv_timeout(time) != Err(RecvTimeoutError::Timeout)).then_some(End::Closed)
 }
 
-/// Who holds a player that will be free.
-fn waiting_for(holder: &Holder) -> String {
-    let Holder { run, conductor, seconds, state, free_within } = holder;
-    let why = if state == "silent" { "its conductor is silent" } else { "the player cleans up after it" };
-    let take_over = if state == "silent" { "; `--take-over` would end it now" } else { "" };
-    format!(
-        "its player is held by run `{run}` of {conductor} for {seconds} s, and {why}; it is waited for, {free_within} s \
-         at most{take_over}"
-    )
+/// Who holds a player that will be free, and what is waited for.
+fn waiting_for(holder: &Holder, hello: &Hello) -> String {
+    let Holder { run, conductor, seconds, state, free_within, lease_within } = holder;
+    let is_silent = state == "silent";
+    let why = if is_silent { "its conductor is silent" } else { "the player cleans up after it" };
+    let what = match lease_within.filter(|_| is_silent) {
+        _ if is_silent && takes_over(hello) => "`--take-over` ends it now, and its Reset is waited for".to_owned(),
+        Some(lease) => format!(
+            "it is waited for until its lease is over, {lease} s at most, and then for its Reset, {} s at most; \
+             `--take-over` would end it now",
+            free_within.saturating_sub(lease)
+        ),
+        None => format!("it is waited for, {free_within} s at most"),
+    };
+    format!("its player is held by run `{run}` of {conductor} for {seconds} s, and {why}; {what}")
+}
+
+/// Whether this run ends what is left of another.
+fn takes_over(hello: &Hello) -> bool {
+    hello.features.iter().any(|feature| feature == TAKE_OVER)
 }
 
 /// Whether this is how a seed player answers what it does not know.
@@ -154,11 +178,14 @@ pub(super) fn is_seed(greeting: &Greeting) -> bool {
 }
 
 /// Why the player takes no session, and who holds it.
-pub(super) fn refused(refusal: &Refusal) -> String {
+pub(super) fn refused(refusal: &Refusal, hello: &Hello) -> String {
     match &refusal.holder {
         Some(holder) => {
             let whose = if holder.conductor.is_empty() { "somebody" } else { &holder.conductor };
-            format!("its player is busy: run `{}` of {whose} has held it for {} s", holder.run, holder.seconds)
+            let is_live = holder.state == "live";
+            let but =
+                if is_live && takes_over(hello) { "; `--take-over` ends no run whose conductor is alive" } else { "" };
+            format!("its player is busy: run `{}` of {whose} has held it for {} s{but}", holder.run, holder.seconds)
         }
         None => format!("its player refuses: {}", refusal.message),
     }

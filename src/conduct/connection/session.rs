@@ -322,12 +322,13 @@ impl Session<'_> {
                 Greeting::Refused(refusal) if refusal.reason == "unknown" => {
                     Err(End::Lost(format!("{reason}: {}", refusal.message)))
                 }
-                Greeting::Refused(refusal) => Err(End::Lost(format!("{reason}; {}", refused(refusal)))),
+                Greeting::Refused(refusal) => Err(End::Lost(format!("{reason}; {}", refused(refusal, &self.hello)))),
                 _ => Err(End::Lost(format!("{reason}; something else answers there now"))),
             },
             Err(End::Unreachable(why)) => Err(End::Lost(format!(
                 "{reason}, and it could not be reached again within its lease of {lease}: {why}; \
-                 where it still is, it runs its Reset by itself"
+                 where it still is, it runs its Reset by itself; where it is gone, nobody does, and a player started \
+                 anew on its port ends what its steps left in control groups"
             ))),
             Err(end) => Err(end),
         }

@@ -1,7 +1,7 @@
 //! What a session's player said, held back until the data that it announced is there: control overtakes data.
 //!
 //! Messages are passed on in their order. One that announces the lengths of streams waits for their bytes, and whatever
-//! came behind it waits with it.
+//! came behind it waits with it; so does the end of a step of which it is not settled yet who holds its output.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
@@ -10,7 +10,9 @@ use std::time::Duration;
 use crate::conduct::event::{ConnectionEvent, StepPlace};
 use crate::conduct::store::{Store, StreamWriter};
 use crate::model::{Attempt, Ending, Outcome, Start, StepResult, Stream};
-use crate::wire::{AttemptMessage, Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
+use crate::wire::{
+    AttemptMessage, Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage, StepStartedMessage,
+};
 
 /// A step that was started, and whose streams may still grow.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +73,7 @@ impl Streams {
             PlayerMessage::Withdraw { trial, phase, step } => {
                 return Some(ConnectionEvent::Withdraw(place(trial, phase, step)));
             }
+            PlayerMessage::StepSettled(settled) => self.settle(settled),
             message => self.held.push_back(message),
         }
         None
@@ -105,7 +108,9 @@ impl Streams {
     /// The next event that has all its data.
     pub(super) fn next(&mut self) -> Option<ConnectionEvent> {
         let whole = match self.held.front()? {
-            PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => self.has_all(ended),
+            PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => {
+                !ended.left.unsettled && self.has_all(ended)
+            }
             _ => true,
         };
         if !whole {
@@ -136,6 +141,7 @@ impl Streams {
             // None of these is ever held back.
             PlayerMessage::BarrierReached { .. }
             | PlayerMessage::Withdraw { .. }
+            | PlayerMessage::StepSettled(_)
             | PlayerMessage::File(_)
             | PlayerMessage::FileEnded(_)
             | PlayerMessage::PutWanted { .. }
@@ -168,6 +174,22 @@ impl Streams {
             ConnectionEvent::StepLost(StepPlace { trial, phase, position }, result)
         });
         events.collect()
+    }
+
+    /// What is said of an end that waits for it: of an attempt after which there was another, none does.
+    fn settle(&mut self, settled: StepSettledMessage) {
+        let StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders } = settled;
+        let ends = self.held.iter_mut().filter_map(|message| match message {
+            PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => Some(ended),
+            _ => None,
+        });
+        let is_meant = |ended: &&mut StepEndedMessage| {
+            ended.left.unsettled && (ended.trial, ended.phase, ended.step) == (trial, phase, step)
+        };
+        if let Some(ended) = ends.into_iter().find(is_meant) {
+            (ended.stdout, ended.stderr) = (stdout, stderr);
+            (ended.left.unsettled, ended.left.leaky, ended.left.holders) = (false, leaky, holders);
+        }
     }
 
     fn has_all(&self, ended: &StepEndedMessage) -> bool {
@@ -279,7 +301,7 @@ mod tests {
         take(&mut streams, started(0, 10));
         let exit = OutcomeMessage::Exit { status: 0 };
         let holder = Process { pid: 7, user: "somebody".to_owned(), command: "sleep 600".to_owned() };
-        let left = LeftMessage { leaky: true, holders: vec![holder.clone().into()], not_stopped: Vec::new() };
+        let left = LeftMessage { leaky: true, holders: vec![holder.clone().into()], ..LeftMessage::default() };
         take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit, 2) }));
         streams.data(&data(10, 0, "ab")).unwrap().unwrap();
         streams.next();
@@ -287,6 +309,34 @@ mod tests {
         assert_eq!((result.leaky, result.holders), (true, [holder].into()));
         streams.data(&data(10, 2, "late")).unwrap().unwrap();
         assert_eq!(bytes(&result.stdout), b"ab");
+    }
+
+    #[test]
+    fn what_is_not_settled_holds_up_what_comes_behind_it_and_gets_what_was_printed_by_then() {
+        let mut streams = Streams::new(Store::new(None).unwrap());
+        take(&mut streams, started(0, 10));
+        let left = LeftMessage { unsettled: true, ..LeftMessage::default() };
+        let exit = OutcomeMessage::Exit { status: 0 };
+        take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit.clone(), 2) }));
+        take(&mut streams, started(1, 20));
+        take(&mut streams, PlayerMessage::StepEnded(ended(1, exit, 1)));
+        streams.data(&data(10, 0, "ab")).unwrap().unwrap();
+        streams.data(&data(20, 0, "x")).unwrap().unwrap();
+        assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
+        assert!(streams.next().is_none() && streams.is_waiting());
+        let settled = |step, stdout, leaky| {
+            let (trial, phase, stderr, holders) = (1, Startup, 0, Vec::new());
+            PlayerMessage::StepSettled(StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders })
+        };
+        take(&mut streams, settled(1, 5, true));
+        take(&mut streams, settled(0, 4, false));
+        assert!(streams.next().is_none(), "its bytes are on the way");
+        streams.data(&data(10, 2, "cd")).unwrap().unwrap();
+        let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the first is whole") };
+        assert_eq!((result.leaky, bytes(&result.stdout)), (false, b"abcd".to_vec()));
+        assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
+        let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the second is whole") };
+        assert_eq!((result.leaky, bytes(&result.stdout)), (false, b"x".to_vec()), "nothing had to be settled");
     }
 
     #[test]

@@ -103,7 +103,8 @@ fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() 
     player.join().unwrap();
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
     let expected = "worker `w0` was lost: the connection was closed by its player, and it could not be reached again within \
-                    its lease of 300ms: connection refused; where it still is, it runs its Reset by itself";
+                    its lease of 300ms: connection refused; where it still is, it runs its Reset by itself; where it is \
+                    gone, nobody does, and a player started anew on its port ends what its steps left in control groups";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
     let lost = |event: &&Event| matches!(event, Event::StepEnded { result, .. } if result.outcome == Outcome::Lost);
     assert_eq!(events.iter().filter(lost).count(), 2);
@@ -198,6 +199,7 @@ fn a_busy_player_says_who_holds_it() {
         seconds: 7,
         state: "live".to_owned(),
         free_within: 0,
+        lease_within: None,
     };
     let refusal = Refusal { reason: "busy".to_owned(), message: "busy".to_owned(), holder: Some(holder) };
     let text = greeted_with(Greeting::Refused(refusal));
@@ -292,6 +294,7 @@ fn a_check_asks_and_runs_nothing() {
             seconds: 7,
             state: "live".to_owned(),
             free_within: 0,
+            lease_within: None,
         });
         peer.greet(&Greeting::Welcome(answer));
         assert_eq!(peer.message(), None);

@@ -16,6 +16,12 @@ pub struct StepKey {
     pub position: usize,
 }
 
+impl From<&StepEndedMessage> for StepKey {
+    fn from(ended: &StepEndedMessage) -> Self {
+        Self { trial: ended.trial, phase: ended.phase.into(), position: ended.step }
+    }
+}
+
 /// With which signal a stop begins. Each signal has its grace before the next; the last is always `SIGKILL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopWith {

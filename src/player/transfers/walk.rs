@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::glob::{Component, Pattern};
+use crate::player::step_image;
 use crate::wire::words;
 
 /// What a step of the walk found.
@@ -49,6 +50,11 @@ impl Walk {
     /// Says why no file can be found by it.
     pub(super) fn new(text: &str, directory: Option<&str>) -> Result<Self, String> {
         let pattern = Pattern::new(text, directory)?;
+        if let Some(directory) = directory.filter(|_| !text.starts_with('/')) {
+            // Whether it can be entered is seen from within.
+            let entered = std::fs::metadata(Path::new(directory).join("."));
+            entered.map_err(|error| step_image::not_entered(directory, &error))?;
+        }
         let mut walk =
             Self { text: text.to_owned(), pattern, stack: Vec::new(), any_file: false, any_folder: false, error: None };
         let mut first = Vec::new();
