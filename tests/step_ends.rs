@@ -336,7 +336,7 @@ Trial 1 of 1, reset
   w  first   timed out           [..]s  sleep 600
       stopped after 500ms
   warning: w: step `first` took longer than 500ms in reset of trial 1
-  w  second  skipped                  -  echo never
+  w  second  skipped                  -  echo never  (reset took longer than 500ms)
 
 Failures
   trial 1, reset, w, first: timed out  sleep 600  (in Reset: does not count)

@@ -38,8 +38,8 @@ pub enum Outcome {
     NotStarted(String),
     /// What it was to do, other than running a command, could not be done, for this reason.
     Unfulfilled(String),
-    /// It was not run, because something before it failed or the phase was stopped.
-    Skipped,
+    /// It was not run, because something before it failed or the phase was stopped: for this reason, where it is known.
+    Skipped(Option<String>),
     /// What became of it is not known, for its worker was lost.
     Lost,
 }

@@ -272,10 +272,9 @@ impl ProcessEntry {
 impl LeftEntry {
     fn new(context: Context<'_>, step: Option<&Step>, result: &StepResult) -> Self {
         let (exit_status, signal) = words::ending(step, &result.outcome);
-        let (limit, reason) = match &result.outcome {
-            Outcome::TimedOut(limit) => (Some(limit.as_secs_f64()), None),
-            Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => (None, Some(reason.clone())),
-            _ => (None, None),
+        let limit = match &result.outcome {
+            Outcome::TimedOut(limit) => Some(limit.as_secs_f64()),
+            _ => None,
         };
         let stdout = Excerpt::new(&result.stdout, context.limit());
         let stderr = Excerpt::new(&result.stderr, context.limit());
@@ -284,7 +283,7 @@ impl LeftEntry {
             exit_status,
             signal,
             limit,
-            reason,
+            reason: words::why(&result.outcome).map(str::to_owned),
             started_at: result.started.and_then(|started| context.date(started.at)),
             started_at_error: result.started.map(|started| started.error.as_secs_f64()),
             started_late: result.started.map(|started| started.late.as_secs_f64()).filter(|late| *late > 0.0),

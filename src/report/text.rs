@@ -131,6 +131,9 @@ impl TextReporter {
         if may_fail && result.outcome.is_failure() {
             line.push_str("  (may fail)");
         }
+        if let Outcome::Skipped(Some(why)) = &result.outcome {
+            line.extend(["  (", &on_one_line(why), ")"]);
+        }
         self.page.line(&line)?;
         if !fits {
             self.page.line(&format!("      on {names}"))?;

@@ -15,7 +15,7 @@ pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
         Outcome::Spawned => "spawned",
         Outcome::Stopped => "stopped",
         Outcome::NotStarted(_) => "not started",
-        Outcome::Skipped => "skipped",
+        Outcome::Skipped(_) => "skipped",
         Outcome::Lost => "lost",
     }
 }
@@ -30,6 +30,15 @@ pub(crate) fn outcome_in_detail(result: &Outcome) -> String {
         Outcome::Failed(Ending::Exit(status)) => format!("failed: exit {status}"),
         Outcome::Failed(Ending::Signal(number)) => format!("failed: {}", signal_name(*number)),
         other => outcome(other).to_owned(),
+    }
+}
+
+/// Why a step did not do what it was to do, where its outcome has a reason.
+pub(super) fn why(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::NotStarted(why) | Outcome::Unfulfilled(why) => Some(why),
+        Outcome::Skipped(why) => why.as_deref(),
+        _ => None,
     }
 }
 

@@ -295,7 +295,11 @@ pub enum OutcomeMessage {
     /// It was stopped.
     Stopped,
     /// It was never run.
-    Skipped,
+    Skipped {
+        /// Why, where that was not for the conductor to decide.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
     /// Its process could not be made.
     NotStarted {
         /// Why.
@@ -314,7 +318,7 @@ impl OutcomeMessage {
         match self {
             Self::Exit { status } => *status != 0,
             Self::Signal { .. } | Self::TimedOut { .. } | Self::NotStarted { .. } | Self::Unfulfilled { .. } => true,
-            Self::Elapsed { .. } | Self::Spawned | Self::Stopped | Self::Skipped => false,
+            Self::Elapsed { .. } | Self::Spawned | Self::Stopped | Self::Skipped { .. } => false,
         }
     }
 }

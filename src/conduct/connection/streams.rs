@@ -210,7 +210,7 @@ fn outcome(message: OutcomeMessage) -> Outcome {
         OutcomeMessage::TimedOut { after } => Outcome::TimedOut(Duration::from_nanos(after)),
         OutcomeMessage::Spawned => Outcome::Spawned,
         OutcomeMessage::Stopped => Outcome::Stopped,
-        OutcomeMessage::Skipped => Outcome::Skipped,
+        OutcomeMessage::Skipped { why } => Outcome::Skipped(why),
         OutcomeMessage::NotStarted { why } => Outcome::NotStarted(why),
         OutcomeMessage::Unfulfilled { why } => Outcome::Unfulfilled(why),
     }

@@ -48,9 +48,12 @@ impl Coordinator {
         self.report(Event::OutputReceived { step: reference(worker, place), stream, output });
     }
 
-    pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, result: StepResult) {
+    pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, mut result: StepResult) {
         if !self.is_in(worker, place.trial, place.phase) || !self.workers[worker.0].end(place.position) {
             return;
+        }
+        if let Outcome::Skipped(why @ None) = &mut result.outcome {
+            why.clone_from(&self.stopping);
         }
         if result.outcome == Outcome::Spawned {
             self.workers[worker.0].spawned.push(place);
@@ -109,7 +112,8 @@ impl Coordinator {
             if self.plan.settings.on_failure == OnFailure::Stop {
                 self.rest = self.rest.max(Rest::CollectAndReset);
                 if matches!(self.current(), Some(Phase::Startup | Phase::Run)) {
-                    self.stop_phase();
+                    let (label, name) = (self.judge.label(step), &self.plan.worker(step.worker).name);
+                    self.stop_phase(format!("`on_failure = stop`: step `{label}` failed on worker `{name}`"));
                 }
             }
         } else if step.phase == Phase::Reset && outcome.is_failure() {
@@ -127,7 +131,7 @@ impl Coordinator {
         }
         self.comes_no_more(worker, false);
         // A player that was told to stop need not name what it never began.
-        let outcome = if self.stopping { Outcome::Skipped } else { Outcome::Lost };
+        let outcome = if self.stopping.is_some() { Outcome::Skipped(self.stopping.clone()) } else { Outcome::Lost };
         let open = self.close_steps(worker, &outcome);
         if open > 0 && outcome == Outcome::Lost {
             let name = &self.plan.worker(worker).name;
@@ -137,12 +141,12 @@ impl Coordinator {
         self.answered(Stage::Running, worker);
     }
 
-    /// Stops the current phase on every worker that is in it; a second call changes nothing.
-    pub(super) fn stop_phase(&mut self) {
-        let Some(phase) = self.current().filter(|_| !self.stopping) else {
+    /// Stops the current phase on every worker that is in it, for this reason; a second call changes nothing.
+    pub(super) fn stop_phase(&mut self, why: String) {
+        let Some(phase) = self.current().filter(|_| self.stopping.is_none()) else {
             return;
         };
-        self.stopping = true;
+        self.stopping = Some(why);
         let trial = self.trial;
         let inside = self.live().into_iter().filter(|id| self.workers[id.0].in_phase).collect();
         self.wait(Stage::Running, inside, Some(STOP_LIMIT));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conduct::event::{Command, End};
-use crate::model::{Event, OnFailure, Phase, PlayerDescription, StartSkew, StepResult, WorkerId};
+use crate::model::{Event, OnFailure, Phase, PlayerDescription, Reason, StartSkew, StepResult, WorkerId};
 
 use super::worker::{Standing, Worker};
 use super::{
@@ -72,7 +72,9 @@ impl Coordinator {
                 Stage::Connecting => self.shut_out(worker, End::Unreachable("its player does not answer".to_owned())),
                 Stage::Planning => self.shut_out(worker, End::Lost("its player does not answer the plan".to_owned())),
                 Stage::Arming => self.give_up(worker, "its player does not get ready"),
-                Stage::Running if self.stopping => self.give_up(worker, "its player did not stop the phase in time"),
+                Stage::Running if self.stopping.is_some() => {
+                    self.give_up(worker, "its player did not stop the phase in time");
+                }
                 Stage::Running => self.give_up(worker, "its reset took longer than `reset_timeout`"),
                 Stage::EndingTrial => self.give_up(worker, "its player did not stop what was spawned in time"),
                 Stage::Leaving => {
@@ -169,7 +171,7 @@ impl Coordinator {
             return self.end_trial();
         };
         self.position = position;
-        self.stopping = false;
+        self.stopping = None;
         let (trial, phase) = (self.trial, self.phase());
         self.report(Event::PhaseStarted { trial, phase });
         for worker in &mut self.workers {
@@ -287,7 +289,7 @@ impl Coordinator {
             Stage::Planning => self.leave(),
             Stage::Arming | Stage::Running if self.phase() != Phase::Reset => {
                 self.rest = Rest::ResetAlone;
-                self.stop_phase();
+                self.stop_phase(Reason::Interrupted(signal).text());
             }
             Stage::Leaving => self.leave_now(),
             Stage::Checking => self.actions.push(Action::StopCheck),

@@ -75,15 +75,15 @@ impl Session {
         }
         actions.push(SessionAction::Orphaned { reason: reason.clone() });
         actions.push(SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() }));
-        self.orphaned = Some(reason);
         self.reset_limit = reset_limit;
-        self.stop_for_orphan(now, actions);
+        self.stop_for_orphan(&reason, now, actions);
+        self.orphaned = Some(reason);
     }
 
     /// Stops what must not go on when nobody listens. A Reset goes on.
-    fn stop_for_orphan(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    fn stop_for_orphan(&mut self, reason: &str, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         match &mut self.stage {
-            Stage::Running(running) if !running.is_reset() => running.stop(now, actions),
+            Stage::Running(running) if !running.is_reset() => running.stop(Some(reason), now, actions),
             Stage::Running(running) => running.fail_transfers(NOBODY, now, actions),
             Stage::Armed { .. } => self.stage = Stage::Idle,
             _ => {}

@@ -117,7 +117,8 @@ fn status(step: &Step, result: &StepResult) -> TestCaseStatus {
         Outcome::Passed | Outcome::Spawned => TestCaseStatus::success(),
         Outcome::Stopped if step.mode == Mode::Spawn => TestCaseStatus::success(),
         Outcome::Stopped => skipped("stopped"),
-        Outcome::Skipped => skipped("not run"),
+        Outcome::Skipped(None) => skipped("not run"),
+        Outcome::Skipped(Some(why)) => skipped(&format!("not run: {why}")),
         Outcome::Lost => error("its worker was lost"),
         Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => {
             not_green(NonSuccessKind::Failure, words::outcome(&result.outcome), reason)
@@ -136,6 +137,6 @@ fn error(why: &str) -> TestCaseStatus {
 
 fn skipped(why: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::skipped();
-    status.set_message(why);
+    status.set_message(text(why));
     status
 }
