@@ -309,6 +309,7 @@ impl Coordinator {
     /// Leaves without waiting for anybody; the players' leases do the rest.
     fn leave_now(&mut self) {
         let in_trial = matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking);
+        self.name_whose_reset_is_open();
         for index in 0..self.workers.len() {
             let worker = WorkerId(index);
             if self.workers[index].standing != Standing::Gone {
@@ -324,6 +325,30 @@ impl Coordinator {
             self.report(Event::TrialEnded { trial: self.trial, verdict });
         }
         self.finish();
+    }
+
+    /// Names those on whom a Reset is due, or at work, that this conductor does not see any more.
+    fn name_whose_reset_is_open(&mut self) {
+        let resets = self.current() == Some(Phase::Reset);
+        if !self.plan.has(Phase::Reset) || !(self.dirty || resets) {
+            return;
+        }
+        let is_open = |worker: &Worker| worker.standing == Standing::Live && (worker.in_phase || !resets);
+        let names = |seed: bool| {
+            let open = self.plan.workers().filter(|(id, _)| is_open(&self.workers[id.0]));
+            let open = open.filter(|(id, _)| self.workers[id.0].seed == seed);
+            open.map(|(_, worker)| format!("`{}`", worker.name)).collect::<Vec<_>>().join(", ")
+        };
+        let lease = humantime::format_duration(self.plan.settings.lease);
+        let by_itself =
+            format!("is left to their players: they run it by themselves, after the lease of {lease} at the latest");
+        let seed = "is left undone where it had not begun: Python players run none by themselves".to_owned();
+        for (names, then) in [(names(false), by_itself), (names(true), seed)] {
+            if !names.is_empty() {
+                self.judge
+                    .incomplete(format!("Reset on {names} was not seen to its end by this conductor, and {then}"));
+            }
+        }
     }
 
     fn finish(&mut self) {
