@@ -10,9 +10,10 @@ use super::resume::lease;
 use super::role::{Role, SessionRole};
 use super::seed_run::{SUPERSEDED, SeedRun};
 use super::session_process::clock;
+use crate::model::Process;
 use crate::sys::{self, Child};
 use crate::wire::seed::{Request, encode_result};
-use crate::wire::{Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, ProcessMessage, Refusal, WINDOW, Welcome};
+use crate::wire::{Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, Refusal, WINDOW, Welcome};
 
 /// How long the Reset of a run may take whose player is taken over.
 const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
@@ -179,8 +180,9 @@ impl Listener {
 
     fn welcome(&self, state: &str, holder: Option<Holder>) -> Welcome {
         let leftovers = self.registry.leftovers.iter();
-        let leftovers = leftovers.map(|ProcessMessage { pid, user, command }| {
-            let command = command.escape_debug();
+        let leftovers = leftovers.map(|left| {
+            let process = Process::from(left.clone());
+            let (Process { pid, user, .. }, command) = (&process, process.command_shown());
             format!("process {pid} ({user}) of an earlier run still runs, until the player is stopped: `{command}`")
         });
         Welcome {
