@@ -86,7 +86,7 @@ impl Listener {
             let holder = self.registry.holder_for(&hello.run, clock());
             let state = if holder.is_some() { "busy" } else { "free" };
             let mut welcome = self.welcome(state, holder);
-            welcome.leftovers.extend(self.registry.summaries.iter().cloned());
+            welcome.leftovers.extend(self.registry.summaries.iter().map(|summary| summary.told_to(&hello.run)));
             caller.answer(&Greeting::Welcome(welcome).encode());
             return Answered::Closing(caller);
         }
@@ -154,7 +154,7 @@ impl Listener {
 
     fn make_session(&mut self, hello: &Hello, caller: Caller) -> Answered {
         let mut welcome = self.welcome("new", None);
-        welcome.leftovers.append(&mut self.registry.summaries);
+        welcome.leftovers.extend(self.registry.summaries.drain(..).map(|summary| summary.told_to(&hello.run)));
         let welcome = Greeting::Welcome(welcome).encode();
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let incarnation = self.incarnation.clone();

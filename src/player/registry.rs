@@ -23,7 +23,33 @@ pub(super) struct Registry {
     /// What earlier runs left running on purpose.
     pub(super) leftovers: Vec<ProcessMessage>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
-    pub(super) summaries: Vec<String>,
+    pub(super) summaries: Vec<Summary>,
+}
+
+/// What became of something whose conductor was not there at its end.
+#[derive(Debug, Clone)]
+pub(super) struct Summary {
+    /// The session whose it is, and who that is for people.
+    of: Option<(SessionId, String)>,
+    text: String,
+}
+
+impl Summary {
+    /// One that belongs to no session in particular.
+    pub(super) fn of_nobody(text: String) -> Self {
+        Self { of: None, text }
+    }
+
+    /// What a conductor is told of it: of its own run it need not be told whose that is.
+    pub(super) fn told_to(&self, run: &str) -> String {
+        match &self.of {
+            None => self.text.clone(),
+            Some((id, _)) if id.run == run => {
+                format!("this run's own earlier session of worker {}: {}", id.worker, self.text)
+            }
+            Some((_, who)) => format!("{who}: {}", self.text),
+        }
+    }
 }
 
 /// How many sessions that are over are remembered.
@@ -118,6 +144,11 @@ impl SessionEntry {
     /// Who it is, for people.
     pub(super) fn describe(&self) -> String {
         format!("worker {} of run {} of {}", self.id.worker, self.id.run, self.conductor)
+    }
+
+    /// What became of it, for the next conductor.
+    pub(super) fn summary(&self, text: String) -> Summary {
+        Summary { of: Some((self.id.clone(), self.describe())), text }
     }
 
     /// What stands in the way of others.

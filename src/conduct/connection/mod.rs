@@ -124,7 +124,7 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
         } else if !std::mem::replace(&mut held, true) {
             let within = Duration::from_secs(holder.free_within);
             deadline = deadline.max(Instant::now() + within + MARGIN);
-            context.uplink.say(ConnectionEvent::Held(waiting_for(holder), within + MARGIN));
+            context.uplink.say(ConnectionEvent::Held(waiting_for(holder, &hello.run), within + MARGIN));
         }
         if let Some(end) = unless_ended(commands, AGAIN) {
             return Err(end);
@@ -138,9 +138,14 @@ pub(super) fn unless_ended(commands: &Receiver<Command>, time: Duration) -> Opti
 }
 
 /// Who holds a player that will be free.
-fn waiting_for(holder: &Holder) -> String {
+fn waiting_for(holder: &Holder, own: &str) -> String {
     let Holder { run, conductor, seconds, state, free_within } = holder;
     let why = if state == "silent" { "its conductor is silent" } else { "the player cleans up after it" };
+    if run == own {
+        return format!(
+            "its player still holds this run's own earlier session of it, and {why}; it is waited for, {free_within} s at most"
+        );
+    }
     let take_over = if state == "silent" { "; `--take-over` would end it now" } else { "" };
     format!(
         "its player is held by run `{run}` of {conductor} for {seconds} s, and {why}; it is waited for, {free_within} s \
