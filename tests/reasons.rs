@@ -61,3 +61,31 @@ fn a_step_that_was_skipped_because_another_worker_failed_names_the_step_that_did
     assert!(line.contains(" skipped ") && line.ends_with(&format!("  ({why})")), "{line}");
     assert_eq!(result(&folder, "run", "a", 1)["reason"], why);
 }
+
+#[test]
+fn what_becomes_of_the_processes_of_a_leaky_step_is_said_with_their_names() {
+    let folder = Folder::new();
+    let is_asleep = "until [ \"$(cat /proc/$!/comm)\" = sleep ]; do sleep 0.01; done";
+    folder.test("", &["w"]).worker("w", 1, &format!("[Run]\nleaves = sleep 600 & {is_asleep}\n"));
+    for (phases, then) in [
+        ("run,reset", "stopped after the trial, if still there"),
+        ("run", "not stopped after the trial, for this run has no Reset"),
+    ] {
+        let finished = conduct(&folder, &["-p", phases]);
+        let warning = finished.stdout.lines().find(|line| line.contains("is leaky")).expect("a warning");
+        assert!(warning.ends_with(&format!(" (root): `sleep 600`; {then}")), "{warning}");
+    }
+}
+
+#[test]
+fn a_step_that_had_to_be_killed_is_told_of_even_if_it_passed() {
+    let folder = Folder::new();
+    let deaf = "for0.1:trap '' INT TERM; echo deaf; sleep 600; sleep 600";
+    folder.test("", &["w"]).worker("w", 1, &format!("[Run]\nheeds = for0.1:sleep 600\ndeaf = {deaf}\n"));
+    let finished = conduct(&folder, &[]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert_eq!(finished.stdout.matches("  warning: ").count(), 1, "{finished:#?}");
+    let begin = "  warning: w: step `deaf` in run of trial 1 ended only by SIGKILL, ";
+    let warning = finished.stdout.lines().find(|line| line.starts_with(begin)).expect("a warning");
+    assert!(warning.ends_with("s after it was first told to end"), "{warning}");
+}

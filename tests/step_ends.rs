@@ -139,7 +139,7 @@ Trial 1 of 1, startup
 Trial 1 of 1, run
   w  leaves  passed              [..]s  exec 5>/tmp/[..]/witness; sleep 600 & echo hi
       | hi
-  warning: w: step `leaves` in run of trial 1 is leaky, its output is still held by [..]
+  warning: w: step `leaves` in run of trial 1 is leaky, its output is still held by [..]; stopped after the trial, if still there
   w  next    passed              [..]s  echo next
       | next
 

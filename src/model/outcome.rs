@@ -70,10 +70,21 @@ pub struct StepResult {
     pub holders: Box<[Process]>,
     /// What of the step could not be stopped, when it was to be.
     pub not_stopped: Box<[Process]>,
+    /// What it took to stop it, when that was to be and the first signal did not do.
+    pub forced: Option<Box<Forced>>,
     /// The attempts of a step that was repeated until it succeeds (`until:`), in their order.
     pub attempts: Vec<Attempt>,
     /// What it fetched (`fetch:`), if it fetched anything.
     pub files: Option<Box<FetchedFiles>>,
+}
+
+/// What it took to stop a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forced {
+    /// The last signal that was sent.
+    pub signal: i32,
+    /// How long after the first one all was over.
+    pub after: Duration,
 }
 
 /// What a step fetched: the first of the files in the order in which they were there, and how many and how much in all.
@@ -141,6 +152,7 @@ impl StepResult {
             leaky: false,
             holders,
             not_stopped,
+            forced: None,
             attempts,
             files,
         }

@@ -207,13 +207,14 @@ impl Executor {
         let holders = if leaky { self.family.holders(process.key, &process.pipes()) } else { Vec::new() };
         let holders = holders.into_iter().map(Into::into).collect();
         let not_stopped = process.not_stopped.take().unwrap_or_default().into_iter().map(Into::into).collect();
+        let forced = process.stopping.as_ref().and_then(|ladder| ladder.forced(now));
         self.family.is_over(process.key);
         self.events.push(SessionEvent::Ended {
             key: process.key,
             outcome: process.outcome(),
             at: process.ending.map_or(now, |(_, at)| at),
             lengths: process.lengths(),
-            left: LeftMessage { leaky, holders, not_stopped },
+            left: LeftMessage { leaky, holders, not_stopped, forced },
         });
     }
 

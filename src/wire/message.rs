@@ -230,6 +230,18 @@ pub struct LeftMessage {
     /// What could not be stopped, when it was to be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_stopped: Vec<ProcessMessage>,
+    /// What it took to stop it, when that was to be and the first signal did not do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<ForcedMessage>,
+}
+
+/// What it took to stop a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForcedMessage {
+    /// The number of the last signal that was sent.
+    pub signal: i32,
+    /// How long after the first one all was over, in nanoseconds.
+    pub after: u64,
 }
 
 /// A process on the player's machine, for people.

@@ -84,8 +84,8 @@ pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, Welcome};
 pub use inbox::{Inbox, Taken};
 pub use link::{Link, Received, interval, words};
 pub use message::{
-    AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PhaseName, PlayerMessage, ProcessMessage,
-    StepEndedMessage, StepStartedMessage,
+    AttemptMessage, ConductorMessage, ForcedMessage, LeftMessage, OutcomeMessage, PhaseName, PlayerMessage,
+    ProcessMessage, StepEndedMessage, StepStartedMessage,
 };
 pub use outbox::Outbox;
 pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};

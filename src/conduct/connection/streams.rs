@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use crate::conduct::event::{ConnectionEvent, StepPlace};
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Attempt, Ending, Outcome, Start, StepResult, Stream};
-use crate::wire::{AttemptMessage, Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
+use crate::model::{Attempt, Ending, Forced, Outcome, Start, StepResult, Stream};
+use crate::wire::{
+    AttemptMessage, Data, ForcedMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage,
+};
 
 /// A step that was started, and whose streams may still grow.
 #[derive(Debug, Clone, Copy)]
@@ -183,6 +185,7 @@ impl Streams {
         result.leaky = ended.left.leaky;
         result.holders = ended.left.holders.into_iter().map(Into::into).collect();
         result.not_stopped = ended.left.not_stopped.into_iter().map(Into::into).collect();
+        result.forced = ended.left.forced.map(|forced| Box::new(self::forced(forced)));
         result.attempts = ended.attempts.into_iter().map(attempt).collect();
         if let Some(open) = self.open.get(&key(place)).copied() {
             result.started = Some(open.started);
@@ -214,6 +217,10 @@ fn outcome(message: OutcomeMessage) -> Outcome {
         OutcomeMessage::NotStarted { why } => Outcome::NotStarted(why),
         OutcomeMessage::Unfulfilled { why } => Outcome::Unfulfilled(why),
     }
+}
+
+fn forced(ForcedMessage { signal, after }: ForcedMessage) -> Forced {
+    Forced { signal, after: Duration::from_nanos(after) }
 }
 
 fn attempt(message: AttemptMessage) -> Attempt {
@@ -277,7 +284,7 @@ mod tests {
         take(&mut streams, started(0, 10));
         let exit = OutcomeMessage::Exit { status: 0 };
         let holder = Process { pid: 7, user: "somebody".to_owned(), command: "sleep 600".to_owned() };
-        let left = LeftMessage { leaky: true, holders: vec![holder.clone().into()], not_stopped: Vec::new() };
+        let left = LeftMessage { leaky: true, holders: vec![holder.clone().into()], ..LeftMessage::default() };
         take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit, 2) }));
         streams.data(&data(10, 0, "ab")).unwrap().unwrap();
         streams.next();

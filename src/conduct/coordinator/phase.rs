@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::conduct::event::{Command, StepPlace};
 use crate::model::{
-    Event, Mode, OnFailure, Outcome, Output, Phase, Process, Start, StepReference, StepResult, Stream, WorkerId,
+    Event, Forced, Mode, OnFailure, Outcome, Output, Phase, Process, Start, StepReference, StepResult, Stream,
+    WorkerId, signal_name,
 };
 
 use super::worker::Standing;
@@ -58,7 +59,8 @@ impl Coordinator {
         if result.outcome == Outcome::Spawned {
             self.workers[worker.0].spawned.push(place);
         }
-        let (step, outcome, warnings) = (reference(worker, place), result.outcome.clone(), what_stays(&result));
+        let (step, outcome, warnings) =
+            (reference(worker, place), result.outcome.clone(), what_stays(&result, self.plan.has(Phase::Reset)));
         self.report(Event::StepEnded { step, result });
         self.warn_of_what_stays(step, warnings);
         self.not_at_barrier(worker, place.position, &outcome);
@@ -88,7 +90,8 @@ impl Coordinator {
         if result.outcome.is_failure() && self.reset_began.is_some_and(|began| ended >= began) {
             result.outcome = Outcome::Stopped;
         }
-        let (step, outcome, warnings) = (reference(worker, place), result.outcome.clone(), what_stays(&result));
+        let (step, outcome, warnings) =
+            (reference(worker, place), result.outcome.clone(), what_stays(&result, self.plan.has(Phase::Reset)));
         self.report(Event::SpawnedEnded { step, result });
         self.warn_of_what_stays(step, warnings);
         self.judge_step(step, &outcome);
@@ -199,18 +202,25 @@ impl Coordinator {
     }
 }
 
-/// What is to be said of the processes that outlived their step.
-fn what_stays(result: &StepResult) -> Vec<String> {
+/// What is to be said of the processes that outlived their step, or that did not want to end with it.
+fn what_stays(result: &StepResult, with_reset: bool) -> Vec<String> {
     let mut said = Vec::new();
     if result.leaky {
         let who = match &result.holders[..] {
             [] => "a process that can't be seen".to_owned(),
             holders => Process::list(holders),
         };
-        said.push(format!("is leaky, its output is still held by {who}"));
+        let then = if with_reset {
+            "; stopped after the trial, if still there"
+        } else {
+            "; not stopped after the trial, for this run has no Reset"
+        };
+        said.push(format!("is leaky, its output is still held by {who}{then}"));
     }
     if !result.not_stopped.is_empty() {
         said.push(format!("could not be stopped: {}", Process::list(&result.not_stopped)));
+    } else if let Some(Forced { signal, after }) = result.forced.as_deref() {
+        said.push(format!("ended only by {}, {after:.1?} after it was first told to end", signal_name(*signal)));
     }
     said
 }
