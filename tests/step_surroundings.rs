@@ -213,6 +213,7 @@ Trial 1 of 1, run
 
 Failures
   trial 1, run, w, step: not started  echo never
+      the folder can't be entered: No such file or directory (os error 2)
 
 failed: step `step` could not be started: the folder can't be entered: No such file or directory (os error 2) on worker `w` in run of trial 1
 failed: 1 not started; 1 of 1 trial; 1 worker; [..]s
@@ -228,6 +229,7 @@ Trial 1 of 1, run
 
 Failures
   trial 1, run, w, step: not started  echo never
+      the shell can't be run: No such file or directory (os error 2)
 
 failed: step `step` could not be started: the shell can't be run: No such file or directory (os error 2) on worker `w` in run of trial 1
 failed: 1 not started; 1 of 1 trial; 1 worker; [..]s

@@ -3,6 +3,7 @@
 //! Each list and map is an iterator that makes its entries while it is written, so that a document of any length costs
 //! one entry of memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
@@ -283,7 +284,7 @@ impl LeftEntry {
             exit_status,
             signal,
             limit,
-            reason: words::why(&result.outcome).map(str::to_owned),
+            reason: words::why(result).map(Cow::into_owned),
             started_at: result.started.and_then(|started| context.date(started.at)),
             started_at_error: result.started.map(|started| started.error.as_secs_f64()),
             started_late: result.started.map(|started| started.late.as_secs_f64()).filter(|late| *late > 0.0),

@@ -1,9 +1,10 @@
 //! The words for outcomes, signals, durations and actions, the same in every report.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::{
-    Action, Attempt, Bound, Conclusion, Ending, Gate, Outcome, Phase, Reason, StartSkew, Step, signal_name,
+    Action, Attempt, Bound, Conclusion, Ending, Gate, Outcome, Phase, Reason, StartSkew, Step, StepResult, signal_name,
 };
 
 /// The word for an outcome.
@@ -33,11 +34,12 @@ pub(crate) fn outcome_in_detail(result: &Outcome) -> String {
     }
 }
 
-/// Why a step did not do what it was to do, where its outcome has a reason.
-pub(super) fn why(outcome: &Outcome) -> Option<&str> {
-    match outcome {
-        Outcome::NotStarted(why) | Outcome::Unfulfilled(why) => Some(why),
-        Outcome::Skipped(why) => why.as_deref(),
+/// Why a step did not do what it was to do, where more is known than its outcome.
+pub(super) fn why(result: &StepResult) -> Option<Cow<'_, str>> {
+    match &result.outcome {
+        Outcome::NotStarted(why) | Outcome::Unfulfilled(why) => Some(why.into()),
+        Outcome::Skipped(why) => why.as_deref().map(Cow::Borrowed),
+        Outcome::TimedOut(_) => result.attempts_in_vain().map(Cow::Owned),
         _ => None,
     }
 }

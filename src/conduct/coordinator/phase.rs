@@ -8,6 +8,7 @@ use crate::model::{
     WorkerId, signal_name,
 };
 
+use super::judge::how;
 use super::worker::Standing;
 use super::{Coordinator, Rest, STOP_LIMIT, Stage};
 
@@ -61,10 +62,11 @@ impl Coordinator {
         }
         let (step, outcome, warnings) =
             (reference(worker, place), result.outcome.clone(), what_stays(&result, self.plan.has(Phase::Reset)));
+        let how = how(&result);
         self.report(Event::StepEnded { step, result });
         self.warn_of_what_stays(step, warnings);
         self.not_at_barrier(worker, place.position, &outcome);
-        self.judge_step(step, &outcome);
+        self.judge_step(step, &outcome, &how);
     }
 
     /// Reports a step that is lost with its worker; the loss of the worker is what speaks against the run.
@@ -92,9 +94,10 @@ impl Coordinator {
         }
         let (step, outcome, warnings) =
             (reference(worker, place), result.outcome.clone(), what_stays(&result, self.plan.has(Phase::Reset)));
+        let how = how(&result);
         self.report(Event::SpawnedEnded { step, result });
         self.warn_of_what_stays(step, warnings);
-        self.judge_step(step, &outcome);
+        self.judge_step(step, &outcome, &how);
     }
 
     /// Names, in every output, the processes that outlived their step.
@@ -105,13 +108,13 @@ impl Coordinator {
         }
     }
 
-    fn judge_step(&mut self, step: StepReference, outcome: &Outcome) {
+    fn judge_step(&mut self, step: StepReference, outcome: &Outcome, how: &str) {
         if *outcome == Outcome::Lost {
             let label = self.judge.label(step).to_owned();
             let name = &self.plan.worker(step.worker).name;
             self.judge.incomplete(format!("what became of step `{label}` of worker `{name}` is not known"));
         } else if self.judge.counts(step, outcome) {
-            self.judge.failed(step, outcome);
+            self.judge.failed(step, how);
             if self.plan.settings.on_failure == OnFailure::Stop {
                 self.rest = self.rest.max(Rest::CollectAndReset);
                 if matches!(self.current(), Some(Phase::Startup | Phase::Run)) {
@@ -120,7 +123,7 @@ impl Coordinator {
                 }
             }
         } else if step.phase == Phase::Reset && outcome.is_failure() {
-            let text = format!("{} in reset of trial {}", self.judge.failure(step, outcome), step.trial);
+            let text = format!("{} in reset of trial {}", self.judge.failure(step, how), step.trial);
             self.report(Event::Warning { worker: Some(step.worker), text });
         }
     }

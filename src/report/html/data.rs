@@ -226,7 +226,7 @@ impl Maker<'_> {
                 }
                 let word = words::outcome(&result.outcome);
                 self.steps.outcome.push(words::OUTCOMES.iter().position(|known| *known == word).unwrap_or(0));
-                let detail = match words::why(&result.outcome) {
+                let detail = match words::why(result) {
                     Some(why) => format!("{word}: {why}"),
                     None => words::outcome_in_detail(&result.outcome),
                 };

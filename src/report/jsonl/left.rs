@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::line::{Cut, Started, nanoseconds, text};
+use super::line::{Cut, Started, TEXT, nanoseconds};
 use crate::model::{Attempt, Outcome, Step, StepResult};
 use crate::report::files::FilesEntry;
 use crate::report::words;
@@ -46,7 +46,7 @@ impl<'a> Left<'a> {
             exit_status,
             signal,
             limit_ns: limit.map(nanoseconds),
-            reason: words::why(&result.outcome).map(text),
+            reason: words::why(result).map(|why| Cut(why, TEXT)),
             started: result.started.as_ref().map(Started::new),
             duration_ns: result.duration.map(nanoseconds),
             stdout_bytes: result.stdout.length(),

@@ -7,6 +7,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 use super::{not_green, text};
 use crate::model::{Mode, Outcome, Output, Process, Start, Step, StepResult, WorkerId, WorkerPlan};
 use crate::report::excerpt::{Excerpt, last_lines};
+use crate::report::notes::notes;
 use crate::report::record::{PhaseOfTrial, Run, WorkerOfPhase};
 use crate::report::words;
 
@@ -125,6 +126,7 @@ fn status(step: &Step, result: &StepResult) -> TestCaseStatus {
         }
         Outcome::Failed(_) | Outcome::TimedOut(_) => {
             let mut lines = vec![words::outcome_in_detail(&result.outcome), words::action(step)];
+            lines.extend(notes(result));
             lines.extend(last_lines(&result.stderr, LINES));
             not_green(NonSuccessKind::Failure, words::outcome(&result.outcome), &lines.join("\n"))
         }
