@@ -67,6 +67,9 @@ fn assert_lost_once(scene: &Scene, moment: Moment, status: Option<i32>, said: &s
     }
     assert_eq!(scene.folder.read("log-x"), "run\nreset\nrun\nreset\n", "{name}: the other worker goes on");
     let report = scene.report();
+    let warnings = report["warnings"].to_string();
+    let own = "this run's own earlier session of worker w: nothing was heard of the conductor for 1s 500ms";
+    assert!(warnings.contains(own) && !warnings.contains("worker w of run "), "{name}: {warnings}");
     let verdicts = ["incomplete", "failed"].map(serde_json::Value::from);
     assert_eq!([0, 1].map(|trial| report["trials"][trial]["verdict"].clone()), verdicts, "{name}: {report:#}");
     eventually("the player is free", || scene.player.children().is_empty());

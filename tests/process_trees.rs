@@ -181,8 +181,10 @@ fn a_step_that_takes_too_long_takes_with_it_what_it_made_and_nothing_of_other_st
         }
         let warnings = document(&finished)["warnings"].clone();
         let named = format!("left a process, stopped after the trial: process {} (", scene.number_in("server-up"));
-        assert_eq!(warnings.as_array().map(Vec::len), Some(1), "{warnings}");
-        assert!(warnings[0]["text"].as_str().is_some_and(|text| text.contains(&named)), "{warnings}");
+        assert_eq!(warnings.as_array().map(Vec::len), Some(2), "{warnings}");
+        let killed = "step `timeout1` in run of trial 1 ended only by SIGKILL, ";
+        assert!(warnings[0]["text"].as_str().is_some_and(|text| text.starts_with(killed)), "{warnings}");
+        assert!(warnings[1]["text"].as_str().is_some_and(|text| text.contains(&named)), "{warnings}");
     }
 }
 

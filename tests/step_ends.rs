@@ -100,6 +100,7 @@ Trial 1 of 1, reset
 
 Failures
   trial 1, run, w, timeout1: timed out  exec 5>/tmp/[..]/witness; echo here >&5; sleep 600; true
+      stopped after 1s
 
 failed: step `timeout1` took longer than 1s on worker `w` in run of trial 1
 failed: 1 passed, 1 timed out; 1 of 1 trial; 1 worker; [..]s
@@ -139,7 +140,7 @@ Trial 1 of 1, startup
 Trial 1 of 1, run
   w  leaves  passed              [..]s  exec 5>/tmp/[..]/witness; sleep 600 & echo hi
       | hi
-  warning: w: step `leaves` in run of trial 1 is leaky, its output is still held by [..]
+  warning: w: step `leaves` in run of trial 1 is leaky, its output is still held by [..]; stopped after the trial, if still there
   w  next    passed              [..]s  echo next
       | next
 
@@ -313,6 +314,7 @@ Trial 1 of 1, reset
 
 Failures
   trial 1, run, w, long: timed out  sleep 600
+      stopped after 300ms
 
 failed: step `long` took longer than 300ms on worker `w` in run of trial 1
 failed: 2 passed, 1 timed out; 1 of 1 trial; 1 worker; [..]s
@@ -336,10 +338,11 @@ Trial 1 of 1, reset
   w  first   timed out           [..]s  sleep 600
       stopped after 500ms
   warning: w: step `first` took longer than 500ms in reset of trial 1
-  w  second  skipped                  -  echo never
+  w  second  skipped                  -  echo never  (reset took longer than 500ms)
 
 Failures
   trial 1, reset, w, first: timed out  sleep 600  (in Reset: does not count)
+      stopped after 500ms
 
 passed: 1 timed out, 1 skipped; 1 of 1 trial; 1 worker; 1 failure not counted; 1 warning; [..]s
 

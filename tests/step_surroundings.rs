@@ -213,6 +213,7 @@ Trial 1 of 1, run
 
 Failures
   trial 1, run, w, step: not started  echo never
+      the folder `/no/such/folder`, which `directory` names, can't be entered: no such file or directory
 
 failed: step `step` could not be started: the folder `/no/such/folder`, which `directory` names, can't be entered: no such file or directory on worker `w` in run of trial 1
 failed: 1 not started; 1 of 1 trial; 1 worker; [..]s
@@ -228,6 +229,7 @@ Trial 1 of 1, run
 
 Failures
   trial 1, run, w, step: not started  echo never
+      the shell `/no/such/shell` can't be run: no such file or directory
 
 failed: step `step` could not be started: the shell `/no/such/shell` can't be run: no such file or directory on worker `w` in run of trial 1
 failed: 1 not started; 1 of 1 trial; 1 worker; [..]s

@@ -20,7 +20,7 @@ mod verdict;
 pub use barrier::BarrierResult;
 pub use event::{Event, PlayerDescription, Stamped, StepReference};
 pub use name::{NameError, RunId, StepLabel, WorkerName, variable};
-pub use outcome::{Attempt, Ending, FetchedFile, FetchedFiles, Outcome, StepResult, signal_name};
+pub use outcome::{Attempt, Ending, FetchedFile, FetchedFiles, Forced, Outcome, StepResult, signal_name};
 pub use output::{Output, OutputSource, Stream};
 pub use phase::{Phase, PhaseMap};
 pub use plan::{Destination, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};

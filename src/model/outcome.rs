@@ -38,13 +38,25 @@ pub enum Outcome {
     NotStarted(String),
     /// What it was to do, other than running a command, could not be done, for this reason.
     Unfulfilled(String),
-    /// It was not run, because something before it failed or the phase was stopped.
-    Skipped,
+    /// It was not run, because something before it failed or the phase was stopped: for this reason, where it is known.
+    Skipped(Option<String>),
     /// What became of it is not known, for its worker was lost.
     Lost,
 }
 
 impl Outcome {
+    /// How something failed, to follow its name.
+    pub fn how_it_failed(&self) -> String {
+        match self {
+            Self::Failed(Ending::Exit(status)) => format!("failed with exit status {status}"),
+            Self::Failed(Ending::Signal(signal)) => format!("was ended by {}", signal_name(*signal)),
+            Self::TimedOut(limit) => format!("took longer than {limit:?}"),
+            Self::Unfulfilled(why) => format!("failed: {why}"),
+            Self::NotStarted(why) => format!("could not be started: {why}"),
+            _ => "failed".to_owned(),
+        }
+    }
+
     /// Whether it makes a trial a failed one, outside of Reset and without `mayfail:`.
     pub const fn is_failure(&self) -> bool {
         matches!(self, Self::Failed(_) | Self::TimedOut(_) | Self::NotStarted(_) | Self::Unfulfilled(_))
@@ -70,10 +82,21 @@ pub struct StepResult {
     pub holders: Box<[Process]>,
     /// What of the step could not be stopped, when it was to be.
     pub not_stopped: Box<[Process]>,
+    /// What it took to stop it, when that was to be and the first signal did not do.
+    pub forced: Option<Box<Forced>>,
     /// The attempts of a step that was repeated until it succeeds (`until:`), in their order.
     pub attempts: Vec<Attempt>,
     /// What it fetched (`fetch:`), if it fetched anything.
     pub files: Option<Box<FetchedFiles>>,
+}
+
+/// What it took to stop a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forced {
+    /// The last signal that was sent.
+    pub signal: i32,
+    /// How long after the first one all was over.
+    pub after: Duration,
 }
 
 /// What a step fetched: the first of the files in the order in which they were there, and how many and how much in all.
@@ -128,6 +151,24 @@ pub struct Attempt {
 }
 
 impl StepResult {
+    /// What became of the attempts of a step that was repeated and had no more time.
+    pub fn attempts_in_vain(&self) -> Option<String> {
+        let Outcome::TimedOut(limit) = self.outcome else { return None };
+        let (last, before) = self.attempts.split_last()?;
+        // The limit stopped this one: its end is ours.
+        let went_on = last.after + last.duration >= limit;
+        let failed = if went_on { before } else { &self.attempts[..] };
+        let Some(last) = failed.last() else { return Some("its first attempt had not ended".to_owned()) };
+        let how = last.outcome.how_it_failed();
+        let the_last = how.strip_prefix("failed ").unwrap_or(&how);
+        Some(match (failed.len(), went_on) {
+            (1, false) => format!("its one attempt {how}"),
+            (count, false) => format!("all {count} attempts failed, the last {the_last}"),
+            (1, true) => format!("its first attempt {how}; the second had not ended"),
+            (count, true) => format!("{count} attempts failed, the last {the_last}; another had not ended"),
+        })
+    }
+
     /// A result of a step that left nothing.
     pub fn without_output(outcome: Outcome) -> Self {
         let (stdout, stderr, attempts) = (Output::empty(), Output::empty(), Vec::new());
@@ -141,6 +182,7 @@ impl StepResult {
             leaky: false,
             holders,
             not_stopped,
+            forced: None,
             attempts,
             files,
         }
@@ -161,6 +203,33 @@ pub fn signal_name(number: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attempts_that_all_failed_are_told_apart_from_one_that_had_not_ended() {
+        let second = Duration::from_secs(1);
+        let attempt = |after: u32, outcome| Attempt { after: after * second, duration: second, outcome };
+        let failed = |after| attempt(after, Outcome::Failed(Ending::Exit(1)));
+        let told = |attempts: Vec<Attempt>, outcome| {
+            StepResult { attempts, ..StepResult::without_output(outcome) }.attempts_in_vain()
+        };
+        let late = Outcome::TimedOut(5 * second);
+        let slow = attempt(2, Outcome::TimedOut(second));
+        for (attempts, text) in [
+            (vec![failed(0)], "its one attempt failed with exit status 1"),
+            (vec![failed(0), slow], "all 2 attempts failed, the last took longer than 1s"),
+            (vec![failed(0), failed(2)], "all 2 attempts failed, the last with exit status 1"),
+            (vec![failed(4)], "its first attempt had not ended"),
+            (vec![failed(0), failed(4)], "its first attempt failed with exit status 1; the second had not ended"),
+            (
+                vec![failed(0), failed(2), failed(4)],
+                "2 attempts failed, the last with exit status 1; another had not ended",
+            ),
+        ] {
+            assert_eq!(told(attempts, late.clone()).as_deref(), Some(text));
+        }
+        assert_eq!(told(vec![failed(0)], Outcome::Passed), None);
+        assert_eq!(told(Vec::new(), late), None, "it was not repeated");
+    }
 
     #[test]
     fn signals_have_their_names() {

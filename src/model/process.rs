@@ -14,6 +14,15 @@ pub struct Process {
 }
 
 impl Process {
+    /// Its command line on one line, for people to read: quotes stand as they are.
+    pub fn command_shown(&self) -> String {
+        let escaped = |character: char| {
+            let quotes = matches!(character, '"' | '\'' | '\\').then_some(character);
+            quotes.into_iter().chain(character.escape_debug().filter(move |_| quotes.is_none()))
+        };
+        self.command.chars().flat_map(escaped).collect()
+    }
+
     /// Several of them in a sentence; of many, the first ten.
     pub fn list(processes: &[Self]) -> String {
         const MOST: usize = 10;
@@ -27,7 +36,19 @@ impl Process {
 
 impl fmt::Display for Process {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pid, user, command } = self;
-        write!(formatter, "process {pid} ({user}): `{}`", command.escape_debug())
+        let Self { pid, user, .. } = self;
+        write!(formatter, "process {pid} ({user}): `{}`", self.command_shown())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_shown_as_it_was_written_but_for_what_a_terminal_would_obey() {
+        let command = "sh -c echo \"it's\" \\x\n\x1b[2J".to_owned();
+        let process = Process { pid: 7, user: "somebody".to_owned(), command };
+        assert_eq!(process.to_string(), r#"process 7 (somebody): `sh -c echo "it's" \x\n\u{1b}[2J`"#);
     }
 }

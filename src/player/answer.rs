@@ -10,11 +10,10 @@ use super::resume::lease;
 use super::role::{Role, SessionRole};
 use super::seed_run::{SUPERSEDED, SeedRun};
 use super::session_process::clock;
+use crate::model::Process;
 use crate::sys::{self, Child};
 use crate::wire::seed::{Request, encode_result};
-use crate::wire::{
-    Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, ProcessMessage, Refusal, TAKE_OVER, WINDOW, Welcome,
-};
+use crate::wire::{Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, Refusal, TAKE_OVER, WINDOW, Welcome};
 
 /// How long the Reset of a run may take whose player is taken over.
 const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
@@ -87,7 +86,7 @@ impl Listener {
             let holder = self.registry.holder_for(&hello.run, clock());
             let state = if holder.is_some() { "busy" } else { "free" };
             let mut welcome = self.welcome(state, holder);
-            welcome.leftovers.extend(self.registry.summaries.iter().cloned());
+            welcome.leftovers.extend(self.registry.summaries.iter().map(|summary| summary.told_to(&hello.run)));
             caller.answer(&Greeting::Welcome(welcome).encode());
             return Answered::Closing(caller);
         }
@@ -155,7 +154,7 @@ impl Listener {
 
     fn make_session(&mut self, hello: &Hello, caller: Caller) -> Answered {
         let mut welcome = self.welcome("new", None);
-        welcome.leftovers.append(&mut self.registry.summaries);
+        welcome.leftovers.extend(self.registry.summaries.drain(..).map(|summary| summary.told_to(&hello.run)));
         let welcome = Greeting::Welcome(welcome).encode();
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let incarnation = self.incarnation.clone();
@@ -181,8 +180,9 @@ impl Listener {
 
     fn welcome(&self, state: &str, holder: Option<Holder>) -> Welcome {
         let leftovers = self.registry.leftovers.iter();
-        let leftovers = leftovers.map(|ProcessMessage { pid, user, command }| {
-            let command = command.escape_debug();
+        let leftovers = leftovers.map(|left| {
+            let process = Process::from(left.clone());
+            let (Process { pid, user, .. }, command) = (&process, process.command_shown());
             format!("process {pid} ({user}) of an earlier run still runs, until the player is stopped: `{command}`")
         });
         Welcome {

@@ -217,13 +217,14 @@ impl Executor {
         process.drain(output, &mut self.buffer);
         process.told = true;
         let not_stopped = process.not_stopped.take().unwrap_or_default().into_iter().map(Into::into).collect();
+        let forced = process.stopping.as_ref().and_then(|ladder| ladder.forced(now));
         self.family.is_over(process.key);
         self.events.push(SessionEvent::Ended {
             key: process.key,
             outcome: process.outcome(),
             at: process.ending.map_or(now, |(_, at)| at),
             lengths: process.lengths(),
-            left: LeftMessage { not_stopped, ..LeftMessage::default() },
+            left: LeftMessage { not_stopped, forced, ..LeftMessage::default() },
         });
     }
 

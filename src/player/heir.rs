@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::kin;
 use super::listener::Listener;
 use super::note::Note;
+use super::registry::Summary;
 use super::role::Role;
 use super::session_process::clock;
 use super::sweep::Sweep;
@@ -63,11 +64,10 @@ impl Listener {
                     Note::Over { summary, .. } => {
                         entry.over = true;
                         if let Some(summary) = summary {
-                            let summary = format!("{}: {summary}", entry.describe());
-                            tracing::warn!("{summary}");
+                            tracing::warn!("{}: {summary}", entry.describe());
                             // One whose conductor is there tells it before the player ends.
                             if !is_stopping || entry.silent_since.is_some() {
-                                self.registry.summaries.push(summary);
+                                self.registry.summaries.push(entry.summary(summary));
                             }
                         }
                     }
@@ -112,9 +112,8 @@ impl Listener {
                 None if entry.reset_begun => "its steps were ended, and its Reset is not run again",
                 None => "nothing had to be reset",
             };
-            let summary = format!("{}: its session died; {reset}", entry.describe());
-            tracing::error!("{summary}");
-            self.registry.summaries.push(summary);
+            tracing::error!("{}: its session died; {reset}", entry.describe());
+            self.registry.summaries.push(entry.summary(format!("its session died; {reset}")));
             entry.pid = None;
             entry.orphaned = Some(clock());
             entry.silent_since.get_or_insert(clock());
@@ -133,7 +132,7 @@ impl Listener {
         if !remaining.is_empty() {
             let text = format!("of a session that died, could not be stopped: {}", Process::list(&remaining));
             tracing::warn!("{text}");
-            self.registry.summaries.push(text);
+            self.registry.summaries.push(Summary::of_nobody(text));
         }
         while let Some(index) = self.registry.sessions.iter().position(|entry| entry.pid.is_none()) {
             let entry = &mut self.registry.sessions[index];

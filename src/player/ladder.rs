@@ -7,6 +7,7 @@ use super::kin::Kin;
 use super::session::StopWith;
 use crate::model::{PlayerTime, Process};
 use crate::sys;
+use crate::wire::ForcedMessage;
 
 /// How long processes may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(2);
@@ -17,6 +18,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The end of some processes, in progress: a signal, its grace, a stronger signal.
 #[derive(Debug)]
 pub(super) struct Ladder {
+    /// The first signal and when that was, and the one that it is at.
+    first: (i32, PlayerTime),
     signal: i32,
     until: PlayerTime,
     look_at: PlayerTime,
@@ -35,6 +38,7 @@ impl Ladder {
             StopWith::Terminate => libc::SIGTERM,
         };
         Self {
+            first: (signal, now),
             signal,
             until: now.plus(GRACE),
             look_at: now,
@@ -57,6 +61,13 @@ impl Ladder {
     /// Whether everything is killed by now, and not asked any more.
     pub(super) fn is_killing(&self) -> bool {
         self.signal == libc::SIGKILL
+    }
+
+    /// What it took until `now`, when the first signal did not do.
+    pub(super) fn forced(&self, now: PlayerTime) -> Option<ForcedMessage> {
+        let (first, began) = self.first;
+        let after = u64::try_from(now.since(began).as_nanos()).unwrap_or(u64::MAX);
+        (self.signal != first).then_some(ForcedMessage { signal: self.signal, after })
     }
 
     /// The processes that were found and signalled.

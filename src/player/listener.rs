@@ -12,7 +12,7 @@ use super::caller::{Caller, Heard};
 use super::family::Cgroups;
 use super::heir::Heirs;
 use super::note::Notes;
-use super::registry::Registry;
+use super::registry::{Registry, Summary};
 use super::role::Role;
 use super::session_process::clock;
 use crate::model::{PlayerTime, Process};
@@ -86,7 +86,7 @@ impl Listener {
         let socket = bind(settings.bind, settings.port)?;
         let address = socket.local_addr().map_err(|error| error.to_string())?;
         let mut registry = Registry::default();
-        registry.summaries.extend(end_stale(address.port()));
+        registry.summaries.extend(end_stale(address.port()).map(Summary::of_nobody));
         let incarnation = format!("{:x}-{:x}", std::process::id(), clock().nanoseconds());
         let listener = Self {
             settings,

@@ -1,6 +1,7 @@
 //! Who holds this player: the sessions of one run, or one seed conductor. Pure.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,7 +24,41 @@ pub(super) struct Registry {
     /// What earlier runs left running on purpose.
     pub(super) leftovers: Vec<ProcessMessage>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
-    pub(super) summaries: Vec<String>,
+    pub(super) summaries: Vec<Summary>,
+}
+
+/// What became of something whose conductor was not there at its end.
+#[derive(Debug, Clone)]
+pub(super) struct Summary {
+    /// The session whose it is, and who that is for people.
+    of: Option<(SessionId, String)>,
+    text: String,
+}
+
+impl Summary {
+    /// One that belongs to no session in particular.
+    pub(super) fn of_nobody(text: String) -> Self {
+        Self { of: None, text }
+    }
+
+    /// What a conductor is told of it: of its own run it need not be told whose that is.
+    pub(super) fn told_to(&self, run: &str) -> String {
+        match &self.of {
+            Some((id, _)) if id.run == run => {
+                format!("this run's own earlier session of worker {}: {}", id.worker, self.text)
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.of {
+            None => write!(out, "{}", self.text),
+            Some((_, who)) => write!(out, "{who}: {}", self.text),
+        }
+    }
 }
 
 /// How many sessions that are over are remembered.
@@ -118,6 +153,11 @@ impl SessionEntry {
     /// Who it is, for people.
     pub(super) fn describe(&self) -> String {
         format!("worker {} of run {} of {}", self.id.worker, self.id.run, self.conductor)
+    }
+
+    /// What became of it, for the next conductor.
+    pub(super) fn summary(&self, text: String) -> Summary {
+        Summary { of: Some((self.id.clone(), self.describe())), text }
     }
 
     /// What stands in the way of others.

@@ -121,7 +121,7 @@ impl Kept {
                 }
                 Some(OutcomeMessage::Spawned) => (0, "Spawned".to_owned()),
                 Some(OutcomeMessage::NotStarted { why } | OutcomeMessage::Unfulfilled { why }) => (1, why.clone()),
-                Some(OutcomeMessage::Stopped | OutcomeMessage::Skipped) | None => (1, "stopped".to_owned()),
+                Some(OutcomeMessage::Stopped | OutcomeMessage::Skipped { .. }) | None => (1, "stopped".to_owned()),
             };
             fitting(code, text, self.limit)
         });

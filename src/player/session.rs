@@ -268,7 +268,9 @@ impl Session {
                 actions.push(SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }));
                 self.stage = Stage::Idle;
             }
-            Stage::Running(running) if running.is(trial, phase) && phase != Phase::Reset => running.stop(now, actions),
+            Stage::Running(running) if running.is(trial, phase) && phase != Phase::Reset => {
+                running.stop(None, now, actions);
+            }
             _ => {}
         }
     }

@@ -132,7 +132,8 @@ fn outcome_in_words(outcome: &OutcomeMessage) -> String {
         OutcomeMessage::TimedOut { .. } => "timed out".to_owned(),
         OutcomeMessage::Spawned => "spawned".to_owned(),
         OutcomeMessage::Stopped => "stopped".to_owned(),
-        OutcomeMessage::Skipped => "skipped".to_owned(),
+        OutcomeMessage::Skipped { why: None } => "skipped".to_owned(),
+        OutcomeMessage::Skipped { why: Some(why) } => format!("skipped: {}", why.escape_debug()),
         OutcomeMessage::NotStarted { why } => format!("not started: {}", why.escape_debug()),
         OutcomeMessage::Unfulfilled { why } => format!("failed: {}", why.escape_debug()),
     }

@@ -3,6 +3,7 @@
 //! Each list and map is an iterator that makes its entries while it is written, so that a document of any length costs
 //! one entry of memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
@@ -272,10 +273,9 @@ impl ProcessEntry {
 impl LeftEntry {
     fn new(context: Context<'_>, step: Option<&Step>, result: &StepResult) -> Self {
         let (exit_status, signal) = words::ending(step, &result.outcome);
-        let (limit, reason) = match &result.outcome {
-            Outcome::TimedOut(limit) => (Some(limit.as_secs_f64()), None),
-            Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => (None, Some(reason.clone())),
-            _ => (None, None),
+        let limit = match &result.outcome {
+            Outcome::TimedOut(limit) => Some(limit.as_secs_f64()),
+            _ => None,
         };
         let stdout = Excerpt::new(&result.stdout, context.limit());
         let stderr = Excerpt::new(&result.stderr, context.limit());
@@ -284,7 +284,7 @@ impl LeftEntry {
             exit_status,
             signal,
             limit,
-            reason,
+            reason: words::why(result).map(Cow::into_owned),
             started_at: result.started.and_then(|started| context.date(started.at)),
             started_at_error: result.started.map(|started| started.error.as_secs_f64()),
             started_late: result.started.map(|started| started.late.as_secs_f64()).filter(|late| *late > 0.0),

@@ -28,6 +28,7 @@ mod json_writer;
 mod jsonl;
 mod junit;
 mod names;
+mod notes;
 mod record;
 #[cfg(test)]
 mod recorded;

@@ -235,7 +235,7 @@ pub(super) fn lost() -> Vec<Stamped> {
     run.lost.push(WorkerId(1));
     run.add(Event::WorkerLost { worker: WorkerId(1), reason: "nothing heard for 66s".to_owned() });
     run.step(Phase::Run, 1, 0, StepResult::without_output(Outcome::Lost));
-    run.step(Phase::Run, 1, 1, StepResult::without_output(Outcome::Skipped));
+    run.step(Phase::Run, 1, 1, StepResult::without_output(Outcome::Skipped(None)));
     run.step(Phase::Run, 0, 1, left(Outcome::Passed, b"", b""));
     run.worker_done(Phase::Run, 0);
     run.phase_done(Phase::Run);

@@ -59,7 +59,7 @@ impl SeedResult {
             Outcome::Unfulfilled(_) => (1, command_line(step)),
             Outcome::NotStarted(_) => (127, command_line(step)),
             Outcome::Stopped => (1, "Command stopped".to_owned()),
-            Outcome::Skipped => (1, "Command skipped".to_owned()),
+            Outcome::Skipped(_) => (1, "Command skipped".to_owned()),
             Outcome::Lost => (1, "Command lost with its worker".to_owned()),
         };
         Self { code, message: Message::Text(text) }

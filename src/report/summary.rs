@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::excerpt::last_lines;
 use super::harmless::on_one_line;
+use super::notes::notes;
 use super::record::Run;
 use super::statistics::{self, Row, Spread, Subject};
 use super::text_page::{Page, Tone};
@@ -206,6 +207,7 @@ fn repeat(page: &mut Page, plan: Option<&Plan>, reference: StepReference, result
     let outcome = page.toned(Tone::of(&result.outcome), &words::outcome_in_detail(&result.outcome));
     let place = format!("trial {}, {}, {name}, {label}", reference.trial, reference.phase);
     page.line(&format!("  {place}: {outcome}  {command}{excuse}"))?;
+    notes(result).iter().try_for_each(|line| page.line(&format!("      {line}")))?;
     page.last_lines("      ", '|', &last_lines(&result.stdout, LINES))?;
     page.last_lines("      ", '!', &last_lines(&result.stderr, LINES))
 }

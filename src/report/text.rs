@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::harmless::on_one_line;
 use super::names::compact;
+use super::notes::notes;
 use super::summary::Summary;
 use super::text_groups::{Groups, Told};
 use super::text_page::{Page, Tone};
@@ -135,6 +136,9 @@ impl TextReporter {
         if may_fail && result.outcome.is_failure() {
             line.push_str("  (may fail)");
         }
+        if let Outcome::Skipped(Some(why)) = &result.outcome {
+            line.extend(["  (", &on_one_line(why), ")"]);
+        }
         self.page.line(&line)?;
         if !fits {
             self.page.line(&format!("      on {names}"))?;
@@ -172,22 +176,8 @@ impl TextReporter {
 
     /// What is to be said of a result besides its line.
     fn notes(&mut self, result: &StepResult) -> io::Result<()> {
-        match &result.outcome {
-            Outcome::TimedOut(limit) => {
-                self.page.line(&format!("      stopped after {}", humantime::format_duration(*limit)))?;
-            }
-            Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => {
-                self.page.line(&format!("      {}", on_one_line(reason)))?;
-            }
-            _ => {}
-        }
-        if result.attempts.len() > 1 {
-            self.page.line(&format!("      {}", words::attempts(&result.attempts)))?;
-        }
-        for line in result.files.iter().flat_map(|fetched| files::lines(fetched)) {
-            self.page.line(&format!("      {line}"))?;
-        }
-        Ok(())
+        let files = result.files.iter().flat_map(|fetched| files::lines(fetched));
+        notes(result).into_iter().chain(files).try_for_each(|line| self.page.line(&format!("      {line}")))
     }
 
     /// How far apart the workers started. One worker alone is together with itself.

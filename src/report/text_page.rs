@@ -31,7 +31,7 @@ impl Tone {
             | Outcome::NotStarted(_)
             | Outcome::Unfulfilled(_)
             | Outcome::Lost => Self::Bad,
-            Outcome::Stopped | Outcome::Skipped => Self::Doubtful,
+            Outcome::Stopped | Outcome::Skipped(_) => Self::Doubtful,
             Outcome::Spawned => Self::Plain,
         }
     }

@@ -1,9 +1,10 @@
 //! The words for outcomes, signals, durations and actions, the same in every report.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::{
-    Action, Attempt, Bound, Conclusion, Ending, Gate, Outcome, Phase, Reason, StartSkew, Step, signal_name,
+    Action, Attempt, Bound, Conclusion, Ending, Gate, Outcome, Phase, Reason, StartSkew, Step, StepResult, signal_name,
 };
 
 /// The word for an outcome.
@@ -15,7 +16,7 @@ pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
         Outcome::Spawned => "spawned",
         Outcome::Stopped => "stopped",
         Outcome::NotStarted(_) => "not started",
-        Outcome::Skipped => "skipped",
+        Outcome::Skipped(_) => "skipped",
         Outcome::Lost => "lost",
     }
 }
@@ -30,6 +31,16 @@ pub(crate) fn outcome_in_detail(result: &Outcome) -> String {
         Outcome::Failed(Ending::Exit(status)) => format!("failed: exit {status}"),
         Outcome::Failed(Ending::Signal(number)) => format!("failed: {}", signal_name(*number)),
         other => outcome(other).to_owned(),
+    }
+}
+
+/// Why a step did not do what it was to do, where more is known than its outcome.
+pub(super) fn why(result: &StepResult) -> Option<Cow<'_, str>> {
+    match &result.outcome {
+        Outcome::NotStarted(why) | Outcome::Unfulfilled(why) => Some(why.into()),
+        Outcome::Skipped(why) => why.as_deref().map(Cow::Borrowed),
+        Outcome::TimedOut(_) => result.attempts_in_vain().map(Cow::Owned),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::outcome::{AttemptMessage, OutcomeMessage};
 use super::plan::PlanMessage;
 use super::{FileEndedMessage, FileMessage};
 use crate::model::{Phase, Process};
@@ -260,6 +261,18 @@ pub struct LeftMessage {
     /// What could not be stopped, when it was to be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_stopped: Vec<ProcessMessage>,
+    /// What it took to stop it, when that was to be and the first signal did not do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<ForcedMessage>,
+}
+
+/// What it took to stop a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForcedMessage {
+    /// The number of the last signal that was sent.
+    pub signal: i32,
+    /// How long after the first one all was over, in nanoseconds.
+    pub after: u64,
 }
 
 /// A process on the player's machine, for people.
@@ -282,70 +295,6 @@ impl From<Process> for ProcessMessage {
 impl From<ProcessMessage> for Process {
     fn from(ProcessMessage { pid, user, command }: ProcessMessage) -> Self {
         Self { pid, user, command }
-    }
-}
-
-/// One attempt of a step that is repeated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttemptMessage {
-    /// How long after the step's first start it was started, in nanoseconds.
-    pub after: u64,
-    /// How long it took, in nanoseconds.
-    pub duration: u64,
-    /// How it ended.
-    pub outcome: OutcomeMessage,
-}
-
-/// How a step ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum OutcomeMessage {
-    /// By itself.
-    Exit {
-        /// Its exit status.
-        status: i32,
-    },
-    /// By a signal that was not ours.
-    Signal {
-        /// The signal's number.
-        signal: i32,
-    },
-    /// It took too long and was stopped.
-    TimedOut {
-        /// The limit in nanoseconds.
-        after: u64,
-    },
-    /// It was to go on for so long (`for:`), did, and was stopped then: it passed.
-    Elapsed {
-        /// The time in nanoseconds.
-        after: u64,
-    },
-    /// It goes on in the background.
-    Spawned,
-    /// It was stopped.
-    Stopped,
-    /// It was never run.
-    Skipped,
-    /// Its process could not be made.
-    NotStarted {
-        /// Why.
-        why: String,
-    },
-    /// What it was to do, other than running a command, could not be done.
-    Unfulfilled {
-        /// Why.
-        why: String,
-    },
-}
-
-impl OutcomeMessage {
-    /// Whether it keeps the steps behind a `must:` from running.
-    pub fn is_failure(&self) -> bool {
-        match self {
-            Self::Exit { status } => *status != 0,
-            Self::Signal { .. } | Self::TimedOut { .. } | Self::NotStarted { .. } | Self::Unfulfilled { .. } => true,
-            Self::Elapsed { .. } | Self::Spawned | Self::Stopped | Self::Skipped => false,
-        }
     }
 }
 

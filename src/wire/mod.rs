@@ -75,6 +75,7 @@ mod inbox;
 mod link;
 mod message;
 mod outbox;
+mod outcome;
 mod plan;
 pub mod seed;
 mod session_frame;
@@ -86,10 +87,11 @@ pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, Welcome};
 pub use inbox::{Inbox, Taken};
 pub use link::{Link, Received, interval, words};
 pub use message::{
-    AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PhaseName, PlayerMessage, ProcessMessage,
-    StepEndedMessage, StepSettledMessage, StepStartedMessage,
+    ConductorMessage, ForcedMessage, LeftMessage, PhaseName, PlayerMessage, ProcessMessage, StepEndedMessage,
+    StepSettledMessage, StepStartedMessage,
 };
 pub use outbox::Outbox;
+pub use outcome::{AttemptMessage, OutcomeMessage};
 pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, MAX_FRAME, SessionFrame, Signal, WireError};
 

@@ -155,6 +155,11 @@ fn waiting_for(holder: &Holder, hello: &Hello) -> String {
     let Holder { run, conductor, seconds, state, free_within, lease_within } = holder;
     let is_silent = state == "silent";
     let why = if is_silent { "its conductor is silent" } else { "the player cleans up after it" };
+    if *run == hello.run {
+        return format!(
+            "its player still holds this run's own earlier session of it, and {why}; it is waited for, {free_within} s at most"
+        );
+    }
     let what = match lease_within.filter(|_| is_silent) {
         _ if is_silent && takes_over(hello) => "`--take-over` ends it now, and its Reset is waited for".to_owned(),
         Some(lease) => format!(

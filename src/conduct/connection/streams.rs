@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use crate::conduct::event::{ConnectionEvent, StepPlace};
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Attempt, Ending, Outcome, Start, StepResult, Stream};
+use crate::model::{Attempt, Ending, Forced, Outcome, Start, StepResult, Stream};
 use crate::wire::{
-    AttemptMessage, Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage, StepStartedMessage,
+    AttemptMessage, Data, ForcedMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
+    StepStartedMessage,
 };
 
 /// A step that was started, and whose streams may still grow.
@@ -207,6 +208,7 @@ impl Streams {
         result.leaky = ended.left.leaky;
         result.holders = ended.left.holders.into_iter().map(Into::into).collect();
         result.not_stopped = ended.left.not_stopped.into_iter().map(Into::into).collect();
+        result.forced = ended.left.forced.map(|forced| Box::new(self::forced(forced)));
         result.attempts = ended.attempts.into_iter().map(attempt).collect();
         if let Some(open) = self.open.get(&key(place)).copied() {
             result.started = Some(open.started);
@@ -234,10 +236,14 @@ fn outcome(message: OutcomeMessage) -> Outcome {
         OutcomeMessage::TimedOut { after } => Outcome::TimedOut(Duration::from_nanos(after)),
         OutcomeMessage::Spawned => Outcome::Spawned,
         OutcomeMessage::Stopped => Outcome::Stopped,
-        OutcomeMessage::Skipped => Outcome::Skipped,
+        OutcomeMessage::Skipped { why } => Outcome::Skipped(why),
         OutcomeMessage::NotStarted { why } => Outcome::NotStarted(why),
         OutcomeMessage::Unfulfilled { why } => Outcome::Unfulfilled(why),
     }
+}
+
+fn forced(ForcedMessage { signal, after }: ForcedMessage) -> Forced {
+    Forced { signal, after: Duration::from_nanos(after) }
 }
 
 fn attempt(message: AttemptMessage) -> Attempt {

@@ -117,6 +117,10 @@ impl Coordinator {
     /// How a step that was not heard of ended, when its worker is through with its phase: whoever was told to stop, or
     /// leaves, need not name what it never began.
     pub(super) fn unheard(&self, worker: WorkerId) -> Outcome {
-        if self.stopping || self.is_departing(worker) { Outcome::Skipped } else { Outcome::Lost }
+        if self.stopping.is_some() || self.is_departing(worker) {
+            Outcome::Skipped(self.stopping.clone())
+        } else {
+            Outcome::Lost
+        }
     }
 }

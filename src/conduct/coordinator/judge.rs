@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{
-    Conclusion, Ending, Gate, Outcome, Phase, Plan, Reason, StepReference, Verdict, WorkerId, signal_name,
-};
+use crate::model::{Conclusion, Gate, Outcome, Phase, Plan, Reason, StepReference, StepResult, Verdict, WorkerId};
 
 /// Gathers what speaks against a run.
 #[derive(Debug)]
@@ -59,13 +57,13 @@ impl Judge {
     }
 
     /// A step failed in a way that counts.
-    pub(super) fn failed(&mut self, step: StepReference, outcome: &Outcome) {
+    pub(super) fn failed(&mut self, step: StepReference, how: &str) {
         self.trial_failed = true;
         self.failures += 1;
         if self.first_failure.is_none() {
             let (trial, phase) = (step.trial, step.phase);
             let name = &self.plan.worker(step.worker).name;
-            let text = self.failure(step, outcome);
+            let text = self.failure(step, how);
             self.first_failure = Some(format!("{text} on worker `{name}` in {phase} of trial {trial}"));
         }
     }
@@ -75,7 +73,7 @@ impl Judge {
         if outcome.is_failure() {
             self.trial_failed = true;
             self.failures += 1;
-            let text = format!("`check` of trial {trial} {}", how(outcome));
+            let text = format!("`check` of trial {trial} {}", outcome.how_it_failed());
             self.first_failure.get_or_insert(text);
         } else if *outcome != Outcome::Passed {
             self.incomplete(format!("`check` of trial {trial} was stopped"));
@@ -89,8 +87,8 @@ impl Judge {
     }
 
     /// What is to be said of a step that failed, without its worker.
-    pub(super) fn failure(&self, step: StepReference, outcome: &Outcome) -> String {
-        format!("step `{}` {}", self.label(step), how(outcome))
+    pub(super) fn failure(&self, step: StepReference, how: &str) -> String {
+        format!("step `{}` {how}", self.label(step))
     }
 
     /// The verdict of the trial that is over now; the next one begins.
@@ -128,14 +126,8 @@ impl Judge {
     }
 }
 
-/// How something failed, to follow its name.
-fn how(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Failed(Ending::Exit(status)) => format!("failed with exit status {status}"),
-        Outcome::Failed(Ending::Signal(signal)) => format!("was ended by {}", signal_name(*signal)),
-        Outcome::TimedOut(limit) => format!("took longer than {limit:?}"),
-        Outcome::Unfulfilled(why) => format!("failed: {why}"),
-        Outcome::NotStarted(why) => format!("could not be started: {why}"),
-        _ => "failed".to_owned(),
-    }
+/// How a step failed, to follow its name.
+pub(super) fn how(result: &StepResult) -> String {
+    let how = result.outcome.how_it_failed();
+    result.attempts_in_vain().map_or(how.clone(), |attempts| format!("{how} ({attempts})"))
 }

@@ -49,7 +49,7 @@ impl Coordinator {
     }
 
     fn meets(&self, worker: WorkerId, place: StepPlace) -> bool {
-        let runs = self.stage == Stage::Running && !self.stopping;
+        let runs = self.stage == Stage::Running && self.stopping.is_none();
         runs && self.is_in(worker, place.trial, place.phase)
     }
 
@@ -57,7 +57,7 @@ impl Coordinator {
     pub(super) fn not_at_barrier(&mut self, worker: WorkerId, position: usize, outcome: &Outcome) {
         let why = match outcome {
             Outcome::Passed => return,
-            Outcome::Skipped => "skipped it",
+            Outcome::Skipped(_) => "skipped it",
             Outcome::TimedOut(_) => "waited no longer",
             _ => "did not wait for it",
         };
@@ -82,7 +82,7 @@ impl Coordinator {
 
     /// Lets those go for whom it is certain.
     pub(super) fn decide_barriers(&mut self) {
-        if self.stage != Stage::Running || self.stopping {
+        if self.stage != Stage::Running || self.stopping.is_some() {
             return;
         }
         for decision in self.barriers.decide() {

@@ -137,8 +137,8 @@ pub(super) struct Coordinator {
     trial: u32,
     /// The current phase's place in the plan's phases.
     position: usize,
-    /// Whether the current phase was told to stop.
-    stopping: bool,
+    /// Why the current phase was told to stop, once it was.
+    stopping: Option<String>,
     rest: Rest,
     /// Whether something was started since the last Reset.
     dirty: bool,
@@ -169,7 +169,7 @@ impl Coordinator {
             faults: Vec::new(),
             trial: 0,
             position: 0,
-            stopping: false,
+            stopping: None,
             rest: Rest::All,
             dirty: false,
             reset_began: None,

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crate::conduct::event::{Command, StepPlace};
 use crate::model::{
-    Event, Mode, OnFailure, Outcome, Output, Phase, Process, Start, StepReference, StepResult, Stream, WorkerId,
+    Event, Forced, Mode, OnFailure, Outcome, Output, Phase, Process, Start, StepReference, StepResult, Stream,
+    WorkerId, signal_name,
 };
 
+use super::judge::how;
 use super::worker::{Part, Standing};
 use super::{Coordinator, Rest, STOP_LIMIT, Stage};
 
@@ -51,20 +53,25 @@ impl Coordinator {
         self.report(Event::OutputReceived { step: reference(worker, place), stream, output });
     }
 
-    pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, result: StepResult) {
+    pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, mut result: StepResult) {
         if !self.part(worker, place.trial, place.phase).is_some_and(|part| part.end(place.position)) {
             return;
+        }
+        if let Outcome::Skipped(why @ None) = &mut result.outcome {
+            why.clone_from(&self.stopping);
         }
         if result.outcome == Outcome::Spawned {
             self.workers[worker.0].spawned.push(place);
         }
-        let (step, outcome, warnings) = (reference(worker, place), result.outcome.clone(), what_stays(&result));
+        let (step, outcome, warnings) =
+            (reference(worker, place), result.outcome.clone(), what_stays(&result, self.plan.has(Phase::Reset)));
+        let how = how(&result);
         self.report(Event::StepEnded { step, result });
         self.warn_of_what_stays(step, warnings);
         if self.is_in(worker, place.trial, place.phase) {
             self.not_at_barrier(worker, place.position, &outcome);
         }
-        self.judge_step(step, &outcome);
+        self.judge_step(step, &outcome, &how);
     }
 
     /// Reports a step that is lost with its worker; the loss of the worker is what speaks against the run.
@@ -92,10 +99,12 @@ impl Coordinator {
         if result.outcome.is_failure() && by_reset {
             result.outcome = Outcome::Stopped;
         }
-        let (step, outcome, warnings) = (reference(worker, place), result.outcome.clone(), what_stays(&result));
+        let (step, outcome, warnings) =
+            (reference(worker, place), result.outcome.clone(), what_stays(&result, self.plan.has(Phase::Reset)));
+        let how = how(&result);
         self.report(Event::SpawnedEnded { step, result });
         self.warn_of_what_stays(step, warnings);
-        self.judge_step(step, &outcome);
+        self.judge_step(step, &outcome, &how);
     }
 
     /// Names, in every output, the processes that outlived their step.
@@ -106,21 +115,22 @@ impl Coordinator {
         }
     }
 
-    fn judge_step(&mut self, step: StepReference, outcome: &Outcome) {
+    fn judge_step(&mut self, step: StepReference, outcome: &Outcome, how: &str) {
         if *outcome == Outcome::Lost {
             let label = self.judge.label(step).to_owned();
             let name = &self.plan.worker(step.worker).name;
             self.judge.incomplete(format!("what became of step `{label}` of worker `{name}` is not known"));
         } else if self.judge.counts(step, outcome) {
-            self.judge.failed(step, outcome);
+            self.judge.failed(step, how);
             if self.plan.settings.on_failure == OnFailure::Stop {
                 self.rest = self.rest.max(Rest::CollectAndReset);
                 if matches!(self.current(), Some(Phase::Startup | Phase::Run)) {
-                    self.stop_phase();
+                    let (label, name) = (self.judge.label(step), &self.plan.worker(step.worker).name);
+                    self.stop_phase(format!("`on_failure = stop`: step `{label}` failed on worker `{name}`"));
                 }
             }
         } else if step.phase == Phase::Reset && outcome.is_failure() {
-            let text = format!("{} in reset of trial {}", self.judge.failure(step, outcome), step.trial);
+            let text = format!("{} in reset of trial {}", self.judge.failure(step, how), step.trial);
             self.report(Event::Warning { worker: Some(step.worker), text });
         }
     }
@@ -145,12 +155,12 @@ impl Coordinator {
         self.answered(Stage::Running, worker);
     }
 
-    /// Stops the current phase on every worker that is in it; a second call changes nothing.
-    pub(super) fn stop_phase(&mut self) {
-        let Some(phase) = self.current().filter(|_| !self.stopping) else {
+    /// Stops the current phase on every worker that is in it, for this reason; a second call changes nothing.
+    pub(super) fn stop_phase(&mut self, why: String) {
+        let Some(phase) = self.current().filter(|_| self.stopping.is_none()) else {
             return;
         };
-        self.stopping = true;
+        self.stopping = Some(why);
         let trial = self.trial;
         let inside = self.plan.workers().map(|(id, _)| id).filter(|id| self.workers[id.0].part.is_open).collect();
         self.wait(Stage::Running, inside, Some(STOP_LIMIT));
@@ -213,18 +223,25 @@ impl Coordinator {
     }
 }
 
-/// What is to be said of the processes that outlived their step.
-fn what_stays(result: &StepResult) -> Vec<String> {
+/// What is to be said of the processes that outlived their step, or that did not want to end with it.
+fn what_stays(result: &StepResult, with_reset: bool) -> Vec<String> {
     let mut said = Vec::new();
     if result.leaky {
         let who = match &result.holders[..] {
             [] => "a process that can't be seen".to_owned(),
             holders => Process::list(holders),
         };
-        said.push(format!("is leaky, its output is still held by {who}"));
+        let then = if with_reset {
+            "; stopped after the trial, if still there"
+        } else {
+            "; not stopped after the trial, for this run has no Reset"
+        };
+        said.push(format!("is leaky, its output is still held by {who}{then}"));
     }
     if !result.not_stopped.is_empty() {
         said.push(format!("could not be stopped: {}", Process::list(&result.not_stopped)));
+    } else if let Some(Forced { signal, after }) = result.forced.as_deref() {
+        said.push(format!("ended only by {}, {after:.1?} after it was first told to end", signal_name(*signal)));
     }
     said
 }

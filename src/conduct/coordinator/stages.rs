@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conduct::event::{Command, End};
-use crate::model::{Event, OnFailure, Phase, PlayerDescription, StartSkew, StepResult, WorkerId};
+use crate::model::{Event, OnFailure, Phase, PlayerDescription, Reason, StartSkew, StepResult, WorkerId};
 
 use super::worker::{Part, Standing, Worker};
 use super::{
@@ -73,7 +73,9 @@ impl Coordinator {
                 Stage::Connecting => self.shut_out(worker, End::Unreachable("its player does not answer".to_owned())),
                 Stage::Planning => self.shut_out(worker, End::Lost("its player does not answer the plan".to_owned())),
                 Stage::Arming => self.give_up(worker, "its player does not get ready"),
-                Stage::Running if self.stopping => self.give_up(worker, "its player did not stop the phase in time"),
+                Stage::Running if self.stopping.is_some() => {
+                    self.give_up(worker, "its player did not stop the phase in time");
+                }
                 Stage::Running => self.give_up(worker, "its reset took longer than `reset_timeout`"),
                 Stage::EndingTrial => self.give_up(worker, "its player did not stop what was spawned in time"),
                 Stage::Leaving => {
@@ -176,7 +178,7 @@ impl Coordinator {
             return self.end_trial();
         };
         self.position = position;
-        self.stopping = false;
+        self.stopping = None;
         let (trial, phase) = (self.trial, self.phase());
         self.report(Event::PhaseStarted { trial, phase });
         for worker in &mut self.workers {
@@ -297,7 +299,7 @@ impl Coordinator {
             Stage::Planning => self.leave(),
             Stage::Arming | Stage::Running if self.phase() != Phase::Reset => {
                 self.rest = Rest::ResetAlone;
-                self.stop_phase();
+                self.stop_phase(Reason::Interrupted(signal).text());
             }
             Stage::Leaving => self.leave_now(),
             Stage::Checking => self.actions.push(Action::StopCheck),
@@ -318,6 +320,7 @@ impl Coordinator {
     /// Leaves without waiting for anybody; the players' leases do the rest.
     fn leave_now(&mut self) {
         let in_trial = matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking);
+        self.name_whose_reset_is_open();
         for index in 0..self.workers.len() {
             let worker = WorkerId(index);
             if self.workers[index].standing != Standing::Gone {
@@ -333,6 +336,33 @@ impl Coordinator {
             self.report(Event::TrialEnded { trial: self.trial, verdict });
         }
         self.finish();
+    }
+
+    /// Names those on whom a Reset is due, or at work, that this conductor does not see any more.
+    fn name_whose_reset_is_open(&mut self) {
+        let resets = self.current() == Some(Phase::Reset);
+        if !self.plan.has(Phase::Reset) || !(self.dirty || resets) {
+            return;
+        }
+        let is_open = |worker: &Worker| match worker.standing {
+            Standing::Live => worker.part.is_open || !resets,
+            standing => standing == Standing::Departing,
+        };
+        let names = |seed: bool| {
+            let open = self.plan.workers().filter(|(id, _)| is_open(&self.workers[id.0]));
+            let open = open.filter(|(id, _)| self.workers[id.0].seed == seed);
+            open.map(|(_, worker)| format!("`{}`", worker.name)).collect::<Vec<_>>().join(", ")
+        };
+        let lease = humantime::format_duration(self.plan.settings.lease);
+        let by_itself =
+            format!("is left to their players: they run it by themselves, after the lease of {lease} at the latest");
+        let seed = "is left undone where it had not begun: Python players run none by themselves".to_owned();
+        for (names, then) in [(names(false), by_itself), (names(true), seed)] {
+            if !names.is_empty() {
+                self.judge
+                    .incomplete(format!("Reset on {names} was not seen to its end by this conductor, and {then}"));
+            }
+        }
     }
 
     fn finish(&mut self) {

@@ -22,7 +22,7 @@ impl Coordinator {
             Stage::Connecting => "the connection".to_owned(),
             Stage::Planning => "the answer to the plan".to_owned(),
             Stage::Arming => format!("getting ready for {}", self.phase()),
-            Stage::Running if self.stopping => format!("the stop of {}", self.phase()),
+            Stage::Running if self.stopping.is_some() => format!("the stop of {}", self.phase()),
             Stage::Running => format!("the end of {}", self.phase()),
             Stage::EndingTrial => "the end of what was spawned".to_owned(),
             Stage::Leaving => "leave".to_owned(),

@@ -132,7 +132,7 @@ impl<'a> SeedDriver<'a> {
         }
         for position in 0..self.steps(phase).len() {
             let place = StepPlace { trial, phase, position };
-            self.say(ConnectionEvent::StepEnded(place, StepResult::without_output(Outcome::Skipped)))?;
+            self.say(ConnectionEvent::StepEnded(place, StepResult::without_output(Outcome::Skipped(None))))?;
         }
         self.say(ConnectionEvent::PhaseEnded { trial, phase })
     }

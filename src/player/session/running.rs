@@ -20,8 +20,8 @@ pub(super) struct Running {
     open: Vec<Work>,
     /// Whether it was told to stop: steps are stopped, and the rest is skipped.
     stopping: bool,
-    /// Whether the rest is skipped, because a step failed that must not.
-    skipping: bool,
+    /// Why the rest is skipped, where that is not for the conductor to say.
+    skipping: Option<String>,
     /// When the phase as a whole has taken too long, and how long that is.
     limit: Option<(Duration, PlayerTime)>,
     over_limit: bool,
@@ -57,7 +57,7 @@ impl Running {
             instant,
             open,
             stopping: false,
-            skipping: false,
+            skipping: None,
             limit,
             over_limit: false,
             failed: Vec::new(),
@@ -113,8 +113,9 @@ impl Running {
         phase.into_iter().chain(self.open.iter().filter_map(Work::deadline)).min()
     }
 
-    /// Stops the steps at work and skips the rest.
-    pub(super) fn stop(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    /// Stops the steps at work and skips the rest; `why` is for whoever did not say so.
+    pub(super) fn stop(&mut self, why: Option<&str>, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+        self.skip(why.map(str::to_owned));
         self.end_all(&OutcomeMessage::Stopped, now, actions);
     }
 
@@ -144,6 +145,7 @@ impl Running {
             && !self.over_limit
         {
             self.over_limit = true;
+            self.skip(Some(format!("{} took longer than {}", self.phase, humantime::format_duration(after))));
             let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
             self.end_all(&OutcomeMessage::TimedOut { after }, now, actions);
         }
@@ -162,7 +164,8 @@ impl Running {
             let key = StepKey { trial: self.trial, phase: self.phase, position: self.position };
             self.position += 1;
             if self.skips() {
-                actions.push(StepEnd::of(OutcomeMessage::Skipped).told(key, false));
+                let why = self.skipping.clone();
+                actions.push(StepEnd::of(OutcomeMessage::Skipped { why }).told(key, false));
                 continue;
             }
             self.open.push(Work::new(key, step, plan, now));
@@ -189,7 +192,14 @@ impl Running {
     }
 
     fn skips(&self) -> bool {
-        self.stopping || self.skipping
+        self.stopping || self.skipping.is_some()
+    }
+
+    /// The rest is skipped for this reason, unless there was another before.
+    fn skip(&mut self, why: Option<String>) {
+        if !self.skips() {
+            self.skipping = why;
+        }
     }
 
     fn may_begin(&self, step: &StepMessage) -> bool {
@@ -293,9 +303,10 @@ impl Running {
         actions: &mut Vec<SessionAction>,
     ) {
         let key = StepKey { trial: self.trial, phase: self.phase, position };
-        if self.work(key).is_some_and(|work| work.is_at_barrier()) {
+        if let Some(name) = self.work(key).and_then(|work| work.barrier()) {
+            let skipped = format!("barrier `{name}` failed");
+            self.skip(Some(skipped));
             self.wait_ended(key, OutcomeMessage::Unfulfilled { why }, now, actions);
-            self.skipping = true;
         }
     }
 
@@ -307,7 +318,9 @@ impl Running {
 
     fn close(&mut self, work: &Work, end: StepEnd, actions: &mut Vec<SessionAction>) {
         if end.outcome.is_failure() {
-            self.skipping |= work.must;
+            if work.must {
+                self.skip(Some(format!("`must:` step `{}` failed", work.label)));
+            }
             self.failed.push(work.label.clone());
         }
         actions.push(end.told(work.key, false));

@@ -104,6 +104,10 @@ fn outcomes(actions: &[SessionAction]) -> Vec<(usize, OutcomeMessage)> {
     ends.collect()
 }
 
+fn skipped_for(why: &str) -> OutcomeMessage {
+    OutcomeMessage::Skipped { why: Some(why.to_owned()) }
+}
+
 #[test]
 fn nothing_starts_before_go_and_steps_follow_one_another() {
     let mut session = Session::new();
@@ -140,7 +144,7 @@ fn a_stopped_phase_stops_its_step_and_skips_the_rest() {
     let told = SessionEvent::Message(ConductorMessage::Stop { trial: 1, phase: PhaseName::Run });
     assert_eq!(session.handle(told, at(2)), [stop(key(Phase::Run, 0))]);
     let end = session.handle(ended(key(Phase::Run, 0), 3), at(3));
-    assert_eq!(outcomes(&end), [(0, OutcomeMessage::Stopped), (1, OutcomeMessage::Skipped)]);
+    assert_eq!(outcomes(&end), [(0, OutcomeMessage::Stopped), (1, OutcomeMessage::Skipped { why: None })]);
     assert_eq!(starts(&end), []);
 }
 
@@ -215,7 +219,8 @@ fn a_reset_that_takes_too_long_is_stopped_as_a_whole() {
     assert_eq!(session.next_deadline(), Some(at(50)));
     assert_eq!(session.handle(SessionEvent::Tick, at(50)), [stop(key(Phase::Reset, 0))]);
     let end = session.handle(ended(key(Phase::Reset, 0), 51), at(51));
-    let expected = [(0, OutcomeMessage::TimedOut { after: 50 * SECOND }), (1, OutcomeMessage::Skipped)];
+    let expected =
+        [(0, OutcomeMessage::TimedOut { after: 50 * SECOND }), (1, skipped_for("reset took longer than 50s"))];
     assert_eq!(outcomes(&end), expected);
 }
 

@@ -18,8 +18,8 @@ enum State {
     Running,
     /// The next attempt is made then.
     Pausing(PlayerTime),
-    /// It waits at a barrier.
-    AtBarrier,
+    /// It waits at the barrier of this name.
+    AtBarrier(String),
     /// It waits for the end of this spawned step.
     Stopping(StepKey),
     /// Its files are transferred.
@@ -75,8 +75,8 @@ pub(super) enum Next {
 impl Work {
     /// A step that is begun now.
     pub(super) fn new(key: StepKey, step: &StepMessage, plan: &PlanMessage, now: PlayerTime) -> Self {
-        let waiting = match step.action {
-            Some(ActionMessage::Barrier { .. }) => Some(State::AtBarrier),
+        let waiting = match &step.action {
+            Some(ActionMessage::Barrier { name }) => Some(State::AtBarrier(name.clone())),
             Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => Some(State::Transferring),
             Some(ActionMessage::Stop { .. }) | None => None,
         };
@@ -124,7 +124,15 @@ impl Work {
 
     /// Whether it waits at its barrier.
     pub(super) fn is_at_barrier(&self) -> bool {
-        self.state == State::AtBarrier
+        self.barrier().is_some()
+    }
+
+    /// The barrier at which it waits.
+    pub(super) fn barrier(&self) -> Option<&str> {
+        match &self.state {
+            State::AtBarrier(name) => Some(name),
+            _ => None,
+        }
     }
 
     /// Whether its files are transferred.

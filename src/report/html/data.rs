@@ -226,9 +226,9 @@ impl Maker<'_> {
                 }
                 let word = words::outcome(&result.outcome);
                 self.steps.outcome.push(words::OUTCOMES.iter().position(|known| *known == word).unwrap_or(0));
-                let detail = match &result.outcome {
-                    Outcome::NotStarted(why) | Outcome::Unfulfilled(why) => format!("{word}: {why}"),
-                    other => words::outcome_in_detail(other),
+                let detail = match words::why(result) {
+                    Some(why) => format!("{word}: {why}"),
+                    None => words::outcome_in_detail(&result.outcome),
                 };
                 self.steps.detail.push(self.details.number(&detail));
                 self.steps.worker.push(worker.0);

@@ -159,6 +159,7 @@ fn failure_value(run: &Run, (number, step, result): (usize, StepReference, &Step
         class => class(words::outcome(&result.outcome)),
         outcome => words::outcome_in_detail(&result.outcome),
         place => format!("{label} on {name}, {} of trial {}", step.phase, step.trial),
+        why => words::why(result).map(|why| line(&why)),
         excuse => words::excuse(planned, step.phase).filter(|_| result.outcome.is_failure()),
         command => planned.map_or(String::new(), |planned| line(&words::action(planned))),
         stdout => lines(&result.stdout),

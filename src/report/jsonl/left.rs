@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::line::{Cut, Started, nanoseconds, text};
+use super::line::{Cut, Started, TEXT, nanoseconds};
 use crate::model::{Attempt, Outcome, Step, StepResult};
 use crate::report::files::FilesEntry;
 use crate::report::words;
@@ -37,17 +37,16 @@ pub(super) struct Left<'a> {
 impl<'a> Left<'a> {
     pub(super) fn new(step: Option<&Step>, result: &'a StepResult) -> Self {
         let (exit_status, signal) = words::ending(step, &result.outcome);
-        let (limit, reason) = match &result.outcome {
-            Outcome::TimedOut(limit) => (Some(*limit), None),
-            Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => (None, Some(text(reason))),
-            _ => (None, None),
+        let limit = match &result.outcome {
+            Outcome::TimedOut(limit) => Some(*limit),
+            _ => None,
         };
         Self {
             outcome: words::outcome(&result.outcome),
             exit_status,
             signal,
             limit_ns: limit.map(nanoseconds),
-            reason,
+            reason: words::why(result).map(|why| Cut(why, TEXT)),
             started: result.started.as_ref().map(Started::new),
             duration_ns: result.duration.map(nanoseconds),
             stdout_bytes: result.stdout.length(),

@@ -7,6 +7,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 use super::{not_green, text};
 use crate::model::{Mode, Outcome, Output, Process, Start, Step, StepResult, WorkerId, WorkerPlan};
 use crate::report::excerpt::{Excerpt, last_lines};
+use crate::report::notes::notes;
 use crate::report::record::{PhaseOfTrial, Run, WorkerOfPhase};
 use crate::report::words;
 
@@ -117,13 +118,15 @@ fn status(step: &Step, result: &StepResult) -> TestCaseStatus {
         Outcome::Passed | Outcome::Spawned => TestCaseStatus::success(),
         Outcome::Stopped if step.mode == Mode::Spawn => TestCaseStatus::success(),
         Outcome::Stopped => skipped("stopped"),
-        Outcome::Skipped => skipped("not run"),
+        Outcome::Skipped(None) => skipped("not run"),
+        Outcome::Skipped(Some(why)) => skipped(&format!("not run: {why}")),
         Outcome::Lost => error("its worker was lost"),
         Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => {
             not_green(NonSuccessKind::Failure, words::outcome(&result.outcome), reason)
         }
         Outcome::Failed(_) | Outcome::TimedOut(_) => {
             let mut lines = vec![words::outcome_in_detail(&result.outcome), words::action(step)];
+            lines.extend(notes(result));
             lines.extend(last_lines(&result.stderr, LINES));
             not_green(NonSuccessKind::Failure, words::outcome(&result.outcome), &lines.join("\n"))
         }
@@ -136,6 +139,6 @@ fn error(why: &str) -> TestCaseStatus {
 
 fn skipped(why: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::skipped();
-    status.set_message(why);
+    status.set_message(text(why));
     status
 }

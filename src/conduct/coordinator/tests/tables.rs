@@ -265,7 +265,10 @@ fn a_second_interrupt_leaves_at_once() {
     world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
     world.give(Input::Interrupt(2));
     world.give(Input::Interrupt(2));
-    assert_eq!(world.conclusion.as_ref().unwrap().reasons, [Reason::Interrupted(2)]);
+    let reset = "Reset on `w0`, `w1` was not seen to its end by this conductor, and is left to their players: they run it by \
+                 themselves, after the lease of 1m at the latest";
+    let reasons = [Reason::Interrupted(2), Reason::Incomplete(reset.to_owned())];
+    assert_eq!(world.conclusion.as_ref().unwrap().reasons, reasons);
     assert_eq!(lost_steps(&world, WorkerId(0)), 2);
     assert!(world.players.iter().all(|player| player.closed == 1));
     assert!(matches!(world.reports.last(), Some(Event::RunEnded { .. })));

@@ -139,7 +139,7 @@ impl World {
             return self.go_on(worker, StepPlace { position: position + 1, ..place });
         }
         for position in position + 1..self.plan.worker(worker).steps[phase].len() {
-            let result = StepResult::without_output(Outcome::Skipped);
+            let result = StepResult::without_output(Outcome::Skipped(None));
             player.says.push_back(ConnectionEvent::StepEnded(StepPlace { position, ..place }, result));
         }
         player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });

@@ -87,7 +87,7 @@ fn a_must_that_fails_skips_the_rest_of_the_phase() {
     let mut session = in_run(vec![StepMessage { must: true, ..plain("prepare") }, plain("a"), plain("b")]);
     session.handle(started(run(0), 1), at(1));
     let end = session.handle(failed(run(0), 2), at(2));
-    let skipped = OutcomeMessage::Skipped;
+    let skipped = skipped_for("`must:` step `prepare` failed");
     assert_eq!(outcomes(&end), [(0, OutcomeMessage::Exit { status: 1 }), (1, skipped.clone()), (2, skipped)]);
     assert!(end.contains(&SessionAction::Send(PlayerMessage::PhaseEnded { trial: 1, phase: PhaseName::Run })));
     let mut session = in_run(vec![StepMessage { must: true, ..plain("prepare") }, plain("a")]);
@@ -204,7 +204,7 @@ fn a_barrier_that_fails_skips_the_rest() {
     let why = "worker `b` is lost".to_owned();
     let fail = ConductorMessage::FailBarrier { trial: 1, phase: PhaseName::Run, step: 0, why: why.clone() };
     let on = session.handle(SessionEvent::Message(fail), at(8));
-    assert_eq!(outcomes(&on), [(0, OutcomeMessage::Unfulfilled { why }), (1, OutcomeMessage::Skipped)]);
+    assert_eq!(outcomes(&on), [(0, OutcomeMessage::Unfulfilled { why }), (1, skipped_for("barrier `all` failed"))]);
 }
 
 #[test]
@@ -221,14 +221,14 @@ fn a_wait_at_a_barrier_that_takes_too_long_asks_to_be_let_go_and_a_release_on_it
     let fail = ConductorMessage::FailBarrier { trial: 1, phase: PhaseName::Run, step: 0, why };
     let end = session.handle(SessionEvent::Message(fail), at(6));
     let late = OutcomeMessage::TimedOut { after: 5 * SECOND };
-    assert_eq!(outcomes(&end), [(0, late), (1, OutcomeMessage::Skipped)]);
+    assert_eq!(outcomes(&end), [(0, late), (1, skipped_for("barrier `all` failed"))]);
 }
 
 #[test]
 fn who_is_left_alone_at_a_barrier_does_not_wait_for_its_release() {
     let (mut session, _) = begun(vec![barrier("all"), plain("next")]);
     let end = session.handle(orphaned(), at(2));
-    assert_eq!(outcomes(&end), [(0, OutcomeMessage::Stopped), (1, OutcomeMessage::Skipped)]);
+    assert_eq!(outcomes(&end), [(0, OutcomeMessage::Stopped), (1, skipped_for("the test says so"))]);
     assert!(end.contains(&SessionAction::Sweep), "nothing was started, and so nothing is to be reset: {end:?}");
 }
 
@@ -283,7 +283,10 @@ fn a_transfer_that_takes_too_long_or_is_stopped_is_cancelled_and_over_at_once() 
     let (mut session, _) = begun(vec![StepMessage { timeout: Some(5 * SECOND), must: true, ..put("/x") }, plain("no")]);
     let actions = session.handle(SessionEvent::Tick, at(5));
     assert!(actions.contains(&SessionAction::CancelTransfer(run(0))));
-    assert_eq!(outcomes(&actions), [(0, OutcomeMessage::TimedOut { after: 5 * SECOND }), (1, OutcomeMessage::Skipped)]);
+    assert_eq!(
+        outcomes(&actions),
+        [(0, OutcomeMessage::TimedOut { after: 5 * SECOND }), (1, skipped_for("`must:` step `put` failed"))]
+    );
     let (mut session, _) = begun(vec![fetch("x")]);
     let stop = ConductorMessage::Stop { trial: 1, phase: PhaseName::Run };
     let actions = session.handle(SessionEvent::Message(stop), at(1));

@@ -1,0 +1,71 @@
+//! How a step ended, as the wire has it, and each of its attempts.
+
+use serde::{Deserialize, Serialize};
+
+/// One attempt of a step that is repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptMessage {
+    /// How long after the step's first start it was started, in nanoseconds.
+    pub after: u64,
+    /// How long it took, in nanoseconds.
+    pub duration: u64,
+    /// How it ended.
+    pub outcome: OutcomeMessage,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum OutcomeMessage {
+    /// By itself.
+    Exit {
+        /// Its exit status.
+        status: i32,
+    },
+    /// By a signal that was not ours.
+    Signal {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// It took too long and was stopped.
+    TimedOut {
+        /// The limit in nanoseconds.
+        after: u64,
+    },
+    /// It was to go on for so long (`for:`), did, and was stopped then: it passed.
+    Elapsed {
+        /// The time in nanoseconds.
+        after: u64,
+    },
+    /// It goes on in the background.
+    Spawned,
+    /// It was stopped.
+    Stopped,
+    /// It was never run.
+    Skipped {
+        /// Why, where that was not for the conductor to decide.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// Its process could not be made.
+    NotStarted {
+        /// Why.
+        why: String,
+    },
+    /// What it was to do, other than running a command, could not be done.
+    Unfulfilled {
+        /// Why.
+        why: String,
+    },
+}
+
+impl OutcomeMessage {
+    /// Whether it keeps the steps behind a `must:` from running.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Exit { status } => *status != 0,
+            Self::Signal { .. } | Self::TimedOut { .. } | Self::NotStarted { .. } | Self::Unfulfilled { .. } => true,
+            Self::Elapsed { .. } | Self::Spawned | Self::Stopped | Self::Skipped { .. } => false,
+        }
+    }
+}
