@@ -9,7 +9,7 @@ use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<String>) -> PlanMessage {
     let entry = plan.worker(worker);
     let settings = &plan.settings;
-    let steps = |phase: Phase| entry.steps[phase].iter().map(step_message).collect();
+    let steps = |phase: Phase| entry.steps[phase].iter().map(|step| step_message(phase, step)).collect();
     PlanMessage {
         incarnation,
         trials: plan.trials,
@@ -50,7 +50,7 @@ pub(crate) fn common_variables(plan: &Plan) -> Vec<(String, String)> {
 }
 
 /// A step's message. What is put is known by its step: the player asks for it when that has its turn.
-fn step_message(step: &Step) -> StepMessage {
+fn step_message(phase: Phase, step: &Step) -> StepMessage {
     let (command, action) = match &step.action {
         Action::Command(command) => (command.clone(), None),
         Action::Barrier(name) => (String::new(), Some(ActionMessage::Barrier { name: name.clone() })),
@@ -61,11 +61,13 @@ fn step_message(step: &Step) -> StepMessage {
     let timeout = step.bound.map(|bound| match bound {
         Bound::Timeout(limit) | Bound::For(limit) => nanoseconds(limit),
     });
+    // What comes behind a barrier makes no sense without it. But Reset has to do what it can.
+    let meets = matches!(step.action, Action::Barrier(_)) && step.gate != Gate::MayFail && phase != Phase::Reset;
     StepMessage {
         label: step.label.as_str().to_owned(),
         command,
         action,
-        must: step.gate == Gate::Must,
+        must: step.gate == Gate::Must || meets,
         spawn: step.mode == Mode::Spawn,
         parallel: step.mode == Mode::Parallel,
         timeout,

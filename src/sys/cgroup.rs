@@ -144,10 +144,10 @@ impl Cgroup {
         self.number
     }
 
-    /// Whether another step may have it: nobody is in it, and it was never killed. Whoever begins in one that was is
-    /// killed at once, if the kernel is a late one.
+    /// Whether another step may have it: nobody is in it, and it was never killed nor is it frozen. Whoever begins in one
+    /// that was killed is killed at once, if the kernel is a late one; whoever begins in one that is frozen never starts.
     pub fn is_as_new(&self) -> bool {
-        !self.was_killed.get() && !is_populated(&self.events)
+        !self.was_killed.get() && !is_populated(&self.events) && !says(&self.events, b"frozen 1")
     }
 
     /// Kills everything that is in it, at one stroke (Linux 5.14).
@@ -223,9 +223,13 @@ fn end_all(path: &Path, processes: &[Process]) {
 }
 
 fn is_populated(events: &File) -> bool {
+    says(events, b"populated 1")
+}
+
+fn says(events: &File, line: &[u8]) -> bool {
     let mut bytes = [0; 128];
     let count = events.read_at(&mut bytes, 0).unwrap_or(0);
-    bytes[..count].windows(11).any(|window| window == b"populated 1")
+    bytes[..count].windows(line.len()).any(|window| window == line)
 }
 
 /// Removes a group and those below it, as far as nobody is in them.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{Action, BarrierResult, ConductorTime, Phase, Plan, Start, StartSkew, WorkerId};
+use crate::model::{Action, BarrierResult, ConductorTime, Mode, Phase, Plan, Start, StartSkew, WorkerId};
 
 /// The barriers of one phase, by their names.
 #[derive(Debug, Default)]
@@ -15,8 +15,8 @@ pub(super) struct Barriers(BTreeMap<String, Barrier>);
 /// One barrier.
 #[derive(Debug, Default)]
 pub(super) struct Barrier {
-    /// The workers that have it, and its position in their phase.
-    members: BTreeMap<WorkerId, usize>,
+    /// The workers that have it, and its place in their phase.
+    members: BTreeMap<WorkerId, Place>,
     /// Those that arrived, when, and when they were let go.
     arrived: BTreeMap<WorkerId, (ConductorTime, Option<ConductorTime>)>,
     /// Those that can't come any more, and why.
@@ -25,6 +25,14 @@ pub(super) struct Barrier {
     next: BTreeMap<WorkerId, Start>,
     /// Why it will never be passed, or that it was.
     over: Option<Result<(), String>>,
+}
+
+/// Where a worker has a barrier in its phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    position: usize,
+    /// The first of the neighbours that run together with it, or its own position.
+    neighbours: usize,
 }
 
 /// What has become certain.
@@ -59,9 +67,16 @@ impl Barriers {
     pub(super) fn of(plan: &Plan, phase: Phase, takes_part: impl Fn(WorkerId) -> bool) -> Self {
         let mut all: BTreeMap<String, Barrier> = BTreeMap::new();
         for (id, worker) in plan.workers().filter(|(id, _)| takes_part(*id)) {
+            let mut neighbours = 0;
+            let mut was_parallel = false;
             for (position, step) in worker.steps[phase].iter().enumerate() {
+                let is_parallel = step.mode == Mode::Parallel;
+                if !(was_parallel && is_parallel) {
+                    neighbours = position;
+                }
+                was_parallel = is_parallel;
                 if let Action::Barrier(name) = &step.action {
-                    all.entry(name.clone()).or_default().members.insert(id, position);
+                    all.entry(name.clone()).or_default().members.insert(id, Place { position, neighbours });
                 }
             }
         }
@@ -74,12 +89,12 @@ impl Barriers {
 
     /// The barrier that this worker has at this position, unless it is over.
     fn open(&mut self, worker: WorkerId, position: usize) -> Option<&mut Barrier> {
-        self.0.values_mut().find(|barrier| barrier.over.is_none() && barrier.members.get(&worker) == Some(&position))
+        self.0.values_mut().find(|barrier| barrier.over.is_none() && barrier.is_at(worker, position))
     }
 
     /// A worker is at the barrier at this position.
     pub(super) fn reached(&mut self, worker: WorkerId, position: usize, now: ConductorTime) -> Arrival {
-        let here = |barrier: &&mut Barrier| barrier.members.get(&worker) == Some(&position);
+        let here = |barrier: &&mut Barrier| barrier.is_at(worker, position);
         let Some(barrier) = self.0.values_mut().find(here) else { return Arrival::Nothing };
         match &barrier.over {
             None => {
@@ -111,7 +126,7 @@ impl Barriers {
     /// A worker started a process: the first behind the last barrier that it passed tells when it went on from there.
     pub(super) fn started(&mut self, worker: WorkerId, position: usize, start: Start) {
         let passed = self.0.values_mut().filter(|barrier| barrier.over == Some(Ok(())));
-        let before = passed.filter_map(|barrier| Some((*barrier.members.get(&worker)?, barrier)));
+        let before = passed.filter_map(|barrier| Some((barrier.members.get(&worker)?.position, barrier)));
         let last = before.filter(|(at, _)| *at < position).max_by_key(|(at, _)| *at);
         if let Some((_, barrier)) = last {
             barrier.next.entry(worker).or_insert(start);
@@ -135,7 +150,7 @@ impl Barriers {
             }
             let gone = missing().find_map(|id| Some((id, barrier.gone.get(&id)?.clone())));
             let stuck = || {
-                let (id, at) = missing().find_map(|id| Some((id, self.blocked_at(id, &possible)?)))?;
+                let (id, at) = missing().find_map(|id| Some((id, self.blocked_at(id, barrier, &possible)?)))?;
                 Some((id, format!("waits at barrier `{at}`")))
             };
             let (missing, why) = gone.or_else(stuck)?;
@@ -150,7 +165,7 @@ impl Barriers {
         let mut possible = BTreeSet::new();
         loop {
             let more = self.0.iter().filter(|(name, barrier)| {
-                let comes = |id| !barrier.gone.contains_key(&id) && self.blocked_at(id, &possible).is_none();
+                let comes = |id| !barrier.gone.contains_key(&id) && self.blocked_at(id, barrier, &possible).is_none();
                 !possible.contains(name.as_str()) && barrier.over.is_none() && barrier.missing().all(comes)
             });
             let more: Vec<_> = more.map(|(name, _)| name.as_str()).collect();
@@ -161,14 +176,25 @@ impl Barriers {
         }
     }
 
-    /// A barrier at which this worker waits, and which is not in the set.
-    fn blocked_at(&self, worker: WorkerId, possible: &BTreeSet<&str>) -> Option<&str> {
+    /// A barrier at which this worker waits before it comes to that one, and which is not in the set.
+    fn blocked_at(&self, worker: WorkerId, to: &Barrier, possible: &BTreeSet<&str>) -> Option<&str> {
+        let place = to.members.get(&worker);
         let waits = self.0.iter().filter(|(_, barrier)| barrier.over.is_none() && barrier.is_waiting(worker));
+        // Of neighbours that run together none waits for the other.
+        let waits = waits.filter(|(_, barrier)| {
+            let own = barrier.members.get(&worker);
+            own.zip(place).is_none_or(|(own, place)| own.neighbours != place.neighbours)
+        });
         waits.map(|(name, _)| name.as_str()).find(|name| !possible.contains(name))
     }
 }
 
 impl Barrier {
+    /// Whether it is this one that the worker has at this position.
+    fn is_at(&self, worker: WorkerId, position: usize) -> bool {
+        self.members.get(&worker).is_some_and(|place| place.position == position)
+    }
+
     /// Those that wait.
     fn waiting(&self) -> impl Iterator<Item = WorkerId> {
         self.arrived.iter().filter(|(_, (_, until))| until.is_none()).map(|(id, _)| *id)
@@ -212,7 +238,7 @@ impl Barrier {
         let waiting: Vec<_> = self.waiting().collect();
         self.over = Some(result);
         self.arrived.values_mut().for_each(|(_, until)| *until = Some(until.unwrap_or(now)));
-        waiting.into_iter().filter_map(|id| Some((id, *self.members.get(&id)?))).collect()
+        waiting.into_iter().filter_map(|id| Some((id, self.members.get(&id)?.position))).collect()
     }
 }
 
@@ -288,6 +314,21 @@ mod tests {
             three.reached(worker, 0, NOW);
         }
         assert_eq!(three.decide().len(), 3);
+    }
+
+    #[test]
+    fn neighbours_that_run_together_do_not_wait_for_each_other() {
+        let mut plan = plan(2, 0, 1, &[Phase::Run]);
+        for (worker, (names, mode)) in plan.workers.iter_mut().zip([("xy", Mode::Parallel), ("yx", Mode::Wait)]) {
+            let step = |name: char| Step { action: Action::Barrier(name.to_string()), mode, ..Step::plain("wait", "") };
+            worker.steps[Phase::Run] = names.chars().map(step).collect();
+        }
+        let mut barriers = Barriers::of(&plan, Phase::Run, |_| true);
+        barriers.reached(A, 0, NOW);
+        barriers.reached(B, 0, NOW);
+        assert_eq!(barriers.decide(), [], "the first comes to the other at the same time");
+        barriers.reached(A, 1, NOW);
+        assert_eq!(barriers.decide(), [Decision::Pass("y".to_owned())]);
     }
 
     #[test]

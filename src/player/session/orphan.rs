@@ -84,7 +84,7 @@ impl Session {
     fn stop_for_orphan(&mut self, reason: &str, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         match &mut self.stage {
             Stage::Running(running) if !running.is_reset() => running.stop(Some(reason), now, actions),
-            Stage::Running(running) => running.fail_transfers(reason, now, actions),
+            Stage::Running(running) => running.go_on_alone(reason, now, actions),
             Stage::Armed { .. } => self.stage = Stage::Idle,
             _ => {}
         }

@@ -168,7 +168,7 @@ impl Running {
                 actions.push(StepEnd::of(OutcomeMessage::Skipped { why }).told(key, false));
                 continue;
             }
-            self.open.push(Work::new(key, step, plan, now));
+            self.open.push(Work::new(key, step, plan, (now, self.instant)));
             if step.action.is_some() {
                 self.instant_is_over();
             }
@@ -271,10 +271,11 @@ impl Running {
         }
     }
 
-    /// Nobody is there any more to transfer files to or from.
-    pub(super) fn fail_transfers(&mut self, why: &str, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    /// Nobody is there any more to transfer files to or from, or to say that all are at a barrier.
+    pub(super) fn go_on_alone(&mut self, why: &str, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         let outcome = OutcomeMessage::Unfulfilled { why: why.to_owned() };
-        self.each(actions, now, |work, actions| work.transfers() && work.stop(&outcome, actions));
+        let fails = |work: &Work| work.transfers() || work.is_at_barrier();
+        self.each(actions, now, |work, actions| fails(work) && work.stop(&outcome, actions));
     }
 
     /// The barrier at this position is passed; what comes next starts at the instant.
@@ -294,7 +295,7 @@ impl Running {
         }
     }
 
-    /// The barrier at this position will never be passed: nothing that comes behind it makes sense.
+    /// The barrier at this position will never be passed.
     pub(super) fn barrier_failed(
         &mut self,
         position: usize,
@@ -303,9 +304,7 @@ impl Running {
         actions: &mut Vec<SessionAction>,
     ) {
         let key = StepKey { trial: self.trial, phase: self.phase, position };
-        if let Some(name) = self.work(key).and_then(|work| work.barrier()) {
-            let skipped = format!("barrier `{name}` failed");
-            self.skip(Some(skipped));
+        if self.work(key).is_some_and(|work| work.is_at_barrier()) {
             self.wait_ended(key, OutcomeMessage::Unfulfilled { why }, now, actions);
         }
     }
@@ -318,12 +317,20 @@ impl Running {
 
     fn close(&mut self, work: &Work, end: StepEnd, actions: &mut Vec<SessionAction>) {
         if end.outcome.is_failure() {
-            if work.must {
-                self.skip(Some(format!("`must:` step `{}` failed", work.label)));
-            }
             self.failed.push(work.label.clone());
+            self.failed_that_must_not(work);
         }
         actions.push(end.told(work.key, false));
+    }
+
+    /// A step has failed: when it must not, the rest of its phase is skipped.
+    pub(super) fn failed_that_must_not(&mut self, work: &Work) {
+        if work.must && self.is(work.key.trial, work.key.phase) {
+            self.skip(Some(match work.barrier() {
+                Some(name) => format!("barrier `{name}` failed"),
+                None => format!("`must:` step `{}` failed", work.label),
+            }));
+        }
     }
 }
 

@@ -50,6 +50,9 @@ impl Session {
         if let Some(index) = self.spawned.iter().position(|work| work.key == key) {
             if let Next::Over(end) = self.spawned[index].process_ended(end, at) {
                 let work = self.spawned.swap_remove(index);
+                if let (Stage::Running(running), true) = (&mut self.stage, end.outcome.is_failure()) {
+                    running.failed_that_must_not(&work);
+                }
                 actions.push(end.told(key, true));
                 self.spawned_is_over(work, at, actions);
             }
@@ -116,7 +119,11 @@ impl Session {
             let touched = &mut self.touched;
             while let Some(begun) = running.begin_next(plan, now, actions) {
                 match begun {
-                    Begun::Waiting => {}
+                    Begun::Waiting => {
+                        if let Some(reason) = &self.orphaned {
+                            running.go_on_alone(reason, now, actions);
+                        }
+                    }
                     Begun::Process(key) => {
                         touch(key, touched, actions);
                         actions.push(SessionAction::Start { key, at: running.instant(), behind: None });
@@ -126,7 +133,7 @@ impl Session {
                             touch(key, touched, actions);
                             actions.push(SessionAction::Transfer(key));
                         }
-                        Some(reason) => running.fail_transfers(reason, now, actions),
+                        Some(reason) => running.go_on_alone(reason, now, actions),
                     },
                     Begun::Stop(key, label) => {
                         stop_spawned(&mut self.spawned, &self.ended, (key, &label), running, now, actions);

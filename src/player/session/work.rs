@@ -9,6 +9,9 @@ use crate::wire::{ActionMessage, AttemptMessage, OutcomeMessage, PlanMessage, Pl
 /// How long after a failed attempt the next one is made.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How much longer than it may take a step may be about to start, for a machine may be busy.
+const START_WITHIN: Duration = Duration::from_secs(1);
+
 /// What the step is at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
@@ -38,6 +41,9 @@ pub(super) struct Work {
     state: State,
     /// When it began: its first process, or its wait.
     began: Option<PlayerTime>,
+    /// When its first process is given up that has not started, and how long the step may take. A process can be held up
+    /// before it is its program, by a folder that is not answered for, or by somebody who stops it.
+    start_by: Option<(PlayerTime, u64)>,
     limit: Option<Limit>,
     until: Option<Until>,
     /// How it ended, when that was our doing and its process is on its way out.
@@ -73,8 +79,13 @@ pub(super) enum Next {
 }
 
 impl Work {
-    /// A step that is begun now.
-    pub(super) fn new(key: StepKey, step: &StepMessage, plan: &PlanMessage, now: PlayerTime) -> Self {
+    /// A step that is begun now, and whose process is to start at this instant, if it has one.
+    pub(super) fn new(
+        key: StepKey,
+        step: &StepMessage,
+        plan: &PlanMessage,
+        (now, instant): (PlayerTime, Option<PlayerTime>),
+    ) -> Self {
         let waiting = match &step.action {
             Some(ActionMessage::Barrier { name }) => Some(State::AtBarrier(name.clone())),
             Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => Some(State::Transferring),
@@ -89,6 +100,8 @@ impl Work {
                 OutcomeMessage::TimedOut { after }
             },
         });
+        let most = step.timeout.or(step.until.map(|until| until.limit)).or(plan.step_timeout);
+        let given_up = |most| now.max(instant.unwrap_or(now)).plus(START_WITHIN).plus(Duration::from_nanos(most));
         let until = step.until.map(|until| Until {
             limit: Duration::from_nanos(until.limit),
             attempt: until.attempt.map(Duration::from_nanos),
@@ -104,6 +117,7 @@ impl Work {
             parallel: step.parallel,
             must: step.must,
             began: waiting.as_ref().map(|_| now),
+            start_by: most.map(|most| (given_up(most), most)),
             state: waiting.unwrap_or(State::Starting),
             limit,
             until,
@@ -154,8 +168,12 @@ impl Work {
             State::Pausing(again) => Some(again),
             _ => None,
         };
-        let limits = [self.limit_end(), self.until_end(), self.attempt_end()];
+        let limits = [self.start_end().map(|(end, _)| end), self.limit_end(), self.until_end(), self.attempt_end()];
         limits.into_iter().flatten().filter(|_| self.ended_by_us.is_none()).chain(again).min()
+    }
+
+    fn start_end(&self) -> Option<(PlayerTime, u64)> {
+        self.start_by.filter(|_| self.state == State::Starting && self.began.is_none())
     }
 
     fn limit_end(&self) -> Option<PlayerTime> {
@@ -238,7 +256,9 @@ impl Work {
             let limit = self.limit.as_ref().filter(|_| is_past(self.limit_end())).map(|limit| limit.outcome.clone());
             let until = self.until.as_ref().filter(|_| is_past(self.until_end()));
             let until = until.map(|until| OutcomeMessage::TimedOut { after: nanoseconds(until.limit) });
-            if let Some(outcome) = limit.or(until) {
+            let start = self.start_end().filter(|(end, _)| is_past(Some(*end)));
+            let start = start.map(|(_, after)| OutcomeMessage::TimedOut { after });
+            if let Some(outcome) = limit.or(until).or(start) {
                 return self.too_late(outcome, actions);
             }
         }

@@ -8,7 +8,7 @@ fn plain(command: &str) -> StepMessage {
 }
 
 fn barrier(name: &str) -> StepMessage {
-    StepMessage { action: Some(ActionMessage::Barrier { name: name.to_owned() }), ..plain(name) }
+    StepMessage { action: Some(ActionMessage::Barrier { name: name.to_owned() }), must: true, ..plain(name) }
 }
 
 fn stop_of(label: &str) -> StepMessage {
@@ -311,4 +311,43 @@ fn whoever_is_alone_with_its_reset_waits_for_no_file() {
     session.handle(started(key(Phase::Reset, 1), 1), at(1));
     let actions = session.handle(ended(key(Phase::Reset, 1), 2), at(2));
     assert_eq!(outcomes(&actions), [(1, passed()), gone(2)]);
+}
+
+#[test]
+fn a_process_that_never_starts_is_given_up_a_second_after_its_limit() {
+    let mut session = in_run(vec![step("held", false, Some(5)), plain("next")]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(5)), []);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Terminate)]);
+    let end = session.handle(failed(run(0), 7), at(7));
+    assert_eq!(outcomes(&end), [(0, OutcomeMessage::TimedOut { after: 5 * SECOND })]);
+    assert_eq!(starts(&end), [run(1)]);
+}
+
+#[test]
+fn a_spawned_process_that_never_starts_is_given_up_like_any_other() {
+    let mut session = in_run(vec![step("server", true, Some(5)), plain("next")]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Terminate)]);
+    assert_eq!(starts(&session.handle(failed(run(0), 7), at(7))), [run(1)]);
+}
+
+#[test]
+fn a_barrier_that_may_fail_lets_its_worker_go_on() {
+    let mut session = in_run(vec![StepMessage { must: false, ..barrier("all") }, plain("next")]);
+    let why = "lost".to_owned();
+    let fail = ConductorMessage::FailBarrier { trial: 1, phase: PhaseName::Run, step: 0, why: why.clone() };
+    let actions = session.handle(SessionEvent::Message(fail), at(1));
+    assert_eq!(outcomes(&actions), [(0, OutcomeMessage::Unfulfilled { why })]);
+    assert_eq!(starts(&actions), [run(1)]);
+}
+
+#[test]
+fn a_spawned_step_that_must_not_fail_skips_the_rest_of_the_phase_in_which_it_was_spawned() {
+    let server = || StepMessage { must: true, ..step("server", true, None) };
+    let mut session = in_run(vec![server(), plain("a"), plain("b")]);
+    session.handle(started(run(0), 1), at(1));
+    session.handle(started(run(1), 1), at(1));
+    session.handle(failed(run(0), 2), at(2));
+    let end = session.handle(ended(run(1), 3), at(3));
+    let skipped = skipped_for("`must:` step `server` failed");
+    assert_eq!(outcomes(&end), [(1, passed()), (2, skipped)]);
 }

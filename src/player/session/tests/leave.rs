@@ -1,6 +1,7 @@
 //! A player that is told to stop while its conductor is there: what it says of that, and how long it may take.
 
 use super::*;
+use crate::wire::{ActionMessage, PlanMessage};
 
 fn told_to_stop() -> SessionEvent {
     let reason = "the player was told to stop".to_owned();
@@ -62,4 +63,19 @@ fn a_reset_at_work_may_take_as_long_from_now_on_as_one_that_is_begun_now() {
     session.handle(go(PhaseName::Reset), at(0));
     session.handle(told_to_stop(), at(45));
     assert_eq!(session.next_deadline(), Some(at(50)));
+}
+
+#[test]
+fn a_barrier_in_a_reset_that_nobody_listens_to_fails_at_once_and_the_rest_is_run() {
+    let barrier =
+        StepMessage { action: Some(ActionMessage::Barrier { name: "all".to_owned() }), ..step("meet", false, None) };
+    let mut session = Session::new();
+    let plan = PlanMessage { reset: vec![barrier, step("undo", false, None)], ..plan(vec![step("one", false, None)]) };
+    session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
+    session.handle(arm(PhaseName::Run), at(0));
+    session.handle(go(PhaseName::Run), at(0));
+    session.handle(started(key(Phase::Run, 0), 1), at(1));
+    session.handle(told_to_stop(), at(2));
+    let actions = session.handle(ended(key(Phase::Run, 0), 3), at(3));
+    assert_eq!(starts(&actions), [key(Phase::Reset, 1)]);
 }
