@@ -73,7 +73,8 @@ impl Scene {
         (1..=LINES).for_each(|line| writeln!(expected, "{line}").expect("a text grows"));
         // The report has no lines of its own that these could be mistaken for.
         assert!(self.folder.read("report").contains(&expected), "22 MB are not as they were printed: {said}");
-        assert!(session < 16_000 && own < 16_000, "session {session} kB, conductor {own} kB");
+        // Of that an unoptimised program is some 10 MB by itself; with the 22 MB that were printed it would be over 30.
+        assert!(session < 20_000 && own < 20_000, "session {session} kB, conductor {own} kB");
         said
     }
 }

@@ -178,6 +178,16 @@ For more information, try '--help'.
 
 "#]],
     );
+    run(&folder, ["conduct", "--run-id", "latest", "test.cfg"]).assert(
+        2,
+        str![""],
+        str![[r#"
+error: invalid value 'latest' for '--run-id <NAME>': in a folder of results, `latest` is the link to the last run
+
+For more information, try '--help'.
+
+"#]],
+    );
     run(&folder, ["conduct", "-t", "many", "test.cfg"]).assert(
         2,
         str![""],

@@ -215,6 +215,9 @@ fn trials(text: &str) -> Result<u32, String> {
 }
 
 fn run_id(text: &str) -> Result<RunId, String> {
+    if text == "latest" {
+        return Err("in a folder of results, `latest` is the link to the last run".to_owned());
+    }
     RunId::new(text).map_err(|error| error.to_string())
 }
 

@@ -91,6 +91,12 @@ impl Executor {
         }
     }
 
+    /// The next step waits for the start of this one: it is told as soon as it is known.
+    pub(super) fn is_waited_for(&mut self, key: StepKey, now: PlayerTime) {
+        let starting = self.processes.iter_mut().filter(|process| process.key == key && process.report.is_some());
+        starting.for_each(|process| process.expected = process.expected.min(now));
+    }
+
     fn begin(&mut self, (key, when): (StepKey, When), process: Spawned, behind: Option<Streams>, now: PlayerTime) {
         let at = match when {
             When::At(instant) => PlayerTime::from_nanoseconds(instant).max(now),

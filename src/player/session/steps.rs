@@ -7,7 +7,7 @@ use super::running::{Begun, Running};
 use super::work::{Next, Work};
 use super::{Session, Stage};
 use crate::model::{Phase, PlayerTime};
-use crate::wire::{OutcomeMessage, PlayerMessage, StepStartedMessage};
+use crate::wire::{OutcomeMessage, PlanMessage, PlayerMessage, StepStartedMessage};
 
 impl Session {
     pub(super) fn started(
@@ -125,12 +125,12 @@ impl Session {
                         }
                     }
                     Begun::Process(key) => {
-                        touch(key, touched, actions);
+                        touch(key, plan, touched, actions);
                         actions.push(SessionAction::Start { key, at: running.instant(), behind: None });
                     }
                     Begun::Transfer(key) => match &self.orphaned {
                         None => {
-                            touch(key, touched, actions);
+                            touch(key, plan, touched, actions);
                             actions.push(SessionAction::Transfer(key));
                         }
                         Some(reason) => running.go_on_alone(reason, now, actions),
@@ -158,8 +158,9 @@ impl Session {
 }
 
 /// From now on there is something that Reset undoes.
-fn touch(key: StepKey, touched: &mut Option<u32>, actions: &mut Vec<SessionAction>) {
-    if key.phase != Phase::Reset && touched.replace(key.trial) != Some(key.trial) {
+fn touch(key: StepKey, plan: &PlanMessage, touched: &mut Option<u32>, actions: &mut Vec<SessionAction>) {
+    let is_new = key.phase != Phase::Reset && touched.replace(key.trial) != Some(key.trial);
+    if is_new && plan.phases.contains(&Phase::Reset.into()) {
         actions.push(SessionAction::ResetNeeded { trial: key.trial });
     }
 }

@@ -5,7 +5,7 @@ use crate::model::{PlayerTime, variable};
 use crate::player::session::{StepKey, Streams};
 use crate::player::step_image::image;
 use crate::sys::{Image, When};
-use crate::wire::PhaseName;
+use crate::wire::{PhaseName, StepMessage};
 
 impl SessionProcess {
     /// The steps get the plan's variables beside our own.
@@ -34,6 +34,13 @@ impl SessionProcess {
         if !is_ready && let Some(image) = self.image(key) {
             self.executor.start((key, when), image, behind, clock());
         }
+        if self.step(key).is_some_and(|step| step.spawn) {
+            self.executor.is_waited_for(key, clock());
+        }
+    }
+
+    fn step(&self, key: StepKey) -> Option<&StepMessage> {
+        self.session.plan()?.steps(key.phase).get(key.position)
     }
 
     /// Has a process ready for each step that a word of the conductor's starts: whoever is told to go then goes at once.

@@ -79,3 +79,16 @@ fn a_barrier_in_a_reset_that_nobody_listens_to_fails_at_once_and_the_rest_is_run
     let actions = session.handle(ended(key(Phase::Run, 0), 3), at(3));
     assert_eq!(starts(&actions), [key(Phase::Reset, 1)]);
 }
+
+#[test]
+fn without_reset_among_the_phases_none_is_left_to_anybody() {
+    let needs_reset = |phases: &[PhaseName]| {
+        let mut session = Session::new();
+        let plan = PlanMessage { phases: phases.to_vec(), ..plan(vec![step("one", false, None)]) };
+        session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
+        session.handle(arm(PhaseName::Run), at(0));
+        session.handle(go(PhaseName::Run), at(0)).contains(&SessionAction::ResetNeeded { trial: 1 })
+    };
+    assert!(needs_reset(&[PhaseName::Run, PhaseName::Reset]));
+    assert!(!needs_reset(&[PhaseName::Run]));
+}
