@@ -25,6 +25,13 @@ pub struct Step {
 }
 
 impl Step {
+    /// The position of the first of those that run together with the one at this position: its own, unless there are
+    /// neighbours of it that are `parallel:` like it.
+    pub fn first_together(steps: &[Self], position: usize) -> usize {
+        let last_alone = steps.iter().take(position + 1).rposition(|step| step.mode != Mode::Parallel);
+        last_alone.map_or(0, |last| (last + 1).min(position))
+    }
+
     /// A step that runs `command` and waits for it.
     pub fn plain(label: &str, command: &str) -> Self {
         Self {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{Action, BarrierResult, ConductorTime, Mode, Phase, Plan, Start, StartSkew, WorkerId};
+use crate::model::{Action, BarrierResult, ConductorTime, Phase, Plan, Start, StartSkew, Step, WorkerId};
 
 /// The barriers of one phase, by their names.
 #[derive(Debug, Default)]
@@ -67,16 +67,11 @@ impl Barriers {
     pub(super) fn of(plan: &Plan, phase: Phase, takes_part: impl Fn(WorkerId) -> bool) -> Self {
         let mut all: BTreeMap<String, Barrier> = BTreeMap::new();
         for (id, worker) in plan.workers().filter(|(id, _)| takes_part(*id)) {
-            let mut neighbours = 0;
-            let mut was_parallel = false;
-            for (position, step) in worker.steps[phase].iter().enumerate() {
-                let is_parallel = step.mode == Mode::Parallel;
-                if !(was_parallel && is_parallel) {
-                    neighbours = position;
-                }
-                was_parallel = is_parallel;
+            let steps = &worker.steps[phase];
+            for (position, step) in steps.iter().enumerate() {
                 if let Action::Barrier(name) = &step.action {
-                    all.entry(name.clone()).or_default().members.insert(id, Place { position, neighbours });
+                    let place = Place { position, neighbours: Step::first_together(steps, position) };
+                    all.entry(name.clone()).or_default().members.insert(id, place);
                 }
             }
         }
@@ -246,7 +241,7 @@ impl Barrier {
 mod tests {
     use super::*;
     use crate::conduct::testing::plan;
-    use crate::model::Step;
+    use crate::model::Mode;
 
     const NOW: ConductorTime = ConductorTime::from_nanoseconds(5);
     const A: WorkerId = WorkerId(0);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::conduct::event::{Command, StepPlace};
 use crate::model::{
-    Event, Forced, Mode, OnFailure, Outcome, Output, Phase, Process, Start, StepReference, StepResult, Stream,
+    Event, Forced, OnFailure, Outcome, Output, Phase, Process, Start, Step, StepReference, StepResult, Stream,
     WorkerId, signal_name,
 };
 
@@ -45,8 +45,7 @@ impl Coordinator {
 
     /// Whether this step starts with `go`: no other comes before it.
     fn starts_the_phase(&self, worker: WorkerId, place: StepPlace) -> bool {
-        let steps = self.plan.worker(worker).steps[place.phase].get(..=place.position);
-        place.position == 0 || steps.is_some_and(|steps| steps.iter().all(|step| step.mode == Mode::Parallel))
+        Step::first_together(&self.plan.worker(worker).steps[place.phase], place.position) == 0
     }
 
     pub(super) fn output(&mut self, worker: WorkerId, place: StepPlace, stream: Stream, output: Output) {
