@@ -62,10 +62,20 @@ impl Coordinator {
         if result.outcome == Outcome::Spawned {
             self.workers[worker.0].spawned.push(place);
         }
-        let (step, outcome, warnings) =
-            (reference(worker, place), result.outcome.clone(), what_stays(&result, self.plan.has(Phase::Reset)));
-        let how = how(&result);
-        self.report(Event::StepEnded { step, result });
+        self.result(worker, place, result, |step, result| Event::StepEnded { step, result });
+    }
+
+    /// Reports the end of a step, and all that it means.
+    fn result(
+        &mut self,
+        worker: WorkerId,
+        place: StepPlace,
+        result: StepResult,
+        told: impl FnOnce(StepReference, StepResult) -> Event,
+    ) {
+        let (step, outcome, how) = (reference(worker, place), result.outcome.clone(), how(&result));
+        let warnings = what_stays(&result, self.plan.has(Phase::Reset));
+        self.report(told(step, result));
         self.warn_of_what_stays(step, warnings);
         if self.is_in(worker, place.trial, place.phase) {
             self.not_at_barrier(worker, place.position, &outcome);
@@ -98,12 +108,7 @@ impl Coordinator {
         if result.outcome.is_failure() && by_reset {
             result.outcome = Outcome::Stopped;
         }
-        let (step, outcome, warnings) =
-            (reference(worker, place), result.outcome.clone(), what_stays(&result, self.plan.has(Phase::Reset)));
-        let how = how(&result);
-        self.report(Event::SpawnedEnded { step, result });
-        self.warn_of_what_stays(step, warnings);
-        self.judge_step(step, &outcome, &how);
+        self.result(worker, place, result, |step, result| Event::SpawnedEnded { step, result });
     }
 
     /// Names, in every output, the processes that outlived their step.
