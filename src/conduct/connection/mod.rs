@@ -160,14 +160,14 @@ fn waiting_for(holder: &Holder, hello: &Hello) -> String {
             "its player still holds this run's own earlier session of it, and {why}; it is waited for, {free_within} s at most"
         );
     }
-    let what = match lease_within.filter(|_| is_silent) {
-        _ if is_silent && takes_over(hello) => "`--take-over` ends it now, and its Reset is waited for".to_owned(),
-        Some(lease) => format!(
+    let what = match (is_silent, lease_within) {
+        (true, _) if takes_over(hello) => "`--take-over` ends it now, and its Reset is waited for".to_owned(),
+        (true, Some(lease)) => format!(
             "it is waited for until its lease is over, {lease} s at most, and then for its Reset, {} s at most; \
              `--take-over` would end it now",
-            free_within.saturating_sub(lease)
+            free_within.saturating_sub(*lease)
         ),
-        None => format!("it is waited for, {free_within} s at most"),
+        _ => format!("it is waited for, {free_within} s at most"),
     };
     format!("its player is held by run `{run}` of {conductor} for {seconds} s, and {why}; {what}")
 }
