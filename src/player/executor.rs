@@ -234,8 +234,9 @@ impl Executor {
         });
     }
 
-    /// Whether others hold the output of this step, whose end is being told; then what comes of that is told in a moment.
-    pub(super) fn is_held(&mut self, key: StepKey, now: PlayerTime) -> bool {
+    /// If others hold the output of this step, whose end is being told, what comes of that is told in a moment; whether it
+    /// is so.
+    pub(super) fn settle_later(&mut self, key: StepKey, now: PlayerTime) -> bool {
         // While everything is being swept, who still holds a stream is about to end too.
         let held = |process: &&mut StepProcess| process.key == key && process.told && process.is_held();
         let held = self.processes.iter_mut().find(held).filter(|_| self.sweep.is_none());

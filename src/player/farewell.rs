@@ -2,7 +2,7 @@
 
 use super::listener::Listener;
 use super::registry::SessionEntry;
-use crate::wire::ProcessMessage;
+use crate::model::Process;
 
 impl Listener {
     /// Says what no conductor was told of sessions that are over.
@@ -14,8 +14,8 @@ impl Listener {
 
     /// Says what earlier runs left running on purpose: it is ended with the player.
     pub(super) fn say_what_ends_along(&mut self) {
-        for ProcessMessage { pid, user, command } in self.registry.leftovers.drain(..) {
-            let command = command.escape_debug();
+        for process in self.registry.leftovers.drain(..).map(Process::from) {
+            let (Process { pid, user, .. }, command) = (&process, process.command_shown());
             tracing::warn!("process {pid} ({user}), which an earlier run left running, is ended: `{command}`");
         }
     }

@@ -353,7 +353,7 @@ impl SessionProcess {
 
     fn send(&mut self, mut message: PlayerMessage) {
         if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &mut message {
-            ended.left.unsettled = self.executor.is_held((&*ended).into(), clock());
+            ended.left.unsettled = self.executor.settle_later((&*ended).into(), clock());
         }
         match &message {
             PlayerMessage::PlanTaken => self.plan_taken(),
