@@ -1,7 +1,7 @@
 //! How a session process starts its steps: with which variables, and ready before the conductor's word comes.
 
 use super::{SessionProcess, clock};
-use crate::model::{PlayerTime, variable};
+use crate::model::{Phase, PlayerTime, variable};
 use crate::player::session::{StepKey, Streams};
 use crate::player::step_image::image;
 use crate::sys::{Image, When};
@@ -17,8 +17,8 @@ impl SessionProcess {
 
     /// Later steps know the process of a spawned step while it runs.
     pub(super) fn tell_pid(&mut self, phase: PhaseName, position: usize, pid: Option<u32>) {
-        let step = self.session.plan().and_then(|plan| plan.steps(phase.into()).get(position));
-        let Some(step) = step.filter(|step| step.spawn) else { return };
+        let spawned = self.step(phase.into(), position).filter(|step| step.spawn);
+        let Some(step) = spawned else { return };
         let name = variable("CONDUCTOR_PID", &step.label).into_bytes();
         // What was made before that knows other variables.
         self.executor.keep_ready(&[]);
@@ -34,13 +34,13 @@ impl SessionProcess {
         if !is_ready && let Some(image) = self.image(key) {
             self.executor.start((key, when), image, behind, clock());
         }
-        if self.step(key).is_some_and(|step| step.spawn) {
+        if self.step(key.phase, key.position).is_some_and(|step| step.spawn) {
             self.executor.is_waited_for(key, clock());
         }
     }
 
-    fn step(&self, key: StepKey) -> Option<&StepMessage> {
-        self.session.plan()?.steps(key.phase).get(key.position)
+    fn step(&self, phase: Phase, position: usize) -> Option<&StepMessage> {
+        self.session.plan()?.steps(phase).get(position)
     }
 
     /// Has a process ready for each step that a word of the conductor's starts: whoever is told to go then goes at once.
