@@ -55,14 +55,14 @@
 //! | `put_wanted`, `put_over` | player | send the file of a `put:` now; no more of it is wanted |
 //! | `phase_ended`, `trial_ended` | player | nothing more comes for it but the data that was announced |
 //! | `leaving` | player | why the player is about to run its Reset by itself and to close the connection |
+//! | `left` | player | its last word: why, and what became of its steps and its Reset |
 //! | `warning` | player | a sentence for people |
 //! | `file`, `file_ended` | both | a file of a `fetch:` or a `put:` comes as data; its length and digest, or why it fails |
 //! | `part` | both | a piece of a message that is longer than a frame; `last` with the last one |
 //!
 //! A data frame is the byte 1, its number (8 bytes), the stream (4), the offset in the stream (8), all big-endian, then
-//! the bytes. `step_ended`, `step_settled` and `file_ended` may overtake data: their lengths say what is
-//! still to come. Each side numbers
-//! the streams that it sends.
+//! the bytes. `step_ended`, `step_settled` and `file_ended` may overtake data: their lengths say what is still to come.
+//! Each side numbers the streams that it sends.
 //!
 //! Unknown fields are ignored, so that a newer peer can say more; a message of an unknown type is numbered like any
 //! other, and ignored.
