@@ -57,6 +57,23 @@ fn whoever_says_to_be_at_a_barrier_has_the_next_process_ready() {
 }
 
 #[test]
+fn a_process_that_somebody_holds_up_is_given_up_after_its_limit() {
+    let player = Player::start();
+    let mut plan = wire::plan(&json!({"run": ["echo never", "echo next"]}));
+    plan["run"][0]["timeout"] = json!(100_000_000);
+    let (mut conductor, _, _) = FakeConductor::hello(player.port, "r", "w");
+    conductor.send(plan);
+    conductor.expect("plan_taken");
+    let (_, process) = arm(&player, &mut conductor, "run");
+    kill(process, 19);
+    conductor.send(json!({"type": "go", "trial": 1, "phase": "run"}));
+    let late = json!({"is": "timed_out", "after": 100_000_000});
+    assert_eq!(conductor.expect("step_ended")["outcome"], late);
+    assert_eq!(conductor.expect("step_ended")["outcome"], json!({"is": "exit", "status": 0}));
+    assert!(!is_there(process));
+}
+
+#[test]
 fn a_stop_before_the_word_leaves_no_process() {
     let player = Player::start();
     let (mut conductor, session, process) = ready(&player, "true");
@@ -158,4 +175,25 @@ fn the_process_that_waits_knows_what_has_changed_before_the_word() {
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert!(finished.stdout.contains("| server []\n"), "{finished:#?}");
+}
+
+/// A step may freeze its own control group, where it has one; whoever began in that would never start.
+#[test]
+fn a_control_group_that_a_step_has_frozen_is_not_that_of_the_next_step() {
+    let (folder, player) = (Folder::new(), Player::start());
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("a list of mounts");
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 ")).and_then(|line| line.split(' ').nth(4));
+    let Some(mount) = mount else { return };
+    let freezes = format!(
+        "place=$(sed -n s/^0:://p /proc/self/cgroup); \
+         case $place in *conductor-*) echo 1 >{mount}$place/cgroup.freeze;; esac; sleep 600"
+    );
+    let steps = format!("[Run]\none = timeout1:{freezes}\ntwo = timeout20:echo on\n");
+    folder.test("", &["w"]).worker("w", player.port, &steps);
+    let finished = run(&folder, ["conduct", "-q", "-p", "run", "-f", "json", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let results: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let results = &results["trials"][0]["phases"]["run"]["workers"]["w"]["results"];
+    assert_eq!(results[0]["outcome"], "timed out");
+    assert_eq!(results[1]["outcome"], "passed", "{results:#}");
 }
