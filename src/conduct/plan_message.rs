@@ -82,3 +82,22 @@ fn step_message(phase: Phase, step: &Step) -> StepMessage {
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conduct::testing::plan;
+
+    #[test]
+    fn a_barrier_must_be_passed_unless_its_failure_does_not_count_or_it_stands_in_reset() {
+        let mut plan = plan(1, 0, 1, &Phase::ALL);
+        let barrier = |gate| Step { action: Action::Barrier("all".to_owned()), gate, ..Step::plain("meet", "") };
+        for phase in [Phase::Run, Phase::Reset] {
+            plan.workers[0].steps[phase] = [Gate::Plain, Gate::Must, Gate::MayFail].map(barrier).to_vec();
+        }
+        let message = plan_message(&plan, WorkerId(0), None);
+        let must = |steps: &[StepMessage]| steps.iter().map(|step| step.must).collect::<Vec<_>>();
+        assert_eq!(must(&message.run), [true, true, false]);
+        assert_eq!(must(&message.reset), [false, true, false]);
+    }
+}

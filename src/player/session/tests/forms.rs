@@ -331,6 +331,18 @@ fn a_spawned_process_that_never_starts_is_given_up_like_any_other() {
 }
 
 #[test]
+fn a_for_that_is_over_at_a_barrier_has_passed_and_the_rest_is_run() {
+    let mut session =
+        in_run(vec![StepMessage { timeout: Some(5 * SECOND), passes_at_limit: true, ..barrier("all") }, plain("next")]);
+    session.handle(SessionEvent::Tick, at(5));
+    let why = "it was waited for long enough".to_owned();
+    let fail = ConductorMessage::FailBarrier { trial: 1, phase: PhaseName::Run, step: 0, why };
+    let actions = session.handle(SessionEvent::Message(fail), at(6));
+    assert_eq!(outcomes(&actions), [(0, OutcomeMessage::Elapsed { after: 5 * SECOND })]);
+    assert_eq!(starts(&actions), [run(1)]);
+}
+
+#[test]
 fn a_barrier_that_may_fail_lets_its_worker_go_on() {
     let mut session = in_run(vec![StepMessage { must: false, ..barrier("all") }, plain("next")]);
     let why = "lost".to_owned();
