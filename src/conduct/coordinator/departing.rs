@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::conduct::event::{Command, End, StepPlace};
+use crate::conduct::event::End;
 use crate::model::{ConductorTime, Event, Outcome, Phase, WorkerId};
 
 use super::worker::{Departure, Part, Standing};
@@ -80,16 +80,6 @@ impl Coordinator {
             }
             let steps = self.plan.worker(worker).steps[phase].len();
             self.workers[worker.0].own_reset = Part::new(trial, phase, steps);
-        }
-    }
-
-    /// Nobody comes to the barriers of a Reset that a worker runs by itself.
-    pub(super) fn fail_own_barrier(&mut self, worker: WorkerId, place: StepPlace) {
-        let is_open = self.workers[worker.0].own_reset.is_open;
-        if is_open && self.workers[worker.0].own_reset.is_of(place.trial, place.phase) {
-            self.workers[worker.0].own_reset.start(place.position);
-            let why = "its player leaves, and nobody else comes there".to_owned();
-            self.command(worker, Command::FailBarrier(place, why));
         }
     }
 

@@ -103,7 +103,7 @@ fn nobody_waits_at_a_barrier_for_one_that_leaves() {
     };
     let never = |text: &str| Some(Outcome::Unfulfilled(text.to_owned()));
     assert_eq!(why(Phase::Run, 0), never("worker `w1` leaves: it is told to stop"));
-    assert_eq!(why(Phase::Reset, 1), never("its player leaves, and nobody else comes there"));
+    assert_eq!(why(Phase::Reset, 1), never(LEAVES));
 }
 
 #[test]

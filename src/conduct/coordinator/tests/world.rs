@@ -115,8 +115,14 @@ impl World {
         for (position, step) in self.plan.worker(worker).steps[phase].iter().enumerate().skip(position) {
             let place = StepPlace { trial, phase, position };
             if let crate::model::Action::Barrier(_) = step.action {
-                player.at_barrier = Some(place);
                 player.says.push_back(ConnectionEvent::BarrierReached(place, Duration::ZERO));
+                if player.leaves && phase == Phase::Reset {
+                    // It knows by itself that nobody comes there.
+                    let never = StepResult::without_output(Outcome::Unfulfilled(LEAVES.to_owned()));
+                    player.says.push_back(ConnectionEvent::StepEnded(place, never));
+                    continue;
+                }
+                player.at_barrier = Some(place);
                 return;
             }
             let outcome = if step.mode == Mode::Spawn { Outcome::Spawned } else { (self.outcome)(worker, place) };
@@ -135,7 +141,7 @@ impl World {
         let StepPlace { trial, phase, position } = place;
         let outcome = failed.cloned().map_or(Outcome::Passed, Outcome::Unfulfilled);
         player.says.push_back(ConnectionEvent::StepEnded(place, StepResult::without_output(outcome)));
-        if failed.is_none() {
+        if failed.is_none() || phase == Phase::Reset {
             return self.go_on(worker, StepPlace { position: position + 1, ..place });
         }
         for position in position + 1..self.plan.worker(worker).steps[phase].len() {
@@ -255,6 +261,9 @@ impl World {
         // A Reset at work goes on; whatever else is at work ends with what was begun of it.
         let in_reset = player.phase.is_some_and(|(_, phase)| phase == Phase::Reset) && player.gone;
         if in_reset {
+            if let Some(place) = player.at_barrier {
+                self.met(WorkerId(worker), place, Some(&LEAVES.to_owned()));
+            }
             return;
         }
         player.at_barrier = None;
