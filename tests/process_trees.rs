@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use support::{CONDUCTOR, Finished, Folder, Player, conductor, eventually, finish, kill, run, start};
 
 const KILL: i32 = 9;
+const TERMINATE: i32 = 15;
 
 /// The user that has no rights, on every Linux.
 const NOBODY: u32 = 65534;
@@ -68,7 +69,8 @@ impl Scene {
         let program = folder.join("conductor");
         assert!(copy(CONDUCTOR, &program), "a copy of the program");
         let mut command = Command::new(program);
-        command.args(["player", "--quiet", "--bind", "127.0.0.1", "--port", "0"]).uid(NOBODY).gid(NOBODY);
+        command.args(["player", "--log-file", &folder.join("player.log").display().to_string()]);
+        command.args(["--bind", "127.0.0.1", "--port", "0"]).uid(NOBODY).gid(NOBODY);
         Self { player: Player::from(command), folder, user: name_of(NOBODY) }
     }
 
@@ -298,8 +300,8 @@ fn program_for_root(folder: &Folder) -> Option<String> {
 }
 
 #[test]
-fn what_may_not_be_stopped_is_named() {
-    let scene = Scene::without_rights();
+fn what_may_not_be_stopped_is_named_and_does_not_keep_the_player_from_its_end() {
+    let mut scene = Scene::without_rights();
     let Some(become_root) = program_for_root(&scene.folder) else { return };
     let pipe = scene.pipe("pipe");
     let pid = format!("{}/pid", scene.path());
@@ -323,6 +325,10 @@ fn what_may_not_be_stopped_is_named() {
         )),
         "{told:#?}"
     );
+    scene.player.signal(TERMINATE);
+    assert_eq!(scene.player.wait().code(), Some(0));
+    let log = scene.folder.read("player.log");
+    assert_eq!(log.matches(&named).count(), 1, "{log}");
     kill(number, KILL);
     pipe.wait_for_end();
 }

@@ -11,18 +11,31 @@ use super::role::Role;
 use super::session_process::clock;
 use super::sweep::Sweep;
 use crate::model::{PlayerTime, Process};
+use crate::sys::Child;
 use crate::wire::ProcessMessage;
 
 /// The clean-up in progress.
 #[derive(Debug, Default)]
 pub(super) struct Heirs {
     sweep: Option<Sweep>,
+    /// What the last clean-up could not end: another one would not either.
+    not_ended: BTreeSet<u32>,
 }
 
 impl Heirs {
     /// Begins to end all children that work for nobody, if that was not begun.
     pub(super) fn sweep_all(&mut self, now: PlayerTime) {
         self.sweep.get_or_insert_with(|| Sweep::new(BTreeSet::new(), now));
+    }
+
+    /// What could not be ended before is tried once more.
+    pub(super) fn try_again(&mut self) {
+        self.not_ended.clear();
+    }
+
+    /// Whether what can be ended is, with these children.
+    pub(super) fn have_ended_all_but(&self, children: &[Child]) -> bool {
+        children.iter().all(|child| self.not_ended.contains(&child.0))
     }
 
     /// When to look again.
@@ -129,10 +142,12 @@ impl Listener {
         let keep = |pid: u32| kept.contains(&pid) || leftovers.iter().any(|left| left.pid == pid);
         let remaining = self.heirs.sweep.as_mut()?.look(clock(), &[], None, keep)?;
         self.heirs.sweep = None;
+        self.heirs.not_ended = remaining.iter().map(|process| process.pid).collect();
         if !remaining.is_empty() {
-            let text = format!("of a session that died, could not be stopped: {}", Process::list(&remaining));
-            tracing::warn!("{text}");
-            self.registry.summaries.push(Summary::of_nobody(text));
+            let remaining = Process::list(&remaining);
+            tracing::warn!("could not be stopped: {remaining}");
+            let text = format!("of a session that died, could not be stopped: {remaining}");
+            self.registry.summaries.extend((!self.is_stopping()).then_some(Summary::of_nobody(text)));
         }
         while let Some(index) = self.registry.sessions.iter().position(|entry| entry.pid.is_none()) {
             let entry = &mut self.registry.sessions[index];

@@ -173,6 +173,7 @@ impl Listener {
         self.stopping = Some(clock().plus(STOPPING));
         self.socket = None;
         self.callers.clear();
+        self.heirs.try_again();
         self.registry.processes().for_each(|pid| drop(sys::kill_process(Child(pid), libc::SIGTERM)));
         true
     }
@@ -190,7 +191,7 @@ impl Listener {
             return Next::Again;
         }
         self.say_what_ends_along();
-        if sys::direct_children().is_empty() || now >= give_up.plus(STOPPING) {
+        if self.heirs.have_ended_all_but(&sys::direct_children()) || now >= give_up.plus(STOPPING) {
             self.say_what_was_not_told();
             self.cgroups.iter().for_each(|cgroups| cgroups.remove());
             return Next::End(0);
