@@ -1,11 +1,13 @@
 //! What steps leave, however it tries to get away: it is found, ended and named, and nothing else is touched. The proof is
-//! a pipe that each process holds, and the end of it.
+//! a socket or a pipe that each process holds, and the end of it.
 //!
 //! Each is tried twice: with a control group for each step, where the tests have the right to make some, and without.
 #![expect(clippy::expect_used, reason = "what a test needs and does not get ends it")]
 
 #[path = "support/pipes.rs"]
 mod pipes;
+#[path = "support/sockets.rs"]
+mod sockets;
 mod support;
 
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -15,6 +17,7 @@ use std::process::Command;
 
 use pipes::Pipe;
 use serde_json::{Value, json};
+use sockets::Sockets;
 use support::{CONDUCTOR, Finished, Folder, Player, conductor, eventually, finish, kill, run, start};
 
 const KILL: i32 = 9;
@@ -23,16 +26,18 @@ const TERMINATE: i32 = 15;
 /// The user that has no rights, on every Linux.
 const NOBODY: u32 = 65534;
 
-/// A script that goes into the background as often as its first argument says, each time in a session of its own and out
-/// of its parent's sight. It closes its outputs and ignores what can be ignored; at last it makes ten children.
+/// A script that goes into the background as often as its second argument says, each time in a session of its own and out
+/// of its parent's sight. It closes its outputs and ignores what can be ignored; at last it makes ten children. Each of
+/// the eleven holds a connection to the port that is the first argument.
 const DAEMON: &str = r#"trap '' TERM INT HUP
 cd "${0%/*}"
 exec >/dev/null 2>&1
-if [ "$1" -gt 0 ]; then setsid sh "$0" $(($1 - 1)) & exit; fi
-for i in 1 2 3 4 5 6 7 8 9 10; do sh -c "exec 9>pipe-$i; echo \$\$ >up-$i; echo >&9; exec sleep 600" & done
-exec 9>pipe-0
-echo $$ >up-0
-echo >&9
+if [ "$2" -gt 0 ]; then setsid bash "$0" "$1" $(($2 - 1)) & exit; fi
+hold='exec 9<>/dev/tcp/127.0.0.1/$PORT; echo $NUMBER >&9; echo $$ >up-$NUMBER'
+export PORT=$1 NUMBER
+for NUMBER in 1 2 3 4 5 6 7 8 9 10; do bash -c "$hold; exec sleep 600" & done
+NUMBER=0
+eval "$hold"
 wait
 "#;
 
@@ -91,6 +96,12 @@ impl Scene {
         format!("sh {}", self.folder.join(name).display())
     }
 
+    /// Shell text that runs the daemon, whose processes connect here; only `bash` can.
+    fn daemon(&self, sockets: &Sockets) -> String {
+        self.folder.file("daemon", DAEMON);
+        format!("bash {} {}", self.folder.join("daemon").display(), sockets.port())
+    }
+
     fn path(&self) -> std::path::Display<'_> {
         self.folder.path().display()
     }
@@ -133,25 +144,20 @@ fn result(finished: &Finished, phase: &str, worker: &str, position: usize) -> Va
 #[test]
 fn a_daemon_that_ignores_signals_and_its_ten_children_are_found_ended_and_named() {
     for scene in Scene::each() {
-        let pipes: Vec<Pipe> = (0..=10).map(|number| scene.pipe(&format!("pipe-{number}"))).collect();
-        let daemon = scene.script("daemon", DAEMON);
+        let sockets = Sockets::new();
+        let daemon = scene.daemon(&sockets);
         let all_are_up = format!("until [ $(ls {}/up-* | wc -l) = 11 ]; do sleep 0.02; done", scene.path());
         let finished = scene.conduct(&format!("[Run]\ndaemon = {daemon} 3\nwait = {all_are_up}\n"), &["-f", "json"]);
         assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
-        for pipe in &pipes {
-            pipe.wait_for_start();
-            pipe.wait_for_end();
-        }
+        assert_eq!(sockets.wait_for_ends(11), (0..=10).collect::<Vec<_>>());
         assert_eq!(result(&finished, "run", "w", 0)["leaky"], false, "it closed its outputs");
         let warnings = document(&finished)["warnings"].clone();
         let text = warnings[0]["text"].as_str().expect("a warning");
         let begin = "step `daemon` in run of trial 1 left 11 processes, stopped after the trial: process ";
         assert!(text.starts_with(begin) && text.ends_with("; and 1 more"), "{text}");
-        let user = &scene.user;
-        let named = (0..=10).filter(|number| {
-            let pid = scene.number_in(&format!("up-{number}"));
-            text.contains(&format!("process {pid} ({user}): `s"))
-        });
+        let process =
+            |number: &u32| format!("process {} ({}): `", scene.number_in(&format!("up-{number}")), scene.user);
+        let named = (0..=10).filter(|number| text.contains(&process(number)));
         assert_eq!(named.count(), 10, "{text}");
         assert_eq!(warnings.as_array().map(Vec::len), Some(1), "{warnings}");
     }
@@ -160,16 +166,15 @@ fn a_daemon_that_ignores_signals_and_its_ten_children_are_found_ended_and_named(
 #[test]
 fn a_step_that_takes_too_long_takes_with_it_what_it_made_and_nothing_of_other_steps() {
     for scene in Scene::each() {
-        let (stray, breeder, server) = (scene.pipe("pipe-0"), scene.pipe("pipe-breeder"), scene.pipe("server"));
-        let pipes: Vec<Pipe> = (1..=10).map(|number| scene.pipe(&format!("pipe-{number}"))).collect();
-        let (daemon, breeds) = (scene.script("daemon", DAEMON), scene.script("breeder", BREEDER));
+        let (sockets, breeder, server) = (Sockets::new(), scene.pipe("pipe-breeder"), scene.pipe("server"));
+        let (daemon, breeds) = (scene.daemon(&sockets), scene.script("breeder", BREEDER));
         let path = scene.path();
         let hold = server.hold();
         let server_text = format!("{hold}; echo $$ >{path}/server-up; exec sleep 600 >/dev/null 2>&1");
         let server_script = scene.script("server.sh", &server_text);
         let sections = format!(
             "[Startup]\nserver = setsid {server_script} & until [ -s {path}/server-up ]; do sleep 0.02; done\n\
-             [Run]\ntimeout1 = setsid {breeds} & {daemon} 2; sleep 600\n\
+             [Run]\ntimeout2 = setsid {breeds} & {daemon} 2; sleep 600\n\
              look = for name in server-up up-0 up-10 bred; do kill -0 $(cat {path}/$name) 2>&- && echo $name; done; true\n"
         );
         let finished = scene.conduct(&sections, &["-f", "json"]);
@@ -177,14 +182,15 @@ fn a_step_that_takes_too_long_takes_with_it_what_it_made_and_nothing_of_other_st
         let (late, look) = (result(&finished, "run", "w", 0), result(&finished, "run", "w", 1));
         assert_eq!((&late["outcome"], &late["not_stopped"]), (&json!("timed out"), &Value::Null), "{late}");
         assert_eq!(look["stdout"], "server-up\n", "only the server lives on: {finished:#?}");
-        for pipe in [stray, breeder, server].iter().chain(&pipes) {
+        assert_eq!(sockets.wait_for_ends(11), (0..=10).collect::<Vec<_>>());
+        for pipe in [breeder, server] {
             pipe.wait_for_start();
             pipe.wait_for_end();
         }
         let warnings = document(&finished)["warnings"].clone();
         let named = format!("left a process, stopped after the trial: process {} (", scene.number_in("server-up"));
         assert_eq!(warnings.as_array().map(Vec::len), Some(2), "{warnings}");
-        let killed = "step `timeout1` in run of trial 1 ended only by SIGKILL, ";
+        let killed = "step `timeout2` in run of trial 1 ended only by SIGKILL, ";
         assert!(warnings[0]["text"].as_str().is_some_and(|text| text.starts_with(killed)), "{warnings}");
         assert!(warnings[1]["text"].as_str().is_some_and(|text| text.contains(&named)), "{warnings}");
     }
