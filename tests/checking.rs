@@ -11,6 +11,8 @@ use pipes::Pipe;
 use serde_json::Value;
 use support::{Folder, Player, conductor, eventually, finish, kill, run, start, wait};
 
+const KILL: i32 = 9;
+
 /// One worker whose Run says something.
 fn scene(lines: &str) -> (Player, Folder) {
     let (player, folder) = (Player::start(), Folder::new());
@@ -131,4 +133,62 @@ fn an_interrupt_ends_the_check() {
     assert_eq!(finished.status, Some(130), "{finished:#?}");
     pipe.wait_for_end();
     eventually("it says so", || finished.stdout.contains("incomplete: `check` of trial 1 was stopped"));
+}
+
+/// A folder with a check that leaves a process which is in no group, has closed its outputs and does not mind signals, and
+/// then does this; the pipe that all of it holds.
+fn scene_with_stray(then: &str) -> (Player, Folder, Pipe) {
+    let (player, folder) = scene("");
+    let pipe = Pipe::new(&folder, "pipe");
+    folder.file("stray", "trap '' TERM INT HUP\nexec >/dev/null 2>&1\necho $$ >stray-pid\nsleep 600\ntrue\n");
+    let up = "setsid sh stray & until [ -s stray-pid ]; do sleep 0.02; done";
+    let check = format!("[Test]\ncheck = {}; {up}; {then}\n", pipe.hold());
+    folder.file("test.cfg", &folder.read("test.cfg").replace("[Test]\n", &check));
+    (player, folder, pipe)
+}
+
+#[test]
+fn what_a_check_leaves_is_found_ended_and_named() {
+    let (_player, folder, pipe) = scene_with_stray("exit 1");
+    let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    pipe.wait_for_end();
+    let report: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert_eq!(report["trials"][0]["check"]["exit_status"], 1, "its end is its own: {report:#}");
+    let warnings = report["warnings"].as_array().expect("a list");
+    let text = warnings[0]["text"].as_str().expect("a warning");
+    let pid = folder.read("stray-pid");
+    assert!(text.starts_with("`check` of trial 1 left 2 processes, stopped after it: "), "{text}");
+    assert!(text.contains(&format!("process {} (", pid.trim())) && text.contains("`sh stray`"), "{text}");
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+}
+
+#[test]
+fn what_a_check_started_and_is_about_to_end_is_waited_for_and_not_named() {
+    let (_player, folder) =
+        scene("check = (while kill -0 $$; do sleep 0.01; done 2>&-; echo the last word) & echo the first word");
+    let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let report: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert_eq!(report["trials"][0]["check"]["stdout"], "the first word\nthe last word\n");
+    assert_eq!(report["warnings"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_conductor_that_is_killed_takes_its_check_with_it() {
+    let (_player, folder, pipe) = scene_with_stray("sleep 600");
+    let child = start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
+    pipe.wait_for_start();
+    eventually("the stray is there", || !folder.read("stray-pid").is_empty());
+    kill(child.id(), KILL);
+    assert_eq!(finish(child).status, None);
+    pipe.wait_for_end();
+}
+
+#[test]
+fn what_became_of_a_check_whose_keeper_is_killed_is_not_known() {
+    let (_player, folder) = scene("check = kill -9 $PPID");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    assert!(finished.stdout.contains("incomplete: what became of `check` of trial 1 is not known\n"), "{finished:#?}");
 }

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use crate::cli::{self, Command, LogFormatWord};
 use crate::exit_code;
+use crate::player::keep;
 use crate::telemetry::{self, LogFormat};
 
 /// Runs the program with the command line of this process.
@@ -31,6 +32,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Player(arguments)) => player::run(&arguments),
         Ok(Command::Conduct(arguments)) => conduct::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
+        Ok(Command::Keep(arguments)) => ExitCode::from(u8::try_from(keep(&arguments.command)).unwrap_or(1)),
         Err(error) => {
             // A closed standard output or error leaves nobody to tell.
             let _ = error.print();

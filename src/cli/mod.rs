@@ -22,6 +22,15 @@ pub enum Command {
     Conduct(Box<ConductArguments>),
     /// Check configurations.
     Validate(ValidateArguments),
+    /// Keep a command for a conductor.
+    Keep(KeepArguments),
+}
+
+/// The command line of a process that a conductor starts for itself.
+#[derive(Debug, Args)]
+pub struct KeepArguments {
+    /// What the shell gets.
+    pub command: OsString,
 }
 
 /// A form of the log.
@@ -56,6 +65,8 @@ enum Subcommands {
         override_usage = "conductor validate [OPTIONS] <CONFIG>..."
     )]
     Validate(ValidateArguments),
+    #[command(hide = true)]
+    Keep(KeepArguments),
 }
 
 /// Reads a command line. The name by which the program was called, without folder and extension, selects the command
@@ -83,6 +94,7 @@ fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     Ok(match Conductor::from_arg_matches(&matches)?.command {
         Subcommands::Player(player) => Command::Player(player),
         Subcommands::Validate(validate) => Command::Validate(validate),
+        Subcommands::Keep(keep) => Command::Keep(keep),
         Subcommands::Conduct(mut conduct) => {
             if let (Some(matches), Some(command)) =
                 (matches.subcommand_matches("conduct"), command.find_subcommand("conduct"))

@@ -1,33 +1,36 @@
 //! The test's own judgement of a trial: the command `check` of the test file, run on the conductor.
 //!
-//! It starts when everything of the trial stands in the folder of results, in the test file's folder, in a process group
-//! of its own, with what the steps know of the run and with the folder of results; what it prints goes to files without
-//! names. Whatever it leaves running in its group is ended.
+//! It starts when everything of the trial stands in the folder of results, in the test file's folder, with what the steps
+//! know of the run and with the folder of results; what it prints goes to files without names. It is kept by a process
+//! that runs our own program, which ends whatever the check leaves running, also when the conductor is killed.
 
 use std::convert::Infallible;
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind, Read};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 
-use crate::model::{Ending, Outcome, Output, OutputSource, Plan, PlayerTime, Start, StepResult};
+use crate::model::{Outcome, Output, OutputSource, Plan, PlayerTime, Start, StepResult};
+use crate::wire::KeeperMessage;
 
+use super::connection::words;
+use super::event::CheckEnd;
 use super::now::now;
 use super::plan_message::common_variables;
 use super::reports::Mark;
 use super::threads::Threads;
 
-/// How often we look whether it is over.
+/// How often we look whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long it may take to end when it was told to.
-const GRACE: Duration = Duration::from_secs(2);
 /// How often we say that it can't begin yet.
 const WORD: Duration = Duration::from_secs(10);
 /// How long the folder of results may take nothing of what it is told until it is given up.
@@ -53,15 +56,13 @@ pub(super) struct Checker {
 /// # Errors
 ///
 /// Says why there is no thread.
-pub(super) fn start(threads: &mut Threads, check: Check, ended: Sender<StepResult>) -> io::Result<Checker> {
+pub(super) fn start(threads: &mut Threads, check: Check, ended: Sender<CheckEnd>) -> io::Result<Checker> {
     // Nothing is ever sent: that it is closed says that nobody waits for the check any more.
     let (wanted, unwanted) = bounded(0);
     threads.start("check".to_owned(), move || {
-        let result = match settle(&check, &unwanted, STUCK) {
-            Ok(()) => run(&check, &unwanted),
-            Err(outcome) => StepResult::without_output(outcome),
-        };
-        let _ = ended.send(result);
+        let end = settle(&check, &unwanted, STUCK)
+            .and_then(|()| run(&check, &unwanted).map_err(|error| Outcome::NotStarted(words(&error))));
+        let _ = ended.send(end.unwrap_or_else(CheckEnd::from));
     })?;
     Ok(Checker { _wanted: wanted })
 }
@@ -87,30 +88,32 @@ fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Re
     }
 }
 
-fn run(check: &Check, unwanted: &Receiver<Infallible>) -> StepResult {
+fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     let at = now();
-    let begun = tempfile::tempfile().and_then(|stdout| Ok((stdout, tempfile::tempfile()?)));
-    let begun = begun.and_then(|(stdout, stderr)| Ok((command(check, &stdout, &stderr)?.spawn()?, stdout, stderr)));
-    let (mut child, stdout, stderr) = match begun {
-        Ok(begun) => begun,
-        Err(error) => return StepResult::without_output(Outcome::NotStarted(error.to_string())),
-    };
-    let outcome = wait(&mut child, check.plan.settings.step_timeout, unwanted);
+    let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let (socket, theirs) = UnixStream::pair()?;
+    let mut keeper =
+        command(check, [theirs.into(), stdout.try_clone()?.into(), stderr.try_clone()?.into()])?.spawn()?;
+    let end = wait(&mut keeper, socket, check.plan.settings.step_timeout, unwanted)?;
     // It ran on our own clock.
     let player = PlayerTime::from_nanoseconds(at.nanoseconds());
-    StepResult {
-        started: Some(Start { at, error: Duration::ZERO, player, late: Duration::ZERO }),
-        duration: Some(now().since(at)),
+    let started = Start { at, error: Duration::ZERO, player, late: Duration::ZERO };
+    let result = StepResult {
+        started: end.result.duration.map(|_| started),
         stdout: Output::new(Printed(stdout)),
         stderr: Output::new(Printed(stderr)),
-        ..StepResult::without_output(outcome)
-    }
+        ..end.result
+    };
+    Ok(CheckEnd { result, ..end })
 }
 
-fn command(check: &Check, stdout: &File, stderr: &File) -> io::Result<Command> {
+/// The keeper of the check, with these standard descriptors: a socket to us, and what the check prints to.
+fn command(check: &Check, [socket, stdout, stderr]: [OwnedFd; 3]) -> io::Result<Command> {
     let Check { plan, trial, results, .. } = check;
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(plan.settings.check.as_deref().unwrap_or("true"));
+    // Our own program, though its file may have been replaced by another version. What it is called must not choose what
+    // it does.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("conductor").args(["keep", "--"]).arg(plan.settings.check.as_deref().unwrap_or("true"));
     command.envs(common_variables(plan)).env("CONDUCTOR_TRIAL", trial.to_string());
     if let Some(results) = results {
         command.env("CONDUCTOR_RESULTS", std::path::absolute(results)?);
@@ -118,48 +121,44 @@ fn command(check: &Check, stdout: &File, stderr: &File) -> io::Result<Command> {
     if let Some(folder) = plan.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         command.current_dir(folder);
     }
-    command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?).process_group(0);
+    // What a terminal sends to us is not for the check: we end it in good order.
+    command.stdin(socket).stdout(stdout).stderr(stderr).process_group(0);
     Ok(command)
 }
 
-/// Waits for the end, and makes it when the check takes too long, or is not wanted any more.
-fn wait(child: &mut Child, limit: Option<Duration>, unwanted: &Receiver<Infallible>) -> Outcome {
+/// Waits for the keeper's word, and has it end the check when that takes too long, or is not wanted any more.
+fn wait(
+    keeper: &mut Child,
+    mut socket: UnixStream,
+    limit: Option<Duration>,
+    unwanted: &Receiver<Infallible>,
+) -> io::Result<CheckEnd> {
+    socket.set_read_timeout(Some(LOOK))?;
     let begun = Instant::now();
-    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else { return Outcome::Stopped };
+    let (mut said, mut buffer) = (Vec::new(), [0; 4096]);
     let mut ended_by_us = None;
-    let mut kill_at = None;
-    // The group's number is nobody else's until the child is reaped.
-    while !is_over(pid) {
-        let is_unwanted = unwanted.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected);
+    loop {
+        match socket.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => said.extend_from_slice(&buffer[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => break,
+        }
+        let is_unwanted = unwanted.try_recv() == Err(TryRecvError::Disconnected);
         let is_late = limit.filter(|limit| begun.elapsed() >= *limit);
         if ended_by_us.is_none() && (is_unwanted || is_late.is_some()) {
             ended_by_us = Some(is_late.map_or(Outcome::Stopped, Outcome::TimedOut));
-            kill_at = Some(Instant::now() + GRACE);
-            let _ = kill_process_group(pid, Signal::TERM);
-        }
-        if kill_at.is_some_and(|at| at <= Instant::now()) {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
-        if is_unwanted {
-            std::thread::sleep(LOOK);
+            socket.shutdown(Shutdown::Write)?;
         }
     }
-    let _ = kill_process_group(pid, Signal::KILL);
-    let outcome = child.wait().map_or_else(|error| Outcome::NotStarted(error.to_string()), outcome);
-    ended_by_us.unwrap_or(outcome)
-}
-
-fn is_over(pid: Pid) -> bool {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    !matches!(waitid(WaitId::Pid(pid), options), Ok(None))
-}
-
-fn outcome(status: ExitStatus) -> Outcome {
-    match (status.code(), status.signal()) {
-        (Some(0), _) => Outcome::Passed,
-        (Some(code), _) => Outcome::Failed(Ending::Exit(code)),
-        (None, signal) => Outcome::Failed(Ending::Signal(signal.unwrap_or_default())),
+    keeper.wait()?;
+    // One that was killed left no word.
+    let said: Option<KeeperMessage> = serde_json::from_slice(&said).ok();
+    let mut end = said.map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
+    if let Some(outcome) = ended_by_us {
+        end.result.outcome = outcome;
     }
+    Ok(end)
 }
 
 /// What it printed on one stream.

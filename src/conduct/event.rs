@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::model::{ConductorTime, Output, Phase, PlayerDescription, Start, StepResult, Stream};
+use crate::model::{ConductorTime, Outcome, Output, Phase, PlayerDescription, Process, Start, StepResult, Stream};
+use crate::wire::KeeperMessage;
 
 /// What the coordinator wants of a worker's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,4 +139,29 @@ pub(crate) enum End {
     Refused(String),
     /// It was there and is not any more.
     Lost(String),
+}
+
+/// What came of a check.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckEnd {
+    /// As of a step.
+    pub(crate) result: StepResult,
+    /// What it left running when it ended by itself; it was ended then.
+    pub(crate) left: Vec<Process>,
+}
+
+impl From<Outcome> for CheckEnd {
+    fn from(outcome: Outcome) -> Self {
+        Self { result: StepResult::without_output(outcome), left: Vec::new() }
+    }
+}
+
+impl From<KeeperMessage> for CheckEnd {
+    fn from(KeeperMessage { outcome, duration, left, not_stopped }: KeeperMessage) -> Self {
+        let [left, not_stopped] =
+            [left, not_stopped].map(|list| list.into_iter().map(Process::from).collect::<Vec<_>>());
+        let result = StepResult::without_output(outcome.into());
+        let duration = duration.map(Duration::from_nanos);
+        Self { result: StepResult { duration, not_stopped: not_stopped.into(), ..result }, left }
+    }
 }

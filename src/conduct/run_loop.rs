@@ -8,8 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, StepResult, Verdict, WorkerId,
-    signal_name,
+    ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId, signal_name,
 };
 
 use crate::wire::Hello;
@@ -17,7 +16,7 @@ use crate::wire::Hello;
 use super::checker::{self, Check, Checker};
 use super::connection::{self, Context, Uplink, words};
 use super::coordinator::{Action, Coordinator, Input};
-use super::event::{Command, ConnectionEvent, End};
+use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::mailbox::{Postbox, mailbox};
 use super::now::now;
 use super::reports::{Mark, Reporters, Reports};
@@ -46,7 +45,7 @@ struct Actors<'a> {
     threads: Threads,
     /// The check at work, and the way that its result comes: one a trial.
     checker: Option<Checker>,
-    checked: (Sender<StepResult>, Receiver<StepResult>),
+    checked: (Sender<CheckEnd>, Receiver<CheckEnd>),
 }
 
 impl Actors<'_> {
@@ -74,14 +73,14 @@ impl Actors<'_> {
     }
 
     /// Begins the check of a trial, which waits for the mark; one that can't be begun is over at once.
-    fn check(&mut self, trial: u32, kept: Mark) -> Option<StepResult> {
+    fn check(&mut self, trial: u32, kept: Mark) -> Option<CheckEnd> {
         let check = Check { plan: Arc::clone(self.plan), trial, results: self.options.results.clone(), kept };
         match checker::start(&mut self.threads, check, self.checked.0.clone()) {
             Ok(checker) => {
                 self.checker = Some(checker);
                 None
             }
-            Err(error) => Some(StepResult::without_output(Outcome::NotStarted(words(&error)))),
+            Err(error) => Some(Outcome::NotStarted(words(&error)).into()),
         }
     }
 
@@ -179,7 +178,7 @@ fn turn(
                 interrupts = never();
                 Input::Tick
             },
-            recv(actors.checked.1) -> result => result.map_or(Input::Tick, Input::Checked),
+            recv(actors.checked.1) -> end => end.map_or(Input::Tick, Input::Checked),
             recv(reports.failures()) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
             recv(timer) -> _ => Input::Tick,
         });

@@ -23,6 +23,11 @@ impl Process {
         self.command.chars().flat_map(escaped).collect()
     }
 
+    /// How many there are of them, in a sentence.
+    pub fn count(processes: &[Self]) -> String {
+        if processes.len() == 1 { "a process".to_owned() } else { format!("{} processes", processes.len()) }
+    }
+
     /// Several of them in a sentence; of many, the first ten.
     pub fn list(processes: &[Self]) -> String {
         const MOST: usize = 10;

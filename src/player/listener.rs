@@ -317,7 +317,8 @@ fn end_everything() {
     }
 }
 
-fn input_has_ended() -> bool {
+/// Whether this process's standard input has come to its end.
+pub(super) fn input_has_ended() -> bool {
     let input = std::io::stdin();
     let mut descriptor = [PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN)];
     let ready = poll(&mut descriptor, Some(&Timespec::default())).is_ok_and(|count| count > 0);

@@ -11,6 +11,7 @@ mod executor;
 mod family;
 mod farewell;
 mod heir;
+mod keeper;
 mod kin;
 mod ladder;
 mod listener;
@@ -32,6 +33,7 @@ mod transfers;
 use std::net::SocketAddr;
 
 use crate::sys;
+pub use keeper::keep;
 use listener::Listener;
 pub use listener::Settings;
 

@@ -65,8 +65,7 @@ impl Sweep {
                 }
                 None => "a step".to_owned(),
             };
-            let processes = if list.len() == 1 { "a process".to_owned() } else { format!("{} processes", list.len()) };
-            format!("{whose} left {processes}, stopped after the trial: {}", Process::list(&list))
+            format!("{whose} left {}, stopped after the trial: {}", Process::count(&list), Process::list(&list))
         });
         let remaining = remaining.iter().map(|process| format!("could not be stopped: {process}"));
         said.chain(remaining).collect()

@@ -72,6 +72,7 @@ mod file;
 mod frame;
 mod greeting;
 mod inbox;
+mod keeper;
 mod link;
 mod message;
 mod outbox;
@@ -85,6 +86,7 @@ pub use file::{FileEndedMessage, FileMessage, FileName, IncomingFile, OutgoingFi
 pub use frame::{FrameDecoder, FrameError, frame};
 pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, Welcome};
 pub use inbox::{Inbox, Taken};
+pub use keeper::KeeperMessage;
 pub use link::{Link, Received, interval, words};
 pub use message::{
     ConductorMessage, ForcedMessage, LeftMessage, PhaseName, PlayerMessage, ProcessMessage, StepEndedMessage,

@@ -1,6 +1,10 @@
 //! How a step ended, as the wire has it, and each of its attempts.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+use crate::model::{Ending, Outcome};
 
 /// One attempt of a step that is repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +70,22 @@ impl OutcomeMessage {
             Self::Exit { status } => *status != 0,
             Self::Signal { .. } | Self::TimedOut { .. } | Self::NotStarted { .. } | Self::Unfulfilled { .. } => true,
             Self::Elapsed { .. } | Self::Spawned | Self::Stopped | Self::Skipped { .. } => false,
+        }
+    }
+}
+
+impl From<OutcomeMessage> for Outcome {
+    fn from(message: OutcomeMessage) -> Self {
+        match message {
+            OutcomeMessage::Exit { status: 0 } | OutcomeMessage::Elapsed { .. } => Self::Passed,
+            OutcomeMessage::Exit { status } => Self::Failed(Ending::Exit(status)),
+            OutcomeMessage::Signal { signal } => Self::Failed(Ending::Signal(signal)),
+            OutcomeMessage::TimedOut { after } => Self::TimedOut(Duration::from_nanos(after)),
+            OutcomeMessage::Spawned => Self::Spawned,
+            OutcomeMessage::Stopped => Self::Stopped,
+            OutcomeMessage::Skipped { why } => Self::Skipped(why),
+            OutcomeMessage::NotStarted { why } => Self::NotStarted(why),
+            OutcomeMessage::Unfulfilled { why } => Self::Unfulfilled(why),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::conduct::event::{ConnectionEvent, StepPlace};
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Attempt, Ending, Forced, Outcome, Start, StepResult, Stream};
+use crate::model::{Attempt, Forced, Outcome, Start, StepResult, Stream};
 use crate::wire::{
     AttemptMessage, Data, ForcedMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
     StepStartedMessage,
@@ -203,7 +203,7 @@ impl Streams {
 
     fn result(&mut self, ended: StepEndedMessage, keep: bool) -> (StepPlace, StepResult) {
         let place = place(ended.trial, ended.phase, ended.step);
-        let mut result = StepResult::without_output(outcome(ended.outcome));
+        let mut result = StepResult::without_output(ended.outcome.into());
         result.duration = ended.duration.map(Duration::from_nanos);
         result.leaky = ended.left.leaky;
         result.holders = ended.left.holders.into_iter().map(Into::into).collect();
@@ -228,27 +228,13 @@ impl Streams {
     }
 }
 
-fn outcome(message: OutcomeMessage) -> Outcome {
-    match message {
-        OutcomeMessage::Exit { status: 0 } | OutcomeMessage::Elapsed { .. } => Outcome::Passed,
-        OutcomeMessage::Exit { status } => Outcome::Failed(Ending::Exit(status)),
-        OutcomeMessage::Signal { signal } => Outcome::Failed(Ending::Signal(signal)),
-        OutcomeMessage::TimedOut { after } => Outcome::TimedOut(Duration::from_nanos(after)),
-        OutcomeMessage::Spawned => Outcome::Spawned,
-        OutcomeMessage::Stopped => Outcome::Stopped,
-        OutcomeMessage::Skipped { why } => Outcome::Skipped(why),
-        OutcomeMessage::NotStarted { why } => Outcome::NotStarted(why),
-        OutcomeMessage::Unfulfilled { why } => Outcome::Unfulfilled(why),
-    }
-}
-
 fn forced(ForcedMessage { signal, after }: ForcedMessage) -> Forced {
     Forced { signal, after: Duration::from_nanos(after) }
 }
 
 fn attempt(message: AttemptMessage) -> Attempt {
     let AttemptMessage { after, duration, outcome: how } = message;
-    Attempt { after: Duration::from_nanos(after), duration: Duration::from_nanos(duration), outcome: outcome(how) }
+    Attempt { after: Duration::from_nanos(after), duration: Duration::from_nanos(duration), outcome: how.into() }
 }
 
 #[cfg(test)]

@@ -28,9 +28,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, StepResult, WorkerId};
+use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, WorkerId};
 
-use super::event::{Command, ConnectionEvent, End};
+use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use barriers::Barriers;
 use judge::Judge;
 use lead::Lead;
@@ -63,7 +63,7 @@ pub(super) enum Input {
     /// An output can't be written any more.
     OutputFailed(String),
     /// The check of the trial is over.
-    Checked(StepResult),
+    Checked(CheckEnd),
     /// Time passed.
     Tick,
 }
@@ -192,7 +192,7 @@ impl Coordinator {
                 Input::Connection(worker, event) => self.connection(worker, event),
                 Input::Interrupt(signal) => self.interrupt(signal),
                 Input::OutputFailed(text) => self.judge.not_carried_out(text),
-                Input::Checked(result) => self.checked(result),
+                Input::Checked(end) => self.checked(end),
                 Input::Tick => {}
             }
             if self.deadline.is_some_and(|deadline| deadline <= now) {

@@ -228,7 +228,7 @@ impl Coordinator {
 }
 
 /// What is to be said of the processes that outlived their step, or that did not want to end with it.
-fn what_stays(result: &StepResult, with_reset: bool) -> Vec<String> {
+pub(super) fn what_stays(result: &StepResult, with_reset: bool) -> Vec<String> {
     let mut said = Vec::new();
     if result.leaky {
         let who = match &result.holders[..] {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::conduct::event::{Command, End};
-use crate::model::{Event, OnFailure, Phase, PlayerDescription, Reason, StartSkew, StepResult, WorkerId};
+use crate::conduct::event::{CheckEnd, Command, End};
+use crate::model::{Event, OnFailure, Phase, PlayerDescription, Process, Reason, StartSkew, WorkerId};
 
+use super::phase::what_stays;
 use super::worker::{Part, Standing, Worker};
 use super::{
     ARM_LIMIT, Action, CONNECT_MARGIN, Coordinator, END_TRIAL_LIMIT, LEAVE_LIMIT, PLAN_LIMIT, RESET_MARGIN, Rest, Stage,
@@ -263,10 +264,17 @@ impl Coordinator {
         self.actions.push(Action::Check(self.trial));
     }
 
-    pub(super) fn checked(&mut self, result: StepResult) {
+    pub(super) fn checked(&mut self, CheckEnd { result, left }: CheckEnd) {
         if self.stage == Stage::Checking {
-            self.judge.check(self.trial, &result.outcome);
-            self.report(Event::CheckEnded { trial: self.trial, result });
+            let trial = self.trial;
+            self.judge.check(trial, &result.outcome);
+            let ended = (!left.is_empty())
+                .then(|| format!("left {}, stopped after it: {}", Process::count(&left), Process::list(&left)));
+            let said: Vec<String> = ended.into_iter().chain(what_stays(&result, true)).collect();
+            self.report(Event::CheckEnded { trial, result });
+            for what in said {
+                self.report(Event::Warning { worker: None, text: format!("`check` of trial {trial} {what}") });
+            }
             self.trial_over();
         }
     }

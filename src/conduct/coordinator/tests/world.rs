@@ -241,7 +241,7 @@ impl World {
     pub(super) fn check_ends(&mut self, outcome: Outcome) -> bool {
         let checking = std::mem::take(&mut self.checking);
         if checking {
-            self.give(Input::Checked(StepResult::without_output(outcome)));
+            self.give(Input::Checked(outcome.into()));
         }
         checking
     }

@@ -1,0 +1,153 @@
+//! The keeper of a command that is no step: the `check` of a conductor.
+//!
+//! It is a process of its own, and the sub-reaper of all that the command makes, so that nothing of it is left even when the
+//! conductor is killed. Its standard input is a socket: when that ends the command is not wanted any more, and what came of
+//! it is written there.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::kin::{self, Kin};
+use super::ladder::Ladder;
+use super::listener::input_has_ended;
+use super::session::StopWith;
+use super::session_process::clock;
+use crate::model::{PlayerTime, Process};
+use crate::sys::{self, Reaped, SignalDescriptor};
+use crate::wire::{KeeperMessage, OutcomeMessage, words};
+
+/// How long what is still there when the command is over may take to end by itself.
+const LET_GO_WITHIN: Duration = Duration::from_millis(200);
+
+/// How often we look meanwhile: not every end is one that we are told of.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Runs a command to its end, ends what it leaves, and tells what came of it; the exit status.
+///
+/// The program must have one thread.
+pub fn keep(command: &OsStr) -> i32 {
+    let told = match Keeper::start(command) {
+        Ok(keeper) => keeper.run(),
+        Err(error) => OutcomeMessage::NotStarted { why: words(&error) }.into(),
+    };
+    let socket = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
+    let said = socket.and_then(|mut socket| socket.write_all(&serde_json::to_vec(&told)?));
+    i32::from(said.is_err())
+}
+
+/// A command that runs.
+struct Keeper {
+    /// Its process, which leads its group.
+    pid: u32,
+    began: PlayerTime,
+    /// How its process ended, and when.
+    ending: Option<(Reaped, PlayerTime)>,
+    is_wanted: bool,
+    signals: SignalDescriptor,
+}
+
+impl Keeper {
+    fn start(command: &OsStr) -> io::Result<Self> {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let began = clock();
+        let mut shell = Command::new("/bin/sh");
+        let child = shell.arg("-c").arg(command).stdin(Stdio::null()).process_group(0).spawn()?;
+        // The command has no signals blocked, for it was made before.
+        let signals = SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
+        let mut keeper = Self { pid: child.id(), began, ending: None, is_wanted: true, signals };
+        // It may have ended before we were to be told of that.
+        keeper.reap();
+        Ok(keeper)
+    }
+
+    fn run(mut self) -> KeeperMessage {
+        while self.ending.is_none() && self.is_wanted {
+            self.wait(None);
+        }
+        self.let_go();
+        let (left, not_stopped) = self.end();
+        let outcome = match self.ending {
+            Some((Reaped::Exit(status), _)) => OutcomeMessage::Exit { status },
+            Some((Reaped::Signal(signal), _)) => OutcomeMessage::Signal { signal },
+            None => OutcomeMessage::Stopped,
+        };
+        let duration = self.ending.map(|(_, at)| at.since(self.began));
+        let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+        let [left, not_stopped] = [left, not_stopped].map(|list| list.into_iter().map(Into::into).collect());
+        KeeperMessage { outcome, duration, left, not_stopped }
+    }
+
+    /// Gives what is still there a moment to end by itself.
+    fn let_go(&mut self) {
+        let end = clock().plus(LET_GO_WITHIN);
+        while self.is_wanted && clock() < end && find().0.iter().any(is_alive) {
+            self.wait(Some(clock().plus(LOOK)));
+        }
+    }
+
+    /// Ends everything: what a command left that ended by itself, and what could not be ended.
+    fn end(&mut self) -> (Vec<Process>, Vec<Process>) {
+        let names_them = self.is_wanted;
+        let mut left = BTreeMap::new();
+        let mut ladder = Ladder::new(StopWith::Terminate, clock());
+        loop {
+            let look = || {
+                let (found, certain) = find();
+                for kin in found.iter().filter(|kin| names_them && is_alive(kin)) {
+                    left.entry(kin.identity()).or_insert_with(|| kin.describe());
+                }
+                (found, certain)
+            };
+            let is_its_group = |group| group == self.pid && sys::something_of_group(group);
+            if let Some(not_stopped) = ladder.look(clock(), look, is_its_group) {
+                return (left.into_values().collect(), not_stopped);
+            }
+            if self.wait(Some(ladder.next_deadline())) {
+                ladder.hurry();
+            }
+        }
+    }
+
+    /// Waits until something happens, or until then; whether a process has ended.
+    fn wait(&mut self, until: Option<PlayerTime>) -> bool {
+        let input = io::stdin();
+        let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        if self.is_wanted {
+            descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
+        }
+        let timeout = until.and_then(|until| Timespec::try_from(until.since(clock())).ok());
+        let _ = poll(&mut descriptors, timeout.as_ref());
+        while let Some(signal) = self.signals.take() {
+            self.is_wanted &= signal == libc::SIGCHLD;
+        }
+        self.is_wanted = self.is_wanted && !input_has_ended();
+        self.reap()
+    }
+
+    fn reap(&mut self) -> bool {
+        let mut has_some = false;
+        while let Some((child, how, at)) = sys::reap() {
+            has_some = true;
+            if child.0 == self.pid {
+                self.ending.get_or_insert((how, PlayerTime::from_nanoseconds(at)));
+            }
+        }
+        has_some
+    }
+}
+
+fn find() -> (Vec<Kin>, bool) {
+    kin::find(&[], None, |_| false)
+}
+
+fn is_alive(kin: &Kin) -> bool {
+    !kin.is_ending && !kin.process.has_ended()
+}
