@@ -11,7 +11,7 @@ use std::time::Duration;
 use self::prefix::{Prefix, Slot};
 use super::duration::parse_duration;
 use super::lint::Lint;
-use crate::model::{Action, Bound, Gate, Mode, Step, StepLabel, Until};
+use crate::model::{Action, Bound, FilePattern, Gate, Mode, Step, StepLabel, Until};
 
 /// What a step's line says. Its words are those of the line: a linter has no use for copies.
 #[derive(Debug)]
@@ -254,6 +254,6 @@ fn task(prefix: Prefix, argument: &str) -> Result<Task<'_>, (String, &'static st
             Err(("this is not a barrier's name".to_owned(), "names have letters, digits, `.`, `_` and `-`"))
         }
         Prefix::Stop => Ok(Task::Stop(argument)),
-        _ => Ok(Task::Fetch(argument)),
+        _ => FilePattern::new(argument, None).map(|_| Task::Fetch(argument)),
     }
 }

@@ -5,6 +5,7 @@
 
 mod barrier;
 mod event;
+mod file_pattern;
 mod name;
 mod outcome;
 mod output;
@@ -19,6 +20,7 @@ mod verdict;
 
 pub use barrier::BarrierResult;
 pub use event::{Event, PlayerDescription, Stamped, StepReference};
+pub use file_pattern::{FilePattern, PatternComponent};
 pub use name::{NameError, RunId, StepLabel, WorkerName, variable};
 pub use outcome::{Attempt, Ending, FetchedFile, FetchedFiles, Forced, Outcome, StepResult, signal_name};
 pub use output::{Output, OutputSource, Stream};

@@ -2,7 +2,6 @@
 //! everything else that a session does. They need no spool: what is fetched lies on the disk already.
 
 mod fetch;
-mod glob;
 mod put;
 mod walk;
 

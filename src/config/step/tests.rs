@@ -136,6 +136,8 @@ fn everything_else_is_refused_at_its_place() {
         ("a", "until5:stop:x", Some("stop:"), "`stop:` can't be done by `until`"),
         ("a", "barrier:a b", Some("barrier:a b"), "this is not a barrier's name"),
         ("a", "barrier:", Some("barrier:"), "`barrier:` has nothing behind it"),
+        ("a", "fetch:/log/", Some("fetch:/log/"), "`/log/` is about folders"),
+        ("a", "fetch:/log/*/../a", Some("fetch:/log/*/../a"), "`/log/*/../a` names no file"),
         ("a", "put:a b", Some("put:a b"), "`put:` lacks its ` -> `"),
         ("a", "put:a -> ", Some("put:a -> "), "`put:` lacks a file"),
     ] {

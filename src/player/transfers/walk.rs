@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::glob::{Component, Pattern};
+use crate::model::{FilePattern, PatternComponent};
 use crate::player::step_image;
 use crate::wire::words;
 
@@ -24,7 +24,7 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Walk {
     text: String,
-    pattern: Pattern,
+    pattern: FilePattern,
     /// What is still to be looked at; the last first.
     stack: Vec<Candidate>,
     any_file: bool,
@@ -49,7 +49,7 @@ impl Walk {
     ///
     /// Says why no file can be found by it.
     pub(super) fn new(text: &str, directory: Option<&str>) -> Result<Self, String> {
-        let pattern = Pattern::new(text, directory)?;
+        let pattern = FilePattern::new(text, directory).map_err(|(what, hint)| format!("{what}: {hint}"))?;
         if let Some(directory) = directory.filter(|_| !text.starts_with('/')) {
             // Whether it can be entered is seen from within.
             let entered = std::fs::metadata(Path::new(directory).join("."));
@@ -147,7 +147,7 @@ impl Walk {
             if !component.fits(name) {
                 continue;
             }
-            if *component == Component::Any {
+            if *component == PatternComponent::Any {
                 self.arrive(*state, &mut candidate.through);
                 if *state + 1 == self.pattern.components.len() {
                     candidate.through.push(*state + 1);
@@ -165,7 +165,7 @@ impl Walk {
             states.push(state);
         }
         let components = &self.pattern.components;
-        if components.get(state) == Some(&Component::Any) && state + 1 < components.len() {
+        if components.get(state) == Some(&PatternComponent::Any) && state + 1 < components.len() {
             self.arrive(state + 1, states);
         }
     }

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 
 /// A pattern for files.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub struct FilePattern {
     /// The folders before the first wildcard: what is found is named by its path below them.
-    pub(super) fixed: PathBuf,
-    pub(super) components: Vec<Component>,
+    pub fixed: PathBuf,
+    /// What the names below them have to be; one at least.
+    pub components: Vec<PatternComponent>,
 }
 
 /// What one name in a path has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Component {
+pub enum PatternComponent {
     /// This.
     Name(Vec<u8>),
     /// What fits this, which has wildcards.
@@ -23,15 +24,15 @@ pub(super) enum Component {
     Any,
 }
 
-impl Pattern {
+impl FilePattern {
     /// Reads a pattern. A relative one begins in `directory`, else in the current folder.
     ///
     /// # Errors
     ///
-    /// Says why no file can have such a name.
-    pub(super) fn new(text: &str, directory: Option<&str>) -> Result<Self, String> {
+    /// Says why it fits no file, and what to do about that.
+    pub fn new(text: &str, directory: Option<&str>) -> Result<Self, (String, &'static str)> {
         if text.ends_with('/') {
-            return Err(format!("`{text}` is about folders; `{text}*` is about the files in one"));
+            return Err((format!("`{text}` is about folders"), "a `*` behind it is about the files in one"));
         }
         let mut fixed = directory.map_or_else(PathBuf::new, PathBuf::from);
         if text.starts_with('/') {
@@ -42,10 +43,10 @@ impl Pattern {
         let (before, behind) = parts.split_at(first_wild.min(parts.len().saturating_sub(1)));
         fixed.extend(before);
         if behind.is_empty() || behind.contains(&"..") {
-            return Err(format!("`{text}` names no file: `..` can only stand before the first wildcard"));
+            return Err((format!("`{text}` names no file"), "`..` can only stand before the first wildcard"));
         }
-        let mut components: Vec<_> = behind.iter().map(|part| Component::new(part)).collect();
-        components.dedup_by(|next, before| (&*next, &*before) == (&Component::Any, &Component::Any));
+        let mut components: Vec<_> = behind.iter().map(|part| PatternComponent::new(part)).collect();
+        components.dedup_by(|next, before| (&*next, &*before) == (&PatternComponent::Any, &PatternComponent::Any));
         if fixed.as_os_str().is_empty() {
             fixed.push(".");
         }
@@ -53,12 +54,12 @@ impl Pattern {
     }
 
     /// Whether it has wildcards.
-    pub(super) fn is_wild(&self) -> bool {
-        !matches!(self.components[..], [Component::Name(_)])
+    pub fn is_wild(&self) -> bool {
+        !matches!(self.components[..], [PatternComponent::Name(_)])
     }
 }
 
-impl Component {
+impl PatternComponent {
     fn new(text: &str) -> Self {
         match text {
             "**" => Self::Any,
@@ -68,7 +69,7 @@ impl Component {
     }
 
     /// Whether a name is what this one has to be. That of a hidden file fits only what begins with a dot itself.
-    pub(super) fn fits(&self, name: &OsStr) -> bool {
+    pub fn fits(&self, name: &OsStr) -> bool {
         let name = name.as_bytes();
         let is_hidden = name.first() == Some(&b'.');
         match self {
@@ -79,7 +80,7 @@ impl Component {
     }
 
     /// The name that it has to be, when that is a certain one.
-    pub(super) fn name(&self) -> Option<&OsStr> {
+    pub fn name(&self) -> Option<&OsStr> {
         match self {
             Self::Name(own) => Some(OsStr::from_bytes(own)),
             Self::Wild(_) | Self::Any => None,
@@ -181,21 +182,21 @@ mod tests {
             ("a[", &["a["], &["a"]),
         ] {
             for name in yes {
-                assert!(Component::new(pattern).fits(name.as_ref()), "`{pattern}` fits `{name}`");
+                assert!(PatternComponent::new(pattern).fits(name.as_ref()), "`{pattern}` fits `{name}`");
             }
             for name in no {
-                assert!(!Component::new(pattern).fits(name.as_ref()), "`{pattern}` does not fit `{name}`");
+                assert!(!PatternComponent::new(pattern).fits(name.as_ref()), "`{pattern}` does not fit `{name}`");
             }
         }
-        assert!(Component::new("*\u{e4}?").fits("x\u{e4}y".as_ref()));
-        assert!(Component::new("a?").fits(OsStr::from_bytes(b"a\xff")));
+        assert!(PatternComponent::new("*\u{e4}?").fits("x\u{e4}y".as_ref()));
+        assert!(PatternComponent::new("a?").fits(OsStr::from_bytes(b"a\xff")));
         // What backtracks in the wrong place would take for ever.
-        assert!(!Component::new(&format!("{}b", "a*".repeat(30))).fits("a".repeat(200).as_ref()));
+        assert!(!PatternComponent::new(&format!("{}b", "a*".repeat(30))).fits("a".repeat(200).as_ref()));
     }
 
     #[test]
     fn the_fixed_part_ends_before_the_first_wildcard_and_never_has_the_last_name() {
-        let fixed = |text, directory| Pattern::new(text, directory).map(|pattern| pattern.fixed);
+        let fixed = |text, directory| FilePattern::new(text, directory).map(|pattern| pattern.fixed);
         assert_eq!(fixed("/var/log/*.log", None), Ok("/var/log".into()));
         assert_eq!(fixed("/etc/hosts", Some("/work")), Ok("/etc".into()));
         assert_eq!(fixed("logs/*/a", Some("/work")), Ok("/work/logs".into()));
