@@ -91,6 +91,18 @@ fn stop_ends_a_spawned_step() {
 }
 
 #[test]
+fn later_steps_know_the_process_of_the_attempt_that_is_at_work() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let once = folder.join("once").display().to_string();
+    let server = format!("spawn:until60:test -e {once} && exec sleep 600; touch {once}; false");
+    let look = "until30:test \"$(cat /proc/$CONDUCTOR_PID_SERVER/comm)\" = sleep";
+    let sections = format!("[Startup]\nserver = {server}\n[Run]\nlook = {look}\n");
+    folder.test("", &["w"]).worker("w", player.port, &sections);
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+}
+
+#[test]
 fn a_barrier_whose_member_is_lost_fails_at_once_and_says_who_is_missing_and_what_it_was_at() {
     let (player, doomed, folder) = (Player::start(), Player::start(), Folder::new());
     let names: Vec<String> = (1..=9).map(|number| format!("w{number}")).collect();

@@ -71,6 +71,7 @@ impl Words<'_> {
             SessionAction::Finish => "the session is over".to_owned(),
             // A start is told by its outcome; the listener logs who is on their own.
             SessionAction::Start { behind: None, .. }
+            | SessionAction::Spawned { .. }
             | SessionAction::CancelTransfer(_)
             | SessionAction::ResetNeeded { .. }
             | SessionAction::ResetBegun

@@ -314,6 +314,7 @@ impl SessionProcess {
             match action {
                 SessionAction::Send(message) => self.send(message),
                 SessionAction::Start { key, at, behind } => self.start(key, at, behind),
+                SessionAction::Spawned { key, pid } => self.tell_pid(key.phase, key.position, Some(pid)),
                 SessionAction::Stop(key, with) => self.executor.stop(key, with, clock()),
                 SessionAction::Transfer(key) => {
                     if let Some(plan) = self.session.plan() {
@@ -357,8 +358,7 @@ impl SessionProcess {
         }
         match &message {
             PlayerMessage::PlanTaken => self.plan_taken(),
-            PlayerMessage::StepStarted(started) => self.tell_pid(started.phase, started.step, Some(started.pid)),
-            PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.phase, ended.step, None),
+            PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.phase.into(), ended.step, None),
             _ => {}
         }
         match &mut self.kept {

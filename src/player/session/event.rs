@@ -144,6 +144,13 @@ pub enum SessionAction {
         /// The streams that it goes on with, when it is another attempt.
         behind: Option<Streams>,
     },
+    /// A spawned step is at work from now on: later steps are to know its process, which is that of its last attempt.
+    Spawned {
+        /// Which.
+        key: StepKey,
+        /// The number of its process.
+        pid: u32,
+    },
     /// Stop a step's process; its end comes as an event.
     Stop(StepKey, StopWith),
     /// Transfer the files of a step; the end of it comes as an event.

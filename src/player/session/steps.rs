@@ -20,6 +20,7 @@ impl Session {
     ) {
         if let Some(work) = self.spawned.iter_mut().find(|work| work.key == key) {
             work.started(at, streams);
+            actions.push(SessionAction::Spawned { key, pid });
             return;
         }
         let Stage::Running(running) = &mut self.stage else { return };
@@ -34,6 +35,7 @@ impl Session {
         let message = StepStartedMessage { trial, phase, step, at, late, pid, stdout, stderr };
         actions.push(SessionAction::Send(PlayerMessage::StepStarted(message)));
         if let Some(work) = Some(work.spawn).filter(|spawn| *spawn).and_then(|_| running.take(key)) {
+            actions.push(SessionAction::Spawned { key, pid });
             actions.push(StepEnd::of(OutcomeMessage::Spawned).told(key, false));
             self.spawned.push(work);
         }

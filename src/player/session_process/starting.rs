@@ -5,7 +5,7 @@ use crate::model::{Phase, PlayerTime, variable};
 use crate::player::session::{StepKey, Streams};
 use crate::player::step_image::image;
 use crate::sys::{Image, When};
-use crate::wire::{PhaseName, StepMessage};
+use crate::wire::StepMessage;
 
 impl SessionProcess {
     /// The steps get the plan's variables beside our own.
@@ -16,8 +16,8 @@ impl SessionProcess {
     }
 
     /// Later steps know the process of a spawned step while it runs.
-    pub(super) fn tell_pid(&mut self, phase: PhaseName, position: usize, pid: Option<u32>) {
-        let spawned = self.step(phase.into(), position).filter(|step| step.spawn);
+    pub(super) fn tell_pid(&mut self, phase: Phase, position: usize, pid: Option<u32>) {
+        let spawned = self.step(phase, position).filter(|step| step.spawn);
         let Some(step) = spawned else { return };
         let name = variable("CONDUCTOR_PID", &step.label).into_bytes();
         // What was made before that knows other variables.
