@@ -86,6 +86,7 @@ lints! {
         TooLongForExec "too-long-for-exec": "A command or environment is longer than Linux lets a program have.",
         LonelyBarrier "lonely-barrier": "Only one worker has a barrier, and so waits for nobody.",
         BarrierPhases "barrier-phases": "Workers have a barrier in different phases, and so don't meet.",
+        ProcessVariableCollision "process-variable-collision": "Two spawned steps' processes have one variable `CONDUCTOR_PID_…`.",
         FetchCollision "fetch-collision": "A worker fetches two files into one.",
         UnusedAllow "unused-allow": "A `# conductor: allow(…)` silences nothing.",
         TooManyFindings "too-many-findings": "There is more to find in a file than is shown.",

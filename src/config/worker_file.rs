@@ -108,6 +108,7 @@ pub(super) fn read(scope: &mut Scope<'_>, mut steps: StepTaker) -> WorkerFile {
         steps.notes.end_phase();
     }
     lints::stops::check(scope, &steps.notes);
+    lints::spawns::check(scope, &steps.notes);
     lints::barriers::check_worker(&steps.notes, scope.diagnostics);
     lints::fetches::check(&steps.notes, scope.diagnostics);
     let player = Destination::Tcp { host: host.clone(), port };

@@ -7,8 +7,10 @@ pub(super) mod fetches;
 pub(super) mod puts;
 pub(super) mod several_lines;
 mod shell_text;
+pub(super) mod spawns;
 pub(super) mod stops;
 
+use super::reader::{Document, Entry};
 use super::source::Place;
 use super::step::{ParsedStep, Task};
 use crate::model::{Mode, Phase};
@@ -31,6 +33,12 @@ struct Spawned {
     phase: Phase,
     index: usize,
     position: usize,
+}
+
+impl Spawned {
+    fn entry<'d>(&self, document: &'d Document) -> Option<&'d Entry> {
+        document.section(self.phase.section())?.entries.get(self.index)
+    }
 }
 
 /// A step that refers to others.

@@ -6,7 +6,7 @@ use super::{NoteKind, Notes, Spawned};
 use crate::config::diagnostic::{Diagnostic, quoted};
 use crate::config::lint::Lint;
 use crate::config::nearest;
-use crate::config::reader::{Document, Entry};
+use crate::config::reader::Document;
 use crate::config::scope::Scope;
 use crate::model::Phase;
 
@@ -22,7 +22,7 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, notes: &Notes) {
         }
         let message = format!("no step {} is spawned before it is stopped here", quoted(label));
         let error = Diagnostic::new(Lint::StopWithoutSpawn, note.place.clone(), message);
-        let later = spawned.and_then(|spawned| entry(scope.document, *spawned));
+        let later = spawned.and_then(|spawned| spawned.entry(scope.document));
         scope.diagnostics.push(match later {
             Some(later) => error.other(later.key_place(), "it is spawned here").hint("stop it behind that step"),
             None => error.hint(hint(scope.document, labels, label)),
@@ -34,15 +34,11 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, notes: &Notes) {
 fn first_spawned(document: &Document, notes: &Notes) -> BTreeMap<String, Spawned> {
     let mut labels = BTreeMap::new();
     for spawned in &notes.spawned {
-        if let Some(entry) = entry(document, *spawned) {
+        if let Some(entry) = spawned.entry(document) {
             labels.entry(entry.key().into_owned()).or_insert(*spawned);
         }
     }
     labels
-}
-
-fn entry(document: &Document, spawned: Spawned) -> Option<&Entry> {
-    document.section(spawned.phase.section())?.entries.get(spawned.index)
 }
 
 /// Labels are keys, and keys are the same in upper and lower case.
