@@ -3,8 +3,10 @@
 
 mod support;
 
+use std::process::Command;
+
 use serde_json::Value;
-use support::{Finished, Folder, run};
+use support::{Finished, Folder, Player, run};
 
 /// A run of `conduct --local` on the test in this folder.
 fn conduct(folder: &Folder, arguments: &[&str]) -> Finished {
@@ -112,4 +114,23 @@ fn the_failures_at_the_end_have_their_reasons_and_attempts_that_all_failed_say_s
     for report in ["report.xml", "report.html"] {
         assert!(folder.read(report).contains(&why), "{report}");
     }
+}
+
+#[test]
+fn a_player_that_may_have_no_more_descriptors_says_so_and_runs_reset_all_the_same() {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 100; exec \"$0\" \"$@\"", support::CONDUCTOR]);
+    command.args(["player", "--quiet", "--bind", "127.0.0.1", "--port", "0"]);
+    let player = Player::from(command);
+    let folder = Folder::new();
+    let spawned: Vec<String> = (1..=60).map(|number| format!("server{number} = spawn:sleep 600\n")).collect();
+    let sections = format!("[Run]\n{}[Reset]\nundo = echo undone\n", spawned.concat());
+    folder.test("", &["w"]).worker("w", player.port, &sections);
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let why = "      the shell can't be run: too many open files by the player's `ulimit -n`\n";
+    let not_started = finished.stdout.lines().filter(|line| line.contains(" not started  ")).count();
+    assert!(not_started > 0, "{finished:#?}");
+    assert_eq!(finished.stdout.matches(why).count(), not_started, "each says why: {finished:#?}");
+    assert!(finished.stdout.contains("  w  undo      passed "), "{finished:#?}");
 }

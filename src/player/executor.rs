@@ -287,7 +287,7 @@ impl Executor {
                         format!("the shell `{}` can't be run: {}", shell.escape_debug(), words(&error)),
                     )
                 }
-                Report::Failed(error) => not_started(process, format!("the shell can't be run: {}", words(&error))),
+                Report::Failed(error) => not_started(process, step_image::not_made(&error)),
             };
             process.report = None;
             self.events.push(event);

@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use super::kin::{self, Kin, Origin};
 use super::ladder::Ladder;
+use super::reserve::Reserve;
 use super::session::StepKey;
+use super::step_image;
 use super::sweep::Sweep;
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, Cgroup, CgroupRoot, Image, PipeId, Spawned, Spawner, When};
@@ -27,12 +29,21 @@ pub(super) struct Family {
     name: String,
     /// The numbers of processes that people were told of.
     named: BTreeSet<u32>,
+    reserve: Reserve,
 }
 
 impl Family {
     pub(super) fn new(cgroups: Cgroups) -> Self {
         let name = format!("{}-{:x}", std::process::id(), sys::boot_time_nanoseconds());
-        Self { origins: Vec::new(), cgroups, free: Vec::new(), made: 0, name, named: BTreeSet::new() }
+        Self {
+            origins: Vec::new(),
+            cgroups,
+            free: Vec::new(),
+            made: 0,
+            name,
+            named: BTreeSet::new(),
+            reserve: Reserve::default(),
+        }
     }
 
     /// Makes a step's process.
@@ -47,9 +58,12 @@ impl Family {
         when: Option<When>,
         spawner: &mut Spawner,
     ) -> Result<Spawned, String> {
+        self.reserve.prepare(key.phase);
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);
         let cgroup = self.take_cgroup();
-        let made = spawner.spawn(image, when, cgroup.as_ref().map(AsFd::as_fd)).map_err(|error| error.to_string())?;
+        let made = spawner
+            .spawn(image, when, cgroup.as_ref().map(AsFd::as_fd))
+            .map_err(|error| step_image::not_made(&error))?;
         if made.in_cgroup {
             origin.cgroup = cgroup;
         } else if cgroup.is_some() {

@@ -18,6 +18,7 @@ mod listener;
 mod note;
 mod ready;
 mod registry;
+mod reserve;
 mod resume;
 mod role;
 mod seed_run;

@@ -42,6 +42,16 @@ pub(super) fn not_entered(directory: &str, error: &std::io::Error) -> String {
     format!("the folder `{}`, which `directory` names, can't be entered: {}", directory.escape_debug(), words(error))
 }
 
+/// What is said of a process that could not be made.
+pub(super) fn not_made(error: &std::io::Error) -> String {
+    let limit = match error.raw_os_error() {
+        Some(libc::EMFILE) => " by the player's `ulimit -n`",
+        Some(libc::EAGAIN) => " by the `ulimit -u` of the player's user",
+        _ => "",
+    };
+    format!("the shell can't be run: {}{limit}", words(error))
+}
+
 /// Where a shell is that is named without a folder.
 fn path_of(shell: &str, environment: &Environment) -> Vec<u8> {
     let folders = environment.get(b"PATH").filter(|_| !shell.contains('/'));

@@ -8,6 +8,8 @@ use super::raw::call;
 
 /// What a child tells first of a start that works.
 pub(super) const STAMP: u8 = 0;
+/// What it tells when it has no room for its descriptors.
+pub(super) const STAGE_DESCRIPTORS: u8 = 3;
 /// What it tells when it can't enter its folder.
 pub(super) const STAGE_DIRECTORY: u8 = 1;
 /// What it tells when it can't run its program.
@@ -85,6 +87,9 @@ impl Word {
 const WAIT: usize = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
 const WAKE: usize = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
 
+/// The descriptor on which it tells of its start, once all are in their places.
+const TOLD: usize = 3;
+
 /// Becomes the program. Every pointer of the blueprint is good for as long as this runs.
 pub(super) fn become_program(blueprint: &Blueprint) -> ! {
     restore_signals(blueprint.ignored);
@@ -97,7 +102,7 @@ pub(super) fn become_program(blueprint: &Blueprint) -> ! {
         if !blueprint.directory.is_null() {
             let answer = call(libc::SYS_chdir, [blueprint.directory.addr(), 0, 0, 0, 0, 0]);
             if answer < 0 {
-                give_up(STAGE_DIRECTORY, answer);
+                give_up(TOLD, STAGE_DIRECTORY, answer);
             }
         }
         tell_of_start(at);
@@ -112,7 +117,7 @@ pub(super) fn become_program(blueprint: &Blueprint) -> ! {
                 0,
             ],
         );
-        give_up(STAGE_PROGRAM, answer)
+        give_up(TOLD, STAGE_PROGRAM, answer)
     }
 }
 
@@ -143,10 +148,12 @@ unsafe fn arrange(descriptors: [RawFd; 4]) {
     unsafe {
         let copies = descriptors.map(|descriptor| {
             let arguments = [descriptor.unsigned_abs() as usize, libc::F_DUPFD as usize, ABOVE, 0, 0, 0];
-            usize::try_from(call(libc::SYS_fcntl, arguments)).unwrap_or(usize::MAX)
+            let answer = call(libc::SYS_fcntl, arguments);
+            usize::try_from(answer)
+                .unwrap_or_else(|_| give_up(descriptors[TOLD].unsigned_abs() as usize, STAGE_DESCRIPTORS, answer))
         });
         for (place, copy) in copies.into_iter().enumerate() {
-            let flags = if place == 3 { libc::O_CLOEXEC as usize } else { 0 };
+            let flags = if place == TOLD { libc::O_CLOEXEC as usize } else { 0 };
             call(libc::SYS_dup3, [copy, place, flags, 0, 0, 0]);
         }
         call(libc::SYS_close_range, [4, u32::MAX as usize, 0, 0, 0, 0]);
@@ -171,7 +178,7 @@ unsafe fn tell_of_start(at: u64) {
     stamp[1..9].copy_from_slice(&super::boot_time_nanoseconds().to_ne_bytes());
     stamp[9..].copy_from_slice(&late.to_ne_bytes());
     // SAFETY: the buffer has the length that is given.
-    unsafe { call(libc::SYS_write, [3, stamp.as_ptr().addr(), stamp.len(), 0, 0, 0]) };
+    unsafe { call(libc::SYS_write, [TOLD, stamp.as_ptr().addr(), stamp.len(), 0, 0, 0]) };
 }
 
 /// Sleeps until shortly before the instant, and looks at the clock for the rest: whoever sleeps to the end is late by what
@@ -190,11 +197,11 @@ fn wait_until(at: u64) {
     }
 }
 
-fn give_up(stage: u8, answer: i64) -> ! {
+fn give_up(told: usize, stage: u8, answer: i64) -> ! {
     let error = i32::try_from(-answer).unwrap_or(libc::EIO).to_ne_bytes();
     let bytes = [stage, error[0], error[1], error[2], error[3]];
     // SAFETY: the buffer has the length that is given.
-    unsafe { call(libc::SYS_write, [3, bytes.as_ptr().addr(), bytes.len(), 0, 0, 0]) };
+    unsafe { call(libc::SYS_write, [told, bytes.as_ptr().addr(), bytes.len(), 0, 0, 0]) };
     end()
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::child::{Blueprint, STAGE_DIRECTORY, STAGE_PROGRAM, STAMP, Word};
+use super::child::{Blueprint, STAGE_DESCRIPTORS, STAGE_DIRECTORY, STAGE_PROGRAM, STAMP, Word};
 use super::children::{Child, kill_process};
 use super::fork::fork_beside;
 use super::raw::{self, call};
@@ -265,6 +265,7 @@ impl StartReport {
     fn complete(&self) -> Report {
         let image = &self.birth.parts.image;
         match self.said[..] {
+            [STAGE_DESCRIPTORS, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
             [STAGE_DIRECTORY, a, b, c, d] => {
                 Report::NoDirectory(image.directory.clone().unwrap_or_default(), errno([a, b, c, d]))
             }
