@@ -134,3 +134,17 @@ fn a_player_that_may_have_no_more_descriptors_says_so_and_runs_reset_all_the_sam
     assert_eq!(finished.stdout.matches(why).count(), not_started, "each says why: {finished:#?}");
     assert!(finished.stdout.contains("  w  undo      passed "), "{finished:#?}");
 }
+
+#[test]
+fn a_spawned_step_that_ends_by_itself_is_told_of_once_more_at_the_end() {
+    let folder = Folder::new();
+    folder.test("", &["w"]);
+    let spawned = "early = spawn:echo that is all\nbounded = spawn:for0.1:sleep 600\nlasting = spawn:sleep 600\n";
+    let seen = "until30:test -z \"$CONDUCTOR_PID_EARLY$CONDUCTOR_PID_BOUNDED\"";
+    folder.worker("w", 1, &format!("[Startup]\n{spawned}[Run]\nwait = {seen}\n"));
+    let finished = conduct(&folder, &[]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let (_, end) = finished.stdout.split_once("\nSpawned steps that ended by themselves\n").expect("a part of its own");
+    let expected = "  trial 1, startup, w, early: passed  echo that is all\n      | that is all\n\npassed: ";
+    assert!(end.starts_with(expected), "{end}");
+}

@@ -1,4 +1,5 @@
-//! The end of the `text` report: what failed, once more and with its last lines; who was lost; the verdict.
+//! The end of the `text` report: what failed, and what was spawned and ended early, once more and with its last lines; who
+//! was lost; the verdict.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +13,7 @@ use super::statistics::{self, Row, Spread, Subject};
 use super::text_page::{Page, Tone};
 use super::words;
 use crate::model::{
-    Conclusion, ConductorTime, Event, Outcome, Plan, Stamped, Step, StepReference, StepResult, WorkerId,
+    Bound, Conclusion, ConductorTime, Event, Outcome, Plan, Stamped, Step, StepReference, StepResult, WorkerId,
 };
 
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
@@ -32,6 +33,8 @@ pub(super) struct Summary {
     trials: u32,
     counts: BTreeMap<&'static str, usize>,
     failures: Vec<(StepReference, StepResult)>,
+    /// Spawned steps that ended before they were stopped, and did not fail.
+    ended_early: Vec<(StepReference, StepResult)>,
     lost: Vec<(WorkerId, String)>,
     warnings: usize,
     /// All that happened, for the statistics.
@@ -56,6 +59,9 @@ impl Summary {
                 }
                 *self.counts.entry(words::outcome(&result.outcome)).or_default() += 1;
                 self.failure(*step, result);
+                if result.outcome == Outcome::Passed {
+                    self.ended_early.push((*step, result.clone()));
+                }
             }
             Event::WorkerLost { worker, reason } => self.lost.push((*worker, reason.clone())),
             Event::Warning { .. } => self.warnings += 1,
@@ -110,15 +116,9 @@ impl Summary {
     /// Writes the end of the report.
     pub(super) fn write(&self, page: &mut Page, plan: Option<&Plan>, conclusion: &Conclusion) -> io::Result<()> {
         self.statistics(page)?;
-        if !self.failures.is_empty() {
-            heading(page, "Failures")?;
-        }
-        for (step, result) in self.failures.iter().take(REPEATED) {
-            repeat(page, plan, *step, result)?;
-        }
-        if let Some(more @ 1..) = self.failures.len().checked_sub(REPEATED) {
-            page.line(&format!("  and {more} more"))?;
-        }
+        repeat_all(page, plan, "Failures", &self.failures.iter().collect::<Vec<_>>())?;
+        let early: Vec<_> = self.ended_early.iter().filter(|(step, result)| !is_elapsed(plan, *step, result)).collect();
+        repeat_all(page, plan, "Spawned steps that ended by themselves", &early)?;
         if !self.lost.is_empty() {
             heading(page, "Lost workers")?;
         }
@@ -195,6 +195,31 @@ fn heading(page: &mut Page, text: &str) -> io::Result<()> {
     let text = page.toned(Tone::Strong, text);
     page.line("")?;
     page.line(&text)
+}
+
+/// Whether a step went on for as long as it was to (`for:`), and ended because of that.
+fn is_elapsed(plan: Option<&Plan>, reference: StepReference, result: &StepResult) -> bool {
+    let bound = step_of(plan, reference).and_then(|step| step.bound);
+    matches!((bound, result.duration), (Some(Bound::For(limit)), Some(ran)) if ran >= limit)
+}
+
+fn repeat_all(
+    page: &mut Page,
+    plan: Option<&Plan>,
+    title: &str,
+    results: &[&(StepReference, StepResult)],
+) -> io::Result<()> {
+    if results.is_empty() {
+        return Ok(());
+    }
+    heading(page, title)?;
+    for (step, result) in results.iter().take(REPEATED) {
+        repeat(page, plan, *step, result)?;
+    }
+    match results.len().saturating_sub(REPEATED) {
+        0 => Ok(()),
+        more => page.line(&format!("  and {more} more")),
+    }
 }
 
 fn repeat(page: &mut Page, plan: Option<&Plan>, reference: StepReference, result: &StepResult) -> io::Result<()> {
