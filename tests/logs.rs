@@ -132,15 +132,15 @@ fn a_player_tells_what_its_sessions_are_told_and_do_when_it_is_verbose() {
         str![[r#"
 the plan is taken
 ready for run of trial 1
-run: go, in [..]
+run: go, [..]
 meet of run: waits for the others
-meet of run: released, in [..]
+meet of run: released, [..]
 meet of run passed
 s of run started, process [..]
 s of run failed: exit 3
 through with run
 ready for reset of trial 1
-reset: go, in [..]
+reset: go, [..]
 r of reset started, process [..]
 r of reset passed
 through with reset
