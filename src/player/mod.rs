@@ -2,7 +2,8 @@
 //!
 //! It is built like sshd. A listener of one thread takes connections, and forks a process for each session;
 //! a session process holds one worker, and is the sub-reaper of its steps. A crash of one touches no
-//! other. What a session decides is in its [core](session), which is pure.
+//! other. What a session decides is in its [core](session), which is pure. A conductor uses what ends processes for its own
+//! `check`: it has that [kept](keep).
 
 mod answer;
 mod caller;
