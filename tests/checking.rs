@@ -137,8 +137,8 @@ fn an_interrupt_ends_the_check() {
 
 /// A folder with a check that leaves a process which is in no group, has closed its outputs and does not mind signals, and
 /// then does this; the pipe that all of it holds.
-fn scene_with_stray(then: &str) -> (Player, Folder, Pipe) {
-    let (player, folder) = scene("");
+fn scene_with_stray(lines: &str, then: &str) -> (Player, Folder, Pipe) {
+    let (player, folder) = scene(lines);
     let pipe = Pipe::new(&folder, "pipe");
     folder.file("stray", "trap '' TERM INT HUP\nexec >/dev/null 2>&1\necho $$ >stray-pid\nsleep 600\ntrue\n");
     let up = "setsid sh stray & until [ -s stray-pid ]; do sleep 0.02; done";
@@ -149,7 +149,7 @@ fn scene_with_stray(then: &str) -> (Player, Folder, Pipe) {
 
 #[test]
 fn what_a_check_leaves_is_found_ended_and_named() {
-    let (_player, folder, pipe) = scene_with_stray("exit 1");
+    let (_player, folder, pipe) = scene_with_stray("", "exit 1");
     let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "test.cfg"]);
     assert_eq!(finished.status, Some(3), "{finished:#?}");
     pipe.wait_for_end();
@@ -161,6 +161,15 @@ fn what_a_check_leaves_is_found_ended_and_named() {
     assert!(text.starts_with("`check` of trial 1 left 2 processes, stopped after it: "), "{text}");
     assert!(text.contains(&format!("process {} (", pid.trim())) && text.contains("`sh stray`"), "{text}");
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
+}
+
+#[test]
+fn a_check_that_ends_in_time_is_not_late_because_of_what_it_left() {
+    // The stray is killed two seconds after it was first told to end.
+    let (_player, folder, pipe) = scene_with_stray("step_timeout = 2s", "exit 1");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    pipe.wait_for_end();
+    assert!(finished.stdout.contains("failed: `check` of trial 1 failed with exit status 1\n"), "{finished:#?}");
 }
 
 #[test]
@@ -176,7 +185,7 @@ fn what_a_check_started_and_is_about_to_end_is_waited_for_and_not_named() {
 
 #[test]
 fn a_conductor_that_is_killed_takes_its_check_with_it() {
-    let (_player, folder, pipe) = scene_with_stray("sleep 600");
+    let (_player, folder, pipe) = scene_with_stray("", "sleep 600");
     let child = start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
     pipe.wait_for_start();
     eventually("the stray is there", || !folder.read("stray-pid").is_empty());

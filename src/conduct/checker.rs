@@ -92,6 +92,7 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     let at = now();
     let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let (socket, theirs) = UnixStream::pair()?;
+    socket.set_read_timeout(Some(LOOK))?;
     let mut keeper =
         command(check, [theirs.into(), stdout.try_clone()?.into(), stderr.try_clone()?.into()])?.spawn()?;
     let end = wait(&mut keeper, socket, check.plan.settings.step_timeout, unwanted)?;
@@ -133,7 +134,6 @@ fn wait(
     limit: Option<Duration>,
     unwanted: &Receiver<Infallible>,
 ) -> io::Result<CheckEnd> {
-    socket.set_read_timeout(Some(LOOK))?;
     let begun = Instant::now();
     let (mut said, mut buffer) = (Vec::new(), [0; 4096]);
     let mut ended_by_us = None;
@@ -148,14 +148,15 @@ fn wait(
         let is_late = limit.filter(|limit| begun.elapsed() >= *limit);
         if ended_by_us.is_none() && (is_unwanted || is_late.is_some()) {
             ended_by_us = Some(is_late.map_or(Outcome::Stopped, Outcome::TimedOut));
-            socket.shutdown(Shutdown::Write)?;
+            // One that is gone has ended it by then, or left no word.
+            let _ = socket.shutdown(Shutdown::Write);
         }
     }
     keeper.wait()?;
     // One that was killed left no word.
     let said: Option<KeeperMessage> = serde_json::from_slice(&said).ok();
     let mut end = said.map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
-    if let Some(outcome) = ended_by_us {
+    if let (Outcome::Stopped, Some(outcome)) = (&end.result.outcome, ended_by_us) {
         end.result.outcome = outcome;
     }
     Ok(end)

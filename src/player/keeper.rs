@@ -72,13 +72,14 @@ impl Keeper {
         while self.ending.is_none() && self.is_wanted {
             self.wait(None);
         }
-        self.let_go();
-        let (left, not_stopped) = self.end();
+        // How it ends when it is told to is not its own.
         let outcome = match self.ending {
             Some((Reaped::Exit(status), _)) => OutcomeMessage::Exit { status },
             Some((Reaped::Signal(signal), _)) => OutcomeMessage::Signal { signal },
             None => OutcomeMessage::Stopped,
         };
+        self.let_go();
+        let (left, not_stopped) = self.end(outcome != OutcomeMessage::Stopped);
         let duration = self.ending.map(|(_, at)| at.since(self.began));
         let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
         let [left, not_stopped] = [left, not_stopped].map(|list| list.into_iter().map(Into::into).collect());
@@ -93,9 +94,8 @@ impl Keeper {
         }
     }
 
-    /// Ends everything: what a command left that ended by itself, and what could not be ended.
-    fn end(&mut self) -> (Vec<Process>, Vec<Process>) {
-        let names_them = self.is_wanted;
+    /// Ends everything: what was there, if that is to be named, and what could not be ended.
+    fn end(&mut self, names_them: bool) -> (Vec<Process>, Vec<Process>) {
         let mut left = BTreeMap::new();
         let mut ladder = Ladder::new(StopWith::Terminate, clock());
         loop {
