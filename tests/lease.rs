@@ -25,7 +25,7 @@ const BROKEN: &str = "; it is tried again";
 #[track_caller]
 fn broken_by(fault: impl Fn(&Relay) + Sync, mend: impl Fn(&Relay) + Sync) {
     at_every_moment(|moment| {
-        let scene = Scene::waiting_at(moment, "lease = 1500ms\ntrials = 2");
+        let scene = Scene::waiting_at(moment, "lease = 3s\ntrials = 2");
         let conductor = scene.start();
         scene.wait_for(moment, &conductor);
         fault(&scene.relay);
@@ -68,7 +68,7 @@ fn assert_lost_once(scene: &Scene, moment: Moment, status: Option<i32>, said: &s
     assert_eq!(scene.folder.read("log-x"), "run\nreset\nrun\nreset\n", "{name}: the other worker goes on");
     let report = scene.report();
     let warnings = report["warnings"].to_string();
-    let own = "this run's own earlier session of worker w: nothing was heard of the conductor for 1s 500ms";
+    let own = "this run's own earlier session of worker w: nothing was heard of the conductor for 3s";
     assert!(warnings.contains(own) && !warnings.contains("worker w of run "), "{name}: {warnings}");
     let verdicts = ["incomplete", "failed"].map(serde_json::Value::from);
     assert_eq!([0, 1].map(|trial| report["trials"][trial]["verdict"].clone()), verdicts, "{name}: {report:#}");
@@ -138,7 +138,7 @@ fn a_player_that_was_restarted_while_the_connection_was_broken_has_lost_its_work
 #[test]
 fn a_conductor_that_is_killed_leaves_no_step_each_reset_runs_once_and_the_next_run_is_told() {
     at_every_moment(|moment| {
-        let scene = Scene::waiting_at(moment, "lease = 1500ms");
+        let scene = Scene::waiting_at(moment, "lease = 3s");
         let conductor = scene.start();
         scene.wait_for(moment, &conductor);
         kill(conductor.child.id(), KILL);
@@ -150,7 +150,7 @@ fn a_conductor_that_is_killed_leaves_no_step_each_reset_runs_once_and_the_next_r
             eventually("its Reset was run", || scene.log().ends_with("1 reset ends\n"));
         }
         let reset = if nothing { "nothing had to be reset" } else { "its steps were stopped and Reset was run" };
-        serves_and_tells(&scene.player, &format!("nothing was heard of the conductor for 1s 500ms; {reset}"));
+        serves_and_tells(&scene.player, &format!("nothing was heard of the conductor for 3s; {reset}"));
         assert_eq!(scene.log().matches("1 reset begins\n").count(), usize::from(!nothing), "{}", moment.name);
     });
 }
@@ -158,7 +158,7 @@ fn a_conductor_that_is_killed_leaves_no_step_each_reset_runs_once_and_the_next_r
 #[test]
 fn a_player_that_is_stopped_for_less_than_the_lease_goes_on_as_if_nothing_had_been() {
     at_every_moment(|moment| {
-        let scene = Scene::waiting_at(moment, "lease = 6s");
+        let scene = Scene::waiting_at(moment, "lease = 10s");
         let conductor = scene.start();
         scene.wait_for(moment, &conductor);
         // The steps go on, and nobody is there to see it.
