@@ -6,7 +6,7 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
 
-#[path = "../tests/support/large_run.rs"]
+#[path = "../tests/it/support/large_run.rs"]
 mod large_run;
 
 use std::fs::File;

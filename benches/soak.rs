@@ -2,16 +2,12 @@
 //!
 //! `scripts/soak` builds the release binary and runs this.
 
-#[path = "../tests/support/relay.rs"]
-mod relay;
-#[path = "../tests/support/soak.rs"]
-mod soak;
 mod support;
 
 use std::collections::BTreeMap;
 
-use soak::Usage;
 use support::argument;
+use support::testing::soak::{self, Usage};
 
 fn main() {
     let (trials, seed) = (argument(0, 1000), argument(1, 1));

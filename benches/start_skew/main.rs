@@ -19,8 +19,6 @@
 mod barriers;
 mod floor;
 mod measured;
-#[path = "../../tests/support/relay.rs"]
-mod relay;
 mod stamp;
 #[path = "../support/mod.rs"]
 mod support;
@@ -29,7 +27,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use measured::{Measured, Test};
-use relay::{Relay, Way};
+use support::testing::relay::{Relay, Way};
 use support::{CONDUCTOR, Player, argument};
 
 /// Each player's delay each way, in milliseconds, where there are delays.

@@ -8,8 +8,8 @@
     reason = "each benchmark uses the part of it that it needs; one that can't measure has nothing to say but that"
 )]
 
-#[path = "../../tests/support/mod.rs"]
-mod testing;
+#[path = "../../tests/it/support/mod.rs"]
+pub mod testing;
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Any bytes through the whole of `validate`, as a test file and its worker files.
 #![no_main]
 
-#[path = "../../tests/support/total.rs"]
+#[path = "../../tests/it/support/total.rs"]
 #[allow(dead_code, reason = "the targets share it")]
 mod total;
 

@@ -1,0 +1,198 @@
+//! `check`: the test's own judgement of each trial, on the conductor, with all that the trial left.
+
+use std::process::Child;
+
+use crate::support::pipes::Pipe;
+use crate::support::{Folder, Player, conductor, eventually, finish, kill, run, start, wait};
+use serde_json::Value;
+
+const KILL: i32 = 9;
+
+/// One worker whose Run says something.
+fn scene(lines: &str) -> (Player, Folder) {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test(lines, &["node-1"]).worker("node-1", player.port, "[Run]\nsay = echo said in $CONDUCTOR_TRIAL\n");
+    (player, folder)
+}
+
+#[test]
+fn a_check_reads_what_the_trial_left_and_its_exit_status_is_part_of_the_verdict() {
+    let check = "cat $CONDUCTOR_RESULTS/outputs/trial-$CONDUCTOR_TRIAL/node-1/run-01-say.stdout; \
+                 echo $CONDUCTOR_TRIALS $CONDUCTOR_WORKERS $CONDUCTOR_ADDR_NODE_1 >&2; test $CONDUCTOR_TRIAL = 1";
+    let (_player, folder) = scene(&format!("trials = 2\nresults = kept\ncheck = {check}"));
+    let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let report: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let check = |trial: usize| &report["trials"][trial]["check"];
+    assert_eq!((&check(0)["outcome"], &check(0)["stdout"]), (&Value::from("passed"), &Value::from("said in 1\n")));
+    assert_eq!(check(0)["stderr"], "2 node-1 127.0.0.1\n");
+    assert_eq!((&check(1)["exit_status"], &check(1)["stdout"]), (&Value::from(1), &Value::from("said in 2\n")));
+    assert_eq!(
+        (&report["trials"][0]["verdict"], &report["trials"][1]["verdict"]),
+        (&"passed".into(), &"failed".into())
+    );
+    assert_eq!(report["metadata"]["reasons"][0]["text"], "`check` of trial 2 failed with exit status 1");
+    assert_eq!(folder.read("kept/latest/outputs/trial-2/check.stdout"), "said in 2\n");
+}
+
+#[test]
+fn a_check_begins_when_everything_of_the_trial_stands_in_the_folder_of_results() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let check = "tail -n 1 $CONDUCTOR_RESULTS/events.jsonl | grep -o '\"event\":\"phase_ended\"'; \
+                 wc -c <$CONDUCTOR_RESULTS/outputs/trial-$CONDUCTOR_TRIAL/node-1/run-01-much.stdout";
+    folder.test(&format!("trials = 2\nresults = kept\ncheck = {check}"), &["node-1"]);
+    // The last of it comes just before the end, and there is much to write by then.
+    folder.worker("node-1", player.port, "[Run]\nmuch = head -c 2000000 /dev/zero\n");
+    let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "-o", "result", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    for trial in 1..=2 {
+        let said = folder.read(&format!("kept/latest/outputs/trial-{trial}/check.stdout"));
+        assert_eq!(said, "\"event\":\"phase_ended\"\n2000000\n", "trial {trial}");
+    }
+}
+
+/// Starts a run that prints more than a pipe holds, and waits until all of it is in the folder of results though nobody
+/// has read any of it.
+fn start_unread(folder: &Folder, player: &Player) -> Child {
+    let check = "wc -c <$CONDUCTOR_RESULTS/outputs/trial-1/node-1/run-01-much.stdout";
+    folder.test(&format!("results = kept\ncheck = {check}"), &["node-1"]);
+    folder.worker("node-1", player.port, "[Run]\nmuch = yes unread | head -n 200000\n");
+    let child = start(conductor(folder, ["conduct", "--quiet", "test.cfg"]));
+    eventually("the run is over in the folder of results", || {
+        folder.read("kept/latest/events.jsonl").contains("\"event\":\"run_ended\"")
+    });
+    assert_eq!(folder.read("kept/latest/outputs/trial-1/check.stdout"), "1400000\n");
+    child
+}
+
+#[test]
+fn a_reader_that_does_not_read_holds_up_neither_the_check_nor_the_folder_of_results() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let mut child = start_unread(&folder, &player);
+    assert!(child.try_wait().expect("a child can be waited for").is_none(), "it waits for whoever reads");
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr);
+    assert!(finished.stdout.len() > 1_400_000, "and leaves nothing out: {}", finished.stdout.len());
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_a_reader_that_does_not_read() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let mut child = start_unread(&folder, &player);
+    kill(child.id(), 2);
+    assert_eq!(wait(&mut child).code(), Some(1));
+    assert!(finish(child).stderr.contains("the outputs were not taken to their end"));
+}
+
+#[test]
+fn a_check_starts_in_the_folder_of_its_test_file_and_is_shown_to_people() {
+    let (_player, folder) = scene("check = pwd; cat test.cfg | head -n 1");
+    let elsewhere = Folder::new();
+    let test = folder.join("test.cfg").display().to_string();
+    let finished = run(&elsewhere, ["conduct", "--quiet", &test]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let shown = format!(
+        "Trial 1 of 1, check\n  passed  [..]s  pwd; cat test.cfg | head -n 1\n      | {}\n      | [Test]\n...\n",
+        folder.path().display()
+    );
+    snapbox::assert_data_eq!(
+        &finished.stdout[finished.stdout.find("Trial 1 of 1, check").expect("a heading")..],
+        shown
+    );
+}
+
+#[test]
+fn a_check_that_takes_too_long_is_ended_with_all_that_it_started() {
+    let (_player, folder) = scene("step_timeout = 1s");
+    let pipe = Pipe::new(&folder, "pipe");
+    let text = folder
+        .read("test.cfg")
+        .replace("[Test]\n", &format!("[Test]\ncheck = {}; sleep 600 & sleep 600\n", pipe.hold()));
+    folder.file("test.cfg", &text);
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    assert!(finished.stdout.contains("failed: `check` of trial 1 took longer than 1s\n"), "{finished:#?}");
+    pipe.wait_for_end();
+}
+
+#[test]
+fn an_interrupt_ends_the_check() {
+    let (_player, folder) = scene("");
+    let pipe = Pipe::new(&folder, "pipe");
+    let text = folder.read("test.cfg").replace("[Test]\n", &format!("[Test]\ncheck = {}; sleep 600\n", pipe.hold()));
+    folder.file("test.cfg", &text);
+    let child = start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
+    pipe.wait_for_start();
+    kill(child.id(), 2);
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(130), "{finished:#?}");
+    pipe.wait_for_end();
+    eventually("it says so", || finished.stdout.contains("incomplete: `check` of trial 1 was stopped"));
+}
+
+/// A folder with a check that leaves a process which is in no group, has closed its outputs and does not mind signals, and
+/// then does this; the pipe that all of it holds.
+fn scene_with_stray(lines: &str, then: &str) -> (Player, Folder, Pipe) {
+    let (player, folder) = scene(lines);
+    let pipe = Pipe::new(&folder, "pipe");
+    folder.file("stray", "trap '' TERM INT HUP\nexec >/dev/null 2>&1\necho $$ >stray-pid\nsleep 600\ntrue\n");
+    let up = "setsid sh stray & until [ -s stray-pid ]; do sleep 0.02; done";
+    let check = format!("[Test]\ncheck = {}; {up}; {then}\n", pipe.hold());
+    folder.file("test.cfg", &folder.read("test.cfg").replace("[Test]\n", &check));
+    (player, folder, pipe)
+}
+
+#[test]
+fn what_a_check_leaves_is_found_ended_and_named() {
+    let (_player, folder, pipe) = scene_with_stray("", "exit 1");
+    let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    pipe.wait_for_end();
+    let report: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert_eq!(report["trials"][0]["check"]["exit_status"], 1, "its end is its own: {report:#}");
+    let warnings = report["warnings"].as_array().expect("a list");
+    let text = warnings[0]["text"].as_str().expect("a warning");
+    let pid = folder.read("stray-pid");
+    assert!(text.starts_with("`check` of trial 1 left 2 processes, stopped after it: "), "{text}");
+    assert!(text.contains(&format!("process {} (", pid.trim())) && text.contains("`sh stray`"), "{text}");
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+}
+
+#[test]
+fn a_check_that_ends_in_time_is_not_late_because_of_what_it_left() {
+    // The stray is killed two seconds after it was first told to end.
+    let (_player, folder, pipe) = scene_with_stray("step_timeout = 2s", "exit 1");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    pipe.wait_for_end();
+    assert!(finished.stdout.contains("failed: `check` of trial 1 failed with exit status 1\n"), "{finished:#?}");
+}
+
+#[test]
+fn what_a_check_started_and_is_about_to_end_is_waited_for_and_not_named() {
+    let (_player, folder) =
+        scene("check = (while kill -0 $$; do sleep 0.01; done 2>&-; echo the last word) & echo the first word");
+    let finished = run(&folder, ["conduct", "--quiet", "-f", "json", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let report: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert_eq!(report["trials"][0]["check"]["stdout"], "the first word\nthe last word\n");
+    assert_eq!(report["warnings"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_conductor_that_is_killed_takes_its_check_with_it() {
+    let (_player, folder, pipe) = scene_with_stray("", "sleep 600");
+    let child = start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
+    pipe.wait_for_start();
+    eventually("the stray is there", || !folder.read("stray-pid").is_empty());
+    kill(child.id(), KILL);
+    assert_eq!(finish(child).status, None);
+    pipe.wait_for_end();
+}
+
+#[test]
+fn what_became_of_a_check_whose_keeper_is_killed_is_not_known() {
+    let (_player, folder) = scene("check = kill -9 $PPID");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    assert!(finished.stdout.contains("incomplete: what became of `check` of trial 1 is not known\n"), "{finished:#?}");
+}

@@ -1,0 +1,167 @@
+//! `conduct --check`: how every player is, without running anything.
+
+use crate::support::{Folder, Player, conductor, eventually, finish, kill, run, start};
+use serde_json::json;
+use snapbox::str;
+
+#[test]
+fn a_live_player_tells_its_version_and_runs_nothing() {
+    let player = Player::start();
+    let folder = Folder::new();
+    folder.test("", &["w", "second"]).worker("w", player.port, "[Startup]\ns = touch started\n");
+    folder.worker("second", player.port, "");
+    run(&folder, ["conduct", "-q", "--check", "test.cfg"]).assert(
+        0,
+        str![[r#"
+w       127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
+second  127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
+
+"#]],
+        str![""],
+    );
+    assert!(!folder.join("started").exists());
+}
+
+#[test]
+fn an_unreachable_player_is_named_beside_those_that_answer() {
+    let (player, gone) = (Player::start(), Player::start());
+    let folder = Folder::new();
+    folder.test("connect_timeout = 300ms", &["here", "elsewhere"]).worker("here", player.port, "");
+    folder.worker("elsewhere", gone.port, "");
+    drop(gone);
+    run(&folder, ["conduct", "-q", "--check", "test.cfg"]).assert(
+        1,
+        str![[r#"
+here       127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
+elsewhere  127.0.0.1:[..]  connection refused
+  hint: is the player started there? `conductor player FILE` listens on the port that `cmdport` names in its FILE
+
+"#]],
+        str![""],
+    );
+}
+
+#[test]
+fn a_name_that_has_no_address_is_told() {
+    let folder = Folder::new();
+    let worker = "[Coordinator]\nplayer = no-such-host.invalid\n";
+    folder.test("connect_timeout = 300ms", &["w"]).file("w.cfg", worker);
+    run(&folder, ["conduct", "-q", "--check", "test.cfg"]).assert(1, str![[r#"
+w  no-such-host.invalid:6970  `no-such-host.invalid` has no address: failed to lookup address information: Name or service not known
+
+"#]], str![""]);
+}
+
+#[test]
+fn a_held_player_is_busy_and_names_its_holder() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let here = folder.join("here");
+    folder.test("", &["w"]).worker("w", player.port, &format!("[Run]\nlong = : > {}; sleep 600\n", here.display()));
+    let command = ["conduct", "-q", "-f", "classic", "--run-id", "first", "test.cfg"];
+    let mut holder = conductor(&folder, command);
+    holder.env("USER", "anna");
+    let holder = start(holder);
+    eventually("the step runs", || here.exists());
+    run(&folder, ["conduct", "-q", "--check", "test.cfg"]).assert(
+        1,
+        str![[r#"
+w  127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
+   busy: run `first` of anna@[..], process [..], for [..]
+
+"#]],
+        str![""],
+    );
+    // A second run is refused, names the first, and does not disturb it.
+    run(&folder, ["conduct", "-q", "test.cfg"]).assert(1, str![[r#"
+test.cfg  run [..]
+1 trial of startup, run, collect, reset on 1 worker
+
+not carried out: worker `w` at 127.0.0.1:[..]: its player is busy: run `first` of anna@[..], process [..] has held it for [..]
+not carried out: no step was run; 0 of 1 trial; 1 worker; [..]s
+
+"#]], str![""]);
+    kill(holder.id(), 2);
+    finish(holder).assert(
+        130,
+        str![[r#"
+0 phase received
+65535 phases complete
+0 phase received
+1 Command stopped
+65535 phases complete
+0 phase received
+65535 phases complete
+1 interrupted by SIGINT
+
+"#]],
+        str![""],
+    );
+    run(&folder, ["conduct", "-q", "--check", "test.cfg"]).assert(
+        0,
+        str![[r#"
+w  127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
+
+"#]],
+        str![""],
+    );
+}
+
+#[test]
+fn a_check_of_a_wrong_configuration_is_refused() {
+    let folder = Folder::new();
+    folder.test("", &["w"]);
+    run(&folder, ["conduct", "-q", "--check", "test.cfg"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error[unreadable-file]: there is no worker file `w.cfg`
+ --> test.cfg:5:5
+  |
+5 | w = w.cfg
+  |     ^^^^^
+  |
+  = hint: it is looked for in the current folder
+error: the configuration `test.cfg` has 1 error
+
+"#]],
+    );
+}
+
+#[test]
+fn a_check_in_json_has_the_same_in_one_document() {
+    let (player, gone) = (Player::start(), Player::start());
+    let folder = Folder::new();
+    folder.test("connect_timeout = 300ms", &["here", "elsewhere"]).worker("here", player.port, "");
+    folder.worker("elsewhere", gone.port, "");
+    drop(gone);
+    let finished = run(&folder, ["conduct", "-q", "--check", "-f", "json", "test.cfg"]);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(1), ""), "{finished:#?}");
+    let document: serde_json::Value = serde_json::from_str(&finished.stdout).expect("a document");
+    let [here, elsewhere] = &document["workers"].as_array().expect("workers")[..] else { panic!("{document:#}") };
+    let place = |port: u16| format!("127.0.0.1:{port}");
+    assert_eq!(
+        (&here["worker"], &here["kind"], &here["version"]),
+        (&json!("here"), &json!("session"), &json!("0.1.0"))
+    );
+    assert_eq!(
+        (&here["player"], &here["error"], &here["busy"]),
+        (&json!(place(player.port)), &json!(null), &json!(null))
+    );
+    assert_eq!(here["left_over"], json!([]));
+    let seconds = |name: &str| here[name].as_f64().expect("seconds");
+    assert!(seconds("round_trip") > 0.0 && seconds("clock_offset").abs() <= seconds("clock_error"), "{here:#}");
+    assert_eq!((&elsewhere["worker"], &elsewhere["kind"]), (&json!("elsewhere"), &json!(null)));
+    assert_eq!(elsewhere["error"], "connection refused");
+    // It goes where the results would go, and into no form that it does not have.
+    run(&folder, ["conduct", "-q", "--check", "-c", "here", "-o", "found", "test.cfg"]).assert(0, str![""], str![""]);
+    assert!(folder.read("found").starts_with("here  127.0.0.1:"), "{}", folder.read("found"));
+    run(&folder, ["conduct", "-q", "--check", "-f", "junit", "test.cfg"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: a check has no form `junit`; it has `text` and `json`
+
+"#]],
+    );
+}

@@ -1,0 +1,163 @@
+//! Where the log goes, and that it never stands in the way of the results.
+
+use std::ffi::OsStr;
+
+use crate::support::{Folder, Player, run};
+use snapbox::str;
+
+#[test]
+fn the_log_goes_to_standard_error_or_to_its_file_but_never_into_the_results() {
+    let player = Player::start();
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\ns = echo hi\n");
+    let classic = ["conduct", "-f", "classic", "-p", "run", "test.cfg"];
+    run(&folder, classic).assert(
+        0,
+        str![[r#"
+0 phase received
+0 hi
+
+65535 phases complete
+
+"#]],
+        str![[r#"
+[..] - INFO - Starting trial 1 of 1
+[..] - INFO - Trial 1 of 1: passed
+
+"#]],
+    );
+    run(&folder, classic.iter().chain(&["-v"])).assert(
+        0,
+        str![[r#"
+0 phase received
+0 hi
+
+65535 phases complete
+
+"#]],
+        str![[r#"
+[..] - DEBUG - Run [..]
+[..] - DEBUG - w: connected to conductor 0.1.0 on [..]
+[..] - INFO - Starting trial 1 of 1
+[..] - DEBUG - Trial 1: run begins
+[..] - DEBUG - w: ready for run
+[..] - DEBUG - run: go, in [..]
+[..] - DEBUG - w: s of run started
+[..] - DEBUG - w: s of run passed
+[..] - DEBUG - w: through with run
+[..] - DEBUG - Trial 1: run is over
+[..] - INFO - Trial 1 of 1: passed
+[..] - DEBUG - The run is over: passed
+
+"#]],
+    );
+    run(&folder, classic.iter().chain(&["-q"])).assert(
+        0,
+        str![[r#"
+0 phase received
+0 hi
+
+65535 phases complete
+
+"#]],
+        str![""],
+    );
+    run(&folder, classic.iter().chain(&["--log-file", "log"])).assert(
+        0,
+        str![[r#"
+0 phase received
+0 hi
+
+65535 phases complete
+
+"#]],
+        str![""],
+    );
+    snapbox::assert_data_eq!(
+        folder.read("log"),
+        str![[r#"
+[..] - INFO - Starting trial 1 of 1
+[..] - INFO - Trial 1 of 1: passed
+
+"#]]
+    );
+}
+
+#[test]
+fn a_log_of_json_has_an_object_in_each_line() {
+    let player = Player::start();
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\ns = echo hi\n");
+    let arguments = ["conduct", "--log-format", "json", "--log-file", "log", "-f", "classic", "-p", "run", "test.cfg"];
+    let finished = run(&folder, arguments);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
+    let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("an object");
+    let log = folder.read("log");
+    let told: Vec<_> = log.lines().map(line).map(|line| (line["level"].clone(), line["message"].clone())).collect();
+    let expected = ["Starting trial 1 of 1", "Trial 1 of 1: passed"].map(|text| ("INFO".into(), text.into()));
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_player_tells_what_its_sessions_are_told_and_do_when_it_is_verbose() {
+    let folder = Folder::new();
+    let log = folder.join("log");
+    let arguments = ["--verbose", "--log-format", "json", "--log-file"].map(OsStr::new);
+    let player = Player::with(arguments.into_iter().chain([log.as_os_str()]));
+    folder.test("", &["w", "other"]).worker(
+        "w",
+        player.port,
+        "[Run]\nmeet = barrier:here\ns = exit 3\n[Reset]\nr = true\n",
+    );
+    folder.worker("other", player.port, "[Run]\nmeet = barrier:here\n");
+    run(&folder, ["conduct", "-q", "-o", "results", "-p", "run,reset", "test.cfg"]).assert(3, str![""], str![""]);
+    drop(player);
+    let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("an object");
+    let lines: Vec<_> = folder.read("log").lines().map(line).collect();
+    let own = lines.iter().filter_map(|line| line["message"].as_str()?.strip_prefix("w: "));
+    let text = own.collect::<Vec<_>>().join("\n") + "\n";
+    snapbox::assert_data_eq!(
+        text,
+        str![[r#"
+the plan is taken
+ready for run of trial 1
+run: go, [..]
+meet of run: waits for the others
+meet of run: released, [..]
+meet of run passed
+s of run started, process [..]
+s of run failed: exit 3
+through with run
+ready for reset of trial 1
+reset: go, [..]
+r of reset started, process [..]
+r of reset passed
+through with reset
+trial 1 is to end
+everything that was started is being stopped
+trial 1 is over
+the conductor takes leave
+the session is over
+
+"#]]
+    );
+    assert!(lines.iter().all(|line| line["level"] == "DEBUG" || line["level"] == "INFO"), "{lines:#?}");
+}
+
+#[test]
+fn a_player_that_is_not_verbose_tells_nothing_of_the_steps() {
+    let folder = Folder::new();
+    let log = folder.join("log");
+    let player = Player::with([OsStr::new("--log-file"), log.as_os_str()]);
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\ns = true\n");
+    run(&folder, ["conduct", "-q", "-o", "results", "-p", "run", "test.cfg"]).assert(0, str![""], str![""]);
+    drop(player);
+    snapbox::assert_data_eq!(
+        folder.read("log"),
+        str![[r#"
+[..] - INFO - anyone who reaches this port may run commands here; `allow` names those who may
+[..] - INFO - run [..] of [..]: a session for `w`
+
+"#]]
+    );
+}

@@ -1,0 +1,68 @@
+//! Every integration test, as one program: one link instead of fifty.
+//!
+//! Each module says what it tests. They share [`support`]: players, folders, runs whose output is compared whole, peers
+//! that speak the protocol by hand.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::duration_suboptimal_units,
+    clippy::expect_used,
+    clippy::needless_raw_string_hashes,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "snapbox writes the snapshots, long as they are; and a test fails by a panic"
+)]
+
+mod architecture;
+mod checking;
+mod checks;
+mod commands;
+mod configparser;
+mod configuration;
+mod dialect;
+mod distributed;
+mod forms;
+mod hostile_configuration;
+mod html_page;
+mod interrupts;
+mod large_outputs;
+mod lease;
+mod lints;
+mod live_view;
+mod localhost;
+mod logs;
+mod lost_output;
+mod many_workers;
+mod options;
+mod orphaned_runs;
+mod outputs;
+mod peers;
+mod player_loss;
+mod process_trees;
+mod readme;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod ready_processes;
+mod reasons;
+mod relay;
+mod replays;
+mod reports;
+mod resume;
+mod sample_configurations;
+mod sample_examples;
+mod samples;
+mod schemas;
+mod seed_command_lines;
+mod seed_conductors;
+mod seed_workers;
+mod session_faults;
+mod soak;
+mod spool;
+mod start_skew;
+mod step_ends;
+mod step_surroundings;
+mod stopped_players;
+mod support;
+mod transfers;
+mod usage_errors;
+mod validate;

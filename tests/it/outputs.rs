@@ -1,0 +1,333 @@
+//! Where results and logs go, and in which form: also when there is little to tell.
+
+use crate::support::{Finished, Folder, Player, conductor, eventually, finish, kill, run, start};
+use serde_json::{Value, json};
+use snapbox::str;
+
+/// A test with two workers that pass, on a player of its own.
+fn passing() -> (Player, Folder) {
+    let player = Player::start();
+    let folder = Folder::new();
+    folder.test("trials = 2", &["first", "second"]);
+    folder.worker("first", player.port, "[Run]\nstep1 = echo out; echo err >&2\n");
+    folder.worker("second", player.port, "[Startup]\nspawn1 = sleep 600\n[Run]\ntimeout5 = printf 'no newline'\n");
+    (player, folder)
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("no JSON document ({error}): {text}"))
+}
+
+/// `VERDICT STATUS: REASONS` of a JSON report.
+fn end_of(document: &Value) -> String {
+    let metadata = &document["metadata"];
+    let reasons = metadata["reasons"].as_array().expect("a list of reasons").iter();
+    let reasons: Vec<String> = reasons.map(|reason| format!("{}: {}", reason["kind"], reason["text"])).collect();
+    format!("{} {}: {}\n", metadata["verdict"], metadata["exit_status"], reasons.join(" | "))
+}
+
+/// Runs a test that asks for `report.json`, and what is in there.
+fn report_of(folder: &Folder, arguments: &[&str]) -> (Finished, Value) {
+    let all = ["conduct", "-q", "-f", "json", "-o", "report.json"].iter().chain(arguments);
+    let finished = run(folder, all);
+    let document = parsed(&folder.read("report.json"));
+    (finished, document)
+}
+
+#[test]
+fn json_has_the_seeds_shape_with_the_workers_own_names() {
+    let (_player, folder) = passing();
+    let finished = run(&folder, ["conduct", "-q", "--format", "json", "test.cfg"]);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
+    let document = parsed(&finished.stdout);
+    for key in ["start_time", "end_time"] {
+        assert!(is_time(&document["metadata"][key]), "{document:#}");
+    }
+    let metadata = &document["metadata"];
+    assert_eq!((&metadata["total_trials"], &metadata["total_workers"]), (&json!(2), &json!(2)));
+    let trials = document["trials"].as_array().expect("a list of trials");
+    let numbers: Vec<&Value> = trials.iter().map(|trial| &trial["trial_number"]).collect();
+    assert_eq!(numbers, [&json!(1), &json!(2)]);
+    for trial in trials {
+        let phases = trial["phases"].as_object().expect("phases by name");
+        assert_eq!(phases.keys().collect::<Vec<_>>(), ["collect", "reset", "run", "startup"]);
+        for (name, phase) in phases {
+            let workers = phase["workers"].as_object().expect("workers by name");
+            assert_eq!(workers.keys().collect::<Vec<_>>(), ["first", "second"], "{name}");
+            for part in workers.values().chain([phase, trial]) {
+                assert!(is_time(&part["start_time"]) && is_time(&part["end_time"]), "{part:#}");
+            }
+        }
+        let result = &phases["run"]["workers"]["first"]["results"][0];
+        assert!(is_time(&result["timestamp"]), "{result:#}");
+        assert_eq!((&result["code"], &result["message"]), (&json!(0), &json!("out\n")));
+        assert_eq!((&result["stderr"], &result["step"]), (&json!("err\n"), &json!("step1")));
+        let other = &phases["run"]["workers"]["second"]["results"];
+        assert_eq!((other.as_array().map(Vec::len), &other[0]["message"]), (Some(1), &json!("no newline")));
+    }
+}
+
+/// ISO 8601 to the microsecond, as the seed writes times.
+fn is_time(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    shape == "0000-00-00T00:00:00.000000"
+}
+
+#[test]
+fn results_go_to_the_file_that_is_named_and_nothing_to_standard_output() {
+    let (_player, folder) = passing();
+    let finished = run(&folder, ["conduct", "-q", "-f", "json", "-o", "results.json", "test.cfg"]);
+    finished.assert(0, str![""], str![""]);
+    assert_eq!(parsed(&folder.read("results.json"))["metadata"]["verdict"], "passed");
+}
+
+#[test]
+fn the_test_file_names_form_and_file_and_the_command_line_wins() {
+    let player = Player::start();
+    let folder = Folder::new();
+    folder.test("format: json\noutput: test_results.json", &["w"]).worker("w", player.port, "[Run]\ns = echo hi\n");
+    run(&folder, ["conduct", "-q", "test.cfg"]).assert(0, str![""], str![""]);
+    assert_eq!(parsed(&folder.read("test_results.json"))["metadata"]["verdict"], "passed");
+    run(&folder, ["conduct", "-q", "-f", "classic", "-o", "lines", "-p", "run", "test.cfg"]).assert(
+        0,
+        str![""],
+        str![""],
+    );
+    assert_eq!(folder.read("lines"), "0 phase received\n0 hi\n\n65535 phases complete\n");
+}
+
+#[test]
+fn classic_prints_the_lines_of_the_seed() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let steps = "[Startup]\ns = echo startup\nspawn1 = sleep 600\n[Run]\nbad = echo lost; exit 3\nkilled = kill -9 $$\n\
+                 timeout1 = sleep 600\n[Reset]\nr = printf bye\n";
+    folder.test("", &["w"]).worker("w", player.port, steps);
+    run(&folder, ["conduct", "-q", "--format", "classic", "test.cfg"]).assert(
+        3,
+        str![[r#"
+0 phase received
+0 startup
+
+0 Spawned
+65535 phases complete
+0 phase received
+3 echo lost; exit 3
+-9 kill -9 $$
+1 Command timed out after 1 seconds
+65535 phases complete
+0 phase received
+65535 phases complete
+0 phase received
+0 bye
+65535 phases complete
+
+"#]],
+        str![""],
+    );
+}
+
+#[test]
+fn a_failed_test_leaves_its_report() {
+    let player = Player::start();
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\nbad = echo out; echo why >&2; exit 3\n");
+    let (finished, document) = report_of(&folder, &["test.cfg"]);
+    finished.assert(3, str![""], str![""]);
+    snapbox::assert_data_eq!(
+        end_of(&document),
+        str![[r#"
+"failed" 3: "failed": "step `bad` failed with exit status 3 on worker `w` in run of trial 1"
+
+"#]]
+    );
+    let result = &document["trials"][0]["phases"]["run"]["workers"]["w"]["results"][0];
+    assert_eq!((&result["code"], &result["exit_status"], &result["stderr"]), (&json!(3), &json!(3), &json!("why\n")));
+}
+
+#[test]
+fn a_wrong_configuration_leaves_a_report_that_says_so() {
+    let folder = Folder::new();
+    folder.file("test.cfg", "[Test]\ntrials = none\n[Workers]\nw = nowhere.cfg\n");
+    let (finished, document) = report_of(&folder, &["test.cfg"]);
+    finished.assert(
+        1,
+        str![""],
+        str![[r#"
+error[invalid-value]: `none` is not a number from 1 on (`trials`)
+ --> test.cfg:2:10
+  |
+2 | trials = none
+  |          ^^^^
+  |
+  = hint: write digits only
+
+error[unreadable-file]: there is no worker file `nowhere.cfg`
+ --> test.cfg:4:5
+  |
+4 | w = nowhere.cfg
+  |     ^^^^^^^^^^^
+  |
+  = hint: it is looked for in the current folder
+error: the configuration `test.cfg` has 2 errors
+
+"#]],
+    );
+    snapbox::assert_data_eq!(
+        end_of(&document),
+        str![[r#"
+"incomplete" 1: "not carried out": "the configuration `test.cfg` has 2 errors"
+
+"#]]
+    );
+    run(&folder, ["conduct", "-q", "-f", "classic", "test.cfg"]).assert(
+        1,
+        str![[r#"
+1 not carried out: the configuration `test.cfg` has 2 errors
+
+"#]],
+        str!["..."],
+    );
+}
+
+#[test]
+fn unreachable_players_are_all_named_and_leave_a_report() {
+    let (player, folder) = passing();
+    let port = player.port;
+    drop(player);
+    let (finished, document) = report_of(&folder, &["--connect-timeout", "300ms", "test.cfg"]);
+    finished.assert(
+        1,
+        str![""],
+        str![[r#"
+[..] - ERROR - worker `first` at 127.0.0.1:[..]: connection refused
+[..] - ERROR - worker `second` at 127.0.0.1:[..]: connection refused
+
+"#]],
+    );
+    let port = format!(":{port}");
+    snapbox::assert_data_eq!(
+        end_of(&document).replace(&port, ":PORT"),
+        str![[r#"
+"incomplete" 1: "not carried out": "worker `first` at 127.0.0.1:PORT: connection refused" | "not carried out": "worker `second` at 127.0.0.1:PORT: connection refused"
+
+"#]]
+    );
+    let text = run(&folder, ["conduct", "-q", "--connect-timeout", "300ms", "test.cfg"]);
+    text.assert(
+        1,
+        str![[r#"
+test.cfg  run [..]
+2 trials of startup, run, collect, reset on 2 workers
+
+not carried out: worker `first` at 127.0.0.1:[..]: connection refused
+not carried out: worker `second` at 127.0.0.1:[..]: connection refused
+  hint: is the player started there? `conductor player FILE` listens on the port that `cmdport` names in its FILE
+not carried out: no step was run; 0 of 2 trials; 2 workers; [..]s
+
+"#]],
+        str![""],
+    );
+}
+
+#[test]
+fn a_run_without_the_unreachable_is_incomplete_and_its_report_says_so() {
+    let (player, folder) = passing();
+    let gone = Player::start();
+    folder.worker("second", gone.port, "[Run]\ns = true\n");
+    drop(gone);
+    let (finished, document) = report_of(&folder, &["--connect-timeout", "300ms", "--skip-unreachable", "test.cfg"]);
+    finished.assert(
+        4,
+        str![""],
+        str![[r#"
+[..] - ERROR - worker `second` at 127.0.0.1:[..] was left out: connection refused
+
+"#]],
+    );
+    snapbox::assert_data_eq!(
+        end_of(&document),
+        str![[r#"
+"incomplete" 4: "incomplete": "worker `second` at 127.0.0.1:[..] was left out: connection refused"
+
+"#]]
+    );
+    drop(player);
+}
+
+#[test]
+fn an_interrupted_run_resets_and_leaves_its_report() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let here = folder.join("here");
+    let steps = format!("[Run]\nlong = : > {}; sleep 600\n[Reset]\nr = echo reset\n", here.display());
+    folder.test("", &["w"]).worker("w", player.port, &steps);
+    let child = start(conductor(&folder, ["conduct", "-q", "-f", "json", "-o", "report.json", "test.cfg"]));
+    eventually("the step runs", || here.exists());
+    kill(child.id(), 2);
+    finish(child).assert(130, str![""], str![""]);
+    let document = parsed(&folder.read("report.json"));
+    snapbox::assert_data_eq!(
+        end_of(&document),
+        str![[r#"
+"incomplete" 130: "interrupted": "interrupted by SIGINT"
+
+"#]]
+    );
+    let phases = &document["trials"][0]["phases"];
+    assert_eq!(phases["run"]["workers"]["w"]["results"][0]["outcome"], "stopped");
+    assert_eq!(phases["reset"]["workers"]["w"]["results"][0]["message"], "reset\n");
+}
+
+#[test]
+fn a_conductor_under_nohup_does_not_hear_the_hang_up() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let (here, go) = (folder.join("here"), folder.join("go"));
+    let wait = format!("until cat {} 2>/dev/null; do sleep 0.02; done", go.display());
+    let steps = format!("[Run]\ns = : > {}; {wait}\n", here.display());
+    folder.test("", &["w"]).worker("w", player.port, &steps);
+    let mut command = std::process::Command::new("/bin/sh");
+    command.current_dir(folder.path()).args(["-c", "trap '' HUP; exec \"$0\" conduct -q -f classic -p run test.cfg"]);
+    let child = start({
+        command.arg(crate::support::CONDUCTOR);
+        command
+    });
+    eventually("the step runs", || here.exists());
+    kill(child.id(), 1);
+    folder.file("go", "went on");
+    finish(child).assert(
+        0,
+        str![[r#"
+0 phase received
+0 went on
+65535 phases complete
+
+"#]],
+        str![""],
+    );
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_an_error_before_anything_runs() {
+    let (_player, folder) = passing();
+    let finished = run(&folder, ["conduct", "-q", "-o", "no/such/folder/results", "test.cfg"]);
+    finished.assert(
+        1,
+        str![""],
+        str![[r#"
+error: the output `no/such/folder/results` can't be written: No such file or directory (os error 2)
+
+"#]],
+    );
+    let log = run(&folder, ["conduct", "-q", "--log-file", "no/such/folder/log", "test.cfg"]);
+    log.assert(
+        1,
+        str![""],
+        str![[r#"
+error: the log file `no/such/folder/log` can't be written: No such file or directory (os error 2)
+
+"#]],
+    );
+}

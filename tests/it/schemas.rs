@@ -1,0 +1,90 @@
+//! The JSON Schemas of the `json` and `jsonl` reports hold for what is really written.
+
+use std::path::Path;
+
+use crate::support::{Folder, run};
+use boon::{Compiler, SchemaIndex, Schemas};
+use serde_json::Value;
+
+struct Schema(Schemas, SchemaIndex);
+
+impl Schema {
+    fn of(format: &str) -> Self {
+        let text = std::fs::read_to_string(root().join(format!("src/report/{format}.schema.json"))).expect("a schema");
+        let mut compiler = Compiler::new();
+        compiler.add_resource("schema.json", serde_json::from_str(&text).expect("JSON")).expect("a schema");
+        let mut schemas = Schemas::new();
+        let index = compiler.compile("schema.json", &mut schemas).expect("a schema");
+        Self(schemas, index)
+    }
+
+    #[track_caller]
+    fn assert(&self, what: &str, text: &str) {
+        let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{what}: {error}"));
+        if let Err(error) = self.0.validate(&value, self.1) {
+            panic!("{what}: {error:#}");
+        }
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The recorded reports whose names end so.
+fn recorded(end: &str) -> Vec<(String, String)> {
+    let files = std::fs::read_dir(root().join("testdata/report")).expect("a folder");
+    let files = files.map(|file| file.expect("a file").path()).filter(|path| path.to_string_lossy().ends_with(end));
+    let read = |path: std::path::PathBuf| (path.display().to_string(), std::fs::read_to_string(path).expect("a file"));
+    let found: Vec<_> = files.map(read).collect();
+    assert!(!found.is_empty());
+    found
+}
+
+#[test]
+fn the_recorded_reports_are_as_their_schemas_say() {
+    let document = Schema::of("json");
+    for (name, text) in recorded(".json").iter().filter(|(name, _)| !name.ends_with("dry_run.json")) {
+        document.assert(name, text);
+    }
+    let line = Schema::of("jsonl");
+    for (name, text) in recorded(".jsonl") {
+        text.lines().for_each(|text| line.assert(&name, text));
+    }
+}
+
+#[test]
+fn the_reports_of_real_runs_are_as_their_schemas_say() {
+    let folder = Folder::new();
+    folder.test("trials = 2\nmax_start_skew = 1h\ncheck = echo checked", &["dut", "generator"]);
+    folder.worker(
+        "dut",
+        6970,
+        "[Environment]\nA = 1\n[Startup]\nspawn1 = echo up; sleep 600\n[Run]\nmeet = barrier:here\n\
+         fails = mayfail:printf 'a\\377b'; exit 3\ntimeout1 = must:sleep 60\nskipped = true\n",
+    );
+    folder.worker(
+        "generator",
+        6970,
+        "[Run]\nmeet = barrier:here\ntry = until5:test -e made || ! : > made\n[Reset]\nr = rm made\n",
+    );
+    let reports = ["--report", "json=report.json", "--report", "jsonl=events"];
+    let finished = run(&folder, ["conduct", "--local", "-q", "test.cfg"].iter().chain(&reports));
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    Schema::of("json").assert("report.json", &folder.read("report.json"));
+    let line = Schema::of("jsonl");
+    let events = folder.read("events");
+    for kind in ["barrier_released", "barrier_ended", "check_ended", "spawned_ended", "output", "attempts", "base64"] {
+        assert!(events.contains(kind), "no {kind} in {events}");
+    }
+    events.lines().for_each(|text| line.assert("events", text));
+}
+
+#[test]
+fn a_schema_refuses_what_is_not_so() {
+    let line = Schema::of("jsonl");
+    for wrong in [r#"{"at_ns":1,"time":null,"event":"no such"}"#, r#"{"at_ns":1,"time":null,"event":"trial_started"}"#]
+    {
+        assert!(line.0.validate(&serde_json::from_str(wrong).expect("JSON"), line.1).is_err(), "{wrong}");
+    }
+}
