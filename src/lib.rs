@@ -24,19 +24,21 @@
 //! | module | holds | may use |
 //! |---|---|---|
 //! | [`model`] | plain values: names, phases, steps, plan, events, outcomes, verdicts | nothing |
+//! | [`wait`] | everything that is waited for, with its limit; the blocking calls | nothing |
 //! | [`config`] | text → typed configuration → [`model::Plan`]; diagnostics with positions | `model` |
 //! | [`wire`] | frames, messages, the seed's protocol | `model` |
-//! | [`conduct`] | coordinator, clock estimate, run loop, output store, one connection actor a worker | `model`, `wire` |
-//! | [`player`] | listener, session, executor, what cleans up after them | `model`, `wire`, `sys` |
+//! | [`conduct`] | coordinator, clock estimate, run loop, output store, one connection actor a worker | `model`, `wait`, `wire` |
+//! | [`player`] | listener, session, executor, what cleans up after them | `model`, `wait`, `wire`, `sys` |
 //! | [`report`] | one file a format | `model` |
-//! | `sys` | what std lacks on Linux; the only `unsafe` | nothing |
+//! | `sys` | what std lacks on Linux; the only `unsafe` | `wait` |
 //! | `cli` | what can be written on the command line | `config`, `model`, `report` |
-//! | `telemetry`, `exit_code` | the log; the exit status | `model` |
+//! | `telemetry`, `exit_code` | the log; the exit status | `model`, `wait` |
 //! | `app` | the commands: the only place where everything meets | everything |
 //!
 //! `tests/architecture.rs` holds this table against the sources.
 
 pub mod model;
+pub mod wait;
 pub mod config;
 pub mod wire;
 pub mod conduct;

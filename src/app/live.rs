@@ -3,17 +3,17 @@
 //! It is there only where somebody can see it: standard error is a terminal that can move its cursor. What else is
 //! written to the terminal goes through the [`Screen`], above the view.
 
+use std::convert::Infallible;
 use std::io::IsTerminal;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::model::{ConductorTime, Event, Reporter, Stamped};
 use crate::report::{Board, BoardLine};
 use crate::telemetry::{self, Screen};
+use crate::wait::Wait;
 
-/// How often the view is drawn.
-const INTERVAL: Duration = Duration::from_millis(100);
 /// The colour of what is to be looked at.
 const RED: &str = "\x1b[31m";
 /// It has no more lines than this.
@@ -22,13 +22,12 @@ const MOST_ROWS: usize = 24;
 /// Draws what happens.
 pub(super) struct LiveView {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    /// Until the end of the run: nothing is sent, but the thread ends when it is dropped, and drops its own.
+    thread: Option<(Sender<Infallible>, Receiver<Infallible>)>,
 }
 
 struct Shared {
     board: Mutex<Board>,
-    over: Mutex<bool>,
-    woken: Condvar,
     screen: Screen,
     color: bool,
 }
@@ -40,25 +39,24 @@ impl LiveView {
         if dumb || !std::io::stderr().is_terminal() {
             return None;
         }
-        let shared = Arc::new(Shared {
-            board: Mutex::default(),
-            over: Mutex::new(false),
-            woken: Condvar::new(),
-            screen: screen.clone(),
-            color: super::colors_are_wanted(),
-        });
+        let shared =
+            Arc::new(Shared { board: Mutex::default(), screen: screen.clone(), color: super::colors_are_wanted() });
         let drawn = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("live view".to_owned()).spawn(move || drawn.run()).ok()?;
+        let ((wanted, unwanted), (drawing, ended)) = (bounded(0), bounded(0));
+        let body = move || {
+            drawn.run(&unwanted);
+            drop::<Sender<Infallible>>(drawing);
+        };
+        std::thread::Builder::new().name("live view".to_owned()).spawn(body).ok()?;
         screen.begin();
-        Some(Self { shared, thread: Some(thread) })
+        Some(Self { shared, thread: Some((wanted, ended)) })
     }
 
     fn end(&mut self) {
-        *lock(&self.shared.over) = true;
-        self.shared.woken.notify_all();
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked draws no more either.
-            let _ = thread.join();
+        if let Some((wanted, ended)) = self.thread.take() {
+            drop(wanted);
+            // A terminal that takes nothing holds up the drawing, and nothing else.
+            let _ = Wait::ThreadsEnd.receive(&ended, None);
         }
         self.shared.screen.end();
     }
@@ -83,15 +81,10 @@ impl Drop for LiveView {
 }
 
 impl Shared {
-    fn run(&self) {
-        let mut over = lock(&self.over);
-        while !*over {
-            drop(over);
+    fn run(&self, unwanted: &Receiver<Infallible>) {
+        self.draw();
+        while Wait::LiveView.receive(unwanted, None) == Err(RecvTimeoutError::Timeout) {
             self.draw();
-            over = lock(&self.over);
-            if !*over {
-                over = self.woken.wait_timeout(over, INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
-            }
         }
     }
 

@@ -3,8 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::model::{Destination, Plan};
+use crate::wait::Wait;
 
 /// A player that belongs to this conductor: it ends when this value is dropped, or when the conductor dies.
 pub(super) struct LocalPlayer {
@@ -33,7 +35,7 @@ impl LocalPlayer {
         }
         let address = line.trim_end().rsplit(' ').next().and_then(|address| address.parse().ok());
         let Some(address) = address else {
-            let _ = child.wait();
+            let _ = Wait::PrivatePlayerEnd.end_of(&mut child, Duration::ZERO);
             return Err("the private player did not start; what it said stands above".to_owned());
         };
         Ok(Self { child, address })
@@ -52,7 +54,10 @@ impl Drop for LocalPlayer {
     /// The end of its standard input tells the player to stop; it ends what is left, within its own limits.
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        let wait = Wait::PrivatePlayerEnd;
+        if wait.end_of(&mut self.child, wait.time()).is_err() {
+            tracing::error!("the private player did not end, and was killed: its steps may still run");
+        }
     }
 }
 

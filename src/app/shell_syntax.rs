@@ -3,18 +3,14 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::config::{ShellCommand, ShellRefusal, ShellSyntax};
-
-/// How long a shell may think. A look at a command takes a millisecond; a shell that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::wait::Wait;
 
 /// The most shells that run at once.
 const TOGETHER: usize = 4;
@@ -31,7 +27,7 @@ pub(super) struct LocalShells {
 
 impl Default for LocalShells {
     fn default() -> Self {
-        Self { patience: PATIENCE }
+        Self { patience: Wait::ShellSyntax.time() }
     }
 }
 
@@ -74,37 +70,13 @@ fn check(command: &ShellCommand, patience: Duration) -> io::Result<Option<ShellR
     shell.env("LC_ALL", "C").env_remove("ENV").env_remove("BASH_ENV");
     shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaint.try_clone()?);
     let mut child = shell.spawn()?;
-    if let Err(error) = wait_for_end(&child, patience) {
-        // It may have ended by itself just now.
-        let _ = child.kill();
-        child.wait()?;
-        return Err(error);
-    }
-    if child.wait()?.success() {
+    if Wait::ShellSyntax.end_of(&mut child, patience)?.success() {
         return Ok(None);
     }
     complaint.rewind()?;
     let mut bytes = Vec::new();
     complaint.take(MAX_COMPLAINT).read_to_end(&mut bytes)?;
     Ok(Some(refusal(&String::from_utf8_lossy(&bytes), &command.shell)))
-}
-
-/// Waits until the process has ended, at most for so long.
-fn wait_for_end(child: &Child, patience: Duration) -> io::Result<()> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
-    let process = pidfd_open(pid, PidfdFlags::empty())?;
-    let end = Instant::now() + patience;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let timeout =
-            rustix::event::Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
-        match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&timeout)) {
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => return Ok(()),
-        }
-    }
 }
 
 /// Reads `sh: 1: Syntax error: "fi" unexpected`, `bash: -c: line 1: syntax error near …`, and what is like them.

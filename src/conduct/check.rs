@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId};
+use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, Holder, Welcome};
 
 use super::clock::Sample;
@@ -13,9 +14,6 @@ use super::connection::{Dialled, dial, is_seed, refused, unless_ended, words};
 use super::event::{Command, End};
 use super::threads::Threads;
 use super::{Options, hello};
-
-/// What the threads get beyond `connect_timeout`, which they keep themselves.
-const MARGIN: Duration = Duration::from_secs(5);
 
 /// What is known of one worker's player.
 #[derive(Debug, Clone)]
@@ -65,7 +63,7 @@ pub(super) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i
         }
     }
     let mut interrupts = interrupts.clone();
-    let deadline = crossbeam_channel::at(Instant::now() + plan.settings.connect_timeout + MARGIN);
+    let deadline = Wait::Connection.timer(plan.settings.connect_timeout + Wait::Connection.time());
     while left > 0 {
         select! {
             recv(answers) -> answer => {
@@ -82,7 +80,7 @@ pub(super) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i
         }
     }
     drop::<Sender<Command>>(wanted);
-    threads.join(Instant::now() + Duration::from_secs(2));
+    threads.join(Wait::ThreadsEnd.time());
     let answers = found.into_iter().enumerate();
     answers.map(|(index, result)| CheckAnswer { worker: WorkerId(index), result }).collect()
 }

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 
 use crate::model::{Outcome, Output, OutputSource, Plan, PlayerTime, Start, StepResult};
+use crate::wait::Wait;
 use crate::wire::KeeperMessage;
 
 use super::connection::words;
@@ -33,8 +34,10 @@ use super::threads::Threads;
 const LOOK: Duration = Duration::from_millis(20);
 /// How often we say that it can't begin yet.
 const WORD: Duration = Duration::from_secs(10);
+/// How long the keeper may take to end.
+const STOP: Duration = Duration::from_secs(20);
 /// How long the folder of results may take nothing of what it is told until it is given up.
-const STUCK: Duration = Duration::from_mins(1);
+const STUCK: Duration = Wait::ResultsWritten.time();
 
 /// One check of one trial.
 pub(super) struct Check {
@@ -75,7 +78,7 @@ fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Re
         select! {
             recv(check.kept.reached()) -> _ => return Ok(()),
             recv(unwanted) -> _ => return Err(Outcome::Stopped),
-            default(WORD.min(stuck)) => {}
+            default(Wait::ResultsWritten.within(WORD.min(stuck))) => {}
         }
         let now_taken = check.kept.taken();
         if now_taken != taken {
@@ -92,7 +95,7 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     let at = now();
     let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let (socket, theirs) = UnixStream::pair()?;
-    socket.set_read_timeout(Some(LOOK))?;
+    Wait::CheckAnswer.limit_reads(&socket, LOOK)?;
     let mut keeper =
         command(check, [theirs.into(), stdout.try_clone()?.into(), stderr.try_clone()?.into()])?.spawn()?;
     let end = wait(&mut keeper, socket, check.plan.settings.step_timeout, unwanted)?;
@@ -152,7 +155,8 @@ fn wait(
             let _ = socket.shutdown(Shutdown::Write);
         }
     }
-    keeper.wait()?;
+    // A keeper that was stopped or hangs is killed.
+    Wait::CheckAnswer.end_of(keeper, STOP)?;
     // One that was killed left no word.
     let said: Option<KeeperMessage> = serde_json::from_slice(&said).ok();
     let mut end = said.map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use crate::model::{Event, Reporter, Stamped};
+use crate::wait::Wait;
 
 use super::threads::Threads;
 
-/// How long the outputs are waited for without a word.
+/// How often it is said that the outputs are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long they are waited for when the run was left at once, or an interrupt says so.
-const HURRY: Duration = Duration::from_secs(2);
+const HURRY: Duration = Wait::OutputsHurried.time();
 
 /// Beyond so many events that wait, no reporter is told what steps print before they are over: whoever reads an output
 /// slowly would otherwise cost memory for as long as steps print.
@@ -80,21 +81,21 @@ impl Reports {
         let Self { shown, kept, failures, threads } = self;
         drop((shown, kept));
         let mut found = Vec::new();
-        let mut deadline = hurry.then(|| Instant::now() + HURRY);
+        let mut deadline = Instant::now() + if hurry { HURRY } else { Wait::OutputsTaken.time() };
         let mut interrupts = interrupts.clone();
         loop {
-            let patience = deadline.map_or(PATIENCE, |deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = deadline.saturating_duration_since(Instant::now());
             select! {
                 recv(failures) -> failure => match failure {
                     Ok(failure) => found.push(failure),
                     Err(_) => break,
                 },
                 recv(interrupts) -> signal => match signal {
-                    Ok(_) => deadline = Some(Instant::now() + HURRY),
+                    Ok(_) => deadline = deadline.min(Instant::now() + HURRY),
                     Err(_) => interrupts = crossbeam_channel::never(),
                 },
-                default(patience) => {
-                    if deadline.is_some() {
+                default(Wait::OutputsTaken.within(PATIENCE.min(left))) => {
+                    if left <= PATIENCE {
                         let text = "the outputs were not taken to their end";
                         tracing::error!("{text}");
                         found.push(text.to_owned());
@@ -104,7 +105,7 @@ impl Reports {
                 }
             }
         }
-        threads.join(Instant::now() + Duration::from_millis(100));
+        threads.join(Duration::from_millis(100));
         found
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
-use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 
 use crate::model::{
     ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId, signal_name,
 };
 
+use crate::wait::Wait;
 use crate::wire::Hello;
 
 use super::checker::{self, Check, Checker};
@@ -29,8 +30,6 @@ use super::{Options, hello, secret};
 /// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
 /// its player with it, for want of credit.
 const EVENTS: usize = 1024;
-/// How long threads get to end.
-const JOIN: Duration = Duration::from_secs(2);
 
 /// The actors of a run, as the run loop sees them.
 struct Actors<'a> {
@@ -123,7 +122,7 @@ pub(super) fn run(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>
     drop(events);
     let Actors { postboxes, threads, checker, .. } = actors;
     drop((postboxes, checker));
-    threads.join(Instant::now() + JOIN);
+    threads.join(Wait::ThreadsEnd.time());
     let failures = reports.finish(interrupts, signals > 1);
     add_failures(&mut conclusion, failures);
     conclusion
@@ -162,7 +161,7 @@ fn turn(
         }
         waits.look(&coordinator, now());
         let deadline = coordinator.next_deadline().into_iter().fold(waits.next(), ConductorTime::min);
-        let timer = after(deadline.since(now()));
+        let timer = Wait::ConductorEvents.timer(deadline.since(now()));
         inputs.push_back(select! {
             recv(events) -> event => match event {
                 Ok((worker, session, event)) if actors.is_current(worker, session) => Input::Connection(worker, event),

@@ -3,9 +3,11 @@
 use std::convert::Infallible;
 use std::io;
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::wait::Wait;
 
 /// How much stack a thread gets: there can be two thousand of them, and none recurses deeply.
 const STACK: usize = 256 << 10;
@@ -36,11 +38,11 @@ impl Threads {
         Ok(())
     }
 
-    /// Waits until all are over, or the deadline has come; who is not over then is named and left alone.
-    pub(crate) fn join(self, deadline: Instant) {
+    /// Waits until all are over, at most for this time; those that are not are named and left alone.
+    pub(crate) fn join(self, time: Duration) {
         let Self { handles, ends, alive } = self;
         drop(alive);
-        let all_over = matches!(ends.recv_deadline(deadline), Err(RecvTimeoutError::Disconnected));
+        let all_over = Wait::ThreadsEnd.receive(&ends, Some(time)) == Err(RecvTimeoutError::Disconnected);
         for handle in handles {
             let name = handle.thread().name().unwrap_or("a thread").to_owned();
             if !all_over && !handle.is_finished() {

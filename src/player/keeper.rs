@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::kin::{self, Kin};
 use super::ladder::Ladder;
@@ -22,6 +22,7 @@ use super::session::StopWith;
 use super::session_process::clock;
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, Reaped, SignalDescriptor};
+use crate::wait::Wait;
 use crate::wire::{KeeperMessage, OutcomeMessage, words};
 
 /// How long what is still there when the command is over may take to end by itself.
@@ -123,8 +124,7 @@ impl Keeper {
         if self.is_wanted {
             descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
         }
-        let timeout = until.and_then(|until| Timespec::try_from(until.since(clock())).ok());
-        let _ = poll(&mut descriptors, timeout.as_ref());
+        let _ = Wait::KeeperEvents.poll(&mut descriptors, until.map(|until| until.since(clock())));
         while let Some(signal) = self.signals.take() {
             self.is_wanted &= signal == libc::SIGCHLD;
         }

@@ -7,10 +7,11 @@ use super::kin::Kin;
 use super::session::StopWith;
 use crate::model::{PlayerTime, Process};
 use crate::sys;
+use crate::wait::Wait;
 use crate::wire::ForcedMessage;
 
 /// How long processes may take to end after a signal.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Wait::StepGrace.time();
 
 /// How often we look: not every end is one that we are told of.
 const LOOK: Duration = Duration::from_millis(50);

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::caller::{Caller, Heard};
 use super::family::Cgroups;
@@ -17,6 +17,7 @@ use super::role::Role;
 use super::session_process::clock;
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot, Child, DescriptorLimit, Forked, SignalDescriptor};
+use crate::wait::{Wait, is_ready};
 
 /// How many connections may be there that have not said what they want. When another comes, the one that has made no
 /// progress for the longest time is closed: silent connections shut nobody out.
@@ -26,7 +27,7 @@ const MOST_CALLERS: usize = 256;
 const AT_ONCE: usize = 64;
 
 /// How long sessions may take to end when the player is told to stop: Reset, delivery, and what could not be stopped.
-const STOPPING: Duration = Duration::from_secs(45);
+const STOPPING: Duration = Wait::SessionsEnd.time();
 
 /// What a player is told.
 pub struct Settings {
@@ -140,8 +141,7 @@ impl Listener {
         let callers = self.callers.iter().map(Caller::deadline);
         let deadline = callers.chain(self.heirs.next_deadline()).chain(self.stopping).min();
         let timeout = deadline.map(|deadline| deadline.since(clock()));
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        matches!(poll(&mut descriptors, timeout.as_ref()), Ok(_) | Err(rustix::io::Errno::INTR))
+        matches!(Wait::ListenerEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
     }
 
     /// Takes signals: children that have ended, and the wish that the player stops.
@@ -300,8 +300,8 @@ fn end_stale(port: u16) -> Option<String> {
 /// Kills all that is below this process: sessions first, and then whatever they leave to it. What is still there after a
 /// second can't be ended by anybody.
 fn end_everything() {
-    const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
-    let end = clock().plus(Duration::from_secs(1));
+    const LOOK: Duration = Duration::from_millis(2);
+    let end = clock().plus(Wait::LeftoverEnd.time());
     loop {
         while sys::reap().is_some() {}
         let children = sys::direct_children();
@@ -313,16 +313,14 @@ fn end_everything() {
                 let _ = sys::kill_process(child, libc::SIGKILL);
             }
         }
-        let _ = poll(&mut [], Some(&LOOK));
+        Wait::LeftoverEnd.pause(LOOK);
     }
 }
 
 /// Whether this process's standard input has come to its end.
 pub(super) fn input_has_ended() -> bool {
     let input = std::io::stdin();
-    let mut descriptor = [PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN)];
-    let ready = poll(&mut descriptor, Some(&Timespec::default())).is_ok_and(|count| count > 0);
-    ready && matches!(rustix::io::read(input.as_fd(), &mut [0; 64]), Ok(0) | Err(_))
+    is_ready(&input, PollFlags::IN) && matches!(rustix::io::read(input.as_fd(), &mut [0; 64]), Ok(0) | Err(_))
 }
 
 fn bind(address: Option<IpAddr>, port: u16) -> Result<TcpListener, String> {

@@ -11,6 +11,7 @@ use super::note::{self, Note};
 use super::session::Session;
 use super::session_process::SessionProcess;
 use crate::sys::SignalDescriptor;
+use crate::wait::Wait;
 use crate::wire::seed::{PHASES_COMPLETE, SeedPhase, encode_result};
 use crate::wire::{
     ConductorMessage, Data, Outbox, OutcomeMessage, PhaseName, PlanMessage, PlayerMessage, StepEndedMessage,
@@ -18,7 +19,7 @@ use crate::wire::{
 };
 
 /// How long a conductor that does not listen yet is tried: the seed sends `run` before it listens.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Wait::PythonConductor.time();
 
 /// The signal that says that nobody waits for the results any more: whoever listens for them is a later conductor.
 pub(super) const SUPERSEDED: i32 = libc::SIGHUP;
@@ -187,8 +188,8 @@ fn deliver_all(phase: &SeedPhase, results: &[Vec<u8>]) -> std::io::Result<()> {
 /// Delivers one result on a connection of its own, and waits until the conductor has taken it.
 fn deliver(phase: &SeedPhase, payload: &[u8], end: Instant, signals: &SignalDescriptor) -> std::io::Result<()> {
     let mut stream = connect(phase, end, signals)?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    Wait::PythonConductor.limit_writes(&stream, PATIENCE)?;
+    Wait::PythonConductor.limit_reads(&stream, PATIENCE)?;
     stream.write_all(&frame(payload))?;
     stream.shutdown(std::net::Shutdown::Write)?;
     // Results are connections of their own: only the end of one before the next begins keeps their order.
@@ -204,7 +205,7 @@ fn connect(phase: &SeedPhase, end: Instant, signals: &SignalDescriptor) -> std::
         let addresses = (phase.result_host.as_str(), phase.result_port).to_socket_addrs()?;
         let mut error = std::io::Error::other("the name has no address");
         for address in addresses {
-            match TcpStream::connect_timeout(&address, PATIENCE) {
+            match Wait::PythonConductor.connect(&address) {
                 Ok(stream) => return Ok(stream),
                 Err(why) => error = why,
             }
@@ -212,6 +213,6 @@ fn connect(phase: &SeedPhase, end: Instant, signals: &SignalDescriptor) -> std::
         if Instant::now() >= end {
             return Err(error);
         }
-        std::thread::sleep(Duration::from_millis(10));
+        Wait::PythonConductorRetry.pause(Wait::PythonConductorRetry.time());
     }
 }

@@ -6,7 +6,7 @@ mod starting;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::environment::Environment;
 use super::executor::Executor;
@@ -20,19 +20,20 @@ use super::spool::{Output, Spool};
 use super::transfers::Transfers;
 use crate::model::PlayerTime;
 use crate::sys::{SignalDescriptor, Spawner, boot_time_nanoseconds};
+use crate::wait::Wait;
 use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage, ProcessMessage};
 
 /// How long a session that is over tries to deliver what it has.
-const DELIVERY: Duration = Duration::from_secs(5);
+const DELIVERY: Duration = Wait::LastDelivery.time();
 
 /// How long one whose conductor fell silent keeps what it has.
-const KEEP: Duration = Duration::from_hours(1);
+const KEEP: Duration = Wait::LateDelivery.time();
 
 /// How long Reset may take when the player is told to stop.
-const STOP_RESET: Duration = Duration::from_secs(30);
+const STOP_RESET: Duration = Wait::StoppedReset.time();
 
 /// How long a session without a plan waits for its conductor to come again: it has nothing to lose.
-const WITHOUT_PLAN: Duration = Duration::from_secs(10);
+const WITHOUT_PLAN: Duration = Wait::FirstPlan.time();
 
 /// How long output waits for a conductor that takes none, before it goes to the spool.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -195,8 +196,7 @@ impl SessionProcess {
         let timeout = deadline.into_iter().flatten().min().map(|deadline| deadline.since(clock()));
         let transfers = self.spool.is_empty() && self.transfers.has_work(&self.channel.outbox);
         let timeout = if transfers { Some(Duration::ZERO) } else { timeout };
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        matches!(poll(&mut descriptors, timeout.as_ref()), Ok(_) | Err(rustix::io::Errno::INTR))
+        matches!(Wait::SessionEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
     }
 
     fn output(&mut self) -> Output<'_> {

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 
+use crate::wait::Wait;
+
 use super::Process;
 use super::fork::lives_in;
 
@@ -218,7 +220,7 @@ fn end_all(path: &Path, processes: &[Process]) {
         if !is_populated(&events) {
             return;
         }
-        std::thread::sleep(LOOK);
+        Wait::LeftoverEnd.pause(LOOK);
     }
 }
 

@@ -6,10 +6,12 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::children::{self, Child, Status};
+
+use crate::wait::is_ready;
 
 /// A process, pinned.
 ///
@@ -40,8 +42,7 @@ impl Process {
     /// Whether all of it has ended, reaped or not.
     pub fn has_ended(&self) -> bool {
         let Some(handle) = &self.handle else { return self.is_ending() };
-        let mut descriptor = [PollFd::new(handle, PollFlags::IN)];
-        poll(&mut descriptor, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+        is_ready(handle, PollFlags::IN)
     }
 
     /// Whether it is on its way out, or has ended.

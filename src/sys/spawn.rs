@@ -8,8 +8,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::wait::Wait;
 
 use super::child::{Blueprint, STAGE_DESCRIPTORS, STAGE_DIRECTORY, STAGE_PROGRAM, STAMP, Word};
 use super::children::{Child, kill_process};
@@ -223,14 +225,13 @@ impl StartReport {
 
     /// Ends one that waits for that, before it was said.
     pub fn cancel(&mut self, pid: u32) {
-        /// Much more than it takes: nothing that it is at can hold it up.
-        const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         if !self.is_on_its_way() {
             // It was ended by somebody else, and perhaps reaped: its number may be another's by now.
             return;
         }
         let _ = kill_process(Child(pid), libc::SIGKILL);
-        let _ = poll(&mut [PollFd::new(&self.descriptor, PollFlags::IN)], Some(&MOMENT));
+        // Much more than it takes: nothing that it is at can hold it up.
+        let _ = Wait::PreparedEnd.poll(&mut [PollFd::new(&self.descriptor, PollFlags::IN)], None);
         if !self.is_on_its_way() {
             // It has closed what it had open, and waits for nothing any more but this.
             // SAFETY: no status is asked for.

@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
+
+use crate::wait::Wait;
 
 use super::LogFormat;
 
 /// How long a reader may take to make room. One that did not is not waited for again until there is some.
-const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Wait::LogRoom.time();
 
 /// A pipe that says it has room takes so many bytes at once (pipe(7), `PIPE_BUF`).
 const PAGE: usize = 4096;
@@ -33,10 +35,9 @@ impl<W: Write + AsFd> Impatient<W> {
     /// Whether a page finds room.
     fn has_room(&self) -> bool {
         let patience = if self.missing == 0 { PATIENCE } else { Duration::ZERO };
-        let timeout = Timespec::try_from(patience).ok();
         let mut descriptors = [PollFd::new(&self.writer, PollFlags::OUT)];
         // What can't be asked, or has an error, is written to: that does not wait either.
-        poll(&mut descriptors, timeout.as_ref()) != Ok(0)
+        Wait::LogRoom.poll(&mut descriptors, Some(patience)) != Ok(0)
     }
 }
 

@@ -9,13 +9,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::wait::Wait;
+
 use super::LogFormat;
 
 /// So many lines wait for a reader, a few megabytes at most; those beyond are counted, and left out.
 const BOUND: usize = 10_000;
 
 /// How long the end of the program waits for a queue with room, and then for its lines to be written.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Wait::LogWritten.time();
 
 /// The queue of this process, for those that want it to be written.
 static QUEUE: OnceLock<Queue> = OnceLock::new();
@@ -68,7 +70,7 @@ pub(crate) fn flush() {
     queue.tell_of_missing();
     let (done, is_written) = bounded(0);
     if queue.entries.send_timeout(Entry::Flush(done), PATIENCE).is_ok() {
-        let _ = is_written.recv_timeout(PATIENCE);
+        let _ = Wait::LogWritten.receive(&is_written, None);
     }
 }
 

@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may use of ours, as the table in `src/lib.rs` has it.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
+    ("wait", &[]),
     ("model", &[]),
     ("config", &["model"]),
     ("wire", &["model"]),
-    ("conduct", &["model", "wire"]),
-    ("player", &["model", "wire", "sys"]),
+    ("conduct", &["model", "wait", "wire"]),
+    ("player", &["model", "wait", "wire", "sys"]),
     ("report", &["model"]),
-    ("sys", &[]),
+    ("sys", &["wait"]),
     ("cli", &["config", "model", "report"]),
-    ("telemetry", &[]),
+    ("telemetry", &["wait"]),
     ("exit_code", &["model"]),
 ];
 

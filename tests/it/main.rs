@@ -66,3 +66,4 @@ mod support;
 mod transfers;
 mod usage_errors;
 mod validate;
+mod waits;

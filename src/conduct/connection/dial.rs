@@ -4,11 +4,12 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::conduct::event::End;
 use crate::model::{ConductorTime, Destination};
+use crate::wait::Wait;
 pub(crate) use crate::wire::words;
 use crate::wire::{FrameDecoder, Greeting, Hello, frame};
 
@@ -24,8 +25,6 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const ATTEMPT: Duration = Duration::from_secs(4);
 /// The largest first answer: a `welcome` with its sentences.
 const LARGEST_ANSWER: u64 = 1 << 20;
-/// How long a write may be stuck before the peer counts as gone.
-const WRITE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A player that was reached.
 pub(crate) struct Dialled {
@@ -152,14 +151,13 @@ fn connect(
     }
     socket.set_nonblocking(false)?;
     socket.set_tcp_nodelay(true)?;
-    socket.set_write_timeout(Some(WRITE_LIMIT))?;
+    Wait::PlayerReads.limit_writes(&socket, Wait::PlayerReads.time())?;
     Ok(socket.into())
 }
 
 /// Waits a while for the end of a connection attempt.
 fn ready(socket: &Socket, time: Duration) -> io::Result<bool> {
-    let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
-    Ok(poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(&timeout))? > 0)
+    Ok(Wait::ConnectAttempt.poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(time))? > 0)
 }
 
 fn wanted(patience: &mut dyn FnMut(Duration) -> Option<End>) -> Result<(), Failure> {
@@ -177,7 +175,7 @@ fn greet(
     let deadline = deadline.max(Instant::now() + ANSWER);
     let sent = now();
     stream.write_all(&frame(&Greeting::Hello(hello.clone()).encode()))?;
-    stream.set_read_timeout(Some(SLICE))?;
+    Wait::HelloAnswer.limit_reads(&stream, SLICE)?;
     let stranger = || Failure::Final(End::Refused(not_a_player(destination)));
     let mut decoder = FrameDecoder::new(LARGEST_ANSWER);
     let mut buffer = [0; 4096];
@@ -195,7 +193,6 @@ fn greet(
         let answered = now();
         if let Some(payload) = decoder.next_frame().map_err(|_| stranger())? {
             let greeting = Greeting::decode(&payload).map_err(|_| stranger())?;
-            stream.set_read_timeout(None)?;
             let pending = decoder.pending().to_vec();
             return Ok(Dialled { stream, greeting, pending, sent, answered });
         }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::model::{Plan, PlayerDescription, WorkerId};
+use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, Holder, Refusal, TAKE_OVER};
 
 use super::event::{Command, ConnectionEvent, End};
@@ -147,7 +148,7 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
 
 /// Waits so long, unless the coordinator wants something: before there is a plan that can only be the end.
 pub(super) fn unless_ended(commands: &Receiver<Command>, time: Duration) -> Option<End> {
-    (commands.recv_timeout(time) != Err(RecvTimeoutError::Timeout)).then_some(End::Closed)
+    (Wait::RetryPause.receive(commands, Some(time)) != Err(RecvTimeoutError::Timeout)).then_some(End::Closed)
 }
 
 /// Who holds a player that will be free, and what is waited for.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::dial::{Dialled, again, words};
 use super::files::Files;
@@ -17,6 +17,7 @@ use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
 use crate::model::{ConductorTime, Phase, PlayerTime, Start};
+use crate::wait::Wait;
 use crate::wire::{
     Channel, ConductorMessage, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, PlayerMessage, StepStartedMessage,
     Taken, interval,
@@ -25,11 +26,11 @@ use crate::wire::{
 /// How many clock probes open a connection; one more goes with each sign of life.
 const PROBES: usize = 5;
 /// How long the player gets to close the connection after `bye`.
-const FAREWELL: Duration = Duration::from_millis(1500);
+const FAREWELL: Duration = Wait::Farewell.time();
 /// How long announced data may not grow before the player counts as broken.
-const DATA_LIMIT: Duration = Duration::from_mins(1);
+const DATA_LIMIT: Duration = Wait::AnnouncedOutput.time();
 /// How much longer than the lease a worker is waited for.
-const MARGIN: Duration = Duration::from_secs(2);
+const MARGIN: Duration = Wait::Reconnection.time();
 
 /// Why a session stops being driven as it is.
 enum Stop {
@@ -166,7 +167,7 @@ impl Session<'_> {
             timeout = Duration::ZERO;
         }
         // Whatever this says, the next turn looks at everything.
-        let _ = poll(&mut descriptors, Timespec::try_from(timeout).ok().as_ref());
+        let _ = Wait::ConnectionEvents.poll(&mut descriptors, Some(timeout));
     }
 
     fn command(&mut self, command: Command) -> Result<(), End> {
@@ -308,7 +309,7 @@ impl Session<'_> {
         self.hello.next = self.channel.inbox.next();
         let mut hello = self.hello.clone();
         let dialled = again(&self.context.plan.worker(self.context.worker).player, &mut hello, deadline, |time| {
-            match self.context.mailbox.commands().recv_timeout(time) {
+            match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(time)) {
                 Ok(command) => self.command(command).err(),
                 Err(crossbeam_channel::RecvTimeoutError::Timeout) => None,
                 Err(crossbeam_channel::RecvTimeoutError::Disconnected) => Some(End::Closed),

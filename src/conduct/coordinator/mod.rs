@@ -30,6 +30,8 @@ use std::time::Duration;
 
 use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, WorkerId};
 
+use crate::wait::Wait;
+
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use barriers::Barriers;
 use judge::Judge;
@@ -37,19 +39,19 @@ use lead::Lead;
 use worker::{Standing, Worker};
 
 /// How long the connection actors have beyond `connect_timeout`, which they keep themselves.
-const CONNECT_MARGIN: Duration = Duration::from_secs(5);
+const CONNECT_MARGIN: Duration = Wait::Connection.time();
 /// How long a worker may take to take its plan.
-const PLAN_LIMIT: Duration = Duration::from_secs(30);
+const PLAN_LIMIT: Duration = Wait::PlanAnswer.time();
 /// How long a worker may take to get ready for a phase.
-const ARM_LIMIT: Duration = Duration::from_secs(30);
+const ARM_LIMIT: Duration = Wait::Readiness.time();
 /// How long a worker may take to end its phase when it was told to: two graces of the player's, and the way.
-const STOP_LIMIT: Duration = Duration::from_secs(15);
+const STOP_LIMIT: Duration = Wait::PhaseStop.time();
 /// How long a Reset may take beyond `reset_timeout`, which the player keeps itself.
-const RESET_MARGIN: Duration = Duration::from_secs(15);
+const RESET_MARGIN: Duration = Wait::ResetEnd.time();
 /// How long a worker may take to stop what it spawned.
-const END_TRIAL_LIMIT: Duration = Duration::from_secs(30);
+const END_TRIAL_LIMIT: Duration = Wait::TrialEnd.time();
 /// How long leave is taken for.
-const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+const LEAVE_LIMIT: Duration = Wait::Leave.time();
 
 /// What happened.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{ConductorTime, Phase, StartSkew, WorkerId};
+use crate::wait::Wait;
 
 use super::worker::Departure;
 use super::{Coordinator, Stage};
@@ -18,17 +19,18 @@ impl Coordinator {
 
     /// What is waited for and on whom, for people.
     pub(in crate::conduct) fn waiting(&self) -> String {
-        let what = match self.stage {
-            Stage::Connecting => "the connection".to_owned(),
-            Stage::Planning => "the answer to the plan".to_owned(),
-            Stage::Arming => format!("getting ready for {}", self.phase()),
-            Stage::Running if self.stopping.is_some() => format!("the stop of {}", self.phase()),
-            Stage::Running => format!("the end of {}", self.phase()),
-            Stage::EndingTrial => "the end of what was spawned".to_owned(),
-            Stage::Leaving => "leave".to_owned(),
-            Stage::Checking => return format!("the end of `check` of trial {}", self.trial),
+        let wait = match self.stage {
+            Stage::Connecting => Wait::Connection,
+            Stage::Planning => Wait::PlanAnswer,
+            Stage::Arming => Wait::Readiness,
+            Stage::Running if self.stopping.is_some() => Wait::PhaseStop,
+            Stage::Running => Wait::PhaseEnd,
+            Stage::EndingTrial => Wait::TrialEnd,
+            Stage::Leaving => Wait::Leave,
+            Stage::Checking => return format!("{} of trial {}", Wait::CheckEnd.what(), self.trial),
             Stage::Over => return "nothing".to_owned(),
         };
+        let what = wait.what().replace("the phase", &self.phase().to_string());
         let mut names: Vec<_> = self.pending.iter().take(NAMED).map(|id| self.doing(*id)).collect();
         if self.pending.len() > NAMED {
             names.push(format!("and {} more", self.pending.len() - NAMED));

@@ -6,20 +6,21 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 
+use crate::wait::Wait;
 use crate::wire::seed::{SeedPhase, decode_result, encode_run};
 use crate::wire::{FrameDecoder, frame};
 
 use super::super::connection::words;
 
 /// How long a connection may take to be made, and how long its answer.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Wait::PythonAnswer.time();
 /// The largest answer to a download.
 const LARGEST_ANSWER: u64 = 1 << 20;
 
 fn connect(player: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&player, LIMIT)?;
+    let stream = Wait::PythonAnswer.connect(&player)?;
     stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(LIMIT))?;
+    Wait::PythonAnswer.limit_writes(&stream, LIMIT)?;
     Ok(stream)
 }
 
@@ -47,7 +48,7 @@ fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
         if left.is_zero() {
             return Err(io::Error::other("no answer came"));
         }
-        stream.set_read_timeout(Some(left))?;
+        Wait::PythonAnswer.limit_reads(&*stream, left)?;
         match stream.read(&mut buffer) {
             Ok(0) => return Err(io::Error::other("the connection was closed without an answer")),
             Ok(count) => decoder.push(&buffer[..count]),

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 
 use crate::model::{ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult};
+use crate::wait::Wait;
 use crate::wire::seed::SeedPhase;
 
 use super::connection::{Context, words};
@@ -77,7 +78,8 @@ impl<'a> SeedDriver<'a> {
     pub(super) fn run(mut self) -> End {
         loop {
             // The run loop holds the other end of this channel until it has said the end, or is gone itself.
-            let command = self.context.mailbox.commands().recv().unwrap_or(Command::Abandon);
+            let command =
+                Wait::PythonCommand.receive(self.context.mailbox.commands(), None).unwrap_or(Command::Abandon);
             let done = match command {
                 Command::Plan => self.say(ConnectionEvent::PlanTaken),
                 Command::Arm { trial, phase } => self.arm(trial, phase),
@@ -139,7 +141,7 @@ impl<'a> SeedDriver<'a> {
 
     fn go(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> Result<(), End> {
         let context = self.context;
-        match context.mailbox.commands().recv_timeout(at.since(now())) {
+        match Wait::PythonStart.receive(context.mailbox.commands(), Some(at.since(now()))) {
             Ok(Command::Stop { .. }) => return self.stop_unstarted(trial, phase),
             Err(RecvTimeoutError::Timeout) => {}
             _ => return Err(End::Closed),

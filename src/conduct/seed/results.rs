@@ -5,9 +5,10 @@ use std::io::{self, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::wait::Wait;
 use crate::wire::seed::{PHASES_COMPLETE, decode_result};
 use crate::wire::{FrameDecoder, FrameError};
 
@@ -93,9 +94,8 @@ impl Results {
         descriptors.extend(other.map(|stream| PollFd::new(stream, PollFlags::IN)));
         let open = self.connections.iter().filter(|connection| connection.arrival.is_none());
         descriptors.extend(open.map(|connection| PollFd::new(&connection.stream, PollFlags::IN)));
-        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
         // An interrupted poll is a short wait; the caller looks and waits again.
-        let _ = poll(&mut descriptors, Some(&timeout));
+        let _ = Wait::PythonResults.poll(&mut descriptors, Some(time));
     }
 
     fn accept(&mut self) {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::event::{SessionAction, StepEnd, StepKey, StopWith, Streams};
 use crate::model::PlayerTime;
+use crate::wait::Wait;
 use crate::wire::{ActionMessage, AttemptMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage};
 
 /// How long after a failed attempt the next one is made.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// How much longer than it may take a step may be about to start, for a machine may be busy.
-const START_WITHIN: Duration = Duration::from_secs(1);
+const START_WITHIN: Duration = Wait::StepStart.time();
 
 /// What the step is at.
 #[derive(Debug, Clone, PartialEq, Eq)]

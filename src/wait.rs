@@ -1,0 +1,199 @@
+//! Everything that the program waits for: who waits, for what, on whom, for how long at most, and what happens then.
+//!
+//! Each blocking call takes a [`Wait`] (`blocking`); a test finds those that do not. `docs/waits.md` is this table.
+
+mod blocking;
+
+pub use blocking::is_ready;
+
+use std::fmt;
+use std::time::Duration;
+
+/// How long a wait may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Always the same time.
+    Fixed(Duration),
+    /// A setting of the test, and so much more.
+    Setting(&'static str, Duration),
+    /// A time that the waiting code computes, in words.
+    Computed(&'static str),
+    /// A loop that waits for events: until the earliest limit of everything it has under way.
+    Earliest,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(time) => write!(f, "{}", humantime::format_duration(*time)),
+            Self::Setting(name, Duration::ZERO) => write!(f, "`{name}`"),
+            Self::Setting(name, margin) => write!(f, "`{name}` and {}", humantime::format_duration(*margin)),
+            Self::Computed(text) => f.write_str(text),
+            Self::Earliest => f.write_str("the earliest limit of what it has under way"),
+        }
+    }
+}
+
+macro_rules! waits {
+    ($($process:literal { $($(#[$meta:meta])* $name:ident: $what:literal of $on:literal, $limit:expr, $then:literal;)+ })+) => {
+        /// One thing that is waited for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Wait {
+            $($(#[doc = concat!("The ", $process, " waits for ", $what, " of ", $on, ".")] $(#[$meta])* $name,)+)+
+        }
+
+        impl Wait {
+            /// All of them, in the order of the table.
+            pub const ALL: &[Self] = &[$($(Self::$name,)+)+];
+
+            /// Who waits.
+            pub const fn process(self) -> &'static str {
+                match self { $($(Self::$name => $process,)+)+ }
+            }
+
+            /// What is waited for.
+            pub const fn what(self) -> &'static str {
+                match self { $($(Self::$name => $what,)+)+ }
+            }
+
+            /// On whom.
+            pub const fn on(self) -> &'static str {
+                match self { $($(Self::$name => $on,)+)+ }
+            }
+
+            /// For how long at most.
+            pub const fn limit(self) -> Limit {
+                match self { $($(Self::$name => $limit,)+)+ }
+            }
+
+            /// What happens when the limit has passed.
+            pub const fn then(self) -> &'static str {
+                match self { $($(Self::$name => $then,)+)+ }
+            }
+        }
+    };
+}
+
+const fn ms(time: u64) -> Limit {
+    Limit::Fixed(Duration::from_millis(time))
+}
+
+const fn seconds(time: u64) -> Limit {
+    Limit::Fixed(Duration::from_secs(time))
+}
+
+const fn setting(name: &'static str, margin: u64) -> Limit {
+    Limit::Setting(name, Duration::from_secs(margin))
+}
+
+waits! {
+    "conductor" {
+        Connection: "the connection" of "the players", setting("connect_timeout", 5),
+            "the worker cannot be reached: no phase starts, or the run goes on without it (`--skip-unreachable`)";
+        PlanAnswer: "the answer to the plan" of "the players", seconds(30), "as for a player that cannot be reached";
+        Readiness: "getting ready for the phase" of "the players", seconds(30), "the worker is lost";
+        PhaseEnd: "the end of the phase" of "the workers",
+            Limit::Computed("what the plan allows the worker's steps"), "the worker is lost";
+        PhaseStop: "the stop of the phase" of "the workers", seconds(15), "the worker is lost";
+        ResetEnd: "the end of reset" of "the workers", setting("reset_timeout", 15), "the worker is lost";
+        TrialEnd: "the end of what was spawned" of "the workers", seconds(30), "the worker is lost";
+        CheckEnd: "the end of `check`" of "the test's own command", setting("step_timeout", 0),
+            "it is stopped, and the trial has failed";
+        Leave: "leave" of "the players", seconds(2), "the connection is closed";
+        ConductorEvents: "the next event" of "all connections", Limit::Earliest, "the limit that has passed applies";
+    }
+    "conductor, for a worker" {
+        ConnectAttempt: "a TCP connection" of "the player's machine", Limit::Computed("what is left of `connect_timeout` or `lease`"),
+            "the next attempt";
+        HelloAnswer: "the answer to `hello`" of "the player",
+            Limit::Computed("what is left of `connect_timeout` or `lease`, at least 2s"), "the next attempt";
+        RetryPause: "the next attempt to connect" of "the player", ms(500), "the attempt is made";
+        BusyPlayer: "the player to be free" of "another run", Limit::Computed("what the player says, and 5s"),
+            "the worker cannot be reached";
+        PlayerReads: "a player that takes what it is sent" of "the player", seconds(5), "the connection is made again";
+        Reconnection: "the player to be reached again" of "the player", setting("lease", 2), "the worker is lost";
+        AnnouncedOutput: "output that was announced" of "the player", seconds(60), "the worker is lost";
+        ConnectionEvents: "the next event" of "the player and the coordinator", Limit::Earliest,
+            "the limit that has passed applies";
+        Farewell: "the end of the connection" of "the player", ms(1500), "the connection is closed";
+    }
+    "conductor, for a Python player" {
+        PythonCommand: "the next command" of "the coordinator", Limit::Computed("as long as the run goes on"),
+            "the connection ends with the run";
+        PythonAnswer: "a connection or an answer" of "the Python player", seconds(5), "the worker is lost";
+        PythonStart: "the instant of the start" of "the clock", Limit::Computed("the start's lead, 5s at most"), "the phase starts";
+        PythonTurn: "the Python player to be free" of "another worker of the run",
+            Limit::Computed("what the plan allows the workers before it"), "the phase is stopped by the coordinator";
+        PythonResults: "the results of the phase" of "the Python player",
+            Limit::Computed("what the plan allows the phase's steps"), "the worker is lost";
+    }
+    "conductor, at its end" {
+        ResultsWritten: "the folder of results to be complete" of "the disk", seconds(60),
+            "`check` is not run: nothing could be written for so long";
+        CheckAnswer: "what `check` came to" of "the process that keeps it", Limit::Computed("`step_timeout`, and 20s for its stop"),
+            "the process is killed, and what became of `check` is unknown";
+        ThreadsEnd: "its threads" of "connections and reports", seconds(2), "they are named and left alone";
+        OutputsTaken: "its outputs to be read" of "their readers", Limit::Fixed(Duration::from_hours(1)),
+            "the output is incomplete, and the exit status is 1";
+        OutputsHurried: "its outputs to be read after an interrupt" of "their readers", seconds(2),
+            "the output is incomplete, and the exit status is 1";
+        LogWritten: "its log to be written" of "the log's reader", seconds(1), "the rest is not written";
+        LogRoom: "room for a line of the log" of "the log's reader", ms(50), "the line is left out, and counted";
+        LiveView: "the next picture of the live view" of "the clock", ms(100), "it is drawn";
+    }
+    "`conduct --local`" {
+        PrivatePlayerStart: "the private player to listen" of "the private player", seconds(10), "the run does not begin";
+        PrivatePlayerEnd: "the private player to end" of "the private player", seconds(120), "it is killed";
+    }
+    "`validate`" {
+        ShellSyntax: "a shell's opinion of a command" of "the shell", seconds(5), "the shell is not asked again";
+    }
+    "listener" {
+        ListenerEvents: "the next event" of "connections, sessions and signals", Limit::Earliest,
+            "the limit that has passed applies";
+        Caller: "the first message" of "whoever connects", Limit::Computed("5s without progress, 1m in all"),
+            "the connection is closed";
+        SessionsEnd: "its sessions to end" of "a player that is told to stop", seconds(45), "the listener cleans up itself";
+        LeftoverEnd: "killed processes to end" of "the kernel", seconds(1), "they are left alone";
+    }
+    "session" {
+        SessionEvents: "the next event" of "the conductor, steps and signals", Limit::Earliest,
+            "the limit that has passed applies";
+        ConductorSilence: "a sign of life" of "the conductor", setting("lease", 0), "steps are stopped, and Reset runs";
+        FirstPlan: "the plan" of "a conductor that is gone", seconds(10), "the session ends";
+        LastDelivery: "what happened to be taken" of "the conductor", seconds(5), "the session ends";
+        LateDelivery: "its conductor to come back for what happened" of "the conductor", Limit::Fixed(Duration::from_hours(1)),
+            "the session ends";
+        StoppedReset: "its Reset" of "a player that is told to stop", seconds(30), "Reset is stopped";
+        StepGrace: "a step to end that was told to" of "the step's processes", seconds(2), "the next signal, at last KILL";
+        StepStart: "a step's process to start" of "the kernel", seconds(1), "the step could not be started";
+        PreparedEnd: "a prepared process to end that is not wanted" of "the kernel", ms(100), "it is left to the kernel";
+    }
+    "session, for a Python conductor" {
+        PythonConductor: "results to be taken" of "the Python conductor", seconds(10), "the results are dropped";
+        PythonConductorRetry: "the next attempt to deliver" of "the Python conductor", ms(10), "the attempt is made";
+    }
+    "the process that keeps `check`" {
+        KeeperEvents: "the next event" of "`check` and the conductor", Limit::Earliest, "the limit that has passed applies";
+    }
+}
+
+impl Wait {
+    /// The limit, where it is always the same time; zero where it is not.
+    pub const fn time(self) -> Duration {
+        match self.limit() {
+            Limit::Fixed(time) | Limit::Setting(_, time) => time,
+            Limit::Computed(_) | Limit::Earliest => Duration::ZERO,
+        }
+    }
+
+    /// The table of the documentation.
+    pub fn table() -> String {
+        let head = "| who waits | for | on | at most | then |\n|---|---|---|---|---|\n".to_owned();
+        let row = |wait: &Self| {
+            let (process, what, on) = (wait.process(), wait.what(), wait.on());
+            format!("| {process} | {what} | {on} | {} | {} |\n", wait.limit(), wait.then())
+        };
+        head + &Self::ALL.iter().map(row).collect::<String>()
+    }
+}

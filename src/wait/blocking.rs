@@ -1,0 +1,133 @@
+//! The blocking calls: each takes what it waits for, and none waits longer than that allows.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, after};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::{Limit, Wait};
+
+/// Whether a descriptor has one of these now. It does not wait.
+pub fn is_ready(descriptor: impl AsFd, flags: PollFlags) -> bool {
+    let mut descriptors = [PollFd::from_borrowed_fd(descriptor.as_fd(), flags)];
+    poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+}
+
+impl Wait {
+    /// The shorter of this time and the wait's own limit. `None` means no limit, which only waits for the next event and
+    /// those with a limit that is computed elsewhere may have.
+    fn at_most(self, time: Option<Duration>) -> Option<Duration> {
+        match (self.limit(), time) {
+            (Limit::Fixed(limit), time) => Some(time.map_or(limit, |time| time.min(limit))),
+            (_, time) => time,
+        }
+    }
+
+    /// Waits until one of the descriptors is ready; 0 when the time is over before.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2), `INTR` among them: the caller looks at everything and waits again.
+    pub fn poll(self, descriptors: &mut [PollFd<'_>], time: Option<Duration>) -> Result<usize, Errno> {
+        // A time that the kernel cannot express is as good as none.
+        let timeout = self.at_most(time).and_then(|time| Timespec::try_from(time).ok());
+        poll(descriptors, timeout.as_ref())
+    }
+
+    /// Waits for a value.
+    ///
+    /// # Errors
+    ///
+    /// When the time is over, or nobody is left who could send one.
+    pub fn receive<T>(self, receiver: &Receiver<T>, time: Option<Duration>) -> Result<T, RecvTimeoutError> {
+        match self.at_most(time) {
+            Some(time) => receiver.recv_timeout(time),
+            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// The shorter of this time and the wait's own limit, for `select!`.
+    pub fn within(self, time: Duration) -> Duration {
+        self.at_most(Some(time)).unwrap_or(time)
+    }
+
+    /// A channel for `select!` that has something when the time is over.
+    pub fn timer(self, time: Duration) -> Receiver<Instant> {
+        after(self.within(time))
+    }
+
+    /// Lets the time pass.
+    pub fn pause(self, time: Duration) {
+        std::thread::sleep(self.within(time));
+    }
+
+    /// Limits each later read from a socket that blocks to this time.
+    ///
+    /// # Errors
+    ///
+    /// As setsockopt(2).
+    pub fn limit_reads(self, socket: impl AsFd, time: Duration) -> io::Result<()> {
+        Ok(set_socket_timeout(socket, Timeout::Recv, Some(self.within(time)))?)
+    }
+
+    /// Limits each later write to a socket that blocks to this time.
+    ///
+    /// # Errors
+    ///
+    /// As setsockopt(2).
+    pub fn limit_writes(self, socket: impl AsFd, time: Duration) -> io::Result<()> {
+        Ok(set_socket_timeout(socket, Timeout::Send, Some(self.within(time)))?)
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// As connect(2), or that the time is over.
+    pub fn connect(self, address: &SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect_timeout(address, self.time())
+    }
+
+    /// Waits for the end of a process, and kills it when the time is over.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` for one that was killed; else what waitpid(2) says.
+    pub fn end_of(self, child: &mut Child, time: Duration) -> io::Result<ExitStatus> {
+        if let Some(status) = self.look_for_end(child, time)? {
+            return Ok(status);
+        }
+        // It may have ended by itself just now.
+        let _ = child.kill();
+        Self::LeftoverEnd.look_for_end(child, Self::LeftoverEnd.time())?;
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    fn look_for_end(self, child: &mut Child, time: Duration) -> io::Result<Option<ExitStatus>> {
+        /// How often to look at a process for which no descriptor can be had.
+        const LOOK: Duration = Duration::from_millis(5);
+        let end = Instant::now() + self.at_most(Some(time)).unwrap_or(time);
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
+        let process = pidfd_open(pid, PidfdFlags::empty()).ok();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match child.try_wait()? {
+                None if left.is_zero() => return Ok(None),
+                None => {}
+                ended => return Ok(ended),
+            }
+            match &process {
+                // Interrupted or not, the next round looks again.
+                Some(process) => drop(self.poll(&mut [PollFd::new(process, PollFlags::IN)], Some(left))),
+                None => self.pause(left.min(LOOK)),
+            }
+        }
+    }
+}
