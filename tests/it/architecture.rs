@@ -106,3 +106,91 @@ fn every_file_says_what_it_holds() {
         assert!(text.starts_with("//! "), "{} does not begin with what it holds", path.display());
     }
 }
+
+/// Calls that can block. In the sources of the program, only `wait::blocking` may make them; everything else takes a
+/// `Wait`, which has a limit.
+const BLOCKING: [&str; 16] = [
+    ".recv()",
+    ".recv_timeout(",
+    ".recv_deadline(",
+    ".wait()",
+    ".wait_timeout(",
+    ".wait_with_output(",
+    ".join()",
+    ".connect_timeout(",
+    "TcpStream::connect(",
+    "Condvar",
+    "set_read_timeout(",
+    "set_write_timeout(",
+    "thread::sleep",
+    "thread::park",
+    "to_socket_addrs",
+    "waitpid(",
+];
+
+/// Those that are made elsewhere, and why they do not wait for anybody.
+const DO_NOT_WAIT: [(&str, &str, &str); 8] = [
+    ("src/app/shell_syntax.rs", ".join()", "the threads end with their shells, which have a limit"),
+    ("src/conduct/threads.rs", ".join()", "only of threads that have ended"),
+    ("src/conduct/connection/dial.rs", "to_socket_addrs", "the resolver has limits of its own"),
+    ("src/player/seed_run.rs", "to_socket_addrs", "the resolver has limits of its own"),
+    ("src/sys/child.rs", ".wait()", "a prepared process waits for its start, and ends with its session"),
+    ("src/sys/children.rs", "waitpid(", "WNOHANG"),
+    ("src/sys/fork.rs", "waitpid(", "of a child that does nothing but end"),
+    ("src/sys/spawn.rs", "waitpid(", "of a child that has been killed and has closed its descriptors"),
+];
+
+/// The lines of a text that are not tests, nor comments.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().take_while(|(_, line)| *line != "#[cfg(test)]" && *line != "mod tests {");
+    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// The blocking calls of a text that take no `Wait`: the number of the line, and the call.
+fn unlimited(text: &str) -> Vec<(usize, &'static str)> {
+    let mut found = Vec::new();
+    for (index, line) in code(text) {
+        // A type's own method of this name is looked at where it blocks.
+        let line = &*line.replace("self.wait()", "");
+        found.extend(BLOCKING.iter().filter(|call| line.contains(**call)).map(|call| (index + 1, *call)));
+        if line.contains("rustix::event::") && line.contains("poll") {
+            found.push((index + 1, "poll"));
+        }
+        if line.contains("select! {") {
+            let indent = line.len() - line.trim_start().len();
+            let end = format!("{}}}", " ".repeat(indent));
+            let block = text.lines().skip(index).take_while(|line| !line.starts_with(&end));
+            // The timer of a `select!` may be made just before it.
+            let before = text.lines().skip(index.saturating_sub(6)).take(6);
+            if !before.chain(block).any(|line| line.contains("Wait::")) {
+                found.push((index + 1, "select!"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_blocking_call_takes_what_it_waits_for() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_str().unwrap();
+        let is_test = name.contains("/tests") || name.ends_with("testing.rs");
+        if !name.starts_with("src/") || is_test || name == "src/wait/blocking.rs" {
+            continue;
+        }
+        let allowed = |call: &str| DO_NOT_WAIT.iter().any(|(file, allowed, _)| *file == name && *allowed == call);
+        let found: Vec<_> = unlimited(&text).into_iter().filter(|(_, call)| !allowed(call)).collect();
+        wrong.extend(found.into_iter().map(|(line, call)| format!("{name}:{line}: `{call}`")));
+    }
+    assert_eq!(wrong, Vec::<String>::new(), "blocking calls without a `Wait`");
+}
+
+#[test]
+fn a_blocking_call_without_a_wait_is_found() {
+    let calls =
+        "fn f() {\n    let a = b.recv();\n    // c.recv()\n    select! {\n        recv(d) -> _ => {}\n    }\n}\n";
+    assert_eq!(unlimited(calls), [(2, ".recv()"), (4, "select!")]);
+    let limited = "    let timer = Wait::Leave.timer(time);\n    select! {\n        recv(timer) -> _ => {}\n    }\n";
+    assert_eq!(unlimited(limited), []);
+}
