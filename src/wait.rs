@@ -103,6 +103,7 @@ waits! {
         ConductorEvents: "the next event" of "all connections", Limit::Earliest, "the limit that has passed applies";
     }
     "conductor, for a worker" {
+        NameLookup: "the addresses of a name" of "the resolver", seconds(10), "the next attempt";
         ConnectAttempt: "a TCP connection" of "the player's machine", Limit::Computed("what is left of `connect_timeout` or `lease`"),
             "the next attempt";
         HelloAnswer: "the answer to `hello`" of "the player",

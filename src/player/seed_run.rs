@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -202,7 +202,8 @@ fn connect(phase: &SeedPhase, end: Instant, signals: &SignalDescriptor) -> std::
         if signals.take().is_some() {
             return Err(std::io::Error::other("their conductor has been started anew"));
         }
-        let addresses = (phase.result_host.as_str(), phase.result_port).to_socket_addrs()?;
+        let left = end.saturating_duration_since(Instant::now());
+        let addresses = Wait::NameLookup.look_up(&phase.result_host, phase.result_port, left, || true)?;
         let mut error = std::io::Error::other("the name has no address");
         for address in addresses {
             match Wait::PythonConductor.connect(&address) {

@@ -1,12 +1,12 @@
 //! The blocking calls: each takes what it waits for, and none waits longer than that allows.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, after};
+use crossbeam_channel::{Receiver, RecvTimeoutError, after, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -93,6 +93,44 @@ impl Wait {
     /// As connect(2), or that the time is over.
     pub fn connect(self, address: &SocketAddr) -> io::Result<TcpStream> {
         TcpStream::connect_timeout(address, self.time())
+    }
+
+    /// Looks up the addresses of a name, on a thread of its own: a resolver may take longer than anybody wants to wait. A
+    /// numeric address needs none. `more` is asked again and again whether to go on waiting.
+    ///
+    /// # Errors
+    ///
+    /// What the resolver says, `TimedOut`, or `Interrupted` when `more` says no.
+    pub fn look_up(
+        self,
+        host: &str,
+        port: u16,
+        time: Duration,
+        mut more: impl FnMut() -> bool,
+    ) -> io::Result<Vec<SocketAddr>> {
+        /// How often `more` is asked.
+        const LOOK: Duration = Duration::from_millis(100);
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![(address, port).into()]);
+        }
+        let (sender, found) = bounded(1);
+        let name = (host.to_owned(), port);
+        std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+            let addresses = (name.0.as_str(), name.1).to_socket_addrs().map(Iterator::collect);
+            // Nobody may wait for it any more.
+            let _ = sender.send(addresses);
+        })?;
+        let end = Instant::now() + self.within(time);
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.receive(&found, Some(left.min(LOOK))) {
+                Ok(addresses) => return addresses,
+                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("the resolver's thread has ended")),
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
+                Err(RecvTimeoutError::Timeout) if !more() => return Err(io::ErrorKind::Interrupted.into()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 
     /// Waits for the end of a process, and kills it when the time is over.
