@@ -9,6 +9,7 @@ use conductor::config::{Input, Lint, validate};
 use serde_json::{Value, json};
 
 use crate::support::configparser::{parse, python_error, python_sections};
+use crate::support::surroundings::skip;
 
 const COUNT: usize = 10_000;
 
@@ -34,7 +35,7 @@ fn first_error(problems: &[Problem]) -> Option<&'static str> {
 #[test]
 fn ten_thousand_random_worker_files_are_read_as_python_reads_them() {
     let Some(cases) = cases() else {
-        eprintln!("there is no python3 here: nothing was compared");
+        skip("this machine has no python3");
         return;
     };
     assert_eq!(cases.len(), COUNT);
@@ -60,7 +61,7 @@ fn ten_thousand_random_worker_files_are_read_as_python_reads_them() {
 fn what_python_refuses_is_an_error_or_one_of_the_known_extensions() {
     const EXTENSIONS: [Lint; 3] = [Lint::ByteOrderMark, Lint::RepeatedTimeout, Lint::LonePercent];
     let Some(cases) = cases() else {
-        eprintln!("there is no python3 here: nothing was compared");
+        skip("this machine has no python3");
         return;
     };
     for case in cases.iter().take(2_000) {

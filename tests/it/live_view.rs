@@ -4,6 +4,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::surroundings::skip;
 use crate::support::{CONDUCTOR, DEADLINE, Folder};
 
 /// A terminal in which a command runs, with a server of its own.
@@ -16,7 +17,7 @@ impl<'a> Terminal<'a> {
     fn start(folder: &'a Folder, line: &str) -> Option<Self> {
         let found = Command::new("tmux").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
         if found.is_err() {
-            eprintln!("skipped: this machine has no tmux");
+            skip("this machine has no tmux");
             return None;
         }
         let terminal = Self { folder };

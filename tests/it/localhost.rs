@@ -1,6 +1,7 @@
 //! The main job: the seed's localhost test, with a private player and with one that serves many runs.
 
-use crate::support::{Folder, Player, run};
+use crate::support::surroundings::conductor_with_ping;
+use crate::support::{Folder, Player, finish, run, start};
 use snapbox::str;
 
 const LOCALHOST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/localhost");
@@ -8,7 +9,9 @@ const LOCALHOST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/localhost
 #[test]
 fn the_localhost_test_passes_without_a_player() {
     let folder = Folder::new();
-    run(&folder, ["conduct", "--local", "--quiet", &format!("{LOCALHOST}/conductor.cfg")]).assert(
+    let test = format!("{LOCALHOST}/conductor.cfg");
+    let Some(command) = conductor_with_ping(&folder, &["conduct", "--local", "--quiet", &test], true) else { return };
+    finish(start(command)).assert(
         0,
         str![[r#"
 [..]/testdata/localhost/conductor.cfg  run [..]
@@ -22,7 +25,7 @@ Trial 1 of 1, run
   worker1  step1  passed              [..]s  echo "running"
       | running
   worker1  step2  passed              [..]s  if command -v ping >/dev/null; then ping -c 3 127.0.0.1; else echo "no ping on this machine"; fi
-...
+      | ping -c 3 127.0.0.1
 
 Trial 1 of 1, collect
   worker1  step1  passed              [..]s  echo "collecting"

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use crate::support::pipes::Pipe;
 use crate::support::sockets::Sockets;
+use crate::support::surroundings::{name_of, own_name, skip};
 use crate::support::{CONDUCTOR, Finished, Folder, Player, conductor, eventually, finish, kill, run, start};
 use serde_json::{Value, json};
 
@@ -18,6 +19,8 @@ const TERMINATE: i32 = 15;
 
 /// The user that has no rights, on every Linux.
 const NOBODY: u32 = 65534;
+
+const NO_GROUPS: &str = "steps get no control groups here";
 
 /// A script that goes into the background as often as its second argument says, each time in a session of its own and out
 /// of its parent's sight. It closes its outputs and ignores what can be ignored; at last it makes ten children. Each of
@@ -54,7 +57,7 @@ impl Scene {
     /// One with the rights of the tests.
     fn new() -> Self {
         let folder = open_folder();
-        Self { player: Player::start(), folder, user: name_of(rustix::process::getuid().as_raw()) }
+        Self { player: Player::start(), folder, user: own_name() }
     }
 
     /// One without rights; with the tests' own, when these are no others.
@@ -116,14 +119,6 @@ fn open_folder() -> Folder {
     let all = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(folder.path(), all).expect("anybody may write to the folder");
     folder
-}
-
-fn name_of(user: u32) -> String {
-    let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let lines = list.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let mut named =
-        lines.filter(|fields| fields.get(2) == Some(&user.to_string().as_str())).map(|fields| fields[0].to_owned());
-    named.next().unwrap_or_else(|| user.to_string())
 }
 
 fn document(finished: &Finished) -> Value {
@@ -301,7 +296,9 @@ fn program_for_root(folder: &Folder) -> Option<String> {
 #[test]
 fn what_may_not_be_stopped_is_named_and_does_not_keep_the_player_from_its_end() {
     let mut scene = Scene::without_rights();
-    let Some(become_root) = program_for_root(&scene.folder) else { return };
+    let Some(become_root) = program_for_root(&scene.folder) else {
+        return skip("the tests may not make a program that makes root of another user");
+    };
     let pipe = scene.pipe("pipe");
     let pid = format!("{}/pid", scene.path());
     // The shell that may be stopped is; what it started goes on.
@@ -347,7 +344,7 @@ fn the_control_groups_of_a_player_go_with_it() {
         "[Run]\none = cat /proc/self/cgroup\ntwo = cat /proc/self/cgroup; sleep 600 & true\nspawn = sleep 600\n";
     let finished = scene.conduct(steps, &["-f", "json", "-p", "run"]);
     let groups = [0, 1].map(|step| result(&finished, "run", "w", step)["stdout"].as_str().and_then(cgroup_of));
-    let [Some(one), Some(two)] = groups else { return };
+    let [Some(one), Some(two)] = groups else { return skip(NO_GROUPS) };
     assert_eq!(one, two, "a group that nobody is in serves the next step too");
     assert!(two.exists(), "what was left on purpose is still in it");
     drop(scene);
@@ -371,7 +368,7 @@ fn what_is_left_of_a_player_that_was_killed_with_its_sessions_is_ended_by_the_ne
     let port = scene.player.port.to_string();
     let Some(cgroup) = cgroup_of(&scene.folder.read("cgroup")) else {
         finish(child);
-        return;
+        return skip(NO_GROUPS);
     };
     let mut next = None;
     eventually("the session is gone, and its port free", || {
@@ -389,5 +386,5 @@ fn what_is_left_of_a_player_that_was_killed_with_its_sessions_is_ended_by_the_ne
         told.stdout.contains("this player died with its sessions; what their steps left was ended now"),
         "{told:#?}"
     );
-    assert!(told.stdout.contains("(root): `sleep 600`"), "{told:#?}");
+    assert!(told.stdout.contains(&format!("({}): `sleep 600`", scene.user)), "{told:#?}");
 }

@@ -1,5 +1,6 @@
 //! A step's process is made before its conductor's word to start it, waits for that, and is gone when it never comes.
 
+use crate::support::surroundings::skip;
 use crate::support::wire;
 use crate::support::wire::FakeConductor;
 use crate::support::{Folder, Player, children, eventually, kill, run};
@@ -178,7 +179,7 @@ fn a_control_group_that_a_step_has_frozen_is_not_that_of_the_next_step() {
     let (folder, player) = (Folder::new(), Player::start());
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("a list of mounts");
     let mount = mounts.lines().find(|line| line.contains(" - cgroup2 ")).and_then(|line| line.split(' ').nth(4));
-    let Some(mount) = mount else { return };
+    let Some(mount) = mount else { return skip("control groups of the second version are not mounted here") };
     let freezes = format!(
         "place=$(sed -n s/^0:://p /proc/self/cgroup); \
          case $place in *conductor-*) echo 1 >{mount}$place/cgroup.freeze;; esac; sleep 600"

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::support::surroundings::own_name;
 use crate::support::{Finished, Folder, Player, run};
 use serde_json::Value;
 
@@ -72,7 +73,8 @@ fn what_becomes_of_the_processes_of_a_leaky_step_is_said_with_their_names() {
     ] {
         let finished = conduct(&folder, &["-p", phases]);
         let warning = finished.stdout.lines().find(|line| line.contains("is leaky")).expect("a warning");
-        assert!(warning.ends_with(&format!(" (root): `sleep 600`; {then}")), "{warning}");
+        let named = format!(" ({}): `sleep 600`; {then}", own_name());
+        assert!(warning.ends_with(&named), "{warning}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::surroundings::skip;
 use crate::support::{Folder, Player, conductor, finish, run};
 use serde_json::Value;
 
@@ -72,7 +73,7 @@ fn with_clocks_ahead(seconds: u32) -> Option<Command> {
 fn players_whose_clocks_have_nothing_to_do_with_each_other_start_together() {
     let commands: Option<Vec<_>> = [1_000_000, 50_000_000].into_iter().map(with_clocks_ahead).collect();
     let Some(commands) = commands else {
-        return eprintln!("skipped: `unshare --time` is not allowed here");
+        return skip("`unshare --time` is not allowed here");
     };
     let folder = Folder::new();
     let player = |mut command: Command| {

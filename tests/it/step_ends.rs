@@ -78,7 +78,7 @@ test.cfg  run [..]
 Trial 1 of 1, startup
 
 Trial 1 of 1, run
-  w  timeout1  timed out           [..]s  exec 5>/tmp/[..]/witness; echo here >&5; sleep 600; true
+  w  timeout1  timed out           [..]s  exec 5>[..]/witness; echo here >&5; sleep 600; true
       stopped after 1s
   w  next      passed              [..]s  echo next
       | next
@@ -88,7 +88,7 @@ Trial 1 of 1, collect
 Trial 1 of 1, reset
 
 Failures
-  trial 1, run, w, timeout1: timed out  exec 5>/tmp/[..]/witness; echo here >&5; sleep 600; true
+  trial 1, run, w, timeout1: timed out  exec 5>[..]/witness; echo here >&5; sleep 600; true
       stopped after 1s
 
 failed: step `timeout1` took longer than 1s on worker `w` in run of trial 1
@@ -127,7 +127,7 @@ test.cfg  run [..]
 Trial 1 of 1, startup
 
 Trial 1 of 1, run
-  w  leaves  passed              [..]s  exec 5>/tmp/[..]/witness; sleep 600 & echo hi
+  w  leaves  passed              [..]s  exec 5>[..]/witness; sleep 600 & echo hi
       | hi
   warning: w: step `leaves` in run of trial 1 is leaky, its output is still held by [..]; stopped after the trial, if still there
   w  next    passed              [..]s  echo next
@@ -184,13 +184,13 @@ test.cfg  run [..]
 1 trial of startup, reset on 1 worker
 
 Trial 1 of 1, startup
-  w  make          passed              [..]s  mkfifo /tmp/[..]/witness.question /tmp/[..]/witness.answer
-  w  spawn_server  spawned                  -  exec 5>/tmp/[..]/witness; echo up; read -r line < /tmp/[..]/witness.question; echo $line > /tmp/[..]/witness.answer; sleep 600; true
+  w  make          passed              [..]s  mkfifo [..]/witness.question [..]/witness.answer
+  w  spawn_server  spawned                  -  exec 5>[..]/witness; echo up; read -r line < [..]/witness.question; echo $line > [..]/witness.answer; sleep 600; true
 
 Trial 1 of 1, reset
-  w  ask           passed              [..]s  echo alive > /tmp/[..]/witness.question; cat /tmp/[..]/witness.answer
+  w  ask           passed              [..]s  echo alive > [..]/witness.question; cat [..]/witness.answer
       | alive
-  w  spawn_server  stopped             [..]s  exec 5>/tmp/[..]/witness; echo up; read -r line < /tmp/[..]/witness.question; echo $line > /tmp/[..]/witness.answer; sleep 600; true  (spawned in startup)
+  w  spawn_server  stopped             [..]s  exec 5>[..]/witness; echo up; read -r line < [..]/witness.question; echo $line > [..]/witness.answer; sleep 600; true  (spawned in startup)
       | up
 
 passed: 2 passed, 1 stopped; 1 of 1 trial; 1 worker; [..]s
@@ -230,7 +230,7 @@ test.cfg  run [..]
 1 trial of startup on 1 worker
 
 Trial 1 of 1, startup
-  w  spawn1  spawned                  -  exec sleep 600 5>/tmp/[..]/witness
+  w  spawn1  spawned                  -  exec sleep 600 5>[..]/witness
 
 passed: 1 spawned; 1 of 1 trial; 1 worker; [..]s
 
@@ -265,14 +265,14 @@ Trial 1 of 1, run
   w  a  failed: SIGKILL     [..]s  kill -9 $$
   w  b  failed: exit 137    [..]s  exit 137
   w  c  failed: exit 127    [..]s  no-such-command
-      ! /bin/sh: 1: no-such-command: not found
+      ! [..]no-such-command: [..]
   w  d  passed              [..]s  exit 0
 
 Failures
   trial 1, run, w, a: failed: SIGKILL  kill -9 $$
   trial 1, run, w, b: failed: exit 137  exit 137
   trial 1, run, w, c: failed: exit 127  no-such-command
-      ! /bin/sh: 1: no-such-command: not found
+      ! [..]no-such-command: [..]
 
 failed: step `a` was ended by SIGKILL on worker `w` in run of trial 1, and 2 more
 failed: 1 passed, 3 failed; 1 of 1 trial; 1 worker; [..]s

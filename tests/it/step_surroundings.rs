@@ -36,7 +36,7 @@ fn careless_player(folder: &Folder) -> Player {
 fn a_step_knows_its_run_trial_phase_and_workers() {
     let player = Player::start();
     let folder = Folder::new();
-    let show = "[Startup]\ns1 = env | grep ^CONDUCTOR_ | grep -v ^CONDUCTOR_MARK | sort\n[Run]\nfirst = true\ns2 = env | grep ^CONDUCTOR_ | grep -v ^CONDUCTOR_MARK | sort\n";
+    let show = "[Startup]\ns1 = env | grep ^CONDUCTOR_ | grep -v ^CONDUCTOR_MARK | LC_ALL=C sort\n[Run]\nfirst = true\ns2 = env | grep ^CONDUCTOR_ | grep -v ^CONDUCTOR_MARK | LC_ALL=C sort\n";
     folder.test("trials = 2", &["web-1", "db"]).worker("web-1", player.port, show).worker("db", player.port, show);
     let finished = run(&folder, ["conduct", "-q", "-f", "json", "--run-id", "the-run", "test.cfg"]);
     assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
@@ -79,7 +79,7 @@ fn a_step_gets_the_variables_of_the_test_and_of_its_worker_and_the_players_own()
     let player = Player::from(command);
     let folder = Folder::new();
     let sections = "[Environment]\nBoth_Files = worker\nWORKER_ONLY = %(worker)s\n\
-                    [Run]\nstep = env | grep -i -e ^OF_THE -e ^BOTH -e ^WORKER_ONLY -e ^TEST_ONLY | sort\n";
+                    [Run]\nstep = env | grep -i -e ^OF_THE -e ^BOTH -e ^WORKER_ONLY -e ^TEST_ONLY | LC_ALL=C sort\n";
     let test = "[Test]\n[Environment]\nTEST_ONLY = a b=c 'd'\nBoth_Files = test\nBOTH = test\n[Workers]\nw = w.cfg\n";
     folder.worker("w", player.port, sections).file("test.cfg", test);
     let finished = run(&folder, ["conduct", "-q", "-f", "json", "test.cfg"]);
@@ -137,14 +137,14 @@ fn a_step_has_a_group_of_its_own_and_no_terminal() {
     // The second field may have blanks, but not here. Then: state, parent, group, session, terminal.
     let command = "read -r pid name state parent group session tty rest < /proc/$$/stat; \
                    test $pid = $group && echo leads its group; test $session != $group && echo in the session of another; \
-                   echo terminal $tty; (: < /dev/tty) 2>&1 || true";
+                   echo terminal $tty; export LC_ALL=C; (: < /dev/tty) 2>&1 || true";
     snapbox::assert_data_eq!(
         printed(&player, command),
         str![[r#"
 leads its group
 in the session of another
 terminal 0
-/bin/sh: 1: cannot open /dev/tty: No such device or address
+[..]/dev/tty: No such device or address
 
 "#]]
     );

@@ -29,7 +29,7 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut driver) = command.spawn() else {
-            eprintln!("skipped: this machine has no chromedriver");
+            super::surroundings::skip("this machine has no chromedriver");
             return None;
         };
         let mut lines = BufReader::new(driver.stdout.take().expect("a pipe")).lines();

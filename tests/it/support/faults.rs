@@ -81,17 +81,20 @@ impl Scene {
         }
         let pipe = Pipe::new(&folder, "pipe");
         folder.test(&format!("connect_timeout = 1m\n{lines}"), &["w", "x"]);
-        let step = |name: &str, hold: &str| {
+        let step = |name: &str, hold: &str, then: &str| {
             let (log, gate) = (folder.join("log-w"), folder.join(&format!("w-{name}")));
             let (log, gate) = (log.display(), gate.display());
             format!(
-                "echo $CONDUCTOR_TRIAL {name} begins >>{log}; echo {name} begins; {hold} : <{gate}; \
+                "echo $CONDUCTOR_TRIAL {name} begins >>{log}; echo {name} begins; {hold} : <{gate}; {then} \
                  echo {name} fails >&2; echo {name} ends; echo $CONDUCTOR_TRIAL {name} ends >>{log}"
             )
         };
         let hold = format!("{};", pipe.hold());
-        let [startup, run, collect, spawned] = ["startup", "run", "collect", "spawned"].map(|name| step(name, &hold));
-        let reset = step("reset", "");
+        let [startup, collect, spawned] = ["startup", "collect", "spawned"].map(|name| step(name, &hold, ""));
+        // However slow the machine is, the spawned step ends by itself before the trial does.
+        let spawned_ends = format!("grep -q \"^$CONDUCTOR_TRIAL spawned ends\" {}", folder.join("log-w").display());
+        let run = step("run", &hold, &format!("until {spawned_ends}; do sleep 0.01; done;"));
+        let reset = step("reset", "", "");
         let w = format!(
             "[Startup]\nspawn = {spawned}\nstep = {startup}\n[Run]\nstep = {run}\nloud = seq 1 60000; exit 3\n\
              [Collect]\nstep = {collect}\nmeet = barrier:both\n[Reset]\nstep = {reset}\n"

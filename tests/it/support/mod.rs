@@ -19,6 +19,7 @@ pub mod relay;
 pub mod seed_player;
 pub mod soak;
 pub mod sockets;
+pub mod surroundings;
 pub mod total;
 pub mod wire;
 
@@ -44,7 +45,7 @@ pub struct Folder(tempfile::TempDir);
 
 impl Folder {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
+        Self(tempfile::tempdir_in(surroundings::folder_of_folders()).expect("a temporary folder"))
     }
 
     pub fn path(&self) -> &Path {

@@ -1,0 +1,64 @@
+//! What machines differ in, so that no test depends on it: where temporary folders are, how users are called, which
+//! programs there are.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{Folder, conductor};
+
+/// Says on the real standard error that the calling test is not run here, and why. The harness would show it only if the
+/// test failed.
+pub fn skip(why: &str) {
+    let test = std::thread::current();
+    let line = format!("skipped: {}: {why}\n", test.name().unwrap_or("a test"));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Where tests make their folders: in `TMPDIR`, unless its path has characters that mean something to a shell. Tests
+/// write the paths of their folders into steps as they are.
+pub fn folder_of_folders() -> PathBuf {
+    let is_plain = |path: &Path| {
+        path.to_str().is_some_and(|path| path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)))
+    };
+    let wanted = std::env::temp_dir();
+    if is_plain(&wanted) { wanted } else { PathBuf::from("/tmp") }
+}
+
+/// How the player calls a user: by its name, or by its number where it has none.
+pub fn name_of(user: u32) -> String {
+    let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut users = list.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let number = user.to_string();
+    let found = users.find(|fields| fields.get(2) == Some(&number.as_str()));
+    found.map_or(number.clone(), |fields| fields[0].to_owned())
+}
+
+/// The name of the user that runs the tests.
+pub fn own_name() -> String {
+    name_of(rustix::process::getuid().as_raw())
+}
+
+/// `conductor` whose steps find a `ping` that prints its arguments, or none, whatever this machine has; they find no
+/// other program. `None` with a message where `/bin/sh` has a `ping` of its own.
+pub fn conductor_with_ping(folder: &Folder, arguments: &[&str], has_ping: bool) -> Option<Command> {
+    let programs = folder.join("programs");
+    std::fs::create_dir(&programs).expect("a folder for a program");
+    let mut find = Command::new("/bin/sh");
+    find.args(["-c", "command -v ping"]).env("PATH", &programs).stdout(Stdio::null()).stderr(Stdio::null());
+    if find.status().expect("a shell").success() {
+        skip("the shell of this machine has a `ping` of its own");
+        return None;
+    }
+    if has_ping {
+        // Written by a process of its own: what this one has open to write is open in whatever another test starts
+        // meanwhile, and nobody could run it.
+        let mut write = Command::new("/bin/sh");
+        let script = "printf '#!/bin/sh\\necho ping \"$@\"\\n' >programs/ping; chmod +x programs/ping";
+        let written = write.args(["-c", script]).current_dir(folder.path()).status().expect("a shell");
+        assert!(written.success(), "a `ping` in a temporary folder");
+    }
+    let mut command = conductor(folder, arguments);
+    command.env("PATH", programs);
+    Some(command)
+}
