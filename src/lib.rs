@@ -37,6 +37,9 @@
 //!
 //! `tests/architecture.rs` holds this table against the sources.
 
+// They panic when nobody reads, or there is no room: `telemetry` has what takes their place.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod model;
 pub mod wait;
 pub mod config;

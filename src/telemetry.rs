@@ -1,8 +1,9 @@
 //! The log: lines of the seed's form or of JSON, on standard error or in a file.
 
-mod impatient;
+mod lines;
 mod log_thread;
 mod screen;
+mod stderr;
 mod terminal;
 
 use std::fmt;
@@ -14,14 +15,15 @@ use std::sync::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
 pub(crate) use log_thread::flush;
 pub(crate) use screen::Screen;
+pub(crate) use stderr::{say, say_if_heard};
 pub(crate) use terminal::size as terminal_size;
 
-use impatient::Impatient;
+use lines::Lines;
 use log_thread::Queue;
 
 /// How much is logged.
@@ -69,10 +71,9 @@ pub(crate) enum LogFormat {
 ///
 /// Says why the file can't be written.
 pub(crate) fn start(verbosity: Verbosity, format: LogFormat, file: Option<&Path>) -> Result<(), String> {
-    let builder = tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(format);
     match file {
-        None => builder.with_writer(Mutex::new(Impatient::new(io::stderr(), format))).init(),
-        Some(path) => builder.with_writer(Mutex::new(Impatient::new(open(path)?, format))).init(),
+        None => init(verbosity, format, Mutex::new(Lines::impatient(io::stderr(), format))),
+        Some(path) => init(verbosity, format, Mutex::new(Lines::impatient(open(path)?, format).of_file(path))),
     }
     Ok(())
 }
@@ -90,12 +91,19 @@ pub(crate) fn start_aside(
     screen: &Screen,
 ) -> Result<(), String> {
     let writer: Box<dyn Write + Send> = match file {
-        None => Box::new(screen.stderr()),
-        Some(path) => Box::new(open(path)?),
+        None => Box::new(Lines::patient(screen.stderr(), format)),
+        Some(path) => Box::new(Lines::patient(open(path)?, format).of_file(path)),
     };
     let queue = Queue::start(writer, format).map_err(|error| format!("the log can't begin: {error}"))?;
-    tracing_subscriber::fmt().with_max_level(verbosity.filter()).event_format(format).with_writer(queue).init();
+    init(verbosity, format, queue);
     Ok(())
+}
+
+/// A line that can't be written is counted by its writer. The subscriber must not tell of it as well: it does so on standard
+/// error, and panics when nobody reads that.
+fn init(verbosity: Verbosity, format: LogFormat, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
+    let builder = tracing_subscriber::fmt().log_internal_errors(false).with_max_level(verbosity.filter());
+    builder.event_format(format).with_writer(writer).init();
 }
 
 fn open(path: &Path) -> Result<File, String> {
@@ -115,12 +123,13 @@ impl LogFormat {
         }
     }
 
-    /// The line that stands for those that nobody made room for; nothing if there are none.
+    /// The line that stands for those that found no room; nothing if there are none.
     fn missing(self, count: usize) -> String {
         if count == 0 {
             return String::new();
         }
-        self.line("WARNING", &format!("the log was not read for so long that {count} of its lines are missing here"))
+        let lines = if count == 1 { "1 line is".to_owned() } else { format!("{count} lines are") };
+        self.line("WARNING", &format!("{lines} missing here: the log could not be written, or nobody read it"))
     }
 }
 

@@ -20,14 +20,13 @@ use std::process::ExitCode;
 use crate::cli::{self, Command, LogFormatWord};
 use crate::exit_code;
 use crate::player::keep;
+use crate::sys;
 use crate::telemetry::{self, LogFormat};
 
 /// Runs the program with the command line of this process.
 pub fn run() -> ExitCode {
-    // A report of a bug goes into a pipe or a file without colours, and color-eyre does not look.
-    if let Err(error) = color_eyre::config::HookBuilder::default().theme(color_eyre::config::Theme::new()).install() {
-        eprintln!("error: {error}");
-    }
+    report_panics();
+    sys::ignore_limits();
     let status = match cli::parse(std::env::args_os().collect()) {
         Ok(Command::Player(arguments)) => player::run(&arguments),
         Ok(Command::Conduct(arguments)) => conduct::run(&arguments),
@@ -43,11 +42,20 @@ pub fn run() -> ExitCode {
     status
 }
 
+/// Has a panic reported on standard error, where that finds a reader. The library's own hook, and that of the standard library,
+/// would wait for one for ever, or panic again and abort.
+fn report_panics() {
+    // A report of a bug goes into a pipe or a file without colours, and color-eyre does not look.
+    let builder = color_eyre::config::HookBuilder::default().theme(color_eyre::config::Theme::new());
+    let (hook, _) = builder.into_hooks();
+    std::panic::set_hook(Box::new(move |info| telemetry::say_if_heard(&hook.panic_report(info).to_string())));
+}
+
 /// Tells the user why nothing is done.
 fn refuse(text: &str) -> ExitCode {
     // What was logged before stands before it.
     telemetry::flush();
-    eprintln!("error: {text}");
+    telemetry::say(&format!("error: {text}"));
     ExitCode::from(exit_code::NOT_CARRIED_OUT)
 }
 
@@ -60,7 +68,7 @@ fn colors_are_wanted() -> bool {
 fn print_findings(findings: &crate::config::Diagnostics) {
     let text = findings.render(is_colored(&std::io::stderr()));
     if !text.is_empty() {
-        eprintln!("{}", text.trim_end());
+        telemetry::say(text.trim_end());
     }
 }
 

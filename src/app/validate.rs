@@ -8,6 +8,7 @@ use super::shell_syntax::LocalShells;
 use crate::cli::{FindingsFormat, ValidateArguments};
 use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
 use crate::exit_code;
+use crate::telemetry;
 
 /// Checks each file; 1 when there is an error.
 pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
@@ -25,7 +26,7 @@ pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
         FindingsFormat::Github => findings.to_github(),
     });
     if !findings.is_empty() {
-        eprintln!("{}", summary(&findings));
+        telemetry::say(&summary(&findings));
     }
     let failed = findings.has_errors() || (arguments.strict && !findings.is_empty());
     ExitCode::from(if failed { exit_code::NOT_CARRIED_OUT } else { exit_code::PASSED })

@@ -20,5 +20,5 @@ pub use descendants::{Descendant, descendants};
 pub use descriptors::DescriptorLimit;
 pub use fork::{Forked, exit_now, fork, own_session};
 pub use process::{PipeId, Process};
-pub use signals::{SignalDescriptor, is_ignored};
+pub use signals::{SignalDescriptor, ignore_limits, is_ignored};
 pub use spawn::{Image, Report, Spawned, Spawner, StartReport, When};

@@ -58,6 +58,18 @@ impl AsFd for SignalDescriptor {
     }
 }
 
+/// Ignores the signals by which the system tells of a limit that a system call also tells of, and those of a terminal that
+/// does not want to be written to from the background: a file that may not grow (`SIGXFSZ`) is an error like a full disk
+/// then, and a line on a terminal (`SIGTTOU`) is written. Steps get the default dispositions again.
+///
+/// `SIGXCPU` stays as it is: no call tells of that limit, and whoever sets it wants an end.
+pub fn ignore_limits() {
+    for signal in [libc::SIGXFSZ, libc::SIGTTOU] {
+        // SAFETY: to ignore a signal runs no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
 /// Whether this process ignores a signal.
 pub fn is_ignored(signal: i32) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();

@@ -34,6 +34,7 @@ mod localhost;
 mod logs;
 mod lost_output;
 mod many_workers;
+mod no_room;
 mod options;
 mod orphaned_runs;
 mod outputs;

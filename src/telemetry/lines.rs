@@ -1,0 +1,160 @@
+//! The writer of the log's lines. It never fails: lines that find no room are counted, and the count stands where they would
+//! be. An impatient one leaves lines out rather than wait long: for a process whose one thread has more to do.
+
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::LogFormat;
+use super::stderr::say_if_heard;
+use crate::wait::Wait;
+
+/// A pipe that says it has room takes so many bytes at once (pipe(7), `PIPE_BUF`).
+pub(super) const PAGE: usize = 4096;
+
+/// The writer.
+#[derive(Debug)]
+pub(super) struct Lines<W> {
+    writer: W,
+    format: LogFormat,
+    /// How many lines are left out so far, one that was begun among them.
+    missing: usize,
+    /// Whether the last line that was written has no end.
+    is_cut: bool,
+    /// How room is looked for, and how many bytes are written then.
+    look: Look<W>,
+    at_once: usize,
+    /// The file that is written, until people were told that it can't be.
+    file: Option<PathBuf>,
+}
+
+/// Whether there is room, or comes within this time.
+type Look<W> = fn(&W, Duration) -> bool;
+
+impl<W: Write> Lines<W> {
+    /// One that waits for its reader.
+    pub(super) fn patient(writer: W, format: LogFormat) -> Self {
+        Self { writer, format, missing: 0, is_cut: false, look: |_, _| true, at_once: usize::MAX, file: None }
+    }
+
+    /// One that does not wait for its reader.
+    pub(super) fn impatient(writer: W, format: LogFormat) -> Self
+    where
+        W: AsFd,
+    {
+        Self { look: has_room, at_once: PAGE, ..Self::patient(writer, format) }
+    }
+
+    /// One of this file: when it can't be written, people are told on standard error, once.
+    pub(super) fn of_file(self, path: &Path) -> Self {
+        Self { file: Some(path.to_owned()), ..self }
+    }
+
+    /// Whether there is room. A reader that did not make any in time is not waited for again until there is some.
+    fn has_room(&self) -> bool {
+        (self.look)(&self.writer, if self.missing == 0 { Wait::LogRoom.time() } else { Duration::ZERO })
+    }
+
+    /// How much of the text finds room.
+    fn put(&mut self, text: &[u8]) -> usize {
+        let mut written = 0;
+        while written < text.len() && self.has_room() {
+            let end = text.len().min(written.saturating_add(self.at_once));
+            match self.writer.write(&text[written..end]) {
+                Ok(0) => break,
+                Ok(count) => written += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    if let Some(file) = self.file.take() {
+                        say_if_heard(&format!("error: the log file `{}` can't be written: {error}", file.display()));
+                    }
+                    break;
+                }
+            }
+        }
+        written
+    }
+}
+
+/// Whether a page finds room, or does so within this time.
+pub(super) fn has_room(stream: &impl AsFd, patience: Duration) -> bool {
+    let mut descriptors = [PollFd::new(stream, PollFlags::OUT)];
+    // What can't be asked, or has an error, is written to: that does not wait either.
+    Wait::LogWritten.poll(&mut descriptors, Some(patience)) != Ok(0)
+}
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let (end, note) = (if self.is_cut { "\n" } else { "" }, self.format.missing(self.missing));
+        let text = [end.as_bytes(), note.as_bytes(), line].concat();
+        (self.is_cut, self.missing) = match self.put(&text) {
+            0 => (self.is_cut, self.missing + 1),
+            all if all == text.len() => (false, 0),
+            _ => (true, 1),
+        };
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn lines_that_find_no_room_are_counted_where_they_would_be() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut log = Lines::impatient(writer, LogFormat::Text);
+        let mut full = vec![b'x'; 64 << 10];
+        for line in [full.as_slice(), b"a", b"b"] {
+            log.write_all(line).unwrap();
+        }
+        reader.read_exact(&mut full).unwrap();
+        log.write_all(b"c").unwrap();
+        drop(log);
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        let note = rest.strip_suffix("c").unwrap();
+        assert!(!note.starts_with('\n'), "nothing was cut");
+        assert!(
+            note.ends_with("- WARNING - 2 lines are missing here: the log could not be written, or nobody read it\n"),
+            "{note}"
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_longer_than_the_room_is_cut_and_counted() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut log = Lines::impatient(writer, LogFormat::Text);
+        log.write_all(&vec![b'x'; 100_000]).unwrap();
+        reader.read_exact(&mut vec![0; 64 << 10]).unwrap();
+        log.write_all(b"next").unwrap();
+        drop(log);
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        let note = rest.strip_prefix('\n').and_then(|rest| rest.strip_suffix("next")).unwrap();
+        assert!(note.contains("- WARNING - 1 line is missing here: "), "{note}");
+    }
+
+    #[test]
+    fn a_full_disk_and_a_reader_that_is_gone_are_counted_and_never_an_error() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let (reader, gone) = io::pipe().unwrap();
+        drop(reader);
+        let (mut file, mut pipe) = (Lines::patient(full, LogFormat::Text), Lines::impatient(gone, LogFormat::Text));
+        for count in 1..=3 {
+            file.write_all(b"line\n").unwrap();
+            pipe.write_all(b"line\n").unwrap();
+            assert_eq!((file.missing, pipe.missing), (count, count));
+        }
+    }
+}
