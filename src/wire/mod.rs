@@ -67,6 +67,7 @@
 //! Unknown fields are ignored, so that a newer peer can say more; a message of an unknown type is numbered like any
 //! other, and ignored.
 
+pub mod bounds;
 mod channel;
 mod file;
 mod frame;
