@@ -129,10 +129,9 @@ const BLOCKING: [&str; 16] = [
 ];
 
 /// Those that are made elsewhere, and why they do not wait for anybody.
-const DO_NOT_WAIT: [(&str, &str, &str); 7] = [
+const DO_NOT_WAIT: [(&str, &str, &str); 6] = [
     ("src/app/shell_syntax.rs", ".join()", "the threads end with their shells, which have a limit"),
     ("src/conduct/threads.rs", ".join()", "only of threads that have ended"),
-    ("src/conduct/connection/dial.rs", "to_socket_addrs", "the resolver has limits of its own"),
     ("src/sys/child.rs", ".wait()", "a prepared process waits for its start, and ends with its session"),
     ("src/sys/children.rs", "waitpid(", "WNOHANG"),
     ("src/sys/fork.rs", "waitpid(", "of a child that does nothing but end"),

@@ -1,11 +1,8 @@
 //! Reaching a player: its name, a connection, and its first answer. Tried again until there is no time left.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::conduct::event::End;
 use crate::model::{ConductorTime, Destination};
@@ -14,6 +11,7 @@ pub(crate) use crate::wire::words;
 use crate::wire::{FrameDecoder, Greeting, Hello, frame};
 
 use super::super::now::now;
+use super::connect::connect;
 
 /// How often a wait looks whether the coordinator still wants it.
 const SLICE: Duration = Duration::from_millis(100);
@@ -112,52 +110,34 @@ fn attempt(
     patience: &mut dyn FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, Failure> {
     let Destination::Tcp { host, port } = destination;
-    if addresses.is_empty() {
-        let found = (host.as_str(), *port).to_socket_addrs();
-        *addresses =
-            found.map_err(|error| Failure::Again(format!("`{host}` has no address: {}", words(&error))))?.collect();
-    }
-    let mut last = Failure::Again(format!("`{host}` has no address"));
-    for address in addresses.iter() {
-        match connect(*address, deadline, patience) {
-            Ok(stream) => return greet(destination, stream, hello, deadline, patience),
-            Err(Failure::Final(end)) => return Err(Failure::Final(end)),
-            Err(again) => last = again,
+    let left = deadline.saturating_duration_since(Instant::now());
+    let mut end = None;
+    // A command may do something beside ending the attempt, so that each is asked for once.
+    let mut is_wanted = || {
+        end = end.take().or_else(|| patience(Duration::ZERO));
+        end.is_none()
+    };
+    let connected = if addresses.is_empty() {
+        let found = Wait::NameLookup.look_up(host, *port, left, &mut is_wanted);
+        found.map_err(|error| format!("`{host}` has no address: {}", words(&error))).map(|found| *addresses = found)
+    } else {
+        Ok(())
+    };
+    let connected = connected.and_then(|()| {
+        connect(addresses, deadline, &mut is_wanted).map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => "connection timed out".to_owned(),
+            io::ErrorKind::AddrNotAvailable if addresses.is_empty() => format!("`{host}` has no address"),
+            _ => words(&error),
+        })
+    });
+    match (end, connected) {
+        (Some(end), _) => Err(Failure::Final(end)),
+        (None, Err(why)) => Err(Failure::Again(why)),
+        (None, Ok(stream)) => {
+            Wait::PlayerReads.limit_writes(&stream, Wait::PlayerReads.time())?;
+            greet(destination, stream, hello, deadline, patience)
         }
     }
-    Err(last)
-}
-
-/// Connects without holding up an end that the coordinator wants.
-fn connect(
-    address: SocketAddr,
-    deadline: Instant,
-    patience: &mut dyn FnMut(Duration) -> Option<End>,
-) -> Result<TcpStream, Failure> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    match socket.connect(&SockAddr::from(address)) {
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
-        other => other?,
-    }
-    while !ready(&socket, SLICE)? {
-        wanted(patience)?;
-        if Instant::now() >= deadline {
-            return Err(Failure::Again("connection timed out".to_owned()));
-        }
-    }
-    if let Some(error) = socket.take_error()? {
-        return Err(error.into());
-    }
-    socket.set_nonblocking(false)?;
-    socket.set_tcp_nodelay(true)?;
-    Wait::PlayerReads.limit_writes(&socket, Wait::PlayerReads.time())?;
-    Ok(socket.into())
-}
-
-/// Waits a while for the end of a connection attempt.
-fn ready(socket: &Socket, time: Duration) -> io::Result<bool> {
-    Ok(Wait::ConnectAttempt.poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(time))? > 0)
 }
 
 fn wanted(patience: &mut dyn FnMut(Duration) -> Option<End>) -> Result<(), Failure> {

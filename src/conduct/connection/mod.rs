@@ -3,6 +3,7 @@
 //! The actor's thread reaches the player (`dial`), and then drives it over the session (`session`) or over the seed's wire (`super::seed`), whichever its first answer asks for. Its last event is
 //! its end.
 
+mod connect;
 mod dial;
 mod files;
 mod session;

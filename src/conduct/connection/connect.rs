@@ -1,0 +1,161 @@
+//! A TCP connection to one of several addresses. The attempts overlap, so that an address that swallows connections holds
+//! up no other: "Happy Eyeballs", RFC 8305.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::wait::Wait;
+
+/// How long an attempt is alone before the next address is tried, too (RFC 8305, section 5).
+const STAGGER: Duration = Duration::from_millis(250);
+/// How often `wanted` is asked.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Connects to the first address that answers.
+///
+/// # Errors
+///
+/// Why the last address failed; `TimedOut` when one was still being tried at the deadline; `Interrupted` when `wanted` says
+/// no.
+pub(super) fn connect(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    mut wanted: impl FnMut() -> bool,
+) -> io::Result<TcpStream> {
+    let mut untried = interleaved(addresses).into_iter();
+    let mut attempts: Vec<Socket> = Vec::new();
+    let mut next_at = Instant::now();
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    loop {
+        let now = Instant::now();
+        if attempts.is_empty() || now >= next_at {
+            match untried.next().map(begin) {
+                Some(Ok(socket)) => attempts.push(socket),
+                Some(Err(error)) => {
+                    last = error;
+                    continue;
+                }
+                None if attempts.is_empty() => return Err(last),
+                None => {}
+            }
+            next_at = now + STAGGER;
+        }
+        let time = deadline.saturating_duration_since(now).min(LOOK);
+        match wait(&mut attempts, time)? {
+            Some(Ok(socket)) => return Ok(socket.into()),
+            // Nobody has to wait for the next one then.
+            Some(Err(error)) => (last, next_at) = (error, now),
+            None if Instant::now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
+            None if !wanted() => return Err(io::ErrorKind::Interrupted.into()),
+            None => {}
+        }
+    }
+}
+
+/// The addresses in their order, but IPv6 and IPv4 in turns (RFC 8305, section 4).
+fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let is_first = |address: &&SocketAddr| addresses.first().is_some_and(|first| first.is_ipv6() == address.is_ipv6());
+    let (first, second): (Vec<&SocketAddr>, Vec<&SocketAddr>) = addresses.iter().partition(is_first);
+    let longest = first.len().max(second.len());
+    (0..longest).flat_map(|index| [first.get(index), second.get(index)]).flatten().map(|address| **address).collect()
+}
+
+fn begin(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::from(address)) {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+        other => other?,
+    }
+    Ok(socket)
+}
+
+/// Waits until an attempt is over, and takes it out.
+fn wait(attempts: &mut Vec<Socket>, time: Duration) -> io::Result<Option<io::Result<Socket>>> {
+    let ready = {
+        let mut descriptors: Vec<_> = attempts.iter().map(|socket| PollFd::new(socket, PollFlags::OUT)).collect();
+        match Wait::ConnectAttempt.poll(&mut descriptors, Some(time)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(None),
+            Ok(_) => descriptors.iter().position(|descriptor| !descriptor.revents().is_empty()),
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let Some(socket) = ready.map(|index| attempts.remove(index)) else { return Ok(None) };
+    let over = match socket.take_error()? {
+        Some(error) => Err(error),
+        None => socket.set_nonblocking(false).and_then(|()| socket.set_tcp_nodelay(true)).map(|()| socket),
+    };
+    Ok(Some(over))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Longer than anything takes on a loaded machine.
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// An address that takes no more connections and refuses none: its queue is full.
+    fn swallowing() -> (Vec<Socket>, SocketAddr) {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let mut sockets = vec![listener];
+        sockets.extend((0..3).map(|_| begin(address).unwrap()));
+        (sockets, address)
+    }
+
+    fn refusing() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    #[test]
+    fn an_address_that_swallows_connections_holds_up_no_other() {
+        let (_sockets, swallowing) = swallowing();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let begun = Instant::now();
+        let stream = connect(&[swallowing, refusing(), address], begun + LONG, || true).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
+        assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn an_address_that_swallows_connections_is_tried_until_the_deadline_and_no_longer() {
+        let (_sockets, swallowing) = swallowing();
+        let time = Duration::from_millis(600);
+        let begun = Instant::now();
+        let error = connect(&[swallowing, refusing()], begun + time, || true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() >= time, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn addresses_that_refuse_fail_at_once() {
+        let error = connect(&[refusing(), refusing()], Instant::now() + LONG, || true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn an_attempt_that_nobody_wants_any_more_ends() {
+        let (_sockets, swallowing) = swallowing();
+        let error = connect(&[swallowing], Instant::now() + LONG, || false).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+    }
+
+    #[test]
+    fn the_families_take_turns_and_the_first_one_begins() {
+        let [a4, b4] = [1, 2].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let [a6, b6] = [1, 2].map(|port| SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port)));
+        assert_eq!(interleaved(&[a6, b6, a4, b4]), [a6, a4, b6, b4]);
+        assert_eq!(interleaved(&[a4, a6, b6]), [a4, a6, b6]);
+        assert_eq!(interleaved(&[]), []);
+    }
+}
