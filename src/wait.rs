@@ -155,6 +155,12 @@ waits! {
         Caller: "the first message" of "whoever connects", Limit::Computed("5s without progress, 1m in all"),
             "the connection is closed";
         SessionsEnd: "its sessions to end" of "a player that is told to stop", seconds(45), "the listener cleans up itself";
+        SignOfLife: "a sign of life" of "its sessions", Limit::Computed("`lease`, at least 5s; 5s when they are to end"),
+            "the session's process is killed, and another one runs Reset";
+        ResetProcess: "a process that can run the Reset of a dead session" of "the kernel", setting("reset_timeout", 0),
+            "Reset is not run, and that is said";
+        CutOffEnd: "the end of what its sessions left" of "a player that has stopped to wait for them", seconds(10),
+            "the player ends";
         LeftoverEnd: "killed processes to end" of "the kernel", seconds(1), "they are left alone";
     }
     "session" {

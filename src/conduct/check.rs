@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId};
 use crate::wait::Wait;
-use crate::wire::{Greeting, Hello, Holder, Welcome};
+use crate::wire::{Greeting, Hello, Holder, UNRESPONSIVE, Welcome};
 
 use super::clock::Sample;
 use super::connection::{Dialled, dial, is_seed, refused, unless_ended, words};
@@ -141,6 +141,9 @@ fn held_by(holder: &Holder) -> String {
     let Holder { run, conductor, seconds, state, free_within, .. } = holder;
     let state = match state.as_str() {
         "silent" => format!("; its conductor is silent, and the player is free in {free_within} s at most"),
+        UNRESPONSIVE => {
+            format!("; its process on the player does not respond, and the player is free in {free_within} s at most")
+        }
         "orphaned" => format!("; the player cleans up after it, and is free in {free_within} s at most"),
         _ => String::new(),
     };

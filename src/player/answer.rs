@@ -10,6 +10,7 @@ use super::resume::lease;
 use super::role::{Role, SessionRole};
 use super::seed_run::{SUPERSEDED, SeedRun};
 use super::session_process::clock;
+use super::watch;
 use crate::model::Process;
 use crate::sys::{self, Child};
 use crate::wire::seed::{Request, encode_result};
@@ -56,7 +57,7 @@ impl Listener {
         }
         let limit = self.settings.max_message_size;
         let (connection, _) = caller.into_parts();
-        let made = self.make(|notes| Role::Seed(SeedRun { phases, connection, limit }, notes));
+        let made = self.make(watch::MOST, |notes| Role::Seed(SeedRun { phases, connection, limit }, notes));
         match made {
             Ok(Ok(pid)) => {
                 if let Some(entry) = &mut self.registry.seed {
@@ -129,18 +130,21 @@ impl Listener {
         let Some(holder) = self.registry.holder_for(&hello.run, now) else { return Ok(None) };
         if holder.state != "live" && hello.features.iter().any(|feature| feature == TAKE_OVER) {
             let reason = format!("run {} of {} took the player over", hello.run, hello.conductor);
-            for pid in self.registry.others(&hello.run) {
+            for pid in self.registry.others(&hello.run).collect::<Vec<_>>() {
                 self.abandon(pid, reason.clone(), Some(TAKE_OVER_RESET));
             }
         }
         Err(busy(Some(holder)))
     }
 
-    fn abandon(&self, pid: u32, reason: String, reset_limit: Option<Duration>) {
+    /// Has a session end. One that was stopped goes on for that; one that hangs is killed soon.
+    fn abandon(&mut self, pid: u32, reason: String, reset_limit: Option<Duration>) {
         if let Some((_, notes)) = self.notes.iter().find(|(of, _)| *of == pid) {
             let reset_limit = reset_limit.map(|limit| limit.as_secs());
             notes.order(&Order::Abandon { reason, reset_limit }, None);
         }
+        let _ = sys::kill_process(Child(pid), libc::SIGCONT);
+        self.watches.hasten(|of| of == pid, clock());
     }
 
     /// Hands a connection to the process that holds its session. One that takes no orders is on its way out; the
@@ -159,12 +163,12 @@ impl Listener {
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let incarnation = self.incarnation.clone();
         let (stream, decoder) = caller.into_parts();
-        match self.make(|notes| {
+        match self.make(lease, |notes| {
             Role::Session(SessionRole { stream, decoder, welcome, lease, incarnation, spool_limit, notes })
         }) {
             Ok(Ok(pid)) => {
                 tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
-                for pid in self.registry.kept_of(hello) {
+                for pid in self.registry.kept_of(hello).collect::<Vec<_>>() {
                     self.abandon(pid, "its conductor has begun another session".to_owned(), None);
                 }
                 self.registry.sessions.push(SessionEntry::new(hello, lease, pid, clock()));

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::death::Due;
 use super::kin;
-use super::listener::Listener;
+use super::listener::{Listener, end_process};
 use super::note::Note;
 use super::registry::Summary;
 use super::role::Role;
 use super::session_process::clock;
 use super::sweep::Sweep;
+use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
 use crate::sys::Child;
 use crate::wire::ProcessMessage;
@@ -76,6 +78,7 @@ impl Listener {
                     }
                     Note::Over { summary, .. } => {
                         entry.over = true;
+                        self.registry.summaries.extend(entry.reset_was_run());
                         if let Some(summary) = summary {
                             tracing::warn!("{}: {summary}", entry.describe());
                             // One whose conductor is there tells it before the player ends.
@@ -114,22 +117,15 @@ impl Listener {
     /// A child has ended: a session, a seed run, or something that had fallen to us.
     pub(super) fn child_ended(&mut self, pid: u32) {
         self.notes.retain(|(of, _)| *of != pid);
+        self.watches.remove(pid);
         self.registry.process_ended(pid);
         self.adopt(pid);
         if let Some(entry) = &mut self.registry.seed {
             entry.running.take_if(|(of, _)| *of == pid);
         }
         if let Some(entry) = self.registry.sessions.iter_mut().find(|entry| entry.pid == Some(pid)) {
-            let reset = match entry.reset_needed {
-                Some(_) => "its steps were ended, and Reset was run",
-                None if entry.reset_begun => "its steps were ended, and its Reset is not run again",
-                None => "nothing had to be reset",
-            };
-            tracing::error!("{}: its session died; {reset}", entry.describe());
-            self.registry.summaries.push(entry.summary(format!("its session died; {reset}")));
-            entry.pid = None;
-            entry.orphaned = Some(clock());
-            entry.silent_since.get_or_insert(clock());
+            let said = entry.process_died(clock());
+            tracing::error!("{}: {said}", entry.describe());
             self.heirs.sweep = Some(Sweep::new(BTreeSet::new(), clock()));
         }
     }
@@ -137,6 +133,31 @@ impl Listener {
     /// Goes on with the clean-up: when nothing is left of the dead sessions, their heirs run Reset. In such an heir, its
     /// role is the answer.
     pub(super) fn start_heirs(&mut self) -> Option<Role> {
+        if self.heirs.sweep.is_some() {
+            self.sweep()?;
+        }
+        for index in (0..self.registry.sessions.len()).rev() {
+            let entry = &mut self.registry.sessions[index];
+            match entry.due(clock()) {
+                None | Some(Due::Later) => {}
+                Some(Due::Nothing(what)) => {
+                    let entry = self.registry.sessions.remove(index);
+                    tracing::warn!("{}: {what}", entry.describe());
+                    self.registry.summaries.push(entry.summary(what));
+                }
+                Some(Due::Reset(trial)) => {
+                    let made = self.make_heir(index, trial);
+                    if made.is_some() {
+                        return made;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Goes on with the end of what dead sessions left; nothing while it is not over.
+    fn sweep(&mut self) -> Option<()> {
         let kept: Vec<u32> = self.registry.processes().collect();
         let leftovers = &self.registry.leftovers;
         let keep = |pid: u32| kept.contains(&pid) || leftovers.iter().any(|left| left.pid == pid);
@@ -149,22 +170,49 @@ impl Listener {
             let text = format!("of a session that died, could not be stopped: {remaining}");
             self.registry.summaries.extend((!self.is_stopping()).then_some(Summary::of_nobody(text)));
         }
-        while let Some(index) = self.registry.sessions.iter().position(|entry| entry.pid.is_none()) {
-            let entry = &mut self.registry.sessions[index];
-            let plan = entry.plan.as_ref().and_then(|text| serde_json::from_str(text).ok());
-            let (Some(trial), Some(plan)) = (entry.reset_needed.take(), plan) else {
-                self.registry.sessions.remove(index);
-                continue;
-            };
-            match self.make(|notes| Role::Heir { plan, trial, notes }) {
-                Ok(Ok(pid)) => self.registry.sessions[index].pid = Some(pid),
-                Ok(Err(role)) => return Some(role),
-                Err(error) => {
-                    tracing::error!("Reset can't be run, for no process can be made: {error}");
-                    self.registry.sessions.remove(index);
+        Some(())
+    }
+
+    /// Makes the process that runs a dead session's Reset. In it, its role is the answer.
+    fn make_heir(&mut self, index: usize, trial: u32) -> Option<Role> {
+        let entry = &mut self.registry.sessions[index];
+        entry.reset_is_tried(clock());
+        let plan = serde_json::from_str(entry.plan.as_deref().unwrap_or_default()).map_err(std::io::Error::other);
+        let limit = entry.lease.min(watch::MOST);
+        let made = plan.and_then(|plan| self.make(limit, |notes| Role::Heir { plan, trial, notes }));
+        let entry = &mut self.registry.sessions[index];
+        match made {
+            Ok(Ok(pid)) => {
+                entry.pid = Some(pid);
+                if self.is_stopping() {
+                    // It has no more time for Reset than the others.
+                    end_process(pid, libc::SIGTERM);
+                }
+                None
+            }
+            Ok(Err(role)) => Some(role),
+            Err(error) => {
+                tracing::error!("{}: Reset can't be run yet, for no process can be made: {error}", entry.describe());
+                entry.reset_failed(&error, clock());
+                None
+            }
+        }
+    }
+
+    /// Looks whether our processes are at work, and kills those that have given no sign of life for too long.
+    pub(super) fn watch(&mut self) {
+        for (pid, found) in self.watches.look(clock()) {
+            match found {
+                Found::NotDue => {}
+                Found::Alive => self.registry.doubt(pid, None),
+                Found::Doubtful(until) => self.registry.doubt(pid, Some(until)),
+                Found::GivenUp(limit) => {
+                    let whose = self.registry.give_up_on(pid, limit);
+                    let limit = humantime::format_duration(limit);
+                    tracing::error!("{whose} gave no sign of life for {limit}, and is killed");
+                    end_process(pid, libc::SIGKILL);
                 }
             }
         }
-        None
     }
 }

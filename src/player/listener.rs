@@ -11,12 +11,14 @@ use rustix::event::{PollFd, PollFlags};
 use super::caller::{Caller, Heard};
 use super::family::Cgroups;
 use super::heir::Heirs;
+use super::life;
 use super::note::Notes;
 use super::registry::{Registry, Summary};
 use super::role::Role;
 use super::session_process::clock;
+use super::watch::Watches;
 use crate::model::{PlayerTime, Process};
-use crate::sys::{self, CgroupRoot, Child, DescriptorLimit, Forked, SignalDescriptor};
+use crate::sys::{self, CgroupRoot, Child, DescriptorLimit, Forked, Pulse, SignalDescriptor};
 use crate::wait::{Wait, is_ready};
 
 /// How many connections may be there that have not said what they want. When another comes, the one that has made no
@@ -28,6 +30,9 @@ const AT_ONCE: usize = 64;
 
 /// How long sessions may take to end when the player is told to stop: Reset, delivery, and what could not be stopped.
 const STOPPING: Duration = Wait::SessionsEnd.time();
+
+/// How long what is left then may take to be ended by force.
+const CUTTING_OFF: Duration = Wait::CutOffEnd.time();
 
 /// What a player is told.
 pub struct Settings {
@@ -54,6 +59,8 @@ pub(super) struct Listener {
     pub(super) registry: Registry,
     /// The listener's ends of its processes' notes.
     pub(super) notes: Vec<(u32, Notes)>,
+    /// Whether its processes are at work.
+    pub(super) watches: Watches,
     pub(super) heirs: Heirs,
     /// Where steps get their control groups, if there may be some.
     pub(super) cgroups: Cgroups,
@@ -62,6 +69,8 @@ pub(super) struct Listener {
     descriptors: DescriptorLimit,
     /// When stopping is given up, once the player was told to stop.
     stopping: Option<PlayerTime>,
+    /// Whether some of its sessions did not end in that time.
+    is_cut_off: bool,
 }
 
 /// What a pass of the loop has come to.
@@ -96,11 +105,13 @@ impl Listener {
             callers: Vec::new(),
             registry,
             notes: Vec::new(),
+            watches: Watches::default(),
             heirs: Heirs::default(),
             cgroups: cgroups(address.port()),
             incarnation,
             descriptors: DescriptorLimit::raise(),
             stopping: None,
+            is_cut_off: false,
         };
         Ok((listener, address))
     }
@@ -113,6 +124,7 @@ impl Listener {
             }
             let mut next = self.signals();
             self.take_notes();
+            self.watch();
             for step in [Self::accept, Self::hear, Self::clean_up] {
                 if matches!(next, Next::Again) {
                     next = step(&mut self);
@@ -139,7 +151,9 @@ impl Listener {
             descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
         }
         let callers = self.callers.iter().map(Caller::deadline);
-        let deadline = callers.chain(self.heirs.next_deadline()).chain(self.stopping).min();
+        // While something is left of a dead session, its Reset has to wait.
+        let clean_up = self.heirs.next_deadline().or_else(|| self.registry.next_attempt());
+        let deadline = callers.chain(clean_up).chain(self.watches.next()).chain(self.stopping).min();
         let timeout = deadline.map(|deadline| deadline.since(clock()));
         matches!(Wait::ListenerEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
     }
@@ -174,7 +188,8 @@ impl Listener {
         self.socket = None;
         self.callers.clear();
         self.heirs.try_again();
-        self.registry.processes().for_each(|pid| drop(sys::kill_process(Child(pid), libc::SIGTERM)));
+        self.registry.processes().for_each(|pid| end_process(pid, libc::SIGTERM));
+        self.watches.hasten(|_| true, clock());
         true
     }
 
@@ -187,14 +202,20 @@ impl Listener {
     fn end(&mut self) -> Next {
         let Some(give_up) = self.stopping else { return Next::Again };
         let now = clock();
-        if self.registry.processes().next().is_some() && now < give_up {
+        let is_busy = self.registry.processes().next().is_some() || self.registry.has_dead();
+        if is_busy && now < give_up {
             return Next::Again;
         }
+        if is_busy {
+            self.say_what_is_cut_off();
+            self.registry.give_up();
+            self.is_cut_off = true;
+        }
         self.say_what_ends_along();
-        if self.heirs.have_ended_all_but(&sys::direct_children()) || now >= give_up.plus(STOPPING) {
+        if self.heirs.have_ended_all_but(&sys::direct_children()) || now >= give_up.plus(CUTTING_OFF) {
             self.say_what_was_not_told();
             self.cgroups.iter().for_each(|cgroups| cgroups.remove());
-            return Next::End(0);
+            return Next::End(i32::from(self.is_cut_off));
         }
         self.heirs.sweep_all(now);
         Next::Again
@@ -252,20 +273,34 @@ impl Listener {
         self.start_heirs().map_or_else(|| self.end(), Next::Become)
     }
 
-    /// Makes a process with a role: in it, the role; here, its number.
-    pub(super) fn make(&mut self, role: impl FnOnce(UnixStream) -> Role) -> std::io::Result<Result<u32, Role>> {
+    /// Makes a process with a role, which is given up when it shows no sign of life for as long as `limit`: in it, the role;
+    /// here, its number.
+    pub(super) fn make(
+        &mut self,
+        limit: Duration,
+        role: impl FnOnce(UnixStream) -> Role,
+    ) -> std::io::Result<Result<u32, Role>> {
         let (ours, theirs) = UnixStream::pair()?;
+        let pulse = Pulse::new()?;
         match sys::fork()? {
             Forked::Child => {
                 self.descriptors.restore();
+                life::begin(pulse);
                 Ok(Err(role(theirs)))
             }
             Forked::Parent(pid) => {
                 self.notes.push((pid, Notes::new(ours)));
+                self.watches.add(pid, pulse, limit, clock());
                 Ok(Ok(pid))
             }
         }
     }
+}
+
+/// Tells a process to end, also one that was stopped.
+pub(super) fn end_process(pid: u32, signal: i32) {
+    let _ = sys::kill_process(Child(pid), signal);
+    let _ = sys::kill_process(Child(pid), libc::SIGCONT);
 }
 
 /// What became of a caller.

@@ -7,6 +7,7 @@
 
 mod answer;
 mod caller;
+mod death;
 mod environment;
 mod executor;
 mod family;
@@ -15,6 +16,7 @@ mod heir;
 mod keeper;
 mod kin;
 mod ladder;
+mod life;
 mod listener;
 mod note;
 mod ready;
@@ -31,6 +33,7 @@ mod step_image;
 mod step_process;
 mod sweep;
 mod transfers;
+mod watch;
 
 use std::net::SocketAddr;
 

@@ -5,9 +5,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::death::Death;
 use crate::model::PlayerTime;
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder, ProcessMessage};
+use crate::wire::{Hello, Holder, ProcessMessage, UNRESPONSIVE};
 
 /// How long phases of a seed conductor wait for their `run`.
 const PHASES_EXPIRE: Duration = Duration::from_secs(30);
@@ -128,6 +129,12 @@ pub(super) struct SessionEntry {
     pub(super) reset_begun: bool,
     /// Whether it said that it ended in good order.
     pub(super) over: bool,
+    /// When it will be given up, while it does not respond.
+    pub(super) doubtful: Option<PlayerTime>,
+    /// How long it had given no sign of life when it was given up and killed.
+    pub(super) given_up: Option<Duration>,
+    /// What is to be done after its process died.
+    pub(super) death: Option<Death>,
 }
 
 impl SessionEntry {
@@ -147,6 +154,9 @@ impl SessionEntry {
             reset_needed: None,
             reset_begun: false,
             over: false,
+            doubtful: None,
+            given_up: None,
+            death: None,
         }
     }
 
@@ -166,10 +176,11 @@ impl SessionEntry {
         const STOPPING: Duration = Duration::from_secs(15);
         let reset = self.reset_timeout;
         let lease_end = self.silent_since.filter(|_| self.orphaned.is_none()).map(|since| since.plus(self.lease));
-        let (state, free_at) = match (self.orphaned, lease_end) {
-            (Some(at), _) => ("orphaned", at.plus(reset + STOPPING)),
-            (None, Some(at)) => ("silent", at.plus(reset + STOPPING)),
-            (None, None) => ("live", now),
+        let (state, free_at) = match (self.doubtful, self.orphaned, lease_end) {
+            (Some(at), _, _) => (UNRESPONSIVE, at.plus(reset + STOPPING)),
+            (None, Some(at), _) => ("orphaned", at.plus(reset + STOPPING)),
+            (None, None, Some(at)) => ("silent", at.plus(reset + STOPPING)),
+            (None, None, None) => ("live", now),
         };
         Holder {
             run: self.id.run.clone(),
@@ -312,6 +323,31 @@ impl Registry {
     pub(super) fn take_phases(&mut self, address: IpAddr, now: PlayerTime) -> Vec<SeedPhase> {
         let entry = self.seed.as_mut().filter(|entry| entry.address == address && entry.is_alive(now));
         entry.map(|entry| std::mem::take(&mut entry.phases)).unwrap_or_default()
+    }
+
+    /// A process does not respond, and will be given up then.
+    pub(super) fn doubt(&mut self, pid: u32, until: Option<PlayerTime>) {
+        let entries = self.sessions.iter_mut().filter(|entry| entry.pid == Some(pid));
+        entries.for_each(|entry| entry.doubtful = until);
+    }
+
+    /// A process has given no sign of life for so long, and is killed; whose it is, for people.
+    pub(super) fn give_up_on(&mut self, pid: u32, limit: Duration) -> String {
+        let entry = self.sessions.iter_mut().find(|entry| entry.pid == Some(pid));
+        entry.map_or_else(
+            || format!("process {pid}, which works for a conductor"),
+            |entry| {
+                entry.given_up = Some(limit);
+                format!("{}: process {pid}", entry.describe())
+            },
+        )
+    }
+
+    /// Nothing works for anybody any more: what is still there is to be ended.
+    pub(super) fn give_up(&mut self) {
+        self.sessions.clear();
+        self.past.clear();
+        self.seed = None;
     }
 
     /// All processes that work for somebody.

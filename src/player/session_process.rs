@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::environment::Environment;
 use super::executor::Executor;
 use super::family::Cgroups;
+use super::life;
 use super::note::{self, Note, Notes, Order};
 use super::resume;
 use super::seed_run::Kept;
@@ -18,6 +19,7 @@ use super::session::{Session, SessionAction, SessionEvent};
 use super::session_log;
 use super::spool::{Output, Spool};
 use super::transfers::Transfers;
+use super::watch::BEAT;
 use crate::model::PlayerTime;
 use crate::sys::{SignalDescriptor, Spawner, boot_time_nanoseconds};
 use crate::wait::Wait;
@@ -63,6 +65,8 @@ pub(super) struct SessionProcess {
     stalled: bool,
     /// Whether what happens is told to nobody.
     is_alone: bool,
+    /// Whether the listener lives, which alone can bring another connection.
+    has_listener: bool,
     notes: Notes,
     signals: SignalDescriptor,
     environment: Environment,
@@ -102,6 +106,7 @@ impl SessionProcess {
             moved: (clock(), 0),
             stalled: false,
             is_alone,
+            has_listener: true,
             notes: Notes::new(notes),
             signals: SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?,
             environment: Environment::inherited(),
@@ -153,8 +158,10 @@ impl SessionProcess {
 
     /// Takes what is there, and sends what there is to say.
     fn turn(&mut self) {
+        life::show();
         self.take_signals();
         self.take_orders();
+        self.miss_listener();
         self.read();
         self.handle(SessionEvent::Tick);
         // Whoever says to be there is ready: the conductor's word may come at once.
@@ -175,7 +182,7 @@ impl SessionProcess {
 
     fn is_over(&self) -> bool {
         let Some(give_up) = self.finished else { return false };
-        let nobody_comes = self.is_alone || !self.session.may_be_asked();
+        let nobody_comes = self.is_alone || !self.has_listener || !self.session.may_be_asked();
         let nothing_left = self.channel.is_settled() && self.spool.is_empty();
         nothing_left || give_up <= clock() || (nobody_comes && self.channel.link().is_none())
     }
@@ -195,8 +202,8 @@ impl SessionProcess {
         let deadline = [self.session.next_deadline(), self.executor.next_deadline(), link, self.finished, spool];
         let timeout = deadline.into_iter().flatten().min().map(|deadline| deadline.since(clock()));
         let transfers = self.spool.is_empty() && self.transfers.has_work(&self.channel.outbox);
-        let timeout = if transfers { Some(Duration::ZERO) } else { timeout };
-        matches!(Wait::SessionEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
+        let timeout = if transfers { Duration::ZERO } else { timeout.map_or(BEAT, |timeout| timeout.min(BEAT)) };
+        matches!(Wait::SessionEvents.poll(&mut descriptors, Some(timeout)), Ok(_) | Err(rustix::io::Errno::INTR))
     }
 
     fn output(&mut self) -> Output<'_> {
@@ -243,6 +250,20 @@ impl SessionProcess {
                     self.handle(SessionEvent::Orphaned { reason, reset_limit });
                 }
             }
+        }
+    }
+
+    /// When the listener has died, a session without a connection can't be reached by anybody.
+    fn miss_listener(&mut self) {
+        if self.notes.open().is_some() {
+            return;
+        }
+        if std::mem::replace(&mut self.has_listener, false) {
+            self.finished = self.finished.map(|end| end.min(clock().plus(DELIVERY)));
+        }
+        if self.channel.link().is_none() && self.kept.is_none() && !self.is_alone {
+            let reason = "its listener died, so that its conductor can't come back".to_owned();
+            self.handle(SessionEvent::Orphaned { reason, reset_limit: None });
         }
     }
 
@@ -375,7 +396,7 @@ impl SessionProcess {
     /// The session is over: from now on the player is free, and only what happened is still to be delivered.
     fn finish(&mut self) {
         self.settle(AT_ONCE);
-        let keep = self.session.may_be_asked() && self.stopping.is_none();
+        let keep = self.has_listener && self.session.may_be_asked() && self.stopping.is_none();
         self.finished = Some(clock().plus(if keep { KEEP } else { DELIVERY }));
         let summary = self.session.summary(self.is_alone);
         self.executor.keep_ready(&[]);

@@ -83,6 +83,9 @@ pub struct Limits {
     pub window: u64,
 }
 
+/// The state of a holder whose process on the player does not respond: it was stopped, or hangs.
+pub const UNRESPONSIVE: &str = "unresponsive";
+
 /// The run that holds a player.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -93,7 +96,7 @@ pub struct Holder {
     /// For how many seconds it has held the player.
     pub seconds: u64,
     /// `live`; `silent` when its conductor is not heard of, and the player waits for it; `orphaned` when the player cleans
-    /// up after it.
+    /// up after it; [`UNRESPONSIVE`].
     #[serde(default = "live")]
     pub state: String,
     /// In how many seconds the player is free at the latest, when it is not a live one.

@@ -85,7 +85,7 @@ mod session_frame;
 pub use channel::Channel;
 pub use file::{FileEndedMessage, FileMessage, FileName, IncomingFile, OutgoingFile, Piece};
 pub use frame::{FrameDecoder, FrameError, frame};
-pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, Welcome};
+pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, UNRESPONSIVE, Welcome};
 pub use inbox::{Inbox, Taken};
 pub use keeper::KeeperMessage;
 pub use link::{Link, Received, interval, words};

@@ -65,6 +65,7 @@ mod step_surroundings;
 mod stopped_players;
 mod support;
 mod transfers;
+mod unresponsive;
 mod usage_errors;
 mod validate;
 mod waits;

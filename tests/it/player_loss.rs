@@ -178,6 +178,46 @@ fn a_listener_that_is_killed_alone_disturbs_no_run() {
     scene.b.wait_for_end();
 }
 
+/// A player of one worker that is at work in Run, and its conductor; the lease is long.
+fn at_work(lease: &str) -> (Player, Scene, Child) {
+    let player = Player::start();
+    let scene = Scene::new(&format!("lease = {lease}"), player.port, player.port);
+    let child = scene.start(&[]);
+    (player, scene, child)
+}
+
+#[test]
+fn sessions_whose_conductor_and_listener_are_killed_reset_and_end_at_once() {
+    let (mut player, scene, mut child) = at_work("1h");
+    let sessions = ["a", "b"].map(|name| scene.session(name));
+    player.signal(KILL);
+    player.wait();
+    kill(child.id(), KILL);
+    child.wait().expect("it was killed");
+    assert_are_reset_and_gone(&scene, sessions);
+}
+
+#[test]
+fn sessions_that_wait_to_be_asked_by_their_conductor_end_when_their_listener_is_killed() {
+    let (mut player, scene, mut child) = at_work("1s");
+    let sessions = ["a", "b"].map(|name| scene.session(name));
+    kill(child.id(), KILL);
+    child.wait().expect("it was killed");
+    eventually("both were reset", || ["a", "b"].iter().all(|name| scene.log(name) == "startup\nreset\n"));
+    player.signal(KILL);
+    player.wait();
+    assert_are_reset_and_gone(&scene, sessions);
+}
+
+#[track_caller]
+fn assert_are_reset_and_gone(scene: &Scene, sessions: [u32; 2]) {
+    scene.a.wait_for_end();
+    scene.b.wait_for_end();
+    let is_gone = |pid: u32| !std::path::Path::new(&format!("/proc/{pid}")).exists();
+    eventually("the sessions' processes have ended", || sessions.iter().all(|pid| is_gone(*pid)));
+    assert!(["a", "b"].iter().all(|name| scene.log(name) == "startup\nreset\n"));
+}
+
 #[test]
 fn a_session_that_is_killed_alone_has_its_steps_ended_and_its_reset_run_once_by_the_listener() {
     let (a, b) = (Player::start(), Player::start());

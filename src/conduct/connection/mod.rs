@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::model::{Plan, PlayerDescription, WorkerId};
 use crate::wait::Wait;
-use crate::wire::{Greeting, Hello, Holder, Refusal, TAKE_OVER};
+use crate::wire::{Greeting, Hello, Holder, Refusal, TAKE_OVER, UNRESPONSIVE};
 
 use super::event::{Command, ConnectionEvent, End};
 use super::mailbox::Mailbox;
@@ -156,14 +156,20 @@ pub(super) fn unless_ended(commands: &Receiver<Command>, time: Duration) -> Opti
 fn waiting_for(holder: &Holder, hello: &Hello) -> String {
     let Holder { run, conductor, seconds, state, free_within, lease_within } = holder;
     let is_silent = state == "silent";
-    let why = if is_silent { "its conductor is silent" } else { "the player cleans up after it" };
+    let why = match state.as_str() {
+        "silent" => "its conductor is silent",
+        UNRESPONSIVE => "its process on the player does not respond",
+        _ => "the player cleans up after it",
+    };
     if *run == hello.run {
         return format!(
             "its player still holds this run's own earlier session of it, and {why}; it is waited for, {free_within} s at most"
         );
     }
     let what = match (is_silent, lease_within) {
-        (true, _) if takes_over(hello) => "`--take-over` ends it now, and its Reset is waited for".to_owned(),
+        _ if takes_over(hello) && (is_silent || state == UNRESPONSIVE) => {
+            "`--take-over` ends it now, and its Reset is waited for".to_owned()
+        }
         (true, Some(lease)) => format!(
             "it is waited for until its lease is over, {lease} s at most, and then for its Reset, {} s at most; \
              `--take-over` would end it now",

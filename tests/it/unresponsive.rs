@@ -1,0 +1,191 @@
+//! Processes of a player that were stopped by a signal, and so do nothing, but are still there.
+
+use std::process::Child;
+
+use crate::support::pipes::Pipe;
+use crate::support::{Folder, Player, conductor, eventually, finish, kill, run, start};
+
+const KILL: i32 = 9;
+const TERMINATE: i32 = 15;
+const CONTINUE: i32 = 18;
+
+/// A worker whose Run writes the number of its session's process, holds a pipe, and does not end by itself.
+struct Scene {
+    folder: Folder,
+    pipe: Pipe,
+}
+
+impl Scene {
+    /// With this lease, this at the end of Run's only step, and this in front of Reset's.
+    fn new(player: &Player, lease: &str, run: &str, reset: &str) -> Self {
+        let folder = Folder::new();
+        let pipe = Pipe::new(&folder, "pipe");
+        let here = folder.path().display();
+        let sections = format!(
+            "[Run]\nwork = echo $PPID >{here}/session; {}; {run}\n[Reset]\nundo = echo reset >>{here}/log; {reset}\n",
+            pipe.hold()
+        );
+        folder.test(&format!("lease = {lease}"), &["w"]).worker("w", player.port, &sections);
+        Self { folder, pipe }
+    }
+
+    fn start(&self) -> Child {
+        let child = start(conductor(&self.folder, ["conduct", "--quiet", "--run-id", "first", "test.cfg"]));
+        self.pipe.wait_for_start();
+        child
+    }
+
+    fn session(&self) -> u32 {
+        self.folder.read("session").trim().parse().expect("a number")
+    }
+
+    fn wait_until_stopped(&self) {
+        let session = self.session();
+        eventually("the session's process is stopped", || {
+            let status = std::fs::read_to_string(format!("/proc/{session}/stat")).expect("it is there");
+            status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        });
+    }
+
+    fn log(&self) -> String {
+        self.folder.read("log")
+    }
+}
+
+const STOPS_ITS_SESSION: &str = "kill -STOP $PPID; sleep 600";
+
+/// The next run passes, and is told this.
+fn serves_and_tells(player: &Player, told: &str) {
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = echo next\n");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains(told), "`{told}` is missing: {finished:#?}");
+}
+
+#[test]
+fn a_session_that_is_stopped_is_killed_after_its_lease_and_reset_once() {
+    let log = Folder::new();
+    let log_file = log.join("player.log");
+    let player = Player::with(["--log-file".as_ref(), log_file.as_os_str()]);
+    let scene = Scene::new(&player, "1s", STOPS_ITS_SESSION, "");
+    let child = scene.start();
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    // Whoever comes next waits for it, and knows why.
+    let next = Folder::new();
+    next.test("", &["w"]).worker("w", player.port, "[Run]\nstep = echo next\n");
+    let check = || run(&next, ["conduct", "--quiet", "--check", "test.cfg"]).stdout;
+    eventually("it is said that the process does not respond", || {
+        check().contains("its process on the player does not respond, and the player is free in ")
+    });
+    serves_and_tells(
+        &player,
+        "its session gave no sign of life for 5s and was killed; its steps were ended, and Reset was run",
+    );
+    scene.pipe.wait_for_end();
+    assert_eq!(scene.log(), "reset\n");
+    let said = log.read("player.log");
+    assert!(said.contains(" gave no sign of life for 5s, and is killed\n"), "{said}");
+}
+
+#[test]
+fn a_player_that_is_told_to_stop_ends_a_session_that_is_stopped() {
+    let mut player = Player::start();
+    let scene = Scene::new(&player, "1h", STOPS_ITS_SESSION, "");
+    let child = scene.start();
+    scene.wait_until_stopped();
+    player.signal(TERMINATE);
+    assert_eq!(player.wait().code(), Some(0));
+    scene.pipe.wait_for_end();
+    assert_eq!(scene.log(), "reset\n");
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    assert!(
+        finished.stdout.contains("the player was told to stop; its steps were stopped and Reset was run"),
+        "{finished:#?}"
+    );
+}
+
+#[test]
+fn a_player_that_is_told_to_stop_ends_a_session_that_is_stopped_again_and_again() {
+    let mut player = Player::start();
+    let run = "session=$PPID; trap '' TERM; while kill -STOP $session; do :; done";
+    let scene = Scene::new(&player, "1h", run, "");
+    let child = scene.start();
+    scene.wait_until_stopped();
+    player.signal(TERMINATE);
+    assert_eq!(player.wait().code(), Some(0));
+    scene.pipe.wait_for_end();
+    assert_eq!(scene.log(), "reset\n");
+    kill(child.id(), KILL);
+    finish(child);
+}
+
+#[test]
+fn a_run_that_takes_over_ends_a_session_that_is_stopped() {
+    let player = Player::start();
+    let scene = Scene::new(&player, "6s", STOPS_ITS_SESSION, "");
+    let child = scene.start();
+    scene.wait_until_stopped();
+    kill(child.id(), KILL);
+    finish(child);
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = echo next\n");
+    let check = || run(&folder, ["conduct", "--quiet", "--check", "test.cfg"]).stdout;
+    eventually("the process is known not to respond", || check().contains("does not respond"));
+    let finished = run(&folder, ["conduct", "--quiet", "--run-id", "second", "--take-over", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let said =
+        "and its process on the player does not respond; `--take-over` ends it now, and its Reset is waited for\n";
+    assert!(finished.stdout.contains(said), "{finished:#?}");
+    assert!(finished.stdout.contains("; its steps were stopped and Reset was run"), "{finished:#?}");
+    scene.pipe.wait_for_end();
+    assert_eq!(scene.log(), "reset\n");
+}
+
+#[test]
+fn a_session_that_is_stopped_for_less_than_its_lease_goes_on() {
+    let player = Player::start();
+    let gate = Folder::new();
+    let until = format!("until [ -e {} ]; do sleep 0.02; done; echo here", gate.join("gate").display());
+    let scene = Scene::new(&player, "1m", &format!("kill -STOP $PPID; {until}"), "");
+    let child = scene.start();
+    scene.wait_until_stopped();
+    gate.file("gate", "");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    kill(scene.session(), CONTINUE);
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains("| here\n"), "{finished:#?}");
+    assert_eq!(scene.log(), "reset\n");
+}
+
+#[test]
+fn a_clean_up_process_that_is_stopped_is_killed_and_its_reset_is_not_run_again() {
+    let player = Player::start();
+    let scene = Scene::new(&player, "1s", "sleep 600", "kill -STOP $PPID; sleep 600");
+    let child = scene.start();
+    kill(scene.session(), KILL);
+    assert_eq!(finish(child).status, Some(4));
+    eventually("nothing is left", || player.children().is_empty());
+    serves_and_tells(
+        &player,
+        "its session died; the process that cleans up after it gave no sign of life for 5s and was killed; \
+         its steps were ended, and its Reset is not run again",
+    );
+    assert_eq!(scene.log(), "reset\n");
+}
+
+#[test]
+fn a_step_that_is_stopped_is_ended_by_its_time_out() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let steps = "[Run]\nshell = timeout1:kill -STOP $$\nchild = timeout1:sh -c 'kill -STOP $$'; true\n";
+    folder.test("", &["w"]).worker("w", player.port, steps);
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    for step in ["shell", "child"] {
+        assert!(finished.stdout.contains(&format!("\n  w  {step}  timed out ")), "{finished:#?}");
+    }
+}
