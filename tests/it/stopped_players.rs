@@ -201,13 +201,15 @@ fn a_reset_at_work_goes_on_when_its_player_is_told_to_stop_and_is_run_once() {
 fn a_player_that_is_told_to_stop_between_two_trials_has_lost_its_workers_there() {
     let mut player = Player::start();
     let folder = Folder::new();
-    let until = format!("until [ -e {} ]; do sleep 0.02; done", folder.join("second").display());
+    // The check begins when nothing of the trial is left to do on the player.
+    let [begun, second] = ["check", "second"].map(|name| folder.join(name).display().to_string());
+    let until = format!("echo >{begun}; until [ -e {second} ]; do sleep 0.02; done");
     let scene = Scene { folder };
     scene.folder.test(&format!("trials = 2\nconnect_timeout = 1s\ncheck = {until}"), &["w"]);
     let _pipe = scene.worker("w", player.port, "", "");
     scene.open_gate();
     let child = scene.start();
-    scene.wait_for("Trial 1: reset is over");
+    eventually("the check is at work", || scene.folder.join("check").exists());
     player.signal(TERMINATE);
     scene.wait_for("w is lost: ");
     assert_eq!(player.wait().code(), Some(0));
