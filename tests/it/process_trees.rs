@@ -69,6 +69,7 @@ impl Scene {
         // The program may lie where nobody may look.
         let program = folder.join("conductor");
         assert!(copy(CONDUCTOR, &program), "a copy of the program");
+        allow(&program, 0o755);
         let mut command = Command::new(program);
         command.args(["player", "--log-file", &folder.join("player.log").display().to_string()]);
         command.args(["--bind", "127.0.0.1", "--port", "0"]).uid(NOBODY).gid(NOBODY);
@@ -87,14 +88,20 @@ impl Scene {
         pipe
     }
 
-    fn script(&self, name: &str, text: &str) -> String {
+    /// Writes a file that the player may read, whatever the umask of the tests is.
+    fn file(&self, name: &str, text: &str) {
         self.folder.file(name, text);
+        allow(&self.folder.join(name), 0o644);
+    }
+
+    fn script(&self, name: &str, text: &str) -> String {
+        self.file(name, text);
         format!("sh {}", self.folder.join(name).display())
     }
 
     /// Shell text that runs the daemon, whose processes connect here; only `bash` can.
     fn daemon(&self, sockets: &Sockets) -> String {
-        self.folder.file("daemon", DAEMON);
+        self.file("daemon", DAEMON);
         format!("bash {} {}", self.folder.join("daemon").display(), sockets.port())
     }
 
@@ -116,9 +123,12 @@ impl Scene {
 
 fn open_folder() -> Folder {
     let folder = Folder::new();
-    let all = std::fs::Permissions::from_mode(0o777);
-    std::fs::set_permissions(folder.path(), all).expect("anybody may write to the folder");
+    allow(folder.path(), 0o777);
     folder
+}
+
+fn allow(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("the test's own file");
 }
 
 fn document(finished: &Finished) -> Value {
