@@ -102,7 +102,7 @@ fn a_step_inherits_no_descriptor_and_reads_nothing() {
     let folder = Folder::new();
     let player = careless_player(&folder);
     // `ls` looks at the shell, which has to wait for it; `cat` shows that there is nothing to read.
-    let command = "ls -l /proc/$$/fd; cat";
+    let command = "LC_ALL=C ls -l /proc/$$/fd; cat";
     snapbox::assert_data_eq!(
         printed(&player, command),
         str![[r#"
