@@ -1,6 +1,7 @@
 //! `conduct`: reads the configuration, opens the outputs, and has the test run.
 
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,12 +12,12 @@ use super::outputs::{self, Outputs};
 use super::shell_syntax::LocalShells;
 use super::signals;
 use crate::cli::ConductArguments;
-use crate::conduct::{self, Options};
+use crate::conduct::{self, KeeperCommand, Options};
 use crate::config::{self, Loaded, Overrides, load_test_with_shell};
 use crate::exit_code;
 use crate::model::{Conclusion, Plan, Reason, RunId};
 use crate::report;
-use crate::sys::DescriptorLimit;
+use crate::sys::{self, DescriptorLimit};
 use crate::telemetry::{self, Screen, Verbosity};
 
 /// Runs the test; the exit status says how it went.
@@ -66,6 +67,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         take_over: arguments.take_over,
         results: outputs.folder(&plan.run),
         conductor: who_asks(),
+        keeper: keeper(),
     };
     if arguments.check {
         return match instead_of_results(arguments).open_plain("a check") {
@@ -170,6 +172,19 @@ fn random_run_id() -> RunId {
     let text = format!("{}-{}-{number:06}", &digits[..8], &digits[8..]);
     #[expect(clippy::expect_used, reason = "digits and `-` are what a name may have")]
     RunId::new(&text).expect("a run's own name is a name")
+}
+
+/// The process that keeps a `check`. What a terminal sends to us is not for the check: we end it in good order.
+fn keeper() -> KeeperCommand {
+    let limit = DescriptorLimit::of_this_process();
+    KeeperCommand::new(move || {
+        // Our own program, though its file may have been replaced by another version. What it is called must not choose
+        // what it does.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("conductor").args(["keep", "--"]);
+        sys::start_apart(&mut command, limit);
+        command
+    })
 }
 
 /// Who asks, for the people whose player is busy.

@@ -1,33 +1,35 @@
 //! The test's own judgement of a trial: the command `check` of the test file, run on the conductor.
 //!
 //! It starts when everything of the trial stands in the folder of results, in the test file's folder, with what the steps
-//! know of the run and with the folder of results; what it prints goes to files without names. It is kept by a process
-//! that runs our own program, which ends whatever the check leaves running, also when the conductor is killed.
+//! know of the run and with the folder of results. It is kept by a process that runs our own program, which ends whatever the
+//! check leaves running, also when the conductor is killed. Its surroundings are those of a step.
 
 use std::convert::Infallible;
-use std::fs::File;
+use std::fmt;
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 
-use crate::model::{Outcome, Output, OutputSource, Plan, PlayerTime, Start, StepResult};
+use rustix::event::{PollFd, PollFlags};
+
+use crate::model::{Outcome, Plan, PlayerTime, Start, StepResult};
 use crate::wait::Wait;
 use crate::wire::KeeperMessage;
 
+use super::check_output::Printed;
 use super::connection::words;
 use super::event::CheckEnd;
 use super::now::now;
 use super::plan_message::common_variables;
 use super::reports::Mark;
+use super::store::Store;
 use super::threads::Threads;
 
 /// How often we look whether it is still wanted.
@@ -39,10 +41,31 @@ const STOP: Duration = Duration::from_secs(20);
 /// How long the folder of results may take nothing of what it is told until it is given up.
 const STUCK: Duration = Wait::ResultsWritten.time();
 
+/// Makes the process that keeps a check: our own program, in a session of its own and with the limits that whoever started us
+/// has set. What the check is, is added to its arguments.
+#[derive(Clone)]
+pub struct KeeperCommand(Arc<dyn Fn() -> Command + Send + Sync>);
+
+impl KeeperCommand {
+    /// One that is made so.
+    pub fn new(make: impl Fn() -> Command + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+}
+
+impl fmt::Debug for KeeperCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", (self.0)())
+    }
+}
+
 /// One check of one trial.
 pub(super) struct Check {
     pub(super) plan: Arc<Plan>,
     pub(super) trial: u32,
+    pub(super) keeper: KeeperCommand,
+    /// Where what it prints is kept.
+    pub(super) store: Store,
     /// The folder of the run's results.
     pub(super) results: Option<PathBuf>,
     /// Behind everything that it is to find there.
@@ -93,89 +116,116 @@ fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Re
 
 fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     let at = now();
-    let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let (stdout, their_stdout) = Printed::begin(&check.store)?;
+    let (stderr, their_stderr) = Printed::begin(&check.store)?;
     let (socket, theirs) = UnixStream::pair()?;
-    Wait::CheckAnswer.limit_reads(&socket, LOOK)?;
-    let mut keeper =
-        command(check, [theirs.into(), stdout.try_clone()?.into(), stderr.try_clone()?.into()])?.spawn()?;
-    let end = wait(&mut keeper, socket, check.plan.settings.step_timeout, unwanted)?;
+    socket.set_nonblocking(true)?;
+    let mut command = command(check)?;
+    command.stdin(OwnedFd::from(theirs)).stdout(their_stdout).stderr(their_stderr);
+    let keeper = command.spawn().map_err(|error| not_entered(&check.plan, error))?;
+    // Our copies of the keeper's ends would keep its pipes open.
+    drop(command);
+    let mut kept = Kept { keeper, socket, said: Vec::new(), printed: [stdout, stderr], unkept: None };
+    let end = kept.wait(check.plan.settings.step_timeout, unwanted);
     // It ran on our own clock.
     let player = PlayerTime::from_nanoseconds(at.nanoseconds());
     let started = Start { at, error: Duration::ZERO, player, late: Duration::ZERO };
-    let result = StepResult {
-        started: end.result.duration.map(|_| started),
-        stdout: Output::new(Printed(stdout)),
-        stderr: Output::new(Printed(stderr)),
-        ..end.result
-    };
-    Ok(CheckEnd { result, ..end })
+    let [stdout, stderr] = kept.printed.each_ref().map(Printed::output);
+    let result = StepResult { started: end.result.duration.map(|_| started), stdout, stderr, ..end.result };
+    Ok(CheckEnd { result, unkept: kept.unkept, ..end })
 }
 
-/// The keeper of the check, with these standard descriptors: a socket to us, and what the check prints to.
-fn command(check: &Check, [socket, stdout, stderr]: [OwnedFd; 3]) -> io::Result<Command> {
-    let Check { plan, trial, results, .. } = check;
-    // Our own program, though its file may have been replaced by another version. What it is called must not choose what
-    // it does.
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("conductor").args(["keep", "--"]).arg(plan.settings.check.as_deref().unwrap_or("true"));
+/// The keeper of the check, with what it is to keep.
+fn command(check: &Check) -> io::Result<Command> {
+    let Check { plan, trial, results, keeper, .. } = check;
+    let mut command = (keeper.0)();
+    command.arg(plan.settings.check.as_deref().unwrap_or("true"));
     command.envs(common_variables(plan)).env("CONDUCTOR_TRIAL", trial.to_string());
     if let Some(results) = results {
         command.env("CONDUCTOR_RESULTS", std::path::absolute(results)?);
     }
-    if let Some(folder) = plan.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = folder(plan) {
         command.current_dir(folder);
     }
-    // What a terminal sends to us is not for the check: we end it in good order.
-    command.stdin(socket).stdout(stdout).stderr(stderr).process_group(0);
     Ok(command)
 }
 
-/// Waits for the keeper's word, and has it end the check when that takes too long, or is not wanted any more.
-fn wait(
-    keeper: &mut Child,
-    mut socket: UnixStream,
-    limit: Option<Duration>,
-    unwanted: &Receiver<Infallible>,
-) -> io::Result<CheckEnd> {
-    let begun = Instant::now();
-    let (mut said, mut buffer) = (Vec::new(), [0; 4096]);
-    let mut ended_by_us = None;
-    loop {
-        match socket.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => said.extend_from_slice(&buffer[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(_) => break,
-        }
-        let is_unwanted = unwanted.try_recv() == Err(TryRecvError::Disconnected);
-        let is_late = limit.filter(|limit| begun.elapsed() >= *limit);
-        if ended_by_us.is_none() && (is_unwanted || is_late.is_some()) {
-            ended_by_us = Some(is_late.map_or(Outcome::Stopped, Outcome::TimedOut));
-            // One that is gone has ended it by then, or left no word.
-            let _ = socket.shutdown(Shutdown::Write);
-        }
-    }
-    // A keeper that was stopped or hangs is killed.
-    Wait::CheckAnswer.end_of(keeper, STOP)?;
-    // One that was killed left no word.
-    let said: Option<KeeperMessage> = serde_json::from_slice(&said).ok();
-    let mut end = said.map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
-    if let (Outcome::Stopped, Some(outcome)) = (&end.result.outcome, ended_by_us) {
-        end.result.outcome = outcome;
-    }
-    Ok(end)
+/// Where it starts: in the folder of the test file, unless that is ours.
+fn folder(plan: &Plan) -> Option<&Path> {
+    plan.file.parent().filter(|folder| !folder.as_os_str().is_empty())
 }
 
-/// What it printed on one stream.
-struct Printed(File);
+/// Why it could not be started, where that is its folder.
+fn not_entered(plan: &Plan, error: io::Error) -> io::Error {
+    let Some(folder) = folder(plan).filter(|folder| !folder.is_dir()) else { return error };
+    io::Error::other(format!("the folder `{}` can't be entered: {}", folder.display(), words(&error)))
+}
 
-impl OutputSource for Printed {
-    fn length(&self) -> u64 {
-        self.0.metadata().map_or(0, |metadata| metadata.len())
+/// A check that its keeper keeps.
+struct Kept {
+    keeper: Child,
+    /// Where the keeper says what came of it; its end says that the check is not wanted any more.
+    socket: UnixStream,
+    said: Vec<u8>,
+    printed: [Printed; 2],
+    /// Why what it prints can't be kept.
+    unkept: Option<String>,
+}
+
+impl Kept {
+    /// Waits for the keeper's word, and has it end the check when that takes too long, or is not wanted any more.
+    fn wait(&mut self, limit: Option<Duration>, unwanted: &Receiver<Infallible>) -> CheckEnd {
+        let begun = Instant::now();
+        let mut ended_by_us = None;
+        while self.hear() {
+            let is_unwanted = unwanted.try_recv() == Err(TryRecvError::Disconnected);
+            let is_late = limit.filter(|limit| begun.elapsed() >= *limit);
+            match &ended_by_us {
+                None if is_unwanted || is_late.is_some() => {
+                    ended_by_us = Some((is_late.map_or(Outcome::Stopped, Outcome::TimedOut), Instant::now()));
+                    // One that is gone has ended it by then, or left no word.
+                    let _ = self.socket.shutdown(Shutdown::Write);
+                }
+                Some((_, since)) if since.elapsed() >= STOP => break,
+                _ => {}
+            }
+        }
+        // A keeper that was stopped or hangs is killed.
+        let _ = Wait::CheckAnswer.end_of(&mut self.keeper, STOP);
+        self.take();
+        // One that was killed left no word.
+        let said: Option<KeeperMessage> = serde_json::from_slice(&self.said).ok();
+        let mut end = said.map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
+        if let (Outcome::Stopped, Some((outcome, _))) = (&end.result.outcome, ended_by_us) {
+            end.result.outcome = outcome;
+        }
+        end
     }
 
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(buffer, offset)
+    /// Waits a moment for the keeper and the check, and takes what they say; whether the keeper will say more.
+    fn hear(&mut self) -> bool {
+        let printed = self.printed.iter().filter_map(Printed::waits_for);
+        let mut descriptors: Vec<_> = [PollFd::new(&self.socket, PollFlags::IN)].into_iter().chain(printed).collect();
+        let _ = Wait::CheckAnswer.poll(&mut descriptors, Some(LOOK));
+        self.take();
+        let mut buffer = [0; 4096];
+        match self.socket.read(&mut buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.said.extend_from_slice(&buffer[..count]);
+                true
+            }
+            Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+        }
+    }
+
+    /// Takes what the check has printed.
+    fn take(&mut self) {
+        for printed in &mut self.printed {
+            if let Err(error) = printed.take() {
+                self.unkept.get_or_insert_with(|| words(&error));
+            }
+        }
     }
 }
 
@@ -183,7 +233,7 @@ impl OutputSource for Printed {
 mod tests {
     use super::*;
     use crate::conduct::reports::{NamedReporters, Reporters, Reports};
-    use crate::conduct::testing::plan;
+    use crate::conduct::testing::{keeper, plan};
     use crate::model::{ConductorTime, Event, Reporter, Stamped};
 
     /// A disk that does not answer.
@@ -202,7 +252,15 @@ mod tests {
         let kept: NamedReporters = vec![("kept".to_owned(), Box::new(Stuck(answers)))];
         let reports = Reports::start(Reporters { kept, ..Reporters::default() });
         reports.tell(Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::TrialStarted { trial: 1 } });
-        (Check { plan: Arc::new(plan(1, 1, 1, &[])), trial: 1, results: None, kept: reports.mark() }, disk)
+        let check = Check {
+            plan: Arc::new(plan(1, 1, 1, &[])),
+            trial: 1,
+            keeper: keeper(),
+            store: Store::new(None).unwrap(),
+            results: None,
+            kept: reports.mark(),
+        };
+        (check, disk)
     }
 
     #[test]

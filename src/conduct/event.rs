@@ -148,11 +148,13 @@ pub(crate) struct CheckEnd {
     pub(crate) result: StepResult,
     /// What it left running when it ended by itself; it was ended then.
     pub(crate) left: Vec<Process>,
+    /// Why not all that it printed could be kept.
+    pub(crate) unkept: Option<String>,
 }
 
 impl From<Outcome> for CheckEnd {
     fn from(outcome: Outcome) -> Self {
-        Self { result: StepResult::without_output(outcome), left: Vec::new() }
+        Self { result: StepResult::without_output(outcome), left: Vec::new(), unkept: None }
     }
 }
 
@@ -162,6 +164,6 @@ impl From<KeeperMessage> for CheckEnd {
             [left, not_stopped].map(|list| list.into_iter().map(Process::from).collect::<Vec<_>>());
         let result = StepResult::without_output(outcome.into());
         let duration = duration.map(Duration::from_nanos);
-        Self { result: StepResult { duration, not_stopped: not_stopped.into(), ..result }, left }
+        Self { result: StepResult { duration, not_stopped: not_stopped.into(), ..result }, left, unkept: None }
     }
 }

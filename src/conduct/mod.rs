@@ -16,6 +16,7 @@
 //! unbounded channels, so that it waits for nobody. An actor owns its worker's connection and all that belongs to it.
 
 mod check;
+mod check_output;
 mod checker;
 mod clock;
 mod connection;
@@ -46,10 +47,11 @@ use crate::model::{Conclusion, Plan, WorkerId};
 use crate::wire::{Hello, PROTOCOL, TAKE_OVER};
 
 pub use check::{CheckAnswer, CheckReport, ClockCheck};
+pub use checker::KeeperCommand;
 pub use reports::{NamedReporters, Reporters};
 
 /// What a run is told beside its plan.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Go on without the players that can't be reached; the run is incomplete then.
     pub skip_unreachable: bool,
@@ -59,6 +61,8 @@ pub struct Options {
     pub results: Option<PathBuf>,
     /// Who asks, for the people at the other end: user, machine, process.
     pub conductor: String,
+    /// How the process is made that keeps a `check`.
+    pub keeper: KeeperCommand,
 }
 
 /// Carries out a plan and tells the reporters, each with its name for messages, all that happens.

@@ -73,7 +73,14 @@ impl Actors<'_> {
 
     /// Begins the check of a trial, which waits for the mark; one that can't be begun is over at once.
     fn check(&mut self, trial: u32, kept: Mark) -> Option<CheckEnd> {
-        let check = Check { plan: Arc::clone(self.plan), trial, results: self.options.results.clone(), kept };
+        let check = Check {
+            plan: Arc::clone(self.plan),
+            trial,
+            keeper: self.options.keeper.clone(),
+            store: self.store.clone(),
+            results: self.options.results.clone(),
+            kept,
+        };
         match checker::start(&mut self.threads, check, self.checked.0.clone()) {
             Ok(checker) => {
                 self.checker = Some(checker);

@@ -3,13 +3,14 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, never, unbounded};
 
-use super::{NamedReporters, Options, Reporters, conduct};
+use super::{KeeperCommand, NamedReporters, Options, Reporters, conduct};
 use crate::model::{
     Conclusion, ConductorTime, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime, Reporter, RunId,
     RunSettings, Stamped, Start, Step, WorkerName, WorkerPlan,
@@ -22,6 +23,16 @@ use crate::wire::{
 
 /// The longest that a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// What a run is told beside its plan: nothing.
+pub(crate) fn options() -> Options {
+    Options { skip_unreachable: false, take_over: false, results: None, conductor: String::new(), keeper: keeper() }
+}
+
+/// The keeper of checks that no test runs.
+pub(crate) fn keeper() -> KeeperCommand {
+    KeeperCommand::new(|| Command::new("false"))
+}
 
 /// A start at this moment, known exactly.
 pub(crate) fn start_at(at: ConductorTime) -> Start {
@@ -79,7 +90,7 @@ pub(crate) fn run(plan: Plan) -> (Conclusion, Vec<Event>) {
     let (sender, events) = unbounded();
     let shown: NamedReporters = vec![("memory".to_owned(), Box::new(Remember(sender)))];
     let reporters = Reporters { shown, ..Reporters::default() };
-    let conclusion = conduct(Arc::new(plan), &Options::default(), &never(), reporters);
+    let conclusion = conduct(Arc::new(plan), &options(), &never(), reporters);
     (conclusion, events.iter().collect())
 }
 

@@ -27,8 +27,9 @@ impl Threads {
         Self { handles: Vec::new(), ends, alive }
     }
 
-    /// Starts a thread.
+    /// Starts a thread. Those that have ended meanwhile are joined: until then the system keeps their stacks.
     pub(crate) fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.handles.extract_if(.., |handle| handle.is_finished()).for_each(join);
         let alive = self.alive.clone();
         let handle = start(name, move || {
             body();
@@ -44,14 +45,25 @@ impl Threads {
         drop(alive);
         let all_over = Wait::ThreadsEnd.receive(&ends, Some(time)) == Err(RecvTimeoutError::Disconnected);
         for handle in handles {
-            let name = handle.thread().name().unwrap_or("a thread").to_owned();
             if !all_over && !handle.is_finished() {
-                tracing::warn!("`{name}` does not end, and is abandoned");
-            } else if handle.join().is_err() {
-                tracing::error!("`{name}` ended by a panic");
+                tracing::warn!("`{}` does not end, and is abandoned", name(&handle));
+            } else {
+                join(handle);
             }
         }
     }
+}
+
+/// Joins a thread that has ended, or is about to.
+fn join(handle: JoinHandle<()>) {
+    let name = name(&handle);
+    if handle.join().is_err() {
+        tracing::error!("`{name}` ended by a panic");
+    }
+}
+
+fn name(handle: &JoinHandle<()>) -> String {
+    handle.thread().name().unwrap_or("a thread").to_owned()
 }
 
 /// Starts one named thread with a small stack.

@@ -14,7 +14,7 @@ use super::step_process::StepProcess;
 use super::sweep::Sweep;
 use crate::model::PlayerTime;
 use crate::sys::{self, Image, Report, Spawned, Spawner, When};
-use crate::wire::{LeftMessage, ProcessMessage, StepSettledMessage, words};
+use crate::wire::{LeftMessage, ProcessMessage, StepSettledMessage};
 
 /// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
 const TELL_WITHIN: Duration = Duration::from_millis(50);
@@ -280,13 +280,7 @@ impl Executor {
                 Report::NoDirectory(folder, error) => {
                     not_started(process, step_image::not_entered(&folder.to_string_lossy(), &error))
                 }
-                Report::NoProgram(shell, error) => {
-                    let shell = shell.to_string_lossy();
-                    not_started(
-                        process,
-                        format!("the shell `{}` can't be run: {}", shell.escape_debug(), words(&error)),
-                    )
-                }
+                Report::NoProgram(shell, error) => not_started(process, step_image::not_run(&shell, &error)),
                 Report::Failed(error) => not_started(process, step_image::not_made(&error)),
             };
             process.report = None;

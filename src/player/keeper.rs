@@ -2,26 +2,27 @@
 //!
 //! It is a process of its own, and the sub-reaper of all that the command makes, so that nothing of it is left even when the
 //! conductor is killed. Its standard input is a socket: when that ends the command is not wanted any more, and what came of
-//! it is written there.
+//! it is written there. The command starts as a step does, by the same code.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::environment::Environment;
 use super::kin::{self, Kin};
 use super::ladder::Ladder;
 use super::listener::input_has_ended;
 use super::session::StopWith;
 use super::session_process::clock;
+use super::step_image::{not_run, shell_image};
 use crate::model::{PlayerTime, Process};
-use crate::sys::{self, Reaped, SignalDescriptor};
+use crate::sys::{self, Image, PrintsTo, Reaped, Report, SignalDescriptor, Spawner, StartReport, When};
 use crate::wait::Wait;
 use crate::wire::{KeeperMessage, OutcomeMessage, words};
 
@@ -37,7 +38,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub fn keep(command: &OsStr) -> i32 {
     let told = match Keeper::start(command) {
         Ok(keeper) => keeper.run(),
-        Err(error) => OutcomeMessage::NotStarted { why: words(&error) }.into(),
+        Err(why) => OutcomeMessage::NotStarted { why }.into(),
     };
     let socket = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     let said = socket.and_then(|mut socket| socket.write_all(&serde_json::to_vec(&told)?));
@@ -49,6 +50,8 @@ struct Keeper {
     /// Its process, which leads its group.
     pid: u32,
     began: PlayerTime,
+    /// Where the process tells of its start.
+    report: StartReport,
     /// How its process ended, and when.
     ending: Option<(Reaped, PlayerTime)>,
     is_wanted: bool,
@@ -56,17 +59,17 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start(command: &OsStr) -> io::Result<Self> {
-        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    fn start(command: &OsStr) -> Result<Self, String> {
+        let failed = |error: io::Error| words(&error);
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| failed(error.into()))?;
+        let image = shell_image(("/bin/sh", command.as_bytes()), None, &Environment::inherited())?;
+        let image = Image { prints_to: PrintsTo::Inherited, ..image };
+        let signals = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
+        let signals = SignalDescriptor::new(&signals).map_err(failed)?;
         let began = clock();
-        let mut shell = Command::new("/bin/sh");
-        let child = shell.arg("-c").arg(command).stdin(Stdio::null()).process_group(0).spawn()?;
-        // The command has no signals blocked, for it was made before.
-        let signals = SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
-        let mut keeper = Self { pid: child.id(), began, ending: None, is_wanted: true, signals };
-        // It may have ended before we were to be told of that.
-        keeper.reap();
-        Ok(keeper)
+        let made =
+            Spawner::new().and_then(|mut spawner| spawner.spawn(image, Some(When::Now), None)).map_err(failed)?;
+        Ok(Self { pid: made.pid, began, report: made.report, ending: None, is_wanted: true, signals })
     }
 
     fn run(mut self) -> KeeperMessage {
@@ -74,10 +77,14 @@ impl Keeper {
             self.wait(None);
         }
         // How it ends when it is told to is not its own.
-        let outcome = match self.ending {
-            Some((Reaped::Exit(status), _)) => OutcomeMessage::Exit { status },
-            Some((Reaped::Signal(signal), _)) => OutcomeMessage::Signal { signal },
-            None => OutcomeMessage::Stopped,
+        let outcome = match (self.hear_of_start(), self.ending) {
+            (Err(why), _) => {
+                self.ending = None;
+                OutcomeMessage::NotStarted { why }
+            }
+            (Ok(()), Some((Reaped::Exit(status), _))) => OutcomeMessage::Exit { status },
+            (Ok(()), Some((Reaped::Signal(signal), _))) => OutcomeMessage::Signal { signal },
+            (Ok(()), None) => OutcomeMessage::Stopped,
         };
         self.let_go();
         let (left, not_stopped) = self.end(outcome != OutcomeMessage::Stopped);
@@ -85,6 +92,19 @@ impl Keeper {
         let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
         let [left, not_stopped] = [left, not_stopped].map(|list| list.into_iter().map(Into::into).collect());
         KeeperMessage { outcome, duration, left, not_stopped }
+    }
+
+    /// Hears what the process says of its start, as far as it has: when it ran the command, or why it did not.
+    fn hear_of_start(&mut self) -> Result<(), String> {
+        match self.report.read() {
+            Report::NotYet => Ok(()),
+            Report::Started { at, .. } => {
+                self.began = PlayerTime::from_nanoseconds(at);
+                Ok(())
+            }
+            Report::NoProgram(shell, error) => Err(not_run(&shell, &error)),
+            Report::NoDirectory(_, error) | Report::Failed(error) => Err(words(&error)),
+        }
     }
 
     /// Gives what is still there a moment to end by itself.

@@ -1,10 +1,10 @@
 //! What a step's process is made of: the shell and its command, the folder, the variables.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use super::environment::Environment;
 use super::session::StepKey;
-use crate::sys::Image;
+use crate::sys::{Image, PrintsTo};
 use crate::wire::{PlanMessage, StepMessage, words};
 
 /// What the process of this step is made of. The variables that are the step's own are in `environment` from now on.
@@ -21,25 +21,38 @@ pub(super) fn image(
     environment.set("CONDUCTOR_TRIAL", key.trial.to_string().as_bytes());
     environment.set("CONDUCTOR_PHASE", key.phase.to_string().as_bytes());
     environment.set("CONDUCTOR_STEP", step.label.as_bytes());
+    shell_image((&plan.shell, step.command.as_bytes()), plan.directory.as_deref(), environment)
+}
+
+/// What a process is made of in which a shell runs a command.
+///
+/// # Errors
+///
+/// Says what in it no process can have.
+pub(super) fn shell_image(
+    (shell, command): (&str, &[u8]),
+    directory: Option<&str>,
+    environment: &Environment,
+) -> Result<Image, String> {
     let no_nul = |what: &str| format!("{what} has a NUL byte");
     let text = |bytes: &[u8], what: &str| CString::new(bytes).map_err(|_| no_nul(what));
-    let directory = plan.directory.as_deref();
     Ok(Image {
-        program: text(&path_of(&plan.shell, environment), "the shell")?,
-        arguments: vec![
-            text(plan.shell.as_bytes(), "the shell")?,
-            text(b"-c", "")?,
-            text(step.command.as_bytes(), "the command")?,
-        ],
+        program: text(&path_of(shell, environment), "the shell")?,
+        arguments: vec![text(shell.as_bytes(), "the shell")?, text(b"-c", "")?, text(command, "the command")?],
         environment: environment.variables().ok_or_else(|| no_nul("a variable of its environment"))?,
         directory: directory.map(|directory| text(directory.as_bytes(), "the folder")).transpose()?,
-        unheard: false,
+        prints_to: PrintsTo::Pipes,
     })
 }
 
 /// What is said of the folder of a worker's steps when nobody gets into it.
 pub(super) fn not_entered(directory: &str, error: &std::io::Error) -> String {
     format!("the folder `{}`, which `directory` names, can't be entered: {}", directory.escape_debug(), words(error))
+}
+
+/// What is said of a shell that could not be run.
+pub(super) fn not_run(shell: &CStr, error: &std::io::Error) -> String {
+    format!("the shell `{}` can't be run: {}", shell.to_string_lossy().escape_debug(), words(error))
 }
 
 /// What is said of a process that could not be made.

@@ -7,10 +7,15 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub struct DescriptorLimit(Rlimit);
 
 impl DescriptorLimit {
+    /// The limit as it is.
+    pub fn of_this_process() -> Self {
+        Self(getrlimit(Resource::Nofile))
+    }
+
     /// Raises the limit as far as we may. The usual one is 1,024, for the sake of programs that use `select`; a thousand
     /// workers need more.
     pub fn raise() -> Self {
-        let limit = getrlimit(Resource::Nofile);
+        let Self(limit) = Self::of_this_process();
         // Whoever may not have more finds out when it is needed, and says so then.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
         Self(limit)

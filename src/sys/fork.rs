@@ -2,8 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use super::child::{Blueprint, become_program};
+use super::descriptors::DescriptorLimit;
 use super::raw;
 
 /// The C library's headers may be older than the flag (Linux 5.7).
@@ -103,6 +106,17 @@ fn clone_arguments((stack, size): (usize, usize), cgroup: BorrowedFd<'_>) -> [u6
     let signal = libc::SIGCHLD.unsigned_abs().into();
     let cgroup = cgroup.as_raw_fd().unsigned_abs().into();
     [CLONE_INTO_CGROUP | flags, 0, 0, 0, signal, stack as u64, size as u64, 0, 0, 0, cgroup]
+}
+
+/// Has a command start in a session of its own, without a terminal, and with this limit of descriptors.
+pub fn start_apart(command: &mut Command, limit: DescriptorLimit) {
+    let prepare = move || {
+        own_session();
+        limit.restore();
+        Ok(())
+    };
+    // SAFETY: the child makes two system calls, and allocates nothing.
+    unsafe { command.pre_exec(prepare) };
 }
 
 /// Ends this process at once: no destructor runs, nothing that was inherited from the parent is written twice.

@@ -19,8 +19,8 @@ pub use children::{Child, Reaped, direct_children, kill_group, kill_process, rea
 pub use clock::boot_time_nanoseconds;
 pub use descendants::{Descendant, descendants};
 pub use descriptors::DescriptorLimit;
-pub use fork::{Forked, exit_now, fork, own_session};
+pub use fork::{Forked, exit_now, fork, own_session, start_apart};
 pub use process::{PipeId, Process};
 pub use pulse::Pulse;
 pub use signals::{SignalDescriptor, ignore_limits, is_ignored};
-pub use spawn::{Image, Report, Spawned, Spawner, StartReport, When};
+pub use spawn::{Image, PrintsTo, Report, Spawned, Spawner, StartReport, When};

@@ -1,4 +1,5 @@
-//! Starting a step's process: a group of its own, no terminal input, nothing inherited but what it is to have.
+//! Starting the process of a step or a check: a group of its own, no terminal input, nothing inherited but what it is to
+//! have.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -29,8 +30,19 @@ pub struct Image {
     pub environment: Vec<Rc<CStr>>,
     /// The folder in which it starts.
     pub directory: Option<CString>,
-    /// Whether nobody will read what it prints: then it prints to nowhere, so that it outlives its reader.
-    pub unheard: bool,
+    /// Where it prints.
+    pub prints_to: PrintsTo,
+}
+
+/// Where a process prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrintsTo {
+    /// To pipes that we read.
+    Pipes,
+    /// To nowhere: nobody will read it, and it outlives its reader.
+    Nowhere,
+    /// To our own standard output and error, which whoever started us reads.
+    Inherited,
 }
 
 /// When a program is to start.
@@ -133,7 +145,11 @@ impl Spawner {
         // A larger pipe means fewer changes between a fast step and us. It is no matter if the kernel grants none.
         let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE);
         let null = self.null.as_raw_fd();
-        let [out, error] = if image.unheard { [null; 2] } else { [child_stdout.as_raw_fd(), child_stderr.as_raw_fd()] };
+        let [out, error] = match image.prints_to {
+            PrintsTo::Pipes => [child_stdout.as_raw_fd(), child_stderr.as_raw_fd()],
+            PrintsTo::Nowhere => [null; 2],
+            PrintsTo::Inherited => [libc::STDOUT_FILENO, libc::STDERR_FILENO],
+        };
         let descriptors = [null, out, error, child_report.as_raw_fd()];
         let mut birth = Birth::new(image, when, descriptors, self.ignored);
         let (pid, in_cgroup) = birth.begin(cgroup)?;

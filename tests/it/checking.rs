@@ -1,10 +1,11 @@
 //! `check`: the test's own judgement of each trial, on the conductor, with all that the trial left.
 
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
 use crate::support::pipes::Pipe;
-use crate::support::{Folder, Player, conductor, eventually, finish, kill, run, start, wait};
+use crate::support::{CONDUCTOR, Folder, Player, conductor, eventually, finish, kill, run, start, wait};
 use serde_json::Value;
+use snapbox::str;
 
 const KILL: i32 = 9;
 
@@ -195,4 +196,114 @@ fn what_became_of_a_check_whose_keeper_is_killed_is_not_known() {
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     assert!(finished.stdout.contains("incomplete: what became of `check` of trial 1 is not known\n"), "{finished:#?}");
+}
+
+#[test]
+fn the_surroundings_of_a_check_are_those_of_a_step() {
+    let (player, folder) = (Player::start(), Folder::new());
+    // `ls` looks at the shell, which has to wait for it; `sed` is the process that tells of signals.
+    let show = "ls -l /proc/$$/fd | sed 's/.* \\([0-9]* -> \\)/\\1/; s/[0-9]*\\]/N]/'\ncat\n\
+                sed -n /^Sig[IBC]/p /proc/self/status\nulimit -S -n\n\
+                read -r pid name state parent group session tty rest </proc/$$/stat\n\
+                test $pid = $group && echo leads its group; test $session != $group && echo in the session of another\n\
+                echo terminal $tty; (: </dev/tty) 2>/dev/null || echo no terminal\n";
+    folder.file("show", show);
+    let command = format!("eval \"$(cat {})\"", folder.join("show").display());
+    folder.test(&format!("check = {command}"), &["w"]).worker("w", player.port, &format!("[Run]\nshow = {command}\n"));
+    // It is started as carelessly as possible: with signals ignored, descriptors open, and on a terminal where `script` can
+    // make one. The conductor raises its own limit of descriptors.
+    let careless = "trap '' HUP INT TERM PIPE USR1 CHLD XFSZ; ulimit -S -n 100; \
+                    exec \"$CONDUCTOR\" conduct -q --results kept -o result test.cfg 7<test.cfg 8>out";
+    folder.file("careless", careless);
+    let shell = "exec sh careless";
+    let mut conduct = Command::new("script");
+    conduct.args(["-q", "-e", "-c", shell, "/dev/null"]);
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: the terminal, for there is no `script`");
+        conduct = Command::new("sh");
+        conduct.arg("careless");
+    }
+    conduct.current_dir(folder.path()).env("CONDUCTOR", CONDUCTOR).stdin(Stdio::null());
+    let finished = finish(start(conduct));
+    assert_eq!((finished.status, finished.stdout.as_str()), (Some(0), ""), "{finished:#?}");
+    let said = |name| folder.read(&format!("kept/latest/outputs/trial-1/{name}"));
+    snapbox::assert_data_eq!(
+        said("check.stdout"),
+        str![[r#"
+total 0
+0 -> /dev/null
+1 -> pipe:[N]
+2 -> pipe:[N]
+SigBlk:	0000000000000000
+SigIgn:	0000000000000000
+SigCgt:	0000000000000000
+100
+leads its group
+in the session of another
+terminal 0
+no terminal
+
+"#]]
+    );
+    let of_step = said("w/run-01-show.stdout");
+    let without_limit =
+        |text: &str| text.lines().filter(|line| line.parse::<u32>().is_err()).collect::<Vec<_>>().join("\n");
+    assert_eq!(without_limit(&said("check.stdout")), without_limit(&of_step));
+    assert_eq!((said("check.stderr"), said("w/run-01-show.stderr")), (String::new(), String::new()));
+}
+
+#[test]
+fn a_trial_leaves_no_descriptor_and_no_thread_open() {
+    let (player, folder) = (Player::start(), Folder::new());
+    // The process that looks is a child of a child of the one that is looked at.
+    folder.file("count", "for pid in $PPID $(cut -d' ' -f4 /proc/$PPID/stat); do echo $(ls /proc/$pid/fd | wc -l) $(ls /proc/$pid/task | wc -l); done\n");
+    let count = format!(". {}", folder.join("count").display());
+    folder.test(&format!("trials = 20\nresults = kept\ncheck = {count}; echo said"), &["w"]);
+    folder.worker("w", player.port, &format!("[Run]\ncount = {count}\n"));
+    run(&folder, ["conduct", "-q", "-o", "result", "test.cfg"]).assert(0, str![""], str![""]);
+    for name in ["check.stdout", "w/run-01-count.stdout"] {
+        let said = |trial| folder.read(&format!("kept/latest/outputs/trial-{trial}/{name}"));
+        assert_eq!(said(2), said(20), "{name}");
+        assert!(said(2).lines().count() >= 2, "{name}: {}", said(2));
+    }
+}
+
+#[test]
+fn a_check_that_cannot_be_started_is_not_a_failure_of_the_test() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let gone = folder.join("gone");
+    std::fs::create_dir(&gone).expect("a folder");
+    folder.test("check = exit 3", &["w"]).worker(
+        "w",
+        player.port,
+        &format!("[Run]\ntidy = rm -r {}\n", gone.display()),
+    );
+    for name in ["test.cfg", "w.cfg"] {
+        std::fs::rename(folder.join(name), gone.join(name)).expect("a file");
+    }
+    run(&folder, ["conduct", "-q", "gone/test.cfg"]).assert(
+        1,
+        str![[r#"
+gone/test.cfg  run [..]
+1 trial of startup, run, collect, reset on 1 worker
+
+Trial 1 of 1, startup
+
+Trial 1 of 1, run
+  w  tidy  passed              [..]s  rm -r [..]/gone
+
+Trial 1 of 1, collect
+
+Trial 1 of 1, reset
+
+Trial 1 of 1, check
+  not started  -  exit 3
+      the folder `gone` can't be entered: no such file or directory
+
+not carried out: `check` of trial 1 could not be started: the folder `gone` can't be entered: no such file or directory
+not carried out: 1 passed; 1 of 1 trial; 1 worker; [..]s
+
+"#]],
+        str![""],
+    );
 }

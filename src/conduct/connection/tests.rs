@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, never};
 
-use crate::conduct::testing::{Peer, bytes, listener, plan_at, player, run, welcome};
+use crate::conduct::testing::{Peer, bytes, listener, options, plan_at, player, run, welcome};
 use crate::conduct::{Options, Reporters, check, conduct};
 use crate::model::{Event, Outcome, Phase, PlayerDescription, Reason, Verdict};
 use crate::wire::{ConductorMessage, Greeting, Holder, PhaseName, PlayerMessage, Refusal, Welcome};
@@ -246,7 +246,7 @@ fn an_interrupt_while_connecting_ends_the_run_at_once() {
     let (sender, interrupts) = bounded(1);
     sender.send(15).unwrap();
     let began = Instant::now();
-    let conclusion = conduct(Arc::new(plan), &Options::default(), &interrupts, Reporters::default());
+    let conclusion = conduct(Arc::new(plan), &options(), &interrupts, Reporters::default());
     assert_eq!(conclusion.reasons, [Reason::Interrupted(15)]);
     assert!(began.elapsed() < Duration::from_mins(1));
 }
@@ -269,8 +269,7 @@ fn an_interrupt_stops_the_phase_and_runs_reset() {
         }
         told
     });
-    let conclusion =
-        conduct(Arc::new(plan_at(&[port], 1, &Phase::ALL)), &Options::default(), &interrupts, Reporters::default());
+    let conclusion = conduct(Arc::new(plan_at(&[port], 1, &Phase::ALL)), &options(), &interrupts, Reporters::default());
     assert_eq!(conclusion.reasons, [Reason::Interrupted(2)]);
     let told = player.join().unwrap();
     let stop = ConductorMessage::Stop { trial: 1, phase: PhaseName::Run };
@@ -299,7 +298,7 @@ fn a_check_asks_and_runs_nothing() {
         peer.greet(&Greeting::Welcome(answer));
         assert_eq!(peer.message(), None);
     });
-    let answers = check(&Arc::new(plan_at(&[port], 1, &Phase::ALL)), &Options::default(), &never());
+    let answers = check(&Arc::new(plan_at(&[port], 1, &Phase::ALL)), &options(), &never());
     player.join().unwrap();
     let report = answers[0].result.as_ref().unwrap();
     assert!(matches!(&report.player, PlayerDescription::Session { host, .. } if host == "testhost"));

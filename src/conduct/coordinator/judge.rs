@@ -68,9 +68,12 @@ impl Judge {
         }
     }
 
-    /// What the test's own check came to.
+    /// What the test's own check came to. One that could not be started has not judged the trial: that is our trouble.
     pub(super) fn check(&mut self, trial: u32, outcome: &Outcome) {
-        if outcome.is_failure() {
+        if let Outcome::NotStarted(_) = outcome {
+            self.trial_incomplete = true;
+            self.not_carried_out(format!("`check` of trial {trial} {}", outcome.how_it_failed()));
+        } else if outcome.is_failure() {
             self.trial_failed = true;
             self.failures += 1;
             let text = format!("`check` of trial {trial} {}", outcome.how_it_failed());

@@ -264,10 +264,13 @@ impl Coordinator {
         self.actions.push(Action::Check(self.trial));
     }
 
-    pub(super) fn checked(&mut self, CheckEnd { result, left }: CheckEnd) {
+    pub(super) fn checked(&mut self, CheckEnd { result, left, unkept }: CheckEnd) {
         if self.stage == Stage::Checking {
             let trial = self.trial;
             self.judge.check(trial, &result.outcome);
+            if let Some(why) = unkept {
+                self.judge.not_carried_out(format!("what `check` of trial {trial} printed can't be kept: {why}"));
+            }
             let ended = (!left.is_empty())
                 .then(|| format!("left {}, stopped after it: {}", Process::count(&left), Process::list(&left)));
             let said: Vec<String> = ended.into_iter().chain(what_stays(&result, true)).collect();

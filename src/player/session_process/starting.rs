@@ -4,7 +4,7 @@ use super::{SessionProcess, clock};
 use crate::model::{Phase, PlayerTime, variable};
 use crate::player::session::{StepKey, Streams};
 use crate::player::step_image::image;
-use crate::sys::{Image, When};
+use crate::sys::{Image, PrintsTo, When};
 use crate::wire::StepMessage;
 
 impl SessionProcess {
@@ -56,7 +56,7 @@ impl SessionProcess {
         let plan = self.session.plan()?;
         let step = plan.steps(key.phase).get(key.position)?;
         // A seed conductor never hears a spawned step again, and lets it live on.
-        let unheard = self.kept.is_some() && step.spawn;
-        Some(image(plan, step, key, &mut self.environment).map(|image| Image { unheard, ..image }))
+        let prints_to = if self.kept.is_some() && step.spawn { PrintsTo::Nowhere } else { PrintsTo::Pipes };
+        Some(image(plan, step, key, &mut self.environment).map(|image| Image { prints_to, ..image }))
     }
 }

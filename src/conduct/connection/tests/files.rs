@@ -61,7 +61,7 @@ fn answers(results: &Path, files: Vec<Sent>) -> Vec<Option<String>> {
         answers.sort_unstable_by_key(|(stream, _)| *stream);
         answers.into_iter().map(|(_, error)| error).collect()
     });
-    let options = Options { results: Some(results.to_owned()), ..Options::default() };
+    let options = Options { results: Some(results.to_owned()), ..options() };
     conduct(Arc::new(plan), &options, &never(), Reporters::default());
     player.join().unwrap()
 }

@@ -339,6 +339,16 @@ fn a_check_judges_each_trial_when_everything_of_it_is_over() {
 }
 
 #[test]
+fn a_check_that_could_not_be_started_has_judged_nothing_and_the_run_goes_on() {
+    let mut world = checked();
+    world.check_ends(Outcome::NotStarted("no process".to_owned()));
+    let conclusion = world.finish();
+    let why = Reason::NotCarriedOut("`check` of trial 1 could not be started: no process".to_owned());
+    assert_eq!((conclusion.verdict, conclusion.reasons), (Verdict::Incomplete, vec![why]));
+    assert_eq!(trial_verdicts(&world), [Verdict::Incomplete, Verdict::Passed]);
+}
+
+#[test]
 fn an_interrupt_stops_the_check_and_a_second_one_does_not_wait_for_it() {
     let mut world = checked();
     world.give(Input::Interrupt(2));
