@@ -5,8 +5,8 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::model::on_one_line;
 use crate::model::{BarrierResult, Event, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference, WorkerId};
-use crate::report::on_one_line;
 
 /// Logs the events of a run.
 #[derive(Debug, Default)]

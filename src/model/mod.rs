@@ -6,6 +6,7 @@
 mod barrier;
 mod event;
 mod file_pattern;
+mod harmless;
 mod name;
 mod outcome;
 mod output;
@@ -21,6 +22,7 @@ mod verdict;
 pub use barrier::BarrierResult;
 pub use event::{Event, PlayerDescription, Stamped, StepReference};
 pub use file_pattern::{FilePattern, PatternComponent};
+pub use harmless::{harmless, is_harmful, on_one_line};
 pub use name::{NameError, RunId, StepLabel, WorkerName, variable};
 pub use outcome::{Attempt, Ending, FetchedFile, FetchedFiles, Forced, Outcome, StepResult, signal_name};
 pub use output::{Output, OutputSource, Stream};

@@ -14,7 +14,9 @@ use super::watch;
 use crate::model::Process;
 use crate::sys::{self, Child};
 use crate::wire::seed::{Request, encode_result};
-use crate::wire::{Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, Refusal, TAKE_OVER, WINDOW, Welcome};
+use crate::wire::{
+    Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, Refusal, TAKE_OVER, WINDOW, Welcome, bounds, cleaned,
+};
 
 /// How long the Reset of a run may take whose player is taken over.
 const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
@@ -86,8 +88,7 @@ impl Listener {
         if hello.check {
             let holder = self.registry.holder_for(&hello.run, clock());
             let state = if holder.is_some() { "busy" } else { "free" };
-            let mut welcome = self.welcome(state, holder);
-            welcome.leftovers.extend(self.registry.summaries.iter().map(|summary| summary.told_to(&hello.run)));
+            let welcome = self.welcome(state, holder, Some(&hello.run));
             caller.answer(&Greeting::Welcome(welcome).encode());
             return Answered::Closing(caller);
         }
@@ -127,7 +128,10 @@ impl Listener {
             Claim::Stranger => return Err(refusal("secret", "this is not the session's conductor".to_owned())),
             Claim::Unknown(why) => return Err(refusal("unknown", why.to_owned())),
         }
-        let Some(holder) = self.registry.holder_for(&hello.run, now) else { return Ok(None) };
+        let Some(holder) = self.registry.holder_for(&hello.run, now) else {
+            let full = || refusal("full", format!("it has {} sessions already", bounds::SESSIONS.most()));
+            return if self.registry.is_full() { Err(full()) } else { Ok(None) };
+        };
         if holder.state != "live" && hello.features.iter().any(|feature| feature == TAKE_OVER) {
             let reason = format!("run {} of {} took the player over", hello.run, hello.conductor);
             for pid in self.registry.others(&hello.run).collect::<Vec<_>>() {
@@ -138,7 +142,7 @@ impl Listener {
     }
 
     /// Has a session end. One that was stopped goes on for that; one that hangs is killed soon.
-    fn abandon(&mut self, pid: u32, reason: String, reset_limit: Option<Duration>) {
+    pub(super) fn abandon(&mut self, pid: u32, reason: String, reset_limit: Option<Duration>) {
         if let Some((_, notes)) = self.notes.iter().find(|(of, _)| *of == pid) {
             let reset_limit = reset_limit.map(|limit| limit.as_secs());
             notes.order(&Order::Abandon { reason, reset_limit }, None);
@@ -152,13 +156,13 @@ impl Listener {
     fn hand_over(&self, hello: Hello, caller: Caller, pid: u32) {
         let Some((_, notes)) = self.notes.iter().find(|(of, _)| *of == pid) else { return };
         let (stream, decoder) = caller.into_parts();
-        let (welcome, rest) = (Box::new(self.welcome("resumed", None)), decoder.pending().to_vec());
+        let (welcome, rest) = (Box::new(self.welcome("resumed", None, None)), decoder.pending().to_vec());
         notes.order(&Order::Resume { hello: Box::new(hello), welcome, rest }, Some(&stream));
     }
 
     fn make_session(&mut self, hello: &Hello, caller: Caller) -> Answered {
-        let mut welcome = self.welcome("new", None);
-        welcome.leftovers.extend(self.registry.summaries.drain(..).map(|summary| summary.told_to(&hello.run)));
+        let welcome = self.welcome("new", None, Some(&hello.run));
+        self.registry.was_told();
         let welcome = Greeting::Welcome(welcome).encode();
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let incarnation = self.incarnation.clone();
@@ -182,13 +186,17 @@ impl Listener {
         }
     }
 
-    fn welcome(&self, state: &str, holder: Option<Holder>) -> Welcome {
+    /// The answer to a `hello`; it tells the conductor of `run` what earlier runs left.
+    fn welcome(&self, state: &str, holder: Option<Holder>, run: Option<&str>) -> Welcome {
         let leftovers = self.registry.leftovers.iter();
         let leftovers = leftovers.map(|left| {
             let process = Process::from(left.clone());
             let (Process { pid, user, .. }, command) = (&process, process.command_shown());
-            format!("process {pid} ({user}) of an earlier run still runs, until the player is stopped: `{command}`")
+            let text = "of an earlier run still runs, until the player is stopped";
+            cleaned(&format!("process {pid} ({user}) {text}: `{command}`"))
         });
+        let told = run.into_iter().flat_map(|run| self.registry.told_to(run));
+        let leftovers = few(leftovers).into_iter().chain(told).collect();
         Welcome {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -199,9 +207,20 @@ impl Listener {
             limits: Limits { frame: MAX_FRAME as u64, window: WINDOW as u64 },
             clock: clock().nanoseconds(),
             holder,
-            leftovers: leftovers.collect(),
+            leftovers,
         }
     }
+}
+
+/// Not more sentences about processes than a welcome has room for beside those about sessions.
+fn few(all: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<String> = all.collect();
+    let most = bounds::SENTENCES.most() / 2 - 2;
+    if let Some(more @ 1..) = all.len().checked_sub(most) {
+        all.truncate(most);
+        all.push(format!("{more} more processes of earlier runs still run"));
+    }
+    all
 }
 
 fn refusal(reason: &str, message: String) -> Box<Refusal> {

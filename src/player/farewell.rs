@@ -7,7 +7,7 @@ use crate::model::Process;
 impl Listener {
     /// Says what no conductor was told of sessions that are over.
     pub(super) fn say_what_was_not_told(&mut self) {
-        for summary in self.registry.summaries.drain(..) {
+        for summary in self.registry.take_untold() {
             tracing::warn!("this player ends, and no conductor was told: {summary}");
         }
     }

@@ -78,20 +78,24 @@ impl Listener {
                     }
                     Note::Over { summary, .. } => {
                         entry.over = true;
-                        self.registry.summaries.extend(entry.reset_was_run());
+                        let mut told: Vec<Summary> = entry.reset_was_run().into_iter().collect();
                         if let Some(summary) = summary {
                             tracing::warn!("{}: {summary}", entry.describe());
                             // One whose conductor is there tells it before the player ends.
                             if !is_stopping || entry.silent_since.is_some() {
-                                self.registry.summaries.push(entry.summary(summary));
+                                told.push(entry.summary(summary));
                             }
                         }
+                        told.into_iter().for_each(|summary| self.registry.tell_later(summary));
                     }
                     Note::Delivering => {}
                 }
             }
         }
         self.registry.retire();
+        for pid in self.registry.kept_too_many() {
+            self.abandon(pid, "too many other sessions are over and were not delivered".to_owned(), None);
+        }
     }
 
     /// What has been left on purpose may itself leave something, which falls to us when it ends; a session that ended in
@@ -143,7 +147,8 @@ impl Listener {
                 Some(Due::Nothing(what)) => {
                     let entry = self.registry.sessions.remove(index);
                     tracing::warn!("{}: {what}", entry.describe());
-                    self.registry.summaries.push(entry.summary(what));
+                    let summary = entry.summary(what);
+                    self.registry.tell_later(summary);
                 }
                 Some(Due::Reset(trial)) => {
                     let made = self.make_heir(index, trial);
@@ -168,7 +173,9 @@ impl Listener {
             let remaining = Process::list(&remaining);
             tracing::warn!("could not be stopped: {remaining}");
             let text = format!("of a session that died, could not be stopped: {remaining}");
-            self.registry.summaries.extend((!self.is_stopping()).then_some(Summary::of_nobody(text)));
+            if !self.is_stopping() {
+                self.registry.tell_later(Summary::of_nobody(text));
+            }
         }
         Some(())
     }

@@ -96,7 +96,7 @@ impl Listener {
         let socket = bind(settings.bind, settings.port)?;
         let address = socket.local_addr().map_err(|error| error.to_string())?;
         let mut registry = Registry::default();
-        registry.summaries.extend(end_stale(address.port()).map(Summary::of_nobody));
+        end_stale(address.port()).map(Summary::of_nobody).into_iter().for_each(|summary| registry.tell_later(summary));
         let incarnation = format!("{:x}-{:x}", std::process::id(), clock().nanoseconds());
         let listener = Self {
             settings,

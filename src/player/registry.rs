@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::death::Death;
 use crate::model::PlayerTime;
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder, ProcessMessage, UNRESPONSIVE};
+use crate::wire::{Hello, Holder, ProcessMessage, UNRESPONSIVE, bounds};
 
 /// How long phases of a seed conductor wait for their `run`.
 const PHASES_EXPIRE: Duration = Duration::from_secs(30);
@@ -25,7 +25,9 @@ pub(super) struct Registry {
     /// What earlier runs left running on purpose.
     pub(super) leftovers: Vec<ProcessMessage>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
-    pub(super) summaries: Vec<Summary>,
+    summaries: VecDeque<Summary>,
+    /// How many of them had to make room.
+    untold: usize,
 }
 
 /// What became of something whose conductor was not there at its end.
@@ -88,6 +90,8 @@ struct PastSession {
     id: SessionId,
     /// Its process, while that keeps what was not delivered.
     pid: Option<u32>,
+    /// Whether its conductor was not there at its end.
+    is_kept: bool,
 }
 
 /// Which session of whom, and which of its connections came last.
@@ -273,10 +277,59 @@ impl Registry {
         let (over, live) = std::mem::take(&mut self.sessions).into_iter().partition(|entry| entry.over);
         self.sessions = live;
         let over: Vec<SessionEntry> = over;
-        self.past.extend(over.into_iter().map(|entry| PastSession { id: entry.id, pid: entry.pid }));
+        self.past.extend(over.into_iter().map(|entry| PastSession {
+            is_kept: entry.silent_since.is_some(),
+            id: entry.id,
+            pid: entry.pid,
+        }));
         while self.past.len() > REMEMBERED {
             self.past.pop_front();
         }
+    }
+
+    /// Keeps something for the next conductor. The oldest makes room when there is too much: the log has it.
+    pub(super) fn tell_later(&mut self, summary: Summary) {
+        self.summaries.push_back(summary);
+        // One more sentence says how many are left out, and some are for what earlier runs left.
+        while self.summaries.len() > bounds::SENTENCES.most() / 2 {
+            self.summaries.pop_front();
+            self.untold += 1;
+        }
+    }
+
+    /// What the conductor of `run` is told of earlier sessions.
+    pub(super) fn told_to(&self, run: &str) -> impl Iterator<Item = String> {
+        let untold = (self.untold > 0).then(|| format!("{} earlier sessions are told of in its log only", self.untold));
+        untold.into_iter().chain(self.summaries.iter().map(move |summary| summary.told_to(run)))
+    }
+
+    /// It has been told, and is forgotten.
+    pub(super) fn was_told(&mut self) {
+        self.summaries.clear();
+        self.untold = 0;
+    }
+
+    /// What no conductor was told; it is forgotten.
+    pub(super) fn take_untold(&mut self) -> impl Iterator<Item = Summary> {
+        self.summaries.drain(..)
+    }
+
+    /// Whether there is no place for another session.
+    pub(super) fn is_full(&self) -> bool {
+        bounds::SESSIONS.check(self.sessions.len() + 1).is_err()
+    }
+
+    /// The processes of the oldest sessions that are over and were not delivered, where there are too many.
+    pub(super) fn kept_too_many(&mut self) -> Vec<u32> {
+        let kept = || |past: &&mut PastSession| past.is_kept && past.pid.is_some();
+        let count = self.past.iter_mut().filter(kept()).count();
+        let too_many = self.past.iter_mut().filter(kept()).take(count.saturating_sub(bounds::UNDELIVERED.most()));
+        too_many
+            .filter_map(|past| {
+                past.is_kept = false;
+                past.pid
+            })
+            .collect()
     }
 
     /// Whether this is the process of a session that is over.

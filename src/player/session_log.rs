@@ -8,7 +8,9 @@ use tracing::Level;
 
 use super::session::{Session, SessionAction, SessionEvent};
 use crate::model::{Phase, PlayerTime, signal_name};
-use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
+use crate::wire::{
+    ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepStartedMessage, cleaned,
+};
 
 /// Has the session take an event, and logs both sides of that for those who want to know everything.
 pub(super) fn handle(session: &mut Session, event: SessionEvent, now: PlayerTime) -> Vec<SessionAction> {
@@ -30,7 +32,7 @@ fn log(session: &Session, text: Option<String>) {
     let variables = session.plan().map(|plan| plan.environment.as_slice()).unwrap_or_default();
     let worker = variables.iter().rfind(|(name, _)| name == "CONDUCTOR_WORKER").map(|(_, worker)| worker.as_str());
     if let Some(text) = text {
-        tracing::debug!("{}: {text}", worker.unwrap_or("a worker").escape_debug());
+        tracing::debug!("{}: {text}", cleaned(worker.unwrap_or("a worker")));
     }
 }
 
@@ -46,7 +48,7 @@ impl Words<'_> {
                 format!("{}: released{}", self.step(*phase, *step), when(*at, now))
             }
             ConductorMessage::FailBarrier { phase, step, why, .. } => {
-                format!("{}: never passed: {}", self.step(*phase, *step), why.escape_debug())
+                format!("{}: never passed: {}", self.step(*phase, *step), cleaned(why))
             }
             ConductorMessage::EndTrial { trial } => format!("trial {trial} is to end"),
             ConductorMessage::Bye => "the conductor takes leave".to_owned(),
@@ -100,7 +102,7 @@ impl Words<'_> {
             }
             PlayerMessage::PhaseEnded { phase, .. } => format!("through with {}", Phase::from(*phase)),
             PlayerMessage::TrialEnded { trial } => format!("trial {trial} is over"),
-            PlayerMessage::Warning { text } => text.escape_debug().to_string(),
+            PlayerMessage::Warning { text } => cleaned(text),
             PlayerMessage::File(_)
             | PlayerMessage::FileEnded(_)
             | PlayerMessage::PutWanted { .. }
@@ -115,7 +117,7 @@ impl Words<'_> {
     fn step(&self, phase: impl Into<Phase>, position: usize) -> String {
         let phase = phase.into();
         let label = self.0.and_then(|plan| plan.steps(phase).get(position)).map_or("?", |step| step.label.as_str());
-        format!("{} of {phase}", label.escape_debug())
+        format!("{} of {phase}", cleaned(label))
     }
 }
 
@@ -134,8 +136,8 @@ fn outcome_in_words(outcome: &OutcomeMessage) -> String {
         OutcomeMessage::Spawned => "spawned".to_owned(),
         OutcomeMessage::Stopped => "stopped".to_owned(),
         OutcomeMessage::Skipped { why: None } => "skipped".to_owned(),
-        OutcomeMessage::Skipped { why: Some(why) } => format!("skipped: {}", why.escape_debug()),
-        OutcomeMessage::NotStarted { why } => format!("not started: {}", why.escape_debug()),
-        OutcomeMessage::Unfulfilled { why } => format!("failed: {}", why.escape_debug()),
+        OutcomeMessage::Skipped { why: Some(why) } => format!("skipped: {}", cleaned(why)),
+        OutcomeMessage::NotStarted { why } => format!("not started: {}", cleaned(why)),
+        OutcomeMessage::Unfulfilled { why } => format!("failed: {}", cleaned(why)),
     }
 }

@@ -23,6 +23,7 @@ use super::watch::BEAT;
 use crate::model::PlayerTime;
 use crate::sys::{SignalDescriptor, Spawner, boot_time_nanoseconds};
 use crate::wait::Wait;
+use crate::wire::bounds::TooMuch;
 use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage, ProcessMessage};
 
 /// How long a session that is over tries to deliver what it has.
@@ -76,6 +77,8 @@ pub(super) struct SessionProcess {
     finished: Option<PlayerTime>,
     /// What was said, when it is not sent but kept for a seed conductor.
     kept: Option<Vec<PlayerMessage>>,
+    /// What the conductor has not taken, once that was too much: it is told nothing any more.
+    given_up: Option<TooMuch>,
 }
 
 impl SessionProcess {
@@ -113,6 +116,7 @@ impl SessionProcess {
             stopping: None,
             finished: None,
             kept: None,
+            given_up: None,
         })
     }
 
@@ -164,6 +168,7 @@ impl SessionProcess {
         self.miss_listener();
         self.read();
         self.handle(SessionEvent::Tick);
+        self.give_up();
         // Whoever says to be there is ready: the conductor's word may come at once.
         self.make_ready();
         // What is on the disk follows as long as there is credit, and a socket that takes it: nothing else may wake us.
@@ -178,6 +183,14 @@ impl SessionProcess {
                 return;
             }
         }
+    }
+
+    /// Leaves a conductor that takes nothing of what it is told.
+    fn give_up(&mut self) {
+        let Some(too_much) = self.given_up else { return };
+        self.channel.disconnect();
+        let reason = format!("its conductor did not acknowledge what it was told: {too_much}");
+        self.handle(SessionEvent::Orphaned { reason, reset_limit: None });
     }
 
     fn is_over(&self) -> bool {
@@ -239,7 +252,7 @@ impl SessionProcess {
                 Order::Resume { hello, welcome, rest } => {
                     let connection = self.notes.connection();
                     let resumed = |stream| resume::resume(&mut self.channel, &hello, *welcome, (stream, &rest));
-                    if connection.is_some_and(resumed) {
+                    if self.given_up.is_none() && connection.is_some_and(resumed) {
                         self.session.heard(clock());
                         self.tell(&Note::Silent { since: None });
                     }
@@ -389,7 +402,11 @@ impl SessionProcess {
                     tracing::warn!("{text}");
                 }
             }
-            None => self.channel.outbox.push(&message),
+            None if self.given_up.is_some() => {}
+            None => {
+                self.channel.outbox.push(&message);
+                self.given_up = self.channel.outbox.check().err();
+            }
         }
     }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::excerpt::last_lines;
-use super::harmless::on_one_line;
 use super::words;
+use crate::model::on_one_line;
 use crate::model::{
     Bound, ConductorTime, Event, Mode, Output, Phase, Plan, Stamped, Step, StepReference, StepResult, WorkerId,
 };

@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use super::harmless::harmless;
 use super::seed_result::{Message, SeedResult};
 use super::words;
+use crate::model::harmless;
 use crate::model::{Conclusion, Event, Phase, Plan, Reason, Reporter, Stamped, StepReference, StepResult, WorkerId};
 
 /// A result's place among those that wait: by worker, what ended late after what ended in its turn, then as planned.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
-use super::harmless::on_one_line;
 use super::words;
+use crate::model::on_one_line;
 use crate::model::{Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan};
 
 /// Writes the plan.

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::harmless::on_one_line;
 use super::words::counted;
+use crate::model::on_one_line;
 use crate::model::{FetchedFile, FetchedFiles};
 
 /// So many files are named to people.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
-use super::harmless::is_harmful;
+use crate::model::is_harmful;
 
 /// Writes `value` and a newline.
 pub(super) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {

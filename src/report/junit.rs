@@ -18,11 +18,11 @@ use std::io::{self, BufWriter, Write};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::excerpt::last_lines;
-use super::harmless::harmless;
 use super::json_document::exit_status;
 use super::record::{PhaseOfTrial, Run, Trial};
 use super::share::fair_limit;
 use super::words;
+use crate::model::harmless;
 use crate::model::{
     Conclusion, ConductorTime, Event, Outcome, Reporter, Stamped, StepResult, Verdict, WorkerId, WorkerPlan,
 };

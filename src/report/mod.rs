@@ -2,7 +2,7 @@
 //!
 //! `text` is for people, `classic` has the lines of the Python seed, `json` its document with more fields. What several
 //! formats share stands in files of its own: how much of an output is kept (`excerpt`), how the seed would have put a
-//! result (`seed_result`), what a terminal must not be given (`harmless`), and the words for outcomes (`words`).
+//! result (`seed_result`), and the words for outcomes (`words`).
 
 use std::fmt;
 use std::io::{self, Write};
@@ -19,7 +19,6 @@ mod dry_run_json;
 mod dry_run_text;
 mod excerpt;
 mod files;
-mod harmless;
 mod html;
 mod json;
 mod json_document;
@@ -45,7 +44,6 @@ mod words;
 
 pub(crate) use board::{Board, BoardLine};
 pub(crate) use check_json::{CheckEntry, check_json};
-pub(crate) use harmless::on_one_line;
 pub(crate) use words::{NOT_STARTED, hint, is_refused, milliseconds, outcome_in_detail, skew};
 
 /// A form in which a run is told.

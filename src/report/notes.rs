@@ -1,7 +1,7 @@
 //! What is said of a result besides its outcome, a line each: why it failed, how its attempts ended.
 
-use super::harmless::on_one_line;
 use super::words;
+use crate::model::on_one_line;
 use crate::model::{Outcome, StepResult};
 
 /// The lines.

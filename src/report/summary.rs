@@ -6,12 +6,12 @@ use std::io;
 use std::time::Duration;
 
 use super::excerpt::last_lines;
-use super::harmless::on_one_line;
 use super::notes::notes;
 use super::record::Run;
 use super::statistics::{self, Row, Spread, Subject};
 use super::text_page::{Page, Tone};
 use super::words;
+use crate::model::on_one_line;
 use crate::model::{
     Bound, Conclusion, ConductorTime, Event, Outcome, Plan, Stamped, Step, StepReference, StepResult, WorkerId,
 };

@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::harmless::on_one_line;
 use super::names::compact;
 use super::notes::notes;
 use super::summary::Summary;
 use super::text_groups::{Groups, Told};
 use super::text_page::{Page, Tone};
 use super::{Style, files, words};
+use crate::model::on_one_line;
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
     Step, StepReference, StepResult, WorkerId,

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use super::excerpt::Excerpt;
-use super::harmless::harmless;
+use crate::model::harmless;
 use crate::model::{Outcome, StepResult};
 
 /// What a colour says; the words say it too.

@@ -14,6 +14,9 @@
 //! | bytes of a message in parts | 2097152 | the peer is at fault |
 //! | bytes of a text for people | 4096 | it is cut |
 //! | bytes of a name | 255 | the peer is at fault |
+//! | bytes of a path | 4096 | the peer is at fault |
+//! | bytes of a first answer | 1048576 | the peer is at fault |
+//! | protocols or features | 64 | it is cut |
 //! | probes that wait for their answers | 64 | the peer is at fault |
 //! | bytes of messages that are not acknowledged | 16777216 | the peer is at fault |
 //! | bytes of data that are not acknowledged | 1048576 | it waits |
@@ -96,6 +99,15 @@ pub const TEXT: Bound = Bound::new("bytes of a text for people", 4 << 10, Beyond
 /// What identifies a run, a worker, a session or a player, in bytes.
 pub const NAME: Bound = Bound::new("bytes of a name", 255, Beyond::AtFault);
 
+/// A path on the player's machine, or a pattern of paths, in bytes: as long as Linux takes one.
+pub const PATH: Bound = Bound::new("bytes of a path", 4 << 10, Beyond::AtFault);
+
+/// A player's answer to a `hello`, in bytes: it has room for all the sentences of a welcome.
+pub const ANSWER: Bound = Bound::new("bytes of a first answer", 1 << 20, Beyond::AtFault);
+
+/// What a `hello` says that its sender can do.
+pub const ABILITIES: Bound = Bound::new("protocols or features", 64, Beyond::Cut);
+
 /// Clock probes whose answers the peer has not read. An honest conductor sends the next one when the last is answered, or
 /// with a sign of life.
 pub const PROBES: Bound = Bound::new("probes that wait for their answers", 64, Beyond::AtFault);
@@ -115,7 +127,7 @@ pub const VARIABLES: Bound = Bound::new("variables of a plan", 16 << 10, Beyond:
 /// The processes that hold an output, that could not be stopped, or that were left running.
 pub const PROCESSES: Bound = Bound::new("processes in one list", 256, Beyond::Cut);
 
-/// The attempts of an `until:` step.
+/// The attempts of an `until:` step; the last is always among them.
 pub const ATTEMPTS: Bound = Bound::new("attempts of a step", 10_000, Beyond::Cut);
 
 /// What a player tells the next conductor of earlier runs.
@@ -129,11 +141,14 @@ pub const UNDELIVERED: Bound = Bound::new("sessions that are over and were not d
 
 /// All of them, in the order of the table.
 #[cfg(test)]
-const ALL: [Bound; 14] = [
+const ALL: [Bound; 17] = [
     FRAME,
     MESSAGE,
     TEXT,
     NAME,
+    PATH,
+    ANSWER,
+    ABILITIES,
     PROBES,
     MESSAGES,
     DATA,

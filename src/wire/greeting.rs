@@ -3,19 +3,26 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::bounds;
+use super::peer::{self, cleaned};
+
 /// How the conductor opens a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The protocols that it speaks.
+    #[serde(deserialize_with = "peer::protocols")]
     pub protocols: Vec<u32>,
     /// Optional abilities, by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "peer::names")]
     pub features: Vec<String>,
     /// The run.
+    #[serde(deserialize_with = "peer::name")]
     pub run: String,
     /// The worker's name.
+    #[serde(deserialize_with = "peer::name")]
     pub worker: String,
     /// Who may take this session over: 32 hexadecimal digits made for this worker and run.
+    #[serde(deserialize_with = "peer::name")]
     pub secret: String,
     /// Counts this worker's sessions in the run, from 1: a lost worker comes back in another one.
     #[serde(default = "one")]
@@ -25,10 +32,10 @@ pub struct Hello {
     /// The number of the player's frame that is expected next.
     pub next: u64,
     /// The player's incarnation, once a `welcome` has named it: only that one has the session.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "peer::name_if_any")]
     pub incarnation: Option<String>,
     /// Who asks, for people: user, machine, process.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "peer::text")]
     pub conductor: String,
     /// Whether it only asks how the player is; then no session is made.
     #[serde(default)]
@@ -52,12 +59,16 @@ pub struct Welcome {
     /// The protocol that will be spoken.
     pub protocol: u32,
     /// The player's version.
+    #[serde(deserialize_with = "peer::text")]
     pub version: String,
     /// The name of its machine.
+    #[serde(deserialize_with = "peer::text")]
     pub host: String,
     /// A number that is another one each time that the session begins anew.
+    #[serde(deserialize_with = "peer::name")]
     pub incarnation: String,
     /// `new`, `resumed`, or in the answer to a check `free` or `busy`.
+    #[serde(deserialize_with = "peer::text")]
     pub state: String,
     /// The number of the conductor's frame that is expected next.
     pub next: u64,
@@ -70,7 +81,7 @@ pub struct Welcome {
     #[serde(default)]
     pub holder: Option<Holder>,
     /// What earlier runs left, one sentence each.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "peer::sentences")]
     pub leftovers: Vec<String>,
 }
 
@@ -90,14 +101,16 @@ pub const UNRESPONSIVE: &str = "unresponsive";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The run.
+    #[serde(deserialize_with = "peer::text")]
     pub run: String,
     /// Its conductor, for people.
+    #[serde(deserialize_with = "peer::text")]
     pub conductor: String,
     /// For how many seconds it has held the player.
     pub seconds: u64,
     /// `live`; `silent` when its conductor is not heard of, and the player waits for it; `orphaned` when the player cleans
     /// up after it; [`UNRESPONSIVE`].
-    #[serde(default = "live")]
+    #[serde(default = "live", deserialize_with = "peer::text")]
     pub state: String,
     /// In how many seconds the player is free at the latest, when it is not a live one.
     #[serde(default)]
@@ -112,8 +125,10 @@ pub struct Holder {
 pub struct Refusal {
     /// `busy`, `protocol`, `secret`, `attempt` when another connection came first, `unknown` when there is no such session, or
     /// another word.
+    #[serde(deserialize_with = "peer::text")]
     pub reason: String,
     /// The sentence for people.
+    #[serde(deserialize_with = "peer::text")]
     pub message: String,
     /// Who holds it, when it is busy.
     #[serde(default)]
@@ -156,7 +171,8 @@ impl Greeting {
     ///
     /// Says why it is none of these messages.
     pub fn decode(payload: &[u8]) -> Result<Self, String> {
-        let value: Value = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
+        bounds::ANSWER.check(payload.len()).map_err(|error| error.to_string())?;
+        let value: Value = serde_json::from_slice(payload).map_err(|error| cleaned(&error.to_string()))?;
         let data = value.get("data").cloned().unwrap_or_default();
         let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
         let greeting = match kind {
@@ -166,10 +182,10 @@ impl Greeting {
             "result" => {
                 let code = data.get("code").and_then(Value::as_i64).ok_or("a result without a code")?;
                 let message = data.get("message").and_then(Value::as_str).unwrap_or_default();
-                Ok(Self::Result { code, message: message.to_owned() })
+                Ok(Self::Result { code, message: cleaned(message) })
             }
-            other => return Err(format!("unexpected `{}`", other.escape_debug())),
+            other => return Err(format!("unexpected `{}`", cleaned(other))),
         };
-        greeting.map_err(|error| error.to_string())
+        greeting.map_err(|error| cleaned(&error.to_string()))
     }
 }

@@ -16,7 +16,10 @@ use serde::de::DeserializeOwned;
 use socket2::SockRef;
 
 use super::outbox::to_json;
-use super::{ACKNOWLEDGE_WITHIN, FrameDecoder, Inbox, MAX_FRAME, Outbox, SessionFrame, Signal, Taken, WINDOW, frame};
+use super::{
+    ACKNOWLEDGE_WITHIN, FrameDecoder, Inbox, MAX_FRAME, Outbox, SessionFrame, Signal, Taken, WINDOW, WireError, bounds,
+    frame,
+};
 use crate::model::Reading;
 
 /// How many silent intervals break a connection.
@@ -221,7 +224,10 @@ impl<T: Reading> Link<T> {
     ) -> Result<(), String> {
         while let Some(payload) = self.decoder.next_payload().map_err(|error| error.to_string())? {
             match SessionFrame::decode(payload).map_err(|error| error.to_string())? {
-                SessionFrame::Signal(Signal::Probe { sent }) => self.answers.push((sent, self.heard)),
+                SessionFrame::Signal(Signal::Probe { sent }) => {
+                    bounds::PROBES.check(self.answers.len() + 1).map_err(|error| WireError::from(error).to_string())?;
+                    self.answers.push((sent, self.heard));
+                }
                 SessionFrame::Signal(Signal::ProbeAnswer { sent, received: came, answered }) => {
                     self.probed = false;
                     received.answers.push((sent, came, answered, self.heard));

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{AttemptMessage, OutcomeMessage};
+use super::peer;
 use super::plan::PlanMessage;
 use super::{FileEndedMessage, FileMessage};
 use crate::model::{Phase, Process};
@@ -58,6 +59,7 @@ pub enum ConductorMessage {
         /// The barrier's position.
         step: usize,
         /// Why, for people.
+        #[serde(deserialize_with = "peer::text")]
         why: String,
     },
     /// The file of a `put:` comes.
@@ -69,7 +71,7 @@ pub enum ConductorMessage {
         /// Its stream.
         stream: u32,
         /// Why it is not in the folder of results, if it is not.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::text_if_any")]
         error: Option<String>,
     },
     /// Stop what was spawned in the trial.
@@ -157,11 +159,13 @@ pub enum PlayerMessage {
     /// The player leaves on its own account: it runs its Reset, delivers what it has, and closes the connection.
     Leaving {
         /// Why, for people.
+        #[serde(deserialize_with = "peer::text")]
         reason: String,
     },
     /// The player has left: nothing more comes but the data that was announced.
     Left {
         /// Why, and what became of its steps and its Reset, for people.
+        #[serde(deserialize_with = "peer::text")]
         summary: String,
     },
     /// What the steps print can't be kept any more until some of it was taken: steps that print stand still.
@@ -172,6 +176,7 @@ pub enum PlayerMessage {
     /// A sentence for people.
     Warning {
         /// The sentence.
+        #[serde(deserialize_with = "peer::text")]
         text: String,
     },
 }
@@ -222,7 +227,7 @@ pub struct StepEndedMessage {
     #[serde(flatten)]
     pub left: LeftMessage,
     /// The attempts of a step that was repeated until it succeeds, in their order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::attempts")]
     pub attempts: Vec<AttemptMessage>,
 }
 
@@ -242,7 +247,7 @@ pub struct StepSettledMessage {
     /// Whether somebody still holds them.
     pub leaky: bool,
     /// Who that is, as far as it can be seen.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::processes")]
     pub holders: Vec<ProcessMessage>,
 }
 
@@ -256,10 +261,10 @@ pub struct LeftMessage {
     #[serde(default)]
     pub leaky: bool,
     /// Who that was, as far as it could be seen.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::processes")]
     pub holders: Vec<ProcessMessage>,
     /// What could not be stopped, when it was to be.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::processes")]
     pub not_stopped: Vec<ProcessMessage>,
     /// What it took to stop it, when that was to be and the first signal did not do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -281,8 +286,10 @@ pub struct ProcessMessage {
     /// Its number.
     pub pid: u32,
     /// Whose it is: a name, or a number that has none.
+    #[serde(deserialize_with = "peer::text")]
     pub user: String,
     /// Its command line.
+    #[serde(deserialize_with = "peer::text")]
     pub command: String,
 }
 

@@ -78,6 +78,7 @@ mod link;
 mod message;
 mod outbox;
 mod outcome;
+mod peer;
 mod plan;
 pub mod seed;
 mod session_frame;
@@ -95,6 +96,7 @@ pub use message::{
 };
 pub use outbox::Outbox;
 pub use outcome::{AttemptMessage, OutcomeMessage};
+pub use peer::cleaned;
 pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, MAX_FRAME, SessionFrame, Signal, WireError};
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use super::bounds::{self, TooMuch};
 use super::session_frame::encode_data;
 use super::{Data, MAX_FRAME, WINDOW, WireError, frame};
 
@@ -21,6 +22,8 @@ pub struct Outbox {
     sent_data: usize,
     /// How much of `sent` this connection has.
     repeated: usize,
+    /// How many bytes of messages wait in `control` and `sent`.
+    kept_messages: usize,
 }
 
 /// A frame that has its number.
@@ -48,7 +51,7 @@ impl Outbox {
         const PIECE: usize = (MAX_FRAME - 128) / 6;
         let text = to_json(message);
         if text.len() <= MAX_FRAME - 64 {
-            self.control.push_back(text);
+            self.push_control(text);
             return;
         }
         let mut rest = text.as_str();
@@ -56,8 +59,22 @@ impl Outbox {
             let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
             rest = after;
             let part = serde_json::json!({"type": "part", "text": piece, "last": rest.is_empty()});
-            self.control.push_back(part.to_string());
+            self.push_control(part.to_string());
         }
+    }
+
+    fn push_control(&mut self, text: String) {
+        self.kept_messages += text.len();
+        self.control.push_back(text);
+    }
+
+    /// Whether the peer has acknowledged enough of the messages that were meant for it.
+    ///
+    /// # Errors
+    ///
+    /// Says that too many bytes of them are kept.
+    pub fn check(&self) -> Result<(), TooMuch> {
+        bounds::MESSAGES.check(self.kept_messages)
     }
 
     /// Adds bytes of a stream, at most [`MAX_DATA`](super::MAX_DATA) of them.
@@ -115,8 +132,11 @@ impl Outbox {
     fn number_one(&mut self) -> bool {
         let payload = if let Some(message) = self.control.pop_front() {
             // The object's brace is there already, and it has a type.
+            self.kept_messages -= message.len();
             let numbered = format!("{{\"number\":{},{}", self.next, &message[1..]);
-            Payload::Message(frame(numbered.as_bytes()))
+            let numbered = frame(numbered.as_bytes());
+            self.kept_messages += numbered.len();
+            Payload::Message(numbered)
         } else if self.has_credit()
             && let Some(data) = self.data.pop_front()
         {
@@ -146,8 +166,9 @@ impl Outbox {
         }
         while let Some(sent) = self.sent.pop_front_if(|sent| sent.number < next) {
             self.repeated = self.repeated.saturating_sub(1);
-            if let Payload::Data(data) = sent.payload {
-                self.sent_data -= data.bytes.len();
+            match sent.payload {
+                Payload::Message(bytes) => self.kept_messages -= bytes.len(),
+                Payload::Data(data) => self.sent_data -= data.bytes.len(),
             }
         }
         Ok(())

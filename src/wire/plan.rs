@@ -2,26 +2,30 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PhaseName;
+use super::bounds::{self, TooMuch};
+use super::outbox::to_json;
+use super::{PhaseName, peer};
 use crate::model::Phase;
 
 /// All that a worker will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanMessage {
     /// The player's incarnation, as its `welcome` named it: a plan that was made for another one is a replay.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "peer::name_if_any")]
     pub incarnation: Option<String>,
     /// How many trials there will be.
     pub trials: u32,
     /// The chosen phases, in order.
     pub phases: Vec<PhaseName>,
     /// The shell that runs the commands, as `SHELL -c COMMAND`.
+    #[serde(deserialize_with = "peer::path")]
     pub shell: String,
     /// The folder in which steps start; absent means the player's own.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "peer::path_if_any")]
     pub directory: Option<String>,
     /// Variables for every step, in order; a later one wins. `CONDUCTOR_TRIAL`, `CONDUCTOR_PHASE` and `CONDUCTOR_STEP` are
     /// the player's to add.
+    #[serde(deserialize_with = "peer::variables")]
     pub environment: Vec<(String, String)>,
     /// How long a step may take, in nanoseconds; absent means for ever.
     #[serde(default)]
@@ -31,16 +35,31 @@ pub struct PlanMessage {
     /// How long the player goes on without its conductor, in nanoseconds.
     pub lease: u64,
     /// The steps of the phases, in the order of [`Phase::ALL`].
+    #[serde(deserialize_with = "peer::steps")]
     pub startup: Vec<StepMessage>,
     /// See `startup`.
+    #[serde(deserialize_with = "peer::steps")]
     pub run: Vec<StepMessage>,
     /// See `startup`.
+    #[serde(deserialize_with = "peer::steps")]
     pub collect: Vec<StepMessage>,
     /// See `startup`.
+    #[serde(deserialize_with = "peer::steps")]
     pub reset: Vec<StepMessage>,
 }
 
 impl PlanMessage {
+    /// Whether a player takes it.
+    ///
+    /// # Errors
+    ///
+    /// Says of what it has too much.
+    pub fn check(&self) -> Result<(), TooMuch> {
+        Phase::ALL.into_iter().try_for_each(|phase| bounds::STEPS.check(self.steps(phase).len()))?;
+        bounds::VARIABLES.check(self.environment.len())?;
+        bounds::MESSAGE.check(to_json(self).len())
+    }
+
     /// The steps of a phase.
     pub fn steps(&self, phase: Phase) -> &[StepMessage] {
         match phase {
@@ -57,6 +76,7 @@ impl PlanMessage {
 #[expect(clippy::struct_excessive_bools, reason = "each is a prefix of its own, and absent for most steps")]
 pub struct StepMessage {
     /// Its label.
+    #[serde(deserialize_with = "peer::text")]
     pub label: String,
     /// The command for the shell; empty when the step does something else.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -96,21 +116,25 @@ pub enum ActionMessage {
     /// Waits for the other workers that have this barrier in this phase.
     Barrier {
         /// Its name.
+        #[serde(deserialize_with = "peer::text")]
         name: String,
     },
     /// Stops a spawned step.
     Stop {
         /// The spawned step's label.
+        #[serde(deserialize_with = "peer::text")]
         label: String,
     },
     /// Sends files to the conductor.
     Fetch {
         /// Which: a path with `*`, `?`, `[…]` and `**`.
+        #[serde(deserialize_with = "peer::path")]
         pattern: String,
     },
     /// Takes a file from the conductor.
     Put {
         /// Where it goes: its path, or a folder.
+        #[serde(deserialize_with = "peer::path")]
         remote: String,
     },
 }

@@ -6,6 +6,9 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::TooMuch;
+use super::cleaned;
+
 /// The largest payload of a session's frame, in bytes.
 pub const MAX_FRAME: usize = 64 << 10;
 
@@ -31,6 +34,8 @@ pub enum WireError {
     AcknowledgedTooMuch,
     /// A frame is asked for that was acknowledged before.
     Forgotten,
+    /// More came than a peer can make us keep.
+    TooMuch(TooMuch),
 }
 
 impl fmt::Display for WireError {
@@ -41,8 +46,15 @@ impl fmt::Display for WireError {
                 write!(out, "the peer sent frame {found} where frame {expected} had to come")
             }
             Self::Forgotten => write!(out, "the peer asks for what it had acknowledged"),
+            Self::TooMuch(too_much) => write!(out, "the peer sent {too_much}"),
             Self::AcknowledgedTooMuch => write!(out, "the peer acknowledged what was never sent"),
         }
+    }
+}
+
+impl From<TooMuch> for WireError {
+    fn from(too_much: TooMuch) -> Self {
+        Self::TooMuch(too_much)
     }
 }
 
@@ -131,7 +143,7 @@ impl<M: DeserializeOwned> SessionFrame<M> {
             return serde_json::from_slice(payload).map(Self::Signal).map_err(|error| not_a_message(&error));
         }
         let Some(number) = number else {
-            return Err(WireError::NotAMessage(format!("`{}` has no number", kind.escape_debug())));
+            return Err(WireError::NotAMessage(format!("`{}` has no number", cleaned(&kind))));
         };
         if kind == "part" {
             let Part { text, last } = serde_json::from_slice(payload).map_err(|error| not_a_message(&error))?;
@@ -195,7 +207,7 @@ pub(super) fn encode_data(number: u64, data: &Data, out: &mut Vec<u8>) {
 }
 
 fn not_a_message(error: &serde_json::Error) -> WireError {
-    WireError::NotAMessage(error.to_string())
+    WireError::NotAMessage(cleaned(&error.to_string()))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 )]
 
 mod architecture;
+mod bounds;
 mod checking;
 mod checks;
 mod commands;

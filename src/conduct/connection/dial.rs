@@ -8,7 +8,7 @@ use crate::conduct::event::End;
 use crate::model::{ConductorTime, Destination};
 use crate::wait::Wait;
 pub(crate) use crate::wire::words;
-use crate::wire::{FrameDecoder, Greeting, Hello, frame};
+use crate::wire::{FrameDecoder, Greeting, Hello, bounds, frame};
 
 use super::super::now::now;
 use super::connect::connect;
@@ -21,8 +21,6 @@ const ANSWER: Duration = Duration::from_secs(2);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 /// How long one attempt may take to reach a player again that was there before.
 const ATTEMPT: Duration = Duration::from_secs(4);
-/// The largest first answer: a `welcome` with its sentences.
-const LARGEST_ANSWER: u64 = 1 << 20;
 
 /// A player that was reached.
 pub(crate) struct Dialled {
@@ -157,7 +155,7 @@ fn greet(
     stream.write_all(&frame(&Greeting::Hello(hello.clone()).encode()))?;
     Wait::HelloAnswer.limit_reads(&stream, SLICE)?;
     let stranger = || Failure::Final(End::Refused(not_a_player(destination)));
-    let mut decoder = FrameDecoder::new(LARGEST_ANSWER);
+    let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer) {

@@ -172,11 +172,12 @@ impl Session<'_> {
 
     fn command(&mut self, command: Command) -> Result<(), End> {
         let message = match command {
-            Command::Plan => ConductorMessage::Plan(Box::new(plan_message(
-                &self.context.plan,
-                self.context.worker,
-                self.hello.incarnation.clone(),
-            ))),
+            Command::Plan => {
+                let incarnation = self.hello.incarnation.clone();
+                let plan = plan_message(&self.context.plan, self.context.worker, incarnation);
+                plan.check().map_err(|why| End::Refused(format!("its plan has {why}")))?;
+                ConductorMessage::Plan(Box::new(plan))
+            }
             Command::Arm { trial, phase } => {
                 self.asked = Some((trial, phase));
                 if self.ready == self.asked {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Session, SessionAction, Stage};
 use crate::model::{Phase, PlayerTime};
-use crate::wire::PlayerMessage;
+use crate::wire::{PlayerMessage, cleaned};
 
 impl Session {
     /// The conductor gave a sign of life.
@@ -26,13 +26,14 @@ impl Session {
         let failed: Vec<_> = self.failed.iter().map(|label| format!("`{label}`")).collect();
         let but = if failed.is_empty() { String::new() } else { format!(", but {} failed", failed.join(", ")) };
         if is_heir {
-            return (!failed.is_empty()).then(|| format!("Reset was run for it{but}"));
+            return (!failed.is_empty()).then(|| cleaned(&format!("Reset was run for it{but}")));
         }
-        Some(if self.has_reset() {
+        let text = if self.has_reset() {
             format!("{reason}; its steps were stopped and Reset was run{but}")
         } else {
             format!("{reason}; nothing had to be reset")
-        })
+        };
+        Some(cleaned(&text))
     }
 
     /// The conductor may be silent for at most so long.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::event::{SessionAction, StepEnd, StepKey, StopWith, Streams};
 use crate::model::PlayerTime;
 use crate::wait::Wait;
-use crate::wire::{ActionMessage, AttemptMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage};
+use crate::wire::{ActionMessage, AttemptMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage, bounds};
 
 /// How long after a failed attempt the next one is made.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -211,6 +211,7 @@ impl Work {
             _ => end.outcome.clone(),
         };
         let (after, duration) = (nanoseconds(started.since(began)), nanoseconds(at.since(started)));
+        until.attempts.truncate(bounds::ATTEMPTS.most() - 1);
         until.attempts.push(AttemptMessage { after, duration, outcome: outcome.clone() });
         if self.ended_by_us.is_some() || !outcome.is_failure() {
             return Next::Over(self.over(end, Some(at)));

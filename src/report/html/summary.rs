@@ -10,8 +10,8 @@ use crate::model::{
     BarrierResult, Conclusion, ConductorTime, Outcome, Phase, Plan, PlayerDescription, StepReference, StepResult,
     WorkerId, WorkerPlan,
 };
+use crate::model::{harmless, on_one_line};
 use crate::report::excerpt::last_lines;
-use crate::report::harmless::{harmless, on_one_line};
 use crate::report::record::{PhaseOfTrial, Remark, Run, Trial};
 use crate::report::statistics::{self, Row};
 use crate::report::words;

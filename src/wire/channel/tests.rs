@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::ConductorTime;
-use crate::wire::{Body, Data, FrameDecoder, MAX_DATA, MAX_FRAME, PlayerMessage, SessionFrame, Signal, Taken, WINDOW};
+use crate::wire::{Body, Data, FrameDecoder, MAX_DATA, MAX_FRAME, SessionFrame, Signal, Taken, WINDOW};
 
 /// Both ends of a connection, which do not block.
 fn pair() -> (TcpStream, TcpStream) {
@@ -20,6 +20,13 @@ fn pair() -> (TcpStream, TcpStream) {
     near.set_nonblocking(true).unwrap();
     far.set_nonblocking(true).unwrap();
     (near, far)
+}
+
+/// A message whose text comes whole, however long it is.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said {
+    Warning { text: String },
 }
 
 /// One who speaks and listens, and remembers both.
@@ -45,7 +52,7 @@ impl Side {
 
     fn say(&mut self, length: usize) {
         let text = format!("{} {}", self.said.len(), "é\n".repeat(length));
-        self.channel.outbox.push(&PlayerMessage::Warning { text: text.clone() });
+        self.channel.outbox.push(&Said::Warning { text: text.clone() });
         self.said.push(text);
     }
 
@@ -58,9 +65,9 @@ impl Side {
 
     /// Takes what has come, and writes what may be written.
     fn turn(&mut self, now: ConductorTime) {
-        for taken in self.channel.read::<PlayerMessage>(|| now).taken {
+        for taken in self.channel.read::<Said>(|| now).taken {
             match taken {
-                Taken::Message(PlayerMessage::Warning { text }) => self.heard.push(text),
+                Taken::Message(Said::Warning { text }) => self.heard.push(text),
                 Taken::Data(data) => {
                     let offset = self.come.entry(data.stream).or_default();
                     assert_eq!(data.offset, *offset, "nothing is lost or doubled");
@@ -146,7 +153,7 @@ impl World {
         let decoder = self.ways[from].decoder.as_mut().unwrap();
         decoder.push(bytes);
         while let Some(payload) = self.ways[from].decoder.as_mut().unwrap().next_frame().unwrap() {
-            match SessionFrame::<PlayerMessage>::decode(&payload).unwrap() {
+            match SessionFrame::<Said>::decode(&payload).unwrap() {
                 SessionFrame::Signal(Signal::Acknowledge { next }) => {
                     self.ways[1 - from].unacknowledged.retain(|number, _| *number >= next);
                 }

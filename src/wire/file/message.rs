@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::wire::PhaseName;
+use crate::wire::{PhaseName, bounds, peer};
 
 /// A file is sent: its bytes come as data of this stream, and behind them its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,13 +34,13 @@ pub struct FileEndedMessage {
     #[serde(default)]
     pub length: u64,
     /// Their SHA-256, in hexadecimal digits.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "peer::name")]
     pub digest: String,
     /// Whether it was longer at last than at first; what it had at first was sent.
     #[serde(default)]
     pub grew: bool,
     /// Why it is not whole, if it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::text_if_any")]
     pub failed: Option<String>,
 }
 
@@ -85,12 +85,14 @@ impl Serialize for FileName {
 
 impl<'de> Deserialize<'de> for FileName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Written::deserialize(deserializer)? {
+        let name = match Written::deserialize(deserializer)? {
             Written::Text(text) => Ok(Self(text.into_bytes())),
             Written::Bytes { hex } => {
                 decode(&hex).map(Self).ok_or_else(|| serde::de::Error::custom("a name has odd hexadecimal digits"))
             }
-        }
+        }?;
+        bounds::PATH.check(name.0.len()).map_err(serde::de::Error::custom)?;
+        Ok(name)
     }
 }
 

@@ -1,25 +1,26 @@
 //! Remote text that is shown where it could do harm: control characters become visible escapes.
 //!
-//! Besides the control characters proper (ESC, DEL, and those of C1, which some terminals obey), these are the marks
-//! that turn the direction of writing, since with them a line can show something other than what it says.
+//! Harmful are the control characters (ESC, DEL, and those of C1, which some terminals obey), the two separators that some
+//! viewers break a line at, and the marks that turn the direction of writing: with them a line can show something other
+//! than what it says.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Text of several lines: newlines and tabs stay.
-pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+pub fn harmless(text: &str) -> Cow<'_, str> {
     escaped(text, |character| !matches!(character, '\n' | '\t') && is_harmful(character))
 }
 
 /// Text that is put into a line of ours: newlines and tabs become escapes too.
-pub(crate) fn on_one_line(text: &str) -> Cow<'_, str> {
+pub fn on_one_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_harmful)
 }
 
 /// Whether a terminal could take this character for something else than text.
-pub(super) fn is_harmful(character: char) -> bool {
+pub fn is_harmful(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn escaped(text: &str, escape: impl Fn(char) -> bool) -> Cow<'_, str> {
