@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::support::surroundings::skip;
 use crate::support::{CONDUCTOR, Finished, finish, start};
 use conductor::config::{Lint, Severity};
 
@@ -58,9 +59,19 @@ fn comparable(lint: Lint, text: &str) -> String {
     text
 }
 
+/// Whether the shell of this machine says in which line a mistake is, as that of busybox does not.
+fn shell_tells_lines() -> bool {
+    let output = Command::new("/bin/sh").args(["-n", "-c", "true\n)"]).output().expect("a shell");
+    String::from_utf8_lossy(&output.stderr).contains('2')
+}
+
 #[test]
 fn every_lint_has_an_example_with_its_exact_output() {
     for lint in Lint::ALL.iter().copied() {
+        if lint == Lint::ShellSyntax && !shell_tells_lines() {
+            skip("`/bin/sh -n` does not say in which line a mistake is: the example of `shell-syntax` is not compared");
+            continue;
+        }
         let finished = check(lint, "wrong.cfg");
         let title = format!("{}[{}]", lint.severity().word(), lint.name());
         assert!(finished.stdout.contains(&title), "{}: {finished:#?}", lint.name());
