@@ -46,10 +46,14 @@ fn a_name_that_has_no_address_is_told() {
     let folder = Folder::new();
     let worker = "[Coordinator]\nplayer = no-such-host.invalid\n";
     folder.test("connect_timeout = 300ms", &["w"]).file("w.cfg", worker);
-    run(&folder, ["conduct", "-q", "--check", "test.cfg"]).assert(1, str![[r#"
+    run(&folder, ["conduct", "-q", "--check", "test.cfg"]).assert(
+        1,
+        str![[r#"
 w  no-such-host.invalid:6970  `no-such-host.invalid` has no address: failed to lookup address information: [..]
 
-"#]], str![""]);
+"#]],
+        str![""],
+    );
 }
 
 #[test]
