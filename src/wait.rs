@@ -177,7 +177,10 @@ waits! {
         PreparedEnd: "a prepared process to end that is not wanted" of "the kernel", ms(100), "it is left to the kernel";
     }
     "session, for a Python conductor" {
-        PythonConductor: "results to be taken" of "the Python conductor", seconds(10), "the results are dropped";
+        PythonConductor: "its results port to be open" of "the Python conductor", seconds(10), "the results are dropped";
+        PythonConnection: "a connection for a result" of "the Python conductor", seconds(2), "the next attempt";
+        PythonResult: "results to be taken" of "the Python conductor", Limit::Fixed(Duration::from_hours(1)),
+            "the results are dropped";
         PythonConductorRetry: "the next attempt to deliver" of "the Python conductor", ms(10), "the attempt is made";
     }
     "the process that keeps `check`" {

@@ -138,7 +138,7 @@ fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) ->
 
 /// Who holds a player, and whether they will go on.
 fn held_by(holder: &Holder) -> String {
-    let Holder { run, conductor, seconds, state, free_within, .. } = holder;
+    let Holder { seconds, state, free_within, .. } = holder;
     let state = match state.as_str() {
         "silent" => format!("; its conductor is silent, and the player is free in {free_within} s at most"),
         UNRESPONSIVE => {
@@ -147,7 +147,7 @@ fn held_by(holder: &Holder) -> String {
         "orphaned" => format!("; the player cleans up after it, and is free in {free_within} s at most"),
         _ => String::new(),
     };
-    format!("run `{run}` of {conductor}, for {seconds} s{state}")
+    format!("{}, for {seconds} s{state}", holder.describe())
 }
 
 /// The player's clock, from the stamp in its answer.

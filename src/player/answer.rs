@@ -1,4 +1,4 @@
-//! What the listener answers to a first message: a seed conductor's, or the `hello` of one of ours.
+//! What the listener answers to a first message: a Python conductor's, or the `hello` of one of ours.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use super::note::Order;
 use super::registry::{Claim, SessionEntry};
 use super::resume::lease;
 use super::role::{Role, SessionRole};
-use super::seed_run::{SUPERSEDED, SeedRun};
+use super::seed_delivery::SUPERSEDED;
+use super::seed_run::SeedRun;
 use super::session_process::clock;
 use super::watch;
 use crate::model::Process;
@@ -27,52 +28,46 @@ impl Listener {
         match Request::decode(payload) {
             Ok(Request::Run) => return self.seed_run(caller),
             Ok(Request::Other(kind)) if kind == "hello" => return self.hello(caller, payload),
-            Ok(Request::Phase(phase)) => {
-                self.stop_seed_run_of(&caller, phase.result_port);
-                match self.registry.keep(caller.peer(), phase, clock()) {
-                    Ok(()) => caller.answer(&encode_result(0, "phase received")),
-                    Err(why) => caller.answer(&encode_result(1, &why)),
+            Ok(Request::Phase(phase)) => match self.registry.keep(caller.peer(), phase, clock()) {
+                Ok(superseded) => {
+                    superseded.into_iter().for_each(|pid| drop(sys::kill_process(Child(pid), SUPERSEDED)));
+                    caller.answer(&encode_result(0, "phase received"));
                 }
-            }
+                Err(why) => caller.answer(&encode_result(1, &why)),
+            },
             Ok(Request::Other(_)) => caller.answer(&encode_result(2, "no such command")),
             Err(why) => caller.answer(&encode_result(1, &why)),
         }
         Answered::Closing(caller)
     }
 
-    /// A seed conductor that downloads while its last run is at work, or while its results find nobody, has been started
-    /// anew: nobody waits for that run, and its results must not come to the new one.
-    fn stop_seed_run_of(&self, caller: &Caller, port: u16) {
-        if let Some(entry) = &self.registry.seed
-            && (entry.address, entry.port) == (caller.peer(), port)
-            && let Some((pid, _)) = entry.running
-        {
-            let _ = sys::kill_process(Child(pid), SUPERSEDED);
+    /// Whoever says `run` first has everything run that is there; for the others there is nothing, and their connections are
+    /// closed without a word, as the Python player does.
+    fn seed_run(&mut self, caller: Caller) -> Answered {
+        if let Some(run) = self.registry.seed.run(caller.peer(), clock()) {
+            self.seed_runs.insert(run, caller.into_parts().0);
         }
+        Answered::Taken
     }
 
-    fn seed_run(&mut self, caller: Caller) -> Answered {
-        let phases = self.registry.take_phases(caller.peer(), clock());
-        if phases.is_empty() {
-            // The seed says nothing either; it closes the connection.
-            return Answered::Taken;
-        }
-        let limit = self.settings.max_message_size;
-        let (connection, _) = caller.into_parts();
-        let made = self.make(watch::MOST, |notes| Role::Seed(SeedRun { phases, connection, limit }, notes));
-        match made {
-            Ok(Ok(pid)) => {
-                if let Some(entry) = &mut self.registry.seed {
-                    entry.running = Some((pid, false));
-                }
-                Answered::Taken
-            }
-            Ok(Err(role)) => Answered::Become(role),
-            Err(error) => {
-                tracing::error!("no process can be made: {error}");
-                Answered::Taken
+    /// Starts the next phase of a Python conductor when the one before it has run. In the process that runs it, its role is
+    /// the answer.
+    pub(super) fn start_seed_phase(&mut self) -> Option<Role> {
+        while let Some((next, before)) = self.registry.seed.next() {
+            // What was told to run when the player is told to stop is answered without being run.
+            let (limit, is_wanted) = (self.settings.max_message_size, !self.is_stopping());
+            let before = before.into_iter().filter_map(sys::Process::pin).collect();
+            let connection = self.seed_runs.get(&next.run).and_then(|connection| connection.try_clone().ok());
+            let phase = next.phase.clone();
+            let role = |notes| Role::Seed(SeedRun { phase, connection, limit, is_wanted, before }, notes);
+            match self.make(watch::MOST, role) {
+                Ok(Ok(pid)) => self.registry.seed.started(pid, &next),
+                Ok(Err(role)) => return Some(role),
+                Err(error) => tracing::error!("no process can be made: {error}"),
             }
         }
+        self.seed_runs.retain(|run, _| self.registry.seed.is_open(*run));
+        None
     }
 
     fn hello(&mut self, mut caller: Caller, payload: &[u8]) -> Answered {
@@ -229,9 +224,8 @@ fn refusal(reason: &str, message: String) -> Box<Refusal> {
 
 fn busy(holder: Option<Holder>) -> Box<Refusal> {
     let message = holder.as_ref().map_or("this player is busy".to_owned(), |holder| {
-        let Holder { run, conductor, seconds, .. } = holder;
-        let duration = humantime::format_duration(Duration::from_secs(*seconds));
-        format!("run {run} of {conductor} has held this player for {duration}")
+        let duration = humantime::format_duration(Duration::from_secs(holder.seconds));
+        format!("{} has held this player for {duration}", holder.describe())
     });
     Box::new(Refusal { reason: "busy".to_owned(), message, holder })
 }

@@ -35,6 +35,8 @@ pub(super) struct Executor {
     /// What is read goes through here, so that a short line costs no large allocation.
     buffer: Vec<u8>,
     sweep: Option<Sweep>,
+    /// Whether a step is over only when nobody holds its standard output any more.
+    waits_for_output: bool,
     events: Vec<SessionEvent>,
 }
 
@@ -50,8 +52,15 @@ impl Executor {
             printed_on: HashMap::new(),
             buffer: Vec::new(),
             sweep: None,
+            waits_for_output: false,
             events: Vec::new(),
         }
+    }
+
+    /// From now on a step is over only when its standard output is closed, as for the Python player. Until then its time
+    /// limit applies.
+    pub(super) fn wait_for_output(&mut self) {
+        self.waits_for_output = true;
     }
 
     /// Ends what was made ready for other steps than these; those of these for which nothing is ready.
@@ -184,7 +193,7 @@ impl Executor {
         self.read_reports(now);
         self.go_on_with_stops(now);
         for index in 0..self.processes.len() {
-            if !self.processes[index].told && self.processes[index].is_over() {
+            if !self.processes[index].told && self.processes[index].is_over(self.waits_for_output) {
                 self.tell_end(index, output, now);
             }
         }

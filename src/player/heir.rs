@@ -53,8 +53,7 @@ impl Listener {
         for (pid, notes) in &mut self.notes {
             for note in notes.take::<Note>() {
                 if let Note::Delivering = note {
-                    let running = self.registry.seed.as_mut().and_then(|entry| entry.running.as_mut());
-                    running.into_iter().filter(|(of, _)| of == pid).for_each(|(_, delivered)| *delivered = true);
+                    self.registry.seed.delivers(*pid);
                 }
                 if let Note::Over { left, .. } = &note {
                     self.registry.leftovers.extend(left.iter().cloned());
@@ -124,9 +123,7 @@ impl Listener {
         self.watches.remove(pid);
         self.registry.process_ended(pid);
         self.adopt(pid);
-        if let Some(entry) = &mut self.registry.seed {
-            entry.running.take_if(|(of, _)| *of == pid);
-        }
+        self.registry.seed.process_ended(pid);
         if let Some(entry) = self.registry.sessions.iter_mut().find(|entry| entry.pid == Some(pid)) {
             let said = entry.process_died(clock());
             tracing::error!("{}: {said}", entry.describe());

@@ -1,6 +1,7 @@
 //! The listener: one loop that takes connections, makes a process for each session, and cleans up after those that die.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
@@ -56,6 +57,8 @@ pub(super) struct Listener {
     socket: Option<TcpListener>,
     signals: SignalDescriptor,
     callers: Vec<Caller>,
+    /// The connections that told us to run a Python conductor's phases, until they have run, by their numbers.
+    pub(super) seed_runs: BTreeMap<u64, TcpStream>,
     pub(super) registry: Registry,
     /// The listener's ends of its processes' notes.
     pub(super) notes: Vec<(u32, Notes)>,
@@ -103,6 +106,7 @@ impl Listener {
             socket: Some(socket),
             signals,
             callers: Vec::new(),
+            seed_runs: BTreeMap::new(),
             registry,
             notes: Vec::new(),
             watches: Watches::default(),
@@ -153,7 +157,8 @@ impl Listener {
         let callers = self.callers.iter().map(Caller::deadline);
         // While something is left of a dead session, its Reset has to wait.
         let clean_up = self.heirs.next_deadline().or_else(|| self.registry.next_attempt());
-        let deadline = callers.chain(clean_up).chain(self.watches.next()).chain(self.stopping).min();
+        let deadlines = [clean_up, self.watches.next(), self.registry.seed.next_deadline(), self.stopping];
+        let deadline = callers.chain(deadlines.into_iter().flatten()).min();
         let timeout = deadline.map(|deadline| deadline.since(clock()));
         matches!(Wait::ListenerEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
     }
@@ -270,7 +275,9 @@ impl Listener {
     }
 
     fn clean_up(&mut self) -> Next {
-        self.start_heirs().map_or_else(|| self.end(), Next::Become)
+        self.registry.seed.expire(clock());
+        let role = self.start_seed_phase().or_else(|| self.start_heirs());
+        role.map_or_else(|| self.end(), Next::Become)
     }
 
     /// Makes a process with a role, which is given up when it shows no sign of life for as long as `limit`: in it, the role;

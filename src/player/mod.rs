@@ -24,6 +24,8 @@ mod registry;
 mod reserve;
 mod resume;
 mod role;
+mod seed_conductors;
+mod seed_delivery;
 mod seed_run;
 pub mod session;
 mod session_log;

@@ -1,4 +1,4 @@
-//! Who holds this player: the sessions of one run, or one seed conductor. Pure.
+//! Who holds this player: the sessions of one run, or one Python conductor. Pure.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,20 +6,18 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::death::Death;
+use super::seed_conductors::SeedConductors;
 use crate::model::PlayerTime;
 use crate::wire::seed::SeedPhase;
 use crate::wire::{Hello, Holder, ProcessMessage, UNRESPONSIVE, bounds};
-
-/// How long phases of a seed conductor wait for their `run`.
-const PHASES_EXPIRE: Duration = Duration::from_secs(30);
 
 /// Who holds this player.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     /// The sessions' processes, and those of their heirs.
     pub(super) sessions: Vec<SessionEntry>,
-    /// The seed conductor that is being served.
-    pub(super) seed: Option<SeedEntry>,
+    /// What there is to do for Python conductors.
+    pub(super) seed: SeedConductors,
     /// Sessions that are over: a late or repeated `hello` of theirs makes no new one.
     past: VecDeque<PastSession>,
     /// What earlier runs left running on purpose.
@@ -197,19 +195,6 @@ impl SessionEntry {
     }
 }
 
-/// A seed conductor.
-#[derive(Debug)]
-pub(super) struct SeedEntry {
-    pub(super) address: IpAddr,
-    pub(super) port: u16,
-    pub(super) since: PlayerTime,
-    /// What it downloaded and did not run yet.
-    pub(super) phases: Vec<SeedPhase>,
-    pub(super) expires: PlayerTime,
-    /// The process that runs for it, and whether that has delivered its results.
-    pub(super) running: Option<(u32, bool)>,
-}
-
 impl Registry {
     /// Who stands in the way of a session of `run`, if anybody does.
     pub(super) fn holder_for(&self, run: &str, now: PlayerTime) -> Option<Holder> {
@@ -217,10 +202,10 @@ impl Registry {
         // A run is as live as its livest session.
         let livest = others.min_by_key(|holder| (holder.state != "live", u64::MAX - holder.free_within));
         livest.or_else(|| {
-            self.seed.as_ref().filter(|entry| entry.is_alive(now)).map(|entry| Holder {
-                run: "of a Python conductor".to_owned(),
-                conductor: format!("{} with results port {}", entry.address, entry.port),
-                seconds: now.since(entry.since).as_secs(),
+            self.seed.holder(now).map(|(address, since)| Holder {
+                run: String::new(),
+                conductor: format!("the Python conductor at {address}"),
+                seconds: now.since(since).as_secs(),
                 state: "live".to_owned(),
                 free_within: 0,
                 lease_within: None,
@@ -344,38 +329,16 @@ impl Registry {
         }
     }
 
-    /// Keeps a phase of a seed conductor until its `run`.
+    /// Keeps a phase of a Python conductor until its `run`; the processes that work for nobody by that.
     ///
     /// # Errors
     ///
-    /// Says who holds the player.
-    pub(super) fn keep(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<(), String> {
+    /// Says who holds the player, or that there is no room.
+    pub(super) fn keep(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
         if let Some(holder) = self.sessions.first() {
             return Err(format!("busy: run {} of {} holds this player", holder.id.run, holder.conductor));
         }
-        self.seed.take_if(|entry| !entry.is_alive(now));
-        let port = phase.result_port;
-        let entry = self.seed.get_or_insert_with(|| SeedEntry {
-            address,
-            port,
-            since: now,
-            phases: Vec::new(),
-            expires: now,
-            running: None,
-        });
-        if (entry.address, entry.port) != (address, port) {
-            let (address, port) = (entry.address, entry.port);
-            return Err(format!("busy: the conductor at {address} with results port {port} holds this player"));
-        }
-        entry.expires = now.plus(PHASES_EXPIRE);
-        entry.phases.push(phase);
-        Ok(())
-    }
-
-    /// The phases that a seed conductor at this address has downloaded; they are its no more.
-    pub(super) fn take_phases(&mut self, address: IpAddr, now: PlayerTime) -> Vec<SeedPhase> {
-        let entry = self.seed.as_mut().filter(|entry| entry.address == address && entry.is_alive(now));
-        entry.map(|entry| std::mem::take(&mut entry.phases)).unwrap_or_default()
+        self.seed.keep(address, phase, now)
     }
 
     /// A process does not respond, and will be given up then.
@@ -400,19 +363,12 @@ impl Registry {
     pub(super) fn give_up(&mut self) {
         self.sessions.clear();
         self.past.clear();
-        self.seed = None;
+        self.seed = SeedConductors::default();
     }
 
     /// All processes that work for somebody.
     pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
-        let seed = self.seed.iter().filter_map(|entry| entry.running.map(|(pid, _)| pid));
         let past = self.past.iter().filter_map(|past| past.pid);
-        self.sessions.iter().filter_map(|entry| entry.pid).chain(past).chain(seed)
-    }
-}
-
-impl SeedEntry {
-    fn is_alive(&self, now: PlayerTime) -> bool {
-        self.running.is_some_and(|(_, delivered)| !delivered) || (!self.phases.is_empty() && now < self.expires)
+        self.sessions.iter().filter_map(|entry| entry.pid).chain(past).chain(self.seed.processes())
     }
 }

@@ -1,66 +1,58 @@
-//! The process that runs a seed conductor's phases, and delivers the results as the seed's player does.
+//! The process that runs one phase of a Python conductor, and delivers its results.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::family::Cgroups;
 use super::note::{self, Note};
+use super::seed_delivery::{SUPERSEDED, deliver};
 use super::session::Session;
 use super::session_process::SessionProcess;
-use crate::sys::SignalDescriptor;
-use crate::wait::Wait;
+use crate::sys::Process;
 use crate::wire::seed::{PHASES_COMPLETE, SeedPhase, encode_result};
 use crate::wire::{
     ConductorMessage, Data, Outbox, OutcomeMessage, PhaseName, PlanMessage, PlayerMessage, StepEndedMessage,
-    StepMessage, frame,
+    StepMessage,
 };
 
-/// How long a conductor that does not listen yet is tried: the seed sends `run` before it listens.
-const PATIENCE: Duration = Wait::PythonConductor.time();
-
-/// The signal that says that nobody waits for the results any more: whoever listens for them is a later conductor.
-pub(super) const SUPERSEDED: i32 = libc::SIGHUP;
-
-/// What a seed conductor has told us to run.
+/// A phase that a Python conductor has told us to run.
 #[derive(Debug)]
 pub(super) struct SeedRun {
-    /// The phases, in order.
-    pub(super) phases: Vec<SeedPhase>,
-    /// The connection that said `run`; the conductor waits for its end.
-    pub(super) connection: TcpStream,
+    /// The phase.
+    pub(super) phase: SeedPhase,
+    /// The connection that said `run`, which is closed when all has run.
+    pub(super) connection: Option<TcpStream>,
     /// The largest message.
     pub(super) limit: u64,
+    /// Whether its steps are to run: when the player is about to stop the conductor is only told that they did not.
+    pub(super) is_wanted: bool,
+    /// The processes that have to deliver results to the same place first.
+    pub(super) before: Vec<Process>,
 }
 
 impl SeedRun {
-    /// Runs all, delivers all; the exit status.
+    /// Runs the phase, delivers its results; the exit status.
     pub(super) fn run(self, mut notes: UnixStream, cgroups: &Cgroups) -> i32 {
-        let mut left = Vec::new();
-        let mut results = Vec::new();
-        let mut stopped = None;
-        for phase in &self.phases {
+        let Self { phase, connection, limit, is_wanted, before } = self;
+        let (mut kept, mut left, mut stopped) = (Kept::new(limit), Vec::new(), None);
+        if is_wanted {
             let process = |notes| SessionProcess::new(Session::new(), None, 0, notes, cgroups.clone());
             let Ok(process) = notes.try_clone().and_then(process) else { return 1 };
-            let alone = process.run_alone(phase_messages(phase), Kept::new(self.limit));
-            results.extend(alone.kept.results(phase));
-            left = alone.left;
-            stopped = alone.stopped;
-            if stopped.is_some() {
-                break;
-            }
+            let alone = process.run_alone(phase_messages(&phase), kept);
+            (kept, left, stopped) = (alone.kept, alone.left, alone.stopped);
         }
         note::send(&mut notes, &Note::Delivering);
+        let mut results = kept.results(&phase);
         results.push(encode_result(PHASES_COMPLETE, "phases complete"));
-        if let Some(phase) = self.phases.last().filter(|_| stopped != Some(SUPERSEDED))
-            && let Err(why) = deliver_all(phase, &results)
+        if stopped != Some(SUPERSEDED)
+            && let Err(why) = deliver(&phase, &results, &before, stopped.is_some() || !is_wanted)
         {
             tracing::warn!("results for {}:{} are lost: {why}", phase.result_host, phase.result_port);
         }
         note::send(&mut notes, &Note::Over { left, summary: None });
-        drop(self.connection);
+        drop(connection);
         0
     }
 }
@@ -176,44 +168,4 @@ fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
         ConductorMessage::Arm { trial, phase },
         ConductorMessage::Go { trial, phase, at: None },
     ]
-}
-
-/// Delivers the results in their order, unless they are not wanted any more.
-fn deliver_all(phase: &SeedPhase, results: &[Vec<u8>]) -> std::io::Result<()> {
-    let signals = SignalDescriptor::new(&[SUPERSEDED])?;
-    let end = Instant::now() + PATIENCE;
-    results.iter().try_for_each(|payload| deliver(phase, payload, end, &signals))
-}
-
-/// Delivers one result on a connection of its own, and waits until the conductor has taken it.
-fn deliver(phase: &SeedPhase, payload: &[u8], end: Instant, signals: &SignalDescriptor) -> std::io::Result<()> {
-    let mut stream = connect(phase, end, signals)?;
-    Wait::PythonConductor.limit_writes(&stream, PATIENCE)?;
-    Wait::PythonConductor.limit_reads(&stream, PATIENCE)?;
-    stream.write_all(&frame(payload))?;
-    stream.shutdown(std::net::Shutdown::Write)?;
-    // Results are connections of their own: only the end of one before the next begins keeps their order.
-    let _ = stream.read(&mut [0; 1]);
-    Ok(())
-}
-
-fn connect(phase: &SeedPhase, end: Instant, signals: &SignalDescriptor) -> std::io::Result<TcpStream> {
-    loop {
-        if signals.take().is_some() {
-            return Err(std::io::Error::other("their conductor has been started anew"));
-        }
-        let left = end.saturating_duration_since(Instant::now());
-        let addresses = Wait::NameLookup.look_up(&phase.result_host, phase.result_port, left, || true)?;
-        let mut error = std::io::Error::other("the name has no address");
-        for address in addresses {
-            match Wait::PythonConductor.connect(&address) {
-                Ok(stream) => return Ok(stream),
-                Err(why) => error = why,
-            }
-        }
-        if Instant::now() >= end {
-            return Err(error);
-        }
-        Wait::PythonConductorRetry.pause(Wait::PythonConductorRetry.time());
-    }
 }

@@ -14,6 +14,7 @@ use super::family::Cgroups;
 use super::life;
 use super::note::{self, Note, Notes, Order};
 use super::resume;
+use super::seed_delivery::SUPERSEDED;
 use super::seed_run::Kept;
 use super::session::{Session, SessionAction, SessionEvent};
 use super::session_log;
@@ -111,7 +112,7 @@ impl SessionProcess {
             is_alone,
             has_listener: true,
             notes: Notes::new(notes),
-            signals: SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?,
+            signals: SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, SUPERSEDED])?,
             environment: Environment::inherited(),
             stopping: None,
             finished: None,
@@ -144,6 +145,7 @@ impl SessionProcess {
     /// Runs what these messages say, and keeps what comes of it.
     pub(super) fn run_alone(mut self, messages: [ConductorMessage; 3], mut kept: Kept) -> Alone {
         self.kept = Some(Vec::new());
+        self.executor.wait_for_output();
         for message in messages {
             self.handle(SessionEvent::Message(message));
         }

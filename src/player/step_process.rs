@@ -84,10 +84,13 @@ impl StepProcess {
         self.streams.each_ref().map(|stream| stream.length)
     }
 
-    /// Whether the step is over: its process has ended; when it is being stopped, everything that it made has, or can't be
-    /// ended.
-    pub(super) fn is_over(&self) -> bool {
-        if self.stopping.is_some() { self.not_stopped.is_some() } else { self.ending.is_some() }
+    /// Whether the step is over: its process has ended, and, when that is waited for, its standard output is closed; when it
+    /// is being stopped, everything that it made has ended, or can't be ended.
+    pub(super) fn is_over(&self, waits_for_output: bool) -> bool {
+        if self.stopping.is_some() {
+            return self.not_stopped.is_some();
+        }
+        self.ending.is_some() && !(waits_for_output && self.streams[0].descriptor.is_some())
     }
 
     /// The pipes that somebody still holds.

@@ -27,6 +27,8 @@
 //! | sentences in a welcome | 64 | it is cut |
 //! | sessions of a player | 1024 | it is refused |
 //! | sessions that are over and were not delivered | 64 | the oldest is given up |
+//! | phases of a Python conductor | 256 | it is refused |
+//! | bytes of a Python conductor's phases | 67108864 | it is refused |
 //!
 //! A test compares the table with the constants.
 
@@ -139,9 +141,15 @@ pub const SESSIONS: Bound = Bound::new("sessions of a player", 1024, Beyond::Ref
 /// Sessions that are over, and whose processes keep for an hour what they could not deliver.
 pub const UNDELIVERED: Bound = Bound::new("sessions that are over and were not delivered", 64, Beyond::OldestGoes);
 
+/// The phases that a player keeps for Python conductors, until their results are delivered.
+pub const PHASES: Bound = Bound::new("phases of a Python conductor", 256, Beyond::Refused);
+
+/// The memory that these phases take.
+pub const PHASE_BYTES: Bound = Bound::new("bytes of a Python conductor's phases", 64 << 20, Beyond::Refused);
+
 /// All of them, in the order of the table.
 #[cfg(test)]
-const ALL: [Bound; 17] = [
+const ALL: [Bound; 19] = [
     FRAME,
     MESSAGE,
     TEXT,
@@ -159,6 +167,8 @@ const ALL: [Bound; 17] = [
     SENTENCES,
     SESSIONS,
     UNDELIVERED,
+    PHASES,
+    PHASE_BYTES,
 ];
 
 #[cfg(test)]

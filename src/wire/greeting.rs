@@ -100,7 +100,7 @@ pub const UNRESPONSIVE: &str = "unresponsive";
 /// The run that holds a player.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The run.
+    /// The run; empty for a conductor that names none, which is a Python conductor.
     #[serde(deserialize_with = "peer::text")]
     pub run: String,
     /// Its conductor, for people.
@@ -118,6 +118,17 @@ pub struct Holder {
     /// In how many seconds its lease is over, while its conductor is silent; only then the player cleans up after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_within: Option<u64>,
+}
+
+impl Holder {
+    /// Who it is, for people.
+    pub fn describe(&self) -> String {
+        match (self.run.as_str(), self.conductor.as_str()) {
+            ("", conductor) => conductor.to_owned(),
+            (run, "") => format!("run `{run}` of somebody"),
+            (run, conductor) => format!("run `{run}` of {conductor}"),
+        }
+    }
 }
 
 /// Why a player takes no session.

@@ -66,6 +66,12 @@ impl Request {
 }
 
 impl SeedPhase {
+    /// How much memory it takes, about, in bytes.
+    pub fn size(&self) -> usize {
+        let steps = self.steps.iter().map(|step| size_of::<SeedStep>() + step.command.len());
+        size_of::<Self>() + self.result_host.len() + steps.sum::<usize>()
+    }
+
     /// The payload that downloads this phase, as the seed's conductor writes it.
     pub fn encode(&self) -> Vec<u8> {
         #[derive(Serialize)]

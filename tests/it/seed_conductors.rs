@@ -1,16 +1,29 @@
 //! Seed conductors on our player: the recorded conversations, with a results server of the test's own.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use crate::support::pipes::Pipe;
 use crate::support::wire::{FakeConductor, frame, free_port, read_frame, read_text, recorded};
 use crate::support::{DEADLINE, Folder, Player, run};
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 
 /// Sends bytes on a connection of their own, and takes all that comes back.
 fn exchange(player: &Player, bytes: &[u8]) -> Vec<u8> {
-    let mut stream = player.connect();
+    exchange_on(player.connect(), bytes)
+}
+
+/// The same from another address of this machine.
+fn exchange_from(address: [u8; 4], player: &Player, bytes: &[u8]) -> Vec<u8> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from((address, 0)).into()).expect("an address of this machine");
+    socket.connect(&SocketAddr::from(([127, 0, 0, 1], player.port)).into()).expect("a player takes connections");
+    socket.set_read_timeout(Some(DEADLINE)).expect("a socket has a time-out");
+    exchange_on(socket.into(), bytes)
+}
+
+fn exchange_on(mut stream: TcpStream, bytes: &[u8]) -> Vec<u8> {
     stream.write_all(bytes).expect("a player reads");
     stream.shutdown(Shutdown::Write).expect("half of a connection can be closed");
     let mut answer = Vec::new();
@@ -143,22 +156,25 @@ fn all_downloaded_phases_run_in_order_as_on_the_seed() {
     exchange(&player, &phase(results.port(), &["printf three"]));
     let mut stream = player.connect();
     stream.write_all(&frame(RUN)).expect("a player reads");
-    let found = results.take();
-    assert_eq!(found.len(), 4, "{found:?}");
-    for (found, text) in found.iter().zip(["one", "two", "three"]) {
-        assert!(found.contains(text), "{found}");
+    // Each phase has an end of its own.
+    for texts in [&["one", "two", "phases complete"][..], &["three", "phases complete"]] {
+        let found = results.take();
+        assert_eq!(found.len(), texts.len(), "{found:?}");
+        for (found, text) in found.iter().zip(texts) {
+            assert!(found.contains(text), "{found}");
+        }
     }
 }
 
 #[test]
 fn a_second_seed_conductor_is_told_who_holds_the_player() {
     let player = Player::start();
-    let (first, second) = (Results::new(), Results::new());
+    let first = Results::new();
     exchange(&player, &phase(first.port(), &["printf mine"]));
-    let answer = String::from_utf8(exchange(&player, &phase(second.port(), &["printf yours"])).split_off(4));
-    let answer = answer.expect("JSON");
-    assert!(answer.contains(r#""code": 1"#), "{answer}");
-    assert!(answer.contains(&format!("127.0.0.1 with results port {}", first.port())), "{answer}");
+    let answer = String::from_utf8(exchange_from([127, 0, 0, 2], &player, &phase(7, &["printf yours"])).split_off(4));
+    let text = r#"{"version": 1, "type": "result", "data": {"code": 1, "message": "busy: the Python conductor at 127.0.0.1 holds this player"}}"#;
+    assert_eq!(answer.expect("JSON"), text);
+    assert_eq!(exchange_from([127, 0, 0, 2], &player, &frame(RUN)), b"", "it has nothing to run");
     let mut stream = player.connect();
     stream.write_all(&frame(RUN)).expect("a player reads");
     assert!(first.take()[0].contains("mine"));
@@ -179,8 +195,8 @@ fn a_seed_conductor_is_refused_while_a_session_lives_and_the_other_way_round() {
     folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    let holder = format!("127.0.0.1 with results port {}", results.port());
-    assert!(finished.stderr.contains(&holder) || finished.stdout.contains(&holder), "{finished:#?}");
+    let holder = "its player is busy: the Python conductor at 127.0.0.1 has held it for ";
+    assert!(finished.stderr.contains(holder) || finished.stdout.contains(holder), "{finished:#?}");
 }
 
 #[test]

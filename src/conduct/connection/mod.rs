@@ -154,7 +154,7 @@ pub(super) fn unless_ended(commands: &Receiver<Command>, time: Duration) -> Opti
 
 /// Who holds a player that will be free, and what is waited for.
 fn waiting_for(holder: &Holder, hello: &Hello) -> String {
-    let Holder { run, conductor, seconds, state, free_within, lease_within } = holder;
+    let Holder { run, seconds, state, free_within, lease_within, .. } = holder;
     let is_silent = state == "silent";
     let why = match state.as_str() {
         "silent" => "its conductor is silent",
@@ -177,7 +177,7 @@ fn waiting_for(holder: &Holder, hello: &Hello) -> String {
         ),
         _ => format!("it is waited for, {free_within} s at most"),
     };
-    format!("its player is held by run `{run}` of {conductor} for {seconds} s, and {why}; {what}")
+    format!("its player is held by {} for {seconds} s, and {why}; {what}", holder.describe())
 }
 
 /// Whether this run ends what is left of another.
@@ -194,11 +194,10 @@ pub(super) fn is_seed(greeting: &Greeting) -> bool {
 pub(super) fn refused(refusal: &Refusal, hello: &Hello) -> String {
     match &refusal.holder {
         Some(holder) => {
-            let whose = if holder.conductor.is_empty() { "somebody" } else { &holder.conductor };
             let is_live = holder.state == "live";
             let but =
                 if is_live && takes_over(hello) { "; `--take-over` ends no run whose conductor is alive" } else { "" };
-            format!("its player is busy: run `{}` of {whose} has held it for {} s{but}", holder.run, holder.seconds)
+            format!("its player is busy: {} has held it for {} s{but}", holder.describe(), holder.seconds)
         }
         None => format!("its player refuses: {}", refusal.message),
     }

@@ -1,0 +1,277 @@
+//! The phases of a Python conductor: what it downloaded, what it told us to run, and the processes at work for it. Pure.
+//!
+//! A conductor with several workers on this player sends a phase for each, and `run` for each. The first `run` runs all that
+//! is there, one phase after another, as the Python player does; the others find nothing. Conductors are told apart by
+//! their addresses alone, for every worker has a results port of its own, or shares one.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::model::PlayerTime;
+use crate::wire::bounds::{PHASE_BYTES, PHASES};
+use crate::wire::seed::SeedPhase;
+
+/// How long phases wait for their `run`.
+const EXPIRE: Duration = Duration::from_secs(30);
+
+/// What this player has to do for Python conductors.
+#[derive(Debug, Default)]
+pub(super) struct SeedConductors {
+    /// Whose phases these are, and since when there are some.
+    holder: Option<(IpAddr, PlayerTime)>,
+    /// The phases that were downloaded and not run, and how long they are kept.
+    kept: Vec<SeedPhase>,
+    expires: Option<PlayerTime>,
+    /// The phases that are to run when those before them have.
+    waiting: VecDeque<PhaseToRun>,
+    processes: Vec<SeedProcess>,
+    last_run: u64,
+}
+
+/// A phase that is to be run.
+#[derive(Debug, PartialEq)]
+pub(super) struct PhaseToRun {
+    /// The phase.
+    pub(super) phase: SeedPhase,
+    /// Whose it is.
+    address: IpAddr,
+    /// The `run` that it belongs to.
+    pub(super) run: u64,
+}
+
+/// A process that runs a phase, or delivers its results.
+#[derive(Debug)]
+struct SeedProcess {
+    pid: u32,
+    address: IpAddr,
+    run: u64,
+    result_host: String,
+    result_port: u16,
+    bytes: usize,
+    is_delivering: bool,
+}
+
+impl SeedConductors {
+    /// Keeps a phase until its `run`. Returns the processes whose results nobody waits for any more: a conductor that
+    /// downloads to a results port whose results are not delivered yet has been started anew.
+    ///
+    /// # Errors
+    ///
+    /// Says who holds the player, or that there is no room.
+    pub(super) fn keep(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
+        self.expire(now);
+        if let Some((holder, _)) = self.holder(now)
+            && holder != address
+        {
+            return Err(format!("busy: the Python conductor at {holder} holds this player"));
+        }
+        let superseded = self.supersede(address, phase.result_port);
+        let bytes: usize = self.sizes().sum();
+        PHASES.check(self.sizes().count() + 1).map_err(|error| error.to_string())?;
+        PHASE_BYTES.check(bytes + phase.size()).map_err(|error| error.to_string())?;
+        let since = self.holder(now).map_or(now, |(_, since)| since);
+        self.holder = Some((address, since));
+        self.expires = Some(now.plus(EXPIRE));
+        self.kept.push(phase);
+        Ok(superseded)
+    }
+
+    /// Takes the runs apart whose results go to this port.
+    fn supersede(&mut self, address: IpAddr, port: u16) -> Vec<u32> {
+        let of_process = |process: &SeedProcess| (process.address, process.result_port, process.run);
+        let of_waiting = |next: &PhaseToRun| (next.address, next.phase.result_port, next.run);
+        let all = self.processes.iter().map(of_process).chain(self.waiting.iter().map(of_waiting));
+        let runs: Vec<u64> = all.filter(|(of, to, _)| (*of, *to) == (address, port)).map(|(_, _, run)| run).collect();
+        self.waiting.retain(|next| !runs.contains(&next.run));
+        self.processes.iter().filter(|process| runs.contains(&process.run)).map(|process| process.pid).collect()
+    }
+
+    /// A conductor at this address says `run`: what it downloaded is to be run. Returns the number of this run, or nothing
+    /// when there is nothing to run.
+    pub(super) fn run(&mut self, address: IpAddr, now: PlayerTime) -> Option<u64> {
+        self.expire(now);
+        if self.kept.is_empty() || self.holder.is_none_or(|(holder, _)| holder != address) {
+            return None;
+        }
+        self.last_run += 1;
+        let run = self.last_run;
+        self.waiting.extend(self.kept.drain(..).map(|phase| PhaseToRun { phase, address, run }));
+        self.expires = None;
+        Some(run)
+    }
+
+    /// The phase that is to be run now, and the processes that have to deliver to the same place before it.
+    pub(super) fn next(&mut self) -> Option<(PhaseToRun, Vec<u32>)> {
+        if self.is_running() {
+            return None;
+        }
+        let next = self.waiting.pop_front()?;
+        let to = |process: &&SeedProcess| {
+            (&process.result_host, process.result_port) == (&next.phase.result_host, next.phase.result_port)
+        };
+        let before = self.processes.iter().filter(to).map(|process| process.pid).collect();
+        Some((next, before))
+    }
+
+    /// This process runs a phase.
+    pub(super) fn started(&mut self, pid: u32, next: &PhaseToRun) {
+        let PhaseToRun { phase, address, run } = next;
+        let (result_host, result_port, bytes) = (phase.result_host.clone(), phase.result_port, phase.size());
+        let (address, run) = (*address, *run);
+        self.processes.push(SeedProcess { pid, address, run, result_host, result_port, bytes, is_delivering: false });
+    }
+
+    /// A process has run its phase, and delivers the results.
+    pub(super) fn delivers(&mut self, pid: u32) {
+        self.processes.iter_mut().filter(|process| process.pid == pid).for_each(|process| process.is_delivering = true);
+    }
+
+    /// A process has ended.
+    pub(super) fn process_ended(&mut self, pid: u32) {
+        self.processes.retain(|process| process.pid != pid);
+    }
+
+    /// The processes at work.
+    pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
+        self.processes.iter().map(|process| process.pid)
+    }
+
+    /// Whether something of this run is still to be done.
+    pub(super) fn is_open(&self, run: u64) -> bool {
+        let waiting = self.waiting.iter().map(|next| next.run);
+        self.processes.iter().map(|process| process.run).chain(waiting).any(|of| of == run)
+    }
+
+    /// Whether phases wait to be run.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Who holds the player, and since when. Whose results are only to be delivered holds it no more.
+    pub(super) fn holder(&self, now: PlayerTime) -> Option<(IpAddr, PlayerTime)> {
+        let has_kept = !self.kept.is_empty() && self.expires.is_some_and(|expires| now < expires);
+        self.holder.filter(|_| has_kept || self.has_waiting() || self.is_running())
+    }
+
+    /// Forgets phases whose `run` has not come.
+    pub(super) fn expire(&mut self, now: PlayerTime) {
+        if self.expires.is_some_and(|expires| expires <= now) {
+            (self.kept, self.expires) = (Vec::new(), None);
+        }
+    }
+
+    /// When there is something to forget.
+    pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
+        self.expires
+    }
+
+    fn is_running(&self) -> bool {
+        self.processes.iter().any(|process| !process.is_delivering)
+    }
+
+    fn sizes(&self) -> impl Iterator<Item = usize> {
+        let waiting = self.waiting.iter().map(|next| next.phase.size());
+        let processes = self.processes.iter().map(|process| process.bytes);
+        self.kept.iter().map(SeedPhase::size).chain(waiting).chain(processes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::seed::SeedStep;
+
+    const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+    const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
+    fn at(seconds: u64) -> PlayerTime {
+        PlayerTime::from_nanoseconds(seconds * 1_000_000_000)
+    }
+
+    fn phase(result_port: u16, command: &str) -> SeedPhase {
+        let step = SeedStep { command: command.to_owned(), spawn: false, timeout: None };
+        SeedPhase { result_host: "10.0.0.1".to_owned(), result_port, steps: vec![step] }
+    }
+
+    /// Keeps phases for these ports, and runs them; the number of the run.
+    fn run(conductors: &mut SeedConductors, ports: &[u16]) -> u64 {
+        for port in ports {
+            assert_eq!(conductors.keep(ONE, phase(*port, "true"), at(1)), Ok(Vec::new()));
+        }
+        conductors.run(ONE, at(2)).unwrap()
+    }
+
+    /// Starts what is next as this process; its port, and the processes that deliver before it.
+    fn start(conductors: &mut SeedConductors, pid: u32) -> Option<(u16, Vec<u32>)> {
+        let (next, before) = conductors.next()?;
+        conductors.started(pid, &next);
+        Some((next.phase.result_port, before))
+    }
+
+    #[test]
+    fn one_run_runs_the_phases_of_all_workers_one_after_another_and_the_next_finds_nothing() {
+        let mut conductors = SeedConductors::default();
+        let number = run(&mut conductors, &[7, 8, 7]);
+        assert_eq!(conductors.run(ONE, at(2)), None);
+        assert_eq!(start(&mut conductors, 100), Some((7, vec![])));
+        assert_eq!(start(&mut conductors, 101), None, "one at a time");
+        conductors.delivers(100);
+        assert_eq!(start(&mut conductors, 101), Some((8, vec![])));
+        conductors.delivers(101);
+        assert_eq!(start(&mut conductors, 102), Some((7, vec![100])), "results to one port keep their order");
+        assert_eq!(conductors.holder(at(2)), Some((ONE, at(1))));
+        conductors.delivers(102);
+        assert_eq!(conductors.holder(at(2)), None, "delivering holds nobody up");
+        assert_eq!(conductors.processes().collect::<Vec<_>>(), [100, 101, 102]);
+        assert!(conductors.is_open(number));
+        [100, 101, 102].into_iter().for_each(|pid| conductors.process_ended(pid));
+        assert!(!conductors.is_open(number));
+    }
+
+    #[test]
+    fn a_conductor_at_another_address_is_told_who_holds_the_player() {
+        let mut conductors = SeedConductors::default();
+        conductors.keep(ONE, phase(7, "true"), at(1)).unwrap();
+        let busy = Err("busy: the Python conductor at 10.0.0.1 holds this player".to_owned());
+        assert_eq!(conductors.keep(OTHER, phase(7, "true"), at(2)), busy);
+        assert_eq!(conductors.run(OTHER, at(2)), None);
+        assert_eq!(conductors.keep(OTHER, phase(7, "true"), at(31)), Ok(vec![]), "phases without a `run` expire");
+        assert_eq!(conductors.run(ONE, at(31)), None);
+        assert!(conductors.run(OTHER, at(31)).is_some());
+    }
+
+    #[test]
+    fn a_conductor_that_downloads_to_a_port_whose_results_are_due_has_been_started_anew() {
+        let mut conductors = SeedConductors::default();
+        run(&mut conductors, &[7, 8]);
+        start(&mut conductors, 100);
+        run(&mut conductors, &[9]);
+        assert_eq!(conductors.keep(ONE, phase(8, "true"), at(3)), Ok(vec![100]));
+        assert_eq!(conductors.next(), None, "the old run has to end first");
+        conductors.process_ended(100);
+        assert_eq!(start(&mut conductors, 101), Some((9, vec![])), "another run goes on");
+        assert_eq!(conductors.keep(ONE, phase(7, "true"), at(3)), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_number_and_bytes_and_forgotten_when_it_expires() {
+        let mut conductors = SeedConductors::default();
+        for _ in 0..PHASES.most() {
+            assert_eq!(conductors.keep(ONE, phase(7, "true"), at(1)), Ok(vec![]));
+        }
+        let refused = conductors.keep(ONE, phase(7, "true"), at(1)).unwrap_err();
+        assert_eq!(refused, PHASES.check(257).unwrap_err().to_string());
+        assert_eq!(conductors.next_deadline(), Some(at(31)));
+        conductors.expire(at(31));
+        assert_eq!((conductors.sizes().count(), conductors.next_deadline()), (0, None));
+        let long = "x".repeat(10 << 20);
+        for _ in 0..6 {
+            assert_eq!(conductors.keep(ONE, phase(7, &long), at(32)), Ok(vec![]));
+        }
+        let refused = conductors.keep(ONE, phase(7, &long), at(32)).unwrap_err();
+        assert!(refused.contains("bytes of a Python conductor's phases"), "{refused}");
+        conductors.run(ONE, at(33)).unwrap();
+        assert!(conductors.keep(ONE, phase(7, &long), at(33)).is_err(), "what is to be run counts too");
+    }
+}
