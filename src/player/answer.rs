@@ -30,7 +30,9 @@ impl Listener {
             Ok(Request::Other(kind)) if kind == "hello" => return self.hello(caller, payload),
             Ok(Request::Phase(phase)) => match self.registry.keep(caller.peer(), phase, clock()) {
                 Ok(superseded) => {
-                    superseded.into_iter().for_each(|pid| drop(sys::kill_process(Child(pid), SUPERSEDED)));
+                    for pid in superseded {
+                        let _ = sys::kill_process(Child(pid), SUPERSEDED);
+                    }
                     caller.answer(&encode_result(0, "phase received"));
                 }
                 Err(why) => caller.answer(&encode_result(1, &why)),

@@ -225,7 +225,9 @@ mod tests {
         assert_eq!(conductors.holder(at(2)), None, "delivering holds nobody up");
         assert_eq!(conductors.processes().collect::<Vec<_>>(), [100, 101, 102]);
         assert!(conductors.is_open(number));
-        [100, 101, 102].into_iter().for_each(|pid| conductors.process_ended(pid));
+        for pid in [100, 101, 102] {
+            conductors.process_ended(pid);
+        }
         assert!(!conductors.is_open(number));
     }
 

@@ -1,8 +1,9 @@
 //! The `classic` report: the lines that the Python seed prints, byte for byte.
 //!
-//! A result is `CODE MESSAGE` (see `seed_result`); an output's own newline makes the blank line after it. As in the
-//! seed, the results of a worker come after its whole phase has run, in the order of its steps, then `65535 phases
-//! complete`.
+//! A result is `CODE MESSAGE` (see `seed_result`); an output's own newline makes the blank line after it, and an output that
+//! is the word `done` stands alone. As in the seed, workers come in the configuration's order, for nothing else tells whose a
+//! line is: each when it and those before it have run their whole phase. Then its results follow in the order of its steps,
+//! and `65535 phases complete`.
 //! What the seed has no line for is told in its form, so that a reader of lines still sees it:
 //!
 //! - a spawned step that failed: `CODE COMMAND`, at the end of the phase in which it ended;
@@ -13,7 +14,7 @@
 //!
 //! When a terminal reads it, control characters are made harmless; otherwise they are as they came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
@@ -35,13 +36,25 @@ pub(super) struct ClassicReporter {
     plan: Option<Arc<Plan>>,
     /// Results that wait for the end of their worker's phase, in the order in which they will be told.
     waiting: BTreeMap<Place, (StepReference, StepResult)>,
+    /// The workers whose phase is over and was not told, for those before them have not ended theirs.
+    ended: BTreeSet<WorkerId>,
+    /// The worker whose results are told next.
+    next: WorkerId,
     lost: Vec<(WorkerId, String)>,
 }
 
 impl ClassicReporter {
     /// Writes to `writer`, which is a terminal or not.
     pub(super) fn new(writer: Box<dyn Write + Send>, terminal: bool) -> Self {
-        Self { writer: BufWriter::new(writer), terminal, plan: None, waiting: BTreeMap::new(), lost: Vec::new() }
+        Self {
+            writer: BufWriter::new(writer),
+            terminal,
+            plan: None,
+            waiting: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            next: WorkerId(0),
+            lost: Vec::new(),
+        }
     }
 
     fn line(&mut self, code: i64, message: &Message) -> io::Result<()> {
@@ -68,6 +81,10 @@ impl ClassicReporter {
         let step = worker.and_then(|worker| worker.steps[reference.phase].get(reference.position));
         let limit = plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
         let put = SeedResult::new(step, result, limit);
+        // The seed takes the word for the end of a phase.
+        if put.code == 0 && put.message.is_done() {
+            return writeln!(self.writer, "done");
+        }
         self.line(put.code, &put.message)
     }
 
@@ -86,8 +103,18 @@ impl ClassicReporter {
         Ok(())
     }
 
+    /// Tells a worker's phase that is over.
+    fn phase_of(&mut self, worker: WorkerId) -> io::Result<()> {
+        self.results_of(worker)?;
+        self.text(65535, "phases complete")
+    }
+
     /// Tells what no end of a worker's phase will call for any more.
     fn what_is_left(&mut self) -> io::Result<()> {
+        self.next = WorkerId(0);
+        while let Some(worker) = self.ended.pop_first() {
+            self.phase_of(worker)?;
+        }
         while let Some((_, (reference, result))) = self.waiting.pop_first() {
             self.result(reference, &result)?;
         }
@@ -118,8 +145,11 @@ impl Reporter for ClassicReporter {
             }
             Event::SpawnedEnded { step, result } if result.outcome.is_failure() => self.wait(*step, result, true),
             Event::WorkerPhaseEnded { worker, .. } => {
-                self.results_of(*worker)?;
-                self.text(65535, "phases complete")?;
+                self.ended.insert(*worker);
+                while self.ended.remove(&self.next) {
+                    self.phase_of(self.next)?;
+                    self.next = WorkerId(self.next.0 + 1);
+                }
             }
             Event::WorkerLost { worker, reason } => self.lost.push((*worker, reason.clone())),
             Event::PhaseEnded { .. } | Event::TrialEnded { .. } => self.what_is_left()?,

@@ -14,6 +14,7 @@
 //! The seed knows the first four only.
 
 use serde::{Serialize, Serializer};
+use std::io;
 use std::time::Duration;
 
 use super::excerpt::Excerpt;
@@ -34,6 +35,23 @@ pub(super) enum Message {
     Output(Excerpt),
     /// A text of the program's own, or the command line.
     Text(String),
+}
+
+impl Message {
+    /// Whether it is the word `done`, in whatever case.
+    pub(super) fn is_done(&self) -> bool {
+        const WORD: &str = "done";
+        let mut found = String::new();
+        let mut take = |text: &str| {
+            // More than the word is enough to know.
+            found.extend(text.chars().take(WORD.len() + 1));
+            if found.len() > WORD.len() { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
+        };
+        match self {
+            Self::Output(excerpt) => excerpt.pieces(&mut take).is_ok() && found.eq_ignore_ascii_case(WORD),
+            Self::Text(text) => text.eq_ignore_ascii_case(WORD),
+        }
+    }
 }
 
 impl Serialize for Message {

@@ -28,11 +28,11 @@ fn classic_tells_a_passed_run_as_the_seed_does() {
 }
 
 #[test]
-fn classic_tells_each_worker_when_its_phase_is_over_with_codes_and_command_lines() {
+fn classic_tells_workers_in_the_order_of_the_configuration_with_codes_and_command_lines() {
     let expected = "0 phase received\n0 phase received\n\
-                    1 false\n0 \n65535 phases complete\n\
                     3 echo out; echo err >&2; exit 3\n1 Command timed out after 1 seconds\n-9 kill -9 $$\n\
-                    65535 phases complete\n";
+                    65535 phases complete\n\
+                    1 false\n0 \n65535 phases complete\n";
     assert_eq!(told(Format::Classic, plain(), &failed()), expected);
 }
 

@@ -154,8 +154,10 @@ fn decode_phase(data: &Value) -> Result<SeedPhase, String> {
     let need = |value: &'_ Value, name: &str| value.get(name).cloned().ok_or_else(|| format!("'{name}'"));
     let result_host = need(data, "resulthost")?;
     let result_port = need(data, "resultport")?;
-    let Value::Array(steps) = need(data, "steps")? else {
-        return Err("'steps' must be a list".to_owned());
+    let steps = match data.get("steps") {
+        None => &[][..],
+        Some(Value::Array(steps)) => steps,
+        Some(_) => return Err("'steps' must be a list".to_owned()),
     };
     let steps = steps.iter().map(|step| {
         let command = need(step, "command")?;
@@ -251,6 +253,13 @@ impl Formatter for PythonFormatter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_phase_without_steps_has_none_as_for_the_seed() {
+        let data = r#"{"version": 1, "type": "phase", "data": {"resulthost": "10.0.0.1", "resultport": 7}}"#;
+        let phase = SeedPhase { result_host: "10.0.0.1".to_owned(), result_port: 7, steps: Vec::new() };
+        assert_eq!(Request::decode(data.as_bytes()), Ok(Request::Phase(phase)));
+    }
 
     #[test]
     fn a_phase_has_the_bytes_that_the_seed_writes() {

@@ -42,6 +42,7 @@ mod outputs;
 mod peers;
 mod player_loss;
 mod process_trees;
+mod python_conductors;
 mod readme;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ready_processes;

@@ -129,6 +129,33 @@ fn classic_prints_the_lines_of_the_seed() {
 }
 
 #[test]
+fn classic_prints_workers_in_the_order_of_the_configuration_and_the_word_done_alone() {
+    let player = Player::start();
+    let folder = Folder::new();
+    let gate = folder.join("gate");
+    // The first worker ends last.
+    let first = format!("[Run]\ns = until [ -e {} ]; do sleep 0.01; done; echo first\n", gate.display());
+    folder.test("", &["b", "a"]).worker("b", player.port, &first);
+    folder.worker("a", player.port, &format!("[Run]\ns = printf Done\nt = echo done; : >{}\n", gate.display()));
+    run(&folder, ["conduct", "-q", "-p", "run", "--format", "classic", "test.cfg"]).assert(
+        0,
+        str![[r#"
+0 phase received
+0 phase received
+0 first
+
+65535 phases complete
+done
+0 done
+
+65535 phases complete
+
+"#]],
+        str![""],
+    );
+}
+
+#[test]
 fn a_failed_test_leaves_its_report() {
     let player = Player::start();
     let folder = Folder::new();

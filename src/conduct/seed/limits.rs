@@ -50,3 +50,13 @@ pub(super) fn seed_step(step: &Step, default: Option<Duration>) -> SeedStep {
     };
     SeedStep { command: step.command().unwrap_or_default().to_owned(), spawn: step.mode == Mode::Spawn, timeout }
 }
+
+/// How long a phase of these steps may take on a Python player, which runs them one after another; `None` when one may take
+/// any time.
+pub(super) fn longest(steps: &[Step], default: Option<Duration>) -> Option<Duration> {
+    let of_step = |step: &Step| {
+        let SeedStep { spawn, timeout, .. } = seed_step(step, default);
+        if spawn { Some(Duration::ZERO) } else { timeout }
+    };
+    steps.iter().map(of_step).try_fold(super::MARGIN, |sum, time| Some(sum.saturating_add(time?)))
+}

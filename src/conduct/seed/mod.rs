@@ -23,7 +23,7 @@ use crate::wire::seed::SeedPhase;
 use super::connection::{Context, words};
 use super::event::{Command, ConnectionEvent, End, StepPlace};
 use super::now::now;
-use limits::{seed_step, unsupported};
+use limits::{longest, seed_step, unsupported};
 pub(super) use players::SeedPlayers;
 use results::{Arrival, Results};
 
@@ -31,6 +31,8 @@ use results::{Arrival, Results};
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a phase that was interrupted may still take.
 const INTERRUPTED: Duration = Duration::from_secs(10);
+/// How much longer than its steps may take a phase may take.
+const MARGIN: Duration = if cfg!(test) { Duration::from_secs(2) } else { Duration::from_mins(1) };
 /// How long results may be missing when the `run` connection is closed.
 const MISSING: Duration = Duration::from_secs(5);
 
@@ -60,7 +62,7 @@ impl<'a> SeedDriver<'a> {
         let own = context.seeds.claim(entry.results_port);
         let port = if own { entry.results_port } else { 0 };
         let limit = context.plan.settings.max_message_size;
-        let results = Results::listen(port, limit)
+        let results = Results::listen(port, player.ip(), limit)
             .map_err(|error| format!("port {port} can't be listened on for its results: {}", words(&error)))?;
         if !own {
             let text = format!(
@@ -165,6 +167,7 @@ impl<'a> SeedDriver<'a> {
         if self.downloaded.is_none() {
             self.download(trial, phase)?;
         }
+        self.results.forget();
         let connection = exchange::start(self.player).map_err(End::Lost)?;
         self.downloaded = None;
         self.collect(&connection, trial, phase)
@@ -172,7 +175,9 @@ impl<'a> SeedDriver<'a> {
 
     /// Takes the results of a phase that runs.
     fn collect(&mut self, connection: &TcpStream, trial: u32, phase: Phase) -> Result<(), End> {
-        let mut collecting = Collecting { trial, phase, position: 0, stopped: None, quiet: None };
+        let limit = longest(self.steps(phase), self.context.plan.settings.step_timeout);
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut collecting = Collecting { trial, phase, position: 0, stopped: None, quiet: None, limit, end };
         loop {
             match self.look(connection, &mut collecting) {
                 Ok(false) => {}
@@ -201,6 +206,15 @@ impl<'a> SeedDriver<'a> {
         if collecting.quiet.is_some_and(|since| since.elapsed() > MISSING) {
             return Err(End::Lost("its player closed the connection and sent no results".to_owned()));
         }
+        if let (Some(limit), Some(end)) = (collecting.limit, collecting.end)
+            && end < Instant::now()
+        {
+            let limit = humantime::format_duration(limit);
+            let text = format!(
+                "its Python player did not end the phase within {limit}, which is longer than its steps may take"
+            );
+            return Err(End::Lost(text));
+        }
         if collecting.stopped.is_some_and(|since| since.elapsed() > INTERRUPTED) {
             let text = "its seed player did not finish the phase within 10 s of the stop; it was not reset";
             return Err(End::Lost(text.to_owned()));
@@ -217,6 +231,12 @@ impl<'a> SeedDriver<'a> {
                 self.say(ConnectionEvent::OutputFailed(why))?;
                 self.say(ConnectionEvent::StepEnded(place, StepResult::without_output(Outcome::Lost)))?;
             }
+            Arrival::Elsewhere(address) => {
+                let player = self.player.ip().to_canonical();
+                let text =
+                    format!("a connection to its results port came from {address}, not from {player}: it was closed");
+                return self.say(ConnectionEvent::Warning(text));
+            }
             Arrival::Stranger(why) => {
                 let text = format!("a connection to its results port brought none: {why}");
                 return self.say(ConnectionEvent::Warning(text));
@@ -224,6 +244,8 @@ impl<'a> SeedDriver<'a> {
         }
         collecting.position += 1;
         collecting.quiet = collecting.quiet.map(|_| Instant::now());
+        // Many and long results take their time.
+        collecting.end = collecting.end.map(|end| end.max(Instant::now() + MARGIN));
         Ok(())
     }
 
@@ -254,6 +276,9 @@ struct Collecting {
     position: usize,
     /// When the phase was told to stop.
     stopped: Option<Instant>,
+    /// How long it may take, and when it has taken too long.
+    limit: Option<Duration>,
+    end: Option<Instant>,
     /// Since when results are missing: the `run` connection is closed, and none has come after it.
     quiet: Option<Instant>,
 }

@@ -1,8 +1,11 @@
-//! Where a seed player's results come in: a listener, and the connections in the order in which they were made.
+//! Where a Python player's results come in: a listener, and the connections in the order in which they were made.
+//!
+//! Only the player's address may connect. Connections are read beside each other, and each has to keep a pace: one that says
+//! nothing, or too little, is dropped, and those behind it are taken.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Read};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -12,8 +15,14 @@ use crate::wait::Wait;
 use crate::wire::seed::{PHASES_COMPLETE, decode_result};
 use crate::wire::{FrameDecoder, FrameError};
 
-/// How long a connection may stay without progress.
-const SILENT: Duration = Duration::from_secs(5);
+/// How long a connection may take, beside the time that its bytes take at the slowest pace.
+const GRACE: Duration = Duration::from_secs(5);
+/// The slowest pace, in bytes a second.
+const SLOWEST: u64 = 64 << 10;
+/// How many connections are dropped at once: no more wait in a queue.
+const MOST_DROPPED: usize = 256;
+/// How many addresses are remembered that may not connect: each is named once.
+const MOST_STRANGERS: usize = 16;
 /// How many connections are read at the same time; the seed makes one after another.
 const MOST: usize = 32;
 
@@ -24,8 +33,10 @@ pub(super) enum Arrival {
     Result(i64, String),
     /// A result that is over the limit; it is not read.
     TooLarge(String),
-    /// Something else, from whomever.
+    /// Something else.
     Stranger(String),
+    /// A connection from this address, which is not the player's.
+    Elsewhere(IpAddr),
 }
 
 impl Arrival {
@@ -38,7 +49,8 @@ impl Arrival {
 struct Connection {
     stream: TcpStream,
     decoder: FrameDecoder,
-    progress: Instant,
+    since: Instant,
+    received: u64,
     arrival: Option<Arrival>,
 }
 
@@ -46,20 +58,27 @@ struct Connection {
 pub(super) struct Results {
     listener: TcpListener,
     port: u16,
+    /// The only address that may connect.
+    player: IpAddr,
+    /// The others that tried.
+    strangers: BTreeSet<IpAddr>,
     limit: u64,
     connections: VecDeque<Connection>,
     buffer: Vec<u8>,
 }
 
 impl Results {
-    /// Listens on a port, 0 for any, on all addresses of this machine. A frame is at most `limit` bytes.
-    pub(super) fn listen(port: u16, limit: u64) -> io::Result<Self> {
+    /// Listens on a port, 0 for any, on all addresses of this machine, for the player at this address. A frame is at most
+    /// `limit` bytes.
+    pub(super) fn listen(port: u16, player: IpAddr, limit: u64) -> io::Result<Self> {
+        let player = player.to_canonical();
         let listener = match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => bind((Ipv4Addr::UNSPECIFIED, port).into())?,
             other => other?,
         };
         let port = listener.local_addr()?.port();
-        Ok(Self { listener, port, limit, connections: VecDeque::new(), buffer: vec![0; 64 << 10] })
+        let (strangers, connections, buffer) = (BTreeSet::new(), VecDeque::new(), vec![0; 64 << 10]);
+        Ok(Self { listener, port, player, strangers, limit, connections, buffer })
     }
 
     /// The port that it listens on.
@@ -67,15 +86,24 @@ impl Results {
         self.port
     }
 
+    /// Drops whatever has come while no phase was under way: it is no result of the phase that begins.
+    pub(super) fn forget(&mut self) {
+        self.connections.clear();
+        for _ in 0..MOST_DROPPED {
+            if self.listener.accept().is_err() {
+                return;
+            }
+        }
+    }
+
     /// Waits for results, at most so long, or until something happens on `other`. They come in the order of their
-    /// connections; one that is slow holds those behind it up, and is dropped when it is silent.
+    /// connections; one that is slow holds those behind it up for a few seconds.
     pub(super) fn wait(&mut self, other: Option<&TcpStream>, time: Duration) -> Vec<Arrival> {
         self.poll(other, time);
-        self.accept();
+        let mut arrivals = self.accept();
         for connection in &mut self.connections {
             connection.read(&mut self.buffer, self.limit);
         }
-        let mut arrivals = Vec::new();
         while let Some(front) = self.connections.front_mut() {
             let Some(arrival) = front.arrival.take() else {
                 break;
@@ -98,39 +126,55 @@ impl Results {
         let _ = Wait::PythonResults.poll(&mut descriptors, Some(time));
     }
 
-    fn accept(&mut self) {
+    /// Takes connections; those from elsewhere are closed, and named.
+    fn accept(&mut self) -> Vec<Arrival> {
+        let mut arrivals = Vec::new();
         while self.connections.len() < MOST {
-            let Ok((stream, _)) = self.listener.accept() else {
-                return;
-            };
-            if stream.set_nonblocking(true).is_ok() {
+            let Ok((stream, peer)) = self.listener.accept() else { break };
+            let address = peer.ip().to_canonical();
+            if address != self.player {
+                if self.strangers.len() < MOST_STRANGERS && self.strangers.insert(address) {
+                    arrivals.push(Arrival::Elsewhere(address));
+                }
+            } else if stream.set_nonblocking(true).is_ok() {
                 let decoder = FrameDecoder::new(self.limit);
-                self.connections.push_back(Connection { stream, decoder, progress: Instant::now(), arrival: None });
+                let (since, received) = (Instant::now(), 0);
+                self.connections.push_back(Connection { stream, decoder, since, received, arrival: None });
             }
         }
+        arrivals
     }
 }
 
 impl Connection {
     fn read(&mut self, buffer: &mut [u8], limit: u64) {
-        while self.arrival.is_none() {
+        /// Then another one has a turn.
+        const ROUNDS: usize = 64;
+        for _ in 0..ROUNDS {
+            if self.arrival.is_some() {
+                return;
+            }
             match self.stream.read(buffer) {
                 Ok(0) => self.arrival = Some(Arrival::Stranger(self.decoder.end().to_string())),
                 Ok(count) => {
-                    self.progress = Instant::now();
+                    self.received += count as u64;
                     self.decoder.push(&buffer[..count]);
                     self.arrival = self.cut(limit);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.progress.elapsed() > SILENT {
-                        self.arrival = Some(Arrival::Stranger("it is silent".to_owned()));
+                    if self.is_too_slow() {
+                        self.arrival = Some(Arrival::Stranger("it is too slow".to_owned()));
                     }
                     return;
                 }
                 Err(error) => self.arrival = Some(Arrival::Stranger(error.to_string())),
             }
         }
+    }
+
+    fn is_too_slow(&self) -> bool {
+        self.since.elapsed() > GRACE + Duration::from_millis(self.received.saturating_mul(1000) / SLOWEST)
     }
 
     fn cut(&mut self, limit: u64) -> Option<Arrival> {

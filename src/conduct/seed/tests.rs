@@ -1,11 +1,12 @@
 //! The seed driver against a seed player over loopback sockets, with the recorded conversations.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 use crate::conduct::testing::{bytes, listener, plan_at, run};
 use crate::model::{Bound, Ending, Event, Mode, Outcome, Phase, Plan, Reason, Step, Verdict};
@@ -257,4 +258,65 @@ fn a_seed_player_that_ends_without_results_is_lost() {
     assert_eq!(ends(&events), [Outcome::Lost]);
     let text = "worker `w0` was lost: its player closed the connection and sent no results";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(text.to_owned())]);
+}
+
+/// Plays a player that takes one phase, and has this done with its results port while `run` is open.
+fn seed_that(listener: TcpListener, act: impl Fn(&SeedPhase) + Send + 'static) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut phase = None;
+        for answer in [(2, "no such command"), (0, "phase received")] {
+            let (mut stream, _) = listener.accept().unwrap();
+            if let Ok(Request::Phase(found)) = Request::decode(&payload(&mut stream)) {
+                // What comes before `run` is no result.
+                deliver(&found, 0, "too early");
+                phase = Some(found);
+            }
+            stream.write_all(&frame(&encode_result(answer.0, answer.1))).unwrap();
+        }
+        let (mut stream, _) = listener.accept().unwrap();
+        payload(&mut stream);
+        act(&phase.unwrap());
+        // The conductor closes it.
+        let _ = stream.read(&mut [0]);
+    })
+}
+
+#[test]
+fn a_seed_player_that_keeps_its_run_open_and_says_nothing_is_lost_when_its_steps_have_had_their_time() {
+    let (listener, port) = listener();
+    let mut plan = plan_with_port(&[port], &[Phase::Run]);
+    plan.settings.step_timeout = Some(Duration::from_millis(500));
+    let player = seed_that(listener, |_| {});
+    let (conclusion, events) = run(plan);
+    player.join().unwrap();
+    assert_eq!(ends(&events), [Outcome::Lost]);
+    let text = "worker `w0` was lost: its Python player did not end the phase within 2s 500ms, \
+                which is longer than its steps may take";
+    assert_eq!(conclusion.reasons, [Reason::Incomplete(text.to_owned())]);
+}
+
+#[test]
+fn only_the_player_is_believed_and_only_while_its_phase_runs_and_who_drips_bytes_holds_nobody_up() {
+    let (listener, port) = listener();
+    let plan = plan_with_port(&[port], &[Phase::Run]);
+    let player = seed_that(listener, |phase| {
+        let elsewhere = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        elsewhere.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
+        elsewhere.connect(&SocketAddr::from(([127, 0, 0, 1], phase.result_port)).into()).unwrap();
+        // It may be closed by now.
+        let _ = (&elsewhere).write_all(&frame(&encode_result(0, "not from the player")));
+        let mut slow = TcpStream::connect((phase.result_host.as_str(), phase.result_port)).unwrap();
+        deliver(phase, 7, "failed");
+        deliver(phase, PHASES_COMPLETE, "phases complete");
+        while slow.write_all(&[0]).is_ok() {
+            std::thread::sleep(Duration::from_millis(700));
+        }
+    });
+    let (conclusion, events) = run(plan);
+    player.join().unwrap();
+    assert_eq!(ends(&events), [Outcome::Failed(Ending::Exit(7))]);
+    assert_eq!(conclusion.verdict, Verdict::Failed);
+    let warned = |text: &str| events.iter().any(|event| format!("{event:?}").contains(text));
+    assert!(warned("came from 127.0.0.2, not from 127.0.0.1"), "{events:?}");
+    assert!(warned("it is too slow"), "{events:?}");
 }

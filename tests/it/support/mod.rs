@@ -15,6 +15,7 @@ pub mod configparser;
 pub mod faults;
 pub mod large_run;
 pub mod pipes;
+pub mod python_conductor;
 pub mod relay;
 pub mod seed_player;
 pub mod soak;
