@@ -274,6 +274,6 @@ mod tests {
         let refused = conductors.keep(ONE, phase(7, &long), at(32)).unwrap_err();
         assert!(refused.contains("bytes of a Python conductor's phases"), "{refused}");
         conductors.run(ONE, at(33)).unwrap();
-        assert!(conductors.keep(ONE, phase(7, &long), at(33)).is_err(), "what is to be run counts too");
+        assert!(conductors.keep(ONE, phase(8, &long), at(33)).is_err(), "what is to be run counts too");
     }
 }

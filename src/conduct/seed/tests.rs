@@ -306,9 +306,10 @@ fn only_the_player_is_believed_and_only_while_its_phase_runs_and_who_drips_bytes
         // It may be closed by now.
         let _ = (&elsewhere).write_all(&frame(&encode_result(0, "not from the player")));
         let mut slow = TcpStream::connect((phase.result_host.as_str(), phase.result_port)).unwrap();
+        slow.write_all(&100_u32.to_be_bytes()).unwrap();
         deliver(phase, 7, "failed");
         deliver(phase, PHASES_COMPLETE, "phases complete");
-        while slow.write_all(&[0]).is_ok() {
+        while slow.write_all(b" ").is_ok() {
             std::thread::sleep(Duration::from_millis(700));
         }
     });
