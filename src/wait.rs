@@ -117,6 +117,7 @@ waits! {
         ConnectionEvents: "the next event" of "the player and the coordinator", Limit::Earliest,
             "the limit that has passed applies";
         Farewell: "the end of the connection" of "the player", ms(1500), "the connection is closed";
+        Parting: "the end of the connection" of "a player that has left", seconds(10), "the connection is closed";
     }
     "conductor, for a Python player" {
         PythonCommand: "the next command" of "the coordinator", Limit::Computed("as long as the run goes on"),

@@ -113,9 +113,12 @@ pub(crate) struct ClockEstimate {
 
 impl ClockEstimate {
     /// Takes a round of stamps into account, and says whether it shows a jump of the player's clock. A round whose stamps run
-    /// backwards says nothing.
+    /// backwards, or in which the player took longer than the whole round, says nothing.
     pub(crate) fn add(&mut self, sample: Sample) -> Option<Jump> {
-        if sample.arrived < sample.sent || sample.answered < sample.received {
+        let whole = sample.arrived.since(sample.sent);
+        let thought = sample.answered.since(sample.received);
+        let is_possible = thought <= whole + whole * DRIFT / 1_000_000;
+        if sample.arrived < sample.sent || sample.answered < sample.received || !is_possible {
             return None;
         }
         let begun = Epoch { best: sample, first: sample.received, last: sample.answered };

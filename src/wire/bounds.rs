@@ -29,6 +29,12 @@
 //! | sessions that are over and were not delivered | 64 | the oldest is given up |
 //! | phases of a Python conductor | 256 | it is refused |
 //! | bytes of a Python conductor's phases | 67108864 | it is refused |
+//! | files of a step on their way | 256 | the peer is at fault |
+//! | bytes of messages that wait for output | 4194304 | the peer is at fault |
+//! | bytes of the processes in one list | 65536 | it is cut |
+//! | warnings of a player in a trial | 200 | it is cut |
+//! | warnings in a trial | 10000 | the peer is at fault |
+//! | messages about stages of a trial | 64 | the peer is at fault |
 //!
 //! A test compares the table with the constants.
 
@@ -147,9 +153,28 @@ pub const PHASES: Bound = Bound::new("phases of a Python conductor", 256, Beyond
 /// The memory that these phases take.
 pub const PHASE_BYTES: Bound = Bound::new("bytes of a Python conductor's phases", 64 << 20, Beyond::Refused);
 
+/// The files of a `fetch:` step that were announced and are not whole. A player that sends many small ones does not wait for
+/// each answer.
+pub const FILES: Bound = Bound::new("files of a step on their way", 256, Beyond::AtFault);
+
+/// What a conductor holds back until the output of a step is there, in bytes of texts and lists: control overtakes data.
+pub const HELD: Bound = Bound::new("bytes of messages that wait for output", 4 << 20, Beyond::AtFault);
+
+/// The processes that a conductor keeps of one list, in bytes of their command lines.
+pub const PROCESS_BYTES: Bound = Bound::new("bytes of the processes in one list", 64 << 10, Beyond::Cut);
+
+/// The sentences of a player that a conductor passes on.
+pub const WARNINGS: Bound = Bound::new("warnings of a player in a trial", 200, Beyond::Cut);
+
+/// The sentences of a player, passed on or not.
+pub const WARNINGS_SENT: Bound = Bound::new("warnings in a trial", 10_000, Beyond::AtFault);
+
+/// What a player says of itself and of its phases: that it is ready, through, about to leave.
+pub const STAGES: Bound = Bound::new("messages about stages of a trial", 64, Beyond::AtFault);
+
 /// All of them, in the order of the table.
 #[cfg(test)]
-const ALL: [Bound; 19] = [
+const ALL: &[Bound] = &[
     FRAME,
     MESSAGE,
     TEXT,
@@ -169,6 +194,12 @@ const ALL: [Bound; 19] = [
     UNDELIVERED,
     PHASES,
     PHASE_BYTES,
+    FILES,
+    HELD,
+    PROCESS_BYTES,
+    WARNINGS,
+    WARNINGS_SENT,
+    STAGES,
 ];
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -60,10 +61,10 @@ pub struct Link<T> {
     since: T,
     beat_at: T,
     beat: bool,
-    /// Whether a sign of life is a probe, how many are to be sent, and whether one is on its way.
+    /// Whether a sign of life is a probe, how many are to be sent, and the stamps of those on their way.
     probing: bool,
     probes: usize,
-    probed: bool,
+    probed: VecDeque<u64>,
     /// Probes to answer, with when they came.
     answers: Vec<(u64, T)>,
 }
@@ -77,11 +78,13 @@ pub struct Received<M, T> {
     pub answers: Vec<(u64, u64, u64, T)>,
     /// Why the connection is of no use any more, if it is not.
     pub broken: Option<String>,
+    /// Whether that is the peer's fault: it sent what it must not.
+    pub at_fault: bool,
 }
 
 impl<M, T> Default for Received<M, T> {
     fn default() -> Self {
-        Self { taken: Vec::new(), answers: Vec::new(), broken: None }
+        Self { taken: Vec::new(), answers: Vec::new(), broken: None, at_fault: false }
     }
 }
 
@@ -120,7 +123,7 @@ impl<T: Reading> Link<T> {
             beat: false,
             probing: false,
             probes: 0,
-            probed: false,
+            probed: VecDeque::new(),
             answers: Vec::new(),
         })
     }
@@ -193,7 +196,7 @@ impl<T: Reading> Link<T> {
     ) -> Received<M, T> {
         let mut received = Received::default();
         // What came along with the first message is there already.
-        received.broken = self.take_frames(inbox, outbox, &mut received).err();
+        self.take_frames_or_break(inbox, outbox, &mut received);
         let mut count = 0;
         while received.broken.is_none() && count < READ {
             match self.decoder.read(&self.stream) {
@@ -201,7 +204,7 @@ impl<T: Reading> Link<T> {
                 Ok(read) => {
                     count += read;
                     self.heard = clock();
-                    received.broken = self.take_frames(inbox, outbox, &mut received).err();
+                    self.take_frames_or_break(inbox, outbox, &mut received);
                     if self.decoder.is_busy() {
                         continue;
                     }
@@ -214,6 +217,16 @@ impl<T: Reading> Link<T> {
             break;
         }
         received
+    }
+
+    fn take_frames_or_break<M: DeserializeOwned>(
+        &mut self,
+        inbox: &mut Inbox,
+        outbox: &mut Outbox,
+        received: &mut Received<M, T>,
+    ) {
+        received.broken = self.take_frames(inbox, outbox, received).err();
+        received.at_fault = received.broken.is_some();
     }
 
     fn take_frames<M: DeserializeOwned>(
@@ -229,7 +242,10 @@ impl<T: Reading> Link<T> {
                     self.answers.push((sent, self.heard));
                 }
                 SessionFrame::Signal(Signal::ProbeAnswer { sent, received: came, answered }) => {
-                    self.probed = false;
+                    // Answers come in the order of the probes, and each once.
+                    let is_ours = self.probed.iter().position(|probe| *probe == sent);
+                    let position = is_ours.ok_or("the peer answered a probe that it was not sent")?;
+                    self.probed.drain(..=position);
                     received.answers.push((sent, came, answered, self.heard));
                 }
                 SessionFrame::Signal(Signal::Acknowledge { next }) => {
@@ -289,9 +305,10 @@ impl<T: Reading> Link<T> {
             self.put(Signal::ProbeAnswer { sent, received: came.nanoseconds(), answered: now.nanoseconds() });
         }
         let beat = std::mem::take(&mut self.beat);
-        if (self.probes > 0 && !self.probed) || (beat && self.probing) {
+        let has_room = self.probed.len() < bounds::PROBES.most();
+        if (self.probes > 0 && self.probed.is_empty()) || (beat && self.probing && has_room) {
             self.probes = self.probes.saturating_sub(1);
-            self.probed = true;
+            self.probed.push_back(now.nanoseconds());
             self.put(Signal::Probe { sent: now.nanoseconds() });
         } else if beat {
             self.put(Signal::Heartbeat);

@@ -12,7 +12,7 @@ use crate::conduct::results_folder;
 use crate::model::{Action, FetchedFile, FetchedFiles, Phase, Plan, WorkerId};
 use crate::wire::{
     ConductorMessage, Data, FileEndedMessage, FileMessage, FileName, IncomingFile, Outbox, OutgoingFile, PhaseName,
-    Piece, PlayerMessage, ROOM,
+    Piece, PlayerMessage, ROOM, bounds,
 };
 
 /// The files of one worker that are on their way.
@@ -54,17 +54,25 @@ impl Files {
     }
 
     /// Takes a message that is about files; any other is given back.
-    pub(super) fn message(&mut self, message: PlayerMessage, outbox: &mut Outbox) -> Option<PlayerMessage> {
+    ///
+    /// # Errors
+    ///
+    /// Says what an honest player would not have said.
+    pub(super) fn message(
+        &mut self,
+        message: PlayerMessage,
+        outbox: &mut Outbox,
+    ) -> Result<Option<PlayerMessage>, String> {
         match message {
-            PlayerMessage::File(file) => self.announced(file, outbox),
+            PlayerMessage::File(file) => self.announced(file, outbox)?,
             PlayerMessage::FileEnded(end) => self.ended(end, outbox),
             PlayerMessage::PutWanted { trial, phase, step } => self.put(trial, phase, step, outbox),
             PlayerMessage::PutOver { trial, phase, step } => {
                 self.leaving.retain(|leaving| leaving.step != (trial, phase.into(), step));
             }
-            other => return Some(other),
+            other => return Ok(Some(other)),
         }
-        None
+        Ok(None)
     }
 
     /// The files that a step has fetched, if it has. They are not asked for again.
@@ -76,15 +84,19 @@ impl Files {
         self.plan.worker(self.worker).steps[phase].get(step).map(|step| &step.action)
     }
 
-    fn announced(&mut self, file: FileMessage, outbox: &mut Outbox) {
+    fn announced(&mut self, file: FileMessage, outbox: &mut Outbox) -> Result<(), String> {
         let FileMessage { trial, phase, step, stream, name, mode } = file;
         let phase = Phase::from(phase);
-        let is_meant = matches!(self.action(phase, step), Some(Action::Fetch(_))) && trial <= self.plan.trials;
-        if !is_meant || self.arriving.contains_key(&stream) {
-            return answer(stream, Err("no step fetches it".to_owned()), outbox);
+        let is_meant = matches!(self.action(phase, step), Some(Action::Fetch(_)));
+        if !is_meant || !(1..=self.plan.trials).contains(&trial) || self.arriving.contains_key(&stream) {
+            answer(stream, Err("no step fetches it".to_owned()), outbox);
+            return Ok(());
         }
         let step = (trial, phase, step);
+        let count = self.arriving.values().filter(|arriving| arriving.step == step).count();
+        bounds::FILES.check(count + 1).map_err(|why| format!("its player sent {why}"))?;
         self.arriving.insert(stream, Arriving { step, name, mode, file: None, end: None });
+        Ok(())
     }
 
     fn ended(&mut self, end: FileEndedMessage, outbox: &mut Outbox) {
@@ -99,9 +111,15 @@ impl Files {
     }
 
     /// Takes some of a file. Whether it is one that is fetched.
-    pub(super) fn data(&mut self, data: &Data, outbox: &mut Outbox) -> bool {
-        if !self.arriving.contains_key(&data.stream) {
-            return false;
+    ///
+    /// # Errors
+    ///
+    /// Says when a step's next file begins before this one is whole: each takes a descriptor.
+    pub(super) fn data(&mut self, data: &Data, outbox: &mut Outbox) -> Result<bool, String> {
+        let Some(arriving) = self.arriving.get(&data.stream) else { return Ok(false) };
+        let is_other = |other: &Arriving| other.step == arriving.step && other.file.is_some();
+        if arriving.file.is_none() && self.arriving.values().any(is_other) {
+            return Err("its player sends several files of a step at the same time".to_owned());
         }
         match self.file(data.stream).and_then(|file| file.append(data)) {
             Ok(()) => self.place_if_whole(data.stream, outbox),
@@ -110,7 +128,7 @@ impl Files {
                 answer(data.stream, Err(why), outbox);
             }
         }
-        true
+        Ok(true)
     }
 
     /// The file of a stream, begun if it was not.

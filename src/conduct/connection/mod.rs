@@ -6,6 +6,7 @@
 mod connect;
 mod dial;
 mod files;
+mod said;
 mod session;
 mod streams;
 #[cfg(test)]
@@ -106,7 +107,11 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
     const DEATH: Duration = Duration::from_millis(500);
     /// For how long a player is tried that was there, until it is said that it is gone.
     const ROUND: Duration = Duration::from_secs(2);
+    /// For how long a player is waited for at most, whatever it says, unless this run's own times are longer.
+    const MOST: Duration = Duration::from_hours(1);
     let destination = &context.plan.worker(context.worker).player;
+    let settings = &context.plan.settings;
+    let most = MOST.max(settings.lease.saturating_add(settings.reset_timeout));
     let commands = context.mailbox.commands();
     let asked = Instant::now();
     let mut deadline = Instant::now() + context.plan.settings.connect_timeout;
@@ -137,7 +142,7 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
         if is_live {
             refused = Some(dialled);
         } else if !std::mem::replace(&mut held, true) {
-            let within = Duration::from_secs(holder.free_within);
+            let within = Duration::from_secs(holder.free_within).min(most);
             deadline = deadline.max(Instant::now() + within + MARGIN);
             context.uplink.say(ConnectionEvent::Held(waiting_for(holder, &context.hello), within + MARGIN));
         }

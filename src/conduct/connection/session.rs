@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::dial::{Dialled, again, words};
 use super::files::Files;
+use super::said::{Said, Sentence};
 use super::streams::Streams;
 use super::{Context, refused};
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
@@ -27,8 +28,12 @@ use crate::wire::{
 const PROBES: usize = 5;
 /// How long the player gets to close the connection after `bye`.
 const FAREWELL: Duration = Wait::Farewell.time();
-/// How long announced data may not grow before the player counts as broken.
+/// How long announced data is waited for, beyond the time that it takes at `DATA_RATE`.
 const DATA_LIMIT: Duration = Wait::AnnouncedOutput.time();
+/// How many bytes of data a slow network brings in a second.
+const DATA_RATE: u64 = 32 << 10;
+/// How long the player gets to close the connection once it has left.
+const PARTING: Duration = Wait::Parting.time();
 /// How much longer than the lease a worker is waited for.
 const MARGIN: Duration = Wait::Reconnection.time();
 
@@ -47,13 +52,16 @@ struct Session<'a> {
     clock: ClockEstimate,
     streams: Streams,
     files: Files,
+    said: Said,
     /// The phase for which the coordinator wants the worker ready, and the one for which the player has said that it is.
     asked: Option<(u32, Phase)>,
     ready: Option<(u32, Phase)>,
     /// What the player said of its leave, once it takes it.
     parting: Option<String>,
-    /// When data came last, or was last not waited for.
-    progress: Instant,
+    /// Since when what was announced is waited for, and how many bytes have come meanwhile.
+    waiting: (Instant, u64),
+    /// Since when the player has left, and nothing is missing of what it announced.
+    left: Option<Instant>,
     /// When the wait for the player's farewell ends, once the conductor has taken leave.
     farewell: Option<Instant>,
     store_failed: bool,
@@ -68,10 +76,12 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         clock: ClockEstimate::default(),
         streams: Streams::new(context.store.clone()),
         files: Files::new(Arc::clone(&context.plan), context.worker, context.results.clone()),
+        said: Said::new(Arc::clone(&context.plan), context.worker),
         asked: None,
         ready: None,
         parting: None,
-        progress: Instant::now(),
+        waiting: (Instant::now(), 0),
+        left: None,
         farewell: None,
         store_failed: false,
     };
@@ -122,7 +132,7 @@ impl Session<'_> {
         let mut link = link.map_err(|error| Stop::Broken(words(&error)))?;
         link.probe(PROBES);
         // What was announced can't have come while there was no connection.
-        self.progress = Instant::now();
+        self.waiting = (Instant::now(), 0);
         // A player that does not remember what was said never will.
         self.channel.connect(link, welcome.next).map_err(|error| lost(error.to_string()))
     }
@@ -145,13 +155,24 @@ impl Session<'_> {
         if self.farewell.is_some_and(|end| end <= Instant::now()) {
             return Err(Stop::End(End::Closed));
         }
-        if !self.streams.is_waiting() {
-            self.progress = Instant::now();
-        } else if self.progress.elapsed() > DATA_LIMIT {
-            return Err(Stop::End(End::Lost("its player does not send the output that it announced".to_owned())));
-        }
+        self.data_comes().map_err(Stop::End)?;
         self.files.work(&mut self.channel.outbox);
         self.channel.write(now).map_err(Stop::Broken)
+    }
+
+    /// Whether what was announced comes, and the player goes that has left.
+    fn data_comes(&mut self) -> Result<(), End> {
+        let (since, bytes) = self.waiting;
+        if !self.streams.is_waiting() {
+            self.waiting = (Instant::now(), 0);
+        } else if since.elapsed() > DATA_LIMIT + Duration::from_secs(bytes / DATA_RATE) {
+            return Err(End::Lost("its player does not send the output that it announced".to_owned()));
+        }
+        let is_over = self.left.is_some_and(|left| left.elapsed() > PARTING) && !self.streams.is_waiting();
+        match self.parting.take_if(|_| is_over) {
+            Some(parting) => Err(End::Lost(parting)),
+            None => Ok(()),
+        }
     }
 
     fn wait(&self) {
@@ -160,7 +181,8 @@ impl Session<'_> {
         let mut descriptors =
             [PollFd::new(link, PollFlags::IN | writing), PollFd::new(&self.context.mailbox, PollFlags::IN)];
         let mut timeout = link.next_deadline().since(now());
-        if let Some(end) = self.farewell {
+        let parting = self.left.map(|left| left + PARTING);
+        for end in self.farewell.into_iter().chain(parting) {
             timeout = timeout.min(end.saturating_duration_since(Instant::now()));
         }
         if self.files.has_work(&self.channel.outbox) {
@@ -179,6 +201,7 @@ impl Session<'_> {
                 ConductorMessage::Plan(Box::new(plan))
             }
             Command::Arm { trial, phase } => {
+                self.said.asked(trial);
                 self.asked = Some((trial, phase));
                 if self.ready == self.asked {
                     return Ok(());
@@ -223,44 +246,85 @@ impl Session<'_> {
                 arrived,
             });
             if let Some(jump) = jump {
-                self.context.uplink.say(ConnectionEvent::Warning(jumped(jump)));
+                self.warn(jumped(jump));
             }
         }
         for taken in received.taken {
             self.take(taken).map_err(|why| Stop::End(End::Lost(why)))?;
         }
         self.tell_growth();
-        received.broken.map_or(Ok(()), |reason| Err(Stop::Broken(reason)))
+        match received.broken {
+            None => Ok(()),
+            Some(reason) if received.at_fault => Err(Stop::End(End::Lost(reason))),
+            Some(reason) => Err(Stop::Broken(reason)),
+        }
+    }
+
+    /// Passes on a sentence for people, unless there were too many.
+    fn warn(&mut self, text: String) {
+        if let Some(text) = self.sentence(text) {
+            self.context.uplink.say(ConnectionEvent::Warning(text));
+        }
+    }
+
+    fn sentence(&mut self, text: String) -> Option<String> {
+        match self.said.sentence() {
+            Sentence::PassedOn => Some(text),
+            Sentence::TooMany => Some("its player says more in this trial than is passed on".to_owned()),
+            Sentence::LeftOut => None,
+        }
     }
 
     fn take(&mut self, taken: Taken<PlayerMessage>) -> Result<(), String> {
         match taken {
             Taken::Nothing => return Ok(()),
             Taken::Data(data) => {
-                self.progress = Instant::now();
-                if self.files.data(&data, &mut self.channel.outbox) {
-                    return Ok(());
-                }
-                if let Err(error) = self.streams.data(&data)? {
-                    self.store_fails(&error);
-                }
-            }
-            // That is for the end of the connection.
-            Taken::Message(PlayerMessage::Left { summary }) => self.parting = Some(summary),
-            Taken::Message(message) => {
-                if let PlayerMessage::Leaving { reason } = &message {
-                    self.parting = Some(format!("{reason}; it did not say what became of its Reset"));
-                }
-                let Some(message) = self.files.message(message, &mut self.channel.outbox) else { return Ok(()) };
-                let clock = &self.clock;
-                if let Some(urgent) = self.streams.message(message, |step| started(clock, step)) {
-                    self.pass_on(urgent);
+                let is_wanted = if self.files.data(&data, &mut self.channel.outbox)? {
+                    true
+                } else {
+                    self.streams.data(&data)?.unwrap_or_else(|error| {
+                        self.store_fails(&error);
+                        true
+                    })
+                };
+                if is_wanted {
+                    self.waiting.1 += data.bytes.len() as u64;
                 }
             }
+            Taken::Message(message) => self.message(message)?,
         }
         while let Some(event) = self.streams.next() {
+            self.waiting = (Instant::now(), 0);
             self.tell_growth();
             self.pass_on(event);
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, mut message: PlayerMessage) -> Result<(), String> {
+        self.said.take(&message)?;
+        match &mut message {
+            // That is for the end of the connection.
+            PlayerMessage::Left { summary } => {
+                self.parting = Some(std::mem::take(summary));
+                self.left = Some(Instant::now());
+                return Ok(());
+            }
+            PlayerMessage::Leaving { reason } => {
+                self.parting = Some(format!("{reason}; it did not say what became of its Reset"));
+            }
+            PlayerMessage::Warning { text } => match self.sentence(std::mem::take(text)) {
+                Some(sentence) => *text = sentence,
+                None => return Ok(()),
+            },
+            PlayerMessage::Stalled { .. } if self.said.sentence() != Sentence::PassedOn => return Ok(()),
+            PlayerMessage::File(file) => self.streams.announce(file.stream),
+            _ => {}
+        }
+        let Some(message) = self.files.message(message, &mut self.channel.outbox)? else { return Ok(()) };
+        let clock = &self.clock;
+        if let Some(urgent) = self.streams.message(message, |step| started(clock, step))? {
+            self.pass_on(urgent);
         }
         Ok(())
     }

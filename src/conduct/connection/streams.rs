@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::conduct::event::{ConnectionEvent, StepPlace};
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Attempt, Forced, Outcome, Start, StepResult, Stream};
+use crate::model::{Attempt, Forced, Outcome, Process, Start, StepResult, Stream};
 use crate::wire::{
-    AttemptMessage, Data, ForcedMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
-    StepStartedMessage,
+    AttemptMessage, Data, ForcedMessage, OutcomeMessage, PlayerMessage, ProcessMessage, StepEndedMessage,
+    StepSettledMessage, StepStartedMessage, bounds,
 };
 
 /// A step that was started, and whose streams may still grow.
@@ -30,8 +30,12 @@ pub(super) struct Streams {
     open: HashMap<(u32, crate::model::Phase, usize), Open>,
     writers: HashMap<u32, (StepPlace, Stream, StreamWriter)>,
     held: VecDeque<PlayerMessage>,
+    /// How many bytes of texts and lists they have.
+    held_bytes: usize,
     /// The streams that grew since that was told.
     grown: BTreeSet<u32>,
+    /// The streams that were announced have numbers below this.
+    announced: u64,
 }
 
 fn place(trial: u32, phase: crate::wire::PhaseName, position: usize) -> StepPlace {
@@ -44,7 +48,13 @@ fn key(place: StepPlace) -> (u32, crate::model::Phase, usize) {
 
 impl Streams {
     pub(super) fn new(store: Store) -> Self {
-        Self { store, open: HashMap::new(), writers: HashMap::new(), held: VecDeque::new(), grown: BTreeSet::new() }
+        let (held, grown) = (VecDeque::new(), BTreeSet::new());
+        Self { store, open: HashMap::new(), writers: HashMap::new(), held, held_bytes: 0, grown, announced: 0 }
+    }
+
+    /// A stream was announced: data of it may come, also when it is not wanted any more.
+    pub(super) fn announce(&mut self, stream: u32) {
+        self.announced = self.announced.max(u64::from(stream) + 1);
     }
 
     /// Whether a message waits for data.
@@ -54,38 +64,53 @@ impl Streams {
 
     /// Takes a message. `started` says when a step started, on the conductor's clock. What others wait for waits for no
     /// data itself: that is the answer.
+    ///
+    /// # Errors
+    ///
+    /// Says what an honest player would not have said.
     pub(super) fn message(
         &mut self,
         message: PlayerMessage,
         started: impl Fn(&StepStartedMessage) -> Start,
-    ) -> Option<ConnectionEvent> {
+    ) -> Result<Option<ConnectionEvent>, String> {
         if let PlayerMessage::StepStarted(step) = &message {
             let open = Open { started: started(step), stdout: step.stdout, stderr: step.stderr };
             let place = place(step.trial, step.phase, step.step);
             self.open.insert(key(place), open);
             for (number, stream) in [(step.stdout, Stream::Stdout), (step.stderr, Stream::Stderr)] {
-                self.writers.insert(number, (place, stream, self.store.stream()));
+                self.announce(number);
+                if self.writers.insert(number, (place, stream, self.store.stream())).is_some() {
+                    return Err(format!("its player announced stream {number} twice"));
+                }
             }
         }
         match message {
             PlayerMessage::BarrierReached { trial, phase, step } => {
-                return Some(ConnectionEvent::BarrierReached(place(trial, phase, step), Duration::ZERO));
+                return Ok(Some(ConnectionEvent::BarrierReached(place(trial, phase, step), Duration::ZERO)));
             }
             PlayerMessage::Withdraw { trial, phase, step } => {
-                return Some(ConnectionEvent::Withdraw(place(trial, phase, step)));
+                return Ok(Some(ConnectionEvent::Withdraw(place(trial, phase, step))));
             }
             PlayerMessage::StepSettled(settled) => self.settle(settled),
-            message => self.held.push_back(message),
+            message => {
+                self.held_bytes += weight(&message);
+                self.held.push_back(message);
+                bounds::HELD.check(self.held_bytes).map_err(|why| format!("its player sent {why}"))?;
+            }
         }
-        None
+        Ok(None)
     }
 
-    /// Takes data. What comes for a stream whose step is over is dropped: somebody else holds its pipe.
+    /// Takes data; whether it was wanted. What comes for a stream whose step is over is dropped: somebody else holds its
+    /// pipe.
     ///
     /// The outer error is the player's, the inner one the disk's.
-    pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<()>, String> {
+    pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<bool>, String> {
         let Some((_, _, writer)) = self.writers.get_mut(&data.stream) else {
-            return Ok(Ok(()));
+            if u64::from(data.stream) >= self.announced {
+                return Err(format!("its player sent data of stream {}, which it did not announce", data.stream));
+            }
+            return Ok(Ok(false));
         };
         if data.offset != writer.received() {
             return Err(format!(
@@ -96,7 +121,7 @@ impl Streams {
             ));
         }
         self.grown.insert(data.stream);
-        Ok(writer.append(&data.bytes))
+        Ok(writer.append(&data.bytes).map(|()| !data.bytes.is_empty()))
     }
 
     /// What came since this was asked last: once for each stream, however many pieces there were. Of one whose step has
@@ -108,27 +133,36 @@ impl Streams {
 
     /// The next event that has all its data.
     pub(super) fn next(&mut self) -> Option<ConnectionEvent> {
-        let whole = match self.held.front()? {
-            PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => {
-                !ended.left.unsettled && self.has_all(ended)
+        // Not every message is an event.
+        loop {
+            let whole = match self.held.front()? {
+                PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => {
+                    !ended.left.unsettled && self.has_all(ended)
+                }
+                _ => true,
+            };
+            if !whole {
+                return None;
             }
-            _ => true,
-        };
-        if !whole {
-            return None;
+            let message = self.held.pop_front()?;
+            self.held_bytes = self.held_bytes.saturating_sub(weight(&message));
+            if let Some(event) = self.event(message) {
+                return Some(event);
+            }
         }
-        Some(match self.held.pop_front()? {
+    }
+
+    /// What a message means to the coordinator, if anything.
+    fn event(&mut self, message: PlayerMessage) -> Option<ConnectionEvent> {
+        Some(match message {
             PlayerMessage::PlanTaken => ConnectionEvent::PlanTaken,
             PlayerMessage::Armed { trial, phase } => {
                 ConnectionEvent::Armed { trial, phase: phase.into(), round_trip: Duration::ZERO }
             }
             PlayerMessage::StepStarted(step) => {
                 let place = place(step.trial, step.phase, step.step);
-                match self.open.get(&key(place)) {
-                    Some(open) => ConnectionEvent::StepStarted(place, open.started),
-                    // Its end came first; that has its start too.
-                    None => return self.next(),
-                }
+                // If its end came first, that has its start too.
+                ConnectionEvent::StepStarted(place, self.open.get(&key(place))?.started)
             }
             PlayerMessage::StepEnded(ended) => {
                 let keep = matches!(ended.outcome, OutcomeMessage::Spawned);
@@ -147,7 +181,7 @@ impl Streams {
             | PlayerMessage::FileEnded(_)
             | PlayerMessage::PutWanted { .. }
             | PlayerMessage::PutOver { .. }
-            | PlayerMessage::Left { .. } => return self.next(),
+            | PlayerMessage::Left { .. } => return None,
             PlayerMessage::PhaseEnded { trial, phase } => ConnectionEvent::PhaseEnded { trial, phase: phase.into() },
             PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded { trial },
             PlayerMessage::Stalled { kept } => ConnectionEvent::Warning(format!(
@@ -189,6 +223,7 @@ impl Streams {
         };
         if let Some(ended) = ends.into_iter().find(is_meant) {
             (ended.stdout, ended.stderr) = (stdout, stderr);
+            self.held_bytes = self.held_bytes.saturating_sub(list_weight(&ended.left.holders)) + list_weight(&holders);
             (ended.left.unsettled, ended.left.leaky, ended.left.holders) = (false, leaky, holders);
         }
     }
@@ -206,8 +241,8 @@ impl Streams {
         let mut result = StepResult::without_output(ended.outcome.into());
         result.duration = ended.duration.map(Duration::from_nanos);
         result.leaky = ended.left.leaky;
-        result.holders = ended.left.holders.into_iter().map(Into::into).collect();
-        result.not_stopped = ended.left.not_stopped.into_iter().map(Into::into).collect();
+        result.holders = processes(ended.left.holders);
+        result.not_stopped = processes(ended.left.not_stopped);
         result.forced = ended.left.forced.map(|forced| Box::new(self::forced(forced)));
         result.attempts = ended.attempts.into_iter().map(attempt).collect();
         if let Some(open) = self.open.get(&key(place)).copied() {
@@ -228,6 +263,38 @@ impl Streams {
     }
 }
 
+/// The memory that a message may take beyond what every message takes, in bytes.
+fn weight(message: &PlayerMessage) -> usize {
+    match message {
+        PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => {
+            let why = |outcome: &OutcomeMessage| match outcome {
+                OutcomeMessage::NotStarted { why } | OutcomeMessage::Unfulfilled { why } => why.len(),
+                OutcomeMessage::Skipped { why } => why.as_ref().map_or(0, String::len),
+                _ => 0,
+            };
+            let attempts: usize =
+                ended.attempts.iter().map(|attempt| size_of::<AttemptMessage>() + why(&attempt.outcome)).sum();
+            why(&ended.outcome) + attempts + list_weight(&ended.left.holders) + list_weight(&ended.left.not_stopped)
+        }
+        PlayerMessage::Warning { text } | PlayerMessage::Leaving { reason: text } => text.len(),
+        _ => 0,
+    }
+}
+
+fn list_weight(list: &[ProcessMessage]) -> usize {
+    list.iter().map(|process| size_of::<ProcessMessage>() + process.user.len() + process.command.len()).sum()
+}
+
+/// The first of a list, as far as they are kept.
+fn processes<T: FromIterator<Process>>(list: Vec<ProcessMessage>) -> T {
+    let mut bytes = 0;
+    let kept = list.into_iter().take_while(|process| {
+        bytes += process.user.len() + process.command.len();
+        bounds::PROCESS_BYTES.check(bytes).is_ok()
+    });
+    kept.map(Process::from).collect()
+}
+
 fn forced(ForcedMessage { signal, after }: ForcedMessage) -> Forced {
     Forced { signal, after: Duration::from_nanos(after) }
 }
@@ -241,7 +308,7 @@ fn attempt(message: AttemptMessage) -> Attempt {
 mod tests {
     use super::*;
     use crate::conduct::testing::bytes;
-    use crate::model::{ConductorTime, Process};
+    use crate::model::ConductorTime;
     use crate::wire::LeftMessage;
     use crate::wire::PhaseName::Startup;
 
@@ -259,7 +326,7 @@ mod tests {
     fn take(streams: &mut Streams, message: PlayerMessage) {
         let urgent =
             streams.message(message, |_| crate::conduct::testing::start_at(ConductorTime::from_nanoseconds(1)));
-        assert!(urgent.is_none());
+        assert!(urgent.unwrap().is_none());
     }
 
     fn data(stream: u32, offset: u64, text: &str) -> Data {
@@ -329,6 +396,35 @@ mod tests {
         assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the second is whole") };
         assert_eq!((result.leaky, bytes(&result.stdout)), (false, b"x".to_vec()), "nothing had to be settled");
+    }
+
+    #[test]
+    fn thousands_of_messages_that_are_no_events_are_passed_over_one_by_one() {
+        let mut streams = Streams::new(Store::new(None).unwrap());
+        let exit = OutcomeMessage::Exit { status: 0 };
+        let left = LeftMessage { unsettled: true, ..LeftMessage::default() };
+        take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit, 0) }));
+        for number in 0..100_000 {
+            take(&mut streams, started(1, 10 + 2 * number));
+        }
+        streams.open.clear();
+        let (trial, phase, step, stdout, stderr, leaky, holders) = (1, Startup, 0, 0, 0, false, Vec::new());
+        let settled = StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders };
+        take(&mut streams, PlayerMessage::StepSettled(settled));
+        assert!(matches!(streams.next(), Some(ConnectionEvent::StepEnded(..))));
+        assert!(streams.next().is_none() && !streams.is_waiting());
+    }
+
+    #[test]
+    fn what_was_never_announced_is_the_players_error() {
+        let mut streams = Streams::new(Store::new(None).unwrap());
+        assert!(streams.data(&data(10, 0, "b")).is_err());
+        take(&mut streams, started(0, 10));
+        assert!(streams.data(&data(12, 0, "b")).is_err());
+        assert!(!streams.data(&data(9, 0, "b")).unwrap().unwrap(), "a step that is over");
+        let twice =
+            streams.message(started(1, 11), |_| crate::conduct::testing::start_at(ConductorTime::from_nanoseconds(1)));
+        assert_eq!(twice.unwrap_err(), "its player announced stream 11 twice");
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::path::Path;
 use super::walk::{Found, Walk};
 use crate::player::session::StepKey;
 use crate::wire::{
-    FileEndedMessage, FileMessage, FileName, Outbox, OutcomeMessage, OutgoingFile, Piece, PlayerMessage,
+    FileEndedMessage, FileMessage, FileName, Outbox, OutcomeMessage, OutgoingFile, Piece, PlayerMessage, bounds,
 };
 
 /// How many files may be on their way: so that many small ones do not wait for each other's answers.
-const ON_THEIR_WAY: usize = 256;
+const ON_THEIR_WAY: usize = bounds::FILES.most();
 
 /// A `fetch:` step at work.
 #[derive(Debug)]
