@@ -108,7 +108,7 @@ waits! {
             "the next attempt";
         HelloAnswer: "the answer to `hello`" of "the player",
             Limit::Computed("what is left of `connect_timeout` or `lease`, at least 2s"), "the next attempt";
-        RetryPause: "the next attempt to connect" of "the player", ms(500), "the attempt is made";
+        RetryPause: "the next attempt to connect" of "the player", seconds(2), "the attempt is made";
         BusyPlayer: "the player to be free" of "another run", Limit::Computed("what the player says, and 5s"),
             "the worker cannot be reached";
         PlayerReads: "a player that takes what it is sent" of "the player", seconds(5), "the connection is made again";

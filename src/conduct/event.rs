@@ -96,6 +96,13 @@ pub(crate) enum ConnectionEvent {
         /// The phase.
         phase: Phase,
     },
+    /// The worker is through with a phase, and not everything of it is here yet: its output is on its way.
+    Delivering {
+        /// The trial.
+        trial: u32,
+        /// The phase.
+        phase: Phase,
+    },
     /// Nothing that was spawned is left.
     TrialEnded {
         /// The trial.

@@ -31,6 +31,7 @@
 //! | bytes of a Python conductor's phases | 67108864 | it is refused |
 //! | files of a step on their way | 256 | the peer is at fault |
 //! | bytes of messages that wait for output | 4194304 | the peer is at fault |
+//! | bytes of output that is announced and not here | 2147483648 | the peer is at fault |
 //! | bytes of the processes in one list | 65536 | it is cut |
 //! | warnings of a player in a trial | 200 | it is cut |
 //! | warnings in a trial | 10000 | the peer is at fault |
@@ -160,6 +161,9 @@ pub const FILES: Bound = Bound::new("files of a step on their way", 256, Beyond:
 /// What a conductor holds back until the output of a step is there, in bytes of texts and lists: control overtakes data.
 pub const HELD: Bound = Bound::new("bytes of messages that wait for output", 4 << 20, Beyond::AtFault);
 
+/// What a step has printed at its end and the player still has: its spool has half of it.
+pub const ANNOUNCED: Bound = Bound::new("bytes of output that is announced and not here", 2 << 30, Beyond::AtFault);
+
 /// The processes that a conductor keeps of one list, in bytes of their command lines.
 pub const PROCESS_BYTES: Bound = Bound::new("bytes of the processes in one list", 64 << 10, Beyond::Cut);
 
@@ -196,6 +200,7 @@ const ALL: &[Bound] = &[
     PHASE_BYTES,
     FILES,
     HELD,
+    ANNOUNCED,
     PROCESS_BYTES,
     WARNINGS,
     WARNINGS_SENT,

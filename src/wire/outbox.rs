@@ -174,6 +174,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// The number of the first frame that the peer has not acknowledged.
+    pub fn unacknowledged(&self) -> u64 {
+        self.sent.front().map_or(self.next, |sent| sent.number)
+    }
+
     /// Whether everything was sent and acknowledged.
     pub fn is_settled(&self) -> bool {
         self.control.is_empty() && self.data.is_empty() && self.sent.is_empty()

@@ -6,6 +6,7 @@
 mod connect;
 mod dial;
 mod files;
+mod reconnections;
 mod said;
 mod session;
 mod streams;

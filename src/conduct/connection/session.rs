@@ -6,10 +6,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::RecvTimeoutError;
 use rustix::event::{PollFd, PollFlags};
 
 use super::dial::{Dialled, again, words};
 use super::files::Files;
+use super::reconnections::Reconnections;
 use super::said::{Said, Sentence};
 use super::streams::Streams;
 use super::{Context, refused};
@@ -34,8 +36,6 @@ const DATA_LIMIT: Duration = Wait::AnnouncedOutput.time();
 const DATA_RATE: u64 = 32 << 10;
 /// How long the player gets to close the connection once it has left.
 const PARTING: Duration = Wait::Parting.time();
-/// How much longer than the lease a worker is waited for.
-const MARGIN: Duration = Wait::Reconnection.time();
 
 /// Why a session stops being driven as it is.
 enum Stop {
@@ -56,6 +56,7 @@ struct Session<'a> {
     /// The phase for which the coordinator wants the worker ready, and the one for which the player has said that it is.
     asked: Option<(u32, Phase)>,
     ready: Option<(u32, Phase)>,
+    reconnections: Reconnections,
     /// What the player said of its leave, once it takes it.
     parting: Option<String>,
     /// Since when what was announced is waited for, and how many bytes have come meanwhile.
@@ -79,6 +80,7 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         said: Said::new(Arc::clone(&context.plan), context.worker),
         asked: None,
         ready: None,
+        reconnections: Reconnections::new(context.plan.settings.lease, now()),
         parting: None,
         waiting: (Instant::now(), 0),
         left: None,
@@ -103,6 +105,8 @@ impl Session<'_> {
                 Stop::Broken(reason) => reason,
             };
             self.channel.disconnect();
+            let is_idle = self.channel.outbox.is_settled();
+            self.reconnections.broke(self.counts(), is_idle, self.channel.heard(), now());
             if let Some(parting) = self.parting.take() {
                 return End::Lost(parting);
             }
@@ -117,6 +121,11 @@ impl Session<'_> {
             let silent = self.channel.silence(now());
             self.context.uplink.say(ConnectionEvent::Resumed(silent));
         }
+    }
+
+    /// How many frames have come and were acknowledged, in both directions.
+    fn counts(&self) -> (u64, u64) {
+        (self.channel.inbox.next(), self.channel.outbox.unacknowledged())
     }
 
     /// Goes on with a connection on which the player has said `welcome`.
@@ -134,7 +143,9 @@ impl Session<'_> {
         // What was announced can't have come while there was no connection.
         self.waiting = (Instant::now(), 0);
         // A player that does not remember what was said never will.
-        self.channel.connect(link, welcome.next).map_err(|error| lost(error.to_string()))
+        self.channel.connect(link, welcome.next).map_err(|error| lost(error.to_string()))?;
+        self.reconnections.begun(self.counts(), now());
+        Ok(())
     }
 
     fn drive(&mut self) -> Stop {
@@ -238,6 +249,9 @@ impl Session<'_> {
 
     fn read(&mut self) -> Result<(), Stop> {
         let received = self.channel.read::<PlayerMessage>(now);
+        if !received.answers.is_empty() {
+            self.reconnections.answered();
+        }
         for (sent, came, answered, arrived) in received.answers {
             let jump = self.clock.add(Sample {
                 sent: ConductorTime::from_nanoseconds(sent),
@@ -319,6 +333,10 @@ impl Session<'_> {
             },
             PlayerMessage::Stalled { .. } if self.said.sentence() != Sentence::PassedOn => return Ok(()),
             PlayerMessage::File(file) => self.streams.announce(file.stream),
+            PlayerMessage::PhaseEnded { trial, phase } if self.streams.is_waiting() => {
+                let (trial, phase) = (*trial, (*phase).into());
+                self.context.uplink.say(ConnectionEvent::Delivering { trial, phase });
+            }
             _ => {}
         }
         let Some(message) = self.files.message(message, &mut self.channel.outbox)? else { return Ok(()) };
@@ -365,19 +383,37 @@ impl Session<'_> {
         }
     }
 
+    /// Waits before the next connection, and takes commands meanwhile.
+    fn pause(&mut self, time: Duration) -> Result<(), End> {
+        let end = Instant::now() + time;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(left)) {
+                Ok(command) => self.command(command)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(End::Closed),
+            }
+        }
+    }
+
     /// Makes another connection, until the worker's lease is over.
     fn reach_again(&mut self, reason: &str) -> Result<Dialled, End> {
         let lease = self.context.plan.settings.lease;
-        // Whoever was held up itself, and wakes after the lease, still hears what its player did meanwhile.
-        let limit = (lease + MARGIN).saturating_sub(self.channel.silence(now())).max(MARGIN);
+        let Some((pause, limit)) = self.reconnections.again(now()) else {
+            return Err(End::Lost(format!("{reason}, again and again, and nothing came through")));
+        };
         let deadline = Instant::now() + limit;
+        self.pause(pause)?;
         self.hello.next = self.channel.inbox.next();
         let mut hello = self.hello.clone();
         let dialled = again(&self.context.plan.worker(self.context.worker).player, &mut hello, deadline, |time| {
             match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(time)) {
                 Ok(command) => self.command(command).err(),
-                Err(crossbeam_channel::RecvTimeoutError::Timeout) => None,
-                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => Some(End::Closed),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(End::Closed),
             }
         });
         self.hello.attempt = hello.attempt;

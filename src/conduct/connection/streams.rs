@@ -93,6 +93,11 @@ impl Streams {
             }
             PlayerMessage::StepSettled(settled) => self.settle(settled),
             message => {
+                if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &message {
+                    bounds::ANNOUNCED
+                        .check(self.missing(ended))
+                        .map_err(|why| format!("its player announced {why}"))?;
+                }
                 self.held_bytes += weight(&message);
                 self.held.push_back(message);
                 bounds::HELD.check(self.held_bytes).map_err(|why| format!("its player sent {why}"))?;
@@ -137,7 +142,7 @@ impl Streams {
         loop {
             let whole = match self.held.front()? {
                 PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => {
-                    !ended.left.unsettled && self.has_all(ended)
+                    !ended.left.unsettled && self.missing(ended) == 0
                 }
                 _ => true,
             };
@@ -228,12 +233,14 @@ impl Streams {
         }
     }
 
-    fn has_all(&self, ended: &StepEndedMessage) -> bool {
-        let Some(open) = self.open.get(&key(place(ended.trial, ended.phase, ended.step))) else {
-            return true;
+    /// How many bytes are missing of what a step had printed at its end.
+    fn missing(&self, ended: &StepEndedMessage) -> usize {
+        let Some(open) = self.open.get(&key(place(ended.trial, ended.phase, ended.step))) else { return 0 };
+        let missing = |stream, length: u64| {
+            self.writers.get(stream).map_or(0, |(_, _, writer)| length.saturating_sub(writer.received()))
         };
-        let has = |stream, length| self.writers.get(stream).is_none_or(|(_, _, writer)| writer.received() >= length);
-        has(&open.stdout, ended.stdout) && has(&open.stderr, ended.stderr)
+        let both = missing(&open.stdout, ended.stdout).saturating_add(missing(&open.stderr, ended.stderr));
+        usize::try_from(both).unwrap_or(usize::MAX)
     }
 
     fn result(&mut self, ended: StepEndedMessage, keep: bool) -> (StepPlace, StepResult) {

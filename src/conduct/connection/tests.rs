@@ -1,6 +1,7 @@
 //! Session actors against a player over a loopback socket.
 
 mod files;
+mod hostile;
 
 use std::io::{Read, Write};
 use std::sync::Arc;

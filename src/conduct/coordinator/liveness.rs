@@ -9,6 +9,9 @@ use crate::model::{Event, WorkerId};
 use super::worker::Standing;
 use super::{Action, CONNECT_MARGIN, Coordinator, PLAN_LIMIT, Stage};
 
+/// So many breaks of a connection in a phase are reported one by one; of the others, each that doubles their number.
+const TOLD: usize = 10;
+
 impl Coordinator {
     /// The player is held by somebody whose conductor is gone.
     pub(super) fn held(&mut self, worker: WorkerId, text: String, within: Duration) {
@@ -28,7 +31,14 @@ impl Coordinator {
         if self.stage == Stage::Arming && self.workers[worker.0].part.is_open {
             self.pending.insert(worker);
         }
-        self.report(Event::WorkerBroken { worker, reason });
+        let entry = &mut self.workers[worker.0];
+        entry.breaks += 1;
+        let breaks = entry.breaks;
+        entry.break_is_told = breaks <= TOLD || breaks.is_power_of_two();
+        if entry.break_is_told {
+            let often = if breaks > TOLD { format!(" ({breaks} times in this phase)") } else { String::new() };
+            self.report(Event::WorkerBroken { worker, reason: reason + &often });
+        }
     }
 
     /// The connection is there again, and what was missed is on its way.
@@ -36,7 +46,10 @@ impl Coordinator {
         if !std::mem::replace(&mut self.workers[worker.0].broken, false) {
             return;
         }
-        self.report(Event::WorkerResumed { worker, silent });
+        self.workers[worker.0].resumed = Some(self.now);
+        if self.workers[worker.0].break_is_told {
+            self.report(Event::WorkerResumed { worker, silent });
+        }
         if self.stage == Stage::Arming && self.workers[worker.0].received {
             self.pending.remove(&worker);
         }

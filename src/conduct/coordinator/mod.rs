@@ -7,7 +7,8 @@
 //! Connecting → Planning → (Arming → Running)* → EndingTrial → Checking → … → Leaving → Over
 //! ```
 //!
-//! `stages` goes from stage to stage, `phase` looks after what happens within one, `liveness` after connections that break,
+//! `stages` goes from stage to stage, `phase` looks after what happens within one, `limits` says how long a worker may take for
+//! it by the plan, `liveness` looks after connections that break,
 //! `departing` after players that leave, `meeting` after barriers, `judge` makes the verdicts, `waiting` says in words what
 //! is waited for.
 
@@ -15,6 +16,7 @@ mod barriers;
 mod departing;
 mod judge;
 mod lead;
+mod limits;
 mod liveness;
 mod meeting;
 mod phase;
@@ -197,9 +199,11 @@ impl Coordinator {
                 Input::Checked(end) => self.checked(end),
                 Input::Tick => {}
             }
-            if self.deadline.is_some_and(|deadline| deadline <= now) {
+            let is_over = |deadline: Option<ConductorTime>| deadline.is_some_and(|deadline| deadline <= now);
+            if is_over(self.deadline) || is_over(self.latest()) {
                 self.too_late();
             }
+            self.give_up_overdue();
             self.give_up_departing();
             self.advance();
         }
@@ -208,7 +212,8 @@ impl Coordinator {
 
     /// When [`Input::Tick`] is due.
     pub(super) fn next_deadline(&self) -> Option<ConductorTime> {
-        self.deadline.into_iter().chain(self.departure_deadline()).min()
+        let others = [self.latest(), self.worker_deadline(), self.departure_deadline()];
+        self.deadline.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     fn connection(&mut self, worker: WorkerId, event: ConnectionEvent) {
@@ -228,6 +233,7 @@ impl Coordinator {
             ConnectionEvent::SpawnedEnded(place, result) => self.spawned_ended(worker, place, result),
             ConnectionEvent::StepLost(place, result) => self.step_lost(worker, place, result),
             ConnectionEvent::PhaseEnded { trial, phase } => self.worker_phase_ended(worker, trial, phase),
+            ConnectionEvent::Delivering { trial, phase } => self.delivers(worker, trial, phase),
             ConnectionEvent::TrialEnded { trial } if trial == self.trial => {
                 self.answered(Stage::EndingTrial, worker);
             }
@@ -267,6 +273,7 @@ impl Coordinator {
         self.since = self.now;
         self.pending = pending;
         self.limit = limit;
+        self.workers.iter_mut().for_each(|worker| worker.due = None);
         self.deadline = limit.map(|limit| self.now.plus(limit));
     }
 

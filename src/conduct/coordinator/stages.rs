@@ -65,10 +65,11 @@ impl Coordinator {
 
     /// The deadline has come: whoever is still waited for is given up.
     pub(super) fn too_late(&mut self) {
+        // Those whose connections are broken are late by no fault of theirs; they come again, or are lost, until the latest
+        // moment. Those that leave have deadlines of their own.
+        let excuses = self.latest().is_none_or(|latest| latest > self.now);
         self.deadline = None;
-        // Those whose connections are broken are late by no fault of theirs; they come again, or are lost. Those that leave
-        // have deadlines of their own.
-        let late: Vec<_> = self.pending.iter().copied().filter(|id| !self.is_excused(*id)).collect();
+        let late: Vec<_> = self.pending.iter().copied().filter(|id| !self.is_excused(*id, excuses)).collect();
         for worker in late {
             match self.stage {
                 Stage::Connecting => self.shut_out(worker, End::Unreachable("its player does not answer".to_owned())),
@@ -89,8 +90,8 @@ impl Coordinator {
         }
     }
 
-    fn is_excused(&self, worker: WorkerId) -> bool {
-        self.stage != Stage::Leaving && (self.workers[worker.0].broken || self.is_departing(worker))
+    fn is_excused(&self, worker: WorkerId, excuses: bool) -> bool {
+        self.stage != Stage::Leaving && ((excuses && self.workers[worker.0].broken) || self.is_departing(worker))
     }
 
     pub(super) fn shut_out(&mut self, worker: WorkerId, end: End) {
@@ -209,6 +210,9 @@ impl Coordinator {
             pending.append(&mut self.resetting());
         }
         self.wait(Stage::Running, pending, limit);
+        if limit.is_none() {
+            self.limit_workers(phase, self.now.plus(lead));
+        }
         self.report(Event::PhaseGo { trial, phase, lead });
         self.command_pending(&Command::Go { trial, phase, at: self.now.plus(lead) });
     }

@@ -74,8 +74,14 @@ pub(super) struct Worker {
     pub(super) first: Option<Start>,
     /// Spawned steps that were not seen to end.
     pub(super) spawned: Vec<StepPlace>,
+    /// When its part of the phase is over at the latest, by the plan.
+    pub(super) due: Option<ConductorTime>,
     /// Its connection is broken, and is being made again.
     pub(super) broken: bool,
+    /// When its connection was there again last, and how often it broke, in the phase; whether the last break was reported.
+    pub(super) resumed: Option<ConductorTime>,
+    pub(super) breaks: usize,
+    pub(super) break_is_told: bool,
     /// It was lost in this trial, and may come back in the next.
     pub(super) lost: bool,
     /// It is driven over the seed's wire.
@@ -92,7 +98,11 @@ impl Worker {
             received: false,
             first: None,
             spawned: Vec::new(),
+            due: None,
             broken: false,
+            resumed: None,
+            breaks: 0,
+            break_is_told: false,
             lost: false,
             seed: false,
         }
@@ -103,6 +113,7 @@ impl Worker {
         self.part = part;
         self.received = false;
         self.first = None;
+        (self.resumed, self.breaks) = (None, 0);
     }
 
     /// What it has to do in this phase, as long as it has not ended it.

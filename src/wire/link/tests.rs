@@ -90,7 +90,7 @@ fn a_sign_of_life_is_given_every_interval_and_a_probe_is_one() {
     scene.link.probe(1);
     scene.pass(2_600, 2_900).unwrap();
     assert_eq!(scene.told(), [r#"{"type":"probe","sent":2600000000}"#]);
-    scene.hear(&Signal::ProbeAnswer { sent: 1, received: 2, answered: 3 }, 2_950);
+    scene.hear(&Signal::ProbeAnswer { sent: 2_600_000_000, received: 2, answered: 3 }, 2_950);
     scene.pass(3_000, 3_900).unwrap();
     assert_eq!(scene.told(), [r#"{"type":"probe","sent":3000000000}"#]);
 }

@@ -26,8 +26,8 @@ fn a_worker_that_is_back_has_the_whole_time_that_it_could_not_use() {
     world.give(Input::Interrupt(2));
     while world.speak(0) {}
     assert!(world.wait(), "the others are not waited for without end");
-    assert_eq!((lost(&world), world.coordinator.next_deadline()), (0, None));
-    world.now = world.now.plus(Duration::from_mins(10));
+    assert_eq!(lost(&world), 0);
+    world.now = world.now.plus(Duration::from_secs(30));
     world.players[1].mute = true;
     world.set_broken(1, false);
     assert_eq!(world.coordinator.next_deadline(), Some(world.now.plus(STOP_LIMIT)));
@@ -39,7 +39,9 @@ fn a_worker_that_is_back_has_the_whole_time_that_it_could_not_use() {
 fn an_interrupt_waits_for_a_worker_that_is_cut_off_and_its_reset_runs() {
     let mut world = cut_off_in_run();
     world.give(Input::Interrupt(2));
-    while world.speak(0) || world.wait() {}
+    while world.speak(0) {}
+    world.wait();
+    while world.speak(0) {}
     world.set_broken(1, false);
     let conclusion = world.finish();
     assert_eq!(conclusion.reasons, [Reason::Interrupted(2)]);
@@ -70,4 +72,41 @@ fn a_break_that_is_told_twice_is_reported_once_and_so_is_its_end() {
         world.reports.iter().filter(|event| matches!(event, Event::WorkerBroken { .. } | Event::WorkerResumed { .. }));
     assert_eq!(told.count(), 2);
     assert_eq!(world.finish().verdict, Verdict::Passed);
+}
+
+#[test]
+fn a_worker_that_lives_on_beyond_what_the_plan_gives_its_steps_is_lost_and_the_others_go_on() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    world.players[1].mute = true;
+    let began = world.now;
+    let conclusion = world.finish();
+    assert_eq!(conclusion.verdict, Verdict::Incomplete);
+    let text = "worker `w1` was lost: its steps took longer than the plan allows them";
+    assert!(conclusion.reasons.contains(&Reason::Incomplete(text.to_owned())), "{conclusion:?}");
+    assert!(world.now.since(began) < Duration::from_mins(62), "an hour for the step, and the margins");
+    assert_eq!(world.players[0].resets, 1);
+}
+
+#[test]
+fn a_connection_that_breaks_again_and_again_excuses_a_worker_no_longer_than_its_lease() {
+    for interrupted in [false, true] {
+        let mut world = cut_off_in_run();
+        let began = world.now;
+        if interrupted {
+            world.give(Input::Interrupt(2));
+        }
+        world.players[1].says.clear();
+        while lost(&world) == 0 {
+            while world.speak(0) {}
+            world.set_broken(1, false);
+            world.now = world.now.plus(Duration::from_secs(10));
+            world.set_broken(1, true);
+            assert!(world.now.since(began) < Duration::from_mins(70));
+        }
+        let broken = world.reports.iter().filter(|event| matches!(event, Event::WorkerBroken { .. })).count();
+        assert!(broken < 25, "{broken} breaks are reported");
+        assert!(!interrupted || world.now.since(began) < Duration::from_mins(3));
+    }
 }
