@@ -1,13 +1,13 @@
 //! The log: lines of the seed's form or of JSON, on standard error or in a file.
 
 mod lines;
+mod log_file;
 mod log_thread;
 mod screen;
 mod stderr;
 mod terminal;
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
@@ -24,6 +24,7 @@ pub(crate) use stderr::{say, say_if_heard};
 pub(crate) use terminal::size as terminal_size;
 
 use lines::Lines;
+use log_file::LogFile;
 use log_thread::Queue;
 
 /// How much is logged.
@@ -106,9 +107,8 @@ fn init(verbosity: Verbosity, format: LogFormat, writer: impl for<'a> MakeWriter
     builder.event_format(format).with_writer(writer).init();
 }
 
-fn open(path: &Path) -> Result<File, String> {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
-    opened.map_err(|error| format!("the log file `{}` can't be written: {error}", path.display()))
+fn open(path: &Path) -> Result<LogFile, String> {
+    LogFile::open(path).map_err(|error| format!("the log file `{}` can't be written: {error}", path.display()))
 }
 
 impl LogFormat {

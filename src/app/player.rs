@@ -50,6 +50,7 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
         max_message_size: arguments.max_message_size.map_or(from_file.max_message_size, |mebibytes| mebibytes << 20),
         spool_limit: arguments.spool_limit << 20,
         allowed: Box::new(move |peer: IpAddr| allow.is_empty() || allow.iter().any(|network| network.contains(peer))),
+        stops_at_hang_up: arguments.log_file.is_none(),
         until_input_ends: arguments.until_input_ends,
     })
 }

@@ -9,7 +9,7 @@ use super::ladder::Ladder;
 use super::ready::Ready;
 use super::session::{SessionEvent, StepKey, StopWith, Streams};
 use super::spool::Output;
-use super::step_image;
+use super::step_image::{self, NotStarted};
 use super::step_process::StepProcess;
 use super::sweep::Sweep;
 use crate::model::PlayerTime;
@@ -94,9 +94,14 @@ impl Executor {
         behind: Option<Streams>,
         now: PlayerTime,
     ) {
-        match image.and_then(|image| self.family.start(key, image, Some(when), &mut self.spawner)) {
+        match image
+            .map_err(NotStarted::from)
+            .and_then(|image| self.family.start(key, image, Some(when), &mut self.spawner))
+        {
             Ok(process) => self.begin((key, when), process, behind, now),
-            Err(why) => self.events.push(SessionEvent::NotStarted { key, why }),
+            Err(NotStarted { why, may_work_later }) => {
+                self.events.push(SessionEvent::NotStarted { key, why, may_work_later });
+            }
         }
     }
 
@@ -287,10 +292,13 @@ impl Executor {
                     streams: [process.streams[0].number, process.streams[1].number],
                 },
                 Report::NoDirectory(folder, error) => {
-                    not_started(process, step_image::not_entered(&folder.to_string_lossy(), &error))
+                    let why = step_image::not_entered(&folder.to_string_lossy(), &error);
+                    not_started(process, NotStarted::new(why, &error))
                 }
-                Report::NoProgram(shell, error) => not_started(process, step_image::not_run(&shell, &error)),
-                Report::Failed(error) => not_started(process, step_image::not_made(&error)),
+                Report::NoProgram(shell, error) => {
+                    not_started(process, NotStarted::new(step_image::not_run(&shell, &error), &error))
+                }
+                Report::Failed(error) => not_started(process, NotStarted::new(step_image::not_made(&error), &error)),
             };
             process.report = None;
             self.events.push(event);
@@ -299,8 +307,8 @@ impl Executor {
 }
 
 /// The child ends by itself; its end is not to be told a second time.
-fn not_started(process: &mut StepProcess, why: String) -> SessionEvent {
+fn not_started(process: &mut StepProcess, NotStarted { why, may_work_later }: NotStarted) -> SessionEvent {
     process.told = true;
     process.streams.iter_mut().for_each(|stream| stream.descriptor = None);
-    SessionEvent::NotStarted { key: process.key, why }
+    SessionEvent::NotStarted { key: process.key, why, may_work_later }
 }

@@ -8,7 +8,7 @@ use super::kin::{self, Kin, Origin};
 use super::ladder::Ladder;
 use super::reserve::Reserve;
 use super::session::StepKey;
-use super::step_image;
+use super::step_image::{self, NotStarted};
 use super::sweep::Sweep;
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, Cgroup, CgroupRoot, Image, PipeId, Spawned, Spawner, When};
@@ -57,13 +57,13 @@ impl Family {
         mut image: Image,
         when: Option<When>,
         spawner: &mut Spawner,
-    ) -> Result<Spawned, String> {
+    ) -> Result<Spawned, NotStarted> {
         self.reserve.prepare(key.phase);
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);
         let cgroup = self.take_cgroup();
         let made = spawner
             .spawn(image, when, cgroup.as_ref().map(AsFd::as_fd))
-            .map_err(|error| step_image::not_made(&error))?;
+            .map_err(|error| NotStarted::new(step_image::not_made(&error), &error))?;
         if made.in_cgroup {
             origin.cgroup = cgroup;
         } else if cgroup.is_some() {

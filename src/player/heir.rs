@@ -53,6 +53,8 @@ impl Listener {
         for (pid, notes) in &mut self.notes {
             for note in notes.take::<Note>() {
                 if let Note::Delivering = note {
+                    // What it waits for from now on has limits of its own.
+                    self.watches.remove(*pid);
                     self.registry.seed.delivers(*pid);
                 }
                 if let Note::Over { left, .. } = &note {

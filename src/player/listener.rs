@@ -47,6 +47,8 @@ pub struct Settings {
     pub spool_limit: u64,
     /// Who may connect.
     pub allowed: Box<dyn Fn(IpAddr) -> bool>,
+    /// Whether a hang-up (`SIGHUP`) stops the player; else it only begins its log anew.
+    pub stops_at_hang_up: bool,
     /// Whether the player stops when its standard input ends: for one that belongs to somebody.
     pub until_input_ends: bool,
 }
@@ -98,6 +100,9 @@ impl Listener {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| error.to_string())?;
         let socket = bind(settings.bind, settings.port)?;
         let address = socket.local_addr().map_err(|error| error.to_string())?;
+        if let Some(text) = super::folder::warning() {
+            tracing::warn!("{text}");
+        }
         let mut registry = Registry::default();
         end_stale(address.port()).map(Summary::of_nobody).into_iter().for_each(|summary| registry.tell_later(summary));
         let incarnation = format!("{:x}-{:x}", std::process::id(), clock().nanoseconds());
@@ -166,7 +171,9 @@ impl Listener {
     /// Takes signals: children that have ended, and the wish that the player stops.
     fn signals(&mut self) -> Next {
         while let Some(signal) = self.signals.take() {
-            if signal != libc::SIGCHLD && !self.stop() {
+            if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
+                tracing::info!("hang-up: the log goes on in the file that has its name now");
+            } else if signal != libc::SIGCHLD && !self.stop() {
                 return Next::End(1);
             }
         }

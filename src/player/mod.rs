@@ -12,6 +12,7 @@ mod environment;
 mod executor;
 mod family;
 mod farewell;
+mod folder;
 mod heir;
 mod keeper;
 mod kin;

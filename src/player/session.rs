@@ -130,8 +130,13 @@ impl Session {
             SessionEvent::Started { key, at, late, pid, streams } => {
                 self.started(key, (at, late), pid, streams, &mut actions);
             }
-            SessionEvent::NotStarted { key, why } => {
-                self.process_ended(key, StepEnd::of(OutcomeMessage::NotStarted { why }), None, &mut actions);
+            SessionEvent::NotStarted { key, why, may_work_later } => {
+                // Whatever the steps before it have used up: Reset is to run.
+                let reset =
+                    self.running(key.trial, Phase::Reset).filter(|_| may_work_later && key.phase == Phase::Reset);
+                if !reset.and_then(|reset| reset.work(key)).is_some_and(|work| work.try_again(&why, now)) {
+                    self.process_ended(key, StepEnd::of(OutcomeMessage::NotStarted { why }), None, &mut actions);
+                }
             }
             SessionEvent::Ended { key, outcome, at, lengths, left } => {
                 self.process_ended(key, StepEnd { lengths, left, ..StepEnd::of(outcome) }, Some(at), &mut actions);

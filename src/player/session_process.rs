@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::environment::Environment;
 use super::executor::Executor;
 use super::family::Cgroups;
+use super::folder;
 use super::life;
 use super::note::{self, Note, Notes, Order};
 use super::resume;
@@ -227,7 +228,8 @@ impl SessionProcess {
 
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
-            if signal == libc::SIGCHLD {
+            // What a hang-up means is for the listener to say: it goes to all processes when a log is to be begun anew.
+            if signal == libc::SIGCHLD || (signal == libc::SIGHUP && self.kept.is_none()) {
                 continue;
             }
             if self.stopping.is_some() {
@@ -426,6 +428,9 @@ impl SessionProcess {
     /// The plan is left with the listener before the conductor hears that it was taken.
     fn plan_taken(&mut self) {
         self.take_environment();
+        if let Some(text) = folder::warning() {
+            self.channel.outbox.push(&PlayerMessage::Warning { text });
+        }
         let Some(plan) = self.session.plan() else { return };
         let reset_timeout = plan.reset_timeout;
         if let Ok(text) = serde_json::to_string(plan) {

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use super::environment::Environment;
+use super::folder;
 use super::session::StepKey;
 use crate::sys::{Image, PrintsTo};
 use crate::wire::{PlanMessage, StepMessage, words};
@@ -47,7 +48,31 @@ pub(super) fn shell_image(
 
 /// What is said of the folder of a worker's steps when nobody gets into it.
 pub(super) fn not_entered(directory: &str, error: &std::io::Error) -> String {
-    format!("the folder `{}`, which `directory` names, can't be entered: {}", directory.escape_debug(), words(error))
+    let folder = folder::absolute(directory);
+    format!("the folder `{}`, which `directory` names, can't be entered: {}", folder.escape_debug(), words(error))
+}
+
+/// Why a step's process did not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NotStarted {
+    pub(super) why: String,
+    /// Whether that was for lack of something that may be there later: processes, memory, descriptors.
+    pub(super) may_work_later: bool,
+}
+
+impl NotStarted {
+    /// For this reason, which comes of this error.
+    pub(super) fn new(why: String, error: &std::io::Error) -> Self {
+        let lacks = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
+        Self { why, may_work_later: error.raw_os_error().is_some_and(|error| lacks.contains(&error)) }
+    }
+}
+
+impl From<String> for NotStarted {
+    /// For a reason that stays.
+    fn from(why: String) -> Self {
+        Self { why, may_work_later: false }
+    }
 }
 
 /// What is said of a shell that could not be run.

@@ -16,6 +16,7 @@
 
 mod architecture;
 mod bounds;
+mod chaos;
 mod checking;
 mod checks;
 mod commands;

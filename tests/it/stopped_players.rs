@@ -270,6 +270,52 @@ fn with_log(folder: &Folder) -> (Player, impl Fn() -> String) {
 }
 
 #[test]
+fn a_hang_up_begins_the_log_anew_and_stops_only_a_player_without_a_log_file() {
+    const HANG_UP: i32 = 1;
+    let scene = Scene::new("", &["w"]);
+    let (player, log) = with_log(&scene.folder);
+    let pipe = scene.worker("w", player.port, "", "");
+    let child = scene.start();
+    pipe.wait_for_start();
+    let old = scene.folder.join("player.log.1");
+    std::fs::rename(scene.folder.join("player.log"), &old).expect("a log is moved");
+    let moved = std::fs::read_to_string(&old).expect("the old log");
+    player.children().into_iter().chain([player.pid()]).for_each(|pid| kill(pid, HANG_UP));
+    eventually("there is a new log", || scene.folder.join("player.log").exists());
+    scene.open_gate();
+    assert_eq!(finish(child).status, Some(0), "its sessions go on");
+    assert!(log().contains("hang-up: the log goes on in the file that has its name now\n"), "{}", log());
+    assert_eq!(std::fs::read_to_string(&old).expect("the old log"), moved);
+    let mut other = Player::start();
+    other.signal(HANG_UP);
+    assert_eq!(other.wait().code(), Some(0));
+}
+
+#[test]
+fn a_player_whose_current_folder_was_deleted_names_it() {
+    let (folder, log) = (Folder::new(), Folder::new());
+    let gone = folder.join("gone");
+    std::fs::create_dir(&gone).expect("a folder");
+    let mut command = std::process::Command::new(crate::support::CONDUCTOR);
+    command.args(["player", "--bind", "127.0.0.1", "--port", "0", "--log-file"]).arg(log.join("player.log"));
+    let player = Player::from({
+        command.current_dir(&gone);
+        command
+    });
+    std::fs::remove_dir(&gone).expect("it is empty");
+    folder.test("", &["w"]).worker("w", player.port, "directory = below\n[Run]\nstep = true\n");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let gone = gone.canonicalize().unwrap_or(gone);
+    for expected in [
+        format!("warning: w: the player's current folder `{}` was deleted", gone.display()),
+        format!("the folder `{}/below`, which `directory` names, can't be entered: ", gone.display()),
+    ] {
+        assert!(finished.stdout.contains(&expected), "`{expected}` is missing: {finished:#?}");
+    }
+}
+
+#[test]
 fn a_player_that_ends_says_in_its_log_what_no_conductor_was_told() {
     let scene = Scene::new("lease = 1s", &["w"]);
     let (mut player, log) = with_log(&scene.folder);

@@ -91,6 +91,8 @@ pub enum SessionEvent {
         key: StepKey,
         /// Why.
         why: String,
+        /// Whether that was for lack of something that may be there later.
+        may_work_later: bool,
     },
     /// A step's process is over.
     Ended {

@@ -224,6 +224,44 @@ fn a_reset_that_takes_too_long_is_stopped_as_a_whole() {
     assert_eq!(outcomes(&end), expected);
 }
 
+#[test]
+fn a_step_of_reset_whose_process_can_not_be_made_is_tried_again_for_as_long_as_reset_may_take() {
+    let lacks = |key: StepKey| SessionEvent::NotStarted { key, why: "no processes".to_owned(), may_work_later: true };
+    for works_at in [Some(20), None] {
+        let mut session = in_run(vec![]);
+        session.handle(arm(PhaseName::Reset), at(0));
+        session.handle(go(PhaseName::Reset), at(0));
+        let undo = key(Phase::Reset, 0);
+        for second in 0..works_at.unwrap_or(50) {
+            assert_eq!(session.handle(lacks(undo), at(second)), [], "it is not over");
+            assert_eq!(session.next_deadline(), Some(at(second).plus(Duration::from_millis(500))));
+            let again = SessionAction::Start { key: undo, at: None, behind: None };
+            if second < 49 {
+                assert_eq!(session.handle(SessionEvent::Tick, at(second + 1)), [again]);
+            }
+        }
+        if let Some(second) = works_at {
+            session.handle(started(undo, second), at(second));
+            assert_eq!(starts(&session.handle(ended(undo, 21), at(21))), [key(Phase::Reset, 1)]);
+        } else {
+            let why = "no processes; it was tried again until Reset had taken too long".to_owned();
+            assert_eq!(outcomes(&session.handle(SessionEvent::Tick, at(50))), [], "a last attempt was due");
+            let end = outcomes(&session.handle(lacks(undo), at(50)));
+            let expected = [(0, OutcomeMessage::NotStarted { why }), (1, skipped_for("reset took longer than 50s"))];
+            assert_eq!(end, expected);
+        }
+    }
+}
+
+#[test]
+fn a_step_of_another_phase_whose_process_can_not_be_made_has_failed() {
+    let mut session = in_run(vec![step("one", false, None)]);
+    let lacks =
+        SessionEvent::NotStarted { key: key(Phase::Run, 0), why: "no processes".to_owned(), may_work_later: true };
+    let why = "no processes".to_owned();
+    assert_eq!(outcomes(&session.handle(lacks, at(1))), [(0, OutcomeMessage::NotStarted { why })]);
+}
+
 /// What may come at any time.
 #[derive(Debug, Clone)]
 enum Choice {
@@ -327,7 +365,11 @@ impl World {
         if let Some(key) = self.starting.iter().nth(which).copied() {
             self.starting.remove(&key);
             if !good {
-                return Some(SessionEvent::NotStarted { key, why: "the test says so".to_owned() });
+                return Some(SessionEvent::NotStarted {
+                    key,
+                    why: "the test says so".to_owned(),
+                    may_work_later: false,
+                });
             }
             self.running.insert(key);
             return Some(SessionEvent::Started { key, at: now, late: Duration::ZERO, pid: 1, streams: [0, 1] });

@@ -47,6 +47,8 @@ pub(super) struct Work {
     start_by: Option<(PlayerTime, u64)>,
     limit: Option<Limit>,
     until: Option<Until>,
+    /// Why its process could not be made last time, while that is tried again.
+    lacks: Option<String>,
     /// How it ended, when that was our doing and its process is on its way out.
     ended_by_us: Option<OutcomeMessage>,
 }
@@ -122,6 +124,7 @@ impl Work {
             state: waiting.unwrap_or(State::Starting),
             limit,
             until,
+            lacks: None,
             ended_by_us: None,
         }
     }
@@ -192,11 +195,22 @@ impl Work {
 
     /// Its process runs; whether that is its first.
     pub(super) fn started(&mut self, at: PlayerTime, numbers: [u32; 2]) -> bool {
-        self.state = State::Running;
+        (self.state, self.lacks) = (State::Running, None);
         if let Some(until) = &mut self.until {
             (until.started, until.is_late, until.streams.numbers) = (Some(at), false, numbers);
         }
         self.began.replace(self.began.unwrap_or(at)).is_none()
+    }
+
+    /// Its process could not be made, for lack of something that may be there later: it is tried again, until its phase has
+    /// taken too long. Not when it is to end anyway.
+    pub(super) fn try_again(&mut self, why: &str, now: PlayerTime) -> bool {
+        if self.ended_by_us.is_some() {
+            return false;
+        }
+        (self.state, self.start_by) = (State::Pausing(now.plus(AGAIN)), None);
+        self.lacks = Some(why.to_owned());
+        true
     }
 
     /// Its process ended, or could not be made.
@@ -238,7 +252,14 @@ impl Work {
         if self.ended_by_us.is_some() && !self.is_at_barrier() {
             return false;
         }
-        self.ended_by_us.get_or_insert_with(|| outcome.clone());
+        let lacks = self.lacks.take();
+        self.ended_by_us.get_or_insert_with(|| match lacks {
+            Some(why) => {
+                let why = format!("{why}; it was tried again until Reset had taken too long");
+                OutcomeMessage::NotStarted { why }
+            }
+            None => outcome.clone(),
+        });
         if matches!(self.state, State::Starting | State::Running) {
             let is_elapsed = matches!(outcome, OutcomeMessage::Elapsed { .. });
             let with = if is_elapsed { StopWith::Interrupt } else { StopWith::Terminate };
@@ -272,7 +293,7 @@ impl Work {
             && again <= now
         {
             self.state = State::Starting;
-            let behind = self.until.as_ref().map(|until| until.streams);
+            let behind = self.until.as_ref().filter(|until| until.started.is_some()).map(|until| until.streams);
             actions.push(SessionAction::Start { key: self.key, at: None, behind });
         }
         false

@@ -61,6 +61,11 @@ impl Mark {
         }
     }
 
+    /// The numbers of the processes that carry it.
+    pub fn pids(&self) -> Vec<u32> {
+        self.carriers().into_iter().map(|(pid, _)| pid).collect()
+    }
+
     /// The processes that carry it. They are pinned before they are looked at, so that no other is meant.
     fn carriers(&self) -> Vec<(u32, OwnedFd)> {
         let entries = std::fs::read_dir("/proc").expect("`/proc`").flatten();

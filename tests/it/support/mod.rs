@@ -11,6 +11,7 @@
 
 mod mark;
 pub mod browser;
+pub mod chaos;
 pub mod configparser;
 pub mod faults;
 pub mod large_run;
@@ -128,6 +129,11 @@ impl Player {
     /// The processes that it made: sessions, and what had fallen to it.
     pub fn children(&self) -> Vec<u32> {
         children(self.pid())
+    }
+
+    /// Everything that it has started, itself and its steps' processes included, wherever they are.
+    pub fn carriers(&self) -> Vec<u32> {
+        self.mark.pids()
     }
 
     pub fn signal(&self, signal: i32) {

@@ -1,0 +1,80 @@
+//! The file of a log. When it is moved away or removed, the next line begins a new one under its name, in each process that
+//! writes it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A log file, open to append.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl LogFile {
+    /// Opens it, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// Says why it can't be written.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: std::path::absolute(path)?, file: append(path)? })
+    }
+
+    /// Goes on in the file that has the name now. Where there can't be one, the old one is written as before.
+    fn follow(&mut self) {
+        let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        let named = fs::metadata(&self.path).map(identity).ok();
+        let is_named = named.is_some() && named == self.file.metadata().map(identity).ok();
+        if !is_named && let Ok(file) = append(&self.path) {
+            self.file = file;
+        }
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+impl Write for LogFile {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.follow();
+        self.file.write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for LogFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_moved_or_removed_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("log"), folder.path().join("log.1"));
+        let mut log = LogFile::open(&path).unwrap();
+        log.write_all(b"one\n").unwrap();
+        fs::rename(&path, &old).unwrap();
+        log.write_all(b"two\n").unwrap();
+        log.write_all(b"three\n").unwrap();
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        assert_eq!((read(&old).as_str(), read(&path).as_str()), ("one\n", "two\nthree\n"));
+        fs::remove_file(&path).unwrap();
+        log.write_all(b"four\n").unwrap();
+        assert_eq!(read(&path), "four\n");
+        fs::remove_dir_all(folder.path()).unwrap();
+        log.write_all(b"five\n").unwrap();
+    }
+}
