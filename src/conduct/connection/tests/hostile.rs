@@ -76,7 +76,9 @@ fn whoever_breaks_the_rules_is_lost_and_named_and_the_honest_worker_is_complete(
     }
     let (conclusion, events) = run(plan_at(&ports, 2, &[Phase::Run, Phase::Reset]));
     honest.join().unwrap();
-    players.into_iter().for_each(|player| player.join().unwrap());
+    for player in players {
+        player.join().unwrap();
+    }
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
     for (index, (what, _)) in DEVIATIONS.iter().enumerate() {
         let begin = format!("worker `w{}` was lost: ", index + 1);

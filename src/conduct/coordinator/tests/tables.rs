@@ -202,8 +202,8 @@ fn no_phase_begins_while_a_connection_is_broken_and_nobody_is_blamed_for_that() 
     world.set_broken(1, true);
     while world.speak(0) {}
     assert!(!phases_gone(&world).contains(&Phase::Run));
-    while world.wait() {}
-    assert!(!phases_gone(&world).contains(&Phase::Run), "however long it takes");
+    world.wait();
+    assert!(!phases_gone(&world).contains(&Phase::Run), "and nobody is late");
     world.set_broken(1, false);
     assert_eq!(world.finish().verdict, Verdict::Passed);
 }
