@@ -49,6 +49,7 @@ mod reasons;
 mod relay;
 mod replays;
 mod reports;
+mod result_files;
 mod resume;
 mod sample_configurations;
 mod sample_examples;
