@@ -1,7 +1,6 @@
 //! The files that `conduct` makes: through no link that somebody planted, each on its own, and none is left half made.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 
 use snapbox::str;
 
