@@ -86,7 +86,9 @@ impl Listener {
                                 told.push(entry.summary(summary));
                             }
                         }
-                        told.into_iter().for_each(|summary| self.registry.tell_later(summary));
+                        for summary in told {
+                            self.registry.tell_later(summary);
+                        }
                     }
                     Note::Delivering => {}
                 }

@@ -113,7 +113,7 @@ fn with_temporary_name<T>(mut make: impl FnMut(&str) -> Result<T, Errno>) -> Res
             // Another process of this number was killed here, or somebody guessed the name.
             Err(Errno::EXIST) => {}
             Err(error) => return Err(error),
-            Ok(made) => return Ok((temporary, made)),
+            Ok(file) => return Ok((temporary, file)),
         }
     }
 }
