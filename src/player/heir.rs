@@ -52,6 +52,10 @@ impl Listener {
         let is_stopping = self.is_stopping();
         for (pid, notes) in &mut self.notes {
             for note in notes.take::<Note>() {
+                if let Note::Addresses { found } = note {
+                    self.settings.admission.learn(found).iter().for_each(|line| tracing::warn!("{line}"));
+                    continue;
+                }
                 if let Note::Delivering = note {
                     let running = self.registry.seed.as_mut().and_then(|entry| entry.running.as_mut());
                     running.into_iter().filter(|(of, _)| of == pid).for_each(|(_, delivered)| *delivered = true);
@@ -90,7 +94,7 @@ impl Listener {
                             self.registry.tell_later(summary);
                         }
                     }
-                    Note::Delivering => {}
+                    Note::Delivering | Note::Addresses { .. } => {}
                 }
             }
         }
@@ -125,6 +129,9 @@ impl Listener {
         self.notes.retain(|(of, _)| *of != pid);
         self.watches.remove(pid);
         self.registry.process_ended(pid);
+        if self.registry.lookup.take_if(|of| *of == pid).is_some() {
+            return;
+        }
         self.adopt(pid);
         if let Some(entry) = &mut self.registry.seed {
             entry.running.take_if(|(of, _)| *of == pid);

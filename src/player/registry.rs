@@ -22,6 +22,8 @@ pub(super) struct Registry {
     pub(super) seed: Option<SeedEntry>,
     /// Sessions that are over: a late or repeated `hello` of theirs makes no new one.
     past: VecDeque<PastSession>,
+    /// The process that looks up the conductor's name.
+    pub(super) lookup: Option<u32>,
     /// What earlier runs left running on purpose.
     pub(super) leftovers: Vec<ProcessMessage>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
@@ -407,7 +409,7 @@ impl Registry {
     pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
         let seed = self.seed.iter().filter_map(|entry| entry.running.map(|(pid, _)| pid));
         let past = self.past.iter().filter_map(|past| past.pid);
-        self.sessions.iter().filter_map(|entry| entry.pid).chain(past).chain(seed)
+        self.sessions.iter().filter_map(|entry| entry.pid).chain(past).chain(seed).chain(self.lookup)
     }
 }
 

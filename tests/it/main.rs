@@ -14,6 +14,7 @@
     reason = "snapbox writes the snapshots, long as they are; and a test fails by a panic"
 )]
 
+mod admission;
 mod architecture;
 mod bounds;
 mod checking;
