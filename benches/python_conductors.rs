@@ -41,6 +41,8 @@ fn main() {
         wrong.len(),
         start.elapsed().as_secs_f64()
     );
-    wrong.iter().for_each(|(command, result)| println!("  {command}: {result:?}"));
+    for (command, result) in &wrong {
+        println!("  {command}: {result:?}");
+    }
     assert!(wrong.is_empty(), "all output is complete");
 }

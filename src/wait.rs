@@ -155,6 +155,8 @@ waits! {
             "the limit that has passed applies";
         Caller: "the first message" of "whoever connects", Limit::Computed("5s without progress, 1m in all"),
             "the connection is closed";
+        RoomForConnection: "room for another connection" of "the kernel", ms(500), "the next connection is tried";
+        ConductorLookup: "the addresses of `conductor`" of "the resolver", seconds(30), "the addresses stay as they were";
         SessionsEnd: "its sessions to end" of "a player that is told to stop", seconds(45), "the listener cleans up itself";
         SignOfLife: "a sign of life" of "its sessions", Limit::Computed("`lease`, at least 5s; 5s when they are to end"),
             "the session's process is killed, and another one runs Reset";

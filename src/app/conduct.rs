@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use super::live::LiveView;
 use super::local::{self, LocalPlayer};
 use super::log::LogReporter;
-use super::outputs::{self, Outputs};
+use super::outputs::{self, Opened, Outputs};
 use super::shell_syntax::LocalShells;
 use super::signals;
 use crate::cli::ConductArguments;
@@ -75,10 +75,10 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
             Err(why) => super::refuse(&why),
         };
     }
-    let mut reporters = match outputs.open(&plan.run, Some(&plan)) {
-        Ok(reporters) => reporters,
-        Err(why) => return super::refuse(&why),
-    };
+    let Opened { mut reporters, refused } = outputs.open(&plan.run, Some(&plan));
+    if !refused.is_empty() {
+        return outputs::not_carried_out(reporters, refused.join("; "));
+    }
     let player = if arguments.local { Some(LocalPlayer::start()) } else { None };
     let player = match player.transpose() {
         Ok(player) => player,
@@ -108,10 +108,9 @@ fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: Str
     if arguments.dry_run || arguments.check {
         return super::refuse(&why);
     }
-    match outputs.open(run, None) {
-        Ok(reporters) => outputs::not_carried_out(reporters, why),
-        Err(second) => super::refuse(&format!("{why}; and {second}")),
-    }
+    let Opened { reporters, refused } = outputs.open(run, None);
+    let reasons: Vec<String> = std::iter::once(why).chain(refused).collect();
+    outputs::not_carried_out(reporters, reasons.join("; and "))
 }
 
 /// Where something is told that is no result. What the test file says of outputs is about results: a look at the plan, or

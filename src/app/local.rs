@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::model::{Destination, Plan};
+use crate::model::{Destination, Plan, is_loopback_host};
 use crate::wait::Wait;
 
 /// A player that belongs to this conductor: it ends when this value is dropped, or when the conductor dies.
@@ -63,9 +63,6 @@ impl Drop for LocalPlayer {
 
 /// The workers whose addresses are not of this machine.
 pub(super) fn elsewhere(plan: &Plan) -> Vec<String> {
-    let is_here = |host: &str| {
-        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.to_canonical().is_loopback())
-    };
-    let workers = plan.workers.iter().filter(|worker| !is_here(&worker.player_host));
+    let workers = plan.workers.iter().filter(|worker| !is_loopback_host(&worker.player_host));
     workers.map(|worker| format!("`{}` ({})", worker.name, worker.player_host)).collect()
 }

@@ -58,18 +58,21 @@ impl Outputs {
         self.main.path.is_some()
     }
 
-    /// Opens all of them.
-    ///
-    /// # Errors
-    ///
-    /// Says which can't be written, for people.
-    pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>) -> Result<Reporters, String> {
-        let mut shown = vec![(self.main.name(), self.main.open(self.color, &self.screen)?)];
-        for target in &self.reports {
-            shown.push((target.name(), target.open(clap::ColorChoice::Never, &self.screen)?));
+    /// Opens all of them, each on its own: where one can't be written, the others still are.
+    pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>) -> Opened {
+        let mut opened = Opened::default();
+        let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
+        for (target, color) in std::iter::once(&self.main).chain(&self.reports).zip(colors) {
+            match target.open(color, &self.screen) {
+                Ok(reporter) => opened.reporters.shown.push((target.name(), reporter)),
+                Err(why) => opened.refused.push(why),
+            }
         }
-        let kept = self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose()?;
-        Ok(Reporters { shown, kept: kept.unwrap_or_default() })
+        match self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose() {
+            Ok(kept) => opened.reporters.kept = kept.unwrap_or_default(),
+            Err(why) => opened.refused.push(why),
+        }
+        opened
     }
 
     /// Opens the place of the results for something else, which has the forms `text` and `json` only.
@@ -92,6 +95,13 @@ impl Outputs {
         };
         Ok(Plain { json, writer, name })
     }
+}
+
+/// The outputs that could be opened, and why the others could not, for people.
+#[derive(Default)]
+pub(super) struct Opened {
+    pub(super) reporters: Reporters,
+    pub(super) refused: Vec<String>,
 }
 
 /// The place of the results, opened for something else.

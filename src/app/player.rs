@@ -1,12 +1,12 @@
 //! `player`: waits for conductors.
 
 use std::io::Write;
-use std::net::IpAddr;
 use std::process::ExitCode;
 
 use crate::cli::PlayerArguments;
-use crate::config::{Network, PlayerSettings, load_player};
-use crate::player::{Settings, play};
+use crate::config::{ConductorHost, PlayerSettings, load_player};
+use crate::model::Network;
+use crate::player::{Admission, Settings, play};
 use crate::telemetry::{self, Verbosity};
 
 /// Serves until the player is told to stop.
@@ -40,25 +40,51 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
             settings.ok_or_else(|| super::refuse(&super::has_errors(path, &findings)))?
         }
     };
-    let allow = if arguments.allow.is_empty() { from_file.allow } else { networks(&arguments.allow)? };
-    if allow.is_empty() && !arguments.until_input_ends {
-        tracing::info!("anyone who reaches this port may run commands here; `allow` names those who may");
+    let allow = if arguments.allow.is_empty() { from_file.allow } else { Some(networks(&arguments.allow)?) };
+    let conductor = match &from_file.conductor {
+        ConductorHost::Named(host) => Some(host.as_str()),
+        ConductorHost::Unnamed => None,
+        ConductorHost::Unknown(place) => {
+            tracing::warn!(
+                "{place}: `conductor` has a variable that this file does not set, and so admits nobody; `allow` can name \
+                 the conductor's address"
+            );
+            None
+        }
+    };
+    let admission = Admission::new(allow, conductor);
+    if !arguments.until_input_ends {
+        warn_of(&admission);
     }
     Ok(Settings {
         bind: arguments.bind,
         port: arguments.port.unwrap_or(from_file.port),
         max_message_size: arguments.max_message_size.map_or(from_file.max_message_size, |mebibytes| mebibytes << 20),
         spool_limit: arguments.spool_limit << 20,
-        allowed: Box::new(move |peer: IpAddr| allow.is_empty() || allow.iter().any(|network| network.contains(peer))),
+        admission,
         stops_at_hang_up: arguments.log_file.is_none(),
         until_input_ends: arguments.until_input_ends,
     })
 }
 
-fn networks(texts: &[String]) -> Result<Vec<Network>, ExitCode> {
-    let parsed = texts.iter().map(|text| {
-        text.parse()
-            .map_err(|_| super::refuse(&format!("`{text}` is neither an address nor a network like 10.0.0.0/8")))
-    });
-    parsed.collect()
+/// Says who may run commands here that is not meant to, perhaps.
+fn warn_of(admission: &Admission) {
+    let user = rustix::process::geteuid();
+    if admission.is_everybody() {
+        tracing::warn!("anyone who reaches this port may run commands here; `allow` with addresses limits that");
+    } else if admission.has_this_machine() && user.is_root() {
+        tracing::warn!(
+            "every user of this machine may run commands here as root; an `allow` that names only other machines excludes them"
+        );
+    }
+}
+
+fn networks(words: &[String]) -> Result<Vec<Network>, ExitCode> {
+    let mut networks = Vec::new();
+    for word in words {
+        networks.extend(Network::read(word).map_err(|_| {
+            super::refuse(&format!("`{word}` is neither an address nor a network like 10.0.0.0/8, nor `any`"))
+        })?);
+    }
+    Ok(networks)
 }

@@ -1,4 +1,4 @@
-//! The folder of results: what a run leaves for later, in `DIR/RUN/`, and `DIR/latest` is a link to it.
+//! The folder of results: what a run leaves for later, in `DIR/RUN/`; `DIR/latest` is a link to the last run that began.
 //!
 //! | file | holds |
 //! |---|---|
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use super::report_file;
 use super::step_files::StepFiles;
 use crate::conduct::NamedReporters;
-use crate::model::{Plan, RunId};
+use crate::model::{Event, Plan, Reporter, RunId, Stamped};
 use crate::report::{self, Format, Style};
 
 /// The reports that are kept, beside the steps' outputs.
@@ -42,20 +42,37 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
     };
     fs::create_dir_all(results).map_err(|error| refused(results, &error))?;
     fs::create_dir(&folder).map_err(|error| refused(&folder, &error))?;
-    link(results, run).map_err(|error| refused(&results.join("latest"), &error))?;
+    let mut reporters = NamedReporters::new();
     if let Some(plan) = plan {
         let path = folder.join("configuration.json");
         write_plan(plan, &path).map_err(|error| cannot_write(&path, &error))?;
+        let latest = Latest { results: results.to_owned(), run: run.clone() };
+        reporters.push((results.join("latest").display().to_string(), Box::new(latest)));
     }
-    let mut reporters = NamedReporters::new();
     for (format, name) in KEPT {
         let path = folder.join(name);
-        let reporter = report_file::open(format, &path, Style::plain()).map_err(|error| cannot_write(&path, &error))?;
+        let reporter =
+            report_file::create_new(format, &path, Style::plain()).map_err(|error| cannot_write(&path, &error))?;
         reporters.push((path.display().to_string(), reporter));
     }
     let outputs = folder.join("outputs");
-    reporters.push((outputs.display().to_string(), Box::new(StepFiles::new(outputs))));
+    reporters.push((outputs.display().to_string(), Box::new(StepFiles::new(folder))));
     Ok(reporters)
+}
+
+/// Has `latest` mean this run once a trial begins: a run that was refused leaves it with the one before.
+struct Latest {
+    results: PathBuf,
+    run: RunId,
+}
+
+impl Reporter for Latest {
+    fn report(&mut self, stamped: &Stamped) -> std::io::Result<()> {
+        match stamped.event {
+            Event::TrialStarted { trial: 1 } => link(&self.results, &self.run),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Has `latest` mean this run: whoever looks at any time finds the one run or the other.
@@ -68,7 +85,7 @@ fn link(results: &Path, run: &RunId) -> std::io::Result<()> {
 }
 
 fn write_plan(plan: &Plan, path: &Path) -> std::io::Result<()> {
-    let mut writer = BufWriter::new(File::create(path)?);
+    let mut writer = BufWriter::new(File::create_new(path)?);
     report::dry_run_json(plan, &mut writer)?;
     std::io::Write::flush(&mut writer)
 }

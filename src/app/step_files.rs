@@ -3,11 +3,15 @@
 //! They grow as the steps print. A stream on which nothing was printed has no file.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustix::fs::{Mode, OFlags, openat};
+
+use crate::conduct::folder_beneath;
 use crate::model::{Event, Outcome, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream};
 
 /// How many bytes are copied at once.
@@ -16,32 +20,38 @@ const PIECE: u64 = 64 * 1024;
 /// So many characters of a label stand in the name of a file.
 const LABEL: usize = 60;
 
+/// The folder of them, in the run's.
+const FOLDER: &str = "outputs";
+
 /// Keeps the outputs of steps as files.
 pub(super) struct StepFiles {
-    folder: PathBuf,
+    /// The run's folder of results.
+    run: PathBuf,
     plan: Option<Arc<Plan>>,
     /// How much of each stream is in its file, of the steps that are not over.
     written: BTreeMap<(StepReference, Stream), u64>,
 }
 
 impl StepFiles {
-    /// Keeps them in this folder, which need not be there.
-    pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, plan: None, written: BTreeMap::new() }
+    /// Keeps them in this run's folder of results.
+    pub(super) fn new(run: PathBuf) -> Self {
+        Self { run, plan: None, written: BTreeMap::new() }
     }
 
-    fn path(&self, step: StepReference, stream: Stream) -> PathBuf {
+    /// The folders, and the name in the last of them.
+    fn place(&self, step: StepReference, stream: Stream) -> ([String; 2], String) {
         let worker = self.plan.as_ref().and_then(|plan| plan.workers.get(step.worker.0));
         let planned = worker.and_then(|worker| worker.steps[step.phase].get(step.position));
         let name = worker.map_or("worker", |worker| worker.name.as_str());
         let label = planned.map_or(String::new(), |step| file_name(step.label.as_str()));
         let file = format!("{}-{:02}-{label}.{}", step.phase, step.position + 1, stream.word());
-        self.folder.join(format!("trial-{}", step.trial)).join(name).join(file)
+        ([format!("trial-{}", step.trial), name.to_owned()], file)
     }
 
     fn append(&mut self, step: StepReference, stream: Stream, output: &Output, last: bool) -> io::Result<()> {
         let offset = self.written.remove(&(step, stream)).unwrap_or(0);
-        let offset = copy(&self.path(step, stream), output, offset)?;
+        let (folders, name) = self.place(step, stream);
+        let offset = self.copy(&folders, &name, output, offset)?;
         if !last {
             self.written.insert((step, stream), offset);
         }
@@ -51,6 +61,28 @@ impl StepFiles {
     fn result(&mut self, step: StepReference, result: &StepResult, last: bool) -> io::Result<()> {
         self.append(step, Stream::Stdout, &result.stdout, last)?;
         self.append(step, Stream::Stderr, &result.stderr, last)
+    }
+
+    /// Appends what an output has from `offset` on; how far that is.
+    fn copy(&self, folders: &[String], name: &str, output: &Output, mut offset: u64) -> io::Result<u64> {
+        if offset >= output.length() {
+            return Ok(offset);
+        }
+        let folders = [FOLDER].into_iter().chain(folders.iter().map(String::as_str)).map(OsStr::new);
+        let folder = folder_beneath(&self.run, folders).map_err(io::Error::other)?;
+        // The first bytes make the file: what has its name before is not ours, nor is a link ever.
+        let new = if offset == 0 { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | new;
+        // There may be more steps than a process may have files.
+        let mut file = File::from(openat(&folder, name, flags, Mode::from_raw_mode(0o666))?);
+        let mut buffer = vec![0; usize::try_from(PIECE.min(output.length() - offset)).unwrap_or(0)];
+        while offset < output.length() {
+            let count = buffer.len().min(usize::try_from(output.length() - offset).unwrap_or(usize::MAX));
+            output.read_exact_at(offset, &mut buffer[..count])?;
+            file.write_all(&buffer[..count])?;
+            offset += count as u64;
+        }
+        Ok(offset)
     }
 }
 
@@ -64,34 +96,14 @@ impl Reporter for StepFiles {
             }
             Event::SpawnedEnded { step, result } => self.result(*step, result, true)?,
             Event::CheckEnded { trial, result } => {
-                let folder = self.folder.join(format!("trial-{trial}"));
-                copy(&folder.join("check.stdout"), &result.stdout, 0)?;
-                copy(&folder.join("check.stderr"), &result.stderr, 0)?;
+                let folder = [format!("trial-{trial}")];
+                self.copy(&folder, "check.stdout", &result.stdout, 0)?;
+                self.copy(&folder, "check.stderr", &result.stderr, 0)?;
             }
             _ => {}
         }
         Ok(())
     }
-}
-
-/// Appends what an output has from `offset` on; how far that is.
-fn copy(path: &Path, output: &Output, mut offset: u64) -> io::Result<u64> {
-    if offset >= output.length() {
-        return Ok(offset);
-    }
-    if let (0, Some(folder)) = (offset, path.parent()) {
-        fs::create_dir_all(folder)?;
-    }
-    // There may be more steps than a process may have files.
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    let mut buffer = vec![0; usize::try_from(PIECE.min(output.length() - offset)).unwrap_or(0)];
-    while offset < output.length() {
-        let count = buffer.len().min(usize::try_from(output.length() - offset).unwrap_or(usize::MAX));
-        output.read_exact_at(offset, &mut buffer[..count])?;
-        file.write_all(&buffer[..count])?;
-        offset += count as u64;
-    }
-    Ok(offset)
 }
 
 /// A label as a part of a file's name.

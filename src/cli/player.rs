@@ -10,7 +10,7 @@ use super::LogFormatWord;
 /// What `player` is told.
 #[derive(Debug, Args)]
 pub struct PlayerArguments {
-    /// The worker file; its `cmdport`, `max_message_size` and `allow` are used
+    /// The worker file; its `cmdport`, `max_message_size`, `conductor` and `allow` are used
     pub config: Option<PathBuf>,
     /// Listen on this address only [default: all]
     #[arg(short, long, value_name = "ADDRESS")]
@@ -36,7 +36,7 @@ pub struct PlayerArguments {
     /// How much output a worker keeps on disk while its conductor can't be reached
     #[arg(long, value_name = "MB", default_value_t = 1024)]
     pub spool_limit: u64,
-    /// Take connections from these addresses or networks only, such as 10.0.0.0/8 [default: anyone]
+    /// Take connections from these addresses or networks, such as 10.0.0.0/8, or from `any`, and from CONFIG's `conductor` [default: this machine]
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_delimiter = ',')]
     pub allow: Vec<String>,
     /// Stop when standard input ends: for a player that belongs to another program

@@ -120,7 +120,7 @@ fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Comm
             holder: None,
             leftovers: Vec::new(),
         }),
-        Greeting::Result { message, .. } => Err(format!("its player answers `{message}`")),
+        Greeting::Result { message, .. } => Err(format!("its player answers: {message}")),
         Greeting::Hello(_) => Err(format!("what answers at {player} is not a player")),
     }
 }

@@ -49,6 +49,7 @@ use crate::wire::{Hello, PROTOCOL, TAKE_OVER};
 pub use check::{CheckAnswer, CheckReport, ClockCheck};
 pub use checker::KeeperCommand;
 pub use reports::{NamedReporters, Reporters};
+pub use results_folder::folder_beneath;
 
 /// What a run is told beside its plan.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
-//! Where a fetched file goes: `RESULTS/RUN/trial-N/WORKER/`, and never anywhere else, whatever its name is and whatever
-//! links are in that folder.
+//! Where a file of the folder of results goes: beneath that folder, and never anywhere else, whatever its name is and
+//! whatever links are in the folder. A fetched file goes to `RESULTS/RUN/trial-N/WORKER/`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,15 +24,23 @@ pub(super) fn place(run: &Path, trial: u32, worker: &str, name: &[u8]) -> Result
         return Err("its name leads out of the worker's folder of results".to_owned());
     }
     let Some((last, folders)) = parts.split_last() else { return Err("it has no name".to_owned()) };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut folder = openat(CWD, run, flags, Mode::empty())
-        .map_err(|error| format!("the folder of results can't be entered: {}", words(&error.into())))?;
     let trial = format!("trial-{trial}");
     // `trial-N` and the worker's own folder are as little to be trusted as what is below them.
-    for part in [trial.as_bytes(), worker.as_bytes()].iter().chain(folders) {
-        folder = enter(&folder, OsStr::from_bytes(part))?;
-    }
+    let parts = [trial.as_bytes(), worker.as_bytes()].into_iter().chain(folders.iter().copied());
+    let folder = folder_beneath(run, parts.map(OsStr::from_bytes))?;
     Ok((folder, OsStr::from_bytes(last).to_owned()))
+}
+
+/// A folder beneath the run's folder of results, made if need be. Each part is one name, without `/`.
+///
+/// # Errors
+///
+/// Says which part can't be made or entered; a link is never followed.
+pub fn folder_beneath<'a>(run: &Path, parts: impl IntoIterator<Item = &'a OsStr>) -> Result<OwnedFd, String> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let run = openat(CWD, run, flags, Mode::empty())
+        .map_err(|error| format!("the folder of results can't be entered: {}", words(&error.into())))?;
+    parts.into_iter().try_fold(run, |folder, part| enter(&folder, part))
 }
 
 /// Enters a folder, which is made if it is not there; a link is not followed.

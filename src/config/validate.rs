@@ -52,12 +52,11 @@ pub fn validate(inputs: &[Input], shell: Option<&dyn ShellSyntax>) -> Diagnostic
             }
         };
         let Some(document) = loader.read(path) else { continue };
-        let has = |names: &[&str]| names.iter().any(|name| document.section(name).is_some());
-        if has(&[test_file::TEST, test_file::WORKERS, test_file::CLIENTS]) {
+        if is_test(&document) {
             if !loader.is_in_test(&document) {
                 loader.test(&document, &[], false, false);
             }
-        } else if has(&worker_file::OWN_SECTIONS) {
+        } else if is_worker(&document) {
             workers.push(document);
         } else {
             loader.report(neither(&document));
@@ -71,7 +70,18 @@ pub fn validate(inputs: &[Input], shell: Option<&dyn ShellSyntax>) -> Diagnostic
     loader.finish()
 }
 
-fn neither(document: &Document) -> Diagnostic {
+/// Whether the sections are those of a test file.
+pub(super) fn is_test(document: &Document) -> bool {
+    [test_file::TEST, test_file::WORKERS, test_file::CLIENTS].iter().any(|name| document.section(name).is_some())
+}
+
+/// Whether there are sections of a worker file.
+pub(super) fn is_worker(document: &Document) -> bool {
+    worker_file::OWN_SECTIONS.iter().any(|name| document.section(name).is_some())
+}
+
+/// What is said of a file that is neither a test file nor a worker file.
+pub(super) fn neither(document: &Document) -> Diagnostic {
     const MESSAGE: &str = "this is neither a test file nor a worker file";
     const HINT: &str = "a test file has `[Test]` and `[Workers]`, a worker file `[Coordinator]` and its phases";
     let known = || test_file::SECTIONS.into_iter().chain(worker_file::SECTIONS);

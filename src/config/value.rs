@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::duration::{parse_duration, parse_limit};
 use super::nearest;
-use super::network::Network;
 use super::scope::Refusal;
+use crate::model::Network;
 
 const DURATION_HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`";
 const LIMIT_HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`, or `none` for no limit";
@@ -88,31 +88,25 @@ pub(super) fn host(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-/// Whether the name or address is that of whichever machine asks.
-pub(super) fn is_loopback(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"),
-    }
-}
-
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|character| character.is_alphanumeric() || matches!(character, '.' | '-' | '_'))
 }
 
-/// Addresses and networks, separated by commas or white space.
+/// Addresses and networks, separated by commas or white space; `any` stands for all.
 pub(super) fn networks(text: &str) -> Result<Vec<Network>, Refusal> {
     let words = text.split(|character: char| character == ',' || character.is_whitespace());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
-    let hint = "write addresses such as `10.0.0.1` and networks such as `10.0.0.0/8`, separated by commas";
+    let hint = "write addresses such as `10.0.0.1` and networks such as `10.0.0.0/8`, separated by commas, or `any`";
     if words.is_empty() {
         return Err(Refusal::new("allows nobody", hint));
     }
-    let read = |word: &&str| {
-        word.parse().map_err(|problem: String| Refusal::new(format!("has {word}, which {problem}"), hint))
-    };
-    words.iter().map(read).collect()
+    let mut networks = Vec::new();
+    for word in words {
+        let read = Network::read(word);
+        networks.extend(read.map_err(|problem| Refusal::new(format!("has {word}, which {problem}"), hint))?);
+    }
+    Ok(networks)
 }
 
 /// A text that a program can be given: not empty, and without NUL.

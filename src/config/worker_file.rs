@@ -11,7 +11,7 @@ use super::step::{self, ParsedStep, Task};
 use super::test_file::{self, ENVIRONMENT, environment};
 use super::text::Text;
 use super::value;
-use crate::model::{Destination, Phase, PhaseMap, Step};
+use crate::model::{Destination, Phase, PhaseMap, Step, is_loopback_host};
 
 pub(super) const COORDINATOR: &str = "Coordinator";
 /// The sections that tell a worker file from a test file.
@@ -53,11 +53,16 @@ pub(super) struct StepTaker {
     pub(super) longest_command: usize,
 }
 
-/// Looks for what is wrong with the file whatever its variables are.
-pub(super) fn check(scope: &mut Scope<'_>) {
+/// Looks for sections, and settings of `[Coordinator]`, that nothing reads.
+pub(super) fn check_names(scope: &mut Scope<'_>) {
     scope.check_sections(&SECTIONS);
     let elsewhere = [("`[Test]` of the test file", test_file::KEYS.as_slice())];
     scope.check_keys(COORDINATOR, &KEYS, &not_yet::COORDINATOR_KEYS, &elsewhere);
+}
+
+/// Looks for what is wrong with the file whatever its variables are.
+pub(super) fn check(scope: &mut Scope<'_>) {
+    check_names(scope);
     lints::defaults::check(scope, &KEYS, "steps of every phase");
     for phase in Phase::ALL {
         let name = phase.section();
@@ -117,7 +122,7 @@ pub(super) fn read(scope: &mut Scope<'_>, mut steps: StepTaker) -> WorkerFile {
 
 /// A player elsewhere that sends its results to its own machine sends them to nobody.
 fn check_loopback(scope: &mut Scope<'_>, entry: &Entry, player: &str, conductor: &str) {
-    if !player.is_empty() && value::is_loopback(conductor) && !value::is_loopback(player) {
+    if !player.is_empty() && is_loopback_host(conductor) && !is_loopback_host(player) {
         let message =
             format!("the player `{player}` is not on this machine, and can't reach the conductor at `{conductor}`");
         let warning = Diagnostic::new(Lint::LoopbackConductor, entry.value.place(), message);

@@ -63,8 +63,10 @@ impl Caller {
     /// Reads what has come. After an answer whatever comes is thrown away, so that closing does not destroy the answer on
     /// its way.
     pub(super) fn read(&mut self, now: PlayerTime) -> Heard {
+        /// Others want to be heard, too.
+        const AT_ONCE: usize = 16;
         let mut buffer = [0; 16 << 10];
-        loop {
+        for _ in 0..AT_ONCE {
             match self.stream.read(&mut buffer) {
                 Ok(0) if self.answered => return Heard::Gone,
                 Ok(0) => return Heard::Bad(self.decoder.end()),
@@ -83,6 +85,12 @@ impl Caller {
                 Err(_) => return Heard::Gone,
             }
         }
+        Heard::Nothing
+    }
+
+    /// How many bytes are kept of a message that is not complete.
+    pub(super) fn held(&self) -> u64 {
+        self.decoder.pending().len() as u64
     }
 
     /// Answers, and begins to close. An answer is short: a socket takes it whole, or its peer reads nothing at all.

@@ -52,6 +52,10 @@ impl Listener {
         let is_stopping = self.is_stopping();
         for (pid, notes) in &mut self.notes {
             for note in notes.take::<Note>() {
+                if let Note::Addresses { found } = note {
+                    self.settings.admission.learn(found).iter().for_each(|line| tracing::warn!("{line}"));
+                    continue;
+                }
                 if let Note::Delivering = note {
                     // What it waits for from now on has limits of its own.
                     self.watches.remove(*pid);
@@ -87,9 +91,11 @@ impl Listener {
                                 told.push(entry.summary(summary));
                             }
                         }
-                        told.into_iter().for_each(|summary| self.registry.tell_later(summary));
+                        for summary in told {
+                            self.registry.tell_later(summary);
+                        }
                     }
-                    Note::Delivering => {}
+                    Note::Delivering | Note::Addresses { .. } => {}
                 }
             }
         }
@@ -124,6 +130,9 @@ impl Listener {
         self.notes.retain(|(of, _)| *of != pid);
         self.watches.remove(pid);
         self.registry.process_ended(pid);
+        if self.registry.lookup.take_if(|of| *of == pid).is_some() {
+            return;
+        }
         self.adopt(pid);
         self.registry.seed.process_ended(pid);
         if let Some(entry) = self.registry.sessions.iter_mut().find(|entry| entry.pid == Some(pid)) {

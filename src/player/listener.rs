@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::caller::{Caller, Heard};
+use super::admission::Admission;
+use super::caller::Caller;
+use super::callers::Callers;
 use super::family::Cgroups;
 use super::heir::Heirs;
 use super::life;
+use super::lookup::Lookups;
 use super::note::Notes;
 use super::registry::{Registry, Summary};
 use super::role::Role;
@@ -21,13 +24,6 @@ use super::watch::Watches;
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot, Child, DescriptorLimit, Forked, Pulse, SignalDescriptor};
 use crate::wait::{Wait, is_ready};
-
-/// How many connections may be there that have not said what they want. When another comes, the one that has made no
-/// progress for the longest time is closed: silent connections shut nobody out.
-const MOST_CALLERS: usize = 256;
-
-/// How many connections are taken before those that are there are heard again.
-const AT_ONCE: usize = 64;
 
 /// How long sessions may take to end when the player is told to stop: Reset, delivery, and what could not be stopped.
 const STOPPING: Duration = Wait::SessionsEnd.time();
@@ -46,7 +42,7 @@ pub struct Settings {
     /// How many bytes of output a session keeps on disk while its conductor takes none.
     pub spool_limit: u64,
     /// Who may connect.
-    pub allowed: Box<dyn Fn(IpAddr) -> bool>,
+    pub admission: Admission,
     /// Whether a hang-up (`SIGHUP`) stops the player; else it only begins its log anew.
     pub stops_at_hang_up: bool,
     /// Whether the player stops when its standard input ends: for one that belongs to somebody.
@@ -58,7 +54,8 @@ pub(super) struct Listener {
     pub(super) settings: Settings,
     socket: Option<TcpListener>,
     signals: SignalDescriptor,
-    callers: Vec<Caller>,
+    callers: Callers,
+    pub(super) lookups: Lookups,
     /// The connections that told us to run a Python conductor's phases, until they have run, by their numbers.
     pub(super) seed_runs: BTreeMap<u64, TcpStream>,
     pub(super) registry: Registry,
@@ -106,11 +103,13 @@ impl Listener {
         let mut registry = Registry::default();
         end_stale(address.port()).map(Summary::of_nobody).into_iter().for_each(|summary| registry.tell_later(summary));
         let incarnation = format!("{:x}-{:x}", std::process::id(), clock().nanoseconds());
+        let callers = Callers::new(settings.max_message_size);
         let listener = Self {
             settings,
             socket: Some(socket),
             signals,
-            callers: Vec::new(),
+            callers,
+            lookups: Lookups::default(),
             seed_runs: BTreeMap::new(),
             registry,
             notes: Vec::new(),
@@ -149,21 +148,21 @@ impl Listener {
 
     fn wait(&self) -> bool {
         let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
-        if let Some(socket) = &self.socket {
+        if let Some(socket) = self.socket.as_ref().filter(|_| self.callers.takes_connections()) {
             descriptors.push(PollFd::new(socket, PollFlags::IN));
         }
-        let callers = self.callers.iter().map(|caller| caller.stream().as_fd());
+        let callers = self.callers.streams().map(AsFd::as_fd);
         let notes = self.notes.iter().filter_map(|(_, notes)| notes.open());
         descriptors.extend(callers.chain(notes).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let input = std::io::stdin();
         if self.settings.until_input_ends && self.stopping.is_none() {
             descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
         }
-        let callers = self.callers.iter().map(Caller::deadline);
         // While something is left of a dead session, its Reset has to wait.
         let clean_up = self.heirs.next_deadline().or_else(|| self.registry.next_attempt());
-        let deadlines = [clean_up, self.watches.next(), self.registry.seed.next_deadline(), self.stopping];
-        let deadline = callers.chain(deadlines.into_iter().flatten()).min();
+        let connections = [self.callers.deadline(), self.next_lookup()];
+        let work = [clean_up, self.watches.next(), self.registry.seed.next_deadline(), self.stopping];
+        let deadline = connections.into_iter().chain(work).flatten().min();
         let timeout = deadline.map(|deadline| deadline.since(clock()));
         matches!(Wait::ListenerEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
     }
@@ -199,6 +198,7 @@ impl Listener {
         self.stopping = Some(clock().plus(STOPPING));
         self.socket = None;
         self.callers.clear();
+        self.stop_lookup();
         self.heirs.try_again();
         self.registry.processes().for_each(|pid| end_process(pid, libc::SIGTERM));
         self.watches.hasten(|_| true, clock());
@@ -234,48 +234,18 @@ impl Listener {
     }
 
     fn accept(&mut self) -> Next {
-        for _ in 0..AT_ONCE {
-            let Some(socket) = &self.socket else { break };
-            let Ok((stream, peer)) = socket.accept() else { break };
-            let address = peer.ip().to_canonical();
-            if !(self.settings.allowed)(address) {
-                tracing::warn!("a connection from {address} was closed: `allow` does not name it");
-                continue;
-            }
-            if let Ok(caller) = Caller::new(stream, address, self.settings.max_message_size, clock()) {
-                self.make_room();
-                self.callers.push(caller);
-            }
+        if let Some(socket) = &self.socket {
+            self.callers.accept(socket, &self.settings.admission, clock());
         }
         Next::Again
     }
 
-    fn make_room(&mut self) {
-        let slowest = self.callers.iter().enumerate().min_by_key(|(_, caller)| caller.deadline());
-        if let Some(index) = slowest.map(|(index, _)| index).filter(|_| self.callers.len() >= MOST_CALLERS) {
-            self.callers.swap_remove(index);
-        }
-    }
-
     fn hear(&mut self) -> Next {
-        let now = clock();
-        let mut index = 0;
-        while index < self.callers.len() {
-            match self.callers[index].read(now) {
-                Heard::Nothing if now < self.callers[index].deadline() => index += 1,
-                Heard::Nothing | Heard::Gone => drop(self.callers.swap_remove(index)),
-                Heard::Bad(error) => {
-                    self.callers[index].answer(&crate::wire::seed::encode_result(1, &error.to_string()));
-                    index += 1;
-                }
-                Heard::Message(payload) => {
-                    let caller = self.callers.swap_remove(index);
-                    match self.answer(caller, &payload) {
-                        Answered::Closing(caller) => self.callers.push(caller),
-                        Answered::Taken => {}
-                        Answered::Become(role) => return Next::Become(role),
-                    }
-                }
+        for (caller, payload) in self.callers.hear(clock()) {
+            match self.answer(caller, &payload) {
+                Answered::Closing(caller) => self.callers.push(caller),
+                Answered::Taken => {}
+                Answered::Become(role) => return Next::Become(role),
             }
         }
         Next::Again
@@ -283,7 +253,7 @@ impl Listener {
 
     fn clean_up(&mut self) -> Next {
         self.registry.seed.expire(clock());
-        let role = self.start_seed_phase().or_else(|| self.start_heirs());
+        let role = self.start_seed_phase().or_else(|| self.start_heirs()).or_else(|| self.start_lookup());
         role.map_or_else(|| self.end(), Next::Become)
     }
 
@@ -294,7 +264,12 @@ impl Listener {
         limit: Duration,
         role: impl FnOnce(UnixStream) -> Role,
     ) -> std::io::Result<Result<u32, Role>> {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = loop {
+            match UnixStream::pair() {
+                Err(_) if self.callers.free_descriptor() => {}
+                made => break made?,
+            }
+        };
         let pulse = Pulse::new()?;
         match sys::fork()? {
             Forked::Child => {

@@ -5,8 +5,10 @@
 //! other. What a session decides is in its [core](session), which is pure. A conductor uses what ends processes for its own
 //! `check`: it has that [kept](keep).
 
+mod admission;
 mod answer;
 mod caller;
+mod callers;
 mod death;
 mod environment;
 mod executor;
@@ -19,8 +21,10 @@ mod kin;
 mod ladder;
 mod life;
 mod listener;
+mod lookup;
 mod note;
 mod ready;
+mod refusals;
 mod registry;
 mod reserve;
 mod resume;
@@ -41,6 +45,7 @@ mod watch;
 use std::net::SocketAddr;
 
 use crate::sys;
+pub use admission::Admission;
 pub use keeper::keep;
 use listener::Listener;
 pub use listener::Settings;

@@ -42,6 +42,11 @@ pub(super) enum Note {
         /// When; nothing while there is a connection.
         since: Option<u64>,
     },
+    /// What the conductor's name stands for, or why that is not known.
+    Addresses {
+        /// The addresses.
+        found: Result<Vec<std::net::IpAddr>, String>,
+    },
     /// The session is on its own.
     Orphaned {
         /// Why.

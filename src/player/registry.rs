@@ -20,6 +20,8 @@ pub(super) struct Registry {
     pub(super) seed: SeedConductors,
     /// Sessions that are over: a late or repeated `hello` of theirs makes no new one.
     past: VecDeque<PastSession>,
+    /// The process that looks up the conductor's name.
+    pub(super) lookup: Option<u32>,
     /// What earlier runs left running on purpose.
     pub(super) leftovers: Vec<ProcessMessage>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
@@ -369,6 +371,6 @@ impl Registry {
     /// All processes that work for somebody.
     pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
         let past = self.past.iter().filter_map(|past| past.pid);
-        self.sessions.iter().filter_map(|entry| entry.pid).chain(past).chain(self.seed.processes())
+        self.sessions.iter().filter_map(|entry| entry.pid).chain(past).chain(self.seed.processes()).chain(self.lookup)
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::family::Cgroups;
+use super::lookup::look_up;
 use super::resume::open;
 use super::seed_run::SeedRun;
 use super::session::Session;
@@ -22,6 +23,13 @@ pub(super) enum Role {
         plan: Box<PlanMessage>,
         /// The trial in which it died.
         trial: u32,
+        /// Where it tells the listener.
+        notes: UnixStream,
+    },
+    /// It looks up the conductor's name.
+    Lookup {
+        /// The name.
+        host: String,
         /// Where it tells the listener.
         notes: UnixStream,
     },
@@ -45,6 +53,7 @@ impl Role {
     pub(super) fn play(self, cgroups: Cgroups) -> i32 {
         sys::own_session();
         let process = match self {
+            Self::Lookup { host, notes } => return look_up(&host, notes),
             Self::Seed(run, notes) => return run.run(notes, &cgroups),
             Self::Heir { plan, trial, notes } => {
                 SessionProcess::new(Session::heir(*plan, trial), None, 0, notes, cgroups)

@@ -1,5 +1,7 @@
 //! How many descriptors this process may have.
 
+use std::os::fd::{AsFd, AsRawFd};
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The limit as whoever started us has set it.
@@ -25,4 +27,11 @@ impl DescriptorLimit {
     pub fn restore(self) {
         let _ = setrlimit(Resource::Nofile, self.0);
     }
+}
+
+/// Whether this process may have so many descriptors more than this one, which is its newest: new ones get the least
+/// number that is free.
+pub fn can_have_more(newest: impl AsFd, more: u64) -> bool {
+    let number = u64::try_from(newest.as_fd().as_raw_fd()).unwrap_or(0);
+    getrlimit(Resource::Nofile).current.is_none_or(|limit| number.saturating_add(more) < limit)
 }

@@ -18,7 +18,7 @@ pub use cgroup::{Cgroup, CgroupRoot};
 pub use children::{Child, Reaped, direct_children, kill_group, kill_process, reap, something_of_group};
 pub use clock::boot_time_nanoseconds;
 pub use descendants::{Descendant, descendants};
-pub use descriptors::DescriptorLimit;
+pub use descriptors::{DescriptorLimit, can_have_more};
 pub use fork::{Forked, exit_now, fork, own_session, start_apart};
 pub use process::{PipeId, Process};
 pub use pulse::Pulse;

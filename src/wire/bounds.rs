@@ -25,6 +25,9 @@
 //! | processes in one list | 256 | it is cut |
 //! | attempts of a step | 10000 | it is cut |
 //! | sentences in a welcome | 64 | it is cut |
+//! | connections that have not said what they want | 256 | the slowest goes |
+//! | bytes of such connections together | 67108864 | the largest goes |
+//! | refused connections that are not closed | 32 | the oldest is given up |
 //! | sessions of a player | 1024 | it is refused |
 //! | sessions that are over and were not delivered | 64 | the oldest is given up |
 //! | phases of a Python conductor | 256 | it is refused |
@@ -62,6 +65,10 @@ enum Beyond {
     Waits,
     /// What came first makes room.
     OldestGoes,
+    /// What has made no progress for the longest time makes room.
+    SlowestGoes,
+    /// What takes most makes room.
+    LargestGoes,
 }
 
 impl Bound {
@@ -142,6 +149,15 @@ pub const ATTEMPTS: Bound = Bound::new("attempts of a step", 10_000, Beyond::Cut
 /// What a player tells the next conductor of earlier runs.
 pub const SENTENCES: Bound = Bound::new("sentences in a welcome", 64, Beyond::Cut);
 
+/// Connections that have not said what they want: silent ones shut nobody out.
+pub const CALLERS: Bound = Bound::new("connections that have not said what they want", 256, Beyond::SlowestGoes);
+
+/// What those connections have sent; at least twice the largest message that the player takes.
+pub const CALLERS_BYTES: Bound = Bound::new("bytes of such connections together", 64 << 20, Beyond::LargestGoes);
+
+/// Connections of those who may not connect, which have their answers.
+pub const STRANGERS: Bound = Bound::new("refused connections that are not closed", 32, Beyond::OldestGoes);
+
 /// The sessions that a player holds at a time; each is a process.
 pub const SESSIONS: Bound = Bound::new("sessions of a player", 1024, Beyond::Refused);
 
@@ -194,6 +210,9 @@ const ALL: &[Bound] = &[
     PROCESSES,
     ATTEMPTS,
     SENTENCES,
+    CALLERS,
+    CALLERS_BYTES,
+    STRANGERS,
     SESSIONS,
     UNDELIVERED,
     PHASES,
@@ -219,6 +238,8 @@ mod tests {
             Beyond::Refused => "it is refused",
             Beyond::Waits => "it waits",
             Beyond::OldestGoes => "the oldest is given up",
+            Beyond::SlowestGoes => "the slowest goes",
+            Beyond::LargestGoes => "the largest goes",
         };
         let rows = ALL.iter().map(|bound| format!("//! | {} | {} | {} |", bound.what, bound.most, beyond(bound)));
         let table = include_str!("bounds.rs").lines().filter(|line| line.starts_with("//! | "));

@@ -3,6 +3,7 @@
 mod incoming;
 mod message;
 mod outgoing;
+mod unplaced;
 
 use std::fmt::Write as _;
 
@@ -11,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 pub use incoming::IncomingFile;
 pub use message::{FileEndedMessage, FileMessage, FileName};
 pub use outgoing::{OutgoingFile, Piece};
+pub use unplaced::UnplacedFile;
 
 /// The SHA-256 of what came so far, and how many bytes that were.
 #[derive(Debug, Default)]

@@ -84,7 +84,7 @@ pub mod seed;
 mod session_frame;
 
 pub use channel::Channel;
-pub use file::{FileEndedMessage, FileMessage, FileName, IncomingFile, OutgoingFile, Piece};
+pub use file::{FileEndedMessage, FileMessage, FileName, IncomingFile, OutgoingFile, Piece, UnplacedFile};
 pub use frame::{FrameDecoder, FrameError, frame};
 pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, UNRESPONSIVE, Welcome};
 pub use inbox::{Inbox, Taken};

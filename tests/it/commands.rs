@@ -212,7 +212,7 @@ Wait on a test machine for conductors, and run there what they ask for
 Usage: conductor player [OPTIONS] [CONFIG]
 
 Arguments:
-  [CONFIG]  The worker file; its `cmdport`, `max_message_size` and `allow` are used
+  [CONFIG]  The worker file; its `cmdport`, `max_message_size`, `conductor` and `allow` are used
 
 Options:
   -b, --bind <ADDRESS>         Listen on this address only [default: all]
@@ -223,7 +223,7 @@ Options:
   -q, --quiet                  Log errors only
       --max-message-size <MB>  The largest message that a Python conductor may send [default: 10]
       --spool-limit <MB>       How much output a worker keeps on disk while its conductor can't be reached [default: 1024]
-      --allow <ADDRESS>...     Take connections from these addresses or networks only, such as 10.0.0.0/8 [default: anyone]
+      --allow <ADDRESS>...     Take connections from these addresses or networks, such as 10.0.0.0/8, or from `any`, and from CONFIG's `conductor` [default: this machine]
   -h, --help                   Print help (see more with '--help')
   -V, --version                Print version
 

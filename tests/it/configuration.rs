@@ -4,10 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use conductor::config::{
-    Diagnostics, Format, Input, Loaded, Network, Overrides, Severity, load_player, load_test, validate,
-};
-use conductor::model::{Destination, OnFailure, Phase, Plan, RunId, WorkerPlan};
+use conductor::config::{Diagnostics, Format, Input, Loaded, Overrides, Severity, load_player, load_test, validate};
+use conductor::model::{Destination, Network, OnFailure, Phase, Plan, RunId, WorkerPlan};
 use tempfile::TempDir;
 
 /// A folder with some files.
@@ -274,7 +272,7 @@ fn the_player_reads_its_own_keys_and_no_others() {
     let settings = settings.unwrap();
     assert_eq!((settings.port, settings.max_message_size), (7000, 1 << 20));
     let networks: Vec<Network> = vec!["10.0.0.0/8".parse().unwrap(), "127.0.0.1".parse().unwrap()];
-    assert_eq!(settings.allow, networks);
+    assert_eq!(settings.allow, Some(networks));
     assert_eq!(findings(&diagnostics), ["w.cfg:3:16 warning trailing-comment"]);
 
     fs::write(folder.path("w.cfg"), "[Coordinator]\ncmdport = x\n").unwrap();

@@ -14,6 +14,7 @@
     reason = "snapbox writes the snapshots, long as they are; and a test fails by a panic"
 )]
 
+mod admission;
 mod architecture;
 mod bounds;
 mod chaos;
@@ -51,6 +52,7 @@ mod reasons;
 mod relay;
 mod replays;
 mod reports;
+mod result_files;
 mod resume;
 mod sample_configurations;
 mod sample_examples;

@@ -1,5 +1,6 @@
 //! When nobody reads, or there is no room: no process of ours dies of that, no Reset is skipped, nothing is left.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::PipeReader;
 use std::process::{Child, Command, Stdio};
@@ -91,8 +92,12 @@ impl Scene {
             (Descriptors, _) => {
                 let pid = self.pid(who);
                 let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").flatten();
-                let most = open.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max();
-                limit(pid, Resource::Nofile, most.map_or(0, |most| most + 1));
+                let open: BTreeSet<u64> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+                // The conductor has closed some between those that it has. A process that polls many needs a limit that
+                // is not below their number (poll(2)).
+                let first_free = (0..1024).find(|number| !open.contains(number)).expect("a number");
+                let behind_all = open.last().map_or(0, |most| most + 1);
+                limit(pid, Resource::Nofile, if who == Who::Conductor { first_free } else { behind_all });
             }
         }
     }

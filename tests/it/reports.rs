@@ -94,7 +94,11 @@ fn a_folder_of_results_has_all_that_a_run_left() {
     assert_eq!(link.to_str(), Some("second"));
     run(&folder, ["conduct", "-q", "--run-id", "first", "test.cfg"]).assert(
         1,
-        str![""],
+        str![[r#"
+not carried out: the folder of results `kept/first` is there already; a run needs a name of its own
+not carried out: no step was run
+
+"#]],
         str![[r#"
 error: the folder of results `kept/first` is there already; a run needs a name of its own
 

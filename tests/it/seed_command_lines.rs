@@ -232,7 +232,8 @@ fn player_with_a_log_file_and_a_configuration_listens_on_its_port() {
     let folder = Folder::new();
     let port = free_port();
     folder.worker("config", port, "[Run]\nstep = true\n");
-    let player = Player::from(conductor(&folder, ["player", "-v", "--log-file", "player.log", "config.cfg"]));
+    let player =
+        Player::from(conductor(&folder, ["player", "-v", "--allow", "any", "--log-file", "player.log", "config.cfg"]));
     assert_eq!(player.port, port);
     folder.test("", &["config"]);
     assert_eq!(run(&folder, ["conduct", "-q", "test.cfg"]).status, Some(0));
@@ -243,7 +244,7 @@ fn player_with_a_log_file_and_a_configuration_listens_on_its_port() {
     snapbox::assert_data_eq!(
         lines.collect::<String>(),
         str![[r#"
-[..] - INFO - anyone who reaches this port may run commands here; `allow` names those who may
+[..] - WARNING - anyone who reaches this port may run commands here; `allow` with addresses limits that
 [..] - INFO - run [..] of [..], process [..]: a session for `config`
 [..] - DEBUG - config: the plan is taken
 ...

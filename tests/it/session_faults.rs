@@ -1,6 +1,6 @@
 //! What conductors and strangers can do wrong to a player: a conductor of the test's own speaks the session by hand.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 
 use crate::support::pipes::Pipe;
@@ -38,21 +38,6 @@ fn a_session_goes_through_a_phase() {
     conductor.send(json!({"type": "bye"}));
     conductor.wait_for_end();
     passes(&player);
-}
-
-#[test]
-fn who_is_not_allowed_is_not_answered() {
-    let player = Player::with(["--quiet", "--allow", "192.0.2.1"]);
-    let mut stream = player.connect();
-    let _ = stream.write_all(&frame(br#"{"version": 1, "type": "hello", "data": {}}"#));
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    assert_eq!(answer, b"");
-    let folder = Folder::new();
-    folder.test("connect_timeout = 1s", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
-    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
-    assert_eq!(finished.status, Some(1), "{finished:#?}");
-    assert!(finished.stdout.contains("worker `w` at 127.0.0.1"), "{finished:#?}");
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn drive(context: &Context) -> End {
             }
             Err(reason) => End::Refused(reason),
         },
-        Greeting::Result { message, .. } => End::Refused(format!("its player answers `{message}`")),
+        Greeting::Result { message, .. } => End::Refused(format!("its player answers: {message}")),
         Greeting::Hello(_) => End::Refused(dial::not_a_player(destination)),
     }
 }

@@ -210,7 +210,7 @@ fn a_busy_player_says_who_holds_it() {
 #[test]
 fn another_answer_than_the_seeds_is_no_seed() {
     let text = greeted_with(Greeting::Result { code: 1, message: "no such command".to_owned() });
-    assert!(text.ends_with("its player answers `no such command`"), "{text}");
+    assert!(text.ends_with("its player answers: no such command"), "{text}");
 }
 
 #[test]

@@ -162,10 +162,10 @@ pub fn check_run(players: &[u16], count: usize, ports: Ports, messages: Messages
         let ran = run_phase(&workers, messages);
         slowest = slowest.max(ran.slowest_answer);
         if ports == Ports::One {
-            for player in 0..players.len() {
+            for (player, address) in players.iter().enumerate() {
                 let is_its = |(_, text): &&(i64, String)| text.split(' ').nth(1) == Some(player.to_string().as_str());
                 let found: Vec<_> = ran.results.iter().flatten().filter(is_its).cloned().collect();
-                let of_player = workers.iter().filter(|worker| worker.player == players[player]);
+                let of_player = workers.iter().filter(|worker| worker.player == *address);
                 assert_eq!(found, of_player.flat_map(expected).collect::<Vec<_>>());
             }
             assert_eq!(ran.results.iter().flatten().count(), workers.iter().flat_map(expected).count());

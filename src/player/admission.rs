@@ -1,0 +1,165 @@
+//! Who may connect to a player. Pure.
+
+use std::net::IpAddr;
+
+use crate::model::{Network, is_loopback, is_loopback_host};
+
+/// Who may connect: this machine, the worker file's conductor, and whoever `allow` names.
+#[derive(Debug, Clone, Default)]
+pub struct Admission {
+    /// What `allow` names, if it is there: then this machine has to be among it.
+    allow: Option<Vec<Network>>,
+    /// The conductor's name, when that has to be looked up.
+    host: Option<String>,
+    /// The conductor's addresses.
+    addresses: Vec<IpAddr>,
+    /// Whether the name could not be looked up when that was tried last.
+    has_failed: bool,
+}
+
+impl Admission {
+    /// With what `allow` names, and the name or address of `conductor`.
+    pub fn new(allow: Option<Vec<Network>>, conductor: Option<&str>) -> Self {
+        let mut admission = Self { allow, ..Self::default() };
+        if let Some(host) = conductor.filter(|host| !is_loopback_host(host)) {
+            // The interface of a link-local address is this machine's own matter.
+            match host.split('%').next().unwrap_or(host).parse::<IpAddr>() {
+                Ok(address) => admission.addresses.push(address.to_canonical()),
+                Err(_) => admission.host = Some(host.to_owned()),
+            }
+        }
+        admission
+    }
+
+    /// Whether a connection from `peer` is taken that has come to our address `local`.
+    pub(super) fn admits(&self, peer: IpAddr, local: IpAddr) -> bool {
+        let (peer, local) = (peer.to_canonical(), local.to_canonical());
+        if self.allow.iter().flatten().any(|network| network.contains(peer)) {
+            return true;
+        }
+        if is_loopback(peer) || peer == local {
+            return self.allow.is_none();
+        }
+        self.addresses.contains(&peer)
+    }
+
+    /// Whether everybody may connect.
+    pub fn is_everybody(&self) -> bool {
+        self.allow.iter().flatten().any(Network::is_everybody)
+    }
+
+    /// Whether every user of this machine may connect.
+    pub fn has_this_machine(&self) -> bool {
+        self.allow.as_ref().is_none_or(|allow| allow.iter().any(Network::has_loopback))
+    }
+
+    /// The name that has to be looked up from time to time.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// Takes what looking the name up has come to; what is to be logged. Known addresses stay while there are no others.
+    pub(super) fn learn(&mut self, found: Result<Vec<IpAddr>, String>) -> Option<String> {
+        /// More than any machine has.
+        const MOST: usize = 64;
+        let host = self.host.as_deref().unwrap_or_default();
+        match found {
+            Ok(found) => {
+                self.has_failed = false;
+                self.addresses = found.into_iter().take(MOST).map(|address| address.to_canonical()).collect();
+                None
+            }
+            Err(_) if std::mem::replace(&mut self.has_failed, true) => None,
+            Err(why) if self.addresses.is_empty() => {
+                Some(format!("`conductor = {host}` can't be looked up, and may not connect until it can: {why}"))
+            }
+            Err(why) => {
+                Some(format!("`conductor = {host}` can't be looked up; its addresses stay as they were: {why}"))
+            }
+        }
+    }
+
+    /// What somebody is told who may not connect.
+    pub(super) fn refusal(peer: IpAddr) -> String {
+        let peer = peer.to_canonical();
+        format!(
+            "this player takes no connections from {peer}: `allow = {peer}` in `[Coordinator]` of its worker file, or \
+             `--allow {peer}`, would admit it"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(allow: &str, conductor: &str) -> Admission {
+        let networks = allow.split_whitespace().flat_map(|word| Network::read(word).unwrap()).collect();
+        Admission::new((!allow.is_empty()).then_some(networks), (!conductor.is_empty()).then_some(conductor))
+    }
+
+    #[test]
+    fn only_those_who_are_named_are_admitted() {
+        const OWN: &str = "192.0.2.1";
+        for (allow, conductor, admitted, refused) in [
+            ("", "", "127.0.0.1 127.9.9.9 ::1 ::ffff:127.0.0.1 192.0.2.1 ::ffff:192.0.2.1", "192.0.2.2 2001:db8::1"),
+            ("", "10.0.0.1", "127.0.0.1 192.0.2.1 10.0.0.1 ::ffff:10.0.0.1", "10.0.0.2"),
+            ("", "fe80::1%eth0", "::1 fe80::1", "fe80::2"),
+            ("", "localhost", "127.0.0.1", "10.0.0.1"),
+            ("", "::ffff:10.0.0.1", "10.0.0.1", "10.0.0.2"),
+            ("10.0.0.0/8", "", "10.1.1.1", "127.0.0.1 ::1 192.0.2.1 11.0.0.1"),
+            ("10.0.0.0/8", "11.0.0.1", "10.1.1.1 11.0.0.1", "127.0.0.1 192.0.2.1"),
+            ("10.0.0.0/8", "localhost", "10.1.1.1", "127.0.0.1 ::1 192.0.2.1"),
+            ("10.0.0.0/8", "127.0.0.1", "10.1.1.1", "127.0.0.1 ::1"),
+            ("10.0.0.0/8", "192.0.2.1", "10.1.1.1", "192.0.2.1"),
+            ("10.0.0.0/8 ::ffff:127.0.0.1", "", "127.0.0.1 ::ffff:127.0.0.1 10.0.0.1", "127.0.0.2 ::1"),
+            ("::ffff:127.0.0.0/104", "", "127.0.0.1 127.0.0.2", "::1 10.0.0.1"),
+            ("any", "", "127.0.0.1 ::1 192.0.2.1 8.8.8.8 2001:db8::1", ""),
+            ("192.0.2.0/24", "", "192.0.2.1 192.0.2.9", "127.0.0.1"),
+        ] {
+            let admission = admission(allow, conductor);
+            let admits = |peer: &str| admission.admits(peer.parse().unwrap(), OWN.parse().unwrap());
+            for peer in admitted.split_whitespace() {
+                assert!(admits(peer), "`{allow}` `{conductor}` {peer}");
+            }
+            for peer in refused.split_whitespace() {
+                assert!(!admits(peer), "`{allow}` `{conductor}` {peer}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_warned_of_is_who_is_admitted() {
+        for (allow, everybody, this_machine) in [
+            ("", false, true),
+            ("any", true, true),
+            ("0.0.0.0/0", true, true),
+            ("10.0.0.0/8", false, false),
+            ("10.0.0.0/8 127.0.0.1", false, true),
+            ("::1", false, true),
+        ] {
+            let admission = admission(allow, "");
+            assert_eq!(admission.is_everybody(), everybody, "{allow}");
+            assert_eq!(admission.has_this_machine(), this_machine, "{allow}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_the_addresses_that_it_had_last_and_a_failure_is_told_once() {
+        let mut admission = admission("", "lab.example.org");
+        assert_eq!(admission.host(), Some("lab.example.org"));
+        let local = "192.0.2.1".parse().unwrap();
+        let admits = |admission: &Admission, peer: &str| admission.admits(peer.parse().unwrap(), local);
+        assert!(!admits(&admission, "10.0.0.1"));
+        let failed = || Err("no such name".to_owned());
+        let text = "`conductor = lab.example.org` can't be looked up, and may not connect until it can: no such name";
+        assert_eq!(admission.learn(failed()).as_deref(), Some(text));
+        assert_eq!(admission.learn(failed()), None);
+        assert_eq!(admission.learn(Ok(vec!["::ffff:10.0.0.1".parse().unwrap()])), None);
+        assert!(admits(&admission, "10.0.0.1"));
+        assert!(admission.learn(failed()).is_some_and(|text| text.contains("stay as they were")));
+        assert!(admits(&admission, "10.0.0.1"));
+        assert_eq!(admission.learn(Ok(vec!["10.0.0.2".parse().unwrap()])), None);
+        assert!(!admits(&admission, "10.0.0.1") && admits(&admission, "10.0.0.2"));
+    }
+}

@@ -1,0 +1,105 @@
+//! What the log has of refused connections: a line a minute and address, with a count. Pure.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::model::PlayerTime;
+
+/// How long the connections of an address are counted until they are logged.
+const PERIOD: Duration = Duration::from_mins(1);
+
+/// The addresses that are told apart. Those beyond are counted together.
+const MOST: usize = 64;
+
+/// The refused connections of the last minute.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// Those of an address; of all that found no room, under none.
+    counted: BTreeMap<Option<IpAddr>, Counted>,
+}
+
+/// What was not logged yet.
+#[derive(Debug)]
+struct Counted {
+    since: PlayerTime,
+    count: u64,
+}
+
+impl Refusals {
+    /// Counts one; the line for the log, if it is the first of its address.
+    pub(super) fn add(&mut self, address: IpAddr, now: PlayerTime) -> Option<String> {
+        if let Some(counted) = self.counted.get_mut(&Some(address)) {
+            counted.count += 1;
+            return None;
+        }
+        if self.counted.len() < MOST {
+            self.counted.insert(Some(address), Counted { since: now, count: 0 });
+            return Some(format!("a connection from {address} was refused: neither `allow` nor `conductor` names it"));
+        }
+        self.counted.entry(None).or_insert(Counted { since: now, count: 0 }).count += 1;
+        None
+    }
+
+    /// The lines for the log whose minute is over.
+    pub(super) fn due(&mut self, now: PlayerTime) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.counted.retain(|address, counted| {
+            if now < counted.since.plus(PERIOD) {
+                return true;
+            }
+            let count = std::mem::take(&mut counted.count);
+            counted.since = now;
+            let whom = address.map_or_else(|| "other addresses".to_owned(), |address| address.to_string());
+            lines.extend((count > 0).then(|| format!("{count} more connections from {whom} were refused")));
+            count > 0
+        });
+        lines
+    }
+
+    /// When the next line is due.
+    pub(super) fn deadline(&self) -> Option<PlayerTime> {
+        self.counted.values().map(|counted| counted.since.plus(PERIOD)).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> PlayerTime {
+        PlayerTime::from_nanoseconds(seconds * 1_000_000_000)
+    }
+
+    #[test]
+    fn an_address_has_a_line_at_once_and_then_one_a_minute_with_a_count() {
+        let mut refusals = Refusals::default();
+        let address = "10.0.0.1".parse().unwrap();
+        let first = "a connection from 10.0.0.1 was refused: neither `allow` nor `conductor` names it";
+        assert_eq!(refusals.add(address, at(0)).as_deref(), Some(first));
+        for _ in 0..4999 {
+            assert_eq!(refusals.add(address, at(1)), None);
+        }
+        assert_eq!(refusals.deadline(), Some(at(60)));
+        assert_eq!(refusals.due(at(59)), Vec::<String>::new());
+        assert_eq!(refusals.due(at(60)), ["4999 more connections from 10.0.0.1 were refused"]);
+        assert_eq!(refusals.add(address, at(100)), None);
+        assert_eq!(refusals.due(at(120)), ["1 more connections from 10.0.0.1 were refused"]);
+        assert_eq!(refusals.due(at(180)), Vec::<String>::new());
+        assert_eq!(refusals.deadline(), None, "nothing is kept of an address that came no more");
+        assert_eq!(refusals.add(address, at(181)).as_deref(), Some(first));
+    }
+
+    #[test]
+    fn any_number_of_addresses_takes_bounded_memory_and_few_lines() {
+        let mut refusals = Refusals::default();
+        let lines =
+            (0..100_000_u32).filter_map(|number| refusals.add(std::net::Ipv4Addr::from_bits(number).into(), at(0)));
+        assert_eq!(lines.count(), MOST);
+        assert!(refusals.counted.len() <= MOST + 1);
+        assert_eq!(
+            refusals.due(at(60)),
+            [format!("{} more connections from other addresses were refused", 100_000 - MOST)]
+        );
+    }
+}
