@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
+use rustix::fs::OFlags;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -26,6 +27,8 @@ pub(crate) use terminal::size as terminal_size;
 use lines::Lines;
 use log_file::LogFile;
 use log_thread::Queue;
+
+use crate::wait::Wait;
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +111,11 @@ fn init(verbosity: Verbosity, format: LogFormat, writer: impl for<'a> MakeWriter
 }
 
 fn open(path: &Path) -> Result<LogFile, String> {
-    LogFile::open(path).map_err(|error| format!("the log file `{}` can't be written: {error}", path.display()))
+    // There is no log yet to say it in, and signals still end the program by themselves.
+    let slow = || say_if_heard(&format!("waiting for a process that reads the log `{}`", path.display()));
+    let opened = Wait::PipeReader.open_to_write(path, OFlags::APPEND, slow, || true);
+    let opened = opened.and_then(|file| LogFile::new(path, file));
+    opened.map_err(|error| format!("the log file `{}` can't be written: {error}", path.display()))
 }
 
 impl LogFormat {

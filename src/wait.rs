@@ -102,6 +102,10 @@ waits! {
         Leave: "leave" of "the players", seconds(2), "the connection is closed";
         ConductorEvents: "the next event" of "all connections", Limit::Earliest, "the limit that has passed applies";
     }
+    "conductor and player, at their start" {
+        PipeReader: "a reader of a named pipe that an output or the log is written to" of "whoever opens it", seconds(60),
+            "the output cannot be written, and nothing is run";
+    }
     "conductor, for a worker" {
         NameLookup: "the addresses of a name" of "the resolver", seconds(10), "the next attempt";
         ConnectAttempt: "a TCP connection" of "the player's machine", Limit::Computed("what is left of `connect_timeout` or `lease`"),

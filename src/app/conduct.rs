@@ -70,19 +70,19 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         keeper: keeper(),
     };
     if arguments.check {
-        return match instead_of_results(arguments).open_plain("a check") {
+        return match instead_of_results(arguments).open_plain("a check", &interrupts) {
             Ok(output) => super::check::run(&Arc::new(plan), &options, &interrupts, output),
             Err(why) => super::refuse(&why),
         };
     }
-    let Opened { mut reporters, refused } = outputs.open(&plan.run, Some(&plan));
+    let Opened { mut reporters, refused } = outputs.open(&plan.run, Some(&plan), &interrupts);
     if !refused.is_empty() {
-        return outputs::not_carried_out(reporters, refused.join("; "));
+        return outputs::not_carried_out(reporters, refused.join("; "), &interrupts);
     }
     let player = if arguments.local { Some(LocalPlayer::start()) } else { None };
     let player = match player.transpose() {
         Ok(player) => player,
-        Err(why) => return outputs::not_carried_out(reporters, why),
+        Err(why) => return outputs::not_carried_out(reporters, why, &interrupts),
     };
     if let Some(player) = &player {
         player.serve(&mut plan);
@@ -108,9 +108,11 @@ fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: Str
     if arguments.dry_run || arguments.check {
         return super::refuse(&why);
     }
-    let Opened { reporters, refused } = outputs.open(run, None);
+    // Nothing listens for signals here: they end the program by themselves.
+    let interrupts = crossbeam_channel::never();
+    let Opened { reporters, refused } = outputs.open(run, None, &interrupts);
     let reasons: Vec<String> = std::iter::once(why).chain(refused).collect();
-    outputs::not_carried_out(reporters, reasons.join("; and "))
+    outputs::not_carried_out(reporters, reasons.join("; and "), &interrupts)
 }
 
 /// Where something is told that is no result. What the test file says of outputs is about results: a look at the plan, or
@@ -122,7 +124,7 @@ fn instead_of_results(arguments: &ConductArguments) -> Outputs {
 /// Prints the plan.
 fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
     let print = || {
-        let mut output = instead_of_results(arguments).open_plain("a plan")?;
+        let mut output = instead_of_results(arguments).open_plain("a plan", &crossbeam_channel::never())?;
         let print = if output.json { report::dry_run_json } else { report::dry_run_text };
         print(plan, &mut output.writer).map_err(|error| output.cannot(&error))
     };

@@ -48,7 +48,7 @@ impl Reporter for LogReporter {
                 tracing::debug!("{}: ready for {phase}", self.worker(*worker));
             }
             Event::PhaseGo { phase, lead, .. } => tracing::debug!("{phase}: go, in {lead:.1?}"),
-            Event::OutputReceived { .. } => {}
+            Event::OutputReceived { .. } | Event::OutputEnded { .. } => {}
             Event::StepStarted { step, .. } => tracing::debug!("{} started", self.step(*step)),
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
                 tracing::debug!("{} {}", self.step(*step), crate::report::outcome_in_detail(&result.outcome));

@@ -4,10 +4,13 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crossbeam_channel::Receiver;
+
 use super::{report_file, results};
 use crate::cli::ConductArguments;
 use crate::conduct::Reporters;
 use crate::config;
+use crate::exit_code;
 use crate::model::{Conclusion, ConductorTime, Event, Plan, Reason, Reporter, RunId, Stamped, Verdict};
 use crate::report::{self, Format, Style};
 use crate::telemetry::Screen;
@@ -58,12 +61,13 @@ impl Outputs {
         self.main.path.is_some()
     }
 
-    /// Opens all of them, each on its own: where one can't be written, the others still are.
-    pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>) -> Opened {
+    /// Opens all of them, each on its own: where one can't be written, the others still are. An interrupt ends the wait for
+    /// a reader, and stays in its channel.
+    pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>, interrupts: &Receiver<i32>) -> Opened {
         let mut opened = Opened::default();
         let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
         for (target, color) in std::iter::once(&self.main).chain(&self.reports).zip(colors) {
-            match target.open(color, &self.screen) {
+            match target.open(color, &self.screen, interrupts) {
                 Ok(reporter) => opened.reporters.shown.push((target.name(), reporter)),
                 Err(why) => opened.refused.push(why),
             }
@@ -80,7 +84,7 @@ impl Outputs {
     /// # Errors
     ///
     /// Says why not, for people.
-    pub(super) fn open_plain(&self, what: &str) -> Result<Plain, String> {
+    pub(super) fn open_plain(&self, what: &str, interrupts: &Receiver<i32>) -> Result<Plain, String> {
         let json = match self.main.format {
             Format::Json => true,
             Format::Text | Format::Classic => false,
@@ -91,7 +95,7 @@ impl Outputs {
         let name = self.main.name();
         let writer: Box<dyn Write> = match &self.main.path {
             None => Box::new(io::stdout()),
-            Some(path) => Box::new(std::fs::File::create(path).map_err(|error| cannot(&name, &error))?),
+            Some(path) => Box::new(report_file::create(path, interrupts).map_err(|error| cannot(&name, &error))?),
         };
         Ok(Plain { json, writer, name })
     }
@@ -129,7 +133,12 @@ impl Target {
         self.path.as_deref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
     }
 
-    fn open(&self, color: clap::ColorChoice, screen: &Screen) -> Result<Box<dyn Reporter>, String> {
+    fn open(
+        &self,
+        color: clap::ColorChoice,
+        screen: &Screen,
+        interrupts: &Receiver<i32>,
+    ) -> Result<Box<dyn Reporter>, String> {
         let terminal = self.path.is_none() && io::stdout().is_terminal();
         let color = match color {
             clap::ColorChoice::Always => true,
@@ -139,7 +148,10 @@ impl Target {
         let style = Style { color, terminal, ..Style::plain() };
         match &self.path {
             None => Ok(report::reporter(self.format, Box::new(screen.stdout()), style)),
-            Some(path) => report_file::open(self.format, path, style).map_err(|error| cannot(&self.name(), &error)),
+            Some(path) => {
+                let opened = report_file::open(self.format, path, style, interrupts);
+                opened.map_err(|error| cannot(&self.name(), &error))
+            }
         }
     }
 }
@@ -155,10 +167,13 @@ fn from_file(format: config::Format) -> Format {
     }
 }
 
-/// Tells the reports, and the user, why nothing was done.
-pub(super) fn not_carried_out(reporters: Reporters, why: String) -> ExitCode {
-    let exit = super::refuse(&why);
-    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(why)] };
+/// Tells the reports, and the user, why nothing was done; an interrupt that came meanwhile is a reason too.
+pub(super) fn not_carried_out(reporters: Reporters, why: String, interrupts: &Receiver<i32>) -> ExitCode {
+    super::refuse(&why);
+    let interrupt = interrupts.try_recv().ok().map(Reason::Interrupted);
+    let reasons = interrupt.into_iter().chain([Reason::NotCarriedOut(why)]).collect();
+    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons };
+    let exit = ExitCode::from(exit_code::of(&conclusion));
     let at = ConductorTime::from_nanoseconds(crate::sys::boot_time_nanoseconds());
     let ended = Stamped { at, event: Event::RunEnded { conclusion } };
     for (name, mut reporter) in reporters.shown.into_iter().chain(reporters.kept) {

@@ -10,23 +10,39 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{Event, Reporter, Stamped};
+use crossbeam_channel::Receiver;
+use rustix::fs::OFlags;
+
+use crate::model::{Event, Reporter, Stamped, on_one_line};
 use crate::report::{self, Format, Style};
+use crate::wait::Wait;
 use crate::wire::UnplacedFile;
 
-/// Opens the report of this format in a file that the user named. Links are followed.
-pub(super) fn open(format: Format, path: &Path, style: Style) -> io::Result<Box<dyn Reporter>> {
-    // A link stays one, and what is no file (a pipe, a terminal, /dev/null) has no name to take.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+/// Opens the report of this format in a file that the user named. Links are followed. A named pipe is waited for until it has
+/// a reader, or there is an interrupt, which stays in its channel.
+pub(super) fn open(
+    format: Format,
+    named: &Path,
+    style: Style,
+    interrupts: &Receiver<i32>,
+) -> io::Result<Box<dyn Reporter>> {
+    // A link stays one, and what is not a file (a pipe, a terminal, /dev/null) has no name to take.
+    let path = fs::canonicalize(named).unwrap_or_else(|_| named.to_owned());
     let special = fs::metadata(&path).is_ok_and(|found| !found.is_file());
     if !format.is_whole_at_the_end() || special {
-        return Ok(report::reporter(format, Box::new(File::create(&path)?), style));
+        return Ok(report::reporter(format, Box::new(create(named, interrupts)?), style));
     }
     let reporter = whole(format, &path, style)?;
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(reporter),
     }
+}
+
+/// Opens a file that the user named, as [`open`] does.
+pub(super) fn create(path: &Path, interrupts: &Receiver<i32>) -> io::Result<File> {
+    let slow = || tracing::warn!("waiting for a process that reads `{}`", on_one_line(&path.to_string_lossy()));
+    Wait::PipeReader.open_to_write(path, OFlags::TRUNC, slow, || interrupts.is_empty())
 }
 
 /// Opens the report of this format in a new file: what has that name already, a link included, is an error.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::conduct::folder_beneath;
-use crate::model::{Event, Outcome, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream};
+use crate::model::{Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream};
 
 /// How many bytes are copied at once.
 const PIECE: u64 = 64 * 1024;
@@ -28,7 +28,7 @@ pub(super) struct StepFiles {
     /// The run's folder of results.
     run: PathBuf,
     plan: Option<Arc<Plan>>,
-    /// How much of each stream is in its file, of the steps that are not over.
+    /// How much of each stream is in its file, of those that may still grow.
     written: BTreeMap<(StepReference, Stream), u64>,
 }
 
@@ -58,7 +58,8 @@ impl StepFiles {
         Ok(())
     }
 
-    fn result(&mut self, step: StepReference, result: &StepResult, last: bool) -> io::Result<()> {
+    fn result(&mut self, step: StepReference, result: &StepResult) -> io::Result<()> {
+        let last = !result.may_print_more();
         self.append(step, Stream::Stdout, &result.stdout, last)?;
         self.append(step, Stream::Stderr, &result.stderr, last)
     }
@@ -91,10 +92,8 @@ impl Reporter for StepFiles {
         match &stamped.event {
             Event::RunStarted { plan, .. } => self.plan = Some(Arc::clone(plan)),
             Event::OutputReceived { step, stream, output } => self.append(*step, *stream, output, false)?,
-            Event::StepEnded { step, result } => {
-                self.result(*step, result, result.outcome != Outcome::Spawned)?;
-            }
-            Event::SpawnedEnded { step, result } => self.result(*step, result, true)?,
+            Event::OutputEnded { step, stream, output } => self.append(*step, *stream, output, true)?,
+            Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.result(*step, result)?,
             Event::CheckEnded { trial, result } => {
                 let folder = [format!("trial-{trial}")];
                 self.copy(&folder, "check.stdout", &result.stdout, 0)?;

@@ -83,6 +83,8 @@ pub(crate) enum ConnectionEvent {
     StepStarted(StepPlace, Start),
     /// A step printed something: all that came of the stream so far.
     Output(StepPlace, Stream, Output),
+    /// Nothing more is taken of what a leaky step prints: all that came of a stream that grew behind the step's end.
+    OutputEnded(StepPlace, Stream, Output),
     /// A step is over, or goes on in the background.
     StepEnded(StepPlace, StepResult),
     /// A spawned step is over at last.

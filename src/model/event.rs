@@ -105,13 +105,22 @@ pub enum Event {
         started: Start,
     },
     /// A step printed something. Where much comes at once, one event can stand for several; what none has told of is in
-    /// the step's result. It can come before the step's `StepStarted`.
+    /// the step's result. It can come before the step's `StepStarted`, and, of a leaky step, after its end.
     OutputReceived {
         /// Which step.
         step: StepReference,
         /// On which stream.
         stream: Stream,
         /// All that came of the stream so far.
+        output: Output,
+    },
+    /// The end of a leaky step's output: no more of it is taken. It is told of streams that grew after the step's end.
+    OutputEnded {
+        /// Which step.
+        step: StepReference,
+        /// On which stream.
+        stream: Stream,
+        /// All that came of the stream.
         output: Output,
     },
     /// A step is over. A spawned step has this when it is started, with the outcome `Spawned`.

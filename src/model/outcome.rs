@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Output, Process, Start};
+use super::{Output, Process, Start, Stream};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +151,22 @@ pub struct Attempt {
 }
 
 impl StepResult {
+    /// Whether more output may follow: the step was just spawned, or somebody still holds its streams.
+    pub fn may_print_more(&self) -> bool {
+        self.leaky || self.outcome == Outcome::Spawned
+    }
+
+    /// Takes what a leaky step has printed since: all that came of a stream so far.
+    pub fn grow(&mut self, stream: Stream, output: &Output) {
+        let known = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        if self.leaky && output.length() > known.length() {
+            *known = output.clone();
+        }
+    }
+
     /// What became of the attempts of a step that was repeated and had no more time.
     pub fn attempts_in_vain(&self) -> Option<String> {
         let Outcome::TimedOut(limit) = self.outcome else { return None };

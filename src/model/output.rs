@@ -61,6 +61,12 @@ impl Output {
         self.0.length()
     }
 
+    /// The bytes from `offset` on; none when there are not so many.
+    #[must_use]
+    pub fn rest(&self, offset: u64) -> Self {
+        Self::new(Rest { of: self.clone(), offset: offset.min(self.length()) })
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.length() == 0
@@ -87,6 +93,21 @@ impl Output {
 impl fmt::Debug for Output {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Output({} bytes)", self.length())
+    }
+}
+
+struct Rest {
+    of: Output,
+    offset: u64,
+}
+
+impl OutputSource for Rest {
+    fn length(&self) -> u64 {
+        self.of.length() - self.offset
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.of.0.read_at(self.offset + offset, buffer)
     }
 }
 

@@ -143,6 +143,13 @@ impl Reporter for ClassicReporter {
             Event::StepEnded { step, result } => {
                 self.wait(*step, result, false);
             }
+            Event::OutputReceived { step, stream, output } | Event::OutputEnded { step, stream, output } => {
+                let waiting = self.waiting.get_mut(&(step.worker, false, step.phase, step.position));
+                return waiting.map_or(Ok(()), |(_, result)| {
+                    result.grow(*stream, output);
+                    Ok(())
+                });
+            }
             Event::SpawnedEnded { step, result } if result.outcome.is_failure() => self.wait(*step, result, true),
             Event::WorkerPhaseEnded { worker, .. } => {
                 self.ended.insert(*worker);

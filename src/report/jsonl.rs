@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::json_writer;
 use crate::model::{
-    ClockAnchor, ConductorTime, Event, Outcome, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream,
+    ClockAnchor, ConductorTime, Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream,
 };
 use bytes::Bytes;
 use line::{Happened, Line, Names};
@@ -30,7 +30,7 @@ pub(super) struct JsonlReporter {
     writer: Box<dyn Write + Send>,
     plan: Option<Arc<Plan>>,
     anchor: Option<ClockAnchor>,
-    /// How much of each stream was written, of the steps that are not over.
+    /// How much of each stream was written, of those that may still grow.
     written: BTreeMap<(StepReference, Stream), u64>,
 }
 
@@ -100,8 +100,7 @@ impl JsonlReporter {
     fn result(&mut self, at: ConductorTime, step: StepReference, result: &StepResult, spawned: bool) -> io::Result<()> {
         let plan = self.plan.clone();
         let names = Names(plan.as_deref());
-        // A spawned step that was just started goes on printing.
-        let last = spawned || result.outcome != Outcome::Spawned;
+        let last = !result.may_print_more();
         self.output(at, names, (step, Stream::Stdout), &result.stdout, last)?;
         self.output(at, names, (step, Stream::Stderr), &result.stderr, last)?;
         let make = if spawned { Happened::spawned_ended } else { Happened::step_ended };
@@ -116,6 +115,7 @@ impl Reporter for JsonlReporter {
         match event {
             Event::RunStarted { plan, anchor } => self.begin(*at, plan, anchor),
             Event::OutputReceived { step, stream, output } => self.output(*at, names, (*step, *stream), output, false),
+            Event::OutputEnded { step, stream, output } => self.output(*at, names, (*step, *stream), output, true),
             Event::StepEnded { step, result } => self.result(*at, *step, result, false),
             Event::SpawnedEnded { step, result } => self.result(*at, *step, result, true),
             Event::RunEnded { conclusion } => {

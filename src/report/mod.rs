@@ -26,6 +26,7 @@ mod json_result;
 mod json_writer;
 mod jsonl;
 mod junit;
+mod late;
 mod names;
 mod notes;
 mod record;

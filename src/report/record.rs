@@ -61,6 +61,10 @@ impl Recorded {
     pub(super) fn last(&self) -> &StepResult {
         self.end.as_ref().map_or(&self.result, |end| &end.1)
     }
+
+    fn last_mut(&mut self) -> &mut StepResult {
+        self.end.as_mut().map_or(&mut self.result, |end| &mut end.1)
+    }
 }
 
 /// A text about a worker, or about none.
@@ -136,6 +140,11 @@ impl Run {
                 self.in_phase(step.trial, step.phase, step.worker, at).results.insert(step.position, recorded);
             }
             Event::SpawnedEnded { step, result } => self.spawned_ended(at, *step, result),
+            Event::OutputReceived { step, stream, output } | Event::OutputEnded { step, stream, output } => {
+                if let Some(recorded) = self.recorded(*step) {
+                    recorded.last_mut().grow(*stream, output);
+                }
+            }
             Event::WorkerPhaseEnded { trial, phase, worker } => {
                 self.in_phase(*trial, *phase, *worker, at).end = Some(at);
             }
@@ -164,7 +173,6 @@ impl Run {
             | Event::PhaseGo { .. }
             | Event::BarrierReleased { .. }
             | Event::StepStarted { .. }
-            | Event::OutputReceived { .. }
             | Event::RunEnded { .. } => {}
         }
     }
@@ -175,6 +183,13 @@ impl Run {
         let recorded = results.entry(step.position);
         let recorded = recorded.or_insert_with(|| Box::new(Recorded { at, result: result.clone(), end: None }));
         recorded.end = Some(Box::new((at, result.clone())));
+    }
+
+    /// What is recorded of a step, if anything is.
+    fn recorded(&mut self, step: StepReference) -> Option<&mut Recorded> {
+        let trial = self.trials.iter_mut().rfind(|trial| trial.number == step.trial)?;
+        let phase = trial.phases.iter_mut().find(|known| known.phase == step.phase)?;
+        phase.workers.get_mut(&step.worker)?.results.get_mut(&step.position).map(Box::as_mut)
     }
 
     fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str) -> Remark {

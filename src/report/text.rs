@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::late::Late;
 use super::names::compact;
 use super::notes::notes;
 use super::summary::Summary;
@@ -35,6 +36,7 @@ pub(super) struct TextReporter {
     groups: Groups,
     /// The phase whose heading was written last.
     phase: Option<Phase>,
+    late: Late,
     summary: Summary,
 }
 
@@ -73,6 +75,7 @@ impl TextReporter {
             columns: Columns::default(),
             groups: Groups::default(),
             phase: None,
+            late: Late::default(),
             summary: Summary::default(),
         }
     }
@@ -149,7 +152,7 @@ impl TextReporter {
         }
         self.notes(result)?;
         let limit = self.plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
-        self.page.outputs("      ", result, limit)
+        self.page.outputs("      ", [&result.stdout, &result.stderr], limit)
     }
 
     /// The test's own judgement.
@@ -165,13 +168,33 @@ impl TextReporter {
         self.page.line(&format!("  {outcome}  {duration}  {}", on_one_line(command)))?;
         self.notes(result)?;
         let limit = plan.map_or(u64::MAX, |plan| plan.settings.max_message_size);
-        self.page.outputs("      ", result, limit)
+        self.page.outputs("      ", [&result.stdout, &result.stderr], limit)
     }
 
     /// What comes of a step that is not of the phase whose heading is above it.
     fn apart(&mut self, step: StepReference, result: &StepResult, how: &str) -> io::Result<()> {
         let told = Told { step, workers: vec![step.worker], result: result.clone(), fastest: None };
         self.result(&told, &format!("  ({how} {})", step.phase))
+    }
+
+    /// What leaky steps printed after they were told of.
+    fn late(&mut self) -> io::Result<bool> {
+        let late = self.late.rest();
+        let limit = self.plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
+        for (reference, [stdout, stderr]) in &late {
+            let label =
+                self.step(*reference).map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned());
+            let line = format!(
+                "  {:worker$}  {label:label_width$}  printed after its end (in {})",
+                self.worker_name(reference.worker),
+                reference.phase,
+                worker = self.columns.worker,
+                label_width = self.columns.label,
+            );
+            self.page.line(&line)?;
+            self.page.outputs("      ", [stdout, stderr], limit)?;
+        }
+        Ok(!late.is_empty())
     }
 
     /// What is to be said of a result besides its line.
@@ -233,6 +256,10 @@ impl Reporter for TextReporter {
         let ready = if over { self.groups.rest() } else { self.groups.ready(stamped.at) };
         let mut told = !ready.is_empty();
         self.tell(&ready)?;
+        self.late.take(&stamped.event);
+        if matches!(stamped.event, Event::CheckEnded { .. } | Event::TrialEnded { .. } | Event::RunEnded { .. }) {
+            told |= self.late()?;
+        }
         told |= self.tell_event(stamped)?;
         if told { self.page.flush() } else { Ok(()) }
     }

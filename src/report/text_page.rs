@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use super::excerpt::Excerpt;
 use crate::model::harmless;
-use crate::model::{Outcome, StepResult};
+use crate::model::{Outcome, Output};
 
 /// What a colour says; the words say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,9 +71,9 @@ impl Page {
     }
 
     /// Both streams of a step, standard output behind `|` and standard error behind `!`.
-    pub(super) fn outputs(&mut self, indent: &str, result: &StepResult, limit: u64) -> io::Result<()> {
-        self.output(&format!("{indent}| "), &Excerpt::new(&result.stdout, limit))?;
-        self.output(&format!("{indent}! "), &Excerpt::new(&result.stderr, limit))
+    pub(super) fn outputs(&mut self, indent: &str, [stdout, stderr]: [&Output; 2], limit: u64) -> io::Result<()> {
+        self.output(&format!("{indent}| "), &Excerpt::new(stdout, limit))?;
+        self.output(&format!("{indent}! "), &Excerpt::new(stderr, limit))
     }
 
     fn output(&mut self, prefix: &str, excerpt: &Excerpt) -> io::Result<()> {

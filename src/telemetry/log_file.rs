@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A log file, open to append.
@@ -15,13 +15,13 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens it, or makes it.
+    /// The open file of this name.
     ///
     /// # Errors
     ///
-    /// Says why it can't be written.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: std::path::absolute(path)?, file: append(path)? })
+    /// When there is no current folder to which the name could be relative.
+    pub(super) fn new(path: &Path, file: File) -> io::Result<Self> {
+        Ok(Self { path: std::path::absolute(path)?, file })
     }
 
     /// Goes on in the file that has the name now. Where there can't be one, the old one is written as before.
@@ -35,8 +35,9 @@ impl LogFile {
     }
 }
 
+/// Opens it, or makes it. A pipe that nobody reads is not waited for.
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    OpenOptions::new().create(true).append(true).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
 impl Write for LogFile {
@@ -64,7 +65,7 @@ mod tests {
     fn a_file_that_was_moved_or_removed_is_begun_anew() {
         let folder = tempfile::tempdir().unwrap();
         let (path, old) = (folder.path().join("log"), folder.path().join("log.1"));
-        let mut log = LogFile::open(&path).unwrap();
+        let mut log = LogFile::new(&path, append(&path).unwrap()).unwrap();
         log.write_all(b"one\n").unwrap();
         fs::rename(&path, &old).unwrap();
         log.write_all(b"two\n").unwrap();

@@ -1,13 +1,17 @@
 //! The blocking calls: each takes what it waits for, and none waits longer than that allows.
 
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, after, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -130,6 +134,50 @@ impl Wait {
                 Err(RecvTimeoutError::Timeout) if !more() => return Err(io::ErrorKind::Interrupted.into()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+        }
+    }
+
+    /// Opens a file to write to it, and makes it if it is not there. Only a named pipe is waited for, until a process opens it
+    /// to read. `slow` is called once when that takes more than a second; `more` is asked again and again whether to go on
+    /// waiting.
+    ///
+    /// # Errors
+    ///
+    /// As open(2); for a named pipe, that no process reads it.
+    pub fn open_to_write(
+        self,
+        path: &Path,
+        flags: OFlags,
+        slow: impl FnOnce(),
+        more: impl Fn() -> bool,
+    ) -> io::Result<File> {
+        /// How often to look for a reader.
+        const LOOK: Duration = Duration::from_millis(20);
+        const SLOW: Duration = Duration::from_secs(1);
+        let flags = flags | OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let (begin, mut slow) = (Instant::now(), Some(slow));
+        loop {
+            match open(path, flags, Mode::from_raw_mode(0o666)) {
+                Ok(file) => {
+                    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+                    return Ok(File::from(file));
+                }
+                Err(Errno::NXIO) if path.metadata().is_ok_and(|found| found.file_type().is_fifo()) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let waited = begin.elapsed();
+            if waited >= self.time() || !more() {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "no process has opened this named pipe to read it",
+                ));
+            }
+            if waited >= SLOW
+                && let Some(slow) = slow.take()
+            {
+                slow();
+            }
+            self.pause(LOOK);
         }
     }
 

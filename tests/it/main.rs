@@ -30,6 +30,7 @@ mod hostile_configuration;
 mod html_page;
 mod interrupts;
 mod large_outputs;
+mod late_output;
 mod lease;
 mod lints;
 mod live_view;

@@ -358,3 +358,71 @@ error: the log file `no/such/folder/log` can't be written: No such file or direc
 "#]],
     );
 }
+
+/// A named pipe in the folder.
+fn named_pipe(folder: &Folder) {
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("pipe"), 0o600.into()).expect("a named pipe");
+}
+
+/// Starts a run whose results go into a named pipe, and waits until it says that nobody reads that.
+fn waiting_for_a_reader(folder: &Folder) -> std::process::Child {
+    named_pipe(folder);
+    let line = ["conduct", "--log-file", "log", "-f", "classic", "-o", "pipe", "--report", "json=report", "test.cfg"];
+    let child = start(conductor(folder, line));
+    eventually("the wait is told of", || folder.read("log").contains("waiting for a process that reads `pipe`\n"));
+    child
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_a_reader_of_a_named_pipe() {
+    let (_player, folder) = passing();
+    let child = waiting_for_a_reader(&folder);
+    kill(child.id(), 15);
+    finish(child).assert(
+        143,
+        str![""],
+        str![[r#"
+error: the output `pipe` can't be written: no process has opened this named pipe to read it
+
+"#]],
+    );
+    snapbox::assert_data_eq!(
+        end_of(&parsed(&folder.read("report"))),
+        str![[r#"
+"incomplete" 143: "interrupted": "interrupted by SIGTERM" | "not carried out": "the output `pipe` can't be written: no process has opened this named pipe to read it"
+
+"#]]
+    );
+}
+
+#[test]
+fn a_named_pipe_takes_the_results_once_somebody_reads_it() {
+    use std::io::Read;
+    let (_player, folder) = passing();
+    let child = waiting_for_a_reader(&folder);
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    let reader = rustix::fs::open(folder.join("pipe"), flags, rustix::fs::Mode::empty()).expect("its reading end");
+    finish(child).assert(0, str![""], str![""]);
+    let mut results = String::new();
+    std::fs::File::from(reader).read_to_string(&mut results).expect("the results");
+    assert!(results.starts_with("0 phase received\n") && results.ends_with("65535 phases complete\n"), "{results}");
+}
+
+#[test]
+fn a_named_pipe_as_log_file_is_waited_for_with_a_word() {
+    let folder = Folder::new();
+    folder.test("", &[]);
+    named_pipe(&folder);
+    for command in ["conduct", "player"] {
+        let said = std::fs::File::create(folder.join(command)).expect("a file");
+        let mut line = vec![command, "--log-file", "pipe"];
+        line.extend(if command == "conduct" { &["test.cfg"][..] } else { &["--bind", "127.0.0.1", "--port", "0"] });
+        let child = conductor(&folder, line).stdout(std::process::Stdio::null()).stderr(said).spawn();
+        let mut child = child.expect("the program starts");
+        let word = "waiting for a process that reads the log `pipe`\n";
+        eventually("the wait is told of", || folder.read(command) == word);
+        kill(child.id(), 15);
+        let status = crate::support::wait(&mut child);
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15), "{status}");
+    }
+}

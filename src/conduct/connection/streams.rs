@@ -23,15 +23,27 @@ struct Open {
     stderr: u32,
 }
 
+/// A stream that may still grow.
+#[derive(Debug)]
+struct Writing {
+    place: StepPlace,
+    stream: Stream,
+    writer: StreamWriter,
+    /// How much of it was in the result of its step, once that is over: it was leaky.
+    told: Option<u64>,
+}
+
 /// The streams of one worker, and the messages that wait for them.
 #[derive(Debug)]
 pub(super) struct Streams {
     store: Store,
     open: HashMap<(u32, crate::model::Phase, usize), Open>,
-    writers: HashMap<u32, (StepPlace, Stream, StreamWriter)>,
+    writers: HashMap<u32, Writing>,
     held: VecDeque<PlayerMessage>,
     /// How many bytes of texts and lists they have.
     held_bytes: usize,
+    /// What is to be told of streams that are over, before the next message.
+    over: VecDeque<ConnectionEvent>,
     /// The streams that grew since that was told.
     grown: BTreeSet<u32>,
     /// The streams that were announced have numbers below this.
@@ -48,8 +60,16 @@ fn key(place: StepPlace) -> (u32, crate::model::Phase, usize) {
 
 impl Streams {
     pub(super) fn new(store: Store) -> Self {
-        let (held, grown) = (VecDeque::new(), BTreeSet::new());
-        Self { store, open: HashMap::new(), writers: HashMap::new(), held, held_bytes: 0, grown, announced: 0 }
+        Self {
+            store,
+            open: HashMap::new(),
+            writers: HashMap::new(),
+            held: VecDeque::new(),
+            held_bytes: 0,
+            over: VecDeque::new(),
+            grown: BTreeSet::new(),
+            announced: 0,
+        }
     }
 
     /// A stream was announced: data of it may come, also when it is not wanted any more.
@@ -79,7 +99,8 @@ impl Streams {
             self.open.insert(key(place), open);
             for (number, stream) in [(step.stdout, Stream::Stdout), (step.stderr, Stream::Stderr)] {
                 self.announce(number);
-                if self.writers.insert(number, (place, stream, self.store.stream())).is_some() {
+                let writing = Writing { place, stream, writer: self.store.stream(), told: None };
+                if self.writers.insert(number, writing).is_some() {
                     return Err(format!("its player announced stream {number} twice"));
                 }
             }
@@ -106,12 +127,12 @@ impl Streams {
         Ok(None)
     }
 
-    /// Takes data; whether it was wanted. What comes for a stream whose step is over is dropped: somebody else holds its
-    /// pipe.
+    /// Takes data; whether it was wanted. A leaky step's output is taken until the trial ends; what comes for any other
+    /// stream that is over is dropped.
     ///
     /// The outer error is the player's, the inner one the disk's.
     pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<bool>, String> {
-        let Some((_, _, writer)) = self.writers.get_mut(&data.stream) else {
+        let Some(Writing { writer, .. }) = self.writers.get_mut(&data.stream) else {
             if u64::from(data.stream) >= self.announced {
                 return Err(format!("its player sent data of stream {}, which it did not announce", data.stream));
             }
@@ -133,13 +154,31 @@ impl Streams {
     /// ended meanwhile, the end tells all.
     pub(super) fn grown(&mut self) -> Vec<ConnectionEvent> {
         let grown = std::mem::take(&mut self.grown).into_iter().filter_map(|stream| self.writers.get(&stream));
-        grown.map(|(place, stream, writer)| ConnectionEvent::Output(*place, *stream, writer.output(u64::MAX))).collect()
+        grown.map(|own| ConnectionEvent::Output(own.place, own.stream, own.writer.output(u64::MAX))).collect()
+    }
+
+    /// Takes nothing more for the leaky steps of these trials. What came behind their ends is told once more, whole.
+    fn end_late(&mut self, is_over: impl Fn(u32) -> bool) {
+        let late = self.writers.extract_if(|_, own| own.told.is_some() && is_over(own.place.trial));
+        let mut late: Vec<_> = late.map(|(_, own)| own).collect();
+        late.retain(|own| own.told.is_some_and(|told| own.writer.received() > told));
+        late.sort_unstable_by_key(|own| (key(own.place), own.stream));
+        let events = late.into_iter();
+        self.over
+            .extend(events.map(|own| ConnectionEvent::OutputEnded(own.place, own.stream, own.writer.output(u64::MAX))));
     }
 
     /// The next event that has all its data.
     pub(super) fn next(&mut self) -> Option<ConnectionEvent> {
         // Not every message is an event.
         loop {
+            if let Some(PlayerMessage::TrialEnded { trial }) = self.held.front() {
+                let trial = *trial;
+                self.end_late(|other| other <= trial);
+            }
+            if let Some(event) = self.over.pop_front() {
+                return Some(event);
+            }
             let whole = match self.held.front()? {
                 PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => {
                     !ended.left.unsettled && self.missing(ended) == 0
@@ -203,17 +242,20 @@ impl Streams {
     pub(super) fn lost(&mut self) -> Vec<ConnectionEvent> {
         let mut open: Vec<_> = self.open.drain().collect();
         open.sort_unstable_by_key(|(key, _)| *key);
-        let events = open.into_iter().map(|((trial, phase, position), open)| {
+        let mut events: Vec<_> = Vec::new();
+        for ((trial, phase, position), open) in open {
             let mut result = StepResult::without_output(Outcome::Lost);
             result.started = Some(open.started);
             for (stream, output) in [(open.stdout, &mut result.stdout), (open.stderr, &mut result.stderr)] {
-                if let Some((_, _, writer)) = self.writers.remove(&stream) {
-                    *output = writer.output(u64::MAX);
+                if let Some(own) = self.writers.remove(&stream) {
+                    *output = own.writer.output(u64::MAX);
                 }
             }
-            ConnectionEvent::StepLost(StepPlace { trial, phase, position }, result)
-        });
-        events.collect()
+            events.push(ConnectionEvent::StepLost(StepPlace { trial, phase, position }, result));
+        }
+        self.end_late(|_| true);
+        events.extend(self.over.drain(..));
+        events
     }
 
     /// What is said of an end that waits for it: of an attempt after which there was another, none does.
@@ -237,7 +279,7 @@ impl Streams {
     fn missing(&self, ended: &StepEndedMessage) -> usize {
         let Some(open) = self.open.get(&key(place(ended.trial, ended.phase, ended.step))) else { return 0 };
         let missing = |stream, length: u64| {
-            self.writers.get(stream).map_or(0, |(_, _, writer)| length.saturating_sub(writer.received()))
+            self.writers.get(stream).map_or(0, |own| length.saturating_sub(own.writer.received()))
         };
         let both = missing(&open.stdout, ended.stdout).saturating_add(missing(&open.stderr, ended.stderr));
         usize::try_from(both).unwrap_or(usize::MAX)
@@ -254,16 +296,19 @@ impl Streams {
         result.attempts = ended.attempts.into_iter().map(attempt).collect();
         if let Some(open) = self.open.get(&key(place)).copied() {
             result.started = Some(open.started);
-            if let Some((_, _, writer)) = self.writers.get(&open.stdout) {
-                result.stdout = writer.output(ended.stdout);
-            }
-            if let Some((_, _, writer)) = self.writers.get(&open.stderr) {
-                result.stderr = writer.output(ended.stderr);
+            let streams =
+                [(open.stdout, ended.stdout, &mut result.stdout), (open.stderr, ended.stderr, &mut result.stderr)];
+            for (number, length, output) in streams {
+                let Some(own) = self.writers.get_mut(&number) else { continue };
+                // What a leaky step prints belongs to it whenever it comes.
+                *output = own.writer.output(if ended.left.leaky { u64::MAX } else { length });
+                own.told = (!keep).then(|| own.writer.received());
+                if !keep && !ended.left.leaky {
+                    self.writers.remove(&number);
+                }
             }
             if !keep {
                 self.open.remove(&key(place));
-                self.writers.remove(&open.stdout);
-                self.writers.remove(&open.stderr);
             }
         }
         (place, result)
@@ -361,20 +406,62 @@ mod tests {
         assert!(!streams.is_waiting());
     }
 
-    #[test]
-    fn what_comes_behind_the_end_of_a_leaky_step_is_dropped() {
-        let mut streams = Streams::new(Store::new(None).unwrap());
-        take(&mut streams, started(0, 10));
+    fn leaky(stdout: u64, holder: &Process) -> PlayerMessage {
         let exit = OutcomeMessage::Exit { status: 0 };
-        let holder = Process { pid: 7, user: "somebody".to_owned(), command: "sleep 600".to_owned() };
         let left = LeftMessage { leaky: true, holders: vec![holder.clone().into()], ..LeftMessage::default() };
-        take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit, 2) }));
+        PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit, stdout) })
+    }
+
+    fn holder() -> Process {
+        Process { pid: 7, user: "somebody".to_owned(), command: "sleep 600".to_owned() }
+    }
+
+    /// A leaky step that printed `ab` by its end.
+    fn leaks(streams: &mut Streams) {
+        take(streams, started(0, 10));
+        take(streams, leaky(2, &holder()));
         streams.data(&data(10, 0, "ab")).unwrap().unwrap();
+        assert_eq!(streams.grown().len(), 1);
         streams.next();
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the step is whole") };
-        assert_eq!((result.leaky, result.holders), (true, [holder].into()));
-        streams.data(&data(10, 2, "late")).unwrap().unwrap();
-        assert_eq!(bytes(&result.stdout), b"ab");
+        assert_eq!((result.leaky, &result.holders[..], bytes(&result.stdout)), (true, &[holder()][..], b"ab".to_vec()));
+    }
+
+    #[test]
+    fn what_comes_behind_the_end_of_a_leaky_step_is_its_output_until_the_trial_ends() {
+        let mut streams = Streams::new(Store::new(None).unwrap());
+        leaks(&mut streams);
+        streams.data(&data(10, 2, " late")).unwrap().unwrap();
+        let grown = streams.grown();
+        let [ConnectionEvent::Output(StepPlace { position: 0, .. }, Stream::Stdout, output)] = &grown[..] else {
+            panic!("one stream grew: {grown:?}")
+        };
+        assert_eq!(bytes(output), b"ab late");
+        take(&mut streams, PlayerMessage::TrialEnded { trial: 1 });
+        let Some(ConnectionEvent::OutputEnded(_, Stream::Stdout, output)) = streams.next() else { panic!("it grew") };
+        assert_eq!(bytes(&output), b"ab late");
+        assert!(matches!(streams.next(), Some(ConnectionEvent::TrialEnded { trial: 1 })));
+        streams.data(&data(10, 7, " too late")).unwrap().unwrap();
+        assert!(streams.grown().is_empty() && streams.writers.is_empty());
+    }
+
+    #[test]
+    fn a_leaky_step_that_prints_nothing_more_is_told_of_once() {
+        let mut streams = Streams::new(Store::new(None).unwrap());
+        leaks(&mut streams);
+        take(&mut streams, PlayerMessage::TrialEnded { trial: 1 });
+        assert!(matches!(streams.next(), Some(ConnectionEvent::TrialEnded { trial: 1 })));
+        assert!(streams.writers.is_empty());
+    }
+
+    #[test]
+    fn late_output_is_told_of_when_the_connection_is_lost() {
+        let mut streams = Streams::new(Store::new(None).unwrap());
+        leaks(&mut streams);
+        streams.data(&data(10, 2, " late")).unwrap().unwrap();
+        let lost = streams.lost();
+        let [ConnectionEvent::OutputEnded(_, Stream::Stdout, output)] = &lost[..] else { panic!("{lost:?}") };
+        assert_eq!(bytes(output), b"ab late");
     }
 
     #[test]

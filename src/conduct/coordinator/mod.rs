@@ -229,6 +229,7 @@ impl Coordinator {
             ConnectionEvent::Withdraw(place) => self.withdraw(worker, place),
             ConnectionEvent::StepStarted(place, started) => self.step_started(worker, place, started),
             ConnectionEvent::Output(place, stream, output) => self.output(worker, place, stream, output),
+            ConnectionEvent::OutputEnded(place, stream, output) => self.output_ended(worker, place, stream, output),
             ConnectionEvent::StepEnded(place, result) => self.step_ended(worker, place, result),
             ConnectionEvent::SpawnedEnded(place, result) => self.spawned_ended(worker, place, result),
             ConnectionEvent::StepLost(place, result) => self.step_lost(worker, place, result),

@@ -52,6 +52,10 @@ impl Coordinator {
         self.report(Event::OutputReceived { step: reference(worker, place), stream, output });
     }
 
+    pub(super) fn output_ended(&mut self, worker: WorkerId, place: StepPlace, stream: Stream, output: Output) {
+        self.report(Event::OutputEnded { step: reference(worker, place), stream, output });
+    }
+
     pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, mut result: StepResult) {
         if !self.part(worker, place.trial, place.phase).is_some_and(|part| part.end(place.position)) {
             return;

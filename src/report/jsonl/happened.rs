@@ -123,6 +123,7 @@ impl<'a> Happened<'a> {
             Event::TrialEnded { trial, verdict } => Self::TrialEnded { trial: *trial, verdict: verdict.word() },
             Event::RunStarted { .. }
             | Event::OutputReceived { .. }
+            | Event::OutputEnded { .. }
             | Event::StepEnded { .. }
             | Event::SpawnedEnded { .. }
             | Event::RunEnded { .. } => return None,
