@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 
 use super::environment::Environment;
 use super::session::StepKey;
+use crate::model::on_one_line;
 use crate::sys::{Image, PrintsTo};
 use crate::wire::{PlanMessage, StepMessage, words};
 
@@ -47,12 +48,12 @@ pub(super) fn shell_image(
 
 /// What is said of the folder of a worker's steps when nobody gets into it.
 pub(super) fn not_entered(directory: &str, error: &std::io::Error) -> String {
-    format!("the folder `{}`, which `directory` names, can't be entered: {}", directory.escape_debug(), words(error))
+    format!("the folder `{}`, which `directory` names, can't be entered: {}", on_one_line(directory), words(error))
 }
 
 /// What is said of a shell that could not be run.
 pub(super) fn not_run(shell: &CStr, error: &std::io::Error) -> String {
-    format!("the shell `{}` can't be run: {}", shell.to_string_lossy().escape_debug(), words(error))
+    format!("the shell `{}` can't be run: {}", on_one_line(&shell.to_string_lossy()), words(error))
 }
 
 /// What is said of a process that could not be made.
