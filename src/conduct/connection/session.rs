@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::dial::{Dialled, again, words};
 use super::files::Files;
-use super::streams::Streams;
+use super::streams::{Streams, Unkept};
 use super::{Context, refused};
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
@@ -241,8 +241,8 @@ impl Session<'_> {
                 if self.files.data(&data, &mut self.channel.outbox) {
                     return Ok(());
                 }
-                if let Err(error) = self.streams.data(&data)? {
-                    self.store_fails(&error);
+                if let Err(unkept) = self.streams.data(&data)? {
+                    self.store_fails(&unkept);
                 }
             }
             // That is for the end of the connection.
@@ -294,7 +294,9 @@ impl Session<'_> {
         }
     }
 
-    fn store_fails(&mut self, error: &std::io::Error) {
+    fn store_fails(&mut self, Unkept { place, stream, error }: &Unkept) {
+        let worker = self.context.plan.worker(self.context.worker);
+        self.context.uplink.say(place.unkept(worker, *stream, &words(error)));
         if !std::mem::replace(&mut self.store_failed, true) {
             let text = format!("what the steps print can't be kept: {}", words(error));
             self.context.uplink.say(ConnectionEvent::OutputFailed(text));

@@ -33,6 +33,14 @@ struct Writing {
     told: Option<u64>,
 }
 
+/// The disk does not take what a step prints.
+#[derive(Debug)]
+pub(super) struct Unkept {
+    pub(super) place: StepPlace,
+    pub(super) stream: Stream,
+    pub(super) error: io::Error,
+}
+
 /// The streams of one worker, and the messages that wait for them.
 #[derive(Debug)]
 pub(super) struct Streams {
@@ -103,8 +111,8 @@ impl Streams {
     /// dropped.
     ///
     /// The outer error is the player's, the inner one the disk's.
-    pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<()>, String> {
-        let Some(Writing { writer, .. }) = self.writers.get_mut(&data.stream) else {
+    pub(super) fn data(&mut self, data: &Data) -> Result<Result<(), Unkept>, String> {
+        let Some(Writing { place, stream, writer, .. }) = self.writers.get_mut(&data.stream) else {
             return Ok(Ok(()));
         };
         if data.offset != writer.received() {
@@ -116,7 +124,8 @@ impl Streams {
             ));
         }
         self.grown.insert(data.stream);
-        Ok(writer.append(&data.bytes))
+        let (place, stream) = (*place, *stream);
+        Ok(writer.append(&data.bytes).map_err(|error| Unkept { place, stream, error }))
     }
 
     /// What came since this was asked last: once for each stream, however many pieces there were. Of one whose step has
