@@ -22,7 +22,7 @@ use tracing_subscriber::registry::LookupSpan;
 pub(crate) use log_thread::flush;
 pub(crate) use screen::Screen;
 pub(crate) use stderr::{say, say_if_heard};
-pub(crate) use terminal::size as terminal_size;
+pub(crate) use terminal::{is_dumb as terminal_is_dumb, size as terminal_size};
 
 use lines::Lines;
 use log_file::LogFile;

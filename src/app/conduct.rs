@@ -15,7 +15,7 @@ use crate::cli::ConductArguments;
 use crate::conduct::{self, KeeperCommand, Options};
 use crate::config::{self, Loaded, Overrides, load_test_with_shell};
 use crate::exit_code;
-use crate::model::{Conclusion, Plan, Reason, RunId};
+use crate::model::{Conclusion, Plan, Reason, RunId, on_one_line};
 use crate::report;
 use crate::sys::{self, DescriptorLimit};
 use crate::telemetry::{self, Screen, Verbosity};
@@ -138,7 +138,7 @@ fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
 fn log_reasons(conclusion: &Conclusion) {
     for reason in &conclusion.reasons {
         if let Reason::NotCarriedOut(text) | Reason::Incomplete(text) = reason {
-            tracing::error!("{}", text.escape_debug());
+            tracing::error!("{}", on_one_line(text));
         }
     }
     if let Some(hint) = report::hint(conclusion) {

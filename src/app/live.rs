@@ -35,8 +35,7 @@ struct Shared {
 impl LiveView {
     /// Begins to draw. None where nobody could see it, and where no thread can be had for what is only nice to have.
     pub(super) fn start(screen: &Screen) -> Option<Self> {
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
-        if dumb || !std::io::stderr().is_terminal() {
+        if telemetry::terminal_is_dumb() || !std::io::stderr().is_terminal() {
             return None;
         }
         let shared =

@@ -59,9 +59,9 @@ fn refuse(text: &str) -> ExitCode {
     ExitCode::from(exit_code::NOT_CARRIED_OUT)
 }
 
-/// Whether `NO_COLOR` is not set.
+/// Whether a terminal may get colours: `NO_COLOR` is not set, and the terminal can do more than print lines.
 fn colors_are_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !telemetry::terminal_is_dumb()
 }
 
 /// Prints what is wrong with configurations on standard error.

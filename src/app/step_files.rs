@@ -2,7 +2,7 @@
 //!
 //! They grow as the steps print. A stream on which nothing was printed has no file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
@@ -30,12 +30,14 @@ pub(super) struct StepFiles {
     plan: Option<Arc<Plan>>,
     /// How much of each stream is in its file, of those that may still grow.
     written: BTreeMap<(StepReference, Stream), u64>,
+    /// The files that could not be written; they are left as they are.
+    given_up: BTreeSet<(StepReference, Stream)>,
 }
 
 impl StepFiles {
     /// Keeps them in this run's folder of results.
     pub(super) fn new(run: PathBuf) -> Self {
-        Self { run, plan: None, written: BTreeMap::new() }
+        Self { run, plan: None, written: BTreeMap::new(), given_up: BTreeSet::new() }
     }
 
     /// The folders, and the name in the last of them.
@@ -50,8 +52,19 @@ impl StepFiles {
 
     fn append(&mut self, step: StepReference, stream: Stream, output: &Output, last: bool) -> io::Result<()> {
         let offset = self.written.remove(&(step, stream)).unwrap_or(0);
+        if self.given_up.contains(&(step, stream)) {
+            return Ok(());
+        }
         let (folders, name) = self.place(step, stream);
-        let offset = self.copy(&folders, &name, output, offset)?;
+        let offset = match self.copy(&folders, &name, output, offset) {
+            Ok(offset) => offset,
+            Err(error) => {
+                // Of a step it is said once.
+                let is_first = [Stream::Stdout, Stream::Stderr].iter().all(|of| !self.given_up.contains(&(step, *of)));
+                self.given_up.insert((step, stream));
+                return if is_first { Err(error) } else { Ok(()) };
+            }
+        };
         if !last {
             self.written.insert((step, stream), offset);
         }
@@ -60,12 +73,17 @@ impl StepFiles {
 
     fn result(&mut self, step: StepReference, result: &StepResult) -> io::Result<()> {
         let last = !result.may_print_more();
-        self.append(step, Stream::Stdout, &result.stdout, last)?;
-        self.append(step, Stream::Stderr, &result.stderr, last)
+        let stdout = self.append(step, Stream::Stdout, &result.stdout, last);
+        stdout.and(self.append(step, Stream::Stderr, &result.stderr, last))
     }
 
-    /// Appends what an output has from `offset` on; how far that is.
-    fn copy(&self, folders: &[String], name: &str, output: &Output, mut offset: u64) -> io::Result<u64> {
+    /// Appends what an output has from `offset` on; how far that is. The error names the file.
+    fn copy(&self, folders: &[String], name: &str, output: &Output, offset: u64) -> io::Result<u64> {
+        let named = |error| io::Error::other(format!("`{}/{name}`: {error}", folders.join("/")));
+        self.copy_rest(folders, name, output, offset).map_err(named)
+    }
+
+    fn copy_rest(&self, folders: &[String], name: &str, output: &Output, mut offset: u64) -> io::Result<u64> {
         if offset >= output.length() {
             return Ok(offset);
         }
@@ -96,12 +114,16 @@ impl Reporter for StepFiles {
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.result(*step, result)?,
             Event::CheckEnded { trial, result } => {
                 let folder = [format!("trial-{trial}")];
-                self.copy(&folder, "check.stdout", &result.stdout, 0)?;
-                self.copy(&folder, "check.stderr", &result.stderr, 0)?;
+                let stdout = self.copy(&folder, "check.stdout", &result.stdout, 0);
+                stdout.and(self.copy(&folder, "check.stderr", &result.stderr, 0))?;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{ConductorTime, Outcome, Output, Phase, PlayerDescription, Process, Start, StepResult, Stream};
+use crate::model::{
+    ConductorTime, Outcome, Output, Phase, PlayerDescription, Process, Start, StepResult, Stream, WorkerPlan,
+};
 use crate::wire::KeeperMessage;
 
 /// What the coordinator wants of a worker's connection.
@@ -57,6 +59,18 @@ pub(crate) struct StepPlace {
     pub(crate) phase: Phase,
     /// The position in the phase, from 0.
     pub(crate) position: usize,
+}
+
+impl StepPlace {
+    /// Says that what a step of this worker prints on a stream can't be kept.
+    pub(crate) fn unkept(self, worker: &WorkerPlan, stream: Stream, why: &str) -> ConnectionEvent {
+        let Self { trial, phase, position } = self;
+        let label = worker.steps[phase].get(position).map_or("?", |step| step.label.as_str());
+        let stream = stream.word();
+        ConnectionEvent::Warning(format!(
+            "what step `{label}` in {phase} of trial {trial} prints on {stream} can't be kept: {why}"
+        ))
+    }
 }
 
 /// What a worker's connection has to say.

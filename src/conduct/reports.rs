@@ -3,6 +3,7 @@
 //! There are two, so that whoever reads an output slowly does not keep the folder of results from being written. A mark
 //! in what that folder's reporters are told says when everything before it stands there.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -168,20 +169,24 @@ impl Queue {
 
 fn tell(mut reporters: NamedReporters, items: &Receiver<Item>, taken: &AtomicU64, failures: &Sender<String>) {
     // The run loop drops its sender at the end of every run, which ends this loop.
+    let mut known = BTreeSet::new();
     for item in items {
         let Item::Event(stamped) = item else { continue };
         reporters.retain_mut(|(name, reporter)| {
             let told = catch_unwind(AssertUnwindSafe(|| reporter.report(&stamped)));
             taken.fetch_add(1, Ordering::Relaxed);
-            let why = match told {
+            let (why, goes_on) = match told {
                 Ok(Ok(())) => return true,
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "a bug".to_owned(),
+                Ok(Err(error)) => (error.to_string(), reporter.goes_on()),
+                Err(_) => ("a bug".to_owned(), false),
             };
             let text = format!("output `{name}` can't be written: {why}");
             tracing::error!("{text}");
-            let _ = failures.send(text);
-            false
+            // One is enough to say that the run's results are not complete.
+            if known.insert(name.clone()) {
+                let _ = failures.send(text);
+            }
+            goes_on
         });
     }
 }
@@ -237,6 +242,32 @@ mod tests {
         }
         let failures = reports.finish(&never(), false);
         assert_eq!(failures, ["output `full.json` can't be written: no space left"]);
+        assert_eq!(told.iter().count(), 3);
+    }
+
+    /// An output of which one part fails after the other.
+    struct Parts(Sender<()>);
+
+    impl Reporter for Parts {
+        fn report(&mut self, _: &Stamped) -> io::Result<()> {
+            self.0.send(()).map_err(io::Error::other)?;
+            Err(io::Error::other("no space left"))
+        }
+
+        fn goes_on(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn an_output_of_many_parts_goes_on_after_the_failure_of_one_and_counts_once() {
+        let (sender, told) = unbounded();
+        let kept: NamedReporters = vec![("outputs".to_owned(), Box::new(Parts(sender)))];
+        let reports = Reports::start(Reporters { kept, ..Reporters::default() });
+        for _ in 0..3 {
+            reports.tell(event());
+        }
+        assert_eq!(reports.finish(&never(), false), ["output `outputs` can't be written: no space left"]);
         assert_eq!(told.iter().count(), 3);
     }
 

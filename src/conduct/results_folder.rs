@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, statat};
 use rustix::io::Errno;
 
 use super::connection::words;
+use crate::model::on_one_line;
 
 /// The folder in which a fetched file of this name goes, made if need be, and the last part of the name.
 ///
@@ -46,15 +47,16 @@ pub fn folder_beneath<'a>(run: &Path, parts: impl IntoIterator<Item = &'a OsStr>
 /// Enters a folder, which is made if it is not there; a link is not followed.
 fn enter(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, String> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let shown = name.to_string_lossy();
-    let failed = |error: Errno| format!("the folder `{}`: {}", shown.escape_debug(), words(&error.into()));
+    let text = name.to_string_lossy();
+    let shown = on_one_line(&text);
+    let failed = |error: Errno| format!("the folder `{shown}`: {}", words(&error.into()));
     match mkdirat(folder, name, Mode::from_raw_mode(0o777)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(failed(error)),
     }
     openat(folder, name, flags, Mode::empty()).map_err(|error| {
         if is_link(folder.as_fd(), name) {
-            format!("`{}` in the folder of results is a link, and nothing is written through it", shown.escape_debug())
+            format!("`{shown}` in the folder of results is a link, and nothing is written through it")
         } else {
             failed(error)
         }

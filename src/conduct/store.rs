@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::{Output, OutputSource};
+use super::connection::words;
+use crate::model::{Output, OutputSource, Unkept};
 
 /// The store of a run. A copy is the same store.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ impl Store {
 
     /// Begins a stream.
     pub(crate) fn stream(&self) -> StreamWriter {
-        StreamWriter { store: self.clone(), pieces: Pieces::default(), received: 0, kept: 0 }
+        StreamWriter { store: self.clone(), pieces: Pieces::default(), received: 0, kept: 0, failed: None }
     }
 }
 
@@ -67,6 +68,8 @@ pub(crate) struct StreamWriter {
     pieces: Pieces,
     received: u64,
     kept: u64,
+    /// Why no more is kept.
+    failed: Option<Arc<str>>,
 }
 
 impl StreamWriter {
@@ -76,34 +79,61 @@ impl StreamWriter {
     }
 
     /// Adds bytes. After an error the stream counts on, and keeps what it had.
+    ///
+    /// # Errors
+    ///
+    /// Says why the bytes, or some of them, can't be kept; of each stream once.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let length = bytes.len() as u64;
-        let whole = self.kept == self.received;
         self.received += length;
-        if !whole || length == 0 {
+        if self.failed.is_some() || length == 0 {
             return Ok(());
         }
         let shared = &self.store.0;
         let at = shared.end.fetch_add(length, Ordering::Relaxed);
-        shared.file.write_all_at(bytes, at)?;
-        let mut pieces = self.pieces.lock();
-        match pieces.last_mut() {
-            Some(last) if last.at + last.length == at => last.length += length,
-            _ => pieces.push(Piece { offset: self.kept, at, length }),
+        let (written, end) = write_at(&shared.file, bytes, at);
+        if written > 0 {
+            let mut pieces = self.pieces.lock();
+            match pieces.last_mut() {
+                Some(last) if last.at + last.length == at => last.length += written,
+                _ => pieces.push(Piece { offset: self.kept, at, length: written }),
+            }
+            drop(pieces);
+            self.kept += written;
         }
-        drop(pieces);
-        self.kept += length;
-        Ok(())
+        if let Err(error) = &end {
+            self.failed = Some(words(error).into());
+            // A shorter piece of another stream may still have room, unless somebody has taken the place behind this one.
+            let _ = shared.end.compare_exchange(at + length, at + written, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        end
     }
 
     /// The first `length` bytes of the stream, or what was kept of them. It costs nothing, however long the stream is.
     pub(crate) fn output(&self, length: u64) -> Output {
-        let length = length.min(self.kept);
-        if length == 0 {
+        let printed = length.min(self.received);
+        let length = printed.min(self.kept);
+        if printed == 0 {
             return Output::empty();
         }
-        Output::new(Stored { shared: Arc::clone(&self.store.0), pieces: self.pieces.clone(), length })
+        let lost = |why: &Arc<str>| Unkept { bytes: printed - length, why: Arc::clone(why) };
+        let unkept = self.failed.as_ref().filter(|_| printed > length).map(lost);
+        Output::new(Stored { shared: Arc::clone(&self.store.0), pieces: self.pieces.clone(), length, unkept })
     }
+}
+
+/// Writes as much as there is room for: how much that was, and why not all.
+fn write_at(file: &File, bytes: &[u8], at: u64) -> (u64, io::Result<()>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.write_at(&bytes[written..], at + written as u64) {
+            Ok(0) => return (written as u64, Err(io::ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written as u64, Err(error)),
+        }
+    }
+    (written as u64, Ok(()))
 }
 
 /// A stream that is read back.
@@ -111,9 +141,14 @@ struct Stored {
     shared: Arc<Shared>,
     pieces: Pieces,
     length: u64,
+    unkept: Option<Unkept>,
 }
 
 impl OutputSource for Stored {
+    fn unkept(&self) -> Option<&Unkept> {
+        self.unkept.as_ref()
+    }
+
     fn length(&self) -> u64 {
         self.length
     }
@@ -176,6 +211,31 @@ mod tests {
         }
         assert_eq!(stream.pieces.lock().len(), 1);
         assert_eq!(stream.received(), 30);
+    }
+
+    /// A store whose file can't be written.
+    fn full() -> Store {
+        let file = File::options().read(true).write(true).open("/dev/full").unwrap();
+        Store(Arc::new(Shared { file, end: AtomicU64::new(0) }))
+    }
+
+    #[test]
+    fn what_can_not_be_kept_is_counted_and_said_once() {
+        let mut stream = full().stream();
+        assert!(stream.append(b"lost").is_err());
+        assert!(stream.append(b" too").is_ok());
+        let output = stream.output(u64::MAX);
+        assert_eq!((output.length(), output.printed(), output.is_empty()), (0, 8, false));
+        assert_eq!(output.unkept().unwrap().to_string(), "8 bytes could not be kept: no space left on device");
+        let (first, all) = (stream.output(3), output);
+        assert_eq!((first.printed(), all.since(&first).printed()), (3, 5));
+    }
+
+    #[test]
+    fn a_full_store_gives_back_the_room_that_it_could_not_use() {
+        let store = full();
+        assert!(store.stream().append(&[b'x'; 1000]).is_err());
+        assert_eq!(store.0.end.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::lint::Lint;
 use super::source::{Place, Position};
+use crate::model::on_one_line;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,15 +102,9 @@ pub(super) fn quoted_section(name: &str) -> String {
 
 fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
-    let mut shown: String = text.chars().take(LONGEST).flat_map(shown_character).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-fn shown_character(character: char) -> Vec<char> {
-    if character.is_control() { character.escape_default().collect() } else { vec![character] }
+    let kept: String = text.chars().take(LONGEST).collect();
+    let cut = if kept.len() < text.len() { "…" } else { "" };
+    format!("{}{cut}", on_one_line(&kept))
 }
 
 /// A file's name for a message. Of a long one the end is kept, which tells files apart.
@@ -117,7 +112,7 @@ pub(super) fn quoted_path(path: &Path) -> String {
     const LONGEST: usize = 200;
     let text = path.to_string_lossy();
     let left_out = text.chars().count().saturating_sub(LONGEST);
-    let shown: String = text.chars().skip(left_out).flat_map(shown_character).collect();
+    let kept: String = text.chars().skip(left_out).collect();
     let cut = if left_out > 0 { "…" } else { "" };
-    format!("`{cut}{shown}`")
+    format!("`{cut}{}`", on_one_line(&kept))
 }

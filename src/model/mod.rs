@@ -27,7 +27,7 @@ pub use harmless::{harmless, is_harmful, on_one_line};
 pub use name::{NameError, RunId, StepLabel, WorkerName, variable};
 pub use network::{Network, is_loopback, is_loopback_host};
 pub use outcome::{Attempt, Ending, FetchedFile, FetchedFiles, Forced, Outcome, StepResult, signal_name};
-pub use output::{Output, OutputSource, Stream};
+pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{Phase, PhaseMap};
 pub use plan::{Destination, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};
 pub use process::Process;

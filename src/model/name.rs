@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::on_one_line;
+
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameError {
@@ -17,7 +19,7 @@ impl fmt::Display for NameError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => write!(out, "the name is empty"),
-            Self::Character(found) => write!(out, "a name has no `{}`", found.escape_default()),
+            Self::Character(found) => write!(out, "a name has no `{}`", on_one_line(&found.to_string())),
             Self::Dots => write!(out, "a name is not made of dots alone"),
         }
     }

@@ -162,7 +162,7 @@ impl StepResult {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
         };
-        if self.leaky && output.length() > known.length() {
+        if self.leaky && output.printed() > known.printed() {
             *known = output.clone();
         }
     }

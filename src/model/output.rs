@@ -23,10 +23,30 @@ impl Stream {
     }
 }
 
+/// The end of an output that could not be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unkept {
+    /// How many bytes it had.
+    pub bytes: u64,
+    /// Why, for people.
+    pub why: Arc<str>,
+}
+
+impl fmt::Display for Unkept {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} bytes could not be kept: {}", self.bytes, self.why)
+    }
+}
+
 /// Something that keeps the bytes of one stream.
 pub trait OutputSource: Send + Sync {
     /// How many bytes there are.
     fn length(&self) -> u64;
+
+    /// What was printed behind them and could not be kept.
+    fn unkept(&self) -> Option<&Unkept> {
+        None
+    }
 
     /// Reads some bytes from `offset` on; none at the end.
     ///
@@ -61,15 +81,31 @@ impl Output {
         self.0.length()
     }
 
-    /// The bytes from `offset` on; none when there are not so many.
-    #[must_use]
-    pub fn rest(&self, offset: u64) -> Self {
-        Self::new(Rest { of: self.clone(), offset: offset.min(self.length()) })
+    /// What was printed behind them and could not be kept.
+    pub fn unkept(&self) -> Option<&Unkept> {
+        self.0.unkept()
     }
 
-    /// Whether there are none.
+    /// How many bytes were printed, kept or not.
+    pub fn printed(&self) -> u64 {
+        self.length() + self.unkept().map_or(0, |unkept| unkept.bytes)
+    }
+
+    /// What came after an earlier state of the same output.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = earlier.unkept().map_or(0, |unkept| unkept.bytes);
+        let unkept = self.unkept().map(|now| Unkept { bytes: now.bytes.saturating_sub(before), ..now.clone() });
+        Self::new(Rest {
+            of: self.clone(),
+            offset: earlier.length().min(self.length()),
+            unkept: unkept.filter(|unkept| unkept.bytes > 0),
+        })
+    }
+
+    /// Whether nothing was printed.
     pub fn is_empty(&self) -> bool {
-        self.length() == 0
+        self.printed() == 0
     }
 
     /// Reads exactly the bytes from `offset` to the end of `buffer`.
@@ -99,11 +135,16 @@ impl fmt::Debug for Output {
 struct Rest {
     of: Output,
     offset: u64,
+    unkept: Option<Unkept>,
 }
 
 impl OutputSource for Rest {
     fn length(&self) -> u64 {
         self.of.length() - self.offset
+    }
+
+    fn unkept(&self) -> Option<&Unkept> {
+        self.unkept.as_ref()
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

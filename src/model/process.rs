@@ -1,6 +1,9 @@
 //! A process on a player's machine, as people are told of it.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use super::on_one_line;
 
 /// A process on a player's machine: one that a step left, or that could not be stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +18,8 @@ pub struct Process {
 
 impl Process {
     /// Its command line on one line, for people to read: quotes stand as they are.
-    pub fn command_shown(&self) -> String {
-        let escaped = |character: char| {
-            let quotes = matches!(character, '"' | '\'' | '\\').then_some(character);
-            quotes.into_iter().chain(character.escape_debug().filter(move |_| quotes.is_none()))
-        };
-        self.command.chars().flat_map(escaped).collect()
+    pub fn command_shown(&self) -> Cow<'_, str> {
+        on_one_line(&self.command)
     }
 
     /// How many there are of them, in a sentence.
@@ -54,6 +53,6 @@ mod tests {
     fn a_command_line_is_shown_as_it_was_written_but_for_what_a_terminal_would_obey() {
         let command = "sh -c echo \"it's\" \\x\n\x1b[2J".to_owned();
         let process = Process { pid: 7, user: "somebody".to_owned(), command };
-        assert_eq!(process.to_string(), r#"process 7 (somebody): `sh -c echo "it's" \x\n\u{1b}[2J`"#);
+        assert_eq!(process.to_string(), r#"process 7 (somebody): `sh -c echo "it's" \x\n\x1b[2J`"#);
     }
 }

@@ -10,6 +10,11 @@ pub trait Reporter: Send {
     ///
     /// # Errors
     ///
-    /// Says why the output can't be written. It is not called again after an error.
+    /// Says why the output can't be written. It is not called again after an error, unless it goes on.
     fn report(&mut self, stamped: &Stamped) -> io::Result<()>;
+
+    /// Whether it goes on after an error, because other things that it writes may still succeed.
+    fn goes_on(&self) -> bool {
+        false
+    }
 }

@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 use super::environment::Environment;
 use super::folder;
 use super::session::StepKey;
+use crate::model::on_one_line;
 use crate::sys::{Image, PrintsTo};
 use crate::wire::{PlanMessage, StepMessage, words};
 
@@ -49,7 +50,7 @@ pub(super) fn shell_image(
 /// What is said of the folder of a worker's steps when nobody gets into it.
 pub(super) fn not_entered(directory: &str, error: &std::io::Error) -> String {
     let folder = folder::absolute(directory);
-    format!("the folder `{}`, which `directory` names, can't be entered: {}", folder.escape_debug(), words(error))
+    format!("the folder `{}`, which `directory` names, can't be entered: {}", on_one_line(&folder), words(error))
 }
 
 /// Why a step's process did not start.
@@ -77,7 +78,7 @@ impl From<String> for NotStarted {
 
 /// What is said of a shell that could not be run.
 pub(super) fn not_run(shell: &CStr, error: &std::io::Error) -> String {
-    format!("the shell `{}` can't be run: {}", shell.to_string_lossy().escape_debug(), words(error))
+    format!("the shell `{}` can't be run: {}", on_one_line(&shell.to_string_lossy()), words(error))
 }
 
 /// What is said of a process that could not be made.

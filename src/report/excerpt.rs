@@ -37,18 +37,26 @@ impl Excerpt {
         Self { output: output.clone(), head: 0..head_end, tail: tail_start..length }
     }
 
-    /// How many bytes between head and tail are not kept.
+    /// How many of the bytes that were printed are not in it: those between head and tail, and what could not be kept.
     pub(super) fn left_out(&self) -> u64 {
+        self.cut() + self.output.unkept().map_or(0, |unkept| unkept.bytes)
+    }
+
+    /// How many bytes there are between head and tail.
+    fn cut(&self) -> u64 {
         self.tail.start - self.head.end
     }
 
     /// Hands on the text in pieces, in order.
     pub(super) fn pieces(&self, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
         decode(&self.output, self.head.clone(), take)?;
-        if self.left_out() > 0 {
-            take(&format!("\n[… {} bytes left out …]\n", self.left_out()))?;
+        if self.cut() > 0 {
+            take(&format!("\n[… {} bytes left out …]\n", self.cut()))?;
         }
-        decode(&self.output, self.tail.clone(), take)
+        decode(&self.output, self.tail.clone(), take)?;
+        let Some(unkept) = self.output.unkept() else { return Ok(()) };
+        let newline = if self.output.length() > 0 { "\n" } else { "" };
+        take(&format!("{newline}[… {unkept} …]\n"))
     }
 }
 

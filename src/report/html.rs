@@ -14,9 +14,9 @@ use std::io::{self, BufWriter, Write};
 use jiff::tz::TimeZone;
 use minijinja::{AutoEscape, Environment};
 
-use super::json_writer;
 use super::record::Run;
 use super::share::fair_limit;
+use super::{innermost, json_writer};
 use crate::model::{Conclusion, ConductorTime, Event, Output, Reporter, Stamped};
 
 const TEMPLATE: &str = include_str!("html/page.html");
@@ -47,7 +47,7 @@ impl HtmlReporter {
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         let values = summary::values(run, time_zone, end, conclusion, STYLE);
         let template = environment.template_from_named_str("page.html", TEMPLATE).map_err(io::Error::other)?;
-        template.render_captured_to(values, &mut *writer).map_err(io::Error::other)?;
+        template.render_captured_to(values, &mut *writer).map_err(|error| innermost(&error))?;
         let limit = fair_limit(run.outputs().map(Output::length), BUDGET, MOST);
         embed(writer, "data", &data::Data::new(run, end))?;
         embed(writer, "outputs", &data::outputs(run, limit))?;

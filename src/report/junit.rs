@@ -21,7 +21,7 @@ use super::excerpt::last_lines;
 use super::json_document::exit_status;
 use super::record::{PhaseOfTrial, Run, Trial};
 use super::share::fair_limit;
-use super::words;
+use super::{innermost, words};
 use crate::model::harmless;
 use crate::model::{
     Conclusion, ConductorTime, Event, Outcome, Reporter, Stamped, StepResult, Verdict, WorkerId, WorkerPlan,
@@ -56,7 +56,7 @@ impl Reporter for JunitReporter {
             return Ok(());
         };
         let report = report_of(&self.run, stamped.at, conclusion);
-        report.serialize(&mut self.writer).map_err(io::Error::other)?;
+        report.serialize(&mut self.writer).map_err(|error| innermost(&error))?;
         self.writer.flush()
     }
 }

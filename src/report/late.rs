@@ -19,7 +19,7 @@ struct Both {
 
 impl Both {
     fn rest(&self) -> [Output; 2] {
-        [self.now.stdout.rest(self.told.stdout.length()), self.now.stderr.rest(self.told.stderr.length())]
+        [self.now.stdout.since(&self.told.stdout), self.now.stderr.since(&self.told.stderr)]
     }
 }
 

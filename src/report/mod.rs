@@ -81,6 +81,14 @@ impl Format {
     }
 }
 
+/// The error in which a library wrapped it: the library says only that it could not write, this one says why.
+fn innermost(error: &dyn std::error::Error) -> io::Error {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => io::Error::other(error.to_string()),
+    }
+}
+
 impl Format {
     /// Whether it is written when the run is over; the others are told as things happen.
     pub const fn is_whole_at_the_end(self) -> bool {

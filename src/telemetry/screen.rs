@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::fs::fstat;
 
+use super::log_thread;
 use super::terminal::{self, Terminal};
 
 /// The view's last line.
@@ -70,15 +72,23 @@ impl Screen {
     }
 
     /// Standard output, for whole lines. Unless it is a terminal it shares nothing with the view and the log, which would
-    /// otherwise wait for whoever reads it.
+    /// otherwise wait for whoever reads it. Where it is the same file as standard error, what was logged before stands before.
     pub(crate) fn stdout(&self) -> impl Write + Send + 'static {
         let screen = if io::stdout().is_terminal() { self.clone() } else { Self::default() };
-        Above { screen, writer: io::stdout() }
+        Above { screen, writer: io::stdout(), log_first: is_one_file() }
     }
 
     /// Standard error, for whole lines.
     pub(super) fn stderr(&self) -> impl Write + Send + 'static {
-        Above { screen: self.clone(), writer: io::stderr() }
+        Above { screen: self.clone(), writer: io::stderr(), log_first: false }
+    }
+}
+
+/// Whether standard output and standard error are one file, pipe or terminal.
+fn is_one_file() -> bool {
+    match (fstat(io::stdout()), fstat(io::stderr())) {
+        (Ok(output), Ok(error)) => (output.st_dev, output.st_ino) == (error.st_dev, error.st_ino),
+        _ => false,
     }
 }
 
@@ -114,16 +124,29 @@ fn toned(line: &str, color: &str) -> String {
 struct Above<W> {
     screen: Screen,
     writer: W,
+    /// Whether the log is written up to here before.
+    log_first: bool,
+}
+
+impl<W> Above<W> {
+    /// The log is not written while the terminal is held.
+    fn write_log(&self) {
+        if self.log_first {
+            log_thread::flush();
+        }
+    }
 }
 
 impl<W: Write> Write for Above<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Self { screen, writer } = self;
+        self.write_log();
+        let Self { screen, writer, .. } = self;
         screen.above(|| writer.write(bytes))
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Self { screen, writer } = self;
+        self.write_log();
+        let Self { screen, writer, .. } = self;
         screen.above(|| {
             writer.write_all(bytes)?;
             writer.flush()

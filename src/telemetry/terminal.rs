@@ -19,6 +19,11 @@ pub(crate) fn size() -> (u16, u16) {
     }
 }
 
+/// Whether the terminal knows neither colours nor a cursor, or nobody said what it is (`TERM`).
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty())
+}
+
 /// Standard error for the library.
 #[derive(Debug, Default)]
 pub(super) struct Terminal(Mutex<Frame>);

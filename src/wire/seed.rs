@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Map, Value};
 
+use crate::model::on_one_line;
+
 /// The code of the result that closes a phase.
 pub const PHASES_COMPLETE: i64 = 65535;
 
@@ -119,7 +121,7 @@ pub fn encode_result(code: i64, text: &str) -> Vec<u8> {
 pub fn decode_result(payload: &[u8]) -> Result<(i64, String), String> {
     let (kind, data) = open(payload)?;
     if kind != "result" {
-        return Err(format!("`{}` where a result had to come", kind.escape_debug()));
+        return Err(format!("`{}` where a result had to come", on_one_line(&kind)));
     }
     let code = data.get("code").and_then(Value::as_i64).ok_or("a result without a code")?;
     let text = data.get("message").and_then(Value::as_str).ok_or("a result without a message")?;

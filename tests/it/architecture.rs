@@ -199,3 +199,18 @@ fn a_blocking_call_without_a_wait_is_found() {
     let limited = "    let timer = Wait::Leave.timer(time);\n    select! {\n        recv(timer) -> _ => {}\n    }\n";
     assert_eq!(unlimited(limited), []);
 }
+
+#[test]
+fn text_for_people_is_made_harmless_in_one_place() {
+    // The standard library's escapes are for programmers: they put a `\\` before each quote.
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if path.ends_with("src/model/harmless.rs") || !path.starts_with(concat!(env!("CARGO_MANIFEST_DIR"), "/src")) {
+            continue;
+        }
+        let found =
+            code(&text).filter(|(_, line)| line.contains(".escape_debug()") || line.contains(".escape_default()"));
+        wrong.extend(found.map(|(index, _)| format!("{}:{}", path.display(), index + 1)));
+    }
+    assert_eq!(wrong, Vec::<String>::new(), "`model::on_one_line` is what they want");
+}

@@ -115,6 +115,8 @@ fn a_terminal_that_cannot_move_its_cursor_and_one_who_wants_quiet_have_no_view()
         folder.file("end", "");
         let end = terminal.wait("the end", |screen| screen.contains("status 3"));
         assert!(!end.contains("of 4 steps") && !end.contains("waiting for"), "{environment}: {end}");
+        let colored = String::from_utf8_lossy(&terminal.tmux(&["capture-pane", "-p", "-e"]).stdout).contains("\x1b[");
+        assert_eq!(colored, environment != "TERM=dumb", "{environment}");
     }
 }
 

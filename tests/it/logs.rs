@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use crate::support::{Folder, Player, run};
+use crate::support::{Folder, Player, conductor, run, wait};
 use snapbox::str;
 
 #[test]
@@ -163,4 +163,22 @@ fn a_player_that_is_not_verbose_tells_nothing_of_the_steps() {
 
 "#]]
     );
+}
+
+#[test]
+fn in_one_file_with_the_results_the_log_stands_where_it_belongs() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test("trials = 5", &["w"]).worker("w", player.port, "[Run]\ns = echo hi\n");
+    let one = std::fs::File::create(folder.join("one")).expect("a file");
+    let mut command = conductor(&folder, ["conduct", "-p", "run", "test.cfg"]);
+    let child = command.stdout(one.try_clone().expect("a descriptor")).stderr(one).spawn();
+    assert!(wait(&mut child.expect("the program starts")).success());
+    let text = folder.read("one");
+    let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("no `{what}` in {text}"));
+    for trial in 1..=5 {
+        let (begun, heading) = (format!("Starting trial {trial} of 5\n"), format!("\nTrial {trial} of 5, run\n"));
+        assert!(place(&begun) < place(&heading), "{text}");
+        let ended = format!("Trial {trial} of 5: passed\n");
+        assert!(place(&heading) < place(&ended) && place(&ended) < place("\npassed"), "{text}");
+    }
 }

@@ -153,9 +153,14 @@ fn an_output_that_is_full_is_told_of_and_the_run_goes_on() {
     let player = Player::start();
     let folder = Folder::new();
     folder.test("", &["w"]).worker("w", player.port, "[Run]\ns = echo out\n[Reset]\nr = echo reset\n");
-    for format in ["text", "json", "jsonl", "junit", "html"] {
+    // A report that is larger than its buffer fails at another place than a small one.
+    folder.worker("large", player.port, "[Run]\ns = seq 30000\n[Reset]\nr = echo reset\n");
+    folder.file("large-test.cfg", "[Test]\n[Workers]\nw = large.cfg\n");
+    let small = ["text", "json", "jsonl", "junit", "html"].map(|format| (format, "test.cfg"));
+    let large = ["json", "junit", "html"].map(|format| (format, "large-test.cfg"));
+    for (format, test) in small.into_iter().chain(large) {
         let report = format!("{format}=/dev/full");
-        let finished = run(&folder, ["conduct", "-q", "-f", "classic", "--report", &report, "test.cfg"]);
+        let finished = run(&folder, ["conduct", "-q", "-f", "classic", "--report", &report, test]);
         assert_eq!(finished.status, Some(1), "{finished:#?}");
         let message = "output `/dev/full` can't be written: No space left on device (os error 28)";
         assert!(finished.stderr.contains(message), "{finished:#?}");

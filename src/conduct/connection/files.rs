@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::conduct::event::StepPlace;
 use crate::conduct::results_folder;
-use crate::model::{Action, FetchedFile, FetchedFiles, Phase, Plan, WorkerId};
+use crate::model::{Action, FetchedFile, FetchedFiles, Phase, Plan, WorkerId, on_one_line};
 use crate::wire::{
     ConductorMessage, Data, FileEndedMessage, FileMessage, FileName, IncomingFile, Outbox, OutgoingFile, PhaseName,
     Piece, PlayerMessage, ROOM, bounds,
@@ -173,7 +173,7 @@ impl Files {
     fn put(&mut self, trial: u32, phase: PhaseName, step: usize, outbox: &mut Outbox) {
         let Some(Action::Put { local, .. }) = self.action(phase.into(), step) else { return };
         let path = self.plan.worker(self.worker).file.parent().unwrap_or(Path::new("")).join(local);
-        let shown = format!("`{}`", local.to_string_lossy().escape_debug());
+        let shown = format!("`{}`", on_one_line(&local.to_string_lossy()));
         let stream = self.next_stream;
         self.next_stream += 1;
         let opened = OutgoingFile::open(&path, stream);

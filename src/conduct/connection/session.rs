@@ -13,7 +13,7 @@ use super::dial::{Dialled, again, words};
 use super::files::Files;
 use super::reconnections::Reconnections;
 use super::said::{Said, Sentence};
-use super::streams::Streams;
+use super::streams::{Streams, Unkept};
 use super::{Context, refused};
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
@@ -296,8 +296,8 @@ impl Session<'_> {
                 let is_wanted = if self.files.data(&data, &mut self.channel.outbox)? {
                     true
                 } else {
-                    self.streams.data(&data)?.unwrap_or_else(|error| {
-                        self.store_fails(&error);
+                    self.streams.data(&data)?.unwrap_or_else(|unkept| {
+                        self.store_fails(&unkept);
                         true
                     })
                 };
@@ -376,7 +376,9 @@ impl Session<'_> {
         }
     }
 
-    fn store_fails(&mut self, error: &std::io::Error) {
+    fn store_fails(&mut self, Unkept { place, stream, error }: &Unkept) {
+        let worker = self.context.plan.worker(self.context.worker);
+        self.context.uplink.say(place.unkept(worker, *stream, &words(error)));
         if !std::mem::replace(&mut self.store_failed, true) {
             let text = format!("what the steps print can't be kept: {}", words(error));
             self.context.uplink.say(ConnectionEvent::OutputFailed(text));

@@ -33,6 +33,14 @@ struct Writing {
     told: Option<u64>,
 }
 
+/// The disk does not take what a step prints.
+#[derive(Debug)]
+pub(super) struct Unkept {
+    pub(super) place: StepPlace,
+    pub(super) stream: Stream,
+    pub(super) error: io::Error,
+}
+
 /// The streams of one worker, and the messages that wait for them.
 #[derive(Debug)]
 pub(super) struct Streams {
@@ -131,8 +139,8 @@ impl Streams {
     /// stream that is over is dropped.
     ///
     /// The outer error is the player's, the inner one the disk's.
-    pub(super) fn data(&mut self, data: &Data) -> Result<io::Result<bool>, String> {
-        let Some(Writing { writer, .. }) = self.writers.get_mut(&data.stream) else {
+    pub(super) fn data(&mut self, data: &Data) -> Result<Result<bool, Unkept>, String> {
+        let Some(Writing { place, stream, writer, .. }) = self.writers.get_mut(&data.stream) else {
             if u64::from(data.stream) >= self.announced {
                 return Err(format!("its player sent data of stream {}, which it did not announce", data.stream));
             }
@@ -147,7 +155,9 @@ impl Streams {
             ));
         }
         self.grown.insert(data.stream);
-        Ok(writer.append(&data.bytes).map(|()| !data.bytes.is_empty()))
+        let (place, stream) = (*place, *stream);
+        let appended = writer.append(&data.bytes).map(|()| !data.bytes.is_empty());
+        Ok(appended.map_err(|error| Unkept { place, stream, error }))
     }
 
     /// What came since this was asked last: once for each stream, however many pieces there were. Of one whose step has

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 
+use crate::model::on_one_line;
 use crate::wait::Wait;
 use crate::wire::seed::{SeedPhase, decode_result, encode_run};
 use crate::wire::{FrameDecoder, frame};
@@ -32,7 +33,7 @@ pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), Stri
     let payload = answer(&mut stream).map_err(failed)?;
     match decode_result(&payload) {
         Ok((0, _)) => Ok(()),
-        Ok((_, text)) | Err(text) => Err(format!("its seed player refuses a phase: {}", text.escape_debug())),
+        Ok((_, text)) | Err(text) => Err(format!("its seed player refuses a phase: {}", on_one_line(&text))),
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 
-use crate::model::{ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult};
+use crate::model::{ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult, Stream};
 use crate::wait::Wait;
 use crate::wire::seed::SeedPhase;
 
@@ -259,7 +259,9 @@ impl<'a> SeedDriver<'a> {
         if result.outcome == Outcome::Passed {
             let mut stream = self.context.store.stream();
             if let Err(error) = stream.append(text.as_bytes()) {
-                let text = format!("what the steps print can't be kept: {}", words(&error));
+                let (worker, why) = (self.context.plan.worker(self.context.worker), words(&error));
+                self.say(place.unkept(worker, Stream::Stdout, &why))?;
+                let text = format!("what the steps print can't be kept: {why}");
                 self.say(ConnectionEvent::OutputFailed(text))?;
             }
             result.stdout = stream.output(u64::MAX);

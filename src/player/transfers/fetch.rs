@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::walk::{Found, Walk};
+use crate::model::on_one_line;
 use crate::player::session::StepKey;
 use crate::wire::{
     FileEndedMessage, FileMessage, FileName, Outbox, OutcomeMessage, OutgoingFile, Piece, PlayerMessage, bounds,
@@ -68,7 +69,7 @@ impl Fetch {
     }
 
     fn announce(&mut self, path: &Path, name: &Path, next_stream: &mut u32, outbox: &mut Outbox) {
-        let shown = format!("`{}`", name.to_string_lossy().escape_debug());
+        let shown = format!("`{}`", on_one_line(&name.to_string_lossy()));
         match OutgoingFile::open(path, *next_stream) {
             Ok(file) => {
                 let StepKey { trial, phase, position: step } = self.key;

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use crate::model::on_one_line;
 use crate::player::session::StepKey;
 use crate::wire::{Data, FileEndedMessage, FileMessage, IncomingFile, words};
 
@@ -83,7 +84,7 @@ impl Put {
     }
 
     fn cannot(&self, why: &str) -> String {
-        format!("`{}` can't be written: {why}", self.remote.escape_debug())
+        format!("`{}` can't be written: {why}", on_one_line(&self.remote))
     }
 
     /// The folder and the name in it. A folder gets the file under its own name; a link, what it leads to.
@@ -91,11 +92,12 @@ impl Put {
         let open = |folder: &std::path::Path| {
             let folder = if folder.as_os_str().is_empty() { std::path::Path::new(".") } else { folder };
             let opened = File::open(folder).and_then(|opened| Ok((opened.metadata()?.is_dir(), opened)));
-            let shown = folder.to_string_lossy();
+            let name = folder.to_string_lossy();
+            let shown = on_one_line(&name);
             match opened {
                 Ok((true, opened)) => Ok(OwnedFd::from(opened)),
-                Ok((false, _)) => Err(self.cannot(&format!("`{}` is not a folder", shown.escape_debug()))),
-                Err(error) => Err(self.cannot(&format!("the folder `{}`: {}", shown.escape_debug(), words(&error)))),
+                Ok((false, _)) => Err(self.cannot(&format!("`{shown}` is not a folder"))),
+                Err(error) => Err(self.cannot(&format!("the folder `{shown}`: {}", words(&error)))),
             }
         };
         let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::model::{FilePattern, PatternComponent};
+use crate::model::{FilePattern, PatternComponent, on_one_line};
 use crate::player::step_image;
 use crate::wire::words;
 
@@ -96,7 +96,7 @@ impl Walk {
 
     /// Why not everything was found, if it was not.
     pub(super) fn failure(&self) -> Option<String> {
-        let text = self.text.escape_debug();
+        let text = on_one_line(&self.text);
         match &self.error {
             Some(error) => Some(error.clone()),
             None if self.any_file => None,
@@ -108,7 +108,7 @@ impl Walk {
     }
 
     fn fail(&mut self, path: &Path, why: &str) -> Found {
-        self.error.get_or_insert_with(|| format!("`{}`: {why}", path.to_string_lossy().escape_debug()));
+        self.error.get_or_insert_with(|| format!("`{}`: {why}", on_one_line(&path.to_string_lossy())));
         Found::Nothing
     }
 

@@ -274,7 +274,7 @@ struct OutputEntry {
 pub(super) fn outputs(run: &Run, limit: u64) -> impl Serialize + '_ {
     let entry = move |step, stream: Stream, output: &Output| {
         let text = Excerpt::new(output, limit);
-        OutputEntry { step, stream: stream.word(), bytes: output.length(), left_out: text.left_out(), text }
+        OutputEntry { step, stream: stream.word(), bytes: output.printed(), left_out: text.left_out(), text }
     };
     List(move || {
         run.results().enumerate().flat_map(move |(step, (_, result))| {

@@ -23,13 +23,18 @@ pub(super) struct Left<'a> {
     #[serde(flatten)]
     started: Option<Started>,
     duration_ns: Option<u64>,
+    /// How much was printed, and how much of that could not be kept.
     stdout_bytes: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    stdout_left_out: u64,
     stderr_bytes: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    stderr_left_out: u64,
     leaky: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<AttemptEntry>,
     #[serde(skip_serializing_if = "is_zero")]
-    attempts_left_out: usize,
+    attempts_left_out: u64,
     #[serde(flatten)]
     files: Option<FilesEntry>,
 }
@@ -49,11 +54,13 @@ impl<'a> Left<'a> {
             reason: words::why(result).map(|why| Cut(why, TEXT)),
             started: result.started.as_ref().map(Started::new),
             duration_ns: result.duration.map(nanoseconds),
-            stdout_bytes: result.stdout.length(),
-            stderr_bytes: result.stderr.length(),
+            stdout_bytes: result.stdout.printed(),
+            stdout_left_out: result.stdout.printed() - result.stdout.length(),
+            stderr_bytes: result.stderr.printed(),
+            stderr_left_out: result.stderr.printed() - result.stderr.length(),
             leaky: result.leaky,
             attempts: result.attempts.iter().take(ATTEMPTS).map(AttemptEntry::new).collect(),
-            attempts_left_out: result.attempts.len().saturating_sub(ATTEMPTS),
+            attempts_left_out: result.attempts.len().saturating_sub(ATTEMPTS) as u64,
             files: result.files.as_deref().map(|fetched| FilesEntry::new(fetched, FILES)),
         }
     }
@@ -78,6 +85,6 @@ impl AttemptEntry {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(count: &usize) -> bool {
+fn is_zero(count: &u64) -> bool {
     *count == 0
 }
