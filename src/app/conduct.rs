@@ -19,6 +19,7 @@ use crate::model::{Conclusion, Plan, Reason, RunId, on_one_line};
 use crate::report;
 use crate::sys::{self, DescriptorLimit};
 use crate::telemetry::{self, Screen, Verbosity};
+use crate::wire::Secret;
 
 /// Runs the test; the exit status says how it went.
 pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
@@ -62,11 +63,17 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         Ok(interrupts) => interrupts,
         Err(error) => return refuse(arguments, outputs, &plan.run, format!("signals can't be heard: {error}")),
     };
-    let options = Options {
+    let run_secret = match Secret::random() {
+        Ok(secret) => secret,
+        Err(error) => return refuse(arguments, outputs, &plan.run, format!("a run needs random bytes: {error}")),
+    };
+    let mut options = Options {
         skip_unreachable: arguments.skip_unreachable,
         take_over: arguments.take_over,
         results: outputs.folder(&plan.run),
         conductor: who_asks(),
+        run_secret,
+        player_secret: None,
         keeper: keeper(),
     };
     if arguments.check {
@@ -86,6 +93,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     };
     if let Some(player) = &player {
         player.serve(&mut plan);
+        options.player_secret = Some(player.secret());
     }
     DescriptorLimit::raise();
     reporters.shown.push(("the log".to_owned(), Box::new(LogReporter::default())));

@@ -1,17 +1,19 @@
 //! The private player of `conduct --local`: a child that is reached as any player is.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::model::{Destination, Plan, is_loopback_host};
 use crate::wait::Wait;
+use crate::wire::Secret;
 
 /// A player that belongs to this conductor: it ends when this value is dropped, or when the conductor dies.
 pub(super) struct LocalPlayer {
     child: Child,
     address: SocketAddr,
+    secret: Secret,
 }
 
 impl LocalPlayer {
@@ -28,7 +30,12 @@ impl LocalPlayer {
         std::os::unix::process::CommandExt::arg0(&mut command, "conductor");
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.args(["player", "--bind", "127.0.0.1", "--port", "0", "--quiet", "--until-input-ends"]);
+        let secret = Secret::random().map_err(failed)?;
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+        if let Some(input) = &mut child.stdin {
+            // A player that has ended already says why, and nothing listens.
+            let _ = writeln!(input, "{}", secret.reveal());
+        }
         let mut line = String::new();
         if let Some(output) = child.stdout.take() {
             BufReader::new(output).read_line(&mut line).map_err(failed)?;
@@ -38,7 +45,12 @@ impl LocalPlayer {
             let _ = Wait::PrivatePlayerEnd.end_of(&mut child, Duration::ZERO);
             return Err("the private player did not start; what it said stands above".to_owned());
         };
-        Ok(Self { child, address })
+        Ok(Self { child, address, secret })
+    }
+
+    /// What it knows its conductor by: its port is open to every user of this machine.
+    pub(super) fn secret(&self) -> Secret {
+        self.secret.clone()
     }
 
     /// Has all workers of the plan reach this player.

@@ -1,6 +1,6 @@
 //! `player`: waits for conductors.
 
-use std::io::Write;
+use std::io::{BufRead, Read, Write};
 use std::process::ExitCode;
 
 use crate::cli::PlayerArguments;
@@ -8,6 +8,7 @@ use crate::config::{ConductorHost, PlayerSettings, load_player};
 use crate::model::Network;
 use crate::player::{Admission, Settings, play};
 use crate::telemetry::{self, Verbosity};
+use crate::wire::Secret;
 
 /// Serves until the player is told to stop.
 pub(super) fn run(arguments: &PlayerArguments) -> ExitCode {
@@ -63,8 +64,18 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
         spool_limit: arguments.spool_limit << 20,
         admission,
         stops_at_hang_up: arguments.log_file.is_none(),
-        until_input_ends: arguments.until_input_ends,
+        owner: if arguments.until_input_ends { Some(owner()?) } else { None },
     })
+}
+
+/// Reads the secret of the conductor to which this player belongs.
+fn owner() -> Result<Secret, ExitCode> {
+    /// More than a secret and the end of its line.
+    const MOST: u64 = 64;
+    let mut line = String::new();
+    let read = std::io::stdin().lock().take(MOST).read_line(&mut line);
+    let secret = read.ok().and_then(|_| Secret::from_digits(line.trim_end()));
+    secret.ok_or_else(|| super::refuse("`--until-input-ends` needs a secret in the first line of standard input"))
 }
 
 /// Says who may run commands here that is not meant to, perhaps.

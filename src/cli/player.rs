@@ -39,7 +39,8 @@ pub struct PlayerArguments {
     /// Take connections from these addresses or networks, such as 10.0.0.0/8, or from `any`, and from CONFIG's `conductor` [default: this machine]
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_delimiter = ',')]
     pub allow: Vec<String>,
-    /// Stop when standard input ends: for a player that belongs to another program
+    /// Serve only who knows the secret that is the first line of standard input, and stop when that ends: for a player
+    /// that belongs to a conductor
     #[arg(long, hide = true)]
     pub until_input_ends: bool,
 }

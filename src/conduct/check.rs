@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId};
 use crate::wait::Wait;
-use crate::wire::{Greeting, Hello, Holder, UNRESPONSIVE, Welcome};
+use crate::wire::{Greeting, Hello, Holder, Secret, UNRESPONSIVE, Welcome};
 
 use super::clock::Sample;
 use super::connection::{Dialled, dial, is_seed, refused, unless_ended, words};
@@ -93,7 +93,7 @@ fn ask(
     sender: &Sender<CheckAnswer>,
     commands: &Receiver<Command>,
 ) -> std::io::Result<()> {
-    let hello = Hello { check: true, ..hello(plan, options, worker, String::new()) };
+    let hello = Hello { check: true, ..hello(plan, options, worker, Secret::default()) };
     let (plan, sender, commands) = (Arc::clone(plan), sender.clone(), commands.clone());
     threads.start(format!("asks {}", plan.worker(worker).name), move || {
         let result = answer(&plan, worker, &hello, &commands);

@@ -35,16 +35,13 @@ mod testing;
 mod threads;
 mod waiting_log;
 
-use std::fmt::Write;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::model::{Conclusion, Plan, WorkerId};
-use crate::wire::{Hello, PROTOCOL, TAKE_OVER};
+use crate::wire::{Hello, PROTOCOL, Secret, TAKE_OVER};
 
 pub use check::{CheckAnswer, CheckReport, ClockCheck};
 pub use checker::KeeperCommand;
@@ -62,6 +59,10 @@ pub struct Options {
     pub results: Option<PathBuf>,
     /// Who asks, for the people at the other end: user, machine, process.
     pub conductor: String,
+    /// What players know this run's conductor by.
+    pub run_secret: Secret,
+    /// What the private player knows its conductor by, when the run has one.
+    pub player_secret: Option<Secret>,
     /// How the process is made that keeps a `check`.
     pub keeper: KeeperCommand,
 }
@@ -82,7 +83,7 @@ pub fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) ->
 }
 
 /// The first message to a worker's player.
-fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: String) -> Hello {
+fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: Secret) -> Hello {
     let features = if options.take_over { vec![TAKE_OVER.to_owned()] } else { Vec::new() };
     Hello {
         protocols: vec![PROTOCOL],
@@ -90,6 +91,8 @@ fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: String) -> He
         run: plan.run.to_string(),
         worker: plan.worker(worker).name.to_string(),
         secret,
+        run_secret: options.run_secret.clone(),
+        player_secret: options.player_secret.clone(),
         session: 1,
         attempt: 1,
         next: 0,
@@ -98,21 +101,4 @@ fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: String) -> He
         check: false,
         lease: plan_message::nanoseconds(plan.settings.lease),
     }
-}
-
-/// 32 hexadecimal digits that nobody can guess.
-fn secret() -> io::Result<String> {
-    let mut bytes = [0_u8; 16];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
-            Ok(count) => filled += count,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
 }

@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 use crate::wait::Wait;
-use crate::wire::Hello;
+use crate::wire::{Hello, Secret};
 
 use super::checker::{self, Check, Checker};
 use super::connection::{self, Context, Uplink, words};
@@ -25,7 +25,7 @@ use super::seed::SeedPlayers;
 use super::store::Store;
 use super::threads::Threads;
 use super::waiting_log::WaitingLog;
-use super::{Options, hello, secret};
+use super::{Options, hello};
 
 /// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
 /// its player with it, for want of credit.
@@ -40,7 +40,7 @@ struct Actors<'a> {
     events: Sender<(WorkerId, u64, ConnectionEvent)>,
     postboxes: Vec<Option<Postbox>>,
     /// What each worker's sessions are known by, and how many it had.
-    secrets: Vec<Option<(String, u64)>>,
+    secrets: Vec<Option<(Secret, u64)>>,
     threads: Threads,
     /// The check at work, and the way that its result comes: one a trial.
     checker: Option<Checker>,
@@ -52,7 +52,7 @@ impl Actors<'_> {
         let (postbox, mailbox) = mailbox()?;
         let (secret, session) = match self.secrets[worker.0].take() {
             Some((secret, sessions)) => (secret, sessions + 1),
-            None => (secret()?, 1),
+            None => (Secret::random()?, 1),
         };
         self.secrets[worker.0] = Some((secret.clone(), session));
         let context = Context {

@@ -17,8 +17,8 @@ use crate::model::{
 };
 use crate::wire::{
     Body, ConductorMessage, Data, FrameDecoder, Greeting, Hello, Inbox, LeftMessage, Limits, MAX_DATA, Outbox,
-    OutcomeMessage, PlanMessage, PlayerMessage, SessionFrame, Signal, StepEndedMessage, StepStartedMessage, Taken,
-    WINDOW, Welcome, frame,
+    OutcomeMessage, PlanMessage, PlayerMessage, Secret, SessionFrame, Signal, StepEndedMessage, StepStartedMessage,
+    Taken, WINDOW, Welcome, frame,
 };
 
 /// The longest that a test waits for anything.
@@ -26,7 +26,15 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// What a run is told beside its plan: nothing.
 pub(crate) fn options() -> Options {
-    Options { skip_unreachable: false, take_over: false, results: None, conductor: String::new(), keeper: keeper() }
+    Options {
+        skip_unreachable: false,
+        take_over: false,
+        results: None,
+        conductor: String::new(),
+        run_secret: Secret::default(),
+        player_secret: None,
+        keeper: keeper(),
+    }
 }
 
 /// The keeper of checks that no test runs.
@@ -279,7 +287,7 @@ pub(crate) fn player(
 ) -> JoinHandle<Vec<ConductorMessage>> {
     std::thread::spawn(move || {
         let (mut peer, hello) = Peer::accept(&listener);
-        assert_eq!(hello.secret.len(), 32);
+        assert_eq!(hello.secret.reveal().len(), Secret::DIGITS);
         peer.welcome();
         peer.play(&print)
     })

@@ -25,6 +25,10 @@ const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
 impl Listener {
     /// Answers a first message.
     pub(super) fn answer(&mut self, mut caller: Caller, payload: &[u8]) -> Answered {
+        if !self.is_for(payload) {
+            caller.answer(&encode_result(1, "this player serves only the conductor that started it"));
+            return Answered::Closing(caller);
+        }
         match Request::decode(payload) {
             Ok(Request::Run) => return self.seed_run(caller),
             Ok(Request::Other(kind)) if kind == "hello" => return self.hello(caller, payload),
@@ -41,6 +45,12 @@ impl Listener {
             Err(why) => caller.answer(&encode_result(1, &why)),
         }
         Answered::Closing(caller)
+    }
+
+    /// Whether a first message may be answered: a private player takes only a `hello` with its owner's secret.
+    fn is_for(&self, payload: &[u8]) -> bool {
+        let Some(owner) = &self.settings.owner else { return true };
+        matches!(Greeting::decode(payload), Ok(Greeting::Hello(hello)) if hello.player_secret.as_ref() == Some(owner))
     }
 
     /// Whoever says `run` first has everything run that is there; for the others there is nothing, and their connections are
@@ -122,7 +132,7 @@ impl Listener {
                 let text = format!("worker {} of this run has a session already", hello.worker);
                 return Err(refusal("attempt", text));
             }
-            Claim::Stranger => return Err(refusal("secret", "this is not the session's conductor".to_owned())),
+            Claim::Stranger => return Err(refusal("secret", "this is not the run's conductor".to_owned())),
             Claim::Unknown(why) => return Err(refusal("unknown", why.to_owned())),
         }
         let Some(holder) = self.registry.holder_for(&hello.run, now) else {

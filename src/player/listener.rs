@@ -24,6 +24,7 @@ use super::watch::Watches;
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot, Child, DescriptorLimit, Forked, Pulse, SignalDescriptor};
 use crate::wait::{Wait, is_ready};
+use crate::wire::Secret;
 
 /// How long sessions may take to end when the player is told to stop: Reset, delivery, and what could not be stopped.
 const STOPPING: Duration = Wait::SessionsEnd.time();
@@ -45,8 +46,9 @@ pub struct Settings {
     pub admission: Admission,
     /// Whether a hang-up (`SIGHUP`) stops the player; else it only begins its log anew.
     pub stops_at_hang_up: bool,
-    /// Whether the player stops when its standard input ends: for one that belongs to somebody.
-    pub until_input_ends: bool,
+    /// What the conductor says that started this player: nobody else is served, and the player stops when its standard
+    /// input ends.
+    pub owner: Option<Secret>,
 }
 
 /// The listener's own state. A process that it forks drops all of it, and with it every descriptor.
@@ -155,7 +157,7 @@ impl Listener {
         let notes = self.notes.iter().filter_map(|(_, notes)| notes.open());
         descriptors.extend(callers.chain(notes).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let input = std::io::stdin();
-        if self.settings.until_input_ends && self.stopping.is_none() {
+        if self.settings.owner.is_some() && self.stopping.is_none() {
             descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
         }
         // While something is left of a dead session, its Reset has to wait.
@@ -176,7 +178,7 @@ impl Listener {
                 return Next::End(1);
             }
         }
-        if self.settings.until_input_ends && self.stopping.is_none() && input_has_ended() {
+        if self.settings.owner.is_some() && self.stopping.is_none() && input_has_ended() {
             self.stop();
         }
         while let Some((child, _, _)) = sys::reap() {

@@ -9,7 +9,7 @@ use super::death::Death;
 use super::seed_conductors::SeedConductors;
 use crate::model::PlayerTime;
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder, ProcessMessage, UNRESPONSIVE, bounds};
+use crate::wire::{Hello, Holder, ProcessMessage, Secret, UNRESPONSIVE, bounds};
 
 /// Who holds this player.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ pub(super) enum Claim {
     Older(Option<u32>),
     /// Another connection, with a higher or the same attempt, came first.
     Superseded,
-    /// It does not know the session's secret.
+    /// It does not know the secret of the run, or of the session.
     Stranger,
     /// There is no such session any more, for this reason.
     Unknown(&'static str),
@@ -99,7 +99,8 @@ struct PastSession {
 pub(super) struct SessionId {
     run: String,
     worker: String,
-    secret: String,
+    secret: Secret,
+    run_secret: Secret,
     session: u64,
     attempt: u64,
 }
@@ -144,9 +145,9 @@ pub(super) struct SessionEntry {
 impl SessionEntry {
     /// The entry of a session that begins with this `hello`, in this process.
     pub(super) fn new(hello: &Hello, lease: Duration, pid: u32, now: PlayerTime) -> Self {
-        let Hello { run, worker, secret, session, attempt, conductor, .. } = hello.clone();
+        let Hello { run, worker, secret, run_secret, session, attempt, conductor, .. } = hello.clone();
         Self {
-            id: SessionId { run, worker, secret, session, attempt },
+            id: SessionId { run, worker, secret, run_secret, session, attempt },
             conductor,
             since: now,
             lease,
@@ -222,6 +223,11 @@ impl Registry {
 
     /// What a `hello` may have; a resumed session has its attempt from now on.
     pub(super) fn claim(&mut self, hello: &Hello) -> Claim {
+        // Whoever knows a run's name only may not join it.
+        let mut known = self.sessions.iter().map(|entry| &entry.id).chain(self.past.iter().map(|past| &past.id));
+        if known.any(|id| id.run == hello.run && id.run_secret != hello.run_secret) {
+            return Claim::Stranger;
+        }
         let current = self.sessions.iter_mut().find(|entry| entry.id.is_of(hello));
         let found = current.map(|entry| (&mut entry.id, entry.pid, true)).or_else(|| {
             let past = self.past.iter_mut().rev().find(|past| past.id.is_of(hello));
@@ -372,5 +378,57 @@ impl Registry {
     pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
         let past = self.past.iter().filter_map(|past| past.pid);
         self.sessions.iter().filter_map(|entry| entry.pid).chain(past).chain(self.seed.processes()).chain(self.lookup)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Worker, its secret, the run's secret, session and attempt of run `r`.
+    fn hello(worker: &str, secret: &str, run_secret: Option<&str>, session: u64, attempt: u64) -> Hello {
+        let mut hello = json!({
+            "protocols": [2], "run": "r", "worker": worker, "secret": secret, "session": session, "attempt": attempt, "next": 0,
+        });
+        if let Some(run_secret) = run_secret {
+            hello["run_secret"] = json!(run_secret);
+        }
+        serde_json::from_value(hello).unwrap()
+    }
+
+    #[test]
+    fn whoever_knows_a_runs_name_only_joins_neither_the_run_nor_its_past() {
+        let entry = SessionEntry::new(
+            &hello("w", "one", Some("run"), 1, 1),
+            Duration::from_mins(1),
+            7,
+            PlayerTime::from_nanoseconds(0),
+        );
+        let mut registry = Registry { sessions: vec![entry], ..Registry::default() };
+        let mut claim = |worker, secret, run_secret, attempt| {
+            let hello = hello(worker, secret, run_secret, 1, attempt);
+            let live = registry.claim(&hello);
+            let entry = &mut registry.sessions[0];
+            entry.over = true;
+            registry.retire();
+            let past = registry.claim(&hello);
+            let PastSession { id, .. } = registry.past.pop_back().unwrap();
+            let entry = SessionEntry::new(&hello, Duration::from_mins(1), 7, PlayerTime::from_nanoseconds(0));
+            registry.sessions = vec![SessionEntry { id, ..entry }];
+            (live, past)
+        };
+        for run_secret in [None, Some(""), Some("ru"), Some("rum"), Some("runs")] {
+            assert_eq!(claim("other", "two", run_secret, 1), (Claim::Stranger, Claim::Stranger), "{run_secret:?}");
+            assert_eq!(claim("w", "one", run_secret, 2), (Claim::Stranger, Claim::Stranger), "{run_secret:?}");
+        }
+        assert_eq!(claim("w", "two", Some("run"), 2), (Claim::Stranger, Claim::Stranger));
+        assert_eq!(claim("other", "two", Some("run"), 1), (Claim::New, Claim::New));
+        assert_eq!(
+            claim("w", "one", Some("run"), 2),
+            (Claim::Resume(7), Claim::Superseded),
+            "it is that connection's now"
+        );
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::bounds;
 use super::peer::{self, cleaned};
+use super::secret::Secret;
 
 /// How the conductor opens a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +22,14 @@ pub struct Hello {
     /// The worker's name.
     #[serde(deserialize_with = "peer::name")]
     pub worker: String,
-    /// Who may take this session over: 32 hexadecimal digits made for this worker and run.
-    #[serde(deserialize_with = "peer::name")]
-    pub secret: String,
+    /// Who may take this session over: made for this worker and run.
+    pub secret: Secret,
+    /// Who may add sessions to this run: made once a run, and the same for all of its workers.
+    #[serde(default)]
+    pub run_secret: Secret,
+    /// What a private player was given by the conductor that started it; it serves nobody who does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub player_secret: Option<Secret>,
     /// Counts this worker's sessions in the run, from 1: a lost worker comes back in another one.
     #[serde(default = "one")]
     pub session: u64,

@@ -17,7 +17,7 @@
 //!
 //! | type | sender | data |
 //! |---|---|---|
-//! | `hello` | conductor | [`Hello`]: protocols, features, run, worker, secret, attempt, next expected number, conductor |
+//! | `hello` | conductor | [`Hello`]: protocols, features, run, worker, secrets, attempt, next expected number, conductor |
 //! | `welcome` | player | [`Welcome`]: protocol, version, host, incarnation, state, next expected number, limits |
 //! | `refused` | player | [`Refusal`]: why, and who holds the player |
 //!
@@ -80,6 +80,7 @@ mod outbox;
 mod outcome;
 mod peer;
 mod plan;
+mod secret;
 pub mod seed;
 mod session_frame;
 
@@ -98,6 +99,7 @@ pub use outbox::Outbox;
 pub use outcome::{AttemptMessage, OutcomeMessage};
 pub use peer::cleaned;
 pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
+pub use secret::Secret;
 pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, MAX_FRAME, SessionFrame, Signal, WireError};
 
 /// How long an acknowledgement may wait for something to go along with. Nobody waits for one, but for credit, and so it

@@ -50,7 +50,7 @@ fn a_long_or_harmful_name_of_a_conductor_troubles_nobody_after_it() {
     plan["lease"] = json!(1_000_000);
     conductor.send(plan);
     drop(conductor);
-    eventually("the session is over", || player.children().is_empty());
+    eventually("the session is over", || folder.read("log").contains("the session is over"));
     folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");

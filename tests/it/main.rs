@@ -62,6 +62,7 @@ mod schemas;
 mod seed_command_lines;
 mod seed_conductors;
 mod seed_workers;
+mod secrets;
 mod session_faults;
 mod soak;
 mod spool;

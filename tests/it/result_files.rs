@@ -18,7 +18,7 @@ fn outputs_are_not_written_through_a_planted_link() {
     let (player, folder, outside) = (Player::start(), Folder::new(), Folder::new());
     // The step of the first trial plants a link where the outputs of the second go.
     let steps = format!(
-        "[Run]\nprint = echo words\nplant = test -L {0}/trial-2 || ln -s {1} {0}/trial-2\n",
+        "[Run]\nprint = echo words\nplant = until [ -d {0} ]; do sleep 0.02; done; test -L {0}/trial-2 || ln -s {1} {0}/trial-2\n",
         folder.join("kept/r/outputs").display(),
         outside.path().display()
     );

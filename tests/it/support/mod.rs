@@ -27,7 +27,7 @@ pub mod wire;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -105,8 +105,24 @@ impl Player {
 
     /// Starts a player and waits until it says where it listens.
     pub fn from(mut command: Command) -> Self {
+        command.stdin(Stdio::null());
+        Self::with_input(command, "")
+    }
+
+    /// A private player that serves whoever knows this secret.
+    pub fn private(secret: &str) -> Self {
+        let mut command = Command::new(CONDUCTOR);
+        command.args(["player", "--bind", "127.0.0.1", "--port", "0", "--quiet", "--until-input-ends"]);
+        command.stdin(Stdio::piped());
+        Self::with_input(command, secret)
+    }
+
+    fn with_input(mut command: Command, line: &str) -> Self {
         let mark = Mark::put_on(&mut command);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("a player starts");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("a player starts");
+        if let Some(input) = &mut child.stdin {
+            writeln!(input, "{line}").expect("a private player reads its input");
+        }
         let mut line = String::new();
         let output = child.stdout.take().expect("its output is a pipe");
         BufReader::new(output).read_line(&mut line).expect("a player says where it listens");

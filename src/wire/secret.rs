@@ -1,0 +1,98 @@
+//! What proves that a message comes from whom it says: a run, a session, a private player's own conductor.
+
+use std::fmt::{self, Write};
+use std::hint::black_box;
+use std::io;
+
+use rustix::rand::{GetRandomFlags, getrandom};
+use serde::{Deserialize, Serialize};
+
+use super::peer;
+
+/// A text that only its owners know. Its `Debug` form hides it, and comparing two takes the same time wherever they differ.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(#[serde(deserialize_with = "peer::name")] String);
+
+impl Secret {
+    /// How many hexadecimal digits a new one has.
+    pub const DIGITS: usize = 32;
+
+    /// Makes one that nobody can guess.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the system has no random bytes.
+    pub fn random() -> io::Result<Self> {
+        let mut bytes = [0_u8; Self::DIGITS / 2];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
+                Ok(count) => filled += count,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Self(bytes.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })))
+    }
+
+    /// Takes one that another process has made with [`Secret::random`]; nothing if the text has another form.
+    pub fn from_digits(text: &str) -> Option<Self> {
+        let is_secret = text.len() == Self::DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_secret.then(|| Self(text.to_owned()))
+    }
+
+    /// The text itself, to hand it to another process.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Secret(hidden)")
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        let (left, right) = (self.0.as_bytes(), other.0.as_bytes());
+        let differences = left.iter().zip(right).fold(0, |found, (left, right)| black_box(found | (left ^ right)));
+        left.len() == right.len() && differences == 0
+    }
+}
+
+impl Eq for Secret {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_hidden_in_messages_and_equals_only_itself() {
+        let (one, other) = (Secret::random().unwrap(), Secret::random().unwrap());
+        assert_eq!(format!("{one:?}"), "Secret(hidden)");
+        assert!(one == one.clone() && one != other && one != Secret::default());
+        assert!(Secret::from_digits(one.reveal()) == Some(one.clone()));
+        let mut last_differs = one.reveal().to_owned();
+        let last = last_differs.pop();
+        last_differs.push(if last == Some('0') { '1' } else { '0' });
+        assert!(Secret::from_digits(&last_differs).unwrap() != one);
+    }
+
+    #[test]
+    fn what_another_process_hands_over_has_the_form_of_a_secret() {
+        for text in [
+            "",
+            "0",
+            "0123456789abcdef0123456789abcde",
+            "0123456789abcdef0123456789abcdef0",
+            "0123456789abcdef0123456789abcde\n",
+        ] {
+            assert!(Secret::from_digits(text).is_none(), "{text:?}");
+        }
+    }
+}
