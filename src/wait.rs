@@ -166,6 +166,8 @@ waits! {
             "the session's process is killed, and another one runs Reset";
         ResetProcess: "a process that can run the Reset of a dead session" of "the kernel", setting("reset_timeout", 0),
             "Reset is not run, and that is said";
+        PythonPhaseProcess: "a process that can run a phase of a Python conductor" of "the kernel", seconds(300),
+            "the phase is not run, and its connection is closed";
         CutOffEnd: "the end of what its sessions left" of "a player that has stopped to wait for them", seconds(10),
             "the player ends";
         LeftoverEnd: "killed processes to end" of "the kernel", seconds(1), "they are left alone";

@@ -65,7 +65,7 @@ impl Listener {
     /// Starts the next phase of a Python conductor when the one before it has run. In the process that runs it, its role is
     /// the answer.
     pub(super) fn start_seed_phase(&mut self) -> Option<Role> {
-        while let Some((next, before)) = self.registry.seed.next() {
+        while let Some((next, before)) = self.registry.seed.next(clock()) {
             // What was told to run when the player is told to stop is answered without being run.
             let (limit, is_wanted) = (self.settings.max_message_size, !self.is_stopping());
             let before = before.into_iter().filter_map(sys::Process::pin).collect();
@@ -75,7 +75,14 @@ impl Listener {
             match self.make(watch::MOST, role) {
                 Ok(Ok(pid)) => self.registry.seed.started(pid, &next),
                 Ok(Err(role)) => return Some(role),
-                Err(error) => tracing::error!("no process can be made: {error}"),
+                Err(error) => {
+                    let (host, port) = (next.phase.result_host.clone(), next.phase.result_port);
+                    let is_tried = self.registry.seed.try_again(next, clock());
+                    let but = if is_tried { "it is tried again" } else { "it is not run" };
+                    tracing::error!(
+                        "no process can be made for a phase with results for {host}:{port}: {error}; {but}"
+                    );
+                }
             }
         }
         self.seed_runs.retain(|run, _| self.registry.seed.is_open(*run));

@@ -7,7 +7,7 @@ use super::registry::{Registry, SessionEntry, Summary};
 use crate::model::PlayerTime;
 
 /// How long after a process could not be made it is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
 /// A session whose process died.
 #[derive(Debug)]

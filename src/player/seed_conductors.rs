@@ -8,12 +8,17 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::death::AGAIN;
 use crate::model::PlayerTime;
+use crate::wait::Wait;
 use crate::wire::bounds::{PHASE_BYTES, PHASES};
 use crate::wire::seed::SeedPhase;
 
 /// How long phases wait for their `run`.
 const EXPIRE: Duration = Duration::from_secs(30);
+
+/// How long a process is tried to be made for a phase.
+const GIVE_UP: Duration = Wait::PythonPhaseProcess.time();
 
 /// What this player has to do for Python conductors.
 #[derive(Debug, Default)]
@@ -25,6 +30,8 @@ pub(super) struct SeedConductors {
     expires: Option<PlayerTime>,
     /// The phases that are to run when those before them have.
     waiting: VecDeque<PhaseToRun>,
+    /// When a process may be made for the first of them, after one could not be made.
+    next_attempt: Option<PlayerTime>,
     processes: Vec<SeedProcess>,
     last_run: u64,
 }
@@ -38,6 +45,8 @@ pub(super) struct PhaseToRun {
     address: IpAddr,
     /// The `run` that it belongs to.
     pub(super) run: u64,
+    /// When it is given up, once no process could be made for it.
+    give_up: Option<PlayerTime>,
 }
 
 /// A process that runs a phase, or delivers its results.
@@ -96,16 +105,17 @@ impl SeedConductors {
         }
         self.last_run += 1;
         let run = self.last_run;
-        self.waiting.extend(self.kept.drain(..).map(|phase| PhaseToRun { phase, address, run }));
+        self.waiting.extend(self.kept.drain(..).map(|phase| PhaseToRun { phase, address, run, give_up: None }));
         self.expires = None;
         Some(run)
     }
 
     /// The phase that is to be run now, and the processes that have to deliver to the same place before it.
-    pub(super) fn next(&mut self) -> Option<(PhaseToRun, Vec<u32>)> {
-        if self.is_running() {
+    pub(super) fn next(&mut self, now: PlayerTime) -> Option<(PhaseToRun, Vec<u32>)> {
+        if self.is_running() || self.next_attempt.is_some_and(|next| now < next) {
             return None;
         }
+        self.next_attempt = None;
         let next = self.waiting.pop_front()?;
         let to = |process: &&SeedProcess| {
             (&process.result_host, process.result_port) == (&next.phase.result_host, next.phase.result_port)
@@ -116,10 +126,21 @@ impl SeedConductors {
 
     /// This process runs a phase.
     pub(super) fn started(&mut self, pid: u32, next: &PhaseToRun) {
-        let PhaseToRun { phase, address, run } = next;
+        let PhaseToRun { phase, address, run, .. } = next;
         let (result_host, result_port, bytes) = (phase.result_host.clone(), phase.result_port, phase.size());
         let (address, run) = (*address, *run);
         self.processes.push(SeedProcess { pid, address, run, result_host, result_port, bytes, is_delivering: false });
+    }
+
+    /// No process can be made for this phase: it is tried again, for as long as there is reason to hope; whether it is.
+    pub(super) fn try_again(&mut self, next: PhaseToRun, now: PlayerTime) -> bool {
+        let give_up = next.give_up.unwrap_or_else(|| now.plus(GIVE_UP));
+        if give_up <= now {
+            return false;
+        }
+        self.waiting.push_front(PhaseToRun { give_up: Some(give_up), ..next });
+        self.next_attempt = Some(now.plus(AGAIN));
+        true
     }
 
     /// A process has run its phase, and delivers the results.
@@ -161,9 +182,10 @@ impl SeedConductors {
         }
     }
 
-    /// When there is something to forget.
+    /// When there is something to forget, or to try again.
     pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
-        self.expires
+        let next_attempt = self.next_attempt.filter(|_| self.has_waiting() && !self.is_running());
+        self.expires.into_iter().chain(next_attempt).min()
     }
 
     fn is_running(&self) -> bool {
@@ -204,7 +226,7 @@ mod tests {
 
     /// Starts what is next as this process; its port, and the processes that deliver before it.
     fn start(conductors: &mut SeedConductors, pid: u32) -> Option<(u16, Vec<u32>)> {
-        let (next, before) = conductors.next()?;
+        let (next, before) = conductors.next(at(2))?;
         conductors.started(pid, &next);
         Some((next.phase.result_port, before))
     }
@@ -232,6 +254,25 @@ mod tests {
     }
 
     #[test]
+    fn a_phase_for_which_no_process_can_be_made_is_tried_again_before_those_behind_it_and_given_up_at_last() {
+        let mut conductors = SeedConductors::default();
+        let number = run(&mut conductors, &[7, 8]);
+        for second in 2..2 + GIVE_UP.as_secs() {
+            let (next, _) = conductors.next(at(second)).unwrap();
+            assert_eq!(next.phase.result_port, 7);
+            assert!(conductors.try_again(next, at(second)) && conductors.is_open(number));
+            assert_eq!(conductors.next_deadline(), Some(at(second).plus(AGAIN)));
+            assert_eq!(conductors.next(at(second)), None, "not at once");
+        }
+        let end = at(2 + GIVE_UP.as_secs());
+        let (next, _) = conductors.next(end).unwrap();
+        assert!(!conductors.try_again(next, end));
+        let (next, _) = conductors.next(end).unwrap();
+        assert_eq!(next.phase.result_port, 8, "the next one has its own time");
+        assert!(conductors.try_again(next, end));
+    }
+
+    #[test]
     fn a_conductor_at_another_address_is_told_who_holds_the_player() {
         let mut conductors = SeedConductors::default();
         conductors.keep(ONE, phase(7, "true"), at(1)).unwrap();
@@ -250,7 +291,7 @@ mod tests {
         start(&mut conductors, 100);
         run(&mut conductors, &[9]);
         assert_eq!(conductors.keep(ONE, phase(8, "true"), at(3)), Ok(vec![100]));
-        assert_eq!(conductors.next(), None, "the old run has to end first");
+        assert_eq!(conductors.next(at(2)), None, "the old run has to end first");
         conductors.process_ended(100);
         assert_eq!(start(&mut conductors, 101), Some((9, vec![])), "another run goes on");
         assert_eq!(conductors.keep(ONE, phase(7, "true"), at(3)), Ok(vec![]));

@@ -1,11 +1,16 @@
 //! Seed conductors on our player: the recorded conversations, with a results server of the test's own.
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use crate::support::pipes::Pipe;
+use crate::support::room::{can_limit_processes, limit_processes, limit_user};
+use crate::support::surroundings::skip;
 use crate::support::wire::{FakeConductor, frame, free_port, read_frame, read_text, recorded};
-use crate::support::{DEADLINE, Folder, Player, run};
+use crate::support::{CONDUCTOR, DEADLINE, Folder, Player, eventually, run};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
@@ -146,6 +151,28 @@ fn a_seed_conductor_is_served_again_and_again_and_never_gets_an_old_phase() {
         assert!(found[0].ends_with(&format!(r#""message": "{text}"}}}}"#)), "{found:?}");
         assert_eq!(read_frame(&mut stream), None);
     }
+}
+
+#[test]
+fn a_phase_for_which_no_process_can_be_made_runs_when_there_is_one_again() {
+    if let Err(why) = can_limit_processes() {
+        return skip(&why);
+    }
+    let (log, results) = (Folder::new(), Results::new());
+    std::fs::set_permissions(log.path(), Permissions::from_mode(0o777)).expect("a folder of ours");
+    let mut command = Command::new(CONDUCTOR);
+    command.args(["player", "-b", "127.0.0.1", "-p", "0", "-l"]).arg(log.join("log"));
+    limit_user(&mut command);
+    let player = Player::from(command);
+    exchange(&player, &phase(results.port(), &["printf here"]));
+    limit_processes(player.pid(), true);
+    let mut stream = player.connect();
+    stream.write_all(&frame(RUN)).expect("a player reads");
+    eventually("it was tried", || log.read("log").contains("no process can be made for a phase "));
+    limit_processes(player.pid(), false);
+    let found = results.take();
+    assert!(found.len() == 2 && found[0].contains(r#""message": "here""#), "{found:?}");
+    assert_eq!(read_frame(&mut stream), None);
 }
 
 #[test]

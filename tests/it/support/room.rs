@@ -352,6 +352,12 @@ fn write_test(folder: &Folder, port: u16, loss: Loss, reset_timeout: &str, disk:
     folder.worker("quick", port, "[Run]\nstep = true\n").file("quick", "[Workers]\nquick = quick.cfg\n");
 }
 
+/// Has a process make none, or again as many as we may.
+pub fn limit_processes(pid: u32, is_limited: bool) {
+    let ours = getrlimit(Resource::Nproc).current.unwrap_or(u64::MAX);
+    limit(pid, Resource::Nproc, if is_limited { 0 } else { ours });
+}
+
 /// Gives a process another limit. How far it may be raised again is what it has from us.
 fn limit(pid: u32, resource: Resource, most: u64) {
     let limit = Rlimit { current: Some(most), ..getrlimit(resource) };
@@ -391,7 +397,7 @@ fn fill_pipe(reader: &impl AsFd) {
 }
 
 /// As root, has another user run a command: the limit of processes does not bind root.
-fn limit_user(command: &mut Command) {
+pub fn limit_user(command: &mut Command) {
     if rustix::process::getuid().is_root() {
         command.uid(USER).gid(USER);
     }
