@@ -199,15 +199,41 @@ fn what_became_of_a_check_whose_keeper_is_killed_is_not_known() {
 }
 
 #[test]
+fn nothing_is_left_of_a_check_whose_keeper_is_killed() {
+    let (_player, folder, pipe) = scene_with_stray("", "kill -9 $PPID; sleep 600");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    assert!(finished.stdout.contains("incomplete: what became of `check` of trial 1 is not known\n"), "{finished:#?}");
+    pipe.wait_for_end();
+}
+
+#[test]
+fn a_check_whose_keeper_is_stopped_is_ended_when_it_has_taken_too_long() {
+    let (_player, folder, pipe) = scene_with_stray("step_timeout = 2s", "kill -STOP $PPID; sleep 600");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    assert!(finished.stdout.contains("failed: `check` of trial 1 took longer than 2s\n"), "{finished:#?}");
+    pipe.wait_for_end();
+}
+
+#[test]
+fn a_check_whose_keeper_is_watched_by_nobody_goes_on() {
+    let (_player, folder) = scene("check = read -r _ _ _ guard _ </proc/$PPID/stat; kill -9 $guard; echo said");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains("      | said\n"), "{finished:#?}");
+}
+
+#[test]
 fn the_surroundings_of_a_check_are_those_of_a_step() {
     let (player, folder) = (Player::start(), Folder::new());
-    // `ls` looks at the shell, which has to wait for it; `sed` is the process that tells of signals.
-    let show = "ls -l /proc/$$/fd | sed 's/.* \\([0-9]* -> \\)/\\1/; s/[0-9]*\\]/N]/'\ncat\n\
+    // `ls` looks at the shell, which has to wait for it, and has no pipe open then; `sed` is the process that tells of signals.
+    let show = "ls -l /proc/$$/fd >LISTING; sed 's/.* \\([0-9]* -> \\)/\\1/; s/[0-9]*\\]/N]/' LISTING\ncat\n\
                 sed -n /^Sig[IBC]/p /proc/self/status\nulimit -S -n\n\
                 read -r pid name state parent group session tty rest </proc/$$/stat\n\
                 test $pid = $group && echo leads its group; test $session != $group && echo in the session of another\n\
                 echo terminal $tty; (: </dev/tty) 2>/dev/null || echo no terminal\n";
-    folder.file("show", show);
+    folder.file("show", &show.replace("LISTING", &folder.join("listing").to_string_lossy()));
     let command = format!("eval \"$(cat {})\"", folder.join("show").display());
     folder.test(&format!("check = {command}"), &["w"]).worker("w", player.port, &format!("[Run]\nshow = {command}\n"));
     // It is started as carelessly as possible: with signals ignored, descriptors open, and on a terminal where `script` can
@@ -255,10 +281,13 @@ no terminal
 #[test]
 fn a_trial_leaves_no_descriptor_and_no_thread_open() {
     let (player, folder) = (Player::start(), Folder::new());
-    // The process that looks is a child of a child of the one that is looked at.
-    folder.file("count", "for pid in $PPID $(cut -d' ' -f4 /proc/$PPID/stat); do echo $(ls /proc/$pid/fd | wc -l) $(ls /proc/$pid/task | wc -l); done\n");
+    // Each looks at the processes above it, up to the conductor or the listener.
+    let look = "look() { echo $(ls /proc/$1/fd | wc -l) $(ls /proc/$1/task | wc -l); }\n\
+                above() { cut -d' ' -f4 /proc/$1/stat; }\n\
+                session=$PPID; look $session; listener=$(above $session); look $listener\n";
+    folder.file("count", look).file("count-check", &format!("{look}look $(above $listener)\n"));
     let count = format!(". {}", folder.join("count").display());
-    folder.test(&format!("trials = 20\nresults = kept\ncheck = {count}; echo said"), &["w"]);
+    folder.test(&format!("trials = 20\nresults = kept\ncheck = {count}-check; echo said"), &["w"]);
     folder.worker("w", player.port, &format!("[Run]\ncount = {count}\n"));
     run(&folder, ["conduct", "-q", "-o", "result", "test.cfg"]).assert(0, str![""], str![""]);
     for name in ["check.stdout", "w/run-01-count.stdout"] {
