@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::environment::Environment;
 use super::kin::{self, Kin};
 use super::ladder::Ladder;
+use super::life;
 use super::listener::input_has_ended;
 use super::session::StopWith;
 use super::session_process::clock;
@@ -36,6 +37,7 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// The program must have one thread.
 pub fn keep(command: &OsStr) -> i32 {
+    life::continue_without_parent();
     let told = match Keeper::start(command) {
         Ok(keeper) => keeper.run(),
         Err(why) => OutcomeMessage::NotStarted { why }.into(),

@@ -97,6 +97,9 @@ impl Listener {
         let signals = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
         let signals = SignalDescriptor::new(&signals).map_err(|error| error.to_string())?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| error.to_string())?;
+        if settings.owner.is_some() {
+            life::continue_without_parent();
+        }
         let socket = bind(settings.bind, settings.port)?;
         let address = socket.local_addr().map_err(|error| error.to_string())?;
         if let Some(text) = super::folder::warning() {

@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::family::Cgroups;
+use super::life;
 use super::lookup::look_up;
 use super::resume::open;
 use super::seed_run::SeedRun;
@@ -51,6 +52,7 @@ pub(super) struct SessionRole {
 impl Role {
     /// Does what the process is there for; the exit status. Its steps get control groups where there may be some.
     pub(super) fn play(self, cgroups: Cgroups) -> i32 {
+        life::continue_without_parent();
         sys::own_session();
         let process = match self {
             Self::Lookup { host, notes } => return look_up(&host, notes),

@@ -177,6 +177,72 @@ fn a_clean_up_process_that_is_stopped_is_killed_and_its_reset_is_not_run_again()
     assert_eq!(scene.log(), "reset\n");
 }
 
+/// Kills the player's listener while one of its processes is stopped.
+fn kill_the_listener(mut player: Player, scene: &Scene) {
+    player.signal(KILL);
+    player.wait();
+    scene.pipe.wait_for_end();
+    eventually("nothing is left", || player.carriers().is_empty());
+}
+
+#[test]
+fn a_session_that_is_stopped_when_its_listener_is_killed_runs_reset_and_ends() {
+    let player = Player::start();
+    let scene = Scene::new(&player, "1s", STOPS_ITS_SESSION, "");
+    let child = scene.start();
+    scene.wait_until_stopped();
+    kill(child.id(), KILL);
+    finish(child);
+    kill_the_listener(player, &scene);
+    assert_eq!(scene.log(), "reset\n");
+}
+
+#[test]
+fn a_clean_up_process_that_is_stopped_when_its_listener_is_killed_goes_on() {
+    let player = Player::start();
+    let log = Folder::new();
+    let stop = format!("kill -STOP $PPID; : >{}", log.join("is-stopped").display());
+    let scene = Scene::new(&player, "1s", "sleep 600", &stop);
+    let child = scene.start();
+    kill(scene.session(), KILL);
+    assert_eq!(finish(child).status, Some(4));
+    eventually("it is stopped", || log.join("is-stopped").exists());
+    kill_the_listener(player, &scene);
+    assert_eq!(scene.log(), "reset\n");
+}
+
+#[test]
+fn a_keeper_of_a_check_that_is_stopped_when_its_conductor_is_killed_ends_the_check() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let pipe = Pipe::new(&folder, "pipe");
+    let check = format!("check = kill -STOP $PPID; {}; sleep 600", pipe.hold());
+    folder.test(&check, &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
+    let child = start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
+    pipe.wait_for_start();
+    kill(child.id(), KILL);
+    // It fails when something is left.
+    finish(child);
+    pipe.wait_for_end();
+}
+
+#[test]
+fn a_private_player_that_is_stopped_when_its_conductor_is_killed_runs_reset_and_ends() {
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    let stop = "read -r _ _ _ listener _ </proc/$PPID/stat; kill -STOP $listener";
+    let log = folder.join("log");
+    let sections =
+        format!("[Run]\nwork = {stop}; {}; sleep 600\n[Reset]\nundo = echo reset >>{}\n", pipe.hold(), log.display());
+    folder.test("lease = 1h", &["w"]).worker("w", 6970, &sections);
+    let child = start(conductor(&folder, ["conduct", "--quiet", "--local", "test.cfg"]));
+    pipe.wait_for_start();
+    kill(child.id(), KILL);
+    // It fails when something is left.
+    finish(child);
+    pipe.wait_for_end();
+    assert_eq!(folder.read("log"), "reset\n");
+}
+
 #[test]
 fn a_step_that_is_stopped_is_ended_by_its_time_out() {
     let player = Player::start();

@@ -295,7 +295,8 @@ impl Scene {
         let begun = Instant::now();
         // One that was killed may keep what happened for an hour, for its own run; it holds nothing, and is not left.
         while begun.elapsed() < CLEAN {
-            if self.left().iter().all(|pid| self.is_keeping(*pid)) {
+            // When no process is left, a player may still have a Reset to run, or to report.
+            if self.left().iter().all(|pid| self.is_over(*pid)) && self.is_free() {
                 self.outcome.clean_after = begun.elapsed();
                 return;
             }
@@ -305,13 +306,13 @@ impl Scene {
         self.outcome.unexplained.push(format!("left after {CLEAN:?}: {}", left.join("; ")));
     }
 
-    /// Whether this is a session of a listener that lives, which is over and waits to be asked by its conductor: it has no
-    /// children, and the listener says who it was.
-    fn is_keeping(&self, pid: u32) -> bool {
+    /// Whether this may be a session of a listener that lives, which is over and waits to be asked by its conductor: it has
+    /// no children.
+    fn is_over(&self, pid: u32) -> bool {
         let is_of = |player: &Player| player.children().contains(&pid);
         let has_listener =
             self.players.iter().enumerate().any(|(index, player)| !self.gone.contains(&index) && is_of(player));
-        has_listener && children(pid).is_empty() && !is_stopped(pid) && self.is_free()
+        has_listener && children(pid).is_empty() && !is_stopped(pid)
     }
 
     /// Whether no player that lives is held by the run.
