@@ -18,9 +18,7 @@ pub(super) fn handle(session: &mut Session, event: SessionEvent, now: PlayerTime
         return session.handle(event, now);
     }
     // Logged first, so that the line's time is that of the arrival.
-    if let SessionEvent::Message(message) = &event {
-        log(session, Words(session.plan()).told(message, now));
-    }
+    log(session, Words(session.plan()).heard(&event, now));
     let actions = session.handle(event, now);
     for action in &actions {
         log(session, Words(session.plan()).done(action));
@@ -40,6 +38,17 @@ fn log(session: &Session, text: Option<String>) {
 struct Words<'a>(Option<&'a PlanMessage>);
 
 impl Words<'_> {
+    fn heard(&self, event: &SessionEvent, now: PlayerTime) -> Option<String> {
+        match event {
+            SessionEvent::Message(message) => self.told(message, now),
+            // What else is not started has its end told.
+            SessionEvent::NotStarted { key, why, may_work_later: true } if key.phase == Phase::Reset => {
+                Some(format!("{} can't be started yet: {}", self.step(key.phase, key.position), cleaned(why)))
+            }
+            _ => None,
+        }
+    }
+
     fn told(&self, message: &ConductorMessage, now: PlayerTime) -> Option<String> {
         Some(match message {
             ConductorMessage::Go { phase, at, .. } => format!("{}: go{}", Phase::from(*phase), when(*at, now)),

@@ -1,190 +1,159 @@
 //! When nobody reads, or there is no room: no process of ours dies of that, no Reset is skipped, nothing is left.
 
-use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::PipeReader;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::Value;
 
-use crate::support::{CONDUCTOR, Folder, Player, conductor, eventually, finish, run, start};
+use crate::support::room::Loss::{
+    Descriptors, FileSize, LogDisk, LogFile, LogFolder, LogPipe, Processes, Results, Stderr, Stdout, Temporary,
+    Terminal, UnreadLogPipe, UnreadStderr,
+};
+use crate::support::room::When::{Idle, Reset, Run};
+use crate::support::room::Who::{Check, Conductor, Listener, Session};
+use crate::support::room::{Cell, Disk, Scene, When, Who, can_limit_processes, cell, each_goes_on};
+use crate::support::surroundings::skip;
+use crate::support::{CONDUCTOR, Folder, Player, conductor, finish, kill, run, start};
 use snapbox::str;
 
-/// Who loses something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
-    Listener,
-    /// There is none while its player is idle.
-    Session,
-    /// It is never idle.
-    Conductor,
-    /// The process that keeps the check, which is there when everything else of the trial is over.
-    Check,
-}
-
-/// What is lost. Steps have the limits of their session, and it those of the listener: a Reset leaves a folder, which needs no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Loss {
-    /// The reader of standard output. A player writes only where it listens, a session and a check's keeper nothing.
-    Stdout,
-    /// The reader of standard error, where the log goes. Listener and sessions have the same.
-    Stderr,
-    /// No file may grow, the log's neither.
-    Files,
-    /// Every descriptor is used.
-    Descriptors,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
-    Idle,
-    Run,
-    Reset,
-    Check,
-}
-
-use Loss::{Descriptors, Files, Stderr, Stdout};
-
-/// A player, and a run that waits at each moment until it is let go on.
-struct Scene {
-    folder: Folder,
-    player: Player,
-    stderr: Option<PipeReader>,
-    conductor: Option<Child>,
-}
-
-impl Scene {
-    fn new(loss: Loss) -> Self {
-        let folder = Folder::new();
-        let (stderr, theirs) = std::io::pipe().expect("a pipe");
-        let mut command = Command::new(CONDUCTOR);
-        command.args(["player", "-v", "-b", "127.0.0.1", "-p", "0"]).stderr(theirs);
-        if loss == Files {
-            command.arg("-l").arg(folder.join("log"));
-        }
-        let player = Player::from(command);
-        let here = folder.path().display();
-        let wait = |name| format!(": >{here}/in-{name}; until [ -e {here}/go-{name} ]; do sleep 0.02; done");
-        let check = format!("results = kept\ncheck = echo $PPID >{here}/keeper; {}", wait("Check"));
-        let (step, reset) = (wait("Run"), wait("Reset"));
-        let sections = format!("[Run]\nstep = {step}; echo said\n[Reset]\nreset = mkdir {here}/reset-$$; {reset}\n");
-        folder.test(&check, &["w"]).worker("w", player.port, &sections);
-        folder.worker("quick", player.port, "[Run]\nstep = true\n").file("quick", "[Workers]\nquick = quick.cfg\n");
-        Self { folder, player, stderr: Some(stderr), conductor: None }
-    }
-
-    fn pid(&self, who: Who) -> u32 {
-        match who {
-            Who::Listener => self.player.pid(),
-            Who::Session => self.player.children()[0],
-            Who::Conductor => self.conductor.as_ref().expect("a conductor").id(),
-            Who::Check => self.folder.read("keeper").trim().parse().expect("a process"),
-        }
-    }
-
-    fn lose(&mut self, loss: Loss, who: Who) {
-        let conductor = self.conductor.as_mut().filter(|_| who == Who::Conductor);
-        match (loss, conductor) {
-            (Stdout, Some(conductor)) => drop(conductor.stdout.take()),
-            (Stderr, Some(conductor)) => drop(conductor.stderr.take()),
-            (Stdout | Stderr, None) => self.stderr = None,
-            (Files, _) => limit(self.pid(who), Resource::Fsize, 0),
-            (Descriptors, _) => {
-                let pid = self.pid(who);
-                let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").flatten();
-                let open: BTreeSet<u64> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-                // The conductor has closed some between those that it has. A process that polls many needs a limit that
-                // is not below their number (poll(2)).
-                let first_free = (0..1024).find(|number| !open.contains(number)).expect("a number");
-                let behind_all = open.last().map_or(0, |most| most + 1);
-                limit(pid, Resource::Nofile, if who == Who::Conductor { first_free } else { behind_all });
-            }
-        }
-    }
-}
-
-/// Gives a process another limit. How far it may be raised again is what it has from us.
-fn limit(pid: u32, resource: Resource, most: u64) {
-    let limit = Rlimit { current: Some(most), ..getrlimit(resource) };
-    prlimit(Pid::from_raw(pid.cast_signed()), resource, limit).expect("a limit can be set");
-}
-
-/// Somebody loses something at a moment of a run that is otherwise without fault: the run ends with this status, Reset was run
-/// once, nothing is left, and the player serves the next run. What is said contains this.
-#[track_caller]
-fn assert_goes_on(loss: Loss, who: Who, when: When, status: i32, said: &str) {
-    let cell = format!("{loss:?} of {who:?} in {when:?}");
-    let mut scene = Scene::new(loss);
-    if when == When::Idle {
-        scene.lose(loss, who);
-    }
-    scene.conductor = Some(start(conductor(&scene.folder, ["conduct", "-v", "test.cfg"])));
-    for moment in [When::Run, When::Reset, When::Check] {
-        let here = scene.folder.join(&format!("in-{moment:?}"));
-        // Without room there may be no check.
-        let conductor = scene.conductor.as_mut().expect("a conductor");
-        let mut has_come = || here.exists() || conductor.try_wait().is_ok_and(|ended| ended.is_some());
-        eventually(&format!("{cell}: {moment:?}"), &mut has_come);
-        if when == moment {
-            // A process writes its number before it says that it is there.
-            scene.lose(loss, who);
-        }
-        scene.folder.file(&format!("go-{moment:?}"), "");
-    }
-    let finished = finish(scene.conductor.take().expect("a conductor"));
-    assert_eq!(finished.status, Some(status), "{cell}: {finished:#?}");
-    let entries = std::fs::read_dir(scene.folder.path()).expect("a folder").flatten();
-    let resets = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("reset-")).count();
-    assert_eq!(resets, 1, "{cell}: {finished:#?}");
-    let all = format!("{}{}", finished.stdout, finished.stderr);
-    assert!(all.contains(said), "{cell}: `{said}` is missing: {finished:#?}");
-    let quick = run(&scene.folder, ["conduct", "-q", "-p", "run", "quick"]);
-    assert_eq!(quick.status, Some(0), "{cell}: the next run: {quick:#?}");
+/// For whom a loss changes nothing.
+const fn unharmed(who: Who, when: When) -> Cell {
+    cell(who, when, 0, "passed: ")
 }
 
 #[test]
 fn whoever_loses_the_reader_of_its_standard_output_goes_on() {
     let said = "output `standard output` can't be written: ";
-    for when in [When::Run, When::Reset, When::Check] {
-        assert_goes_on(Stdout, Who::Conductor, when, 1, said);
-    }
+    each_goes_on(Stdout, &[Run, Reset, When::Check].map(|when| cell(Conductor, when, 1, said)));
 }
 
 #[test]
 fn whoever_loses_the_reader_of_its_standard_error_goes_on() {
-    for when in [When::Idle, When::Run, When::Reset] {
-        assert_goes_on(Stderr, Who::Listener, when, 0, "passed: ");
-    }
-    for when in [When::Run, When::Reset, When::Check] {
-        assert_goes_on(Stderr, Who::Conductor, when, 0, "passed: ");
+    for loss in [Stderr, UnreadStderr] {
+        each_goes_on(loss, &[Idle, Run, Reset].map(|when| unharmed(Listener, when)));
+        each_goes_on(loss, &[Run, Reset, When::Check].map(|when| unharmed(Conductor, when)));
     }
 }
 
 #[test]
 fn whoever_may_not_let_a_file_grow_goes_on() {
-    for when in [When::Idle, When::Run, When::Reset] {
-        assert_goes_on(Files, Who::Listener, when, 0, "passed: ");
-    }
-    for when in [When::Run, When::Reset] {
-        assert_goes_on(Files, Who::Session, when, 0, "passed: ");
-    }
-    for when in [When::Run, When::Reset, When::Check] {
-        assert_goes_on(Files, Who::Conductor, when, 1, "ile too large");
-    }
-    assert_goes_on(Files, Who::Check, When::Check, 0, "passed: ");
+    each_goes_on(FileSize, &[Idle, Run, Reset].map(|when| unharmed(Listener, when)));
+    each_goes_on(FileSize, &[Run, Reset].map(|when| unharmed(Session, when)));
+    each_goes_on(FileSize, &[Run, Reset, When::Check].map(|when| cell(Conductor, when, 1, "ile too large")));
+    each_goes_on(FileSize, &[unharmed(Check, When::Check)]);
 }
 
 #[test]
 fn whoever_has_used_up_its_descriptors_goes_on() {
-    for when in [When::Run, When::Reset] {
-        assert_goes_on(Descriptors, Who::Session, when, 0, "passed: ");
+    each_goes_on(Descriptors, &[Idle, Run, Reset].map(|when| unharmed(Listener, when)));
+    each_goes_on(Descriptors, &[Run, Reset].map(|when| unharmed(Session, when)));
+    each_goes_on(Descriptors, &[Run, Reset].map(|when| cell(Conductor, when, 1, "oo many open files")));
+    each_goes_on(Descriptors, &[unharmed(Conductor, When::Check), unharmed(Check, When::Check)]);
+}
+
+#[test]
+fn whoever_can_make_no_process_goes_on() {
+    if let Err(why) = can_limit_processes() {
+        return skip(&why);
     }
-    for when in [When::Run, When::Reset] {
-        assert_goes_on(Descriptors, Who::Conductor, when, 1, "oo many open files");
+    let not_made = "it was tried again until Reset had taken too long";
+    each_goes_on(
+        Processes,
+        &[
+            Cell { resets: 0, ..cell(Listener, Idle, 1, "not carried out: ") },
+            unharmed(Listener, Run),
+            unharmed(Listener, Reset),
+            Cell { resets: 0, ..cell(Session, Run, 0, not_made) },
+            unharmed(Session, Reset),
+            cell(Conductor, Run, 1, "esource temporarily unavailable"),
+            cell(Conductor, Reset, 1, "esource temporarily unavailable"),
+            unharmed(Conductor, When::Check),
+            unharmed(Check, When::Check),
+        ],
+    );
+}
+
+#[test]
+fn a_reset_that_finds_no_process_is_run_as_soon_as_there_is_one() {
+    if let Err(why) = can_limit_processes() {
+        return skip(&why);
     }
-    assert_goes_on(Descriptors, Who::Conductor, When::Check, 0, "passed: ");
-    assert_goes_on(Descriptors, Who::Check, When::Check, 0, "passed: ");
+    let mut scene = Scene::new(Processes, Session, "1m");
+    scene.start();
+    scene.wait_for(Run);
+    scene.lose();
+    scene.let_go_on(Run);
+    scene.wait_for_log("reset of reset can't be started yet: ");
+    scene.make_room();
+    for moment in [Reset, When::Check] {
+        scene.wait_for(moment);
+        scene.let_go_on(moment);
+    }
+    let finished = scene.finish();
+    assert_eq!((finished.status, scene.resets()), (Some(0), 1), "{finished:#?}");
+    scene.run_again();
+}
+
+#[test]
+fn a_dead_session_for_whose_reset_there_is_no_process_is_reset_as_soon_as_there_is_one_or_named() {
+    if let Err(why) = can_limit_processes() {
+        return skip(&why);
+    }
+    for (reset_timeout, resets, told) in [("1m", 1, "Reset was run\n"), ("2s", 0, "but its Reset was not run\n")] {
+        let mut scene = Scene::new(Processes, Listener, reset_timeout);
+        scene.start();
+        scene.wait_for(Run);
+        scene.lose();
+        kill(scene.player.children()[0], libc::SIGKILL);
+        scene.wait_for_log("Reset can't be run yet, for no process can be made: ");
+        for moment in [Reset, When::Check] {
+            scene.let_go_on(moment);
+        }
+        if resets == 0 {
+            scene.wait_for_log("but its Reset was not run\n");
+        }
+        scene.make_room();
+        let finished = scene.finish();
+        assert_eq!(finished.status, Some(4), "{finished:#?}");
+        let said = scene.run_again();
+        assert!(said.contains("its session died; no process can be made: ") && said.contains(told), "{said}");
+        assert_eq!(scene.resets(), resets, "{said}");
+    }
+}
+
+#[test]
+fn whoever_is_on_a_disk_that_is_full_goes_on() {
+    if let Err(error) = Disk::new() {
+        return skip(&format!("no file system can be made here: {error}"));
+    }
+    each_goes_on(Results, &[Run, Reset, When::Check].map(|when| cell(Conductor, when, 1, "o space left on device")));
+    each_goes_on(Temporary, &[Run, Reset, When::Check].map(|when| cell(Conductor, when, 1, "o space left on device")));
+    each_goes_on(Temporary, &[Idle, Run, Reset].map(|when| unharmed(Listener, when)));
+}
+
+#[test]
+fn whoever_loses_its_terminal_ends_in_good_order() {
+    let stopped = "the player was told to stop; its steps were stopped and Reset was run";
+    each_goes_on(
+        Terminal,
+        &[
+            Cell { resets: 0, ..cell(Listener, Idle, 1, "not carried out: ") },
+            cell(Listener, Run, 4, stopped),
+            cell(Listener, Reset, 4, stopped),
+            cell(Conductor, Run, 129, "interrupted by SIGHUP"),
+            cell(Conductor, Reset, 129, "interrupted by SIGHUP"),
+            cell(Conductor, When::Check, 129, "interrupted by SIGHUP"),
+        ],
+    );
+}
+
+#[test]
+fn whoever_loses_its_log_goes_on() {
+    for loss in [LogFile, LogFolder, LogDisk, LogPipe, UnreadLogPipe] {
+        let listener = [Idle, Run, Reset].map(|when| unharmed(Listener, when));
+        let conductor = [Run, Reset, When::Check].map(|when| unharmed(Conductor, when));
+        each_goes_on(loss, &[listener, conductor].concat());
+    }
 }
 
 fn full() -> File {

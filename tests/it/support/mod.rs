@@ -18,10 +18,12 @@ pub mod large_run;
 pub mod pipes;
 pub mod python_conductor;
 pub mod relay;
+pub mod room;
 pub mod seed_player;
 pub mod soak;
 pub mod sockets;
 pub mod surroundings;
+pub mod terminal;
 pub mod total;
 pub mod wire;
 
@@ -220,8 +222,14 @@ pub fn run<A: AsRef<OsStr>>(folder: &Folder, arguments: impl IntoIterator<Item =
 
 /// Starts a command whose outputs are pipes.
 pub fn start(mut command: Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    spawn(command)
+}
+
+/// Starts a command.
+pub fn spawn(mut command: Command) -> Child {
     let mark = Mark::put_on(&mut command);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let child = command.spawn().expect("the program starts");
     mark.remember(child.id());
     child
 }
