@@ -263,9 +263,8 @@ fn a_trial_leaves_no_descriptor_and_no_thread_open() {
     run(&folder, ["conduct", "-q", "-o", "result", "test.cfg"]).assert(0, str![""], str![""]);
     for name in ["check.stdout", "w/run-01-count.stdout"] {
         let said = |trial| folder.read(&format!("kept/latest/outputs/trial-{trial}/{name}"));
-        let counts = |trial| -> Vec<u32> {
-            said(trial).split_whitespace().map(|count| count.parse().expect("a number")).collect()
-        };
+        let counts =
+            |trial| -> Vec<u32> { said(trial).split_whitespace().filter_map(|count| count.parse().ok()).collect() };
         let (early, late) = (counts(2), counts(20));
         assert!(early.len() >= 4, "{name}: {}", said(2));
         // One that is just being closed may be there; what each trial left would be there 18 times.
