@@ -210,6 +210,7 @@ waits! {
     }
     "the process that keeps `check`" {
         KeeperEvents: "the next event" of "`check` and the conductor", Limit::Earliest, "the limit that has passed applies";
+        KeeperEnd: "the process below it to end that was told to" of "`check`", seconds(10), "it is killed, and what it left is ended";
     }
 }
 

@@ -1,12 +1,14 @@
 //! The keeper of a command that is no step: the `check` of a conductor.
 //!
 //! It is a process of its own, and the sub-reaper of all that the command makes, so that nothing of it is left even when the
-//! conductor is killed. Its standard input is a socket: when that ends the command is not wanted any more, and what came of
-//! it is written there. The command starts as a step does, by the same code.
+//! conductor is killed; when the keeper is, its [guard](super::guard) does the same. Its standard input is a socket: when that
+//! ends the command is not wanted any more, and what came of it is written there. The command starts as a step does, by the
+//! same code.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
@@ -15,9 +17,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags};
 
 use super::environment::Environment;
+use super::guard::guard;
 use super::kin::{self, Kin};
 use super::ladder::Ladder;
-use super::life;
 use super::listener::input_has_ended;
 use super::session::StopWith;
 use super::session_process::clock;
@@ -37,13 +39,20 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// The program must have one thread.
 pub fn keep(command: &OsStr) -> i32 {
-    life::continue_without_parent();
+    guard(|| keep_alone(command))
+}
+
+fn keep_alone(command: &OsStr) -> i32 {
     let told = match Keeper::start(command) {
         Ok(keeper) => keeper.run(),
         Err(why) => OutcomeMessage::NotStarted { why }.into(),
     };
     let socket = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
-    let said = socket.and_then(|mut socket| socket.write_all(&serde_json::to_vec(&told)?));
+    let said = socket.and_then(|mut socket| {
+        socket.write_all(&serde_json::to_vec(&told)?)?;
+        // The guard has it too, and may be stopped.
+        socket.shutdown(Shutdown::Write)
+    });
     i32::from(said.is_err())
 }
 

@@ -15,6 +15,7 @@ mod executor;
 mod family;
 mod farewell;
 mod folder;
+mod guard;
 mod heir;
 mod keeper;
 mod kin;

@@ -199,10 +199,36 @@ fn what_became_of_a_check_whose_keeper_is_killed_is_not_known() {
 }
 
 #[test]
+fn nothing_is_left_of_a_check_whose_keeper_is_killed() {
+    let (_player, folder, pipe) = scene_with_stray("", "kill -9 $PPID; sleep 600");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    assert!(finished.stdout.contains("incomplete: what became of `check` of trial 1 is not known\n"), "{finished:#?}");
+    pipe.wait_for_end();
+}
+
+#[test]
+fn a_check_whose_keeper_is_stopped_is_ended_when_it_has_taken_too_long() {
+    let (_player, folder, pipe) = scene_with_stray("step_timeout = 2s", "kill -STOP $PPID; sleep 600");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    assert!(finished.stdout.contains("failed: `check` of trial 1 took longer than 2s\n"), "{finished:#?}");
+    pipe.wait_for_end();
+}
+
+#[test]
+fn a_check_whose_keeper_is_watched_by_nobody_goes_on() {
+    let (_player, folder) = scene("check = read -r _ _ _ guard _ </proc/$PPID/stat; kill -9 $guard; echo said");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains("      | said\n"), "{finished:#?}");
+}
+
+#[test]
 fn the_surroundings_of_a_check_are_those_of_a_step() {
     let (player, folder) = (Player::start(), Folder::new());
-    // `ls` looks at the shell, which has to wait for it; `sed` is the process that tells of signals.
-    let show = "ls -l /proc/$$/fd | sed 's/.* \\([0-9]* -> \\)/\\1/; s/[0-9]*\\]/N]/'\ncat\n\
+    // `ls` looks at the shell, which has to wait for it, and has no pipe open then; `sed` is the process that tells of signals.
+    let show = "ls -l /proc/$$/fd\ncat\n\
                 sed -n /^Sig[IBC]/p /proc/self/status\nulimit -S -n\n\
                 read -r pid name state parent group session tty rest </proc/$$/stat\n\
                 test $pid = $group && echo leads its group; test $session != $group && echo in the session of another\n\
@@ -226,7 +252,17 @@ fn the_surroundings_of_a_check_are_those_of_a_step() {
     conduct.current_dir(folder.path()).env("CONDUCTOR", CONDUCTOR).stdin(Stdio::null());
     let finished = finish(start(conduct));
     assert_eq!((finished.status, finished.stdout.as_str()), (Some(0), ""), "{finished:#?}");
-    let said = |name| folder.read(&format!("kept/latest/outputs/trial-1/{name}"));
+    // Of a descriptor its number and where it leads, but for the pipe's number.
+    let plain = |line: &str| {
+        let Some((before, to)) = line.split_once(" -> ") else { return format!("{line}\n") };
+        let number = before.rsplit(' ').next().unwrap_or_default();
+        let to = to.split_once('[').map_or(to.to_owned(), |(kind, _)| format!("{kind}[N]"));
+        format!("{number} -> {to}\n")
+    };
+    let said = |name| {
+        let text = folder.read(&format!("kept/latest/outputs/trial-1/{name}"));
+        text.lines().map(plain).collect::<String>()
+    };
     snapbox::assert_data_eq!(
         said("check.stdout"),
         str![[r#"
@@ -255,21 +291,24 @@ no terminal
 #[test]
 fn a_trial_leaves_no_descriptor_and_no_thread_open() {
     let (player, folder) = (Player::start(), Folder::new());
-    // The process that looks is a child of a child of the one that is looked at.
-    folder.file("count", "for pid in $PPID $(cut -d' ' -f4 /proc/$PPID/stat); do echo $(ls /proc/$pid/fd | wc -l) $(ls /proc/$pid/task | wc -l); done\n");
+    // Each looks at the processes above it, up to the conductor or the listener.
+    let look = "look() { echo $(ls /proc/$1/fd | wc -l) $(ls /proc/$1/task | wc -l); }\n\
+                above() { cut -d' ' -f4 /proc/$1/stat; }\n\
+                session=$PPID; look $session; listener=$(above $session); look $listener\n";
+    folder.file("count", look).file("count-check", &format!("{look}look $(above $listener)\n"));
     let count = format!(". {}", folder.join("count").display());
-    folder.test(&format!("trials = 20\nresults = kept\ncheck = {count}; echo said"), &["w"]);
+    folder.test(&format!("trials = 20\nresults = kept\ncheck = {count}-check; echo said"), &["w"]);
     folder.worker("w", player.port, &format!("[Run]\ncount = {count}\n"));
     run(&folder, ["conduct", "-q", "-o", "result", "test.cfg"]).assert(0, str![""], str![""]);
     for name in ["check.stdout", "w/run-01-count.stdout"] {
-        let said = |trial| folder.read(&format!("kept/latest/outputs/trial-{trial}/{name}"));
-        let counts =
-            |trial| -> Vec<u32> { said(trial).split_whitespace().filter_map(|count| count.parse().ok()).collect() };
-        let (early, late) = (counts(2), counts(20));
-        assert!(early.len() >= 4, "{name}: {}", said(2));
-        // One that is just being closed may be there; what each trial left would be there 18 times.
-        let more = early.iter().zip(&late).map(|(early, late)| late.saturating_sub(*early)).max();
-        assert!(early.len() == late.len() && more <= Some(3), "{name}: {early:?} after 2 trials, {late:?} after 20");
+        let numbers = |trial| {
+            let said = folder.read(&format!("kept/latest/outputs/trial-{trial}/{name}"));
+            said.split_whitespace().filter_map(|number| number.parse().ok()).collect::<Vec<u32>>()
+        };
+        // One may be about to be closed, or not.
+        let (early, late) = (numbers(2), numbers(20));
+        let is_as_many = early.len() == late.len() && early.iter().zip(&late).all(|(early, late)| late < &(early + 9));
+        assert!(early.len() >= 4 && is_as_many, "{name}: {early:?}, {late:?}");
     }
 }
 
