@@ -16,6 +16,12 @@ pub enum Limit {
     Fixed(Duration),
     /// A setting of the test, and so much more.
     Setting(&'static str, Duration),
+    /// A setting of the test, but at least so much.
+    AtLeast(&'static str, Duration),
+    /// What the other side announces, and so much more.
+    Announced(Duration),
+    /// So long without progress, and so long in all.
+    Progress(Duration, Duration),
     /// A time that the waiting code computes, in words.
     Computed(&'static str),
     /// A loop that waits for events: until the earliest limit of everything it has under way.
@@ -28,6 +34,14 @@ impl fmt::Display for Limit {
             Self::Fixed(time) => write!(f, "{}", humantime::format_duration(*time)),
             Self::Setting(name, Duration::ZERO) => write!(f, "`{name}`"),
             Self::Setting(name, margin) => write!(f, "`{name}` and {}", humantime::format_duration(*margin)),
+            Self::AtLeast(name, least) => write!(f, "`{name}`, at least {}", humantime::format_duration(*least)),
+            Self::Announced(margin) => {
+                write!(f, "what the other side announces, and {}", humantime::format_duration(*margin))
+            }
+            Self::Progress(step, all) => {
+                let (step, all) = (humantime::format_duration(*step), humantime::format_duration(*all));
+                write!(f, "{step} without progress, {all} in all")
+            }
             Self::Computed(text) => f.write_str(text),
             Self::Earliest => f.write_str("the earliest limit of what it has under way"),
         }
@@ -113,7 +127,7 @@ waits! {
         HelloAnswer: "the answer to `hello`" of "the player",
             Limit::Computed("what is left of `connect_timeout` or `lease`, at least 2s"), "the next attempt";
         RetryPause: "the next attempt to connect" of "the player", seconds(2), "the attempt is made";
-        BusyPlayer: "the player to be free" of "another run", Limit::Computed("what the player says, and 5s"),
+        BusyPlayer: "the player to be free" of "another run", Limit::Announced(Duration::from_secs(5)),
             "the worker cannot be reached";
         PlayerReads: "a player that takes what it is sent" of "the player", seconds(5), "the connection is made again";
         Reconnection: "the player to be reached again" of "the player", setting("lease", 2), "the worker is lost";
@@ -151,18 +165,22 @@ waits! {
         PrivatePlayerStart: "the private player to listen" of "the private player", seconds(10), "the run does not begin";
         PrivatePlayerEnd: "the private player to end" of "the private player", seconds(120), "it is killed";
     }
+    "the private player of `conduct --local`" {
+        PrivatePlayerSecret: "its secret" of "the conductor that started it", seconds(10), "it does not start";
+    }
     "`validate`" {
         ShellSyntax: "a shell's opinion of a command" of "the shell", seconds(5), "the shell is not asked again";
     }
     "listener" {
         ListenerEvents: "the next event" of "connections, sessions and signals", Limit::Earliest,
             "the limit that has passed applies";
-        Caller: "the first message" of "whoever connects", Limit::Computed("5s without progress, 1m in all"),
+        Caller: "the first message" of "whoever connects",
+            Limit::Progress(Duration::from_secs(5), Duration::from_mins(1)),
             "the connection is closed";
         RoomForConnection: "room for another connection" of "the kernel", ms(500), "the next connection is tried";
         ConductorLookup: "the addresses of `conductor`" of "the resolver", seconds(30), "the addresses stay as they were";
         SessionsEnd: "its sessions to end" of "a player that is told to stop", seconds(45), "the listener cleans up itself";
-        SignOfLife: "a sign of life" of "its sessions", Limit::Computed("`lease`, at least 5s; 5s when they are to end"),
+        SignOfLife: "a sign of life" of "its sessions", Limit::AtLeast("lease", Duration::from_secs(5)),
             "the session's process is killed, and another one runs Reset";
         ResetProcess: "a process that can run the Reset of a dead session" of "the kernel", setting("reset_timeout", 0),
             "Reset is not run, and that is said";
@@ -199,11 +217,33 @@ waits! {
 }
 
 impl Wait {
-    /// The limit, where it is always the same time; zero where it is not.
+    /// The part of the limit that is always the same, in all; zero where there is none.
     pub const fn time(self) -> Duration {
         match self.limit() {
-            Limit::Fixed(time) | Limit::Setting(_, time) => time,
+            Limit::Fixed(time)
+            | Limit::Setting(_, time)
+            | Limit::AtLeast(_, time)
+            | Limit::Announced(time)
+            | Limit::Progress(_, time) => time,
             Limit::Computed(_) | Limit::Earliest => Duration::ZERO,
+        }
+    }
+
+    /// How long the other side may make no progress; as [`Self::time`] where that is not limited apart.
+    pub const fn without_progress(self) -> Duration {
+        match self.limit() {
+            Limit::Progress(time, _) => time,
+            _ => self.time(),
+        }
+    }
+
+    /// The whole limit when its setting, or what the other side announces, is this. A limit without such a part stays
+    /// as it is.
+    pub fn given(self, value: Duration) -> Duration {
+        match self.limit() {
+            Limit::Setting(_, margin) | Limit::Announced(margin) => value.saturating_add(margin),
+            Limit::AtLeast(_, least) => value.max(least),
+            Limit::Fixed(_) | Limit::Progress(..) | Limit::Computed(_) | Limit::Earliest => self.time(),
         }
     }
 

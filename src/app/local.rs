@@ -1,6 +1,6 @@
 //! The private player of `conduct --local`: a child that is reached as any player is.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -36,16 +36,22 @@ impl LocalPlayer {
             // A player that has ended already says why, and nothing listens.
             let _ = writeln!(input, "{}", secret.reveal());
         }
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut line).map_err(failed)?;
-        }
-        let address = line.trim_end().rsplit(' ').next().and_then(|address| address.parse().ok());
-        let Some(address) = address else {
-            let _ = Wait::PrivatePlayerEnd.end_of(&mut child, Duration::ZERO);
-            return Err("the private player did not start; what it said stands above".to_owned());
+        let line = child.stdout.take().map(|output| Wait::PrivatePlayerStart.read_line(output, 1024));
+        let address = match &line {
+            Some(Ok(line)) => line.rsplit(' ').next().and_then(|address| address.parse().ok()),
+            _ => None,
         };
-        Ok(Self { child, address, secret })
+        if let Some(address) = address {
+            return Ok(Self { child, address, secret });
+        }
+        let _ = Wait::PrivatePlayerEnd.end_of(&mut child, Duration::ZERO);
+        Err(match line {
+            Some(Err(error)) if error.kind() == ErrorKind::TimedOut => {
+                let limit = humantime::format_duration(Wait::PrivatePlayerStart.time());
+                format!("the private player did not listen within {limit}, and was killed")
+            }
+            _ => "the private player did not start; its own message is above".to_owned(),
+        })
     }
 
     /// What it knows its conductor by: its port is open to every user of this machine.

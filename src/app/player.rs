@@ -1,6 +1,8 @@
 //! `player`: waits for conductors.
 
-use std::io::{BufRead, Read, Write};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use crate::cli::PlayerArguments;
@@ -8,6 +10,7 @@ use crate::config::{ConductorHost, PlayerSettings, load_player};
 use crate::model::Network;
 use crate::player::{Admission, Settings, play};
 use crate::telemetry::{self, Verbosity};
+use crate::wait::Wait;
 use crate::wire::Secret;
 
 /// Serves until the player is told to stop.
@@ -70,11 +73,12 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
 
 /// Reads the secret of the conductor to which this player belongs.
 fn owner() -> Result<Secret, ExitCode> {
-    /// More than a secret and the end of its line.
-    const MOST: u64 = 64;
-    let mut line = String::new();
-    let read = std::io::stdin().lock().take(MOST).read_line(&mut line);
-    let secret = read.ok().and_then(|_| Secret::from_digits(line.trim_end()));
+    /// More than a secret has.
+    const MOST: usize = 64;
+    // Not through the standard library's buffer, which would take more than the line.
+    let input = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let line = input.and_then(|input| Wait::PrivatePlayerSecret.read_line(input, MOST));
+    let secret = line.ok().and_then(|line| Secret::from_digits(line.trim_end()));
     secret.ok_or_else(|| super::refuse("`--until-input-ends` needs a secret in the first line of standard input"))
 }
 

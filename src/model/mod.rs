@@ -28,7 +28,7 @@ pub use name::{NameError, RunId, StepLabel, WorkerName, variable};
 pub use network::{Network, is_loopback, is_loopback_host};
 pub use outcome::{Attempt, Ending, FetchedFile, FetchedFiles, Forced, Outcome, StepResult, signal_name};
 pub use output::{Output, OutputSource, Stream, Unkept};
-pub use phase::{Phase, PhaseMap};
+pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
 pub use plan::{Destination, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};
 pub use process::Process;
 pub use reporter::Reporter;

@@ -16,6 +16,12 @@ pub enum Phase {
     Reset,
 }
 
+/// The code of the result that ends a worker's phase, in the Python program's messages and reports.
+pub const PHASES_COMPLETE: i64 = 65535;
+
+/// The message of that result.
+pub const PHASES_COMPLETE_MESSAGE: &str = "phases complete";
+
 impl Phase {
     /// All phases in the order in which a trial goes through them.
     pub const ALL: [Self; 4] = [Self::Startup, Self::Run, Self::Collect, Self::Reset];

@@ -79,6 +79,13 @@ pub struct ClockAnchor {
 }
 
 impl ClockAnchor {
+    /// The best of several readings of UTC, each between two of the conductor's clock: whoever had to wait for a processor
+    /// between them does not know when it read. `None` without readings.
+    pub fn best_of(readings: impl IntoIterator<Item = (ConductorTime, SystemTime, ConductorTime)>) -> Option<Self> {
+        let (before, utc, after) = readings.into_iter().min_by_key(|(before, _, after)| after.since(*before))?;
+        Some(Self { conductor: before.plus(after.since(before) / 2), utc })
+    }
+
     /// The date of a reading. A wall clock that is stepped during the run does not change it.
     pub fn date(&self, reading: ConductorTime) -> SystemTime {
         if reading >= self.conductor {
@@ -86,5 +93,23 @@ impl ClockAnchor {
         } else {
             self.utc - self.conductor.since(reading)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reading_that_took_least_time_says_what_the_time_is() {
+        let at = ConductorTime::from_nanoseconds;
+        let utc = |nanoseconds| SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds);
+        // The second one was held up between its readings of the two clocks.
+        let readings =
+            [(at(100), utc(1104), at(110)), (at(200), utc(51_202), at(50_204)), (at(60_000), utc(61_001), at(60_002))];
+        let anchor = ClockAnchor::best_of(readings).unwrap();
+        assert_eq!(anchor, ClockAnchor { conductor: at(60_001), utc: utc(61_001) });
+        assert_eq!(anchor.date(at(100)), utc(1100));
+        assert_eq!(ClockAnchor::best_of([]), None);
     }
 }

@@ -5,13 +5,14 @@ use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::Duration;
 
 use crate::model::PlayerTime;
+use crate::wait::Wait;
 use crate::wire::{FrameDecoder, FrameError, frame};
 
 /// How long a connection may make no progress.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Wait::Caller.without_progress();
 
 /// How long it may take to say what it wants, however it progresses.
-const MOST: Duration = Duration::from_mins(1);
+const MOST: Duration = Wait::Caller.time();
 
 /// A connection that is not a session's.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::registry::{Registry, SessionEntry, Summary};
 use crate::model::PlayerTime;
+use crate::wait::Wait;
 
 /// How long after a process could not be made it is tried again.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
@@ -78,7 +79,7 @@ impl SessionEntry {
 
     /// A process for its Reset is being made: what may go wrong is tried again for as long as Reset may take.
     pub(super) fn reset_is_tried(&mut self, now: PlayerTime) {
-        let limit = self.reset_timeout;
+        let limit = Wait::ResetProcess.given(self.reset_timeout);
         if let Some(death) = &mut self.death {
             death.give_up.get_or_insert(now.plus(limit));
         }

@@ -10,8 +10,9 @@ use super::note::{self, Note};
 use super::seed_delivery::{SUPERSEDED, deliver};
 use super::session::Session;
 use super::session_process::SessionProcess;
+use crate::model::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE};
 use crate::sys::Process;
-use crate::wire::seed::{PHASES_COMPLETE, SeedPhase, encode_result};
+use crate::wire::seed::{SeedPhase, encode_result};
 use crate::wire::{
     ConductorMessage, Data, Outbox, OutcomeMessage, PhaseName, PlanMessage, PlayerMessage, StepEndedMessage,
     StepMessage,
@@ -45,7 +46,7 @@ impl SeedRun {
         }
         note::send(&mut notes, &Note::Delivering);
         let mut results = kept.results(&phase);
-        results.push(encode_result(PHASES_COMPLETE, "phases complete"));
+        results.push(encode_result(PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE));
         if stopped != Some(SUPERSEDED)
             && let Err(why) = deliver(&phase, &results, &before, stopped.is_some() || !is_wanted)
         {

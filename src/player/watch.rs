@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::model::PlayerTime;
 use crate::sys::Pulse;
+use crate::wait::Wait;
 
 /// How often a process gives a sign of life, at least.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
 
 /// No limit is shorter: on a loaded machine a healthy process may wait for a processor.
-const LEAST: Duration = Duration::from_secs(5);
+const LEAST: Duration = Wait::SignOfLife.time();
 
 /// No limit of a process without a lease is longer.
 pub(super) const MOST: Duration = Duration::from_mins(1);
@@ -53,7 +54,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Over a process that is made now, and may give no sign of life for so long.
     pub(super) fn new(limit: Duration, now: PlayerTime) -> Self {
-        let limit = limit.max(LEAST);
+        let limit = Wait::SignOfLife.given(limit);
         Self { limit, next: now.plus(interval(limit)), seen: 0, silent_looks: 0, is_given_up: false }
     }
 

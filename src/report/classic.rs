@@ -20,8 +20,10 @@ use std::sync::Arc;
 
 use super::seed_result::{Message, SeedResult};
 use super::words;
-use crate::model::harmless;
-use crate::model::{Conclusion, Event, Phase, Plan, Reason, Reporter, Stamped, StepReference, StepResult, WorkerId};
+use crate::model::{
+    Conclusion, Event, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, Reason, Reporter, Stamped, StepReference,
+    StepResult, WorkerId, harmless,
+};
 
 /// A result's place among those that wait: by worker, what ended late after what ended in its turn, then as planned.
 type Place = (WorkerId, Late, Phase, usize);
@@ -106,7 +108,7 @@ impl ClassicReporter {
     /// Tells a worker's phase that is over.
     fn phase_of(&mut self, worker: WorkerId) -> io::Result<()> {
         self.results_of(worker)?;
-        self.text(65535, "phases complete")
+        self.text(PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE)
     }
 
     /// Tells what no end of a worker's phase will call for any more.

@@ -15,7 +15,8 @@ use super::record::{PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 use super::seed_result::{Message, SeedResult};
 use super::words;
 use crate::model::{
-    Attempt, BarrierResult, ConductorTime, Outcome, Phase, Process, StartSkew, Step, StepResult, Verdict, WorkerId,
+    Attempt, BarrierResult, ConductorTime, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Process,
+    StartSkew, Step, StepResult, Verdict, WorkerId,
 };
 
 /// A list that is made while it is written.
@@ -145,17 +146,36 @@ fn worker_entry<'a>(
         end_time: Option<String>,
         results: T,
     }
+    let end_time = worker.end.and_then(|end| context.date(end));
+    let last = worker.end.map(|_| PhasesComplete {
+        timestamp: end_time.clone(),
+        code: PHASES_COMPLETE,
+        message: PHASES_COMPLETE_MESSAGE,
+    });
     let results = move || {
-        let results = worker.results.iter();
-        results.map(move |(&position, recorded)| {
-            ResultEntry::new(context, context.step(id, phase, position), position, recorded)
-        })
+        let results = worker.results.iter().map(move |(&position, recorded)| {
+            let step = context.step(id, phase, position);
+            ResultOrEnd::Result(Box::new(ResultEntry::new(context, step, position, recorded)))
+        });
+        results.chain(last.clone().map(ResultOrEnd::End))
     };
-    Entry {
-        start_time: context.date(worker.start),
-        end_time: worker.end.and_then(|end| context.date(end)),
-        results: List(results),
-    }
+    Entry { start_time: context.date(worker.start), end_time, results: List(results) }
+}
+
+/// An item of a worker's `results`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ResultOrEnd {
+    Result(Box<ResultEntry>),
+    End(PhasesComplete),
+}
+
+/// The last item of a worker that reached the end of its phase, as the Python conductor writes it.
+#[derive(Clone, Serialize)]
+struct PhasesComplete {
+    timestamp: Option<String>,
+    code: i64,
+    message: &'static str,
 }
 
 /// A result: the seed's three fields, then ours.

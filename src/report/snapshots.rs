@@ -166,7 +166,7 @@ fn json_says_for_each_step_how_it_ended() {
         .unwrap()
         .iter()
         .map(|entry| {
-            let text = |key: &str| entry[key].as_str().unwrap();
+            let text = |key: &str| entry[key].as_str().unwrap_or("none");
             (entry["code"].as_i64().unwrap(), text("message"), text("outcome"))
         })
         .collect();
@@ -174,6 +174,7 @@ fn json_says_for_each_step_how_it_ended() {
         (3, "echo out; echo err >&2; exit 3", "failed"),
         (1, "Command timed out after 1 seconds", "timed out"),
         (-9, "kill -9 $$", "failed"),
+        (65535, "phases complete", "none"),
     ];
     assert_eq!(told, expected);
     assert_eq!(results[0]["exit_status"], 3);

@@ -12,8 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::model::on_one_line;
 
-/// The code of the result that closes a phase.
-pub const PHASES_COMPLETE: i64 = 65535;
+pub use crate::model::PHASES_COMPLETE;
 
 /// How long a step may take when its message has no `timeout`.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -26,6 +26,7 @@ mod configuration;
 mod dialect;
 mod distributed;
 mod forms;
+mod hostile_conductors;
 mod hostile_configuration;
 mod html_page;
 mod interrupts;

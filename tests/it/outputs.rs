@@ -63,7 +63,11 @@ fn json_has_the_seeds_shape_with_the_workers_own_names() {
         assert_eq!((&result["code"], &result["message"]), (&json!(0), &json!("out\n")));
         assert_eq!((&result["stderr"], &result["step"]), (&json!("err\n"), &json!("step1")));
         let other = &phases["run"]["workers"]["second"]["results"];
-        assert_eq!((other.as_array().map(Vec::len), &other[0]["message"]), (Some(1), &json!("no newline")));
+        let messages: Vec<&Value> =
+            other.as_array().expect("results").iter().map(|result| &result["message"]).collect();
+        assert_eq!(messages, ["no newline", "phases complete"]);
+        assert_eq!(other[1]["code"], 65535);
+        assert!(is_time(&other[1]["timestamp"]), "{other:#}");
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::faults::{Scene, at_every_moment};
+use crate::support::faults::{Conductor, Scene, at_every_moment};
 use crate::support::relay::{Relay, Way};
-use crate::support::{eventually, kill};
+use crate::support::{Folder, Player, eventually, kill, run};
 
 const BROKEN: &str = "; it is tried again";
 const THERE_AGAIN: &str = "w: the connection is there again after ";
@@ -123,6 +123,59 @@ fn an_interrupt_while_the_connection_is_broken_is_heard_when_it_is_there_again()
         }
         eventually("the player is free", || scene.player.children().is_empty());
     });
+}
+
+/// The next run on this player is served. What the last one's sessions still have to tell their conductor keeps nobody away.
+#[track_caller]
+fn assert_serves(player: &Player) {
+    let folder = Folder::new();
+    folder.test("connect_timeout = 1m", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+}
+
+/// `w`, whose relay closes each connection over which `go` comes, and `x`, which gets its own.
+fn without_go(lease: &str) -> (Folder, Player, [Relay; 2]) {
+    let (folder, player) = (Folder::new(), Player::start());
+    let relays = [Relay::to(player.port), Relay::to(player.port)];
+    relays[0].forbid(r#""type":"go""#);
+    folder.test(&format!("lease = {lease}"), &["w", "x"]);
+    for (name, relay) in ["w", "x"].into_iter().zip(&relays) {
+        let log = folder.join(&format!("log-{name}"));
+        let step = |phase: &str| format!("[{phase}]\nstep = echo {phase} >>{}\n", log.display());
+        folder.worker(name, relay.port, &(step("Run") + &step("Reset")));
+    }
+    (folder, player, relays)
+}
+
+#[test]
+fn a_connection_that_breaks_at_each_go_loses_its_worker_and_no_other() {
+    let (folder, player, relays) = without_go("1s");
+    let (status, said) = Conductor::start(&folder).finish();
+    assert_eq!(status, Some(4), "{said}");
+    assert!(said.contains("worker `w` was lost"), "{said}");
+    let document: serde_json::Value = serde_json::from_str(&folder.read("report.json")).expect("JSON");
+    assert_eq!(document["lost"][0]["worker"], "w", "{document:#}");
+    assert_eq!(document["not_reset"], serde_json::json!([]), "{document:#}");
+    // `w` never began its phase: there is nothing to reset.
+    assert_eq!(folder.read("log-x"), "Run\nReset\n");
+    assert_serves(&player);
+    let tries = relays[0].accepted();
+    assert!(tries <= 40, "{tries} connections");
+    assert!(said.lines().count() <= 150, "{said}");
+}
+
+#[test]
+fn interrupts_end_a_run_whose_connection_breaks_at_each_go() {
+    let (folder, player, relays) = without_go("10s");
+    let conductor = Conductor::start(&folder);
+    eventually("the connection broke", || relays[0].accepted() >= 4);
+    kill(conductor.child.id(), 2);
+    conductor.wait_for("SIGINT while waiting for ");
+    kill(conductor.child.id(), 2);
+    let (status, said) = conductor.finish();
+    assert_eq!(status, Some(130), "{said}");
+    assert_serves(&player);
 }
 
 #[test]

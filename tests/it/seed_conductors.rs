@@ -6,6 +6,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use std::time::{Duration, Instant};
+
 use crate::support::pipes::Pipe;
 use crate::support::room::{can_limit_processes, limit_processes, limit_user};
 use crate::support::surroundings::skip;
@@ -306,6 +308,24 @@ fn a_player_that_is_told_to_stop_ends_a_seed_conductors_run_too() {
     let found = taken.join().expect("no panic");
     assert!(found[0].contains(r#""code": 1"#), "the conductor hears that its step did not pass: {found:?}");
     assert_eq!(read_frame(&mut stream), None);
+}
+
+#[test]
+fn a_player_that_is_told_to_stop_does_not_wait_for_a_seed_conductor_that_is_gone() {
+    let mut player = Player::start();
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    exchange(&player, &phase(free_port(), &[&format!("{}; printf old", pipe.hold())]));
+    let mut interrupted = player.connect();
+    interrupted.write_all(&frame(RUN)).expect("a player reads");
+    drop(interrupted);
+    pipe.wait_for_start();
+    pipe.wait_for_end();
+    let told = Instant::now();
+    player.signal(15);
+    assert_eq!(player.wait().code(), Some(0));
+    // Such results are tried for ten seconds otherwise.
+    assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
 }
 
 #[test]

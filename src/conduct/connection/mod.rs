@@ -102,8 +102,6 @@ fn drive(context: &Context) -> End {
 fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
     /// How often a player is asked that others hold.
     const AGAIN: Duration = Duration::from_millis(250);
-    /// How much longer is waited than the player says that it takes.
-    const MARGIN: Duration = Duration::from_secs(5);
     /// How long a player may take to see that the conductor that holds it has just died.
     const DEATH: Duration = Duration::from_millis(500);
     /// For how long a player is tried that was there, until it is said that it is gone.
@@ -143,9 +141,9 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
         if is_live {
             refused = Some(dialled);
         } else if !std::mem::replace(&mut held, true) {
-            let within = Duration::from_secs(holder.free_within).min(most);
-            deadline = deadline.max(Instant::now() + within + MARGIN);
-            context.uplink.say(ConnectionEvent::Held(waiting_for(holder, &context.hello), within + MARGIN));
+            let within = Wait::BusyPlayer.given(Duration::from_secs(holder.free_within).min(most));
+            deadline = deadline.max(Instant::now() + within);
+            context.uplink.say(ConnectionEvent::Held(waiting_for(holder, &context.hello), within));
         }
         if let Some(end) = unless_ended(commands, AGAIN) {
             return Err(end);

@@ -155,7 +155,9 @@ impl<'a> SeedDriver<'a> {
                 if turns.is_taken() {
                     tracing::info!("worker `{}` waits for its turn on the seed player at {}", entry.name, entry.player);
                 }
+                let never = Wait::PythonTurn.no_timer();
                 select! {
+                    recv(never) -> _ => return Err(End::Closed),
                     recv(turns.tokens()) -> _ => Some(turns.taken()),
                     recv(context.mailbox.commands()) -> command => match command {
                         Ok(Command::Stop { .. }) => return self.stop_unstarted(trial, phase),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Session, SessionAction, Stage};
 use crate::model::{Phase, PlayerTime};
+use crate::wait::Wait;
 use crate::wire::{PlayerMessage, cleaned};
 
 impl Session {
@@ -46,7 +47,7 @@ impl Session {
     /// When the conductor counts as gone, unless it is heard of before.
     pub(super) fn lease_end(&self) -> Option<PlayerTime> {
         let (lease, heard) = self.lease.filter(|_| self.orphaned.is_none() && !self.is_finished())?;
-        Some(heard.plus(lease))
+        Some(heard.plus(Wait::ConductorSilence.given(lease)))
     }
 
     /// Ends the wait for a conductor that has been silent for too long.

@@ -64,6 +64,7 @@ enum Order {
     Strand,
     HalfClose(Way),
     Cut,
+    Forbid(&'static str),
     CutAfter(Way, u64),
     Reset,
     Refuse(bool),
@@ -133,6 +134,11 @@ impl Relay {
     /// The same once so many more bytes have passed in this direction.
     pub fn cut_after(&self, way: Way, bytes: u64) {
         self.order(Order::CutAfter(way, bytes));
+    }
+
+    /// From now on, closes each connection over which the conductor sends this.
+    pub fn forbid(&self, text: &'static str) {
+        self.order(Order::Forbid(text));
     }
 
     /// Resets all connections at both ends.

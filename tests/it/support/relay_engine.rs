@@ -152,6 +152,7 @@ impl Engine {
                 }
             }
             Order::Cut => self.connections.iter_mut().for_each(|connection| connection.fate = Fate::Closes),
+            Order::Forbid(text) => self.ways[0].forbidden = Some(text),
             Order::CutAfter(way, bytes) => way.indices().for_each(|index| self.ways[index].fuse = Some(bytes)),
             Order::Reset => self.connections.iter_mut().for_each(|connection| connection.fate = Fate::Resets),
             Order::Refuse(true) => self.listener = None,

@@ -24,6 +24,8 @@ pub(super) struct Conditions {
     pub(super) stalled: bool,
     /// After how many bytes everything is cut.
     pub(super) fuse: Option<u64>,
+    /// A connection that brings this is closed, and it is not handed on.
+    pub(super) forbidden: Option<&'static str>,
 }
 
 /// What is to become of a connection.
@@ -114,6 +116,11 @@ impl Connection {
             Ok(0) => Parcel::End,
             Ok(count) => {
                 buffer.truncate(count);
+                let is_forbidden = |text: &str| buffer.windows(text.len()).any(|window| window == text.as_bytes());
+                if way.forbidden.is_some_and(is_forbidden) {
+                    self.fate = Fate::Closes;
+                    return;
+                }
                 if side == 0 {
                     let recorded = &mut seen.recorded.lock().unwrap()[self.index];
                     let room = RECORDED - recorded.len();
