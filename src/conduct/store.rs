@@ -1,7 +1,8 @@
 //! The output store: what all steps printed, on disk, as it arrives.
 //!
-//! One file without a name, which is gone with the process. Each connection actor takes room at its end and writes
-//! there without a lock; a stream is a list of such pieces, and neighbouring pieces are one.
+//! One file without a name, which is gone with the process. Each stream takes room at its end and writes there without a
+//! lock; it is a list of such pieces, and neighbouring pieces are one. The more a stream has, the more room it takes ahead:
+//! bytes that come one by one, in turn with those of other streams, would otherwise be a piece each.
 
 use std::fs::File;
 use std::io;
@@ -35,8 +36,28 @@ impl Store {
 
     /// Begins a stream.
     pub(crate) fn stream(&self) -> StreamWriter {
-        StreamWriter { store: self.clone(), pieces: Pieces::default(), received: 0, kept: 0, failed: None }
+        let room = Room { at: 0, length: 0 };
+        StreamWriter { store: self.clone(), pieces: Pieces::default(), received: 0, kept: 0, room, failed: None }
     }
+}
+
+impl Shared {
+    /// Takes so much room at the end of the file.
+    fn take(&self, length: u64) -> Room {
+        Room { at: self.end.fetch_add(length, Ordering::Relaxed), length }
+    }
+
+    /// Takes room back, unless somebody has taken the place behind it.
+    fn take_back(&self, room: Room) {
+        let _ = self.end.compare_exchange(room.at + room.length, room.at, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// A place in the file that a stream has taken and not yet written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Room {
+    at: u64,
+    length: u64,
 }
 
 /// A piece of a stream: where it lies in the file.
@@ -68,9 +89,14 @@ pub(crate) struct StreamWriter {
     pieces: Pieces,
     received: u64,
     kept: u64,
+    /// Where the next bytes go.
+    room: Room,
     /// Why no more is kept.
     failed: Option<Arc<str>>,
 }
+
+/// The most room that a stream takes ahead: the file has it as a hole until it is written to.
+const AHEAD: u64 = 64 << 10;
 
 impl StreamWriter {
     /// How many bytes of the stream have come, kept or not.
@@ -84,29 +110,42 @@ impl StreamWriter {
     ///
     /// Says why the bytes, or some of them, can't be kept; of each stream once.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let length = bytes.len() as u64;
-        self.received += length;
-        if self.failed.is_some() || length == 0 {
+        self.received += bytes.len() as u64;
+        if self.failed.is_some() {
             return Ok(());
         }
-        let shared = &self.store.0;
-        let at = shared.end.fetch_add(length, Ordering::Relaxed);
-        let (written, end) = write_at(&shared.file, bytes, at);
-        if written > 0 {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.room.length == 0 {
+                self.room = self.store.0.take((rest.len() as u64).max(self.kept.min(AHEAD)));
+            }
+            let (part, behind) = rest.split_at(rest.len().min(usize::try_from(self.room.length).unwrap_or(usize::MAX)));
+            let (written, end) = write_at(&self.store.0.file, part, self.room.at);
+            self.wrote(written);
+            if let Err(error) = end {
+                self.failed = Some(words(&error).into());
+                // A shorter piece of another stream may still have room.
+                self.store.0.take_back(self.room);
+                self.room.length = 0;
+                return Err(error);
+            }
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    /// So many bytes were written to the beginning of the room.
+    fn wrote(&mut self, length: u64) {
+        let at = self.room.at;
+        if length > 0 {
             let mut pieces = self.pieces.lock();
             match pieces.last_mut() {
-                Some(last) if last.at + last.length == at => last.length += written,
-                _ => pieces.push(Piece { offset: self.kept, at, length: written }),
+                Some(last) if last.at + last.length == at => last.length += length,
+                _ => pieces.push(Piece { offset: self.kept, at, length }),
             }
-            drop(pieces);
-            self.kept += written;
         }
-        if let Err(error) = &end {
-            self.failed = Some(words(error).into());
-            // A shorter piece of another stream may still have room, unless somebody has taken the place behind this one.
-            let _ = shared.end.compare_exchange(at + length, at + written, Ordering::Relaxed, Ordering::Relaxed);
-        }
-        end
+        self.kept += length;
+        self.room = Room { at: at + length, length: self.room.length - length };
     }
 
     /// The first `length` bytes of the stream, or what was kept of them. It costs nothing, however long the stream is.
@@ -119,6 +158,12 @@ impl StreamWriter {
         let lost = |why: &Arc<str>| Unkept { bytes: printed - length, why: Arc::clone(why) };
         let unkept = self.failed.as_ref().filter(|_| printed > length).map(lost);
         Output::new(Stored { shared: Arc::clone(&self.store.0), pieces: self.pieces.clone(), length, unkept })
+    }
+}
+
+impl Drop for StreamWriter {
+    fn drop(&mut self) {
+        self.store.0.take_back(self.room);
     }
 }
 
@@ -211,6 +256,24 @@ mod tests {
         }
         assert_eq!(stream.pieces.lock().len(), 1);
         assert_eq!(stream.received(), 30);
+    }
+
+    #[test]
+    fn bytes_that_come_one_by_one_in_turn_of_two_streams_are_few_pieces() {
+        let store = Store::new(None).unwrap();
+        let mut streams = [store.stream(), store.stream()];
+        for number in 0..200_000_u32 {
+            for stream in &mut streams {
+                stream.append(&number.to_le_bytes()[..1]).unwrap();
+            }
+        }
+        for stream in streams {
+            let pieces = stream.pieces.lock().len();
+            assert!(pieces < 30, "{pieces} pieces");
+            let expected: Vec<u8> = (0..200_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+            assert!(bytes(&stream.output(u64::MAX)) == expected, "each byte is at its place");
+        }
+        assert!(store.0.end.load(Ordering::Relaxed) < 400_000 + 2 * AHEAD);
     }
 
     /// A store whose file can't be written.

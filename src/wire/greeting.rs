@@ -145,7 +145,7 @@ pub struct Refusal {
     #[serde(deserialize_with = "peer::text")]
     pub reason: String,
     /// The sentence for people.
-    #[serde(deserialize_with = "peer::text")]
+    #[serde(deserialize_with = "peer::reason")]
     pub message: String,
     /// Who holds it, when it is busy.
     #[serde(default)]
@@ -199,7 +199,7 @@ impl Greeting {
             "result" => {
                 let code = data.get("code").and_then(Value::as_i64).ok_or("a result without a code")?;
                 let message = data.get("message").and_then(Value::as_str).unwrap_or_default();
-                Ok(Self::Result { code, message: cleaned(message) })
+                Ok(Self::Result { code, message: peer::reason_of(message) })
             }
             other => return Err(format!("unexpected `{}`", cleaned(other))),
         };

@@ -59,7 +59,7 @@ pub enum ConductorMessage {
         /// The barrier's position.
         step: usize,
         /// Why, for people.
-        #[serde(deserialize_with = "peer::text")]
+        #[serde(deserialize_with = "peer::reason")]
         why: String,
     },
     /// The file of a `put:` comes.
@@ -71,7 +71,7 @@ pub enum ConductorMessage {
         /// Its stream.
         stream: u32,
         /// Why it is not in the folder of results, if it is not.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::text_if_any")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::reason_if_any")]
         error: Option<String>,
     },
     /// Stop what was spawned in the trial.
@@ -159,13 +159,13 @@ pub enum PlayerMessage {
     /// The player leaves on its own account: it runs its Reset, delivers what it has, and closes the connection.
     Leaving {
         /// Why, for people.
-        #[serde(deserialize_with = "peer::text")]
+        #[serde(deserialize_with = "peer::reason")]
         reason: String,
     },
     /// The player has left: nothing more comes but the data that was announced.
     Left {
         /// Why, and what became of its steps and its Reset, for people.
-        #[serde(deserialize_with = "peer::text")]
+        #[serde(deserialize_with = "peer::reason")]
         summary: String,
     },
     /// What the steps print can't be kept any more until some of it was taken: steps that print stand still.

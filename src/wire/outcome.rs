@@ -49,19 +49,19 @@ pub enum OutcomeMessage {
     /// It was never run.
     Skipped {
         /// Why, where that was not for the conductor to decide.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::text_if_any")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::reason_if_any")]
         why: Option<String>,
     },
     /// Its process could not be made.
     NotStarted {
         /// Why.
-        #[serde(deserialize_with = "peer::text")]
+        #[serde(deserialize_with = "peer::reason")]
         why: String,
     },
     /// What it was to do, other than running a command, could not be done.
     Unfulfilled {
         /// Why.
-        #[serde(deserialize_with = "peer::text")]
+        #[serde(deserialize_with = "peer::reason")]
         why: String,
     },
 }

@@ -29,10 +29,20 @@ pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Erro
     String::deserialize(from).map(|text| cleaned(&text))
 }
 
+/// Why something is as it is. Whoever is asked for a reason and has none is said to have none.
+pub(super) fn reason<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    String::deserialize(from).map(|text| reason_of(&text))
+}
+
 /// The same where it may be absent.
-pub(super) fn text_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(super) fn reason_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let text: Option<String> = Option::deserialize(from)?;
-    Ok(text.map(|text| cleaned(&text)))
+    Ok(text.map(|text| reason_of(&text)))
+}
+
+/// A peer's reason, for people.
+pub(super) fn reason_of(text: &str) -> String {
+    if text.trim().is_empty() { "no reason was given".to_owned() } else { cleaned(text) }
 }
 
 /// Sentences for people.
@@ -156,6 +166,11 @@ mod tests {
         }
         let whole = "x".repeat(bounds::TEXT.most());
         assert_eq!(cleaned(&whole), whole);
+    }
+
+    #[test]
+    fn a_reason_is_never_empty() {
+        assert_eq!(["", " \n", "x\ny"].map(reason_of), ["no reason was given", "no reason was given", "x\\ny"]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod distributed;
 mod forms;
 mod hostile_conductors;
 mod hostile_configuration;
+mod hostile_players;
 mod html_page;
 mod interrupts;
 mod large_outputs;

@@ -266,6 +266,9 @@ impl Session<'_> {
         for taken in received.taken {
             self.take(taken).map_err(|why| Stop::End(End::Lost(why)))?;
         }
+        // What it says has answers, which it may never take.
+        let unheard = self.channel.outbox.check();
+        unheard.map_err(|why| Stop::End(End::Lost(format!("its player leaves {why}"))))?;
         self.tell_growth();
         match received.broken {
             None => Ok(()),

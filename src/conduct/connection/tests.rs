@@ -152,6 +152,7 @@ fn a_player_that_leaves_is_heard_to_its_end_and_has_the_last_word() {
     assert_eq!(left_with(Some(summary)), (lost(summary), 2));
     let silent = "it is told to stop; it did not say what became of its Reset";
     assert_eq!(left_with(None), (lost(silent), 2), "so says an older one");
+    assert_eq!(left_with(Some("")), (lost("no reason was given"), 2));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct FileEndedMessage {
     #[serde(default)]
     pub grew: bool,
     /// Why it is not whole, if it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::text_if_any")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::reason_if_any")]
     pub failed: Option<String>,
 }
 

@@ -16,6 +16,7 @@ pub mod configparser;
 pub mod faults;
 pub mod hostile_arena;
 pub mod hostile_conductor;
+pub mod hostile_player;
 pub mod large_run;
 pub mod memory;
 pub mod pipes;
@@ -53,6 +54,13 @@ pub struct Folder(tempfile::TempDir);
 impl Folder {
     pub fn new() -> Self {
         Self(tempfile::tempdir_in(surroundings::folder_of_folders()).expect("a temporary folder"))
+    }
+
+    /// One that needs no disk where there is room for it in memory: for many small files.
+    pub fn in_memory() -> Self {
+        surroundings::folder_in_memory()
+            .and_then(|folder| tempfile::tempdir_in(folder).ok())
+            .map_or_else(Self::new, Self)
     }
 
     pub fn path(&self) -> &Path {

@@ -25,6 +25,14 @@ pub fn folder_of_folders() -> PathBuf {
     if is_plain(&wanted) { wanted } else { PathBuf::from("/tmp") }
 }
 
+/// Where files are kept in memory, if there is such a folder with enough room.
+pub fn folder_in_memory() -> Option<PathBuf> {
+    const ENOUGH: u64 = 512 << 20;
+    let folder = Path::new("/dev/shm");
+    let found = rustix::fs::statvfs(folder).ok()?;
+    (found.f_bavail * found.f_frsize >= ENOUGH).then(|| folder.to_owned())
+}
+
 /// How the player calls a user: by its name, or by its number where it has none.
 pub fn name_of(user: u32) -> String {
     let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();

@@ -79,6 +79,46 @@ fn send(peer: &mut Peer, stream: u32, file: &Sent) {
     peer.flush();
 }
 
+#[test]
+fn a_player_that_never_says_what_it_has_heard_of_its_files_is_lost() {
+    let (listener, port) = listener();
+    let mut plan = plan_at(&[port], 1, &[Phase::Run]);
+    plan.workers[0].steps[Phase::Run][0] = Step { action: Action::Fetch("*".to_owned()), ..Step::plain("f", "") };
+    let player = std::thread::spawn(move || {
+        let (mut peer, _) = Peer::accept(&listener);
+        peer.welcome();
+        while let Some(message) = peer.message() {
+            if !matches!(message, ConductorMessage::Go { .. }) {
+                peer.answer(&message, &|_, _| Vec::new());
+                continue;
+            }
+            let file = FileMessage {
+                trial: 1,
+                phase: PhaseName::Run,
+                step: 0,
+                stream: 0,
+                name: FileName::from(OsStr::new("x")),
+                mode: 0o644,
+            };
+            let failed = Some("x".repeat(4000));
+            let end = FileEndedMessage { stream: 0, length: 0, digest: String::new(), grew: false, failed };
+            for _ in 0..5000 {
+                peer.outbox.push(&PlayerMessage::File(file.clone()));
+                peer.outbox.push(&PlayerMessage::FileEnded(end.clone()));
+                peer.flush();
+            }
+            // What it hears is thrown away.
+            while peer.payload().is_some() {}
+            return;
+        }
+    });
+    let (conclusion, _) = run(plan);
+    player.join().unwrap();
+    let expected = "worker `w0` was lost: its player leaves too many bytes of messages that are not acknowledged: at most \
+                    16777216 are taken";
+    assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
+}
+
 fn end_of_phase(peer: &mut Peer, outcome: &OutcomeMessage) {
     for step in 0..2 {
         let outcome = outcome.clone();
