@@ -134,7 +134,10 @@ impl Listener {
             return;
         }
         self.adopt(pid);
-        self.registry.seed.process_ended(pid);
+        if self.registry.seed.process_ended(pid) {
+            tracing::error!("the process that ran a phase of a Python conductor died; its steps are ended");
+            self.heirs.sweep = Some(Sweep::new(BTreeSet::new(), clock()));
+        }
         if let Some(entry) = self.registry.sessions.iter_mut().find(|entry| entry.pid == Some(pid)) {
             let said = entry.process_died(clock());
             tracing::error!("{}: {said}", entry.describe());

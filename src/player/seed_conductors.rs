@@ -148,9 +148,10 @@ impl SeedConductors {
         self.processes.iter_mut().filter(|process| process.pid == pid).for_each(|process| process.is_delivering = true);
     }
 
-    /// A process has ended.
-    pub(super) fn process_ended(&mut self, pid: u32) {
-        self.processes.retain(|process| process.pid != pid);
+    /// A process has ended; whether it was one that died while its phase ran.
+    pub(super) fn process_ended(&mut self, pid: u32) -> bool {
+        let ended = self.processes.extract_if(.., |process| process.pid == pid);
+        ended.filter(|process| !process.is_delivering).count() > 0
     }
 
     /// The processes at work.
@@ -248,7 +249,7 @@ mod tests {
         assert_eq!(conductors.processes().collect::<Vec<_>>(), [100, 101, 102]);
         assert!(conductors.is_open(number));
         for pid in [100, 101, 102] {
-            conductors.process_ended(pid);
+            assert!(!conductors.process_ended(pid), "it had run its phase");
         }
         assert!(!conductors.is_open(number));
     }

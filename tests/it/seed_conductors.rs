@@ -12,7 +12,7 @@ use crate::support::pipes::Pipe;
 use crate::support::room::{can_limit_processes, limit_processes, limit_user};
 use crate::support::surroundings::skip;
 use crate::support::wire::{FakeConductor, frame, free_port, read_frame, read_text, recorded};
-use crate::support::{CONDUCTOR, DEADLINE, Folder, Player, eventually, run};
+use crate::support::{CONDUCTOR, DEADLINE, Folder, Player, eventually, kill, run};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
@@ -175,6 +175,22 @@ fn a_phase_for_which_no_process_can_be_made_runs_when_there_is_one_again() {
     let found = results.take();
     assert!(found.len() == 2 && found[0].contains(r#""message": "here""#), "{found:?}");
     assert_eq!(read_frame(&mut stream), None);
+}
+
+#[test]
+fn the_steps_of_a_phase_whose_process_is_killed_are_ended() {
+    let (player, folder, results) = (Player::start(), Folder::new(), Results::new());
+    let pipe = Pipe::new(&folder, "pipe");
+    exchange(&player, &phase(results.port(), &[&format!("{}; sleep 600 & sleep 600", pipe.hold())]));
+    let mut stream = player.connect();
+    stream.write_all(&frame(RUN)).expect("a player reads");
+    pipe.wait_for_start();
+    kill(player.children()[0], 9);
+    pipe.wait_for_end();
+    assert_eq!(read_frame(&mut stream), None);
+    exchange(&player, &phase(results.port(), &["printf next"]));
+    player.connect().write_all(&frame(RUN)).expect("a player reads");
+    assert!(results.take()[0].contains(r#""message": "next""#));
 }
 
 #[test]
