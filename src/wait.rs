@@ -194,6 +194,7 @@ waits! {
         SessionEvents: "the next event" of "the conductor, steps and signals", Limit::Earliest,
             "the limit that has passed applies";
         ConductorSilence: "a sign of life" of "the conductor", setting("lease", 0), "steps are stopped, and Reset runs";
+        Plan: "the plan" of "a conductor that is there", Limit::Fixed(Duration::from_hours(1)), "the session ends";
         FirstPlan: "the plan" of "a conductor that is gone", seconds(10), "the session ends";
         LastDelivery: "what happened to be taken" of "the conductor", seconds(5), "the session ends";
         LateDelivery: "its conductor to come back for what happened" of "the conductor", Limit::Fixed(Duration::from_hours(1)),

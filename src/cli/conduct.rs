@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, ValueEnum};
 
 use super::LogFormatWord;
 use crate::config::{nearest, parse_duration, parse_limit};
-use crate::model::{OnFailure, Phase, RunId};
+use crate::model::{LONGEST_LEASE, OnFailure, Phase, RunId};
 use crate::report::Format;
 
 /// What `conduct` is told.
@@ -57,7 +57,7 @@ pub struct ConductArguments {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub connect_timeout: Option<Duration>,
     /// How long a player goes on without its conductor [default: 1m]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = lease)]
     pub lease: Option<Duration>,
     /// How long a step may take; `none` lifts the limit [default: 1h]
     #[arg(long, value_name = "DURATION", value_parser = limit)]
@@ -223,6 +223,11 @@ fn run_id(text: &str) -> Result<RunId, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|words| as_sentence(&words))
+}
+
+fn lease(text: &str) -> Result<Duration, String> {
+    let found = duration(text)?;
+    if found > LONGEST_LEASE { Err("it is longer than a day".to_owned()) } else { Ok(found) }
 }
 
 fn limit(text: &str) -> Result<Limit, String> {

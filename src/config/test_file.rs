@@ -73,7 +73,7 @@ pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
         step_timeout: scope.parsed(TEST, "step_timeout", value::limit).unwrap_or(defaults.step_timeout),
         reset_timeout: scope.parsed(TEST, "reset_timeout", value::positive_duration).unwrap_or(defaults.reset_timeout),
         connect_timeout: scope.parsed(TEST, "connect_timeout", value::duration).unwrap_or(defaults.connect_timeout),
-        lease: scope.parsed(TEST, "lease", value::positive_duration).unwrap_or(defaults.lease),
+        lease: scope.parsed(TEST, "lease", value::lease).unwrap_or(defaults.lease),
         on_failure: scope
             .parsed(TEST, "on_failure", |text| value::one_of(text, &on_failure))
             .unwrap_or(defaults.on_failure),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::duration::{parse_duration, parse_limit};
 use super::nearest;
 use super::scope::Refusal;
-use crate::model::Network;
+use crate::model::{LONGEST_LEASE, Network};
 
 const DURATION_HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`";
 const LIMIT_HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`, or `none` for no limit";
@@ -39,6 +39,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, Refusal> {
 pub(super) fn positive_duration(text: &str) -> Result<Duration, Refusal> {
     let found = duration(text)?;
     if found.is_zero() { Err(Refusal::new("leaves no time at all", DURATION_HINT)) } else { Ok(found) }
+}
+
+/// How long a player goes on without its conductor.
+pub(super) fn lease(text: &str) -> Result<Duration, Refusal> {
+    let found = positive_duration(text)?;
+    if found > LONGEST_LEASE { Err(Refusal::new("is longer than a day", DURATION_HINT)) } else { Ok(found) }
 }
 
 /// A duration, or `none`.

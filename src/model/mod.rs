@@ -29,7 +29,7 @@ pub use network::{Network, is_loopback, is_loopback_host};
 pub use outcome::{Attempt, Ending, FetchedFile, FetchedFiles, Forced, Outcome, StepResult, signal_name};
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
-pub use plan::{Destination, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};
+pub use plan::{Destination, LONGEST_LEASE, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};
 pub use process::Process;
 pub use reporter::Reporter;
 pub use start::{Start, StartSkew};

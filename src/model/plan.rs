@@ -43,6 +43,9 @@ impl Plan {
     }
 }
 
+/// The longest lease: so long a conductor that is gone may hold a player.
+pub const LONGEST_LEASE: Duration = Duration::from_hours(24);
+
 /// What applies to a run as a whole (DESIGN 3, *Test file*).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSettings {

@@ -51,7 +51,9 @@ impl Refusals {
             let count = std::mem::take(&mut counted.count);
             counted.since = now;
             let whom = address.map_or_else(|| "other addresses".to_owned(), |address| address.to_string());
-            lines.extend((count > 0).then(|| format!("{count} more connections from {whom} were refused")));
+            let connections = if count == 1 { "connection" } else { "connections" };
+            let were = if count == 1 { "was" } else { "were" };
+            lines.extend((count > 0).then(|| format!("{count} more {connections} from {whom} {were} refused")));
             count > 0
         });
         lines
@@ -84,7 +86,7 @@ mod tests {
         assert_eq!(refusals.due(at(59)), Vec::<String>::new());
         assert_eq!(refusals.due(at(60)), ["4999 more connections from 10.0.0.1 were refused"]);
         assert_eq!(refusals.add(address, at(100)), None);
-        assert_eq!(refusals.due(at(120)), ["1 more connections from 10.0.0.1 were refused"]);
+        assert_eq!(refusals.due(at(120)), ["1 more connection from 10.0.0.1 was refused"]);
         assert_eq!(refusals.due(at(180)), Vec::<String>::new());
         assert_eq!(refusals.deadline(), None, "nothing is kept of an address that came no more");
         assert_eq!(refusals.add(address, at(181)).as_deref(), Some(first));

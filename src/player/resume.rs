@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::session_process::clock;
-use crate::model::PlayerTime;
+use crate::model::{LONGEST_LEASE, PlayerTime};
 use crate::wire::{Channel, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, Welcome, interval};
 
 /// Goes on with a connection on which the conductor has said `hello` and what is in the bytes beside it, and which is to be
@@ -44,5 +44,5 @@ pub(super) fn open(stream: TcpStream, decoder: FrameDecoder, lease: Duration) ->
 pub(super) fn lease(hello: &Hello) -> Duration {
     /// That of a conductor that names none.
     const DEFAULT: Duration = Duration::from_mins(1);
-    if hello.lease == 0 { DEFAULT } else { Duration::from_nanos(hello.lease) }
+    if hello.lease == 0 { DEFAULT } else { Duration::from_nanos(hello.lease).min(LONGEST_LEASE) }
 }

@@ -13,7 +13,8 @@ mod work;
 
 use std::time::Duration;
 
-use crate::model::{Phase, PlayerTime};
+use crate::model::{LONGEST_LEASE, Phase, PlayerTime};
+use crate::wait::Wait;
 use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage};
 use event::StepEnd;
 pub use event::{SessionAction, SessionEvent, StepKey, StopWith, Streams};
@@ -32,6 +33,8 @@ pub struct Session {
     stage: Stage,
     /// How long the conductor may be silent, and when it was last heard of; for a session that has one.
     lease: Option<(Duration, PlayerTime)>,
+    /// Until when its plan has to come: signs of life alone do not hold a player.
+    plan_by: Option<PlayerTime>,
     /// Why nobody listens any more, once nobody does.
     orphaned: Option<String>,
     /// Whether it may still come back.
@@ -72,7 +75,8 @@ impl Session {
 
     /// One whose conductor may be silent for so long, from now on.
     pub fn with_lease(lease: Duration, now: PlayerTime) -> Self {
-        Self { lease: Some((lease, now)), ..Self::new() }
+        let plan_by = Some(now.plus(Wait::Plan.time()));
+        Self { lease: Some((lease.min(LONGEST_LEASE), now)), plan_by, ..Self::new() }
     }
 
     /// The same on a player of this incarnation.
@@ -162,8 +166,9 @@ impl Session {
             }
             ConductorMessage::Plan(plan) if self.plan.is_none() && self.orphaned.is_none() => {
                 if let Some((lease, _)) = &mut self.lease {
-                    *lease = Duration::from_nanos(plan.lease);
+                    *lease = Duration::from_nanos(plan.lease).min(LONGEST_LEASE);
                 }
+                self.plan_by = None;
                 self.plan = Some(*plan);
                 actions.push(SessionAction::Send(PlayerMessage::PlanTaken));
                 self.arm_for_what_follows(0, None, actions);

@@ -419,6 +419,8 @@ impl SessionProcess {
         self.settle(AT_ONCE);
         let keep = self.has_listener && self.session.may_be_asked() && self.stopping.is_none();
         self.finished = Some(clock().plus(if keep { KEEP } else { DELIVERY }));
+        // It may be kept for an hour, and many of them: nothing that the conductor says has a meaning any more.
+        self.channel.inbox.close();
         let summary = self.session.summary(self.is_alone);
         self.executor.keep_ready(&[]);
         let left = self.executor.alive();

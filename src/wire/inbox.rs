@@ -10,6 +10,8 @@ use super::{Body, Data, WireError, bounds};
 pub struct Inbox {
     next: u64,
     parts: String,
+    /// Whether nothing is wanted any more.
+    is_closed: bool,
 }
 
 /// What a frame brought.
@@ -34,6 +36,11 @@ impl Inbox {
         self.next
     }
 
+    /// From now on whatever comes is counted and thrown away, and so are the parts of a message that are here.
+    pub fn close(&mut self) {
+        (self.parts, self.is_closed) = (String::new(), true);
+    }
+
     /// Takes a frame.
     ///
     /// # Errors
@@ -47,6 +54,9 @@ impl Inbox {
             return Err(WireError::OutOfOrder { expected: self.next, found: number });
         }
         self.next += 1;
+        if self.is_closed {
+            return Ok(Taken::Nothing);
+        }
         match body {
             Body::Message(message) => Ok(message.map_or(Taken::Nothing, Taken::Message)),
             Body::Data(data) => Ok(Taken::Data(data)),
@@ -67,6 +77,18 @@ impl Inbox {
 mod tests {
     use super::*;
     use crate::wire::ConductorMessage;
+
+    #[test]
+    fn whoever_wants_nothing_more_keeps_no_parts_and_counts_on() {
+        let mut inbox = Inbox::new();
+        let part = |last| Body::Part::<ConductorMessage> { text: "{\"type\":".to_owned(), last };
+        assert_eq!(inbox.take(0, part(false)), Ok(Taken::Nothing));
+        inbox.close();
+        assert_eq!(inbox.parts.capacity(), 0);
+        assert_eq!(inbox.take(1, part(true)), Ok(Taken::Nothing), "the rest of a message that is thrown away");
+        assert_eq!(inbox.take(2, Body::Message(Some(ConductorMessage::Bye))), Ok(Taken::Nothing));
+        assert_eq!(inbox.next(), 3);
+    }
 
     #[test]
     fn parts_that_never_end_are_the_peers_fault() {

@@ -47,14 +47,19 @@ impl Session {
     /// When the conductor counts as gone, unless it is heard of before.
     pub(super) fn lease_end(&self) -> Option<PlayerTime> {
         let (lease, heard) = self.lease.filter(|_| self.orphaned.is_none() && !self.is_finished())?;
-        Some(heard.plus(Wait::ConductorSilence.given(lease)))
+        let end = heard.plus(Wait::ConductorSilence.given(lease));
+        Some(self.plan_by.map_or(end, |plan_by| end.min(plan_by)))
     }
 
     /// Ends the wait for a conductor that has been silent for too long.
     pub(super) fn keep_lease(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
         if let Some((lease, _)) = self.lease.filter(|_| self.lease_end().is_some_and(|end| end <= now)) {
-            let lease = humantime::format_duration(lease);
-            self.orphan(format!("nothing was heard of the conductor for {lease}"), None, now, actions);
+            let reason = if self.plan_by.is_some_and(|end| end <= now) {
+                format!("its conductor sent no plan for {}", humantime::format_duration(Wait::Plan.time()))
+            } else {
+                format!("nothing was heard of the conductor for {}", humantime::format_duration(lease))
+            };
+            self.orphan(reason, None, now, actions);
             self.may_come_back = self.plan.is_some();
         }
     }

@@ -70,6 +70,32 @@ fn a_lease_that_ends_in_reset_stops_nothing_of_it() {
 }
 
 #[test]
+fn signs_of_life_without_a_plan_hold_a_player_for_an_hour_at_most() {
+    let mut session = Session::with_lease(Duration::from_secs(9), at(0));
+    for second in (3..3600).step_by(3) {
+        session.heard(at(second));
+        assert_eq!(session.handle(SessionEvent::Tick, at(second)), []);
+    }
+    session.heard(at(3599));
+    assert_eq!(session.next_deadline(), Some(at(3600)));
+    let reason = "its conductor sent no plan for 1h".to_owned();
+    let over = session.handle(SessionEvent::Tick, at(3600));
+    assert_eq!(over[0], SessionAction::Orphaned { reason });
+    assert!(!session.may_be_asked());
+    let mut planned = with_plan(Vec::new());
+    planned.heard(at(3600));
+    assert_eq!(planned.next_deadline(), Some(at(3660)), "a plan has come");
+}
+
+#[test]
+fn no_lease_is_longer_than_a_day() {
+    let mut session = Session::with_lease(Duration::MAX, at(0));
+    let plan = PlanMessage { lease: u64::MAX, ..plan(Vec::new()) };
+    session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
+    assert_eq!(session.next_deadline(), Some(at(24 * 60 * 60)));
+}
+
+#[test]
 fn a_plan_for_another_player_ends_the_session_and_is_not_taken() {
     let meant = |incarnation: &str| {
         let plan = PlanMessage { incarnation: Some(incarnation.to_owned()), ..plan(Vec::new()) };
