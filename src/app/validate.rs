@@ -1,6 +1,6 @@
 //! `validate`: prints what is wrong with configurations.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -13,20 +13,22 @@ use crate::telemetry;
 /// Checks each file; 1 when there is an error.
 pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
     if arguments.list {
-        print(&list());
-        return ExitCode::from(exit_code::PASSED);
+        return print(&list()).map_or_else(not_written, |()| ExitCode::from(exit_code::PASSED));
     }
     let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
     let shells = LocalShells::default();
     let shells: Option<&dyn ShellSyntax> = if arguments.no_shell_check { None } else { Some(&shells) };
     let findings = validate(&inputs, shells);
-    print(&match arguments.format {
+    let printed = print(&match arguments.format {
         FindingsFormat::Text => findings.render(super::is_colored(&std::io::stdout())),
         FindingsFormat::Json => findings.to_json(),
         FindingsFormat::Github => findings.to_github(),
     });
     if !findings.is_empty() {
         telemetry::say(&summary(&findings));
+    }
+    if let Err(error) = printed {
+        return not_written(error);
     }
     let failed = findings.has_errors() || (arguments.strict && !findings.is_empty());
     ExitCode::from(if failed { exit_code::NOT_CARRIED_OUT } else { exit_code::PASSED })
@@ -40,10 +42,15 @@ fn input(path: &Path) -> Input {
     }
 }
 
-/// Prints what was asked for. A closed standard output leaves nobody to tell; the exit status says it all the same.
-fn print(text: &str) {
+/// Prints what was asked for. A reader that has gone away wants no more, and the exit status answers its question.
+fn print(text: &str) -> std::io::Result<()> {
     let mut output = std::io::stdout().lock();
-    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+fn not_written(error: std::io::Error) -> ExitCode {
+    super::refuse(&format!("cannot write to standard output: {error}"))
 }
 
 fn list() -> String {

@@ -83,8 +83,8 @@ impl Admission {
     pub(super) fn refusal(peer: IpAddr) -> String {
         let peer = peer.to_canonical();
         format!(
-            "this player takes no connections from {peer}: `allow = {peer}` in `[Coordinator]` of its worker file, or \
-             `--allow {peer}`, would admit it"
+            "this player takes no connections from {peer}: to admit it, add `{peer}` to `allow` in `[Coordinator]` of the \
+             player's worker file, or to its `--allow`, and restart the player"
         )
     }
 }

@@ -176,7 +176,6 @@ impl Listener {
 
     fn make_session(&mut self, hello: &Hello, caller: Caller) -> Answered {
         let welcome = self.welcome("new", None, Some(&hello.run));
-        self.registry.was_told();
         let welcome = Greeting::Welcome(welcome).encode();
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let incarnation = self.incarnation.clone();
@@ -185,6 +184,7 @@ impl Listener {
             Role::Session(SessionRole { stream, decoder, welcome, lease, incarnation, spool_limit, notes })
         }) {
             Ok(Ok(pid)) => {
+                self.registry.was_told();
                 tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
                 for pid in self.registry.kept_of(hello).collect::<Vec<_>>() {
                     self.abandon(pid, "its conductor has begun another session".to_owned(), None);

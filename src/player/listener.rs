@@ -1,6 +1,7 @@
 //! The listener: one loop that takes connections, makes a process for each session, and cleans up after those that die.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -8,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
+use socket2::{Domain, Socket, Type};
 
 use super::admission::Admission;
 use super::caller::Caller;
@@ -176,7 +178,7 @@ impl Listener {
     fn signals(&mut self) -> Next {
         while let Some(signal) = self.signals.take() {
             if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
-                tracing::info!("hang-up: the log goes on in the file that has its name now");
+                tracing::info!("SIGHUP: the log file is opened again");
             } else if signal != libc::SIGCHLD && !self.stop() {
                 return Next::End(1);
             }
@@ -352,13 +354,24 @@ pub(super) fn input_has_ended() -> bool {
     is_ready(&input, PollFlags::IN) && matches!(rustix::io::read(input.as_fd(), &mut [0; 64]), Ok(0) | Err(_))
 }
 
+/// Listens on every address, also where the system's sockets for IPv6 take no IPv4 (`net.ipv6.bindv6only`).
+fn bind_to_all(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    socket.set_only_v6(false)?;
+    // As the standard library does: a player that is started again takes its port at once.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(128)?;
+    Ok(socket.into())
+}
+
 fn bind(address: Option<IpAddr>, port: u16) -> Result<TcpListener, String> {
     let any_v6 = SocketAddr::from(([0u16; 8], port));
     let any_v4 = SocketAddr::from(([0u8; 4], port));
     let socket = match address {
         Some(address) => TcpListener::bind((address, port)),
         // A machine without IPv6 has no `::`; any other reason is told of the address that people know.
-        None => TcpListener::bind(any_v6).or_else(|_| TcpListener::bind(any_v4)),
+        None => bind_to_all(any_v6).or_else(|_| TcpListener::bind(any_v4)),
     };
     let shown = address.map_or_else(|| format!("port {port}"), |address| SocketAddr::new(address, port).to_string());
     let socket = socket.map_err(|error| format!("can't listen on {shown}: {error}"))?;

@@ -33,10 +33,10 @@ pub(super) fn look_up(host: &str, mut notes: UnixStream) -> i32 {
 }
 
 impl Listener {
-    /// When the name is looked up next, if there is one.
+    /// When the name is looked up next, if there is one; the first time at once.
     pub(super) fn next_lookup(&self) -> Option<PlayerTime> {
-        (self.settings.admission.host().is_some() && !self.is_stopping())
-            .then(|| self.lookups.next.unwrap_or_else(clock))
+        let is_wanted = self.settings.admission.host().is_some() && !self.is_stopping();
+        is_wanted.then(|| self.lookups.next.unwrap_or(PlayerTime::from_nanoseconds(0)))
     }
 
     /// Begins to look the name up, when it is time to; in the process that does, its role.

@@ -223,14 +223,17 @@ impl Registry {
 
     /// What a `hello` may have; a resumed session has its attempt from now on.
     pub(super) fn claim(&mut self, hello: &Hello) -> Claim {
-        // Whoever knows a run's name only may not join it.
-        let mut known = self.sessions.iter().map(|entry| &entry.id).chain(self.past.iter().map(|past| &past.id));
+        // Whoever knows a run's name only may not join it. A new run may have the name of one that is over.
+        let is_guarded = |past: &&PastSession| past.pid.is_some() || hello.incarnation.is_some();
+        let past = self.past.iter().filter(is_guarded).map(|past| &past.id);
+        let mut known = self.sessions.iter().map(|entry| &entry.id).chain(past);
         if known.any(|id| id.run == hello.run && id.run_secret != hello.run_secret) {
             return Claim::Stranger;
         }
         let current = self.sessions.iter_mut().find(|entry| entry.id.is_of(hello));
         let found = current.map(|entry| (&mut entry.id, entry.pid, true)).or_else(|| {
-            let past = self.past.iter_mut().rev().find(|past| past.id.is_of(hello));
+            let past =
+                self.past.iter_mut().rev().find(|past| past.id.is_of(hello) && past.id.run_secret == hello.run_secret);
             past.map(|past| (&mut past.id, past.pid, false))
         });
         let Some((id, pid, is_current)) = found else {

@@ -13,8 +13,8 @@ use crate::support::{Folder, Player, conductor, eventually, run};
 /// Addresses that this machine does not have, so that a connection over loopback is a stranger's.
 const OTHERS: [&str; 2] = ["--allow", "192.0.2.1"];
 
-const REFUSAL: &str = "this player takes no connections from 127.0.0.1: `allow = 127.0.0.1` in `[Coordinator]` of its \
-                       worker file, or `--allow 127.0.0.1`, would admit it";
+const REFUSAL: &str = "this player takes no connections from 127.0.0.1: to admit it, add `127.0.0.1` to `allow` in \
+                       `[Coordinator]` of the player's worker file, or to its `--allow`, and restart the player";
 
 #[track_caller]
 fn assert_served(player: &Player) {
@@ -168,4 +168,16 @@ fn a_player_without_descriptors_serves_and_does_not_spin() {
     drop(half_open);
     eventually("its sessions have ended", || player.children().is_empty());
     assert_served(&player);
+}
+
+#[test]
+fn a_conductor_whose_name_is_unknown_is_named_in_the_log() {
+    let folder = Folder::new();
+    folder.file("w.cfg", "[Coordinator]\nconductor = nosuch.invalid\n");
+    let log = folder.join("log");
+    let mut command = conductor(&folder, ["player", "-b", "127.0.0.1", "-p", "0", "-l"]);
+    command.arg(&log).arg("w.cfg");
+    let _player = Player::from(command);
+    let said = || std::fs::read_to_string(&log).unwrap_or_default();
+    eventually("the name was looked up", || said().contains("`conductor = nosuch.invalid` can't be looked up"));
 }

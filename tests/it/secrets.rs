@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::support::wire::{FakeConductor, frame, hello, read_text};
-use crate::support::{Folder, Player, conductor, finish, start};
+use crate::support::{Folder, Player, conductor, eventually, finish, run, start};
 
 const SECRET: &str = "00112233445566778899aabbccddeeff";
 
@@ -86,4 +86,15 @@ fn a_second_worker_of_a_run_needs_the_runs_secret() {
     }
     let (_second, kind, data) = FakeConductor::hello_with(player.port, &owner("r", "second"));
     assert_eq!(kind, "welcome", "{data}");
+}
+
+#[test]
+fn a_run_may_have_the_name_of_one_that_is_over() {
+    let (folder, player) = (Folder::new(), Player::start());
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
+    for _ in 0..2 {
+        let finished = run(&folder, ["conduct", "--quiet", "--run-id", "nightly", "test.cfg"]);
+        assert_eq!(finished.status, Some(0), "{finished:#?}");
+        eventually("the session is over", || player.children().is_empty());
+    }
 }

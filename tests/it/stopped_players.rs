@@ -284,7 +284,7 @@ fn a_hang_up_begins_the_log_anew_and_stops_only_a_player_without_a_log_file() {
     eventually("there is a new log", || scene.folder.join("player.log").exists());
     scene.open_gate();
     assert_eq!(finish(child).status, Some(0), "its sessions go on");
-    assert!(log().contains("hang-up: the log goes on in the file that has its name now\n"), "{}", log());
+    assert!(log().contains("SIGHUP: the log file is opened again\n"), "{}", log());
     assert_eq!(std::fs::read_to_string(&old).expect("the old log"), moved);
     let mut other = Player::start();
     other.signal(HANG_UP);

@@ -163,3 +163,16 @@ fn three_workers_that_wait_in_a_circle_are_all_named() {
     assert!(finished.stdout.contains(message), "{}", finished.stdout);
     assert_eq!(finished.stdout.matches("error[barrier-order]").count(), 1);
 }
+
+#[test]
+fn what_validate_cannot_write_is_an_error() {
+    let folder = Folder::new();
+    folder.test("", &["w"]).worker("w", 7001, "[Run]\nstep = true\n");
+    for arguments in [&["validate", "--list"][..], &["validate", "-f", "json", "test.cfg"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+        let output = conductor(&folder, arguments).stdout(full).output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(said, "error: cannot write to standard output: No space left on device (os error 28)\n");
+    }
+}

@@ -430,6 +430,7 @@ impl Session<'_> {
                     Err(End::Lost(format!("{reason}: {}", refusal.message)))
                 }
                 Greeting::Refused(refusal) => Err(End::Lost(format!("{reason}; {}", refused(refusal, &self.hello)))),
+                Greeting::Result { message, .. } => Err(End::Lost(format!("{reason}; its player answers: {message}"))),
                 _ => Err(End::Lost(format!("{reason}; something else answers there now"))),
             },
             Err(End::Unreachable(why)) => Err(End::Lost(format!(
