@@ -13,7 +13,7 @@ use crate::telemetry;
 /// Checks each file; 1 when there is an error.
 pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
     if arguments.list {
-        return print(&list()).map_or_else(not_written, |()| ExitCode::from(exit_code::PASSED));
+        return print(&list()).map_or_else(|error| not_written(&error), |()| ExitCode::from(exit_code::PASSED));
     }
     let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
     let shells = LocalShells::default();
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
         telemetry::say(&summary(&findings));
     }
     if let Err(error) = printed {
-        return not_written(error);
+        return not_written(&error);
     }
     let failed = findings.has_errors() || (arguments.strict && !findings.is_empty());
     ExitCode::from(if failed { exit_code::NOT_CARRIED_OUT } else { exit_code::PASSED })
@@ -49,7 +49,7 @@ fn print(text: &str) -> std::io::Result<()> {
     written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
-fn not_written(error: std::io::Error) -> ExitCode {
+fn not_written(error: &std::io::Error) -> ExitCode {
     super::refuse(&format!("cannot write to standard output: {error}"))
 }
 

@@ -112,8 +112,12 @@ mod tests {
         (sockets, address)
     }
 
-    fn refusing() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    /// An address that refuses connections: nobody listens, and its port stays taken as long as the socket is kept.
+    fn refusing() -> (Socket, SocketAddr) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        (socket, address)
     }
 
     #[test]
@@ -122,7 +126,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let begun = Instant::now();
-        let stream = connect(&[swallowing, refusing(), address], begun + LONG, || true).unwrap();
+        let (_socket, refusing) = refusing();
+        let stream = connect(&[swallowing, refusing, address], begun + LONG, || true).unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
         assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
     }
@@ -132,14 +137,16 @@ mod tests {
         let (_sockets, swallowing) = swallowing();
         let time = Duration::from_millis(600);
         let begun = Instant::now();
-        let error = connect(&[swallowing, refusing()], begun + time, || true).unwrap_err();
+        let (_socket, refusing) = refusing();
+        let error = connect(&[swallowing, refusing], begun + time, || true).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(begun.elapsed() >= time, "{:?}", begun.elapsed());
     }
 
     #[test]
     fn addresses_that_refuse_fail_at_once() {
-        let error = connect(&[refusing(), refusing()], Instant::now() + LONG, || true).unwrap_err();
+        let [(_first, first), (_second, second)] = [refusing(), refusing()];
+        let error = connect(&[first, second], Instant::now() + LONG, || true).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 

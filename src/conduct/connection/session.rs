@@ -431,7 +431,7 @@ impl Session<'_> {
                 }
                 Greeting::Refused(refusal) => Err(End::Lost(format!("{reason}; {}", refused(refusal, &self.hello)))),
                 Greeting::Result { message, .. } => Err(End::Lost(format!("{reason}; its player answers: {message}"))),
-                _ => Err(End::Lost(format!("{reason}; something else answers there now"))),
+                Greeting::Hello(_) => Err(End::Lost(format!("{reason}; something else answers there now"))),
             },
             Err(End::Unreachable(why)) => Err(End::Lost(format!(
                 "{reason}, and it could not be reached again within its lease of {lease}: {why}; \
