@@ -111,7 +111,7 @@ fn init(verbosity: Verbosity, format: LogFormat, writer: impl for<'a> MakeWriter
 }
 
 fn open(path: &Path) -> Result<LogFile, String> {
-    // There is no log yet to say it in, and signals still end the program by themselves.
+    // The log is not open yet, and signals still have their default effect.
     let slow = || say_if_heard(&format!("waiting for a process that reads the log `{}`", path.display()));
     let opened = Wait::PipeReader.open_to_write(path, OFlags::APPEND, slow, || true);
     let opened = opened.and_then(|file| LogFile::new(path, file));

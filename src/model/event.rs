@@ -114,7 +114,7 @@ pub enum Event {
         /// All that came of the stream so far.
         output: Output,
     },
-    /// The end of a leaky step's output: no more of it is taken. It is told of streams that grew after the step's end.
+    /// Ends the output of a leaky step: no more of it is taken. Reports the streams that grew after the step ended.
     OutputEnded {
         /// Which step.
         step: StepReference,

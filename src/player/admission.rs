@@ -79,7 +79,7 @@ impl Admission {
         }
     }
 
-    /// What somebody is told who may not connect.
+    /// The refusal that is sent to an address that may not connect.
     pub(super) fn refusal(peer: IpAddr) -> String {
         let peer = peer.to_canonical();
         format!(

@@ -19,7 +19,7 @@ impl LogFile {
     ///
     /// # Errors
     ///
-    /// When there is no current folder to which the name could be relative.
+    /// When the name is relative and the current folder cannot be read.
     pub(super) fn new(path: &Path, file: File) -> io::Result<Self> {
         Ok(Self { path: std::path::absolute(path)?, file })
     }

@@ -167,7 +167,8 @@ impl Streams {
         grown.map(|own| ConnectionEvent::Output(own.place, own.stream, own.writer.output(u64::MAX))).collect()
     }
 
-    /// Takes nothing more for the leaky steps of these trials. What came behind their ends is told once more, whole.
+    /// Takes no more output of the leaky steps of these trials, and reports those again, in full, whose output grew after
+    /// they ended.
     fn end_late(&mut self, is_over: impl Fn(u32) -> bool) {
         let late = self.writers.extract_if(|_, own| own.told.is_some() && is_over(own.place.trial));
         let mut late: Vec<_> = late.map(|(_, own)| own).collect();

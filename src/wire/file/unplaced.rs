@@ -51,7 +51,7 @@ impl UnplacedFile {
     ///
     /// # Errors
     ///
-    /// Says why it can't have that name; there is no such file then.
+    /// The reason why the file can't get that name; it does not exist then.
     pub fn place(mut self, name: &OsStr, replace: bool) -> io::Result<()> {
         if self.temporary.is_none() {
             match self.link(name) {
