@@ -176,7 +176,7 @@ impl Listener {
     fn signals(&mut self) -> Next {
         while let Some(signal) = self.signals.take() {
             if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
-                tracing::info!("hang-up: the log goes on in the file that has its name now");
+                tracing::info!("SIGHUP: a log file that was moved away is created again");
             } else if signal != libc::SIGCHLD && !self.stop() {
                 return Next::End(1);
             }
@@ -321,7 +321,7 @@ fn end_stale(port: u16) -> Option<String> {
     let ended: Vec<Process> = ended.collect();
     let list = Process::list(&ended);
     let text = format!(
-        "this player died with its sessions; what their steps left was ended now, and no Reset was run: {list}"
+        "an earlier player died with its sessions; their Reset was not run, and the processes that their steps left were ended now: {list}"
     );
     (!ended.is_empty()).then_some(text).inspect(|text| tracing::warn!("{text}"))
 }

@@ -236,7 +236,7 @@ fn a_player_that_is_told_to_stop_twice_ends_now_and_leaves_nothing() {
     let finished = finish(child);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     assert_eq!(scene.json()["not_reset"][0]["worker"], "w");
-    let told = "lost: w: the player was told to stop; it did not say what became of its Reset";
+    let told = "lost: w: the player was told to stop; it did not report the result of its Reset";
     assert!(finished.stdout.contains(told), "{finished:#?}");
 }
 
@@ -284,7 +284,7 @@ fn a_hang_up_begins_the_log_anew_and_stops_only_a_player_without_a_log_file() {
     eventually("there is a new log", || scene.folder.join("player.log").exists());
     scene.open_gate();
     assert_eq!(finish(child).status, Some(0), "its sessions go on");
-    assert!(log().contains("hang-up: the log goes on in the file that has its name now\n"), "{}", log());
+    assert!(log().contains("SIGHUP: a log file that was moved away is created again\n"), "{}", log());
     assert_eq!(std::fs::read_to_string(&old).expect("the old log"), moved);
     let mut other = Player::start();
     other.signal(HANG_UP);
