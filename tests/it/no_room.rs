@@ -57,7 +57,7 @@ fn whoever_can_make_no_process_goes_on() {
     if let Err(why) = can_limit_processes() {
         return skip(&why);
     }
-    let not_made = "it was tried again until Reset had taken too long";
+    let not_made = "it was tried again until `reset_timeout` had passed";
     each_goes_on(
         Processes,
         &[
@@ -106,7 +106,7 @@ fn a_dead_session_for_whose_reset_there_is_no_process_is_reset_as_soon_as_there_
         scene.wait_for(Run);
         scene.lose();
         kill(scene.player.children()[0], libc::SIGKILL);
-        scene.wait_for_log("Reset can't be run yet, for no process can be made: ");
+        scene.wait_for_log("can't run Reset yet: can't create a process: ");
         for moment in [Reset, When::Check] {
             scene.let_go_on(moment);
         }
@@ -117,7 +117,7 @@ fn a_dead_session_for_whose_reset_there_is_no_process_is_reset_as_soon_as_there_
         let finished = scene.finish();
         assert_eq!(finished.status, Some(4), "{finished:#?}");
         let said = scene.run_again();
-        assert!(said.contains("its session died; no process can be made: ") && said.contains(told), "{said}");
+        assert!(said.contains("its session died; can't create a process: ") && said.contains(told), "{said}");
         assert_eq!(scene.resets(), resets, "{said}");
     }
 }
@@ -204,7 +204,7 @@ fn a_file_that_may_not_grow_is_an_error_and_not_the_end() {
     assert_eq!(printed, 588_895);
     assert!(left_out >= printed - 200 * 1024, "{left_out} of {printed} bytes are left out");
     assert_eq!(numbers(1), (4, if results[1]["stdout"] == "end\n" { 0 } else { 4 }));
-    let unkept = "what step `much` in run of trial 1 prints on stdout can't be kept: file too large";
+    let unkept = "can't save the stdout of step `much` in run of trial 1: file too large";
     assert!(finished.stdout.contains(&format!("\"{unkept}\"")), "{finished:#?}");
     assert!(finished.stdout.contains(" bytes could not be kept: file too large …]"), "{finished:#?}");
     // The player is free.

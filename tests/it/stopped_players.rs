@@ -237,7 +237,7 @@ fn a_player_that_is_told_to_stop_twice_ends_now_and_leaves_nothing() {
     let finished = finish(child);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     assert_eq!(scene.json()["not_reset"][0]["worker"], "w");
-    let told = "lost: w: the player was told to stop; it did not say what became of its Reset";
+    let told = "lost: w: the player was told to stop; it did not report the result of its Reset";
     assert!(finished.stdout.contains(told), "{finished:#?}");
 }
 
