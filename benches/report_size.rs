@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use conductor::report::{Format, Style, reporter};
+use conductor::model::Format;
+use conductor::report::{Style, reporter};
 use large_run::{Size, events};
 
 const SIZE: Size = Size { workers: 1000, steps: 1, trials: 10 };

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::Receiver;
 use rustix::fs::OFlags;
 
-use crate::model::{Event, Reporter, Stamped, on_one_line};
-use crate::report::{self, Format, Style};
+use crate::model::{Event, Format, Reporter, Stamped, on_one_line};
+use crate::report::{self, Style};
 use crate::wait::Wait;
 use crate::wire::UnplacedFile;
 

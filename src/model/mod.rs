@@ -5,7 +5,9 @@
 
 mod barrier;
 mod event;
+mod exit_status;
 mod file_pattern;
+mod format;
 mod harmless;
 mod name;
 mod network;
@@ -22,7 +24,9 @@ mod verdict;
 
 pub use barrier::BarrierResult;
 pub use event::{Event, PlayerDescription, Stamped, StepReference};
+pub use exit_status::{FAILED, INCOMPLETE, NOT_CARRIED_OUT, PASSED, USAGE};
 pub use file_pattern::{FilePattern, PatternComponent};
+pub use format::Format;
 pub use harmless::{harmless, is_harmful, on_one_line};
 pub use name::{NameError, RunId, StepLabel, WorkerName, variable};
 pub use network::{Network, is_loopback, is_loopback_host};
