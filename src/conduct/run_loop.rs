@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId, signal_name,
+    Attention, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId,
+    signal_name,
 };
 
 use crate::wait::Wait;
@@ -30,6 +31,9 @@ use super::{Options, hello};
 /// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
 /// its player with it, for want of credit.
 const EVENTS: usize = 1024;
+
+/// How often the run loop looks at the time, and how far apart its looks are when it was held up itself.
+const LOOKS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 
 /// The actors of a run, as the run loop sees them.
 struct Actors<'a> {
@@ -156,10 +160,15 @@ fn turn(
     let mut interrupts = interrupts.clone();
     let mut inputs = VecDeque::from([Input::Start]);
     let mut waits = WaitingLog::new(now());
+    let mut attention = Attention::new(LOOKS.1, now());
     loop {
         while let Some(input) = inputs.pop_front() {
             let at = now();
-            for action in coordinator.handle(input, at) {
+            // What came later than a limit, only because nobody took it, came in time.
+            let pause = attention.look(at).map(Input::HeldUp);
+            let all: Vec<_> =
+                pause.into_iter().chain([input]).flat_map(|input| coordinator.handle(input, at)).collect();
+            for action in all {
                 match action {
                     Action::Connect(worker) => {
                         if let Err(error) = actors.start(worker) {
@@ -177,7 +186,7 @@ fn turn(
         }
         waits.look(&coordinator, now());
         let deadline = coordinator.next_deadline().into_iter().fold(waits.next(), ConductorTime::min);
-        let timer = Wait::ConductorEvents.timer(deadline.since(now()));
+        let timer = Wait::ConductorEvents.timer(deadline.since(now()).min(LOOKS.0));
         inputs.push_back(select! {
             recv(events) -> event => match event {
                 Ok((worker, session, event)) if actors.is_current(worker, session) => Input::Connection(worker, event),
