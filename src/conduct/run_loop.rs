@@ -143,8 +143,19 @@ pub(super) fn run(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>
     let Actors { postboxes, threads, checker, .. } = actors;
     drop((postboxes, checker));
     threads.join(Wait::ThreadsEnd.time());
-    let failures = reports.finish(interrupts, signals > 1);
-    add_failures(&mut conclusion, failures);
+    reports.finish(interrupts, signals > 1).add_to(&mut conclusion);
+    conclusion
+}
+
+/// Tells the end of what was no run.
+pub(super) fn tell_end(
+    reports: Reports,
+    mut conclusion: Conclusion,
+    interrupts: &Receiver<i32>,
+    hurry: bool,
+) -> Conclusion {
+    reports.tell(Stamped { at: now(), event: Event::RunEnded { conclusion: conclusion.clone() } });
+    reports.finish(interrupts, hurry).add_to(&mut conclusion);
     conclusion
 }
 
@@ -225,18 +236,7 @@ fn without_store(
     error: &io::Error,
 ) -> Conclusion {
     let text = format!("there is no place to keep what the steps print: {}", words(error));
-    let mut conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
+    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
     reports.tell(Stamped { at: anchor.conductor, event: Event::RunStarted { plan, anchor } });
-    reports.tell(Stamped { at: now(), event: Event::RunEnded { conclusion: conclusion.clone() } });
-    let failures = reports.finish(interrupts, false);
-    add_failures(&mut conclusion, failures);
-    conclusion
-}
-
-fn add_failures(conclusion: &mut Conclusion, failures: Vec<String>) {
-    for failure in failures.into_iter().map(Reason::NotCarriedOut) {
-        if !conclusion.reasons.contains(&failure) {
-            conclusion.reasons.push(failure);
-        }
-    }
+    tell_end(reports, conclusion, interrupts, false)
 }
