@@ -274,7 +274,7 @@ fn tell(
             let (why, goes_on) = match told {
                 Ok(Ok(())) => return true,
                 Ok(Err(error)) => (error.to_string(), reporter.goes_on()),
-                Err(_) => ("a bug".to_owned(), false),
+                Err(_) => ("internal error".to_owned(), false),
             };
             let text = format!("output `{name}` can't be written: {why}");
             tracing::error!("{text}");

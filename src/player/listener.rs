@@ -324,7 +324,7 @@ fn end_stale(port: u16) -> Option<String> {
     let ended: Vec<Process> = ended.collect();
     let list = Process::list(&ended);
     let text = format!(
-        "this player died with its sessions; what their steps left was ended now, and no Reset was run: {list}"
+        "an earlier player died with its sessions; their Reset was not run, and the processes that their steps left were ended now: {list}"
     );
     (!ended.is_empty()).then_some(text).inspect(|text| tracing::warn!("{text}"))
 }

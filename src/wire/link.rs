@@ -243,7 +243,7 @@ impl<T: Reading> Link<T> {
                 SessionFrame::Signal(Signal::ProbeAnswer { sent, received: came, answered }) => {
                     // Answers come in the order of the probes, and each once.
                     let is_ours = self.probed.iter().position(|probe| *probe == sent);
-                    let position = is_ours.ok_or("the peer answered a probe that it was not sent")?;
+                    let position = is_ours.ok_or("the peer answered a clock probe that was not sent")?;
                     self.probed.drain(..=position);
                     received.answers.push((sent, came, answered, self.heard));
                 }

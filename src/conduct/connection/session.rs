@@ -294,7 +294,9 @@ impl Session<'_> {
     fn sentence(&mut self, text: String) -> Option<String> {
         match self.said.sentence() {
             Sentence::PassedOn => Some(text),
-            Sentence::TooMany => Some("its player says more in this trial than is passed on".to_owned()),
+            Sentence::TooMany => {
+                Some("its player sent more warnings in this trial than are shown; the rest are left out".to_owned())
+            }
             Sentence::LeftOut => None,
         }
     }
@@ -335,7 +337,7 @@ impl Session<'_> {
                 return Ok(());
             }
             PlayerMessage::Leaving { reason } => {
-                self.parting = Some(format!("{reason}; it did not say what became of its Reset"));
+                self.parting = Some(format!("{reason}; it did not report the result of its Reset"));
             }
             PlayerMessage::Warning { text } => match self.sentence(std::mem::take(text)) {
                 Some(sentence) => *text = sentence,
@@ -390,7 +392,7 @@ impl Session<'_> {
         let worker = self.context.plan.worker(self.context.worker);
         self.context.uplink.say(place.unkept(worker, *stream, &words(error)));
         if !std::mem::replace(&mut self.store_failed, true) {
-            let text = format!("what the steps print can't be kept: {}", words(error));
+            let text = format!("can't save the output of the steps: {}", words(error));
             self.context.uplink.say(ConnectionEvent::OutputFailed(text));
         }
     }
@@ -415,7 +417,7 @@ impl Session<'_> {
     fn reach_again(&mut self, reason: &str) -> Result<Dialled, End> {
         let lease = self.context.plan.settings.lease;
         let Some((pause, limit)) = self.reconnections.again(now()) else {
-            return Err(End::Lost(format!("{reason}, again and again, and nothing came through")));
+            return Err(End::Lost(format!("{reason}, repeatedly and without progress")));
         };
         let deadline = Instant::now() + limit;
         self.pause(pause)?;

@@ -94,7 +94,7 @@ impl Coordinator {
     pub(super) fn give_up_overdue(&mut self) {
         for worker in self.pending.clone() {
             if self.due(worker).is_some_and(|due| due <= self.now) {
-                self.give_up(worker, "its steps took longer than the plan allows them");
+                self.give_up(worker, "its steps took longer than the plan allows");
             }
         }
     }

@@ -270,7 +270,7 @@ impl<'a> SeedDriver<'a> {
             if let Err(error) = stream.append(text.as_bytes()) {
                 let (worker, why) = (self.context.plan.worker(self.context.worker), words(&error));
                 self.say(place.unkept(worker, Stream::Stdout, &why))?;
-                let text = format!("what the steps print can't be kept: {why}");
+                let text = format!("can't save the output of the steps: {why}");
                 self.say(ConnectionEvent::OutputFailed(text))?;
             }
             result.stdout = stream.output(u64::MAX);

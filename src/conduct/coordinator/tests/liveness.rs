@@ -85,7 +85,7 @@ fn a_worker_that_lives_on_beyond_what_the_plan_gives_its_steps_is_lost_and_the_o
     let began = world.now;
     let conclusion = world.finish();
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
-    let text = "worker `w1` was lost: its steps took longer than the plan allows them";
+    let text = "worker `w1` was lost: its steps took longer than the plan allows";
     assert!(conclusion.reasons.contains(&Reason::Incomplete(text.to_owned())), "{conclusion:?}");
     assert!(world.now.since(began) < Duration::from_mins(62), "an hour for the step, and the margins");
     assert_eq!(world.players[0].resets, 1);
