@@ -3,8 +3,10 @@
 //! Each blocking call takes a [`Wait`] (`blocking`); a test finds those that do not. `docs/waits.md` is this table.
 
 mod blocking;
+mod patience;
 
 pub use blocking::is_ready;
+pub use patience::Patience;
 
 use std::fmt;
 use std::time::Duration;
@@ -43,7 +45,7 @@ impl fmt::Display for Limit {
                 write!(f, "{step} without progress, {all} in all")
             }
             Self::Computed(text) => f.write_str(text),
-            Self::Earliest => f.write_str("the earliest limit of what it has under way"),
+            Self::Earliest => f.write_str("the earliest of its other limits"),
         }
     }
 }
@@ -104,24 +106,24 @@ waits! {
     "conductor" {
         Connection: "the connection" of "the players", setting("connect_timeout", 5),
             "the worker cannot be reached: no phase starts, or the run goes on without it (`--skip-unreachable`)";
-        PlanAnswer: "the answer to the plan" of "the players", seconds(30), "as for a player that cannot be reached";
-        Readiness: "getting ready for the phase" of "the players", seconds(30), "the worker is lost";
+        PlanAnswer: "the answer to the plan" of "the players", seconds(30), "the worker cannot be reached, as above";
+        Readiness: "the readiness for the phase" of "the players", seconds(30), "the worker is lost";
         PhaseEnd: "the end of the phase" of "the workers",
-            Limit::Computed("what the plan allows the worker's steps"), "the worker is lost";
+            Limit::Computed("the time that the plan allows for the worker's steps"), "the worker is lost";
         PhaseStop: "the stop of the phase" of "the workers", seconds(15), "the worker is lost";
         ResetEnd: "the end of reset" of "the workers", setting("reset_timeout", 15), "the worker is lost";
-        TrialEnd: "the end of what was spawned" of "the workers", seconds(30), "the worker is lost";
+        TrialEnd: "the end of the spawned steps" of "the workers", seconds(30), "the worker is lost";
         CheckEnd: "the end of `check`" of "the test's own command", setting("step_timeout", 0),
-            "it is stopped, and the trial has failed";
-        Leave: "leave" of "the players", seconds(2), "the connection is closed";
-        ConductorEvents: "the next event" of "all connections", Limit::Earliest, "the limit that has passed applies";
+            "the command is stopped, and the trial fails";
+        Leave: "the end of the session" of "the players", seconds(2), "the connection is closed";
+        ConductorEvents: "the next event" of "all connections", Limit::Earliest, "as for that limit";
     }
     "conductor and player, at their start" {
-        PipeReader: "a reader of a named pipe that an output or the log is written to" of "whoever opens it", seconds(60),
+        PipeReader: "a process that reads the named pipe of an output or the log" of "whoever opens the pipe", seconds(60),
             "the output cannot be written, and nothing is run";
     }
     "conductor, for a worker" {
-        NameLookup: "the addresses of a name" of "the resolver", seconds(10), "the next attempt";
+        NameLookup: "the addresses of the player's host name" of "the resolver", seconds(10), "the next attempt";
         ConnectAttempt: "a TCP connection" of "the player's machine", Limit::Computed("what is left of `connect_timeout` or `lease`"),
             "the next attempt";
         HelloAnswer: "the answer to `hello`" of "the player",
@@ -129,37 +131,43 @@ waits! {
         RetryPause: "the next attempt to connect" of "the player", seconds(2), "the attempt is made";
         BusyPlayer: "the player to be free" of "another run", Limit::Announced(Duration::from_secs(5)),
             "the worker cannot be reached";
-        PlayerReads: "a player that takes what it is sent" of "the player", seconds(5), "the connection is made again";
+        PlayerReads: "the player to read what it was sent" of "the player", seconds(5), "the connection is made again";
         Reconnection: "the player to be reached again" of "the player", setting("lease", 2), "the worker is lost";
-        AnnouncedOutput: "output that was announced" of "the player", seconds(60), "the worker is lost";
+        AnnouncedOutput: "output that the player announced" of "the player", seconds(60), "the worker is lost";
         ConnectionEvents: "the next event" of "the player and the coordinator", Limit::Earliest,
-            "the limit that has passed applies";
+            "as for that limit";
         Farewell: "the end of the connection" of "the player", ms(1500), "the connection is closed";
-        Parting: "the end of the connection" of "a player that has left", seconds(10), "the connection is closed";
+        Parting: "the end of the connection" of "a player that has ended the session", seconds(10), "the connection is closed";
     }
     "conductor, for a Python player" {
         PythonCommand: "the next command" of "the coordinator", Limit::Computed("as long as the run goes on"),
             "the connection ends with the run";
         PythonAnswer: "a connection or an answer" of "the Python player", seconds(5), "the worker is lost";
-        PythonStart: "the instant of the start" of "the clock", Limit::Computed("the start's lead, 5s at most"), "the phase starts";
+        PythonStart: "the start time" of "the clock", Limit::Computed("the time until the start, 5s at most"), "the phase starts";
         PythonTurn: "the Python player to be free" of "another worker of the run",
-            Limit::Computed("what the plan allows the workers before it"), "the phase is stopped by the coordinator";
+            Limit::Computed("the time that the plan allows for the workers before it"), "the coordinator stops the phase";
         PythonResults: "the results of the phase" of "the Python player",
-            Limit::Computed("what the plan allows the phase's steps"), "the worker is lost";
+            Limit::Computed("the time that the plan allows for the phase's steps"), "the worker is lost";
     }
     "conductor, at its end" {
         ResultsWritten: "the folder of results to be complete" of "the disk", seconds(60),
-            "`check` is not run: nothing could be written for so long";
-        CheckAnswer: "what `check` came to" of "the process that keeps it", Limit::Computed("`step_timeout`, and 20s for its stop"),
-            "the process is killed, and what became of `check` is unknown";
-        ThreadsEnd: "its threads" of "connections and reports", seconds(2), "they are named and left alone";
+            "`check` is not run, because the results could not be written";
+        CheckAnswer: "the result of `check`" of "the process that supervises it", Limit::Computed("`step_timeout`, and 20s for its stop"),
+            "the process is killed, and the result of `check` is unknown";
+        ThreadsEnd: "its threads" of "connections and reports", seconds(2), "their names are logged, and they are left running";
+        OutputRoom: "space in an output or log file that another process reads" of "its reader",
+            Limit::Computed("as long as the run lasts, and then as for its outputs"),
+            "the output is incomplete, and the exit status is 1";
+        PlainOutput: "space for the output of `--dry-run`, `--check` or `validate`" of "its reader",
+            Limit::Fixed(Duration::from_hours(1)), "the output is incomplete, and the exit status is 1";
+        OutputFirst: "an event to be written to the results before it is logged" of "whoever reads the results", ms(500), "it is logged";
         OutputsTaken: "its outputs to be read" of "their readers", Limit::Fixed(Duration::from_hours(1)),
             "the output is incomplete, and the exit status is 1";
         OutputsHurried: "its outputs to be read after an interrupt" of "their readers", seconds(2),
             "the output is incomplete, and the exit status is 1";
         LogWritten: "its log to be written" of "the log's reader", seconds(1), "the rest is not written";
-        LogRoom: "room for a line of the log" of "the log's reader", ms(50), "the line is left out, and counted";
-        LiveView: "the next picture of the live view" of "the clock", ms(100), "it is drawn";
+        LogRoom: "room for a line of the log" of "the log's reader", ms(50), "the line is dropped, and counted";
+        LiveView: "the next update of the live view" of "the clock", ms(100), "the view is drawn";
     }
     "`conduct --local`" {
         PrivatePlayerStart: "the private player to listen" of "the private player", seconds(10), "the run does not begin";
@@ -169,51 +177,53 @@ waits! {
         PrivatePlayerSecret: "its secret" of "the conductor that started it", seconds(10), "it does not start";
     }
     "`validate`" {
-        ShellSyntax: "a shell's opinion of a command" of "the shell", seconds(5), "the shell is not asked again";
+        ShellSyntax: "the syntax check of a command" of "the shell", seconds(5), "this shell checks no more commands";
     }
     "listener" {
         ListenerEvents: "the next event" of "connections, sessions and signals", Limit::Earliest,
-            "the limit that has passed applies";
+            "as for that limit";
         Caller: "the first message" of "whoever connects",
             Limit::Progress(Duration::from_secs(5), Duration::from_mins(1)),
             "the connection is closed";
-        RoomForConnection: "room for another connection" of "the kernel", ms(500), "the next connection is tried";
+        RoomForConnection: "resources for another connection" of "the kernel", ms(500), "the next connection is tried";
         ConductorLookup: "the addresses of `conductor`" of "the resolver", seconds(30), "the addresses stay as they were";
-        SessionsEnd: "its sessions to end" of "a player that is told to stop", seconds(45), "the listener cleans up itself";
+        SessionsEnd: "its sessions to end, after a signal to stop" of "its sessions", seconds(45), "the listener cleans up itself";
         SignOfLife: "a sign of life" of "its sessions", Limit::AtLeast("lease", Duration::from_secs(5)),
             "the session's process is killed, and another one runs Reset";
-        ResetProcess: "a process that can run the Reset of a dead session" of "the kernel", setting("reset_timeout", 0),
-            "Reset is not run, and that is said";
-        PythonPhaseProcess: "a process that can run a phase of a Python conductor" of "the kernel", seconds(300),
+        ResetProcess: "a new process for the Reset of a session that died" of "the kernel", setting("reset_timeout", 0),
+            "Reset is not run, and this is reported";
+        PythonPhaseProcess: "a new process for a phase of a Python conductor" of "the kernel", seconds(300),
             "the phase is not run, and its connection is closed";
-        CutOffEnd: "the end of what its sessions left" of "a player that has stopped to wait for them", seconds(10),
+        PythonRun: "`run` for phases that were downloaded" of "the Python conductor", seconds(30),
+            "the phases are dropped, and this is logged";
+        CutOffEnd: "the processes that its sessions left to end" of "those processes", seconds(10),
             "the player ends";
-        LeftoverEnd: "killed processes to end" of "the kernel", seconds(1), "they are left alone";
+        LeftoverEnd: "killed processes to end" of "the kernel", seconds(1), "they are not waited for any longer";
     }
     "session" {
         SessionEvents: "the next event" of "the conductor, steps and signals", Limit::Earliest,
-            "the limit that has passed applies";
+            "as for that limit";
         ConductorSilence: "a sign of life" of "the conductor", setting("lease", 0), "steps are stopped, and Reset runs";
         Plan: "the plan" of "a conductor that is there", Limit::Fixed(Duration::from_hours(1)), "the session ends";
         FirstPlan: "the plan" of "a conductor that is gone", seconds(10), "the session ends";
-        LastDelivery: "what happened to be taken" of "the conductor", seconds(5), "the session ends";
-        LateDelivery: "its conductor to come back for what happened" of "the conductor", Limit::Fixed(Duration::from_hours(1)),
+        LastDelivery: "its last messages to be acknowledged" of "the conductor", seconds(5), "the session ends";
+        LateDelivery: "its conductor to reconnect for the last messages" of "the conductor", Limit::Fixed(Duration::from_hours(1)),
             "the session ends";
-        StoppedReset: "its Reset" of "a player that is told to stop", seconds(30), "Reset is stopped";
-        StepGrace: "a step to end that was told to" of "the step's processes", seconds(2), "the next signal, at last KILL";
+        StoppedReset: "its Reset, after a signal to stop" of "the steps of Reset", seconds(30), "Reset is stopped";
+        StepGrace: "a step to end, after a signal" of "the step's processes", seconds(2), "the next signal is sent; the last one is KILL";
         StepStart: "a step's process to start" of "the kernel", seconds(1), "the step could not be started";
-        PreparedEnd: "a prepared process to end that is not wanted" of "the kernel", ms(100), "it is left to the kernel";
+        PreparedEnd: "a prepared process to end that is not needed" of "the kernel", ms(100), "the session goes on";
     }
     "session, for a Python conductor" {
         PythonConductor: "its results port to be open" of "the Python conductor", seconds(10), "the results are dropped";
         PythonConnection: "a connection for a result" of "the Python conductor", seconds(2), "the next attempt";
-        PythonResult: "results to be taken" of "the Python conductor", Limit::Fixed(Duration::from_hours(1)),
+        PythonResult: "results to be read" of "the Python conductor", Limit::Fixed(Duration::from_hours(1)),
             "the results are dropped";
         PythonConductorRetry: "the next attempt to deliver" of "the Python conductor", ms(10), "the attempt is made";
     }
-    "the process that keeps `check`" {
-        KeeperEvents: "the next event" of "`check` and the conductor", Limit::Earliest, "the limit that has passed applies";
-        KeeperEnd: "the process below it to end that was told to" of "`check`", seconds(10), "it is killed, and what it left is ended";
+    "the process that supervises `check`" {
+        KeeperEvents: "the next event" of "`check` and the conductor", Limit::Earliest, "as for that limit";
+        KeeperEnd: "its child process to end, after a signal" of "`check`", seconds(10), "the child is killed, and so are the processes that it left";
     }
 }
 

@@ -65,7 +65,9 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     };
     let run_secret = match Secret::random() {
         Ok(secret) => secret,
-        Err(error) => return refuse(arguments, outputs, &plan.run, format!("a run needs random bytes: {error}")),
+        Err(error) => {
+            return refuse(arguments, outputs, &plan.run, format!("can't get random bytes for the run: {error}"));
+        }
     };
     let mut options = Options {
         skip_unreachable: arguments.skip_unreachable,
@@ -96,7 +98,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         options.player_secret = Some(player.secret());
     }
     DescriptorLimit::raise();
-    reporters.shown.push(("the log".to_owned(), Box::new(LogReporter::default())));
+    reporters.log = Some(Box::new(LogReporter::default()));
     if !arguments.quiet
         && let Some(view) = LiveView::start(outputs.screen())
     {

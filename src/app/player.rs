@@ -50,7 +50,7 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
         ConductorHost::Unnamed => None,
         ConductorHost::Unknown(place) => {
             tracing::warn!(
-                "{place}: `conductor` has a variable that this file does not set, and so admits nobody; `allow` can name \
+                "{place}: `conductor` uses a variable that this file does not set, so it allows no address; set `allow` to \
                  the conductor's address"
             );
             None
@@ -86,10 +86,12 @@ fn owner() -> Result<Secret, ExitCode> {
 fn warn_of(admission: &Admission) {
     let user = rustix::process::geteuid();
     if admission.is_everybody() {
-        tracing::warn!("anyone who reaches this port may run commands here; `allow` with addresses limits that");
+        tracing::warn!(
+            "anyone who can reach this port can run commands here; to limit this, list addresses in `allow`"
+        );
     } else if admission.has_this_machine() && user.is_root() {
         tracing::warn!(
-            "every user of this machine may run commands here as root; an `allow` that names only other machines excludes them"
+            "every user of this machine can run commands here as root; to prevent this, list only other machines in `allow`"
         );
     }
 }
@@ -98,7 +100,7 @@ fn networks(words: &[String]) -> Result<Vec<Network>, ExitCode> {
     let mut networks = Vec::new();
     for word in words {
         networks.extend(Network::read(word).map_err(|_| {
-            super::refuse(&format!("`{word}` is neither an address nor a network like 10.0.0.0/8, nor `any`"))
+            super::refuse(&format!("`{word}` is not an address, a network such as 10.0.0.0/8, or `any`"))
         })?);
     }
     Ok(networks)

@@ -36,11 +36,11 @@ pub struct PlayerArguments {
     /// How much output a worker keeps on disk while its conductor can't be reached
     #[arg(long, value_name = "MB", default_value_t = 1024)]
     pub spool_limit: u64,
-    /// Take connections from these addresses or networks, such as 10.0.0.0/8, or from `any`, instead of CONFIG's `allow`; CONFIG's `conductor` may connect, too [default: this machine]
+    /// Accept connections from these addresses or networks, such as 10.0.0.0/8, or from `any`, instead of those in CONFIG's `allow`; CONFIG's `conductor` is always accepted [default: this machine]
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_delimiter = ',')]
     pub allow: Vec<String>,
-    /// Serve only who knows the secret that is the first line of standard input, and stop when that ends: for a player
-    /// that belongs to a conductor
+    /// Serve only the conductor that knows the secret in the first line of standard input, and stop when standard input
+    /// ends; used by `conduct --local`
     #[arg(long, hide = true)]
     pub until_input_ends: bool,
 }

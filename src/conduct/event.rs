@@ -68,7 +68,7 @@ impl StepPlace {
         let label = worker.steps[phase].get(position).map_or("?", |step| step.label.as_str());
         let stream = stream.word();
         ConnectionEvent::Warning(format!(
-            "what step `{label}` in {phase} of trial {trial} prints on {stream} can't be kept: {why}"
+            "can't save the {stream} of step `{label}` in {phase} of trial {trial}: {why}"
         ))
     }
 }

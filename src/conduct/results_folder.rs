@@ -56,7 +56,7 @@ fn enter(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, String> {
     }
     openat(folder, name, flags, Mode::empty()).map_err(|error| {
         if is_link(folder.as_fd(), name) {
-            format!("`{shown}` in the folder of results is a link, and nothing is written through it")
+            format!("`{shown}` in the folder of results is a symbolic link, which `conduct` does not follow")
         } else {
             failed(error)
         }
@@ -96,7 +96,8 @@ mod tests {
             [(1, "w", &b"link/x"[..], "link"), (1, "other", b"x", "other"), (2, "w", b"x", "trial-2")]
         {
             let why = place(run.path(), trial, worker, name).unwrap_err();
-            let expected = format!("`{link}` in the folder of results is a link, and nothing is written through it");
+            let expected =
+                format!("`{link}` in the folder of results is a symbolic link, which `conduct` does not follow");
             assert_eq!(why, expected);
         }
         assert_eq!(outside.path().read_dir().unwrap().count(), 0);

@@ -46,7 +46,7 @@ impl Threads {
         let all_over = Wait::ThreadsEnd.receive(&ends, Some(time)) == Err(RecvTimeoutError::Disconnected);
         for handle in handles {
             if !all_over && !handle.is_finished() {
-                tracing::warn!("`{}` does not end, and is abandoned", name(&handle));
+                tracing::warn!("the thread `{}` did not end in time, and is left running", name(&handle));
             } else {
                 join(handle);
             }
@@ -58,7 +58,7 @@ impl Threads {
 fn join(handle: JoinHandle<()>) {
     let name = name(&handle);
     if handle.join().is_err() {
-        tracing::error!("`{name}` ended by a panic");
+        tracing::error!("the thread `{name}` panicked");
     }
 }
 

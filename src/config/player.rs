@@ -111,13 +111,14 @@ fn not_a_worker_file(document: &Document) -> Option<Diagnostic> {
     let error = |message| Diagnostic::of_file(Lint::NoKnownSection, source.path(), source.order(), message);
     if is_worker(document) {
         let names = document.sections.iter().map(|section| section.name.trim());
-        let meant = nearest::nearest(COORDINATOR, names).map(|name| format!("is `[{name}]` meant to be it?"));
-        let hint = meant.unwrap_or_else(|| "it says where the player and its conductor are".to_owned());
+        let meant = nearest::nearest(COORDINATOR, names).map(|name| format!("did you write `[{name}]` for it?"));
+        let hint =
+            meant.unwrap_or_else(|| "this section gives the addresses of the player and its conductor".to_owned());
         return Some(error("the worker file has no section `[Coordinator]`").hint(hint));
     }
     if is_test(document) {
         let hint = "start the player with the file of its worker, which `[Workers]` of the test file names";
-        return Some(error("this is a test file, and a player reads a worker file").hint(hint));
+        return Some(error("this is a test file, but a player needs a worker file").hint(hint));
     }
     Some(neither(document))
 }

@@ -71,10 +71,10 @@ impl Admission {
             }
             Err(_) if std::mem::replace(&mut self.has_failed, true) => None,
             Err(why) if self.addresses.is_empty() => {
-                Some(format!("`conductor = {host}` can't be looked up, and may not connect until it can: {why}"))
+                Some(format!("can't look up `conductor = {host}`, which can't connect until this succeeds: {why}"))
             }
             Err(why) => {
-                Some(format!("`conductor = {host}` can't be looked up; its addresses stay as they were: {why}"))
+                Some(format!("can't look up `conductor = {host}`; its known addresses may still connect: {why}"))
             }
         }
     }
@@ -83,8 +83,8 @@ impl Admission {
     pub(super) fn refusal(peer: IpAddr) -> String {
         let peer = peer.to_canonical();
         format!(
-            "this player takes no connections from {peer}: to admit it, add `{peer}` to `allow` in `[Coordinator]` of the \
-             player's worker file, or to its `--allow`, and restart the player"
+            "this player refuses connections from {peer}; to accept them, add `{peer}` to `allow` in `[Coordinator]` of the \
+             player's worker file, or to its `--allow` option, and restart the player"
         )
     }
 }
@@ -152,12 +152,12 @@ mod tests {
         let admits = |admission: &Admission, peer: &str| admission.admits(peer.parse().unwrap(), local);
         assert!(!admits(&admission, "10.0.0.1"));
         let failed = || Err("no such name".to_owned());
-        let text = "`conductor = lab.example.org` can't be looked up, and may not connect until it can: no such name";
+        let text = "can't look up `conductor = lab.example.org`, which can't connect until this succeeds: no such name";
         assert_eq!(admission.learn(failed()).as_deref(), Some(text));
         assert_eq!(admission.learn(failed()), None);
         assert_eq!(admission.learn(Ok(vec!["::ffff:10.0.0.1".parse().unwrap()])), None);
         assert!(admits(&admission, "10.0.0.1"));
-        assert!(admission.learn(failed()).is_some_and(|text| text.contains("stay as they were")));
+        assert!(admission.learn(failed()).is_some_and(|text| text.contains("may still connect")));
         assert!(admits(&admission, "10.0.0.1"));
         assert_eq!(admission.learn(Ok(vec!["10.0.0.2".parse().unwrap()])), None);
         assert!(!admits(&admission, "10.0.0.1") && admits(&admission, "10.0.0.2"));

@@ -78,9 +78,9 @@ impl Listener {
                 Err(error) => {
                     let (host, port) = (next.phase.result_host.clone(), next.phase.result_port);
                     let is_tried = self.registry.seed.try_again(next, clock());
-                    let but = if is_tried { "it is tried again" } else { "it is not run" };
+                    let but = if is_tried { "trying again" } else { "the phase is not run" };
                     tracing::error!(
-                        "no process can be made for a phase with results for {host}:{port}: {error}; {but}"
+                        "can't create a process for the phase whose results go to {host}:{port}: {error}; {but}"
                     );
                 }
             }
@@ -194,7 +194,7 @@ impl Listener {
             }
             Ok(Err(role)) => Answered::Become(role),
             Err(error) => {
-                tracing::error!("no process can be made: {error}");
+                tracing::error!("can't create a process: {error}");
                 Answered::Taken
             }
         }
@@ -232,7 +232,7 @@ fn few(all: impl Iterator<Item = String>) -> Vec<String> {
     let most = bounds::SENTENCES.most() / 2 - 2;
     if let Some(more @ 1..) = all.len().checked_sub(most) {
         all.truncate(most);
-        all.push(format!("{more} more processes of earlier runs still run"));
+        all.push(format!("further processes of earlier runs that still run: {more}"));
     }
     all
 }

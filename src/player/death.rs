@@ -42,7 +42,7 @@ impl SessionEntry {
         let how = match self.given_up.take() {
             None => format!("{who} died"),
             Some(limit) => {
-                format!("{who} gave no sign of life for {} and was killed", humantime::format_duration(limit))
+                format!("{who} did not respond for {} and was killed", humantime::format_duration(limit))
             }
         };
         (self.pid, self.doubtful) = (None, None);
@@ -87,7 +87,7 @@ impl SessionEntry {
 
     /// It could not be made.
     pub(super) fn reset_failed(&mut self, why: &io::Error, now: PlayerTime) {
-        let why = format!("no process can be made: {why}");
+        let why = format!("can't create a process: {why}");
         if let Some(death) = &mut self.death {
             death.next = now.plus(AGAIN);
             if !death.how.ends_with(&why) {
@@ -168,7 +168,7 @@ mod tests {
     fn a_session_that_was_given_up_is_said_to_have_given_no_sign_of_life() {
         let mut entry = session(Some(1), false);
         entry.given_up = Some(Duration::from_mins(1));
-        let said = "its session gave no sign of life for 1m and was killed; its steps are ended, and Reset is run";
+        let said = "its session did not respond for 1m and was killed; its steps are ended, and Reset is run";
         assert_eq!(entry.process_died(at(1)), said);
     }
 
@@ -184,7 +184,7 @@ mod tests {
             assert_eq!(entry.due(at(second)), Some(Due::Later));
         }
         let told = format!(
-            "its session died; no process can be made: {error}; its steps were ended, but its Reset was not run"
+            "its session died; can't create a process: {error}; its steps were ended, but its Reset was not run"
         );
         assert_eq!(entry.due(at(31)), Some(Due::Nothing(told)));
     }

@@ -101,7 +101,7 @@ impl Listener {
         }
         self.registry.retire();
         for pid in self.registry.kept_too_many() {
-            self.abandon(pid, "too many other sessions are over and were not delivered".to_owned(), None);
+            self.abandon(pid, "too many other ended sessions wait to deliver their results".to_owned(), None);
         }
     }
 
@@ -210,7 +210,7 @@ impl Listener {
             }
             Ok(Err(role)) => Some(role),
             Err(error) => {
-                tracing::error!("{}: Reset can't be run yet, for no process can be made: {error}", entry.describe());
+                tracing::error!("{}: can't run Reset yet: can't create a process: {error}", entry.describe());
                 entry.reset_failed(&error, clock());
                 None
             }
@@ -227,7 +227,7 @@ impl Listener {
                 Found::GivenUp(limit) => {
                     let whose = self.registry.give_up_on(pid, limit);
                     let limit = humantime::format_duration(limit);
-                    tracing::error!("{whose} gave no sign of life for {limit}, and is killed");
+                    tracing::error!("{whose} did not respond for {limit}; killing it");
                     end_process(pid, libc::SIGKILL);
                 }
             }

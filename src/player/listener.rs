@@ -260,6 +260,7 @@ impl Listener {
 
     fn clean_up(&mut self) -> Next {
         self.registry.seed.expire(clock());
+        self.registry.seed.take_dropped().iter().for_each(|text| tracing::warn!("{text}"));
         let role = self.start_seed_phase().or_else(|| self.start_heirs()).or_else(|| self.start_lookup());
         role.map_or_else(|| self.end(), Next::Become)
     }
@@ -323,7 +324,7 @@ fn end_stale(port: u16) -> Option<String> {
     let ended: Vec<Process> = ended.collect();
     let list = Process::list(&ended);
     let text = format!(
-        "this player died with its sessions; what their steps left was ended now, and no Reset was run: {list}"
+        "an earlier player died with its sessions; their Reset was not run, and the processes that their steps left were ended now: {list}"
     );
     (!ended.is_empty()).then_some(text).inspect(|text| tracing::warn!("{text}"))
 }

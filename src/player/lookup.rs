@@ -51,7 +51,7 @@ impl Listener {
         match self.make(watch::MOST, |notes| Role::Lookup { host, notes }) {
             Ok(Ok(pid)) => self.registry.lookup = Some(pid),
             Ok(Err(role)) => return Some(role),
-            Err(error) => tracing::error!("`conductor` can't be looked up, for no process can be made: {error}"),
+            Err(error) => tracing::error!("can't look up `conductor`: can't create a process: {error}"),
         }
         None
     }

@@ -295,7 +295,8 @@ impl Registry {
 
     /// What the conductor of `run` is told of earlier sessions.
     pub(super) fn told_to(&self, run: &str) -> impl Iterator<Item = String> {
-        let untold = (self.untold > 0).then(|| format!("{} earlier sessions are told of in its log only", self.untold));
+        let untold = (self.untold > 0)
+            .then(|| format!("the results of earlier sessions that are in its log only: {}", self.untold));
         untold.into_iter().chain(self.summaries.iter().map(move |summary| summary.told_to(run)))
     }
 

@@ -192,7 +192,7 @@ impl SessionProcess {
     fn give_up(&mut self) {
         let Some(too_much) = self.given_up else { return };
         self.channel.disconnect();
-        let reason = format!("its conductor did not acknowledge what it was told: {too_much}");
+        let reason = format!("its conductor did not acknowledge messages: {too_much}");
         self.handle(SessionEvent::Orphaned { reason, reset_limit: None });
     }
 
@@ -279,7 +279,7 @@ impl SessionProcess {
             self.finished = self.finished.map(|end| end.min(clock().plus(DELIVERY)));
         }
         if self.channel.link().is_none() && self.kept.is_none() && !self.is_alone {
-            let reason = "its listener died, so that its conductor can't come back".to_owned();
+            let reason = "its listener died, so its conductor can't reconnect".to_owned();
             self.handle(SessionEvent::Orphaned { reason, reset_limit: None });
         }
     }

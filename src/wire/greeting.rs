@@ -131,7 +131,7 @@ impl Holder {
     pub fn describe(&self) -> String {
         match (self.run.as_str(), self.conductor.as_str()) {
             ("", conductor) => conductor.to_owned(),
-            (run, "") => format!("run `{run}` of somebody"),
+            (run, "") => format!("run `{run}` of an unknown conductor"),
             (run, conductor) => format!("run `{run}` of {conductor}"),
         }
     }

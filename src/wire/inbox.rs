@@ -100,6 +100,6 @@ mod tests {
         let most = u64::try_from(bounds::MESSAGE.most() / 60_000).unwrap();
         assert!((0..most).all(|number| take(number) == Ok(Taken::Nothing)));
         let why = take(most).unwrap_err().to_string();
-        assert_eq!(why, "the peer sent too many bytes of a message in parts: at most 2097152 are taken");
+        assert_eq!(why, "the peer sent too many bytes in a message of several parts: at most 2097152 are allowed");
     }
 }

@@ -182,6 +182,6 @@ mod tests {
         assert_eq!(take(bounds::SENTENCES, 64, false).unwrap().len(), 64);
         assert_eq!(take(bounds::SENTENCES, 65, true).unwrap().len(), 64);
         let why = take(bounds::SENTENCES, 65, false).unwrap_err().to_string();
-        assert!(why.starts_with("too many sentences in a welcome: at most 64 are taken"), "{why}");
+        assert!(why.starts_with("too many messages about earlier runs in a welcome: at most 64 are allowed"), "{why}");
     }
 }

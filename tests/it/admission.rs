@@ -13,8 +13,8 @@ use crate::support::{Folder, Player, conductor, eventually, run};
 /// Addresses that this machine does not have, so that a connection over loopback is a stranger's.
 const OTHERS: [&str; 2] = ["--allow", "192.0.2.1"];
 
-const REFUSAL: &str = "this player takes no connections from 127.0.0.1: to admit it, add `127.0.0.1` to `allow` in \
-                       `[Coordinator]` of the player's worker file, or to its `--allow`, and restart the player";
+const REFUSAL: &str = "this player refuses connections from 127.0.0.1; to accept them, add `127.0.0.1` to `allow` in \
+                       `[Coordinator]` of the player's worker file, or to its `--allow` option, and restart the player";
 
 #[track_caller]
 fn assert_served(player: &Player) {
@@ -83,9 +83,9 @@ fn a_player_does_not_start_with_a_file_in_which_it_finds_nothing_for_itself() {
         ("", "this is neither a test file nor a worker file"),
         ("[Master]\nallow = 10.0.0.0/8\n", "this is neither a test file nor a worker file"),
         ("[Coordinater]\nallow = 10.0.0.0/8\n", "did you mean `[Coordinator]`?"),
-        ("[Coordinater]\nallow = 10.0.0.0/8\n[Run]\na = true\n", "is `[Coordinater]` meant to be it?"),
+        ("[Coordinater]\nallow = 10.0.0.0/8\n[Run]\na = true\n", "did you write `[Coordinater]` for it?"),
         ("[Run]\na = true\n", "the worker file has no section `[Coordinator]`"),
-        ("[Test]\n[Workers]\nw = w.cfg\n", "this is a test file, and a player reads a worker file"),
+        ("[Test]\n[Workers]\nw = w.cfg\n", "this is a test file, but a player needs a worker file"),
         ("[Coordinator]\nallow = 10.0.0.0/33\n", " --> player.cfg:2:9"),
         ("[Coordinator]\nconductor = a b\n", " --> player.cfg:2:13"),
     ] {
@@ -117,7 +117,7 @@ warning[unknown-key]: `[Coordinator]` has no setting `alow`
  --> player.cfg:4:1
 warning[unknown-section]: nothing reads the section `[Runn]`
  --> player.cfg:5:2
-[..] - WARNING - player.cfg:3: `conductor` has a variable that this file does not set, and so admits nobody; `allow` can name the conductor's address
+[..] - WARNING - player.cfg:3: `conductor` uses a variable that this file does not set, so it allows no address; set `allow` to the conductor's address
 
 "#]]
     );
@@ -130,7 +130,8 @@ fn anyone_is_admitted_where_that_is_said_and_it_is_warned_of() {
     let player = Player::with(["--log-file", &log, "--allow", "any"]);
     assert_served(&player);
     drop(player);
-    let warning = "- WARNING - anyone who reaches this port may run commands here; `allow` with addresses limits that";
+    let warning =
+        "- WARNING - anyone who can reach this port can run commands here; to limit this, list addresses in `allow`";
     assert!(folder.read("log").lines().next().is_some_and(|line| line.ends_with(warning)), "{}", folder.read("log"));
 }
 
@@ -179,5 +180,5 @@ fn a_conductor_whose_name_is_unknown_is_named_in_the_log() {
     command.arg(&log).arg("w.cfg");
     let _player = Player::from(command);
     let said = || std::fs::read_to_string(&log).unwrap_or_default();
-    eventually("the name was looked up", || said().contains("`conductor = nosuch.invalid` can't be looked up"));
+    eventually("the name was looked up", || said().contains("can't look up `conductor = nosuch.invalid`"));
 }

@@ -32,8 +32,8 @@ fn parts_without_an_end_and_probes_without_a_reader_end_the_connection() {
     let probes = frame(br#"{"type": "probe", "sent": 1}"#).repeat(5000);
     let _ = conductor.stream.write_all(&probes);
     conductor.wait_for_end();
-    for what in ["bytes of a message in parts: at most 2097152", "probes that wait for their answers: at most 64"] {
-        eventually(what, || folder.read("log").contains(&format!("the peer sent too many {what} are taken")));
+    for what in ["bytes in a message of several parts: at most 2097152", "unanswered clock probes: at most 64"] {
+        eventually(what, || folder.read("log").contains(&format!("the peer sent too many {what} are allowed")));
     }
 }
 

@@ -223,7 +223,7 @@ Options:
   -q, --quiet                  Log errors only
       --max-message-size <MB>  The largest message that a Python conductor may send [default: 10]
       --spool-limit <MB>       How much output a worker keeps on disk while its conductor can't be reached [default: 1024]
-      --allow <ADDRESS>...     Take connections from these addresses or networks, such as 10.0.0.0/8, or from `any`, instead of CONFIG's `allow`; CONFIG's `conductor` may connect, too [default: this machine]
+      --allow <ADDRESS>...     Accept connections from these addresses or networks, such as 10.0.0.0/8, or from `any`, instead of those in CONFIG's `allow`; CONFIG's `conductor` is always accepted [default: this machine]
   -h, --help                   Print help (see more with '--help')
   -V, --version                Print version
 

@@ -4,6 +4,7 @@ use std::io::{PipeReader, PipeWriter};
 use std::process::{Child, Command};
 
 use crate::support::pipes::Pipe;
+use crate::support::surroundings::skip_without_hang_ups;
 use crate::support::{CONDUCTOR, Finished, Folder, Player, children, conductor, eventually, finish, kill, run};
 
 const HANGUP: i32 = 1;
@@ -92,6 +93,9 @@ fn sigterm_in_a_phase_stops_it_runs_reset_and_leaves_143() {
 
 #[test]
 fn sighup_in_a_phase_stops_it_runs_reset_and_leaves_129() {
+    if skip_without_hang_ups() {
+        return;
+    }
     interrupted_by(HANGUP, 129, "SIGHUP");
 }
 

@@ -158,7 +158,7 @@ fn a_player_that_is_not_verbose_tells_nothing_of_the_steps() {
     snapbox::assert_data_eq!(
         folder.read("log"),
         str![[r#"
-[..] - WARNING - anyone who reaches this port may run commands here; `allow` with addresses limits that
+[..] - WARNING - anyone who can reach this port can run commands here; to limit this, list addresses in `allow`
 [..] - INFO - run [..] of [..]: a session for `w`
 
 "#]]

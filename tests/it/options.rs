@@ -293,7 +293,7 @@ error: the configuration `nowhere.cfg` has 1 error
         1,
         str![""],
         str![[r#"
-error: `everybody` is neither an address nor a network like 10.0.0.0/8, nor `any`
+error: `everybody` is not an address, a network such as 10.0.0.0/8, or `any`
 
 "#]],
     );

@@ -83,7 +83,7 @@ fn a_player_that_goes_away_while_it_is_waited_for_is_told_of() {
     orphaned.player.signal(KILL);
     orphaned.player.children().into_iter().for_each(|child| kill(child, KILL));
     orphaned.player.wait();
-    let said = "its player is gone while it is waited for, and is tried again: connection refused";
+    let said = "its player became unreachable during the wait; trying again: connection refused";
     eventually("it is said that the player is gone", || folder.read("conduct.log").contains(said));
     kill(conduct.id(), INTERRUPT);
     assert_eq!(finish(conduct).status, Some(130));
@@ -97,7 +97,7 @@ fn a_run_that_takes_over_does_not_wait_for_the_lease_and_reset_is_run_before_it(
     Orphaned::wait_until_missed(&folder);
     let finished = run(&folder, ["conduct", "--quiet", "--run-id", "second", "--take-over", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
-    let said = "its conductor is silent; `--take-over` ends it now, and its Reset is waited for\n";
+    let said = "its conductor is silent; `--take-over` ends it now; waiting for its Reset\n";
     assert!(finished.stdout.contains(said), "{finished:#?}");
     assert!(finished.stdout.contains("run second of "), "who took it over: {finished:#?}");
     assert!(

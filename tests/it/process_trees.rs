@@ -393,7 +393,7 @@ fn what_is_left_of_a_player_that_was_killed_with_its_sessions_is_ended_by_the_ne
     assert_eq!(finish(child).status, Some(4));
     let told = run(&folder, ["conduct", "-q", "-p", "startup", "test.cfg"]);
     assert!(
-        told.stdout.contains("this player died with its sessions; what their steps left was ended now"),
+        told.stdout.contains("an earlier player died with its sessions; their Reset was not run, and the processes that their steps left were ended now"),
         "{told:#?}"
     );
     assert!(told.stdout.contains(&format!("({}): `sleep 600`", scene.user)), "{told:#?}");

@@ -244,7 +244,7 @@ fn player_with_a_log_file_and_a_configuration_listens_on_its_port() {
     snapbox::assert_data_eq!(
         lines.collect::<String>(),
         str![[r#"
-[..] - WARNING - anyone who reaches this port may run commands here; `allow` with addresses limits that
+[..] - WARNING - anyone who can reach this port can run commands here; to limit this, list addresses in `allow`
 [..] - INFO - run [..] of [..], process [..]: a session for `config`
 [..] - DEBUG - config: the plan is taken
 ...

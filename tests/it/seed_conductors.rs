@@ -170,7 +170,7 @@ fn a_phase_for_which_no_process_can_be_made_runs_when_there_is_one_again() {
     limit_processes(player.pid(), true);
     let mut stream = player.connect();
     stream.write_all(&frame(RUN)).expect("a player reads");
-    eventually("it was tried", || log.read("log").contains("no process can be made for a phase "));
+    eventually("it was tried", || log.read("log").contains("can't create a process for the phase "));
     limit_processes(player.pid(), false);
     let found = results.take();
     assert!(found.len() == 2 && found[0].contains(r#""message": "here""#), "{found:?}");

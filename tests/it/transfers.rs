@@ -190,7 +190,10 @@ fn nothing_is_written_through_a_link_in_the_folder_of_results() {
         assert!(inside.is_symlink());
         assert_eq!(below(&outside), Vec::<PathBuf>::new(), "{link}");
         let why = transfer.reason(1);
-        assert!(why.contains("is a link, and nothing is written through it") || why.contains("there already"), "{why}");
+        assert!(
+            why.contains("is a symbolic link, which `conduct` does not follow") || why.contains("there already"),
+            "{why}"
+        );
     }
 }
 

@@ -81,12 +81,12 @@ fn a_session_that_is_stopped_is_killed_after_its_lease_and_reset_once() {
     });
     serves_and_tells(
         &player,
-        "its session gave no sign of life for 5s and was killed; its steps were ended, and Reset was run",
+        "its session did not respond for 5s and was killed; its steps were ended, and Reset was run",
     );
     scene.pipe.wait_for_end();
     assert_eq!(scene.log(), "reset\n");
     let said = log.read("player.log");
-    assert!(said.contains(" gave no sign of life for 5s, and is killed\n"), "{said}");
+    assert!(said.contains(" did not respond for 5s; killing it\n"), "{said}");
 }
 
 #[test]
@@ -136,8 +136,7 @@ fn a_run_that_takes_over_ends_a_session_that_is_stopped() {
     eventually("the process is known not to respond", || check().contains("does not respond"));
     let finished = run(&folder, ["conduct", "--quiet", "--run-id", "second", "--take-over", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
-    let said =
-        "and its process on the player does not respond; `--take-over` ends it now, and its Reset is waited for\n";
+    let said = "and its process on the player does not respond; `--take-over` ends it now; waiting for its Reset\n";
     assert!(finished.stdout.contains(said), "{finished:#?}");
     assert!(finished.stdout.contains("; its steps were stopped and Reset was run"), "{finished:#?}");
     scene.pipe.wait_for_end();
@@ -171,7 +170,7 @@ fn a_clean_up_process_that_is_stopped_is_killed_and_its_reset_is_not_run_again()
     eventually("nothing is left", || player.children().is_empty());
     serves_and_tells(
         &player,
-        "its session died; the process that cleans up after it gave no sign of life for 5s and was killed; \
+        "its session died; the process that cleans up after it did not respond for 5s and was killed; \
          its steps were ended, and its Reset is not run again",
     );
     assert_eq!(scene.log(), "reset\n");

@@ -7,10 +7,10 @@ use snapbox::{Data, data::DataFormat};
 #[test]
 fn the_documentation_lists_every_wait_with_its_limit() {
     let page = format!(
-        "# What waits for whom, and for how long\n\n\
-         Every wait of `conduct`, `player` and their helpers has a limit. With `-v`, a wait of more than a second is\n\
-         logged with the names of those who are waited for.\n\n\
-         This page is made from `src/wait.rs`; a test compares them.\n\n{}",
+        "# Waits and their limits\n\n\
+         Every wait of `conduct`, `player` and their helper processes has a limit. With `-v`, a wait of more than a second is\n\
+         logged, with the names of the workers that are waited for.\n\n\
+         This page is generated from `src/wait.rs`; a test compares them.\n\n{}",
         Wait::table()
     );
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/waits.md");

@@ -124,7 +124,7 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
             Err(End::Unreachable(_)) if refused.is_some() => return refused.ok_or(End::Closed),
             Err(End::Unreachable(why)) if held && Instant::now() + ROUND < deadline => {
                 if !std::mem::replace(&mut is_gone, true) {
-                    let text = format!("its player is gone while it is waited for, and is tried again: {why}");
+                    let text = format!("its player became unreachable during the wait; trying again: {why}");
                     context.uplink.say(ConnectionEvent::Warning(text));
                 }
                 hello.attempt += 1;
@@ -172,7 +172,7 @@ fn waiting_for(holder: &Holder, hello: &Hello) -> String {
     }
     let what = match (is_silent, lease_within) {
         _ if takes_over(hello) && (is_silent || state == UNRESPONSIVE) => {
-            "`--take-over` ends it now, and its Reset is waited for".to_owned()
+            "`--take-over` ends it now; waiting for its Reset".to_owned()
         }
         (true, Some(lease)) => format!(
             "it is waited for until its lease is over, {lease} s at most, and then for its Reset, {} s at most; \

@@ -73,24 +73,26 @@ impl Said {
             PlayerMessage::StepEnded(step) => self.once(step.trial, step.phase.into(), step.step, ENDED, "the end"),
             PlayerMessage::SpawnedEnded(step) => {
                 let (trial, phase, position) = (step.trial, step.phase.into(), step.step);
-                self.once(trial, phase, position, SPAWNED_ENDED, "the last end")?;
+                self.once(trial, phase, position, SPAWNED_ENDED, "the final end")?;
                 if !is_spawned(&self.plan, self.worker, phase, position) {
-                    return Err("its player tells the end of a spawned step that is none".to_owned());
+                    return Err(
+                        "its player reported the end of a spawned step, but the step was not spawned".to_owned()
+                    );
                 }
                 Ok(())
             }
             PlayerMessage::StepSettled(step) => self.step(step.trial, step.phase.into(), step.step).map(|_| ()),
             PlayerMessage::BarrierReached { trial, phase, step } => {
-                self.once(*trial, (*phase).into(), *step, AT_BARRIER, "the arrival")
+                self.once(*trial, (*phase).into(), *step, AT_BARRIER, "the arrival at the barrier")
             }
             PlayerMessage::Withdraw { trial, phase, step } => {
                 self.once(*trial, (*phase).into(), *step, WITHDRAWN, "the withdrawal")
             }
             PlayerMessage::PutWanted { trial, phase, step } => {
-                self.once(*trial, (*phase).into(), *step, PUT_WANTED, "the wish for a file")
+                self.once(*trial, (*phase).into(), *step, PUT_WANTED, "the request for a file")
             }
             PlayerMessage::PutOver { trial, phase, step } => {
-                self.once(*trial, (*phase).into(), *step, PUT_OVER, "the end of a file")
+                self.once(*trial, (*phase).into(), *step, PUT_OVER, "the end of the transfer")
             }
             // What no step fetches is refused where files are taken.
             PlayerMessage::File(_) | PlayerMessage::FileEnded(_) => Ok(()),
@@ -123,21 +125,23 @@ impl Said {
     /// The step of this place, in a trial that has begun.
     fn step(&self, trial: u32, phase: Phase, position: usize) -> Result<&Step, String> {
         if trial == 0 || trial > self.trial || !self.plan.has(phase) {
-            return Err(format!("its player speaks of {phase} in trial {trial}, which has not begun"));
+            return Err(format!("its player sent a message about {phase} of trial {trial}, which has not begun"));
         }
         let step = self.plan.worker(self.worker).steps[phase].get(position);
-        step.ok_or_else(|| format!("its player speaks of step {position} of {phase}, which its plan does not have"))
+        step.ok_or_else(|| {
+            format!("its player sent a message about step {position} of {phase}, which the plan does not have")
+        })
     }
 
     fn once(&mut self, trial: u32, phase: Phase, position: usize, word: Words, what: &str) -> Result<(), String> {
         let label = self.step(trial, phase, position)?.label.clone();
         // What is left of earlier trials is what was spawned in them.
         if trial < self.trial && !self.steps.contains_key(&(trial, phase, position)) {
-            return Err(format!("its player speaks of step `{label}` in trial {trial}, which is over"));
+            return Err(format!("its player sent a message about step `{label}` of trial {trial}, which is over"));
         }
         let words = self.steps.entry((trial, phase, position)).or_default();
         if *words & word != 0 {
-            return Err(format!("its player tells {what} of step `{label}` in {phase} of trial {trial} twice"));
+            return Err(format!("its player reported {what} of step `{label}` in {phase} of trial {trial} twice"));
         }
         *words |= word;
         Ok(())

@@ -150,7 +150,7 @@ fn a_player_that_leaves_is_heard_to_its_end_and_has_the_last_word() {
     let lost = |why: &str| vec![Reason::Incomplete(format!("worker `w0` was lost: {why}"))];
     let summary = "it is told to stop; its steps were stopped and Reset was run";
     assert_eq!(left_with(Some(summary)), (lost(summary), 2));
-    let silent = "it is told to stop; it did not say what became of its Reset";
+    let silent = "it is told to stop; it did not report the result of its Reset";
     assert_eq!(left_with(None), (lost(silent), 2), "so says an older one");
     assert_eq!(left_with(Some("")), (lost("no reason was given"), 2));
 }

@@ -273,7 +273,7 @@ impl Coordinator {
             let trial = self.trial;
             self.judge.check(trial, &result.outcome);
             if let Some(why) = unkept {
-                self.judge.not_carried_out(format!("what `check` of trial {trial} printed can't be kept: {why}"));
+                self.judge.not_carried_out(format!("can't save the output of `check` of trial {trial}: {why}"));
             }
             let ended = (!left.is_empty())
                 .then(|| format!("left {}, stopped after it: {}", Process::count(&left), Process::list(&left)));

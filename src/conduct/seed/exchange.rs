@@ -33,7 +33,7 @@ pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), Stri
     let payload = answer(&mut stream).map_err(failed)?;
     match decode_result(&payload) {
         Ok((0, _)) => Ok(()),
-        Ok((_, text)) | Err(text) => Err(format!("its seed player refuses a phase: {}", on_one_line(&text))),
+        Ok((_, text)) | Err(text) => Err(format!("its Python player refuses a phase: {}", on_one_line(&text))),
     }
 }
 

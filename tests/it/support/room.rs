@@ -267,7 +267,14 @@ impl Scene {
             (Stdout | Stderr, None) => self.stderr = None,
             (UnreadStderr, None) => fill_pipe(&self.stderr.as_ref().expect("it is there")),
             (FileSize, _) => limit(self.pid(), Resource::Fsize, 0),
-            (Descriptors, _) => limit(self.pid(), Resource::Nofile, used_descriptors(self.pid(), self.who)),
+            (Descriptors, _) => {
+                let is_idle = self.conductor.is_none();
+                limit(
+                    self.pid(),
+                    Resource::Nofile,
+                    used_descriptors(self.pid(), is_idle || self.who == Who::Conductor),
+                );
+            }
             (Processes, _) => limit(self.pid(), Resource::Nproc, 0),
             (Results | Temporary, _) => self.disk.as_ref().expect("a disk").fill(),
             (Loss::Terminal, _) => {
@@ -375,15 +382,16 @@ fn as_user<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
     thread.join().expect("a thread")
 }
 
-/// The limit at which a process gets no other descriptor.
-fn used_descriptors(pid: u32, who: Who) -> u64 {
+/// The limit at which a process gets no other descriptor (`none`), or only those whose numbers are free below its last one:
+/// a process that polls many needs a limit that is not below their number (poll(2)).
+///
+/// How many are free there depends on what the process inherited from whoever runs the tests.
+fn used_descriptors(pid: u32, none: bool) -> u64 {
     let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").flatten();
     let open: BTreeSet<u64> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    // The conductor has closed some between those that it has. A process that polls many needs a limit that is not below
-    // their number (poll(2)).
     let first_free = (0..1024).find(|number| !open.contains(number)).expect("a number");
     let behind_all = open.last().map_or(0, |most| most + 1);
-    if who == Who::Conductor { first_free } else { behind_all }
+    if none { first_free } else { behind_all }
 }
 
 /// Fills the pipe of this reader, which stays open and unread.

@@ -15,6 +15,18 @@ pub fn skip(why: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
+/// Whether hang-ups are ignored here, as under `nohup`, and so also by what the calling test starts; the test is skipped then.
+pub fn skip_without_hang_ups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").expect("what the kernel says of this process");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("the signals that are ignored");
+    let ignored = u64::from_str_radix(ignored.trim(), 16).expect("a number");
+    let is_ignored = ignored >> (libc::SIGHUP - 1) & 1 == 1;
+    if is_ignored {
+        skip("SIGHUP is ignored, as under nohup");
+    }
+    is_ignored
+}
+
 /// Where tests make their folders: in `TMPDIR`, unless its path has characters that mean something to a shell. Tests
 /// write the paths of their folders into steps as they are.
 pub fn folder_of_folders() -> PathBuf {

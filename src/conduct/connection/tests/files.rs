@@ -114,8 +114,8 @@ fn a_player_that_never_says_what_it_has_heard_of_its_files_is_lost() {
     });
     let (conclusion, _) = run(plan);
     player.join().unwrap();
-    let expected = "worker `w0` was lost: its player leaves too many bytes of messages that are not acknowledged: at most \
-                    16777216 are taken";
+    let expected = "worker `w0` was lost: its player leaves too many bytes of unacknowledged messages: at most 16777216 \
+                    are allowed";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
 }
 

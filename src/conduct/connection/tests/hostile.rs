@@ -21,7 +21,7 @@ type Deviation = fn(&mut Peer);
 
 /// Each with what is said of it.
 const DEVIATIONS: [(&str, Deviation); 8] = [
-    ("tells the start of step `s1` in run of trial 1 twice", |peer| {
+    ("reported the start of step `s1` in run of trial 1 twice", |peer| {
         peer.outbox.push(&ended(0, 0, true));
         (0..500).for_each(|number| peer.outbox.push(&started(1, 1, 500 + 2 * number)));
     }),
@@ -31,18 +31,18 @@ const DEVIATIONS: [(&str, Deviation); 8] = [
     ("the peer sent what is no message", |peer| {
         peer.stream.write_all(&frame(b"hello")).unwrap();
     }),
-    ("a probe that it was not sent", |peer| {
+    ("a clock probe that was not sent", |peer| {
         let answer = Signal::ProbeAnswer { sent: 0, received: 0, answered: 0 };
         peer.stream.write_all(&frame(&serde_json::to_vec(&answer).unwrap())).unwrap();
     }),
-    ("which its plan does not have", |peer| peer.outbox.push(&started(1, 99, 500))),
+    ("which the plan does not have", |peer| peer.outbox.push(&started(1, 99, 500))),
     ("which has not begun", |peer| peer.outbox.push(&started(9, 0, 500))),
     ("too many warnings in a trial", |peer| {
         for number in 0..11_000 {
             peer.outbox.push(&PlayerMessage::Warning { text: format!("warning {number}") });
         }
     }),
-    ("bytes of output that is announced and not here", |peer| {
+    ("bytes of output that has not arrived", |peer| {
         peer.outbox.push(&started(1, 0, 500));
         peer.outbox.push(&ended(0, 1 << 62, false));
     }),
