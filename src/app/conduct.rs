@@ -98,7 +98,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         options.player_secret = Some(player.secret());
     }
     DescriptorLimit::raise();
-    reporters.shown.push(("the log".to_owned(), Box::new(LogReporter::default())));
+    reporters.log = Some(Box::new(LogReporter::default()));
     if !arguments.quiet
         && let Some(view) = LiveView::start(outputs.screen())
     {

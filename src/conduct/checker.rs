@@ -19,7 +19,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::model::{Outcome, Plan, PlayerTime, Start, StepResult};
+use crate::model::{Attention, Outcome, Plan, PlayerTime, Start, StepResult};
 use crate::wait::Wait;
 use crate::wire::KeeperMessage;
 
@@ -97,6 +97,7 @@ pub(super) fn start(threads: &mut Threads, check: Check, ended: Sender<CheckEnd>
 /// on there; one that takes nothing for so long is stuck, like the disk below it.
 fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Result<(), Outcome> {
     let (mut taken, mut since) = (check.kept.taken(), Instant::now());
+    let mut attention = Attention::new(2 * WORD, now());
     loop {
         select! {
             recv(check.kept.reached()) -> _ => return Ok(()),
@@ -104,6 +105,9 @@ fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Re
             default(Wait::ResultsWritten.within(WORD.min(stuck))) => {}
         }
         let now_taken = check.kept.taken();
+        if let Some(pause) = attention.look(now()) {
+            since += pause;
+        }
         if now_taken != taken {
             (taken, since) = (now_taken, Instant::now());
         } else if since.elapsed() >= stuck {

@@ -77,6 +77,12 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
     run_loop::run(plan, options, interrupts, reporters)
 }
 
+/// Tells the reporters why there was no run, and waits for whoever reads them, as after a run. What could not be written is
+/// among the reasons that come back.
+pub fn tell_end(reporters: Reporters, conclusion: Conclusion, interrupts: &Receiver<i32>) -> Conclusion {
+    run_loop::tell_end(reports::Reports::start(reporters), conclusion, interrupts, false)
+}
+
 /// Asks every player how it is, all at the same time, and runs nothing. An interrupt ends the asking.
 pub fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
     check::check(plan, options, interrupts)

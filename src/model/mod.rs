@@ -3,6 +3,7 @@
 //! Nothing here does anything: no file, socket, clock or thread, and nothing of ours is imported. The parts of the
 //! program know each other only through these types.
 
+mod attention;
 mod barrier;
 mod event;
 mod file_pattern;
@@ -20,6 +21,7 @@ mod step;
 mod time;
 mod verdict;
 
+pub use attention::Attention;
 pub use barrier::BarrierResult;
 pub use event::{Event, PlayerDescription, Stamped, StepReference};
 pub use file_pattern::{FilePattern, PatternComponent};

@@ -260,6 +260,7 @@ impl Listener {
 
     fn clean_up(&mut self) -> Next {
         self.registry.seed.expire(clock());
+        self.registry.seed.take_dropped().iter().for_each(|text| tracing::warn!("{text}"));
         let role = self.start_seed_phase().or_else(|| self.start_heirs()).or_else(|| self.start_lookup());
         role.map_or_else(|| self.end(), Next::Become)
     }

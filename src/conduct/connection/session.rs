@@ -19,7 +19,7 @@ use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
-use crate::model::{ConductorTime, Phase, PlayerTime, Start};
+use crate::model::{Attention, ConductorTime, Phase, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
     Channel, ConductorMessage, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, PlayerMessage, StepStartedMessage,
@@ -61,6 +61,8 @@ struct Session<'a> {
     parting: Option<String>,
     /// Since when what was announced is waited for, and how many bytes have come meanwhile.
     waiting: (Instant, u64),
+    /// The time in which the conductor itself did not run does not count for that.
+    attention: Attention<ConductorTime>,
     /// Since when the player has left, and nothing is missing of what it announced.
     left: Option<Instant>,
     /// When the wait for the player's farewell ends, once the conductor has taken leave.
@@ -83,6 +85,7 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         reconnections: Reconnections::new(context.plan.settings.lease, now()),
         parting: None,
         waiting: (Instant::now(), 0),
+        attention: Attention::new(2 * interval(context.plan.settings.lease), now()),
         left: None,
         farewell: None,
         store_failed: false,
@@ -142,6 +145,7 @@ impl Session<'_> {
         link.probe(PROBES);
         // What was announced can't have come while there was no connection.
         self.waiting = (Instant::now(), 0);
+        self.attention.look(now());
         // A player that does not remember what was said never will.
         self.channel.connect(link, welcome.next).map_err(|error| lost(error.to_string()))?;
         self.reconnections.begun(self.counts(), now());
@@ -173,6 +177,9 @@ impl Session<'_> {
 
     /// Whether what was announced comes, and the player goes that has left.
     fn data_comes(&mut self) -> Result<(), End> {
+        if let Some(pause) = self.attention.look(now()) {
+            self.waiting.0 += pause;
+        }
         let (since, bytes) = self.waiting;
         if !self.streams.is_waiting() {
             self.waiting = (Instant::now(), 0);

@@ -301,6 +301,12 @@ pub fn kill(pid: u32, signal: i32) {
     let _ = rustix::process::kill_process(pid, signal);
 }
 
+/// The number that a variable of the environment has, if it is set.
+pub fn number_in(variable: &str) -> Option<usize> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("`{variable}` is no number")))
+}
+
 /// The direct children of a process.
 pub fn children(pid: u32) -> Vec<u32> {
     let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();

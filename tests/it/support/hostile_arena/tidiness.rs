@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::super::hostile_conductor::{Case, End, KINDS, STATES};
+use super::super::hostile_conductor::{KINDS, STATES};
 use super::super::{CONDUCTOR, DEADLINE};
-use super::{Arena, PLAYERS};
+use super::{Arena, PLAYERS, Played};
 
 impl Arena {
     /// Waits until no step of a hostile conductor runs any more. Sessions may keep what happened, for an hour.
@@ -35,8 +35,8 @@ impl Arena {
     }
 
     /// Each trial in which a step was started has its Reset, once.
-    pub(super) fn check_resets(&self, played: &[(Case, End)], faults: &mut Vec<String>) {
-        for (case, _) in played {
+    pub(super) fn check_resets(&self, played: &[Played], faults: &mut Vec<String>) {
+        for (case, ..) in played {
             let file = self.folder.join("marks").join(case.name());
             let Ok(text) = std::fs::read_to_string(&file) else { continue };
             let _ = std::fs::remove_file(&file);
