@@ -1,7 +1,7 @@
 //! The lints: everything that can be found in a configuration, by name. This table is the only one.
 //!
 //! A name stays the same from version to version, for `# conductor: allow(name)` and for whoever reads findings by
-//! program. `validate --list`, the table in the README, and the tests that want an example of each lint are made from it.
+//! program. `validate --list`, the table in `docs/lints.md`, and the tests that want an example of each lint are made from it.
 
 use super::diagnostic::Severity;
 

@@ -13,6 +13,7 @@ mod mark;
 pub mod browser;
 pub mod chaos;
 pub mod configparser;
+pub mod documents;
 pub mod faults;
 pub mod hostile_arena;
 pub mod hostile_conductor;
