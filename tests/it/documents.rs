@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use conductor::report::Format;
+use conductor::model::Format;
 use serde_json::Value;
 
 use crate::support::documents::{anchors, blocks, links, pages, quoted, read, root, table, target};
