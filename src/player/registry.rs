@@ -316,6 +316,13 @@ impl Registry {
         bounds::SESSIONS.check(self.sessions.len() + 1).is_err()
     }
 
+    /// The session of this process, if it is over, has lost its conductor's connection only now, or has one again: from then
+    /// on it counts among those that were not delivered, or no more.
+    pub(super) fn past_is_silent(&mut self, pid: u32, is_silent: bool) {
+        let past = self.past.iter_mut().filter(|past| past.pid == Some(pid));
+        past.for_each(|past| past.is_kept = is_silent);
+    }
+
     /// The processes of the oldest sessions that are over and were not delivered, where there are too many.
     pub(super) fn kept_too_many(&mut self) -> Vec<u32> {
         let kept = || |past: &&mut PastSession| past.is_kept && past.pid.is_some();
