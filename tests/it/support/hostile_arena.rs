@@ -219,6 +219,7 @@ impl Arena {
         let ((), most) = self.measured(|| {
             self.check_that_steps_are_over(&mut faults);
             self.honest.check_players(&mut faults);
+            self.check_connections(&mut faults);
         });
         self.most = self.most.max(most);
         self.check_resets(&played, &mut faults);

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use super::soak::Random;
 use super::wire::{frame, read_frame};
 use talk::{Heard, Talk};
-use words::{LARGEST_PLANS, Speaker, short_hello, short_plan};
+use words::{LARGEST_PLANS, NAMES, NOTHING, Speaker, short_hello, short_plan};
 
 pub use words::KINDS;
 
@@ -193,12 +193,25 @@ impl Conductor<'_> {
 
     /// Sends a plan as large as one may be, or one that is larger. A player that waits for a plan takes only the former.
     fn largest_plan(&mut self, talk: &mut Talk, is_due: bool) -> Result<(), End> {
-        let which = if self.random.below(2) == 0 { 0 } else { self.random.below(LARGEST_PLANS) };
+        let is_larger = !is_due && self.random.below(2) == 0;
+        let which = if is_larger { self.random.below(LARGEST_PLANS) } else { 0 };
         let bytes = self.speaker.largest_plan(which);
         let _ = talk.stream().set_write_timeout(Some(PATIENCE));
         talk.write(&bytes);
-        let is_wrong = is_due && talk.expect("plan_taken").is_some() != (which == 0);
-        if is_wrong { Err(End::Wrong) } else { Ok(()) }
+        if !is_due {
+            return Ok(());
+        }
+        talk.expect("plan_taken").ok_or(End::Wrong)?;
+        for which in 1..LARGEST_PLANS {
+            let worker = format!("{}-{which}", self.speaker.worker);
+            let mut other = self.welcomed(&self.hello(&worker)).ok_or(End::NotReached)?;
+            let _ = other.stream().set_write_timeout(Some(PATIENCE));
+            other.write(&Speaker { worker, number: 0, ..self.speaker.clone() }.largest_plan(which));
+            if other.expect("plan_taken").is_some() {
+                return Err(End::Wrong);
+            }
+        }
+        Ok(())
     }
 
     /// A plan may have a lease of hundreds of years. Whoever begins another session of the worker ends that.
@@ -428,6 +441,9 @@ impl Conductor<'_> {
     /// Answers what the player says, as an honest conductor does, for a while.
     fn be_honest(&mut self, talk: &mut Talk) -> End {
         let end = Instant::now() + GOES_ON;
+        if STATES[self.case.state] == "putting" {
+            self.put(talk, &json!({"trial": 1, "phase": "run", "step": 1}));
+        }
         loop {
             let message = match talk.hear(end.min(Instant::now() + QUIET)) {
                 Heard::Message(message) => message,
@@ -442,12 +458,8 @@ impl Conductor<'_> {
                     json!({"type": "release", "trial": trial, "phase": phase, "step": message["step"]})
                 }
                 "put_wanted" => {
-                    let name = format!("{}", self.case.number);
-                    let file = json!({"type": "file", "trial": trial, "phase": phase, "step": message["step"],
-                                      "stream": 9, "name": name, "mode": 0o644});
-                    self.send(talk, file);
-                    let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-                    json!({"type": "file_ended", "stream": 9, "length": 0, "digest": digest})
+                    self.put(talk, &message);
+                    continue;
                 }
                 "file_ended" => json!({"type": "file_taken", "stream": message["stream"]}),
                 "phase_ended" if phase == "reset" => json!({"type": "end_trial", "trial": trial}),
@@ -456,6 +468,16 @@ impl Conductor<'_> {
             };
             self.send(talk, answer);
         }
+    }
+
+    /// Sends the file that a step of this place wants, under some name.
+    fn put(&mut self, talk: &mut Talk, place: &Value) {
+        let number = self.case.number.to_string();
+        let name = if self.random.below(2) == 0 { &number } else { *self.random.one_of(&NAMES) };
+        let file = json!({"type": "file", "trial": place["trial"], "phase": place["phase"], "step": place["step"],
+                          "stream": 9, "name": name, "mode": 0o644});
+        self.send(talk, file);
+        self.send(talk, json!({"type": "file_ended", "stream": 9, "length": 0, "digest": NOTHING}));
     }
 
     /// Comes again over another connection, and may lie about what it has.
@@ -473,7 +495,16 @@ impl Conductor<'_> {
 
     /// A session, once nobody else holds the player.
     fn session(&mut self) -> Option<Talk> {
-        self.welcomed(&short_hello(&self.speaker.worker, 1))
+        self.welcomed(&self.hello(&self.speaker.worker))
+    }
+
+    /// The first `hello` of a worker. Nobody takes silence amiss while the largest plan is made, sent and read.
+    fn hello(&self, worker: &str) -> Value {
+        let mut data = short_hello(worker, 1);
+        if KINDS[self.case.kind] == "largest plan" {
+            data["lease"] = json!(12_000_000_000_u64);
+        }
+        data
     }
 
     fn welcomed(&mut self, data: &Value) -> Option<Talk> {

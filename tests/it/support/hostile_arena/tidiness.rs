@@ -4,9 +4,21 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use conductor::wire::bounds;
+
 use super::super::hostile_conductor::{KINDS, STATES};
 use super::super::{CONDUCTOR, DEADLINE};
 use super::{Arena, PLAYERS, Played};
+
+/// How many sockets a player may have that nobody talks to: its port, and a line to each session that is over and kept.
+const LEFT_OPEN: usize = 8 + bounds::UNDELIVERED.most();
+
+/// How many sockets a process has.
+fn connections(pid: u32) -> usize {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let leads_to = descriptors.filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
+    leads_to.filter(|to| to.to_string_lossy().starts_with("socket:")).count()
+}
 
 impl Arena {
     /// Waits until no step of a hostile conductor runs any more. Sessions may keep what happened, for an hour.
@@ -27,6 +39,25 @@ impl Arena {
                     let lines: Vec<_> =
                         left.iter().map(|pid| String::from_utf8_lossy(&line(pid)).into_owned()).collect();
                     faults.push(format!("player {index} has left {lines:?}"));
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+
+    /// Waits until the players have closed the connections of those that are gone. What is left are the lines to the processes of
+    /// sessions that are kept.
+    pub(super) fn check_connections(&self, faults: &mut Vec<String>) {
+        let end = Instant::now() + DEADLINE;
+        for (index, player) in self.players.iter().enumerate() {
+            loop {
+                let found = connections(player.pid());
+                if found <= LEFT_OPEN {
+                    break;
+                }
+                if Instant::now() > end {
+                    faults.push(format!("player {index} has {found} sockets open"));
                     break;
                 }
                 std::thread::sleep(Duration::from_millis(50));

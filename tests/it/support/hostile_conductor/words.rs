@@ -86,8 +86,11 @@ pub const KINDS: [&str; 65] = [
 ];
 
 /// Names that would lead out of a folder, if they were used as they are.
-const NAMES: [&str; 9] =
+pub const NAMES: [&str; 9] =
     ["../escaped", "../../outside/escaped", "link", "..", ".", "", "a/b", "\u{1b}[2J\n", "/proc/self/cwd/escaped"];
+
+/// The digest of a file without a byte.
+pub const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Who talks, as far as messages need it.
 #[derive(Debug, Clone)]
@@ -115,6 +118,14 @@ impl Speaker {
                 text(&signal)
             }
             "data" => self.data(random),
+            // Only what is whole gets its name.
+            "file" => {
+                let file = self.numbered("file", random);
+                let end = json!({"type": "file_ended", "stream": file["stream"], "length": 0, "digest": NOTHING,
+                                 "number": self.number});
+                self.number = self.number.wrapping_add(1);
+                [text(&file), text(&end)].concat()
+            }
             "largest plan" => {
                 let which = random.below(LARGEST_PLANS);
                 self.largest_plan(which)
