@@ -14,8 +14,9 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use super::room::Room;
 use crate::conduct::folder_beneath;
-use crate::model::{Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream, WorkerId, on_one_line};
-use crate::wire::words;
+use crate::model::{
+    Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream, WorkerId, on_one_line, words,
+};
 
 /// How many bytes are copied at once.
 const PIECE: u64 = 64 * 1024;

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
-use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId};
+use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId, words};
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, Holder, Secret, UNRESPONSIVE, Welcome};
 
 use super::clock::Sample;
-use super::connection::{Dialled, dial, is_seed, refused, unless_ended, words};
+use super::connection::{Dialled, dial, is_seed, refused, unless_ended};
 use super::event::{Command, End};
 use super::threads::Threads;
 use super::{Options, hello};

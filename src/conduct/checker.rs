@@ -20,12 +20,11 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::model::{Attention, Outcome, Plan, PlayerTime, Start, StepResult};
+use crate::model::{Attention, Outcome, Plan, PlayerTime, Start, StepResult, words};
 use crate::wait::Wait;
 use crate::wire::KeeperMessage;
 
 use super::check_output::Printed;
-use super::connection::words;
 use super::event::CheckEnd;
 use super::now::now;
 use super::plan_message::common_variables;

@@ -9,8 +9,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, statat};
 use rustix::io::Errno;
 
-use super::connection::words;
-use crate::model::on_one_line;
+use crate::model::{on_one_line, words};
 
 /// The folder in which a fetched file of this name goes, made if need be, and the last part of the name.
 ///

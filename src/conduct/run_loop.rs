@@ -11,20 +11,21 @@ use rustix::fs::statvfs;
 
 use crate::model::{
     Attention, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId,
-    signal_name,
+    signal_name, words,
 };
 
 use crate::wait::Wait;
 use crate::wire::{Hello, Secret};
 
 use super::checker::{self, Check, Checker};
-use super::connection::{self, Context, Uplink, words};
+use super::connection;
+use super::connection::context::{Context, Uplink};
 use super::coordinator::{Action, Coordinator, Input};
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::mailbox::{Postbox, mailbox};
 use super::now::now;
 use super::reports::{Mark, Reporters, Reports, Said};
-use super::seed::SeedPlayers;
+use super::seed::players::SeedPlayers;
 use super::store::Store;
 use super::threads::Threads;
 use super::waiting_log::WaitingLog;

@@ -11,8 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::words;
-use crate::model::{Output, OutputSource, Unkept};
+use crate::model::{Output, OutputSource, Unkept, words};
 
 /// The store of a run. A copy is the same store.
 #[derive(Debug, Clone)]

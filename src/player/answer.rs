@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::caller::Caller;
+use super::clock::clock;
 use super::listener::{Answered, Listener};
 use super::note::Order;
-use super::registry::{Claim, SessionEntry};
+use super::registry::Claim;
 use super::resume::lease;
 use super::role::{Role, SessionRole};
 use super::seed_delivery::SUPERSEDED;
 use super::seed_run::SeedRun;
-use super::session_process::clock;
+use super::session_entry::SessionEntry;
 use super::watch;
 use crate::model::Process;
 use crate::sys::{self, Child};

@@ -1,7 +1,7 @@
 //! What a player says in its log when it ends: what it kept for the next conductor, which will not be told now.
 
 use super::listener::Listener;
-use super::registry::SessionEntry;
+use super::session_entry::SessionEntry;
 use crate::model::Process;
 
 impl Listener {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::clock::clock;
 use super::life;
 use super::listener::{end_process, input_has_ended};
-use super::session_process::clock;
 use super::sweep::Sweep;
 use crate::model::PlayerTime;
 use crate::sys::{self, Forked, Reaped, SignalDescriptor};

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::death::Due;
+use super::clock::clock;
 use super::kin;
 use super::listener::{Listener, end_process};
 use super::note::Note;
-use super::registry::Summary;
 use super::role::Role;
-use super::session_process::clock;
+use super::session_entry::{Due, Summary};
 use super::sweep::Sweep;
 use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};

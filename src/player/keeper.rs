@@ -16,18 +16,18 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::clock::clock;
 use super::environment::Environment;
 use super::guard::guard;
 use super::kin::{self, Kin};
 use super::ladder::Ladder;
 use super::listener::input_has_ended;
 use super::session::StopWith;
-use super::session_process::clock;
 use super::step_image::{not_run, shell_image};
-use crate::model::{PlayerTime, Process};
+use crate::model::{PlayerTime, Process, words};
 use crate::sys::{self, Image, PrintsTo, Reaped, Report, SignalDescriptor, Spawner, StartReport, When};
 use crate::wait::Wait;
-use crate::wire::{KeeperMessage, OutcomeMessage, words};
+use crate::wire::{KeeperMessage, OutcomeMessage};
 
 /// How long what is still there when the command is over may take to end by itself.
 const LET_GO_WITHIN: Duration = Duration::from_millis(200);

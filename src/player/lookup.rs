@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use super::clock::clock;
 use super::listener::Listener;
 use super::note::{Note, send};
 use super::role::Role;
-use super::session_process::clock;
 use super::watch;
 use crate::model::PlayerTime;
 use crate::sys::{self, Child};

@@ -1,15 +1,14 @@
 //! Who holds this player: the sessions of one run, or one Python conductor. Pure.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::death::Death;
 use super::seed_conductors::SeedConductors;
+use super::session_entry::{SessionEntry, SessionId, Summary};
 use crate::model::PlayerTime;
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder, ProcessMessage, Secret, UNRESPONSIVE, bounds};
+use crate::wire::{Hello, Holder, ProcessMessage, bounds};
 
 /// Who holds this player.
 #[derive(Debug, Default)]
@@ -28,46 +27,6 @@ pub(super) struct Registry {
     summaries: VecDeque<Summary>,
     /// How many of them had to make room.
     untold: usize,
-}
-
-/// What became of something whose conductor was not there at its end.
-#[derive(Debug, Clone)]
-pub(super) struct Summary {
-    /// The session whose it is, and who that is for people.
-    of: Option<(SessionId, String)>,
-    text: String,
-}
-
-impl Summary {
-    /// Whether it is what became of this session.
-    fn is_of(&self, id: &SessionId) -> bool {
-        let key = |id: &SessionId| (id.run.clone(), id.worker.clone(), id.session);
-        self.of.as_ref().is_some_and(|(of, _)| key(of) == key(id))
-    }
-
-    /// One that belongs to no session in particular.
-    pub(super) fn of_nobody(text: String) -> Self {
-        Self { of: None, text }
-    }
-
-    /// What a conductor is told of it: of its own run it need not be told whose that is.
-    pub(super) fn told_to(&self, run: &str) -> String {
-        match &self.of {
-            Some((id, _)) if id.run == run => {
-                format!("this run's own earlier session of worker {}: {}", id.worker, self.text)
-            }
-            _ => self.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.of {
-            None => write!(out, "{}", self.text),
-            Some((_, who)) => write!(out, "{who}: {}", self.text),
-        }
-    }
 }
 
 /// How many sessions that are over are remembered.
@@ -100,111 +59,18 @@ struct PastSession {
     is_kept: bool,
 }
 
-/// Which session of whom, and which of its connections came last.
-#[derive(Debug, Clone)]
-pub(super) struct SessionId {
-    run: String,
-    worker: String,
-    secret: Secret,
-    run_secret: Secret,
-    session: u64,
-    attempt: u64,
-}
-
-impl SessionId {
-    fn is_of(&self, hello: &Hello) -> bool {
-        self.run == hello.run && self.worker == hello.worker
-    }
-}
-
-/// A session, as the listener knows it.
-#[derive(Debug)]
-pub(super) struct SessionEntry {
-    pub(super) id: SessionId,
-    pub(super) conductor: String,
-    pub(super) since: PlayerTime,
-    pub(super) lease: Duration,
-    /// When its conductor was last heard of, while there is no connection to it.
-    pub(super) silent_since: Option<PlayerTime>,
-    /// Since when it has been on its own.
-    pub(super) orphaned: Option<PlayerTime>,
-    /// Its process, while it lives.
-    pub(super) pid: Option<u32>,
-    /// Its plan, as JSON, for an heir.
-    pub(super) plan: Option<String>,
-    /// How long its Reset may take.
-    pub(super) reset_timeout: Duration,
-    /// The trial whose Reset has to be run if it dies.
-    pub(super) reset_needed: Option<u32>,
-    /// Whether a Reset was begun.
-    pub(super) reset_begun: bool,
-    /// Whether it said that it ended in good order.
-    pub(super) over: bool,
-    /// When it will be given up, while it does not respond.
-    pub(super) doubtful: Option<PlayerTime>,
-    /// How long it had given no sign of life when it was given up and killed.
-    pub(super) given_up: Option<Duration>,
-    /// What is to be done after its process died.
-    pub(super) death: Option<Death>,
-}
-
-impl SessionEntry {
-    /// The entry of a session that begins with this `hello`, in this process.
-    pub(super) fn new(hello: &Hello, lease: Duration, pid: u32, now: PlayerTime) -> Self {
-        let Hello { run, worker, secret, run_secret, session, attempt, conductor, .. } = hello.clone();
-        Self {
-            id: SessionId { run, worker, secret, run_secret, session, attempt },
-            conductor,
-            since: now,
-            lease,
-            silent_since: None,
-            orphaned: None,
-            pid: Some(pid),
-            plan: None,
-            reset_timeout: Duration::ZERO,
-            reset_needed: None,
-            reset_begun: false,
-            over: false,
-            doubtful: None,
-            given_up: None,
-            death: None,
-        }
-    }
-
-    /// Who it is, for people.
-    pub(super) fn describe(&self) -> String {
-        format!("worker {} of run {} of {}", self.id.worker, self.id.run, self.conductor)
-    }
-
-    /// What became of it, for the next conductor.
-    pub(super) fn summary(&self, text: String) -> Summary {
-        Summary { of: Some((self.id.clone(), self.describe())), text }
-    }
-
-    /// What stands in the way of others.
-    fn holder(&self, now: PlayerTime) -> Holder {
-        /// How long its steps and what they spawned may take to be stopped.
-        const STOPPING: Duration = Duration::from_secs(15);
-        let reset = self.reset_timeout;
-        let lease_end = self.silent_since.filter(|_| self.orphaned.is_none()).map(|since| since.plus(self.lease));
-        let (state, free_at) = match (self.doubtful, self.orphaned, lease_end) {
-            (Some(at), _, _) => (UNRESPONSIVE, at.plus(reset + STOPPING)),
-            (None, Some(at), _) => ("orphaned", at.plus(reset + STOPPING)),
-            (None, None, Some(at)) => ("silent", at.plus(reset + STOPPING)),
-            (None, None, None) => ("live", now),
-        };
-        Holder {
-            run: self.id.run.clone(),
-            conductor: self.conductor.clone(),
-            seconds: now.since(self.since).as_secs(),
-            state: state.to_owned(),
-            free_within: free_at.since(now).as_secs(),
-            lease_within: lease_end.map(|end| end.since(now).as_secs()),
-        }
-    }
-}
-
 impl Registry {
+    /// Whether a dead session waits for a process that runs its Reset.
+    pub(super) fn has_dead(&self) -> bool {
+        self.sessions.iter().any(|entry| entry.pid.is_none())
+    }
+
+    /// When to try again to make a process for a Reset.
+    pub(super) fn next_attempt(&self) -> Option<PlayerTime> {
+        let dead = self.sessions.iter().filter(|entry| entry.pid.is_none());
+        dead.filter_map(|entry| Some(entry.death.as_ref()?.next)).min()
+    }
+
     /// Who stands in the way of a session of `run`, if anybody does.
     pub(super) fn holder_for(&self, run: &str, now: PlayerTime) -> Option<Holder> {
         let others = self.sessions.iter().filter(|entry| entry.id.run != run).map(|entry| entry.holder(now));

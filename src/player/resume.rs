@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::session_process::clock;
+use super::clock::clock;
 use crate::model::{LONGEST_LEASE, PlayerTime};
 use crate::wire::{Channel, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, Welcome, interval};
 

@@ -4,13 +4,14 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use super::clock::clock;
 use super::family::Cgroups;
 use super::life;
 use super::lookup::look_up;
 use super::resume::open;
 use super::seed_run::SeedRun;
 use super::session::Session;
-use super::session_process::{SessionProcess, clock};
+use super::session_process::SessionProcess;
 use crate::sys;
 use crate::wire::{FrameDecoder, PlanMessage};
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::death::AGAIN;
+use super::session_entry::AGAIN;
 use crate::model::PlayerTime;
 use crate::wait::Wait;
 use crate::wire::bounds::{PHASE_BYTES, PHASES};

@@ -1,22 +1,18 @@
 //! The process that runs one phase of a Python conductor, and delivers its results.
 
-use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use super::family::Cgroups;
 use super::note::{self, Note};
 use super::seed_delivery::{SUPERSEDED, deliver};
+use super::seed_results::Kept;
 use super::session::Session;
 use super::session_process::SessionProcess;
 use crate::model::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE};
 use crate::sys::Process;
 use crate::wire::seed::{SeedPhase, encode_result};
-use crate::wire::{
-    ConductorMessage, Data, Outbox, OutcomeMessage, PhaseName, PlanMessage, PlayerMessage, StepEndedMessage,
-    StepMessage,
-};
+use crate::wire::{ConductorMessage, PhaseName, PlanMessage, StepMessage};
 
 /// A phase that a Python conductor has told us to run.
 #[derive(Debug)]
@@ -56,87 +52,6 @@ impl SeedRun {
         drop(connection);
         0
     }
-}
-
-/// What is kept of a phase that runs for a seed conductor.
-#[derive(Debug)]
-pub(super) struct Kept {
-    limit: usize,
-    /// Standard outputs, by the numbers of their streams.
-    outputs: BTreeMap<u32, Vec<u8>>,
-    streams: BTreeMap<usize, u32>,
-    ended: BTreeMap<usize, StepEndedMessage>,
-}
-
-impl Kept {
-    fn new(limit: u64) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self { limit, outputs: BTreeMap::new(), streams: BTreeMap::new(), ended: BTreeMap::new() }
-    }
-
-    /// Takes what the steps printed: standard output is delivered, up to what fits into a message.
-    pub(super) fn take_data(&mut self, outbox: &mut Outbox) {
-        while let Some(Data { stream, bytes, .. }) = outbox.take_data() {
-            if stream % 2 == 0 {
-                let output = self.outputs.entry(stream).or_default();
-                let room = self.limit.saturating_sub(output.len());
-                output.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            }
-        }
-    }
-
-    /// Takes what the session says; whether its phase is over.
-    pub(super) fn take(&mut self, message: PlayerMessage) -> bool {
-        match message {
-            PlayerMessage::StepStarted(started) => {
-                self.streams.insert(started.step, started.stdout);
-            }
-            PlayerMessage::StepEnded(ended) => {
-                self.ended.insert(ended.step, ended);
-            }
-            PlayerMessage::PhaseEnded { .. } => return true,
-            _ => {}
-        }
-        false
-    }
-
-    /// The results of the phase, as the seed words them.
-    fn results(mut self, phase: &SeedPhase) -> Vec<Vec<u8>> {
-        let ended = std::mem::take(&mut self.ended);
-        let results = phase.steps.iter().enumerate().map(|(position, step)| {
-            let outcome = ended.get(&position).map(|ended| &ended.outcome);
-            let (code, text) = match outcome {
-                Some(OutcomeMessage::Exit { status: 0 } | OutcomeMessage::Elapsed { .. }) => (0, self.output(position)),
-                Some(OutcomeMessage::Exit { status }) => (i64::from(*status), step.command.clone()),
-                Some(OutcomeMessage::Signal { signal }) => (-i64::from(*signal), step.command.clone()),
-                Some(OutcomeMessage::TimedOut { after }) => {
-                    let seconds = Duration::from_nanos(*after).as_secs_f64();
-                    (1, format!("Command timed out after {seconds} seconds"))
-                }
-                Some(OutcomeMessage::Spawned) => (0, "Spawned".to_owned()),
-                Some(OutcomeMessage::NotStarted { why } | OutcomeMessage::Unfulfilled { why }) => (1, why.clone()),
-                Some(OutcomeMessage::Stopped | OutcomeMessage::Skipped { .. }) | None => (1, "stopped".to_owned()),
-            };
-            fitting(code, text, self.limit)
-        });
-        results.collect()
-    }
-
-    fn output(&self, position: usize) -> String {
-        let bytes = self.streams.get(&position).and_then(|stream| self.outputs.get(stream));
-        String::from_utf8_lossy(bytes.map_or(&[][..], Vec::as_slice)).into_owned()
-    }
-}
-
-/// A result within the limit of a message: a text that is too long loses its end, and says so.
-fn fitting(code: i64, mut text: String, limit: usize) -> Vec<u8> {
-    let mut payload = encode_result(code, &text);
-    while payload.len() > limit && !text.is_empty() {
-        let before = text.len();
-        text.truncate(text.floor_char_boundary(before / 2));
-        payload = encode_result(code, &format!("{text}\n[the rest is too long for a message]\n"));
-    }
-    payload
 }
 
 /// What the session has to be told, so that it runs this phase.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::clock::clock;
 use super::environment::Environment;
 use super::executor::Executor;
 use super::family::Cgroups;
@@ -16,14 +17,14 @@ use super::life;
 use super::note::{self, Note, Notes, Order};
 use super::resume;
 use super::seed_delivery::SUPERSEDED;
-use super::seed_run::Kept;
+use super::seed_results::Kept;
 use super::session::{Session, SessionAction, SessionEvent};
 use super::session_log;
 use super::spool::{Output, Spool};
 use super::transfers::Transfers;
 use super::watch::BEAT;
 use crate::model::PlayerTime;
-use crate::sys::{SignalDescriptor, Spawner, boot_time_nanoseconds, give_back_memory};
+use crate::sys::{SignalDescriptor, Spawner, give_back_memory};
 use crate::wait::Wait;
 use crate::wire::bounds::TooMuch;
 use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage, ProcessMessage};
@@ -447,9 +448,4 @@ impl SessionProcess {
         // To read a plan takes as much memory again as it has.
         give_back_memory();
     }
-}
-
-/// The player's clock.
-pub(super) fn clock() -> PlayerTime {
-    PlayerTime::from_nanoseconds(boot_time_nanoseconds())
 }

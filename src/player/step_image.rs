@@ -5,9 +5,9 @@ use std::ffi::{CStr, CString};
 use super::environment::Environment;
 use super::folder;
 use super::session::StepKey;
-use crate::model::on_one_line;
+use crate::model::{on_one_line, words};
 use crate::sys::{Image, PrintsTo};
-use crate::wire::{PlanMessage, StepMessage, words};
+use crate::wire::{PlanMessage, StepMessage};
 
 /// What the process of this step is made of. The variables that are the step's own are in `environment` from now on.
 ///

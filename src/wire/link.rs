@@ -21,7 +21,7 @@ use super::{
     ACKNOWLEDGE_WITHIN, FrameDecoder, Inbox, MAX_FRAME, Outbox, SessionFrame, Signal, Taken, WINDOW, WireError, bounds,
     frame,
 };
-use crate::model::{Attention, Reading};
+use crate::model::{Attention, Reading, words};
 
 /// How many silent intervals break a connection.
 const SILENCE: u32 = 3;
@@ -338,12 +338,4 @@ impl<T> AsFd for Link<T> {
 /// For people: three of an interval can be a nanosecond less than what they are meant to be.
 fn round(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX))
-}
-
-/// The system's words for an error, without its number.
-pub fn words(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut characters = text.chars();
-    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
 }

@@ -39,7 +39,7 @@ pub use frame::{FrameDecoder, FrameError, frame};
 pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, UNRESPONSIVE, Welcome};
 pub use inbox::{Inbox, Taken};
 pub use keeper::KeeperMessage;
-pub use link::{Link, Received, interval, words};
+pub use link::{Link, Received, interval};
 pub use message::{
     ConductorMessage, ForcedMessage, LeftMessage, PhaseName, PlayerMessage, ProcessMessage, StepEndedMessage,
     StepSettledMessage, StepStartedMessage,

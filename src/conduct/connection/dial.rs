@@ -5,9 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::conduct::event::End;
-use crate::model::{ConductorTime, Destination};
+use crate::model::{ConductorTime, Destination, is_timeout, words};
 use crate::wait::Wait;
-pub(crate) use crate::wire::words;
 use crate::wire::{FrameDecoder, Greeting, Hello, bounds, frame};
 
 use super::super::now::now;
@@ -234,11 +233,6 @@ fn begins_an_answer(bytes: &[u8]) -> bool {
 /// What is said of a peer that speaks something else.
 pub(super) fn not_a_player(destination: &Destination) -> String {
     format!("what answers at {destination} is not a player")
-}
-
-/// Whether a read or write only took too long.
-pub(crate) fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 #[cfg(test)]

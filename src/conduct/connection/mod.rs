@@ -4,6 +4,7 @@
 //! its end.
 
 mod connect;
+pub(super) mod context;
 mod dial;
 mod files;
 mod reconnections;
@@ -14,52 +15,16 @@ mod streams;
 mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-
-use crate::model::{Plan, PlayerDescription, WorkerId};
+use crate::model::PlayerDescription;
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, Holder, Refusal, TAKE_OVER, UNRESPONSIVE};
 
-use super::event::{Command, ConnectionEvent, End};
-use super::mailbox::Mailbox;
-use super::seed::{SeedDriver, SeedPlayers};
-use super::store::Store;
-pub(super) use dial::{Dialled, dial, is_timeout, words};
-
-/// The way up to the coordinator.
-#[derive(Clone)]
-pub(super) struct Uplink {
-    /// Who speaks.
-    pub(super) worker: WorkerId,
-    /// Of which of its sessions: a lost worker's last words must not be taken for those of the next session.
-    pub(super) session: u64,
-    /// Where it goes.
-    pub(super) sender: Sender<(WorkerId, u64, ConnectionEvent)>,
-}
-
-impl Uplink {
-    /// Says something. When the run loop is gone nobody listens any more, and nothing is lost by it.
-    pub(super) fn say(&self, event: ConnectionEvent) {
-        let _ = self.sender.send((self.worker, self.session, event));
-    }
-}
-
-/// What an actor works with.
-pub(super) struct Context {
-    pub(super) plan: Arc<Plan>,
-    pub(super) worker: WorkerId,
-    pub(super) hello: Hello,
-    pub(super) store: Store,
-    pub(super) mailbox: Mailbox,
-    pub(super) uplink: Uplink,
-    pub(super) seeds: Arc<SeedPlayers>,
-    /// The run's folder of results.
-    pub(super) results: Option<PathBuf>,
-}
+use super::event::{ConnectionEvent, End};
+use super::seed::SeedDriver;
+pub(super) use context::{Context, unless_ended};
+pub(super) use dial::{Dialled, dial};
 
 /// The body of an actor's thread.
 pub(super) fn run(context: &Context) {
@@ -149,11 +114,6 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
             return Err(end);
         }
     }
-}
-
-/// Waits so long, unless the coordinator wants something: before there is a plan that can only be the end.
-pub(super) fn unless_ended(commands: &Receiver<Command>, time: Duration) -> Option<End> {
-    (Wait::RetryPause.receive(commands, Some(time)) != Err(RecvTimeoutError::Timeout)).then_some(End::Closed)
 }
 
 /// Who holds a player that will be free, and what is waited for.

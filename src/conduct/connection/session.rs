@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use rustix::event::{PollFd, PollFlags};
 
-use super::dial::{Dialled, NOT_ANSWERED, again, words};
+use super::dial::{Dialled, NOT_ANSWERED, again};
 use super::files::Files;
 use super::reconnections::Reconnections;
 use super::said::{Said, Sentence};
@@ -19,7 +19,7 @@ use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
-use crate::model::{Attention, ConductorTime, NOT_REACHED_AGAIN, Phase, PlayerTime, Start};
+use crate::model::{Attention, ConductorTime, NOT_REACHED_AGAIN, Phase, PlayerTime, Start, words};
 use crate::wait::Wait;
 use crate::wire::{
     Channel, ConductorMessage, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, PlayerMessage, StepStartedMessage,

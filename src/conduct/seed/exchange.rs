@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::model::on_one_line;
+use crate::model::{is_timeout, on_one_line, words};
 use crate::wait::Wait;
 use crate::wire::seed::{SeedPhase, decode_result, encode_run};
 use crate::wire::{FrameDecoder, frame};
-
-use super::super::connection::words;
 
 /// How long a connection may take to be made, and how long its answer.
 const LIMIT: Duration = Wait::PythonAnswer.time();
@@ -54,7 +52,7 @@ fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
             Ok(0) => return Err(io::Error::other("the connection was closed without an answer")),
             Ok(count) => decoder.push(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if super::super::connection::is_timeout(&error) => {}
+            Err(error) if is_timeout(&error) => {}
             Err(error) => return Err(error),
         }
     }

@@ -6,7 +6,7 @@
 
 mod exchange;
 mod limits;
-mod players;
+pub(super) mod players;
 mod results;
 #[cfg(test)]
 mod tests;
@@ -16,15 +16,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 
-use crate::model::{Attention, ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult};
+use crate::model::{Attention, ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult, words};
 use crate::wait::Wait;
 use crate::wire::seed::SeedPhase;
 
-use super::connection::{Context, words};
+use super::connection::context::Context;
 use super::event::{Command, ConnectionEvent, End, StepPlace};
 use super::now::now;
 use limits::{longest, seed_step, unsupported};
-pub(super) use players::SeedPlayers;
 use results::{Arrival, Results};
 
 /// How long the driver waits without looking for commands.

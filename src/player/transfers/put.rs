@@ -6,9 +6,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::model::on_one_line;
+use crate::model::{on_one_line, words};
 use crate::player::session::StepKey;
-use crate::wire::{Data, FileEndedMessage, FileMessage, IncomingFile, words};
+use crate::wire::{Data, FileEndedMessage, FileMessage, IncomingFile};
 
 /// A `put:` step at work.
 #[derive(Debug)]

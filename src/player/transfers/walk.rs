@@ -5,9 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::model::{FilePattern, PatternComponent, on_one_line};
+use crate::model::{FilePattern, PatternComponent, on_one_line, words};
 use crate::player::step_image;
-use crate::wire::words;
 
 /// What a step of the walk found.
 #[derive(Debug, PartialEq, Eq)]

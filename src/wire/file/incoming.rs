@@ -9,7 +9,8 @@ use rustix::fs::Mode;
 
 use super::unplaced::{UnplacedFile, is_there};
 use super::{Digest, FileEndedMessage};
-use crate::wire::{Data, words};
+use crate::model::words;
+use crate::wire::Data;
 
 /// A file that arrives. What is not put into place is removed again.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::{Digest, FileEndedMessage};
-use crate::wire::{Data, MAX_DATA, words};
+use crate::model::words;
+use crate::wire::{Data, MAX_DATA};
 
 /// A file that is read piece by piece. What it had when it was opened is sent: a log that is still being written comes as
 /// far as it was then.

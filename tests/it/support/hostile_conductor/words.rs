@@ -325,6 +325,11 @@ static PIECES: LazyLock<[Vec<String>; LARGEST_PLANS]> = LazyLock::new(|| {
     ]
 });
 
+/// Makes the plans, which takes its time, if that was not done yet.
+pub fn make_largest_plans() {
+    LazyLock::force(&PIECES);
+}
+
 /// A plan with so many steps in each phase but Reset, so many variables, and so many bytes, as the JSON texts of the parts
 /// in which it goes.
 fn large_plan(steps: usize, variables: usize, bytes: usize) -> Vec<String> {

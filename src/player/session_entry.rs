@@ -1,11 +1,12 @@
-//! What is still to be done, and to be said, for a session whose process died. Pure.
+//! A session as the listener knows it, also after its process died: what is still to be done and to be said for it. Pure.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::registry::{Registry, SessionEntry, Summary};
 use crate::model::PlayerTime;
 use crate::wait::Wait;
+use crate::wire::{Hello, Holder, Secret, UNRESPONSIVE};
 
 /// How long after a process could not be made it is tried again.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
@@ -17,7 +18,7 @@ pub(super) struct Death {
     how: String,
     said: String,
     /// When the next process for its Reset may be made.
-    next: PlayerTime,
+    pub(super) next: PlayerTime,
     /// When that is given up; known when it was tried.
     give_up: Option<PlayerTime>,
 }
@@ -31,6 +32,150 @@ pub(super) enum Due {
     Later,
     /// Nothing; this is what became of it.
     Nothing(String),
+}
+
+/// Which session of whom, and which of its connections came last.
+#[derive(Debug, Clone)]
+pub(super) struct SessionId {
+    pub(super) run: String,
+    pub(super) worker: String,
+    pub(super) secret: Secret,
+    pub(super) run_secret: Secret,
+    pub(super) session: u64,
+    pub(super) attempt: u64,
+}
+
+impl SessionId {
+    pub(super) fn is_of(&self, hello: &Hello) -> bool {
+        self.run == hello.run && self.worker == hello.worker
+    }
+}
+
+/// A session, as the listener knows it.
+#[derive(Debug)]
+pub(super) struct SessionEntry {
+    pub(super) id: SessionId,
+    pub(super) conductor: String,
+    pub(super) since: PlayerTime,
+    pub(super) lease: Duration,
+    /// When its conductor was last heard of, while there is no connection to it.
+    pub(super) silent_since: Option<PlayerTime>,
+    /// Since when it has been on its own.
+    pub(super) orphaned: Option<PlayerTime>,
+    /// Its process, while it lives.
+    pub(super) pid: Option<u32>,
+    /// Its plan, as JSON, for an heir.
+    pub(super) plan: Option<String>,
+    /// How long its Reset may take.
+    pub(super) reset_timeout: Duration,
+    /// The trial whose Reset has to be run if it dies.
+    pub(super) reset_needed: Option<u32>,
+    /// Whether a Reset was begun.
+    pub(super) reset_begun: bool,
+    /// Whether it said that it ended in good order.
+    pub(super) over: bool,
+    /// When it will be given up, while it does not respond.
+    pub(super) doubtful: Option<PlayerTime>,
+    /// How long it had given no sign of life when it was given up and killed.
+    pub(super) given_up: Option<Duration>,
+    /// What is to be done after its process died.
+    pub(super) death: Option<Death>,
+}
+
+impl SessionEntry {
+    /// The entry of a session that begins with this `hello`, in this process.
+    pub(super) fn new(hello: &Hello, lease: Duration, pid: u32, now: PlayerTime) -> Self {
+        let Hello { run, worker, secret, run_secret, session, attempt, conductor, .. } = hello.clone();
+        Self {
+            id: SessionId { run, worker, secret, run_secret, session, attempt },
+            conductor,
+            since: now,
+            lease,
+            silent_since: None,
+            orphaned: None,
+            pid: Some(pid),
+            plan: None,
+            reset_timeout: Duration::ZERO,
+            reset_needed: None,
+            reset_begun: false,
+            over: false,
+            doubtful: None,
+            given_up: None,
+            death: None,
+        }
+    }
+
+    /// Who it is, for people.
+    pub(super) fn describe(&self) -> String {
+        format!("worker {} of run {} of {}", self.id.worker, self.id.run, self.conductor)
+    }
+
+    /// What became of it, for the next conductor.
+    pub(super) fn summary(&self, text: String) -> Summary {
+        Summary { of: Some((self.id.clone(), self.describe())), text }
+    }
+
+    /// What stands in the way of others.
+    pub(super) fn holder(&self, now: PlayerTime) -> Holder {
+        /// How long its steps and what they spawned may take to be stopped.
+        const STOPPING: Duration = Duration::from_secs(15);
+        let reset = self.reset_timeout;
+        let lease_end = self.silent_since.filter(|_| self.orphaned.is_none()).map(|since| since.plus(self.lease));
+        let (state, free_at) = match (self.doubtful, self.orphaned, lease_end) {
+            (Some(at), _, _) => (UNRESPONSIVE, at.plus(reset + STOPPING)),
+            (None, Some(at), _) => ("orphaned", at.plus(reset + STOPPING)),
+            (None, None, Some(at)) => ("silent", at.plus(reset + STOPPING)),
+            (None, None, None) => ("live", now),
+        };
+        Holder {
+            run: self.id.run.clone(),
+            conductor: self.conductor.clone(),
+            seconds: now.since(self.since).as_secs(),
+            state: state.to_owned(),
+            free_within: free_at.since(now).as_secs(),
+            lease_within: lease_end.map(|end| end.since(now).as_secs()),
+        }
+    }
+}
+
+/// What became of something whose conductor was not there at its end.
+#[derive(Debug, Clone)]
+pub(super) struct Summary {
+    /// The session whose it is, and who that is for people.
+    of: Option<(SessionId, String)>,
+    pub(super) text: String,
+}
+
+impl Summary {
+    /// Whether it is what became of this session.
+    pub(super) fn is_of(&self, id: &SessionId) -> bool {
+        let key = |id: &SessionId| (id.run.clone(), id.worker.clone(), id.session);
+        self.of.as_ref().is_some_and(|(of, _)| key(of) == key(id))
+    }
+
+    /// One that belongs to no session in particular.
+    pub(super) fn of_nobody(text: String) -> Self {
+        Self { of: None, text }
+    }
+
+    /// What a conductor is told of it: of its own run it need not be told whose that is.
+    pub(super) fn told_to(&self, run: &str) -> String {
+        match &self.of {
+            Some((id, _)) if id.run == run => {
+                format!("this run's own earlier session of worker {}: {}", id.worker, self.text)
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.of {
+            None => write!(out, "{}", self.text),
+            Some((_, who)) => write!(out, "{who}: {}", self.text),
+        }
+    }
 }
 
 impl SessionEntry {
@@ -108,19 +253,6 @@ impl Death {
     /// What happened, and what is done about it, for people.
     pub(super) fn said(&self) -> &str {
         &self.said
-    }
-}
-
-impl Registry {
-    /// Whether a dead session waits for a process that runs its Reset.
-    pub(super) fn has_dead(&self) -> bool {
-        self.sessions.iter().any(|entry| entry.pid.is_none())
-    }
-
-    /// When to try again to make a process for a Reset.
-    pub(super) fn next_attempt(&self) -> Option<PlayerTime> {
-        let dead = self.sessions.iter().filter(|entry| entry.pid.is_none());
-        dead.filter_map(|entry| Some(entry.death.as_ref()?.next)).min()
     }
 }
 
