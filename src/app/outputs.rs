@@ -1,13 +1,15 @@
 //! The outputs of a run: the results where they are wanted, further reports, and the folder of results.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crossbeam_channel::Receiver;
 
 use super::{report_file, results};
-use crate::cli::ConductArguments;
+use crate::cli::{ConductArguments, FormatWord, ReportArguments};
 use crate::conduct::Reporters;
 use crate::config;
 use crate::exit_code;
@@ -46,6 +48,32 @@ impl Outputs {
         }
     }
 
+    /// Those of `report`, which keeps no results.
+    pub(super) fn of_report(arguments: &ReportArguments, screen: Screen) -> Self {
+        let target = |(word, path): (FormatWord, Option<PathBuf>)| Target { format: word.into(), path };
+        let reports = arguments.reports.iter().map(|(word, path)| target((*word, Some(path.clone()))));
+        Self {
+            main: target((arguments.format, arguments.output.clone())),
+            reports: reports.collect(),
+            results: None,
+            color: arguments.color,
+            screen,
+        }
+    }
+
+    /// Refuses to write to this file, which is still to be read.
+    ///
+    /// # Errors
+    ///
+    /// Says so, for people.
+    pub(super) fn spare(&self, file: &Path) -> Result<(), String> {
+        let inode = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+        let mut written = std::iter::once(&self.main).chain(&self.reports).filter_map(|target| target.path.as_ref());
+        let found = written.find(|path| inode(path).is_some_and(|found| Some(found) == inode(file)));
+        found
+            .map_or(Ok(()), |path| Err(format!("cannot write a report to `{}`, which it is made from", path.display())))
+    }
+
     /// The folder of this run's results, if they are kept.
     pub(super) fn folder(&self, run: &RunId) -> Option<PathBuf> {
         self.results.as_ref().map(|results| results.join(run.as_str()))
@@ -64,6 +92,16 @@ impl Outputs {
     /// Opens all of them, each on its own: where one can't be written, the others still are. An interrupt ends the wait for
     /// a reader, and stays in its channel.
     pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>, interrupts: &Receiver<i32>) -> Opened {
+        let mut opened = self.open_reports(interrupts);
+        match self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose() {
+            Ok(kept) => opened.reporters.kept = kept.unwrap_or_default(),
+            Err(why) => opened.refused.push(why),
+        }
+        opened
+    }
+
+    /// Opens those that are not in the folder of results.
+    pub(super) fn open_reports(&self, interrupts: &Receiver<i32>) -> Opened {
         let mut opened = Opened::default();
         let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
         for (target, color) in std::iter::once(&self.main).chain(&self.reports).zip(colors) {
@@ -71,10 +109,6 @@ impl Outputs {
                 Ok(reporter) => opened.reporters.shown.push((target.name(), reporter)),
                 Err(why) => opened.refused.push(why),
             }
-        }
-        match self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose() {
-            Ok(kept) => opened.reporters.kept = kept.unwrap_or_default(),
-            Err(why) => opened.refused.push(why),
         }
         opened
     }
@@ -123,7 +157,7 @@ impl Plain {
     }
 }
 
-fn cannot(name: &str, error: &io::Error) -> String {
+pub(super) fn cannot(name: &str, error: &io::Error) -> String {
     format!("the output `{name}` can't be written: {error}")
 }
 

@@ -12,16 +12,10 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::conduct::folder_beneath;
-use crate::model::{Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream};
+use crate::model::{Event, Output, Plan, Printer, Reporter, Stamped, StepReference, StepResult, Stream};
 
 /// How many bytes are copied at once.
 const PIECE: u64 = 64 * 1024;
-
-/// So many characters of a label stand in the name of a file.
-const LABEL: usize = 60;
-
-/// The folder of them, in the run's.
-const FOLDER: &str = "outputs";
 
 /// Keeps the outputs of steps as files.
 pub(super) struct StepFiles {
@@ -40,23 +34,12 @@ impl StepFiles {
         Self { run, plan: None, written: BTreeMap::new(), given_up: BTreeSet::new() }
     }
 
-    /// The folders, and the name in the last of them.
-    fn place(&self, step: StepReference, stream: Stream) -> ([String; 2], String) {
-        let worker = self.plan.as_ref().and_then(|plan| plan.workers.get(step.worker.0));
-        let planned = worker.and_then(|worker| worker.steps[step.phase].get(step.position));
-        let name = worker.map_or("worker", |worker| worker.name.as_str());
-        let label = planned.map_or(String::new(), |step| file_name(step.label.as_str()));
-        let file = format!("{}-{:02}-{label}.{}", step.phase, step.position + 1, stream.word());
-        ([format!("trial-{}", step.trial), name.to_owned()], file)
-    }
-
     fn append(&mut self, step: StepReference, stream: Stream, output: &Output, last: bool) -> io::Result<()> {
         let offset = self.written.remove(&(step, stream)).unwrap_or(0);
         if self.given_up.contains(&(step, stream)) {
             return Ok(());
         }
-        let (folders, name) = self.place(step, stream);
-        let offset = match self.copy(&folders, &name, output, offset) {
+        let offset = match self.copy(Printer::Step(step), stream, output, offset) {
             Ok(offset) => offset,
             Err(error) => {
                 // Of a step it is said once.
@@ -78,22 +61,23 @@ impl StepFiles {
     }
 
     /// Appends what an output has from `offset` on; how far that is. The error names the file.
-    fn copy(&self, folders: &[String], name: &str, output: &Output, offset: u64) -> io::Result<u64> {
-        let named = |error| io::Error::other(format!("`{}/{name}`: {error}", folders.join("/")));
-        self.copy_rest(folders, name, output, offset).map_err(named)
+    fn copy(&self, of: Printer, stream: Stream, output: &Output, offset: u64) -> io::Result<u64> {
+        let file = of.file(self.plan.as_deref(), stream);
+        let named = |error| io::Error::other(format!("`{}`: {error}", file[1..].join("/")));
+        self.copy_rest(&file, output, offset).map_err(named)
     }
 
-    fn copy_rest(&self, folders: &[String], name: &str, output: &Output, mut offset: u64) -> io::Result<u64> {
+    fn copy_rest(&self, file: &[String], output: &Output, mut offset: u64) -> io::Result<u64> {
         if offset >= output.length() {
             return Ok(offset);
         }
-        let folders = [FOLDER].into_iter().chain(folders.iter().map(String::as_str)).map(OsStr::new);
-        let folder = folder_beneath(&self.run, folders).map_err(io::Error::other)?;
+        let (name, folders) = file.split_last().ok_or(io::ErrorKind::InvalidInput)?;
+        let folder = folder_beneath(&self.run, folders.iter().map(OsStr::new)).map_err(io::Error::other)?;
         // The first bytes make the file: what has its name before is not ours, nor is a link ever.
         let new = if offset == 0 { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | new;
         // There may be more steps than a process may have files.
-        let mut file = File::from(openat(&folder, name, flags, Mode::from_raw_mode(0o666))?);
+        let mut file = File::from(openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o666))?);
         let mut buffer = vec![0; usize::try_from(PIECE.min(output.length() - offset)).unwrap_or(0)];
         while offset < output.length() {
             let count = buffer.len().min(usize::try_from(output.length() - offset).unwrap_or(usize::MAX));
@@ -113,9 +97,9 @@ impl Reporter for StepFiles {
             Event::OutputEnded { step, stream, output } => self.append(*step, *stream, output, true)?,
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.result(*step, result)?,
             Event::CheckEnded { trial, result } => {
-                let folder = [format!("trial-{trial}")];
-                let stdout = self.copy(&folder, "check.stdout", &result.stdout, 0);
-                stdout.and(self.copy(&folder, "check.stderr", &result.stderr, 0))?;
+                let check = Printer::Check(*trial);
+                let stdout = self.copy(check, Stream::Stdout, &result.stdout, 0);
+                stdout.and(self.copy(check, Stream::Stderr, &result.stderr, 0))?;
             }
             _ => {}
         }
@@ -124,22 +108,5 @@ impl Reporter for StepFiles {
 
     fn goes_on(&self) -> bool {
         true
-    }
-}
-
-/// A label as a part of a file's name.
-fn file_name(label: &str) -> String {
-    let sign = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
-    label.chars().map(sign).take(LABEL).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_leads_nowhere_else() {
-        assert_eq!(file_name("../../etc/passwd and\nmore"), ".._.._etc_passwd_and_more");
-        assert_eq!(file_name(&"x".repeat(300)).len(), LABEL);
     }
 }

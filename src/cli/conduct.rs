@@ -200,7 +200,8 @@ fn definition(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_lowercase(), value.to_owned()))
 }
 
-fn report(text: &str) -> Result<(FormatWord, PathBuf), String> {
+/// Reads FORMAT=FILE.
+pub(super) fn report(text: &str) -> Result<(FormatWord, PathBuf), String> {
     let (word, file) = text.split_once('=').ok_or("it has no `=`; write FORMAT=FILE")?;
     let formats = FormatWord::value_variants().iter().filter_map(FormatWord::to_possible_value);
     let formats: Vec<String> = formats.map(|value| value.get_name().to_owned()).collect();

@@ -217,7 +217,8 @@ fn without_store(
 ) -> Conclusion {
     let text = format!("there is no place to keep what the steps print: {}", words(error));
     let mut conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
-    reports.tell(Stamped { at: anchor.conductor, event: Event::RunStarted { plan, anchor } });
+    reports
+        .tell(Stamped { at: anchor.conductor, event: Event::RunStarted { plan, anchor: anchor.at(anchor.conductor) } });
     reports.tell(Stamped { at: now(), event: Event::RunEnded { conclusion: conclusion.clone() } });
     let failures = reports.finish(interrupts, false);
     add_failures(&mut conclusion, failures);

@@ -13,6 +13,7 @@ mod outcome;
 mod output;
 mod phase;
 mod plan;
+mod printer;
 mod process;
 mod reporter;
 mod start;
@@ -30,6 +31,7 @@ pub use outcome::{Attempt, Ending, FetchedFile, FetchedFiles, Forced, Outcome, S
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
 pub use plan::{Destination, LONGEST_LEASE, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};
+pub use printer::Printer;
 pub use process::Process;
 pub use reporter::Reporter;
 pub use start::{Start, StartSkew};

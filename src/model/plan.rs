@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Phase, PhaseMap, RunId, Step, WorkerName};
 
 /// A worker's place in [`Plan::workers`]. Parts pass it around instead of the name.
@@ -86,7 +88,8 @@ impl Default for RunSettings {
 }
 
 /// What a failed step means for the rest of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     /// Nothing: everything is run, the verdict is failed.
     #[default]
@@ -113,6 +116,17 @@ impl std::fmt::Display for Destination {
             Self::Tcp { host, port } if host.contains(':') => write!(out, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(out, "{host}:{port}"),
         }
+    }
+}
+
+impl std::str::FromStr for Destination {
+    type Err = ();
+
+    /// Reads what is displayed.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (host, port) = text.rsplit_once(':').ok_or(())?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Ok(Self::Tcp { host: host.to_owned(), port: port.parse().map_err(|_| ())? })
     }
 }
 

@@ -45,6 +45,7 @@ mod words;
 
 pub(crate) use board::{Board, BoardLine};
 pub(crate) use check_json::{CheckEntry, check_json};
+pub(crate) use jsonl::{RecordedOutputs, Replay};
 pub(crate) use words::{NOT_STARTED, hint, is_refused, milliseconds, outcome_in_detail, skew};
 
 /// A form in which a run is told.
