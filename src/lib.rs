@@ -19,6 +19,8 @@
 //! be done. They own no socket, thread, clock or file, so that a test can play any order of events against them. What
 //! carries out, decides nothing: threads on the conductor, one poll loop in each process of the player.
 //!
+//! `docs/architecture.md` follows a step, a byte and a `go` through the program, with the functions on their way.
+//!
 //! # The modules, and what each may use of ours
 //!
 //! | module | holds | may use |

@@ -1,5 +1,6 @@
 //! The log: lines of the seed's form or of JSON, on standard error or in a file.
 
+mod for_reader;
 mod lines;
 mod log_file;
 mod log_thread;
@@ -19,8 +20,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
+pub(crate) use for_reader::ForReader;
 pub(crate) use log_thread::flush;
-pub(crate) use screen::Screen;
+pub(crate) use screen::{Screen, answer_to_stdout};
 pub(crate) use stderr::{say, say_if_heard};
 pub(crate) use terminal::{is_dumb as terminal_is_dumb, size as terminal_size};
 
@@ -96,7 +98,10 @@ pub(crate) fn start_aside(
 ) -> Result<(), String> {
     let writer: Box<dyn Write + Send> = match file {
         None => Box::new(Lines::patient(screen.stderr(), format)),
-        Some(path) => Box::new(Lines::patient(open(path)?, format).of_file(path)),
+        Some(path) => {
+            let file = ForReader::of_log(open(path)?, format!("the log `{}`", path.display()));
+            Box::new(Lines::patient(file, format).of_file(path))
+        }
     };
     let queue = Queue::start(writer, format).map_err(|error| format!("the log can't begin: {error}"))?;
     init(verbosity, format, queue);

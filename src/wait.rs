@@ -3,8 +3,10 @@
 //! Each blocking call takes a [`Wait`] (`blocking`); a test finds those that do not. `docs/waits.md` is this table.
 
 mod blocking;
+mod patience;
 
 pub use blocking::is_ready;
+pub use patience::Patience;
 
 use std::fmt;
 use std::time::Duration;
@@ -131,6 +133,8 @@ waits! {
             "the worker cannot be reached";
         PlayerReads: "the player to read what it was sent" of "the player", seconds(5), "the connection is made again";
         Reconnection: "the player to be reached again" of "the player", setting("lease", 2), "the worker is lost";
+        StoppedSession: "a session that does not respond to be killed" of "the player",
+            Limit::Computed("the player's limit for a sign of life, a quarter of it, and 5s, less the lease"), "the worker is lost";
         AnnouncedOutput: "output that the player announced" of "the player", seconds(60), "the worker is lost";
         ConnectionEvents: "the next event" of "the player and the coordinator", Limit::Earliest,
             "as for that limit";
@@ -153,6 +157,12 @@ waits! {
         CheckAnswer: "the result of `check`" of "the process that supervises it", Limit::Computed("`step_timeout`, and 20s for its stop"),
             "the process is killed, and the result of `check` is unknown";
         ThreadsEnd: "its threads" of "connections and reports", seconds(2), "their names are logged, and they are left running";
+        OutputRoom: "space in an output or log file that another process reads" of "its reader",
+            Limit::Computed("as long as the run lasts, and then as for its outputs"),
+            "the output is incomplete, and the exit status is 1";
+        PlainOutput: "space for the output of `--dry-run`, `--check` or `validate`" of "its reader",
+            Limit::Fixed(Duration::from_hours(1)), "the output is incomplete, and the exit status is 1";
+        OutputFirst: "an event to be written to the results before it is logged" of "whoever reads the results", ms(500), "it is logged";
         OutputsTaken: "its outputs to be read" of "their readers", Limit::Fixed(Duration::from_hours(1)),
             "the output is incomplete, and the exit status is 1";
         OutputsHurried: "its outputs to be read after an interrupt" of "their readers", seconds(2),
@@ -186,6 +196,8 @@ waits! {
             "Reset is not run, and this is reported";
         PythonPhaseProcess: "a new process for a phase of a Python conductor" of "the kernel", seconds(300),
             "the phase is not run, and its connection is closed";
+        PythonRun: "`run` for phases that were downloaded" of "the Python conductor", seconds(30),
+            "the phases are dropped, and this is logged";
         CutOffEnd: "the processes that its sessions left to end" of "those processes", seconds(10),
             "the player ends";
         LeftoverEnd: "killed processes to end" of "the kernel", seconds(1), "they are not waited for any longer";

@@ -10,6 +10,7 @@ mod player;
 mod report;
 mod report_file;
 mod results;
+mod room;
 mod shell_syntax;
 mod signals;
 mod step_files;

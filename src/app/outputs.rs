@@ -10,12 +10,13 @@ use crossbeam_channel::Receiver;
 
 use super::{report_file, results};
 use crate::cli::{ConductArguments, FormatWord, ReportArguments};
-use crate::conduct::Reporters;
+use crate::conduct::{self, Reporters};
 use crate::config;
 use crate::exit_code;
-use crate::model::{Conclusion, ConductorTime, Event, Plan, Reason, Reporter, RunId, Stamped, Verdict};
+use crate::model::{Conclusion, Plan, Reason, Reporter, RunId, Verdict};
 use crate::report::{self, Format, Style};
-use crate::telemetry::Screen;
+use crate::telemetry::{Screen, answer_to_stdout};
+use crate::wait::{Patience, Wait};
 
 /// All outputs of a run.
 pub(super) struct Outputs {
@@ -105,8 +106,10 @@ impl Outputs {
         let mut opened = Opened::default();
         let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
         for (target, color) in std::iter::once(&self.main).chain(&self.reports).zip(colors) {
-            match target.open(color, &self.screen, interrupts) {
-                Ok(reporter) => opened.reporters.shown.push((target.name(), reporter)),
+            let Reporters { shown, apart, patience, .. } = &mut opened.reporters;
+            let place = if std::ptr::eq(target, &raw const self.main) { shown } else { apart };
+            match target.open(color, &self.screen, interrupts, patience) {
+                Ok(reporter) => place.push((target.name(), reporter)),
                 Err(why) => opened.refused.push(why),
             }
         }
@@ -127,9 +130,13 @@ impl Outputs {
             }
         };
         let name = self.main.name();
+        let patience = Patience::default();
         let writer: Box<dyn Write> = match &self.main.path {
-            None => Box::new(io::stdout()),
-            Some(path) => Box::new(report_file::create(path, interrupts).map_err(|error| cannot(&name, &error))?),
+            None => answer_to_stdout(patience),
+            Some(path) => {
+                let created = report_file::create(path, Wait::PlainOutput, interrupts, &patience);
+                Box::new(created.map_err(|error| cannot(&name, &error))?)
+            }
         };
         Ok(Plain { json, writer, name })
     }
@@ -172,6 +179,7 @@ impl Target {
         color: clap::ColorChoice,
         screen: &Screen,
         interrupts: &Receiver<i32>,
+        patience: &Patience,
     ) -> Result<Box<dyn Reporter>, String> {
         let terminal = self.path.is_none() && io::stdout().is_terminal();
         let color = match color {
@@ -181,9 +189,9 @@ impl Target {
         };
         let style = Style { color, terminal, ..Style::plain() };
         match &self.path {
-            None => Ok(report::reporter(self.format, Box::new(screen.stdout()), style)),
+            None => Ok(report::reporter(self.format, screen.stdout(patience.clone()), style)),
             Some(path) => {
-                let opened = report_file::open(self.format, path, style, interrupts);
+                let opened = report_file::open(self.format, path, style, interrupts, patience);
                 opened.map_err(|error| cannot(&self.name(), &error))
             }
         }
@@ -206,14 +214,6 @@ pub(super) fn not_carried_out(reporters: Reporters, why: String, interrupts: &Re
     super::refuse(&why);
     let interrupt = interrupts.try_recv().ok().map(Reason::Interrupted);
     let reasons = interrupt.into_iter().chain([Reason::NotCarriedOut(why)]).collect();
-    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons };
-    let exit = ExitCode::from(exit_code::of(&conclusion));
-    let at = ConductorTime::from_nanoseconds(crate::sys::boot_time_nanoseconds());
-    let ended = Stamped { at, event: Event::RunEnded { conclusion } };
-    for (name, mut reporter) in reporters.shown.into_iter().chain(reporters.kept) {
-        if let Err(error) = reporter.report(&ended) {
-            super::refuse(&cannot(&name, &error));
-        }
-    }
-    exit
+    let conclusion = conduct::tell_end(reporters, Conclusion { verdict: Verdict::Incomplete, reasons }, interrupts);
+    ExitCode::from(exit_code::of(&conclusion))
 }

@@ -13,9 +13,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::Receiver;
 use rustix::fs::OFlags;
 
+use super::room::{Room, Sparing};
 use crate::model::{Event, Reporter, Stamped, on_one_line};
 use crate::report::{self, Format, Style};
-use crate::wait::Wait;
+use crate::telemetry::ForReader;
+use crate::wait::{Patience, Wait};
 use crate::wire::UnplacedFile;
 
 /// Opens the report of this format in a file that the user named. Links are followed. A named pipe is waited for until it has
@@ -25,12 +27,13 @@ pub(super) fn open(
     named: &Path,
     style: Style,
     interrupts: &Receiver<i32>,
+    patience: &Patience,
 ) -> io::Result<Box<dyn Reporter>> {
     // A link stays one, and what is not a file (a pipe, a terminal, /dev/null) has no name to take.
     let path = fs::canonicalize(named).unwrap_or_else(|_| named.to_owned());
     let special = fs::metadata(&path).is_ok_and(|found| !found.is_file());
     if !format.is_whole_at_the_end() || special {
-        return Ok(report::reporter(format, Box::new(create(named, interrupts)?), style));
+        return Ok(report::reporter(format, Box::new(create(named, Wait::OutputRoom, interrupts, patience)?), style));
     }
     let reporter = whole(format, &path, style)?;
     match fs::remove_file(&path) {
@@ -40,17 +43,25 @@ pub(super) fn open(
 }
 
 /// Opens a file that the user named, as [`open`] does.
-pub(super) fn create(path: &Path, interrupts: &Receiver<i32>) -> io::Result<File> {
+pub(super) fn create(
+    path: &Path,
+    room: Wait,
+    interrupts: &Receiver<i32>,
+    patience: &Patience,
+) -> io::Result<ForReader<File>> {
     let slow = || tracing::warn!("waiting for a process that reads `{}`", on_one_line(&path.to_string_lossy()));
-    Wait::PipeReader.open_to_write(path, OFlags::TRUNC, slow, || interrupts.is_empty())
+    let file = Wait::PipeReader.open_to_write(path, OFlags::TRUNC, slow, || interrupts.is_empty())?;
+    let name = format!("`{}`", on_one_line(&path.to_string_lossy()));
+    Ok(ForReader::new(file, name, room, patience.clone()))
 }
 
 /// Opens the report of this format in a new file: what has that name already, a link included, is an error.
-pub(super) fn create_new(format: Format, path: &Path, style: Style) -> io::Result<Box<dyn Reporter>> {
+pub(super) fn create_new(format: Format, path: &Path, style: Style, room: Room) -> io::Result<Box<dyn Reporter>> {
     if format.is_whole_at_the_end() {
         return whole(format, path, style);
     }
-    Ok(report::reporter(format, Box::new(File::create_new(path)?), style))
+    let file = Sparing { file: File::create_new(path)?, room, written: 0 };
+    Ok(report::reporter(format, Box::new(file), style))
 }
 
 fn whole(format: Format, path: &Path, style: Style) -> io::Result<Box<dyn Reporter>> {

@@ -9,6 +9,7 @@ use crate::cli::{FindingsFormat, ValidateArguments};
 use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
 use crate::exit_code;
 use crate::telemetry;
+use crate::wait::Patience;
 
 /// Checks each file; 1 when there is an error.
 pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
@@ -44,7 +45,7 @@ fn input(path: &Path) -> Input {
 
 /// Prints what was asked for. A reader that has gone away wants no more, and the exit status answers its question.
 fn print(text: &str) -> std::io::Result<()> {
-    let mut output = std::io::stdout().lock();
+    let mut output = telemetry::answer_to_stdout(Patience::default());
     let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }

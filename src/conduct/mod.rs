@@ -67,6 +67,14 @@ pub struct Options {
     pub keeper: KeeperCommand,
 }
 
+/// Says which worker's plan is larger than a player takes, and of what it has too much; nothing when all are taken.
+pub fn too_large(plan: &Plan) -> Option<String> {
+    plan_message::too_large(plan).map(|(id, why)| {
+        let worker = plan.worker(id);
+        format!("the plan of worker `{}` (`{}`) has {why}", worker.name, worker.file.display())
+    })
+}
+
 /// Carries out a plan and tells the reporters, each with its name for messages, all that happens.
 ///
 /// `interrupts` brings the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.
@@ -75,6 +83,12 @@ pub struct Options {
 /// it up only until the next interrupt.
 pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, reporters: Reporters) -> Conclusion {
     run_loop::run(plan, options, interrupts, reporters)
+}
+
+/// Tells the reporters why there was no run, and waits for whoever reads them, as after a run. What could not be written is
+/// among the reasons that come back.
+pub fn tell_end(reporters: Reporters, conclusion: Conclusion, interrupts: &Receiver<i32>) -> Conclusion {
+    run_loop::tell_end(reports::Reports::start(reporters), conclusion, interrupts, false)
 }
 
 /// Asks every player how it is, all at the same time, and runs nothing. An interrupt ends the asking.

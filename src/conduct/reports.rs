@@ -1,7 +1,7 @@
 //! The reports threads: they tell the reporters, however slow these are, and slow nobody.
 //!
-//! There are two, so that whoever reads an output slowly does not keep the folder of results from being written. A mark
-//! in what that folder's reporters are told says when everything before it stands there.
+//! Whoever reads an output slowly keeps neither the folder of results nor another output from being written, nor the log: each
+//! has a thread of its own. A mark in what that folder's reporters are told says when everything before it stands there.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unbounded};
 
-use crate::model::{Event, Reporter, Stamped};
-use crate::wait::Wait;
+use crate::model::{Conclusion, ConductorTime, Event, Reason, Reporter, Stamped, WorkerId, signal_name};
+use crate::wait::{Patience, Wait};
 
 use super::threads::Threads;
 
@@ -21,6 +21,10 @@ use super::threads::Threads;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long they are waited for when the run was left at once, or an interrupt says so.
 const HURRY: Duration = Wait::OutputsHurried.time();
+/// How often it is looked whether there is an interrupt.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long those have to end that are not to wait for their readers any more.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Beyond so many events that wait, no reporter is told what steps print before they are over: whoever reads an output
 /// slowly would otherwise cost memory for as long as steps print.
@@ -32,36 +36,89 @@ pub type NamedReporters = Vec<(String, Box<dyn Reporter>)>;
 /// All reporters of a run.
 #[derive(Default)]
 pub struct Reporters {
-    /// Those that somebody may read slowly, and that slow each other then.
+    /// The live view and the results, which may share a terminal: one is told after the other.
     pub shown: NamedReporters,
+    /// Further reports, each for a reader of its own.
+    pub apart: NamedReporters,
     /// Those that write the folder of results, which a check reads.
     pub kept: NamedReporters,
+    /// The log. It is told of an event when that is shown, but does not wait for whoever reads the results slowly.
+    pub log: Option<Box<dyn Reporter>>,
+    /// How long their readers are waited for: the end of the run decides.
+    pub patience: Patience,
 }
 
-/// The reports threads as the run loop sees them.
+/// What an output has to say to the run.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// It can't be written.
+    Failure(String),
+    /// Something for all reports, of this worker.
+    Warning(Option<WorkerId>, String),
+}
+
+/// All reports threads as the run loop sees them.
 pub(super) struct Reports {
-    shown: Queue,
+    queues: Vec<Queue>,
     kept: Queue,
-    failures: Receiver<String>,
+    said: Receiver<Said>,
     threads: Threads,
+    patience: Patience,
+}
+
+/// How the outputs were taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Which could not be written, and why.
+    failures: Vec<String>,
+    /// The signal that ended the wait for their readers.
+    interrupted: Option<i32>,
+}
+
+impl Taken {
+    /// Takes what an output says when no report can tell it any more.
+    fn take(&mut self, said: Said) {
+        match said {
+            Said::Failure(failure) => self.failures.push(failure),
+            Said::Warning(_, text) => tracing::warn!("{text}"),
+        }
+    }
+
+    /// Adds what went wrong to the reasons of a run.
+    pub(super) fn add_to(self, conclusion: &mut Conclusion) {
+        let interrupted = self.interrupted.map(Reason::Interrupted);
+        for reason in interrupted.into_iter().chain(self.failures.into_iter().map(Reason::NotCarriedOut)) {
+            if !conclusion.reasons.contains(&reason) {
+                conclusion.reasons.push(reason);
+            }
+        }
+    }
 }
 
 impl Reports {
     /// Starts the threads.
     pub(super) fn start(reporters: Reporters) -> Self {
-        // At most one failure for each reporter, and one for each thread.
-        let (failed, failures) = unbounded();
+        let Reporters { shown, apart, kept, log, patience } = reporters;
+        // At most one failure for each reporter and each thread, and one warning for each step.
+        let (failed, said) = unbounded();
         let mut threads = Threads::new();
-        let shown = Queue::start("reports", reporters.shown, &mut threads, &failed);
-        let kept = Queue::start("results", reporters.kept, &mut threads, &failed);
-        Self { shown, kept, failures, threads }
+        let (show, is_shown) = unbounded();
+        let (log_it, is_logged) = unbounded();
+        let mut start = |name: &str, reporters, order| Queue::start(name, reporters, order, &mut threads, &failed);
+        let mut queues = vec![start("reports", shown, Order::First(show, is_logged))];
+        queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], Order::Any)));
+        let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
+        queues.push(start("log of the run", log, Order::Then(is_shown, log_it)));
+        let kept = start("results", kept, Order::Any);
+        Self { queues, kept, said, threads, patience }
     }
 
     /// Passes an event on.
     pub(super) fn tell(&self, stamped: Stamped) {
         let stamped = Arc::new(stamped);
-        self.shown.tell(Arc::clone(&stamped));
-        self.kept.tell(stamped);
+        for queue in self.queues.iter().chain([&self.kept]) {
+            queue.tell(Arc::clone(&stamped));
+        }
     }
 
     /// Sets a mark behind everything that the folder of results was told so far.
@@ -72,42 +129,97 @@ impl Reports {
         Mark { reached, taken: Arc::clone(&self.kept.taken) }
     }
 
-    /// Which outputs can't be written, as it shows.
-    pub(super) fn failures(&self) -> &Receiver<String> {
-        &self.failures
+    /// Tells the end of the run: first to those that write the folder of results, so that the others can tell what became
+    /// of that. An interrupt ends the wait for them, and stays in its channel.
+    pub(super) fn tell_end(&self, at: ConductorTime, conclusion: &mut Conclusion, interrupts: &Receiver<i32>) {
+        let ended = |conclusion: &Conclusion| {
+            Arc::new(Stamped { at, event: Event::RunEnded { conclusion: conclusion.clone() } })
+        };
+        self.kept.tell(ended(conclusion));
+        let mark = self.mark();
+        let end = Instant::now() + Wait::ResultsWritten.time();
+        while interrupts.is_empty() && Instant::now() < end {
+            let looked = Wait::ResultsWritten.receive(mark.reached(), Some(LOOK));
+            if looked == Err(RecvTimeoutError::Disconnected) {
+                break;
+            }
+        }
+        let mut failures = Vec::new();
+        for said in self.said.try_iter() {
+            match said {
+                Said::Failure(failure) => failures.push(failure),
+                Said::Warning(worker, text) => {
+                    let warning = Arc::new(Stamped { at, event: Event::Warning { worker, text } });
+                    self.queues.iter().for_each(|queue| queue.tell(Arc::clone(&warning)));
+                }
+            }
+        }
+        Taken { failures, interrupted: None }.add_to(conclusion);
+        self.queues.iter().for_each(|queue| queue.tell(ended(conclusion)));
+    }
+
+    /// What the outputs have to say.
+    pub(super) fn said(&self) -> &Receiver<Said> {
+        &self.said
     }
 
     /// Waits until everything was told. A slow reader may take its time, until an interrupt says that it has not.
-    pub(super) fn finish(self, interrupts: &Receiver<i32>, hurry: bool) -> Vec<String> {
-        let Self { shown, kept, failures, threads } = self;
-        drop((shown, kept));
-        let mut found = Vec::new();
-        let mut deadline = Instant::now() + if hurry { HURRY } else { Wait::OutputsTaken.time() };
+    pub(super) fn finish(self, interrupts: &Receiver<i32>, hurry: bool) -> Taken {
+        let Self { queues, kept, said, threads, patience } = self;
+        drop((queues, kept));
+        let mut taken = Taken { failures: Vec::new(), interrupted: None };
         let mut interrupts = interrupts.clone();
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+        let mut left = if hurry { HURRY } else { Wait::OutputsTaken.time() };
+        // Time in which this thread did not run does not count.
+        let mut looked = Instant::now();
+        let is_cut = loop {
             select! {
-                recv(failures) -> failure => match failure {
-                    Ok(failure) => found.push(failure),
-                    Err(_) => break,
+                recv(said) -> said => match said {
+                    Ok(said) => taken.take(said),
+                    Err(_) => break false,
                 },
                 recv(interrupts) -> signal => match signal {
-                    Ok(_) => deadline = deadline.min(Instant::now() + HURRY),
+                    Ok(signal) => {
+                        let shown = humantime::format_duration(HURRY);
+                        let name = signal_name(signal);
+                        tracing::warn!("{name} after the run, while its outputs are read: they have {shown} left");
+                        taken.interrupted = Some(signal);
+                        left = left.min(HURRY);
+                    }
                     Err(_) => interrupts = crossbeam_channel::never(),
                 },
                 default(Wait::OutputsTaken.within(PATIENCE.min(left))) => {
                     if left <= PATIENCE {
-                        let text = "the outputs were not taken to their end";
-                        tracing::error!("{text}");
-                        found.push(text.to_owned());
-                        break;
+                        break true;
                     }
-                    tracing::warn!("waiting for whoever reads the outputs");
+                    tracing::warn!("the run is over; waiting for whoever reads the outputs");
                 }
             }
+            left = left.saturating_sub(looked.elapsed().min(PATIENCE));
+            looked = Instant::now();
+        };
+        if !is_cut {
+            // The signal cut nothing off.
+            taken.interrupted = None;
+        } else if !give_up(&said, &patience, &mut taken) {
+            let text = "the outputs were not taken to their end";
+            tracing::error!("{text}");
+            taken.failures.push(text.to_owned());
         }
         threads.join(Duration::from_millis(100));
-        found
+        taken
+    }
+}
+
+/// Has nobody wait for a reader any more: each output that had to fails. Whether all threads have ended.
+fn give_up(said: &Receiver<Said>, patience: &Patience, taken: &mut Taken) -> bool {
+    patience.end();
+    let end = Instant::now() + LAST;
+    loop {
+        match Wait::OutputsHurried.receive(said, Some(end.saturating_duration_since(Instant::now()))) {
+            Ok(said) => taken.take(said),
+            Err(error) => return error == RecvTimeoutError::Disconnected,
+        }
     }
 }
 
@@ -135,6 +247,21 @@ enum Item {
     Mark(#[expect(dead_code, reason = "that it is dropped is what it says")] Sender<Infallible>),
 }
 
+/// When a thread tells its reporters of an event.
+enum Order {
+    /// At once.
+    Any,
+    /// At once; each event is said here then, and the next one waits until it was said there, unless that takes long.
+    First(Sender<()>, Receiver<()>),
+    /// When it was said here, unless that takes long; each event is said there then.
+    Then(Receiver<()>, Sender<()>),
+}
+
+/// What of an event is told in order: what steps print is not logged.
+fn is_in_order(stamped: &Stamped) -> bool {
+    !matches!(stamped.event, Event::OutputReceived { .. })
+}
+
 /// The way to one thread.
 struct Queue {
     sender: Sender<Item>,
@@ -145,21 +272,28 @@ struct Queue {
 impl Queue {
     /// Starts its thread. What it gets has no bound, since events are small and their number is the plan's: outputs stay
     /// in the store.
-    fn start(name: &str, reporters: NamedReporters, threads: &mut Threads, failed: &Sender<String>) -> Self {
+    fn start(
+        name: &str,
+        reporters: NamedReporters,
+        order: Order,
+        threads: &mut Threads,
+        failed: &Sender<Said>,
+    ) -> Self {
         let (sender, items) = unbounded();
         let taken = Arc::new(AtomicU64::new(0));
         let (counter, failing) = (Arc::clone(&taken), failed.clone());
         // Without reporters nothing is kept for them: the thread would only throw it away.
         if !reporters.is_empty()
-            && let Err(error) = threads.start(name.to_owned(), move || tell(reporters, &items, &counter, &failing))
+            && let Err(error) =
+                threads.start(name.to_owned(), move || tell(reporters, &items, order, &counter, &failing))
         {
-            let _ = failed.send(format!("no output can be written: {error}"));
+            let _ = failed.send(Said::Failure(format!("no output can be written: {error}")));
         }
         Self { sender, taken }
     }
 
     fn tell(&self, stamped: Arc<Stamped>) {
-        if matches!(stamped.event, Event::OutputReceived { .. }) && self.sender.len() > BEHIND {
+        if !is_in_order(&stamped) && self.sender.len() > BEHIND {
             return;
         }
         // Without the thread there is nobody to be told; if there should be, that was said as a failure.
@@ -167,14 +301,22 @@ impl Queue {
     }
 }
 
-fn tell(mut reporters: NamedReporters, items: &Receiver<Item>, taken: &AtomicU64, failures: &Sender<String>) {
+fn tell(mut reporters: NamedReporters, items: &Receiver<Item>, order: Order, taken: &AtomicU64, said: &Sender<Said>) {
     // The run loop drops its sender at the end of every run, which ends this loop.
     let mut known = BTreeSet::new();
+    let mut order = order;
+    let mut owed = 0;
     for item in items {
         let Item::Event(stamped) = item else { continue };
+        if is_in_order(&stamped) {
+            order.before(&mut owed);
+        }
         reporters.retain_mut(|(name, reporter)| {
             let told = catch_unwind(AssertUnwindSafe(|| reporter.report(&stamped)));
             taken.fetch_add(1, Ordering::Relaxed);
+            for (worker, text) in reporter.warnings() {
+                let _ = said.send(Said::Warning(worker, text));
+            }
             let (why, goes_on) = match told {
                 Ok(Ok(())) => return true,
                 Ok(Err(error)) => (error.to_string(), reporter.goes_on()),
@@ -184,10 +326,47 @@ fn tell(mut reporters: NamedReporters, items: &Receiver<Item>, taken: &AtomicU64
             tracing::error!("{text}");
             // One is enough to say that the run's results are not complete.
             if known.insert(name.clone()) {
-                let _ = failures.send(text);
+                let _ = said.send(Said::Failure(text));
             }
             goes_on
         });
+        if is_in_order(&stamped) {
+            order.after();
+        }
+    }
+}
+
+impl Order {
+    /// Says that an event was told. What is shown next waits for the line of this one in the log, which nobody holds up long.
+    fn after(&self) {
+        match self {
+            Self::Any => {}
+            Self::First(shown, logged) => {
+                let _ = shown.send(());
+                let _ = Wait::OutputFirst.receive(logged, Some(Wait::OutputFirst.time()));
+            }
+            Self::Then(_, logged) => {
+                let _ = logged.send(());
+            }
+        }
+    }
+
+    /// Waits until the next event was shown. Once that takes long, it goes on without, until those are shown, too, that are
+    /// owed from before.
+    fn before(&mut self, owed: &mut u64) {
+        let Self::Then(shown, _) = self else { return };
+        *owed += 1;
+        while *owed > 0 {
+            let time = if *owed == 1 { Wait::OutputFirst.time() } else { Duration::ZERO };
+            match Wait::OutputFirst.receive(shown, Some(time)) {
+                Ok(()) => *owed -= 1,
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    *self = Self::Any;
+                    return;
+                }
+            }
+        }
     }
 }
 
@@ -195,7 +374,7 @@ fn tell(mut reporters: NamedReporters, items: &Receiver<Item>, taken: &AtomicU64
 mod tests {
     use std::io;
 
-    use crossbeam_channel::{RecvTimeoutError, bounded, never};
+    use crossbeam_channel::{bounded, never};
 
     use super::*;
     use crate::model::{ConductorTime, Event};
@@ -241,7 +420,7 @@ mod tests {
             reports.tell(event());
         }
         let failures = reports.finish(&never(), false);
-        assert_eq!(failures, ["output `full.json` can't be written: no space left"]);
+        assert_eq!(failures.failures, ["output `full.json` can't be written: no space left"]);
         assert_eq!(told.iter().count(), 3);
     }
 
@@ -267,7 +446,7 @@ mod tests {
         for _ in 0..3 {
             reports.tell(event());
         }
-        assert_eq!(reports.finish(&never(), false), ["output `outputs` can't be written: no space left"]);
+        assert_eq!(reports.finish(&never(), false).failures, ["output `outputs` can't be written: no space left"]);
         assert_eq!(told.iter().count(), 3);
     }
 
@@ -278,6 +457,7 @@ mod tests {
         let reports = Reports::start(Reporters {
             shown: vec![("pager".to_owned(), Box::new(Stuck(stuck)))],
             kept: vec![("kept".to_owned(), Box::new(Stuck(waits)))],
+            ..Reporters::default()
         });
         for _ in 0..2 {
             reports.tell(event());
@@ -305,6 +485,28 @@ mod tests {
         reports.tell(event());
         let (sender, interrupts) = bounded(1);
         sender.send(2).unwrap();
-        assert_eq!(reports.finish(&interrupts, false), ["the outputs were not taken to their end"]);
+        let failures = vec!["the outputs were not taken to their end".to_owned()];
+        assert_eq!(reports.finish(&interrupts, false), Taken { failures, interrupted: Some(2) });
+    }
+
+    #[test]
+    fn what_is_logged_follows_what_is_shown_but_not_whoever_reads_that_slowly() {
+        let (go_on, stuck) = unbounded();
+        let (logged, log) = unbounded();
+        let reports = Reports::start(Reporters {
+            shown: vec![("pager".to_owned(), Box::new(Stuck(stuck)))],
+            log: Some(Box::new(Count(logged))),
+            ..Reporters::default()
+        });
+        reports.tell(event());
+        assert!(log.recv_timeout(Duration::from_millis(20)).is_err(), "it is not shown yet");
+        go_on.send(()).unwrap();
+        log.recv_timeout(LIMIT).unwrap();
+        for _ in 0..100 {
+            reports.tell(event());
+        }
+        assert!((0..100).all(|_| log.recv_timeout(LIMIT).is_ok()), "nobody reads what is shown");
+        drop(go_on);
+        assert_eq!(reports.finish(&never(), false).failures.len(), 1);
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use rustix::fs::statvfs;
 
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId, signal_name,
+    Attention, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId,
+    signal_name,
 };
 
 use crate::wait::Wait;
@@ -20,7 +23,7 @@ use super::coordinator::{Action, Coordinator, Input};
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::mailbox::{Postbox, mailbox};
 use super::now::now;
-use super::reports::{Mark, Reporters, Reports};
+use super::reports::{Mark, Reporters, Reports, Said};
 use super::seed::SeedPlayers;
 use super::store::Store;
 use super::threads::Threads;
@@ -30,6 +33,9 @@ use super::{Options, hello};
 /// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
 /// its player with it, for want of credit.
 const EVENTS: usize = 1024;
+
+/// How often the run loop looks at the time, and how far apart its looks are when it was held up itself.
+const LOOKS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 
 /// The actors of a run, as the run loop sees them.
 struct Actors<'a> {
@@ -139,8 +145,19 @@ pub(super) fn run(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>
     let Actors { postboxes, threads, checker, .. } = actors;
     drop((postboxes, checker));
     threads.join(Wait::ThreadsEnd.time());
-    let failures = reports.finish(interrupts, signals > 1);
-    add_failures(&mut conclusion, failures);
+    reports.finish(interrupts, signals > 1).add_to(&mut conclusion);
+    conclusion
+}
+
+/// Tells the end of what was no run.
+pub(super) fn tell_end(
+    reports: Reports,
+    mut conclusion: Conclusion,
+    interrupts: &Receiver<i32>,
+    hurry: bool,
+) -> Conclusion {
+    reports.tell_end(now(), &mut conclusion, interrupts);
+    reports.finish(interrupts, hurry).add_to(&mut conclusion);
     conclusion
 }
 
@@ -156,10 +173,16 @@ fn turn(
     let mut interrupts = interrupts.clone();
     let mut inputs = VecDeque::from([Input::Start]);
     let mut waits = WaitingLog::new(now());
+    let mut attention = Attention::new(LOOKS.1, now());
+    let mut end = None;
     loop {
         while let Some(input) = inputs.pop_front() {
             let at = now();
-            for action in coordinator.handle(input, at) {
+            // What came later than a limit, only because nobody took it, came in time.
+            let pause = attention.look(at).map(Input::HeldUp);
+            let all: Vec<_> =
+                pause.into_iter().chain([input]).flat_map(|input| coordinator.handle(input, at)).collect();
+            for action in all {
                 match action {
                     Action::Connect(worker) => {
                         if let Err(error) = actors.start(worker) {
@@ -170,14 +193,18 @@ fn turn(
                     Action::Command(worker, command) => actors.command(worker, command),
                     Action::Check(trial) => inputs.extend(actors.check(trial, reports.mark()).map(Input::Checked)),
                     Action::StopCheck => actors.checker = None,
+                    Action::Report(Event::RunEnded { mut conclusion }) => {
+                        reports.tell_end(at, &mut conclusion, &interrupts);
+                        end = Some(conclusion);
+                    }
                     Action::Report(event) => reports.tell(Stamped { at, event }),
-                    Action::Finish(conclusion) => return conclusion,
+                    Action::Finish(conclusion) => return end.unwrap_or(conclusion),
                 }
             }
         }
         waits.look(&coordinator, now());
         let deadline = coordinator.next_deadline().into_iter().fold(waits.next(), ConductorTime::min);
-        let timer = Wait::ConductorEvents.timer(deadline.since(now()));
+        let timer = Wait::ConductorEvents.timer(deadline.since(now()).min(LOOKS.0));
         inputs.push_back(select! {
             recv(events) -> event => match event {
                 Ok((worker, session, event)) if actors.is_current(worker, session) => Input::Connection(worker, event),
@@ -194,15 +221,27 @@ fn turn(
                 Input::Tick
             },
             recv(actors.checked.1) -> end => end.map_or(Input::Tick, Input::Checked),
-            recv(reports.failures()) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
+            recv(reports.said()) -> said => match said {
+                Ok(Said::Failure(failure)) => Input::OutputFailed(failure),
+                Ok(Said::Warning(worker, text)) => Input::OutputLacks(worker, text),
+                Err(_) => Input::Tick,
+            },
             recv(timer) -> _ => Input::Tick,
         });
     }
 }
 
+/// The store: where the results are, unless there is little room that they need for themselves, and more among the
+/// temporary files.
 fn open_store(plan: &Plan) -> io::Result<Store> {
+    /// Less than this is little.
+    const LITTLE: u64 = 64 << 20;
+    let room = |folder: &Path| statvfs(folder).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize));
+    let temporary = std::env::temp_dir();
     match &plan.settings.results {
-        Some(folder) if folder.is_dir() => Store::new(Some(folder)),
+        Some(folder) if folder.is_dir() && (room(folder) >= LITTLE || room(folder) >= room(&temporary)) => {
+            Store::new(Some(folder))
+        }
         _ => Store::new(None),
     }
 }
@@ -216,19 +255,8 @@ fn without_store(
     error: &io::Error,
 ) -> Conclusion {
     let text = format!("there is no place to keep what the steps print: {}", words(error));
-    let mut conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
-    reports
-        .tell(Stamped { at: anchor.conductor, event: Event::RunStarted { plan, anchor: anchor.at(anchor.conductor) } });
-    reports.tell(Stamped { at: now(), event: Event::RunEnded { conclusion: conclusion.clone() } });
-    let failures = reports.finish(interrupts, false);
-    add_failures(&mut conclusion, failures);
-    conclusion
-}
-
-fn add_failures(conclusion: &mut Conclusion, failures: Vec<String>) {
-    for failure in failures.into_iter().map(Reason::NotCarriedOut) {
-        if !conclusion.reasons.contains(&failure) {
-            conclusion.reasons.push(failure);
-        }
-    }
+    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
+    let at = anchor.conductor;
+    reports.tell(Stamped { at, event: Event::RunStarted { plan, anchor: anchor.at(at) } });
+    tell_end(reports, conclusion, interrupts, false)
 }

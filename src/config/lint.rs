@@ -1,7 +1,7 @@
 //! The lints: everything that can be found in a configuration, by name. This table is the only one.
 //!
 //! A name stays the same from version to version, for `# conductor: allow(name)` and for whoever reads findings by
-//! program. `validate --list`, the table in the README, and the tests that want an example of each lint are made from it.
+//! program. `validate --list`, the table in `docs/lints.md`, and the tests that want an example of each lint are made from it.
 
 use super::diagnostic::Severity;
 
@@ -56,7 +56,7 @@ lints! {
         BadReference "bad-reference": "A `%(` has no `)s` behind it.",
         UndefinedVariable "undefined-variable": "A variable is used that nothing defines.",
         VariableDepth "variable-depth": "Variables refer to each other without end.",
-        TooLarge "too-large": "Variables, or ranges of workers, make the test grow beyond all measure.",
+        TooLarge "too-large": "Variables, ranges of workers, or steps make the test larger than it may be.",
         EmptyCommand "empty-command": "A step has no command.",
         NulCharacter "nul-character": "A step or variable has a NUL character.",
         StepPrefix "step-prefix": "The prefixes of a step can't stand together like this.",

@@ -3,6 +3,7 @@
 //! Nothing here does anything: no file, socket, clock or thread, and nothing of ours is imported. The parts of the
 //! program know each other only through these types.
 
+mod attention;
 mod barrier;
 mod event;
 mod file_pattern;
@@ -13,6 +14,7 @@ mod outcome;
 mod output;
 mod phase;
 mod plan;
+mod plan_bounds;
 mod printer;
 mod process;
 mod reporter;
@@ -21,6 +23,7 @@ mod step;
 mod time;
 mod verdict;
 
+pub use attention::Attention;
 pub use barrier::BarrierResult;
 pub use event::{Event, PlayerDescription, Stamped, StepReference};
 pub use file_pattern::{FilePattern, PatternComponent};
@@ -31,10 +34,11 @@ pub use outcome::{Attempt, Ending, FetchedFile, FetchedFiles, Forced, Outcome, S
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
 pub use plan::{Destination, LONGEST_LEASE, OnFailure, Plan, RunSettings, WorkerId, WorkerPlan};
+pub use plan_bounds::{LARGEST_PLAN, LONGEST_NAME, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES};
 pub use printer::Printer;
 pub use process::Process;
 pub use reporter::Reporter;
 pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, Step, Until};
 pub use time::{ClockAnchor, ConductorTime, PlayerTime, Reading};
-pub use verdict::{Conclusion, Reason, Verdict};
+pub use verdict::{Conclusion, NOT_REACHED_AGAIN, Reason, Verdict};

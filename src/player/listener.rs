@@ -178,7 +178,7 @@ impl Listener {
     fn signals(&mut self) -> Next {
         while let Some(signal) = self.signals.take() {
             if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
-                tracing::info!("SIGHUP: the log file is opened again");
+                tracing::info!("SIGHUP: the log goes on in the file that has its name");
             } else if signal != libc::SIGCHLD && !self.stop() {
                 return Next::End(1);
             }
@@ -260,6 +260,7 @@ impl Listener {
 
     fn clean_up(&mut self) -> Next {
         self.registry.seed.expire(clock());
+        self.registry.seed.take_dropped().iter().for_each(|text| tracing::warn!("{text}"));
         let role = self.start_seed_phase().or_else(|| self.start_heirs()).or_else(|| self.start_lookup());
         role.map_or_else(|| self.end(), Next::Become)
     }

@@ -119,7 +119,10 @@ impl Notes {
     pub(super) fn take<M: DeserializeOwned>(&mut self) -> Vec<M> {
         while !self.ended && self.read() {}
         let payloads = std::iter::from_fn(|| self.decoder.next_frame().ok().flatten());
-        payloads.filter_map(|payload| serde_json::from_slice(&payload).ok()).collect()
+        let messages = payloads.filter_map(|payload| serde_json::from_slice(&payload).ok()).collect();
+        // A plan is large, and the only one of its kind.
+        self.decoder.rest();
+        messages
     }
 
     /// The connection that came along with the order taken first.

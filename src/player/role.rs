@@ -54,6 +54,8 @@ impl Role {
     pub(super) fn play(self, cgroups: Cgroups) -> i32 {
         life::continue_without_parent();
         sys::own_session();
+        // What the listener knew is freed by now: each of its copies would keep that for as long as it lives.
+        sys::give_back_memory();
         let process = match self {
             Self::Lookup { host, notes } => return look_up(&host, notes),
             Self::Seed(run, notes) => return run.run(notes, &cgroups),

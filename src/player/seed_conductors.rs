@@ -15,7 +15,7 @@ use crate::wire::bounds::{PHASE_BYTES, PHASES};
 use crate::wire::seed::SeedPhase;
 
 /// How long phases wait for their `run`.
-const EXPIRE: Duration = Duration::from_secs(30);
+const EXPIRE: Duration = Wait::PythonRun.time();
 
 /// How long a process is tried to be made for a phase.
 const GIVE_UP: Duration = Wait::PythonPhaseProcess.time();
@@ -28,6 +28,8 @@ pub(super) struct SeedConductors {
     /// The phases that were downloaded and not run, and how long they are kept.
     kept: Vec<SeedPhase>,
     expires: Option<PlayerTime>,
+    /// What is to be said of phases that were dropped, because their `run` has not come.
+    dropped: Option<String>,
     /// The phases that are to run when those before them have.
     waiting: VecDeque<PhaseToRun>,
     /// When a process may be made for the first of them, after one could not be made.
@@ -75,10 +77,12 @@ impl SeedConductors {
         {
             return Err(format!("busy: the Python conductor at {holder} holds this player"));
         }
-        let superseded = self.supersede(address, phase.result_port);
-        let bytes: usize = self.sizes().sum();
-        PHASES.check(self.sizes().count() + 1).map_err(|error| error.to_string())?;
-        PHASE_BYTES.check(bytes + phase.size()).map_err(|error| error.to_string())?;
+        // What is refused leaves everything as it is.
+        let runs = self.runs_to(address, phase.result_port);
+        let sizes: Vec<usize> = self.sizes_without(&runs).collect();
+        PHASES.check(sizes.len() + 1).map_err(|error| error.to_string())?;
+        PHASE_BYTES.check(sizes.iter().sum::<usize>() + phase.size()).map_err(|error| error.to_string())?;
+        let superseded = self.supersede(&runs);
         let since = self.holder(now).map_or(now, |(_, since)| since);
         self.holder = Some((address, since));
         self.expires = Some(now.plus(EXPIRE));
@@ -86,12 +90,16 @@ impl SeedConductors {
         Ok(superseded)
     }
 
-    /// Takes the runs apart whose results go to this port.
-    fn supersede(&mut self, address: IpAddr, port: u16) -> Vec<u32> {
+    /// The runs whose results go to this port.
+    fn runs_to(&self, address: IpAddr, port: u16) -> Vec<u64> {
         let of_process = |process: &SeedProcess| (process.address, process.result_port, process.run);
         let of_waiting = |next: &PhaseToRun| (next.address, next.phase.result_port, next.run);
         let all = self.processes.iter().map(of_process).chain(self.waiting.iter().map(of_waiting));
-        let runs: Vec<u64> = all.filter(|(of, to, _)| (*of, *to) == (address, port)).map(|(_, _, run)| run).collect();
+        all.filter(|(of, to, _)| (*of, *to) == (address, port)).map(|(_, _, run)| run).collect()
+    }
+
+    /// Takes these runs apart.
+    fn supersede(&mut self, runs: &[u64]) -> Vec<u32> {
         self.waiting.retain(|next| !runs.contains(&next.run));
         self.processes.iter().filter(|process| runs.contains(&process.run)).map(|process| process.pid).collect()
     }
@@ -178,9 +186,25 @@ impl SeedConductors {
 
     /// Forgets phases whose `run` has not come.
     pub(super) fn expire(&mut self, now: PlayerTime) {
-        if self.expires.is_some_and(|expires| expires <= now) {
-            (self.kept, self.expires) = (Vec::new(), None);
+        if self.expires.is_none_or(|expires| now < expires) {
+            return;
         }
+        self.expires = None;
+        let phases = match std::mem::take(&mut self.kept).len() {
+            1 => "1 phase".to_owned(),
+            count => format!("{count} phases"),
+        };
+        if let Some((address, _)) = self.holder {
+            let within = humantime::format_duration(EXPIRE);
+            self.dropped = Some(format!(
+                "the Python conductor at {address} sent {phases} and no `run` within {within}: dropped, and not run"
+            ));
+        }
+    }
+
+    /// What is to be said of phases that were dropped, once.
+    pub(super) fn take_dropped(&mut self) -> Option<String> {
+        self.dropped.take()
     }
 
     /// When there is something to forget, or to try again.
@@ -193,8 +217,9 @@ impl SeedConductors {
         self.processes.iter().any(|process| !process.is_delivering)
     }
 
-    fn sizes(&self) -> impl Iterator<Item = usize> {
-        let waiting = self.waiting.iter().map(|next| next.phase.size());
+    /// How large the phases are that are kept, without those of these runs that wait.
+    fn sizes_without(&self, runs: &[u64]) -> impl Iterator<Item = usize> {
+        let waiting = self.waiting.iter().filter(|next| !runs.contains(&next.run)).map(|next| next.phase.size());
         let processes = self.processes.iter().map(|process| process.bytes);
         self.kept.iter().map(SeedPhase::size).chain(waiting).chain(processes)
     }
@@ -281,6 +306,8 @@ mod tests {
         assert_eq!(conductors.keep(OTHER, phase(7, "true"), at(2)), busy);
         assert_eq!(conductors.run(OTHER, at(2)), None);
         assert_eq!(conductors.keep(OTHER, phase(7, "true"), at(31)), Ok(vec![]), "phases without a `run` expire");
+        let said = "the Python conductor at 10.0.0.1 sent 1 phase and no `run` within 30s: dropped, and not run";
+        assert_eq!((conductors.take_dropped().as_deref(), conductors.take_dropped()), (Some(said), None));
         assert_eq!(conductors.run(ONE, at(31)), None);
         assert!(conductors.run(OTHER, at(31)).is_some());
     }
@@ -308,14 +335,22 @@ mod tests {
         assert_eq!(refused, PHASES.check(257).unwrap_err().to_string());
         assert_eq!(conductors.next_deadline(), Some(at(31)));
         conductors.expire(at(31));
-        assert_eq!((conductors.sizes().count(), conductors.next_deadline()), (0, None));
+        assert_eq!((conductors.sizes_without(&[]).count(), conductors.next_deadline()), (0, None));
         let long = "x".repeat(10 << 20);
         for _ in 0..6 {
             assert_eq!(conductors.keep(ONE, phase(7, &long), at(32)), Ok(vec![]));
         }
         let refused = conductors.keep(ONE, phase(7, &long), at(32)).unwrap_err();
         assert!(refused.contains("bytes of a Python conductor's phases"), "{refused}");
-        conductors.run(ONE, at(33)).unwrap();
+        let number = conductors.run(ONE, at(33)).unwrap();
         assert!(conductors.keep(ONE, phase(8, &long), at(33)).is_err(), "what is to be run counts too");
+        let larger = "x".repeat(65 << 20);
+        assert!(conductors.keep(ONE, phase(7, &larger), at(33)).is_err());
+        assert!(conductors.is_open(number), "a phase that is refused takes no run apart");
+        assert_eq!(
+            conductors.keep(ONE, phase(7, &long), at(33)),
+            Ok(vec![]),
+            "one that supersedes makes room for itself"
+        );
     }
 }

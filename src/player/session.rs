@@ -95,6 +95,11 @@ impl Session {
         self.plan.as_ref()
     }
 
+    /// Frees the plan of a session that is over: its process may be kept for long.
+    pub fn forget_plan(&mut self) {
+        self.plan = None;
+    }
+
     /// Whether Reset was the last phase that was begun.
     fn has_reset(&self) -> bool {
         self.begun.is_some_and(|(_, phase)| phase == Phase::Reset)

@@ -23,7 +23,7 @@ use super::spool::{Output, Spool};
 use super::transfers::Transfers;
 use super::watch::BEAT;
 use crate::model::PlayerTime;
-use crate::sys::{SignalDescriptor, Spawner, boot_time_nanoseconds};
+use crate::sys::{SignalDescriptor, Spawner, boot_time_nanoseconds, give_back_memory};
 use crate::wait::Wait;
 use crate::wire::bounds::TooMuch;
 use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage, ProcessMessage};
@@ -419,12 +419,16 @@ impl SessionProcess {
         self.settle(AT_ONCE);
         let keep = self.has_listener && self.session.may_be_asked() && self.stopping.is_none();
         self.finished = Some(clock().plus(if keep { KEEP } else { DELIVERY }));
-        // It may be kept for an hour, and many of them: nothing that the conductor says has a meaning any more.
+        // Nothing that the conductor says has a meaning any more.
         self.channel.inbox.close();
         let summary = self.session.summary(self.is_alone);
         self.executor.keep_ready(&[]);
         let left = self.executor.alive();
         self.tell(&Note::Over { left, summary });
+        // It may be kept for an hour, and many of them.
+        self.session.forget_plan();
+        self.environment = Environment::default();
+        give_back_memory();
     }
 
     /// The plan is left with the listener before the conductor hears that it was taken.
@@ -438,6 +442,8 @@ impl SessionProcess {
         if let Ok(text) = serde_json::to_string(plan) {
             self.tell(&Note::Plan { text, reset_timeout });
         }
+        // To read a plan takes as much memory again as it has.
+        give_back_memory();
     }
 }
 

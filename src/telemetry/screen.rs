@@ -1,13 +1,16 @@
 //! The terminal as it is shared: the live view is at its foot, and whatever else is written goes above it.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::fs::fstat;
 
-use super::log_thread;
 use super::terminal::{self, Terminal};
+use super::{ForReader, log_thread};
+use crate::wait::{Patience, Wait};
 
 /// The view's last line.
 const TEMPLATE: &str = "{msg}\n[{bar:30}] {pos} of {len} steps";
@@ -73,14 +76,34 @@ impl Screen {
 
     /// Standard output, for whole lines. Unless it is a terminal it shares nothing with the view and the log, which would
     /// otherwise wait for whoever reads it. Where it is the same file as standard error, what was logged before stands before.
-    pub(crate) fn stdout(&self) -> impl Write + Send + 'static {
-        let screen = if io::stdout().is_terminal() { self.clone() } else { Self::default() };
-        Above { screen, writer: io::stdout(), log_first: is_one_file() }
+    pub(crate) fn stdout(&self, patience: Patience) -> Box<dyn Write + Send> {
+        if io::stdout().is_terminal() {
+            return Box::new(Above { screen: self.clone(), writer: io::stdout(), log_first: is_one_file() });
+        }
+        match plain_stdout(Wait::OutputRoom, patience) {
+            Ok(writer) => Box::new(Above { screen: Self::default(), writer, log_first: is_one_file() }),
+            // It is closed: the library takes what is written, and nobody misses it.
+            Err(_) => Box::new(io::stdout()),
+        }
     }
 
     /// Standard error, for whole lines.
     pub(super) fn stderr(&self) -> impl Write + Send + 'static {
         Above { screen: self.clone(), writer: io::stderr(), log_first: false }
+    }
+}
+
+/// Standard output, without the library's buffer and lock.
+fn plain_stdout(wait: Wait, patience: Patience) -> io::Result<ForReader<File>> {
+    let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    Ok(ForReader::new(file, "standard output".to_owned(), wait, patience))
+}
+
+/// Standard output for an answer that is no report of a run.
+pub(crate) fn answer_to_stdout(patience: Patience) -> Box<dyn Write> {
+    match plain_stdout(Wait::PlainOutput, patience) {
+        Ok(writer) => Box::new(writer),
+        Err(_) => Box::new(io::stdout()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The blocking calls: each takes what it waits for, and none waits longer than that allows.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
@@ -17,6 +17,9 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{Limit, Wait};
+
+/// After so long a wait for a reader is told of.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Whether a descriptor has one of these now. It does not wait.
 pub fn is_ready(descriptor: impl AsFd, flags: PollFlags) -> bool {
@@ -189,7 +192,6 @@ impl Wait {
     ) -> io::Result<File> {
         /// How often to look for a reader.
         const LOOK: Duration = Duration::from_millis(20);
-        const SLOW: Duration = Duration::from_secs(1);
         let flags = flags | OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let (begin, mut slow) = (Instant::now(), Some(slow));
         loop {
@@ -215,6 +217,39 @@ impl Wait {
             }
             self.pause(LOOK);
         }
+    }
+
+    /// Writes some of the bytes, once whoever reads them has made room for a page. `slow` is called once when that takes more
+    /// than a second; `more` is asked again and again whether to go on waiting. A file on a disk always has room.
+    ///
+    /// # Errors
+    ///
+    /// As write(2); `TimedOut` when nobody read in time, or `more` says no.
+    pub fn write(
+        self,
+        to: &mut (impl Write + AsFd),
+        bytes: &[u8],
+        slow: impl FnOnce(),
+        more: impl Fn() -> bool,
+    ) -> io::Result<usize> {
+        /// A pipe that says it has room takes so many bytes at once (pipe(7), `PIPE_BUF`).
+        const PAGE: usize = 4096;
+        /// How often `more` is asked.
+        const LOOK: Duration = Duration::from_millis(100);
+        let (begin, mut slow) = (Instant::now(), Some(slow));
+        let end = self.at_most(None).map(|limit| begin + limit);
+        // What can't be asked, or has an error, is written to: that does not wait either.
+        while matches!(self.poll(&mut [PollFd::new(&*to, PollFlags::OUT)], Some(LOOK)), Ok(0) | Err(Errno::INTR)) {
+            if !more() || end.is_some_and(|end| end <= Instant::now()) {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody has read it"));
+            }
+            if begin.elapsed() >= SLOW
+                && let Some(slow) = slow.take()
+            {
+                slow();
+            }
+        }
+        to.write(&bytes[..bytes.len().min(PAGE)])
     }
 
     /// Waits for the end of a process, and kills it when the time is over.

@@ -71,6 +71,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_leads_out_of_the_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["", ".", "..", "../escaped", "/escaped", "a/b", "a/"] {
+            let beside = std::fs::File::open(folder.path()).unwrap();
+            let refused = IncomingFile::create(beside.into(), name.as_ref(), true).map(drop);
+            assert_eq!(refused, Err("its name leads out of the folder".to_owned()), "`{name}`");
+        }
+    }
+
+    #[test]
     fn what_is_not_as_announced_is_not_put_into_place() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("from"), "abc").unwrap();

@@ -21,7 +21,7 @@ use super::{
     ACKNOWLEDGE_WITHIN, FrameDecoder, Inbox, MAX_FRAME, Outbox, SessionFrame, Signal, Taken, WINDOW, WireError, bounds,
     frame,
 };
-use crate::model::Reading;
+use crate::model::{Attention, Reading};
 
 /// How many silent intervals break a connection.
 const SILENCE: u32 = 3;
@@ -56,8 +56,8 @@ pub struct Link<T> {
     written: usize,
     moved: T,
     heard: T,
-    /// When time was last looked at, and since when silence counts: whoever was held up itself has to listen first.
-    looked: T,
+    /// Since when silence counts: whoever was held up itself has to listen first.
+    attention: Attention<T>,
     since: T,
     beat_at: T,
     beat: bool,
@@ -117,7 +117,7 @@ impl<T: Reading> Link<T> {
             written: 0,
             moved: now,
             heard: now,
-            looked: now,
+            attention: Attention::new(interval * (SILENCE - 1), now),
             since: now,
             beat_at: now.plus(interval),
             beat: false,
@@ -167,10 +167,9 @@ impl<T: Reading> Link<T> {
     /// Says when the peer has been silent, or has read nothing, for too long.
     pub fn time_passed(&mut self, now: T) -> Result<(), String> {
         let limit = self.interval * SILENCE;
-        if now.since(self.looked) > self.interval * (SILENCE - 1) {
+        if self.attention.look(now).is_some() {
             self.since = now;
         }
-        self.looked = now;
         let (peer, shown) = (self.peer, humantime::format_duration(round(limit)));
         if now.since(self.heard.max(self.since)) >= limit {
             return Err(format!("nothing was heard of {peer} for {shown}"));

@@ -10,17 +10,14 @@ use serde::de::DeserializeOwned;
 use crate::support::hostile_player::campaign::many;
 use crate::support::hostile_player::case::{State, cases};
 use crate::support::hostile_player::words::{PLAYER, kinds};
+use crate::support::number_in;
 
 /// Enough for every state and every thing that is said, in a few seconds.
 const FEW: usize = 300;
 
-fn number(name: &str) -> Option<usize> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("`{name}` is no number")))
-}
-
 #[test]
 fn whatever_a_player_says_in_whatever_state_the_run_ends_and_the_honest_workers_are_complete() {
-    let (count, seed) = (number("HOSTILE_PLAYERS").unwrap_or(FEW), number("HOSTILE_SEED").unwrap_or(1));
+    let (count, seed) = (number_in("HOSTILE_PLAYERS").unwrap_or(FEW), number_in("HOSTILE_SEED").unwrap_or(1));
     let tally = many(count, seed as u64);
     println!("seed {seed}\n{}", tally.report());
     assert!(tally.faults.is_empty(), "{}", tally.faults.join("\n\n"));

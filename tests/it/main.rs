@@ -25,6 +25,7 @@ mod configparser;
 mod configuration;
 mod dialect;
 mod distributed;
+mod documents;
 mod forms;
 mod hostile_conductors;
 mod hostile_configuration;
@@ -48,8 +49,9 @@ mod outputs;
 mod peers;
 mod player_loss;
 mod process_trees;
+mod protocol;
 mod python_conductors;
-mod readme;
+
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ready_processes;
 mod reasons;
@@ -74,6 +76,7 @@ mod step_ends;
 mod step_surroundings;
 mod stopped_players;
 mod support;
+mod traces;
 mod transfers;
 mod unresponsive;
 mod usage_errors;

@@ -430,3 +430,81 @@ fn a_named_pipe_as_log_file_is_waited_for_with_a_word() {
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15), "{status}");
     }
 }
+
+/// A test whose Startup prints more than a pipe takes, and whose Run waits for the file `go`.
+fn talkative() -> (Player, Folder) {
+    let player = Player::start();
+    let folder = Folder::new();
+    let here = folder.path().display();
+    let run = format!(": >{here}/in; until [ -e {here}/go ]; do sleep 0.02; done");
+    let steps = format!("[Startup]\nmuch = seq 1 40000\n[Run]\nwait = {run}\n[Reset]\nreset = : >{here}/reset\n");
+    folder.test("", &["w"]).worker("w", player.port, &steps);
+    (player, folder)
+}
+
+/// A named pipe in the folder that is open to be read, and is not.
+fn unread_pipe(folder: &Folder) -> impl std::os::fd::AsFd {
+    named_pipe(folder);
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    rustix::fs::open(folder.join("pipe"), flags, rustix::fs::Mode::empty()).expect("its reading end")
+}
+
+fn log_says(folder: &Folder, text: &str) {
+    eventually(text, || folder.read("log").contains(text));
+}
+
+#[test]
+fn a_reader_that_never_reads_is_named_and_holds_up_neither_the_run_nor_its_log_nor_other_reports() {
+    let (_player, folder) = talkative();
+    let _reader = unread_pipe(&folder);
+    let line = ["conduct", "--log-file", "log", "-f", "classic", "-o", "pipe", "--report", "json=report", "test.cfg"];
+    let child = start(conductor(&folder, line));
+    log_says(&folder, "WARNING - waiting for the process that reads `pipe`\n");
+    eventually("the run goes on", || folder.join("in").exists());
+    folder.file("go", "");
+    log_says(&folder, "INFO - Trial 1 of 1: passed\n");
+    assert!(folder.join("reset").exists(), "Reset was run");
+    eventually("the other report is there", || folder.join("report").exists());
+    kill(child.id(), 2);
+    finish(child).assert(130, str![""], str![""]);
+    log_says(&folder, "WARNING - SIGINT after the run, while its outputs are read: they have 2s left\n");
+    log_says(&folder, "ERROR - output `pipe` can't be written: nobody has read it\n");
+}
+
+#[test]
+fn an_interrupt_is_heard_and_reset_is_run_while_nobody_reads_standard_output() {
+    let (_player, folder) = talkative();
+    let child = start(conductor(&folder, ["conduct", "--log-file", "log", "-f", "classic", "test.cfg"]));
+    log_says(&folder, "WARNING - waiting for the process that reads standard output\n");
+    eventually("the run goes on", || folder.join("in").exists());
+    kill(child.id(), 2);
+    log_says(&folder, ": stopping and running Reset; once more leaves at once\n");
+    log_says(&folder, "INFO - Trial 1 of 1: incomplete\n");
+    assert!(folder.join("reset").exists(), "Reset was run");
+    // Once it is read, nothing is missing.
+    let finished = finish(child);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(130), ""), "{finished:#?}");
+    assert!(finished.stdout.contains("\n40000\n"), "{finished:#?}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_is_told_of_on_standard_error_and_holds_up_nothing() {
+    let (player, folder) = talkative();
+    let _reader = unread_pipe(&folder);
+    // Of the first trials the log has more to say than a pipe takes.
+    let port = player.port;
+    let here = folder.path().display();
+    let last =
+        format!("[ $CONDUCTOR_TRIAL -lt 80 ] || {{ : >{here}/in; until [ -e {here}/go ]; do sleep 0.02; done; }}");
+    folder.worker("w", port, &format!("[Run]\ns = {last}\n[Reset]\nreset = : >{here}/reset-$CONDUCTOR_TRIAL\n"));
+    let said = std::fs::File::create(folder.join("said")).expect("a file");
+    let line = ["conduct", "-v", "--log-file", "pipe", "-f", "classic", "-o", "results", "--trials", "80", "test.cfg"];
+    let mut command = conductor(&folder, line);
+    command.stderr(said);
+    let child = crate::support::spawn(command);
+    eventually("the run goes on", || folder.join("in").exists());
+    eventually("the wait is told of", || folder.read("said") == "waiting for the process that reads the log `pipe`\n");
+    kill(child.id(), 2);
+    assert_eq!(finish(child).status, Some(130));
+    assert!(folder.join("reset-80").exists(), "Reset was run");
+}

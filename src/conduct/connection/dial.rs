@@ -22,6 +22,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// How long one attempt may take to reach a player again that was there before.
 const ATTEMPT: Duration = Duration::from_secs(4);
 
+/// What is said of a player whose machine takes connections, and which says nothing.
+pub(super) const NOT_ANSWERED: &str = "the connection was taken and `hello` was not answered";
+
 /// A player that was reached.
 pub(crate) struct Dialled {
     /// The connection.
@@ -60,7 +63,8 @@ pub(crate) fn dial(
     repeat(destination, hello, (deadline, None), &mut patience)
 }
 
-/// The same for a player that was there before: no attempt waits long, for it may have gone into a void.
+/// The same for a player that was there before: no attempt waits long, for it may have gone into a void, and whoever does not
+/// admit us, or is no player, is asked again: another address of ours, or of the player, may be in use now.
 pub(crate) fn again(
     destination: &Destination,
     hello: &mut Hello,
@@ -84,7 +88,9 @@ fn repeat(
         let why = match attempt(destination, &mut addresses, hello, until, patience) {
             // A copy of this connection came before it. The next attempt is a higher one, and takes over.
             Ok(Dialled { greeting: Greeting::Refused(refusal), .. }) if refusal.reason == "attempt" => refusal.message,
+            Ok(Dialled { greeting: Greeting::Result { message, .. }, .. }) if most.is_some() => message,
             Ok(dialled) => return Ok(dialled),
+            Err(Failure::Final(End::Refused(why))) if most.is_some() => why,
             Err(Failure::Final(end)) => return Err(end),
             Err(Failure::Again(why)) => why,
         };
@@ -121,21 +127,60 @@ fn attempt(
     } else {
         Ok(())
     };
-    let connected = connected.and_then(|()| {
-        connect(addresses, deadline, &mut is_wanted).map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => "connection timed out".to_owned(),
-            io::ErrorKind::AddrNotAvailable if addresses.is_empty() => format!("`{host}` has no address"),
-            _ => words(&error),
-        })
-    });
     match (end, connected) {
         (Some(end), _) => Err(Failure::Final(end)),
         (None, Err(why)) => Err(Failure::Again(why)),
-        (None, Ok(stream)) => {
-            Wait::PlayerReads.limit_writes(&stream, Wait::PlayerReads.time())?;
-            greet(destination, stream, hello, deadline, patience)
+        (None, Ok(())) => ask_each(destination, addresses, hello, deadline, patience),
+    }
+}
+
+/// Says `hello` to the first of the addresses that connects, and when that one refuses, to the others.
+fn ask_each(
+    destination: &Destination,
+    addresses: &[SocketAddr],
+    hello: &Hello,
+    deadline: Instant,
+    patience: &mut dyn FnMut(Duration) -> Option<End>,
+) -> Result<Dialled, Failure> {
+    let mut unasked = addresses.to_vec();
+    let mut refused = None;
+    loop {
+        let mut end = None;
+        let mut is_wanted = || {
+            end = end.take().or_else(|| patience(Duration::ZERO));
+            end.is_none()
+        };
+        let connected =
+            connect(&unasked, deadline, &mut is_wanted).and_then(|stream| Ok((stream.peer_addr()?, stream)));
+        let answer = match (end, connected) {
+            (Some(end), _) => return Err(Failure::Final(end)),
+            (None, Err(error)) => return refused.unwrap_or_else(|| Err(not_connected(destination, addresses, &error))),
+            (None, Ok((address, stream))) => {
+                unasked.retain(|unasked| *unasked != address);
+                Wait::PlayerReads.limit_writes(&stream, Wait::PlayerReads.time())?;
+                greet(destination, stream, hello, deadline, patience)
+            }
+        };
+        match &answer {
+            Ok(Dialled { greeting, .. }) if is_refusal(greeting) && !unasked.is_empty() => refused = Some(answer),
+            Err(Failure::Final(End::Refused(_))) if !unasked.is_empty() => refused = Some(answer),
+            _ => return answer,
         }
     }
+}
+
+/// Whether who answers takes no connections from here. A Python player's answer has the same form, and is none.
+fn is_refusal(greeting: &Greeting) -> bool {
+    matches!(greeting, Greeting::Result { .. }) && !super::is_seed(greeting)
+}
+
+fn not_connected(destination: &Destination, addresses: &[SocketAddr], error: &io::Error) -> Failure {
+    let Destination::Tcp { host, .. } = destination;
+    Failure::Again(match error.kind() {
+        io::ErrorKind::TimedOut => "connection timed out".to_owned(),
+        io::ErrorKind::AddrNotAvailable if addresses.is_empty() => format!("`{host}` has no address"),
+        _ => words(error),
+    })
 }
 
 fn wanted(patience: &mut dyn FnMut(Duration) -> Option<End>) -> Result<(), Failure> {
@@ -176,8 +221,7 @@ fn greet(
         }
         wanted(patience)?;
         if Instant::now() >= deadline {
-            let why = "the connection was taken and `hello` was not answered".to_owned();
-            return Err(Failure::Again(why));
+            return Err(Failure::Again(NOT_ANSWERED.to_owned()));
         }
     }
 }
@@ -195,4 +239,81 @@ pub(super) fn not_a_player(destination: &Destination) -> String {
 /// Whether a read or write only took too long.
 pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::conduct::testing::{options, plan, welcome};
+    use crate::model::{Phase, WorkerId};
+    use crate::wire::Secret;
+    use crate::wire::seed::encode_result;
+
+    /// A listener that gives each caller the next of these answers.
+    fn answering(answers: Vec<Vec<u8>>) -> (SocketAddr, std::thread::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let thread = std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(&frame(&answer));
+                let _ = stream.read(&mut [0; 4096]);
+            }
+        });
+        (address, thread)
+    }
+
+    fn hello() -> Hello {
+        crate::conduct::hello(&plan(1, 1, 1, &Phase::ALL), &options(), WorkerId(0), Secret::default())
+    }
+
+    fn welcoming() -> Vec<u8> {
+        Greeting::Welcome(welcome()).encode()
+    }
+
+    fn refusal() -> Vec<u8> {
+        encode_result(1, "this player takes no connections from 192.0.2.1")
+    }
+
+    fn destination(port: u16) -> Destination {
+        Destination::Tcp { host: "127.0.0.1".to_owned(), port }
+    }
+
+    fn patient(time: Duration) -> Option<End> {
+        Wait::RetryPause.pause(time);
+        None
+    }
+
+    #[test]
+    fn a_player_that_was_there_and_does_not_admit_us_is_tried_again_until_the_deadline() {
+        let (address, player) = answering(vec![refusal(), refusal(), welcoming()]);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let dialled = again(&destination(address.port()), &mut hello(), deadline, patient);
+        assert!(dialled.is_ok_and(|dialled| matches!(dialled.greeting, Greeting::Welcome(_))));
+        player.join().unwrap();
+        let (address, player) = answering(vec![refusal()]);
+        let end = again(&destination(address.port()), &mut hello(), Instant::now(), patient).err();
+        let why = "this player takes no connections from 192.0.2.1".to_owned();
+        assert_eq!(end, Some(End::Unreachable(why)));
+        player.join().unwrap();
+    }
+
+    #[test]
+    fn of_several_addresses_the_next_is_asked_when_one_refuses() {
+        let (first, other) = (answering(vec![refusal()]), answering(vec![welcoming()]));
+        let mut addresses = vec![first.0, other.0];
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let dialled = attempt(&destination(1), &mut addresses, &hello(), deadline, &mut patient);
+        assert!(dialled.is_ok_and(|dialled| matches!(dialled.greeting, Greeting::Welcome(_))));
+        let alone = answering(vec![refusal()]);
+        let mut addresses = vec![alone.0];
+        let dialled = attempt(&destination(1), &mut addresses, &hello(), deadline, &mut patient);
+        assert!(dialled.is_ok_and(|dialled| is_refusal(&dialled.greeting)), "the last refusal is told");
+        for (_, player) in [first, other, alone] {
+            player.join().unwrap();
+        }
+    }
 }

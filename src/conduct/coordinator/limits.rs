@@ -76,7 +76,7 @@ impl Coordinator {
         if self.stage != Stage::Running || !self.pending.contains(&id) || self.is_departing(id) {
             return None;
         }
-        let due = worker.due?;
+        let due = worker.due?.plus(self.held_up);
         let latest = due.plus(self.plan.settings.lease.saturating_add(MARGIN));
         Some(match worker.resumed {
             _ if worker.broken => latest,
@@ -104,7 +104,21 @@ impl Coordinator {
         let is_broken = |id: &WorkerId| self.workers[id.0].broken && !self.is_departing(*id);
         let limit = self.limit.filter(|_| self.pending.iter().any(is_broken))?;
         let lease = self.plan.settings.lease.saturating_add(MARGIN);
-        Some(self.since.plus(limit.saturating_mul(2).saturating_add(lease)))
+        Some(self.since.plus(limit.saturating_mul(2).saturating_add(lease).saturating_add(self.held_up)))
+    }
+
+    /// The conductor did not run for so long: it was stopped, or its machine was suspended. No worker is given up for that.
+    /// Every limit comes so much later, and as much again for taking what has come meanwhile: of that, all pauses of a stage
+    /// together get no more than [`MARGIN`].
+    pub(super) fn was_held_up(&mut self, pause: Duration) {
+        let extra = pause.min(MARGIN.saturating_sub(self.extra));
+        let later = pause.saturating_add(extra);
+        self.extra = self.extra.saturating_add(extra);
+        self.held_up = self.held_up.saturating_add(later);
+        self.deadline = self.deadline.map(|deadline| deadline.plus(later));
+        for departure in self.workers.iter_mut().filter_map(|worker| worker.departure.as_mut()) {
+            departure.deadline = departure.deadline.plus(later);
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `stages` goes from stage to stage, `phase` looks after what happens within one, `limits` says how long a worker may take for
-//! it by the plan, `liveness` looks after connections that break,
+//! it by the plan, and what a pause of the conductor itself changes in all limits, `liveness` looks after connections that break,
 //! `departing` after players that leave, `meeting` after barriers, `judge` makes the verdicts, `waiting` says in words what
 //! is waited for.
 
@@ -66,8 +66,12 @@ pub(super) enum Input {
     Interrupt(i32),
     /// An output can't be written any more.
     OutputFailed(String),
+    /// An output does not have all that it should have of this worker.
+    OutputLacks(Option<WorkerId>, String),
     /// The check of the trial is over.
     Checked(CheckEnd),
+    /// The conductor itself did not run for so long, until now.
+    HeldUp(Duration),
     /// Time passed.
     Tick,
 }
@@ -135,6 +139,10 @@ pub(super) struct Coordinator {
     deadline: Option<ConductorTime>,
     /// How long the stage may take, for those who were held up.
     limit: Option<Duration>,
+    /// How much later than by the plan the stage's limits come, since the conductor itself was held up.
+    held_up: Duration,
+    /// How much of that is for taking what came in pauses.
+    extra: Duration,
     workers: Vec<Worker>,
     /// Why workers could not take part; before the first phase any of them ends the run.
     faults: Vec<(WorkerId, End)>,
@@ -169,6 +177,8 @@ impl Coordinator {
             pending: BTreeSet::new(),
             deadline: None,
             limit: None,
+            held_up: Duration::ZERO,
+            extra: Duration::ZERO,
             workers: plan.workers.iter().map(|_| Worker::new()).collect(),
             faults: Vec::new(),
             trial: 0,
@@ -196,7 +206,9 @@ impl Coordinator {
                 Input::Connection(worker, event) => self.connection(worker, event),
                 Input::Interrupt(signal) => self.interrupt(signal),
                 Input::OutputFailed(text) => self.judge.not_carried_out(text),
+                Input::OutputLacks(worker, text) => self.report(Event::Warning { worker, text }),
                 Input::Checked(end) => self.checked(end),
+                Input::HeldUp(pause) => self.was_held_up(pause),
                 Input::Tick => {}
             }
             let is_over = |deadline: Option<ConductorTime>| deadline.is_some_and(|deadline| deadline <= now);
@@ -274,6 +286,7 @@ impl Coordinator {
         self.since = self.now;
         self.pending = pending;
         self.limit = limit;
+        (self.held_up, self.extra) = (Duration::ZERO, Duration::ZERO);
         self.workers.iter_mut().for_each(|worker| worker.due = None);
         self.deadline = limit.map(|limit| self.now.plus(limit));
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 
-use crate::model::{ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult, Stream};
+use crate::model::{Attention, ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult};
 use crate::wait::Wait;
 use crate::wire::seed::SeedPhase;
 
@@ -33,6 +33,8 @@ const LOOK: Duration = Duration::from_millis(50);
 const INTERRUPTED: Duration = Duration::from_secs(10);
 /// How much longer than its steps may take a phase may take.
 const MARGIN: Duration = if cfg!(test) { Duration::from_secs(2) } else { Duration::from_mins(1) };
+/// How far apart two looks are when the conductor itself was held up.
+const HELD_UP: Duration = Duration::from_secs(1);
 /// How long results may be missing when the `run` connection is closed.
 const MISSING: Duration = Duration::from_secs(5);
 
@@ -180,7 +182,12 @@ impl<'a> SeedDriver<'a> {
         let limit = longest(self.steps(phase), self.context.plan.settings.step_timeout);
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut collecting = Collecting { trial, phase, position: 0, stopped: None, quiet: None, limit, end };
+        let mut attention = Attention::new(HELD_UP, now());
         loop {
+            if let Some(pause) = attention.look(now()) {
+                collecting.held_up(pause);
+                self.results.held_up(pause);
+            }
             match self.look(connection, &mut collecting) {
                 Ok(false) => {}
                 Ok(true) => return self.say(ConnectionEvent::PhaseEnded { trial, phase }),
@@ -262,7 +269,7 @@ impl<'a> SeedDriver<'a> {
             let mut stream = self.context.store.stream();
             if let Err(error) = stream.append(text.as_bytes()) {
                 let (worker, why) = (self.context.plan.worker(self.context.worker), words(&error));
-                self.say(place.unkept(worker, Stream::Stdout, &why))?;
+                self.say(place.unkept(worker, &why))?;
                 let text = format!("can't save the output of the steps: {why}");
                 self.say(ConnectionEvent::OutputFailed(text))?;
             }
@@ -285,6 +292,16 @@ struct Collecting {
     end: Option<Instant>,
     /// Since when results are missing: the `run` connection is closed, and none has come after it.
     quiet: Option<Instant>,
+}
+
+impl Collecting {
+    /// The conductor itself did not run for so long, and has to take what came meanwhile.
+    fn held_up(&mut self, pause: Duration) {
+        let later = 2 * pause;
+        for limit in [&mut self.stopped, &mut self.end, &mut self.quiet] {
+            *limit = limit.and_then(|limit| limit.checked_add(later));
+        }
+    }
 }
 
 /// What a seed's result says of its step.

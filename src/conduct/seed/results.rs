@@ -96,6 +96,11 @@ impl Results {
         }
     }
 
+    /// The conductor itself did not run for so long: nobody was slow meanwhile.
+    pub(super) fn held_up(&mut self, pause: Duration) {
+        self.connections.iter_mut().for_each(|connection| connection.since += pause);
+    }
+
     /// Waits for results, at most so long, or until something happens on `other`. They come in the order of their
     /// connections; one that is slow holds those behind it up for a few seconds.
     pub(super) fn wait(&mut self, other: Option<&TcpStream>, time: Duration) -> Vec<Arrival> {

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::Mode;
 
@@ -20,13 +21,16 @@ pub struct IncomingFile {
 }
 
 impl IncomingFile {
-    /// Begins a file of this name, which has no `/`, in this folder. One that is there already is replaced, or is the
-    /// reason why this one is not taken.
+    /// Begins a file of this name in this folder. One that is there already is replaced, or is the reason why this one is
+    /// not taken. A name that leads out of the folder is refused, whoever sent it.
     ///
     /// # Errors
     ///
     /// Says why it can't be written, without its name.
     pub fn create(folder: OwnedFd, name: &OsStr, replace: bool) -> Result<Self, String> {
+        if matches!(name.as_bytes(), b"" | b"." | b"..") || name.as_bytes().contains(&b'/') {
+            return Err("its name leads out of the folder".to_owned());
+        }
         if !replace && is_there(&folder, name) {
             return Err(THERE.to_owned());
         }

@@ -17,19 +17,19 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::hostile_conductor::{Case, End, KINDS, Place, STATES, Sink, play};
-use super::memory::private_bytes;
+use super::memory::Private;
 use super::{CONDUCTOR, Folder, Player};
 use honest::Honest;
 
 /// How many players take hostile conductors of our protocol.
-const OWN: usize = 3;
+const OWN: usize = 4;
 
 /// How many more take those of the Python program: such a player runs one phase after another.
-const PYTHON: usize = 2;
+const PYTHON: usize = 3;
 
 const PLAYERS: usize = OWN + PYTHON;
 
@@ -39,8 +39,24 @@ pub const AT_ONCE: usize = 8;
 /// How much more memory than in an honest run a player and its sessions may have of their own.
 const MOST: u64 = 64 << 20;
 
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How many cases are played between two looks at what they have left.
+const BATCH: usize = 2500;
+
+/// How many cases are played beside the honest run whose time is measured, one at a time on each player: what an honest run
+/// takes is to follow from what they do, and not from how many there are for each processor.
+const FEW: usize = 60;
+
+/// How much longer an honest run may take beside hostile conductors.
+pub const SLOWER: f64 = 1.5;
+
 /// How often a case is begun whose honest beginning did not succeed.
 const TRIES: usize = 3;
+
+/// A case, what became of it, and how long it took.
+type Played = (Case, End, Duration);
 
 pub struct Arena {
     folder: Folder,
@@ -48,13 +64,18 @@ pub struct Arena {
     honest: Honest,
     seed: u64,
     played: usize,
+    /// What was played since the last look at what is left.
+    unchecked: Vec<Played>,
     counts: BTreeMap<(usize, usize), usize>,
     ends: BTreeMap<(usize, End), usize>,
     /// What an honest run takes of memory on one player, and the most that a player has taken.
-    usual: u64,
-    most: u64,
-    /// How long the cases took, without what comes after them.
+    usual: Private,
+    most: Private,
+    /// How long the cases took, without what comes after them, and how long those of each state took one by one.
     time: Duration,
+    times: [Duration; STATES.len()],
+    /// How long honest runs took alone, and each next one beside hostile conductors.
+    pairs: Vec<(Duration, Duration)>,
     /// What went wrong.
     faults: Vec<String>,
 }
@@ -76,11 +97,14 @@ impl Arena {
             honest,
             seed,
             played: 0,
+            unchecked: Vec::new(),
             counts: BTreeMap::new(),
             ends: BTreeMap::new(),
-            usual: 0,
-            most: 0,
+            usual: Private::default(),
+            most: Private::default(),
             time: Duration::ZERO,
+            times: [Duration::ZERO; STATES.len()],
+            pairs: Vec::new(),
             faults: Vec::new(),
         };
         let ((), usual) = arena.measured(|| arena.honest.check_players(&mut Vec::new()));
@@ -105,26 +129,55 @@ impl Arena {
     }
 
     /// Does something, and says how much memory the player took that took most of it.
-    fn measured<T>(&self, act: impl FnOnce() -> T) -> (T, u64) {
-        let (over, most) = (AtomicBool::new(false), AtomicU64::new(0));
+    fn measured<T>(&self, act: impl FnOnce() -> T) -> (T, Private) {
+        let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let looking = scope.spawn(|| {
+                let mut most = Private::default();
                 while !over.load(Ordering::Relaxed) {
-                    for player in &self.players {
-                        most.fetch_max(private_bytes(player.pid()), Ordering::Relaxed);
-                    }
-                    std::thread::sleep(Duration::from_millis(400));
+                    most = self.players.iter().map(|player| Private::of(player.pid())).fold(most, Private::max);
+                    std::thread::sleep(LOOK);
                 }
+                most
             });
             let says = SaysOver(&over);
             let done = act();
             drop(says);
-            (done, most.load(Ordering::Relaxed))
+            (done, looking.join().expect("what was seen"))
         })
     }
 
-    /// Plays so many more cases, so many at a time on each player, with honest runs beside them; afterwards each player serves an honest run, and nothing is
-    /// left. How long each honest run took beside.
+    /// Plays so many cases, or for so long; between the batches, and in the end, it looks at what they have left.
+    pub fn campaign(&mut self, cases: Option<usize>, time: Option<Duration>) {
+        let begun = Instant::now();
+        while cases.is_none_or(|cases| self.played < cases) && time.is_none_or(|time| begun.elapsed() < time) {
+            let left = cases.map_or(BATCH, |cases| BATCH.min(cases - self.played));
+            let alone = self.honest_alone();
+            // While the last cases end, the honest run is almost alone.
+            let beside = self.play(left.min(FEW), 1).first().copied().unwrap_or_default();
+            self.pairs.push((alone, beside));
+            self.play(left.saturating_sub(FEW), AT_ONCE);
+            self.check();
+            let [alone, beside] = [alone, beside].map(|time| time.as_millis());
+            println!(
+                "{} cases after {:.0} s; an honest run took {alone} ms alone, {beside} ms beside",
+                self.played,
+                begun.elapsed().as_secs_f64(),
+            );
+            if !self.faults.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// How many times as long an honest run took beside hostile conductors as alone: the median of several.
+    pub fn slower(&self) -> f64 {
+        let mut ratios: Vec<f64> = self.pairs.iter().map(|(alone, beside)| beside.div_duration_f64(*alone)).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied().unwrap_or_default()
+    }
+
+    /// Plays so many more cases, so many at a time on each player, with honest runs beside them. How long each of these took.
     pub fn play(&mut self, count: usize, at_once: usize) -> Vec<Duration> {
         let cases: Vec<Case> = (self.played..self.played + count).map(|number| Case::new(self.seed, number)).collect();
         self.played += count;
@@ -142,69 +195,85 @@ impl Arena {
                 took = times;
                 faults.extend(said);
             });
-            self.check_that_steps_are_over(&mut faults);
-            self.honest.check_players(&mut faults);
         });
         self.time += time;
         self.most = self.most.max(most);
-        for (case, end) in &played {
+        for (case, end, time) in &played {
+            self.times[case.state] += *time;
             *self.ends.entry((case.state, *end)).or_default() += 1;
+            if *end == End::Wrong {
+                faults.push(format!("case {} of seed {}: a plan was taken, or not", case.number, self.seed));
+            }
             if *end != End::NotReached {
                 *self.counts.entry((case.state, case.kind)).or_default() += 1;
             }
         }
-        self.check_resets(&played, &mut faults);
-        self.check_files(&mut faults);
-        self.check_logs(&mut faults);
-        if self.most > self.usual + MOST {
-            let (usual, most) = (self.usual >> 10, self.most >> 10);
-            faults.push(format!("a player took {most} KiB of memory, and {usual} KiB in an honest run"));
-        }
-        if !faults.is_empty() {
-            faults.push(format!("seed {}, cases {}..{}", self.seed, self.played - count, self.played));
-        }
+        self.unchecked.extend(played);
         self.faults.extend(faults);
         took
     }
 
+    /// Looks whether each player serves an honest run after what was played last, and whether nothing is left of that.
+    pub fn check(&mut self) {
+        let (mut faults, played) = (Vec::new(), std::mem::take(&mut self.unchecked));
+        let ((), most) = self.measured(|| {
+            self.check_that_steps_are_over(&mut faults);
+            self.honest.check_players(&mut faults);
+            self.check_connections(&mut faults);
+        });
+        self.most = self.most.max(most);
+        self.check_resets(&played, &mut faults);
+        self.check_files(&mut faults);
+        self.check_logs(&mut faults);
+        let Self { usual, most, .. } = self;
+        if most.bytes > usual.bytes + MOST {
+            faults.push(format!("a player took {most} of memory; in an honest run, {usual}"));
+        }
+        if !faults.is_empty() {
+            faults.push(format!("seed {}, cases {}..{}", self.seed, self.played - played.len(), self.played));
+        }
+        self.faults.extend(faults);
+    }
+
     /// Plays these cases, several at a time; what became of each.
-    fn play_all(&self, cases: &[Case], at_once: usize) -> Vec<(Case, End)> {
+    fn play_all(&self, cases: &[Case], at_once: usize) -> Vec<Played> {
         let (python, own): (Vec<Case>, Vec<Case>) = cases.iter().partition(|case| case.is_python());
         let [python, own] = [python, own].map(|cases| Mutex::new(VecDeque::from(cases)));
-        let played = Mutex::new(Vec::new());
+        let (played, large) = (Mutex::new(Vec::new()), [(); PLAYERS].map(Mutex::new));
         std::thread::scope(|scope| {
-            for (index, player) in self.players.iter().enumerate() {
+            for (index, (player, large)) in self.players.iter().zip(&large).enumerate() {
                 let queue = if index >= OWN { &python } else { &own };
                 for _ in 0..at_once {
-                    scope.spawn(|| self.play_some(player.port, queue, &played));
+                    scope.spawn(|| self.play_some((player.port, large), queue, &played));
                 }
             }
         });
         played.into_inner().expect("a list")
     }
 
-    fn play_some(&self, port: u16, queue: &Mutex<VecDeque<Case>>, played: &Mutex<Vec<(Case, End)>>) {
+    fn play_some(&self, (port, large): (u16, &Mutex<()>), queue: &Mutex<VecDeque<Case>>, played: &Mutex<Vec<Played>>) {
         // A conductor that sends a phase whose results go where others are still due has been started anew, for the player.
         let sinks: [Sink; 4] = std::array::from_fn(|_| Sink::open());
         let (marks, files) = (self.folder.join("marks"), self.folder.path());
         for sink in sinks.iter().cycle() {
             let Some(case) = queue.lock().expect("a list").pop_front() else { return };
-            let place = Place { port, marks: &marks, files, results: sink.port() };
+            let begun = Instant::now();
+            let place = Place { port, marks: &marks, files, results: sink, large };
             let beginnings = (0..TRIES).map(|number| case.again(number));
             let mut tried = beginnings.map(|case| (case, play(case, place)));
-            let outcome = tried.find(|(_, end)| *end != End::NotReached).unwrap_or((case, End::NotReached));
-            played.lock().expect("a list").push(outcome);
+            let (case, end) = tried.find(|(_, end)| *end != End::NotReached).unwrap_or((case, End::NotReached));
+            played.lock().expect("a list").push((case, end, begun.elapsed()));
         }
     }
 
     /// What was found, as tables.
     pub fn report(&self) -> String {
         let mut text = format!(
-            "{} cases in {:.1} s; memory {} KiB at most, {} KiB in an honest run\n",
+            "{} cases in {:.1} s\nprivate memory of a player: at most {}; in an honest run, {}\n",
             self.played,
             self.time.as_secs_f64(),
-            self.most >> 10,
-            self.usual >> 10
+            self.most,
+            self.usual
         );
         let row = |name: &str, cells: Vec<String>| {
             let cells: Vec<String> = cells.iter().map(|cell| format!(" {cell:>7.7}")).collect();
@@ -220,8 +289,20 @@ impl Arena {
         for end in End::ALL {
             text += &row(&format!("{end:?}"), numbers(&|state| self.ends.get(&(state, end)).copied()));
         }
+        let mean = |state: usize| {
+            let all = self.ends.iter().filter(|((of, _), _)| *of == state).map(|(_, count)| count).sum::<usize>();
+            Some(usize::try_from(self.times[state].as_millis()).expect("a time") / all.max(1))
+        };
+        text += &row("milliseconds each", numbers(&mean));
         let (least, largest) = self.range();
         let _ = writeln!(text, "each was said in each state {least} to {largest} times");
+        if !self.pairs.is_empty() {
+            let slower = self.slower();
+            let _ = writeln!(
+                text,
+                "an honest run took {slower:.2} times as long beside hostile conductors (limit {SLOWER})"
+            );
+        }
         text
     }
 
@@ -243,7 +324,7 @@ impl Arena {
     }
 
     /// How long an honest run takes while no hostile conductor is there.
-    pub fn honest_alone(&mut self) -> Duration {
+    fn honest_alone(&mut self) -> Duration {
         let (time, faults) = self.honest.run();
         self.faults.extend(faults);
         time

@@ -15,8 +15,10 @@
 mod talk;
 mod words;
 
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -24,7 +26,7 @@ use serde_json::{Value, json};
 use super::soak::Random;
 use super::wire::{frame, read_frame};
 use talk::{Heard, Talk};
-use words::{Speaker, short_hello, short_plan};
+use words::{LARGEST_PLANS, NAMES, NOTHING, Speaker, short_hello, short_plan};
 
 pub use words::KINDS;
 
@@ -57,8 +59,9 @@ pub const CELLS: usize = STATES.len() * KINDS.len();
 /// How long an honest beginning may take, on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long it goes on honestly after it was hostile.
+/// How long it goes on honestly after it was hostile, and how long it waits for a word of the player's meanwhile.
 const GOES_ON: Duration = Duration::from_millis(800);
+const QUIET: Duration = Duration::from_millis(150);
 
 /// One case.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +78,12 @@ impl Case {
         // The order is mixed, so that what comes together is of different kinds.
         const STEP: usize = 389;
         let mut random = Random(seed ^ (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let cell = if number < CELLS { number * STEP % CELLS } else { random.below(CELLS) };
+        let cell = |random: &mut Random| random.below(CELLS);
+        // The largest plans take as much time as hundreds of other cases.
+        let is_costly = |cell: usize| KINDS[cell % KINDS.len()] == "largest plan";
+        let drawn = cell(&mut random);
+        let drawn = if is_costly(drawn) && random.below(4) > 0 { cell(&mut random) } else { drawn };
+        let cell = if number < CELLS { number * STEP % CELLS } else { drawn };
         Self {
             number,
             seed: seed ^ ((number as u64) << 20),
@@ -121,10 +129,13 @@ pub enum End {
     WeWent,
     /// It was still there when the case was over.
     Open,
+    /// The player refused what it has to take, or took what it has to refuse.
+    Wrong,
 }
 
 impl End {
-    pub const ALL: [Self; 6] = [Self::NotReached, Self::Left, Self::Closed, Self::Reset, Self::WeWent, Self::Open];
+    pub const ALL: [Self; 7] =
+        [Self::NotReached, Self::Left, Self::Closed, Self::Reset, Self::WeWent, Self::Open, Self::Wrong];
 }
 
 /// Where a case is played.
@@ -137,7 +148,9 @@ pub struct Place<'a> {
     /// Where files are put and fetched from.
     pub files: &'a Path,
     /// A port that takes results and throws them away; nobody else uses it meanwhile.
-    pub results: u16,
+    pub results: &'a Sink,
+    /// Whoever sends the largest plan to this player.
+    pub large: &'a Mutex<()>,
 }
 
 /// Plays a case.
@@ -145,12 +158,12 @@ pub fn play(case: Case, place: Place<'_>) -> End {
     let speaker = Speaker {
         worker: format!("w{}", case.name()),
         phase: "run",
-        results: place.results,
+        results: place.results.port(),
         number: 0,
         has_sent_phases: false,
     };
     let random = Random(case.seed);
-    Conductor { case, place, speaker, random, listener: None, attempts: 1 }.play()
+    Conductor { case, place, speaker, random, attempts: 1 }.play()
 }
 
 struct Conductor<'a> {
@@ -158,26 +171,52 @@ struct Conductor<'a> {
     place: Place<'a>,
     speaker: Speaker,
     random: Random,
-    /// Where a Python conductor takes results.
-    listener: Option<TcpListener>,
     attempts: usize,
 }
 
 impl Conductor<'_> {
     fn play(mut self) -> End {
-        let Some(mut talk) = self.reach(STATES[self.case.state]) else { return End::NotReached };
-        let is_there = self.deviate(&mut talk, KINDS[self.case.kind]);
-        let end = if is_there { self.go_on(&mut talk) } else { End::WeWent };
+        let (state, kind) = (STATES[self.case.state], KINDS[self.case.kind]);
+        // One at a time on each player: what such a plan takes of memory is bounded for each session.
+        let _alone = (kind == "largest plan").then(|| self.place.large.lock().expect("a lock"));
+        let Some(mut talk) = self.reach(state) else { return End::NotReached };
+        let end = match kind {
+            "largest plan" => self.largest_plan(&mut talk, state == "welcomed"),
+            kind => self.deviate(&mut talk, kind).then_some(()).ok_or(End::WeWent),
+        };
+        let end = end.map_or_else(|end| end, |()| self.go_on(&mut talk));
         drop(talk);
         self.clean_up();
         self.run_phases();
         end
     }
 
+    /// Sends a plan as large as one may be, or one that is larger. A player that waits for a plan takes only the former.
+    fn largest_plan(&mut self, talk: &mut Talk, is_due: bool) -> Result<(), End> {
+        let is_larger = !is_due && self.random.below(2) == 0;
+        let which = if is_larger { self.random.below(LARGEST_PLANS) } else { 0 };
+        let bytes = self.speaker.largest_plan(which);
+        let _ = talk.stream().set_write_timeout(Some(PATIENCE));
+        talk.write(&bytes);
+        if !is_due {
+            return Ok(());
+        }
+        talk.expect("plan_taken").ok_or(End::Wrong)?;
+        for which in 1..LARGEST_PLANS {
+            let worker = format!("{}-{which}", self.speaker.worker);
+            let mut other = self.welcomed(&self.hello(&worker)).ok_or(End::NotReached)?;
+            let _ = other.stream().set_write_timeout(Some(PATIENCE));
+            other.write(&Speaker { worker, number: 0, ..self.speaker.clone() }.largest_plan(which));
+            if other.expect("plan_taken").is_some() {
+                return Err(End::Wrong);
+            }
+        }
+        Ok(())
+    }
+
     /// A plan may have a lease of hundreds of years. Whoever begins another session of the worker ends that.
     fn clean_up(&mut self) {
-        let is_plan = matches!(KINDS[self.case.kind], "plan" | "part" | "hello" | "second hello");
-        if is_plan && !self.case.has_honest_plan() && !self.case.is_python() {
+        if !self.case.has_honest_plan() && !self.case.is_python() {
             let mut data = short_hello(&self.speaker.worker, 1);
             data["session"] = json!(1_u64 << 40);
             data["check"] = json!(false);
@@ -299,11 +338,7 @@ impl Conductor<'_> {
     }
 
     fn reach_python(&mut self, state: &str) -> Option<Talk> {
-        if state == "python results" {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).ok()?;
-            self.speaker.results = listener.local_addr().ok()?.port();
-            self.listener = Some(listener);
-        }
+        let wanted = (state == "python results").then(|| self.place.results.want());
         let command = format!("{}; sleep 0.02", self.mark("s"));
         let steps = json!([{"command": command, "spawn": false, "timeout": 5}]);
         let phase = json!({"resulthost": "127.0.0.1", "resultport": self.speaker.results, "steps": steps});
@@ -321,14 +356,15 @@ impl Conductor<'_> {
                 return None;
             }
         }
+        self.speaker.has_sent_phases = true;
         let mut talk = Talk::connect(self.place.port)?;
         if state == "python sent" {
             return Some(talk);
         }
         talk.write(&envelope("run", &json!({})));
         self.wait_for_mark()?;
-        let Some(listener) = &self.listener else { return Some(talk) };
-        talk::accept(listener, end)
+        let Some(wanted) = wanted else { return Some(talk) };
+        Talk::on(wanted.recv_timeout(end.saturating_duration_since(Instant::now())).ok()?)
     }
 
     /// Says something that does not belong here; whether the connection is still there then.
@@ -375,6 +411,9 @@ impl Conductor<'_> {
     }
 
     fn flood(&mut self, talk: &mut Talk, kind: &str, times: usize) {
+        if kind == "largest plan" {
+            return;
+        }
         let mut bytes = Vec::new();
         for _ in 0..times {
             bytes.extend(self.speaker.says(kind, &mut self.random));
@@ -402,8 +441,11 @@ impl Conductor<'_> {
     /// Answers what the player says, as an honest conductor does, for a while.
     fn be_honest(&mut self, talk: &mut Talk) -> End {
         let end = Instant::now() + GOES_ON;
+        if STATES[self.case.state] == "putting" {
+            self.put(talk, &json!({"trial": 1, "phase": "run", "step": 1}));
+        }
         loop {
-            let message = match talk.hear(end) {
+            let message = match talk.hear(end.min(Instant::now() + QUIET)) {
                 Heard::Message(message) => message,
                 Heard::Data => continue,
                 Heard::Late => return End::Open,
@@ -416,12 +458,8 @@ impl Conductor<'_> {
                     json!({"type": "release", "trial": trial, "phase": phase, "step": message["step"]})
                 }
                 "put_wanted" => {
-                    let name = format!("{}", self.case.number);
-                    let file = json!({"type": "file", "trial": trial, "phase": phase, "step": message["step"],
-                                      "stream": 9, "name": name, "mode": 0o644});
-                    self.send(talk, file);
-                    let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-                    json!({"type": "file_ended", "stream": 9, "length": 0, "digest": digest})
+                    self.put(talk, &message);
+                    continue;
                 }
                 "file_ended" => json!({"type": "file_taken", "stream": message["stream"]}),
                 "phase_ended" if phase == "reset" => json!({"type": "end_trial", "trial": trial}),
@@ -430,6 +468,16 @@ impl Conductor<'_> {
             };
             self.send(talk, answer);
         }
+    }
+
+    /// Sends the file that a step of this place wants, under some name.
+    fn put(&mut self, talk: &mut Talk, place: &Value) {
+        let number = self.case.number.to_string();
+        let name = if self.random.below(2) == 0 { &number } else { *self.random.one_of(&NAMES) };
+        let file = json!({"type": "file", "trial": place["trial"], "phase": place["phase"], "step": place["step"],
+                          "stream": 9, "name": name, "mode": 0o644});
+        self.send(talk, file);
+        self.send(talk, json!({"type": "file_ended", "stream": 9, "length": 0, "digest": NOTHING}));
     }
 
     /// Comes again over another connection, and may lie about what it has.
@@ -447,7 +495,16 @@ impl Conductor<'_> {
 
     /// A session, once nobody else holds the player.
     fn session(&mut self) -> Option<Talk> {
-        self.welcomed(&short_hello(&self.speaker.worker, 1))
+        self.welcomed(&self.hello(&self.speaker.worker))
+    }
+
+    /// The first `hello` of a worker. Nobody takes silence amiss while the largest plan is made, sent and read.
+    fn hello(&self, worker: &str) -> Value {
+        let mut data = short_hello(worker, 1);
+        if KINDS[self.case.kind] == "largest plan" {
+            data["lease"] = json!(12_000_000_000_u64);
+        }
+        data
     }
 
     fn welcomed(&mut self, data: &Value) -> Option<Talk> {
@@ -521,30 +578,49 @@ fn envelope(kind: &str, data: &Value) -> Vec<u8> {
     frame(json!({"version": 1, "type": kind, "data": data}).to_string().as_bytes())
 }
 
-/// A port that takes results and throws them away.
-pub struct Sink(TcpListener);
+/// A port that takes results and throws them away, but for those that a case wants to have.
+#[derive(Debug)]
+pub struct Sink {
+    listener: TcpListener,
+    wanted: Arc<Mutex<Option<Sender<TcpStream>>>>,
+}
 
 impl Sink {
     pub fn open() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let taking = listener.try_clone().expect("another descriptor");
+        let wanted: Arc<Mutex<Option<Sender<TcpStream>>>> = Arc::default();
+        let sink = Self { listener, wanted: Arc::clone(&wanted) };
         std::thread::spawn(move || {
             while let Ok((mut stream, _)) = taking.accept() {
+                if let Some(to) = wanted.lock().expect("a lock").take() {
+                    match to.send(stream) {
+                        Ok(()) => continue,
+                        Err(not_wanted) => stream = not_wanted.0,
+                    }
+                }
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
                 let _ = read_frame(&mut stream);
             }
         });
-        Self(listener)
+        sink
     }
 
-    pub fn port(&self) -> u16 {
-        self.0.local_addr().expect("an address").port()
+    fn port(&self) -> u16 {
+        self.listener.local_addr().expect("an address").port()
+    }
+
+    /// Has the next connection for the receiver.
+    fn want(&self) -> Receiver<TcpStream> {
+        let (to, wanted) = channel();
+        *self.wanted.lock().expect("a lock") = Some(to);
+        wanted
     }
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
         // Whoever waits for a connection there sees that it is over.
-        let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both);
+        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
     }
 }

@@ -13,6 +13,7 @@ mod mark;
 pub mod browser;
 pub mod chaos;
 pub mod configparser;
+pub mod documents;
 pub mod faults;
 pub mod hostile_arena;
 pub mod hostile_conductor;
@@ -298,6 +299,12 @@ pub fn kill(pid: u32, signal: i32) {
     let signal = rustix::process::Signal::from_named_raw(signal).expect("a signal");
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process");
     let _ = rustix::process::kill_process(pid, signal);
+}
+
+/// The number that a variable of the environment has, if it is set.
+pub fn number_in(variable: &str) -> Option<usize> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("`{variable}` is no number")))
 }
 
 /// The direct children of a process.

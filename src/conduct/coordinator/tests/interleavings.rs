@@ -1,6 +1,7 @@
 //! Random orders of events: whatever happens, the promises hold.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -26,6 +27,7 @@ enum Step {
     Withdraw(usize),
     CheckEnds,
     Wait,
+    HeldUp,
     Interrupt,
     OutputFails,
 }
@@ -42,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize).prop_map(Step::Withdraw),
         3 => Just(Step::CheckEnds),
         1 => Just(Step::Wait),
+        1 => Just(Step::HeldUp),
         1 => Just(Step::Interrupt),
         1 => Just(Step::OutputFails),
     ]
@@ -232,6 +235,10 @@ proptest! {
                 Step::Leave(worker, after) => world.leave(worker % workers, after),
                 Step::Withdraw(worker) => world.withdraw(worker % workers),
                 Step::CheckEnds => { world.check_ends(if failing { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed }); }
+                Step::HeldUp => {
+                    world.now = world.now.plus(Duration::from_mins(10));
+                    world.give(Input::HeldUp(Duration::from_mins(10)));
+                }
                 Step::Wait => { world.wait(); }
                 Step::Interrupt => {
                     interrupts += 1;

@@ -7,6 +7,8 @@ use crate::conduct::coordinator::{Input, LEAVE_LIMIT, STOP_LIMIT};
 use crate::conduct::testing::plan;
 use crate::model::{Event, Phase, Reason, Verdict};
 
+const HOUR: Duration = Duration::from_hours(1);
+
 fn lost(world: &World) -> usize {
     world.reports.iter().filter(|event| matches!(event, Event::WorkerLost { .. })).count()
 }
@@ -109,4 +111,42 @@ fn a_connection_that_breaks_again_and_again_excuses_a_worker_no_longer_than_its_
         assert!(broken < 25, "{broken} breaks are reported");
         assert!(!interrupted || world.now.since(began) < Duration::from_mins(3));
     }
+}
+
+#[test]
+fn a_conductor_that_was_stopped_past_any_limit_first_takes_what_has_come() {
+    let mut plan = plan(2, 2, 2, &Phase::ALL);
+    plan.settings.step_timeout = Some(Duration::from_secs(1));
+    let mut world = World::new(plan, false);
+    world.give(Input::Start);
+    let mut pauses = 0;
+    while world.conclusion.is_none() {
+        // The deadline of each stage passes meanwhile.
+        world.now = world.now.plus(HOUR);
+        world.give(Input::HeldUp(HOUR));
+        world.give(Input::Tick);
+        pauses += 1;
+        let spoke = (0..2).any(|worker| world.speak(worker));
+        assert!(spoke || world.conclusion.is_some() || world.wait());
+    }
+    assert_eq!((lost(&world), world.conclusion.map(|end| end.verdict)), (0, Some(Verdict::Passed)), "{pauses} pauses");
+}
+
+#[test]
+fn a_worker_that_says_nothing_is_lost_also_when_the_conductor_is_stopped_again_and_again() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    world.players[1].mute = true;
+    world.give(Input::Interrupt(2));
+    let second = Duration::from_secs(1);
+    let mut ran = Duration::ZERO;
+    while lost(&world) == 0 {
+        assert!(ran < 3 * STOP_LIMIT, "it is never given up");
+        world.now = world.now.plus(2 * second);
+        world.give(Input::HeldUp(second));
+        ran += second;
+        while world.speak(0) {}
+    }
+    assert!(ran >= STOP_LIMIT, "{ran:?}");
 }

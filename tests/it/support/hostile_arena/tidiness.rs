@@ -4,9 +4,21 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::super::hostile_conductor::{Case, End, KINDS, STATES};
+use conductor::wire::bounds;
+
+use super::super::hostile_conductor::{KINDS, STATES};
 use super::super::{CONDUCTOR, DEADLINE};
-use super::{Arena, PLAYERS};
+use super::{Arena, PLAYERS, Played};
+
+/// How many sockets a player may have that nobody talks to: its port, and a line to each session that is over and kept.
+const LEFT_OPEN: usize = 8 + bounds::UNDELIVERED.most();
+
+/// How many sockets a process has.
+fn connections(pid: u32) -> usize {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let leads_to = descriptors.filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
+    leads_to.filter(|to| to.to_string_lossy().starts_with("socket:")).count()
+}
 
 impl Arena {
     /// Waits until no step of a hostile conductor runs any more. Sessions may keep what happened, for an hour.
@@ -34,9 +46,28 @@ impl Arena {
         }
     }
 
+    /// Waits until the players have closed the connections of those that are gone. What is left are the lines to the processes of
+    /// sessions that are kept.
+    pub(super) fn check_connections(&self, faults: &mut Vec<String>) {
+        let end = Instant::now() + DEADLINE;
+        for (index, player) in self.players.iter().enumerate() {
+            loop {
+                let found = connections(player.pid());
+                if found <= LEFT_OPEN {
+                    break;
+                }
+                if Instant::now() > end {
+                    faults.push(format!("player {index} has {found} sockets open"));
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+
     /// Each trial in which a step was started has its Reset, once.
-    pub(super) fn check_resets(&self, played: &[(Case, End)], faults: &mut Vec<String>) {
-        for (case, _) in played {
+    pub(super) fn check_resets(&self, played: &[Played], faults: &mut Vec<String>) {
+        for (case, ..) in played {
             let file = self.folder.join("marks").join(case.name());
             let Ok(text) = std::fs::read_to_string(&file) else { continue };
             let _ = std::fs::remove_file(&file);

@@ -1,7 +1,7 @@
 //! A connection of a hostile conductor: it waits for nothing without an end, and does not mind what becomes of what it says.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ impl Talk {
         Self::on(TcpStream::connect(("127.0.0.1", port)).ok()?)
     }
 
-    fn on(stream: TcpStream) -> Option<Self> {
+    pub fn on(stream: TcpStream) -> Option<Self> {
         stream.set_nodelay(true).ok()?;
         stream.set_write_timeout(Some(Duration::from_secs(1))).ok()?;
         Some(Self { stream, buffer: Vec::new(), next: 0, has_left: false, was_reset: false })
@@ -141,19 +141,4 @@ impl Talk {
             (false, false) => End::Closed,
         }
     }
-}
-
-/// The next connection to a port.
-pub fn accept(listener: &TcpListener, until: Instant) -> Option<Talk> {
-    listener.set_nonblocking(true).ok()?;
-    while Instant::now() < until {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                stream.set_nonblocking(false).ok()?;
-                return Talk::on(stream);
-            }
-            Err(_) => std::thread::sleep(Duration::from_millis(5)),
-        }
-    }
-    None
 }

@@ -1,13 +1,16 @@
 //! What a hostile conductor says: every type of message, as an honest one would look or with fields of another kind, and
 //! what is no message at all.
 
+use std::sync::LazyLock;
+
+use conductor::wire::bounds;
 use serde_json::{Value, json};
 
 use super::super::soak::Random;
 use super::super::wire::{frame, hello, plan};
 
 /// The types of what is said. The first ones are those of messages, by their names on the wire.
-pub const KINDS: [&str; 64] = [
+pub const KINDS: [&str; 65] = [
     // A conductor's messages.
     "plan",
     "arm",
@@ -51,6 +54,8 @@ pub const KINDS: [&str; 64] = [
     "result",
     "phase",
     "run",
+    // A plan that reaches a bound, or passes it.
+    "largest plan",
     // No messages.
     "unknown type",
     "no type",
@@ -81,8 +86,11 @@ pub const KINDS: [&str; 64] = [
 ];
 
 /// Names that would lead out of a folder, if they were used as they are.
-const NAMES: [&str; 9] =
+pub const NAMES: [&str; 9] =
     ["../escaped", "../../outside/escaped", "link", "..", ".", "", "a/b", "\u{1b}[2J\n", "/proc/self/cwd/escaped"];
+
+/// The digest of a file without a byte.
+pub const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Who talks, as far as messages need it.
 #[derive(Debug, Clone)]
@@ -110,6 +118,18 @@ impl Speaker {
                 text(&signal)
             }
             "data" => self.data(random),
+            // Only what is whole gets its name.
+            "file" => {
+                let file = self.numbered("file", random);
+                let end = json!({"type": "file_ended", "stream": file["stream"], "length": 0, "digest": NOTHING,
+                                 "number": self.number});
+                self.number = self.number.wrapping_add(1);
+                [text(&file), text(&end)].concat()
+            }
+            "largest plan" => {
+                let which = random.below(LARGEST_PLANS);
+                self.largest_plan(which)
+            }
             "hello" | "second hello" | "welcome" | "refused" | "result" | "phase" | "run" => {
                 text(&self.first_message(kind, random))
             }
@@ -142,20 +162,25 @@ impl Speaker {
         message
     }
 
+    /// A plan as large as one may be, or another one that is too large, in parts as an honest conductor sends it.
+    pub fn largest_plan(&mut self, which: usize) -> Vec<u8> {
+        let (mut bytes, pieces) = (Vec::new(), &PIECES[which]);
+        for (at, piece) in pieces.iter().enumerate() {
+            let (number, last) = (self.number, at + 1 == pieces.len());
+            bytes.extend(frame(
+                format!(r#"{{"number":{number},"type":"part","text":{piece},"last":{last}}}"#).as_bytes(),
+            ));
+            self.number = number.wrapping_add(1);
+        }
+        bytes
+    }
+
     fn body(&self, kind: &str, random: &mut Random) -> Value {
         let phase = *random.one_of(&[self.phase, self.phase, "run", "reset", "collect"]);
         let step = random.below(3);
         let trial = 1 + random.below(2);
         match kind {
-            "plan" => {
-                let mut plan = short_plan(&json!({"run": ["true"], "reset": ["true"]}));
-                if random.below(8) == 0 {
-                    // As many steps as there may be, or one more.
-                    let count = (16 << 10) + random.below(2);
-                    plan["run"] = Value::Array(vec![json!({"label": "", "command": "true"}); count]);
-                }
-                plan
-            }
+            "plan" => short_plan(&json!({"run": ["true"], "reset": ["true"]})),
             "part" => json!({"text": "{\"type\":\"go\",".repeat(1 + random.below(4000)), "last": random.below(2) == 0}),
             "file" => json!({"trial": 1, "phase": phase, "step": 1, "stream": step, "mode": 0o4777,
                              "name": random.one_of(&NAMES)}),
@@ -284,6 +309,40 @@ pub fn short_plan(phases: &Value) -> Value {
     plan["step_timeout"] = json!(5_000_000_000_u64);
     plan["reset_timeout"] = json!(5_000_000_000_u64);
     plan
+}
+
+/// How many plans there are that are as large as one may be, which is the first, or larger.
+pub const LARGEST_PLANS: usize = 4;
+
+/// A plan as large as one may be, and such that have one step, one variable or one byte more.
+static PIECES: LazyLock<[Vec<String>; LARGEST_PLANS]> = LazyLock::new(|| {
+    let (steps, variables, bytes) = (bounds::STEPS.most(), bounds::VARIABLES.most(), bounds::MESSAGE.most());
+    [
+        large_plan(steps, variables, bytes),
+        large_plan(steps + 1, variables, bytes),
+        large_plan(steps, variables + 1, bytes),
+        large_plan(steps, variables, bytes + 1),
+    ]
+});
+
+/// A plan with so many steps in each phase but Reset, so many variables, and so many bytes, as the JSON texts of the parts
+/// in which it goes.
+fn large_plan(steps: usize, variables: usize, bytes: usize) -> Vec<String> {
+    /// Leaves room for the rest of a part, and for quotes that have to be escaped.
+    const PIECE: usize = 24 << 10;
+    let mut plan = short_plan(&json!({"run": [], "reset": ["true"]}));
+    for phase in ["startup", "run", "collect"] {
+        plan[phase] = Value::Array(vec![json!({"label": ""}); steps]);
+    }
+    plan["environment"] = (0..variables).map(|number| json!([format!("V{number}"), ""])).collect();
+    let missing = bytes - plan.to_string().len();
+    for number in 0..variables {
+        let length = missing / variables + usize::from(number < missing % variables);
+        plan["environment"][number][1] = json!("x".repeat(length));
+    }
+    let text = plan.to_string();
+    assert_eq!(text.len(), bytes, "as many bytes as are wanted");
+    text.as_bytes().chunks(PIECE).map(|piece| json!(String::from_utf8_lossy(piece)).to_string()).collect()
 }
 
 /// Puts something strange in so many places.

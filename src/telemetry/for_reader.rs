@@ -1,0 +1,57 @@
+//! A stream that another process reads: a pipe, a socket or a terminal. Whoever writes to it says when it has to wait for the
+//! reader, and can be told to stop waiting.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use rustix::fs::{FileType, fstat};
+
+use crate::wait::{Patience, Wait};
+
+/// Such a stream, with its name for messages.
+pub(crate) struct ForReader<W> {
+    writer: W,
+    name: String,
+    wait: Wait,
+    patience: Patience,
+    /// A file on a disk has no reader to wait for.
+    is_file: bool,
+    /// How often its reader was waited for so long that it was worth a word.
+    waits: u32,
+    /// How that is said.
+    say: fn(&str),
+}
+
+impl<W: Write + AsFd> ForReader<W> {
+    /// The log's own, which can't say itself that it has to wait: that is said on standard error.
+    pub(super) fn of_log(writer: W, name: String) -> Self {
+        Self { say: super::say_if_heard, ..Self::new(writer, name, Wait::OutputRoom, Patience::default()) }
+    }
+
+    /// A stream that is written as long as this patience lasts.
+    pub(crate) fn new(writer: W, name: String, wait: Wait, patience: Patience) -> Self {
+        let is_file = fstat(&writer).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::RegularFile);
+        Self { writer, name, wait, patience, is_file, waits: 0, say: |text| tracing::warn!("{text}") }
+    }
+}
+
+impl<W: Write + AsFd> Write for ForReader<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_file {
+            return self.writer.write(bytes);
+        }
+        let Self { writer, name, wait, patience, waits, say, .. } = self;
+        let slow = || {
+            *waits += 1;
+            // A reader that is slow all the time is told of ever more seldom.
+            if waits.is_power_of_two() {
+                say(&format!("waiting for the process that reads {name}"));
+            }
+        };
+        wait.write(writer, bytes, slow, || patience.lasts())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
