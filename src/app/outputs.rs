@@ -9,12 +9,11 @@ use std::process::ExitCode;
 use crossbeam_channel::Receiver;
 
 use super::{report_file, results};
-use crate::cli::{ConductArguments, FormatWord, ReportArguments};
+use crate::cli::{ConductArguments, ReportArguments};
 use crate::conduct::{self, Reporters};
 use crate::config;
-use crate::exit_code;
-use crate::model::{Conclusion, Plan, Reason, Reporter, RunId, Verdict};
-use crate::report::{self, Format, Style};
+use crate::model::{Conclusion, Format, Plan, Reason, Reporter, RunId, Verdict};
+use crate::report::{self, Style};
 use crate::telemetry::{Screen, answer_to_stdout};
 use crate::wait::{Patience, Wait};
 
@@ -37,29 +36,16 @@ struct Target {
 impl Outputs {
     /// The command line wins over what the test file says.
     pub(super) fn new(arguments: &ConductArguments, file: config::Outputs, screen: Screen) -> Self {
-        let format = arguments.format.map(Format::from).or(file.format.map(from_file)).unwrap_or(Format::Text);
+        let format = arguments.format.or(file.format).unwrap_or(Format::Text);
         let main = Target { format, path: arguments.output.clone().or(file.output) };
-        let report = |(word, path): &(_, PathBuf)| Target { format: Format::from(*word), path: Some(path.clone()) };
-        Self {
-            main,
-            reports: arguments.reports.iter().map(report).collect(),
-            results: arguments.results.clone().or(file.results),
-            color: arguments.color,
-            screen,
-        }
+        let results = arguments.results.clone().or(file.results);
+        Self { main, reports: targets(&arguments.reports), results, color: arguments.color, screen }
     }
 
     /// Those of `report`, which keeps no results.
     pub(super) fn of_report(arguments: &ReportArguments, screen: Screen) -> Self {
-        let target = |(word, path): (FormatWord, Option<PathBuf>)| Target { format: word.into(), path };
-        let reports = arguments.reports.iter().map(|(word, path)| target((*word, Some(path.clone()))));
-        Self {
-            main: target((arguments.format, arguments.output.clone())),
-            reports: reports.collect(),
-            results: None,
-            color: arguments.color,
-            screen,
-        }
+        let main = Target { format: arguments.format, path: arguments.output.clone() };
+        Self { main, reports: targets(&arguments.reports), results: None, color: arguments.color, screen }
     }
 
     /// Refuses to write to this file, which is still to be read.
@@ -164,6 +150,11 @@ impl Plain {
     }
 }
 
+fn targets(reports: &[(Format, PathBuf)]) -> Vec<Target> {
+    reports.iter().map(|(format, path)| Target { format: *format, path: Some(path.clone()) }).collect()
+}
+
+/// Says that an output can't be written.
 pub(super) fn cannot(name: &str, error: &io::Error) -> String {
     format!("the output `{name}` can't be written: {error}")
 }
@@ -198,22 +189,11 @@ impl Target {
     }
 }
 
-fn from_file(format: config::Format) -> Format {
-    match format {
-        config::Format::Text => Format::Text,
-        config::Format::Classic => Format::Classic,
-        config::Format::Json => Format::Json,
-        config::Format::Jsonl => Format::Jsonl,
-        config::Format::Junit => Format::Junit,
-        config::Format::Html => Format::Html,
-    }
-}
-
 /// Tells the reports, and the user, why nothing was done; an interrupt that came meanwhile is a reason too.
 pub(super) fn not_carried_out(reporters: Reporters, why: String, interrupts: &Receiver<i32>) -> ExitCode {
     super::refuse(&why);
     let interrupt = interrupts.try_recv().ok().map(Reason::Interrupted);
     let reasons = interrupt.into_iter().chain([Reason::NotCarriedOut(why)]).collect();
     let conclusion = conduct::tell_end(reporters, Conclusion { verdict: Verdict::Incomplete, reasons }, interrupts);
-    ExitCode::from(exit_code::of(&conclusion))
+    ExitCode::from(conclusion.exit_status())
 }

@@ -13,8 +13,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use super::outputs::{Opened, Outputs};
 use super::results::{CONFIGURATION, EVENTS};
 use crate::cli::ReportArguments;
-use crate::exit_code;
-use crate::model::{Output, OutputSource, Plan, Printer, Stream, Unkept, on_one_line};
+use crate::model::{NOT_CARRIED_OUT, Output, OutputSource, PASSED, Plan, Printer, Stream, Unkept, on_one_line};
 use crate::report::{RecordedOutputs, Replay};
 use crate::telemetry::{self, LogFormat, Screen, Verbosity};
 
@@ -23,8 +22,8 @@ pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
     let screen = Screen::default();
     let started = telemetry::start_aside(Verbosity::new(false, false), LogFormat::Text, None, &screen);
     match started.and_then(|()| write(arguments, screen)) {
-        Ok(true) => ExitCode::from(exit_code::PASSED),
-        Ok(false) => ExitCode::from(exit_code::NOT_CARRIED_OUT),
+        Ok(true) => ExitCode::from(PASSED),
+        Ok(false) => ExitCode::from(NOT_CARRIED_OUT),
         Err(why) => super::refuse(&why),
     }
 }
@@ -36,7 +35,7 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, String> {
     let events = folder.open_file([EVENTS]).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => format!(
             "`{shown}` is not the folder of a run: it has no file `{EVENTS}`\n  hint: name the folder of one run in the \
-             folder of results, such as `results/latest`"
+             results folder, such as `results/latest`"
         ),
         _ => cannot_read(&arguments.folder.join(EVENTS), &error),
     })?;

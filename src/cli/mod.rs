@@ -8,9 +8,9 @@ mod validate;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use conduct::{ConductArguments, FormatWord};
+pub use conduct::ConductArguments;
 pub use player::PlayerArguments;
 pub use report::ReportArguments;
 pub use validate::{FindingsFormat, ValidateArguments};
@@ -37,15 +37,6 @@ pub struct KeepArguments {
     pub command: OsString,
 }
 
-/// A form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormatWord {
-    /// A line each, as the Python conductor writes them
-    Text,
-    /// A JSON object each: time, level, message
-    Json,
-}
-
 /// Runs one test on many machines at once, and tells what happened.
 #[derive(Debug, Parser)]
 #[command(name = "conductor", version, disable_help_subcommand = true, arg_required_else_help = true)]
@@ -62,7 +53,7 @@ enum Subcommands {
     /// Run a test on all of its players
     #[command(version, display_name = "conductor conduct", override_usage = "conductor conduct [OPTIONS] <CONFIG>")]
     Conduct(Box<ConductArguments>),
-    /// Make the reports of a run again, from its folder of results
+    /// Make the reports of a run again from its results folder
     #[command(version, display_name = "conductor report", after_help = report::HELP)]
     Report(ReportArguments),
     /// Check test files and worker files; nothing is run

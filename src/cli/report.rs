@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::conduct::{FormatWord, report};
+use super::conduct::report;
+use crate::model::Format;
 
 /// Behind the options of `report --help`.
 pub(super) const HELP: &str = "\
@@ -26,18 +27,18 @@ Exit status:
 /// What `report` is told.
 #[derive(Debug, Args)]
 pub struct ReportArguments {
-    /// The folder of one run in the folder of results, such as `results/latest`
+    /// The folder of one run in the results folder, such as `results/latest`
     #[arg(value_name = "RESULTS/RUN")]
     pub folder: PathBuf,
     /// The format of the report
     #[arg(short, long, value_enum, default_value = "text")]
-    pub format: FormatWord,
+    pub format: Format,
     /// Write the report to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Also write a report in this format to this file; can be repeated
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
-    pub reports: Vec<(FormatWord, PathBuf)>,
+    pub reports: Vec<(Format, PathBuf)>,
     /// When to color the report
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = clap::ColorChoice::Auto)]
     pub color: clap::ColorChoice,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, PhaseMap, RunId, Step, WorkerName};
+use super::{Phase, PhaseMap, RunId, Step, StepReference, WorkerName};
 
 /// A worker's place in [`Plan::workers`]. Parts pass it around instead of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +37,16 @@ impl Plan {
     /// The worker with this id.
     pub fn worker(&self, id: WorkerId) -> &WorkerPlan {
         &self.workers[id.0]
+    }
+
+    /// The name of a worker, or `?` if the plan does not have it.
+    pub fn name(&self, id: WorkerId) -> &str {
+        self.workers.get(id.0).map_or("?", |worker| worker.name.as_str())
+    }
+
+    /// A step, if the plan has it.
+    pub fn step(&self, step: StepReference) -> Option<&Step> {
+        self.workers.get(step.worker.0)?.steps[step.phase].get(step.position)
     }
 
     /// Whether this phase was chosen.
@@ -96,6 +106,19 @@ pub enum OnFailure {
     Continue,
     /// Startup and Run end early, Collect and Reset run, there is no further trial.
     Stop,
+}
+
+impl OnFailure {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Continue, Self::Stop];
+
+    /// Its name on the command line and in the test file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Stop => "stop",
+        }
+    }
 }
 
 /// How a player is reached.

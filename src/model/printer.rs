@@ -22,9 +22,8 @@ impl Printer {
         let beneath = match self {
             Self::Check(number) => vec![trial(number), format!("check.{stream}")],
             Self::Step(step) => {
-                let worker = plan.and_then(|plan| plan.workers.get(step.worker.0));
-                let planned = worker.and_then(|worker| worker.steps[step.phase].get(step.position));
-                let name = worker.map_or("worker", |worker| worker.name.as_str());
+                let name = plan.map_or("?", |plan| plan.name(step.worker));
+                let planned = plan.and_then(|plan| plan.step(step));
                 let label = planned.map_or(String::new(), |step| file_name(step.label.as_str()));
                 let file = format!("{}-{:02}-{label}.{stream}", step.phase, step.position + 1);
                 vec![trial(step.trial), name.to_owned(), file]

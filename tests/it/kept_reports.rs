@@ -202,7 +202,7 @@ fn what_is_not_the_folder_of_a_run_is_refused() {
     let refused = |arguments: &[&str]| -> Finished { run(&folder, ["report"].iter().chain(arguments)) };
     let hint = str![[r#"
 error: `kept` is not the folder of a run: it has no file `events.jsonl`
-  hint: name the folder of one run in the folder of results, such as `results/latest`
+  hint: name the folder of one run in the results folder, such as `results/latest`
 
 "#]];
     refused(&["kept"]).assert(1, str![""], hint);

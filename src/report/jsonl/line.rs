@@ -159,7 +159,7 @@ pub(super) enum RecordedEvent<'a> {
     },
     RunEnded {
         verdict: Verdict,
-        exit_status: i32,
+        exit_status: u8,
     },
 }
 

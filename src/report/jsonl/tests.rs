@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::{RecordedOutputs, Replay};
 use crate::model::{
-    Action, Attempt, BarrierResult, Bound, Conclusion, Destination, Ending, Event, FetchedFile, FetchedFiles, Gate,
-    Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped, StartSkew,
-    Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
+    Action, Attempt, BarrierResult, Bound, Conclusion, Destination, Ending, Event, FetchedFile, FetchedFiles, Format,
+    Gate, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped,
+    StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
 };
+use crate::report::dry_run_json;
 use crate::report::recorded::{
     Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, range, spawned, told,
     worker,
 };
-use crate::report::{Format, dry_run_json};
 
 /// Bytes that were kept, and what was not.
 struct Kept(Vec<u8>, Option<Unkept>);

@@ -9,7 +9,6 @@ use crate::model::{
     BarrierResult, ClockAnchor, Conclusion, Event, Output, Phase, Plan, PlayerDescription, Reason, StartSkew, Step,
     StepReference, WorkerId, WorkerPlan,
 };
-use crate::report::json_document::exit_status;
 use crate::report::words;
 
 /// So many bytes of what a check printed are in the line of its end.
@@ -21,11 +20,11 @@ pub(super) struct Names<'a>(pub(super) Option<&'a Plan>);
 
 impl<'a> Names<'a> {
     fn worker(self, worker: WorkerId) -> Text<'a> {
-        self.0.and_then(|plan| plan.workers.get(worker.0)).map_or("?", |worker| worker.name.as_str()).into()
+        self.0.map_or("?", |plan| plan.name(worker)).into()
     }
 
     fn planned(self, step: StepReference) -> Option<&'a Step> {
-        self.0?.workers.get(step.worker.0)?.steps[step.phase].get(step.position)
+        self.0?.step(step)
     }
 
     /// A step's place and label.
@@ -105,7 +104,7 @@ impl<'a> RecordedEvent<'a> {
 
     /// The run is over.
     pub(super) fn run_ended(conclusion: &Conclusion) -> Self {
-        Self::RunEnded { verdict: conclusion.verdict, exit_status: exit_status(conclusion) }
+        Self::RunEnded { verdict: conclusion.verdict, exit_status: conclusion.exit_status() }
     }
 
     /// An event that is one line; none for those that are several.
