@@ -25,7 +25,7 @@ impl Printer {
                 let name = plan.map_or("?", |plan| plan.name(step.worker));
                 let planned = plan.and_then(|plan| plan.step(step));
                 let label = planned.map_or(String::new(), |step| file_name(step.label.as_str()));
-                let file = format!("{}-{:02}-{label}.{stream}", step.phase, step.position + 1);
+                let file = format!("{}-{:02}-{label}.{stream}", step.phase, step.position.saturating_add(1));
                 vec![trial(step.trial), name.to_owned(), file]
             }
         };

@@ -42,7 +42,7 @@ impl FilesEntry {
         };
         let files: Vec<_> = fetched.first.iter().map(entry).collect();
         Self {
-            files_left_out: fetched.count - files.len() as u64,
+            files_left_out: fetched.count.saturating_sub(files.len() as u64),
             files,
             fetched_files: fetched.count,
             fetched_bytes: fetched.bytes,

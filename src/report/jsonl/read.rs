@@ -108,7 +108,8 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
             RecordedEvent::Reason { kind, text } => self.reasons.push(reason(&kind, text.into_owned())?),
             RecordedEvent::Output { step, stream, offset, bytes, unfinished } => {
                 self.begin();
-                let (step, length) = (self.step(&step)?, offset + bytes.length() as u64 + unfinished);
+                let step = self.step(&step)?;
+                let length = offset.saturating_add(bytes.length() as u64).saturating_add(unfinished);
                 let output = self.output(Printer::Step(step), stream, length, None);
                 self.printed.push((
                     step,

@@ -75,7 +75,8 @@ impl Files {
 
 impl RecordedOutputs for Files {
     fn output(&self, _: Option<&Plan>, of: Printer, stream: Stream, length: u64, unkept: Option<Unkept>) -> Output {
-        let bytes = self.0.get(&(of, stream)).map_or(&[][..], |bytes| &bytes[..usize::try_from(length).unwrap()]);
+        let bytes = self.0.get(&(of, stream)).map_or(&[][..], Vec::as_slice);
+        let bytes = &bytes[..bytes.len().min(usize::try_from(length).unwrap())];
         Output::new(Kept(bytes.to_vec(), unkept))
     }
 }
@@ -278,6 +279,30 @@ fn of_a_record_without_an_end_there_are_reports_of_what_was_recorded() {
         let kept = lines[..end].rfind('\n').map_or(0, |at| at + 1);
         assert!(again.starts_with(&lines[..kept]), "{end}");
     }
+}
+
+#[test]
+fn no_number_in_a_record_makes_a_report_fail() {
+    let events = failed();
+    let lines = told(Format::Jsonl, plain(), &events);
+    let numbers = lines.match_indices(':').filter_map(|(at, _)| {
+        let digits = lines[at + 1..].find(|c: char| !c.is_ascii_digit())?;
+        (digits > 0).then_some((at + 1, at + 1 + digits))
+    });
+    let mut read = 0;
+    for (start, end) in numbers {
+        for number in ["0", "4294967295", "18446744073709551615"] {
+            let lines = format!("{}{number}{}", &lines[..start], &lines[end..]);
+            // Numbers that are too large for their type are refused.
+            if let Ok((events, _)) = read_back(&lines, &failed()) {
+                read += 1;
+                for format in Format::ALL {
+                    told(format, plain(), &events);
+                }
+            }
+        }
+    }
+    assert!(read > 100, "{read} records were read");
 }
 
 #[test]
