@@ -49,7 +49,8 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, String> {
     for why in &refused {
         super::refuse(why);
     }
-    let (mut reporters, mut all) = (reporters.shown, refused.is_empty());
+    let mut reporters: Vec<_> = reporters.shown.into_iter().chain(reporters.apart).collect();
+    let mut all = refused.is_empty();
     let mut replay = Replay::new(BufReader::new(events), configuration, Arc::clone(&folder));
     while let Some(stamped) = replay.next().map_err(|error| cannot_read(&arguments.folder.join(EVENTS), &error))? {
         reporters.retain_mut(|(name, reporter)| {
