@@ -133,6 +133,8 @@ waits! {
             "the worker cannot be reached";
         PlayerReads: "the player to read what it was sent" of "the player", seconds(5), "the connection is made again";
         Reconnection: "the player to be reached again" of "the player", setting("lease", 2), "the worker is lost";
+        StoppedSession: "a session that does not respond to be killed" of "the player",
+            Limit::Computed("the player's limit for a sign of life, a quarter of it, and 5s, less the lease"), "the worker is lost";
         AnnouncedOutput: "output that the player announced" of "the player", seconds(60), "the worker is lost";
         ConnectionEvents: "the next event" of "the player and the coordinator", Limit::Earliest,
             "as for that limit";

@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     let refused = match (&plan, arguments.strict && !diagnostics.is_empty()) {
         (None, _) => Some(super::has_errors(path, &diagnostics)),
         (_, true) => Some(format!("the configuration `{}` has warnings, and `--strict` refuses them", path.display())),
-        _ => None,
+        (Some(plan), false) => conduct::too_large(plan),
     };
     match (plan, refused) {
         (Some(plan), None) if arguments.dry_run => dry_run(arguments, &plan),

@@ -9,6 +9,7 @@ mod outputs;
 mod player;
 mod report_file;
 mod results;
+mod room;
 mod shell_syntax;
 mod signals;
 mod step_files;

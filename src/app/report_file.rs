@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::Receiver;
 use rustix::fs::OFlags;
 
+use super::room::{Room, Sparing};
 use crate::model::{Event, Reporter, Stamped, on_one_line};
 use crate::report::{self, Format, Style};
 use crate::telemetry::ForReader;
@@ -55,11 +56,12 @@ pub(super) fn create(
 }
 
 /// Opens the report of this format in a new file: what has that name already, a link included, is an error.
-pub(super) fn create_new(format: Format, path: &Path, style: Style) -> io::Result<Box<dyn Reporter>> {
+pub(super) fn create_new(format: Format, path: &Path, style: Style, room: Room) -> io::Result<Box<dyn Reporter>> {
     if format.is_whole_at_the_end() {
         return whole(format, path, style);
     }
-    Ok(report::reporter(format, Box::new(File::create_new(path)?), style))
+    let file = Sparing { file: File::create_new(path)?, room, written: 0 };
+    Ok(report::reporter(format, Box::new(file), style))
 }
 
 fn whole(format: Format, path: &Path, style: Style) -> io::Result<Box<dyn Reporter>> {

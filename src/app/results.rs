@@ -13,6 +13,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use super::report_file;
+use super::room::Room;
 use super::step_files::StepFiles;
 use crate::conduct::NamedReporters;
 use crate::model::{Event, Plan, Reporter, RunId, Stamped};
@@ -49,14 +50,15 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
         let latest = Latest { results: results.to_owned(), run: run.clone() };
         reporters.push((results.join("latest").display().to_string(), Box::new(latest)));
     }
+    let room = Room::of(&folder);
     for (format, name) in KEPT {
         let path = folder.join(name);
-        let reporter =
-            report_file::create_new(format, &path, Style::plain()).map_err(|error| cannot_write(&path, &error))?;
+        let reporter = report_file::create_new(format, &path, Style::plain(), room)
+            .map_err(|error| cannot_write(&path, &error))?;
         reporters.push((path.display().to_string(), reporter));
     }
     let outputs = folder.join("outputs");
-    reporters.push((outputs.display().to_string(), Box::new(StepFiles::new(folder))));
+    reporters.push((outputs.display().to_string(), Box::new(StepFiles::new(folder, room))));
     Ok(reporters)
 }
 

@@ -1,6 +1,7 @@
 //! What each step printed, whole, as files of the folder of results: `trial-1/WORKER/run-01-LABEL.stdout`.
 //!
-//! They grow as the steps print. A stream on which nothing was printed has no file.
+//! They grow as the steps print. A stream on which nothing was printed has no file. Where there is no room for all, what fits is
+//! kept, long outputs leave some room to those that come later, and each step that lacks something is named once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -11,8 +12,10 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, openat};
 
+use super::room::Room;
 use crate::conduct::folder_beneath;
-use crate::model::{Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream};
+use crate::model::{Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream, WorkerId, on_one_line};
+use crate::wire::words;
 
 /// How many bytes are copied at once.
 const PIECE: u64 = 64 * 1024;
@@ -30,14 +33,21 @@ pub(super) struct StepFiles {
     plan: Option<Arc<Plan>>,
     /// How much of each stream is in its file, of those that may still grow.
     written: BTreeMap<(StepReference, Stream), u64>,
-    /// The files that could not be written; they are left as they are.
-    given_up: BTreeSet<(StepReference, Stream)>,
+    /// How many bytes do not fit into the files of a step, and of how many; such a file grows no more.
+    lacking: BTreeMap<(StepReference, Stream), (u64, u64)>,
+    /// The steps of which that was said.
+    named: BTreeSet<StepReference>,
+    /// Why the last of them did not.
+    why: Option<String>,
+    room: Room,
+    warnings: Vec<(Option<WorkerId>, String)>,
 }
 
 impl StepFiles {
-    /// Keeps them in this run's folder of results.
-    pub(super) fn new(run: PathBuf) -> Self {
-        Self { run, plan: None, written: BTreeMap::new(), given_up: BTreeSet::new() }
+    /// Keeps them in this run's folder of results, and leaves this room.
+    pub(super) fn new(run: PathBuf, room: Room) -> Self {
+        let (written, lacking, named, warnings) = Default::default();
+        Self { run, plan: None, written, lacking, named, why: None, room, warnings }
     }
 
     /// The folders, and the name in the last of them.
@@ -52,19 +62,19 @@ impl StepFiles {
 
     fn append(&mut self, step: StepReference, stream: Stream, output: &Output, last: bool) -> io::Result<()> {
         let offset = self.written.remove(&(step, stream)).unwrap_or(0);
-        if self.given_up.contains(&(step, stream)) {
+        if let Some((lacks, all)) = self.lacking.get_mut(&(step, stream)) {
+            (*lacks, *all) = (*lacks + output.length().saturating_sub(*all), output.length().max(*all));
             return Ok(());
         }
         let (folders, name) = self.place(step, stream);
-        let offset = match self.copy(&folders, &name, output, offset) {
-            Ok(offset) => offset,
-            Err(error) => {
-                // Of a step it is said once.
-                let is_first = [Stream::Stdout, Stream::Stderr].iter().all(|of| !self.given_up.contains(&(step, *of)));
-                self.given_up.insert((step, stream));
-                return if is_first { Err(error) } else { Ok(()) };
-            }
-        };
+        let (offset, copied) = self.copy(&folders, &name, output, offset);
+        if let Err(error) = copied {
+            self.lacking.insert((step, stream), (output.length() - offset, output.length()));
+            // Steps are named one by one when they are over.
+            let is_first = self.why.replace(words(&error)).is_none();
+            let named = io::Error::other(format!("`{}/{name}`: {error}", folders.join("/")));
+            return if is_first { Err(named) } else { Ok(()) };
+        }
         if !last {
             self.written.insert((step, stream), offset);
         }
@@ -74,34 +84,65 @@ impl StepFiles {
     fn result(&mut self, step: StepReference, result: &StepResult) -> io::Result<()> {
         let last = !result.may_print_more();
         let stdout = self.append(step, Stream::Stdout, &result.stdout, last);
-        stdout.and(self.append(step, Stream::Stderr, &result.stderr, last))
+        let both = stdout.and(self.append(step, Stream::Stderr, &result.stderr, last));
+        if last {
+            self.name_what_lacks(step);
+        }
+        both
     }
 
-    /// Appends what an output has from `offset` on; how far that is. The error names the file.
-    fn copy(&self, folders: &[String], name: &str, output: &Output, offset: u64) -> io::Result<u64> {
-        let named = |error| io::Error::other(format!("`{}/{name}`: {error}", folders.join("/")));
-        self.copy_rest(folders, name, output, offset).map_err(named)
+    /// Says of a step that is over what of its output is not in its files.
+    fn name_what_lacks(&mut self, step: StepReference) {
+        let of = [Stream::Stdout, Stream::Stderr].map(|stream| self.lacking.get(&(step, stream)).copied());
+        let lacks: u64 = of.iter().flatten().map(|(lacks, _)| lacks).sum();
+        if lacks == 0 || !self.named.insert(step) {
+            return;
+        }
+        let (folders, name) = self.place(step, Stream::Stdout);
+        let name = name.strip_suffix(".stdout").unwrap_or(&name);
+        let why = self.why.as_deref().unwrap_or_default();
+        let text = format!(
+            "`{FOLDER}/{}/{}` in the folder of results lacks {lacks} bytes of output: {why}",
+            folders.join("/"),
+            on_one_line(name)
+        );
+        self.warnings.push((Some(step.worker), text));
     }
 
-    fn copy_rest(&self, folders: &[String], name: &str, output: &Output, mut offset: u64) -> io::Result<u64> {
-        if offset >= output.length() {
-            return Ok(offset);
+    /// Appends what an output has from `offset` on, or as much as there is room for: how far that is, and why not all.
+    fn copy(&self, folders: &[String], name: &str, output: &Output, mut offset: u64) -> (u64, io::Result<()>) {
+        let copied = self.copy_rest(folders, name, output, &mut offset);
+        (offset, copied)
+    }
+
+    fn copy_rest(&self, folders: &[String], name: &str, output: &Output, offset: &mut u64) -> io::Result<()> {
+        if *offset >= output.length() {
+            return Ok(());
         }
         let folders = [FOLDER].into_iter().chain(folders.iter().map(String::as_str)).map(OsStr::new);
         let folder = folder_beneath(&self.run, folders).map_err(io::Error::other)?;
         // The first bytes make the file: what has its name before is not ours, nor is a link ever.
-        let new = if offset == 0 { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
+        let new = if *offset == 0 { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | new;
         // There may be more steps than a process may have files.
         let mut file = File::from(openat(&folder, name, flags, Mode::from_raw_mode(0o666))?);
-        let mut buffer = vec![0; usize::try_from(PIECE.min(output.length() - offset)).unwrap_or(0)];
-        while offset < output.length() {
-            let count = buffer.len().min(usize::try_from(output.length() - offset).unwrap_or(usize::MAX));
-            output.read_exact_at(offset, &mut buffer[..count])?;
-            file.write_all(&buffer[..count])?;
-            offset += count as u64;
+        let mut buffer = vec![0; usize::try_from(PIECE.min(output.length() - *offset)).unwrap_or(0)];
+        while *offset < output.length() {
+            let count = (buffer.len() as u64).min(output.length() - *offset).min(self.room.for_more(&file, *offset)?);
+            let piece = &mut buffer[..usize::try_from(count).unwrap_or(0)];
+            output.read_exact_at(*offset, piece)?;
+            let mut rest = &*piece;
+            while !rest.is_empty() {
+                // What is written when the room ends stays.
+                let written = file.write(rest)?;
+                if written == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                *offset += written as u64;
+                rest = &rest[written..];
+            }
         }
-        Ok(offset)
+        Ok(())
     }
 }
 
@@ -110,16 +151,25 @@ impl Reporter for StepFiles {
         match &stamped.event {
             Event::RunStarted { plan, .. } => self.plan = Some(Arc::clone(plan)),
             Event::OutputReceived { step, stream, output } => self.append(*step, *stream, output, false)?,
-            Event::OutputEnded { step, stream, output } => self.append(*step, *stream, output, true)?,
+            Event::OutputEnded { step, stream, output } => {
+                let ended = self.append(*step, *stream, output, true);
+                self.name_what_lacks(*step);
+                ended?;
+            }
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.result(*step, result)?,
             Event::CheckEnded { trial, result } => {
                 let folder = [format!("trial-{trial}")];
-                let stdout = self.copy(&folder, "check.stdout", &result.stdout, 0);
-                stdout.and(self.copy(&folder, "check.stderr", &result.stderr, 0))?;
+                let (_, stdout) = self.copy(&folder, "check.stdout", &result.stdout, 0);
+                let (_, stderr) = self.copy(&folder, "check.stderr", &result.stderr, 0);
+                stdout.and(stderr)?;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn warnings(&mut self) -> Vec<(Option<WorkerId>, String)> {
+        std::mem::take(&mut self.warnings)
     }
 
     fn goes_on(&self) -> bool {

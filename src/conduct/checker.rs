@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::model::{Attention, Outcome, Plan, PlayerTime, Start, StepResult};
 use crate::wait::Wait;
@@ -181,7 +182,7 @@ impl Kept {
     fn wait(&mut self, limit: Option<Duration>, unwanted: &Receiver<Infallible>) -> CheckEnd {
         let begun = Instant::now();
         let mut ended_by_us = None;
-        while self.hear() {
+        while !self.has_said_all() && self.hear() {
             let is_unwanted = unwanted.try_recv() == Err(TryRecvError::Disconnected);
             let is_late = limit.filter(|limit| begun.elapsed() >= *limit);
             match &ended_by_us {
@@ -194,7 +195,9 @@ impl Kept {
                 _ => {}
             }
         }
-        // A keeper that was stopped or hangs is killed.
+        // The process above the keeper may have been stopped. One that stays so, or hangs, is killed.
+        let guard = i32::try_from(self.keeper.id()).ok().and_then(Pid::from_raw);
+        let _ = guard.map(|guard| kill_process(guard, Signal::CONT));
         let _ = Wait::CheckAnswer.end_of(&mut self.keeper, STOP);
         self.take();
         // One that was killed left no word.
@@ -204,6 +207,11 @@ impl Kept {
             end.result.outcome = outcome;
         }
         end
+    }
+
+    /// Whether the keeper has said what came of the check: the process above it has the same socket, and may be stopped.
+    fn has_said_all(&self) -> bool {
+        self.said.last() == Some(&b'}') && serde_json::from_slice::<KeeperMessage>(&self.said).is_ok()
     }
 
     /// Waits a moment for the keeper and the check, and takes what they say; whether the keeper will say more.

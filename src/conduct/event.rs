@@ -62,14 +62,11 @@ pub(crate) struct StepPlace {
 }
 
 impl StepPlace {
-    /// Says that what a step of this worker prints on a stream can't be kept.
-    pub(crate) fn unkept(self, worker: &WorkerPlan, stream: Stream, why: &str) -> ConnectionEvent {
+    /// Says that not all output of a step of this worker can be saved.
+    pub(crate) fn unkept(self, worker: &WorkerPlan, why: &str) -> ConnectionEvent {
         let Self { trial, phase, position } = self;
         let label = worker.steps[phase].get(position).map_or("?", |step| step.label.as_str());
-        let stream = stream.word();
-        ConnectionEvent::Warning(format!(
-            "can't save the {stream} of step `{label}` in {phase} of trial {trial}: {why}"
-        ))
+        ConnectionEvent::Warning(format!("can't save all output of step `{label}` in {phase} of trial {trial}: {why}"))
     }
 }
 

@@ -67,6 +67,14 @@ pub struct Options {
     pub keeper: KeeperCommand,
 }
 
+/// Says which worker's plan is larger than a player takes, and of what it has too much; nothing when all are taken.
+pub fn too_large(plan: &Plan) -> Option<String> {
+    plan_message::too_large(plan).map(|(id, why)| {
+        let worker = plan.worker(id);
+        format!("the plan of worker `{}` (`{}`) has {why}", worker.name, worker.file.display())
+    })
+}
+
 /// Carries out a plan and tells the reporters, each with its name for messages, all that happens.
 ///
 /// `interrupts` brings the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.

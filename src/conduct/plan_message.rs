@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerId, WorkerPlan, variable};
+use crate::model::{
+    Action, Bound, Gate, LARGEST_PLAN, LONGEST_NAME, Mode, Phase, Plan, Step, WorkerId, WorkerPlan, variable,
+};
 use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 
 /// What a worker's player is told, in this incarnation of it.
@@ -26,6 +28,35 @@ pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<St
         reset: steps(Phase::Reset),
     }
 }
+
+/// The first worker whose plan its player would not take, and why: nothing of it can be cut, and no player is asked.
+pub(crate) fn too_large(plan: &Plan) -> Option<(WorkerId, String)> {
+    let common: usize = common_variables(plan).iter().map(|(name, value)| name.len() + value.len() + OVERHEAD).sum();
+    let of_step = |step: &Step| {
+        let action = match &step.action {
+            Action::Command(text) | Action::Barrier(text) | Action::Put { remote: text, .. } => text.len(),
+            Action::Stop(label) => label.as_str().len(),
+            Action::Fetch(pattern) => pattern.len(),
+        };
+        step.label.as_str().len() + action + OVERHEAD
+    };
+    plan.workers().find_map(|(id, worker)| {
+        let own: usize = worker.environment.iter().map(|(name, value)| name.len() + value.len() + OVERHEAD).sum();
+        let steps: usize = Phase::ALL.into_iter().flat_map(|phase| &worker.steps[phase]).map(of_step).sum();
+        // Most plans are so small that there is no need to make them.
+        if (common + own + steps).saturating_mul(MOST_ESCAPED) < LARGEST_PLAN {
+            return None;
+        }
+        // As long as a player's name for itself may be.
+        let message = plan_message(plan, id, Some("x".repeat(LONGEST_NAME)));
+        message.check().err().map(|why| (id, why.to_string()))
+    })
+}
+
+/// More bytes than a variable or a step has in a message, beside its texts.
+const OVERHEAD: usize = 256;
+/// So many bytes at most become of one byte of a text (`\\u0001`).
+const MOST_ESCAPED: usize = 6;
 
 /// The worker's own variables, and behind them those that every step gets.
 fn environment(plan: &Plan, worker: WorkerId) -> Vec<(String, String)> {

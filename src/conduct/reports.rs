@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unbounded};
 
-use crate::model::{Conclusion, Event, Reason, Reporter, Stamped, signal_name};
+use crate::model::{Conclusion, ConductorTime, Event, Reason, Reporter, Stamped, WorkerId, signal_name};
 use crate::wait::{Patience, Wait};
 
 use super::threads::Threads;
@@ -21,6 +21,8 @@ use super::threads::Threads;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long they are waited for when the run was left at once, or an interrupt says so.
 const HURRY: Duration = Wait::OutputsHurried.time();
+/// How often it is looked whether there is an interrupt.
+const LOOK: Duration = Duration::from_millis(50);
 /// How long those have to end that are not to wait for their readers any more.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -46,11 +48,20 @@ pub struct Reporters {
     pub patience: Patience,
 }
 
+/// What an output has to say to the run.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// It can't be written.
+    Failure(String),
+    /// Something for all reports, of this worker.
+    Warning(Option<WorkerId>, String),
+}
+
 /// All reports threads as the run loop sees them.
 pub(super) struct Reports {
     queues: Vec<Queue>,
     kept: Queue,
-    failures: Receiver<String>,
+    said: Receiver<Said>,
     threads: Threads,
     patience: Patience,
 }
@@ -65,6 +76,14 @@ pub(super) struct Taken {
 }
 
 impl Taken {
+    /// Takes what an output says when no report can tell it any more.
+    fn take(&mut self, said: Said) {
+        match said {
+            Said::Failure(failure) => self.failures.push(failure),
+            Said::Warning(_, text) => tracing::warn!("{text}"),
+        }
+    }
+
     /// Adds what went wrong to the reasons of a run.
     pub(super) fn add_to(self, conclusion: &mut Conclusion) {
         let interrupted = self.interrupted.map(Reason::Interrupted);
@@ -80,17 +99,18 @@ impl Reports {
     /// Starts the threads.
     pub(super) fn start(reporters: Reporters) -> Self {
         let Reporters { shown, apart, kept, log, patience } = reporters;
-        // At most one failure for each reporter, and one for each thread.
-        let (failed, failures) = unbounded();
+        // At most one failure for each reporter and each thread, and one warning for each step.
+        let (failed, said) = unbounded();
         let mut threads = Threads::new();
         let (show, is_shown) = unbounded();
+        let (log_it, is_logged) = unbounded();
         let mut start = |name: &str, reporters, order| Queue::start(name, reporters, order, &mut threads, &failed);
-        let mut queues = vec![start("reports", shown, Order::First(show))];
+        let mut queues = vec![start("reports", shown, Order::First(show, is_logged))];
         queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], Order::Any)));
         let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
-        queues.push(start("log of the run", log, Order::Then(is_shown)));
+        queues.push(start("log of the run", log, Order::Then(is_shown, log_it)));
         let kept = start("results", kept, Order::Any);
-        Self { queues, kept, failures, threads, patience }
+        Self { queues, kept, said, threads, patience }
     }
 
     /// Passes an event on.
@@ -109,14 +129,43 @@ impl Reports {
         Mark { reached, taken: Arc::clone(&self.kept.taken) }
     }
 
-    /// Which outputs can't be written, as it shows.
-    pub(super) fn failures(&self) -> &Receiver<String> {
-        &self.failures
+    /// Tells the end of the run: first to those that write the folder of results, so that the others can tell what became
+    /// of that. An interrupt ends the wait for them, and stays in its channel.
+    pub(super) fn tell_end(&self, at: ConductorTime, conclusion: &mut Conclusion, interrupts: &Receiver<i32>) {
+        let ended = |conclusion: &Conclusion| {
+            Arc::new(Stamped { at, event: Event::RunEnded { conclusion: conclusion.clone() } })
+        };
+        self.kept.tell(ended(conclusion));
+        let mark = self.mark();
+        let end = Instant::now() + Wait::ResultsWritten.time();
+        while interrupts.is_empty() && Instant::now() < end {
+            let looked = Wait::ResultsWritten.receive(mark.reached(), Some(LOOK));
+            if looked == Err(RecvTimeoutError::Disconnected) {
+                break;
+            }
+        }
+        let mut failures = Vec::new();
+        for said in self.said.try_iter() {
+            match said {
+                Said::Failure(failure) => failures.push(failure),
+                Said::Warning(worker, text) => {
+                    let warning = Arc::new(Stamped { at, event: Event::Warning { worker, text } });
+                    self.queues.iter().for_each(|queue| queue.tell(Arc::clone(&warning)));
+                }
+            }
+        }
+        Taken { failures, interrupted: None }.add_to(conclusion);
+        self.queues.iter().for_each(|queue| queue.tell(ended(conclusion)));
+    }
+
+    /// What the outputs have to say.
+    pub(super) fn said(&self) -> &Receiver<Said> {
+        &self.said
     }
 
     /// Waits until everything was told. A slow reader may take its time, until an interrupt says that it has not.
     pub(super) fn finish(self, interrupts: &Receiver<i32>, hurry: bool) -> Taken {
-        let Self { queues, kept, failures, threads, patience } = self;
+        let Self { queues, kept, said, threads, patience } = self;
         drop((queues, kept));
         let mut taken = Taken { failures: Vec::new(), interrupted: None };
         let mut interrupts = interrupts.clone();
@@ -125,8 +174,8 @@ impl Reports {
         let mut looked = Instant::now();
         let is_cut = loop {
             select! {
-                recv(failures) -> failure => match failure {
-                    Ok(failure) => taken.failures.push(failure),
+                recv(said) -> said => match said {
+                    Ok(said) => taken.take(said),
                     Err(_) => break false,
                 },
                 recv(interrupts) -> signal => match signal {
@@ -152,7 +201,7 @@ impl Reports {
         if !is_cut {
             // The signal cut nothing off.
             taken.interrupted = None;
-        } else if !give_up(&failures, &patience, &mut taken.failures) {
+        } else if !give_up(&said, &patience, &mut taken) {
             let text = "the outputs were not taken to their end";
             tracing::error!("{text}");
             taken.failures.push(text.to_owned());
@@ -163,13 +212,13 @@ impl Reports {
 }
 
 /// Has nobody wait for a reader any more: each output that had to fails. Whether all threads have ended.
-fn give_up(failures: &Receiver<String>, patience: &Patience, found: &mut Vec<String>) -> bool {
+fn give_up(said: &Receiver<Said>, patience: &Patience, taken: &mut Taken) -> bool {
     patience.end();
     let end = Instant::now() + LAST;
     loop {
-        match Wait::OutputsHurried.receive(failures, Some(end.saturating_duration_since(Instant::now()))) {
-            Ok(failure) => found.push(failure),
-            Err(error) => return error == crossbeam_channel::RecvTimeoutError::Disconnected,
+        match Wait::OutputsHurried.receive(said, Some(end.saturating_duration_since(Instant::now()))) {
+            Ok(said) => taken.take(said),
+            Err(error) => return error == RecvTimeoutError::Disconnected,
         }
     }
 }
@@ -202,10 +251,10 @@ enum Item {
 enum Order {
     /// At once.
     Any,
-    /// At once, and each event is said here then.
-    First(Sender<()>),
-    /// When it was said here, unless that takes long.
-    Then(Receiver<()>),
+    /// At once; each event is said here then, and the next one waits until it was said there, unless that takes long.
+    First(Sender<()>, Receiver<()>),
+    /// When it was said here, unless that takes long; each event is said there then.
+    Then(Receiver<()>, Sender<()>),
 }
 
 /// What of an event is told in order: what steps print is not logged.
@@ -228,7 +277,7 @@ impl Queue {
         reporters: NamedReporters,
         order: Order,
         threads: &mut Threads,
-        failed: &Sender<String>,
+        failed: &Sender<Said>,
     ) -> Self {
         let (sender, items) = unbounded();
         let taken = Arc::new(AtomicU64::new(0));
@@ -238,7 +287,7 @@ impl Queue {
             && let Err(error) =
                 threads.start(name.to_owned(), move || tell(reporters, &items, order, &counter, &failing))
         {
-            let _ = failed.send(format!("no output can be written: {error}"));
+            let _ = failed.send(Said::Failure(format!("no output can be written: {error}")));
         }
         Self { sender, taken }
     }
@@ -252,13 +301,7 @@ impl Queue {
     }
 }
 
-fn tell(
-    mut reporters: NamedReporters,
-    items: &Receiver<Item>,
-    order: Order,
-    taken: &AtomicU64,
-    failures: &Sender<String>,
-) {
+fn tell(mut reporters: NamedReporters, items: &Receiver<Item>, order: Order, taken: &AtomicU64, said: &Sender<Said>) {
     // The run loop drops its sender at the end of every run, which ends this loop.
     let mut known = BTreeSet::new();
     let mut order = order;
@@ -271,6 +314,9 @@ fn tell(
         reporters.retain_mut(|(name, reporter)| {
             let told = catch_unwind(AssertUnwindSafe(|| reporter.report(&stamped)));
             taken.fetch_add(1, Ordering::Relaxed);
+            for (worker, text) in reporter.warnings() {
+                let _ = said.send(Said::Warning(worker, text));
+            }
             let (why, goes_on) = match told {
                 Ok(Ok(())) => return true,
                 Ok(Err(error)) => (error.to_string(), reporter.goes_on()),
@@ -280,28 +326,42 @@ fn tell(
             tracing::error!("{text}");
             // One is enough to say that the run's results are not complete.
             if known.insert(name.clone()) {
-                let _ = failures.send(text);
+                let _ = said.send(Said::Failure(text));
             }
             goes_on
         });
-        if let (Order::First(shown), true) = (&order, is_in_order(&stamped)) {
-            let _ = shown.send(());
+        if is_in_order(&stamped) {
+            order.after();
         }
     }
 }
 
 impl Order {
+    /// Says that an event was told. What is shown next waits for the line of this one in the log, which nobody holds up long.
+    fn after(&self) {
+        match self {
+            Self::Any => {}
+            Self::First(shown, logged) => {
+                let _ = shown.send(());
+                let _ = Wait::OutputFirst.receive(logged, Some(Wait::OutputFirst.time()));
+            }
+            Self::Then(_, logged) => {
+                let _ = logged.send(());
+            }
+        }
+    }
+
     /// Waits until the next event was shown. Once that takes long, it goes on without, until those are shown, too, that are
     /// owed from before.
     fn before(&mut self, owed: &mut u64) {
-        let Self::Then(shown) = self else { return };
+        let Self::Then(shown, _) = self else { return };
         *owed += 1;
         while *owed > 0 {
             let time = if *owed == 1 { Wait::OutputFirst.time() } else { Duration::ZERO };
             match Wait::OutputFirst.receive(shown, Some(time)) {
                 Ok(()) => *owed -= 1,
-                Err(crossbeam_channel::RecvTimeoutError::Timeout) => return,
-                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => {
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => {
                     *self = Self::Any;
                     return;
                 }
@@ -314,7 +374,7 @@ impl Order {
 mod tests {
     use std::io;
 
-    use crossbeam_channel::{RecvTimeoutError, bounded, never};
+    use crossbeam_channel::{bounded, never};
 
     use super::*;
     use crate::model::{ConductorTime, Event};

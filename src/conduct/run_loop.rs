@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use rustix::fs::statvfs;
 
 use crate::model::{
     Attention, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId,
@@ -21,7 +23,7 @@ use super::coordinator::{Action, Coordinator, Input};
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::mailbox::{Postbox, mailbox};
 use super::now::now;
-use super::reports::{Mark, Reporters, Reports};
+use super::reports::{Mark, Reporters, Reports, Said};
 use super::seed::SeedPlayers;
 use super::store::Store;
 use super::threads::Threads;
@@ -154,7 +156,7 @@ pub(super) fn tell_end(
     interrupts: &Receiver<i32>,
     hurry: bool,
 ) -> Conclusion {
-    reports.tell(Stamped { at: now(), event: Event::RunEnded { conclusion: conclusion.clone() } });
+    reports.tell_end(now(), &mut conclusion, interrupts);
     reports.finish(interrupts, hurry).add_to(&mut conclusion);
     conclusion
 }
@@ -172,6 +174,7 @@ fn turn(
     let mut inputs = VecDeque::from([Input::Start]);
     let mut waits = WaitingLog::new(now());
     let mut attention = Attention::new(LOOKS.1, now());
+    let mut end = None;
     loop {
         while let Some(input) = inputs.pop_front() {
             let at = now();
@@ -190,8 +193,12 @@ fn turn(
                     Action::Command(worker, command) => actors.command(worker, command),
                     Action::Check(trial) => inputs.extend(actors.check(trial, reports.mark()).map(Input::Checked)),
                     Action::StopCheck => actors.checker = None,
+                    Action::Report(Event::RunEnded { mut conclusion }) => {
+                        reports.tell_end(at, &mut conclusion, &interrupts);
+                        end = Some(conclusion);
+                    }
                     Action::Report(event) => reports.tell(Stamped { at, event }),
-                    Action::Finish(conclusion) => return conclusion,
+                    Action::Finish(conclusion) => return end.unwrap_or(conclusion),
                 }
             }
         }
@@ -214,15 +221,27 @@ fn turn(
                 Input::Tick
             },
             recv(actors.checked.1) -> end => end.map_or(Input::Tick, Input::Checked),
-            recv(reports.failures()) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
+            recv(reports.said()) -> said => match said {
+                Ok(Said::Failure(failure)) => Input::OutputFailed(failure),
+                Ok(Said::Warning(worker, text)) => Input::OutputLacks(worker, text),
+                Err(_) => Input::Tick,
+            },
             recv(timer) -> _ => Input::Tick,
         });
     }
 }
 
+/// The store: where the results are, unless there is little room that they need for themselves, and more among the
+/// temporary files.
 fn open_store(plan: &Plan) -> io::Result<Store> {
+    /// Less than this is little.
+    const LITTLE: u64 = 64 << 20;
+    let room = |folder: &Path| statvfs(folder).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize));
+    let temporary = std::env::temp_dir();
     match &plan.settings.results {
-        Some(folder) if folder.is_dir() => Store::new(Some(folder)),
+        Some(folder) if folder.is_dir() && (room(folder) >= LITTLE || room(folder) >= room(&temporary)) => {
+            Store::new(Some(folder))
+        }
         _ => Store::new(None),
     }
 }

@@ -56,7 +56,7 @@ lints! {
         BadReference "bad-reference": "A `%(` has no matching `)s`.",
         UndefinedVariable "undefined-variable": "A variable is used but not defined.",
         VariableDepth "variable-depth": "Variables refer to each other more than ten levels deep.",
-        TooLarge "too-large": "Variables or ranges of workers make a test too large.",
+        TooLarge "too-large": "Variables, ranges of workers or steps make a test too large.",
         EmptyCommand "empty-command": "A step has no command.",
         NulCharacter "nul-character": "A step or a variable has a NUL character.",
         StepPrefix "step-prefix": "A prefix of a step is not valid, or cannot be combined with the others.",

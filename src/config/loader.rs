@@ -9,7 +9,7 @@ use super::diagnostic::{Diagnostic, quoted, quoted_path};
 use super::diagnostics::Diagnostics;
 use super::files::Files;
 use super::lint::Lint;
-use super::lints::{self, Notes, exec_limits};
+use super::lints::{self, Notes, exec_limits, plan_bounds};
 use super::reader::Document;
 use super::scope::{Budget, Scope};
 use super::shell::{Commands, ShellSyntax};
@@ -139,7 +139,9 @@ impl<'a> Loader<'a> {
         let mut scope = self.scope(test, predefined.into_iter().take(known).collect());
         let mut environment = test_file::environment(&mut scope);
         environment.append(&mut file.environment);
-        exec_limits::check_all(&mut self.scope(&document, Vec::new()), &environment, file.steps.longest_command);
+        let mut scope = self.scope(&document, Vec::new());
+        exec_limits::check_all(&mut scope, &environment, file.steps.longest_command);
+        plan_bounds::check_environment(&mut scope, environment.len());
         let plan = file.steps.plan.map(|steps| WorkerPlan {
             name: worker.name.clone(),
             file: path,

@@ -2,7 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::lint::Lint;
-use super::lints::{self, Notes, exec_limits};
+use super::lints::{self, Notes, exec_limits, plan_bounds};
 use super::not_yet;
 use super::reader::Entry;
 use super::scope::Scope;
@@ -51,6 +51,8 @@ pub(super) struct StepTaker {
     pub(super) commands: Option<Commands>,
     /// How many bytes the longest command has.
     pub(super) longest_command: usize,
+    /// How much of a plan they take.
+    pub(super) size: plan_bounds::Size,
 }
 
 /// Looks for sections, and settings of `[Coordinator]`, that nothing reads.
@@ -105,13 +107,20 @@ pub(super) fn read(scope: &mut Scope<'_>, mut steps: StepTaker) -> WorkerFile {
     let results_port = scope.parsed(COORDINATOR, "resultsport", value::port).unwrap_or(RESULTS_PORT);
     let shell = scope.untouched(COORDINATOR, "shell", value::text).unwrap_or_else(|| SHELL.to_owned());
     let directory = scope.untouched(COORDINATOR, "directory", value::text);
+    for (key, path) in [("shell", Some(&shell)), ("directory", directory.as_ref())] {
+        if let (Some(path), Some(place)) = (path, scope.entry(COORDINATOR, key).map(|entry| entry.value.place())) {
+            plan_bounds::check_path(scope, path, || place);
+        }
+    }
     let environment = environment(scope);
     for phase in Phase::ALL {
+        plan_bounds::check_phase(scope, phase);
         for entry in scope.entries(phase.section()).iter().enumerate() {
             steps.take(scope, phase, entry, &shell);
         }
         steps.notes.end_phase();
     }
+    steps.size.check(scope);
     lints::stops::check(scope, &steps.notes);
     lints::spawns::check(scope, &steps.notes);
     lints::barriers::check_worker(&steps.notes, scope.diagnostics);
@@ -138,8 +147,12 @@ impl StepTaker {
         for problem in &parsed.problems {
             report(scope, problem, entry, &text);
         }
-        if let Task::Put { local, .. } = parsed.task {
+        if let Task::Put { local, remote } = parsed.task {
             lints::puts::check(scope, local, &task_place(entry, &text, &parsed));
+            plan_bounds::check_path(scope, remote, place);
+        }
+        if let Task::Fetch(pattern) = parsed.task {
+            plan_bounds::check_path(scope, pattern, place);
         }
         let is_error = |problem: &step::StepProblem| problem.lint.severity() == Severity::Error;
         if !parsed.problems.iter().any(is_error) {
@@ -147,6 +160,7 @@ impl StepTaker {
         }
         if let Task::Command(command) = parsed.task {
             self.longest_command = self.longest_command.max(command.len());
+            self.size.add(entry.written_key(), command, place);
             exec_limits::check_command(scope, command, place);
             if let Some(commands) = &mut self.commands
                 && parsed.problems.is_empty()

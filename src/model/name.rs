@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::on_one_line;
+use super::{LONGEST_NAME, on_one_line};
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum NameError {
     Empty,
     /// It has a character other than letters, digits, `.`, `_` and `-`.
     Character(char),
+    /// It has more bytes than a name may have.
+    TooLong,
     /// It is `.` or `..`, which a folder of results can't be called.
     Dots,
 }
@@ -20,6 +22,7 @@ impl fmt::Display for NameError {
         match self {
             Self::Empty => write!(out, "the name is empty"),
             Self::Character(found) => write!(out, "a name has no `{}`", on_one_line(&found.to_string())),
+            Self::TooLong => write!(out, "a name has {LONGEST_NAME} bytes at most"),
             Self::Dots => write!(out, "a name is not made of dots alone"),
         }
     }
@@ -30,6 +33,9 @@ impl std::error::Error for NameError {}
 fn checked(text: &str) -> Result<String, NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
+    }
+    if text.len() > LONGEST_NAME {
+        return Err(NameError::TooLong);
     }
     if let Some(found) = text.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
         return Err(NameError::Character(found));

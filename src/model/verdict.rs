@@ -32,6 +32,9 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What is in the reason of a worker whose player could not be reached any more.
+pub const NOT_REACHED_AGAIN: &str = "it could not be reached again within its lease of";
+
 /// Why a run is not simply passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {

@@ -140,7 +140,7 @@ impl Listener {
                 return Err(refusal("attempt", text));
             }
             Claim::Stranger => return Err(refusal("secret", "this is not the run's conductor".to_owned())),
-            Claim::Unknown(why) => return Err(refusal("unknown", why.to_owned())),
+            Claim::Unknown(why) => return Err(refusal("unknown", why)),
         }
         let Some(holder) = self.registry.holder_for(&hello.run, now) else {
             let full = || refusal("full", format!("it has {} sessions already", bounds::SESSIONS.most()));
@@ -206,7 +206,7 @@ impl Listener {
         let leftovers = leftovers.map(|left| {
             let process = Process::from(left.clone());
             let (Process { pid, user, .. }, command) = (&process, process.command_shown());
-            let text = "of an earlier run still runs, until the player is stopped";
+            let text = "was left running by an earlier run; if it still runs, it is ended with the player";
             cleaned(&format!("process {pid} ({user}) {text}: `{command}`"))
         });
         let told = run.into_iter().flat_map(|run| self.registry.told_to(run));
@@ -232,7 +232,7 @@ fn few(all: impl Iterator<Item = String>) -> Vec<String> {
     let most = bounds::SENTENCES.most() / 2 - 2;
     if let Some(more @ 1..) = all.len().checked_sub(most) {
         all.truncate(most);
-        all.push(format!("further processes of earlier runs that still run: {more}"));
+        all.push(format!("further processes that earlier runs left running: {more}"));
     }
     all
 }

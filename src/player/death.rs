@@ -13,8 +13,9 @@ pub(super) const AGAIN: Duration = Duration::from_millis(500);
 /// A session whose process died.
 #[derive(Debug)]
 pub(super) struct Death {
-    /// What happened, for people.
+    /// What happened, for people; and the same with what is done about it.
     how: String,
+    said: String,
     /// When the next process for its Reset may be made.
     next: PlayerTime,
     /// When that is given up; known when it was tried.
@@ -55,7 +56,7 @@ impl SessionEntry {
         };
         let said = format!("{how}; {next}");
         self.death = Some(match self.death.take() {
-            None => Death { how, next: now, give_up: None },
+            None => Death { how, said: said.clone(), next: now, give_up: None },
             // One that died before it began Reset may have lacked something that will be there later.
             Some(death) => Death { how: format!("{}; {how}", death.how), next: now.plus(AGAIN), ..death },
         });
@@ -100,6 +101,13 @@ impl SessionEntry {
     pub(super) fn reset_was_run(&self) -> Option<Summary> {
         let death = self.death.as_ref()?;
         Some(self.summary(format!("{}; its steps were ended, and Reset was run", death.how)))
+    }
+}
+
+impl Death {
+    /// What happened, and what is done about it, for people.
+    pub(super) fn said(&self) -> &str {
+        &self.said
     }
 }
 

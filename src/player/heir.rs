@@ -64,6 +64,9 @@ impl Listener {
                 if let Note::Over { left, .. } = &note {
                     self.registry.leftovers.extend(left.iter().cloned());
                 }
+                if let Note::Silent { since } = &note {
+                    self.registry.past_is_silent(*pid, since.is_some());
+                }
                 let Some(entry) = self.registry.sessions.iter_mut().find(|entry| entry.pid == Some(*pid)) else {
                     continue;
                 };

@@ -178,7 +178,7 @@ impl Listener {
     fn signals(&mut self) -> Next {
         while let Some(signal) = self.signals.take() {
             if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
-                tracing::info!("SIGHUP: the log file is opened again");
+                tracing::info!("SIGHUP: the log goes on in the file that has its name");
             } else if signal != libc::SIGCHLD && !self.stop() {
                 return Next::End(1);
             }

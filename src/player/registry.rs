@@ -39,6 +39,12 @@ pub(super) struct Summary {
 }
 
 impl Summary {
+    /// Whether it is what became of this session.
+    fn is_of(&self, id: &SessionId) -> bool {
+        let key = |id: &SessionId| (id.run.clone(), id.worker.clone(), id.session);
+        self.of.as_ref().is_some_and(|(of, _)| key(of) == key(id))
+    }
+
     /// One that belongs to no session in particular.
     pub(super) fn of_nobody(text: String) -> Self {
         Self { of: None, text }
@@ -81,7 +87,7 @@ pub(super) enum Claim {
     /// It does not know the secret of the run, or of the session.
     Stranger,
     /// There is no such session any more, for this reason.
-    Unknown(&'static str),
+    Unknown(String),
 }
 
 /// A session that is over.
@@ -231,13 +237,18 @@ impl Registry {
             return Claim::Stranger;
         }
         let current = self.sessions.iter_mut().find(|entry| entry.id.is_of(hello));
-        let found = current.map(|entry| (&mut entry.id, entry.pid, true)).or_else(|| {
+        let died = |entry: &SessionEntry| entry.death.as_ref().map(|death| death.said().to_owned());
+        let found = current.map(|entry| (died(entry), &mut entry.id, entry.pid, true)).or_else(|| {
             let past =
                 self.past.iter_mut().rev().find(|past| past.id.is_of(hello) && past.id.run_secret == hello.run_secret);
-            past.map(|past| (&mut past.id, past.pid, false))
+            past.map(|past| (None, &mut past.id, past.pid, false))
         });
-        let Some((id, pid, is_current)) = found else {
-            return if hello.incarnation.is_some() { Claim::Unknown("its player was restarted") } else { Claim::New };
+        let Some((died, id, pid, is_current)) = found else {
+            return if hello.incarnation.is_some() {
+                Claim::Unknown("its player was restarted".to_owned())
+            } else {
+                Claim::New
+            };
         };
         if id.secret != hello.secret {
             return Claim::Stranger;
@@ -249,7 +260,9 @@ impl Registry {
             return Claim::Superseded;
         }
         let Some(pid) = pid else {
-            return Claim::Unknown(if is_current { "its session's process died" } else { "its session is over" });
+            let summary = self.summaries.iter().rev().find(|summary| summary.is_of(id));
+            let became = died.or_else(|| summary.map(|summary| summary.text.clone()));
+            return Claim::Unknown(became.unwrap_or_else(|| "its session is over".to_owned()));
         };
         id.attempt = hello.attempt;
         Claim::Resume(pid)
@@ -314,6 +327,13 @@ impl Registry {
     /// Whether there is no place for another session.
     pub(super) fn is_full(&self) -> bool {
         bounds::SESSIONS.check(self.sessions.len() + 1).is_err()
+    }
+
+    /// The session of this process, if it is over, has lost its conductor's connection only now, or has one again: from then
+    /// on it counts among those that were not delivered, or no more.
+    pub(super) fn past_is_silent(&mut self, pid: u32, is_silent: bool) {
+        let past = self.past.iter_mut().filter(|past| past.pid == Some(pid));
+        past.for_each(|past| past.is_kept = is_silent);
     }
 
     /// The processes of the oldest sessions that are over and were not delivered, where there are too many.

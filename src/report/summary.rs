@@ -12,9 +12,7 @@ use super::statistics::{self, Row, Spread, Subject};
 use super::text_page::{Page, Tone};
 use super::words;
 use crate::model::on_one_line;
-use crate::model::{
-    Bound, Conclusion, ConductorTime, Event, Outcome, Plan, Stamped, Step, StepReference, StepResult, WorkerId,
-};
+use crate::model::{Bound, Conclusion, ConductorTime, Event, Outcome, Plan, Stamped, Step, StepReference, StepResult};
 
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
 const REPEATED: usize = 50;
@@ -35,7 +33,6 @@ pub(super) struct Summary {
     failures: Vec<(StepReference, StepResult)>,
     /// Spawned steps that ended before they were stopped, and did not fail.
     ended_early: Vec<(StepReference, StepResult)>,
-    lost: Vec<(WorkerId, String)>,
     warnings: usize,
     /// All that happened, for the statistics.
     run: Run,
@@ -63,7 +60,6 @@ impl Summary {
                     self.ended_early.push((*step, result.clone()));
                 }
             }
-            Event::WorkerLost { worker, reason } => self.lost.push((*worker, reason.clone())),
             Event::Warning { .. } => self.warnings += 1,
             Event::RunEnded { .. } => self.end = Some(stamped.at),
             _ => {}
@@ -119,13 +115,6 @@ impl Summary {
         repeat_all(page, plan, "Failures", &self.failures.iter().collect::<Vec<_>>())?;
         let early: Vec<_> = self.ended_early.iter().filter(|(step, result)| !is_elapsed(plan, *step, result)).collect();
         repeat_all(page, plan, "Spawned steps that ended by themselves", &early)?;
-        if !self.lost.is_empty() {
-            heading(page, "Lost workers")?;
-        }
-        for (worker, reason) in &self.lost {
-            let name = plan.and_then(|plan| plan.workers.get(worker.0)).map_or("?", |worker| worker.name.as_str());
-            page.line(&format!("  {name}: {}", on_one_line(reason)))?;
-        }
         self.verdict(page, plan, conclusion)
     }
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::{
-    Action, Attempt, Bound, Conclusion, Ending, Gate, Outcome, Phase, Reason, StartSkew, Step, StepResult, signal_name,
+    Action, Attempt, Bound, Conclusion, Ending, Gate, NOT_REACHED_AGAIN, Outcome, Phase, Reason, StartSkew, Step,
+    StepResult, signal_name,
 };
 
 /// The word for an outcome.
@@ -143,8 +144,19 @@ pub(crate) fn is_refused(why: &str) -> bool {
     why.ends_with("connection refused")
 }
 
+/// What to do about workers that were lost.
+const LOST: &str = "a player that is still there runs the worker's Reset by itself; if the player is gone, start it again on the same \
+                    port: it ends what its steps left in control groups, but runs no Reset";
+
 /// What the user can do about a run that did not get through, where that is known.
 pub(crate) fn hint(conclusion: &Conclusion) -> Option<&'static str> {
+    if conclusion
+        .reasons
+        .iter()
+        .any(|reason| matches!(reason, Reason::Incomplete(text) if text.contains(NOT_REACHED_AGAIN)))
+    {
+        return Some(LOST);
+    }
     let refused = |reason: &Reason| match reason {
         Reason::NotCarriedOut(text) | Reason::Incomplete(text) => is_refused(text),
         Reason::Interrupted(_) | Reason::Failed(_) => false,

@@ -7,11 +7,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::stderr::say_if_heard;
+
 /// A log file, open to append.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
     file: File,
+    /// Whether there was no file of that name at the last line, and none could be made.
+    is_refused: bool,
 }
 
 impl LogFile {
@@ -21,16 +25,27 @@ impl LogFile {
     ///
     /// When the name is relative and the current folder cannot be read.
     pub(super) fn new(path: &Path, file: File) -> io::Result<Self> {
-        Ok(Self { path: std::path::absolute(path)?, file })
+        Ok(Self { path: std::path::absolute(path)?, file, is_refused: false })
     }
 
-    /// Goes on in the file that has the name now. Where there can't be one, the old one is written as before.
+    /// Goes on in the file that has the name now. Where there can't be one, the old one is written as before, and people are
+    /// told so on standard error, once.
     fn follow(&mut self) {
         let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
         let named = fs::metadata(&self.path).map(identity).ok();
         let is_named = named.is_some() && named == self.file.metadata().map(identity).ok();
-        if !is_named && let Ok(file) = append(&self.path) {
-            self.file = file;
+        if is_named {
+            return;
+        }
+        match append(&self.path) {
+            Ok(file) => (self.file, self.is_refused) = (file, false),
+            Err(error) if !std::mem::replace(&mut self.is_refused, true) => {
+                let path = self.path.display();
+                say_if_heard(&format!(
+                    "warning: can't open the log file `{path}` again, and the log goes on in the old file: {error}"
+                ));
+            }
+            Err(_) => {}
         }
     }
 }
@@ -77,5 +92,9 @@ mod tests {
         assert_eq!(read(&path), "four\n");
         fs::remove_dir_all(folder.path()).unwrap();
         log.write_all(b"five\n").unwrap();
+        assert!(log.is_refused, "it is said");
+        fs::create_dir(folder.path()).unwrap();
+        log.write_all(b"six\n").unwrap();
+        assert_eq!((read(&path).as_str(), log.is_refused), ("six\n", false));
     }
 }

@@ -45,6 +45,8 @@
 
 use std::fmt;
 
+use crate::model::{LARGEST_PLAN, LONGEST_NAME, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES};
+
 /// The most of one thing that a peer can make us keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bound {
@@ -108,16 +110,16 @@ impl std::error::Error for TooMuch {}
 pub const FRAME: Bound = Bound::new("bytes in a frame", super::MAX_FRAME, Beyond::AtFault);
 
 /// A message that comes in parts, in bytes: a plan is the longest.
-pub const MESSAGE: Bound = Bound::new("bytes in a message of several parts", 2 << 20, Beyond::AtFault);
+pub const MESSAGE: Bound = Bound::new("bytes in a message of several parts", LARGEST_PLAN, Beyond::AtFault);
 
 /// A text for people, in bytes.
 pub const TEXT: Bound = Bound::new("bytes in a text for people", 4 << 10, Beyond::Cut);
 
 /// What identifies a run, a worker, a session or a player, in bytes.
-pub const NAME: Bound = Bound::new("bytes in a name", 255, Beyond::AtFault);
+pub const NAME: Bound = Bound::new("bytes in a name", LONGEST_NAME, Beyond::AtFault);
 
 /// A path on the player's machine, or a pattern of paths, in bytes: as long as Linux takes one.
-pub const PATH: Bound = Bound::new("bytes in a path", 4 << 10, Beyond::AtFault);
+pub const PATH: Bound = Bound::new("bytes in a path", LONGEST_PATH, Beyond::AtFault);
 
 /// A player's answer to a `hello`, in bytes: it has room for all the sentences of a welcome.
 pub const ANSWER: Bound = Bound::new("bytes in the answer to `hello`", 1 << 20, Beyond::AtFault);
@@ -136,10 +138,10 @@ pub const MESSAGES: Bound = Bound::new("bytes of unacknowledged messages", 16 <<
 pub const DATA: Bound = Bound::new("bytes of unacknowledged data", super::WINDOW, Beyond::Waits);
 
 /// The steps of one phase of a worker.
-pub const STEPS: Bound = Bound::new("steps in a phase", 16 << 10, Beyond::AtFault);
+pub const STEPS: Bound = Bound::new("steps in a phase", MOST_STEPS, Beyond::AtFault);
 
 /// The environment variables of a worker. Each worker of a run is one of them.
-pub const VARIABLES: Bound = Bound::new("variables in a plan", 16 << 10, Beyond::AtFault);
+pub const VARIABLES: Bound = Bound::new("variables in a plan", MOST_VARIABLES, Beyond::AtFault);
 
 /// The processes that hold an output, that could not be stopped, or that were left running.
 pub const PROCESSES: Bound = Bound::new("processes in one list", 256, Beyond::Cut);

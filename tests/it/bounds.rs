@@ -75,3 +75,52 @@ fn a_hello_whose_name_is_long_or_has_line_breaks_is_answered_and_begins_nothing(
     }
     assert_eq!(player.children(), [0_u32; 0]);
 }
+
+/// A worker on a port where nobody listens: who asks it is refused.
+fn at_no_player(sections: &str) -> Folder {
+    let folder = Folder::new();
+    folder.test("connect_timeout = 5s", &["w"]).worker("w", 9, sections);
+    folder
+}
+
+/// What is too large is found by `validate` and by `conduct`, before any player is asked.
+#[track_caller]
+fn assert_too_large(folder: &Folder, line: &str, message: &str) {
+    for command in ["validate", "conduct"] {
+        let finished = run(folder, [command, "test.cfg"]);
+        assert_eq!(finished.status, Some(1), "{command}: {message}");
+        let said = if command == "validate" { &finished.stdout } else { &finished.stderr };
+        let said: String = said.lines().map(|line| line.chars().take(200).collect::<String>() + "\n").collect();
+        assert!(said.contains(line) && said.contains(message), "{command}: {said}");
+        assert!(!said.contains("connection refused"), "{command}: {said}");
+    }
+}
+
+#[test]
+fn a_plan_that_no_player_takes_is_found_before_any_is_asked() {
+    let steps: String = (1..=17_000).map(|number| format!("s{number} = true\n")).collect();
+    let folder = at_no_player(&format!("[Run]\n{steps}"));
+    assert_too_large(&folder, "--> w.cfg:16391:1\n", "`[Run]` has 17000 steps, and a player takes 16384 at most");
+    let command = "x".repeat(2_500_000);
+    let folder = at_no_player(&format!("[Run]\nlong = : {command}\n"));
+    assert_too_large(&folder, "--> w.cfg:7:", "this worker's steps have 2500006 bytes");
+    let folder = at_no_player(&format!("[Run]\nf = put:w.cfg -> /{}\n", "x".repeat(5000)));
+    assert_too_large(&folder, "--> w.cfg:7:", "the path has 5001 bytes, and Linux takes 4096 at most");
+    let name = "n".repeat(256);
+    let folder = at_no_player("");
+    folder.file("test.cfg", &format!("[Workers]\n{name} = w.cfg\n"));
+    assert_too_large(&folder, "--> test.cfg:2:1\n", "a name has 255 bytes at most");
+}
+
+#[test]
+fn a_plan_that_is_too_large_as_a_message_alone_is_named_with_its_file() {
+    // Each of these characters becomes two in the message.
+    let command = "\\".repeat(1_100_000);
+    let folder = at_no_player(&format!("[Run]\nlong = : {command}\n"));
+    let finished = run(&folder, ["conduct", "-q", "--log-file", "log", "-o", "results", "test.cfg"]);
+    assert_eq!(finished.status, Some(1));
+    let said = finished.stderr.lines().last().unwrap_or_default();
+    let expected = "error: the plan of worker `w` (`w.cfg`) has too many bytes in a message of several parts: at \
+                    most 2097152 are allowed";
+    assert_eq!(said, expected);
+}

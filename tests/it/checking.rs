@@ -81,8 +81,8 @@ fn an_interrupt_ends_the_wait_for_a_reader_that_does_not_read() {
     let (player, folder) = (Player::start(), Folder::new());
     let mut child = start_unread(&folder, &player);
     kill(child.id(), 2);
-    assert_eq!(wait(&mut child).code(), Some(1));
-    assert!(finish(child).stderr.contains("the outputs were not taken to their end"));
+    assert_eq!(wait(&mut child).code(), Some(130));
+    assert!(finish(child).stderr.contains("output `standard output` can't be written: nobody has read it"));
 }
 
 #[test]

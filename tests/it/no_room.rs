@@ -133,6 +133,42 @@ fn whoever_is_on_a_disk_that_is_full_goes_on() {
 }
 
 #[test]
+fn what_fits_on_a_small_disk_is_kept_and_each_step_that_lacks_something_is_named_once() {
+    let disk = match Disk::new() {
+        Ok(disk) => disk,
+        Err(error) => return skip(&format!("no file system can be made here: {error}")),
+    };
+    let (player, folder) = (Player::start(), Folder::new());
+    let steps = "first = echo first\nmuch = seq 1 100000; seq 1 100000 >&2\nmore = seq 1 100000\nlast = echo last\n";
+    folder.test("", &["w"]).worker("w", player.port, &format!("[Run]\n{steps}"));
+    let results = disk.path();
+    let line = ["conduct", "-p", "run", "--run-id", "r", "--report", "json=report", "--log-file", "log", "--results"];
+    let finished = finish(start({
+        let mut command = conductor(&folder, line);
+        command.arg(&results).arg("test.cfg");
+        command
+    }));
+    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    let file = |name: &str| std::fs::read_to_string(results.join("r/outputs/trial-1/w").join(name)).unwrap_or_default();
+    assert_eq!([file("run-01-first.stdout"), file("run-04-last.stdout")], ["first\n", "last\n"], "{finished:#?}");
+    let much = file("run-02-much.stdout");
+    assert!(much.len() >= 4096 && much.starts_with("1\n2\n3\n"), "{} bytes are kept", much.len());
+    // What is said is the same everywhere, and once.
+    let (log, report) = (folder.read("log"), folder.read("report"));
+    for step in ["02-much", "03-more"] {
+        let lacks = format!("`outputs/trial-1/w/run-{step}` in the folder of results lacks ");
+        let counts = [&finished.stdout, &log, &report].map(|said| said.matches(&lacks).count());
+        assert_eq!(counts, [1, 1, 1], "{lacks}: {finished:#?}\n{log}");
+    }
+    let named = |text: &str| -> std::collections::BTreeSet<String> {
+        let all = text.lines().filter_map(|line| line.split_once("output `")?.1.split_once("` can't be written: "));
+        all.map(|(name, _)| name.to_owned()).collect()
+    };
+    assert!(!named(&log).is_empty(), "{log}");
+    assert_eq!(named(&log), named(&finished.stdout), "{finished:#?}\n{log}");
+}
+
+#[test]
 fn whoever_loses_its_terminal_ends_in_good_order() {
     if skip_without_hang_ups() {
         return;
@@ -158,6 +194,48 @@ fn whoever_loses_its_log_goes_on() {
         let conductor = [Run, Reset, When::Check].map(|when| unharmed(Conductor, when));
         each_goes_on(loss, &[listener, conductor].concat());
     }
+}
+
+#[test]
+fn a_file_that_is_put_on_a_full_disk_fails_its_step_and_leaves_nothing_there() {
+    let disk = match Disk::new() {
+        Ok(disk) => disk,
+        Err(error) => return skip(&format!("no file system can be made here: {error}")),
+    };
+    disk.fill();
+    let (player, folder) = (Player::start(), Folder::new());
+    let (there, here) = (disk.path(), folder.path().display());
+    folder.file("large", &"x".repeat(100_000)).test("", &["w"]);
+    let steps = format!("[Run]\np = put:large -> {}/large\n[Reset]\nr = mkdir {here}/reset-$$\n", there.display());
+    folder.worker("w", player.port, &steps);
+    let finished = run(&folder, ["conduct", "-q", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    assert!(finished.stdout.contains("o space left on device"), "{finished:#?}");
+    let resets = || folder.path().read_dir().expect("a folder").flatten();
+    assert_eq!(resets().filter(|entry| entry.file_name().to_string_lossy().starts_with("reset-")).count(), 1);
+    let left: Vec<_> = there.read_dir().expect("the disk").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["filler"], "nothing is left of it");
+    folder.worker("w", player.port, "[Run]\ns = true\n");
+    run(&folder, ["conduct", "-q", "-o", "result", "test.cfg"]).assert(0, str![""], str![""]);
+}
+
+#[test]
+fn a_log_pipe_gets_its_reader_late_and_the_run_passes() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\ns = true\n[Reset]\nr = true\n");
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("log"), 0o600.into()).expect("a named pipe");
+    let said = File::create(folder.join("said")).expect("a file");
+    let mut command = conductor(&folder, ["conduct", "-o", "results", "--log-file", "log", "test.cfg"]);
+    command.stderr(said);
+    let child = crate::support::spawn(command);
+    let word = "waiting for a process that reads the log `log`\n";
+    crate::support::eventually("the wait is told of", || folder.read("said") == word);
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    let reader = rustix::fs::open(folder.join("log"), flags, rustix::fs::Mode::empty()).expect("its reading end");
+    assert_eq!(finish(child).status, Some(0));
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut File::from(reader), &mut log).expect("the log");
+    assert!(log.contains("Trial 1 of 1: passed"), "{log}");
 }
 
 fn full() -> File {
@@ -204,7 +282,7 @@ fn a_file_that_may_not_grow_is_an_error_and_not_the_end() {
     assert_eq!(printed, 588_895);
     assert!(left_out >= printed - 200 * 1024, "{left_out} of {printed} bytes are left out");
     assert_eq!(numbers(1), (4, if results[1]["stdout"] == "end\n" { 0 } else { 4 }));
-    let unkept = "can't save the stdout of step `much` in run of trial 1: file too large";
+    let unkept = "can't save all output of step `much` in run of trial 1: file too large";
     assert!(finished.stdout.contains(&format!("\"{unkept}\"")), "{finished:#?}");
     assert!(finished.stdout.contains(" bytes could not be kept: file too large …]"), "{finished:#?}");
     // The player is free.

@@ -327,7 +327,7 @@ fn what_may_not_be_stopped_is_named_and_does_not_keep_the_player_from_its_end() 
     let told = run(&check, ["conduct", "-q", "--check", "test.cfg"]);
     assert!(
         told.stdout.contains(&format!(
-            "process {number} (root) of an earlier run still runs, until the player is stopped: `sleep 600`"
+            "process {number} (root) was left running by an earlier run; if it still runs, it is ended with the player: `sleep 600`"
         )),
         "{told:#?}"
     );

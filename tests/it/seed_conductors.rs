@@ -363,7 +363,12 @@ fn what_a_seed_conductor_spawned_lives_on_and_the_next_run_is_told() {
     next.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
     let finished = run(&next, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
-    assert!(finished.stdout.contains(" of an earlier run still runs, until the player is stopped: `"), "{finished:#?}");
+    assert!(
+        finished
+            .stdout
+            .contains(" was left running by an earlier run; if it still runs, it is ended with the player: `"),
+        "{finished:#?}"
+    );
     drop(player);
     pipe.wait_for_end();
 }

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use crate::support::faults::Conductor;
 use crate::support::pipes::Pipe;
 use crate::support::relay::{Relay, Way};
-use crate::support::{Folder, Player, eventually};
+use crate::support::room::Disk;
+use crate::support::surroundings::skip;
+use crate::support::{CONDUCTOR, Folder, Player, eventually};
 
 const LINES: usize = 3_000_000;
 const BROKEN: &str = "; it is tried again";
@@ -140,4 +142,28 @@ fn over_a_narrow_link_signs_of_life_do_not_wait_behind_output() {
     scene.relay.rate(Way::Both, None);
     let said = scene.assert_whole(conductor);
     assert!(!said.contains(BROKEN), "{said}");
+}
+
+#[test]
+fn where_the_players_disk_is_full_the_step_stands_still_which_is_told_and_nothing_is_lost() {
+    let disk = match Disk::new() {
+        Ok(disk) => disk,
+        Err(error) => return skip(&format!("no file system can be made here: {error}")),
+    };
+    disk.fill();
+    let log = Folder::new();
+    let mut command = std::process::Command::new(CONDUCTOR);
+    command.args(["player", "--bind", "127.0.0.1", "--port", "0", "--log-file"]).arg(log.join("log"));
+    command.env("TMPDIR", disk.path());
+    let scene = Scene::new("lease = 1m", Player::from(command));
+    let conductor = scene.start();
+    scene.relay.refuse(true);
+    scene.relay.cut();
+    conductor.wait_for(BROKEN);
+    scene.print();
+    eventually("nothing more finds room", || log.read("log").contains("output can't be kept in a temporary file: "));
+    assert!(!scene.printed_all());
+    scene.relay.refuse(false);
+    let said = scene.assert_whole(conductor);
+    assert!(said.contains(STALLED), "{said}");
 }

@@ -242,7 +242,7 @@ passed: 1 spawned; 1 of 1 trial; 1 worker; [..]s
         0,
         str![[r#"
 w  127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
-   left over: process [..] of an earlier run still runs, until the player is stopped: `[..]`
+   left over: process [..] was left running by an earlier run; if it still runs, it is ended with the player: `[..]`
 
 "#]],
         str![""],

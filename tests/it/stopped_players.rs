@@ -288,11 +288,28 @@ fn a_hang_up_begins_the_log_anew_and_stops_only_a_player_without_a_log_file() {
     eventually("there is a new log", || scene.folder.join("player.log").exists());
     scene.open_gate();
     assert_eq!(finish(child).status, Some(0), "its sessions go on");
-    assert!(log().contains("SIGHUP: the log file is opened again\n"), "{}", log());
+    assert!(log().contains("SIGHUP: the log goes on in the file that has its name\n"), "{}", log());
     assert_eq!(std::fs::read_to_string(&old).expect("the old log"), moved);
     let mut other = Player::start();
     other.signal(HANG_UP);
     assert_eq!(other.wait().code(), Some(0));
+}
+
+#[test]
+fn a_log_that_can_not_be_opened_again_is_told_of_on_standard_error_and_goes_on_in_the_old_file() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.join("logs")).expect("a folder");
+    let said = std::fs::File::create(folder.join("said")).expect("a file");
+    let mut command = std::process::Command::new(crate::support::CONDUCTOR);
+    command.args(["player", "-b", "127.0.0.1", "-p", "0", "--log-file"]).arg(folder.join("logs/log")).stderr(said);
+    let player = Player::from(command);
+    std::fs::rename(folder.join("logs"), folder.join("moved")).expect("the folder of the log is moved");
+    player.signal(1);
+    eventually("it is told of", || {
+        let told = "again, and the log goes on in the old file: No such file or directory";
+        folder.read("said").contains(told)
+    });
+    assert!(folder.read("moved/log").contains("SIGHUP: the log goes on in the file that has its name\n"));
 }
 
 #[test]

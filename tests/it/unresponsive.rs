@@ -70,8 +70,6 @@ fn a_session_that_is_stopped_is_killed_after_its_lease_and_reset_once() {
     let player = Player::with(["--log-file".as_ref(), log_file.as_os_str()]);
     let scene = Scene::new(&player, "1s", STOPS_ITS_SESSION, "");
     let child = scene.start();
-    let finished = finish(child);
-    assert_eq!(finished.status, Some(4), "{finished:#?}");
     // Whoever comes next waits for it, and knows why.
     let next = Folder::new();
     next.test("", &["w"]).worker("w", player.port, "[Run]\nstep = echo next\n");
@@ -79,6 +77,10 @@ fn a_session_that_is_stopped_is_killed_after_its_lease_and_reset_once() {
     eventually("it is said that the process does not respond", || {
         check().contains("its process on the player does not respond, and the player is free in ")
     });
+    let finished = finish(child);
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    let killed = "its session did not respond for 5s and was killed; its steps ";
+    assert!(finished.stdout.contains(killed), "the conductor's own report says so: {finished:#?}");
     serves_and_tells(
         &player,
         "its session did not respond for 5s and was killed; its steps were ended, and Reset was run",
@@ -253,4 +255,18 @@ fn a_step_that_is_stopped_is_ended_by_its_time_out() {
     for step in ["shell", "child"] {
         assert!(finished.stdout.contains(&format!("\n  w  {step}  timed out ")), "{finished:#?}");
     }
+}
+
+#[test]
+fn a_check_whose_guard_is_stopped_counts_and_holds_nobody_up() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let stop = "read -r _ _ _ guard _ </proc/$PPID/stat; kill -STOP $guard; echo checked";
+    folder.test(&format!("results = kept\ncheck = {stop}"), &["w"]);
+    folder.worker("w", player.port, "[Run]\nstep = true\n[Reset]\nundo = echo reset\n");
+    let begun = std::time::Instant::now();
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains("checked"), "{finished:#?}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(15), "{:?}", begun.elapsed());
+    serves_and_tells(&player, "");
 }

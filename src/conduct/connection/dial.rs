@@ -22,6 +22,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// How long one attempt may take to reach a player again that was there before.
 const ATTEMPT: Duration = Duration::from_secs(4);
 
+/// What is said of a player whose machine takes connections, and which says nothing.
+pub(super) const NOT_ANSWERED: &str = "the connection was taken and `hello` was not answered";
+
 /// A player that was reached.
 pub(crate) struct Dialled {
     /// The connection.
@@ -218,8 +221,7 @@ fn greet(
         }
         wanted(patience)?;
         if Instant::now() >= deadline {
-            let why = "the connection was taken and `hello` was not answered".to_owned();
-            return Err(Failure::Again(why));
+            return Err(Failure::Again(NOT_ANSWERED.to_owned()));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use rustix::event::{PollFd, PollFlags};
 
-use super::dial::{Dialled, again, words};
+use super::dial::{Dialled, NOT_ANSWERED, again, words};
 use super::files::Files;
 use super::reconnections::Reconnections;
 use super::said::{Said, Sentence};
@@ -19,7 +19,7 @@ use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
-use crate::model::{Attention, ConductorTime, Phase, PlayerTime, Start};
+use crate::model::{Attention, ConductorTime, NOT_REACHED_AGAIN, Phase, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
     Channel, ConductorMessage, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, PlayerMessage, StepStartedMessage,
@@ -67,7 +67,8 @@ struct Session<'a> {
     left: Option<Instant>,
     /// When the wait for the player's farewell ends, once the conductor has taken leave.
     farewell: Option<Instant>,
-    store_failed: bool,
+    /// The steps of which not all that they printed can be kept.
+    unkept: Vec<StepPlace>,
 }
 
 /// Drives the session until its end.
@@ -88,7 +89,7 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         attention: Attention::new(2 * interval(context.plan.settings.lease), now()),
         left: None,
         farewell: None,
-        store_failed: false,
+        unkept: Vec::new(),
     };
     let end = session.run(dialled);
     if let End::Lost(_) = &end {
@@ -388,10 +389,14 @@ impl Session<'_> {
         }
     }
 
-    fn store_fails(&mut self, Unkept { place, stream, error }: &Unkept) {
-        let worker = self.context.plan.worker(self.context.worker);
-        self.context.uplink.say(place.unkept(worker, *stream, &words(error)));
-        if !std::mem::replace(&mut self.store_failed, true) {
+    fn store_fails(&mut self, Unkept { place, error }: &Unkept) {
+        // A step has two streams, and is named once.
+        if !self.unkept.contains(place) {
+            let worker = self.context.plan.worker(self.context.worker);
+            self.context.uplink.say(place.unkept(worker, &words(error)));
+            self.unkept.push(*place);
+        }
+        if self.unkept.len() == 1 {
             let text = format!("can't save the output of the steps: {}", words(error));
             self.context.uplink.say(ConnectionEvent::OutputFailed(text));
         }
@@ -423,13 +428,18 @@ impl Session<'_> {
         self.pause(pause)?;
         self.hello.next = self.channel.inbox.next();
         let mut hello = self.hello.clone();
-        let dialled = again(&self.context.plan.worker(self.context.worker).player, &mut hello, deadline, |time| {
-            match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(time)) {
-                Ok(command) => self.command(command).err(),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => Some(End::Closed),
-            }
-        });
+        let player = &self.context.plan.worker(self.context.worker).player;
+        let mut patience = |time| match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(time)) {
+            Ok(command) => self.command(command).err(),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(End::Closed),
+        };
+        let mut dialled = again(player, &mut hello, deadline, &mut patience);
+        if matches!(&dialled, Err(End::Unreachable(why)) if why == NOT_ANSWERED) {
+            // The player's listener is there, and will say what became of a session that does not respond.
+            let deadline = Instant::now() + Wait::StoppedSession.within(until_killed(lease));
+            dialled = again(player, &mut hello, deadline, &mut patience);
+        }
         self.hello.attempt = hello.attempt;
         let lease = humantime::format_duration(lease);
         match dialled {
@@ -442,14 +452,18 @@ impl Session<'_> {
                 Greeting::Result { message, .. } => Err(End::Lost(format!("{reason}; its player answers: {message}"))),
                 Greeting::Hello(_) => Err(End::Lost(format!("{reason}; something else answers there now"))),
             },
-            Err(End::Unreachable(why)) => Err(End::Lost(format!(
-                "{reason}, and it could not be reached again within its lease of {lease}: {why}; \
-                 where it still is, it runs its Reset by itself; where it is gone, nobody does, and a player started \
-                 anew on its port ends what its steps left in control groups"
-            ))),
+            Err(End::Unreachable(why)) => Err(End::Lost(format!("{reason}, and {NOT_REACHED_AGAIN} {lease}: {why}"))),
             Err(end) => Err(end),
         }
     }
+}
+
+/// How long a listener may still take to kill a session that does not respond, once the lease is over, and to say so.
+fn until_killed(lease: Duration) -> Duration {
+    /// For the kill, and an attempt to connect that began just before.
+    const MARGIN: Duration = Duration::from_secs(5);
+    let silence = Wait::SignOfLife.given(lease);
+    (silence + silence / 4).saturating_sub(lease) + MARGIN
 }
 
 /// When a step started, on the conductor's clock.

@@ -37,7 +37,6 @@ struct Writing {
 #[derive(Debug)]
 pub(super) struct Unkept {
     pub(super) place: StepPlace,
-    pub(super) stream: Stream,
     pub(super) error: io::Error,
 }
 
@@ -140,7 +139,7 @@ impl Streams {
     ///
     /// The outer error is the player's, the inner one the disk's.
     pub(super) fn data(&mut self, data: &Data) -> Result<Result<bool, Unkept>, String> {
-        let Some(Writing { place, stream, writer, .. }) = self.writers.get_mut(&data.stream) else {
+        let Some(Writing { place, writer, .. }) = self.writers.get_mut(&data.stream) else {
             if u64::from(data.stream) >= self.announced {
                 return Err(format!("its player sent data of stream {}, which it did not announce", data.stream));
             }
@@ -155,9 +154,9 @@ impl Streams {
             ));
         }
         self.grown.insert(data.stream);
-        let (place, stream) = (*place, *stream);
+        let place = *place;
         let appended = writer.append(&data.bytes).map(|()| !data.bytes.is_empty());
-        Ok(appended.map_err(|error| Unkept { place, stream, error }))
+        Ok(appended.map_err(|error| Unkept { place, error }))
     }
 
     /// What came since this was asked last: once for each stream, however many pieces there were. Of one whose step has

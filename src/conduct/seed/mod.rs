@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 
-use crate::model::{Attention, ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult, Stream};
+use crate::model::{Attention, ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult};
 use crate::wait::Wait;
 use crate::wire::seed::SeedPhase;
 
@@ -269,7 +269,7 @@ impl<'a> SeedDriver<'a> {
             let mut stream = self.context.store.stream();
             if let Err(error) = stream.append(text.as_bytes()) {
                 let (worker, why) = (self.context.plan.worker(self.context.worker), words(&error));
-                self.say(place.unkept(worker, Stream::Stdout, &why))?;
+                self.say(place.unkept(worker, &why))?;
                 let text = format!("can't save the output of the steps: {why}");
                 self.say(ConnectionEvent::OutputFailed(text))?;
             }

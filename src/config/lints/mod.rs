@@ -4,6 +4,7 @@ pub(super) mod barriers;
 pub(super) mod defaults;
 pub(super) mod exec_limits;
 pub(super) mod fetches;
+pub(super) mod plan_bounds;
 pub(super) mod puts;
 pub(super) mod several_lines;
 mod shell_text;

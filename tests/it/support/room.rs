@@ -437,11 +437,11 @@ impl Disk {
         Ok(Self(mount))
     }
 
-    fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd()))
     }
 
-    fn fill(&self) {
+    pub fn fill(&self) {
         let mut file = File::create(self.path().join("filler")).expect("a file");
         for size in [4096, 1] {
             while file.write_all(&vec![b'.'; size]).is_ok() {}

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use conductor::wire::bounds;
 use serde_json::Value;
 
 use super::super::memory::private_bytes;
@@ -25,6 +26,9 @@ const LIMIT: Duration = Duration::from_secs(
     // what was announced, Reset, the end of the trial, the leave, and the lease where connections are broken.
     8 + 30 + 4 * 30 + 3 * 15 + 6 * 11 + 60 + 20 + 30 + 2 + 4 * 5,
 );
+
+/// How long a reason may be: a player's text is cut, and there are words of ours around it.
+const LONGEST: usize = bounds::TEXT.most() + 1000;
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,8 +259,6 @@ impl Scene {
         for word in ["panicked", "RUST_BACKTRACE", "a bug of", "by a bug"] {
             outcome.faults.extend(text.lines().filter(|line| line.contains(word)).map(str::to_owned));
         }
-        let is_harmful =
-            |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         outcome.faults.extend(text.lines().filter(|line| line.contains(is_harmful)).map(|line| format!("{line:?}")));
         if text.lines().any(|line| line.starts_with("2026-01-01 00:00:00 - ERROR - forged")) {
             outcome.faults.push("a line of the log is a player's".to_owned());
@@ -330,6 +332,11 @@ impl Scene {
     }
 }
 
+/// Whether a terminal obeys a character, or shows others elsewhere because of it. Lines are looked at one by one.
+fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The results of a worker's steps in a phase.
 fn results<'a>(report: &'a Value, phase: &str, worker: &str) -> Vec<&'a Value> {
     let all = report["trials"][0]["phases"][phase]["workers"][worker]["results"].as_array();
@@ -357,6 +364,10 @@ fn judge_hostile(report: &Value, cases: &[Option<Case>], outcome: &mut Outcome) 
             outcome.ends.entry(case.state).or_default()[usize::from(why.is_none())] += 1;
         }
         match why {
+            Some(why) if why.contains(is_harmful) || why.len() > LONGEST => {
+                let start: String = why.chars().take(200).collect();
+                outcome.faults.push(format!("what is said of worker `{name}` was not cleaned: {start:?}"));
+            }
             Some(why) if !why.is_empty() => {
                 let text: String = why.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).take(90).collect();
                 *outcome.reasons.entry(text).or_default() += 1;
