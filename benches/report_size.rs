@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use conductor::report::{Format, Style, reporter};
+use conductor::model::Format;
+use conductor::report::{Style, reporter};
 use large_run::{Size, events};
 
 const SIZE: Size = Size { workers: 1000, steps: 1, trials: 10 };
@@ -43,7 +44,7 @@ fn main() {
 
 /// Writes one report, and prints what it took.
 fn one(word: &str, file: &Path) {
-    let format: Format = word.parse().expect("a format");
+    let format = Format::ALL.into_iter().find(|format| format.word() == word).expect("a format");
     let events = events(SIZE);
     let before = memory();
     let start = Instant::now();

@@ -33,8 +33,8 @@
 //! | [`player`] | listener, session, executor, what cleans up after them | `model`, `wait`, `wire`, `sys` |
 //! | [`report`] | one file a format | `model` |
 //! | `sys` | what std lacks on Linux; the only `unsafe` | `wait` |
-//! | `cli` | what can be written on the command line | `config`, `model`, `report` |
-//! | `telemetry`, `exit_code` | the log; the exit status | `model`, `wait` |
+//! | `cli` | what can be written on the command line | `config`, `model`, `telemetry` |
+//! | `telemetry` | the log | `wait` |
 //! | `app` | the commands: the only place where everything meets | everything |
 //!
 //! `tests/architecture.rs` holds this table against the sources.
@@ -52,7 +52,6 @@ pub mod report;
 mod sys;
 mod cli;
 mod telemetry;
-mod exit_code;
 mod app;
 
 pub use app::run;

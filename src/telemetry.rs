@@ -62,12 +62,12 @@ impl Verbosity {
     }
 }
 
-/// The form of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    /// `2026-11-23 16:56:17 - INFO - Starting trial 1 of 1`
+/// The format of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// A line each, as the Python conductor writes them
     Text,
-    /// `{"time":"2026-11-23T16:56:17.123456Z","level":"INFO","message":"Starting trial 1 of 1"}`
+    /// A JSON object each: time, level, message
     Json,
 }
 

@@ -8,8 +8,7 @@ use crossbeam_channel::Receiver;
 
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options};
-use crate::exit_code;
-use crate::model::on_one_line;
+use crate::model::{NOT_CARRIED_OUT, PASSED, on_one_line};
 use crate::model::{Plan, PlayerDescription};
 use crate::report::{CheckEntry, NOT_STARTED, check_json, is_refused, milliseconds};
 
@@ -24,7 +23,7 @@ pub(super) fn run(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32
     match told {
         // A closed standard output leaves nobody to tell; the exit status says it all the same.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => super::refuse(&output.cannot(&error)),
-        _ => ExitCode::from(if fine { exit_code::PASSED } else { exit_code::NOT_CARRIED_OUT }),
+        _ => ExitCode::from(if fine { PASSED } else { NOT_CARRIED_OUT }),
     }
 }
 

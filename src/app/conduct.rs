@@ -14,8 +14,7 @@ use super::signals;
 use crate::cli::ConductArguments;
 use crate::conduct::{self, KeeperCommand, Options};
 use crate::config::{self, Loaded, Overrides, load_test_with_shell};
-use crate::exit_code;
-use crate::model::{Conclusion, Plan, Reason, RunId, on_one_line};
+use crate::model::{Conclusion, PASSED, Plan, Reason, RunId, USAGE, on_one_line};
 use crate::report;
 use crate::sys::{self, DescriptorLimit};
 use crate::telemetry::{self, Screen, Verbosity};
@@ -25,12 +24,12 @@ use crate::wire::Secret;
 pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     let verbosity = Verbosity::new(arguments.quiet, arguments.verbose);
     let screen = Screen::default();
-    let log_format = arguments.log_format.into();
+    let log_format = arguments.log_format;
     if let Err(why) = telemetry::start_aside(verbosity, log_format, arguments.log_file.as_deref(), &screen) {
         return super::refuse(&why);
     }
     let Some(path) = &arguments.config else {
-        return ExitCode::from(exit_code::USAGE);
+        return ExitCode::from(USAGE);
     };
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
     let shells = LocalShells::default();
@@ -110,7 +109,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     if outputs.is_elsewhere() {
         log_reasons(&conclusion);
     }
-    ExitCode::from(exit_code::of(&conclusion))
+    ExitCode::from(conclusion.exit_status())
 }
 
 /// Says why nothing is done, in the reports of what would have been run too.
@@ -139,7 +138,7 @@ fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
         print(plan, &mut output.writer).map_err(|error| output.cannot(&error))
     };
     match print() {
-        Ok(()) => ExitCode::from(exit_code::PASSED),
+        Ok(()) => ExitCode::from(PASSED),
         Err(why) => super::refuse(&why),
     }
 }
@@ -166,7 +165,7 @@ fn overrides(arguments: &ConductArguments) -> Overrides {
         connect_timeout: arguments.connect_timeout,
         lease: arguments.lease,
         step_timeout: arguments.step_timeout.map(|limit| limit.0),
-        on_failure: arguments.on_failure.map(Into::into),
+        on_failure: arguments.on_failure,
         max_start_skew: arguments.max_start_skew.map(|limit| limit.0),
         results: arguments.results.clone(),
     }

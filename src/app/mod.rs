@@ -18,11 +18,11 @@ mod validate;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::{self, Command, LogFormatWord};
-use crate::exit_code;
+use crate::cli::{self, Command};
+use crate::model::{NOT_CARRIED_OUT, PASSED, USAGE};
 use crate::player::keep;
 use crate::sys;
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry;
 
 /// Runs the program with the command line of this process.
 pub fn run() -> ExitCode {
@@ -36,7 +36,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // A closed standard output or error leaves nobody to tell.
             let _ = error.print();
-            ExitCode::from(if error.use_stderr() { exit_code::USAGE } else { exit_code::PASSED })
+            ExitCode::from(if error.use_stderr() { USAGE } else { PASSED })
         }
     };
     telemetry::flush();
@@ -57,7 +57,7 @@ fn refuse(text: &str) -> ExitCode {
     // What was logged before stands before it.
     telemetry::flush();
     telemetry::say(&format!("error: {text}"));
-    ExitCode::from(exit_code::NOT_CARRIED_OUT)
+    ExitCode::from(NOT_CARRIED_OUT)
 }
 
 /// Whether a terminal may get colours: `NO_COLOR` is not set, and the terminal can do more than print lines.
@@ -81,15 +81,6 @@ fn has_errors(path: &Path, findings: &crate::config::Diagnostics) -> String {
 /// Whether what is written there may have colours.
 fn is_colored(stream: &impl std::io::IsTerminal) -> bool {
     stream.is_terminal() && colors_are_wanted()
-}
-
-impl From<LogFormatWord> for LogFormat {
-    fn from(word: LogFormatWord) -> Self {
-        match word {
-            LogFormatWord::Text => Self::Text,
-            LogFormatWord::Json => Self::Json,
-        }
-    }
 }
 
 /// A number of things.

@@ -10,9 +10,8 @@ use super::{report_file, results};
 use crate::cli::ConductArguments;
 use crate::conduct::{self, Reporters};
 use crate::config;
-use crate::exit_code;
-use crate::model::{Conclusion, Plan, Reason, Reporter, RunId, Verdict};
-use crate::report::{self, Format, Style};
+use crate::model::{Conclusion, Format, Plan, Reason, Reporter, RunId, Verdict};
+use crate::report::{self, Style};
 use crate::telemetry::{Screen, answer_to_stdout};
 use crate::wait::{Patience, Wait};
 
@@ -35,9 +34,9 @@ struct Target {
 impl Outputs {
     /// The command line wins over what the test file says.
     pub(super) fn new(arguments: &ConductArguments, file: config::Outputs, screen: Screen) -> Self {
-        let format = arguments.format.map(Format::from).or(file.format.map(from_file)).unwrap_or(Format::Text);
+        let format = arguments.format.or(file.format).unwrap_or(Format::Text);
         let main = Target { format, path: arguments.output.clone().or(file.output) };
-        let report = |(word, path): &(_, PathBuf)| Target { format: Format::from(*word), path: Some(path.clone()) };
+        let report = |(format, path): &(Format, PathBuf)| Target { format: *format, path: Some(path.clone()) };
         Self {
             main,
             reports: arguments.reports.iter().map(report).collect(),
@@ -164,22 +163,11 @@ impl Target {
     }
 }
 
-fn from_file(format: config::Format) -> Format {
-    match format {
-        config::Format::Text => Format::Text,
-        config::Format::Classic => Format::Classic,
-        config::Format::Json => Format::Json,
-        config::Format::Jsonl => Format::Jsonl,
-        config::Format::Junit => Format::Junit,
-        config::Format::Html => Format::Html,
-    }
-}
-
 /// Tells the reports, and the user, why nothing was done; an interrupt that came meanwhile is a reason too.
 pub(super) fn not_carried_out(reporters: Reporters, why: String, interrupts: &Receiver<i32>) -> ExitCode {
     super::refuse(&why);
     let interrupt = interrupts.try_recv().ok().map(Reason::Interrupted);
     let reasons = interrupt.into_iter().chain([Reason::NotCarriedOut(why)]).collect();
     let conclusion = conduct::tell_end(reporters, Conclusion { verdict: Verdict::Incomplete, reasons }, interrupts);
-    ExitCode::from(exit_code::of(&conclusion))
+    ExitCode::from(conclusion.exit_status())
 }

@@ -16,7 +16,7 @@ use crate::wire::Secret;
 /// Serves until the player is told to stop.
 pub(super) fn run(arguments: &PlayerArguments) -> ExitCode {
     let verbosity = Verbosity::new(arguments.quiet, arguments.verbose);
-    let (log_format, log_file) = (arguments.log_format.into(), arguments.log_file.as_deref());
+    let (log_format, log_file) = (arguments.log_format, arguments.log_file.as_deref());
     if let Err(why) = telemetry::start(verbosity, log_format, log_file) {
         return super::refuse(&why);
     }

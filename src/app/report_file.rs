@@ -14,8 +14,8 @@ use crossbeam_channel::Receiver;
 use rustix::fs::OFlags;
 
 use super::room::{Room, Sparing};
-use crate::model::{Event, Reporter, Stamped, on_one_line};
-use crate::report::{self, Format, Style};
+use crate::model::{Event, Format, Reporter, Stamped, on_one_line};
+use crate::report::{self, Style};
 use crate::telemetry::ForReader;
 use crate::wait::{Patience, Wait};
 use crate::wire::UnplacedFile;

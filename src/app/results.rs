@@ -16,8 +16,8 @@ use super::report_file;
 use super::room::Room;
 use super::step_files::StepFiles;
 use crate::conduct::NamedReporters;
-use crate::model::{Event, Plan, Reporter, RunId, Stamped};
-use crate::report::{self, Format, Style};
+use crate::model::{Event, Format, Plan, Reporter, RunId, Stamped};
+use crate::report::{self, Style};
 
 /// The reports that are kept, beside the steps' outputs.
 const KEPT: [(Format, &str); 5] = [

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use super::shell_syntax::LocalShells;
 use crate::cli::{FindingsFormat, ValidateArguments};
 use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
-use crate::exit_code;
+use crate::model::{NOT_CARRIED_OUT, PASSED};
 use crate::telemetry;
 use crate::wait::Patience;
 
 /// Checks each file; 1 when there is an error.
 pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
     if arguments.list {
-        return print(&list()).map_or_else(|error| not_written(&error), |()| ExitCode::from(exit_code::PASSED));
+        return print(&list()).map_or_else(|error| not_written(&error), |()| ExitCode::from(PASSED));
     }
     let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
     let shells = LocalShells::default();
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
         return not_written(&error);
     }
     let failed = findings.has_errors() || (arguments.strict && !findings.is_empty());
-    ExitCode::from(if failed { exit_code::NOT_CARRIED_OUT } else { exit_code::PASSED })
+    ExitCode::from(if failed { NOT_CARRIED_OUT } else { PASSED })
 }
 
 fn input(path: &Path) -> Input {

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, ValueEnum};
 
-use super::LogFormatWord;
 use crate::config::{nearest, parse_duration, parse_limit};
-use crate::model::{LONGEST_LEASE, OnFailure, Phase, RunId};
-use crate::report::Format;
+use crate::model::{Format, LONGEST_LEASE, OnFailure, Phase, RunId};
+use crate::telemetry::LogFormat;
 
 /// What `conduct` is told.
 #[derive(Debug, Args)]
@@ -37,13 +37,13 @@ pub struct ConductArguments {
     pub check: bool,
     /// The form of the results, or of what `--dry-run` and `--check` print [default: text]
     #[arg(short, long, value_enum)]
-    pub format: Option<FormatWord>,
+    pub format: Option<Format>,
     /// Write the results to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write a report besides; can be repeated
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
-    pub reports: Vec<(FormatWord, PathBuf)>,
+    pub reports: Vec<(Format, PathBuf)>,
     /// Keep all that the run leaves in DIR/RUN: every output, the events, reports; DIR/latest is a link to it
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
@@ -64,7 +64,7 @@ pub struct ConductArguments {
     pub step_timeout: Option<Limit>,
     /// Whether a failed step ends the run early [default: continue]
     #[arg(long, value_enum, value_name = "ACTION")]
-    pub on_failure: Option<OnFailureWord>,
+    pub on_failure: Option<OnFailure>,
     /// How far apart the workers may start, what is not known of that included; `none` lifts the limit [default: none]
     #[arg(long, value_name = "DURATION", value_parser = limit)]
     pub max_start_skew: Option<Limit>,
@@ -93,8 +93,8 @@ pub struct ConductArguments {
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
     /// The form of the log
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormatWord::Text)]
-    pub log_format: LogFormatWord,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
     /// When to colour the results
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = clap::ColorChoice::Auto)]
     pub color: clap::ColorChoice,
@@ -104,51 +104,35 @@ pub struct ConductArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Option<Duration>);
 
-/// A form of the results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FormatWord {
-    /// For people
-    Text,
-    /// The lines of the Python conductor, byte for byte
-    Classic,
-    /// One document, in the Python conductor's shape and with more fields
-    Json,
-    /// Every event as a line of JSON, as it happens
-    Jsonl,
-    /// For continuous integration
-    Junit,
-    /// One page for a browser
-    Html,
-}
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-impl From<FormatWord> for Format {
-    fn from(word: FormatWord) -> Self {
-        match word {
-            FormatWord::Text => Self::Text,
-            FormatWord::Classic => Self::Classic,
-            FormatWord::Json => Self::Json,
-            FormatWord::Jsonl => Self::Jsonl,
-            FormatWord::Junit => Self::Junit,
-            FormatWord::Html => Self::Html,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Text => "For people",
+            Self::Classic => "The lines of the Python conductor, byte for byte",
+            Self::Json => "One document: that of the Python conductor with more fields",
+            Self::Jsonl => "A line of JSON for each event, written during the run",
+            Self::Junit => "For continuous integration",
+            Self::Html => "One page for a browser",
+        };
+        Some(PossibleValue::new(self.word()).help(help))
     }
 }
 
-/// What a failed step means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OnFailureWord {
-    /// Everything is run
-    Continue,
-    /// Startup and Run end early, Collect and Reset run, there is no further trial
-    Stop,
-}
+impl ValueEnum for OnFailure {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-impl From<OnFailureWord> for OnFailure {
-    fn from(word: OnFailureWord) -> Self {
-        match word {
-            OnFailureWord::Continue => Self::Continue,
-            OnFailureWord::Stop => Self::Stop,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Continue => "Everything is run",
+            Self::Stop => "Startup and Run end early, Collect and Reset run, there is no further trial",
+        };
+        Some(PossibleValue::new(self.word()).help(help))
     }
 }
 
@@ -200,12 +184,10 @@ fn definition(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_lowercase(), value.to_owned()))
 }
 
-fn report(text: &str) -> Result<(FormatWord, PathBuf), String> {
+fn report(text: &str) -> Result<(Format, PathBuf), String> {
     let (word, file) = text.split_once('=').ok_or("it has no `=`; write FORMAT=FILE")?;
-    let formats = FormatWord::value_variants().iter().filter_map(FormatWord::to_possible_value);
-    let formats: Vec<String> = formats.map(|value| value.get_name().to_owned()).collect();
-    let format = FormatWord::from_str(word, true)
-        .map_err(|_| format!("`{word}` is no format; the formats are {}", formats.join(", ")))?;
+    let unknown = || format!("unknown format `{word}` (expected {})", Format::ALL.map(Format::word).join(", "));
+    let format = Format::from_str(word, true).map_err(|_| unknown())?;
     if file.is_empty() { Err("it names no file; write FORMAT=FILE".to_owned()) } else { Ok((format, file.into())) }
 }
 

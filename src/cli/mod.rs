@@ -7,7 +7,7 @@ mod validate;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use conduct::ConductArguments;
 pub use player::PlayerArguments;
@@ -31,15 +31,6 @@ pub enum Command {
 pub struct KeepArguments {
     /// What the shell gets.
     pub command: OsString,
-}
-
-/// A form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormatWord {
-    /// A line each, as the Python conductor writes them
-    Text,
-    /// A JSON object each: time, level, message
-    Json,
 }
 
 /// Runs one test on many machines at once, and tells what happened.

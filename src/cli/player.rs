@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::LogFormatWord;
+use crate::telemetry::LogFormat;
 
 /// What `player` is told.
 #[derive(Debug, Args)]
@@ -22,8 +22,8 @@ pub struct PlayerArguments {
     #[arg(short, long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
     /// The form of the log
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormatWord::Text)]
-    pub log_format: LogFormatWord,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
     /// Log more
     #[arg(short, long)]
     pub verbose: bool,

@@ -5,25 +5,26 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Severity, quoted};
+use super::diagnostic::{Diagnostic, quoted};
 use super::diagnostics::Diagnostics;
 use super::lint::Lint;
 use super::nearest;
 use super::reader::Document;
+use super::severity::Severity;
 use super::source::{Place, Span};
 
 /// One name in one comment.
 #[derive(Debug, Clone)]
-pub(super) struct Allow {
+struct Allow {
     /// The name as it was written.
     name: String,
     span: Span,
     /// What it allows; `None` when nothing has that name.
-    pub(super) lint: Option<Lint>,
+    lint: Option<Lint>,
     /// The line, from 1, in which it allows it.
-    pub(super) line: usize,
+    line: usize,
     /// Whether it silenced something.
-    pub(super) used: bool,
+    used: bool,
 }
 
 /// Takes out what the file's comments allow.
@@ -42,9 +43,11 @@ pub(super) fn apply(document: &Document, looked_for: impl Fn(Lint) -> bool, diag
 }
 
 fn apply_to(document: &Document, allows: &mut [Allow], diagnostics: &mut Diagnostics) {
-    if !allows.is_empty() {
-        diagnostics.silence(document.source.order(), allows);
-    }
+    diagnostics.silence(document.source.order(), |finding| {
+        let line = finding.position().map(|position| position.line);
+        let allow = allows.iter_mut().find(|allow| Some(allow.line) == line && allow.lint == Some(finding.lint));
+        allow.map(|allow| allow.used = true).is_some()
+    });
 }
 
 fn useless(document: &Document, allow: &Allow) -> Diagnostic {

@@ -3,27 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::lint::Lint;
+use super::severity::Severity;
 use super::source::{Place, Position};
 use crate::model::on_one_line;
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// The test can't be run.
-    Error,
-    /// It can, but perhaps not as it is meant, or not by the Python seed.
-    Warning,
-}
-
-impl Severity {
-    /// The word for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
-}
 
 /// One finding.
 #[derive(Debug, Clone)]

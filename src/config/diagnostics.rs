@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
 
-use super::allow::Allow;
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::Diagnostic;
 use super::lint::Lint;
+use super::severity::Severity;
 
 /// How many findings of one file are kept; a file with more of them is no configuration.
 const MAX_PER_FILE: usize = 1000;
@@ -63,21 +63,11 @@ impl Diagnostics {
         self.found.insert((diagnostic.order, diagnostic.start(), self.arrived), diagnostic);
     }
 
-    /// Takes out the warnings that the file of `order` allows, and marks the allowances that were of use.
-    pub(super) fn silence(&mut self, order: usize, allows: &mut [Allow]) {
+    /// Takes out those warnings about the file of `order` that `is_allowed`.
+    pub(super) fn silence(&mut self, order: usize, mut is_allowed: impl FnMut(&Diagnostic) -> bool) {
         let in_file = self.found.range((order, 0, 0)..(order + 1, 0, 0));
-        let mut silenced = Vec::new();
-        for (key, finding) in in_file {
-            let line = finding.position().map(|position| position.line);
-            let fits = |allow: &&mut Allow| Some(allow.line) == line && allow.lint == Some(finding.lint);
-            if finding.severity() == Severity::Warning
-                && let Some(allow) = allows.iter_mut().find(fits)
-            {
-                allow.used = true;
-                silenced.push(*key);
-            }
-        }
-        for key in silenced {
+        let silenced = in_file.filter(|(_, finding)| finding.severity() == Severity::Warning && is_allowed(finding));
+        for key in silenced.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.found.remove(&key);
         }
     }

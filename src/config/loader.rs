@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::allow;
 use super::diagnostic::{Diagnostic, quoted, quoted_path};
 use super::diagnostics::Diagnostics;
+use super::environment;
 use super::files::Files;
 use super::lint::Lint;
 use super::lints::{self, Notes, exec_limits, plan_bounds};
@@ -119,7 +120,7 @@ impl<'a> Loader<'a> {
     /// mistakes; the variables that such a file gives are taken for known.
     fn check_environment(&mut self, test: &Document) {
         let predefined = ["worker", "index", "player", "conductor"].map(|name| (name, String::new())).to_vec();
-        test_file::environment(&mut self.scope(test, predefined));
+        environment::read(&mut self.scope(test, predefined));
     }
 
     fn worker(&mut self, test: &Document, worker: &Worker, for_plan: bool) -> Option<(Option<WorkerPlan>, Notes)> {
@@ -137,7 +138,7 @@ impl<'a> Loader<'a> {
         ];
         let known = if file.conductor.is_some() { 4 } else { 3 };
         let mut scope = self.scope(test, predefined.into_iter().take(known).collect());
-        let mut environment = test_file::environment(&mut scope);
+        let mut environment = environment::read(&mut scope);
         environment.append(&mut file.environment);
         let mut scope = self.scope(&document, Vec::new());
         exec_limits::check_all(&mut scope, &environment, file.steps.longest_command);

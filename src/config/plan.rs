@@ -7,8 +7,8 @@ use super::diagnostics::Diagnostics;
 use super::files;
 use super::loader::{Loader, TestRead};
 use super::shell::ShellSyntax;
-use super::test_file::{Format, TestSettings};
-use crate::model::{OnFailure, Phase, Plan, RunId, RunSettings};
+use super::test_file::TestSettings;
+use crate::model::{Format, OnFailure, Phase, Plan, RunId, RunSettings};
 
 /// What the command line says, which wins over the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

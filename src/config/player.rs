@@ -10,9 +10,10 @@ use super::lint::Lint;
 use super::nearest;
 use super::reader::{DEFAULT, Document};
 use super::scope::{Budget, Scope};
+use super::sections::{COORDINATOR, COORDINATOR_KEYS};
 use super::validate::{is_test, is_worker, neither};
 use super::value;
-use super::worker_file::{self, COMMAND_PORT, COORDINATOR};
+use super::worker_file::{self, COMMAND_PORT};
 use crate::model::{Network, RunSettings};
 
 /// A player's settings.
@@ -104,7 +105,7 @@ fn scope<'a>(
 fn not_a_worker_file(document: &Document) -> Option<Diagnostic> {
     let source = &document.source;
     let default = document.section(DEFAULT);
-    let has_default = default.is_some_and(|section| worker_file::KEYS.iter().any(|key| section.entry(key).is_some()));
+    let has_default = default.is_some_and(|section| COORDINATOR_KEYS.iter().any(|key| section.entry(key).is_some()));
     if document.section(COORDINATOR).is_some() || (is_worker(document) && has_default) {
         return None;
     }

@@ -2,30 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::diagnostic::Diagnostic;
-use super::lint::Lint;
-use super::lints::{self, exec_limits};
+use super::lints;
 use super::scope::Scope;
+use super::sections::{CLIENTS, COORDINATOR_KEYS, ENVIRONMENT, TEST, TEST_KEYS, WORKERS};
 use super::value;
-use super::worker_file;
-use crate::model::{OnFailure, RunSettings};
-
-/// The form in which results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// The Python seed's lines.
-    Classic,
-    /// One JSON document.
-    Json,
-    /// Every event as a line of JSON.
-    Jsonl,
-    /// For continuous integration.
-    Junit,
-    /// One page for a browser.
-    Html,
-}
+use crate::model::{Format, OnFailure, RunSettings};
 
 /// What `[Test]` says.
 pub(super) struct TestSettings {
@@ -35,40 +16,18 @@ pub(super) struct TestSettings {
     pub(super) run: RunSettings,
 }
 
-pub(super) const TEST: &str = "Test";
-pub(super) const ENVIRONMENT: &str = "Environment";
-pub(super) const WORKERS: &str = "Workers";
-pub(super) const CLIENTS: &str = "Clients";
-pub(super) const SECTIONS: [&str; 3] = [TEST, ENVIRONMENT, WORKERS];
-
-/// The keys of `[Test]`.
-pub(super) const KEYS: [&str; 12] = [
-    "trials",
-    "format",
-    "output",
-    "max_message_size",
-    "step_timeout",
-    "reset_timeout",
-    "connect_timeout",
-    "lease",
-    "on_failure",
-    "max_start_skew",
-    "results",
-    "check",
-];
-
 /// Looks for what is wrong with the file whatever its variables are.
 pub(super) fn check(scope: &mut Scope<'_>) {
     scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS]);
-    let elsewhere = [("`[Coordinator]` of a worker file", worker_file::KEYS.as_slice())];
-    scope.check_keys(TEST, &KEYS, &[], &elsewhere);
-    lints::defaults::check(scope, &KEYS, "workers");
+    let elsewhere = [("`[Coordinator]` of a worker file", COORDINATOR_KEYS.as_slice())];
+    scope.check_keys(TEST, &TEST_KEYS, &[], &elsewhere);
+    lints::defaults::check(scope, &TEST_KEYS, "workers");
 }
 
 /// Reads `[Test]`, with a default for what is missing or wrong.
 pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
     let defaults = RunSettings::default();
-    let on_failure = [("continue", OnFailure::Continue), ("stop", OnFailure::Stop)];
+    let on_failure = OnFailure::ALL.map(|choice| (choice.word(), choice));
     let run = RunSettings {
         step_timeout: scope.parsed(TEST, "step_timeout", value::limit).unwrap_or(defaults.step_timeout),
         reset_timeout: scope.parsed(TEST, "reset_timeout", value::positive_duration).unwrap_or(defaults.reset_timeout),
@@ -91,30 +50,6 @@ pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
 }
 
 fn format(scope: &mut Scope<'_>) -> Option<Format> {
-    let words = [
-        ("text", Format::Text),
-        ("classic", Format::Classic),
-        ("json", Format::Json),
-        ("jsonl", Format::Jsonl),
-        ("junit", Format::Junit),
-        ("html", Format::Html),
-    ];
+    let words = Format::ALL.map(|format| (format.word(), format));
     scope.parsed(TEST, "format", |text| value::one_of(text, &words))
-}
-
-/// Reads `[Environment]` of a test file or worker file: variables in order, their names' case kept.
-pub(super) fn environment(scope: &mut Scope<'_>) -> Vec<(String, String)> {
-    let mut variables = Vec::new();
-    for entry in scope.entries(ENVIRONMENT) {
-        let Some(text) = scope.value(ENVIRONMENT, &entry.value) else { continue };
-        if entry.written_key().contains('\0') || text.as_str().contains('\0') {
-            let place = if text.as_str().contains('\0') { text.place() } else { entry.key_place() };
-            let message = "an environment variable can't have a NUL character";
-            scope.diagnostics.push(Diagnostic::new(Lint::NulCharacter, place, message).hint("leave the character out"));
-            continue;
-        }
-        exec_limits::check_variable(scope, entry, &text);
-        variables.push((entry.written_key().to_owned(), text.as_str().to_owned()));
-    }
-    variables
 }

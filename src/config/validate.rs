@@ -9,9 +9,9 @@ use super::lint::Lint;
 use super::loader::Loader;
 use super::nearest;
 use super::reader::Document;
+use super::sections::{CLIENTS, TEST, TEST_FILE, WORKER_FILE, WORKER_FILE_ONLY, WORKERS};
 use super::shell::ShellSyntax;
 use super::source::Place;
-use super::{test_file, worker_file};
 
 /// Something to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,19 +72,19 @@ pub fn validate(inputs: &[Input], shell: Option<&dyn ShellSyntax>) -> Diagnostic
 
 /// Whether the sections are those of a test file.
 pub(super) fn is_test(document: &Document) -> bool {
-    [test_file::TEST, test_file::WORKERS, test_file::CLIENTS].iter().any(|name| document.section(name).is_some())
+    [TEST, WORKERS, CLIENTS].iter().any(|name| document.section(name).is_some())
 }
 
 /// Whether there are sections of a worker file.
 pub(super) fn is_worker(document: &Document) -> bool {
-    worker_file::OWN_SECTIONS.iter().any(|name| document.section(name).is_some())
+    WORKER_FILE_ONLY.iter().any(|name| document.section(name).is_some())
 }
 
 /// What is said of a file that is neither a test file nor a worker file.
 pub(super) fn neither(document: &Document) -> Diagnostic {
     const MESSAGE: &str = "this is neither a test file nor a worker file";
     const HINT: &str = "a test file has `[Test]` and `[Workers]`, a worker file `[Coordinator]` and its phases";
-    let known = || test_file::SECTIONS.into_iter().chain(worker_file::SECTIONS);
+    let known = || TEST_FILE.into_iter().chain(WORKER_FILE);
     let meant = |name: &str| nearest::nearest(name.trim(), known()).map(|known| format!("did you mean `[{known}]`?"));
     let named = document.sections.iter().find_map(|section| meant(&section.name).map(|hint| (section, hint)));
     if let Some((section, hint)) = named {

@@ -1,27 +1,19 @@
 //! A worker file: `[Coordinator]`, `[Environment]`, and the steps of the four phases.
 
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::Diagnostic;
+use super::environment;
 use super::lint::Lint;
 use super::lints::{self, Notes, exec_limits, plan_bounds};
 use super::not_yet;
 use super::reader::Entry;
 use super::scope::Scope;
+use super::sections::{COORDINATOR, COORDINATOR_KEYS, TEST_KEYS, WORKER_FILE};
+use super::severity::Severity;
 use super::shell::Commands;
 use super::step::{self, ParsedStep, Task};
-use super::test_file::{self, ENVIRONMENT, environment};
 use super::text::Text;
 use super::value;
 use crate::model::{Destination, Phase, PhaseMap, Step, is_loopback_host};
-
-pub(super) const COORDINATOR: &str = "Coordinator";
-/// The sections that tell a worker file from a test file.
-pub(super) const OWN_SECTIONS: [&str; 5] = [COORDINATOR, "Startup", "Run", "Collect", "Reset"];
-/// All its sections.
-pub(super) const SECTIONS: [&str; 6] = [COORDINATOR, ENVIRONMENT, "Startup", "Run", "Collect", "Reset"];
-
-/// The keys of `[Coordinator]`.
-pub(super) const KEYS: [&str; 8] =
-    ["player", "conductor", "cmdport", "resultsport", "max_message_size", "allow", "shell", "directory"];
 
 /// The port on which a player listens when nothing else is said.
 pub(super) const COMMAND_PORT: u16 = 6970;
@@ -57,15 +49,15 @@ pub(super) struct StepTaker {
 
 /// Looks for sections, and settings of `[Coordinator]`, that nothing reads.
 pub(super) fn check_names(scope: &mut Scope<'_>) {
-    scope.check_sections(&SECTIONS);
-    let elsewhere = [("`[Test]` of the test file", test_file::KEYS.as_slice())];
-    scope.check_keys(COORDINATOR, &KEYS, &not_yet::COORDINATOR_KEYS, &elsewhere);
+    scope.check_sections(&WORKER_FILE);
+    let elsewhere = [("`[Test]` of the test file", TEST_KEYS.as_slice())];
+    scope.check_keys(COORDINATOR, &COORDINATOR_KEYS, &not_yet::COORDINATOR_KEYS, &elsewhere);
 }
 
 /// Looks for what is wrong with the file whatever its variables are.
 pub(super) fn check(scope: &mut Scope<'_>) {
     check_names(scope);
-    lints::defaults::check(scope, &KEYS, "steps of every phase");
+    lints::defaults::check(scope, &COORDINATOR_KEYS, "steps of every phase");
     for phase in Phase::ALL {
         let name = phase.section();
         let is_empty = scope.document.section(name).is_some_and(|section| section.entries.is_empty());
@@ -112,7 +104,7 @@ pub(super) fn read(scope: &mut Scope<'_>, mut steps: StepTaker) -> WorkerFile {
             plan_bounds::check_path(scope, path, || place);
         }
     }
-    let environment = environment(scope);
+    let environment = environment::read(scope);
     for phase in Phase::ALL {
         plan_bounds::check_phase(scope, phase);
         for entry in scope.entries(phase.section()).iter().enumerate() {

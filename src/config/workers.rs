@@ -6,8 +6,8 @@ use super::diagnostic::{Diagnostic, quoted};
 use super::lint::Lint;
 use super::nearest;
 use super::scope::Scope;
+use super::sections::{CLIENTS, WORKERS};
 use super::source::Place;
-use super::test_file::{CLIENTS, WORKERS};
 use super::worker_range::{Expansion, MOST, expand};
 use crate::model::WorkerName;
 

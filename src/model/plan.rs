@@ -95,6 +95,19 @@ pub enum OnFailure {
     Stop,
 }
 
+impl OnFailure {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Continue, Self::Stop];
+
+    /// Its name on the command line and in the test file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Stop => "stop",
+        }
+    }
+}
+
 /// How a player is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Destination {

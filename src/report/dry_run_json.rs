@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Number;
 
 use super::{dry_run_text, json_writer};
-use crate::model::{Action, Bound, Gate, Mode, OnFailure, Phase, Plan, RunSettings, Step, WorkerPlan};
+use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, RunSettings, Step, WorkerPlan};
 
 /// Writes the plan.
 pub(super) fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
@@ -58,10 +58,7 @@ impl Settings {
             reset_timeout: seconds(settings.reset_timeout),
             connect_timeout: seconds(settings.connect_timeout),
             lease: seconds(settings.lease),
-            on_failure: match settings.on_failure {
-                OnFailure::Continue => "continue",
-                OnFailure::Stop => "stop",
-            },
+            on_failure: settings.on_failure.word(),
             max_start_skew: settings.max_start_skew.map(seconds),
             max_message_size: settings.max_message_size,
         }

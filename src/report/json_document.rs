@@ -14,7 +14,7 @@ use super::record::{Remark, Run};
 use super::statistics::{self, Row, Subject};
 use super::{dry_run_json, words};
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Phase, Plan, PlayerDescription, Reason, Step, Verdict, WorkerId, WorkerPlan,
+    ClockAnchor, Conclusion, ConductorTime, Phase, Plan, PlayerDescription, Reason, Step, WorkerId, WorkerPlan,
 };
 
 /// What all levels need to know.
@@ -77,7 +77,7 @@ impl<'a> Document<'a> {
             config: plan.map(|plan| plan.file.to_string_lossy().into_owned()),
             verdict: self.conclusion.verdict.word(),
             reasons: self.conclusion.reasons.iter().map(reason).collect(),
-            exit_status: exit_status(self.conclusion),
+            exit_status: self.conclusion.exit_status(),
         }
     }
 
@@ -103,22 +103,6 @@ impl<'a> Document<'a> {
             worker: remark.worker.and_then(|worker| self.context.name(worker)),
             text: &remark.text,
         }
-    }
-}
-
-/// The exit status that goes with a conclusion (DESIGN 4), unless an output fails after this one is written.
-pub(super) fn exit_status(conclusion: &Conclusion) -> i32 {
-    let signal = conclusion.reasons.iter().find_map(|reason| match reason {
-        Reason::Interrupted(signal) => Some(*signal),
-        _ => None,
-    });
-    let not_carried_out = conclusion.reasons.iter().any(|reason| matches!(reason, Reason::NotCarriedOut(_)));
-    match (signal, conclusion.verdict) {
-        (Some(signal), _) => 128 + signal,
-        (None, _) if not_carried_out => 1,
-        (None, Verdict::Incomplete) => 4,
-        (None, Verdict::Failed) => 3,
-        (None, Verdict::Passed) => 0,
     }
 }
 
@@ -166,7 +150,7 @@ struct Metadata<'a> {
     config: Option<String>,
     verdict: &'static str,
     reasons: Vec<ReasonEntry>,
-    exit_status: i32,
+    exit_status: u8,
 }
 
 #[derive(Serialize)]

@@ -18,7 +18,6 @@ use std::io::{self, BufWriter, Write};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::excerpt::last_lines;
-use super::json_document::exit_status;
 use super::record::{PhaseOfTrial, Run, Trial};
 use super::share::fair_limit;
 use super::{innermost, words};
@@ -81,7 +80,7 @@ fn report_of(run: &Run, end: ConductorTime, conclusion: &Conclusion) -> Report {
 
 /// What speaks for the run as a whole, where no step may speak for it.
 fn verdict(run: &Run, conclusion: &Conclusion) -> TestSuite {
-    let status = exit_status(conclusion);
+    let status = conclusion.exit_status();
     let reasons: Vec<String> = conclusion.reasons.iter().map(words::reason_line).collect();
     let status = match (status, conclusion.verdict) {
         (0, _) => TestCaseStatus::success(),

@@ -4,13 +4,11 @@
 //! formats share stands in files of its own: how much of an output is kept (`excerpt`), how the seed would have put a
 //! result (`seed_result`), and the words for outcomes (`words`).
 
-use std::fmt;
 use std::io::{self, Write};
-use std::str::FromStr;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Plan, Reporter};
+use crate::model::{Format, Plan, Reporter};
 
 mod board;
 mod check_json;
@@ -47,67 +45,11 @@ pub(crate) use board::{Board, BoardLine};
 pub(crate) use check_json::{CheckEntry, check_json};
 pub(crate) use words::{NOT_STARTED, hint, is_refused, milliseconds, outcome_in_detail, skew};
 
-/// A form in which a run is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// For people: grouped, aligned, as things happen.
-    Text,
-    /// The lines of the Python seed.
-    Classic,
-    /// One JSON document, in the seed's shape with more fields.
-    Json,
-    /// Every event as a line of JSON, as it happens.
-    Jsonl,
-    /// For continuous integration.
-    Junit,
-    /// One page for a browser.
-    Html,
-}
-
-impl Format {
-    /// All formats.
-    pub const ALL: [Self; 6] = [Self::Text, Self::Classic, Self::Json, Self::Jsonl, Self::Junit, Self::Html];
-
-    /// The word for it on the command line and in the test file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Classic => "classic",
-            Self::Json => "json",
-            Self::Jsonl => "jsonl",
-            Self::Junit => "junit",
-            Self::Html => "html",
-        }
-    }
-}
-
 /// The error in which a library wrapped it: the library says only that it could not write, this one says why.
 fn innermost(error: &dyn std::error::Error) -> io::Error {
     match error.source() {
         Some(source) => innermost(source),
         None => io::Error::other(error.to_string()),
-    }
-}
-
-impl Format {
-    /// Whether it is written when the run is over; the others are told as things happen.
-    pub const fn is_whole_at_the_end(self) -> bool {
-        matches!(self, Self::Json | Self::Junit | Self::Html)
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(self.word())
-    }
-}
-
-impl FromStr for Format {
-    type Err = ();
-
-    /// Reads [`Format::word`], in any case.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|format| format.word().eq_ignore_ascii_case(text)).ok_or(())
     }
 }
 

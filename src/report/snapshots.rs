@@ -10,7 +10,8 @@ use super::recorded::{
     Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, range, snapshot,
     spawned, told, worker,
 };
-use super::{Format, Style, html, reporter};
+use super::{Style, html, reporter};
+use crate::model::Format;
 use crate::model::{
     Conclusion, ConductorTime, Ending, Event, Outcome, Output, OutputSource, Phase, Reason, Stamped, Step, StepResult,
     Verdict,

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use conductor::config::{Diagnostics, Format, Input, Loaded, Overrides, Severity, load_player, load_test, validate};
-use conductor::model::{Destination, Network, OnFailure, Phase, Plan, RunId, WorkerPlan};
+use conductor::config::{Diagnostics, Input, Loaded, Overrides, Severity, load_player, load_test, validate};
+use conductor::model::{Destination, Format, Network, OnFailure, Phase, Plan, RunId, WorkerPlan};
 use tempfile::TempDir;
 
 /// A folder with some files.

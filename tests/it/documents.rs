@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use conductor::report::Format;
+use conductor::model::Format;
 use serde_json::Value;
 
 use crate::support::documents::{anchors, blocks, links, pages, quoted, read, root, table, target};
@@ -214,7 +214,7 @@ fn the_documents_name_only_options_that_exist() {
 
 #[test]
 fn the_table_of_exit_statuses_is_that_of_the_program() {
-    let source = read("src/exit_code.rs");
+    let source = read("src/model/exit_status.rs");
     let constants = source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once("u8 = "));
     let mut expected: Vec<_> = constants.map(|(_, value)| value.trim_end_matches(';').to_owned()).collect();
     expected.push("129, 130, 143".to_owned());
@@ -252,12 +252,12 @@ fn strings(file: &str, constant: &str) -> BTreeSet<String> {
 #[test]
 fn the_tables_of_settings_have_every_setting() {
     let text = read("docs/configuration.md");
-    for (section, file) in [("Test", "src/config/test_file.rs"), ("Coordinator", "src/config/worker_file.rs")] {
+    for (section, constant) in [("Test", "const TEST_KEYS:"), ("Coordinator", "const COORDINATOR_KEYS:")] {
         let (_, part) = text.split_once(&format!("\n## `[{section}]`\n")).expect("the section");
         let rows = part.lines().skip_while(|line| !line.starts_with("| key")).skip(2);
         let rows = rows.take_while(|line| line.starts_with('|'));
         let found: BTreeSet<_> = rows.filter_map(|row| quoted(row).next().map(str::to_owned)).collect();
-        assert_eq!(found, strings(file, "const KEYS:"), "[{section}]");
+        assert_eq!(found, strings("src/config/sections.rs", constant), "[{section}]");
     }
 }
 

@@ -7,7 +7,8 @@ use std::path::Path;
 use crate::support::browser::Browser;
 use crate::support::large_run::{Size, events};
 use crate::support::{Folder, run};
-use conductor::report::{Format, Style, reporter};
+use conductor::model::Format;
+use conductor::report::{Style, reporter};
 
 /// Clicks the middle of a step's bar, and returns what the page shows of the step then.
 fn click(browser: &Browser, step: usize) -> String {

@@ -49,7 +49,7 @@ fn a_report_needs_a_format_and_a_file() {
     let folder = Folder::new();
     for (argument, why) in [
         ("html", "it has no `=`; write FORMAT=FILE"),
-        ("xml=x", "`xml` is no format; the formats are text, classic, json, jsonl, junit, html"),
+        ("xml=x", "unknown format `xml` (expected text, classic, json, jsonl, junit, html)"),
         ("json=", "it names no file; write FORMAT=FILE"),
     ] {
         let finished = run(&folder, ["conduct", "--report", argument, "test.cfg"]);

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use conductor::config::{Format, Input, Lint, Loaded, Overrides, Severity, load_player, load_test, validate};
-use conductor::model::{Bound, Destination, Mode, Phase, RunId, WorkerPlan};
+use conductor::config::{Input, Lint, Loaded, Overrides, Severity, load_player, load_test, validate};
+use conductor::model::{Bound, Destination, Format, Mode, Phase, RunId, WorkerPlan};
 
 fn load(path: &Path, overrides: &Overrides) -> Loaded {
     load_test(path, overrides, RunId::new("run").unwrap())

@@ -4,8 +4,8 @@ use crate::config::diagnostic::{Diagnostic, quoted};
 use crate::config::lint::Lint;
 use crate::config::reader::Entry;
 use crate::config::scope::Scope;
+use crate::config::sections::ENVIRONMENT;
 use crate::config::source::Place;
-use crate::config::test_file::ENVIRONMENT;
 use crate::config::text::Text;
 
 /// The longest argument or variable, its end included (`MAX_ARG_STRLEN`).

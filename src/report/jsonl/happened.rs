@@ -6,7 +6,6 @@ use super::line::{beginning, nanoseconds, path, text, utc};
 use crate::model::{
     ClockAnchor, Conclusion, Event, Phase, Plan, PlayerDescription, Reason, Step, StepResult, WorkerPlan,
 };
-use crate::report::json_document::exit_status;
 use crate::report::words;
 
 impl<'a> Happened<'a> {
@@ -68,7 +67,7 @@ impl<'a> Happened<'a> {
 
     /// The run is over.
     pub(super) fn run_ended(conclusion: &Conclusion) -> Self {
-        Self::RunEnded { verdict: conclusion.verdict.word(), exit_status: exit_status(conclusion) }
+        Self::RunEnded { verdict: conclusion.verdict.word(), exit_status: conclusion.exit_status() }
     }
 
     /// An event that is a line as it is; none for those that are more than that.

@@ -164,7 +164,7 @@ pub(super) enum Happened<'a> {
     },
     RunEnded {
         verdict: &'static str,
-        exit_status: i32,
+        exit_status: u8,
     },
     TooLong {
         bytes: usize,

@@ -167,10 +167,11 @@ impl Engine {
     }
 }
 
-/// A socket that holds a port of 127.0.0.1.
+/// A socket that holds a port of 127.0.0.1. Only sockets of ours share it: the kernel gives a port whose sockets all have
+/// `SO_REUSEADDR` to whoever asks for any port.
 fn bound(port: u16) -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_reuse_address(true).expect("a port can be shared with its keeper");
+    socket.set_reuse_port(true).expect("a port can be shared with its keeper");
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()).expect("a port");
     socket
 }

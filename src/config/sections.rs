@@ -1,0 +1,39 @@
+//! The names of sections and keys, of test files and of worker files.
+
+/// The settings of a test.
+pub(super) const TEST: &str = "Test";
+/// The workers of a test, each with its file.
+pub(super) const WORKERS: &str = "Workers";
+/// Another name for [`WORKERS`].
+pub(super) const CLIENTS: &str = "Clients";
+/// Where a worker's player is, in a worker file.
+pub(super) const COORDINATOR: &str = "Coordinator";
+/// Environment variables of the steps, in both kinds of file.
+pub(super) const ENVIRONMENT: &str = "Environment";
+
+/// The sections of a test file.
+pub(super) const TEST_FILE: [&str; 3] = [TEST, ENVIRONMENT, WORKERS];
+/// The sections that only a worker file has.
+pub(super) const WORKER_FILE_ONLY: [&str; 5] = [COORDINATOR, "Startup", "Run", "Collect", "Reset"];
+/// The sections of a worker file.
+pub(super) const WORKER_FILE: [&str; 6] = [COORDINATOR, ENVIRONMENT, "Startup", "Run", "Collect", "Reset"];
+
+/// The keys of `[Test]`.
+pub(super) const TEST_KEYS: [&str; 12] = [
+    "trials",
+    "format",
+    "output",
+    "max_message_size",
+    "step_timeout",
+    "reset_timeout",
+    "connect_timeout",
+    "lease",
+    "on_failure",
+    "max_start_skew",
+    "results",
+    "check",
+];
+
+/// The keys of `[Coordinator]`.
+pub(super) const COORDINATOR_KEYS: [&str; 8] =
+    ["player", "conductor", "cmdport", "resultsport", "max_message_size", "allow", "shell", "directory"];
