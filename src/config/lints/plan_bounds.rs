@@ -3,8 +3,8 @@
 use crate::config::diagnostic::Diagnostic;
 use crate::config::lint::Lint;
 use crate::config::scope::Scope;
-use crate::config::source::Place;
 use crate::config::sections::ENVIRONMENT;
+use crate::config::source::Place;
 use crate::model::{LARGEST_PLAN, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, Phase};
 
 /// How much the steps of a worker have of what a plan bounds.
