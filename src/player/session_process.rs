@@ -341,6 +341,8 @@ impl SessionProcess {
         }
         let since = Some(self.channel.heard().nanoseconds());
         self.tell(&Note::Silent { since });
+        // What the connection had sent may have been large, and nobody may come for the whole lease.
+        give_back_memory();
     }
 
     fn tell(&mut self, note: &Note) {

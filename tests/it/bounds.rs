@@ -98,7 +98,7 @@ fn assert_too_large(folder: &Folder, line: &str, message: &str) {
 
 #[test]
 fn a_plan_that_no_player_takes_is_found_before_any_is_asked() {
-    let steps: String = (1..=17_000).map(|number| format!("s{number} = true\n")).collect();
+    let steps = (1..=17_000).map(|number| format!("s{number} = true\n")).collect::<Vec<_>>().concat();
     let folder = at_no_player(&format!("[Run]\n{steps}"));
     assert_too_large(&folder, "--> w.cfg:16391:1\n", "`[Run]` has 17000 steps, and a player takes 16384 at most");
     let command = "x".repeat(2_500_000);

@@ -49,6 +49,9 @@ const BATCH: usize = 2500;
 /// takes is to follow from what they do, and not from how many there are for each processor.
 const FEW: usize = 60;
 
+/// How many honest runs of a batch are timed, each alone and beside hostile conductors.
+const PAIRS: usize = 3;
+
 /// How much longer an honest run may take beside hostile conductors.
 pub const SLOWER: f64 = 1.5;
 
@@ -152,17 +155,20 @@ impl Arena {
         let begun = Instant::now();
         while cases.is_none_or(|cases| self.played < cases) && time.is_none_or(|time| begun.elapsed() < time) {
             let left = cases.map_or(BATCH, |cases| BATCH.min(cases - self.played));
-            let alone = self.honest_alone();
-            // While the last cases end, the honest run is almost alone.
-            let beside = self.play(left.min(FEW), 1).first().copied().unwrap_or_default();
-            self.pairs.push((alone, beside));
-            self.play(left.saturating_sub(FEW), AT_ONCE);
+            let few = FEW.min(left / PAIRS);
+            for _ in 0..PAIRS {
+                let alone = self.honest_alone();
+                // While the last cases end, the honest run is almost alone.
+                let beside = self.play(few, 1).first().copied().unwrap_or_default();
+                self.pairs.push((alone, beside));
+            }
+            self.play(left - few * PAIRS, AT_ONCE);
             self.check();
-            let [alone, beside] = [alone, beside].map(|time| time.as_millis());
             println!(
-                "{} cases after {:.0} s; an honest run took {alone} ms alone, {beside} ms beside",
+                "{} cases after {:.0} s; honest runs took {:.2} times as long beside as alone",
                 self.played,
                 begun.elapsed().as_secs_f64(),
+                self.slower(),
             );
             if !self.faults.is_empty() {
                 return;
