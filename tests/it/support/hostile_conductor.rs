@@ -502,7 +502,7 @@ impl Conductor<'_> {
     fn hello(&self, worker: &str) -> Value {
         let mut data = short_hello(worker, 1);
         if KINDS[self.case.kind] == "largest plan" {
-            data["lease"] = json!(12_000_000_000_u64);
+            data["lease"] = json!(60_000_000_000_u64);
         }
         data
     }
