@@ -320,13 +320,13 @@ fn the_documents_name_every_variable_that_steps_get() {
     let players = std::fs::read_dir(root().join("src/player")).expect("the sources of the player");
     files.extend(players.map(|file| format!("src/player/{}", file.expect("a file").file_name().to_string_lossy())));
     let sources: String = files.iter().filter(|file| root().join(file).is_file()).map(|file| read(file)).collect();
-    let names = |text: &str| -> BTreeSet<String> {
+    let variables = |text: &str| -> BTreeSet<String> {
         let starts = text.split("CONDUCTOR_").skip(1);
-        let name = |rest: &str| rest.chars().take_while(|c| c.is_ascii_uppercase()).collect::<String>();
+        let name = |rest: &str| rest.chars().take_while(char::is_ascii_uppercase).collect::<String>();
         starts.map(name).filter(|name| !name.is_empty()).collect()
     };
     let documents = [read("docs/steps.md"), read("docs/configuration.md")].concat();
-    assert_eq!(names(&documents), names(&sources));
+    assert_eq!(variables(&documents), variables(&sources));
 }
 
 #[test]
