@@ -1,10 +1,10 @@
-//! `conductor` runs one test on many machines at once and tells what happened.
+//! `conductor` runs one test on several machines at once and reports what happened on each of them.
 //!
-//! One machine runs `conduct`, each other machine runs `player`; a test is a text file. Each trial goes through four
-//! phases, Startup, Run, Collect, Reset. In each, every player is given its steps, says that it is ready, and all start
-//! together.
+//! One machine runs `conduct`; every other machine runs `player`. A test is a few text files. Each trial has four phases:
+//! Startup, Run, Collect, Reset. In each phase, the conductor waits until all players are ready, and then all of them start
+//! at the same moment.
 //!
-//! # The way of a run
+//! # The parts
 //!
 //! ```text
 //! conduct:  cli ─▶ config ─▶ Plan ─▶ Coordinator ─command▶ connection actor ─▶ wire ─▶ player
@@ -15,31 +15,32 @@
 //!                                              └── events ── executor
 //! ```
 //!
-//! What decides is pure: `conduct::coordinator` and [`player::session`] take an event and the time, and return what is to
-//! be done. They own no socket, thread, clock or file, so that a test can play any order of events against them. What
-//! carries out, decides nothing: threads on the conductor, one poll loop in each process of the player.
+//! Decisions are separate from effects: `conduct::coordinator` and [`player::session`] take an event and the time, and return
+//! actions. They have no sockets, threads, clocks or files, so tests can try any order of events. The rest carries out actions
+//! and decides nothing: threads in the conductor, one poll loop in each process of the player.
 //!
-//! `docs/architecture.md` follows a step, a byte and a `go` through the program, with the functions on their way.
+//! `docs/architecture.md` follows a step, a byte and a `go` through the program, and names the functions.
+//! `docs/glossary.md` explains the terms.
 //!
-//! # The modules, and what each may use of ours
+//! # The modules, and which other modules each may use
 //!
 //! | module | holds | may use |
 //! |---|---|---|
 //! | [`model`] | plain values: names, phases, steps, plan, events, outcomes, verdicts | nothing |
-//! | [`wait`] | everything that is waited for, with its limit; the blocking calls | nothing |
-//! | [`config`] | text → typed configuration → [`model::Plan`]; diagnostics with positions | `model` |
-//! | [`wire`] | frames, messages, the seed's protocol | `model` |
-//! | [`conduct`] | coordinator, clock estimate, run loop, output store, one connection actor a worker | `model`, `wait`, `wire` |
-//! | [`player`] | listener, session, executor, what cleans up after them | `model`, `wait`, `wire`, `sys` |
-//! | [`report`] | one file a format | `model` |
-//! | `sys` | what std lacks on Linux; the only `unsafe` | `wait` |
-//! | `cli` | what can be written on the command line | `config`, `model`, `telemetry` |
+//! | [`wait`] | all waits, each with its limit; the calls that block | nothing |
+//! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model` |
+//! | [`wire`] | frames, messages, the protocol of the Python program | `model` |
+//! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `wait`, `wire` |
+//! | [`player`] | listener, session, executor, clean-up | `model`, `wait`, `wire`, `sys` |
+//! | [`report`] | the reports, one file for each format | `model` |
+//! | `sys` | system calls that std does not have; the only `unsafe` code | `wait` |
+//! | `cli` | the command line | `config`, `model`, `telemetry` |
 //! | `telemetry` | the log | `wait` |
-//! | `app` | the commands: the only place where everything meets | everything |
+//! | `app` | the commands | everything |
 //!
-//! `tests/architecture.rs` holds this table against the sources.
+//! `tests/it/architecture.rs` compares this table with the source code.
 
-// They panic when nobody reads, or there is no room: `telemetry` has what takes their place.
+// They panic if the output is closed or full; `telemetry` has replacements.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod model;

@@ -16,13 +16,12 @@ pub(super) struct LogReporter {
 
 impl LogReporter {
     fn worker(&self, worker: WorkerId) -> &str {
-        self.plan.as_ref().and_then(|plan| plan.workers.get(worker.0)).map_or("?", |worker| worker.name.as_str())
+        self.plan.as_ref().map_or("?", |plan| plan.name(worker))
     }
 
     fn step(&self, step: StepReference) -> String {
-        let plan = self.plan.as_ref();
-        let steps = plan.and_then(|plan| plan.workers.get(step.worker.0)).map(|worker| &worker.steps[step.phase]);
-        let label = steps.and_then(|steps| steps.get(step.position)).map_or("?", |step| step.label.as_str());
+        let planned = self.plan.as_ref().and_then(|plan| plan.step(step));
+        let label = planned.map_or("?", |step| step.label.as_str());
         format!("{}: {} of {}", self.worker(step.worker), on_one_line(label), step.phase)
     }
 }

@@ -7,6 +7,7 @@ mod local;
 mod log;
 mod outputs;
 mod player;
+mod report;
 mod report_file;
 mod results;
 mod room;
@@ -31,6 +32,7 @@ pub fn run() -> ExitCode {
     let status = match cli::parse(std::env::args_os().collect()) {
         Ok(Command::Player(arguments)) => player::run(&arguments),
         Ok(Command::Conduct(arguments)) => conduct::run(&arguments),
+        Ok(Command::Report(arguments)) => report::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
         Ok(Command::Keep(arguments)) => ExitCode::from(u8::try_from(keep(&arguments.command)).unwrap_or(1)),
         Err(error) => {

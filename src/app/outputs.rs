@@ -1,13 +1,15 @@
 //! The outputs of a run: the results where they are wanted, further reports, and the folder of results.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crossbeam_channel::Receiver;
 
 use super::{report_file, results};
-use crate::cli::ConductArguments;
+use crate::cli::{ConductArguments, ReportArguments};
 use crate::conduct::{self, Reporters};
 use crate::config;
 use crate::model::{Conclusion, Format, Plan, Reason, Reporter, RunId, Verdict};
@@ -36,14 +38,27 @@ impl Outputs {
     pub(super) fn new(arguments: &ConductArguments, file: config::Outputs, screen: Screen) -> Self {
         let format = arguments.format.or(file.format).unwrap_or(Format::Text);
         let main = Target { format, path: arguments.output.clone().or(file.output) };
-        let report = |(format, path): &(Format, PathBuf)| Target { format: *format, path: Some(path.clone()) };
-        Self {
-            main,
-            reports: arguments.reports.iter().map(report).collect(),
-            results: arguments.results.clone().or(file.results),
-            color: arguments.color,
-            screen,
-        }
+        let results = arguments.results.clone().or(file.results);
+        Self { main, reports: targets(&arguments.reports), results, color: arguments.color, screen }
+    }
+
+    /// Those of `report`, which keeps no results.
+    pub(super) fn of_report(arguments: &ReportArguments, screen: Screen) -> Self {
+        let main = Target { format: arguments.format, path: arguments.output.clone() };
+        Self { main, reports: targets(&arguments.reports), results: None, color: arguments.color, screen }
+    }
+
+    /// Refuses to write to this file, which is still to be read.
+    ///
+    /// # Errors
+    ///
+    /// Says so, for people.
+    pub(super) fn spare(&self, file: &Path) -> Result<(), String> {
+        let inode = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+        let mut written = std::iter::once(&self.main).chain(&self.reports).filter_map(|target| target.path.as_ref());
+        let found = written.find(|path| inode(path).is_some_and(|found| Some(found) == inode(file)));
+        found
+            .map_or(Ok(()), |path| Err(format!("cannot write a report to `{}`, which it is made from", path.display())))
     }
 
     /// The folder of this run's results, if they are kept.
@@ -64,6 +79,16 @@ impl Outputs {
     /// Opens all of them, each on its own: where one can't be written, the others still are. An interrupt ends the wait for
     /// a reader, and stays in its channel.
     pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>, interrupts: &Receiver<i32>) -> Opened {
+        let mut opened = self.open_reports(interrupts);
+        match self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose() {
+            Ok(kept) => opened.reporters.kept = kept.unwrap_or_default(),
+            Err(why) => opened.refused.push(why),
+        }
+        opened
+    }
+
+    /// Opens those that are not in the folder of results.
+    pub(super) fn open_reports(&self, interrupts: &Receiver<i32>) -> Opened {
         let mut opened = Opened::default();
         let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
         for (target, color) in std::iter::once(&self.main).chain(&self.reports).zip(colors) {
@@ -73,10 +98,6 @@ impl Outputs {
                 Ok(reporter) => place.push((target.name(), reporter)),
                 Err(why) => opened.refused.push(why),
             }
-        }
-        match self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose() {
-            Ok(kept) => opened.reporters.kept = kept.unwrap_or_default(),
-            Err(why) => opened.refused.push(why),
         }
         opened
     }
@@ -129,7 +150,12 @@ impl Plain {
     }
 }
 
-fn cannot(name: &str, error: &io::Error) -> String {
+fn targets(reports: &[(Format, PathBuf)]) -> Vec<Target> {
+    reports.iter().map(|(format, path)| Target { format: *format, path: Some(path.clone()) }).collect()
+}
+
+/// Says that an output can't be written.
+pub(super) fn cannot(name: &str, error: &io::Error) -> String {
     format!("the output `{name}` can't be written: {error}")
 }
 

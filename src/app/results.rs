@@ -19,9 +19,14 @@ use crate::conduct::NamedReporters;
 use crate::model::{Event, Format, Plan, Reporter, RunId, Stamped};
 use crate::report::{self, Style};
 
+/// The file that has the plan.
+pub(super) const CONFIGURATION: &str = "configuration.json";
+/// The file that has the events; with the plan and the outputs, it is the record from which every report can be made.
+pub(super) const EVENTS: &str = "events.jsonl";
+
 /// The reports that are kept, beside the steps' outputs.
 const KEPT: [(Format, &str); 5] = [
-    (Format::Jsonl, "events.jsonl"),
+    (Format::Jsonl, EVENTS),
     (Format::Text, "report.txt"),
     (Format::Json, "report.json"),
     (Format::Junit, "junit.xml"),
@@ -45,20 +50,20 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
     fs::create_dir(&folder).map_err(|error| refused(&folder, &error))?;
     let mut reporters = NamedReporters::new();
     if let Some(plan) = plan {
-        let path = folder.join("configuration.json");
+        let path = folder.join(CONFIGURATION);
         write_plan(plan, &path).map_err(|error| cannot_write(&path, &error))?;
         let latest = Latest { results: results.to_owned(), run: run.clone() };
         reporters.push((results.join("latest").display().to_string(), Box::new(latest)));
     }
     let room = Room::of(&folder);
+    // Before the events: what an event refers to is in its file, even if the conductor is killed.
+    reporters.push((folder.join("outputs").display().to_string(), Box::new(StepFiles::new(folder.clone(), room))));
     for (format, name) in KEPT {
         let path = folder.join(name);
         let reporter = report_file::create_new(format, &path, Style::plain(), room)
             .map_err(|error| cannot_write(&path, &error))?;
         reporters.push((path.display().to_string(), reporter));
     }
-    let outputs = folder.join("outputs");
-    reporters.push((outputs.display().to_string(), Box::new(StepFiles::new(folder, room))));
     Ok(reporters)
 }
 

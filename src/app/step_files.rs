@@ -15,17 +15,11 @@ use rustix::fs::{Mode, OFlags, openat};
 use super::room::Room;
 use crate::conduct::folder_beneath;
 use crate::model::{
-    Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream, WorkerId, on_one_line, words,
+    Event, Output, Plan, Printer, Reporter, Stamped, StepReference, StepResult, Stream, WorkerId, on_one_line, words,
 };
 
 /// How many bytes are copied at once.
 const PIECE: u64 = 64 * 1024;
-
-/// So many characters of a label stand in the name of a file.
-const LABEL: usize = 60;
-
-/// The folder of them, in the run's.
-const FOLDER: &str = "outputs";
 
 /// Keeps the outputs of steps as files.
 pub(super) struct StepFiles {
@@ -51,14 +45,8 @@ impl StepFiles {
         Self { run, plan: None, written, lacking, named, why: None, room, warnings }
     }
 
-    /// The folders, and the name in the last of them.
-    fn place(&self, step: StepReference, stream: Stream) -> ([String; 2], String) {
-        let worker = self.plan.as_ref().and_then(|plan| plan.workers.get(step.worker.0));
-        let planned = worker.and_then(|worker| worker.steps[step.phase].get(step.position));
-        let name = worker.map_or("worker", |worker| worker.name.as_str());
-        let label = planned.map_or(String::new(), |step| file_name(step.label.as_str()));
-        let file = format!("{}-{:02}-{label}.{}", step.phase, step.position + 1, stream.word());
-        ([format!("trial-{}", step.trial), name.to_owned()], file)
+    fn file(&self, of: Printer, stream: Stream) -> Vec<String> {
+        of.file(self.plan.as_deref(), stream)
     }
 
     fn append(&mut self, step: StepReference, stream: Stream, output: &Output, last: bool) -> io::Result<()> {
@@ -67,13 +55,13 @@ impl StepFiles {
             (*lacks, *all) = (*lacks + output.length().saturating_sub(*all), output.length().max(*all));
             return Ok(());
         }
-        let (folders, name) = self.place(step, stream);
-        let (offset, copied) = self.copy(&folders, &name, output, offset);
+        let file = self.file(Printer::Step(step), stream);
+        let (offset, copied) = self.copy(&file, output, offset);
         if let Err(error) = copied {
             self.lacking.insert((step, stream), (output.length() - offset, output.length()));
             // Steps are named one by one when they are over.
             let is_first = self.why.replace(words(&error)).is_none();
-            let named = io::Error::other(format!("`{}/{name}`: {error}", folders.join("/")));
+            let named = io::Error::other(format!("`{}`: {error}", file[1..].join("/")));
             return if is_first { Err(named) } else { Ok(()) };
         }
         if !last {
@@ -99,34 +87,27 @@ impl StepFiles {
         if lacks == 0 || !self.named.insert(step) {
             return;
         }
-        let (folders, name) = self.place(step, Stream::Stdout);
-        let name = name.strip_suffix(".stdout").unwrap_or(&name);
+        let file = self.file(Printer::Step(step), Stream::Stdout).join("/");
+        let name = file.strip_suffix(".stdout").unwrap_or(&file);
         let why = self.why.as_deref().unwrap_or_default();
-        let text = format!(
-            "`{FOLDER}/{}/{}` in the folder of results lacks {lacks} bytes of output: {why}",
-            folders.join("/"),
-            on_one_line(name)
-        );
+        let text = format!("`{}` in the folder of results lacks {lacks} bytes of output: {why}", on_one_line(name));
         self.warnings.push((Some(step.worker), text));
     }
 
     /// Appends what an output has from `offset` on, or as much as there is room for: how far that is, and why not all.
-    fn copy(&self, folders: &[String], name: &str, output: &Output, mut offset: u64) -> (u64, io::Result<()>) {
-        let copied = self.copy_rest(folders, name, output, &mut offset);
+    fn copy(&self, file: &[String], output: &Output, mut offset: u64) -> (u64, io::Result<()>) {
+        let copied = self.copy_rest(file, output, &mut offset);
         (offset, copied)
     }
 
-    fn copy_rest(&self, folders: &[String], name: &str, output: &Output, offset: &mut u64) -> io::Result<()> {
-        if *offset >= output.length() {
-            return Ok(());
-        }
-        let folders = [FOLDER].into_iter().chain(folders.iter().map(String::as_str)).map(OsStr::new);
-        let folder = folder_beneath(&self.run, folders).map_err(io::Error::other)?;
+    fn copy_rest(&self, file: &[String], output: &Output, offset: &mut u64) -> io::Result<()> {
+        let Some((name, folders)) = file.split_last().filter(|_| *offset < output.length()) else { return Ok(()) };
+        let folder = folder_beneath(&self.run, folders.iter().map(OsStr::new)).map_err(io::Error::other)?;
         // The first bytes make the file: what has its name before is not ours, nor is a link ever.
         let new = if *offset == 0 { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | new;
         // There may be more steps than a process may have files.
-        let mut file = File::from(openat(&folder, name, flags, Mode::from_raw_mode(0o666))?);
+        let mut file = File::from(openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o666))?);
         let mut buffer = vec![0; usize::try_from(PIECE.min(output.length() - *offset)).unwrap_or(0)];
         while *offset < output.length() {
             let count = (buffer.len() as u64).min(output.length() - *offset).min(self.room.for_more(&file, *offset)?);
@@ -159,9 +140,9 @@ impl Reporter for StepFiles {
             }
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.result(*step, result)?,
             Event::CheckEnded { trial, result } => {
-                let folder = [format!("trial-{trial}")];
-                let (_, stdout) = self.copy(&folder, "check.stdout", &result.stdout, 0);
-                let (_, stderr) = self.copy(&folder, "check.stderr", &result.stderr, 0);
+                let check = Printer::Check(*trial);
+                let (_, stdout) = self.copy(&self.file(check, Stream::Stdout), &result.stdout, 0);
+                let (_, stderr) = self.copy(&self.file(check, Stream::Stderr), &result.stderr, 0);
                 stdout.and(stderr)?;
             }
             _ => {}
@@ -175,22 +156,5 @@ impl Reporter for StepFiles {
 
     fn goes_on(&self) -> bool {
         true
-    }
-}
-
-/// A label as a part of a file's name.
-fn file_name(label: &str) -> String {
-    let sign = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
-    label.chars().map(sign).take(LABEL).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_leads_nowhere_else() {
-        assert_eq!(file_name("../../etc/passwd and\nmore"), ".._.._etc_passwd_and_more");
-        assert_eq!(file_name(&"x".repeat(300)).len(), LABEL);
     }
 }

@@ -184,7 +184,8 @@ fn definition(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_lowercase(), value.to_owned()))
 }
 
-fn report(text: &str) -> Result<(Format, PathBuf), String> {
+/// Reads FORMAT=FILE.
+pub(super) fn report(text: &str) -> Result<(Format, PathBuf), String> {
     let (word, file) = text.split_once('=').ok_or("it has no `=`; write FORMAT=FILE")?;
     let unknown = || format!("unknown format `{word}` (expected {})", Format::ALL.map(Format::word).join(", "));
     let format = Format::from_str(word, true).map_err(|_| unknown())?;

@@ -2,6 +2,7 @@
 
 mod conduct;
 mod player;
+mod report;
 mod validate;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use conduct::ConductArguments;
 pub use player::PlayerArguments;
+pub use report::ReportArguments;
 pub use validate::{FindingsFormat, ValidateArguments};
 
 /// What the user asks for.
@@ -20,6 +22,8 @@ pub enum Command {
     Player(PlayerArguments),
     /// Run a test.
     Conduct(Box<ConductArguments>),
+    /// Make the reports of a run again.
+    Report(ReportArguments),
     /// Check configurations.
     Validate(ValidateArguments),
     /// Keep a command for a conductor.
@@ -49,6 +53,9 @@ enum Subcommands {
     /// Run a test on all of its players
     #[command(version, display_name = "conductor conduct", override_usage = "conductor conduct [OPTIONS] <CONFIG>")]
     Conduct(Box<ConductArguments>),
+    /// Make the reports of a run again from its results folder
+    #[command(version, display_name = "conductor report", after_help = report::HELP)]
+    Report(ReportArguments),
     /// Check test files and worker files; nothing is run
     #[command(
         version,
@@ -85,6 +92,7 @@ fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     Ok(match Conductor::from_arg_matches(&matches)?.command {
         Subcommands::Player(player) => Command::Player(player),
         Subcommands::Validate(validate) => Command::Validate(validate),
+        Subcommands::Report(report) => Command::Report(report),
         Subcommands::Keep(keep) => Command::Keep(keep),
         Subcommands::Conduct(mut conduct) => {
             if let (Some(matches), Some(command)) =

@@ -257,6 +257,7 @@ fn without_store(
 ) -> Conclusion {
     let text = format!("there is no place to keep what the steps print: {}", words(error));
     let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
-    reports.tell(Stamped { at: anchor.conductor, event: Event::RunStarted { plan, anchor } });
+    let at = anchor.conductor;
+    reports.tell(Stamped { at, event: Event::RunStarted { plan, anchor: anchor.at(at) } });
     tell_end(reports, conclusion, interrupts, false)
 }

@@ -200,7 +200,7 @@ impl<'t> Parser<'t> {
             self.problem(Lint::EmptyCommand, message, "write one, or remove the line", range);
         }
         if let Some((length, hint)) = prefix::nearly(command) {
-            let message = format!("`{}` is no prefix, and so runs as a command", &command[..length]);
+            let message = format!("`{}` is not a prefix, so it runs as part of the command", &command[..length]);
             self.problem(Lint::MisspeltPrefix, message, &hint, Some(at..at + length));
         }
         self.refuse_nul(command, at);

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Phase, PhaseMap, RunId, Step, WorkerName};
+use serde::{Deserialize, Serialize};
+
+use super::{Phase, PhaseMap, RunId, Step, StepReference, WorkerName};
 
 /// A worker's place in [`Plan::workers`]. Parts pass it around instead of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +37,16 @@ impl Plan {
     /// The worker with this id.
     pub fn worker(&self, id: WorkerId) -> &WorkerPlan {
         &self.workers[id.0]
+    }
+
+    /// The name of a worker, or `?` if the plan does not have it.
+    pub fn name(&self, id: WorkerId) -> &str {
+        self.workers.get(id.0).map_or("?", |worker| worker.name.as_str())
+    }
+
+    /// A step, if the plan has it.
+    pub fn step(&self, step: StepReference) -> Option<&Step> {
+        self.workers.get(step.worker.0)?.steps[step.phase].get(step.position)
     }
 
     /// Whether this phase was chosen.
@@ -86,7 +98,8 @@ impl Default for RunSettings {
 }
 
 /// What a failed step means for the rest of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     /// Nothing: everything is run, the verdict is failed.
     #[default]
@@ -126,6 +139,17 @@ impl std::fmt::Display for Destination {
             Self::Tcp { host, port } if host.contains(':') => write!(out, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(out, "{host}:{port}"),
         }
+    }
+}
+
+impl std::str::FromStr for Destination {
+    type Err = ();
+
+    /// Reads what is displayed.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (host, port) = text.rsplit_once(':').ok_or(())?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Ok(Self::Tcp { host: host.to_owned(), port: port.parse().map_err(|_| ())? })
     }
 }
 

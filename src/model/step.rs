@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::StepLabel;
 
 /// One thing that a worker does in a phase, as its line in the worker file says.
@@ -54,7 +56,8 @@ impl Step {
 }
 
 /// What a step's failure means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Gate {
     /// It counts, and later steps run all the same.
     #[default]

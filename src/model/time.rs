@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 /// What all clocks have in common, for what works on either side of the wire.
 pub trait Reading: Copy + Ord {
     /// See the method of that name of [`ConductorTime`] or [`PlayerTime`].
@@ -16,7 +18,7 @@ pub trait Reading: Copy + Ord {
 macro_rules! reading {
     ($(#[$meta:meta])* $type:ident) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $type(u64);
 
         impl $type {
@@ -86,6 +88,15 @@ impl ClockAnchor {
         Some(Self { conductor: before.plus(after.since(before) / 2), utc })
     }
 
+    /// The same relation between the clocks, with `reading` as its moment. Its UTC has whole microseconds, as records of a
+    /// run have it.
+    #[must_use]
+    pub fn at(&self, reading: ConductorTime) -> Self {
+        let utc = self.date(reading);
+        let beyond = utc.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() % 1000);
+        Self { conductor: reading, utc: utc - Duration::from_nanos(beyond.into()) }
+    }
+
     /// The date of a reading. A wall clock that is stepped during the run does not change it.
     pub fn date(&self, reading: ConductorTime) -> SystemTime {
         if reading >= self.conductor {
@@ -110,6 +121,7 @@ mod tests {
         let anchor = ClockAnchor::best_of(readings).unwrap();
         assert_eq!(anchor, ClockAnchor { conductor: at(60_001), utc: utc(61_001) });
         assert_eq!(anchor.date(at(100)), utc(1100));
+        assert_eq!(anchor.at(at(100_500)), ClockAnchor { conductor: at(100_500), utc: utc(101_000) });
         assert_eq!(ClockAnchor::best_of([]), None);
     }
 }

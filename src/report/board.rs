@@ -151,10 +151,7 @@ impl Board {
     }
 
     fn is_spawned(&self, step: StepReference) -> bool {
-        let worker = self.plan.as_ref().and_then(|plan| plan.workers.get(step.worker.0));
-        worker
-            .and_then(|worker| worker.steps[step.phase].get(step.position))
-            .is_some_and(|step| step.mode == Mode::Spawn)
+        self.plan.as_ref().and_then(|plan| plan.step(step)).is_some_and(|step| step.mode == Mode::Spawn)
     }
 
     /// How many steps are over, and how many there will be.

@@ -79,8 +79,7 @@ impl ClassicReporter {
 
     fn result(&mut self, reference: StepReference, result: &StepResult) -> io::Result<()> {
         let plan = self.plan.clone();
-        let worker = plan.as_ref().and_then(|plan| plan.workers.get(reference.worker.0));
-        let step = worker.and_then(|worker| worker.steps[reference.phase].get(reference.position));
+        let step = plan.as_ref().and_then(|plan| plan.step(reference));
         let limit = plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
         let put = SeedResult::new(step, result, limit);
         // The seed takes the word for the end of a phase.
@@ -122,8 +121,7 @@ impl ClassicReporter {
         }
         for (worker, reason) in std::mem::take(&mut self.lost) {
             let plan = self.plan.clone();
-            let name =
-                plan.as_ref().and_then(|plan| plan.workers.get(worker.0)).map_or("a worker", |w| w.name.as_str());
+            let name = plan.as_ref().map_or("?", |plan| plan.name(worker));
             self.text(1, format!("{name} is lost: {reason}"))?;
         }
         Ok(())

@@ -246,10 +246,10 @@ struct LeftEntry {
     stderr_left_out: u64,
     leaky: bool,
     /// Who still held its output.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    holders: Vec<ProcessEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    not_stopped: Vec<ProcessEntry>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    holders: Box<[Process]>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    not_stopped: Box<[Process]>,
     /// The attempts of a step that was repeated until it succeeds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<AttemptEntry>,
@@ -269,24 +269,6 @@ impl AttemptEntry {
     fn new(attempt: &Attempt) -> Self {
         let (after, duration) = (attempt.after.as_secs_f64(), attempt.duration.as_secs_f64());
         Self { after, duration, outcome: words::outcome_in_detail(&attempt.outcome) }
-    }
-}
-
-/// A process on the player's machine.
-#[derive(Serialize)]
-struct ProcessEntry {
-    pid: u32,
-    user: String,
-    command: String,
-}
-
-impl ProcessEntry {
-    fn all(processes: &[Process]) -> Vec<Self> {
-        let entry = |process: &Process| {
-            let Process { pid, user, command } = process.clone();
-            Self { pid, user, command }
-        };
-        processes.iter().map(entry).collect()
     }
 }
 
@@ -316,10 +298,10 @@ impl LeftEntry {
             stderr_left_out: stderr.left_out(),
             stderr,
             leaky: result.leaky,
-            holders: ProcessEntry::all(&result.holders),
-            not_stopped: ProcessEntry::all(&result.not_stopped),
+            holders: result.holders.clone(),
+            not_stopped: result.not_stopped.clone(),
             attempts: result.attempts.iter().map(AttemptEntry::new).collect(),
-            files: result.files.as_deref().map(|fetched| FilesEntry::new(fetched, usize::MAX)),
+            files: result.files.as_deref().map(FilesEntry::new),
         }
     }
 }

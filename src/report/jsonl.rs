@@ -1,12 +1,15 @@
 //! The `jsonl` report: every event as a line of JSON, written when it happens.
 //!
-//! A line is one write of at most 64 KiB, so that of a conductor that was killed there is a record in which every line
-//! but possibly the last is whole. What steps print stands in lines of its own, as it came. `line` has the shape.
+//! Each line is written at once, so that every line but possibly the last is whole even if the conductor was killed. What
+//! steps print has lines of its own, as it came, of at most 64 KiB. `line` has the shape; `read` reads a report back.
 
 mod bytes;
-mod happened;
 mod left;
 mod line;
+mod read;
+#[cfg(test)]
+mod tests;
+mod written;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,10 +20,9 @@ use crate::model::{
     ClockAnchor, ConductorTime, Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream,
 };
 use bytes::Bytes;
-use line::{Happened, Line, Names};
-
-/// The longest line, with its newline.
-const LONGEST: usize = 64 * 1024;
+use line::{Line, RecordedEvent};
+pub(crate) use read::{RecordedOutputs, Replay};
+use written::Names;
 
 /// So many bytes of an output stand in a line at most: six times as many are what they come to when each is escaped.
 const PIECE: u64 = 10_000;
@@ -40,16 +42,9 @@ impl JsonlReporter {
         Self { writer, plan: None, anchor: None, written: BTreeMap::new() }
     }
 
-    fn line(&mut self, at: ConductorTime, what: Happened<'_>) -> io::Result<()> {
-        let line = Line::new(at, self.anchor.as_ref(), what);
+    fn line(&mut self, at: ConductorTime, event: RecordedEvent<'_>) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(512);
-        json_writer::write_line(&mut bytes, &line)?;
-        if bytes.len() >= LONGEST {
-            // No text in a line is long; only a configuration with absurd names comes here.
-            let line = Line::new(at, self.anchor.as_ref(), Happened::TooLong { bytes: bytes.len() });
-            bytes.clear();
-            json_writer::write_line(&mut bytes, &line)?;
-        }
+        json_writer::write_line(&mut bytes, &Line::new(at, self.anchor.as_ref(), event))?;
         bytes.push(b'\n');
         self.writer.write_all(&bytes)
     }
@@ -58,12 +53,12 @@ impl JsonlReporter {
     fn begin(&mut self, at: ConductorTime, plan: &Arc<Plan>, anchor: &ClockAnchor) -> io::Result<()> {
         self.plan = Some(Arc::clone(plan));
         self.anchor = Some(*anchor);
-        self.line(at, Happened::run_started(plan, anchor))?;
+        self.line(at, RecordedEvent::run_started(plan, anchor))?;
         for worker in &plan.workers {
-            self.line(at, Happened::worker_planned(worker))?;
+            self.line(at, RecordedEvent::worker_planned(worker))?;
             for &phase in &plan.phases {
                 for (position, step) in worker.steps[phase].iter().enumerate() {
-                    self.line(at, Happened::step_planned(worker, phase, position, step))?;
+                    self.line(at, RecordedEvent::step_planned(worker, phase, position, step))?;
                 }
             }
         }
@@ -86,10 +81,15 @@ impl JsonlReporter {
             let piece = &mut buffer[..count];
             output.read_exact_at(offset, piece)?;
             let whole = last || offset + (count as u64) < output.length();
-            let Some(bytes) = Bytes::first_of(piece, whole) else { break };
-            let used = bytes.length();
-            self.line(at, Happened::Output { step: names.step(step), stream: stream.word(), offset, bytes })?;
-            offset += used as u64;
+            // Without a whole character, only their number is told. This ends the loop: the next event has the rest.
+            let (bytes, unfinished) =
+                Bytes::first_of(piece, whole).map_or((Bytes::Text("".into()), count as u64), |bytes| (bytes, 0));
+            let used = bytes.length() as u64;
+            self.line(at, RecordedEvent::Output { step: names.step(step), stream, offset, bytes, unfinished })?;
+            if unfinished > 0 {
+                break;
+            }
+            offset += used;
         }
         if !last {
             self.written.insert((step, stream), offset);
@@ -97,14 +97,17 @@ impl JsonlReporter {
         Ok(())
     }
 
-    fn result(&mut self, at: ConductorTime, step: StepReference, result: &StepResult, spawned: bool) -> io::Result<()> {
-        let plan = self.plan.clone();
-        let names = Names(plan.as_deref());
+    /// Writes what came of both streams since the last time.
+    fn outputs(
+        &mut self,
+        at: ConductorTime,
+        names: Names<'_>,
+        step: StepReference,
+        result: &StepResult,
+    ) -> io::Result<()> {
         let last = !result.may_print_more();
         self.output(at, names, (step, Stream::Stdout), &result.stdout, last)?;
-        self.output(at, names, (step, Stream::Stderr), &result.stderr, last)?;
-        let make = if spawned { Happened::spawned_ended } else { Happened::step_ended };
-        self.line(at, make(names.step(step), names.planned(step), result))
+        self.output(at, names, (step, Stream::Stderr), &result.stderr, last)
     }
 }
 
@@ -116,16 +119,19 @@ impl Reporter for JsonlReporter {
             Event::RunStarted { plan, anchor } => self.begin(*at, plan, anchor),
             Event::OutputReceived { step, stream, output } => self.output(*at, names, (*step, *stream), output, false),
             Event::OutputEnded { step, stream, output } => self.output(*at, names, (*step, *stream), output, true),
-            Event::StepEnded { step, result } => self.result(*at, *step, result, false),
-            Event::SpawnedEnded { step, result } => self.result(*at, *step, result, true),
             Event::RunEnded { conclusion } => {
                 for reason in &conclusion.reasons {
-                    self.line(*at, Happened::reason(reason))?;
+                    self.line(*at, RecordedEvent::reason(reason))?;
                 }
-                self.line(*at, Happened::run_ended(conclusion))?;
+                self.line(*at, RecordedEvent::run_ended(conclusion))?;
                 self.writer.flush()
             }
-            other => Happened::plain(other, names).map_or(Ok(()), |what| self.line(*at, what)),
+            other => {
+                if let Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } = other {
+                    self.outputs(*at, names, *step, result)?;
+                }
+                RecordedEvent::of(other, names).map_or(Ok(()), |event| self.line(*at, event))
+            }
         }
     }
 }

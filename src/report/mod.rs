@@ -43,6 +43,7 @@ mod words;
 
 pub(crate) use board::{Board, BoardLine};
 pub(crate) use check_json::{CheckEntry, check_json};
+pub(crate) use jsonl::{RecordedOutputs, Replay};
 pub(crate) use words::{NOT_STARTED, hint, is_refused, milliseconds, outcome_in_detail, skew};
 
 /// The error in which a library wrapped it: the library says only that it could not write, this one says why.

@@ -12,7 +12,7 @@ use super::statistics::{self, Row, Spread, Subject};
 use super::text_page::{Page, Tone};
 use super::words;
 use crate::model::on_one_line;
-use crate::model::{Bound, Conclusion, ConductorTime, Event, Outcome, Plan, Stamped, Step, StepReference, StepResult};
+use crate::model::{Bound, Conclusion, ConductorTime, Event, Outcome, Plan, Stamped, StepReference, StepResult};
 
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
 const REPEATED: usize = 50;
@@ -170,13 +170,9 @@ fn tone(conclusion: &Conclusion) -> Tone {
     }
 }
 
-fn step_of(plan: Option<&Plan>, reference: StepReference) -> Option<&Step> {
-    plan?.workers.get(reference.worker.0)?.steps[reference.phase].get(reference.position)
-}
-
 /// Why a failure of this step does not count, when it does not.
 fn excuse(plan: Option<&Plan>, reference: StepReference) -> Option<String> {
-    let why = words::excuse(step_of(plan, reference), reference.phase)?;
+    let why = words::excuse(plan?.step(reference), reference.phase)?;
     Some(format!("  ({why}: does not count)"))
 }
 
@@ -188,7 +184,7 @@ fn heading(page: &mut Page, text: &str) -> io::Result<()> {
 
 /// Whether a step went on for as long as it was to (`for:`), and ended because of that.
 fn is_elapsed(plan: Option<&Plan>, reference: StepReference, result: &StepResult) -> bool {
-    let bound = step_of(plan, reference).and_then(|step| step.bound);
+    let bound = plan.and_then(|plan| plan.step(reference)?.bound);
     matches!((bound, result.duration), (Some(Bound::For(limit)), Some(ran)) if ran >= limit)
 }
 
@@ -212,11 +208,10 @@ fn repeat_all(
 }
 
 fn repeat(page: &mut Page, plan: Option<&Plan>, reference: StepReference, result: &StepResult) -> io::Result<()> {
-    let worker = plan.and_then(|plan| plan.workers.get(reference.worker.0));
-    let step = step_of(plan, reference);
+    let step = plan.and_then(|plan| plan.step(reference));
     let label = step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned());
     let command = step.map_or(String::new(), |step| on_one_line(&words::action(step)).into_owned());
-    let name = worker.map_or("?", |worker| worker.name.as_str());
+    let name = plan.map_or("?", |plan| plan.name(reference.worker));
     let excuse = excuse(plan, reference).unwrap_or_default();
     let outcome = page.toned(Tone::of(&result.outcome), &words::outcome_in_detail(&result.outcome));
     let place = format!("trial {}, {}, {name}, {label}", reference.trial, reference.phase);

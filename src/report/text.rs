@@ -97,12 +97,11 @@ impl TextReporter {
     }
 
     fn worker_name(&self, worker: WorkerId) -> String {
-        let plan = self.plan.as_ref();
-        plan.and_then(|plan| plan.workers.get(worker.0)).map_or("?".to_owned(), |worker| worker.name.to_string())
+        self.plan.as_ref().map_or("?", |plan| plan.name(worker)).to_owned()
     }
 
     fn step(&self, reference: StepReference) -> Option<&Step> {
-        self.plan.as_ref()?.workers.get(reference.worker.0)?.steps[reference.phase].get(reference.position)
+        self.plan.as_ref()?.step(reference)
     }
 
     fn heading(&mut self, trial: u32, phase: Phase) -> io::Result<()> {

@@ -128,8 +128,7 @@ impl Groups {
     }
 
     fn action(&self, step: StepReference) -> Option<&Action> {
-        let worker = self.plan.as_ref()?.workers.get(step.worker.0)?;
-        worker.steps[step.phase].get(step.position).map(|step| &step.action)
+        self.plan.as_ref()?.step(step).map(|step| &step.action)
     }
 }
 

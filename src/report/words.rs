@@ -37,10 +37,14 @@ pub(crate) fn outcome_in_detail(result: &Outcome) -> String {
 
 /// Why a step did not do what it was to do, where more is known than its outcome.
 pub(super) fn why(result: &StepResult) -> Option<Cow<'_, str>> {
-    match &result.outcome {
-        Outcome::NotStarted(why) | Outcome::Unfulfilled(why) => Some(why.into()),
-        Outcome::Skipped(why) => why.as_deref().map(Cow::Borrowed),
-        Outcome::TimedOut(_) => result.attempts_in_vain().map(Cow::Owned),
+    own_reason(&result.outcome).map(Cow::Borrowed).or_else(|| result.attempts_in_vain().map(Cow::Owned))
+}
+
+/// The reason that an outcome has.
+pub(super) fn own_reason(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::NotStarted(why) | Outcome::Unfulfilled(why) => Some(why),
+        Outcome::Skipped(why) => why.as_deref(),
         _ => None,
     }
 }

@@ -173,6 +173,7 @@ Usage: conductor <COMMAND>
 Commands:
   player    Wait on a test machine for conductors, and run there what they ask for
   conduct   Run a test on all of its players
+  report    Make the reports of a run again from its results folder
   validate  Check test files and worker files; nothing is run
 
 Options:
@@ -194,6 +195,7 @@ Usage: conductor <COMMAND>
 Commands:
   player    Wait on a test machine for conductors, and run there what they ask for
   conduct   Run a test on all of its players
+  report    Make the reports of a run again from its results folder
   validate  Check test files and worker files; nothing is run
 
 Options:

@@ -308,6 +308,40 @@ fn the_table_of_forms_has_every_prefix_and_each_form_is_one() {
     assert!(names.iter().all(|name| name == "unreadable-file"), "{}", finished.stdout);
 }
 
+#[test]
+fn the_documents_name_every_variable_that_steps_get() {
+    let named = [
+        "src/conduct/plan_message.rs",
+        "src/conduct/checker.rs",
+        "src/config/workers.rs",
+        "src/player/session_process/starting.rs",
+    ];
+    let mut files: Vec<_> = named.map(str::to_owned).into();
+    let players = std::fs::read_dir(root().join("src/player")).expect("the sources of the player");
+    files.extend(players.map(|file| format!("src/player/{}", file.expect("a file").file_name().to_string_lossy())));
+    let sources: String = files.iter().filter(|file| root().join(file).is_file()).map(|file| read(file)).collect();
+    let variables = |text: &str| -> BTreeSet<String> {
+        let starts = text.split("CONDUCTOR_").skip(1);
+        let name = |rest: &str| rest.chars().take_while(char::is_ascii_uppercase).collect::<String>();
+        starts.map(name).filter(|name| !name.is_empty()).collect()
+    };
+    let documents = [read("docs/steps.md"), read("docs/configuration.md")].concat();
+    assert_eq!(variables(&documents), variables(&sources));
+}
+
+#[test]
+fn the_documents_name_what_a_python_player_cannot_do() {
+    let source = read("src/conduct/seed/limits.rs");
+    let (_, part) = source.split_once("fn unsupported_form").expect("the forms that are refused");
+    let (part, _) = part.split_once("_ => return None").expect("the others");
+    let expected: BTreeSet<_> = part.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    let page = read("docs/from-python.md");
+    let (before, _) = page.split_once("refused by name").expect("the list");
+    let (_, list) = before.rsplit_once("step forms").expect("the forms");
+    let word = |form: &str| form.trim_end_matches(|c: char| !c.is_ascii_lowercase()).to_owned();
+    assert_eq!(quoted(list).map(word).collect::<BTreeSet<_>>(), expected);
+}
+
 /// Which test shows what a row of a table says.
 type Shown = (&'static str, &'static str);
 

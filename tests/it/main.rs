@@ -33,6 +33,7 @@ mod hostile_players;
 mod html_page;
 mod interrupts;
 mod large_outputs;
+mod kept_reports;
 mod late_output;
 mod lease;
 mod lints;

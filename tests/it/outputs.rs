@@ -316,7 +316,7 @@ fn a_conductor_under_nohup_does_not_hear_the_hang_up() {
     let player = Player::start();
     let folder = Folder::new();
     let (here, go) = (folder.join("here"), folder.join("go"));
-    let wait = format!("until cat {} 2>/dev/null; do sleep 0.02; done", go.display());
+    let wait = format!("until [ -s {0} ]; do sleep 0.02; done; cat {0}", go.display());
     let steps = format!("[Run]\ns = : > {}; {wait}\n", here.display());
     folder.test("", &["w"]).worker("w", player.port, &steps);
     let mut command = std::process::Command::new("/bin/sh");

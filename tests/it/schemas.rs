@@ -61,20 +61,30 @@ fn the_reports_of_real_runs_are_as_their_schemas_say() {
         "dut",
         6970,
         "[Environment]\nA = 1\n[Startup]\nspawn1 = echo up; sleep 600\n[Run]\nmeet = barrier:here\n\
-         fails = mayfail:printf 'a\\377b'; exit 3\ntimeout1 = must:sleep 60\nskipped = true\n",
+         fails = mayfail:printf 'a\\377b'; exit 3\nput = put:dut.cfg -> data\nget = fetch:data\n\
+         timeout1 = must:sleep 60\nskipped = true\n[Reset]\nr = rm data\n",
     );
     folder.worker(
         "generator",
         6970,
         "[Run]\nmeet = barrier:here\ntry = until5:test -e made || ! : > made\n[Reset]\nr = rm made\n",
     );
-    let reports = ["--report", "json=report.json", "--report", "jsonl=events"];
+    let reports = ["--report", "json=report.json", "--report", "jsonl=events", "--results", "kept"];
     let finished = run(&folder, ["conduct", "--local", "-q", "test.cfg"].iter().chain(&reports));
     assert_eq!(finished.status, Some(3), "{finished:#?}");
     Schema::of("json").assert("report.json", &folder.read("report.json"));
     let line = Schema::of("jsonl");
     let events = folder.read("events");
-    for kind in ["barrier_released", "barrier_ended", "check_ended", "spawned_ended", "output", "attempts", "base64"] {
+    for kind in [
+        "barrier_released",
+        "barrier_ended",
+        "check_ended",
+        "spawned_ended",
+        "output",
+        "attempts",
+        "base64",
+        "fetched_files",
+    ] {
         assert!(events.contains(kind), "no {kind} in {events}");
     }
     events.lines().for_each(|text| line.assert("events", text));

@@ -45,6 +45,16 @@ fn every_file_that_a_document_names_is_there() {
 }
 
 #[test]
+fn every_module_of_tests_that_a_document_names_is_there() {
+    let modules = read("tests/it/main.rs");
+    for page in pages() {
+        for (_, name) in quoted(&read(&page).replace("```", "")).filter_map(|quoted| quoted.split_once("--test it ")) {
+            assert!(modules.contains(&format!("\nmod {};", name.trim_end_matches(':'))), "{page}: `{name}`");
+        }
+    }
+}
+
+#[test]
 fn a_function_is_found_by_its_whole_name() {
     let source = "pub(super) fn start_all<T>(x: T) {}\nstruct Link;\n";
     assert!(has(source, "start_all") && has(source, "Link"));

@@ -60,11 +60,11 @@ For more information, try '--help'.
 #[test]
 fn unknown_words_are_usage_errors() {
     let folder = Folder::new();
-    run(&folder, ["perform"]).assert(
+    run(&folder, ["unheard"]).assert(
         2,
         str![""],
         str![[r#"
-error: unrecognized subcommand 'perform'
+error: unrecognized subcommand 'unheard'
 
 Usage: conductor <COMMAND>
 

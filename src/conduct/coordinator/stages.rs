@@ -13,7 +13,7 @@ use super::{
 
 impl Coordinator {
     pub(super) fn start(&mut self) {
-        self.report(Event::RunStarted { plan: self.plan.clone(), anchor: self.anchor });
+        self.report(Event::RunStarted { plan: self.plan.clone(), anchor: self.anchor.at(self.now) });
         let limit = self.plan.settings.connect_timeout + CONNECT_MARGIN;
         self.wait(Stage::Connecting, self.standing(Standing::Connecting), Some(limit));
         self.actions.extend(self.pending.iter().map(|id| Action::Connect(*id)));

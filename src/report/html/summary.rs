@@ -149,9 +149,9 @@ fn failures(run: &Run) -> impl Iterator<Item = (usize, StepReference, &StepResul
 }
 
 fn failure_value(run: &Run, (number, step, result): (usize, StepReference, &StepResult)) -> Value {
-    let worker = run.worker(step.worker);
-    let planned = worker.and_then(|worker| worker.steps[step.phase].get(step.position));
-    let name = worker.map_or("?", |worker| worker.name.as_str());
+    let plan = run.plan.as_ref().map(|(plan, _)| plan);
+    let planned = plan.and_then(|plan| plan.step(step));
+    let name = plan.map_or("?", |plan| plan.name(step.worker));
     let label = planned.map_or(String::new(), |planned| line(planned.label.as_str()));
     let lines = |output| harmless(&last_lines(output, LINES).join("\n")).into_owned();
     context! {

@@ -1,42 +1,34 @@
-//! The lines of the `jsonl` report.
+//! The events of a run as they are recorded: the lines of the `jsonl` report, to be written and to be read back.
 //!
 //! Every line is an object with `at_ns` (nanoseconds on the conductor's clock), `time` (the same in UTC) and `event`.
-//! All durations are nanoseconds. A long text is cut, and says how many bytes it lost: the configuration and the other
-//! reports have it whole. `happened` makes them from events.
+//! All durations are nanoseconds. `written` makes lines from events, `read` makes events from lines.
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
 use super::left::Left;
-use crate::model::{
-    BarrierResult, ClockAnchor, ConductorTime, Output, Phase, Plan, Start, StartSkew, Step, StepReference, WorkerId,
-};
+use crate::model::{ClockAnchor, ConductorTime, Phase, PlayerTime, Start, Stream, Verdict};
 
-/// So many bytes of a text stand in a line.
-pub(super) const TEXT: usize = 4000;
-/// So many of a label.
-pub(super) const LABEL: usize = 500;
-/// So many workers are named in a line.
-const NAMES: usize = 200;
+/// A text that is borrowed where it is written, and owned where it is read.
+pub(super) type Text<'a> = Cow<'a, str>;
 
 /// A line.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Line<'a> {
-    at_ns: u64,
-    time: Option<String>,
+    pub(super) at_ns: ConductorTime,
+    pub(super) time: Option<String>,
     #[serde(flatten)]
-    what: Happened<'a>,
+    pub(super) event: RecordedEvent<'a>,
 }
 
 impl<'a> Line<'a> {
     /// A line for what happened at this moment.
-    pub(super) fn new(at: ConductorTime, anchor: Option<&ClockAnchor>, what: Happened<'a>) -> Self {
-        Self { at_ns: at.nanoseconds(), time: anchor.and_then(|anchor| utc(anchor, at)), what }
+    pub(super) fn new(at: ConductorTime, anchor: Option<&ClockAnchor>, event: RecordedEvent<'a>) -> Self {
+        Self { at_ns: at, time: anchor.and_then(|anchor| utc(anchor, at)), event }
     }
 }
 
@@ -46,46 +38,46 @@ pub(super) fn utc(anchor: &ClockAnchor, at: ConductorTime) -> Option<String> {
 }
 
 /// What happened; each has the name of its event.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum Happened<'a> {
+pub(super) enum RecordedEvent<'a> {
     RunStarted(RunStarted<'a>),
     WorkerPlanned {
-        worker: &'a str,
-        file: Cut<'a>,
-        player: String,
-        shell: Cut<'a>,
-        directory: Option<Cut<'a>>,
+        worker: Text<'a>,
+        file: Text<'a>,
+        player: Text<'a>,
+        shell: Text<'a>,
+        directory: Option<Text<'a>>,
     },
     StepPlanned {
-        worker: &'a str,
-        phase: &'static str,
+        worker: Text<'a>,
+        phase: Phase,
         position: usize,
-        label: Cut<'a>,
-        action: Cut<'a>,
+        label: Text<'a>,
+        action: Text<'a>,
     },
     WorkerConnected {
-        worker: &'a str,
-        kind: &'static str,
-        version: Option<Cut<'a>>,
-        host: Option<Cut<'a>>,
+        worker: Text<'a>,
+        kind: Text<'a>,
+        version: Option<Text<'a>>,
+        host: Option<Text<'a>>,
     },
     TrialStarted {
         trial: u32,
     },
     PhaseStarted {
         trial: u32,
-        phase: &'static str,
+        phase: Phase,
     },
     PhaseReceived {
         trial: u32,
-        phase: &'static str,
-        worker: &'a str,
+        phase: Phase,
+        worker: Text<'a>,
     },
     PhaseGo {
         trial: u32,
-        phase: &'static str,
-        lead_ns: u64,
+        phase: Phase,
+        lead_ns: Nanoseconds,
     },
     StepStarted {
         #[serde(flatten)]
@@ -96,245 +88,184 @@ pub(super) enum Happened<'a> {
     Output {
         #[serde(flatten)]
         step: StepName<'a>,
-        stream: &'static str,
+        stream: Stream,
         offset: u64,
         #[serde(flatten)]
         bytes: Bytes<'a>,
+        /// How many bytes behind these have come of a character whose end has not; it has a line when it is whole.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        unfinished: u64,
     },
     StepEnded {
         #[serde(flatten)]
         step: StepName<'a>,
         #[serde(flatten)]
-        left: Left<'a>,
+        left: Box<Left<'a>>,
     },
     SpawnedEnded {
         #[serde(flatten)]
         step: StepName<'a>,
         #[serde(flatten)]
-        left: Left<'a>,
+        left: Box<Left<'a>>,
     },
     WorkerPhaseEnded {
         trial: u32,
-        phase: &'static str,
-        worker: &'a str,
+        phase: Phase,
+        worker: Text<'a>,
     },
     PhaseEnded {
         trial: u32,
-        phase: &'static str,
+        phase: Phase,
         start_skew: Option<Skew<'a>>,
     },
     BarrierReleased {
         trial: u32,
-        phase: &'static str,
-        name: Cut<'a>,
-        lead_ns: u64,
+        phase: Phase,
+        name: Text<'a>,
+        lead_ns: Nanoseconds,
     },
     BarrierEnded(Barrier<'a>),
     WorkerBroken {
-        worker: &'a str,
-        reason: Cut<'a>,
+        worker: Text<'a>,
+        reason: Text<'a>,
     },
     WorkerResumed {
-        worker: &'a str,
-        silent_ns: u64,
+        worker: Text<'a>,
+        silent_ns: Nanoseconds,
     },
     WorkerLost {
-        worker: &'a str,
-        reason: Cut<'a>,
+        worker: Text<'a>,
+        reason: Text<'a>,
     },
     Warning {
-        worker: Option<&'a str>,
-        text: Cut<'a>,
+        worker: Option<Text<'a>>,
+        text: Text<'a>,
     },
     CheckEnded {
         trial: u32,
         #[serde(flatten)]
-        left: Left<'a>,
+        left: Box<Left<'a>>,
         /// How they begin.
-        stdout: Cut<'a>,
-        stderr: Cut<'a>,
+        stdout: Text<'a>,
+        stderr: Text<'a>,
     },
     TrialEnded {
         trial: u32,
-        verdict: &'static str,
+        verdict: Verdict,
     },
     Reason {
-        kind: &'static str,
-        text: Cut<'a>,
+        kind: Text<'a>,
+        text: Text<'a>,
     },
     RunEnded {
-        verdict: &'static str,
+        verdict: Verdict,
         exit_status: u8,
-    },
-    TooLong {
-        bytes: usize,
     },
 }
 
-/// How an output begins; its length stands beside it.
-pub(super) fn beginning(output: &Output) -> Cut<'static> {
-    let mut bytes = vec![0; usize::try_from(output.length()).unwrap_or(TEXT).min(TEXT)];
-    // What can't be read back is told by the format whose matter the whole outputs are.
-    let read = output.read_exact_at(0, &mut bytes).is_ok();
-    Cut(String::from_utf8_lossy(if read { &bytes } else { &[] }).into_owned().into(), TEXT)
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What is said of the whole run.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct RunStarted<'a> {
-    pub(super) version: &'static str,
-    pub(super) run: &'a str,
-    pub(super) config: Cut<'a>,
+    pub(super) version: Text<'a>,
+    pub(super) run: Text<'a>,
+    pub(super) config: Text<'a>,
     pub(super) utc: Option<String>,
     pub(super) trials: u32,
-    pub(super) phases: Vec<&'static str>,
+    pub(super) phases: Vec<Phase>,
     pub(super) workers: usize,
-    pub(super) step_timeout_ns: Option<u64>,
-    pub(super) reset_timeout_ns: u64,
-    pub(super) connect_timeout_ns: u64,
-    pub(super) lease_ns: u64,
-    pub(super) max_start_skew_ns: Option<u64>,
+    pub(super) step_timeout_ns: Option<Nanoseconds>,
+    pub(super) reset_timeout_ns: Nanoseconds,
+    pub(super) connect_timeout_ns: Nanoseconds,
+    pub(super) lease_ns: Nanoseconds,
+    pub(super) max_start_skew_ns: Option<Nanoseconds>,
 }
 
 /// Which step.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct StepName<'a> {
-    trial: u32,
-    phase: &'static str,
-    worker: &'a str,
-    position: usize,
-    label: Cut<'a>,
+    pub(super) trial: u32,
+    pub(super) phase: Phase,
+    pub(super) worker: Text<'a>,
+    pub(super) position: usize,
+    pub(super) label: Text<'a>,
 }
 
 /// When a process started.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "each says its unit")]
 pub(super) struct Started {
-    started_ns: u64,
-    error_ns: u64,
+    started_ns: ConductorTime,
+    error_ns: Nanoseconds,
     /// As the player's own clock had it.
-    player_clock_ns: u64,
-    late_ns: u64,
+    player_clock_ns: PlayerTime,
+    late_ns: Nanoseconds,
 }
 
-impl Started {
-    pub(super) fn new(started: &Start) -> Self {
+impl From<&Start> for Started {
+    fn from(start: &Start) -> Self {
         Self {
-            started_ns: started.at.nanoseconds(),
-            error_ns: nanoseconds(started.error),
-            player_clock_ns: started.player.nanoseconds(),
-            late_ns: nanoseconds(started.late),
+            started_ns: start.at,
+            error_ns: start.error.into(),
+            player_clock_ns: start.player,
+            late_ns: start.late.into(),
         }
+    }
+}
+
+impl From<Started> for Start {
+    fn from(started: Started) -> Self {
+        let Started { started_ns, error_ns, player_clock_ns, late_ns } = started;
+        Self { at: started_ns, error: error_ns.into(), player: player_clock_ns, late: late_ns.into() }
     }
 }
 
 /// What became of a barrier.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Barrier<'a> {
-    trial: u32,
-    phase: &'static str,
-    name: Cut<'a>,
-    passed: bool,
-    reason: Option<Cut<'a>>,
-    waited: Vec<Waited<'a>>,
-    waited_workers: usize,
-    release_skew: Option<Skew<'a>>,
+    pub(super) trial: u32,
+    pub(super) phase: Phase,
+    pub(super) name: Text<'a>,
+    pub(super) passed: bool,
+    pub(super) reason: Option<Text<'a>>,
+    pub(super) waited: Vec<Waited<'a>>,
+    pub(super) waited_workers: usize,
+    pub(super) release_skew: Option<Skew<'a>>,
 }
 
-#[derive(Serialize)]
-struct Waited<'a> {
-    worker: &'a str,
-    waited_ns: u64,
-}
-
-impl<'a> Barrier<'a> {
-    pub(super) fn new(trial: u32, phase: Phase, barrier: &'a BarrierResult, names: Names<'a>) -> Self {
-        let waited = barrier.waited.iter().take(NAMES);
-        Self {
-            trial,
-            phase: phase.word(),
-            name: Cut(barrier.name.as_str().into(), LABEL),
-            passed: barrier.passed.is_ok(),
-            reason: barrier.passed.as_ref().err().map(|reason| text(reason)),
-            waited: waited
-                .map(|(worker, time)| Waited { worker: names.worker(*worker), waited_ns: nanoseconds(*time) })
-                .collect(),
-            waited_workers: barrier.waited.len(),
-            release_skew: barrier.passed.as_ref().ok().and_then(Option::as_ref).map(|skew| Skew::new(skew, names)),
-        }
-    }
+/// How long a worker waited at a barrier.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Waited<'a> {
+    pub(super) worker: Text<'a>,
+    pub(super) waited_ns: Nanoseconds,
 }
 
 /// How far apart a phase's workers started.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Skew<'a> {
-    spread_ns: u64,
-    bound_ns: u64,
-    workers: usize,
-    unknown: Vec<&'a str>,
-    unknown_workers: usize,
-}
-
-impl<'a> Skew<'a> {
-    pub(super) fn new(skew: &StartSkew, names: Names<'a>) -> Self {
-        Self {
-            spread_ns: nanoseconds(skew.spread),
-            bound_ns: nanoseconds(skew.bound),
-            workers: skew.workers,
-            unknown: skew.unknown.iter().take(NAMES).map(|worker| names.worker(*worker)).collect(),
-            unknown_workers: skew.unknown.len(),
-        }
-    }
-}
-
-/// The names that the plan has for what events refer to.
-#[derive(Clone, Copy)]
-pub(super) struct Names<'a>(pub(super) Option<&'a Plan>);
-
-impl<'a> Names<'a> {
-    /// A worker's name.
-    pub(super) fn worker(self, worker: WorkerId) -> &'a str {
-        self.0.and_then(|plan| plan.workers.get(worker.0)).map_or("?", |worker| worker.name.as_str())
-    }
-
-    /// A step as it was planned.
-    pub(super) fn planned(self, step: StepReference) -> Option<&'a Step> {
-        self.0?.workers.get(step.worker.0)?.steps[step.phase].get(step.position)
-    }
-
-    /// A step's place and label.
-    pub(super) fn step(self, step: StepReference) -> StepName<'a> {
-        let StepReference { trial, phase, worker, position } = step;
-        let label = self.planned(step).map_or("?", |step| step.label.as_str());
-        StepName { trial, phase: phase.word(), worker: self.worker(worker), position, label: Cut(label.into(), LABEL) }
-    }
-}
-
-/// The beginning of a text, and how many bytes it lost.
-pub(super) struct Cut<'a>(pub(super) Cow<'a, str>, pub(super) usize);
-
-impl Serialize for Cut<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(text, limit) = self;
-        if text.len() <= *limit {
-            return serializer.serialize_str(text);
-        }
-        let end = text.floor_char_boundary(*limit);
-        serializer.collect_str(&format_args!("{}[… {} bytes left out …]", &text[..end], text.len() - end))
-    }
-}
-
-/// A text with the limit of most.
-pub(super) fn text(text: &str) -> Cut<'_> {
-    Cut(text.into(), TEXT)
-}
-
-/// A path.
-pub(super) fn path(path: &Path) -> Cut<'_> {
-    Cut(path.to_string_lossy(), TEXT)
+    pub(super) spread_ns: Nanoseconds,
+    pub(super) bound_ns: Nanoseconds,
+    pub(super) workers: usize,
+    pub(super) unknown: Vec<Text<'a>>,
+    pub(super) unknown_workers: usize,
 }
 
 /// A duration.
-pub(super) fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Nanoseconds(u64);
+
+impl From<Duration> for Nanoseconds {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Nanoseconds> for Duration {
+    fn from(Nanoseconds(number): Nanoseconds) -> Self {
+        Self::from_nanos(number)
+    }
 }

@@ -1,0 +1,51 @@
+//! What prints, and the name of the file that has what it printed, in the folder of results of a run.
+
+use super::{Plan, StepReference, Stream};
+
+/// So many characters of a label are in the name of a file.
+const LABEL: usize = 60;
+
+/// What prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Printer {
+    /// A step.
+    Step(StepReference),
+    /// The check of this trial.
+    Check(u32),
+}
+
+impl Printer {
+    /// The file of a stream, part by part beneath the folder of the run: `outputs/trial-1/WORKER/run-01-LABEL.stdout`.
+    pub fn file(self, plan: Option<&Plan>, stream: Stream) -> Vec<String> {
+        let trial = |trial: u32| format!("trial-{trial}");
+        let stream = stream.word();
+        let beneath = match self {
+            Self::Check(number) => vec![trial(number), format!("check.{stream}")],
+            Self::Step(step) => {
+                let name = plan.map_or("?", |plan| plan.name(step.worker));
+                let planned = plan.and_then(|plan| plan.step(step));
+                let label = planned.map_or(String::new(), |step| file_name(step.label.as_str()));
+                let file = format!("{}-{:02}-{label}.{stream}", step.phase, step.position.saturating_add(1));
+                vec![trial(step.trial), name.to_owned(), file]
+            }
+        };
+        std::iter::once("outputs".to_owned()).chain(beneath).collect()
+    }
+}
+
+/// A label as a part of a file's name.
+fn file_name(label: &str) -> String {
+    let sign = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
+    label.chars().map(sign).take(LABEL).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_leads_nowhere_else() {
+        assert_eq!(file_name("../../etc/passwd and\nmore"), ".._.._etc_passwd_and_more");
+        assert_eq!(file_name(&"x".repeat(300)).len(), LABEL);
+    }
+}

@@ -1,0 +1,324 @@
+//! Runs that are written as lines and read back give the same reports in every format.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{RecordedOutputs, Replay};
+use crate::model::{
+    Action, Attempt, BarrierResult, Bound, Conclusion, Destination, Ending, Event, FetchedFile, FetchedFiles, Format,
+    Gate, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped,
+    StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
+};
+use crate::report::dry_run_json;
+use crate::report::recorded::{
+    Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, range, spawned, told,
+    worker,
+};
+
+/// Bytes that were kept, and what was not.
+struct Kept(Vec<u8>, Option<Unkept>);
+
+impl OutputSource for Kept {
+    fn length(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn unkept(&self) -> Option<&Unkept> {
+        self.1.as_ref()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let bytes = &self.0[usize::try_from(offset).unwrap().min(self.0.len())..];
+        let count = buffer.len().min(bytes.len());
+        buffer[..count].copy_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+}
+
+/// All that was printed in a run, as the folder of results has it.
+#[derive(Default)]
+struct Files(BTreeMap<(Printer, Stream), Vec<u8>>);
+
+impl Files {
+    fn of(events: &[Stamped]) -> Self {
+        let mut files = Self::default();
+        for stamped in events {
+            match &stamped.event {
+                Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
+                    files.both(Printer::Step(*step), result);
+                }
+                Event::CheckEnded { trial, result } => files.both(Printer::Check(*trial), result),
+                Event::OutputReceived { step, stream, output } | Event::OutputEnded { step, stream, output } => {
+                    files.add(Printer::Step(*step), *stream, output);
+                }
+                _ => {}
+            }
+        }
+        files
+    }
+
+    fn both(&mut self, of: Printer, result: &StepResult) {
+        self.add(of, Stream::Stdout, &result.stdout);
+        self.add(of, Stream::Stderr, &result.stderr);
+    }
+
+    fn add(&mut self, of: Printer, stream: Stream, output: &Output) {
+        let mut bytes = vec![0; usize::try_from(output.length()).unwrap()];
+        output.read_exact_at(0, &mut bytes).unwrap();
+        let known = self.0.entry((of, stream)).or_default();
+        if known.len() < bytes.len() {
+            *known = bytes;
+        }
+    }
+}
+
+impl RecordedOutputs for Files {
+    fn output(&self, _: Option<&Plan>, of: Printer, stream: Stream, length: u64, unkept: Option<Unkept>) -> Output {
+        let bytes = self.0.get(&(of, stream)).map_or(&[][..], Vec::as_slice);
+        let bytes = &bytes[..bytes.len().min(usize::try_from(length).unwrap())];
+        Output::new(Kept(bytes.to_vec(), unkept))
+    }
+}
+
+fn configuration(events: &[Stamped]) -> Option<String> {
+    let Event::RunStarted { plan, .. } = &events.first()?.event else { return None };
+    let mut written = Vec::new();
+    dry_run_json(plan, &mut written).unwrap();
+    Some(String::from_utf8(written).unwrap())
+}
+
+/// The events that are read back from these lines of a run, and whether they are all.
+fn read_back(lines: &str, events: &[Stamped]) -> Result<(Vec<Stamped>, bool), String> {
+    let mut replay = Replay::new(lines.as_bytes(), configuration(events), Files::of(events));
+    let mut read = Vec::new();
+    while let Some(stamped) = replay.next().map_err(|error| error.to_string())? {
+        read.push(stamped);
+    }
+    Ok((read, replay.is_whole()))
+}
+
+#[track_caller]
+fn assert_same_reports(name: &str, events: &[Stamped]) {
+    let (read, whole) = read_back(&told(Format::Jsonl, plain(), events), events).unwrap();
+    assert!(whole, "{name}");
+    for format in Format::ALL {
+        assert_eq!(told(format, plain(), &read), told(format, plain(), events), "{name}, {format}");
+    }
+}
+
+#[test]
+fn runs_that_are_read_back_have_the_same_reports() {
+    for (name, events) in [
+        ("passed", passed()),
+        ("failed", failed()),
+        ("lost", lost()),
+        ("not carried out", not_carried_out()),
+        ("interrupted", interrupted()),
+        ("range", range()),
+        ("bytes", printing(b"a\x1b[2J\x00\xff\xc2\x9b</script>\r\n\"\\\xe2\x82", 1000)),
+        ("many bytes", printing(&b"\xff\xfe\x00 \xc3\xa9".repeat(20_000), 1000)),
+    ] {
+        assert_same_reports(name, &events);
+    }
+}
+
+#[test]
+fn a_run_without_a_plan_is_read_back() {
+    let reasons = vec![Reason::NotCarriedOut("test.cfg can't be read".to_owned())];
+    let event = Event::RunEnded { conclusion: Conclusion { verdict: Verdict::Incomplete, reasons } };
+    let at = crate::model::ConductorTime::from_nanoseconds(1);
+    assert_same_reports("no plan", &[Stamped { at, event }]);
+}
+
+/// Steps of every form.
+fn steps() -> Vec<Step> {
+    let second = Duration::from_secs(1);
+    let action = |label: &str, action| Step { action, ..Step::plain(label, "") };
+    vec![
+        Step { gate: Gate::Must, bound: Some(Bound::Timeout(second * 3)), ..Step::plain("must", "a\nb \u{1b}") },
+        Step { gate: Gate::MayFail, mode: Mode::Parallel, ..Step::plain("may", "c") },
+        Step { bound: Some(Bound::For(Duration::from_millis(1500))), ..spawned("for", "d") },
+        Step { until: Some(Until { limit: second * 9, attempt: Some(second) }), ..Step::plain("until", "e") },
+        action("meet", Action::Barrier("here".to_owned())),
+        action("stop", Action::Stop(crate::model::StepLabel::new("for"))),
+        action("get", Action::Fetch("log/*".to_owned())),
+        action("put", Action::Put { local: "x/y".into(), remote: "/tmp/z".to_owned() }),
+        Step::plain(&"l".repeat(1000), &"long ".repeat(2000)),
+    ]
+}
+
+/// A result with everything that a result can have.
+fn everything(outcome: Outcome, stdout: &[u8], stderr: &[u8]) -> StepResult {
+    let process = |pid| Process { pid, user: "me".to_owned(), command: "sh -c '\u{1b}é'".repeat(500) };
+    let long: String = "why ".repeat(3000);
+    let outcomes = [
+        Outcome::Failed(Ending::Exit(3)),
+        Outcome::Failed(Ending::Signal(34)),
+        Outcome::TimedOut(Duration::from_millis(1)),
+        Outcome::NotStarted(long.clone()),
+        Outcome::Unfulfilled(long),
+        Outcome::Passed,
+    ];
+    let attempt = |(number, outcome): (u32, Outcome)| Attempt {
+        after: Duration::from_millis(10) * number,
+        duration: Duration::from_nanos(number.into()),
+        outcome,
+    };
+    let mut files = FetchedFiles::default();
+    for number in 0..300 {
+        let (name, digest) = (format!("log/{number}").into(), "0f".repeat(32));
+        files.add(FetchedFile { name, length: number, mode: 0o4755, digest, grew: number == 7 });
+    }
+    StepResult {
+        leaky: true,
+        holders: [process(1), process(2)].into(),
+        not_stopped: [process(3)].into(),
+        attempts: (1..).zip(outcomes.into_iter().cycle().take(600)).map(attempt).collect(),
+        files: Some(Box::new(files)),
+        ..left(outcome, stdout, stderr)
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a run with everything that a run can have, in its order")]
+fn nothing_of_a_run_is_lost_when_it_is_read_back() {
+    let mut plan = plan(vec![
+        worker("a", Vec::new(), steps()),
+        worker("b", Vec::new(), steps()),
+        worker("c", Vec::new(), Vec::new()),
+    ]);
+    plan.workers[1].player = Destination::Tcp { host: "fe80::1".to_owned(), port: 1 };
+    plan.workers[1].environment = vec![("Z".to_owned(), "1".to_owned()), ("A".to_owned(), "2\n".to_owned())];
+    plan.workers[1].directory = Some("/tmp".to_owned());
+    plan.settings.check = Some("check".to_owned());
+    plan.settings.max_start_skew = Some(Duration::from_micros(1500));
+    let mut run = Recording::of(plan);
+    run.trial();
+    run.add(Event::WorkerConnected { worker: WorkerId(1), player: PlayerDescription::Seed });
+    run.phase(Phase::Run);
+    let step = |run: &Recording, position| run.reference(Phase::Run, 0, position);
+    let reference = step(&run, 0);
+    // Both streams end with the beginning of a character.
+    for bytes in [&b"early"[..], b"early \xc3"] {
+        let output = Output::from_bytes(bytes);
+        run.add(Event::OutputReceived { step: reference, stream: Stream::Stdout, output });
+    }
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"early \xc3", b"err \xe2\x82"));
+    run.step(Phase::Run, 0, 1, everything(Outcome::Failed(Ending::Exit(1)), b"printed", b"\xff"));
+    for (bytes, more) in [(&b"printed and late \xc3"[..], true), (b"printed and late \xc3", false)] {
+        let (step, stream, output) = (step(&run, 1), Stream::Stdout, Output::from_bytes(bytes));
+        run.add(if more {
+            Event::OutputReceived { step, stream, output }
+        } else {
+            Event::OutputEnded { step, stream, output }
+        });
+    }
+    run.step(Phase::Run, 0, 2, left(Outcome::Spawned, b"", b""));
+    run.step(Phase::Run, 0, 3, everything(Outcome::TimedOut(Duration::from_secs(5)), b"", b""));
+    run.step(Phase::Run, 0, 4, StepResult::without_output(Outcome::Unfulfilled("nobody came".to_owned())));
+    run.step(Phase::Run, 0, 5, StepResult::without_output(Outcome::Skipped(None)));
+    run.step(Phase::Run, 0, 6, StepResult::without_output(Outcome::Skipped(Some("a".repeat(5000)))));
+    run.step(Phase::Run, 0, 7, StepResult::without_output(Outcome::NotStarted("no shell".to_owned())));
+    let unkept = Unkept { bytes: 8, why: Arc::from("no space left on device") };
+    run.step(
+        Phase::Run,
+        0,
+        8,
+        StepResult { stdout: Output::new(Kept(b"kept".to_vec(), Some(unkept))), ..left(Outcome::Lost, b"", b"") },
+    );
+    let spawned = step(&run, 2);
+    run.add(Event::SpawnedEnded { step: spawned, result: left(Outcome::Failed(Ending::Signal(9)), b"up", b"") });
+    run.add(Event::Warning { worker: None, text: "look\n".to_owned() });
+    run.add(Event::WorkerBroken { worker: WorkerId(1), reason: "cut".to_owned() });
+    run.add(Event::WorkerResumed { worker: WorkerId(1), silent: Duration::from_secs(2) });
+    let skew = StartSkew {
+        spread: Duration::from_nanos(7),
+        bound: Duration::from_nanos(9),
+        workers: 2,
+        unknown: vec![WorkerId(1)],
+    };
+    run.add(Event::BarrierReleased {
+        trial: 1,
+        phase: Phase::Run,
+        name: "here".to_owned(),
+        lead: Duration::from_millis(3),
+    });
+    for passed in [Ok(Some(skew)), Ok(None), Err("b was lost".repeat(1000))] {
+        let waited = vec![(WorkerId(0), Duration::from_secs(1)), (WorkerId(1), Duration::ZERO)];
+        let barrier = BarrierResult { name: "here".to_owned(), waited, passed };
+        run.add(Event::BarrierEnded { trial: 1, phase: Phase::Run, barrier });
+    }
+    run.add(Event::WorkerLost { worker: WorkerId(1), reason: "gone \u{202e}".to_owned() });
+    run.worker_done(Phase::Run, 0);
+    run.phase_done(Phase::Run);
+    run.add(Event::CheckEnded {
+        trial: 1,
+        result: left(Outcome::Failed(Ending::Exit(2)), &b"line\n".repeat(2000), b"\xff"),
+    });
+    let reasons = vec![
+        Reason::Interrupted(15),
+        Reason::NotCarriedOut("one".to_owned()),
+        Reason::Incomplete("two".repeat(3000)),
+        Reason::Failed("three".to_owned()),
+    ];
+    assert_same_reports("everything", &run.over(Verdict::Incomplete, reasons));
+}
+
+#[test]
+fn of_a_record_without_an_end_there_are_reports_of_what_was_recorded() {
+    let events = failed();
+    let lines = told(Format::Jsonl, plain(), &events);
+    let ends: Vec<usize> = lines.match_indices('\n').map(|(at, _)| at + 1).collect();
+    for end in [0, 10, ends[0], ends[0] + 1, ends[ends.len() / 2], lines.len() - 1] {
+        let (read, whole) = read_back(&lines[..end], &events).unwrap();
+        assert!(!whole, "{end}");
+        let text = told(Format::Text, plain(), &read);
+        assert!(text.contains("incomplete: the record of the run has no end"), "{text}");
+        let again = told(Format::Jsonl, plain(), &read);
+        let kept = lines[..end].rfind('\n').map_or(0, |at| at + 1);
+        assert!(again.starts_with(&lines[..kept]), "{end}");
+    }
+}
+
+#[test]
+fn no_number_in_a_record_makes_a_report_fail() {
+    let events = failed();
+    let lines = told(Format::Jsonl, plain(), &events);
+    let numbers = lines.match_indices(':').filter_map(|(at, _)| {
+        let digits = lines[at + 1..].find(|c: char| !c.is_ascii_digit())?;
+        (digits > 0).then_some((at + 1, at + 1 + digits))
+    });
+    let mut read = 0;
+    for (start, end) in numbers {
+        for number in ["0", "4294967295", "18446744073709551615"] {
+            let lines = format!("{}{number}{}", &lines[..start], &lines[end..]);
+            // Numbers that are too large for their type are refused.
+            if let Ok((events, _)) = read_back(&lines, &failed()) {
+                read += 1;
+                for format in Format::ALL {
+                    told(format, plain(), &events);
+                }
+            }
+        }
+    }
+    assert!(read > 100, "{read} records were read");
+}
+
+#[test]
+fn a_line_that_is_not_a_record_is_named() {
+    let events = failed();
+    let lines = told(Format::Jsonl, plain(), &events);
+    let first = lines.lines().next().unwrap();
+    for (wrong, why) in [
+        ("{\n", "line 2: EOF while parsing an object"),
+        (r#"{"at_ns":1,"time":null,"event":"no such"}"#, "line 2: unknown variant `no such`"),
+        (
+            r#"{"at_ns":1,"time":null,"event":"worker_lost","worker":"nobody","reason":""}"#,
+            "line 2: unknown worker `nobody`",
+        ),
+    ] {
+        let error = read_back(&format!("{first}\n{wrong}\n"), &events).unwrap_err();
+        assert!(error.starts_with(why), "{error}");
+    }
+}
