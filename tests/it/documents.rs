@@ -9,6 +9,7 @@ use conductor::model::Format;
 use serde_json::Value;
 
 use crate::support::documents::{anchors, blocks, links, pages, quoted, read, root, table, target};
+use crate::support::surroundings::{make_ping, shell_has_ping};
 use crate::support::{CONDUCTOR, Finished, Folder, Player, finish, run, start};
 
 /// The file that a block of configuration shows: its first line is `# NAME`.
@@ -98,6 +99,8 @@ fn start_player(folder: &Folder, file: &str) -> Player {
 /// Runs the commands of a page; how many it has.
 fn run_commands(page: &str) -> usize {
     let folder = files_of(page);
+    // That of the machine may not be permitted to send anything.
+    make_ping(folder.path());
     let commands = commands(page);
     let players = commands.iter().filter_map(|(line, _)| line.strip_prefix("player "));
     let _players: Vec<_> = players.map(|file| start_player(&folder, file)).collect();
@@ -137,6 +140,9 @@ fn run_commands(page: &str) -> usize {
 
 #[test]
 fn every_command_of_the_readme_prints_what_the_readme_says() {
+    if shell_has_ping() {
+        return;
+    }
     assert_eq!(run_commands("README.md"), 5);
 }
 

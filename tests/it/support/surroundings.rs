@@ -59,24 +59,37 @@ pub fn own_name() -> String {
     name_of(rustix::process::getuid().as_raw())
 }
 
+/// Whether `/bin/sh` has a `ping` of its own, which it runs whatever PATH is; the test is skipped then.
+pub fn shell_has_ping() -> bool {
+    let mut find = Command::new("/bin/sh");
+    find.args(["-c", "command -v ping"]).env("PATH", "/nowhere").stdout(Stdio::null()).stderr(Stdio::null());
+    let has_ping = find.status().expect("a shell").success();
+    if has_ping {
+        skip("the shell of this machine has a `ping` of its own");
+    }
+    has_ping
+}
+
+/// Makes a `ping` in this folder that prints its arguments.
+pub fn make_ping(folder: &Path) {
+    // Written by a process of its own: what this one has open to write is open in whatever another test starts
+    // meanwhile, and nobody could run it.
+    let mut write = Command::new("/bin/sh");
+    let script = "printf '#!/bin/sh\\necho ping \"$@\"\\n' >ping; chmod +x ping";
+    let written = write.args(["-c", script]).current_dir(folder).status().expect("a shell");
+    assert!(written.success(), "a `ping` in a temporary folder");
+}
+
 /// `conductor` whose steps find a `ping` that prints its arguments, or none, whatever this machine has; they find no
 /// other program. `None` with a message where `/bin/sh` has a `ping` of its own.
 pub fn conductor_with_ping(folder: &Folder, arguments: &[&str], has_ping: bool) -> Option<Command> {
     let programs = folder.join("programs");
     std::fs::create_dir(&programs).expect("a folder for a program");
-    let mut find = Command::new("/bin/sh");
-    find.args(["-c", "command -v ping"]).env("PATH", &programs).stdout(Stdio::null()).stderr(Stdio::null());
-    if find.status().expect("a shell").success() {
-        skip("the shell of this machine has a `ping` of its own");
+    if shell_has_ping() {
         return None;
     }
     if has_ping {
-        // Written by a process of its own: what this one has open to write is open in whatever another test starts
-        // meanwhile, and nobody could run it.
-        let mut write = Command::new("/bin/sh");
-        let script = "printf '#!/bin/sh\\necho ping \"$@\"\\n' >programs/ping; chmod +x programs/ping";
-        let written = write.args(["-c", script]).current_dir(folder.path()).status().expect("a shell");
-        assert!(written.success(), "a `ping` in a temporary folder");
+        make_ping(&programs);
     }
     let mut command = conductor(folder, arguments);
     command.env("PATH", programs);
