@@ -8,8 +8,7 @@ use crossbeam_channel::Receiver;
 
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options};
-use crate::model::{NOT_CARRIED_OUT, PASSED, on_one_line};
-use crate::model::{Plan, PlayerDescription};
+use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerDescription, on_one_line};
 use crate::report::{CheckEntry, NOT_STARTED, check_json, is_refused, milliseconds};
 
 /// Asks every player and tells of each, and what it holds or has left. 1 when one can't be reached or is held by another

@@ -1,4 +1,4 @@
-//! The room on the disk of the results: what is long leaves some for what is short, and comes later.
+//! The free space on the disk of the results folder: long files leave some of it for short files that are written later.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,28 +7,30 @@ use std::path::Path;
 use rustix::fs::{StatVfs, fstatvfs, statvfs};
 use rustix::io::Errno;
 
-/// Files of so many bytes are short: what is left of the room is for them.
+/// A file of up to this many bytes is short, and may use the space that long files leave.
 const SHORT: u64 = 4096;
-/// The most room that long files leave, and which part of it where there is less.
-const SPARE: (u64, u64) = (1 << 20, 2);
+/// How many bytes long files leave; on a small disk, [`PART`] of what was free at the start.
+const SPARE: u64 = 1 << 20;
+/// The divisor of the free space that long files leave on a small disk.
+const PART: u64 = 2;
 
-/// How much room long files leave.
+/// The space that long files leave.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
     spare: u64,
 }
 
 impl Room {
-    /// Of the disk that this folder is on, as it is now.
+    /// For the disk that this folder is on, from its free space now.
     pub(super) fn of(folder: &Path) -> Self {
-        Self { spare: SPARE.0.min(available(statvfs(folder)) / SPARE.1) }
+        Self { spare: SPARE.min(available(statvfs(folder)) / PART) }
     }
 
-    /// How many bytes a file may have now that has so many.
+    /// How many more bytes may be written to a file that has `written` bytes.
     ///
     /// # Errors
     ///
-    /// That there is no room.
+    /// Fails with `ENOSPC` if none may.
     pub(super) fn for_more(self, file: &File, written: u64) -> io::Result<u64> {
         if written < SHORT {
             return Ok(SHORT - written);

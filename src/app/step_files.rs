@@ -1,7 +1,7 @@
 //! What each step printed, whole, as files of the folder of results: `trial-1/WORKER/run-01-LABEL.stdout`.
 //!
-//! They grow as the steps print. A stream on which nothing was printed has no file. Where there is no room for all, what fits is
-//! kept, long outputs leave some room to those that come later, and each step that lacks something is named once.
+//! They grow as the steps print. A stream on which nothing was printed has no file. If the disk is full, what fits
+//! is kept, long outputs leave some space for later ones, and each step with incomplete files is named once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;

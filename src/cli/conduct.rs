@@ -11,7 +11,7 @@ use crate::config::{nearest, parse_duration, parse_limit};
 use crate::model::{Format, LONGEST_LEASE, OnFailure, Phase, RunId};
 use crate::telemetry::LogFormat;
 
-/// What `conduct` is told.
+/// The options and arguments of `conduct`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub struct ConductArguments {
@@ -130,7 +130,7 @@ impl ValueEnum for OnFailure {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
             Self::Continue => "Everything is run",
-            Self::Stop => "Startup and Run end early, Collect and Reset run, there is no further trial",
+            Self::Stop => "Startup and Run end early, Collect and Reset run, and no further trial is started",
         };
         Some(PossibleValue::new(self.word()).help(help))
     }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::telemetry::LogFormat;
 
-/// What `player` is told.
+/// The options and arguments of `player`.
 #[derive(Debug, Args)]
 pub struct PlayerArguments {
     /// The worker file; its `cmdport`, `max_message_size`, `conductor` and `allow` are used

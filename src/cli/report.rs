@@ -7,7 +7,7 @@ use clap::Args;
 use super::conduct::report;
 use crate::model::Format;
 
-/// Behind the options of `report --help`.
+/// The text after the options in `report --help`.
 pub(super) const HELP: &str = "\
 Examples:
   conductor report results/latest
@@ -24,7 +24,7 @@ Exit status:
   1  The folder can't be read, or a report can't be written
   2  The command line is wrong";
 
-/// What `report` is told.
+/// The options and arguments of `report`.
 #[derive(Debug, Args)]
 pub struct ReportArguments {
     /// The folder of one run in the results folder, such as `results/latest`

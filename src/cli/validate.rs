@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// What `validate` is told.
+/// The options and arguments of `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArguments {
     /// Test files, which bring their worker files along, or worker files; `-` is standard input

@@ -43,7 +43,7 @@ pub(crate) fn too_large(plan: &Plan) -> Option<(WorkerId, String)> {
     plan.workers().find_map(|(id, worker)| {
         let own: usize = worker.environment.iter().map(|(name, value)| name.len() + value.len() + OVERHEAD).sum();
         let steps: usize = Phase::ALL.into_iter().flat_map(|phase| &worker.steps[phase]).map(of_step).sum();
-        // Most plans are so small that there is no need to make them.
+        // Most plans are far below the bound: their messages need not be made.
         if (common + own + steps).saturating_mul(MOST_ESCAPED) < LARGEST_PLAN {
             return None;
         }

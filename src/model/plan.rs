@@ -104,7 +104,7 @@ pub enum OnFailure {
     /// Nothing: everything is run, the verdict is failed.
     #[default]
     Continue,
-    /// Startup and Run end early, Collect and Reset run, there is no further trial.
+    /// Startup and Run end early, Collect and Reset run, and no further trial is started.
     Stop,
 }
 

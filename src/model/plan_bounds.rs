@@ -1,4 +1,4 @@
-//! How large a plan may be. Whoever writes a test is told so before anything runs, and a player takes no larger one.
+//! How large a plan may be: `validate` and `conduct` report a larger one, and a player does not accept it.
 
 /// The name of a run or of a worker, in bytes.
 pub const LONGEST_NAME: usize = 255;

@@ -62,8 +62,8 @@ pub(crate) fn dial(
     repeat(destination, hello, (deadline, None), &mut patience)
 }
 
-/// The same for a player that was there before: no attempt waits long, for it may have gone into a void, and whoever does not
-/// admit us, or is no player, is asked again: another address of ours, or of the player, may be in use now.
+/// The same for a player that answered before. No attempt waits long, since its packets may be dropped on the way. A player
+/// that refuses our address, or something that is not a player, is tried again: either side may have another address now.
 pub(crate) fn again(
     destination: &Destination,
     hello: &mut Hello,
