@@ -25,6 +25,7 @@ mod event;
 mod mailbox;
 mod now;
 mod plan_message;
+mod report_queue;
 mod reports;
 mod results_folder;
 mod run_loop;

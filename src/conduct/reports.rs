@@ -3,18 +3,19 @@
 //! Whoever reads an output slowly keeps neither the folder of results nor another output from being written, nor the log: each
 //! has a thread of its own. A mark in what that folder's reporters are told says when everything before it stands there.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, select, unbounded};
 
-use crate::model::{Conclusion, ConductorTime, Event, Reason, Reporter, Stamped, WorkerId, signal_name};
+use crate::model::{Conclusion, ConductorTime, Event, Reason, Reporter, Stamped, signal_name};
 use crate::wait::{Patience, Wait};
 
+pub use super::report_queue::NamedReporters;
+pub(super) use super::report_queue::Said;
+use super::report_queue::{Item, Order, Queue};
 use super::threads::Threads;
 
 /// How often it is said that the outputs are waited for.
@@ -25,13 +26,6 @@ const HURRY: Duration = Wait::OutputsHurried.time();
 const LOOK: Duration = Duration::from_millis(50);
 /// How long those have to end that are not to wait for their readers any more.
 const LAST: Duration = Duration::from_secs(1);
-
-/// Beyond so many events that wait, no reporter is told what steps print before they are over: whoever reads an output
-/// slowly would otherwise cost memory for as long as steps print.
-const BEHIND: usize = 10_000;
-
-/// Reporters with their names for messages.
-pub type NamedReporters = Vec<(String, Box<dyn Reporter>)>;
 
 /// All reporters of a run.
 #[derive(Default)]
@@ -46,15 +40,6 @@ pub struct Reporters {
     pub log: Option<Box<dyn Reporter>>,
     /// How long their readers are waited for: the end of the run decides.
     pub patience: Patience,
-}
-
-/// What an output has to say to the run.
-#[derive(Debug)]
-pub(super) enum Said {
-    /// It can't be written.
-    Failure(String),
-    /// Something for all reports, of this worker.
-    Warning(Option<WorkerId>, String),
 }
 
 /// All reports threads as the run loop sees them.
@@ -105,10 +90,10 @@ impl Reports {
         let (show, is_shown) = unbounded();
         let (log_it, is_logged) = unbounded();
         let mut start = |name: &str, reporters, order| Queue::start(name, reporters, order, &mut threads, &failed);
-        let mut queues = vec![start("reports", shown, Order::First(show, is_logged))];
+        let mut queues = vec![start("reports", shown, Order::First { done: show, other: is_logged })];
         queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], Order::Any)));
         let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
-        queues.push(start("log of the run", log, Order::Then(is_shown, log_it)));
+        queues.push(start("log of the run", log, Order::Second { other: is_shown, done: log_it, ahead: 0 }));
         let kept = start("results", kept, Order::Any);
         Self { queues, kept, said, threads, patience }
     }
@@ -241,140 +226,11 @@ impl Mark {
     }
 }
 
-/// What a thread is sent.
-enum Item {
-    Event(Arc<Stamped>),
-    Mark(#[expect(dead_code, reason = "that it is dropped is what it says")] Sender<Infallible>),
-}
-
-/// When a thread tells its reporters of an event.
-enum Order {
-    /// At once.
-    Any,
-    /// At once; each event is said here then, and the next one waits until it was said there, unless that takes long.
-    First(Sender<()>, Receiver<()>),
-    /// When it was said here, unless that takes long; each event is said there then.
-    Then(Receiver<()>, Sender<()>),
-}
-
-/// What of an event is told in order: what steps print is not logged.
-fn is_in_order(stamped: &Stamped) -> bool {
-    !matches!(stamped.event, Event::OutputReceived { .. })
-}
-
-/// The way to one thread.
-struct Queue {
-    sender: Sender<Item>,
-    /// How often a reporter has taken an event.
-    taken: Arc<AtomicU64>,
-}
-
-impl Queue {
-    /// Starts its thread. What it gets has no bound, since events are small and their number is the plan's: outputs stay
-    /// in the store.
-    fn start(
-        name: &str,
-        reporters: NamedReporters,
-        order: Order,
-        threads: &mut Threads,
-        failed: &Sender<Said>,
-    ) -> Self {
-        let (sender, items) = unbounded();
-        let taken = Arc::new(AtomicU64::new(0));
-        let (counter, failing) = (Arc::clone(&taken), failed.clone());
-        // Without reporters nothing is kept for them: the thread would only throw it away.
-        if !reporters.is_empty()
-            && let Err(error) =
-                threads.start(name.to_owned(), move || tell(reporters, &items, order, &counter, &failing))
-        {
-            let _ = failed.send(Said::Failure(format!("no output can be written: {error}")));
-        }
-        Self { sender, taken }
-    }
-
-    fn tell(&self, stamped: Arc<Stamped>) {
-        if !is_in_order(&stamped) && self.sender.len() > BEHIND {
-            return;
-        }
-        // Without the thread there is nobody to be told; if there should be, that was said as a failure.
-        let _ = self.sender.send(Item::Event(stamped));
-    }
-}
-
-fn tell(mut reporters: NamedReporters, items: &Receiver<Item>, order: Order, taken: &AtomicU64, said: &Sender<Said>) {
-    // The run loop drops its sender at the end of every run, which ends this loop.
-    let mut known = BTreeSet::new();
-    let mut order = order;
-    let mut owed = 0;
-    for item in items {
-        let Item::Event(stamped) = item else { continue };
-        if is_in_order(&stamped) {
-            order.before(&mut owed);
-        }
-        reporters.retain_mut(|(name, reporter)| {
-            let told = catch_unwind(AssertUnwindSafe(|| reporter.report(&stamped)));
-            taken.fetch_add(1, Ordering::Relaxed);
-            for (worker, text) in reporter.warnings() {
-                let _ = said.send(Said::Warning(worker, text));
-            }
-            let (why, goes_on) = match told {
-                Ok(Ok(())) => return true,
-                Ok(Err(error)) => (error.to_string(), reporter.goes_on()),
-                Err(_) => ("internal error".to_owned(), false),
-            };
-            let text = format!("output `{name}` can't be written: {why}");
-            tracing::error!("{text}");
-            // One is enough to say that the run's results are not complete.
-            if known.insert(name.clone()) {
-                let _ = said.send(Said::Failure(text));
-            }
-            goes_on
-        });
-        if is_in_order(&stamped) {
-            order.after();
-        }
-    }
-}
-
-impl Order {
-    /// Says that an event was told. What is shown next waits for the line of this one in the log, which nobody holds up long.
-    fn after(&self) {
-        match self {
-            Self::Any => {}
-            Self::First(shown, logged) => {
-                let _ = shown.send(());
-                let _ = Wait::OutputFirst.receive(logged, Some(Wait::OutputFirst.time()));
-            }
-            Self::Then(_, logged) => {
-                let _ = logged.send(());
-            }
-        }
-    }
-
-    /// Waits until the next event was shown. Once that takes long, it goes on without, until those are shown, too, that are
-    /// owed from before.
-    fn before(&mut self, owed: &mut u64) {
-        let Self::Then(shown, _) = self else { return };
-        *owed += 1;
-        while *owed > 0 {
-            let time = if *owed == 1 { Wait::OutputFirst.time() } else { Duration::ZERO };
-            match Wait::OutputFirst.receive(shown, Some(time)) {
-                Ok(()) => *owed -= 1,
-                Err(RecvTimeoutError::Timeout) => return,
-                Err(RecvTimeoutError::Disconnected) => {
-                    *self = Self::Any;
-                    return;
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
 
-    use crossbeam_channel::{bounded, never};
+    use crossbeam_channel::{Sender, bounded, never};
 
     use super::*;
     use crate::model::{ConductorTime, Event};

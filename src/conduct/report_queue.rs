@@ -1,0 +1,177 @@
+//! A thread that passes events to reporters, and the queue to it.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+
+use crate::model::{Event, Reporter, Stamped, WorkerId};
+use crate::wait::Wait;
+
+use super::threads::Threads;
+
+/// Beyond so many events that wait, no reporter is told what steps print before they are over: whoever reads an output
+/// slowly would otherwise cost memory for as long as steps print.
+const BEHIND: usize = 10_000;
+
+/// Reporters with their names for messages.
+pub type NamedReporters = Vec<(String, Box<dyn Reporter>)>;
+
+/// What an output has to say to the run.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// It can't be written.
+    Failure(String),
+    /// Something for all reports, of this worker.
+    Warning(Option<WorkerId>, String),
+}
+
+/// What a thread is sent.
+pub(super) enum Item {
+    Event(Arc<Stamped>),
+    Mark(#[expect(dead_code, reason = "that it is dropped is what it says")] Sender<Infallible>),
+}
+
+/// When a thread passes an event to its reporters. The results and the log may share a terminal: the results have each event
+/// first, and then the log, unless one of them takes longer than [`Wait::OutputFirst`].
+pub(super) enum Order {
+    /// At once.
+    Any,
+    /// Before the other thread. The next event waits until that thread has had this one.
+    First {
+        /// Tells the other thread that an event was passed on here.
+        done: Sender<()>,
+        /// Says that the other thread has passed it on.
+        other: Receiver<()>,
+    },
+    /// After the other thread.
+    Second {
+        /// Says that the other thread has passed an event on.
+        other: Receiver<()>,
+        /// Tells the other thread that it was passed on here.
+        done: Sender<()>,
+        /// How many events were passed on here before the other thread had passed them on.
+        ahead: u64,
+    },
+}
+
+/// What of an event is told in order: what steps print is not logged.
+fn is_in_order(stamped: &Stamped) -> bool {
+    !matches!(stamped.event, Event::OutputReceived { .. })
+}
+
+/// The way to one thread.
+pub(super) struct Queue {
+    pub(super) sender: Sender<Item>,
+    /// How often a reporter has taken an event.
+    pub(super) taken: Arc<AtomicU64>,
+}
+
+impl Queue {
+    /// Starts its thread. What it gets has no bound, since events are small and their number is the plan's: outputs stay
+    /// in the store.
+    pub(super) fn start(
+        name: &str,
+        reporters: NamedReporters,
+        order: Order,
+        threads: &mut Threads,
+        failed: &Sender<Said>,
+    ) -> Self {
+        let (sender, items) = unbounded();
+        let taken = Arc::new(AtomicU64::new(0));
+        let (counter, failing) = (Arc::clone(&taken), failed.clone());
+        // Without reporters nothing is kept for them: the thread would only throw it away.
+        if !reporters.is_empty()
+            && let Err(error) =
+                threads.start(name.to_owned(), move || tell(reporters, &items, order, &counter, &failing))
+        {
+            let _ = failed.send(Said::Failure(format!("no output can be written: {error}")));
+        }
+        Self { sender, taken }
+    }
+
+    pub(super) fn tell(&self, stamped: Arc<Stamped>) {
+        if !is_in_order(&stamped) && self.sender.len() > BEHIND {
+            return;
+        }
+        // Without the thread there is nobody to be told; if there should be, that was said as a failure.
+        let _ = self.sender.send(Item::Event(stamped));
+    }
+}
+
+fn tell(
+    mut reporters: NamedReporters,
+    items: &Receiver<Item>,
+    mut order: Order,
+    taken: &AtomicU64,
+    said: &Sender<Said>,
+) {
+    // The run loop drops its sender at the end of every run, which ends this loop.
+    let mut known = BTreeSet::new();
+    for item in items {
+        let Item::Event(stamped) = item else { continue };
+        if is_in_order(&stamped) {
+            order.before();
+        }
+        reporters.retain_mut(|(name, reporter)| {
+            let told = catch_unwind(AssertUnwindSafe(|| reporter.report(&stamped)));
+            taken.fetch_add(1, Ordering::Relaxed);
+            for (worker, text) in reporter.warnings() {
+                let _ = said.send(Said::Warning(worker, text));
+            }
+            let (why, goes_on) = match told {
+                Ok(Ok(())) => return true,
+                Ok(Err(error)) => (error.to_string(), reporter.goes_on()),
+                Err(_) => ("internal error".to_owned(), false),
+            };
+            let text = format!("output `{name}` can't be written: {why}");
+            tracing::error!("{text}");
+            // One is enough to say that the run's results are not complete.
+            if known.insert(name.clone()) {
+                let _ = said.send(Said::Failure(text));
+            }
+            goes_on
+        });
+        if is_in_order(&stamped) {
+            order.after();
+        }
+    }
+}
+
+impl Order {
+    /// Tells the other thread that an event was passed on; the first of the two waits for the second one.
+    fn after(&self) {
+        match self {
+            Self::Any => {}
+            Self::First { done, other } => {
+                let _ = done.send(());
+                let _ = Wait::OutputFirst.receive(other, Some(Wait::OutputFirst.time()));
+            }
+            Self::Second { done, .. } => {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    /// In the second thread, waits until the first one has passed the next event on. After a wait that took too long, it does
+    /// not wait again before the first thread has caught up.
+    fn before(&mut self) {
+        let Self::Second { other, ahead, .. } = self else { return };
+        *ahead += 1;
+        while *ahead > 0 {
+            let time = if *ahead == 1 { Wait::OutputFirst.time() } else { Duration::ZERO };
+            match Wait::OutputFirst.receive(other, Some(time)) {
+                Ok(()) => *ahead -= 1,
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    *self = Self::Any;
+                    return;
+                }
+            }
+        }
+    }
+}
