@@ -4,13 +4,11 @@
 
 #![allow(clippy::allow_attributes, clippy::expect_used, reason = "it ends at what it does not get")]
 
-mod support;
+use super::support::argument;
+use super::support::testing::hostile_arena::{Arena, SLOWER};
+use super::support::testing::hostile_conductor::CELLS;
 
-use support::argument;
-use support::testing::hostile_arena::{Arena, SLOWER};
-use support::testing::hostile_conductor::CELLS;
-
-fn main() {
+pub fn main() {
     let (wanted, seed): (String, u64) = (argument(0, "2000".to_owned()), argument(1, 1));
     let cases: Option<usize> = wanted.parse().ok();
     let time = cases.is_none().then(|| humantime::parse_duration(&wanted).expect("a number of cases, or a duration"));

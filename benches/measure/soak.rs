@@ -2,14 +2,12 @@
 //!
 //! `scripts/soak` builds the release binary and runs this.
 
-mod support;
-
 use std::collections::BTreeMap;
 
-use support::argument;
-use support::testing::soak::{self, Usage};
+use super::support::argument;
+use super::support::testing::soak::{self, Usage};
 
-fn main() {
+pub fn main() {
     let (trials, seed) = (argument(0, 1000), argument(1, 1));
     let soaked = soak::soak(trials, seed);
     println!("{} trials in {:.0} s, seed {seed}", soaked.trials, soaked.time.as_secs_f64());

@@ -6,22 +6,20 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
 
-mod support;
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::{Folder, Player, argument, children, conduct, median, memory};
+use super::support::{Folder, Player, argument, children, conduct, median, memory};
 
 const ROUNDS: usize = 3;
 const SMALL: usize = 10_000;
 /// How much both sides may take.
 const LIMIT: u32 = 30;
 
-fn main() {
+pub fn main() {
     let megabytes: usize = argument(0, 1000);
     let (folder, player) = (Folder::new(), Player::start());
     large(&folder, megabytes);

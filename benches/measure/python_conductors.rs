@@ -4,14 +4,12 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
 
-mod support;
-
 use std::time::{Duration, Instant};
 
-use support::testing::python_conductor::{BACKGROUND, Messages, Ports, check_run, incomplete};
-use support::{Player, argument, milliseconds};
+use super::support::testing::python_conductor::{BACKGROUND, Messages, Ports, check_run, incomplete};
+use super::support::{Player, argument, milliseconds};
 
-fn main() {
+pub fn main() {
     let (runs, times): (usize, usize) = (argument(0, 200), argument(1, 100));
     let players = [Player::start(), Player::start(), Player::start()];
     let numbers = players.each_ref().map(|player| player.port);

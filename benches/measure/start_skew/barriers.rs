@@ -14,8 +14,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::super::support::{Folder, Player};
 use super::measured::{Measured, Test};
-use super::support::{Folder, Player};
 use super::{print, print_ratio, row, stamp};
 
 const BARRIERS: usize = 10;

@@ -5,20 +5,18 @@
 
 #![allow(clippy::allow_attributes, clippy::expect_used, reason = "it ends at what it does not get")]
 
-mod support;
-
 use std::time::Instant;
 
-use support::testing::hostile_player::campaign::{alone_and_beside, many};
-use support::testing::hostile_player::case::Counts;
-use support::{argument, median};
+use super::support::testing::hostile_player::campaign::{alone_and_beside, many};
+use super::support::testing::hostile_player::case::Counts;
+use super::support::{argument, median};
 
 /// How many cases have one seed when time counts.
 const ROUND: usize = 5_000;
 /// How much longer an honest run may take.
 const LIMIT: f64 = 1.5;
 
-fn main() {
+pub fn main() {
     let amount: String = argument(0, "10000".to_owned());
     let first = argument(1, 1_u64);
     let begun = Instant::now();

@@ -19,7 +19,7 @@ const LARGE: usize = 10 << 20;
 /// How many workers the other test has.
 const WORKERS: usize = 2_000;
 
-fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let large = folder.path().join("large.cfg");
     std::fs::write(&large, large_worker()).expect("the large file is written");

@@ -6,21 +6,19 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use support::{Folder, Player, argument, conduct, memory, results};
+use super::support::{Folder, Player, argument, conduct, memory, results};
 
 const TRIALS: usize = 20;
 
 /// The most that the conductor of 1,000 workers may have resident, in MB.
 const LIMIT: f64 = 100.0;
 
-fn main() {
+pub fn main() {
     let most = argument(0, 1000);
     println!(
         "{TRIALS} trials of one step; seconds, and the peak of the conductor's resident memory in MB (limit {LIMIT})"

@@ -45,9 +45,13 @@ pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// A number on the command line, behind what cargo adds; or what is usual.
+/// The arguments without the one that cargo adds: the name of a measurement and what it was given.
+pub fn arguments() -> impl Iterator<Item = String> {
+    std::env::args().skip(1).filter(|argument| argument != "--bench")
+}
+
+/// An argument of the measurement, or its default.
 pub fn argument<T: std::str::FromStr>(position: usize, usual: T) -> T {
-    let arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let text = { arguments }.nth(position);
+    let text = arguments().nth(1 + position);
     text.map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("`{text}` is no number")))
 }

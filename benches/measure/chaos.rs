@@ -4,17 +4,15 @@
 
 #![allow(clippy::allow_attributes, clippy::expect_used, reason = "it ends at what it does not get")]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use support::argument;
-use support::testing::chaos::{self, Outcome};
+use super::support::argument;
+use super::support::testing::chaos::{self, Outcome};
 
-fn main() {
+pub fn main() {
     let (runs, first, together) = (argument(0, 500_u64), argument(1, 1_u64), argument(2, 4_usize));
     let (begun, next, outcomes) = (Instant::now(), AtomicU64::new(first), Mutex::new(Vec::<Outcome>::new()));
     std::thread::scope(|scope| {

@@ -6,22 +6,20 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
 
-#[path = "../tests/it/support/large_run.rs"]
-mod large_run;
-
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use super::support::arguments;
+use super::support::testing::large_run::{Size, events};
 use conductor::model::Format;
 use conductor::report::{Style, reporter};
-use large_run::{Size, events};
 
 const SIZE: Size = Size { workers: 1000, steps: 1, trials: 10 };
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+pub fn main() {
+    let arguments: Vec<String> = arguments().skip(1).collect();
     if let [word, file] = &arguments[..] {
         return one(word, Path::new(file));
     }
@@ -37,7 +35,7 @@ fn main() {
     for format in Format::ALL {
         let file = folder.join(format!("report.{format}"));
         let this = std::env::current_exe().expect("a program");
-        let status = Command::new(this).arg(format.word()).arg(&file).status().expect("it runs");
+        let status = Command::new(this).args(["report_size", format.word()]).arg(&file).status().expect("it runs");
         assert!(status.success());
     }
 }

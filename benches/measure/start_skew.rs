@@ -19,24 +19,19 @@
 mod barriers;
 mod floor;
 mod measured;
-mod stamp;
-#[path = "../support/mod.rs"]
-mod support;
+pub mod stamp;
 
 use std::process::Command;
 use std::time::Duration;
 
+use super::support::testing::relay::{Relay, Way};
+use super::support::{CONDUCTOR, Player, argument};
 use measured::{Measured, Test};
-use support::testing::relay::{Relay, Way};
-use support::{CONDUCTOR, Player, argument};
 
 /// Each player's delay each way, in milliseconds, where there are delays.
 const DELAYS: [u64; 4] = [0, 5, 20, 50];
 
-fn main() {
-    if stamp::stamp_if_wanted() {
-        return;
-    }
+pub fn main() {
     let (trials, what) = (argument(0, 200), argument(1, "all".to_owned()));
     println!("{trials} trials of each; times in ms: median, mean, worst");
     if what == "barriers" {

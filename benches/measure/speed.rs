@@ -4,8 +4,6 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
 
-mod support;
-
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -13,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::{CONDUCTOR, Folder, Player, conduct, median, memory, milliseconds};
+use super::support::{CONDUCTOR, Folder, Player, conduct, median, memory, milliseconds};
 
 const PLAYERS: usize = 50;
 const ROUNDS: usize = 9;
@@ -24,7 +22,7 @@ type Variables = Vec<(OsString, OsString)>;
 
 const BYTES: usize = 100_000_000;
 
-fn main() {
+pub fn main() {
     let folder = Folder::new();
     version();
     let players: Vec<Player> = (0..PLAYERS).map(|_| Player::start()).collect();
