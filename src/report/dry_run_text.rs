@@ -55,7 +55,7 @@ fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io:
     writeln!(writer, "\n{} at {}", worker.name, on_one_line(&worker.player.to_string()))?;
     let rows = |phase: Phase| {
         let row = move |step: &Step| {
-            (on_one_line(step.label.as_str()).into_owned(), how(plan, phase, step), words::action(step))
+            (words::label(Some(step)), how(plan, phase, step), words::command(Some(step)))
         };
         worker.steps[phase].iter().map(row).collect::<Vec<_>>()
     };
@@ -66,7 +66,7 @@ fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io:
     for (phase, rows) in &phases {
         writeln!(writer, "  {phase}{}", if rows.is_empty() { "  (no steps)" } else { "" })?;
         for (label, how, command) in rows {
-            writeln!(writer, "    {label:label_width$}  {how:how_width$}  {}", on_one_line(command))?;
+            writeln!(writer, "    {label:label_width$}  {how:how_width$}  {command}")?;
         }
     }
     Ok(())
