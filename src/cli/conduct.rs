@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValue;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, ValueEnum};
 
@@ -103,38 +102,6 @@ pub struct ConductArguments {
 /// A limit that can be lifted: `None` means none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Option<Duration>);
-
-impl ValueEnum for Format {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::Text => "For people",
-            Self::Classic => "The lines of the Python conductor, byte for byte",
-            Self::Json => "One document: that of the Python conductor with more fields",
-            Self::Jsonl => "A line of JSON for each event, written during the run",
-            Self::Junit => "For continuous integration",
-            Self::Html => "One page for a browser",
-        };
-        Some(PossibleValue::new(self.word()).help(help))
-    }
-}
-
-impl ValueEnum for OnFailure {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::Continue => "Everything is run",
-            Self::Stop => "Startup and Run end early, Collect and Reset run, and no further trial is started",
-        };
-        Some(PossibleValue::new(self.word()).help(help))
-    }
-}
 
 impl ConductArguments {
     /// The chosen phases in their order, each once; `None` when none is named.
