@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::words;
 use crate::model::{
-    BarrierResult, ClockAnchor, ConductorTime, Event, Outcome, Output, Phase, Plan, PlayerDescription, StartSkew, Step,
-    StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Output, Phase, Plan, PlayerDescription,
+    StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
 };
 
 /// What is known of the run so far.
@@ -19,6 +21,16 @@ pub(super) struct Run {
     pub(super) trials: Vec<Trial>,
     pub(super) lost: Vec<Remark>,
     pub(super) warnings: Vec<Remark>,
+}
+
+/// A run that is over, for the formats that are written then.
+#[derive(Clone, Copy)]
+pub(super) struct Ended<'a> {
+    pub(super) run: &'a Run,
+    pub(super) at: ConductorTime,
+    pub(super) conclusion: &'a Conclusion,
+    /// The zone of the dates that people read.
+    pub(super) time_zone: &'a TimeZone,
 }
 
 /// A trial.

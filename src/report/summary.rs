@@ -72,13 +72,7 @@ fn cells(run: &Run, row: &Row) -> [String; 6] {
 }
 
 /// Says why and how the run ended; `excused` failures do not count.
-fn verdict(
-    page: &mut Page,
-    run: &Run,
-    end: ConductorTime,
-    conclusion: &Conclusion,
-    excused: usize,
-) -> io::Result<()> {
+fn verdict(page: &mut Page, run: &Run, end: ConductorTime, conclusion: &Conclusion, excused: usize) -> io::Result<()> {
     // A run that never began has nothing above its verdict.
     if run.plan.is_some() {
         page.line("")?;

@@ -11,10 +11,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::late::Late;
 use super::names::compact;
 use super::notes::notes;
-use super::record::Run;
+use super::record::{Finished, Run};
 use super::text_groups::{Groups, Told};
 use super::text_page::{Page, Tone};
 use super::{Style, files, summary, words};
@@ -35,7 +34,8 @@ pub(super) struct TextReporter {
     groups: Groups,
     /// The phase whose heading was written last.
     phase: Option<Phase>,
-    late: Late,
+    /// The leaky steps, as they were told of.
+    leaky: BTreeMap<StepReference, StepResult>,
     /// All that happened, for the end of the report.
     run: Run,
 }
@@ -74,7 +74,7 @@ impl TextReporter {
             columns: Columns::default(),
             groups: Groups::default(),
             phase: None,
-            late: Late::default(),
+            leaky: BTreeMap::new(),
             run: Run::default(),
         }
     }
@@ -156,7 +156,13 @@ impl TextReporter {
 
     /// What leaky steps printed after they were told of.
     fn late(&mut self) -> io::Result<bool> {
-        let late = self.late.rest();
+        let leaky = std::mem::take(&mut self.leaky);
+        let rest = |finished: Finished<'_>| {
+            let (told, now) = (leaky.get(&finished.reference)?, finished.result());
+            let rest = [now.stdout.since(&told.stdout), now.stderr.since(&told.stderr)];
+            rest.iter().any(|output| !output.is_empty()).then_some((finished.reference, rest))
+        };
+        let late: Vec<_> = if leaky.is_empty() { Vec::new() } else { self.run.results().filter_map(rest).collect() };
         for (reference, [stdout, stderr]) in &late {
             let line = format!(
                 "  {:worker$}  {:label$}  printed after its end (in {})",
@@ -232,7 +238,11 @@ impl Reporter for TextReporter {
         let ready = if over { self.groups.rest() } else { self.groups.ready(stamped.at) };
         let mut told = !ready.is_empty();
         self.tell(&ready)?;
-        self.late.take(&stamped.event);
+        if let Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } = &stamped.event
+            && result.leaky
+        {
+            self.leaky.insert(*step, result.clone());
+        }
         if matches!(stamped.event, Event::CheckEnded { .. } | Event::TrialEnded { .. } | Event::RunEnded { .. }) {
             told |= self.late()?;
         }

@@ -175,7 +175,7 @@ pub(crate) fn hint(conclusion: &Conclusion) -> Option<&'static str> {
 }
 
 /// `1 trial`, `2 trials`.
-pub(super) fn counted(count: usize, word: &str) -> String {
+pub(crate) fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 

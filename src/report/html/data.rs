@@ -3,12 +3,13 @@
 //! Times are nanoseconds from the start of the run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::{Action, BarrierResult, ConductorTime, Mode, Outcome, Output, Phase, Stream};
+use crate::model::{Action, BarrierResult, ConductorTime, Mode, Nanoseconds, Outcome, Output, Phase, Stream};
 use crate::report::excerpt::Excerpt;
-use crate::report::json_result::List;
+use crate::report::json_writer::List;
 use crate::report::record::{Finished, PhaseOfTrial, Run};
 use crate::report::words;
 
@@ -112,7 +113,7 @@ struct Times {
 
 impl Times {
     fn since_start(self, at: ConductorTime) -> u64 {
-        u64::try_from(at.since(self.start).as_nanos()).unwrap_or(u64::MAX)
+        Nanoseconds::from(at.since(self.start)).number()
     }
 
     fn end(self, end: Option<ConductorTime>) -> u64 {
@@ -238,7 +239,7 @@ impl Maker {
 
     fn time(&mut self, finished: Finished<'_>, flags: u8) {
         let (result, recorded) = (finished.result(), finished.recorded);
-        let nanoseconds = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let nanoseconds = |duration: Duration| Nanoseconds::from(duration).number();
         let duration = result.duration.map(nanoseconds);
         let seen = self.times.since_start(finished.at());
         let (start, duration, error, seen_only) = if let Some(started) = result.started.or(recorded.result.started) {

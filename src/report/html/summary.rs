@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
-use crate::model::{
-    BarrierResult, Conclusion, ConductorTime, Output, Phase, Plan, PlayerDescription, StepResult, WorkerId, WorkerPlan,
-};
+use crate::model::{BarrierResult, Output, Phase, Plan, PlayerDescription, StepResult, WorkerId, WorkerPlan};
 use crate::model::{harmless, on_one_line};
 use crate::report::excerpt::last_lines;
-use crate::report::record::{Finished, PhaseOfTrial, Remark, Run, Trial};
+use crate::report::record::{Ended, Finished, PhaseOfTrial, Remark, Run, Trial};
 use crate::report::statistics::{self, Row};
 use crate::report::words;
 
@@ -23,13 +20,8 @@ const LINES: usize = 12;
 const ROWS: usize = 200;
 
 /// The values of the template.
-pub(super) fn values(
-    run: &Run,
-    time_zone: &TimeZone,
-    end: ConductorTime,
-    conclusion: &Conclusion,
-    style: &str,
-) -> Value {
+pub(super) fn values(ended: Ended<'_>, style: &str) -> Value {
+    let Ended { run, conclusion, .. } = ended;
     let plan = run.plan();
     let verdict = words::verdict(conclusion);
     let failures: Vec<Value> = failures(run).take(FAILURES).map(|failure| failure_value(run, failure)).collect();
@@ -41,7 +33,7 @@ pub(super) fn values(
         name => plan.map_or("conductor".to_owned(), |plan| line(&plan.file.to_string_lossy())),
         run => plan.map_or("-", |plan| plan.run.as_str()),
         version => env!("CARGO_PKG_VERSION"),
-        facts => facts(run, time_zone, end),
+        facts => facts(ended),
         reasons => list(conclusion.reasons.iter().map(|reason| line(&words::reason_line(reason)).into())),
         has_check => plan.is_some_and(|plan| plan.settings.check.is_some()),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
@@ -71,7 +63,7 @@ fn class(word: &str) -> String {
     word.replace(' ', "-")
 }
 
-fn facts(run: &Run, time_zone: &TimeZone, end: ConductorTime) -> Value {
+fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
     let mut facts: Vec<(&str, String)> = Vec::new();
     if let Some((plan, anchor)) = &run.plan {
         let date = jiff::Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(time_zone.clone()));
