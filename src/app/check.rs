@@ -8,7 +8,7 @@ use crossbeam_channel::Receiver;
 
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options};
-use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerDescription, on_one_line};
+use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, on_one_line};
 use crate::report::{CheckEntry, NOT_STARTED, check_json, is_refused, milliseconds};
 
 /// Asks every player and tells of each, and what it holds or has left. 1 when one can't be reached or is held by another
@@ -49,28 +49,22 @@ fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
 }
 
 fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
-    let entry = |answer: &CheckAnswer| {
+    let entries = answers.iter().map(|answer| {
         let worker = plan.worker(answer.worker);
         let entry = match &answer.result {
             Ok(report) => entry(report),
             Err(why) => CheckEntry { error: Some(why.clone()), ..CheckEntry::default() },
         };
         CheckEntry { worker: worker.name.as_str().to_owned(), player: worker.player.to_string(), ..entry }
-    };
-    check_json(&answers.iter().map(entry).collect::<Vec<_>>(), output)
+    });
+    check_json(&entries.collect::<Vec<_>>(), output)
 }
 
-fn entry(report: &CheckReport) -> CheckEntry {
-    let (kind, version, host) = match &report.player {
-        PlayerDescription::Seed => ("seed", None, None),
-        PlayerDescription::Session { version, host } => ("session", Some(version.clone()), Some(host.clone())),
-    };
+fn entry(report: &CheckReport) -> CheckEntry<'_> {
     #[expect(clippy::cast_precision_loss, reason = "a difference of clocks, to the microsecond for a century")]
     let offset = report.clock.map(|clock| clock.offset as f64 / 1e9);
     CheckEntry {
-        kind: Some(kind),
-        version,
-        host,
+        description: (&report.player).into(),
         round_trip: Some(report.round_trip.as_secs_f64()),
         clock_offset: offset,
         clock_error: report.clock.map(|clock| clock.error.as_secs_f64()),
@@ -81,14 +75,8 @@ fn entry(report: &CheckReport) -> CheckEntry {
 }
 
 fn describe(report: &CheckReport) -> String {
-    let round_trip = milliseconds(report.round_trip);
-    match &report.player {
-        PlayerDescription::Seed => format!("a Python player, answered in {round_trip}"),
-        PlayerDescription::Session { version, host } => {
-            let clock = report.clock.map(|clock| format!(", clock known to ±{}", milliseconds(clock.error)));
-            format!("conductor {version} on {host}, answered in {round_trip}{}", clock.unwrap_or_default())
-        }
-    }
+    let clock = report.clock.map(|clock| format!(", clock known to ±{}", milliseconds(clock.error)));
+    format!("{}, answered in {}{}", report.player, milliseconds(report.round_trip), clock.unwrap_or_default())
 }
 
 fn below(report: &CheckReport) -> Vec<String> {

@@ -60,7 +60,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     }
     let interrupts = match signals::interrupts() {
         Ok(interrupts) => interrupts,
-        Err(error) => return refuse(arguments, outputs, &plan.run, format!("signals can't be heard: {error}")),
+        Err(error) => return refuse(arguments, outputs, &plan.run, format!("cannot install signal handlers: {error}")),
     };
     let run_secret = match Secret::random() {
         Ok(secret) => secret,

@@ -88,18 +88,12 @@ impl Shared {
     }
 
     fn draw(&self) {
-        let (width, height) = telemetry::terminal_size();
+        let (_, height) = telemetry::terminal_size();
         let now = ConductorTime::from_nanoseconds(crate::sys::boot_time_nanoseconds());
         let rows = usize::from(height).saturating_sub(3).clamp(2, MOST_ROWS);
-        let (lines, progress) = {
-            let board = lock(&self.board);
-            (board.lines(now, rows, usize::from(width).saturating_sub(1)), board.progress())
-        };
-        let color = |line: &BoardLine| if line.bad && self.color { RED } else { "" };
-        let lines: Vec<(String, &str)> = lines.into_iter().map(|line| (line.text.clone(), color(&line))).collect();
-        if !lines.is_empty() {
-            self.screen.draw(progress, &lines);
-        }
+        let lines = lock(&self.board).lines(now, rows);
+        let color = |bad| if bad && self.color { RED } else { "" };
+        self.screen.draw(lines.into_iter().map(|BoardLine { text, bad }| (text, color(bad))).collect());
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::model::on_one_line;
-use crate::model::{BarrierResult, Event, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference, WorkerId};
+use crate::model::{BarrierResult, Event, Phase, Plan, Reporter, Stamped, StepReference, WorkerId};
 
 /// Logs the events of a run.
 #[derive(Debug, Default)]
@@ -35,11 +35,7 @@ impl Reporter for LogReporter {
                 self.plan = Some(Arc::clone(plan));
             }
             Event::WorkerConnected { worker, player } => {
-                let player = match player {
-                    PlayerDescription::Seed => "a Python player".to_owned(),
-                    PlayerDescription::Session { version, host } => format!("conductor {version} on {host}"),
-                };
-                tracing::debug!("{}: connected to {}", self.worker(*worker), on_one_line(&player));
+                tracing::debug!("{}: connected to {}", self.worker(*worker), on_one_line(&player.to_string()));
             }
             Event::TrialStarted { trial } => tracing::info!("Starting trial {trial} of {trials}"),
             Event::PhaseStarted { trial, phase } => tracing::debug!("Trial {trial}: {phase} begins"),

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use crate::cli::{self, Command};
 use crate::model::{NOT_CARRIED_OUT, PASSED, USAGE};
 use crate::player::keep;
+use crate::report::counted;
 use crate::sys;
 use crate::telemetry;
 
@@ -62,6 +63,11 @@ fn refuse(text: &str) -> ExitCode {
     ExitCode::from(NOT_CARRIED_OUT)
 }
 
+/// Says that an output can't be written.
+fn cannot_write(name: &str, error: &std::io::Error) -> String {
+    format!("the output `{name}` can't be written: {error}")
+}
+
 /// Whether a terminal may get colours: `NO_COLOR` is not set, and the terminal can do more than print lines.
 fn colors_are_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !telemetry::terminal_is_dumb()
@@ -77,15 +83,10 @@ fn print_findings(findings: &crate::config::Diagnostics) {
 
 /// Why nothing is done when a configuration has errors, which are printed above.
 fn has_errors(path: &Path, findings: &crate::config::Diagnostics) -> String {
-    format!("the configuration `{}` has {}", path.display(), count(findings.errors(), "error"))
+    format!("the configuration `{}` has {}", path.display(), counted(findings.errors(), "error"))
 }
 
 /// Whether what is written there may have colours.
 fn is_colored(stream: &impl std::io::IsTerminal) -> bool {
     stream.is_terminal() && colors_are_wanted()
-}
-
-/// A number of things.
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -121,7 +121,7 @@ impl Outputs {
             None => answer_to_stdout(patience),
             Some(path) => {
                 let created = report_file::create(path, Wait::PlainOutput, interrupts, &patience);
-                Box::new(created.map_err(|error| cannot(&name, &error))?)
+                Box::new(created.map_err(|error| super::cannot_write(&name, &error))?)
             }
         };
         Ok(Plain { json, writer, name })
@@ -146,17 +146,12 @@ pub(super) struct Plain {
 impl Plain {
     /// Says that it can't be written.
     pub(super) fn cannot(&self, error: &io::Error) -> String {
-        cannot(&self.name, error)
+        super::cannot_write(&self.name, error)
     }
 }
 
 fn targets(reports: &[(Format, PathBuf)]) -> Vec<Target> {
     reports.iter().map(|(format, path)| Target { format: *format, path: Some(path.clone()) }).collect()
-}
-
-/// Says that an output can't be written.
-pub(super) fn cannot(name: &str, error: &io::Error) -> String {
-    format!("the output `{name}` can't be written: {error}")
 }
 
 impl Target {
@@ -183,7 +178,7 @@ impl Target {
             None => Ok(report::reporter(self.format, screen.stdout(patience.clone()), style)),
             Some(path) => {
                 let opened = report_file::open(self.format, path, style, interrupts, patience);
-                opened.map_err(|error| cannot(&self.name(), &error))
+                opened.map_err(|error| super::cannot_write(&self.name(), &error))
             }
         }
     }

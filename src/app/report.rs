@@ -56,7 +56,7 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, String> {
         reporters.retain_mut(|(name, reporter)| {
             let written = reporter.report(&stamped);
             if let Err(error) = &written {
-                super::refuse(&super::outputs::cannot(name, error));
+                super::refuse(&super::cannot_write(name, error));
                 all = false;
             }
             written.is_ok()

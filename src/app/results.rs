@@ -51,7 +51,7 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
     let mut reporters = NamedReporters::new();
     if let Some(plan) = plan {
         let path = folder.join(CONFIGURATION);
-        write_plan(plan, &path).map_err(|error| cannot_write(&path, &error))?;
+        write_plan(plan, &path).map_err(|error| super::cannot_write(&path.display().to_string(), &error))?;
         let latest = Latest { results: results.to_owned(), run: run.clone() };
         reporters.push((results.join("latest").display().to_string(), Box::new(latest)));
     }
@@ -61,7 +61,7 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
     for (format, name) in KEPT {
         let path = folder.join(name);
         let reporter = report_file::create_new(format, &path, Style::plain(), room)
-            .map_err(|error| cannot_write(&path, &error))?;
+            .map_err(|error| super::cannot_write(&path.display().to_string(), &error))?;
         reporters.push((path.display().to_string(), reporter));
     }
     Ok(reporters)
@@ -95,8 +95,4 @@ fn write_plan(plan: &Plan, path: &Path) -> std::io::Result<()> {
     let mut writer = BufWriter::new(File::create_new(path)?);
     report::dry_run_json(plan, &mut writer)?;
     std::io::Write::flush(&mut writer)
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> String {
-    format!("the output `{}` can't be written: {error}", path.display())
 }

@@ -14,7 +14,7 @@ use crate::sys;
 ///
 /// # Errors
 ///
-/// Says why signals can't be heard.
+/// Says why the signal handlers cannot be installed.
 pub(super) fn interrupts() -> std::io::Result<Receiver<i32>> {
     let (sender, receiver) = bounded(2);
     let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !sys::is_ignored(SIGHUP));

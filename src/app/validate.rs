@@ -8,6 +8,7 @@ use super::shell_syntax::LocalShells;
 use crate::cli::{FindingsFormat, ValidateArguments};
 use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
 use crate::model::{NOT_CARRIED_OUT, PASSED};
+use crate::report::counted;
 use crate::telemetry;
 use crate::wait::Patience;
 
@@ -63,6 +64,6 @@ fn list() -> String {
 fn summary(findings: &Diagnostics) -> String {
     let (errors, warnings) = (findings.errors(), findings.warnings());
     let parts = [(errors, "error"), (warnings, "warning")];
-    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| super::count(count, what));
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(count, what));
     parts.collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValue;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, ValueEnum};
 
@@ -41,7 +40,7 @@ pub struct ConductArguments {
     /// Write the results to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Write a report besides; can be repeated
+    /// Also write a report in this format to this file; can be repeated
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
     pub reports: Vec<(Format, PathBuf)>,
     /// Keep all that the run leaves in DIR/RUN: every output, the events, reports; DIR/latest is a link to it
@@ -65,7 +64,7 @@ pub struct ConductArguments {
     /// Whether a failed step ends the run early [default: continue]
     #[arg(long, value_enum, value_name = "ACTION")]
     pub on_failure: Option<OnFailure>,
-    /// How far apart the workers may start, what is not known of that included; `none` lifts the limit [default: none]
+    /// How far apart the workers may start, including the measurement's uncertainty; `none` lifts the limit [default: none]
     #[arg(long, value_name = "DURATION", value_parser = limit)]
     pub max_start_skew: Option<Limit>,
     /// Go on without the players that can't be reached
@@ -104,38 +103,6 @@ pub struct ConductArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Option<Duration>);
 
-impl ValueEnum for Format {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::Text => "For people",
-            Self::Classic => "The lines of the Python conductor, byte for byte",
-            Self::Json => "One document: that of the Python conductor with more fields",
-            Self::Jsonl => "A line of JSON for each event, written during the run",
-            Self::Junit => "For continuous integration",
-            Self::Html => "One page for a browser",
-        };
-        Some(PossibleValue::new(self.word()).help(help))
-    }
-}
-
-impl ValueEnum for OnFailure {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::Continue => "Everything is run",
-            Self::Stop => "Startup and Run end early, Collect and Reset run, and no further trial is started",
-        };
-        Some(PossibleValue::new(self.word()).help(help))
-    }
-}
-
 impl ConductArguments {
     /// The chosen phases in their order, each once; `None` when none is named.
     ///
@@ -165,7 +132,7 @@ impl ConductArguments {
             let words = Phase::ALL.iter().map(|phase| phase.word()).chain(["all"]);
             let hint = nearest(word, words).map(|word| format!("did you mean `{word}`?"));
             let hint = hint.unwrap_or_else(|| "the phases are startup, run, collect, reset; or all".to_owned());
-            let text = format!("`{word}` is no phase\n\n  hint: {hint}");
+            let text = format!("unknown phase `{word}`\n\n  hint: {hint}");
             return Err(command.error(ErrorKind::InvalidValue, text));
         }
         Ok(())
@@ -194,7 +161,7 @@ pub(super) fn report(text: &str) -> Result<(Format, PathBuf), String> {
 
 fn trials(text: &str) -> Result<u32, String> {
     let number = text.parse().map_err(|_| "it is not a whole number".to_owned())?;
-    if number == 0 { Err("there is no test without a trial".to_owned()) } else { Ok(number) }
+    if number == 0 { Err("it must be at least 1".to_owned()) } else { Ok(number) }
 }
 
 fn run_id(text: &str) -> Result<RunId, String> {

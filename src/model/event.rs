@@ -1,5 +1,6 @@
 //! Events: what happened. Every output is a fold over them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,15 @@ pub enum PlayerDescription {
     },
     /// A player that speaks the Python seed's wire.
     Seed,
+}
+
+impl fmt::Display for PlayerDescription {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session { version, host } => write!(out, "conductor {version} on {host}"),
+            Self::Seed => out.write_str("a Python player"),
+        }
+    }
 }
 
 /// One thing that happened.

@@ -2,20 +2,20 @@
 
 use std::fmt;
 
-/// A format of the results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A format of the results. The comments are the help of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Format {
-    /// For people: grouped, aligned, written during the run.
+    /// For people
     Text,
-    /// The lines of the Python conductor.
+    /// The lines of the Python conductor, byte for byte
     Classic,
-    /// One JSON document: that of the Python conductor with more fields.
+    /// One document: that of the Python conductor with more fields
     Json,
-    /// A line of JSON for each event, written during the run.
+    /// A line of JSON for each event, written during the run
     Jsonl,
-    /// For continuous integration.
+    /// For continuous integration
     Junit,
-    /// One page for a browser.
+    /// One page for a browser
     Html,
 }
 

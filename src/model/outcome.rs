@@ -1,9 +1,8 @@
 //! How a step ended, and what it left.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Output, Process, Start, Stream};
+use super::{FetchedFiles, Output, Process, Start, Stream};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,13 +11,6 @@ pub enum Ending {
     Exit(i32),
     /// By this signal.
     Signal(i32),
-}
-
-impl Ending {
-    /// Whether this is how a process says that all went well.
-    pub const fn is_success(self) -> bool {
-        matches!(self, Self::Exit(0))
-    }
 }
 
 /// How a step ended.
@@ -97,46 +89,6 @@ pub struct Forced {
     pub signal: i32,
     /// How long after the first one all was over.
     pub after: Duration,
-}
-
-/// What a step fetched: the first of the files in the order in which they were there, and how many and how much in all.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FetchedFiles {
-    /// The first of them.
-    pub first: Vec<FetchedFile>,
-    /// How many there are.
-    pub count: u64,
-    /// How many bytes they have.
-    pub bytes: u64,
-}
-
-impl FetchedFiles {
-    /// How many are told of one by one; the folder of results has all of them.
-    const TOLD: usize = 1000;
-
-    /// Adds one.
-    pub fn add(&mut self, file: FetchedFile) {
-        self.count += 1;
-        self.bytes += file.length;
-        if self.first.len() < Self::TOLD {
-            self.first.push(file);
-        }
-    }
-}
-
-/// A file that was fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchedFile {
-    /// Its path in the worker's folder of results.
-    pub name: PathBuf,
-    /// How many bytes it has.
-    pub length: u64,
-    /// Its permissions.
-    pub mode: u32,
-    /// Its SHA-256, in hexadecimal digits.
-    pub digest: String,
-    /// Whether it grew while it was read, on the player; it was fetched as it was when that began.
-    pub grew: bool,
 }
 
 /// One attempt of a step that is repeated.

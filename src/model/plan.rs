@@ -97,14 +97,14 @@ impl Default for RunSettings {
     }
 }
 
-/// What a failed step means for the rest of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What a failed step means for the rest of the run. The comments are the help of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
-    /// Nothing: everything is run, the verdict is failed.
+    /// Everything is run
     #[default]
     Continue,
-    /// Startup and Run end early, Collect and Reset run, and no further trial is started.
+    /// Startup and Run end early, Collect and Reset run, and no further trial is started
     Stop,
 }
 

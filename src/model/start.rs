@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
-use super::{ConductorTime, PlayerTime, WorkerId};
+use serde::{Deserialize, Serialize};
+
+use super::{ConductorTime, Nanoseconds, PlayerTime, WorkerId};
 
 /// When a process started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// The moment on the conductor's clock.
+    #[serde(rename = "started_ns")]
     pub at: ConductorTime,
     /// How far off that may be, either way: what is not known of the player's clock.
+    #[serde(rename = "error_ns", serialize_with = "Nanoseconds::write", deserialize_with = "Nanoseconds::read")]
     pub error: Duration,
     /// The moment as the player's own clock had it.
+    #[serde(rename = "player_clock_ns")]
     pub player: PlayerTime,
     /// How long after the agreed instant that was, when the order to start came too late for it; else zero.
+    #[serde(rename = "late_ns", serialize_with = "Nanoseconds::write", deserialize_with = "Nanoseconds::read")]
     pub late: Duration,
 }
 

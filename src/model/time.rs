@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What all clocks have in common, for what works on either side of the wire.
 pub trait Reading: Copy + Ord {
@@ -13,6 +13,39 @@ pub trait Reading: Copy + Ord {
     /// The same.
     #[must_use]
     fn plus(self, duration: Duration) -> Self;
+}
+
+/// A duration as the record of a run has it: its number of nanoseconds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Nanoseconds(u64);
+
+impl From<Duration> for Nanoseconds {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Nanoseconds> for Duration {
+    fn from(Nanoseconds(number): Nanoseconds) -> Self {
+        Self::from_nanos(number)
+    }
+}
+
+impl Nanoseconds {
+    /// For serde: writes a duration as its nanoseconds.
+    pub(super) fn write<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::from(*duration).serialize(serializer)
+    }
+
+    /// For serde: reads a duration back.
+    pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Self::deserialize(deserializer).map(Into::into)
+    }
+
+    /// The number.
+    pub fn number(self) -> u64 {
+        self.0
+    }
 }
 
 macro_rules! reading {
@@ -40,8 +73,7 @@ macro_rules! reading {
             /// The reading so much later; it stops at the clock's end.
             #[must_use]
             pub fn plus(self, duration: Duration) -> Self {
-                let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-                Self(self.0.saturating_add(nanoseconds))
+                Self(self.0.saturating_add(Nanoseconds::from(duration).0))
             }
         }
 

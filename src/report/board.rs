@@ -4,7 +4,7 @@
 //! Of more workers than lines those are shown that failed and those that run longest.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::words;
 use crate::model::on_one_line;
 use crate::model::{
     Bound, ConductorTime, Event, Mode, Output, Phase, Plan, Stamped, Step, StepReference, StepResult, WorkerId,
+    WorkerPlan,
 };
 
 /// Names and labels take no more columns than this.
@@ -23,6 +24,8 @@ const SLOW_MARGIN: Duration = Duration::from_secs(5);
 const SLOW: Duration = Duration::from_mins(1);
 /// So many workers are named of those that are waited for.
 const NAMED: usize = 3;
+/// The length of the bar that shows how far the run is.
+const BAR: usize = 30;
 
 /// What is known of the moment.
 #[derive(Default)]
@@ -35,7 +38,7 @@ pub(crate) struct Board {
     workers: Vec<Worker>,
     done: u64,
     /// The longest that each step of each file took so far.
-    longest: BTreeMap<(Arc<Path>, Phase, usize), Duration>,
+    longest: BTreeMap<(PathBuf, Phase, usize), Duration>,
 }
 
 #[derive(Default)]
@@ -128,8 +131,6 @@ impl Board {
     }
 
     fn ended(&mut self, step: StepReference, result: &StepResult, at: ConductorTime) {
-        let file =
-            self.plan.as_ref().and_then(|plan| plan.workers.get(step.worker.0)).map(|worker| worker.file.clone());
         let is_current = self.is_current(step);
         let Some(worker) = self.workers.get_mut(step.worker.0) else { return };
         if is_current {
@@ -139,8 +140,9 @@ impl Board {
         }
         worker.failures += usize::from(result.outcome.is_failure());
         self.done += 1;
-        if let (Some(file), Some(took)) = (file, result.duration) {
-            let longest = self.longest.entry((file.into(), step.phase, step.position)).or_default();
+        if let (Some(plan), Some(took)) = (&self.plan, result.duration) {
+            let file = plan.worker(step.worker).file.clone();
+            let longest = self.longest.entry((file, step.phase, step.position)).or_default();
             *longest = took.max(*longest);
         }
     }
@@ -155,14 +157,16 @@ impl Board {
     }
 
     /// How many steps are over, and how many there will be.
-    pub(crate) fn progress(&self) -> (u64, u64) {
-        let Some(plan) = &self.plan else { return (0, 0) };
+    fn progress(&self, plan: &Plan) -> String {
         let steps = |phase: &Phase| plan.workers.iter().map(|worker| worker.steps[*phase].len()).sum::<usize>();
-        (self.done, plan.phases.iter().map(steps).sum::<usize>() as u64 * u64::from(plan.trials))
+        let all = plan.phases.iter().map(steps).sum::<usize>() as u64 * u64::from(plan.trials);
+        let filled = usize::try_from(self.done * BAR as u64 / all.max(1)).unwrap_or(BAR).min(BAR);
+        let head = if self.done > 0 && filled < BAR { ">" } else { "" };
+        format!("[{:BAR$}] {} of {all} steps", "=".repeat(filled) + head, self.done)
     }
 
-    /// At most `rows` lines of at most `width` columns.
-    pub(crate) fn lines(&self, now: ConductorTime, rows: usize, width: usize) -> Vec<BoardLine> {
+    /// At most `rows` lines, and one more for the progress.
+    pub(crate) fn lines(&self, now: ConductorTime, rows: usize) -> Vec<BoardLine> {
         let Some(plan) = &self.plan else { return Vec::new() };
         let mut chosen: Vec<WorkerId> = plan.workers().map(|(id, _)| id).collect();
         let left_out = chosen.len().saturating_sub(rows.saturating_sub(2));
@@ -178,10 +182,8 @@ impl Board {
             let text = format!("  and {} more", words::counted(plan.workers.len() - chosen.len(), "worker"));
             lines.push(BoardLine { text, bad: false });
         }
-        lines.push(BoardLine { text: self.waiting(plan, now), bad: false });
-        for line in &mut lines {
-            line.text = line.text.chars().take(width).collect();
-        }
+        let below = [self.waiting(plan, now), self.progress(plan)];
+        lines.extend(below.map(|text| BoardLine { text, bad: false }));
         lines
     }
 
@@ -189,7 +191,7 @@ impl Board {
     fn rank(&self, id: WorkerId) -> (u8, ConductorTime) {
         let worker = &self.workers[id.0];
         let late = ConductorTime::from_nanoseconds(u64::MAX);
-        let since = self.current(id).map_or(late, |(_, since)| since);
+        let since = self.current(id).map_or(late, |(_, _, since)| since);
         match worker.standing {
             Standing::Lost(_) => (0, since),
             _ if worker.failures > 0 || worker.broken.is_some() => (0, since),
@@ -200,21 +202,16 @@ impl Board {
     }
 
     /// The step that a worker is at, and since when: the longest of what it runs, else the next one.
-    fn current(&self, id: WorkerId) -> Option<(&Step, ConductorTime)> {
+    fn current(&self, id: WorkerId) -> Option<(usize, &Step, ConductorTime)> {
         let worker = &self.workers[id.0];
         let (phase, _) = self.phase.filter(|_| self.gone && worker.standing == Standing::In)?;
-        let steps = &self.plan.as_ref()?.worker(id).steps[phase];
-        match worker.open.iter().min_by_key(|(_, since)| *since) {
-            Some((position, since)) => Some((steps.get(*position)?, *since)),
-            None => Some((steps.get(worker.ended)?, worker.since?)),
-        }
+        let running = worker.open.iter().copied().min_by_key(|(_, since)| *since);
+        let (position, since) = running.or_else(|| Some((worker.ended, worker.since?)))?;
+        Some((position, self.plan.as_ref()?.worker(id).steps[phase].get(position)?, since))
     }
 
-    fn is_slow(&self, id: WorkerId, step: &Step, took: Duration) -> bool {
-        let Some((plan, (phase, _))) = self.plan.as_ref().zip(self.phase) else { return false };
-        let planned = plan.worker(id);
-        let position = planned.steps[phase].iter().position(|known| std::ptr::eq(known, step));
-        let known = position.and_then(|position| self.longest.get(&(planned.file.clone().into(), phase, position)));
+    fn is_slow(&self, file: &Path, position: usize, step: &Step, took: Duration) -> bool {
+        let known = self.phase.and_then(|(phase, _)| self.longest.get(&(file.to_owned(), phase, position)));
         let usual = match (known, step.bound) {
             (_, Some(Bound::For(limit))) => limit + SLOW_MARGIN,
             (Some(longest), _) => *longest * 2 + SLOW_MARGIN,
@@ -226,7 +223,7 @@ impl Board {
 
     fn line(&self, plan: &Plan, id: WorkerId, now: ConductorTime, name_width: usize) -> BoardLine {
         let worker = &self.workers[id.0];
-        let name = &plan.worker(id).name;
+        let WorkerPlan { name, file, .. } = plan.worker(id);
         let mark = if worker.failures > 0 { '!' } else { ' ' };
         let mut slow = false;
         let what = match (&worker.standing, &worker.broken) {
@@ -237,9 +234,9 @@ impl Board {
             (Standing::Through, None) => "through".to_owned(),
             (Standing::In, None) => match self.current(id) {
                 None => "ready".to_owned(),
-                Some((step, since)) => {
+                Some((position, step, since)) => {
                     let took = now.since(since);
-                    slow = self.is_slow(id, step, took);
+                    slow = self.is_slow(file, position, step, took);
                     let label: String = on_one_line(step.label.as_str()).chars().take(WIDEST_COLUMN).collect();
                     let slow = if slow { "slow  " } else { "" };
                     format!("{label:12}  {:>8}  {slow}{}", tenths(took), last_line(worker.printed.as_ref()))
@@ -307,7 +304,7 @@ mod tests {
     /// The lines so many seconds after the last event.
     fn lines(recording: &Recording, after: u64, rows: usize) -> Vec<String> {
         let last = recording.events.last().unwrap().at;
-        let shown = board(recording).lines(last.plus(Duration::from_secs(after)), rows, 70);
+        let shown = board(recording).lines(last.plus(Duration::from_secs(after)), rows);
         shown.into_iter().map(|line| line.text).collect()
     }
 
@@ -328,7 +325,12 @@ mod tests {
         let mut run = two_workers();
         assert_eq!(
             lines(&run, 0, 10),
-            ["  dut        connecting", "  generator  connecting", "Connecting: waiting for dut, generator"]
+            [
+                "  dut        connecting",
+                "  generator  connecting",
+                "Connecting: waiting for dut, generator",
+                "[                              ] 0 of 4 steps",
+            ]
         );
         run.trial();
         run.phase(Phase::Run);
@@ -346,9 +348,12 @@ mod tests {
                 "  dut        measure           2.6s  20 %\\x1b[2J",
                 "! generator  through",
                 "Trial 1 of 1, run, 2.9s: waiting for dut",
+                "[===============>              ] 2 of 4 steps",
             ]
         );
-        assert_eq!(board(&run).progress(), (2, 4));
+        run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+        run.step(Phase::Run, 0, 1, left(Outcome::Passed, b"", b""));
+        assert_eq!(lines(&run, 0, 10)[3], "[==============================] 4 of 4 steps");
     }
 
     #[test]
@@ -384,7 +389,7 @@ mod tests {
         let shown = lines(&run, 1, 6);
         let names: Vec<&str> =
             shown.iter().map(|line| line.split_whitespace().find(|word| *word != "!").unwrap()).collect();
-        assert_eq!(names, ["w07", "w97", "w98", "w99", "and", "Trial"], "{shown:?}");
+        assert_eq!(names, ["w07", "w97", "w98", "w99", "and", "Trial", "["], "{shown:?}");
         assert_eq!(shown[4], "  and 96 workers more");
         assert!(shown[5].ends_with("waiting for w00, w01, w02 and 96 more"), "{shown:?}");
     }

@@ -5,22 +5,20 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json_writer;
+use super::player_entry::PlayerEntry;
 
 /// A worker's player, as far as it answered. Times are in seconds.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct CheckEntry {
+pub(crate) struct CheckEntry<'a> {
     /// The worker.
     pub(crate) worker: String,
     /// Where its player is.
     pub(crate) player: String,
     /// Why nothing is known of it.
     pub(crate) error: Option<String>,
-    /// `session` or `seed`.
-    pub(crate) kind: Option<&'static str>,
-    /// Its program's version.
-    pub(crate) version: Option<String>,
-    /// Its machine's name.
-    pub(crate) host: Option<String>,
+    /// What its player said of itself.
+    #[serde(flatten)]
+    pub(crate) description: PlayerEntry<'a>,
     /// How long a message and its answer took.
     pub(crate) round_trip: Option<f64>,
     /// How far its clock is before the conductor's; both count from their machine's start.
@@ -35,7 +33,7 @@ pub(crate) struct CheckEntry {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    workers: &'a [CheckEntry],
+    workers: &'a [CheckEntry<'a>],
 }
 
 /// Writes what was found.
@@ -43,6 +41,6 @@ struct Document<'a> {
 /// # Errors
 ///
 /// Those of the writer.
-pub(crate) fn check_json(workers: &[CheckEntry], writer: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn check_json(workers: &[CheckEntry<'_>], writer: &mut dyn Write) -> io::Result<()> {
     json_writer::write(writer, &Document { workers })
 }

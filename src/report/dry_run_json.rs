@@ -17,8 +17,14 @@ use crate::model::{
     WorkerName, WorkerPlan,
 };
 
-/// Writes the plan.
-pub(super) fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
+/// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
+///
+/// A step's `command` is exactly what the shell will be given, and `timeout` is in seconds (`null` for none).
+///
+/// # Errors
+///
+/// Says why `writer` did not take it.
+pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     json_writer::write(writer, &document(plan))
 }
 
@@ -194,27 +200,32 @@ struct StepEntry<'a> {
     gate: Gate,
     #[serde(default, skip_serializing_if = "is_default")]
     parallel: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    barrier: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stop: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fetch: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    put: Option<PutEntry<'a>>,
+    #[serde(flatten)]
+    other: Option<Other<'a>>,
 }
 
+/// What a step does that is no command.
 #[derive(Serialize, Deserialize)]
-struct PutEntry<'a> {
-    local: Cow<'a, str>,
-    remote: Cow<'a, str>,
+#[serde(rename_all = "lowercase")]
+enum Other<'a> {
+    Barrier(Cow<'a, str>),
+    Stop(Cow<'a, str>),
+    Fetch(Cow<'a, str>),
+    Put { local: Cow<'a, str>, remote: Cow<'a, str> },
 }
 
 impl<'a> StepEntry<'a> {
     fn new(plan: &Plan, phase: Phase, step: &'a Step) -> Self {
-        let mut entry = Self {
+        let other = match &step.action {
+            Action::Command(_) => None,
+            Action::Barrier(name) => Some(Other::Barrier(name.into())),
+            Action::Stop(label) => Some(Other::Stop(label.as_str().into())),
+            Action::Fetch(pattern) => Some(Other::Fetch(pattern.into())),
+            Action::Put { local, remote } => Some(Other::Put { local: local.to_string_lossy(), remote: remote.into() }),
+        };
+        Self {
             step: step.label.as_str().into(),
-            command: None,
+            command: step.command().map(Cow::from),
             spawn: step.mode == Mode::Spawn,
             timeout: dry_run_text::limit(plan, phase, step).map(Seconds),
             for_: if let Some(Bound::For(length)) = step.bound { Some(Seconds(length)) } else { None },
@@ -222,32 +233,19 @@ impl<'a> StepEntry<'a> {
             attempt_timeout: step.until.and_then(|until| until.attempt).map(Seconds),
             gate: step.gate,
             parallel: step.mode == Mode::Parallel,
-            barrier: None,
-            stop: None,
-            fetch: None,
-            put: None,
-        };
-        match &step.action {
-            Action::Command(command) => entry.command = Some(command.into()),
-            Action::Barrier(name) => entry.barrier = Some(name.into()),
-            Action::Stop(label) => entry.stop = Some(label.as_str().into()),
-            Action::Fetch(pattern) => entry.fetch = Some(pattern.into()),
-            Action::Put { local, remote } => {
-                entry.put = Some(PutEntry { local: local.to_string_lossy(), remote: remote.into() });
-            }
+            other,
         }
-        entry
     }
 
     fn step(self) -> Step {
-        let action = match (self.barrier, self.stop, self.fetch, self.put) {
-            (Some(name), ..) => Action::Barrier(name.into_owned()),
-            (_, Some(label), ..) => Action::Stop(StepLabel::new(label)),
-            (_, _, Some(pattern), _) => Action::Fetch(pattern.into_owned()),
-            (_, _, _, Some(PutEntry { local, remote })) => {
+        let action = match self.other {
+            Some(Other::Barrier(name)) => Action::Barrier(name.into_owned()),
+            Some(Other::Stop(label)) => Action::Stop(StepLabel::new(label)),
+            Some(Other::Fetch(pattern)) => Action::Fetch(pattern.into_owned()),
+            Some(Other::Put { local, remote }) => {
                 Action::Put { local: local.into_owned().into(), remote: remote.into_owned() }
             }
-            _ => Action::Command(self.command.unwrap_or_default().into_owned()),
+            None => Action::Command(self.command.unwrap_or_default().into_owned()),
         };
         // A limit that came from the settings is told as the step's own: it is the same limit.
         let bound = self.for_.map(|length| Bound::For(length.0));

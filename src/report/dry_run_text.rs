@@ -9,8 +9,12 @@ use super::words;
 use crate::model::on_one_line;
 use crate::model::{Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan};
 
-/// Writes the plan.
-pub(super) fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
+/// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply.
+///
+/// # Errors
+///
+/// Says why `writer` did not take it.
+pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     let phases: Vec<&str> = plan.phases.iter().map(|phase| phase.word()).collect();
     writeln!(
         writer,
@@ -54,9 +58,7 @@ pub(super) fn limit(plan: &Plan, phase: Phase, step: &Step) -> Option<Duration> 
 fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "\n{} at {}", worker.name, on_one_line(&worker.player.to_string()))?;
     let rows = |phase: Phase| {
-        let row = move |step: &Step| {
-            (on_one_line(step.label.as_str()).into_owned(), how(plan, phase, step), words::action(step))
-        };
+        let row = move |step: &Step| (words::label(Some(step)), how(plan, phase, step), words::command(Some(step)));
         worker.steps[phase].iter().map(row).collect::<Vec<_>>()
     };
     let phases: Vec<_> = plan.phases.iter().map(|&phase| (phase, rows(phase))).collect();
@@ -66,7 +68,7 @@ fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io:
     for (phase, rows) in &phases {
         writeln!(writer, "  {phase}{}", if rows.is_empty() { "  (no steps)" } else { "" })?;
         for (label, how, command) in rows {
-            writeln!(writer, "    {label:label_width$}  {how:how_width$}  {}", on_one_line(command))?;
+            writeln!(writer, "    {label:label_width$}  {how:how_width$}  {command}")?;
         }
     }
     Ok(())

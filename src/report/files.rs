@@ -1,6 +1,4 @@
-//! What a step fetched, as the reports tell it.
-
-use serde::{Deserialize, Serialize};
+//! What a step fetched, for people.
 
 use super::words::counted;
 use crate::model::on_one_line;
@@ -9,62 +7,7 @@ use crate::model::{FetchedFile, FetchedFiles};
 /// So many files are named to people.
 const NAMED: usize = 20;
 
-/// A fetched file in JSON. Bytes of its name that are no text become marks; the folder of results has the name itself.
-#[derive(Serialize, Deserialize)]
-pub(super) struct FileEntry {
-    name: String,
-    bytes: u64,
-    mode: String,
-    sha256: String,
-    /// It grew while it was read, and was fetched as it was when that began.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    grew: bool,
-}
-
-/// The files of a step in JSON: the first of them, how many and how much there is, and how many are not named.
-#[derive(Serialize, Deserialize)]
-pub(super) struct FilesEntry {
-    files: Vec<FileEntry>,
-    files_left_out: u64,
-    fetched_files: u64,
-    fetched_bytes: u64,
-}
-
-impl FilesEntry {
-    /// Those that were fetched.
-    pub(super) fn new(fetched: &FetchedFiles) -> Self {
-        let entry = |file: &FetchedFile| FileEntry {
-            name: file.name.to_string_lossy().into_owned(),
-            bytes: file.length,
-            mode: format!("{:04o}", file.mode),
-            sha256: file.digest.clone(),
-            grew: file.grew,
-        };
-        let files: Vec<_> = fetched.first.iter().map(entry).collect();
-        Self {
-            files_left_out: fetched.count.saturating_sub(files.len() as u64),
-            files,
-            fetched_files: fetched.count,
-            fetched_bytes: fetched.bytes,
-        }
-    }
-}
-
-impl From<FilesEntry> for FetchedFiles {
-    fn from(entry: FilesEntry) -> Self {
-        let file = |file: FileEntry| FetchedFile {
-            name: file.name.into(),
-            length: file.bytes,
-            mode: u32::from_str_radix(&file.mode, 8).unwrap_or_default(),
-            digest: file.sha256,
-            grew: file.grew,
-        };
-        let first = entry.files.into_iter().map(file).collect();
-        Self { first, count: entry.fetched_files, bytes: entry.fetched_bytes }
-    }
-}
-
-/// The same for people: a line for each, at most some, and one for all when there are several.
+/// A line for each, at most some, and one for all when there are several.
 pub(super) fn lines(fetched: &FetchedFiles) -> Vec<String> {
     let shown = |file: &FetchedFile| {
         let grew = if file.grew { "  (it grew; this is what it had at first)" } else { "" };
@@ -124,10 +67,10 @@ mod tests {
         let lines = lines(&fetched);
         assert_eq!((lines.len(), lines[20].as_str()), (21, "1500 files, 15.0 kB"));
         assert_eq!(lines[1], "< x/1\\n  10 bytes  (it grew; this is what it had at first)");
-        let entry = serde_json::to_value(FilesEntry::new(&fetched)).unwrap();
+        let entry = serde_json::to_value(&fetched).unwrap();
         assert_eq!((entry["files"].as_array().unwrap().len(), &entry["files_left_out"]), (1000, &500.into()));
         assert_eq!((&entry["fetched_files"], &entry["fetched_bytes"]), (&1500.into(), &15_000.into()));
-        assert_eq!(FetchedFiles::from(FilesEntry::new(&fetched)), fetched);
+        assert_eq!(serde_json::from_value::<FetchedFiles>(entry.clone()).unwrap(), fetched);
         assert_eq!((&entry["files"][1]["grew"], &entry["files"][0].get("grew")), (&true.into(), &None));
     }
 }

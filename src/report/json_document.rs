@@ -1,141 +1,69 @@
-//! The shape of the `json` report: the seed's, with more fields.
+//! The `json` report: one document of the seed's shape, with more fields, written when the run is over.
 //!
 //! `{"metadata": {…}, "workers": […], "trials": […], "statistics": […], "lost": […], "not_reset": […], "warnings": […],
 //! "configuration": {…}}`; `json.schema.json` describes it to programs. Times are local, as in the seed;
 //! a time that is not known, such as the end of what was interrupted, is `null`. Each level is made while it is
-//! written.
+//! written, and outputs are read then, piece by piece.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use serde::{Serialize, Serializer};
+use std::io::{self, Write};
 
-use super::json_result::{List, trial_entry};
-use super::record::{Remark, Run};
+use serde::Serialize;
+
+use super::json_result::{date, name, trial_entry};
+use super::json_writer::{self, List};
+use super::player_entry::PlayerEntry;
+use super::record::{Ended, Remark, Run};
 use super::statistics::{self, Row, Subject};
 use super::{dry_run_json, words};
-use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Phase, Plan, PlayerDescription, Reason, Step, WorkerId, WorkerPlan,
-};
+use crate::model::{Plan, Reason, WorkerId, WorkerPlan};
 
-/// What all levels need to know.
-#[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
-    plan: Option<&'a Plan>,
-    anchor: Option<&'a ClockAnchor>,
-    time_zone: &'a TimeZone,
+/// Writes the document of a run.
+pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a, T: Serialize, C: Serialize> {
+        metadata: Metadata<'a>,
+        workers: Vec<WorkerEntry<'a>>,
+        trials: T,
+        statistics: Vec<StatisticsEntry>,
+        lost: Vec<RemarkEntry<'a>>,
+        not_reset: Vec<NotReset<'a>>,
+        warnings: Vec<RemarkEntry<'a>>,
+        configuration: Option<C>,
+    }
+    let run = ended.run;
+    let worker = |(id, worker): (WorkerId, &WorkerPlan)| WorkerEntry {
+        name: worker.name.to_string(),
+        location: worker.player.to_string(),
+        player: run.players.get(&id).map(PlayerEntry::from).unwrap_or_default(),
+    };
+    let not_reset = |(trial, worker)| NotReset { trial, worker: name(ended, worker) };
+    let document = Document {
+        metadata: metadata(ended),
+        workers: run.plan().into_iter().flat_map(Plan::workers).map(worker).collect(),
+        trials: List(|| run.trials.iter().map(move |trial| trial_entry(ended, trial))),
+        statistics: statistics::rows(run).iter().map(|row| StatisticsEntry::new(run, row)).collect(),
+        lost: run.lost.iter().map(|remark| RemarkEntry::new(ended, remark)).collect(),
+        not_reset: run.not_reset().into_iter().map(not_reset).collect(),
+        warnings: run.warnings.iter().map(|remark| RemarkEntry::new(ended, remark)).collect(),
+        configuration: run.plan().map(dry_run_json::document),
+    };
+    json_writer::write(writer, &document)
 }
 
-impl<'a> Context<'a> {
-    /// A date as Python's `isoformat` writes it, always with microseconds.
-    pub(super) fn date(&self, reading: ConductorTime) -> Option<String> {
-        let timestamp = Timestamp::try_from(self.anchor?.date(reading)).ok()?;
-        let local = timestamp.to_zoned_datetime(self.time_zone.clone());
-        Some(local.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string())
-    }
-
-    /// How many bytes of each stream are kept.
-    pub(super) fn limit(&self) -> u64 {
-        self.plan.map_or(u64::MAX, |plan| plan.settings.max_message_size)
-    }
-
-    /// A worker's name.
-    pub(super) fn name(&self, worker: WorkerId) -> Option<&'a str> {
-        Some(self.plan?.workers.get(worker.0)?.name.as_str())
-    }
-
-    /// A step of the plan.
-    pub(super) fn step(&self, worker: WorkerId, phase: Phase, position: usize) -> Option<&'a Step> {
-        self.plan?.workers.get(worker.0)?.steps[phase].get(position)
-    }
-}
-
-/// The document of a run.
-pub(super) struct Document<'a> {
-    context: Context<'a>,
-    run: &'a Run,
-    end: ConductorTime,
-    conclusion: &'a Conclusion,
-}
-
-impl<'a> Document<'a> {
-    /// Tells of a run that ended at `end`.
-    pub(super) fn new(run: &'a Run, time_zone: &'a TimeZone, end: ConductorTime, conclusion: &'a Conclusion) -> Self {
-        let (plan, anchor) = run.plan.as_ref().map(|(plan, anchor)| (&**plan, anchor)).unzip();
-        Self { context: Context { plan, anchor, time_zone }, run, end, conclusion }
-    }
-
-    fn metadata(&self) -> Metadata<'a> {
-        let plan = self.context.plan;
-        let reason = |reason: &'a Reason| ReasonEntry { kind: words::reason(reason), text: reason.text() };
-        Metadata {
-            start_time: self.run.start.and_then(|start| self.context.date(start)),
-            end_time: self.context.date(self.end),
-            total_trials: plan.map_or(0, |plan| plan.trials),
-            total_workers: plan.map_or(0, |plan| plan.workers.len()),
-            version: env!("CARGO_PKG_VERSION"),
-            run: plan.map(|plan| plan.run.as_str()),
-            config: plan.map(|plan| plan.file.to_string_lossy().into_owned()),
-            verdict: self.conclusion.verdict.word(),
-            reasons: self.conclusion.reasons.iter().map(reason).collect(),
-            exit_status: self.conclusion.exit_status(),
-        }
-    }
-
-    fn workers(&self) -> Vec<WorkerEntry<'a>> {
-        let workers = self.context.plan.into_iter().flat_map(Plan::workers);
-        let entry = |(id, worker): (WorkerId, &'a WorkerPlan)| {
-            let (kind, version, host) = match self.run.players.get(&id) {
-                None => (None, None, None),
-                Some(PlayerDescription::Seed) => (Some("seed"), None, None),
-                Some(PlayerDescription::Session { version, host }) => {
-                    (Some("session"), Some(version.as_str()), Some(host.as_str()))
-                }
-            };
-            WorkerEntry { name: worker.name.as_str(), player: worker.player.to_string(), kind, version, host }
-        };
-        workers.map(entry).collect()
-    }
-
-    fn remark(&self, remark: &'a Remark) -> RemarkEntry<'a> {
-        RemarkEntry {
-            timestamp: self.context.date(remark.at),
-            trial: remark.trial,
-            worker: remark.worker.and_then(|worker| self.context.name(worker)),
-            text: &remark.text,
-        }
-    }
-}
-
-impl Serialize for Document<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Top<'a, T: Serialize, C: Serialize> {
-            metadata: Metadata<'a>,
-            workers: Vec<WorkerEntry<'a>>,
-            trials: T,
-            statistics: Vec<StatisticsEntry>,
-            lost: Vec<RemarkEntry<'a>>,
-            not_reset: Vec<NotReset<'a>>,
-            warnings: Vec<RemarkEntry<'a>>,
-            configuration: Option<C>,
-        }
-        let context = self.context;
-        Top {
-            metadata: self.metadata(),
-            workers: self.workers(),
-            trials: List(|| self.run.trials.iter().map(move |trial| trial_entry(context, trial))),
-            statistics: statistics::rows(self.run).iter().map(|row| StatisticsEntry::new(self.run, row)).collect(),
-            lost: self.run.lost.iter().map(|remark| self.remark(remark)).collect(),
-            not_reset: self
-                .run
-                .not_reset()
-                .into_iter()
-                .map(|(trial, worker)| NotReset { trial, worker: context.name(worker) })
-                .collect(),
-            warnings: self.run.warnings.iter().map(|remark| self.remark(remark)).collect(),
-            configuration: context.plan.map(dry_run_json::document),
-        }
-        .serialize(serializer)
+fn metadata(ended: Ended<'_>) -> Metadata<'_> {
+    let (plan, conclusion) = (ended.run.plan(), ended.conclusion);
+    let reason = |reason: &Reason| ReasonEntry { kind: words::reason(reason), text: reason.text() };
+    Metadata {
+        start_time: ended.run.start.and_then(|start| date(ended, start)),
+        end_time: date(ended, ended.at),
+        total_trials: plan.map_or(0, |plan| plan.trials),
+        total_workers: plan.map_or(0, |plan| plan.workers.len()),
+        version: env!("CARGO_PKG_VERSION"),
+        run: plan.map(|plan| plan.run.as_str()),
+        config: plan.map(|plan| plan.file.to_string_lossy().into_owned()),
+        verdict: conclusion.verdict.word(),
+        reasons: conclusion.reasons.iter().map(reason).collect(),
+        exit_status: conclusion.exit_status(),
     }
 }
 
@@ -161,11 +89,11 @@ struct ReasonEntry {
 
 #[derive(Serialize)]
 struct WorkerEntry<'a> {
-    name: &'a str,
-    player: String,
-    kind: Option<&'static str>,
-    version: Option<&'a str>,
-    host: Option<&'a str>,
+    name: String,
+    #[serde(rename = "player")]
+    location: String,
+    #[serde(flatten)]
+    player: PlayerEntry<'a>,
 }
 
 /// A worker of which it is not known that its Reset ran to its end.
@@ -217,4 +145,11 @@ struct RemarkEntry<'a> {
     trial: Option<u32>,
     worker: Option<&'a str>,
     text: &'a str,
+}
+
+impl<'a> RemarkEntry<'a> {
+    fn new(ended: Ended<'a>, remark: &'a Remark) -> Self {
+        let (timestamp, worker) = (date(ended, remark.at), remark.worker.and_then(|worker| name(ended, worker)));
+        Self { timestamp, trial: remark.trial, worker, text: &remark.text }
+    }
 }

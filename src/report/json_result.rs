@@ -6,39 +6,33 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use jiff::Timestamp;
+use serde::Serialize;
 
 use super::excerpt::Excerpt;
-use super::files::FilesEntry;
-use super::json_document::Context;
-use super::record::{PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
+use super::json_writer::{List, Map};
+use super::record::{Ended, PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 use super::seed_result::{Message, SeedResult};
 use super::words;
 use crate::model::{
-    Attempt, BarrierResult, ConductorTime, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Process,
-    StartSkew, Step, StepResult, Verdict, WorkerId,
+    Attempt, BarrierResult, ConductorTime, FetchedFiles, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase,
+    Process, StartSkew, Step, StepResult, Verdict, WorkerId,
 };
 
-/// A list that is made while it is written.
-pub(super) struct List<F>(pub(super) F);
-
-impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for List<F> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0())
-    }
+/// A date as Python's `isoformat` writes it, always with microseconds.
+pub(super) fn date(ended: Ended<'_>, reading: ConductorTime) -> Option<String> {
+    let (_, anchor) = ended.run.plan.as_ref()?;
+    let local = Timestamp::try_from(anchor.date(reading)).ok()?.to_zoned_datetime(ended.time_zone.clone());
+    Some(local.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string())
 }
 
-/// An object whose keys are data and keep their order, made while it is written.
-struct Map<F>(F);
-
-impl<F: Fn() -> I, I: Iterator<Item = (String, V)>, V: Serialize> Serialize for Map<F> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0())
-    }
+/// A worker's name.
+pub(super) fn name(ended: Ended<'_>, worker: WorkerId) -> Option<&str> {
+    Some(ended.run.worker(worker)?.name.as_str())
 }
 
 /// A trial in the seed's shape.
-pub(super) fn trial_entry<'a>(context: Context<'a>, trial: &'a Trial) -> impl Serialize + 'a {
+pub(super) fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
     #[derive(Serialize)]
     struct Entry<T: Serialize> {
         trial_number: u32,
@@ -51,20 +45,20 @@ pub(super) fn trial_entry<'a>(context: Context<'a>, trial: &'a Trial) -> impl Se
         check: Option<LeftEntry>,
     }
     let phases = move || {
-        let entry = move |phase: &'a PhaseOfTrial| (phase.phase.word().to_owned(), phase_entry(context, phase));
+        let entry = move |phase: &'a PhaseOfTrial| (phase.phase.word().to_owned(), phase_entry(ended, phase));
         trial.phases.iter().map(entry)
     };
     Entry {
         trial_number: trial.number,
-        start_time: context.date(trial.start),
-        end_time: trial.end.and_then(|end| context.date(end)),
+        start_time: date(ended, trial.start),
+        end_time: trial.end.and_then(|end| date(ended, end)),
         verdict: trial.verdict.map(Verdict::word),
         phases: Map(phases),
-        check: trial.check.as_ref().map(|check| LeftEntry::new(context, None, check)),
+        check: trial.check.as_ref().map(|check| LeftEntry::new(ended, None, check)),
     }
 }
 
-fn phase_entry<'a>(context: Context<'a>, phase: &'a PhaseOfTrial) -> impl Serialize + 'a {
+fn phase_entry<'a>(ended: Ended<'a>, phase: &'a PhaseOfTrial) -> impl Serialize + 'a {
     #[derive(Serialize)]
     struct Entry<'a, T: Serialize> {
         start_time: Option<String>,
@@ -76,15 +70,15 @@ fn phase_entry<'a>(context: Context<'a>, phase: &'a PhaseOfTrial) -> impl Serial
     }
     let workers = move || {
         phase.workers.iter().map(move |(&id, worker)| {
-            let name = context.name(id).map_or_else(|| format!("worker_{}", id.0), str::to_owned);
-            (name, worker_entry(context, phase.phase, id, worker))
+            let name = name(ended, id).map_or_else(|| format!("worker_{}", id.0), str::to_owned);
+            (name, worker_entry(ended, phase.phase, id, worker))
         })
     };
     Entry {
-        start_time: context.date(phase.start),
-        end_time: phase.end.and_then(|end| context.date(end)),
-        start_skew: phase.skew.as_ref().map(|skew| SkewEntry::new(context, skew)),
-        barriers: phase.barriers.iter().map(|barrier| BarrierEntry::new(context, barrier)).collect(),
+        start_time: date(ended, phase.start),
+        end_time: phase.end.and_then(|end| date(ended, end)),
+        start_skew: phase.skew.as_ref().map(|skew| SkewEntry::new(ended, skew)),
+        barriers: phase.barriers.iter().map(|barrier| BarrierEntry::new(ended, barrier)).collect(),
         workers: Map(workers),
     }
 }
@@ -100,15 +94,15 @@ struct BarrierEntry<'a> {
 }
 
 impl<'a> BarrierEntry<'a> {
-    fn new(context: Context<'a>, barrier: &'a BarrierResult) -> Self {
-        let waited = barrier.waited.iter().filter_map(|(id, time)| Some((context.name(*id)?, time.as_secs_f64())));
+    fn new(ended: Ended<'a>, barrier: &'a BarrierResult) -> Self {
+        let waited = barrier.waited.iter().filter_map(|(id, time)| Some((name(ended, *id)?, time.as_secs_f64())));
         let skew = barrier.passed.as_ref().ok().and_then(Option::as_ref);
         Self {
             name: &barrier.name,
             passed: barrier.passed.is_ok(),
             reason: barrier.passed.as_ref().err().map(String::as_str),
             waited: waited.collect(),
-            release_skew: skew.map(|skew| SkewEntry::new(context, skew)),
+            release_skew: skew.map(|skew| SkewEntry::new(ended, skew)),
         }
     }
 }
@@ -124,29 +118,24 @@ struct SkewEntry<'a> {
 }
 
 impl<'a> SkewEntry<'a> {
-    fn new(context: Context<'a>, skew: &StartSkew) -> Self {
+    fn new(ended: Ended<'a>, skew: &StartSkew) -> Self {
         Self {
             seconds: skew.spread.as_secs_f64(),
             bound: skew.bound.as_secs_f64(),
             workers: skew.workers,
-            unknown: skew.unknown.iter().filter_map(|worker| context.name(*worker)).collect(),
+            unknown: skew.unknown.iter().filter_map(|worker| name(ended, *worker)).collect(),
         }
     }
 }
 
-fn worker_entry<'a>(
-    context: Context<'a>,
-    phase: Phase,
-    id: WorkerId,
-    worker: &'a WorkerOfPhase,
-) -> impl Serialize + 'a {
+fn worker_entry<'a>(ended: Ended<'a>, phase: Phase, id: WorkerId, worker: &'a WorkerOfPhase) -> impl Serialize + 'a {
     #[derive(Serialize)]
     struct Entry<T: Serialize> {
         start_time: Option<String>,
         end_time: Option<String>,
         results: T,
     }
-    let end_time = worker.end.and_then(|end| context.date(end));
+    let end_time = worker.end.and_then(|end| date(ended, end));
     let last = worker.end.map(|_| PhasesComplete {
         timestamp: end_time.clone(),
         code: PHASES_COMPLETE,
@@ -154,12 +143,12 @@ fn worker_entry<'a>(
     });
     let results = move || {
         let results = worker.results.iter().map(move |(&position, recorded)| {
-            let step = context.step(id, phase, position);
-            ResultOrEnd::Result(Box::new(ResultEntry::new(context, step, position, recorded)))
+            let step = ended.run.worker(id).and_then(|worker| worker.steps[phase].get(position));
+            ResultOrEnd::Result(Box::new(ResultEntry::new(ended, step, position, recorded)))
         });
         results.chain(last.clone().map(ResultOrEnd::End))
     };
-    Entry { start_time: context.date(worker.start), end_time, results: List(results) }
+    Entry { start_time: date(ended, worker.start), end_time, results: List(results) }
 }
 
 /// An item of a worker's `results`.
@@ -194,20 +183,20 @@ struct ResultEntry {
 }
 
 impl ResultEntry {
-    fn new(context: Context<'_>, step: Option<&Step>, position: usize, recorded: &Recorded) -> Self {
-        let seed = SeedResult::new(step, &recorded.result, context.limit());
+    fn new(ended: Ended<'_>, step: Option<&Step>, position: usize, recorded: &Recorded) -> Self {
+        let seed = SeedResult::new(step, &recorded.result, ended.run.limit());
         let end = |(at, result): &(ConductorTime, StepResult)| EndEntry {
-            timestamp: context.date(*at),
-            left: LeftEntry::new(context, step, result),
+            timestamp: date(ended, *at),
+            left: LeftEntry::new(ended, step, result),
         };
         Self {
-            timestamp: context.date(recorded.at),
+            timestamp: date(ended, recorded.at),
             code: seed.code,
             message: seed.message,
             step: step.map(|step| step.label.as_str().to_owned()),
             position,
             command: step.map(words::action),
-            left: LeftEntry::new(context, step, &recorded.result),
+            left: LeftEntry::new(ended, step, &recorded.result),
             spawned_end: recorded.end.as_deref().map(end),
         }
     }
@@ -254,7 +243,7 @@ struct LeftEntry {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<AttemptEntry>,
     #[serde(flatten)]
-    files: Option<FilesEntry>,
+    files: Option<Box<FetchedFiles>>,
 }
 
 /// One attempt. Times are in seconds; `after` counts from the step's start.
@@ -273,21 +262,21 @@ impl AttemptEntry {
 }
 
 impl LeftEntry {
-    fn new(context: Context<'_>, step: Option<&Step>, result: &StepResult) -> Self {
+    fn new(ended: Ended<'_>, step: Option<&Step>, result: &StepResult) -> Self {
         let (exit_status, signal) = words::ending(step, &result.outcome);
         let limit = match &result.outcome {
             Outcome::TimedOut(limit) => Some(limit.as_secs_f64()),
             _ => None,
         };
-        let stdout = Excerpt::new(&result.stdout, context.limit());
-        let stderr = Excerpt::new(&result.stderr, context.limit());
+        let stdout = Excerpt::new(&result.stdout, ended.run.limit());
+        let stderr = Excerpt::new(&result.stderr, ended.run.limit());
         Self {
             outcome: words::outcome(&result.outcome),
             exit_status,
             signal,
             limit,
             reason: words::why(result).map(Cow::into_owned),
-            started_at: result.started.and_then(|started| context.date(started.at)),
+            started_at: result.started.and_then(|started| date(ended, started.at)),
             started_at_error: result.started.map(|started| started.error.as_secs_f64()),
             started_late: result.started.map(|started| started.late.as_secs_f64()).filter(|late| *late > 0.0),
             duration: result.duration.map(|duration| duration.as_secs_f64()),
@@ -301,7 +290,7 @@ impl LeftEntry {
             holders: result.holders.clone(),
             not_stopped: result.not_stopped.clone(),
             attempts: result.attempts.iter().map(AttemptEntry::new).collect(),
-            files: result.files.as_deref().map(FilesEntry::new),
+            files: result.files.clone(),
         }
     }
 }

@@ -3,82 +3,65 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::model::is_harmful;
 
 /// Writes `value` and a newline.
 pub(super) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(&mut *writer, Escaping(PrettyFormatter::new(), is_harmful)))?;
+    serde_json::to_writer_pretty(Escaping(&mut *writer, is_harmful), value)?;
     writeln!(writer)
 }
 
 /// Writes `value` in one line, without the newline.
 pub(super) fn write_line(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(writer, Escaping(CompactFormatter, is_harmful)))?;
-    Ok(())
+    Ok(serde_json::to_writer(Escaping(writer, is_harmful), value)?)
 }
 
 /// Writes `value` in one line that can stand in an HTML page: nothing in it can end an element or begin one.
-pub(super) fn write_for_html(writer: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+pub(super) fn write_for_html(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     let is_markup = |character| is_harmful(character) || matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
-    value.serialize(&mut Serializer::with_formatter(writer, Escaping(CompactFormatter, is_markup)))?;
-    Ok(())
+    Ok(serde_json::to_writer(Escaping(writer, is_markup), value)?)
 }
 
-/// Writes as the inner formatter does, with escapes for the characters that are so.
-struct Escaping<F>(F, fn(char) -> bool);
+/// A list that is made while it is written.
+pub(super) struct List<F>(pub(super) F);
 
-impl<F: Formatter> Formatter for Escaping<F> {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some(place) = rest.find(self.1) {
-            let (plain, found) = rest.split_at(place);
-            writer.write_all(plain.as_bytes())?;
-            let mut characters = found.chars();
-            if let Some(character) = characters.next() {
-                write!(writer, "\\u{:04x}", u32::from(character))?;
-            }
-            rest = characters.as_str();
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for List<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0())
+    }
+}
+
+/// An object whose keys are data and keep their order, made while it is written.
+pub(super) struct Map<F>(pub(super) F);
+
+impl<F: Fn() -> I, I: Iterator<Item = (String, V)>, V: Serialize> Serialize for Map<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0())
+    }
+}
+
+/// Writes JSON with escapes for some characters. Outside of texts, JSON has none of them but newlines, which in texts are
+/// escapes already.
+struct Escaping<'a, W: ?Sized>(&'a mut W, fn(char) -> bool);
+
+impl<W: Write + ?Sized> Write for Escaping<'_, W> {
+    /// The serializer hands on pieces of text, each with whole characters.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut rest = str::from_utf8(bytes).map_err(io::Error::other)?;
+        let is_escaped = |character| character != '\n' && self.1(character);
+        while let Some((place, found)) = rest.char_indices().find(|(_, character)| is_escaped(*character)) {
+            self.0.write_all(rest[..place].as_bytes())?;
+            write!(self.0, "\\u{:04x}", u32::from(found))?;
+            rest = &rest[place + found.len_utf8()..];
         }
-        writer.write_all(rest.as_bytes())
+        self.0.write_all(rest.as_bytes())?;
+        Ok(bytes.len())
     }
 
-    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_array(writer)
-    }
-
-    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array(writer)
-    }
-
-    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_array_value(writer, first)
-    }
-
-    fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array_value(writer)
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object(writer)
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object(writer)
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_object_key(writer, first)
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(writer)
-    }
-
-    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object_value(writer)
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

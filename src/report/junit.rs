@@ -13,18 +13,16 @@ mod case;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::excerpt::last_lines;
-use super::record::{PhaseOfTrial, Run, Trial};
+use super::record::{Ended, PhaseOfTrial, Run, Trial};
 use super::share::fair_limit;
 use super::{innermost, words};
 use crate::model::harmless;
-use crate::model::{
-    Conclusion, ConductorTime, Event, Outcome, Reporter, Stamped, StepResult, Verdict, WorkerId, WorkerPlan,
-};
+use crate::model::{Conclusion, Outcome, StepResult, Verdict, WorkerId, WorkerPlan};
 use case::Cases;
 
 /// So many bytes of all outputs together are kept.
@@ -35,35 +33,15 @@ const MOST: u64 = 128 << 10;
 /// So many last lines of what a check printed.
 const CHECK_LINES: usize = 200;
 
-/// Tells a run to continuous integration.
-pub(super) struct JunitReporter {
-    writer: BufWriter<Box<dyn Write + Send>>,
-    run: Run,
+/// Writes the report of a run.
+pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    report_of(ended).serialize(writer).map_err(|error| innermost(&error))
 }
 
-impl JunitReporter {
-    /// Writes to `writer`.
-    pub(super) fn new(writer: Box<dyn Write + Send>) -> Self {
-        Self { writer: BufWriter::with_capacity(64 * 1024, writer), run: Run::default() }
-    }
-}
-
-impl Reporter for JunitReporter {
-    fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
-        let Event::RunEnded { conclusion } = &stamped.event else {
-            self.run.take(stamped.at, &stamped.event);
-            return Ok(());
-        };
-        let report = report_of(&self.run, stamped.at, conclusion);
-        report.serialize(&mut self.writer).map_err(|error| innermost(&error))?;
-        self.writer.flush()
-    }
-}
-
-fn report_of(run: &Run, end: ConductorTime, conclusion: &Conclusion) -> Report {
+fn report_of(Ended { run, at, conclusion, .. }: Ended<'_>) -> Report {
     let name = run.plan.as_ref().map_or("conductor".into(), |(plan, _)| plan.file.to_string_lossy().into_owned());
     let mut report = Report::new(text(&name));
-    report.set_time(run.start.map_or(std::time::Duration::ZERO, |start| end.since(start)));
+    report.set_time(run.start.map_or(std::time::Duration::ZERO, |start| at.since(start)));
     report.add_test_suite(verdict(run, conclusion));
     let limit = fair_limit(run.outputs().map(crate::model::Output::length), BUDGET, MOST);
     let Some((plan, _)) = &run.plan else { return report };

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Format, Plan, Reporter};
+use crate::model::{Format, Reporter};
 
 mod board;
 mod check_json;
@@ -18,16 +18,16 @@ mod dry_run_text;
 mod excerpt;
 mod files;
 mod html;
-mod json;
 mod json_document;
 mod json_result;
 mod json_writer;
 mod jsonl;
 mod junit;
-mod late;
 mod names;
 mod notes;
+mod player_entry;
 mod record;
+mod record_reporter;
 #[cfg(test)]
 mod recorded;
 mod seed_result;
@@ -43,8 +43,12 @@ mod words;
 
 pub(crate) use board::{Board, BoardLine};
 pub(crate) use check_json::{CheckEntry, check_json};
+pub use dry_run_json::write as dry_run_json;
+pub use dry_run_text::write as dry_run_text;
 pub(crate) use jsonl::{RecordedOutputs, Replay};
-pub(crate) use words::{NOT_STARTED, hint, is_refused, milliseconds, outcome_in_detail, skew};
+pub(crate) use words::{NOT_STARTED, counted, hint, is_refused, milliseconds, outcome_in_detail, skew};
+
+use record_reporter::{RecordReporter, Render};
 
 /// The error in which a library wrapped it: the library says only that it could not write, this one says why.
 fn innermost(error: &dyn std::error::Error) -> io::Error {
@@ -74,32 +78,13 @@ impl Style {
 
 /// Makes the output of a run in this format. It buffers for itself, and flushes whenever it has told something whole.
 pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> Box<dyn Reporter> {
-    match format {
-        Format::Text => Box::new(text::TextReporter::new(writer, style)),
-        Format::Classic => Box::new(classic::ClassicReporter::new(writer, style.terminal)),
-        Format::Jsonl => Box::new(jsonl::JsonlReporter::new(writer)),
-        Format::Junit => Box::new(junit::JunitReporter::new(writer)),
-        Format::Html => Box::new(html::HtmlReporter::new(writer, style.time_zone)),
-        Format::Json => Box::new(json::JsonReporter::new(writer, style.time_zone)),
-    }
-}
-
-/// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply.
-///
-/// # Errors
-///
-/// Says why `writer` did not take it.
-pub fn dry_run_text(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
-    dry_run_text::write(plan, writer)
-}
-
-/// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
-///
-/// A step's `command` is exactly what the shell will be given, and `timeout` is in seconds (`null` for none).
-///
-/// # Errors
-///
-/// Says why `writer` did not take it.
-pub fn dry_run_json(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
-    dry_run_json::write(plan, writer)
+    let render: Render = match format {
+        Format::Text => return Box::new(text::TextReporter::new(writer, style)),
+        Format::Classic => return Box::new(classic::ClassicReporter::new(writer, style.terminal)),
+        Format::Jsonl => return Box::new(jsonl::JsonlReporter::new(writer)),
+        Format::Junit => junit::write,
+        Format::Html => html::write,
+        Format::Json => json_document::write,
+    };
+    Box::new(RecordReporter::new(render, writer, style.time_zone))
 }

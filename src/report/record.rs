@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
+use super::words;
 use crate::model::{
-    BarrierResult, ClockAnchor, ConductorTime, Event, Output, Phase, Plan, PlayerDescription, StartSkew, StepReference,
-    StepResult, Verdict, WorkerId, WorkerPlan,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Output, Phase, Plan, PlayerDescription,
+    StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
 };
 
 /// What is known of the run so far.
@@ -18,6 +21,16 @@ pub(super) struct Run {
     pub(super) trials: Vec<Trial>,
     pub(super) lost: Vec<Remark>,
     pub(super) warnings: Vec<Remark>,
+}
+
+/// A run that is over, for the formats that are written then.
+#[derive(Clone, Copy)]
+pub(super) struct Ended<'a> {
+    pub(super) run: &'a Run,
+    pub(super) at: ConductorTime,
+    pub(super) conclusion: &'a Conclusion,
+    /// The zone of the dates that people read.
+    pub(super) time_zone: &'a TimeZone,
 }
 
 /// A trial.
@@ -62,8 +75,39 @@ impl Recorded {
         self.end.as_ref().map_or(&self.result, |end| &end.1)
     }
 
+    /// Whether people look for it: a failure, or a loss.
+    pub(super) fn is_bad(&self) -> bool {
+        let outcome = &self.last().outcome;
+        outcome.is_failure() || *outcome == Outcome::Lost
+    }
+
     fn last_mut(&mut self) -> &mut StepResult {
         self.end.as_mut().map_or(&mut self.result, |end| &mut end.1)
+    }
+}
+
+/// A step that is over, and what the plan says of it.
+#[derive(Clone, Copy)]
+pub(super) struct Finished<'a> {
+    pub(super) reference: StepReference,
+    pub(super) step: Option<&'a Step>,
+    pub(super) recorded: &'a Recorded,
+}
+
+impl<'a> Finished<'a> {
+    /// What the step came to.
+    pub(super) fn result(self) -> &'a StepResult {
+        self.recorded.last()
+    }
+
+    /// When that was seen.
+    pub(super) fn at(self) -> ConductorTime {
+        self.recorded.end.as_ref().map_or(self.recorded.at, |end| end.0)
+    }
+
+    /// Why its failure does not count, when it failed and that does not.
+    pub(super) fn excuse(self) -> Option<&'static str> {
+        words::excuse(self.step, self.reference.phase, &self.result().outcome)
     }
 }
 
@@ -76,9 +120,29 @@ pub(super) struct Remark {
 }
 
 impl Run {
+    /// The plan, once the run has begun.
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref().map(|(plan, _)| &**plan)
+    }
+
     /// A worker of the plan.
     pub(super) fn worker(&self, worker: WorkerId) -> Option<&WorkerPlan> {
-        self.plan.as_ref()?.0.workers.get(worker.0)
+        self.plan()?.workers.get(worker.0)
+    }
+
+    /// The name of a worker, or `?` if the plan does not have it.
+    pub(super) fn name(&self, worker: WorkerId) -> &str {
+        self.plan().map_or("?", |plan| plan.name(worker))
+    }
+
+    /// A step of the plan.
+    pub(super) fn step(&self, step: StepReference) -> Option<&Step> {
+        self.plan()?.step(step)
+    }
+
+    /// How many bytes of each output the reports keep.
+    pub(super) fn limit(&self) -> u64 {
+        self.plan().map_or(u64::MAX, |plan| plan.settings.max_message_size)
     }
 
     /// A moment in UTC, to the millisecond.
@@ -87,17 +151,33 @@ impl Run {
         jiff::Timestamp::try_from(anchor.date(at)).ok().map(|date| format!("{date:.3}"))
     }
 
-    /// Every result with its trial, phase and worker, in the order of the run; of a spawned step its end, when that is
-    /// known.
-    pub(super) fn results(&self) -> impl Iterator<Item = (StepReference, &StepResult)> {
+    /// Every step that is over, in the order of the run.
+    pub(super) fn results(&self) -> impl Iterator<Item = Finished<'_>> {
         let phases = self.trials.iter().flat_map(|trial| trial.phases.iter().map(move |phase| (trial.number, phase)));
         let workers = phases
             .flat_map(|(trial, phase)| phase.workers.iter().map(move |(&id, worker)| (trial, phase.phase, id, worker)));
-        workers.flat_map(|(trial, phase, worker, own)| {
-            own.results
-                .iter()
-                .map(move |(&position, recorded)| (StepReference { trial, phase, worker, position }, recorded.last()))
+        workers.flat_map(move |(trial, phase, worker, own)| {
+            own.results.iter().map(move |(&position, recorded)| {
+                let reference = StepReference { trial, phase, worker, position };
+                Finished { reference, step: self.step(reference), recorded }
+            })
         })
+    }
+
+    /// How many steps ended in which way, for people.
+    pub(super) fn counts(&self) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for finished in self.results() {
+            *counts.entry(words::outcome(&finished.result().outcome)).or_default() += 1;
+        }
+        let counted = |word: &&str| counts.get(word).map(|count| format!("{count} {word}"));
+        let counted: Vec<String> = words::OUTCOMES.iter().filter_map(counted).collect();
+        if counted.is_empty() { "no step was run".to_owned() } else { counted.join(", ") }
+    }
+
+    /// How many trials are over, of how many.
+    pub(super) fn ended_trials(&self) -> usize {
+        self.trials.iter().filter(|trial| trial.end.is_some()).count()
     }
 
     /// Workers of which it is not known that their Reset ran to its end, in trials in which they ran something and were
@@ -116,7 +196,7 @@ impl Run {
 
     /// Everything that was printed, a stream each.
     pub(super) fn outputs(&self) -> impl Iterator<Item = &Output> {
-        self.results().flat_map(|(_, result)| [&result.stdout, &result.stderr])
+        self.results().map(Finished::result).flat_map(|result| [&result.stdout, &result.stderr])
     }
 
     /// Takes one event.

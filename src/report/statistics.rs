@@ -82,7 +82,7 @@ impl Row {
 
 /// The rows of a run, phase by phase; none of a run that had less than two trials.
 pub(super) fn rows(run: &Run) -> Vec<Row> {
-    let Some((plan, _)) = run.plan.as_ref().filter(|_| run.trials.len() > 1) else { return Vec::new() };
+    let Some(plan) = run.plan().filter(|_| run.trials.len() > 1) else { return Vec::new() };
     let steps = steps(run);
     let of_phase = |&phase: &Phase| {
         let phases = || run.trials.iter().flat_map(|trial| &trial.phases).filter(move |known| known.phase == phase);
@@ -99,8 +99,9 @@ pub(super) fn rows(run: &Run) -> Vec<Row> {
 
 fn steps(run: &Run) -> Vec<Row> {
     let mut groups: BTreeMap<(Phase, &Path, usize), BTreeMap<WorkerId, Vec<Duration>>> = BTreeMap::new();
-    for (StepReference { phase, worker, position, .. }, result) in run.results() {
-        let (Some(planned), Some(duration)) = (run.worker(worker), result.duration) else { continue };
+    for finished in run.results() {
+        let StepReference { phase, worker, position, .. } = finished.reference;
+        let (Some(planned), Some(duration)) = (run.worker(worker), finished.result().duration) else { continue };
         let group = groups.entry((phase, &planned.file, position)).or_default();
         group.entry(worker).or_default().push(duration);
     }

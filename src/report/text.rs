@@ -11,17 +11,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::late::Late;
 use super::names::compact;
 use super::notes::notes;
-use super::summary::Summary;
+use super::record::{Finished, Run};
 use super::text_groups::{Groups, Told};
 use super::text_page::{Page, Tone};
-use super::{Style, files, words};
+use super::{Style, files, summary, words};
 use crate::model::on_one_line;
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
-    Step, StepReference, StepResult, WorkerId,
+    StepReference, StepResult, WorkerId,
 };
 
 /// Columns are no wider than this, so that one long name does not push everything else off the screen.
@@ -31,13 +30,14 @@ const WIDEST_COLUMN: usize = 24;
 pub(super) struct TextReporter {
     page: Page,
     style: Style,
-    plan: Option<Arc<Plan>>,
     columns: Columns,
     groups: Groups,
     /// The phase whose heading was written last.
     phase: Option<Phase>,
-    late: Late,
-    summary: Summary,
+    /// The leaky steps, as they were told of.
+    leaky: BTreeMap<StepReference, StepResult>,
+    /// All that happened, for the end of the report.
+    run: Run,
 }
 
 /// The width of the columns whose content depends on the plan.
@@ -71,19 +71,17 @@ impl TextReporter {
         Self {
             page,
             style,
-            plan: None,
             columns: Columns::default(),
             groups: Groups::default(),
             phase: None,
-            late: Late::default(),
-            summary: Summary::default(),
+            leaky: BTreeMap::new(),
+            run: Run::default(),
         }
     }
 
     fn begin(&mut self, plan: &Arc<Plan>, anchor: &ClockAnchor) -> io::Result<()> {
         self.columns = Columns::of(plan);
         self.groups = Groups::new(plan);
-        self.plan = Some(Arc::clone(plan));
         let date = Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(self.style.time_zone.clone()));
         let date = date.map(|local| local.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
         let phases: Vec<&str> = plan.phases.iter().map(|phase| phase.word()).collect();
@@ -96,20 +94,10 @@ impl TextReporter {
         ))
     }
 
-    fn worker_name(&self, worker: WorkerId) -> String {
-        self.plan.as_ref().map_or("?", |plan| plan.name(worker)).to_owned()
-    }
-
-    fn step(&self, reference: StepReference) -> Option<&Step> {
-        self.plan.as_ref()?.step(reference)
-    }
-
-    fn heading(&mut self, trial: u32, phase: Phase) -> io::Result<()> {
-        self.phase = Some(phase);
-        let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
-        let heading = self.page.toned(Tone::Strong, &format!("Trial {trial} of {trials}, {phase}"));
-        self.page.line("")?;
-        self.page.line(&heading)
+    /// A heading for a part of a trial.
+    fn heading(&mut self, trial: u32, part: &str) -> io::Result<()> {
+        let trials = self.run.plan().map_or(0, |plan| plan.trials);
+        self.page.heading(&format!("Trial {trial} of {trials}, {part}"))
     }
 
     fn tell(&mut self, results: &[Told]) -> io::Result<()> {
@@ -118,14 +106,12 @@ impl TextReporter {
 
     fn result(&mut self, told: &Told, note: &str) -> io::Result<()> {
         let Told { step: reference, workers, result, fastest } = told;
-        let step = self.step(*reference);
-        let label = step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned());
-        let command = step.map_or(String::new(), |step| on_one_line(&words::action(step)).into_owned());
+        let step = self.run.step(*reference);
+        let (label, command) = (words::label(step), words::command(step));
         let may_fail = step.is_some_and(|step| step.gate == Gate::MayFail);
         // Padded before it is coloured: the escapes have no width.
         let outcome = format!("{:16}", words::outcome_in_detail(&result.outcome));
-        let names: Vec<String> = workers.iter().map(|worker| self.worker_name(*worker)).collect();
-        let names = compact(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let names = compact(&workers.iter().map(|worker| self.run.name(*worker)).collect::<Vec<_>>());
         let fits = workers.len() == 1 || names.chars().count() <= self.columns.worker;
         let mut line = format!(
             "  {:worker$}  {label:label_width$}  {}  {:>8}  {command}{note}",
@@ -143,31 +129,23 @@ impl TextReporter {
         }
         self.page.line(&line)?;
         if !fits {
-            self.page.line(&format!("      on {names}"))?;
+            self.page.note(&format!("on {names}"))?;
         }
         let (fastest, slowest) = (fastest.map(words::duration), result.duration.map(words::duration));
         if let Some(fastest) = fastest.filter(|fastest| Some(fastest) != slowest.as_ref()) {
-            self.page.line(&format!("      the fastest in {fastest}"))?;
+            self.page.note(&format!("the fastest in {fastest}"))?;
         }
-        self.notes(result)?;
-        let limit = self.plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
-        self.page.outputs("      ", [&result.stdout, &result.stderr], limit)
+        self.below(result)
     }
 
     /// The test's own judgement.
     fn check(&mut self, trial: u32, result: &StepResult) -> io::Result<()> {
-        let plan = self.plan.clone();
-        let (trials, command) =
-            plan.as_ref().map_or((0, ""), |plan| (plan.trials, plan.settings.check.as_deref().unwrap_or_default()));
-        let heading = self.page.toned(Tone::Strong, &format!("Trial {trial} of {trials}, check"));
-        self.page.line("")?;
-        self.page.line(&heading)?;
+        self.heading(trial, "check")?;
+        let command = self.run.plan().and_then(|plan| plan.settings.check.as_deref()).unwrap_or_default();
         let outcome = self.page.toned(Tone::of(&result.outcome), &words::outcome_in_detail(&result.outcome));
         let duration = result.duration.map_or_else(|| "-".to_owned(), words::duration);
         self.page.line(&format!("  {outcome}  {duration}  {}", on_one_line(command)))?;
-        self.notes(result)?;
-        let limit = plan.map_or(u64::MAX, |plan| plan.settings.max_message_size);
-        self.page.outputs("      ", [&result.stdout, &result.stderr], limit)
+        self.below(result)
     }
 
     /// What comes of a step that is not of the phase whose heading is above it.
@@ -178,28 +156,33 @@ impl TextReporter {
 
     /// What leaky steps printed after they were told of.
     fn late(&mut self) -> io::Result<bool> {
-        let late = self.late.rest();
-        let limit = self.plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
+        let leaky = std::mem::take(&mut self.leaky);
+        let rest = |finished: Finished<'_>| {
+            let (told, now) = (leaky.get(&finished.reference)?, finished.result());
+            let rest = [now.stdout.since(&told.stdout), now.stderr.since(&told.stderr)];
+            rest.iter().any(|output| !output.is_empty()).then_some((finished.reference, rest))
+        };
+        let late: Vec<_> = if leaky.is_empty() { Vec::new() } else { self.run.results().filter_map(rest).collect() };
         for (reference, [stdout, stderr]) in &late {
-            let label =
-                self.step(*reference).map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned());
             let line = format!(
-                "  {:worker$}  {label:label_width$}  printed after its end (in {})",
-                self.worker_name(reference.worker),
+                "  {:worker$}  {:label$}  printed after its end (in {})",
+                self.run.name(reference.worker),
+                words::label(self.run.step(*reference)),
                 reference.phase,
                 worker = self.columns.worker,
-                label_width = self.columns.label,
+                label = self.columns.label,
             );
             self.page.line(&line)?;
-            self.page.outputs("      ", [stdout, stderr], limit)?;
+            self.page.outputs([stdout, stderr], self.run.limit())?;
         }
         Ok(!late.is_empty())
     }
 
-    /// What is to be said of a result besides its line.
-    fn notes(&mut self, result: &StepResult) -> io::Result<()> {
+    /// What stands below the line of a result.
+    fn below(&mut self, result: &StepResult) -> io::Result<()> {
         let files = result.files.iter().flat_map(|fetched| files::lines(fetched));
-        notes(result).into_iter().chain(files).try_for_each(|line| self.page.line(&format!("      {line}")))
+        notes(result).into_iter().chain(files).try_for_each(|line| self.page.note(&line))?;
+        self.page.outputs([&result.stdout, &result.stderr], self.run.limit())
     }
 
     /// How far apart the workers started. One worker alone is together with itself.
@@ -209,7 +192,7 @@ impl TextReporter {
             parts.push(format!("{} on {} workers", words::skew(skew), skew.workers));
         }
         if !skew.unknown.is_empty() {
-            let names: Vec<String> = skew.unknown.iter().map(|worker| self.worker_name(*worker)).collect();
+            let names: Vec<&str> = skew.unknown.iter().map(|worker| self.run.name(*worker)).collect();
             parts.push(format!("not known of {}", names.join(", ")));
         }
         if parts.is_empty() { Ok(()) } else { self.page.line(&format!("  start skew: {}", parts.join("; "))) }
@@ -220,7 +203,7 @@ impl TextReporter {
         let name = on_one_line(&barrier.name);
         let longest = barrier.waited.iter().max_by_key(|(_, waited)| *waited);
         let longest = longest
-            .map(|(id, waited)| format!("; {} waited longest, {}", self.worker_name(*id), words::duration(*waited)));
+            .map(|(id, waited)| format!("; {} waited longest, {}", self.run.name(*id), words::duration(*waited)));
         let text = match &barrier.passed {
             Ok(skew) => {
                 let skew = skew.as_ref().filter(|skew| skew.workers > 1);
@@ -238,7 +221,7 @@ impl TextReporter {
     }
 
     fn remark(&mut self, tone: Tone, word: &str, worker: Option<WorkerId>, text: &str) -> io::Result<()> {
-        let worker = worker.map(|worker| format!("{}: ", self.worker_name(worker))).unwrap_or_default();
+        let worker = worker.map(|worker| format!("{}: ", self.run.name(worker))).unwrap_or_default();
         let word = self.page.toned(tone, word);
         self.page.line(&format!("  {word}: {worker}{}", on_one_line(text)))
     }
@@ -246,7 +229,7 @@ impl TextReporter {
 
 impl Reporter for TextReporter {
     fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
-        self.summary.take(stamped);
+        self.run.take(stamped.at, &stamped.event);
         // What is held back belongs above whatever ends it.
         let over = matches!(
             stamped.event,
@@ -255,7 +238,11 @@ impl Reporter for TextReporter {
         let ready = if over { self.groups.rest() } else { self.groups.ready(stamped.at) };
         let mut told = !ready.is_empty();
         self.tell(&ready)?;
-        self.late.take(&stamped.event);
+        if let Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } = &stamped.event
+            && result.leaky
+        {
+            self.leaky.insert(*step, result.clone());
+        }
         if matches!(stamped.event, Event::CheckEnded { .. } | Event::TrialEnded { .. } | Event::RunEnded { .. }) {
             told |= self.late()?;
         }
@@ -272,7 +259,10 @@ impl TextReporter {
             Event::WorkerConnected { worker, player: PlayerDescription::Seed } => {
                 self.remark(Tone::Plain, "note", Some(*worker), "its player speaks the Python seed's wire")?;
             }
-            Event::PhaseStarted { trial, phase } => self.heading(*trial, *phase)?,
+            Event::PhaseStarted { trial, phase } => {
+                self.phase = Some(*phase);
+                self.heading(*trial, phase.word())?;
+            }
             // Workers that leave run their Reset while the others are at something else.
             Event::StepEnded { step, result } if self.phase != Some(step.phase) => self.apart(*step, result, "in")?,
             Event::StepEnded { step, result } => {
@@ -290,7 +280,7 @@ impl TextReporter {
             }
             Event::Warning { worker, text } => self.remark(Tone::Doubtful, "warning", *worker, text)?,
             Event::RunEnded { conclusion } => {
-                self.summary.write(&mut self.page, self.plan.as_deref(), conclusion)?;
+                summary::write(&mut self.page, &self.run, *at, conclusion)?;
             }
             _ => return Ok(false),
         }

@@ -2,9 +2,12 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::excerpt::Excerpt;
+use super::excerpt::{Excerpt, last_lines};
 use crate::model::harmless;
 use crate::model::{Outcome, Output};
+
+/// What stands below a step is so far to the right.
+const INDENT: &str = "      ";
 
 /// What a colour says; the words say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +73,21 @@ impl Page {
         writeln!(self.writer, "{}", text.trim_end())
     }
 
+    /// A heading, below an empty line.
+    pub(super) fn heading(&mut self, text: &str) -> io::Result<()> {
+        self.line("")?;
+        self.line(&self.toned(Tone::Strong, text))
+    }
+
+    /// A line about the one above.
+    pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
+        self.line(&format!("{INDENT}{text}"))
+    }
+
     /// Both streams of a step, standard output behind `|` and standard error behind `!`.
-    pub(super) fn outputs(&mut self, indent: &str, [stdout, stderr]: [&Output; 2], limit: u64) -> io::Result<()> {
-        self.output(&format!("{indent}| "), &Excerpt::new(stdout, limit))?;
-        self.output(&format!("{indent}! "), &Excerpt::new(stderr, limit))
+    pub(super) fn outputs(&mut self, [stdout, stderr]: [&Output; 2], limit: u64) -> io::Result<()> {
+        self.output(&format!("{INDENT}| "), &Excerpt::new(stdout, limit))?;
+        self.output(&format!("{INDENT}! "), &Excerpt::new(stderr, limit))
     }
 
     fn output(&mut self, prefix: &str, excerpt: &Excerpt) -> io::Result<()> {
@@ -93,12 +107,15 @@ impl Page {
         if at_line_start { Ok(()) } else { writeln!(self.writer) }
     }
 
-    /// Some lines of one stream, as [`Page::outputs`] shows them; `stream` is its mark.
-    pub(super) fn last_lines(&mut self, indent: &str, stream: char, lines: &[String]) -> io::Result<()> {
-        lines.iter().try_for_each(|line| {
-            let shown = if self.terminal { harmless(line) } else { line.into() };
-            self.line(&format!("{indent}{stream} {shown}"))
-        })
+    /// The last lines of both streams of a step.
+    pub(super) fn last_lines(&mut self, [stdout, stderr]: [&Output; 2], count: usize) -> io::Result<()> {
+        for (stream, output) in [('|', stdout), ('!', stderr)] {
+            for line in last_lines(output, count) {
+                let shown = if self.terminal { harmless(&line) } else { line.as_str().into() };
+                self.note(&format!("{stream} {shown}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Hands on what was written.

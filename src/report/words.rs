@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     Action, Attempt, Bound, Conclusion, Ending, Gate, NOT_REACHED_AGAIN, Outcome, Phase, Reason, StartSkew, Step,
-    StepResult, signal_name,
+    StepResult, on_one_line, signal_name,
 };
 
 /// The word for an outcome.
@@ -61,15 +61,11 @@ pub(super) fn ending(step: Option<&Step>, outcome: &Outcome) -> (Option<i32>, Op
     }
 }
 
-/// Why a failure of this step does not count, when it does not.
-pub(super) fn excuse(step: Option<&Step>, phase: Phase) -> Option<&'static str> {
-    if step.is_some_and(|step| step.gate == Gate::MayFail) {
-        Some("may fail")
-    } else if phase == Phase::Reset {
-        Some("in Reset")
-    } else {
-        None
-    }
+/// Why a failure of this step does not count, when it failed and that does not.
+pub(super) fn excuse(step: Option<&Step>, phase: Phase, outcome: &Outcome) -> Option<&'static str> {
+    let may_fail = step.is_some_and(|step| step.gate == Gate::MayFail);
+    let excuse = if may_fail { Some("may fail") } else { (phase == Phase::Reset).then_some("in Reset") };
+    excuse.filter(|_| outcome.is_failure())
 }
 
 /// How long something took, for people: `0.012s`, `1m02.3s`, `2h03m04s`.
@@ -111,6 +107,16 @@ pub(super) fn action(step: &Step) -> String {
         Action::Fetch(pattern) => format!("fetch:{pattern}"),
         Action::Put { local, remote } => format!("put:{} -> {remote}", local.display()),
     }
+}
+
+/// What a step does, on one line; nothing where the plan does not have it.
+pub(super) fn command(step: Option<&Step>) -> String {
+    step.map_or(String::new(), |step| on_one_line(&action(step)).into_owned())
+}
+
+/// A step's label, on one line; nothing where the plan does not have it.
+pub(super) fn label(step: Option<&Step>) -> String {
+    step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned())
 }
 
 /// The word for a kind of reason.
@@ -169,7 +175,7 @@ pub(crate) fn hint(conclusion: &Conclusion) -> Option<&'static str> {
 }
 
 /// `1 trial`, `2 trials`.
-pub(super) fn counted(count: usize, word: &str) -> String {
+pub(crate) fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 

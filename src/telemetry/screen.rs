@@ -5,69 +5,51 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::fs::fstat;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::terminal::{self, Terminal};
-use super::{ForReader, log_thread};
+use super::{ForReader, log_thread, terminal};
 use crate::wait::{Patience, Wait};
-
-/// The view's last line.
-const TEMPLATE: &str = "{msg}\n[{bar:30}] {pos} of {len} steps";
-/// How long that is, more or less.
-const BAR: usize = 48;
-/// How often the library draws in a second at most.
-const RATE: u8 = 20;
 
 /// The terminal. A copy is the same terminal.
 #[derive(Clone, Default)]
 pub(crate) struct Screen(Arc<Mutex<Option<View>>>);
 
-/// What is at the foot of the terminal.
-struct View {
-    bar: ProgressBar,
-    /// How long each of the lines is that stand there, and how wide the terminal was.
-    drawn: (Vec<usize>, u16),
-}
+/// The lines at the foot of the terminal, each with its colour or none.
+#[derive(Default)]
+struct View(Vec<(String, &'static str)>);
 
 impl Screen {
     /// Begins a view at the foot of the terminal.
     pub(crate) fn begin(&self) {
-        let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(0), target()).with_style(style.progress_chars("=> "));
-        *self.lock() = Some(View { bar, drawn: (Vec::new(), 0) });
+        *self.lock() = Some(View::default());
     }
 
-    /// Draws the view: so many of so many steps, and lines above that, each with its colour or none.
-    pub(crate) fn draw(&self, (done, all): (u64, u64), lines: &[(String, &str)]) {
+    /// Draws the view: lines, each with its colour or none. They are cut at the edge of the terminal.
+    pub(crate) fn draw(&self, lines: Vec<(String, &'static str)>) {
         let Some(view) = &mut *self.lock() else { return };
-        view.settle();
-        let message: Vec<String> = lines.iter().map(|(line, color)| toned(line, color)).collect();
-        view.bar.set_length(all);
-        view.bar.set_position(done);
-        view.bar.set_message(message.join("\n"));
-        view.bar.tick();
-        let lengths = lines.iter().map(|(line, _)| line.chars().count()).chain([BAR]);
-        view.drawn = (lengths.collect(), terminal::size().0);
+        let (columns, rows) = terminal::size();
+        let too_many = lines.len().saturating_sub(rows.into());
+        let fitting = lines.into_iter().skip(too_many).map(|(line, color)| (cut(&line, columns), color)).collect();
+        let beginning = view.beginning();
+        *view = View(fitting);
+        write(&(beginning + &view.text()));
     }
 
     /// Takes the view away.
     pub(crate) fn end(&self) {
-        if let Some(mut view) = self.lock().take() {
-            view.settle();
-            view.bar.finish_and_clear();
+        if let Some(view) = self.lock().take() {
+            view.wipe();
         }
     }
 
     /// Writes what `write` writes above the view.
     fn above<T>(&self, write: impl FnOnce() -> T) -> T {
-        match &mut *self.lock() {
-            Some(view) => {
-                view.settle();
-                view.bar.suspend(write)
-            }
-            None => write(),
-        }
+        let view = &*self.lock();
+        view.iter().for_each(View::wipe);
+        let written = write();
+        view.iter().for_each(|view| self::write(&view.text()));
+        written
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<View>> {
@@ -116,31 +98,42 @@ fn is_one_file() -> bool {
 }
 
 impl View {
-    /// When the terminal was made wider or narrower, it broke the lines that were there anew: they are wiped away, and
-    /// the library begins afresh.
-    fn settle(&mut self) {
-        let width = terminal::size().0;
-        let (lengths, old) = &self.drawn;
-        if lengths.is_empty() || *old == width {
-            return;
-        }
-        let rows: usize = lengths.iter().map(|length| length.div_ceil(usize::from(width).max(1)).max(1)).sum();
-        self.bar.set_draw_target(ProgressDrawTarget::hidden());
-        let mut terminal = io::stderr().lock();
-        let up = if rows > 1 { format!("\x1b[{}A", rows - 1) } else { String::new() };
-        let _ = write!(terminal, "{up}\r\x1b[J");
-        let _ = terminal.flush();
-        self.bar.set_draw_target(target());
-        self.drawn = (Vec::new(), width);
+    /// Moves the cursor from the view's end to its beginning. A terminal that was made narrower has broken the lines.
+    fn beginning(&self) -> String {
+        let columns = usize::from(terminal::size().0);
+        let rows: usize = self.0.iter().map(|(line, _)| line.width().div_ceil(columns).max(1)).sum();
+        if rows > 1 { format!("\r\x1b[{}A", rows - 1) } else { "\r".to_owned() }
+    }
+
+    /// The lines, which replace what stands in their place and below.
+    fn text(&self) -> String {
+        let toned = |(line, color): &(String, &str)| match *color {
+            "" => line.clone(),
+            color => format!("{color}{line}\x1b[0m"),
+        };
+        self.0.iter().map(toned).collect::<Vec<_>>().join("\x1b[K\r\n") + "\x1b[J"
+    }
+
+    fn wipe(&self) {
+        write(&(self.beginning() + "\x1b[J"));
     }
 }
 
-fn target() -> ProgressDrawTarget {
-    ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::default()), RATE)
+/// As much of a line as leaves the last column free: a terminal may begin a new line behind that.
+fn cut(line: &str, columns: u16) -> String {
+    let mut room = usize::from(columns).saturating_sub(1);
+    let fits = |character: &char| {
+        let left = room.checked_sub(character.width().unwrap_or(0));
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    line.chars().take_while(fits).collect()
 }
 
-fn toned(line: &str, color: &str) -> String {
-    if color.is_empty() { line.to_owned() } else { format!("{color}{line}\x1b[0m") }
+/// Writes to the terminal at once. Nobody can be told that it could not be written.
+fn write(text: &str) {
+    let mut terminal = io::stderr().lock();
+    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
 }
 
 /// A stream of this process that may be the terminal.
@@ -178,5 +171,17 @@ impl<W: Write> Write for Above<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_where_their_text_ends_and_leave_the_last_column_free() {
+        let view = View(vec![("first".to_owned(), ""), ("last".to_owned(), "\x1b[31m")]);
+        assert_eq!(view.text(), "first\x1b[K\r\n\x1b[31mlast\x1b[0m\x1b[J");
+        assert_eq!((cut("12345", 5), cut("1234", 5), cut("日本語", 5)), ("1234".into(), "1234".into(), "日本".into()));
     }
 }

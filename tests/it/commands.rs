@@ -251,7 +251,7 @@ Options:
       --check                       Reach every player and tell how it is; run nothing
   -f, --format <FORMAT>             The form of the results, or of what `--dry-run` and `--check` print [default: text] [possible values: text, classic, json, jsonl, junit, html]
   -o, --output <FILE>               Write the results to this file instead of standard output
-      --report <FORMAT=FILE>        Write a report besides; can be repeated
+      --report <FORMAT=FILE>        Also write a report in this format to this file; can be repeated
       --results <DIR>               Keep all that the run leaves in DIR/RUN: every output, the events, reports; DIR/latest is a link to it
       --run-id <NAME>               The run's own name [default: a random one]
       --max-message-size <MB>       How much of an output the reports keep, and the largest message of a Python player [default: 10]
@@ -259,7 +259,7 @@ Options:
       --lease <DURATION>            How long a player goes on without its conductor [default: 1m]
       --step-timeout <DURATION>     How long a step may take; `none` lifts the limit [default: 1h]
       --on-failure <ACTION>         Whether a failed step ends the run early [default: continue] [possible values: continue, stop]
-      --max-start-skew <DURATION>   How far apart the workers may start, what is not known of that included; `none` lifts the limit [default: none]
+      --max-start-skew <DURATION>   How far apart the workers may start, including the measurement's uncertainty; `none` lifts the limit [default: none]
       --skip-unreachable            Go on without the players that can't be reached
       --take-over                   End at once what a run whose conductor is gone left on a player, instead of waiting for it
       --strict                      Refuse a configuration that has warnings

@@ -90,7 +90,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: `running` is no phase
+error: unknown phase `running`
 
   hint: the phases are startup, run, collect, reset; or all
 
@@ -104,7 +104,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: `strtup` is no phase
+error: unknown phase `strtup`
 
   hint: did you mean `startup`?
 
@@ -161,7 +161,7 @@ fn values_that_make_no_sense_are_usage_errors() {
         2,
         str![""],
         str![[r#"
-error: invalid value '0' for '--trials <N>': there is no test without a trial
+error: invalid value '0' for '--trials <N>': it must be at least 1
 
 For more information, try '--help'.
 

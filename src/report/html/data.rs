@@ -3,13 +3,14 @@
 //! Times are nanoseconds from the start of the run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::{Action, BarrierResult, ConductorTime, Mode, Outcome, Output, Stream};
+use crate::model::{Action, BarrierResult, ConductorTime, Mode, Nanoseconds, Outcome, Output, Phase, Stream};
 use crate::report::excerpt::Excerpt;
-use crate::report::json_result::List;
-use crate::report::record::{PhaseOfTrial, Recorded, Run};
+use crate::report::json_writer::List;
+use crate::report::record::{Finished, PhaseOfTrial, Run};
 use crate::report::words;
 
 /// Its start is not known: it is drawn where its end was seen.
@@ -112,7 +113,7 @@ struct Times {
 
 impl Times {
     fn since_start(self, at: ConductorTime) -> u64 {
-        u64::try_from(at.since(self.start).as_nanos()).unwrap_or(u64::MAX)
+        Nanoseconds::from(at.since(self.start)).number()
     }
 
     fn end(self, end: Option<ConductorTime>) -> u64 {
@@ -126,20 +127,21 @@ impl Data {
         let times = Times { start: run.start.unwrap_or(end), end };
         let date = run.plan.as_ref().and_then(|(_, anchor)| jiff::Timestamp::try_from(anchor.date(times.start)).ok());
         let mut made = Maker {
-            run,
             times,
             labels: Texts::default(),
             commands: Texts::default(),
             details: Texts::default(),
             steps: Columns::default(),
         };
-        let mut phases = Vec::new();
-        for (trial, known) in run.trials.iter().enumerate() {
-            for phase in &known.phases {
-                made.steps_of(phases.len(), phase);
-                phases.push(phase_entry(run, times, trial, phase));
-            }
+        let trials = || run.trials.iter().enumerate();
+        let phases = || trials().flat_map(|(place, trial)| trial.phases.iter().map(move |phase| (place, trial, phase)));
+        let numbers = phases().map(|(_, trial, phase)| (trial.number, phase.phase)).zip(0..);
+        let numbers: BTreeMap<(u32, Phase), usize> = numbers.collect();
+        // Others number the steps in this order.
+        for finished in run.results() {
+            made.step(numbers[&(finished.reference.trial, finished.reference.phase)], finished);
         }
+        let phases = phases().map(|(trial, _, phase)| phase_entry(run, times, trial, phase)).collect();
         let workers = run.plan.iter().flat_map(|(plan, _)| &plan.workers);
         Self {
             utc_us: date.map_or(0, jiff::Timestamp::as_microsecond),
@@ -198,8 +200,7 @@ fn release(run: &Run, phase: &PhaseOfTrial, name: &str) -> Option<ConductorTime>
     starts.min()
 }
 
-struct Maker<'a> {
-    run: &'a Run,
+struct Maker {
     times: Times,
     labels: Texts,
     commands: Texts,
@@ -207,44 +208,40 @@ struct Maker<'a> {
     steps: Columns,
 }
 
-impl Maker<'_> {
-    /// Adds the steps of a phase, in the order of [`Run::results`], by which others number them.
-    fn steps_of(&mut self, number: usize, phase: &PhaseOfTrial) {
-        for (&worker, own) in &phase.workers {
-            for (&position, recorded) in &own.results {
-                let step = self.run.worker(worker).and_then(|worker| worker.steps[phase.phase].get(position));
-                let result = recorded.last();
-                let excused = words::excuse(step, phase.phase).is_some() && result.outcome.is_failure();
-                let mut flags = 0;
-                for (holds, flag) in [
-                    (result.leaky, LEAKY),
-                    (step.is_some_and(|step| step.mode == Mode::Spawn), SPAWN),
-                    (step.is_some_and(|step| matches!(step.action, Action::Barrier(_))), BARRIER),
-                    (excused, EXCUSED),
-                ] {
-                    flags |= if holds { flag } else { 0 };
-                }
-                let word = words::outcome(&result.outcome);
-                self.steps.outcome.push(words::OUTCOMES.iter().position(|known| *known == word).unwrap_or(0));
-                let detail = match words::why(result) {
-                    Some(why) => format!("{word}: {why}"),
-                    None => words::outcome_in_detail(&result.outcome),
-                };
-                self.steps.detail.push(self.details.number(&detail));
-                self.steps.worker.push(worker.0);
-                self.steps.phase.push(number);
-                self.steps.label.push(self.labels.number(step.map_or("", |step| step.label.as_str())));
-                self.steps.command.push(self.commands.number(&step.map_or(String::new(), words::action)));
-                self.time(recorded, flags);
-            }
+impl Maker {
+    /// Adds a step of the phase with this number.
+    fn step(&mut self, phase: usize, finished: Finished<'_>) {
+        let Finished { reference, step, .. } = finished;
+        let result = finished.result();
+        let mut flags = 0;
+        for (holds, flag) in [
+            (result.leaky, LEAKY),
+            (step.is_some_and(|step| step.mode == Mode::Spawn), SPAWN),
+            (step.is_some_and(|step| matches!(step.action, Action::Barrier(_))), BARRIER),
+            (finished.excuse().is_some(), EXCUSED),
+        ] {
+            flags |= if holds { flag } else { 0 };
         }
+        let word = words::outcome(&result.outcome);
+        let detail = match words::why(result) {
+            Some(why) => format!("{word}: {why}"),
+            None => words::outcome_in_detail(&result.outcome),
+        };
+        let steps = &mut self.steps;
+        steps.outcome.push(words::OUTCOMES.iter().position(|known| *known == word).unwrap_or(0));
+        steps.detail.push(self.details.number(&detail));
+        steps.worker.push(reference.worker.0);
+        steps.phase.push(phase);
+        steps.label.push(self.labels.number(step.map_or("", |step| step.label.as_str())));
+        steps.command.push(self.commands.number(&step.map_or(String::new(), words::action)));
+        self.time(finished, flags);
     }
 
-    fn time(&mut self, recorded: &Recorded, flags: u8) {
-        let result = recorded.last();
-        let nanoseconds = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    fn time(&mut self, finished: Finished<'_>, flags: u8) {
+        let (result, recorded) = (finished.result(), finished.recorded);
+        let nanoseconds = |duration: Duration| Nanoseconds::from(duration).number();
         let duration = result.duration.map(nanoseconds);
-        let seen = self.times.since_start(recorded.end.as_ref().map_or(recorded.at, |end| end.0));
+        let seen = self.times.since_start(finished.at());
         let (start, duration, error, seen_only) = if let Some(started) = result.started.or(recorded.result.started) {
             let start = self.times.since_start(started.at);
             // What goes on when the run is over is drawn up to its end.
@@ -277,7 +274,8 @@ pub(super) fn outputs(run: &Run, limit: u64) -> impl Serialize + '_ {
         OutputEntry { step, stream: stream.word(), bytes: output.printed(), left_out: text.left_out(), text }
     };
     List(move || {
-        run.results().enumerate().flat_map(move |(step, (_, result))| {
+        run.results().enumerate().flat_map(move |(step, finished)| {
+            let result = finished.result();
             let streams = [(Stream::Stdout, &result.stdout), (Stream::Stderr, &result.stderr)];
             streams
                 .into_iter()

@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
-use crate::model::{
-    BarrierResult, Conclusion, ConductorTime, Outcome, Phase, Plan, PlayerDescription, StepReference, StepResult,
-    WorkerId, WorkerPlan,
-};
+use crate::model::{BarrierResult, Output, Phase, Plan, PlayerDescription, StepResult, WorkerId, WorkerPlan};
 use crate::model::{harmless, on_one_line};
 use crate::report::excerpt::last_lines;
-use crate::report::record::{PhaseOfTrial, Remark, Run, Trial};
+use crate::report::record::{Ended, Finished, PhaseOfTrial, Remark, Run, Trial};
 use crate::report::statistics::{self, Row};
 use crate::report::words;
 
@@ -24,14 +20,9 @@ const LINES: usize = 12;
 const ROWS: usize = 200;
 
 /// The values of the template.
-pub(super) fn values(
-    run: &Run,
-    time_zone: &TimeZone,
-    end: ConductorTime,
-    conclusion: &Conclusion,
-    style: &str,
-) -> Value {
-    let plan = run.plan.as_ref().map(|(plan, _)| &**plan);
+pub(super) fn values(ended: Ended<'_>, style: &str) -> Value {
+    let Ended { run, conclusion, .. } = ended;
+    let plan = run.plan();
     let verdict = words::verdict(conclusion);
     let failures: Vec<Value> = failures(run).take(FAILURES).map(|failure| failure_value(run, failure)).collect();
     let rows = statistics::rows(run);
@@ -42,7 +33,7 @@ pub(super) fn values(
         name => plan.map_or("conductor".to_owned(), |plan| line(&plan.file.to_string_lossy())),
         run => plan.map_or("-", |plan| plan.run.as_str()),
         version => env!("CARGO_PKG_VERSION"),
-        facts => facts(run, time_zone, end),
+        facts => facts(ended),
         reasons => list(conclusion.reasons.iter().map(|reason| line(&words::reason_line(reason)).into())),
         has_check => plan.is_some_and(|plan| plan.settings.check.is_some()),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
@@ -72,23 +63,16 @@ fn class(word: &str) -> String {
     word.replace(' ', "-")
 }
 
-fn facts(run: &Run, time_zone: &TimeZone, end: ConductorTime) -> Value {
+fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
     let mut facts: Vec<(&str, String)> = Vec::new();
     if let Some((plan, anchor)) = &run.plan {
         let date = jiff::Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(time_zone.clone()));
         facts.push(("Begun", date.map(|date| date.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()).unwrap_or_default()));
         facts.push(("Took", run.start.map_or(String::new(), |start| words::duration(end.since(start)))));
-        let ended = run.trials.iter().filter(|trial| trial.end.is_some()).count();
-        facts.push(("Trials", format!("{ended} of {}", plan.trials)));
+        facts.push(("Trials", format!("{} of {}", run.ended_trials(), plan.trials)));
         facts.push(("Workers", plan.workers.len().to_string()));
     }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, result) in run.results() {
-        *counts.entry(words::outcome(&result.outcome)).or_default() += 1;
-    }
-    let steps: Vec<String> =
-        words::OUTCOMES.iter().filter_map(|word| counts.get(word).map(|count| format!("{count} {word}"))).collect();
-    facts.push(("Steps", if steps.is_empty() { "no step was run".to_owned() } else { steps.join(", ") }));
+    facts.push(("Steps", run.counts()));
     list(facts.into_iter().map(|(name, value)| context! { name, value }))
 }
 
@@ -107,19 +91,18 @@ fn trial_value(plan: &Plan, trial: &Trial) -> Value {
 
 /// The test's own judgement, with its last lines.
 fn check_value(check: &StepResult) -> Value {
-    let lines = |output| harmless(&last_lines(output, LINES).join("\n")).into_owned();
     context! {
         class => class(words::outcome(&check.outcome)),
         outcome => words::outcome_in_detail(&check.outcome),
-        stdout => lines(&check.stdout),
-        stderr => lines(&check.stderr),
+        stdout => shown_lines(&check.stdout),
+        stderr => shown_lines(&check.stderr),
     }
 }
 
 fn cell_value(phase: &PhaseOfTrial) -> Value {
     let duration = phase.end.map_or_else(|| "not over".to_owned(), |end| words::duration(end.since(phase.start)));
     let results = phase.workers.values().flat_map(|worker| worker.results.values());
-    let failed = results.filter(|recorded| is_bad(&recorded.last().outcome)).count();
+    let failed = results.filter(|recorded| recorded.is_bad()).count();
     let skew = phase.skew.as_ref().filter(|skew| skew.workers > 1).map(words::skew);
     let barrier = |barrier: &BarrierResult| {
         let name = line(&barrier.name);
@@ -137,34 +120,30 @@ fn cell_value(phase: &PhaseOfTrial) -> Value {
     }
 }
 
-/// Whether people look for it: a failure, or a loss.
-fn is_bad(outcome: &Outcome) -> bool {
-    outcome.is_failure() || *outcome == Outcome::Lost
-}
-
 /// Each failure with the number that the timeline has for its step.
-fn failures(run: &Run) -> impl Iterator<Item = (usize, StepReference, &StepResult)> {
-    let numbered = run.results().enumerate();
-    numbered.map(|(number, (step, result))| (number, step, result)).filter(|(_, _, result)| is_bad(&result.outcome))
+fn failures(run: &Run) -> impl Iterator<Item = (usize, Finished<'_>)> {
+    run.results().enumerate().filter(|(_, finished)| finished.recorded.is_bad())
 }
 
-fn failure_value(run: &Run, (number, step, result): (usize, StepReference, &StepResult)) -> Value {
-    let plan = run.plan.as_ref().map(|(plan, _)| plan);
-    let planned = plan.and_then(|plan| plan.step(step));
-    let name = plan.map_or("?", |plan| plan.name(step.worker));
-    let label = planned.map_or(String::new(), |planned| line(planned.label.as_str()));
-    let lines = |output| harmless(&last_lines(output, LINES).join("\n")).into_owned();
+fn failure_value(run: &Run, (number, finished): (usize, Finished<'_>)) -> Value {
+    let Finished { reference, step, .. } = finished;
+    let result = finished.result();
+    let (label, name) = (words::label(step), run.name(reference.worker));
     context! {
         step => number,
         class => class(words::outcome(&result.outcome)),
         outcome => words::outcome_in_detail(&result.outcome),
-        place => format!("{label} on {name}, {} of trial {}", step.phase, step.trial),
+        place => format!("{label} on {name}, {} of trial {}", reference.phase, reference.trial),
         why => words::why(result).map(|why| line(&why)),
-        excuse => words::excuse(planned, step.phase).filter(|_| result.outcome.is_failure()),
-        command => planned.map_or(String::new(), |planned| line(&words::action(planned))),
-        stdout => lines(&result.stdout),
-        stderr => lines(&result.stderr),
+        excuse => finished.excuse(),
+        command => words::command(step),
+        stdout => shown_lines(&result.stdout),
+        stderr => shown_lines(&result.stderr),
     }
+}
+
+fn shown_lines(output: &Output) -> String {
+    harmless(&last_lines(output, LINES).join("\n")).into_owned()
 }
 
 fn remarks(run: &Run) -> impl Iterator<Item = Value> {
@@ -203,12 +182,12 @@ fn row_value(run: &Run, row: &Row) -> Value {
 
 fn workers(run: &Run) -> impl Iterator<Item = Value> {
     let mut counts: BTreeMap<WorkerId, (usize, usize)> = BTreeMap::new();
-    for (step, result) in run.results() {
-        let (steps, bad) = counts.entry(step.worker).or_default();
+    for finished in run.results() {
+        let (steps, bad) = counts.entry(finished.reference.worker).or_default();
         *steps += 1;
-        *bad += usize::from(is_bad(&result.outcome));
+        *bad += usize::from(finished.recorded.is_bad());
     }
-    let workers = run.plan.iter().flat_map(|(plan, _)| plan.workers()).take(ROWS);
+    let workers = run.plan().into_iter().flat_map(Plan::workers).take(ROWS);
     workers.map(move |(id, worker): (WorkerId, &WorkerPlan)| {
         let (version, host) = match run.players.get(&id) {
             None => ("not reached".to_owned(), "–".to_owned()),

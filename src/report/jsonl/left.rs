@@ -4,10 +4,18 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{Nanoseconds, Started, Text, is_zero};
-use crate::model::{Attempt, Ending, Outcome, Output, Process, Step, StepResult, Stream, Unkept};
-use crate::report::files::FilesEntry;
+use crate::model::{
+    Attempt, Ending, FetchedFiles, Nanoseconds, Outcome, Output, Process, Start, Step, StepResult, Stream, Unkept,
+};
 use crate::report::words;
+
+/// A text that is borrowed where it is written, and owned where it is read.
+pub(super) type Text<'a> = Cow<'a, str>;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
 
 /// What a step left, besides its output.
 #[derive(Serialize, Deserialize)]
@@ -18,7 +26,7 @@ pub(super) struct Left<'a> {
     limit_ns: Option<Nanoseconds>,
     reason: Option<Text<'a>>,
     #[serde(flatten)]
-    started: Option<Started>,
+    started: Option<Start>,
     duration_ns: Option<Nanoseconds>,
     /// How much was printed, how much of that could not be kept, and why.
     stdout_bytes: u64,
@@ -40,7 +48,7 @@ pub(super) struct Left<'a> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<AttemptEntry<'a>>,
     #[serde(flatten)]
-    files: Option<FilesEntry>,
+    files: Option<Cow<'a, FetchedFiles>>,
 }
 
 /// One attempt of a step that is repeated; `after_ns` counts from the step's start.
@@ -77,7 +85,7 @@ impl<'a> Left<'a> {
             signal,
             limit_ns: limit(&result.outcome),
             reason: words::why(result),
-            started: result.started.as_ref().map(Started::from),
+            started: result.started,
             duration_ns: result.duration.map(Nanoseconds::from),
             stdout_bytes: result.stdout.printed(),
             stdout_left_out: result.stdout.printed() - result.stdout.length(),
@@ -89,7 +97,7 @@ impl<'a> Left<'a> {
             holders: (&*result.holders).into(),
             not_stopped: (&*result.not_stopped).into(),
             attempts: result.attempts.iter().map(AttemptEntry::new).collect(),
-            files: result.files.as_deref().map(FilesEntry::new),
+            files: result.files.as_deref().map(Cow::Borrowed),
         })
     }
 
@@ -102,7 +110,7 @@ impl<'a> Left<'a> {
         };
         let ending = (self.exit_status, self.signal, self.limit_ns);
         Some(StepResult {
-            started: self.started.map(Into::into),
+            started: self.started,
             duration: self.duration_ns.map(Into::into),
             stdout: output(Stream::Stdout, self.stdout_bytes, self.stdout_left_out, self.stdout_error),
             stderr: output(Stream::Stderr, self.stderr_bytes, self.stderr_left_out, self.stderr_error),
@@ -110,7 +118,7 @@ impl<'a> Left<'a> {
             holders: self.holders.into(),
             not_stopped: self.not_stopped.into(),
             attempts: self.attempts.into_iter().map(AttemptEntry::attempt).collect::<Option<_>>()?,
-            files: self.files.map(|files| Box::new(files.into())),
+            files: self.files.map(|files| Box::new(files.into_owned())),
             ..StepResult::without_output(outcome(&self.outcome, ending, self.reason)?)
         })
     }

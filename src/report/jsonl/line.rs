@@ -3,18 +3,13 @@
 //! Every line is an object with `at_ns` (nanoseconds on the conductor's clock), `time` (the same in UTC) and `event`.
 //! All durations are nanoseconds. `written` makes lines from events, `read` makes events from lines.
 
-use std::borrow::Cow;
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
-use super::left::Left;
-use crate::model::{ClockAnchor, ConductorTime, Phase, PlayerTime, Start, Stream, Verdict};
-
-/// A text that is borrowed where it is written, and owned where it is read.
-pub(super) type Text<'a> = Cow<'a, str>;
+use super::left::{Left, Text, is_zero};
+use crate::model::{ClockAnchor, ConductorTime, Nanoseconds, Phase, Start, Stream, Verdict};
+use crate::report::player_entry::PlayerEntry;
 
 /// A line.
 #[derive(Serialize, Deserialize)]
@@ -58,9 +53,8 @@ pub(super) enum RecordedEvent<'a> {
     },
     WorkerConnected {
         worker: Text<'a>,
-        kind: Text<'a>,
-        version: Option<Text<'a>>,
-        host: Option<Text<'a>>,
+        #[serde(flatten)]
+        player: PlayerEntry<'a>,
     },
     TrialStarted {
         trial: u32,
@@ -83,7 +77,7 @@ pub(super) enum RecordedEvent<'a> {
         #[serde(flatten)]
         step: StepName<'a>,
         #[serde(flatten)]
-        started: Started,
+        started: Start,
     },
     Output {
         #[serde(flatten)]
@@ -163,11 +157,6 @@ pub(super) enum RecordedEvent<'a> {
     },
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-pub(super) fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
 /// What is said of the whole run.
 #[derive(Serialize, Deserialize)]
 pub(super) struct RunStarted<'a> {
@@ -193,35 +182,6 @@ pub(super) struct StepName<'a> {
     pub(super) worker: Text<'a>,
     pub(super) position: usize,
     pub(super) label: Text<'a>,
-}
-
-/// When a process started.
-#[derive(Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "each says its unit")]
-pub(super) struct Started {
-    started_ns: ConductorTime,
-    error_ns: Nanoseconds,
-    /// As the player's own clock had it.
-    player_clock_ns: PlayerTime,
-    late_ns: Nanoseconds,
-}
-
-impl From<&Start> for Started {
-    fn from(start: &Start) -> Self {
-        Self {
-            started_ns: start.at,
-            error_ns: start.error.into(),
-            player_clock_ns: start.player,
-            late_ns: start.late.into(),
-        }
-    }
-}
-
-impl From<Started> for Start {
-    fn from(started: Started) -> Self {
-        let Started { started_ns, error_ns, player_clock_ns, late_ns } = started;
-        Self { at: started_ns, error: error_ns.into(), player: player_clock_ns, late: late_ns.into() }
-    }
 }
 
 /// What became of a barrier.
@@ -252,20 +212,4 @@ pub(super) struct Skew<'a> {
     pub(super) workers: usize,
     pub(super) unknown: Vec<Text<'a>>,
     pub(super) unknown_workers: usize,
-}
-
-/// A duration.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Nanoseconds(u64);
-
-impl From<Duration> for Nanoseconds {
-    fn from(duration: Duration) -> Self {
-        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
-    }
-}
-
-impl From<Nanoseconds> for Duration {
-    fn from(Nanoseconds(number): Nanoseconds) -> Self {
-        Self::from_nanos(number)
-    }
 }

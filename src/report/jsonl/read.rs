@@ -5,10 +5,10 @@ use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use super::left::Left;
-use super::line::{Barrier, Line, RecordedEvent, RunStarted, Skew, StepName, Text};
+use super::line::{Barrier, Line, RecordedEvent, RunStarted, Skew, StepName};
 use crate::model::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Output, Plan, PlayerDescription, Printer, Reason,
-    Stamped, StartSkew, StepReference, StepResult, Stream, Unkept, Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Output, Plan, Printer, Reason, Stamped, StartSkew,
+    StepReference, StepResult, Stream, Unkept, Verdict, WorkerId,
 };
 use crate::report::dry_run_json;
 
@@ -172,8 +172,9 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
     /// The event of a line that is one event.
     fn event(&self, event: RecordedEvent<'_>) -> Result<Event, String> {
         Ok(match event {
-            RecordedEvent::WorkerConnected { worker, kind, version, host } => {
-                Event::WorkerConnected { worker: self.worker(&worker)?, player: player(&kind, version, host)? }
+            RecordedEvent::WorkerConnected { worker, player } => {
+                let player = player.player().ok_or("invalid player")?;
+                Event::WorkerConnected { worker: self.worker(&worker)?, player }
             }
             RecordedEvent::TrialStarted { trial } => Event::TrialStarted { trial },
             RecordedEvent::PhaseStarted { trial, phase } => Event::PhaseStarted { trial, phase },
@@ -181,9 +182,7 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
                 Event::PhaseReceived { trial, phase, worker: self.worker(&worker)? }
             }
             RecordedEvent::PhaseGo { trial, phase, lead_ns } => Event::PhaseGo { trial, phase, lead: lead_ns.into() },
-            RecordedEvent::StepStarted { step, started } => {
-                Event::StepStarted { step: self.step(&step)?, started: started.into() }
-            }
+            RecordedEvent::StepStarted { step, started } => Event::StepStarted { step: self.step(&step)?, started },
             RecordedEvent::StepEnded { step, left } => {
                 let step = self.step(&step)?;
                 Event::StepEnded { step, result: self.result(Printer::Step(step), *left)? }
@@ -265,16 +264,6 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
 
 fn unknown_worker(name: &str) -> String {
     format!("unknown worker `{name}`")
-}
-
-fn player(kind: &str, version: Option<Text<'_>>, host: Option<Text<'_>>) -> Result<PlayerDescription, String> {
-    let session = |version: Text<'_>, host: Text<'_>| PlayerDescription::Session {
-        version: version.into_owned(),
-        host: host.into_owned(),
-    };
-    let found =
-        if kind == "seed" { Some(PlayerDescription::Seed) } else { version.zip(host).map(|(v, h)| session(v, h)) };
-    found.ok_or_else(|| format!("invalid player `{kind}`"))
 }
 
 fn reason(kind: &str, text: String) -> Result<Reason, String> {

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::left::Left;
-use super::line::{Barrier, RecordedEvent, RunStarted, Skew, StepName, Text, Waited, utc};
+use super::left::{Left, Text};
+use super::line::{Barrier, RecordedEvent, RunStarted, Skew, StepName, Waited, utc};
 use crate::model::{
-    BarrierResult, ClockAnchor, Conclusion, Event, Output, Phase, Plan, PlayerDescription, Reason, StartSkew, Step,
-    StepReference, WorkerId, WorkerPlan,
+    BarrierResult, ClockAnchor, Conclusion, Event, Output, Phase, Plan, Reason, StartSkew, Step, StepReference,
+    WorkerId, WorkerPlan,
 };
 use crate::report::words;
 
@@ -111,7 +111,9 @@ impl<'a> RecordedEvent<'a> {
     pub(super) fn of(event: &'a Event, names: Names<'a>) -> Option<Self> {
         let left = |step: StepReference, result| Left::new(names.planned(step), result);
         Some(match event {
-            Event::WorkerConnected { worker, player } => connected(names.worker(*worker), player),
+            Event::WorkerConnected { worker, player } => {
+                Self::WorkerConnected { worker: names.worker(*worker), player: player.into() }
+            }
             Event::TrialStarted { trial } => Self::TrialStarted { trial: *trial },
             Event::PhaseStarted { trial, phase } => Self::PhaseStarted { trial: *trial, phase: *phase },
             Event::PhaseReceived { trial, phase, worker } => {
@@ -120,9 +122,7 @@ impl<'a> RecordedEvent<'a> {
             Event::PhaseGo { trial, phase, lead } => {
                 Self::PhaseGo { trial: *trial, phase: *phase, lead_ns: (*lead).into() }
             }
-            Event::StepStarted { step, started } => {
-                Self::StepStarted { step: names.step(*step), started: started.into() }
-            }
+            Event::StepStarted { step, started } => Self::StepStarted { step: names.step(*step), started: *started },
             Event::StepEnded { step, result } => Self::StepEnded { step: names.step(*step), left: left(*step, result) },
             Event::SpawnedEnded { step, result } => {
                 Self::SpawnedEnded { step: names.step(*step), left: left(*step, result) }
@@ -163,14 +163,6 @@ impl<'a> RecordedEvent<'a> {
             | Event::RunEnded { .. } => return None,
         })
     }
-}
-
-fn connected<'a>(worker: Text<'a>, player: &'a PlayerDescription) -> RecordedEvent<'a> {
-    let (kind, version, host) = match player {
-        PlayerDescription::Seed => ("seed", None, None),
-        PlayerDescription::Session { version, host } => ("session", Some(version.into()), Some(host.into())),
-    };
-    RecordedEvent::WorkerConnected { worker, kind: kind.into(), version, host }
 }
 
 /// How an output begins; its length stands beside it.
