@@ -46,5 +46,5 @@ pub use process::Process;
 pub use reporter::Reporter;
 pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, Step, Until};
-pub use time::{ClockAnchor, ConductorTime, PlayerTime, Reading};
+pub use time::{ClockAnchor, ConductorTime, PlayerTime, Reading, nanoseconds};
 pub use verdict::{Conclusion, NOT_REACHED_AGAIN, Reason, Verdict};

@@ -15,6 +15,11 @@ pub trait Reading: Copy + Ord {
     fn plus(self, duration: Duration) -> Self;
 }
 
+/// A duration in nanoseconds, as messages have it; the largest number when it is longer than that.
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 macro_rules! reading {
     ($(#[$meta:meta])* $type:ident) => {
         $(#[$meta])*
@@ -40,8 +45,7 @@ macro_rules! reading {
             /// The reading so much later; it stops at the clock's end.
             #[must_use]
             pub fn plus(self, duration: Duration) -> Self {
-                let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-                Self(self.0.saturating_add(nanoseconds))
+                Self(self.0.saturating_add(nanoseconds(duration)))
             }
         }
 
