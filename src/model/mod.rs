@@ -48,5 +48,5 @@ pub use process::Process;
 pub use reporter::Reporter;
 pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, Step, Until};
-pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading};
+pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
 pub use verdict::{Conclusion, NOT_REACHED_AGAIN, Reason, Verdict};

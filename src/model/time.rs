@@ -15,13 +15,18 @@ pub trait Reading: Copy + Ord {
     fn plus(self, duration: Duration) -> Self;
 }
 
+/// A duration in nanoseconds, as messages have it; the largest number when it is longer than that.
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A duration as the record of a run has it: its number of nanoseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Nanoseconds(u64);
 
 impl From<Duration> for Nanoseconds {
     fn from(duration: Duration) -> Self {
-        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+        Self(nanoseconds(duration))
     }
 }
 
@@ -73,7 +78,7 @@ macro_rules! reading {
             /// The reading so much later; it stops at the clock's end.
             #[must_use]
             pub fn plus(self, duration: Duration) -> Self {
-                Self(self.0.saturating_add(Nanoseconds::from(duration).0))
+                Self(self.0.saturating_add(nanoseconds(duration)))
             }
         }
 

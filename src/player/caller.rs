@@ -2,17 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
-use std::time::Duration;
 
 use crate::model::PlayerTime;
 use crate::wait::Wait;
 use crate::wire::{FrameDecoder, FrameError, frame};
-
-/// How long a connection may make no progress.
-const PATIENCE: Duration = Wait::Caller.without_progress();
-
-/// How long it may take to say what it wants, however it progresses.
-const MOST: Duration = Wait::Caller.time();
 
 /// A connection that is not a session's.
 #[derive(Debug)]
@@ -58,7 +51,7 @@ impl Caller {
 
     /// When it is closed, if nothing comes.
     pub(super) fn deadline(&self) -> PlayerTime {
-        self.progress.plus(PATIENCE).min(self.since.plus(MOST))
+        self.progress.plus(Wait::Caller.without_progress()).min(self.since.plus(Wait::Caller.time()))
     }
 
     /// Reads what has come. After an answer whatever comes is thrown away, so that closing does not destroy the answer on

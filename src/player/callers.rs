@@ -1,7 +1,6 @@
 //! The connections that belong to no session: callers that have not said what they want, and strangers that are refused.
 
 use std::net::{IpAddr, TcpListener, TcpStream};
-use std::time::Duration;
 
 use super::admission::Admission;
 use super::caller::{Caller, Heard};
@@ -17,9 +16,6 @@ const AT_ONCE: usize = 64;
 
 /// How many descriptors callers leave for sessions, and for looking at processes.
 const SPARE: u64 = 8;
-
-/// How long no connection is taken when the system has no room for one.
-const PAUSE: Duration = Wait::RoomForConnection.time();
 
 /// Connections that belong to no session.
 #[derive(Debug)]
@@ -66,8 +62,9 @@ impl Callers {
         self.paused.is_none()
     }
 
-    /// A caller that is to be closed after its answer.
-    pub(super) fn push(&mut self, caller: Caller) {
+    /// Answers a caller, and closes its connection when it has the answer.
+    pub(super) fn close(&mut self, mut caller: Caller, answer: &[u8]) {
+        caller.answer(answer);
         self.waiting.push(caller);
     }
 
@@ -92,7 +89,7 @@ impl Callers {
                         if !std::mem::replace(&mut self.is_full, true) {
                             tracing::warn!("no connection can be taken at present: {error}");
                         }
-                        self.paused = Some(now.plus(PAUSE));
+                        self.paused = Some(now.plus(Wait::RoomForConnection.time()));
                         return;
                     }
                 },

@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::family::{Cgroups, Family};
-use super::ladder::Ladder;
-use super::ready::Ready;
-use super::session::{SessionEvent, StepKey, StopWith, Streams};
+use super::escalation::Escalation;
+use super::process_tree::{Cgroups, ProcessTree};
+use super::session::{NotStarted, SessionEvent, StepKey, StopWith, Streams};
 use super::spool::Output;
-use super::step_image::{self, NotStarted};
+use super::step_image;
 use super::step_process::StepProcess;
 use super::sweep::Sweep;
-use crate::model::PlayerTime;
-use crate::sys::{self, Image, Report, Spawned, Spawner, When};
-use crate::wire::{LeftMessage, ProcessMessage, StepSettledMessage};
+use crate::model::{PlayerTime, Process};
+use crate::sys::{self, Image, Spawned, Spawner, StartReport, When};
+use crate::wire::{LeftMessage, StepSettledMessage};
 
 /// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
 const TELL_WITHIN: Duration = Duration::from_millis(50);
@@ -27,8 +26,10 @@ const LET_GO_WITHIN: Duration = Duration::from_millis(200);
 pub(super) struct Executor {
     spawner: Spawner,
     processes: Vec<StepProcess>,
-    ready: Ready,
-    family: Family,
+    /// Processes that are made before the message comes that starts them: then it takes little to obey, on however many
+    /// workers of a machine at once. Each waits, in a group of its own, and has not begun to be the step's program.
+    ready: Vec<(StepKey, Spawned)>,
+    tree: ProcessTree,
     next_stream: u32,
     /// How much the streams have had of steps on which others printed after their ends, by the first one's number.
     printed_on: HashMap<u32, [u64; 2]>,
@@ -46,8 +47,8 @@ impl Executor {
         Self {
             spawner,
             processes: Vec::new(),
-            ready: Ready::default(),
-            family: Family::new(cgroups),
+            ready: Vec::new(),
+            tree: ProcessTree::new(cgroups),
             next_stream: 0,
             printed_on: HashMap::new(),
             buffer: Vec::new(),
@@ -65,24 +66,32 @@ impl Executor {
 
     /// Ends what was made ready for other steps than these; those of these for which nothing is ready.
     pub(super) fn keep_ready(&mut self, wanted: &[StepKey]) -> Vec<StepKey> {
-        for (key, pid) in self.ready.keep(wanted) {
-            self.family.forget(key, pid);
+        for (key, mut process) in self.ready.extract_if(.., |(key, _)| !wanted.contains(key)) {
+            process.report.cancel(process.pid);
+            self.tree.forget(key, process.pid);
         }
-        let lacking = wanted.iter().filter(|key| Spawner::CAN_WAIT && !self.ready.has(**key));
-        lacking.copied().collect()
+        let is_ready = |key: &StepKey| self.ready.iter().any(|(of, _)| of == key);
+        wanted.iter().copied().filter(|key| Spawner::CAN_WAIT && !is_ready(key)).collect()
     }
 
     /// Makes a step's process, which waits until the step is started. Where that fails it is made then, and fails again.
     pub(super) fn make_ready(&mut self, key: StepKey, image: Image) {
-        if let Ok(process) = self.family.start(key, image, None, &mut self.spawner) {
-            self.ready.add(key, process);
+        if let Ok(process) = self.tree.start(key, image, None, &mut self.spawner) {
+            self.ready.push((key, process));
         }
     }
 
     /// Starts a step whose process was made ready; whether there was one.
     pub(super) fn start_ready(&mut self, key: StepKey, when: When, now: PlayerTime) -> bool {
-        let started = self.ready.start(key, when).map(|process| self.begin((key, when), process, None, now));
-        started.is_some()
+        let Some(index) = self.ready.iter().position(|(of, _)| *of == key) else { return false };
+        let (_, mut process) = self.ready.swap_remove(index);
+        // One that somebody else has ended meanwhile is as good as none.
+        if !process.report.is_on_its_way() {
+            return false;
+        }
+        process.report.start(when);
+        self.begin((key, when), process, None, now);
+        true
     }
 
     /// Makes a step's process. Another attempt of a step goes on with its streams; who still holds those of the attempt
@@ -96,12 +105,10 @@ impl Executor {
     ) {
         match image
             .map_err(NotStarted::from)
-            .and_then(|image| self.family.start(key, image, Some(when), &mut self.spawner))
+            .and_then(|image| self.tree.start(key, image, Some(when), &mut self.spawner))
         {
             Ok(process) => self.begin((key, when), process, behind, now),
-            Err(NotStarted { why, may_work_later }) => {
-                self.events.push(SessionEvent::NotStarted { key, why, may_work_later });
-            }
+            Err(why) => self.events.push(SessionEvent::NotStarted(key, why)),
         }
     }
 
@@ -135,7 +142,7 @@ impl Executor {
     pub(super) fn stop(&mut self, key: StepKey, with: StopWith, now: PlayerTime) {
         let mut open = self.processes.iter_mut().filter(|process| !process.told && process.stopping.is_none());
         if let Some(process) = open.find(|process| process.key == key) {
-            process.stopping = Some(Ladder::new(with, now));
+            process.stopping = Some(Escalation::new(with, now));
         }
     }
 
@@ -147,17 +154,17 @@ impl Executor {
     }
 
     /// The processes that are alive, for people.
-    pub(super) fn alive(&self) -> Vec<ProcessMessage> {
-        self.family.children().into_iter().map(Into::into).collect()
+    pub(super) fn alive(&self) -> Vec<Process> {
+        self.tree.children()
     }
 
     /// When it wants to be told that time has passed.
     pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
         let open = self.processes.iter().filter(|process| !process.told && process.not_stopped.is_none());
-        let stopping = open.filter_map(|process| process.stopping.as_ref()).map(Ladder::next_deadline);
+        let stopping = open.filter_map(|process| process.stopping.as_ref()).map(Escalation::next_deadline);
         let starting = self.processes.iter().filter(|process| process.report.is_some() && !process.waited_for);
         let starting = starting.map(|process| process.expected);
-        let sweep = self.sweep.as_ref().map(|sweep| sweep.ladder.next_deadline());
+        let sweep = self.sweep.as_ref().map(|sweep| sweep.escalation.next_deadline());
         let settling = self.processes.iter().filter_map(|process| process.settled_by);
         stopping.chain(starting).chain(sweep).chain(settling).min()
     }
@@ -203,7 +210,7 @@ impl Executor {
             }
         }
         self.processes.retain(|process| !process.is_done());
-        if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| self.family.look(sweep, now)) {
+        if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| self.tree.look(sweep, now)) {
             self.sweep = None;
             self.processes.clear();
             self.printed_on.clear();
@@ -218,15 +225,15 @@ impl Executor {
             if let Some(process) = found {
                 process.ending = Some((how, PlayerTime::from_nanoseconds(at)));
             }
-            let ladders = self.processes.iter_mut().filter_map(|process| process.stopping.as_mut());
-            ladders.chain(self.sweep.iter_mut().map(|sweep| &mut sweep.ladder)).for_each(Ladder::hurry);
+            let escalations = self.processes.iter_mut().filter_map(|process| process.stopping.as_mut());
+            escalations.chain(self.sweep.iter_mut().map(|sweep| &mut sweep.escalation)).for_each(Escalation::hurry);
         }
     }
 
     fn go_on_with_stops(&mut self, now: PlayerTime) {
         for process in self.processes.iter_mut().filter(|process| !process.told && process.not_stopped.is_none()) {
-            if let Some(ladder) = &mut process.stopping {
-                process.not_stopped = self.family.end_step(process.key, process.pid, ladder, now);
+            if let Some(escalation) = &mut process.stopping {
+                process.not_stopped = self.tree.end_step(process.key, process.pid, escalation, now);
             }
         }
     }
@@ -237,8 +244,8 @@ impl Executor {
         process.drain(output, &mut self.buffer);
         process.told = true;
         let not_stopped = process.not_stopped.take().unwrap_or_default().into_iter().map(Into::into).collect();
-        let forced = process.stopping.as_ref().and_then(|ladder| ladder.forced(now));
-        self.family.is_over(process.key);
+        let forced = process.stopping.as_ref().and_then(|escalation| escalation.forced(now));
+        self.tree.is_over(process.key);
         self.events.push(SessionEvent::Ended {
             key: process.key,
             outcome: process.outcome(),
@@ -267,10 +274,10 @@ impl Executor {
             }
             process.settled_by = None;
             process.drain(output, &mut self.buffer);
-            let StepKey { trial, phase, position: step } = process.key;
+            let (trial, phase, step) = process.key.on_the_wire();
             let ([stdout, stderr], leaky) = (process.lengths(), process.is_held());
-            let holders = if leaky { self.family.holders(process.key, &process.pipes()) } else { Vec::new() };
-            let (phase, holders) = (phase.into(), holders.into_iter().map(Into::into).collect());
+            let holders = if leaky { self.tree.holders(process.key, &process.pipes()) } else { Vec::new() };
+            let holders = holders.into_iter().map(Into::into).collect();
             settled.push(StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders });
         }
         self.processes.retain(|process| !process.is_done());
@@ -283,22 +290,24 @@ impl Executor {
             process.waited_for = process.expected <= now;
             let Some(report) = &mut process.report else { continue };
             let event = match report.read() {
-                Report::NotYet => continue,
-                Report::Started { at, late } => SessionEvent::Started {
+                StartReport::NotYet => continue,
+                StartReport::Started { at, late } => SessionEvent::Started {
                     key: process.key,
                     at: PlayerTime::from_nanoseconds(at),
                     late,
                     pid: process.pid,
                     streams: [process.streams[0].number, process.streams[1].number],
                 },
-                Report::NoDirectory(folder, error) => {
+                StartReport::NoDirectory(folder, error) => {
                     let why = step_image::not_entered(&folder.to_string_lossy(), &error);
                     not_started(process, NotStarted::new(why, &error))
                 }
-                Report::NoProgram(shell, error) => {
+                StartReport::NoProgram(shell, error) => {
                     not_started(process, NotStarted::new(step_image::not_run(&shell, &error), &error))
                 }
-                Report::Failed(error) => not_started(process, NotStarted::new(step_image::not_made(&error), &error)),
+                StartReport::Failed(error) => {
+                    not_started(process, NotStarted::new(step_image::not_made(&error), &error))
+                }
             };
             process.report = None;
             self.events.push(event);
@@ -307,8 +316,8 @@ impl Executor {
 }
 
 /// The child ends by itself; its end is not to be told a second time.
-fn not_started(process: &mut StepProcess, NotStarted { why, may_work_later }: NotStarted) -> SessionEvent {
+fn not_started(process: &mut StepProcess, why: NotStarted) -> SessionEvent {
     process.told = true;
     process.streams.iter_mut().for_each(|stream| stream.descriptor = None);
-    SessionEvent::NotStarted { key: process.key, why, may_work_later }
+    SessionEvent::NotStarted(process.key, why)
 }

@@ -4,20 +4,15 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 
 use super::clock::clock;
 use super::life;
-use super::listener::{end_process, input_has_ended};
 use super::sweep::Sweep;
 use crate::model::PlayerTime;
-use crate::sys::{self, Forked, Reaped, SignalDescriptor};
+use crate::sys::{self, Child, Forked, Reaped, SignalDescriptor};
 use crate::wait::Wait;
-
-/// How long the keeper may take to end everything once it was told to.
-const KEEPER_END: Duration = Wait::KeeperEnd.time();
 
 /// Has a copy of this process do the keeper's work; its exit status. Where there can be no copy, this process does it.
 pub(super) fn guard(keep: impl FnOnce() -> i32) -> i32 {
@@ -53,12 +48,12 @@ impl Guard {
         while self.status.is_none() {
             self.wait(self.give_up);
             if self.give_up.is_some_and(|end| end <= clock()) {
-                end_process(self.keeper, libc::SIGKILL);
+                sys::end_process(Child(self.keeper), libc::SIGKILL);
             }
         }
         let mut sweep = Sweep::new(BTreeSet::new(), clock());
         while sweep.look(clock(), &[], None, |_| false).is_none() {
-            self.wait(Some(sweep.ladder.next_deadline()));
+            self.wait(Some(sweep.escalation.next_deadline()));
         }
         self.status.unwrap_or(1)
     }
@@ -71,13 +66,13 @@ impl Guard {
             descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
         }
         let _ = Wait::KeeperEvents.poll(&mut descriptors, until.map(|until| until.since(clock())));
-        let mut is_told = input_has_ended();
+        let mut is_told = sys::input_has_ended();
         while let Some(signal) = self.signals.take() {
             is_told |= signal != libc::SIGCHLD;
         }
         if is_told && self.status.is_none() && self.give_up.is_none() {
-            self.give_up = Some(clock().plus(KEEPER_END));
-            end_process(self.keeper, libc::SIGTERM);
+            self.give_up = Some(clock().plus(Wait::KeeperEnd.time()));
+            sys::end_process(Child(self.keeper), libc::SIGTERM);
         }
         while let Some((child, how, _)) = sys::reap() {
             if child.0 == self.keeper {

@@ -18,14 +18,13 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::clock::clock;
 use super::environment::Environment;
+use super::escalation::Escalation;
 use super::guard::guard;
-use super::kin::{self, Kin};
-use super::ladder::Ladder;
-use super::listener::input_has_ended;
+use super::origin::{self, StepDescendant};
 use super::session::StopWith;
 use super::step_image::{not_run, shell_image};
-use crate::model::{PlayerTime, Process, words};
-use crate::sys::{self, Image, PrintsTo, Reaped, Report, SignalDescriptor, Spawner, StartReport, When};
+use crate::model::{PlayerTime, Process, nanoseconds, words};
+use crate::sys::{self, Image, PreparedProcess, PrintsTo, Reaped, SignalDescriptor, Spawner, StartReport, When};
 use crate::wait::Wait;
 use crate::wire::{KeeperMessage, OutcomeMessage};
 
@@ -62,7 +61,7 @@ struct Keeper {
     pid: u32,
     began: PlayerTime,
     /// Where the process tells of its start.
-    report: StartReport,
+    report: PreparedProcess,
     /// How its process ended, and when.
     ending: Option<(Reaped, PlayerTime)>,
     is_wanted: bool,
@@ -93,14 +92,13 @@ impl Keeper {
                 self.ending = None;
                 OutcomeMessage::NotStarted { why }
             }
-            (Ok(()), Some((Reaped::Exit(status), _))) => OutcomeMessage::Exit { status },
-            (Ok(()), Some((Reaped::Signal(signal), _))) => OutcomeMessage::Signal { signal },
+            (Ok(()), Some((how, _))) => how.into(),
             (Ok(()), None) => OutcomeMessage::Stopped,
         };
         self.let_go();
         let (left, not_stopped) = self.end(outcome != OutcomeMessage::Stopped);
         let duration = self.ending.map(|(_, at)| at.since(self.began));
-        let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+        let duration = duration.map(nanoseconds);
         let [left, not_stopped] = [left, not_stopped].map(|list| list.into_iter().map(Into::into).collect());
         KeeperMessage { outcome, duration, left, not_stopped }
     }
@@ -108,13 +106,13 @@ impl Keeper {
     /// Hears what the process says of its start, as far as it has: when it ran the command, or why it did not.
     fn hear_of_start(&mut self) -> Result<(), String> {
         match self.report.read() {
-            Report::NotYet => Ok(()),
-            Report::Started { at, .. } => {
+            StartReport::NotYet => Ok(()),
+            StartReport::Started { at, .. } => {
                 self.began = PlayerTime::from_nanoseconds(at);
                 Ok(())
             }
-            Report::NoProgram(shell, error) => Err(not_run(&shell, &error)),
-            Report::NoDirectory(_, error) | Report::Failed(error) => Err(words(&error)),
+            StartReport::NoProgram(shell, error) => Err(not_run(&shell, &error)),
+            StartReport::NoDirectory(_, error) | StartReport::Failed(error) => Err(words(&error)),
         }
     }
 
@@ -129,21 +127,21 @@ impl Keeper {
     /// Ends everything: what was there, if that is to be named, and what could not be ended.
     fn end(&mut self, names_them: bool) -> (Vec<Process>, Vec<Process>) {
         let mut left = BTreeMap::new();
-        let mut ladder = Ladder::new(StopWith::Terminate, clock());
+        let mut escalation = Escalation::new(StopWith::Terminate, clock());
         loop {
             let look = || {
                 let (found, certain) = find();
-                for kin in found.iter().filter(|kin| names_them && is_alive(kin)) {
-                    left.entry(kin.identity()).or_insert_with(|| kin.describe());
+                for alive in found.iter().filter(|found| names_them && is_alive(found)) {
+                    left.entry(alive.identity()).or_insert_with(|| Process::from(&alive.process));
                 }
                 (found, certain)
             };
             let is_its_group = |group| group == self.pid && sys::something_of_group(group);
-            if let Some(not_stopped) = ladder.look(clock(), look, is_its_group) {
+            if let Some(not_stopped) = escalation.look(clock(), look, is_its_group) {
                 return (left.into_values().collect(), not_stopped);
             }
-            if self.wait(Some(ladder.next_deadline())) {
-                ladder.hurry();
+            if self.wait(Some(escalation.next_deadline())) {
+                escalation.hurry();
             }
         }
     }
@@ -159,7 +157,7 @@ impl Keeper {
         while let Some(signal) = self.signals.take() {
             self.is_wanted &= signal == libc::SIGCHLD;
         }
-        self.is_wanted = self.is_wanted && !input_has_ended();
+        self.is_wanted = self.is_wanted && !sys::input_has_ended();
         self.reap()
     }
 
@@ -175,10 +173,10 @@ impl Keeper {
     }
 }
 
-fn find() -> (Vec<Kin>, bool) {
-    kin::find(&[], None, |_| false)
+fn find() -> (Vec<StepDescendant>, bool) {
+    origin::find(&[], None, |_| false)
 }
 
-fn is_alive(kin: &Kin) -> bool {
-    !kin.is_ending && !kin.process.has_ended()
+fn is_alive(found: &StepDescendant) -> bool {
+    !found.is_ending && !found.process.has_ended()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
@@ -12,28 +13,23 @@ use rustix::event::{PollFd, PollFlags};
 use socket2::{Domain, Socket, Type};
 
 use super::admission::Admission;
-use super::caller::Caller;
 use super::callers::Callers;
+use super::cleanup::Cleanup;
 use super::clock::clock;
-use super::family::Cgroups;
-use super::heir::Heirs;
 use super::life;
-use super::lookup::Lookups;
-use super::note::Notes;
+use super::lookup::{Lookup, look_up};
+use super::note::Note;
+use super::origin;
+use super::process_tree::Cgroups;
+use super::processes::{End, Processes};
 use super::registry::Registry;
-use super::role::Role;
-use super::session_entry::Summary;
-use super::watch::Watches;
+use super::session_entry::{SessionEntry, Summary};
+use super::session_process;
+use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
-use crate::sys::{self, CgroupRoot, Child, DescriptorLimit, Forked, Pulse, SignalDescriptor};
-use crate::wait::{Wait, is_ready};
+use crate::sys::{self, CgroupRoot, Child, SignalDescriptor, input_has_ended};
+use crate::wait::Wait;
 use crate::wire::Secret;
-
-/// How long sessions may take to end when the player is told to stop: Reset, delivery, and what could not be stopped.
-const STOPPING: Duration = Wait::SessionsEnd.time();
-
-/// How long what is left then may take to be ended by force.
-const CUTTING_OFF: Duration = Wait::CutOffEnd.time();
 
 /// What a player is told.
 pub struct Settings {
@@ -59,35 +55,18 @@ pub(super) struct Listener {
     pub(super) settings: Settings,
     socket: Option<TcpListener>,
     signals: SignalDescriptor,
-    callers: Callers,
-    pub(super) lookups: Lookups,
+    pub(super) callers: Callers,
+    lookup: Lookup,
     /// The connections that told us to run a Python conductor's phases, until they have run, by their numbers.
     pub(super) seed_runs: BTreeMap<u64, TcpStream>,
     pub(super) registry: Registry,
-    /// The listener's ends of its processes' notes.
-    pub(super) notes: Vec<(u32, Notes)>,
-    /// Whether its processes are at work.
-    pub(super) watches: Watches,
-    pub(super) heirs: Heirs,
-    /// Where steps get their control groups, if there may be some.
-    pub(super) cgroups: Cgroups,
+    pub(super) processes: Processes,
+    cleanup: Cleanup,
     pub(super) incarnation: String,
-    /// What our processes, and thereby steps, get.
-    descriptors: DescriptorLimit,
     /// When stopping is given up, once the player was told to stop.
     stopping: Option<PlayerTime>,
     /// Whether some of its sessions did not end in that time.
     is_cut_off: bool,
-}
-
-/// What a pass of the loop has come to.
-pub(super) enum Next {
-    /// Another pass.
-    Again,
-    /// This is a new process, with another role.
-    Become(Role),
-    /// The player is over, with this exit status.
-    End(i32),
 }
 
 impl Listener {
@@ -117,15 +96,12 @@ impl Listener {
             socket: Some(socket),
             signals,
             callers,
-            lookups: Lookups::default(),
+            lookup: Lookup::default(),
             seed_runs: BTreeMap::new(),
             registry,
-            notes: Vec::new(),
-            watches: Watches::default(),
-            heirs: Heirs::default(),
-            cgroups: cgroups(address.port()),
+            processes: Processes::new(cgroups(address.port())),
+            cleanup: Cleanup::default(),
             incarnation,
-            descriptors: DescriptorLimit::raise(),
             stopping: None,
             is_cut_off: false,
         };
@@ -133,25 +109,32 @@ impl Listener {
     }
 
     /// Runs until the player is over, or until this is another process.
-    pub(super) fn run(mut self) -> Result<i32, Box<(Role, Cgroups)>> {
+    pub(super) fn run(mut self) -> End {
         loop {
-            if !self.wait() {
-                return Ok(1);
-            }
-            let mut next = self.signals();
-            self.take_notes();
-            self.watch();
-            for step in [Self::accept, Self::hear, Self::clean_up] {
-                if matches!(next, Next::Again) {
-                    next = step(&mut self);
-                }
-            }
-            match next {
-                Next::Again => {}
-                Next::Become(role) => return Err(Box::new((role, self.cgroups))),
-                Next::End(status) => return Ok(status),
+            if let Break(end) = self.turn() {
+                return end;
             }
         }
+    }
+
+    fn turn(&mut self) -> ControlFlow<End> {
+        if !self.wait() {
+            return Break(End::Status(1));
+        }
+        self.take_signals()?;
+        self.take_notes();
+        self.watch();
+        if let Some(socket) = &self.socket {
+            self.callers.accept(socket, &self.settings.admission, clock());
+        }
+        self.registry.seed.expire(clock()).iter().for_each(|text| tracing::warn!("{text}"));
+        for (caller, payload) in self.callers.hear(clock()) {
+            self.answer(caller, &payload)?;
+        }
+        self.start_seed_phase()?;
+        self.clean_up()?;
+        self.look_up()?;
+        self.end()
     }
 
     fn wait(&self) -> bool {
@@ -160,57 +143,55 @@ impl Listener {
             descriptors.push(PollFd::new(socket, PollFlags::IN));
         }
         let callers = self.callers.streams().map(AsFd::as_fd);
-        let notes = self.notes.iter().filter_map(|(_, notes)| notes.open());
-        descriptors.extend(callers.chain(notes).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        descriptors
+            .extend(callers.chain(self.processes.descriptors()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let input = std::io::stdin();
         if self.settings.owner.is_some() && self.stopping.is_none() {
             descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
         }
         // While something is left of a dead session, its Reset has to wait.
-        let clean_up = self.heirs.next_deadline().or_else(|| self.registry.next_attempt());
-        let connections = [self.callers.deadline(), self.next_lookup()];
-        let work = [clean_up, self.watches.next(), self.registry.seed.next_deadline(), self.stopping];
+        let clean_up = self.cleanup.next_deadline().or_else(|| self.registry.next_attempt());
+        let connections = [self.callers.deadline(), self.name_to_look_up().map(|_| self.lookup.next())];
+        let work = [clean_up, self.processes.next_look(), self.registry.seed.next_deadline(), self.stopping];
         let deadline = connections.into_iter().chain(work).flatten().min();
         let timeout = deadline.map(|deadline| deadline.since(clock()));
         matches!(Wait::ListenerEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
     }
 
     /// Takes signals: children that have ended, and the wish that the player stops.
-    fn signals(&mut self) -> Next {
+    fn take_signals(&mut self) -> ControlFlow<End> {
         while let Some(signal) = self.signals.take() {
             if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
                 tracing::info!("SIGHUP: the log goes on in the file that has its name");
-            } else if signal != libc::SIGCHLD && !self.stop() {
-                return Next::End(1);
+            } else if signal != libc::SIGCHLD {
+                self.stop()?;
             }
         }
         if self.settings.owner.is_some() && self.stopping.is_none() && input_has_ended() {
-            self.stop();
+            self.stop()?;
         }
         while let Some((child, _, _)) = sys::reap() {
             self.take_notes();
             self.child_ended(child.0);
         }
-        Next::Again
+        Continue(())
     }
 
-    /// Begins to stop; false when that was begun before: then everything ends now.
-    fn stop(&mut self) -> bool {
+    /// Begins to stop. When that was begun before, everything ends now.
+    fn stop(&mut self) -> ControlFlow<End> {
         if self.stopping.is_some() {
             self.say_what_is_cut_off();
-            self.say_what_was_not_told();
             end_everything();
-            self.cgroups.iter().for_each(|cgroups| cgroups.remove());
-            return false;
+            return self.over(1);
         }
-        self.stopping = Some(clock().plus(STOPPING));
+        self.stopping = Some(clock().plus(Wait::SessionsEnd.time()));
         self.socket = None;
         self.callers.clear();
-        self.stop_lookup();
-        self.heirs.try_again();
-        self.registry.processes().for_each(|pid| end_process(pid, libc::SIGTERM));
-        self.watches.hasten(|_| true, clock());
-        true
+        self.lookup.stop();
+        self.cleanup.try_again();
+        self.processes.pids().for_each(|pid| sys::end_process(Child(pid), libc::SIGTERM));
+        self.processes.hasten(|_| true);
+        Continue(())
     }
 
     /// Whether the player was told to stop.
@@ -219,96 +200,185 @@ impl Listener {
     }
 
     /// Ends the player, once it was told to stop and nothing is left.
-    fn end(&mut self) -> Next {
-        let Some(give_up) = self.stopping else { return Next::Again };
+    fn end(&mut self) -> ControlFlow<End> {
+        let Some(give_up) = self.stopping else { return Continue(()) };
         let now = clock();
-        let is_busy = self.registry.processes().next().is_some() || self.registry.has_dead();
+        let is_busy = self.processes.pids().next().is_some() || self.registry.has_dead();
         if is_busy && now < give_up {
-            return Next::Again;
+            return Continue(());
         }
         if is_busy {
             self.say_what_is_cut_off();
             self.registry.give_up();
+            self.processes.give_up();
             self.is_cut_off = true;
         }
-        self.say_what_ends_along();
-        if self.heirs.have_ended_all_but(&sys::direct_children()) || now >= give_up.plus(CUTTING_OFF) {
-            self.say_what_was_not_told();
-            self.cgroups.iter().for_each(|cgroups| cgroups.remove());
-            return Next::End(i32::from(self.is_cut_off));
+        for process in self.registry.leftovers.drain(..) {
+            let (Process { pid, user, .. }, command) = (&process, process.command_shown());
+            tracing::warn!("process {pid} ({user}), which an earlier run left running, is ended: `{command}`");
         }
-        self.heirs.sweep_all(now);
-        Next::Again
+        let end = give_up.plus(Wait::CutOffEnd.time());
+        if self.cleanup.has_ended_all_but(&sys::direct_children()) || now >= end {
+            return self.over(i32::from(self.is_cut_off));
+        }
+        if !self.cleanup.is_at_work() {
+            self.cleanup.begin(now);
+        }
+        Continue(())
     }
 
-    fn accept(&mut self) -> Next {
-        if let Some(socket) = &self.socket {
-            self.callers.accept(socket, &self.settings.admission, clock());
+    /// The player is over.
+    fn over(&mut self, status: i32) -> ControlFlow<End> {
+        for summary in self.registry.take_untold() {
+            tracing::warn!("this player ends, and no conductor was told: {summary}");
         }
-        Next::Again
+        self.processes.cgroups.iter().for_each(|cgroups| cgroups.remove());
+        Break(End::Status(status))
     }
 
-    fn hear(&mut self) -> Next {
-        for (caller, payload) in self.callers.hear(clock()) {
-            match self.answer(caller, &payload) {
-                Answered::Closing(caller) => self.callers.push(caller),
-                Answered::Taken => {}
-                Answered::Become(role) => return Next::Become(role),
+    /// Says which sessions are cut off before they are reset.
+    fn say_what_is_cut_off(&mut self) {
+        self.take_notes();
+        self.registry.live().filter_map(SessionEntry::cut_off).for_each(|line| tracing::error!("{line}"));
+    }
+
+    /// Takes what the processes tell.
+    fn take_notes(&mut self) {
+        for (pid, note) in self.processes.take_notes() {
+            if let Note::Addresses { found } = note {
+                self.settings.admission.learn(found).iter().for_each(|line| tracing::warn!("{line}"));
+                continue;
+            }
+            if let Note::Delivering = note {
+                self.processes.watch_no_more(pid);
+            }
+            let line = self.registry.take(pid, note, self.stopping.is_some(), clock());
+            line.iter().for_each(|line| tracing::warn!("{line}"));
+        }
+        for pid in self.registry.kept_too_many() {
+            let reason = "too many other ended sessions wait to deliver their results".to_owned();
+            self.processes.abandon(pid, reason, None);
+        }
+    }
+
+    /// Looks whether our processes are at work, and kills those that have given no sign of life for too long.
+    fn watch(&mut self) {
+        for (pid, found) in self.processes.look(clock()) {
+            match found {
+                Found::Alive => self.registry.doubt(pid, None),
+                Found::Doubtful(until) => self.registry.doubt(pid, Some(until)),
+                Found::GivenUp(limit) => {
+                    let whose = self.registry.give_up_on(pid, limit);
+                    let limit = humantime::format_duration(limit);
+                    tracing::error!("{whose} did not respond for {limit}; killing it");
+                    sys::end_process(Child(pid), libc::SIGKILL);
+                }
             }
         }
-        Next::Again
     }
 
-    fn clean_up(&mut self) -> Next {
-        self.registry.seed.expire(clock());
-        self.registry.seed.take_dropped().iter().for_each(|text| tracing::warn!("{text}"));
-        let role = self.start_seed_phase().or_else(|| self.start_heirs()).or_else(|| self.start_lookup());
-        role.map_or_else(|| self.end(), Next::Become)
+    /// A child has ended: one of our processes, or something that had fallen to us.
+    fn child_ended(&mut self, pid: u32) {
+        self.processes.ended(pid);
+        if self.lookup.pid.take_if(|of| *of == pid).is_some() {
+            return;
+        }
+        self.take_in_what_it_left(pid);
+        if let Some(line) = self.registry.process_ended(pid, clock()) {
+            tracing::error!("{line}");
+            self.cleanup.begin(clock());
+        }
     }
 
-    /// Makes a process with a role, which is given up when it shows no sign of life for as long as `limit`: in it, the role;
-    /// here, its number.
+    /// What has been left on purpose may itself leave something, which falls to us when it ends; a session that ended in
+    /// good order may at the last moment.
+    fn take_in_what_it_left(&mut self, ended: u32) {
+        let is_of = |left: &Process| left.pid == ended;
+        let in_good_order = self.registry.leftovers.iter().any(is_of) || self.registry.is_past(ended);
+        self.registry.leftovers.retain(|left| !is_of(left));
+        let processes: Vec<u32> = self.processes.pids().collect();
+        // While something of a dead session is there, nobody can tell its processes from these.
+        if in_good_order && !self.cleanup.is_at_work() {
+            let (found, _) = origin::find(&[], None, |pid| pid == ended || processes.contains(&pid));
+            for left in found.iter().filter(|found| found.is_child && !found.process.has_ended()) {
+                if !self.registry.leftovers.iter().any(|known| known.pid == left.process.pid()) {
+                    self.registry.leftovers.push((&left.process).into());
+                }
+            }
+        }
+        self.processes.cgroups.iter().for_each(|cgroups| cgroups.tidy(|owner| processes.contains(&owner)));
+    }
+
+    /// Goes on with the clean-up. When nothing is left of the dead sessions, their Resets are run.
+    fn clean_up(&mut self) -> ControlFlow<End> {
+        let processes: Vec<u32> = self.processes.pids().collect();
+        let leftovers = &self.registry.leftovers;
+        let keep = |pid: u32| processes.contains(&pid) || leftovers.iter().any(|left| left.pid == pid);
+        let Some(remaining) = self.cleanup.go_on(keep, clock()) else { return Continue(()) };
+        if !remaining.is_empty() {
+            let remaining = Process::list(&remaining);
+            tracing::warn!("could not be stopped: {remaining}");
+            if !self.is_stopping() {
+                let text = format!("of a session that died, could not be stopped: {remaining}");
+                self.registry.tell_later(Summary::of_nobody(text));
+            }
+        }
+        for summary in self.registry.take_finished(clock()) {
+            tracing::warn!("{summary}");
+            self.registry.tell_later(summary);
+        }
+        while let Some((entry, trial)) = self.registry.reset_due(clock()) {
+            entry.reset_is_tried(clock());
+            let made = match serde_json::from_str(entry.plan.as_deref().unwrap_or_default()) {
+                Ok(plan) => {
+                    self.processes.make(&mut self.callers, entry.lease.min(watch::MOST), move |notes, cgroups| {
+                        session_process::run_reset(plan, trial, notes, cgroups)
+                    })?
+                }
+                Err(error) => Err(error.into()),
+            };
+            match made {
+                Ok(pid) => {
+                    entry.pid = Some(pid);
+                    if self.stopping.is_some() {
+                        // It has no more time for Reset than the others.
+                        sys::end_process(Child(pid), libc::SIGTERM);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!("{}: can't run Reset yet: can't create a process: {error}", entry.describe());
+                    entry.reset_failed(&error, clock());
+                }
+            }
+        }
+        Continue(())
+    }
+
+    /// Looks the conductor's name up when it is time to.
+    fn look_up(&mut self) -> ControlFlow<End> {
+        let Some(host) = self.name_to_look_up().filter(|_| self.lookup.next() <= clock()).map(str::to_owned) else {
+            return Continue(());
+        };
+        self.lookup.begin(clock());
+        match self.make(watch::MOST, move |notes, _| look_up(&host, notes))? {
+            Ok(pid) => self.lookup.pid = Some(pid),
+            Err(error) => tracing::error!("can't look up `conductor`: can't create a process: {error}"),
+        }
+        Continue(())
+    }
+
+    fn name_to_look_up(&self) -> Option<&str> {
+        self.settings.admission.host().filter(|_| !self.is_stopping())
+    }
+
+    /// Makes a process, as [`Processes::make`] does.
     pub(super) fn make(
         &mut self,
         limit: Duration,
-        role: impl FnOnce(UnixStream) -> Role,
-    ) -> std::io::Result<Result<u32, Role>> {
-        let (ours, theirs) = loop {
-            match UnixStream::pair() {
-                Err(_) if self.callers.free_descriptor() => {}
-                made => break made?,
-            }
-        };
-        let pulse = Pulse::new()?;
-        match sys::fork()? {
-            Forked::Child => {
-                self.descriptors.restore();
-                life::begin(pulse);
-                Ok(Err(role(theirs)))
-            }
-            Forked::Parent(pid) => {
-                self.notes.push((pid, Notes::new(ours)));
-                self.watches.add(pid, pulse, limit, clock());
-                Ok(Ok(pid))
-            }
-        }
+        work: impl FnOnce(UnixStream, Cgroups) -> i32 + 'static,
+    ) -> ControlFlow<End, io::Result<u32>> {
+        self.processes.make(&mut self.callers, limit, work)
     }
-}
-
-/// Tells a process to end, also one that was stopped.
-pub(super) fn end_process(pid: u32, signal: i32) {
-    let _ = sys::kill_process(Child(pid), signal);
-    let _ = sys::kill_process(Child(pid), libc::SIGCONT);
-}
-
-/// What became of a caller.
-pub(super) enum Answered {
-    /// It has its answer, and is to be closed.
-    Closing(Caller),
-    /// A process of its own has it.
-    Taken,
-    /// This is that process.
-    Become(Role),
 }
 
 /// Where steps get their control groups, if there may be some: on most machines that takes the rights of root.
@@ -348,12 +418,6 @@ fn end_everything() {
         }
         Wait::LeftoverEnd.pause(LOOK);
     }
-}
-
-/// Whether this process's standard input has come to its end.
-pub(super) fn input_has_ended() -> bool {
-    let input = std::io::stdin();
-    is_ready(&input, PollFlags::IN) && matches!(rustix::io::read(input.as_fd(), &mut [0; 64]), Ok(0) | Err(_))
 }
 
 /// Listens on every address, also where the system's sockets for IPv6 take no IPv4 (`net.ipv6.bindv6only`).

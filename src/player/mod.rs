@@ -9,27 +9,24 @@ mod admission;
 mod answer;
 mod caller;
 mod callers;
+mod cleanup;
 mod clock;
 mod environment;
+mod escalation;
 mod executor;
-mod family;
-mod farewell;
 mod folder;
 mod guard;
-mod heir;
 mod keeper;
-mod kin;
-mod ladder;
 mod life;
 mod listener;
 mod lookup;
 mod note;
-mod ready;
+mod origin;
+mod process_tree;
+mod processes;
 mod refusals;
 mod registry;
-mod reserve;
 mod resume;
-mod role;
 mod seed_conductors;
 mod seed_delivery;
 mod seed_results;
@@ -52,6 +49,7 @@ pub use admission::Admission;
 pub use keeper::keep;
 use listener::Listener;
 pub use listener::Settings;
+use processes::End;
 
 /// Waits for conductors until it is told to stop; the exit status. `announce` is told where it listens.
 ///
@@ -64,11 +62,14 @@ pub fn play(settings: Settings, announce: impl FnOnce(SocketAddr)) -> Result<i32
     let (listener, address) = Listener::open(settings)?;
     announce(address);
     match listener.run() {
-        Ok(status) => Ok(status),
+        End::Status(status) => Ok(status),
         // This is a copy: it must not go on as the program that made it.
-        Err(legacy) => {
-            let (role, cgroups) = *legacy;
-            sys::exit_now(role.play(cgroups))
+        End::Child(work) => {
+            life::continue_without_parent();
+            sys::own_session();
+            // What the listener knew is freed by now: each of its copies would keep that for as long as it lives.
+            sys::give_back_memory();
+            sys::exit_now(work())
         }
     }
 }

@@ -4,25 +4,23 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::note::Note;
 use super::seed_conductors::SeedConductors;
-use super::session_entry::{SessionEntry, SessionId, Summary};
-use crate::model::PlayerTime;
+use super::session_entry::{Due, SessionEntry, Summary};
+use crate::model::{PlayerTime, Process};
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder, ProcessMessage, bounds};
+use crate::wire::{Hello, Holder, bounds};
 
 /// Who holds this player.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    /// The sessions' processes, and those of their heirs.
+    /// The sessions in the order of their beginnings. Those that are over are remembered for a while: a late or repeated
+    /// `hello` of theirs makes no new one.
     pub(super) sessions: Vec<SessionEntry>,
     /// What there is to do for Python conductors.
     pub(super) seed: SeedConductors,
-    /// Sessions that are over: a late or repeated `hello` of theirs makes no new one.
-    past: VecDeque<PastSession>,
-    /// The process that looks up the conductor's name.
-    pub(super) lookup: Option<u32>,
     /// What earlier runs left running on purpose.
-    pub(super) leftovers: Vec<ProcessMessage>,
+    pub(super) leftovers: Vec<Process>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
     summaries: VecDeque<Summary>,
     /// How many of them had to make room.
@@ -41,39 +39,30 @@ pub(super) enum Claim {
     Resume(u32),
     /// An older session of the same worker has to end first: this process's.
     Older(Option<u32>),
-    /// Another connection, with a higher or the same attempt, came first.
-    Superseded,
-    /// It does not know the secret of the run, or of the session.
-    Stranger,
-    /// There is no such session any more, for this reason.
-    Unknown(String),
-}
-
-/// A session that is over.
-#[derive(Debug)]
-struct PastSession {
-    id: SessionId,
-    /// Its process, while that keeps what was not delivered.
-    pid: Option<u32>,
-    /// Whether its conductor was not there at its end.
-    is_kept: bool,
+    /// It is refused, for this reason in the protocol's words and in a sentence.
+    Refused(&'static str, String),
 }
 
 impl Registry {
+    /// The sessions that hold the player. Those that are over hold it no more, even while their processes are still on their
+    /// way out, or keep what was not delivered.
+    pub(super) fn live(&self) -> impl Iterator<Item = &SessionEntry> {
+        self.sessions.iter().filter(|entry| !entry.over)
+    }
+
     /// Whether a dead session waits for a process that runs its Reset.
     pub(super) fn has_dead(&self) -> bool {
-        self.sessions.iter().any(|entry| entry.pid.is_none())
+        self.live().any(|entry| entry.pid.is_none())
     }
 
     /// When to try again to make a process for a Reset.
     pub(super) fn next_attempt(&self) -> Option<PlayerTime> {
-        let dead = self.sessions.iter().filter(|entry| entry.pid.is_none());
-        dead.filter_map(|entry| Some(entry.death.as_ref()?.next)).min()
+        self.live().filter(|entry| entry.pid.is_none()).filter_map(|entry| Some(entry.death.as_ref()?.next)).min()
     }
 
     /// Who stands in the way of a session of `run`, if anybody does.
     pub(super) fn holder_for(&self, run: &str, now: PlayerTime) -> Option<Holder> {
-        let others = self.sessions.iter().filter(|entry| entry.id.run != run).map(|entry| entry.holder(now));
+        let others = self.live().filter(|entry| entry.id.run != run).map(|entry| entry.holder(now));
         // A run is as live as its livest session.
         let livest = others.min_by_key(|holder| (holder.state != "live", u64::MAX - holder.free_within));
         livest.or_else(|| {
@@ -90,45 +79,45 @@ impl Registry {
 
     /// The sessions of other runs, which none of those may hold that is to come.
     pub(super) fn others(&self, run: &str) -> impl Iterator<Item = u32> {
-        self.sessions.iter().filter(move |entry| entry.id.run != run).filter_map(|entry| entry.pid)
+        self.live().filter(move |entry| entry.id.run != run).filter_map(|entry| entry.pid)
     }
 
     /// What a `hello` may have; a resumed session has its attempt from now on.
     pub(super) fn claim(&mut self, hello: &Hello) -> Claim {
+        let stranger = || Claim::Refused("secret", "this is not the run's conductor".to_owned());
         // Whoever knows a run's name only may not join it. A new run may have the name of one that is over.
-        let is_guarded = |past: &&PastSession| past.pid.is_some() || hello.incarnation.is_some();
-        let past = self.past.iter().filter(is_guarded).map(|past| &past.id);
-        let mut known = self.sessions.iter().map(|entry| &entry.id).chain(past);
+        let is_guarded = |entry: &&SessionEntry| !entry.over || entry.pid.is_some() || hello.incarnation.is_some();
+        let mut known = self.sessions.iter().filter(is_guarded).map(|entry| &entry.id);
         if known.any(|id| id.run == hello.run && id.run_secret != hello.run_secret) {
-            return Claim::Stranger;
+            return stranger();
         }
-        let current = self.sessions.iter_mut().find(|entry| entry.id.is_of(hello));
-        let died = |entry: &SessionEntry| entry.death.as_ref().map(|death| death.said().to_owned());
-        let found = current.map(|entry| (died(entry), &mut entry.id, entry.pid, true)).or_else(|| {
-            let past =
-                self.past.iter_mut().rev().find(|past| past.id.is_of(hello) && past.id.run_secret == hello.run_secret);
-            past.map(|past| (None, &mut past.id, past.pid, false))
-        });
-        let Some((died, id, pid, is_current)) = found else {
-            return if hello.incarnation.is_some() {
-                Claim::Unknown("its player was restarted".to_owned())
-            } else {
-                Claim::New
+        let is_of_run = |entry: &&mut SessionEntry| !entry.over || entry.id.run_secret == hello.run_secret;
+        let mut of_worker = self.sessions.iter_mut().rev().filter(|entry| entry.id.is_of(hello));
+        let Some(entry) = of_worker.find(is_of_run) else {
+            return match hello.incarnation {
+                Some(_) => Claim::Refused("unknown", "its player was restarted".to_owned()),
+                None => Claim::New,
             };
         };
+        let id = &mut entry.id;
         if id.secret != hello.secret {
-            return Claim::Stranger;
+            return stranger();
         }
         if hello.session > id.session {
-            return if is_current { Claim::Older(pid) } else { Claim::New };
+            return if entry.over { Claim::New } else { Claim::Older(entry.pid) };
         }
         if hello.session < id.session || hello.attempt <= id.attempt {
-            return Claim::Superseded;
+            let text = format!("worker {} of this run has a session already", hello.worker);
+            return Claim::Refused("attempt", text);
         }
-        let Some(pid) = pid else {
-            let summary = self.summaries.iter().rev().find(|summary| summary.is_of(id));
-            let became = died.or_else(|| summary.map(|summary| summary.text.clone()));
-            return Claim::Unknown(became.unwrap_or_else(|| "its session is over".to_owned()));
+        let Some(pid) = entry.pid else {
+            let died = entry.death.as_ref().filter(|_| !entry.over).map(|death| death.said().to_owned());
+            let summary =
+                || self.summaries.iter().rev().find(|summary| summary.is_of(id)).map(|found| found.text.clone());
+            return Claim::Refused(
+                "unknown",
+                died.or_else(summary).unwrap_or_else(|| "its session is over".to_owned()),
+            );
         };
         id.attempt = hello.attempt;
         Claim::Resume(pid)
@@ -136,30 +125,70 @@ impl Registry {
 
     /// The session as which a newer one of the same worker waits to begin.
     pub(super) fn older(&self, hello: &Hello, now: PlayerTime) -> Option<Holder> {
-        let entry = self.sessions.iter().find(|entry| entry.id.is_of(hello))?;
+        let entry = self.live().find(|entry| entry.id.is_of(hello))?;
         let holder = entry.holder(now);
         Some(Holder { state: "orphaned".to_owned(), ..holder })
     }
 
     /// The processes that keep what an earlier session of the same worker did not deliver.
     pub(super) fn kept_of(&self, hello: &Hello) -> impl Iterator<Item = u32> {
-        self.past.iter().filter(|past| past.id.is_of(hello)).filter_map(|past| past.pid)
+        self.sessions.iter().filter(|entry| entry.over && entry.id.is_of(hello)).filter_map(|entry| entry.pid)
     }
 
-    /// Sessions that are over hold the player no more, even while their processes are still on their way out, or keep
-    /// what was not delivered.
-    pub(super) fn retire(&mut self) {
-        let (over, live) = std::mem::take(&mut self.sessions).into_iter().partition(|entry| entry.over);
-        self.sessions = live;
-        let over: Vec<SessionEntry> = over;
-        self.past.extend(over.into_iter().map(|entry| PastSession {
-            is_kept: entry.silent_since.is_some(),
-            id: entry.id,
-            pid: entry.pid,
-        }));
-        while self.past.len() > REMEMBERED {
-            self.past.pop_front();
+    /// Takes what a process tells; what the log has to say of it.
+    pub(super) fn take(&mut self, pid: u32, note: Note, is_stopping: bool, now: PlayerTime) -> Option<String> {
+        match &note {
+            Note::Over { left, .. } => self.leftovers.extend(left.iter().cloned()),
+            Note::Delivering => self.seed.delivers(pid),
+            _ => {}
         }
+        let entry = self.sessions.iter_mut().find(|entry| entry.pid == Some(pid))?;
+        let Note::Over { summary, .. } = note else { return entry.take(note, now) };
+        entry.over = true;
+        entry.plan = None;
+        // One whose conductor is there tells it before the player ends.
+        let is_told = !is_stopping || entry.silent_since.is_some();
+        let (reset, summary) = (entry.reset_was_run(), summary.map(|text| entry.summary(text)));
+        let line = summary.as_ref().map(Summary::to_string);
+        reset.into_iter().chain(summary.filter(|_| is_told)).for_each(|summary| self.tell_later(summary));
+        if self.sessions.len() - self.live().count() > REMEMBERED {
+            self.sessions.iter().position(|entry| entry.over).map(|oldest| self.sessions.remove(oldest));
+        }
+        line
+    }
+
+    /// A process is gone; what the log has to say when it was not to be. Then what it left is to be ended.
+    pub(super) fn process_ended(&mut self, pid: u32, now: PlayerTime) -> Option<String> {
+        if self.seed.process_ended(pid) {
+            return Some("the process that ran a phase of a Python conductor died; its steps are ended".to_owned());
+        }
+        let entry = self.sessions.iter_mut().find(|entry| entry.pid == Some(pid))?;
+        if entry.over {
+            entry.pid = None;
+            return None;
+        }
+        Some(format!("{}: {}", entry.describe(), entry.process_died(now)))
+    }
+
+    /// Takes the dead sessions out for which nothing is to be done, or can be; what became of them.
+    pub(super) fn take_finished(&mut self, now: PlayerTime) -> Vec<Summary> {
+        let mut finished = Vec::new();
+        self.sessions.retain(|entry| match entry.due(now) {
+            Some(Due::Nothing(what)) => {
+                finished.push(entry.summary(what));
+                false
+            }
+            _ => true,
+        });
+        finished
+    }
+
+    /// A dead session whose Reset is to be run now, and in which trial.
+    pub(super) fn reset_due(&mut self, now: PlayerTime) -> Option<(&mut SessionEntry, u32)> {
+        self.sessions.iter_mut().find_map(|entry| match entry.due(now) {
+            Some(Due::Reset(trial)) => Some((entry, trial)),
+            _ => None,
+        })
     }
 
     /// Keeps something for the next conductor. The oldest makes room when there is too much: the log has it.
@@ -192,39 +221,21 @@ impl Registry {
 
     /// Whether there is no place for another session.
     pub(super) fn is_full(&self) -> bool {
-        bounds::SESSIONS.check(self.sessions.len() + 1).is_err()
-    }
-
-    /// The session of this process, if it is over, has lost its conductor's connection only now, or has one again: from then
-    /// on it counts among those that were not delivered, or no more.
-    pub(super) fn past_is_silent(&mut self, pid: u32, is_silent: bool) {
-        let past = self.past.iter_mut().filter(|past| past.pid == Some(pid));
-        past.for_each(|past| past.is_kept = is_silent);
+        bounds::SESSIONS.check(self.live().count() + 1).is_err()
     }
 
     /// The processes of the oldest sessions that are over and were not delivered, where there are too many.
     pub(super) fn kept_too_many(&mut self) -> Vec<u32> {
-        let kept = || |past: &&mut PastSession| past.is_kept && past.pid.is_some();
-        let count = self.past.iter_mut().filter(kept()).count();
-        let too_many = self.past.iter_mut().filter(kept()).take(count.saturating_sub(bounds::UNDELIVERED.most()));
-        too_many
-            .filter_map(|past| {
-                past.is_kept = false;
-                past.pid
-            })
-            .collect()
+        let kept =
+            self.sessions.iter_mut().filter(|entry| entry.over && entry.pid.is_some() && entry.silent_since.is_some());
+        let kept: Vec<&mut SessionEntry> = kept.collect();
+        let too_many = kept.len().saturating_sub(bounds::UNDELIVERED.most());
+        kept.into_iter().take(too_many).filter_map(|entry| entry.silent_since.take().and(entry.pid)).collect()
     }
 
     /// Whether this is the process of a session that is over.
     pub(super) fn is_past(&self, pid: u32) -> bool {
-        self.past.iter().any(|past| past.pid == Some(pid))
-    }
-
-    /// A session's process is gone.
-    pub(super) fn process_ended(&mut self, pid: u32) {
-        for past in &mut self.past {
-            past.pid.take_if(|of| *of == pid);
-        }
+        self.sessions.iter().any(|entry| entry.over && entry.pid == Some(pid))
     }
 
     /// Keeps a phase of a Python conductor until its `run`; the processes that work for nobody by that.
@@ -233,7 +244,7 @@ impl Registry {
     ///
     /// Says who holds the player, or that there is no room.
     pub(super) fn keep(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
-        if let Some(holder) = self.sessions.first() {
+        if let Some(holder) = self.live().next() {
             return Err(format!("busy: run {} of {} holds this player", holder.id.run, holder.conductor));
         }
         self.seed.keep(address, phase, now)
@@ -260,14 +271,7 @@ impl Registry {
     /// Nothing works for anybody any more: what is still there is to be ended.
     pub(super) fn give_up(&mut self) {
         self.sessions.clear();
-        self.past.clear();
         self.seed = SeedConductors::default();
-    }
-
-    /// All processes that work for somebody.
-    pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
-        let past = self.past.iter().filter_map(|past| past.pid);
-        self.sessions.iter().filter_map(|entry| entry.pid).chain(past).chain(self.seed.processes()).chain(self.lookup)
     }
 }
 
@@ -300,24 +304,21 @@ mod tests {
         let mut claim = |worker, secret, run_secret, attempt| {
             let hello = hello(worker, secret, run_secret, 1, attempt);
             let live = registry.claim(&hello);
-            let entry = &mut registry.sessions[0];
-            entry.over = true;
-            registry.retire();
+            registry.sessions[0].over = true;
             let past = registry.claim(&hello);
-            let PastSession { id, .. } = registry.past.pop_back().unwrap();
-            let entry = SessionEntry::new(&hello, Duration::from_mins(1), 7, PlayerTime::from_nanoseconds(0));
-            registry.sessions = vec![SessionEntry { id, ..entry }];
+            registry.sessions[0].over = false;
             (live, past)
         };
+        let stranger = || Claim::Refused("secret", "this is not the run's conductor".to_owned());
         for run_secret in [None, Some(""), Some("ru"), Some("rum"), Some("runs")] {
-            assert_eq!(claim("other", "two", run_secret, 1), (Claim::Stranger, Claim::Stranger), "{run_secret:?}");
-            assert_eq!(claim("w", "one", run_secret, 2), (Claim::Stranger, Claim::Stranger), "{run_secret:?}");
+            assert_eq!(claim("other", "two", run_secret, 1), (stranger(), stranger()), "{run_secret:?}");
+            assert_eq!(claim("w", "one", run_secret, 2), (stranger(), stranger()), "{run_secret:?}");
         }
-        assert_eq!(claim("w", "two", Some("run"), 2), (Claim::Stranger, Claim::Stranger));
+        assert_eq!(claim("w", "two", Some("run"), 2), (stranger(), stranger()));
         assert_eq!(claim("other", "two", Some("run"), 1), (Claim::New, Claim::New));
         assert_eq!(
             claim("w", "one", Some("run"), 2),
-            (Claim::Resume(7), Claim::Superseded),
+            (Claim::Resume(7), Claim::Refused("attempt", "worker w of this run has a session already".to_owned())),
             "it is that connection's now"
         );
     }

@@ -14,13 +14,14 @@ pub(super) struct Kept {
     outputs: BTreeMap<u32, Vec<u8>>,
     streams: BTreeMap<usize, u32>,
     ended: BTreeMap<usize, StepEndedMessage>,
+    is_complete: bool,
 }
 
 impl Kept {
     /// For messages of up to `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self { limit, outputs: BTreeMap::new(), streams: BTreeMap::new(), ended: BTreeMap::new() }
+        Self { limit, outputs: BTreeMap::new(), streams: BTreeMap::new(), ended: BTreeMap::new(), is_complete: false }
     }
 
     /// Takes what the steps printed: standard output is delivered, up to what fits into a message.
@@ -34,8 +35,8 @@ impl Kept {
         }
     }
 
-    /// Takes what the session says; whether its phase is over.
-    pub(super) fn take(&mut self, message: PlayerMessage) -> bool {
+    /// Takes what the session says.
+    pub(super) fn take(&mut self, message: PlayerMessage) {
         match message {
             PlayerMessage::StepStarted(started) => {
                 self.streams.insert(started.step, started.stdout);
@@ -43,10 +44,14 @@ impl Kept {
             PlayerMessage::StepEnded(ended) => {
                 self.ended.insert(ended.step, ended);
             }
-            PlayerMessage::PhaseEnded { .. } => return true,
+            PlayerMessage::PhaseEnded { .. } => self.is_complete = true,
             _ => {}
         }
-        false
+    }
+
+    /// Whether its phase is over.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     /// The results of the phase, as the seed words them.

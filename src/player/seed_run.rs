@@ -3,13 +3,12 @@
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
-use super::family::Cgroups;
 use super::note::{self, Note};
+use super::process_tree::Cgroups;
 use super::seed_delivery::{SUPERSEDED, deliver};
 use super::seed_results::Kept;
-use super::session::Session;
-use super::session_process::SessionProcess;
-use crate::model::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE};
+use super::session_process::{PhaseRun, run_phase};
+use crate::model::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, nanoseconds};
 use crate::sys::Process;
 use crate::wire::seed::{SeedPhase, encode_result};
 use crate::wire::{ConductorMessage, PhaseName, PlanMessage, StepMessage};
@@ -31,15 +30,16 @@ pub(super) struct SeedRun {
 
 impl SeedRun {
     /// Runs the phase, delivers its results; the exit status.
-    pub(super) fn run(self, mut notes: UnixStream, cgroups: &Cgroups) -> i32 {
+    pub(super) fn run(self, mut notes: UnixStream, cgroups: Cgroups) -> i32 {
         let Self { phase, connection, limit, is_wanted, before } = self;
-        let (mut kept, mut left, mut stopped) = (Kept::new(limit), Vec::new(), None);
-        if is_wanted {
-            let process = |notes| SessionProcess::new(Session::new(), None, 0, notes, cgroups.clone());
-            let Ok(process) = notes.try_clone().and_then(process) else { return 1 };
-            let alone = process.run_alone(phase_messages(&phase), kept);
-            (kept, left, stopped) = (alone.kept, alone.left, alone.stopped);
-        }
+        let run = if is_wanted {
+            let run = notes.try_clone().and_then(|notes| run_phase(phase_messages(&phase), limit, notes, cgroups));
+            let Ok(run) = run else { return 1 };
+            run
+        } else {
+            PhaseRun { kept: Kept::new(limit), left: Vec::new(), stopped: None }
+        };
+        let PhaseRun { kept, left, stopped } = run;
         note::send(&mut notes, &Note::Delivering);
         let mut results = kept.results(&phase);
         results.push(encode_result(PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE));
@@ -60,7 +60,7 @@ fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
         label: format!("step{}", position + 1),
         command: step.command.clone(),
         spawn: step.spawn,
-        timeout: step.timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)),
+        timeout: step.timeout.map(nanoseconds),
         ..StepMessage::default()
     });
     let plan = PlanMessage {

@@ -16,8 +16,8 @@ use std::time::Duration;
 use crate::model::{LONGEST_LEASE, Phase, PlayerTime};
 use crate::wait::Wait;
 use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage};
-use event::StepEnd;
-pub use event::{SessionAction, SessionEvent, StepKey, StopWith, Streams};
+pub use event::{NotStarted, SessionAction, SessionEvent, StepKey, StopWith, Streams};
+use event::{StepEnd, Turn};
 use running::Running;
 use work::Work;
 
@@ -85,8 +85,8 @@ impl Session {
         Self { incarnation: Some(incarnation), ..self }
     }
 
-    /// One that takes over from a session that died in this trial, and runs its Reset.
-    pub fn heir(plan: PlanMessage, trial: u32) -> Self {
+    /// One that runs the Reset of a session that died in this trial.
+    pub fn for_reset(plan: PlanMessage, trial: u32) -> Self {
         Self { plan: Some(plan), touched: Some(trial), ..Self::new() }
     }
 
@@ -133,41 +133,41 @@ impl Session {
 
     /// Takes an event and says what to do.
     pub fn handle(&mut self, event: SessionEvent, now: PlayerTime) -> Vec<SessionAction> {
-        let mut actions = Vec::new();
+        let mut turn = Turn { now, actions: Vec::new() };
         match event {
-            SessionEvent::Message(message) => self.message(message, now, &mut actions),
+            SessionEvent::Message(message) => self.message(message, &mut turn),
             SessionEvent::Started { key, at, late, pid, streams } => {
-                self.started(key, (at, late), pid, streams, &mut actions);
+                self.started(key, (at, late), pid, streams, &mut turn);
             }
-            SessionEvent::NotStarted { key, why, may_work_later } => {
+            SessionEvent::NotStarted(key, NotStarted { why, may_work_later }) => {
                 // Whatever the steps before it have used up: Reset is to run.
                 let reset =
                     self.running(key.trial, Phase::Reset).filter(|_| may_work_later && key.phase == Phase::Reset);
                 if !reset.and_then(|reset| reset.work(key)).is_some_and(|work| work.try_again(&why, now)) {
-                    self.process_ended(key, StepEnd::of(OutcomeMessage::NotStarted { why }), None, &mut actions);
+                    self.process_ended(key, StepEnd::of(OutcomeMessage::NotStarted { why }), None, &mut turn);
                 }
             }
             SessionEvent::Ended { key, outcome, at, lengths, left } => {
-                self.process_ended(key, StepEnd { lengths, left, ..StepEnd::of(outcome) }, Some(at), &mut actions);
+                self.process_ended(key, StepEnd { lengths, left, ..StepEnd::of(outcome) }, Some(at), &mut turn);
             }
             SessionEvent::TransferEnded { key, outcome, at } => {
                 if let Some(running) = self.running(key.trial, key.phase) {
-                    running.transfer_ended(key, outcome, at, &mut actions);
+                    running.transfer_ended(key, outcome, at, &mut turn);
                 }
             }
-            SessionEvent::Swept { warnings } => self.swept(warnings, &mut actions),
-            SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, now, &mut actions),
+            SessionEvent::Swept { warnings } => self.swept(warnings, &mut turn),
+            SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, &mut turn),
             SessionEvent::Tick => {}
         }
-        self.keep_lease(now, &mut actions);
-        self.advance(now, &mut actions);
-        actions
+        self.keep_lease(&mut turn);
+        self.advance(&mut turn);
+        turn.actions
     }
 
-    fn message(&mut self, message: ConductorMessage, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    fn message(&mut self, message: ConductorMessage, turn: &mut Turn) {
         match message {
             ConductorMessage::Plan(plan) if plan.incarnation.is_some() && plan.incarnation != self.incarnation => {
-                self.orphan("its plan was made for a player that is gone".to_owned(), None, now, actions);
+                self.orphan("its plan was made for a player that is gone".to_owned(), None, turn);
             }
             ConductorMessage::Plan(plan) if self.plan.is_none() && self.orphaned.is_none() => {
                 if let Some((lease, _)) = &mut self.lease {
@@ -175,39 +175,39 @@ impl Session {
                 }
                 self.plan_by = None;
                 self.plan = Some(*plan);
-                actions.push(SessionAction::Send(PlayerMessage::PlanTaken));
-                self.arm_for_what_follows(0, None, actions);
+                turn.send(PlayerMessage::PlanTaken);
+                self.arm_for_what_follows(0, None, turn);
             }
             ConductorMessage::Arm { trial, phase } if self.is_between_phases() && self.plan.is_some() => {
                 self.stage = Stage::Armed { trial, phase: phase.into() };
-                actions.push(SessionAction::Send(PlayerMessage::Armed { trial, phase }));
+                turn.send(PlayerMessage::Armed { trial, phase });
             }
             ConductorMessage::Go { trial, phase, at } => {
                 let phase = phase.into();
                 if matches!(self.stage, Stage::Armed { trial: t, phase: p } if (t, p) == (trial, phase)) {
-                    self.begin(trial, phase, at.map(PlayerTime::from_nanoseconds), now, actions);
+                    self.begin(trial, phase, at.map(PlayerTime::from_nanoseconds), turn);
                 }
             }
-            ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), now, actions),
+            ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), turn),
             ConductorMessage::Release { trial, phase, step, at } => {
-                let at = at.map(PlayerTime::from_nanoseconds).filter(|at| at.since(now) <= FARTHEST);
+                let at = at.map(PlayerTime::from_nanoseconds).filter(|at| at.since(turn.now) <= FARTHEST);
                 if let Some(running) = self.running(trial, phase.into()) {
-                    running.released(step, at, now, actions);
+                    running.released(step, at, turn);
                 }
             }
             ConductorMessage::FailBarrier { trial, phase, step, why } => {
                 if let Some(running) = self.running(trial, phase.into()) {
-                    running.barrier_failed(step, why, now, actions);
+                    running.barrier_failed(step, why, turn);
                 }
             }
             ConductorMessage::EndTrial { trial } if self.is_between_phases() => {
-                self.sweep(Some(trial), now, actions);
+                self.sweep(Some(trial), turn);
             }
             ConductorMessage::Bye if self.is_between_phases() && !self.has_to_clean_up() => {
                 self.stage = Stage::Finished;
-                actions.push(SessionAction::Finish);
+                turn.push(SessionAction::Finish);
             }
-            ConductorMessage::Bye => self.orphan("the conductor left".to_owned(), None, now, actions),
+            ConductorMessage::Bye => self.orphan("the conductor left".to_owned(), None, turn),
             // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then. What
             // is about files goes by here.
             ConductorMessage::Plan(_)
@@ -233,7 +233,7 @@ impl Session {
 
     /// Gets ready for the phase that the plan has next, without being asked: what was asked for comes to the same, and
     /// costs a round trip. A conductor that wants another phase says so. After Reset the end of the trial comes first.
-    fn arm_for_what_follows(&mut self, trial: u32, phase: Option<Phase>, actions: &mut Vec<SessionAction>) {
+    fn arm_for_what_follows(&mut self, trial: u32, phase: Option<Phase>, turn: &mut Turn) {
         let Some(plan) = self.plan.as_ref().filter(|_| self.orphaned.is_none()) else { return };
         let later = plan.phases.iter().copied().find(|later| Some(Phase::from(*later)) > phase);
         let next = match later {
@@ -243,48 +243,41 @@ impl Session {
         };
         if let Some((trial, phase)) = next {
             self.stage = Stage::Armed { trial, phase: phase.into() };
-            actions.push(SessionAction::Send(PlayerMessage::Armed { trial, phase }));
+            turn.send(PlayerMessage::Armed { trial, phase });
         }
     }
 
-    fn begin(
-        &mut self,
-        trial: u32,
-        phase: Phase,
-        at: Option<PlayerTime>,
-        now: PlayerTime,
-        actions: &mut Vec<SessionAction>,
-    ) {
+    fn begin(&mut self, trial: u32, phase: Phase, at: Option<PlayerTime>, turn: &mut Turn) {
         let Some(plan) = &self.plan else { return };
         if self.begun >= Some((trial, phase)) {
             let phase = phase.into();
-            actions.push(SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }));
+            turn.send(PlayerMessage::PhaseEnded { trial, phase });
             self.stage = Stage::Idle;
             return;
         }
         self.begun = Some((trial, phase));
         let most = self.reset_limit.unwrap_or(Duration::MAX).min(Duration::from_nanos(plan.reset_timeout));
-        let limit = (phase == Phase::Reset).then(|| (most, now.plus(most)));
+        let limit = (phase == Phase::Reset).then(|| (most, turn.now.plus(most)));
         if phase == Phase::Reset {
             self.touched = None;
-            actions.push(SessionAction::ResetBegun);
+            turn.push(SessionAction::ResetBegun);
         }
         // An instant that far away is the error of a clock; whoever is to start together with it would wait as long.
-        let at = at.filter(|at| at.since(now) <= FARTHEST);
-        self.stage = Stage::Running(Running::new(trial, phase, at, limit));
+        let at = at.filter(|at| at.since(turn.now) <= FARTHEST);
+        self.stage = Stage::Running(Running::new((trial, phase), at, limit));
     }
 
     /// A phase that was not begun has nothing to stop, and can still be begun: its Reset may be needed. A Reset that was
     /// begun is not stopped.
-    fn stop_phase(&mut self, trial: u32, phase: Phase, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    fn stop_phase(&mut self, trial: u32, phase: Phase, turn: &mut Turn) {
         match &mut self.stage {
             Stage::Armed { trial: t, phase: p } if (*t, *p) == (trial, phase) => {
                 let phase = phase.into();
-                actions.push(SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }));
+                turn.send(PlayerMessage::PhaseEnded { trial, phase });
                 self.stage = Stage::Idle;
             }
             Stage::Running(running) if running.is(trial, phase) && phase != Phase::Reset => {
-                running.stop(None, now, actions);
+                running.stop(None, turn);
             }
             _ => {}
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::note::Note;
 use crate::model::PlayerTime;
 use crate::wait::Wait;
 use crate::wire::{Hello, Holder, Secret, UNRESPONSIVE};
@@ -28,8 +29,6 @@ pub(super) struct Death {
 pub(super) enum Due {
     /// A process is to run the Reset of this trial.
     Reset(u32),
-    /// The same, but not yet.
-    Later,
     /// Nothing; this is what became of it.
     Nothing(String),
 }
@@ -64,7 +63,7 @@ pub(super) struct SessionEntry {
     pub(super) orphaned: Option<PlayerTime>,
     /// Its process, while it lives.
     pub(super) pid: Option<u32>,
-    /// Its plan, as JSON, for an heir.
+    /// Its plan, as JSON, for a process that runs its Reset.
     pub(super) plan: Option<String>,
     /// How long its Reset may take.
     pub(super) reset_timeout: Duration,
@@ -138,6 +137,37 @@ impl SessionEntry {
     }
 }
 
+impl SessionEntry {
+    /// Takes what its process tells; what the log has to say of it.
+    pub(super) fn take(&mut self, note: Note, now: PlayerTime) -> Option<String> {
+        match note {
+            Note::Plan { text, reset_timeout } => {
+                self.plan = Some(text);
+                self.reset_timeout = Duration::from_nanos(reset_timeout);
+            }
+            Note::ResetNeeded { trial } => (self.reset_needed, self.reset_begun) = (Some(trial), false),
+            Note::ResetBegun => (self.reset_needed, self.reset_begun) = (None, true),
+            Note::Silent { since } => self.silent_since = since.map(PlayerTime::from_nanoseconds),
+            Note::Orphaned { reason } => {
+                self.orphaned = Some(now);
+                return Some(format!("{}: {reason}", self.describe()));
+            }
+            Note::Over { .. } | Note::Delivering | Note::Addresses { .. } => {}
+        }
+        None
+    }
+
+    /// What the log has to say when it is cut off by the end of the player before it is reset.
+    pub(super) fn cut_off(&self) -> Option<String> {
+        let what = match (self.reset_needed, self.reset_begun) {
+            (Some(_), _) => "its Reset is not run",
+            (None, true) if self.orphaned.is_some() => "its Reset is not run to its end",
+            _ => return None,
+        };
+        Some(format!("{}: it is ended now, and {what}", self.describe()))
+    }
+}
+
 /// What became of something whose conductor was not there at its end.
 #[derive(Debug, Clone)]
 pub(super) struct Summary {
@@ -208,9 +238,9 @@ impl SessionEntry {
         said
     }
 
-    /// What is to be done for it, when nothing of it runs any more.
+    /// What is to be done for it now, when nothing of it runs any more.
     pub(super) fn due(&self, now: PlayerTime) -> Option<Due> {
-        let death = self.death.as_ref().filter(|_| self.pid.is_none())?;
+        let death = self.death.as_ref().filter(|_| self.pid.is_none() && !self.over)?;
         let how = &death.how;
         Some(match (self.reset_needed, self.reset_begun) {
             (None, true) => Due::Nothing(format!("{how}; its steps were ended, and its Reset is not run again")),
@@ -218,7 +248,7 @@ impl SessionEntry {
             (Some(_), _) if death.give_up.is_some_and(|end| end <= now) => {
                 Due::Nothing(format!("{how}; its steps were ended, but its Reset was not run"))
             }
-            (Some(_), _) if now < death.next => Due::Later,
+            (Some(_), _) if now < death.next => return None,
             (Some(trial), _) => Due::Reset(trial),
         })
     }
@@ -321,7 +351,7 @@ mod tests {
             assert_eq!(entry.due(at(second)), Some(Due::Reset(1)));
             entry.reset_is_tried(at(second));
             entry.reset_failed(&error, at(second));
-            assert_eq!(entry.due(at(second)), Some(Due::Later));
+            assert_eq!(entry.due(at(second)), None);
         }
         let told = format!(
             "its session died; can't create a process: {error}; its steps were ended, but its Reset was not run"
@@ -338,7 +368,7 @@ mod tests {
         assert_eq!(entry.due(at(1)), None, "it is at work");
         let said = "the process that cleans up after it died; its steps are ended, and Reset is run";
         assert_eq!(entry.process_died(at(2)), said);
-        assert_eq!(entry.due(at(2)), Some(Due::Later), "it may have lacked something");
+        assert_eq!(entry.due(at(2)), None, "it may have lacked something");
         assert_eq!(entry.due(at(3)), Some(Due::Reset(1)));
         entry.pid = Some(9);
         (entry.reset_needed, entry.reset_begun) = (None, true);

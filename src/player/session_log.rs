@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use super::session::{Session, SessionAction, SessionEvent};
+use super::session::{NotStarted, Session, SessionAction, SessionEvent};
 use crate::model::{Phase, PlayerTime, signal_name};
 use crate::wire::{
     ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepStartedMessage, cleaned,
@@ -42,7 +42,7 @@ impl Words<'_> {
         match event {
             SessionEvent::Message(message) => self.told(message, now),
             // What else is not started has its end told.
-            SessionEvent::NotStarted { key, why, may_work_later: true } if key.phase == Phase::Reset => {
+            SessionEvent::NotStarted(key, NotStarted { why, may_work_later: true }) if key.phase == Phase::Reset => {
                 Some(format!("{} can't be started yet: {}", self.step(key.phase, key.position), cleaned(why)))
             }
             _ => None,

@@ -3,6 +3,7 @@
 
 mod starting;
 
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use rustix::event::{PollFd, PollFlags};
 use super::clock::clock;
 use super::environment::Environment;
 use super::executor::Executor;
-use super::family::Cgroups;
 use super::folder;
 use super::life;
 use super::note::{self, Note, Notes, Order};
+use super::process_tree::Cgroups;
 use super::resume;
 use super::seed_delivery::SUPERSEDED;
 use super::seed_results::Kept;
@@ -23,23 +24,11 @@ use super::session_log;
 use super::spool::{Output, Spool};
 use super::transfers::Transfers;
 use super::watch::BEAT;
-use crate::model::PlayerTime;
+use crate::model::{PlayerTime, Process};
 use crate::sys::{SignalDescriptor, Spawner, give_back_memory};
 use crate::wait::Wait;
 use crate::wire::bounds::TooMuch;
-use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage, ProcessMessage};
-
-/// How long a session that is over tries to deliver what it has.
-const DELIVERY: Duration = Wait::LastDelivery.time();
-
-/// How long one whose conductor fell silent keeps what it has.
-const KEEP: Duration = Wait::LateDelivery.time();
-
-/// How long Reset may take when the player is told to stop.
-const STOP_RESET: Duration = Wait::StoppedReset.time();
-
-/// How long a session without a plan waits for its conductor to come again: it has nothing to lose.
-const WITHOUT_PLAN: Duration = Wait::FirstPlan.time();
+use crate::wire::{Channel, ConductorMessage, Link, PlanMessage, PlayerMessage};
 
 /// How long output waits for a conductor that takes none, before it goes to the spool.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -47,12 +36,22 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// For what is not to wait any longer.
 const AT_ONCE: PlayerTime = PlayerTime::from_nanoseconds(u64::MAX);
 
-/// What a phase came to that was run for nobody who listens.
-pub(super) struct Alone {
+/// Who learns what happens.
+enum Audience {
+    /// Its conductor, over the channel.
+    Conductor,
+    /// Nobody: it runs the Reset of a session whose process died.
+    Nobody,
+    /// A Python conductor, when its phase is over: what is kept for it until then.
+    Python(Kept),
+}
+
+/// What a phase of a Python conductor came to.
+pub(super) struct PhaseRun {
     /// What came of it.
     pub(super) kept: Kept,
     /// What is still alive.
-    pub(super) left: Vec<ProcessMessage>,
+    pub(super) left: Vec<Process>,
     /// The signal that stopped it, if one did.
     pub(super) stopped: Option<i32>,
 }
@@ -62,15 +61,12 @@ pub(super) struct SessionProcess {
     session: Session,
     executor: Executor,
     transfers: Transfers,
-    pub(super) channel: Channel<PlayerTime>,
+    channel: Channel<PlayerTime>,
     spool: Spool,
     /// When output last moved, and whether the conductor was told that it stands still.
     moved: (PlayerTime, usize),
     stalled: bool,
-    /// Whether what happens is told to nobody.
-    is_alone: bool,
-    /// Whether the listener lives, which alone can bring another connection.
-    has_listener: bool,
+    audience: Audience,
     notes: Notes,
     signals: SignalDescriptor,
     environment: Environment,
@@ -78,89 +74,99 @@ pub(super) struct SessionProcess {
     stopping: Option<i32>,
     /// When delivery is given up, once the session is over.
     finished: Option<PlayerTime>,
-    /// What was said, when it is not sent but kept for a seed conductor.
-    kept: Option<Vec<PlayerMessage>>,
     /// What the conductor has not taken, once that was too much: it is told nothing any more.
     given_up: Option<TooMuch>,
 }
 
+/// Holds a session on its conductor's connection; the exit status.
+pub(super) fn hold(
+    session: Session,
+    link: io::Result<Link<PlayerTime>>,
+    spool_limit: u64,
+    notes: UnixStream,
+    cgroups: Cgroups,
+) -> i32 {
+    let connected = SessionProcess::new(session, Audience::Conductor, spool_limit, notes, cgroups);
+    exit_status(connected.and_then(|mut process| {
+        process.channel.connect(link?, 0).map_err(io::Error::other)?;
+        process.run()?;
+        // The conductor waits for this end, and not for that of the process.
+        process.channel.close(clock);
+        Ok(())
+    }))
+}
+
+/// Runs the Reset of a session whose process died in this trial; the exit status.
+pub(super) fn run_reset(plan: PlanMessage, trial: u32, notes: UnixStream, cgroups: Cgroups) -> i32 {
+    let process = SessionProcess::new(Session::for_reset(plan, trial), Audience::Nobody, 0, notes, cgroups);
+    exit_status(process.and_then(|mut process| {
+        process.take_environment();
+        process.handle(SessionEvent::Orphaned { reason: "its session died".to_owned(), reset_limit: None });
+        process.run()
+    }))
+}
+
+/// Runs what these messages say for a Python conductor, whose largest message has `limit` bytes.
+///
+/// # Errors
+///
+/// Says which descriptor is not to be had, or why nothing can be waited for.
+pub(super) fn run_phase(
+    messages: [ConductorMessage; 3],
+    limit: u64,
+    notes: UnixStream,
+    cgroups: Cgroups,
+) -> io::Result<PhaseRun> {
+    let mut process = SessionProcess::new(Session::new(), Audience::Python(Kept::new(limit)), 0, notes, cgroups)?;
+    process.executor.wait_for_output();
+    for message in messages {
+        process.handle(SessionEvent::Message(message));
+    }
+    process.run()?;
+    let (left, stopped) = (process.executor.alive(), process.stopping);
+    let kept = if let Audience::Python(kept) = process.audience { kept } else { Kept::new(limit) };
+    Ok(PhaseRun { kept, left, stopped })
+}
+
+fn exit_status(held: io::Result<()>) -> i32 {
+    i32::from(held.inspect_err(|error| tracing::error!("a session can't be held: {error}")).is_err())
+}
+
 impl SessionProcess {
-    /// A session on a connection, or an heir without one.
-    ///
-    /// # Errors
-    ///
-    /// Says which descriptor is not to be had.
-    pub(super) fn new(
+    fn new(
         session: Session,
-        link: Option<Link<PlayerTime>>,
+        audience: Audience,
         spool_limit: u64,
         notes: UnixStream,
         cgroups: Cgroups,
-    ) -> std::io::Result<Self> {
+    ) -> io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-        let mut channel = Channel::new(clock());
-        let is_alone = link.is_none();
-        if let Some(link) = link {
-            channel.connect(link, 0).map_err(std::io::Error::other)?;
-        }
         Ok(Self {
             session,
             executor: Executor::new(Spawner::new()?, cgroups),
             transfers: Transfers::new(),
-            channel,
+            channel: Channel::new(clock()),
             spool: Spool::new(spool_limit),
             moved: (clock(), 0),
             stalled: false,
-            is_alone,
-            has_listener: true,
+            audience,
             notes: Notes::new(notes),
             signals: SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, SUPERSEDED])?,
             environment: Environment::inherited(),
             stopping: None,
             finished: None,
-            kept: None,
             given_up: None,
         })
     }
 
-    /// Runs until the session is over; the exit status.
-    pub(super) fn run(mut self) -> i32 {
-        if self.is_alone {
-            self.take_environment();
-            self.spool.forget();
-            self.handle(SessionEvent::Orphaned { reason: "its session died".to_owned(), reset_limit: None });
-        }
+    /// Runs until the session is over.
+    fn run(&mut self) -> io::Result<()> {
         loop {
             self.turn();
             if self.is_over() {
-                break;
+                return Ok(());
             }
-            if !self.wait() {
-                return 1;
-            }
-        }
-        // The conductor waits for this end, and not for that of the process.
-        self.channel.close(clock);
-        0
-    }
-
-    /// Runs what these messages say, and keeps what comes of it.
-    pub(super) fn run_alone(mut self, messages: [ConductorMessage; 3], mut kept: Kept) -> Alone {
-        self.kept = Some(Vec::new());
-        self.executor.wait_for_output();
-        for message in messages {
-            self.handle(SessionEvent::Message(message));
-        }
-        loop {
-            kept.take_data(&mut self.channel.outbox);
-            let mut over = false;
-            for said in self.kept.iter_mut().flat_map(std::mem::take) {
-                over |= kept.take(said);
-            }
-            if over || self.finished.is_some() || !self.wait() {
-                return Alone { kept, left: self.executor.alive(), stopped: self.stopping };
-            }
-            self.turn();
+            self.wait()?;
         }
     }
 
@@ -179,6 +185,11 @@ impl SessionProcess {
         loop {
             self.spool_or_refill();
             self.transfer();
+            match &mut self.audience {
+                Audience::Conductor => {}
+                Audience::Nobody => while self.channel.outbox.take_data().is_some() {},
+                Audience::Python(kept) => kept.take_data(&mut self.channel.outbox),
+            }
             let before = self.channel.outbox.waiting_data();
             if let Err(reason) = self.channel.write(clock) {
                 self.lose_connection(&reason);
@@ -198,14 +209,21 @@ impl SessionProcess {
     }
 
     fn is_over(&self) -> bool {
+        if let Audience::Python(kept) = &self.audience {
+            return kept.is_complete() || self.finished.is_some();
+        }
         let Some(give_up) = self.finished else { return false };
-        let nobody_comes = self.is_alone || !self.has_listener || !self.session.may_be_asked();
         let nothing_left = self.channel.is_settled() && self.spool.is_empty();
-        nothing_left || give_up <= clock() || (nobody_comes && self.channel.link().is_none())
+        nothing_left || give_up <= clock() || (!self.may_be_asked() && self.channel.link().is_none())
     }
 
-    /// Waits until something is there or is due; whether the waiting itself works.
-    fn wait(&mut self) -> bool {
+    /// Whether the conductor may come again, over a connection that the listener hands on.
+    fn may_be_asked(&self) -> bool {
+        self.notes.open().is_some() && self.session.may_be_asked()
+    }
+
+    /// Waits until something is there or is due.
+    fn wait(&mut self) -> io::Result<()> {
         let room = self.output().has_room();
         let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
         descriptors.extend(self.notes.open().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
@@ -220,7 +238,10 @@ impl SessionProcess {
         let timeout = deadline.into_iter().flatten().min().map(|deadline| deadline.since(clock()));
         let transfers = self.spool.is_empty() && self.transfers.has_work(&self.channel.outbox);
         let timeout = if transfers { Duration::ZERO } else { timeout.map_or(BEAT, |timeout| timeout.min(BEAT)) };
-        matches!(Wait::SessionEvents.poll(&mut descriptors, Some(timeout)), Ok(_) | Err(rustix::io::Errno::INTR))
+        match Wait::SessionEvents.poll(&mut descriptors, Some(timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn output(&mut self) -> Output<'_> {
@@ -230,24 +251,25 @@ impl SessionProcess {
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
             // What a hang-up means is for the listener to say: it goes to all processes when a log is to be begun anew.
-            if signal == libc::SIGCHLD || (signal == libc::SIGHUP && self.kept.is_none()) {
+            let is_for_python = matches!(self.audience, Audience::Python(_));
+            if signal == libc::SIGCHLD || (signal == libc::SIGHUP && !is_for_python) {
                 continue;
             }
             if self.stopping.is_some() {
                 // Whoever signals all of a service signals the listener too, which tells us: that is one stop, not two.
                 // Of a second one it is the listener that knows, and that ends us.
-                if self.kept.is_some() || self.notes.open().is_none() {
+                if is_for_python || self.notes.open().is_none() {
                     crate::sys::exit_now(1);
                 }
                 continue;
             }
             self.stopping = Some(signal);
             // What is over and is kept for a conductor that may come is kept no longer than it takes to deliver it.
-            self.finished = self.finished.map(|end| end.min(clock().plus(DELIVERY)));
+            self.finished = self.finished.map(|end| end.min(clock().plus(Wait::LastDelivery.time())));
             // Whoever signals all of a service, or all that has our name, means these too: Reset must not be one of them.
             self.executor.keep_ready(&[]);
             let reason = "the player was told to stop".to_owned();
-            self.handle(SessionEvent::Orphaned { reason, reset_limit: Some(STOP_RESET) });
+            self.handle(SessionEvent::Orphaned { reason, reset_limit: Some(Wait::StoppedReset.time()) });
         }
     }
 
@@ -276,10 +298,8 @@ impl SessionProcess {
         if self.notes.open().is_some() {
             return;
         }
-        if std::mem::replace(&mut self.has_listener, false) {
-            self.finished = self.finished.map(|end| end.min(clock().plus(DELIVERY)));
-        }
-        if self.channel.link().is_none() && self.kept.is_none() && !self.is_alone {
+        self.finished = self.finished.map(|end| end.min(clock().plus(Wait::LastDelivery.time())));
+        if self.channel.link().is_none() && matches!(self.audience, Audience::Conductor) {
             let reason = "its listener died, so its conductor can't reconnect".to_owned();
             self.handle(SessionEvent::Orphaned { reason, reset_limit: None });
         }
@@ -338,7 +358,7 @@ impl SessionProcess {
     fn lose_connection(&mut self, reason: &str) {
         tracing::info!("{reason}");
         if self.session.plan().is_none() {
-            self.session.shorten_lease(WITHOUT_PLAN);
+            self.session.shorten_lease(Wait::FirstPlan.time());
         }
         let since = Some(self.channel.heard().nanoseconds());
         self.tell(&Note::Silent { since });
@@ -402,15 +422,15 @@ impl SessionProcess {
             PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.phase.into(), ended.step, None),
             _ => {}
         }
-        match &mut self.kept {
-            Some(kept) => kept.push(message),
-            None if self.is_alone => {
+        match &mut self.audience {
+            Audience::Python(kept) => kept.take(message),
+            Audience::Nobody => {
                 if let PlayerMessage::Warning { text } = message {
                     tracing::warn!("{text}");
                 }
             }
-            None if self.given_up.is_some() => {}
-            None => {
+            Audience::Conductor if self.given_up.is_some() => {}
+            Audience::Conductor => {
                 self.channel.outbox.push(&message);
                 self.given_up = self.channel.outbox.check().err();
             }
@@ -420,11 +440,11 @@ impl SessionProcess {
     /// The session is over: from now on the player is free, and only what happened is still to be delivered.
     fn finish(&mut self) {
         self.settle(AT_ONCE);
-        let keep = self.has_listener && self.session.may_be_asked() && self.stopping.is_none();
-        self.finished = Some(clock().plus(if keep { KEEP } else { DELIVERY }));
+        let keep = self.may_be_asked() && self.stopping.is_none();
+        self.finished = Some(clock().plus(if keep { Wait::LateDelivery.time() } else { Wait::LastDelivery.time() }));
         // Nothing that the conductor says has a meaning any more.
         self.channel.inbox.close();
-        let summary = self.session.summary(self.is_alone);
+        let summary = self.session.summary(matches!(self.audience, Audience::Nobody));
         self.executor.keep_ready(&[]);
         let left = self.executor.alive();
         self.tell(&Note::Over { left, summary });

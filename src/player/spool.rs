@@ -20,14 +20,11 @@ pub(super) struct Output<'a> {
 impl Output<'_> {
     /// Whether more of what the steps print may be read now.
     pub(super) fn has_room(&self) -> bool {
-        if self.spool.is_forgetting { true } else { self.spool.has_room(self.outbox) }
+        self.spool.has_room(self.outbox)
     }
 
     /// Takes some output. Nothing is cut off: what the file does not take stays in memory.
     pub(super) fn push(&mut self, data: Data) {
-        if self.spool.is_forgetting {
-            return;
-        }
         let behind = !self.spool.places.is_empty() || (self.spool.is_open && self.outbox.waiting_data() >= ROOM);
         if behind && self.spool.push(&data) {
             return;
@@ -53,8 +50,6 @@ pub(super) struct Spool {
     rest: VecDeque<Data>,
     /// Whether output may go to the file: its conductor takes nothing.
     is_open: bool,
-    /// Whether nobody will ever ask for what is printed.
-    is_forgetting: bool,
     failed: bool,
 }
 
@@ -69,7 +64,6 @@ impl Spool {
             to: 0,
             rest: VecDeque::new(),
             is_open: false,
-            is_forgetting: false,
             failed: false,
         }
     }
@@ -77,13 +71,6 @@ impl Spool {
     /// Says whether output may go to the file from now on.
     pub(super) fn set_open(&mut self, open: bool) {
         self.is_open = open;
-    }
-
-    /// From now on output is thrown away, for nobody will ask for it.
-    pub(super) fn forget(&mut self) {
-        self.is_forgetting = true;
-        self.places.clear();
-        self.rest.clear();
     }
 
     /// How many bytes wait in the file.

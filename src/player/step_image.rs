@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 
 use super::environment::Environment;
 use super::folder;
-use super::session::StepKey;
+use super::session::{NotStarted, StepKey};
 use crate::model::{on_one_line, words};
 use crate::sys::{Image, PrintsTo};
 use crate::wire::{PlanMessage, StepMessage};
@@ -51,14 +51,6 @@ pub(super) fn shell_image(
 pub(super) fn not_entered(directory: &str, error: &std::io::Error) -> String {
     let folder = folder::absolute(directory);
     format!("the folder `{}`, which `directory` names, can't be entered: {}", on_one_line(&folder), words(error))
-}
-
-/// Why a step's process did not start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NotStarted {
-    pub(super) why: String,
-    /// Whether that was for lack of something that may be there later: processes, memory, descriptors.
-    pub(super) may_work_later: bool,
 }
 
 impl NotStarted {

@@ -2,11 +2,11 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::ladder::Ladder;
+use super::escalation::Escalation;
 use super::session::{StepKey, Streams};
 use super::spool::Output;
 use crate::model::{PlayerTime, Process};
-use crate::sys::{PipeId, Reaped, Spawned, StartReport};
+use crate::sys::{PipeId, PreparedProcess, Reaped, Spawned};
 use crate::wire::{Data, MAX_DATA, OutcomeMessage};
 
 /// One step's process.
@@ -17,7 +17,7 @@ pub(super) struct StepProcess {
     /// The process and its group.
     pub(super) pid: u32,
     /// Where the child tells of its start, until it has.
-    pub(super) report: Option<StartReport>,
+    pub(super) report: Option<PreparedProcess>,
     /// When that is looked at the latest, and whether it is waited for since.
     pub(super) expected: PlayerTime,
     pub(super) waited_for: bool,
@@ -26,7 +26,7 @@ pub(super) struct StepProcess {
     /// How the process ended, once it has.
     pub(super) ending: Option<(Reaped, PlayerTime)>,
     /// Its end, once it is being stopped.
-    pub(super) stopping: Option<Ladder>,
+    pub(super) stopping: Option<Escalation>,
     /// What could not be ended, once stopping is over.
     pub(super) not_stopped: Option<Vec<Process>>,
     /// Whether its end was told.
@@ -112,9 +112,17 @@ impl StepProcess {
     /// How the process ended, for the conductor.
     pub(super) fn outcome(&self) -> OutcomeMessage {
         match self.ending {
-            Some((Reaped::Exit(status), _)) => OutcomeMessage::Exit { status },
-            Some((Reaped::Signal(signal), _)) => OutcomeMessage::Signal { signal },
+            Some((how, _)) => how.into(),
             None => OutcomeMessage::Stopped,
+        }
+    }
+}
+
+impl From<Reaped> for OutcomeMessage {
+    fn from(how: Reaped) -> Self {
+        match how {
+            Reaped::Exit(status) => Self::Exit { status },
+            Reaped::Signal(signal) => Self::Signal { signal },
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kin::{self, Kin, Origin};
-use super::ladder::Ladder;
+use super::escalation::Escalation;
+use super::origin::{self, Origin, StepDescendant};
 use super::session::{StepKey, StopWith};
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot};
@@ -14,7 +14,7 @@ use crate::sys::{self, CgroupRoot};
 /// else.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    pub(super) ladder: Ladder,
+    pub(super) escalation: Escalation,
     /// The steps that go on until now, so that their processes are no surprise.
     expected: BTreeSet<StepKey>,
     /// The others that were found, with the steps that they came from.
@@ -24,7 +24,7 @@ pub(super) struct Sweep {
 impl Sweep {
     /// Begins at `now`; the first look is due at once.
     pub(super) fn new(expected: BTreeSet<StepKey>, now: PlayerTime) -> Self {
-        Self { ladder: Ladder::new(StopWith::Terminate, now), expected, strays: BTreeMap::new() }
+        Self { escalation: Escalation::new(StopWith::Terminate, now), expected, strays: BTreeMap::new() }
     }
 
     /// Looks, and tells what is there to end, but for those children that are skipped. The answer is there when it is
@@ -36,18 +36,19 @@ impl Sweep {
         cgroups: Option<&CgroupRoot>,
         skip: impl Fn(u32) -> bool,
     ) -> Option<Vec<Process>> {
-        let Self { ladder, expected, strays } = self;
+        let Self { escalation, expected, strays } = self;
         let find = || {
-            let (found, certain) = kin::find(origins, cgroups, &skip);
+            let (found, certain) = origin::find(origins, cgroups, &skip);
             // Each is looked at once, and in time: while it is going, there is less and less to see of it.
-            let is_stray = |kin: &&Kin| kin.of.is_none_or(|key| !expected.contains(&key)) && !kin.is_ending;
-            for kin in found.iter().filter(is_stray) {
-                strays.entry(kin.identity()).or_insert_with(|| (kin.of, kin.describe()));
+            let is_stray =
+                |found: &&StepDescendant| found.of.is_none_or(|key| !expected.contains(&key)) && !found.is_ending;
+            for stray in found.iter().filter(is_stray) {
+                strays.entry(stray.identity()).or_insert_with(|| (stray.of, (&stray.process).into()));
             }
             (found, certain)
         };
         let leads = |group| origins.iter().any(|origin| origin.pid == group) && sys::something_of_group(group);
-        ladder.look(now, find, leads)
+        escalation.look(now, find, leads)
     }
 
     /// What is to be said of what could not be ended, and of who was found and ended but not named before.

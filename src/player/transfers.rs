@@ -44,8 +44,8 @@ impl Transfers {
                 Err(why) => self.ended.push((key, OutcomeMessage::Unfulfilled { why })),
             },
             Some(ActionMessage::Put { remote }) => {
-                let StepKey { trial, phase, position: step } = key;
-                outbox.push(&PlayerMessage::PutWanted { trial, phase: phase.into(), step });
+                let (trial, phase, step) = key.on_the_wire();
+                outbox.push(&PlayerMessage::PutWanted { trial, phase, step });
                 self.puts.push(Put::new(key, remote, directory));
             }
             Some(ActionMessage::Barrier { .. } | ActionMessage::Stop { .. }) | None => {}
@@ -143,6 +143,7 @@ fn key(file: &FileMessage) -> StepKey {
     StepKey { trial: file.trial, phase: file.phase.into(), position: file.step }
 }
 
-fn put_over(StepKey { trial, phase, position: step }: StepKey) -> PlayerMessage {
-    PlayerMessage::PutOver { trial, phase: phase.into(), step }
+fn put_over(key: StepKey) -> PlayerMessage {
+    let (trial, phase, step) = key.on_the_wire();
+    PlayerMessage::PutOver { trial, phase, step }
 }

@@ -31,13 +31,13 @@ pub(super) struct Blueprint {
     /// The signals that its parent ignores, the first in the lowest bit.
     pub(super) ignored: u64,
     /// When to start.
-    pub(super) word: Word,
+    pub(super) start: StartSignal,
 }
 
-/// When a child is to start its program. It may be made before that is known: the word is in memory that it shares with
-/// whoever made it.
+/// When a child is to start its program. It may be made before that is known: the signal is in memory that it shares
+/// with whoever made it.
 #[derive(Debug)]
-pub(super) struct Word {
+pub(super) struct StartSignal {
     /// Zero until the instant is known.
     is_given: AtomicU32,
     /// The instant, in nanoseconds of `CLOCK_BOOTTIME`; zero for at once.
@@ -46,7 +46,7 @@ pub(super) struct Word {
     parent: u32,
 }
 
-impl Word {
+impl StartSignal {
     /// That is given from the beginning, or will be.
     pub(super) fn new(at: Option<u64>) -> Self {
         let (is_given, parent) = (AtomicU32::new(at.is_some().into()), std::process::id());
@@ -57,11 +57,11 @@ impl Word {
     pub(super) fn give(&self, at: u64) {
         self.at.store(at, Ordering::Relaxed);
         self.is_given.store(1, Ordering::Release);
-        // SAFETY: the word is there for as long as this runs; nothing is written.
+        // SAFETY: the signal is there for as long as this runs; nothing is written.
         unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAKE, 1, 0, 0, 0]) };
     }
 
-    /// Waits for it. A child whose parent ends meanwhile ends too, as nobody else has the word.
+    /// Waits for it. A child whose parent ends meanwhile ends too, as nobody else gives the signal.
     fn wait(&self) -> u64 {
         let ends_with_parent = |signal: i32| {
             let arguments = [libc::PR_SET_PDEATHSIG as usize, signal.unsigned_abs() as usize, 0, 0, 0, 0];
@@ -75,7 +75,7 @@ impl Word {
                 end();
             }
             while self.is_given.load(Ordering::Acquire) == 0 {
-                // SAFETY: the word is there until the child is another program; it is only read.
+                // SAFETY: the signal is there until the child is another program; it is only read.
                 unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAIT, 0, 0, 0, 0]) };
             }
             ends_with_parent(0);
@@ -97,8 +97,8 @@ pub(super) fn become_program(blueprint: &Blueprint) -> ! {
     unsafe {
         call(libc::SYS_setpgid, [0; 6]);
         arrange(blueprint.descriptors);
-        // Only then is it looked what is there: whoever gives the word may have waited for just that folder.
-        let at = blueprint.word.wait();
+        // Only then is it looked what is there: whoever gives the signal may have waited for just that folder.
+        let at = blueprint.start.wait();
         if !blueprint.directory.is_null() {
             let answer = call(libc::SYS_chdir, [blueprint.directory.addr(), 0, 0, 0, 0, 0]);
             if answer < 0 {

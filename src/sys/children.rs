@@ -3,6 +3,8 @@
 use std::fs;
 use std::io;
 
+use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions};
+
 use crate::sys::clock;
 
 /// A process that is our child, because we made it or because we are the sub-reaper that it fell to.
@@ -20,32 +22,23 @@ pub enum Reaped {
 
 /// Takes one child that has ended, if there is one; its number may be somebody else's afterwards.
 pub fn reap() -> Option<(Child, Reaped, u64)> {
-    let mut status = 0;
-    // SAFETY: the pointer is to a live integer.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
-    if pid <= 0 {
-        return None;
-    }
-    let how = if libc::WIFSIGNALED(status) {
-        Reaped::Signal(libc::WTERMSIG(status))
-    } else {
-        Reaped::Exit(libc::WEXITSTATUS(status))
+    let (child, status) = rustix::process::wait(WaitOptions::NOHANG).ok()??;
+    let how = match status.terminating_signal() {
+        Some(signal) => Reaped::Signal(signal),
+        None => Reaped::Exit(status.exit_status().unwrap_or(-1)),
     };
-    Some((Child(pid.unsigned_abs()), how, clock::boot_time_nanoseconds()))
+    Some((Child(child.as_raw_pid().unsigned_abs()), how, clock::boot_time_nanoseconds()))
 }
 
 /// Whether a child of ours, ended or not, is in this group. While one is, the group's number is nobody else's: only we
 /// can reap it.
 pub fn something_of_group(group: u32) -> bool {
-    is_child(libc::P_PGID, group)
+    is_child(WaitId::Pgid(Pid::from_raw(group.cast_signed())))
 }
 
 /// Whether a child of ours, ended or not, is among these.
-fn is_child(kind: libc::idtype_t, id: u32) -> bool {
-    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: the pointer is to a live structure of the right type.
-    unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options) == 0 }
+fn is_child(of: WaitId<'_>) -> bool {
+    rustix::process::waitid(of, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT).is_ok()
 }
 
 /// Sends a signal to a group. The caller has a child in it, so it is nobody else's.
@@ -68,10 +61,16 @@ pub fn kill_process(child: Child, signal: i32) -> io::Result<()> {
     if unsafe { libc::kill(child.0.cast_signed(), signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Tells a child to end by this signal, also one that was stopped.
+pub fn end_process(child: Child, signal: i32) {
+    let _ = kill_process(child, signal);
+    let _ = kill_process(child, libc::SIGCONT);
+}
+
 /// All our direct children, those included that fell to us.
 pub fn direct_children() -> Vec<Child> {
     // Usually there are none, and this is the cheaper question.
-    if !is_child(libc::P_ALL, 0) {
+    if !is_child(WaitId::All) {
         return Vec::new();
     }
     children_of(std::process::id()).into_iter().map(Child).collect()

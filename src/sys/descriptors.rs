@@ -2,7 +2,10 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
+use rustix::event::PollFlags;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::wait::is_ready;
 
 /// The limit as whoever started us has set it.
 #[derive(Debug, Clone, Copy)]
@@ -34,4 +37,10 @@ impl DescriptorLimit {
 pub fn can_have_more(newest: impl AsFd, more: u64) -> bool {
     let number = u64::try_from(newest.as_fd().as_raw_fd()).unwrap_or(0);
     getrlimit(Resource::Nofile).current.is_none_or(|limit| number.saturating_add(more) < limit)
+}
+
+/// Whether this process's standard input has come to its end.
+pub fn input_has_ended() -> bool {
+    let input = std::io::stdin();
+    is_ready(&input, PollFlags::IN) && matches!(rustix::io::read(input.as_fd(), &mut [0; 64]), Ok(0) | Err(_))
 }

@@ -4,6 +4,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use super::raw::call;
+
 /// Delivers signals through a descriptor instead of handlers.
 #[derive(Debug)]
 pub struct SignalDescriptor(OwnedFd);
@@ -70,13 +72,14 @@ pub fn ignore_limits() {
     }
 }
 
-/// Whether this process ignores a signal.
+/// Whether this process ignores a signal: also one of the two that the C library keeps to itself and does not tell of.
 pub fn is_ignored(signal: i32) -> bool {
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: the buffer has the right type, and no new disposition is given.
-    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: the kernel has filled the structure, or it is zeroed, which is a value of it too.
-    asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+    // Longer than the kernel's `struct sigaction`, which begins with the handler.
+    let mut action = [0_usize; 8];
+    let arguments = [signal.unsigned_abs() as usize, 0, action.as_mut_ptr().addr(), 8, 0, 0];
+    // SAFETY: the buffer is long enough, and no new disposition is given.
+    unsafe { call(libc::SYS_rt_sigaction, arguments) };
+    action[0] == libc::SIG_IGN
 }
 
 fn set_of(signals: &[i32]) -> libc::sigset_t {

@@ -14,10 +14,11 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::wait::Wait;
 
-use super::child::{Blueprint, STAGE_DESCRIPTORS, STAGE_DIRECTORY, STAGE_PROGRAM, STAMP, Word};
+use super::child::{Blueprint, STAGE_DESCRIPTORS, STAGE_DIRECTORY, STAGE_PROGRAM, STAMP, StartSignal};
 use super::children::{Child, kill_process};
 use super::fork::fork_beside;
-use super::raw::{self, call};
+use super::raw;
+use super::signals::is_ignored;
 
 /// What a process is made of.
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ impl When {
     }
 
     /// As a child is told: zero for at once.
-    fn word(self) -> u64 {
+    fn instant(self) -> u64 {
         match self {
             Self::Now => 0,
             Self::At(instant) => instant,
@@ -81,12 +82,12 @@ pub struct Spawned {
     /// What it complains of.
     pub stderr: OwnedFd,
     /// What the child says of its own start.
-    pub report: StartReport,
+    pub report: PreparedProcess,
 }
 
 /// What a child said of its own start.
 #[derive(Debug)]
-pub enum Report {
+pub enum StartReport {
     /// It has not finished starting.
     NotYet,
     /// It runs the program.
@@ -125,7 +126,7 @@ impl Spawner {
     ///
     /// Says why there is no `/dev/null`.
     pub fn new() -> io::Result<Self> {
-        let ignored = (1..=64).filter(|signal| ignores(*signal)).fold(0, |set, signal| set | 1 << (signal - 1));
+        let ignored = (1..=64).filter(|signal| is_ignored(*signal)).fold(0, |set, signal| set | 1 << (signal - 1));
         Ok(Self { null: File::open("/dev/null")?.into(), ignored })
     }
 
@@ -133,7 +134,7 @@ impl Spawner {
     ///
     /// It shares our memory until it is another program, which saves the copy of that; nothing waits for it meanwhile.
     /// It begins in a control group when there is one, and the kernel lets it. Without a `when` it waits until that is said
-    /// to its [`StartReport`]; that works only where [`Self::CAN_WAIT`].
+    /// to its [`PreparedProcess`]; that works only where [`Self::CAN_WAIT`].
     ///
     /// # Errors
     ///
@@ -158,17 +159,8 @@ impl Spawner {
         for ours in [&stdout, &stderr, &report] {
             rustix::io::ioctl_fionbio(ours, true)?;
         }
-        Ok(Spawned { pid, stdout, stderr, in_cgroup, report: StartReport::new(report, birth) })
+        Ok(Spawned { pid, stdout, stderr, in_cgroup, report: PreparedProcess::new(report, birth) })
     }
-}
-
-/// Whether this process ignores a signal: also one of the two that the C library keeps to itself and does not tell of.
-fn ignores(signal: usize) -> bool {
-    // Longer than the kernel's `struct sigaction`, which begins with the handler.
-    let mut action = [0_usize; 8];
-    // SAFETY: the buffer is long enough, and no new disposition is given.
-    unsafe { call(libc::SYS_rt_sigaction, [signal, 0, action.as_mut_ptr().addr(), 8, 0, 0]) };
-    action[0] == libc::SIG_IGN
 }
 
 /// What a child needs until it is another program. It stays where it is until then, however long that takes.
@@ -197,7 +189,7 @@ impl Birth {
             directory: image.directory.as_ref().map_or(std::ptr::null(), |directory| directory.as_ptr()),
             descriptors,
             ignored,
-            word: Word::new(when.map(When::word)),
+            start: StartSignal::new(when.map(When::instant)),
         };
         let parts = Parts { blueprint, image, stack: Vec::new() };
         Self { parts: ManuallyDrop::new(Box::new(parts)), over: true }
@@ -221,22 +213,22 @@ impl Drop for Birth {
     }
 }
 
-/// The child's own words about its start, as far as they have come.
+/// A process that has not come to its program yet, and what it tells of its start.
 #[derive(Debug)]
-pub struct StartReport {
+pub struct PreparedProcess {
     descriptor: OwnedFd,
     said: Vec<u8>,
     birth: Birth,
 }
 
-impl StartReport {
+impl PreparedProcess {
     fn new(descriptor: OwnedFd, birth: Birth) -> Self {
         Self { descriptor, said: Vec::new(), birth }
     }
 
     /// Says when the program is to start, for one that waits for that.
     pub fn start(&self, when: When) {
-        self.birth.parts.blueprint.word.give(when.word());
+        self.birth.parts.blueprint.start.give(when.instant());
     }
 
     /// Ends one that waits for that, before it was said.
@@ -257,12 +249,12 @@ impl StartReport {
 
     /// Whether it has not come to its program or its end yet.
     pub fn is_on_its_way(&mut self) -> bool {
-        matches!(self.read(), Report::NotYet)
+        matches!(self.read(), StartReport::NotYet)
     }
 
     /// Reads what has come; the exec, or the child's end, completes it. It never waits: a shell on a file server that does
     /// not answer holds up its own step only. It must not be called again after an answer other than `NotYet`.
-    pub fn read(&mut self) -> Report {
+    pub fn read(&mut self) -> StartReport {
         let mut bytes = [0; 32];
         loop {
             match rustix::io::read(&self.descriptor, &mut bytes) {
@@ -273,38 +265,38 @@ impl StartReport {
                 }
                 Ok(count) => self.said.extend_from_slice(&bytes[..count]),
                 Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return Report::NotYet,
-                Err(error) => return Report::Failed(error.into()),
+                Err(rustix::io::Errno::AGAIN) => return StartReport::NotYet,
+                Err(error) => return StartReport::Failed(error.into()),
             }
         }
     }
 
-    fn complete(&self) -> Report {
+    fn complete(&self) -> StartReport {
         let image = &self.birth.parts.image;
         match self.said[..] {
-            [STAGE_DESCRIPTORS, a, b, c, d] => Report::Failed(errno([a, b, c, d])),
+            [STAGE_DESCRIPTORS, a, b, c, d] => StartReport::Failed(errno([a, b, c, d])),
             [STAGE_DIRECTORY, a, b, c, d] => {
-                Report::NoDirectory(image.directory.clone().unwrap_or_default(), errno([a, b, c, d]))
+                StartReport::NoDirectory(image.directory.clone().unwrap_or_default(), errno([a, b, c, d]))
             }
             [STAMP, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, STAGE_PROGRAM, a, b, c, d] => {
-                Report::NoProgram(image.program.clone(), errno([a, b, c, d]))
+                StartReport::NoProgram(image.program.clone(), errno([a, b, c, d]))
             }
             [STAMP, ref stamp @ ..] => {
                 let halves = stamp.split_first_chunk().and_then(|(at, late)| Some((at, late.first_chunk()?)));
                 halves.map_or_else(
-                    || Report::Failed(io::Error::other("it told half of its start")),
-                    |(at, late)| Report::Started {
+                    || StartReport::Failed(io::Error::other("it told half of its start")),
+                    |(at, late)| StartReport::Started {
                         at: u64::from_ne_bytes(*at),
                         late: Duration::from_nanos(u64::from_ne_bytes(*late)),
                     },
                 )
             }
-            _ => Report::Failed(io::Error::other("it ended before it ran the command")),
+            _ => StartReport::Failed(io::Error::other("it ended before it ran the command")),
         }
     }
 }
 
-impl AsFd for StartReport {
+impl AsFd for PreparedProcess {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }

@@ -110,7 +110,7 @@ fn every_file_says_what_it_holds() {
 
 /// Calls that can block. In the sources of the program, only `wait::blocking` may make them; everything else takes a
 /// `Wait`, which has a limit.
-const BLOCKING: [&str; 18] = [
+const BLOCKING: [&str; 19] = [
     ".read_line(",
     ".recv()",
     ".recv_timeout(",
@@ -128,6 +128,7 @@ const BLOCKING: [&str; 18] = [
     "thread::park",
     "to_socket_addrs",
     "waitpid(",
+    "process::wait(",
     "File::create(",
 ];
 
@@ -136,7 +137,7 @@ const DO_NOT_WAIT: [(&str, &str, &str); 6] = [
     ("src/app/shell_syntax.rs", ".join()", "the threads end with their shells, which have a limit"),
     ("src/conduct/threads.rs", ".join()", "only of threads that have ended"),
     ("src/sys/child.rs", ".wait()", "a prepared process waits for its start, and ends with its session"),
-    ("src/sys/children.rs", "waitpid(", "WNOHANG"),
+    ("src/sys/children.rs", "process::wait(", "NOHANG"),
     ("src/sys/fork.rs", "waitpid(", "of a child that does nothing but end"),
     ("src/sys/spawn.rs", "waitpid(", "of a child that has been killed and has closed its descriptors"),
 ];

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::{Phase, PlayerTime};
-use crate::wire::{AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PlayerMessage, StepEndedMessage};
+use crate::model::{Phase, PlayerTime, nanoseconds};
+use crate::wire::{
+    AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PhaseName, PlayerMessage, StepEndedMessage,
+};
 
 /// Which step of which trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +16,13 @@ pub struct StepKey {
     pub phase: Phase,
     /// The position in the phase, from 0.
     pub position: usize,
+}
+
+impl StepKey {
+    /// As messages have it.
+    pub(in crate::player) fn on_the_wire(self) -> (u32, PhaseName, usize) {
+        (self.trial, self.phase.into(), self.position)
+    }
 }
 
 impl From<&StepEndedMessage> for StepKey {
@@ -56,15 +65,52 @@ impl StepEnd {
         Self { outcome, duration: None, lengths: [0; 2], left: LeftMessage::default(), attempts: Vec::new() }
     }
 
-    /// What the conductor is told of it: of a step that its phase waited for, or of a spawned one.
-    pub(super) fn told(self, key: StepKey, spawned: bool) -> SessionAction {
-        let StepKey { trial, phase, position: step } = key;
+    /// As the conductor is told it.
+    fn of_step(self, key: StepKey) -> StepEndedMessage {
+        let (trial, phase, step) = key.on_the_wire();
         let Self { outcome, duration, lengths: [stdout, stderr], left, attempts } = self;
-        let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
-        let phase = phase.into();
-        let end = StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, left, attempts };
-        SessionAction::Send(if spawned { PlayerMessage::SpawnedEnded(end) } else { PlayerMessage::StepEnded(end) })
+        let duration = duration.map(nanoseconds);
+        StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, left, attempts }
     }
+}
+
+/// What is decided about one event.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// The time.
+    pub(super) now: PlayerTime,
+    /// What is to be done.
+    pub(super) actions: Vec<SessionAction>,
+}
+
+impl Turn {
+    pub(super) fn push(&mut self, action: SessionAction) {
+        self.actions.push(action);
+    }
+
+    /// Tells the conductor.
+    pub(super) fn send(&mut self, message: PlayerMessage) {
+        self.push(SessionAction::Send(message));
+    }
+
+    /// Tells the end of a step that its phase waited for.
+    pub(super) fn step_ended(&mut self, key: StepKey, end: StepEnd) {
+        self.send(PlayerMessage::StepEnded(end.of_step(key)));
+    }
+
+    /// Tells the end of a spawned step.
+    pub(super) fn spawned_ended(&mut self, key: StepKey, end: StepEnd) {
+        self.send(PlayerMessage::SpawnedEnded(end.of_step(key)));
+    }
+}
+
+/// Why a step's process did not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotStarted {
+    /// A sentence for people.
+    pub why: String,
+    /// Whether that was for lack of something that may be there later: processes, memory, descriptors.
+    pub may_work_later: bool,
 }
 
 /// What happened.
@@ -86,14 +132,7 @@ pub enum SessionEvent {
         streams: [u32; 2],
     },
     /// A step's process could not be made.
-    NotStarted {
-        /// Which.
-        key: StepKey,
-        /// Why.
-        why: String,
-        /// Whether that was for lack of something that may be there later.
-        may_work_later: bool,
-    },
+    NotStarted(StepKey, NotStarted),
     /// A step's process is over.
     Ended {
         /// Which.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::event::Turn;
 use super::{Session, SessionAction, Stage};
 use crate::model::{Phase, PlayerTime};
 use crate::wait::Wait;
@@ -52,46 +53,40 @@ impl Session {
     }
 
     /// Ends the wait for a conductor that has been silent for too long.
-    pub(super) fn keep_lease(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
-        if let Some((lease, _)) = self.lease.filter(|_| self.lease_end().is_some_and(|end| end <= now)) {
-            let reason = if self.plan_by.is_some_and(|end| end <= now) {
+    pub(super) fn keep_lease(&mut self, turn: &mut Turn) {
+        if let Some((lease, _)) = self.lease.filter(|_| self.lease_end().is_some_and(|end| end <= turn.now)) {
+            let reason = if self.plan_by.is_some_and(|end| end <= turn.now) {
                 format!("its conductor sent no plan for {}", humantime::format_duration(Wait::Plan.time()))
             } else {
                 format!("nothing was heard of the conductor for {}", humantime::format_duration(lease))
             };
-            self.orphan(reason, None, now, actions);
+            self.orphan(reason, None, turn);
             self.may_come_back = self.plan.is_some();
         }
     }
 
     /// From now on the session is on its own: it stops what runs, and `advance` goes on from there.
-    pub(super) fn orphan(
-        &mut self,
-        reason: String,
-        reset_limit: Option<Duration>,
-        now: PlayerTime,
-        actions: &mut Vec<SessionAction>,
-    ) {
+    pub(super) fn orphan(&mut self, reason: String, reset_limit: Option<Duration>, turn: &mut Turn) {
         // Whoever says so, also of a session that waits for its conductor, knows that it does not come back.
         self.may_come_back = false;
         if let (Stage::Running(running), Some(most)) = (&mut self.stage, reset_limit) {
-            running.shorten(most, now);
+            running.shorten(most, turn.now);
         }
         self.reset_limit = [self.reset_limit, reset_limit].into_iter().flatten().min();
         if self.orphaned.is_some() || self.is_finished() {
             return;
         }
-        actions.push(SessionAction::Orphaned { reason: reason.clone() });
-        actions.push(SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() }));
-        self.stop_for_orphan(&reason, now, actions);
+        turn.push(SessionAction::Orphaned { reason: reason.clone() });
+        turn.send(PlayerMessage::Leaving { reason: reason.clone() });
+        self.stop_for_orphan(&reason, turn);
         self.orphaned = Some(reason);
     }
 
     /// Stops what must not go on when nobody listens. A Reset goes on.
-    fn stop_for_orphan(&mut self, reason: &str, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    fn stop_for_orphan(&mut self, reason: &str, turn: &mut Turn) {
         match &mut self.stage {
-            Stage::Running(running) if !running.is_reset() => running.stop(Some(reason), now, actions),
-            Stage::Running(running) => running.go_on_alone(reason, now, actions),
+            Stage::Running(running) if running.phase != Phase::Reset => running.stop(Some(reason), turn),
+            Stage::Running(running) => running.go_on_alone(reason, turn),
             Stage::Armed { .. } => self.stage = Stage::Idle,
             _ => {}
         }
@@ -109,15 +104,15 @@ impl Session {
     }
 
     /// Runs what is left to do when nobody listens: Reset if it is due, then the end of everything.
-    pub(super) fn clean_up(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    pub(super) fn clean_up(&mut self, turn: &mut Turn) {
         match self.touched {
             Some(trial) if self.wants_reset() => {
                 // A conductor that left out a Reset may have gone on to another trial: it is the Reset of that one then.
                 let trial = self.begun.map_or(trial, |(begun, _)| begun.max(trial));
-                self.begin(trial, Phase::Reset, None, now, actions);
-                self.advance(now, actions);
+                self.begin(trial, Phase::Reset, None, turn);
+                self.advance(turn);
             }
-            _ => self.sweep(None, now, actions),
+            _ => self.sweep(None, turn),
         }
     }
 }

@@ -2,60 +2,46 @@
 
 use std::time::Duration;
 
-use super::event::{SessionAction, StepEnd, StepKey};
-use super::work::{Next, Work};
-use crate::model::{Phase, PlayerTime};
-use crate::wire::{ActionMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage};
+use super::event::{StepEnd, StepKey, Turn};
+use super::work::Work;
+use crate::model::{Phase, PlayerTime, nanoseconds};
+use crate::wire::{OutcomeMessage, PlanMessage, StepMessage};
 
 /// A phase that is being run.
 #[derive(Debug)]
 pub(super) struct Running {
-    trial: u32,
-    phase: Phase,
+    pub(super) trial: u32,
+    pub(super) phase: Phase,
     /// The next step that was not begun.
     position: usize,
-    /// When the next process is to start, until one was begun: the instant of `go`, or of a barrier's release.
-    instant: Option<PlayerTime>,
+    /// When the next process is to start, until something came of one: the instant of `go`, or of a barrier's release.
+    /// Neighbours that run together start at the same instant; what comes behind them follows at once.
+    pub(super) instant: Option<PlayerTime>,
     /// The steps that the phase waits for: one, or neighbours that run together.
     open: Vec<Work>,
     /// Whether it was told to stop: steps are stopped, and the rest is skipped.
-    stopping: bool,
+    pub(super) stopping: bool,
     /// Why the rest is skipped, where that is not for the conductor to say.
     skipping: Option<String>,
     /// When the phase as a whole has taken too long, and how long that is.
     limit: Option<(Duration, PlayerTime)>,
     over_limit: bool,
     /// The labels of the steps that failed.
-    failed: Vec<String>,
-}
-
-/// A step that was begun, as far as the phase can do that by itself.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Begun {
-    /// Its process has to be made.
-    Process(StepKey),
-    /// It waits for others.
-    Waiting,
-    /// Its files have to be transferred.
-    Transfer(StepKey),
-    /// The spawned step of this label has to be stopped.
-    Stop(StepKey, String),
+    pub(super) failed: Vec<String>,
 }
 
 impl Running {
     pub(super) fn new(
-        trial: u32,
-        phase: Phase,
+        (trial, phase): (u32, Phase),
         instant: Option<PlayerTime>,
         limit: Option<(Duration, PlayerTime)>,
     ) -> Self {
-        let (open, position) = (Vec::new(), 0);
         Self {
             trial,
             phase,
-            position,
+            position: 0,
             instant,
-            open,
+            open: Vec::new(),
             stopping: false,
             skipping: None,
             limit,
@@ -64,23 +50,8 @@ impl Running {
         }
     }
 
-    /// When the process that is being made has to start. Neighbours that run together start at the same instant; what
-    /// comes behind them follows at once.
-    pub(super) fn instant(&self) -> Option<PlayerTime> {
-        self.instant
-    }
-
-    /// Something came of what was to start at the instant.
-    pub(super) fn instant_is_over(&mut self) {
-        self.instant = None;
-    }
-
     pub(super) fn is(&self, trial: u32, phase: Phase) -> bool {
         (self.trial, self.phase) == (trial, phase)
-    }
-
-    pub(super) fn is_reset(&self) -> bool {
-        self.phase == Phase::Reset
     }
 
     /// From now on it may take at most so long, when it has a limit: only a Reset has one.
@@ -90,23 +61,6 @@ impl Running {
         }
     }
 
-    /// The labels of the steps that failed.
-    pub(super) fn failed(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.failed)
-    }
-
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stopping
-    }
-
-    pub(super) fn trial(&self) -> u32 {
-        self.trial
-    }
-
-    pub(super) fn phase(&self) -> Phase {
-        self.phase
-    }
-
     /// When something of it has taken too long, or is due.
     pub(super) fn deadline(&self) -> Option<PlayerTime> {
         let phase = self.limit.filter(|_| !self.over_limit).map(|(_, at)| at);
@@ -114,74 +68,55 @@ impl Running {
     }
 
     /// Stops the steps at work and skips the rest; `why` is for whoever did not say so.
-    pub(super) fn stop(&mut self, why: Option<&str>, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    pub(super) fn stop(&mut self, why: Option<&str>, turn: &mut Turn) {
         self.skip(why.map(str::to_owned));
-        self.end_all(&OutcomeMessage::Stopped, now, actions);
+        self.end_all(&OutcomeMessage::Stopped, turn);
     }
 
-    fn end_all(&mut self, outcome: &OutcomeMessage, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    fn end_all(&mut self, outcome: &OutcomeMessage, turn: &mut Turn) {
         self.stopping = true;
-        self.each(actions, now, |work, actions| work.stop(outcome, actions));
+        self.each(turn, |work, turn| work.stop(outcome, turn));
     }
 
     /// Does something to each step at work; what is over by that is told.
-    fn each(
-        &mut self,
-        actions: &mut Vec<SessionAction>,
-        now: PlayerTime,
-        mut act: impl FnMut(&mut Work, &mut Vec<SessionAction>) -> bool,
-    ) {
-        for mut work in Work::extract(&mut self.open, |work| act(work, actions)) {
-            let end = work.wait_ended(OutcomeMessage::Stopped, now);
-            self.close(&work, end, actions);
+    fn each(&mut self, turn: &mut Turn, mut act: impl FnMut(&mut Work, &mut Turn) -> bool) {
+        for mut work in self.open.extract_if(.., |work| act(work, turn)).collect::<Vec<_>>() {
+            let end = work.wait_ended(OutcomeMessage::Stopped, turn.now);
+            self.close(&work, end, turn);
         }
     }
 
     /// Stops what has taken too long, and does what is due.
-    pub(super) fn time_passed(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
-        self.each(actions, now, |work, actions| work.time_passed(now, actions));
+    pub(super) fn time_passed(&mut self, turn: &mut Turn) {
+        self.each(turn, |work, turn| work.time_passed(turn));
         if let Some((after, at)) = self.limit
-            && at <= now
+            && at <= turn.now
             && !self.over_limit
         {
             self.over_limit = true;
             self.skip(Some(format!("{} took longer than {}", self.phase, humantime::format_duration(after))));
-            let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
-            self.end_all(&OutcomeMessage::TimedOut { after }, now, actions);
+            let after = nanoseconds(after);
+            self.end_all(&OutcomeMessage::TimedOut { after }, turn);
         }
     }
 
-    /// Begins the next step, if the phase can go on.
-    pub(super) fn begin_next(
+    /// Begins the next step, if the phase can go on, as far as it can by itself.
+    pub(super) fn begin_next<'a>(
         &mut self,
-        plan: &PlanMessage,
-        now: PlayerTime,
-        actions: &mut Vec<SessionAction>,
-    ) -> Option<Begun> {
+        plan: &'a PlanMessage,
+        turn: &mut Turn,
+    ) -> Option<(StepKey, &'a StepMessage)> {
         let steps = plan.steps(self.phase);
         loop {
             let step = steps.get(self.position).filter(|step| self.may_begin(step))?;
             let key = StepKey { trial: self.trial, phase: self.phase, position: self.position };
             self.position += 1;
-            if self.skips() {
-                let why = self.skipping.clone();
-                actions.push(StepEnd::of(OutcomeMessage::Skipped { why }).told(key, false));
-                continue;
+            if !self.skips() {
+                self.open.push(Work::new(key, step, plan, (turn.now, self.instant)));
+                return Some((key, step));
             }
-            self.open.push(Work::new(key, step, plan, (now, self.instant)));
-            if step.action.is_some() {
-                self.instant_is_over();
-            }
-            return Some(match &step.action {
-                None => Begun::Process(key),
-                Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => Begun::Transfer(key),
-                Some(ActionMessage::Stop { label }) => Begun::Stop(key, label.clone()),
-                Some(ActionMessage::Barrier { .. }) => {
-                    let (trial, phase, step) = (self.trial, self.phase.into(), key.position);
-                    actions.push(SessionAction::Send(PlayerMessage::BarrierReached { trial, phase, step }));
-                    Begun::Waiting
-                }
-            });
+            let why = self.skipping.clone();
+            turn.step_ended(key, StepEnd::of(OutcomeMessage::Skipped { why }));
         }
     }
 
@@ -228,99 +163,75 @@ impl Running {
         key: StepKey,
         end: StepEnd,
         at: Option<PlayerTime>,
-        actions: &mut Vec<SessionAction>,
+        turn: &mut Turn,
     ) -> bool {
         let Some(work) = self.work(key) else { return false };
-        if let Next::Over(end) = work.process_ended(end, at) {
-            self.finish(key, end, actions);
+        if let Some(end) = work.process_ended(end, at) {
+            self.finish(key, end, turn);
         }
         true
     }
 
     /// Whoever waited for the end of this spawned step has waited for long enough.
-    pub(super) fn spawned_ended(&mut self, target: StepKey, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    pub(super) fn spawned_ended(&mut self, target: StepKey, at: PlayerTime, turn: &mut Turn) {
         let waiting: Vec<_> = self.open.iter().filter(|work| work.waits_for() == Some(target)).collect();
         for key in waiting.into_iter().map(|work| work.key).collect::<Vec<_>>() {
-            self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, now, actions);
+            self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, at, turn);
         }
     }
 
     /// The wait of a step that has no process is over.
-    pub(super) fn wait_ended(
-        &mut self,
-        key: StepKey,
-        outcome: OutcomeMessage,
-        now: PlayerTime,
-        actions: &mut Vec<SessionAction>,
-    ) {
-        if let Some(end) = self.work(key).map(|work| work.wait_ended(outcome, now)) {
-            self.finish(key, end, actions);
+    pub(super) fn wait_ended(&mut self, key: StepKey, outcome: OutcomeMessage, at: PlayerTime, turn: &mut Turn) {
+        if let Some(end) = self.work(key).map(|work| work.wait_ended(outcome, at)) {
+            self.finish(key, end, turn);
         }
     }
 
     /// The files of a step at work are transferred, or can't be.
-    pub(super) fn transfer_ended(
-        &mut self,
-        key: StepKey,
-        outcome: OutcomeMessage,
-        at: PlayerTime,
-        actions: &mut Vec<SessionAction>,
-    ) {
+    pub(super) fn transfer_ended(&mut self, key: StepKey, outcome: OutcomeMessage, at: PlayerTime, turn: &mut Turn) {
         if self.work(key).is_some_and(|work| work.transfers()) {
-            self.wait_ended(key, outcome, at, actions);
+            self.wait_ended(key, outcome, at, turn);
         }
     }
 
     /// Nobody is there any more to transfer files to or from, or to say that all are at a barrier.
-    pub(super) fn go_on_alone(&mut self, why: &str, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    pub(super) fn go_on_alone(&mut self, why: &str, turn: &mut Turn) {
         let outcome = OutcomeMessage::Unfulfilled { why: why.to_owned() };
         let fails = |work: &Work| work.transfers() || work.is_at_barrier();
-        self.each(actions, now, |work, actions| fails(work) && work.stop(&outcome, actions));
+        self.each(turn, |work, turn| fails(work) && work.stop(&outcome, turn));
     }
 
     /// The barrier at this position is passed; what comes next starts at the instant.
-    pub(super) fn released(
-        &mut self,
-        position: usize,
-        at: Option<PlayerTime>,
-        now: PlayerTime,
-        actions: &mut Vec<SessionAction>,
-    ) {
+    pub(super) fn released(&mut self, position: usize, at: Option<PlayerTime>, turn: &mut Turn) {
         let key = StepKey { trial: self.trial, phase: self.phase, position };
         if let Some(end) =
-            self.work(key).filter(|work| work.is_at_barrier()).map(|work| work.released(at.unwrap_or(now)))
+            self.work(key).filter(|work| work.is_at_barrier()).map(|work| work.released(at.unwrap_or(turn.now)))
         {
             self.instant = at;
-            self.finish(key, end, actions);
+            self.finish(key, end, turn);
         }
     }
 
     /// The barrier at this position will never be passed.
-    pub(super) fn barrier_failed(
-        &mut self,
-        position: usize,
-        why: String,
-        now: PlayerTime,
-        actions: &mut Vec<SessionAction>,
-    ) {
+    pub(super) fn barrier_failed(&mut self, position: usize, why: String, turn: &mut Turn) {
         let key = StepKey { trial: self.trial, phase: self.phase, position };
         if self.work(key).is_some_and(|work| work.is_at_barrier()) {
-            self.wait_ended(key, OutcomeMessage::Unfulfilled { why }, now, actions);
+            self.wait_ended(key, OutcomeMessage::Unfulfilled { why }, turn.now, turn);
         }
     }
 
-    fn finish(&mut self, key: StepKey, end: StepEnd, actions: &mut Vec<SessionAction>) {
+    fn finish(&mut self, key: StepKey, end: StepEnd, turn: &mut Turn) {
         if let Some(work) = self.take(key) {
-            self.close(&work, end, actions);
+            self.close(&work, end, turn);
         }
     }
 
-    fn close(&mut self, work: &Work, end: StepEnd, actions: &mut Vec<SessionAction>) {
+    fn close(&mut self, work: &Work, end: StepEnd, turn: &mut Turn) {
         if end.outcome.is_failure() {
             self.failed.push(work.label.clone());
             self.failed_that_must_not(work);
         }
-        actions.push(end.told(work.key, false));
+        turn.step_ended(work.key, end);
     }
 
     /// A step has failed: when it must not, the rest of its phase is skipped.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::event::{SessionAction, StepEnd, StepKey};
-use super::running::{Begun, Running};
-use super::work::{Next, Work};
+use super::event::{SessionAction, StepEnd, StepKey, Turn};
+use super::running::Running;
+use super::work::Work;
 use super::{Session, Stage};
-use crate::model::{Phase, PlayerTime};
-use crate::wire::{OutcomeMessage, PlanMessage, PlayerMessage, StepStartedMessage};
+use crate::model::{Phase, PlayerTime, nanoseconds};
+use crate::wire::{ActionMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepStartedMessage};
 
 impl Session {
     pub(super) fn started(
@@ -16,154 +16,144 @@ impl Session {
         (at, late): (PlayerTime, Duration),
         pid: u32,
         streams: [u32; 2],
-        actions: &mut Vec<SessionAction>,
+        turn: &mut Turn,
     ) {
         if let Some(work) = self.spawned.iter_mut().find(|work| work.key == key) {
             work.started(at, streams);
-            actions.push(SessionAction::Spawned { key, pid });
+            turn.push(SessionAction::Spawned { key, pid });
             return;
         }
         let Stage::Running(running) = &mut self.stage else { return };
-        running.instant_is_over();
+        running.instant = None;
         let Some(work) = running.work(key) else { return };
         if !work.started(at, streams) {
             return;
         }
-        let StepKey { trial, phase, position: step } = key;
-        let (phase, [stdout, stderr]) = (phase.into(), streams);
-        let (at, late) = (at.nanoseconds(), u64::try_from(late.as_nanos()).unwrap_or(u64::MAX));
+        let ((trial, phase, step), [stdout, stderr]) = (key.on_the_wire(), streams);
+        let (at, late) = (at.nanoseconds(), nanoseconds(late));
         let message = StepStartedMessage { trial, phase, step, at, late, pid, stdout, stderr };
-        actions.push(SessionAction::Send(PlayerMessage::StepStarted(message)));
+        turn.send(PlayerMessage::StepStarted(message));
         if let Some(work) = Some(work.spawn).filter(|spawn| *spawn).and_then(|_| running.take(key)) {
-            actions.push(SessionAction::Spawned { key, pid });
-            actions.push(StepEnd::of(OutcomeMessage::Spawned).told(key, false));
+            turn.push(SessionAction::Spawned { key, pid });
+            turn.step_ended(key, StepEnd::of(OutcomeMessage::Spawned));
             self.spawned.push(work);
         }
     }
 
     /// A step's process is over: one that the phase waits for, or a spawned one.
-    pub(super) fn process_ended(
-        &mut self,
-        key: StepKey,
-        end: StepEnd,
-        at: Option<PlayerTime>,
-        actions: &mut Vec<SessionAction>,
-    ) {
+    pub(super) fn process_ended(&mut self, key: StepKey, end: StepEnd, at: Option<PlayerTime>, turn: &mut Turn) {
         if let Some(index) = self.spawned.iter().position(|work| work.key == key) {
-            if let Next::Over(end) = self.spawned[index].process_ended(end, at) {
+            if let Some(end) = self.spawned[index].process_ended(end, at) {
                 let work = self.spawned.swap_remove(index);
                 if let (Stage::Running(running), true) = (&mut self.stage, end.outcome.is_failure()) {
                     running.failed_that_must_not(&work);
                 }
-                actions.push(end.told(key, true));
-                self.spawned_is_over(work, at, actions);
+                turn.spawned_ended(key, end);
+                self.spawned_is_over(work, at, turn);
             }
         } else if let Stage::Running(running) = &mut self.stage {
-            running.instant_is_over();
-            running.process_ended(key, end, at, actions);
+            running.instant = None;
+            running.process_ended(key, end, at, turn);
         }
     }
 
-    fn spawned_is_over(&mut self, work: Work, at: Option<PlayerTime>, actions: &mut Vec<SessionAction>) {
+    fn spawned_is_over(&mut self, work: Work, at: Option<PlayerTime>, turn: &mut Turn) {
         if let (Stage::Running(running), Some(at)) = (&mut self.stage, at) {
-            running.spawned_ended(work.key, at, actions);
+            running.spawned_ended(work.key, at, turn);
         }
         self.ended.push((work.key.trial, work.label));
     }
 
     /// Does something to each spawned step; what is over by that is told.
-    fn each_spawned(
-        &mut self,
-        now: PlayerTime,
-        actions: &mut Vec<SessionAction>,
-        mut act: impl FnMut(&mut Work, &mut Vec<SessionAction>) -> bool,
-    ) {
-        for mut work in Work::extract(&mut self.spawned, |work| act(work, actions)) {
-            actions.push(work.wait_ended(OutcomeMessage::Stopped, now).told(work.key, true));
-            self.spawned_is_over(work, Some(now), actions);
+    fn each_spawned(&mut self, turn: &mut Turn, mut act: impl FnMut(&mut Work, &mut Turn) -> bool) {
+        for mut work in self.spawned.extract_if(.., |work| act(work, turn)).collect::<Vec<_>>() {
+            turn.spawned_ended(work.key, work.wait_ended(OutcomeMessage::Stopped, turn.now));
+            self.spawned_is_over(work, Some(turn.now), turn);
         }
     }
 
-    pub(super) fn sweep(&mut self, trial: Option<u32>, now: PlayerTime, actions: &mut Vec<SessionAction>) {
+    pub(super) fn sweep(&mut self, trial: Option<u32>, turn: &mut Turn) {
         // The sweep ends their processes; this only says so of each.
-        let mut stops = Vec::new();
-        self.each_spawned(now, actions, |work, _| work.stop(&OutcomeMessage::Stopped, &mut stops));
+        let mut stops = Turn { now: turn.now, actions: Vec::new() };
+        self.each_spawned(turn, |work, _| work.stop(&OutcomeMessage::Stopped, &mut stops));
         self.stage = Stage::Sweeping { trial };
-        actions.push(SessionAction::Sweep);
+        turn.push(SessionAction::Sweep);
     }
 
-    pub(super) fn swept(&mut self, warnings: Vec<String>, actions: &mut Vec<SessionAction>) {
+    pub(super) fn swept(&mut self, warnings: Vec<String>, turn: &mut Turn) {
         let Stage::Sweeping { trial } = self.stage else { return };
         for text in warnings {
-            actions.push(SessionAction::Send(PlayerMessage::Warning { text }));
+            turn.send(PlayerMessage::Warning { text });
         }
         // Whoever could not be stopped is told as stopped, with the warning above: its end will not be heard of.
         for work in std::mem::take(&mut self.spawned) {
-            actions.push(StepEnd::of(OutcomeMessage::Stopped).told(work.key, true));
+            turn.spawned_ended(work.key, StepEnd::of(OutcomeMessage::Stopped));
         }
         self.ended.clear();
         if let Some(trial) = trial {
             self.stage = Stage::Idle;
-            actions.push(SessionAction::Send(PlayerMessage::TrialEnded { trial }));
-            self.arm_for_what_follows(trial, None, actions);
+            turn.send(PlayerMessage::TrialEnded { trial });
+            self.arm_for_what_follows(trial, None, turn);
         } else {
             self.stage = Stage::Finished;
-            actions.extend(self.summary(false).map(|summary| SessionAction::Send(PlayerMessage::Left { summary })));
-            actions.push(SessionAction::Finish);
+            self.summary(false).into_iter().for_each(|summary| turn.send(PlayerMessage::Left { summary }));
+            turn.push(SessionAction::Finish);
         }
     }
 
     /// Goes on as far as it can without another event.
-    pub(super) fn advance(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) {
-        self.each_spawned(now, actions, |work, actions| work.time_passed(now, actions));
+    pub(super) fn advance(&mut self, turn: &mut Turn) {
+        self.each_spawned(turn, |work, turn| work.time_passed(turn));
         if let (Stage::Running(running), Some(plan)) = (&mut self.stage, &self.plan) {
-            running.time_passed(now, actions);
+            running.time_passed(turn);
             let touched = &mut self.touched;
-            while let Some(begun) = running.begin_next(plan, now, actions) {
-                match begun {
-                    Begun::Waiting => {
-                        if let Some(reason) = &self.orphaned {
-                            running.go_on_alone(reason, now, actions);
-                        }
+            while let Some((key, step)) = running.begin_next(plan, turn) {
+                let Some(action) = &step.action else {
+                    touch(key, plan, touched, turn);
+                    turn.push(SessionAction::Start { key, at: running.instant, behind: None });
+                    continue;
+                };
+                running.instant = None;
+                match action {
+                    ActionMessage::Stop { label } => {
+                        stop_spawned(&mut self.spawned, &self.ended, (key, label.as_str()), running, turn);
+                        continue;
                     }
-                    Begun::Process(key) => {
-                        touch(key, plan, touched, actions);
-                        actions.push(SessionAction::Start { key, at: running.instant(), behind: None });
+                    ActionMessage::Barrier { .. } => {
+                        let (trial, phase, step) = key.on_the_wire();
+                        turn.send(PlayerMessage::BarrierReached { trial, phase, step });
                     }
-                    Begun::Transfer(key) => match &self.orphaned {
-                        None => {
-                            touch(key, plan, touched, actions);
-                            actions.push(SessionAction::Transfer(key));
-                        }
-                        Some(reason) => running.go_on_alone(reason, now, actions),
-                    },
-                    Begun::Stop(key, label) => {
-                        stop_spawned(&mut self.spawned, &self.ended, (key, &label), running, now, actions);
+                    ActionMessage::Fetch { .. } | ActionMessage::Put { .. } if self.orphaned.is_none() => {
+                        touch(key, plan, touched, turn);
+                        turn.push(SessionAction::Transfer(key));
                     }
+                    ActionMessage::Fetch { .. } | ActionMessage::Put { .. } => {}
+                }
+                if let Some(reason) = &self.orphaned {
+                    running.go_on_alone(reason, turn);
                 }
             }
-            let (trial, phase, stopped) = (running.trial(), running.phase(), running.is_stopping());
+            let (trial, phase, stopped) = (running.trial, running.phase, running.stopping);
             if running.is_over(plan.steps(phase).len()) {
-                self.failed = running.failed();
-                let ended = PlayerMessage::PhaseEnded { trial, phase: phase.into() };
-                actions.push(SessionAction::Send(ended));
+                self.failed = std::mem::take(&mut running.failed);
+                turn.send(PlayerMessage::PhaseEnded { trial, phase: phase.into() });
                 self.stage = Stage::Idle;
                 if !stopped {
-                    self.arm_for_what_follows(trial, Some(phase), actions);
+                    self.arm_for_what_follows(trial, Some(phase), turn);
                 }
             }
         }
         if matches!(self.stage, Stage::Idle) && self.orphaned.is_some() {
-            self.clean_up(now, actions);
+            self.clean_up(turn);
         }
     }
 }
 
 /// From now on there is something that Reset undoes.
-fn touch(key: StepKey, plan: &PlanMessage, touched: &mut Option<u32>, actions: &mut Vec<SessionAction>) {
+fn touch(key: StepKey, plan: &PlanMessage, touched: &mut Option<u32>, turn: &mut Turn) {
     let is_new = key.phase != Phase::Reset && touched.replace(key.trial) != Some(key.trial);
     if is_new && plan.phases.contains(&Phase::Reset.into()) {
-        actions.push(SessionAction::ResetNeeded { trial: key.trial });
+        turn.push(SessionAction::ResetNeeded { trial: key.trial });
     }
 }
 
@@ -173,13 +163,12 @@ fn stop_spawned(
     ended: &[(u32, String)],
     (key, label): (StepKey, &str),
     running: &mut Running,
-    now: PlayerTime,
-    actions: &mut Vec<SessionAction>,
+    turn: &mut Turn,
 ) {
     if let Some(target) = spawned.iter_mut().rev().find(|work| work.key.trial == key.trial && work.label == label) {
-        target.stop(&OutcomeMessage::Stopped, actions);
+        target.stop(&OutcomeMessage::Stopped, turn);
         if let Some(work) = running.work(key) {
-            work.wait_for(target.key, now);
+            work.wait_for(target.key, turn.now);
         }
         return;
     }
@@ -188,5 +177,5 @@ fn stop_spawned(
     } else {
         OutcomeMessage::Unfulfilled { why: format!("no step `{label}` was spawned in this trial") }
     };
-    running.wait_ended(key, outcome, now, actions);
+    running.wait_ended(key, outcome, turn.now, turn);
 }

@@ -226,7 +226,9 @@ fn a_reset_that_takes_too_long_is_stopped_as_a_whole() {
 
 #[test]
 fn a_step_of_reset_whose_process_can_not_be_made_is_tried_again_for_as_long_as_reset_may_take() {
-    let lacks = |key: StepKey| SessionEvent::NotStarted { key, why: "no processes".to_owned(), may_work_later: true };
+    let lacks = |key: StepKey| {
+        SessionEvent::NotStarted(key, NotStarted { why: "no processes".to_owned(), may_work_later: true })
+    };
     for works_at in [Some(20), None] {
         let mut session = in_run(vec![]);
         session.handle(arm(PhaseName::Reset), at(0));
@@ -256,8 +258,10 @@ fn a_step_of_reset_whose_process_can_not_be_made_is_tried_again_for_as_long_as_r
 #[test]
 fn a_step_of_another_phase_whose_process_can_not_be_made_has_failed() {
     let mut session = in_run(vec![step("one", false, None)]);
-    let lacks =
-        SessionEvent::NotStarted { key: key(Phase::Run, 0), why: "no processes".to_owned(), may_work_later: true };
+    let lacks = SessionEvent::NotStarted(
+        key(Phase::Run, 0),
+        NotStarted { why: "no processes".to_owned(), may_work_later: true },
+    );
     let why = "no processes".to_owned();
     assert_eq!(outcomes(&session.handle(lacks, at(1))), [(0, OutcomeMessage::NotStarted { why })]);
 }
@@ -365,11 +369,8 @@ impl World {
         if let Some(key) = self.starting.iter().nth(which).copied() {
             self.starting.remove(&key);
             if !good {
-                return Some(SessionEvent::NotStarted {
-                    key,
-                    why: "the test says so".to_owned(),
-                    may_work_later: false,
-                });
+                let why = NotStarted { why: "the test says so".to_owned(), may_work_later: false };
+                return Some(SessionEvent::NotStarted(key, why));
             }
             self.running.insert(key);
             return Some(SessionEvent::Started { key, at: now, late: Duration::ZERO, pid: 1, streams: [0, 1] });

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use super::event::{SessionAction, StepEnd, StepKey, StopWith, Streams};
-use crate::model::PlayerTime;
+use super::event::{SessionAction, StepEnd, StepKey, StopWith, Streams, Turn};
+use crate::model::{PlayerTime, nanoseconds};
 use crate::wait::Wait;
 use crate::wire::{ActionMessage, AttemptMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage, bounds};
 
 /// How long after a failed attempt the next one is made.
 const AGAIN: Duration = Duration::from_millis(500);
-
-/// How much longer than it may take a step may be about to start, for a machine may be busy.
-const START_WITHIN: Duration = Wait::StepStart.time();
 
 /// What the step is at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,15 +69,6 @@ struct Until {
     streams: Streams,
 }
 
-/// What the end of a process means.
-#[derive(Debug)]
-pub(super) enum Next {
-    /// The step is over.
-    Over(StepEnd),
-    /// It goes on: another attempt will be made.
-    GoesOn,
-}
-
 impl Work {
     /// A step that is begun now, and whose process is to start at this instant, if it has one.
     pub(super) fn new(
@@ -104,7 +92,8 @@ impl Work {
             },
         });
         let most = step.timeout.or(step.until.map(|until| until.limit)).or(plan.step_timeout);
-        let given_up = |most| now.max(instant.unwrap_or(now)).plus(START_WITHIN).plus(Duration::from_nanos(most));
+        let given_up =
+            |most| now.max(instant.unwrap_or(now)).plus(Wait::StepStart.time()).plus(Duration::from_nanos(most));
         let until = step.until.map(|until| Until {
             limit: Duration::from_nanos(until.limit),
             attempt: until.attempt.map(Duration::from_nanos),
@@ -127,11 +116,6 @@ impl Work {
             lacks: None,
             ended_by_us: None,
         }
-    }
-
-    /// Takes those out that are over by what is done to them.
-    pub(super) fn extract(works: &mut Vec<Self>, act: impl FnMut(&mut Self) -> bool) -> Vec<Self> {
-        works.extract_if(.., act).collect()
     }
 
     /// It waits from now on for the end of a spawned step.
@@ -213,11 +197,11 @@ impl Work {
         true
     }
 
-    /// Its process ended, or could not be made.
-    pub(super) fn process_ended(&mut self, end: StepEnd, at: Option<PlayerTime>) -> Next {
+    /// Its process ended, or could not be made: the end of the step, unless another attempt will be made.
+    pub(super) fn process_ended(&mut self, end: StepEnd, at: Option<PlayerTime>) -> Option<StepEnd> {
         let lengths = end.lengths;
         let (Some(until), Some(began), Some(at)) = (&mut self.until, self.began, at) else {
-            return Next::Over(self.over(end, at));
+            return Some(self.over(end, at));
         };
         let started = until.started.unwrap_or(at);
         let outcome = match (until.is_late, until.attempt) {
@@ -228,11 +212,11 @@ impl Work {
         until.attempts.truncate(bounds::ATTEMPTS.most() - 1);
         until.attempts.push(AttemptMessage { after, duration, outcome: outcome.clone() });
         if self.ended_by_us.is_some() || !outcome.is_failure() {
-            return Next::Over(self.over(end, Some(at)));
+            return Some(self.over(end, Some(at)));
         }
         until.streams.lengths = lengths;
         self.state = State::Pausing(at.plus(AGAIN));
-        Next::GoesOn
+        None
     }
 
     /// What it waited for came about, or never will.
@@ -248,7 +232,7 @@ impl Work {
     }
 
     /// Ends it, because of this; the end of its process comes as an event. One that has no process is over at once.
-    pub(super) fn stop(&mut self, outcome: &OutcomeMessage, actions: &mut Vec<SessionAction>) -> bool {
+    pub(super) fn stop(&mut self, outcome: &OutcomeMessage, turn: &mut Turn) -> bool {
         if self.ended_by_us.is_some() && !self.is_at_barrier() {
             return false;
         }
@@ -263,18 +247,18 @@ impl Work {
         if matches!(self.state, State::Starting | State::Running) {
             let is_elapsed = matches!(outcome, OutcomeMessage::Elapsed { .. });
             let with = if is_elapsed { StopWith::Interrupt } else { StopWith::Terminate };
-            actions.push(SessionAction::Stop(self.key, with));
+            turn.push(SessionAction::Stop(self.key, with));
             return false;
         }
         if self.transfers() {
-            actions.push(SessionAction::CancelTransfer(self.key));
+            turn.push(SessionAction::CancelTransfer(self.key));
         }
         true
     }
 
     /// Does what is due. Whether the step is over by that.
-    pub(super) fn time_passed(&mut self, now: PlayerTime, actions: &mut Vec<SessionAction>) -> bool {
-        let is_past = |end: Option<PlayerTime>| end.is_some_and(|end| end <= now);
+    pub(super) fn time_passed(&mut self, turn: &mut Turn) -> bool {
+        let is_past = |end: Option<PlayerTime>| end.is_some_and(|end| end <= turn.now);
         if self.ended_by_us.is_none() {
             let limit = self.limit.as_ref().filter(|_| is_past(self.limit_end())).map(|limit| limit.outcome.clone());
             let until = self.until.as_ref().filter(|_| is_past(self.until_end()));
@@ -282,32 +266,32 @@ impl Work {
             let start = self.start_end().filter(|(end, _)| is_past(Some(*end)));
             let start = start.map(|(_, after)| OutcomeMessage::TimedOut { after });
             if let Some(outcome) = limit.or(until).or(start) {
-                return self.too_late(outcome, actions);
+                return self.too_late(outcome, turn);
             }
         }
         if is_past(self.attempt_end()) {
-            actions.push(SessionAction::Stop(self.key, StopWith::Terminate));
+            turn.push(SessionAction::Stop(self.key, StopWith::Terminate));
             self.until.iter_mut().for_each(|until| until.is_late = true);
         }
         if let State::Pausing(again) = self.state
-            && again <= now
+            && again <= turn.now
         {
             self.state = State::Starting;
             let behind = self.until.as_ref().filter(|until| until.started.is_some()).map(|until| until.streams);
-            actions.push(SessionAction::Start { key: self.key, at: None, behind });
+            turn.push(SessionAction::Start { key: self.key, at: None, behind });
         }
         false
     }
 
     /// Who waits at a barrier asks to be let go: a release that is on its way wins.
-    fn too_late(&mut self, outcome: OutcomeMessage, actions: &mut Vec<SessionAction>) -> bool {
+    fn too_late(&mut self, outcome: OutcomeMessage, turn: &mut Turn) -> bool {
         if self.is_at_barrier() {
-            let StepKey { trial, phase, position: step } = self.key;
-            actions.push(SessionAction::Send(PlayerMessage::Withdraw { trial, phase: phase.into(), step }));
+            let (trial, phase, step) = self.key.on_the_wire();
+            turn.send(PlayerMessage::Withdraw { trial, phase, step });
             self.ended_by_us = Some(outcome);
             return false;
         }
-        self.stop(&outcome, actions)
+        self.stop(&outcome, turn)
     }
 
     /// The release came after all.
@@ -315,8 +299,4 @@ impl Work {
         self.ended_by_us = None;
         self.wait_ended(OutcomeMessage::Exit { status: 0 }, at)
     }
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 //! How a session process starts its steps: with which variables, and ready before the conductor's word comes.
 
-use super::{SessionProcess, clock};
+use super::{Audience, SessionProcess, clock};
 use crate::model::{Phase, PlayerTime, variable};
 use crate::player::session::{StepKey, Streams};
 use crate::player::step_image::image;
@@ -56,7 +56,11 @@ impl SessionProcess {
         let plan = self.session.plan()?;
         let step = plan.steps(key.phase).get(key.position)?;
         // A seed conductor never hears a spawned step again, and lets it live on.
-        let prints_to = if self.kept.is_some() && step.spawn { PrintsTo::Nowhere } else { PrintsTo::Pipes };
+        let prints_to = if matches!(self.audience, Audience::Python(_)) && step.spawn {
+            PrintsTo::Nowhere
+        } else {
+            PrintsTo::Pipes
+        };
         Some(image(plan, step, key, &mut self.environment).map(|image| Image { prints_to, ..image }))
     }
 }

@@ -116,7 +116,7 @@ fn a_plan_for_another_player_ends_the_session_and_is_not_taken() {
 
 #[test]
 fn what_failed_in_a_reset_without_a_conductor_is_in_the_summary() {
-    let mut session = Session::heir(plan(Vec::new()), 1);
+    let mut session = Session::for_reset(plan(Vec::new()), 1);
     let begun = session.handle(orphaned(), at(0));
     assert_eq!(starts(&begun), [key(Phase::Reset, 0)]);
     session.handle(started(key(Phase::Reset, 0), 1), at(1));

@@ -1,16 +1,16 @@
-//! What a session's steps have made: which processes there are, from which step each comes, and ending them.
+//! The processes that a session's steps have made: which there are, from which step each comes, and ending them.
 
 use std::collections::BTreeSet;
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
-use super::kin::{self, Kin, Origin};
-use super::ladder::Ladder;
-use super::reserve::Reserve;
-use super::session::StepKey;
-use super::step_image::{self, NotStarted};
+use super::escalation::Escalation;
+use super::origin::{self, Origin, StepDescendant};
+use super::session::{NotStarted, StepKey};
+use super::step_image;
 use super::sweep::Sweep;
-use crate::model::{PlayerTime, Process};
+use crate::model::{Phase, PlayerTime, Process};
 use crate::sys::{self, Cgroup, CgroupRoot, Image, PipeId, Spawned, Spawner, When};
 
 /// Where steps get their control groups, if there may be some.
@@ -18,21 +18,22 @@ pub(super) type Cgroups = Option<Rc<CgroupRoot>>;
 
 /// The steps' processes since the last sweep, as those from which others have come.
 #[derive(Debug)]
-pub(super) struct Family {
+pub(super) struct ProcessTree {
     origins: Vec<Origin>,
     /// None once that does not work.
     cgroups: Cgroups,
     /// Groups that nobody is in.
     free: Vec<Cgroup>,
     made: u32,
-    /// The name of this family alone.
+    /// The name of this tree alone.
     name: String,
     /// The numbers of processes that people were told of.
     named: BTreeSet<u32>,
-    reserve: Reserve,
+    /// Descriptors that nobody uses: Reset is to run also when the steps before it have used up what there is.
+    reserve: Vec<OwnedFd>,
 }
 
-impl Family {
+impl ProcessTree {
     pub(super) fn new(cgroups: Cgroups) -> Self {
         let name = format!("{}-{:x}", std::process::id(), sys::boot_time_nanoseconds());
         Self {
@@ -42,7 +43,7 @@ impl Family {
             made: 0,
             name,
             named: BTreeSet::new(),
-            reserve: Reserve::default(),
+            reserve: Vec::new(),
         }
     }
 
@@ -58,7 +59,7 @@ impl Family {
         when: Option<When>,
         spawner: &mut Spawner,
     ) -> Result<Spawned, NotStarted> {
-        self.reserve.prepare(key.phase);
+        self.prepare_reserve(key.phase);
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);
         let cgroup = self.take_cgroup();
         let made = spawner
@@ -75,6 +76,20 @@ impl Family {
         self.origins.retain(|earlier| earlier.key != key || earlier.cgroup.is_some());
         self.origins.push(origin);
         Ok(made)
+    }
+
+    /// Before a step of this phase is started: Reset gets what is kept, for any other it is kept.
+    fn prepare_reserve(&mut self, phase: Phase) {
+        /// Enough to make the process of a step, and for what its files take.
+        const KEPT: usize = 16;
+        if phase == Phase::Reset {
+            self.reserve.clear();
+        } else if self.reserve.len() < KEPT
+            && let Ok(first) = File::open("/dev/null")
+        {
+            let copies = (self.reserve.len()..KEPT).map_while(|_| first.try_clone().ok());
+            self.reserve.extend(copies.map(OwnedFd::from));
+        }
     }
 
     /// A step's process was ended before it was the step's: nothing comes from it.
@@ -107,18 +122,18 @@ impl Family {
         &self,
         key: StepKey,
         group: u32,
-        ladder: &mut Ladder,
+        escalation: &mut Escalation,
         now: PlayerTime,
     ) -> Option<Vec<Process>> {
         // Who is on its way out says no more where it comes from.
-        let known = ladder.known().clone();
+        let known = escalation.known().clone();
         let find = || {
             let (mut found, certain) = self.find();
-            found.retain(|kin| kin.of == Some(key) || kin.is_ending && known.contains(&kin.identity()));
+            found.retain(|process| process.of == Some(key) || process.is_ending && known.contains(&process.identity()));
             (found, certain)
         };
-        let remaining = ladder.look(now, find, |of| of == group && sys::something_of_group(of));
-        if ladder.is_killing() && remaining.is_none() {
+        let remaining = escalation.look(now, find, |of| of == group && sys::something_of_group(of));
+        if escalation.is_killing() && remaining.is_none() {
             self.kill(|origin| origin.key == key);
         }
         remaining
@@ -127,7 +142,7 @@ impl Family {
     /// Goes on with the end of everything. The answer is there when that is over: what is to be said of it.
     pub(super) fn look(&mut self, sweep: &mut Sweep, now: PlayerTime) -> Option<Vec<String>> {
         let remaining = sweep.look(now, &self.origins, self.cgroups.as_deref(), |_| false);
-        if sweep.ladder.is_killing() && remaining.is_none() {
+        if sweep.escalation.is_killing() && remaining.is_none() {
             self.kill(|_| true);
         }
         let warnings = sweep.warnings(&self.origins, &self.named, &remaining?);
@@ -143,10 +158,12 @@ impl Family {
     /// Who can write to these pipes of a step. When nobody seems to, who comes from the step and does not let us look.
     pub(super) fn holders(&mut self, key: StepKey, pipes: &[PipeId]) -> Vec<Process> {
         let (found, _) = self.find();
-        let with = |wanted: &dyn Fn(&&Kin) -> bool| found.iter().filter(wanted).map(Kin::describe).collect::<Vec<_>>();
-        let mut holders = with(&|kin| kin.process.writes_to(pipes) == Some(true));
+        let with = |wanted: &dyn Fn(&StepDescendant) -> bool| -> Vec<Process> {
+            found.iter().filter(|holder| wanted(holder)).map(|holder| (&holder.process).into()).collect()
+        };
+        let mut holders = with(&|holder| holder.process.writes_to(pipes) == Some(true));
         if holders.is_empty() {
-            holders = with(&|kin| kin.of == Some(key) && kin.process.writes_to(pipes).is_none());
+            holders = with(&|holder| holder.of == Some(key) && holder.process.writes_to(pipes).is_none());
         }
         self.named.extend(holders.iter().map(|holder| holder.pid));
         holders
@@ -164,11 +181,12 @@ impl Family {
     /// All children that are alive, those included that fell to us.
     pub(super) fn children(&self) -> Vec<Process> {
         let (found, _) = self.find();
-        found.iter().filter(|kin| kin.is_child && !kin.process.has_ended()).map(Kin::describe).collect()
+        let children = found.iter().filter(|found| found.is_child && !found.process.has_ended());
+        children.map(|child| (&child.process).into()).collect()
     }
 
-    fn find(&self) -> (Vec<Kin>, bool) {
-        kin::find(&self.origins, self.cgroups.as_deref(), |_| false)
+    fn find(&self) -> (Vec<StepDescendant>, bool) {
+        origin::find(&self.origins, self.cgroups.as_deref(), |_| false)
     }
 }
 

@@ -1,11 +1,11 @@
-//! The processes below this one, and which step each of them belongs to.
+//! Which step a process below this one comes from.
 
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
 use super::session::StepKey;
 use crate::model;
-use crate::sys::{self, Cgroup, CgroupRoot, Process};
+use crate::sys::{self, Cgroup, CgroupRoot, Descendant, Process};
 
 /// The variable that every process of a step inherits, unless it goes to lengths to lose it. Its value is the step's alone.
 const MARK: &str = "CONDUCTOR_MARK";
@@ -24,13 +24,13 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Marks the environment of a step's process before it is made. Its origin is complete when it is. `family` is what
+    /// Marks the environment of a step's process before it is made. Its origin is complete when it is. `tree` is what
     /// nobody else has.
-    pub(super) fn mark(key: StepKey, family: &str, environment: &mut Vec<Rc<CStr>>) -> Self {
+    pub(super) fn mark(key: StepKey, tree: &str, environment: &mut Vec<Rc<CStr>>) -> Self {
         let label = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"CONDUCTOR_STEP="));
         let label = String::from_utf8_lossy(label.unwrap_or(b"?")).into_owned();
         let name = format!("{MARK}=");
-        let mark = format!("{name}{family}-{}-{}-{}", key.trial, key.phase, key.position);
+        let mark = format!("{name}{tree}-{}-{}-{}", key.trial, key.phase, key.position);
         // The player may be a step of somebody else's.
         environment.retain(|variable| !variable.to_bytes().starts_with(name.as_bytes()));
         environment.extend(CString::new(mark.as_str()).map(Rc::from));
@@ -38,45 +38,23 @@ impl Origin {
     }
 }
 
-/// A process below this one.
-#[derive(Debug)]
-pub(super) struct Kin {
-    pub(super) process: Process,
-    /// Whether it is our child, because we made it or because it fell to us.
-    pub(super) is_child: bool,
-    pub(super) group: u32,
-    /// Whether it is on its way out: then it tells no more of itself.
-    pub(super) is_ending: bool,
-    made: u64,
-    /// The step that it came from, as far as that can be seen.
-    pub(super) of: Option<StepKey>,
-}
+/// A process below this one, with the step that it comes from.
+pub(super) type StepDescendant = Descendant<StepKey>;
 
-impl Kin {
-    /// What is its alone, as its number is not.
-    pub(super) fn identity(&self) -> (u32, u64) {
-        (self.process.pid(), self.made)
-    }
-
-    /// How people are told of it.
-    pub(super) fn describe(&self) -> model::Process {
-        model::Process { pid: self.process.pid(), user: self.process.user(), command: self.process.command_line() }
+impl From<&Process> for model::Process {
+    fn from(process: &Process) -> Self {
+        Self { pid: process.pid(), user: process.user(), command: process.command_line() }
     }
 }
 
 /// All processes below this one but for those children that are skipped; and whether it is certain that there are no
 /// others.
-pub(super) fn find(origins: &[Origin], cgroups: Option<&CgroupRoot>, skip: impl Fn(u32) -> bool) -> (Vec<Kin>, bool) {
-    let (descendants, certain) = sys::descendants(skip);
-    let mut kin: Vec<Kin> = Vec::with_capacity(descendants.len());
-    for sys::Descendant { process, group, is_ending, made, parent } in descendants {
-        let inherited = parent.and_then(|parent| kin[parent].of);
-        let of = step_of(&process, group, inherited, origins, cgroups);
-        // It may have said nothing because it was on its way out by then.
-        let is_ending = is_ending || of.is_none() && process.is_ending();
-        kin.push(Kin { process, is_child: parent.is_none(), group, is_ending, made, of });
-    }
-    (kin, certain)
+pub(super) fn find(
+    origins: &[Origin],
+    cgroups: Option<&CgroupRoot>,
+    skip: impl Fn(u32) -> bool,
+) -> (Vec<StepDescendant>, bool) {
+    sys::descendants(skip, |process, group, inherited| step_of(process, group, inherited, origins, cgroups))
 }
 
 /// The step that a process comes from. One that says nothing of itself comes from where its parent does.

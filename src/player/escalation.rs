@@ -1,24 +1,22 @@
-//! Ending processes, however they try to get away: politely first, then by force, looking again until nothing is found.
+//! Ending processes, however they try to get away, by an escalation of signals: politely first, then by force, looking again
+//! until nothing is found.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::kin::Kin;
+use super::origin::StepDescendant;
 use super::session::StopWith;
-use crate::model::{PlayerTime, Process};
+use crate::model::{PlayerTime, Process, nanoseconds};
 use crate::sys;
 use crate::wait::Wait;
 use crate::wire::ForcedMessage;
-
-/// How long processes may take to end after a signal.
-const GRACE: Duration = Wait::StepGrace.time();
 
 /// How often we look: not every end is one that we are told of.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The end of some processes, in progress: a signal, its grace, a stronger signal.
 #[derive(Debug)]
-pub(super) struct Ladder {
+pub(super) struct Escalation {
     /// The first signal and when that was, and the one that it is at.
     first: (i32, PlayerTime),
     signal: i32,
@@ -31,7 +29,7 @@ pub(super) struct Ladder {
     known: BTreeSet<(u32, u64)>,
 }
 
-impl Ladder {
+impl Escalation {
     /// Begins at `now`; the first look is due at once.
     pub(super) fn new(with: StopWith, now: PlayerTime) -> Self {
         let signal = match with {
@@ -41,7 +39,7 @@ impl Ladder {
         Self {
             first: (signal, now),
             signal,
-            until: now.plus(GRACE),
+            until: now.plus(Wait::StepGrace.time()),
             look_at: now,
             begins: true,
             told: BTreeSet::new(),
@@ -67,7 +65,7 @@ impl Ladder {
     /// What it took until `now`, when the first signal did not do.
     pub(super) fn forced(&self, now: PlayerTime) -> Option<ForcedMessage> {
         let (first, began) = self.first;
-        let after = u64::try_from(now.since(began).as_nanos()).unwrap_or(u64::MAX);
+        let after = nanoseconds(now.since(began));
         (self.signal != first).then_some(ForcedMessage { signal: self.signal, after })
     }
 
@@ -84,7 +82,7 @@ impl Ladder {
     pub(super) fn look(
         &mut self,
         now: PlayerTime,
-        mut find: impl FnMut() -> (Vec<Kin>, bool),
+        mut find: impl FnMut() -> (Vec<StepDescendant>, bool),
         leads: impl Fn(u32) -> bool,
     ) -> Option<Vec<Process>> {
         if now < self.look_at {
@@ -98,9 +96,9 @@ impl Ladder {
                 return Some(Vec::new());
             }
         }
-        if now >= self.until && !self.climb(now) {
-            let alive = found.iter().filter(|kin| !kin.process.has_ended());
-            return Some(alive.map(Kin::describe).collect());
+        if now >= self.until && !self.escalate(now) {
+            let alive = found.iter().map(|found| &found.process).filter(|process| !process.has_ended());
+            return Some(alive.map(Process::from).collect());
         }
         self.look_at = self.until.min(now.plus(LOOK));
         self.tell(&found, leads);
@@ -108,25 +106,28 @@ impl Ladder {
     }
 
     /// Goes on to the next signal; false when there is none.
-    fn climb(&mut self, now: PlayerTime) -> bool {
+    fn escalate(&mut self, now: PlayerTime) -> bool {
         self.signal = match self.signal {
             libc::SIGINT => libc::SIGTERM,
             libc::SIGTERM => libc::SIGKILL,
             _ => return false,
         };
-        (self.until, self.begins) = (now.plus(GRACE), true);
+        (self.until, self.begins) = (now.plus(Wait::StepGrace.time()), true);
         self.told.clear();
         true
     }
 
     /// Signals groups as a whole, and then one by one who is in none of them or came later. A process that may not be
     /// signalled is still there at the end, and named then.
-    fn tell(&mut self, found: &[Kin], leads: impl Fn(u32) -> bool) {
+    fn tell(&mut self, found: &[StepDescendant], leads: impl Fn(u32) -> bool) {
         // What is interrupted is a program in the foreground, and not what it has put elsewhere.
         let interrupts = self.signal == libc::SIGINT;
         // While a child is not reaped, the number of the group that it leads is nobody else's either.
-        let is_led = |kin: &&Kin| (kin.is_child && kin.process.pid() == kin.group && !interrupts) || leads(kin.group);
-        let groups: BTreeSet<u32> = found.iter().filter(is_led).map(|kin| kin.group).collect();
+        let is_led = |descendant: &&StepDescendant| {
+            (descendant.is_child && descendant.process.pid() == descendant.group && !interrupts)
+                || leads(descendant.group)
+        };
+        let groups: BTreeSet<u32> = found.iter().filter(is_led).map(|descendant| descendant.group).collect();
         let again = self.is_killing();
         if self.begins || again {
             for group in &groups {
@@ -134,13 +135,13 @@ impl Ladder {
                 let _ = sys::kill_group(*group, libc::SIGCONT);
             }
         }
-        self.known.extend(found.iter().map(Kin::identity));
-        for kin in found {
-            let was_told = !self.told.insert(kin.identity());
-            let with_its_group = self.begins && groups.contains(&kin.group);
+        self.known.extend(found.iter().map(StepDescendant::identity));
+        for descendant in found {
+            let was_told = !self.told.insert(descendant.identity());
+            let with_its_group = self.begins && groups.contains(&descendant.group);
             if (!was_told || again) && !with_its_group && !interrupts {
-                let _ = kin.process.signal(self.signal);
-                let _ = kin.process.signal(libc::SIGCONT);
+                let _ = descendant.process.signal(self.signal);
+                let _ = descendant.process.signal(libc::SIGCONT);
             }
         }
         self.begins &= found.is_empty();
