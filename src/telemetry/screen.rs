@@ -5,69 +5,58 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::fs::fstat;
 
-use super::terminal::{self, Terminal};
+use super::terminal;
 use super::{ForReader, log_thread};
 use crate::wait::{Patience, Wait};
 
-/// The view's last line.
-const TEMPLATE: &str = "{msg}\n[{bar:30}] {pos} of {len} steps";
-/// How long that is, more or less.
-const BAR: usize = 48;
-/// How often the library draws in a second at most.
-const RATE: u8 = 20;
+/// How many columns the bar has in the view's last line.
+const BAR: u64 = 30;
 
 /// The terminal. A copy is the same terminal.
 #[derive(Clone, Default)]
 pub(crate) struct Screen(Arc<Mutex<Option<View>>>);
 
-/// What is at the foot of the terminal.
+/// What is at the foot of the terminal. The cursor is at the end of its last line.
+#[derive(Default)]
 struct View {
-    bar: ProgressBar,
-    /// How long each of the lines is that stand there, and how wide the terminal was.
-    drawn: (Vec<usize>, u16),
+    /// Its lines, with their colours.
+    text: String,
+    /// How many characters each line has.
+    lengths: Vec<usize>,
 }
 
 impl Screen {
     /// Begins a view at the foot of the terminal.
     pub(crate) fn begin(&self) {
-        let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(0), target()).with_style(style.progress_chars("=> "));
-        *self.lock() = Some(View { bar, drawn: (Vec::new(), 0) });
+        *self.lock() = Some(View::default());
     }
 
     /// Draws the view: so many of so many steps, and lines above that, each with its colour or none.
-    pub(crate) fn draw(&self, (done, all): (u64, u64), lines: &[(String, &str)]) {
-        let Some(view) = &mut *self.lock() else { return };
-        view.settle();
-        let message: Vec<String> = lines.iter().map(|(line, color)| toned(line, color)).collect();
-        view.bar.set_length(all);
-        view.bar.set_position(done);
-        view.bar.set_message(message.join("\n"));
-        view.bar.tick();
-        let lengths = lines.iter().map(|(line, _)| line.chars().count()).chain([BAR]);
-        view.drawn = (lengths.collect(), terminal::size().0);
+    pub(crate) fn draw(&self, progress: (u64, u64), lines: &[(String, &str)]) {
+        if let Some(view) = &mut *self.lock() {
+            let new = View::new(progress, lines);
+            to_terminal(&(view.erased(terminal::size().0) + &new.text));
+            *view = new;
+        }
     }
 
     /// Takes the view away.
     pub(crate) fn end(&self) {
-        if let Some(mut view) = self.lock().take() {
-            view.settle();
-            view.bar.finish_and_clear();
+        if let Some(view) = self.lock().take() {
+            to_terminal(&view.erased(terminal::size().0));
         }
     }
 
     /// Writes what `write` writes above the view.
     fn above<T>(&self, write: impl FnOnce() -> T) -> T {
-        match &mut *self.lock() {
-            Some(view) => {
-                view.settle();
-                view.bar.suspend(write)
-            }
-            None => write(),
-        }
+        let view = self.lock();
+        let Some(view) = &*view else { return write() };
+        to_terminal(&view.erased(terminal::size().0));
+        let result = write();
+        to_terminal(&view.text);
+        result
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<View>> {
@@ -116,31 +105,36 @@ fn is_one_file() -> bool {
 }
 
 impl View {
-    /// When the terminal was made wider or narrower, it broke the lines that were there anew: they are wiped away, and
-    /// the library begins afresh.
-    fn settle(&mut self) {
-        let width = terminal::size().0;
-        let (lengths, old) = &self.drawn;
-        if lengths.is_empty() || *old == width {
-            return;
+    fn new((done, all): (u64, u64), lines: &[(String, &str)]) -> Self {
+        let filled = BAR * done.min(all) / all.max(1);
+        let head = if filled < BAR { ">" } else { "" };
+        let bar = format!("{}{head}", "=".repeat(usize::try_from(filled).unwrap_or(0)));
+        let bar = format!("[{bar:0$}] {done} of {all} steps", usize::try_from(BAR).unwrap_or(0));
+        let lengths = lines.iter().map(|(line, _)| line.chars().count()).chain([bar.len()]).collect();
+        let toned = |(line, color): &(String, &str)| match *color {
+            "" => format!("{line}\r\n"),
+            color => format!("{color}{line}\x1b[0m\r\n"),
+        };
+        // The terminal cuts off what is too wide, and does not begin another line for it.
+        let text = format!("\x1b[?7l{}{bar}\x1b[?7h", lines.iter().map(toned).collect::<String>());
+        Self { text, lengths }
+    }
+
+    /// What erases the view from a terminal of this width, which may have been narrower or wider when it was drawn: the
+    /// terminal breaks lines anew that are too long for it.
+    fn erased(&self, width: u16) -> String {
+        let rows: usize = self.lengths.iter().map(|length| length.div_ceil(usize::from(width).max(1)).max(1)).sum();
+        match rows {
+            0 => String::new(),
+            1 => "\r\x1b[J".to_owned(),
+            rows => format!("\r\x1b[{}A\x1b[J", rows - 1),
         }
-        let rows: usize = lengths.iter().map(|length| length.div_ceil(usize::from(width).max(1)).max(1)).sum();
-        self.bar.set_draw_target(ProgressDrawTarget::hidden());
-        let mut terminal = io::stderr().lock();
-        let up = if rows > 1 { format!("\x1b[{}A", rows - 1) } else { String::new() };
-        let _ = write!(terminal, "{up}\r\x1b[J");
-        let _ = terminal.flush();
-        self.bar.set_draw_target(target());
-        self.drawn = (Vec::new(), width);
     }
 }
 
-fn target() -> ProgressDrawTarget {
-    ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::default()), RATE)
-}
-
-fn toned(line: &str, color: &str) -> String {
-    if color.is_empty() { line.to_owned() } else { format!("{color}{line}\x1b[0m") }
+/// Writes to the terminal in one piece. One that is gone shows nothing.
+fn to_terminal(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// A stream of this process that may be the terminal.
@@ -151,32 +145,43 @@ struct Above<W> {
     log_first: bool,
 }
 
-impl<W> Above<W> {
-    /// The log is not written while the terminal is held.
-    fn write_log(&self) {
-        if self.log_first {
-            log_thread::flush();
-        }
-    }
-}
-
 impl<W: Write> Write for Above<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_log();
-        let Self { screen, writer, .. } = self;
-        screen.above(|| writer.write(bytes))
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_log();
-        let Self { screen, writer, .. } = self;
+        let Self { screen, writer, log_first } = self;
+        // The log is not written while the terminal is held.
+        if *log_first {
+            log_thread::flush();
+        }
         screen.above(|| {
             writer.write_all(bytes)?;
             writer.flush()
-        })
+        })?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_has_its_lines_and_a_bar() {
+        let view = View::new((1, 4), &[("dut  wait".to_owned(), ""), ("! generator".to_owned(), "\x1b[31m")]);
+        let bar = format!("[=======>{}] 1 of 4 steps", " ".repeat(22));
+        assert_eq!(view.text, format!("\x1b[?7ldut  wait\r\n\x1b[31m! generator\x1b[0m\r\n{bar}\x1b[?7h"));
+        assert!(View::new((4, 4), &[]).text.contains(&format!("[{}] 4 of 4 steps", "=".repeat(30))));
+        assert!(View::new((0, 0), &[]).text.contains("[> "));
+    }
+
+    #[test]
+    fn as_many_rows_are_erased_as_the_terminal_made_of_the_lines() {
+        let view = View { text: String::new(), lengths: vec![10, 0, 45] };
+        assert_eq!(view.erased(80), "\r\x1b[2A\x1b[J");
+        assert_eq!(view.erased(20), "\r\x1b[4A\x1b[J");
+        assert_eq!(View::default().erased(80), "");
     }
 }
