@@ -151,7 +151,7 @@ pub(super) fn defines(definitions: &[(String, String)]) -> Document {
         at -= name.len() + value.len() + 2;
         let key_span = Span::new(at, at + name.len());
         let value = Text::new(&source, Span::new(key_span.end + 1, key_span.end + 1 + value.len()));
-        document.sections[section].add(Entry { key: name.to_lowercase(), key_span, value });
+        document.sections[section].add(Entry::new(name, key_span, value));
     }
     document
 }

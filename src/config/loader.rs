@@ -100,12 +100,12 @@ impl<'a> Loader<'a> {
         let mut plans = Vec::new();
         let mut notes = Vec::new();
         for worker in &workers {
-            let Some((plan, of_worker)) = self.worker(test, worker) else { continue };
+            let Some((plan, of_worker)) = self.worker(test, worker, for_plan) else { continue };
             if !has_results {
                 lints::fetches::need_results(&of_worker, &mut self.diagnostics);
             }
             notes.push((worker.name.to_string(), of_worker));
-            plans.extend(for_plan.then_some(plan));
+            plans.extend(plan);
         }
         if notes.is_empty() {
             self.check_environment(test);
@@ -121,19 +121,19 @@ impl<'a> Loader<'a> {
         environment::read(&mut self.scope(test, predefined));
     }
 
-    fn worker(&mut self, test: &Document, worker: &Worker) -> Option<(WorkerPlan, Notes)> {
+    fn worker(&mut self, test: &Document, worker: &Worker, for_plan: bool) -> Option<(Option<WorkerPlan>, Notes)> {
         let (name, place) = worker.file.as_ref()?;
         let path = self.find(test, name, place)?;
         let document = self.files.read(&path, Some(place), &mut self.diagnostics)?;
         self.in_tests.insert(document.source.order());
         let known = vec![("worker", worker.name.to_string()), ("index", worker.index.to_string())];
-        let (mut file, known) = self.worker_file(&document, known, &worker.key)?;
+        let (mut file, known) = self.worker_file(&document, known, &worker.key, for_plan)?;
         let mut environment = environment::read(&mut self.scope(test, known));
         environment.append(&mut file.environment);
         let mut scope = self.scope(&document, Vec::new());
         file.steps.size.check_with(&mut scope, &environment);
         bounds::check_environment(&mut scope, environment.len());
-        let plan = WorkerPlan {
+        let plan = file.steps.by_phase.map(|steps| WorkerPlan {
             name: worker.name.clone(),
             file: path,
             player: file.player,
@@ -143,8 +143,8 @@ impl<'a> Loader<'a> {
             shell: file.shell,
             directory: file.directory,
             environment,
-            steps: file.steps.by_phase,
-        };
+            steps,
+        });
         Some((plan, file.steps.notes))
     }
 
@@ -153,13 +153,19 @@ impl<'a> Loader<'a> {
     pub(super) fn worker_alone(&mut self, document: &Document) {
         let stem = document.source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let known = vec![("worker", stem), ("index", "1".to_owned())];
-        if let Some((file, _)) = self.worker_file(document, known, &Place::new(&document.source, 0..0)) {
+        if let Some((file, _)) = self.worker_file(document, known, &Place::new(&document.source, 0..0), false) {
             file.steps.size.check_with(&mut self.scope(document, Vec::new()), &file.environment);
         }
     }
 
     /// Reads a worker file in which these variables are known. Returns it with all variables that are known then.
-    fn worker_file(&mut self, document: &Document, known: Known, place: &Place) -> Option<(WorkerFile, Known)> {
+    fn worker_file(
+        &mut self,
+        document: &Document,
+        known: Known,
+        place: &Place,
+        for_plan: bool,
+    ) -> Option<(WorkerFile, Known)> {
         let is_new = self.checked.insert(document.source.order());
         let (defines, diagnostics, budget) = (&self.defines, &mut self.diagnostics, &mut self.budget);
         let mut scope = Scope { document, defines, predefined: known, diagnostics, budget };
@@ -169,7 +175,7 @@ impl<'a> Loader<'a> {
         if !scope.has_room(document.source.text().len(), || place.clone()) {
             return None;
         }
-        let file = worker_file::read(&mut scope, &mut self.commands);
+        let file = worker_file::read(&mut scope, &mut self.commands, for_plan);
         Some((file, scope.predefined))
     }
 

@@ -64,10 +64,12 @@ pub fn read(source: &Arc<Source>) -> (Document, Vec<Problem>) {
         start = '\u{feff}'.len_utf8();
         reader.report(ProblemKind::ByteOrderMark, Span::new(0, start), None);
     }
-    for line in source.text()[start..].split('\n') {
-        reader.line(line, start);
-        start += line.len() + 1;
+    let text = source.text();
+    for newline in memchr::memchr_iter(b'\n', text.as_bytes()) {
+        reader.line(&text[start..newline], start);
+        start = newline + 1;
     }
+    reader.line(&text[start..], start);
     (reader.document, reader.problems)
 }
 
@@ -106,10 +108,9 @@ impl Reader<'_> {
 
     /// Reads the line that begins at this byte of the text.
     fn line(&mut self, line: &str, offset: usize) {
-        let content = line.trim_start_matches(is_space);
-        let start = line.len() - content.len();
+        let (start, content) = trimmed(line);
         let indent = line[..start].chars().count();
-        let (content, start) = (content.trim_end_matches(is_space), offset + start);
+        let start = offset + start;
         if content.starts_with(COMMENT) {
             return self.comment(content, start);
         }
@@ -180,13 +181,24 @@ impl Reader<'_> {
         let value = Text::new(self.source, Span::new(whole.end - value.len(), whole.end));
         let key_span = Span::new(start, start + written.len());
         let section = &mut self.document.sections[index];
-        if let Some(first) = section.add(Entry { key: written.to_lowercase(), key_span, value }) {
+        if let Some(first) = section.add(Entry::new(written, key_span, value)) {
             let first = first.key_span;
             let kind = ProblemKind::DuplicateKey { section: section.name_span };
             self.report(kind, key_span, Some(first));
         }
         self.in_entry = true;
     }
+}
+
+/// Where the line's content begins, and the content, without the white space around it.
+fn trimmed(line: &str) -> (usize, &str) {
+    let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    // Most lines have nothing to be trimmed, which two looks can tell.
+    if is_visible(line.as_bytes().first()) && is_visible(line.as_bytes().last()) {
+        return (0, line);
+    }
+    let content = line.trim_start_matches(is_space);
+    (line.len() - content.len(), content.trim_end_matches(is_space))
 }
 
 /// The name in `[name]`, which goes to the last bracket of the line; Python ignores what is behind it.

@@ -1,5 +1,7 @@
 //! Typed values: looks keys up, replaces variables, cuts trailing comments, and reports what is wrong with a value.
 
+use std::borrow::Cow;
+
 use super::diagnostic::{Diagnostic, Reason, quoted, quoted_section};
 use super::diagnostics::Diagnostics;
 use super::interpolate::{Interpolated, VariableProblem, VariableProblemKind, Variables, interpolate};
@@ -65,9 +67,9 @@ impl<'a> Scope<'a> {
     }
 
     /// A value with its variables replaced, and otherwise untouched; `None` when that failed, which was reported.
-    pub(super) fn value(&mut self, section: &str, text: &Text) -> Option<Text> {
-        if !text.as_str().contains('%') {
-            return Some(text.clone());
+    pub(super) fn value<'t>(&mut self, section: &str, text: &'t Text) -> Option<Cow<'t, Text>> {
+        if memchr::memchr(b'%', text.as_str().as_bytes()).is_none() {
+            return Some(Cow::Borrowed(text));
         }
         if self.budget.0 == 0 {
             return None;
@@ -80,7 +82,7 @@ impl<'a> Scope<'a> {
         }
         let work = value.as_ref().map_or(0, |value| value.as_str().len()).max(BYTES_OF_REFERENCE * references);
         let has_room = self.has_room(work, || text.place());
-        value.filter(|_| has_room)
+        value.filter(|_| has_room).map(Cow::Owned)
     }
 
     /// Whether so many bytes more can be resolved; that they can't is reported.
@@ -102,7 +104,7 @@ impl<'a> Scope<'a> {
         let mut raw = text.clone();
         // A comment may have signs that would be taken for variables, so it goes first; a variable may bring another.
         self.cut_comment(&mut raw);
-        let mut value = self.value(section, &raw)?;
+        let mut value = self.value(section, &raw)?.into_owned();
         self.cut_comment(&mut value);
         Some(value)
     }
@@ -155,7 +157,7 @@ impl<'a> Scope<'a> {
         elsewhere: &[(&str, &[&str])],
     ) {
         for entry in self.entries(section) {
-            let (key, place) = (entry.key.as_str(), entry.key_place());
+            let (key, place) = (&*entry.key(), entry.key_place());
             if not_yet.contains(&key) {
                 self.diagnostics.push(super::not_yet::setting(key, place));
             } else if !known.contains(&key) {

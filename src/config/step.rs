@@ -17,7 +17,7 @@ use crate::model::{Action, Bound, FilePattern, Mode, Step, StepLabel, Until};
 /// What a step's line says.
 #[derive(Debug)]
 pub(super) struct ParsedStep {
-    /// The step; its action is of no use when there is an error.
+    /// The step, still without its label and command; its action is of no use when there is an error.
     pub(super) step: Step,
     /// Where in the value that begins what is to be done, behind the prefixes.
     pub(super) at: usize,
@@ -25,6 +25,17 @@ pub(super) struct ParsedStep {
     pub(super) form_at: Option<usize>,
     /// What is wrong, each with the part of the value that it is about; `None` for the key.
     pub(super) problems: Vec<(Reason, Option<Range<usize>>)>,
+}
+
+impl ParsedStep {
+    /// The whole step, from its key, as written, and its value. A check of files makes none: it would copy all commands.
+    pub(super) fn complete(self, written_key: &str, value: &str) -> Step {
+        let action = match self.step.action {
+            Action::Command(_) => Action::Command(value[self.at..].to_owned()),
+            form => form,
+        };
+        Step { label: StepLabel::new(written_key), action, ..self.step }
+    }
 }
 
 const ORDER: &str = "the order is `must:` or `mayfail:`, `spawn:` or `parallel:`, `timeout30:` or `for30:`, \
@@ -80,7 +91,7 @@ struct Parser<'t> {
 
 impl<'t> Parser<'t> {
     fn new(written_key: &'t str) -> Self {
-        let mut step = Step::plain(written_key, "");
+        let mut step = Step::plain("", "");
         let spawn_by_key = behind(written_key, "spawn").is_some();
         if spawn_by_key {
             step.mode = Mode::Spawn;
@@ -147,11 +158,10 @@ impl<'t> Parser<'t> {
             self.problem(Lint::MisspeltPrefix, message, &hint, Some(at..at + length));
         }
         self.refuse_nul(command);
-        self.parsed.step.action = Action::Command(command.to_owned());
     }
 
     fn refuse_nul(&mut self, text: &str) {
-        if let Some(nul) = text.find('\0') {
+        if let Some(nul) = memchr::memchr(0, text.as_bytes()) {
             let message = "the step has a NUL character, which cannot be passed to a program".to_owned();
             let at = self.parsed.at + nul;
             self.problem(Lint::NulCharacter, message, "leave the character out", Some(at..at + 1));

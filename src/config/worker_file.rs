@@ -34,8 +34,8 @@ pub(super) struct WorkerFile {
 /// The steps of a worker file.
 #[derive(Default)]
 pub(super) struct Steps {
-    /// The steps themselves.
-    pub(super) by_phase: PhaseMap<Vec<Step>>,
+    /// The steps themselves, when there is to be a plan.
+    pub(super) by_phase: Option<PhaseMap<Vec<Step>>>,
     /// Those that refer to other steps or workers.
     pub(super) notes: Notes,
     /// How large they are.
@@ -69,7 +69,7 @@ pub(super) fn check(scope: &mut Scope<'_>) {
 }
 
 /// Reads a worker file. Afterwards the scope knows `player` and `conductor`.
-pub(super) fn read(scope: &mut Scope<'_>, commands: &mut Commands<'_>) -> WorkerFile {
+pub(super) fn read(scope: &mut Scope<'_>, commands: &mut Commands<'_>, for_plan: bool) -> WorkerFile {
     let host = scope.parsed(COORDINATOR, "player", value::host);
     if scope.entry(COORDINATOR, "player").is_none() {
         let place = scope.section_place(COORDINATOR);
@@ -98,7 +98,7 @@ pub(super) fn read(scope: &mut Scope<'_>, commands: &mut Commands<'_>) -> Worker
         }
     }
     let environment = environment::read(scope);
-    let mut steps = Steps::default();
+    let mut steps = Steps { by_phase: for_plan.then(PhaseMap::default), ..Steps::default() };
     for phase in Phase::ALL {
         bounds::check_phase(scope, phase);
         for entry in scope.entries(phase.section()) {
@@ -136,8 +136,9 @@ impl Steps {
             scope.diagnostics.push(reason.clone().at(place));
         }
         match &parsed.step.action {
-            Action::Command(command) => {
-                self.size.add(scope, entry.written_key(), command, &from(parsed.at));
+            Action::Command(_) if parsed.form_at.is_none() => {
+                let command = &text.as_str()[parsed.at..];
+                self.size.add(scope, entry.written_key(), command, || from(parsed.at));
                 if parsed.problems.is_empty() {
                     commands.take(shell, entry, &text, parsed.at);
                 }
@@ -147,11 +148,13 @@ impl Steps {
                 bounds::check_path(scope, remote, from(parsed.at));
             }
             Action::Fetch(pattern) => bounds::check_path(scope, pattern, from(parsed.at)),
-            Action::Barrier(_) | Action::Stop(_) => {}
+            Action::Command(_) | Action::Barrier(_) | Action::Stop(_) => {}
         }
         if parsed.problems.iter().all(|(reason, _)| reason.lint.severity() == Severity::Warning) {
-            self.notes.take(phase, &parsed, task_place);
+            self.notes.take(phase, entry.written_key(), &parsed, task_place);
         }
-        self.by_phase[phase].push(parsed.step);
+        if let Some(steps) = &mut self.by_phase {
+            steps[phase].push(parsed.complete(entry.written_key(), text.as_str()));
+        }
     }
 }

@@ -26,16 +26,22 @@ pub(in crate::config) struct Size {
 
 impl Size {
     /// Adds a step. Warns of a command that no shell can be given.
-    pub(in crate::config) fn add(&mut self, scope: &mut Scope<'_>, label: &str, command: &str, place: &Place) {
+    pub(in crate::config) fn add(
+        &mut self,
+        scope: &mut Scope<'_>,
+        label: &str,
+        command: &str,
+        place: impl Fn() -> Place,
+    ) {
         let length = command.len();
         self.bytes += label.len() + length;
         if self.longest.as_ref().is_none_or(|(most, _)| length > *most) {
-            self.longest = Some((length, place.clone()));
+            self.longest = Some((length, place()));
         }
         if length >= LONGEST {
             let message = format!("the command has {length} bytes, but Linux allows at most {}", LONGEST - 1);
             let hint = "put it into a script, and run the script";
-            scope.diagnostics.push(Diagnostic::new(Lint::TooLongForExec, place.clone(), message, hint));
+            scope.diagnostics.push(Diagnostic::new(Lint::TooLongForExec, place(), message, hint));
         }
     }
 

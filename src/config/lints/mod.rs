@@ -51,7 +51,7 @@ enum NoteKind {
 
 impl Notes {
     /// Takes note of a step. `place` tells where that stands.
-    pub(super) fn take(&mut self, phase: Phase, parsed: &ParsedStep, place: impl FnOnce() -> Place) {
+    pub(super) fn take(&mut self, phase: Phase, label: &str, parsed: &ParsedStep, place: impl FnOnce() -> Place) {
         let step = &parsed.step;
         let is_parallel = step.mode == Mode::Parallel;
         if !(is_parallel && self.in_parallel) {
@@ -60,7 +60,7 @@ impl Notes {
         self.in_parallel = is_parallel;
         self.count += 1;
         let kind = match &step.action {
-            Action::Command(_) if step.mode == Mode::Spawn => NoteKind::Spawn(step.label.to_string()),
+            Action::Command(_) if step.mode == Mode::Spawn => NoteKind::Spawn(label.to_owned()),
             Action::Barrier(name) => NoteKind::Barrier(name.clone()),
             Action::Stop(label) => NoteKind::Stop(label.to_string()),
             Action::Fetch(pattern) => NoteKind::Fetch(pattern.clone()),

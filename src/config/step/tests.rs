@@ -9,7 +9,7 @@ fn step(key: &str, value: &str) -> Step {
     let parsed = parse(key, value);
     let errors = parsed.problems.iter().filter(|(reason, _)| reason.lint != Lint::MisspeltPrefix).count();
     assert_eq!(errors, 0, "{key} = {value}: {:?}", parsed.problems);
-    parsed.step
+    parsed.complete(key, value)
 }
 
 fn seconds(count: u64) -> Duration {

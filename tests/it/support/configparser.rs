@@ -52,7 +52,7 @@ pub fn python_sections(document: &Document) -> Value {
     let section = |section: &Section| {
         let option = |entry: &Entry| {
             let value = python_value(document, &section.name, entry);
-            json!({ "key": entry.key, "raw": entry.value.as_str(), "value": value })
+            json!({ "key": entry.key(), "raw": entry.value.as_str(), "value": value })
         };
         json!({ "section": section.name, "options": section.entries.iter().map(option).collect::<Vec<_>>() })
     };
