@@ -176,7 +176,8 @@ fn mark(workers: &[Worker], marked: &mut [bool], wanted: &str) -> bool {
     let has_name = workers.iter().any(is_name);
     let mut found = false;
     for (worker, marked) in workers.iter().zip(marked) {
-        if if has_name { is_name(worker) } else { is_base(worker) } {
+        let is_meant = if has_name { is_name(worker) } else { is_base(worker) };
+        if is_meant {
             *marked = true;
             found = true;
         }
