@@ -103,7 +103,7 @@ pub(crate) fn start_aside(
             Box::new(Lines::patient(file, format).of_file(path))
         }
     };
-    let queue = Queue::start(writer, format).map_err(|error| format!("the log can't begin: {error}"))?;
+    let queue = Queue::start(writer, format).map_err(|error| format!("cannot start the log: {error}"))?;
     init(verbosity, format, queue);
     Ok(())
 }
@@ -120,7 +120,7 @@ fn open(path: &Path) -> Result<LogFile, String> {
     let slow = || say_if_heard(&format!("waiting for a process that reads the log `{}`", path.display()));
     let opened = Wait::PipeReader.open_to_write(path, OFlags::APPEND, slow, || true);
     let opened = opened.and_then(|file| LogFile::new(path, file));
-    opened.map_err(|error| format!("the log file `{}` can't be written: {error}", path.display()))
+    opened.map_err(|error| format!("cannot write the log file `{}`: {error}", path.display()))
 }
 
 impl LogFormat {

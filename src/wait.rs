@@ -5,7 +5,7 @@
 mod blocking;
 mod patience;
 
-pub use blocking::is_ready;
+pub use blocking::{PAGE, is_ready};
 pub use patience::Patience;
 
 use std::fmt;
@@ -32,18 +32,14 @@ pub enum Limit {
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |time: &Duration| humantime::format_duration(*time).to_string();
         match self {
-            Self::Fixed(time) => write!(f, "{}", humantime::format_duration(*time)),
+            Self::Fixed(time) => f.write_str(&shown(time)),
             Self::Setting(name, Duration::ZERO) => write!(f, "`{name}`"),
-            Self::Setting(name, margin) => write!(f, "`{name}` and {}", humantime::format_duration(*margin)),
-            Self::AtLeast(name, least) => write!(f, "`{name}`, at least {}", humantime::format_duration(*least)),
-            Self::Announced(margin) => {
-                write!(f, "what the other side announces, and {}", humantime::format_duration(*margin))
-            }
-            Self::Progress(step, all) => {
-                let (step, all) = (humantime::format_duration(*step), humantime::format_duration(*all));
-                write!(f, "{step} without progress, {all} in all")
-            }
+            Self::Setting(name, margin) => write!(f, "`{name}` and {}", shown(margin)),
+            Self::AtLeast(name, least) => write!(f, "`{name}`, at least {}", shown(least)),
+            Self::Announced(margin) => write!(f, "what the other side announces, and {}", shown(margin)),
+            Self::Progress(step, all) => write!(f, "{} without progress, {} in all", shown(step), shown(all)),
             Self::Computed(text) => f.write_str(text),
             Self::Earliest => f.write_str("the earliest of its other limits"),
         }
@@ -62,32 +58,29 @@ macro_rules! waits {
             /// All of them, in the order of the table.
             pub const ALL: &[Self] = &[$($(Self::$name,)+)+];
 
-            /// Who waits.
-            pub const fn process(self) -> &'static str {
-                match self { $($(Self::$name => $process,)+)+ }
-            }
-
-            /// What is waited for.
-            pub const fn what(self) -> &'static str {
-                match self { $($(Self::$name => $what,)+)+ }
-            }
-
-            /// On whom.
-            pub const fn on(self) -> &'static str {
-                match self { $($(Self::$name => $on,)+)+ }
-            }
-
-            /// For how long at most.
-            pub const fn limit(self) -> Limit {
-                match self { $($(Self::$name => $limit,)+)+ }
-            }
-
-            /// What happens when the limit has passed.
-            pub const fn then(self) -> &'static str {
-                match self { $($(Self::$name => $then,)+)+ }
+            /// Its row of the table.
+            pub const fn row(self) -> Row {
+                match self {
+                    $($(Self::$name => Row { process: $process, what: $what, on: $on, limit: $limit, then: $then },)+)+
+                }
             }
         }
     };
+}
+
+/// What is known of a wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Who waits.
+    pub process: &'static str,
+    /// What is waited for.
+    pub what: &'static str,
+    /// On whom.
+    pub on: &'static str,
+    /// For how long at most.
+    pub limit: Limit,
+    /// What happens when the limit has passed.
+    pub then: &'static str,
 }
 
 const fn ms(time: u64) -> Limit {
@@ -230,6 +223,11 @@ waits! {
 }
 
 impl Wait {
+    /// For how long at most.
+    pub const fn limit(self) -> Limit {
+        self.row().limit
+    }
+
     /// The part of the limit that is always the same, in all; zero where there is none.
     pub const fn time(self) -> Duration {
         match self.limit() {
@@ -263,10 +261,10 @@ impl Wait {
     /// The table of the documentation.
     pub fn table() -> String {
         let head = "| who waits | for | on | at most | then |\n|---|---|---|---|---|\n".to_owned();
-        let row = |wait: &Self| {
-            let (process, what, on) = (wait.process(), wait.what(), wait.on());
-            format!("| {process} | {what} | {on} | {} | {} |\n", wait.limit(), wait.then())
+        let line = |wait: &Self| {
+            let Row { process, what, on, limit, then } = wait.row();
+            format!("| {process} | {what} | {on} | {limit} | {then} |\n")
         };
-        head + &Self::ALL.iter().map(row).collect::<String>()
+        head + &Self::ALL.iter().map(line).collect::<String>()
     }
 }

@@ -1,4 +1,4 @@
-//! The live view: the board, drawn at the foot of the terminal by a library, ten times a second.
+//! The live view: the board, drawn at the foot of the terminal ten times a second.
 //!
 //! It is there only where somebody can see it: standard error is a terminal that can move its cursor. What else is
 //! written to the terminal goes through the [`Screen`], above the view.

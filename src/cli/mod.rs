@@ -8,7 +8,8 @@ mod validate;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use conduct::ConductArguments;
 pub use player::PlayerArguments;
@@ -37,9 +38,15 @@ pub struct KeepArguments {
     pub command: OsString,
 }
 
-/// Runs one test on many machines at once, and tells what happened.
+/// The heading of the options for the log.
+const LOG: &str = "Log";
+/// The columns that a help text may have.
+const WIDTH: usize = 80;
+
+/// Run one test on several machines at the same time, and report the results
 #[derive(Debug, Parser)]
 #[command(name = "conductor", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = include_str!("help/conductor.txt"))]
 struct Conductor {
     #[command(subcommand)]
     command: Subcommands,
@@ -47,21 +54,17 @@ struct Conductor {
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
-    /// Wait on a test machine for conductors, and run there what they ask for
-    #[command(version, display_name = "conductor player")]
+    /// Wait on a test machine for conductors, and run the steps of a worker for them
+    #[command(after_help = include_str!("help/player.txt"))]
     Player(PlayerArguments),
-    /// Run a test on all of its players
-    #[command(version, display_name = "conductor conduct", override_usage = "conductor conduct [OPTIONS] <CONFIG>")]
+    /// Run a test on the players of all its workers, and report the results
+    #[command(after_help = include_str!("help/conduct.txt"))]
     Conduct(Box<ConductArguments>),
-    /// Make the reports of a run again from its results folder
-    #[command(version, display_name = "conductor report", after_help = report::HELP)]
+    /// Write reports of an earlier run from its results folder
+    #[command(after_help = include_str!("help/report.txt"))]
     Report(ReportArguments),
-    /// Check test files and worker files; nothing is run
-    #[command(
-        version,
-        display_name = "conductor validate",
-        override_usage = "conductor validate [OPTIONS] <CONFIG>..."
-    )]
+    /// Check test files and worker files without running anything
+    #[command(after_help = include_str!("help/validate.txt"))]
     Validate(ValidateArguments),
     #[command(hide = true)]
     Keep(KeepArguments),
@@ -76,48 +79,75 @@ enum Subcommands {
 pub fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     let name = arguments.first().and_then(|name| Path::new(name).file_stem()).and_then(|stem| stem.to_str());
     match name {
-        Some("player") => Ok(Command::Player(of::<PlayerArguments>("player", arguments)?.0)),
+        Some("player") => {
+            let matches = link("player").try_get_matches_from(arguments)?;
+            Ok(Command::Player(PlayerArguments::from_arg_matches(&matches)?))
+        }
         Some("conduct") => {
-            let (mut conduct, matches, command) = of::<ConductArguments>("conduct", arguments)?;
-            conduct.settle(&matches, command)?;
-            Ok(Command::Conduct(Box::new(conduct)))
+            let command = link("conduct");
+            let matches = matches(&command, with_optional_config, arguments)?;
+            conduct(ConductArguments::from_arg_matches(&matches)?, &matches, command)
         }
         _ => subcommand(arguments),
     }
 }
 
 fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
-    let command = Conductor::command();
-    let matches = command.clone().try_get_matches_from(arguments)?;
-    Ok(match Conductor::from_arg_matches(&matches)?.command {
-        Subcommands::Player(player) => Command::Player(player),
-        Subcommands::Validate(validate) => Command::Validate(validate),
-        Subcommands::Report(report) => Command::Report(report),
-        Subcommands::Keep(keep) => Command::Keep(keep),
-        Subcommands::Conduct(mut conduct) => {
-            if let (Some(matches), Some(command)) =
-                (matches.subcommand_matches("conduct"), command.find_subcommand("conduct"))
-            {
-                conduct.settle(matches, command.clone())?;
-            }
-            Command::Conduct(conduct)
+    let program = program();
+    let with_optional = |program: clap::Command| program.mut_subcommand("conduct", with_optional_config);
+    let matches = matches(&program, with_optional, arguments)?;
+    match (Conductor::from_arg_matches(&matches)?.command, matches.subcommand()) {
+        (Subcommands::Conduct(arguments), Some((name, matches))) => {
+            conduct(*arguments, matches, program.find_subcommand(name).cloned().unwrap_or_default())
         }
-    })
+        (Subcommands::Conduct(arguments), None) => Ok(Command::Conduct(arguments)),
+        (Subcommands::Player(player), _) => Ok(Command::Player(player)),
+        (Subcommands::Validate(validate), _) => Ok(Command::Validate(validate)),
+        (Subcommands::Report(report), _) => Ok(Command::Report(report)),
+        (Subcommands::Keep(keep), _) => Ok(Command::Keep(keep)),
+    }
 }
 
-/// Reads the command line of a program that has only this one command.
-fn of<A: Args + FromArgMatches>(
-    name: &'static str,
+fn conduct(
+    mut arguments: ConductArguments,
+    matches: &ArgMatches,
+    command: clap::Command,
+) -> Result<Command, clap::Error> {
+    arguments.settle(matches, command)?;
+    Ok(Command::Conduct(Box::new(arguments)))
+}
+
+/// What clap makes of the arguments. Where CONFIG is missing, it may stand behind a list, which then has taken it.
+fn matches(
+    command: &clap::Command,
+    with_optional_config: impl FnOnce(clap::Command) -> clap::Command,
     arguments: Vec<OsString>,
-) -> Result<(A, clap::ArgMatches, clap::Command), clap::Error> {
-    let about = Conductor::command().find_subcommand(name).and_then(clap::Command::get_about).cloned();
-    let usage = if name == "conduct" { "conduct [OPTIONS] <CONFIG>" } else { "player [OPTIONS] [CONFIG]" };
-    let command = clap::Command::new(name)
-        .bin_name(name)
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(about.unwrap_or_default())
-        .override_usage(usage);
-    let command = A::augment_args(command);
-    let matches = command.clone().try_get_matches_from(arguments)?;
-    Ok((A::from_arg_matches(&matches)?, matches, command))
+) -> Result<ArgMatches, clap::Error> {
+    match command.clone().try_get_matches_from(&arguments) {
+        Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => {
+            with_optional_config(command.clone()).try_get_matches_from(arguments)
+        }
+        matches => matches,
+    }
+}
+
+fn with_optional_config(conduct: clap::Command) -> clap::Command {
+    conduct.mut_arg("config", |config| config.required(false))
+}
+
+/// The program with all its commands.
+fn program() -> clap::Command {
+    let program = Conductor::command().mut_subcommands(|command| {
+        let name = format!("conductor {}", command.get_name());
+        command.version(env!("CARGO_PKG_VERSION")).max_term_width(WIDTH).display_name(&name).bin_name(name)
+    });
+    program.max_term_width(WIDTH)
+}
+
+/// The command of this name as a program.
+fn link(name: &'static str) -> clap::Command {
+    let command = program().find_subcommand(name).cloned().unwrap_or_default();
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let help = help.replace(&format!("conductor {name}"), name);
+    command.bin_name(name).display_name(name).after_help(help)
 }

@@ -5,40 +5,42 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::LOG;
 use crate::telemetry::LogFormat;
 
 /// The options and arguments of `player`.
 #[derive(Debug, Args)]
 pub struct PlayerArguments {
-    /// The worker file; its `cmdport`, `max_message_size`, `conductor` and `allow` are used
+    /// The worker file; `cmdport`, `allow`, `conductor` and `max_message_size` are read from it
     pub config: Option<PathBuf>,
-    /// Listen on this address only [default: all]
+    /// Address to listen on [default: all addresses of this machine]
     #[arg(short, long, value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,
-    /// Listen on this port, whatever CONFIG says; 0 picks a free one [default: CONFIG's, or 6970]
+    /// Port to listen on; 0 selects a free one [default: `cmdport` in CONFIG, or 6970]
     #[arg(short, long)]
     pub port: Option<u16>,
-    /// Write the log to this file instead of standard error
-    #[arg(short, long, value_name = "FILE")]
-    pub log_file: Option<PathBuf>,
-    /// The form of the log
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-    /// Log more
-    #[arg(short, long)]
-    pub verbose: bool,
-    /// Log errors only
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// The largest message that a Python conductor may send [default: 10]
-    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095))]
-    pub max_message_size: Option<u64>,
-    /// How much output a worker keeps on disk while its conductor can't be reached
-    #[arg(long, value_name = "MB", default_value_t = 1024)]
-    pub spool_limit: u64,
-    /// Accept connections from these addresses or networks, such as 10.0.0.0/8, or from `any`, instead of those in CONFIG's `allow`; CONFIG's `conductor` is always accepted [default: this machine]
+    /// Addresses and networks that may connect, such as 10.0.0.0/8, or `any`; the `conductor` in CONFIG always may
+    /// [default: `allow` in CONFIG, or this machine]
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_delimiter = ',')]
     pub allow: Vec<String>,
+    /// Largest message that a Python conductor may send [default: `max_message_size` in CONFIG, or 10]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095))]
+    pub max_message_size: Option<u64>,
+    /// Disk space for the output of a worker whose conductor cannot be reached
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    pub spool_limit: u64,
+    /// Write the log to this file [default: standard error]
+    #[arg(short, long, value_name = "FILE", help_heading = LOG)]
+    pub log_file: Option<PathBuf>,
+    /// Format of the log
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text, help_heading = LOG)]
+    pub log_format: LogFormat,
+    /// Log more
+    #[arg(short, long, help_heading = LOG)]
+    pub verbose: bool,
+    /// Log only errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = LOG)]
+    pub quiet: bool,
     /// Serve only the conductor that knows the secret in the first line of standard input, and stop when standard input
     /// ends; used by `conduct --local`
     #[arg(long, hide = true)]

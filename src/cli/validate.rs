@@ -7,19 +7,19 @@ use clap::{Args, ValueEnum};
 /// The options and arguments of `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArguments {
-    /// Test files, which bring their worker files along, or worker files; `-` is standard input
+    /// Test files, whose worker files are also checked, or worker files; `-` is standard input
     #[arg(required_unless_present = "list")]
     pub config: Vec<PathBuf>,
-    /// The form of the findings
+    /// Format of the findings
     #[arg(short, long, default_value = "text")]
     pub format: FindingsFormat,
-    /// Warnings are errors
+    /// Treat warnings as errors
     #[arg(long)]
     pub strict: bool,
-    /// Do not ask the shells of this machine whether they understand the commands
+    /// Do not check the syntax of commands with the shells of this machine
     #[arg(long)]
     pub no_shell_check: bool,
-    /// Print the names of all lints, and what each finds
+    /// Print the name of every lint and what it finds, and check nothing
     #[arg(long, exclusive = true)]
     pub list: bool,
 }

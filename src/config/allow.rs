@@ -56,16 +56,15 @@ fn useless(document: &Document, allow: &Allow) -> Diagnostic {
     let (message, hint) = match allow.lint {
         None => {
             let known = Lint::ALL.iter().map(|lint| lint.name());
-            let meant = nearest::nearest(&allow.name, known).map(|name| format!("did you mean `{name}`?"));
-            let hint = meant.unwrap_or_else(|| "`conductor validate --list` tells all names".to_owned());
-            (format!("no lint is called {name}"), hint)
+            let list = || "`conductor validate --list` prints all names".to_owned();
+            (format!("unknown lint {name}"), nearest::hint_or(&allow.name, known, list))
         }
         Some(lint) if lint.severity() == Severity::Error => {
-            (format!("{name} is an error, which can't be allowed"), "mend the line below instead".to_owned())
+            (format!("{name} is an error, which cannot be allowed"), "correct the line below instead".to_owned())
         }
-        Some(_) => (format!("nothing in the next line needs {name} to be allowed"), "remove it".to_owned()),
+        Some(_) => (format!("the next line has no finding {name}"), "remove it".to_owned()),
     };
-    Diagnostic::new(Lint::UnusedAllow, place, message).hint(hint)
+    Diagnostic::new(Lint::UnusedAllow, place, message, hint)
 }
 
 /// All allowances of a file. A comment above another one allows it in the line below both.

@@ -7,6 +7,32 @@ use super::severity::Severity;
 use super::source::{Place, Position};
 use crate::model::on_one_line;
 
+/// What is wrong and what to do about it, wherever it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub(super) lint: Lint,
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+impl Reason {
+    pub(super) fn new(lint: Lint, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { lint, message: message.into(), hint: hint.into() }
+    }
+
+    /// A finding with this reason at a place.
+    pub(super) fn at(self, place: Place) -> Diagnostic {
+        let (path, order) = (place.source.path().to_owned(), place.source.order());
+        Diagnostic { place: Some(place), ..self.of_file(path, order) }
+    }
+
+    /// A finding about a file as a whole, which perhaps could not even be read.
+    pub(super) fn of_file(self, path: impl Into<PathBuf>, order: usize) -> Diagnostic {
+        let Self { lint, message, hint } = self;
+        Diagnostic { lint, message, path: path.into(), order, place: None, others: Vec::new(), hint }
+    }
+}
+
 /// One finding.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
@@ -23,26 +49,13 @@ pub struct Diagnostic {
     /// Other places that belong to it, each with what it is.
     pub others: Vec<(Place, String)>,
     /// What to do.
-    pub hint: Option<String>,
+    pub hint: String,
 }
 
 impl Diagnostic {
     /// A finding at a place.
-    pub(super) fn new(lint: Lint, place: Place, message: impl Into<String>) -> Self {
-        let (path, order) = (place.source.path().to_owned(), place.source.order());
-        Self { lint, message: message.into(), path, order, place: Some(place), others: Vec::new(), hint: None }
-    }
-
-    /// A finding about a file as a whole, which perhaps could not even be read.
-    pub(super) fn of_file(lint: Lint, path: &Path, order: usize, message: impl Into<String>) -> Self {
-        let (message, path) = (message.into(), path.to_owned());
-        Self { lint, message, path, order, place: None, others: Vec::new(), hint: None }
-    }
-
-    /// Says what to do.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
+    pub(super) fn new(lint: Lint, place: Place, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Reason::new(lint, message, hint).at(place)
     }
 
     /// Adds a place that belongs to it.

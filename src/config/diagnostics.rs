@@ -1,8 +1,9 @@
 //! All findings of one look at a configuration: in the order of files and places, each once, none that is allowed.
 
-use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
+use std::collections::{BTreeMap, HashMap, btree_map};
+use std::iter::Flatten;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Reason};
 use super::lint::Lint;
 use super::severity::Severity;
 
@@ -12,12 +13,13 @@ const MAX_PER_FILE: usize = 1000;
 /// All findings.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
-    /// By file, place and arrival.
-    found: BTreeMap<(usize, usize, usize), Diagnostic>,
-    seen: HashSet<(usize, usize, Lint, String)>,
+    /// By file and place; those of one place are in the order in which they came.
+    found: BTreeMap<(usize, usize), Vec<Diagnostic>>,
     files: HashMap<usize, FileCount>,
-    arrived: usize,
 }
+
+/// The findings, in order.
+type Iter<'a> = Flatten<btree_map::Values<'a, (usize, usize), Vec<Diagnostic>>>;
 
 /// What was found in one file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,52 +31,36 @@ struct FileCount {
 impl Diagnostics {
     /// Takes a finding, unless it is there already, or its file has too many.
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
-        let is_error = diagnostic.severity() == Severity::Error;
+        let found = self.found.entry((diagnostic.order, diagnostic.start())).or_default();
+        if found.iter().any(|known| known.lint == diagnostic.lint && known.message == diagnostic.message) {
+            return;
+        }
         let count = self.files.entry(diagnostic.order).or_default();
+        count.all += 1;
+        if count.all == MAX_PER_FILE {
+            let message = "this file has more findings than are shown";
+            let end = Reason::new(Lint::TooManyFindings, message, "correct the findings above first");
+            let end = end.of_file(&diagnostic.path, diagnostic.order);
+            found.push(Diagnostic { place: diagnostic.place.clone(), ..end });
+        }
+        let is_error = diagnostic.severity() == Severity::Error;
         // Of what is not shown, the first error counts all the same: the file must not pass for want of room.
-        if count.all > MAX_PER_FILE && (!is_error || count.errors > 0) {
-            return;
-        }
-        let key = (diagnostic.order, diagnostic.start(), diagnostic.lint, diagnostic.message.clone());
-        if !self.seen.insert(key) {
-            return;
-        }
-        count.all += 1;
-        let full = count.all == MAX_PER_FILE;
-        if !full {
+        if count.all < MAX_PER_FILE || (is_error && count.errors == 0) {
             count.errors += usize::from(is_error);
-            return self.insert(diagnostic);
+            found.push(diagnostic);
         }
-        count.all += 1;
-        let message = "there is more to find in this file than is shown";
-        let end = match &diagnostic.place {
-            Some(place) => Diagnostic::new(Lint::TooManyFindings, place.clone(), message),
-            None => Diagnostic::of_file(Lint::TooManyFindings, &diagnostic.path, diagnostic.order, message),
-        };
-        self.insert(end.hint("look at the findings above first"));
-        if is_error && self.files.get(&diagnostic.order).is_some_and(|count| count.errors == 0) {
-            self.files.entry(diagnostic.order).or_default().errors += 1;
-            self.insert(diagnostic);
-        }
-    }
-
-    fn insert(&mut self, diagnostic: Diagnostic) {
-        self.arrived += 1;
-        self.found.insert((diagnostic.order, diagnostic.start(), self.arrived), diagnostic);
     }
 
     /// Takes out those warnings about the file of `order` that `is_allowed`.
     pub(super) fn silence(&mut self, order: usize, mut is_allowed: impl FnMut(&Diagnostic) -> bool) {
-        let in_file = self.found.range((order, 0, 0)..(order + 1, 0, 0));
-        let silenced = in_file.filter(|(_, finding)| finding.severity() == Severity::Warning && is_allowed(finding));
-        for key in silenced.map(|(key, _)| *key).collect::<Vec<_>>() {
-            self.found.remove(&key);
+        for (_, found) in self.found.range_mut((order, 0)..(order + 1, 0)) {
+            found.retain(|finding| finding.severity() == Severity::Error || !is_allowed(finding));
         }
     }
 
     /// The findings, in order.
-    pub fn iter(&self) -> btree_map::Values<'_, (usize, usize, usize), Diagnostic> {
-        self.found.values()
+    pub fn iter(&self) -> Iter<'_> {
+        self.found.values().flatten()
     }
 
     /// Whether the test can't be run.
@@ -99,7 +85,7 @@ impl Diagnostics {
 
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.iter().next().is_none()
     }
 
     fn count(&self, severity: Severity) -> usize {
@@ -109,7 +95,7 @@ impl Diagnostics {
 
 impl<'a> IntoIterator for &'a Diagnostics {
     type Item = &'a Diagnostic;
-    type IntoIter = btree_map::Values<'a, (usize, usize, usize), Diagnostic>;
+    type IntoIter = Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()

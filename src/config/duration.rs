@@ -2,62 +2,75 @@
 
 use std::time::Duration;
 
+use super::refusal::Refusal;
+use crate::model::LONGEST_LEASE;
+
 /// The longest duration that has a meaning here; a longer one is a slip.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
 
-/// Reads a duration.
-///
-/// # Errors
-///
-/// Says what is wrong with the text, in a sentence's part that can follow the text itself.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+const HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`";
+
+/// Reads a duration, which may be zero.
+pub(crate) fn duration(text: &str) -> Result<Duration, Refusal> {
     let text = text.trim();
+    let refusal = |problem: &str| Refusal::new(problem, HINT);
+    let too_long = || refusal("is longer than a year");
+    let unknown_unit = |unit: &str| {
+        let minutes = if unit == "M" { "; minutes are `m`" } else { "" };
+        refusal(&format!("is not a duration: `{unit}` is not a unit of time{minutes}"))
+    };
     if text.is_empty() {
-        return Err("is empty where a duration is expected".to_owned());
+        return Err(refusal("is empty, but must be a duration"));
     }
-    let plain = text.starts_with(|first: char| first.is_ascii_digit())
+    let is_plain = text.starts_with(|first: char| first.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let duration = if plain {
-        let seconds: f64 = text.parse().map_err(|_| "is not a duration".to_owned())?;
+    let duration = if is_plain {
+        let seconds: f64 = text.parse().map_err(|_| refusal("is not a duration"))?;
         Duration::try_from_secs_f64(seconds).map_err(|_| too_long())?
     } else {
-        refuse_months(text)?;
+        // `1M` is a month in `humantime`, and a minute to whoever writes it in a test.
+        let is_refused =
+            |unit: &&str| unit.starts_with("month") || ["M", "y", "yr", "yrs", "year", "years"].contains(unit);
+        if let Some(unit) = text.split(|character: char| !character.is_alphabetic()).find(is_refused) {
+            return Err(unknown_unit(unit));
+        }
         humantime::parse_duration(text).map_err(|error| match error {
             humantime::DurationError::NumberOverflow => too_long(),
-            humantime::DurationError::UnknownUnit { unit, .. } if !unit.is_empty() => {
-                format!("is not a duration: `{unit}` is no unit of time")
-            }
-            _ => "is not a duration".to_owned(),
+            humantime::DurationError::UnknownUnit { unit, .. } if !unit.is_empty() => unknown_unit(&unit),
+            _ => refusal("is not a duration"),
         })?
     };
     if duration > LONGEST { Err(too_long()) } else { Ok(duration) }
 }
 
+/// Reads a duration that is not zero.
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, Refusal> {
+    let found = duration(text)?;
+    if found.is_zero() { Err(Refusal::new("must be longer than zero", HINT)) } else { Ok(found) }
+}
+
+/// Reads how long a player continues without its conductor.
+pub(crate) fn lease(text: &str) -> Result<Duration, Refusal> {
+    let found = positive_duration(text)?;
+    if found > LONGEST_LEASE { Err(Refusal::new("is longer than a day", HINT)) } else { Ok(found) }
+}
+
 /// Reads a duration, or `none` for no limit.
-///
-/// # Errors
-///
-/// Says what is wrong with the text, as [`parse_duration`] does.
-pub fn parse_limit(text: &str) -> Result<Option<Duration>, String> {
-    if text.trim().eq_ignore_ascii_case("none") { Ok(None) } else { parse_duration(text).map(Some) }
+pub(crate) fn optional_duration(text: &str) -> Result<Option<Duration>, Refusal> {
+    or_none(text, duration)
 }
 
-fn too_long() -> String {
-    "is longer than a year".to_owned()
+/// Reads a duration that is not zero, or `none` for no limit.
+pub(crate) fn limit(text: &str) -> Result<Option<Duration>, Refusal> {
+    or_none(text, positive_duration)
 }
 
-/// `1M` is a month in `humantime`, and a minute to whoever writes it in a test.
-fn refuse_months(text: &str) -> Result<(), String> {
-    let units = text.split(|character: char| !character.is_alphabetic());
-    for unit in units {
-        if unit == "M" {
-            return Err("is not a duration: `M` is no unit of time, minutes are `m`".to_owned());
-        }
-        if unit.starts_with("month") || matches!(unit, "y" | "yr" | "yrs" | "year" | "years") {
-            return Err(format!("is not a duration: `{unit}` is no unit of time here"));
-        }
+fn or_none(text: &str, read: fn(&str) -> Result<Duration, Refusal>) -> Result<Option<Duration>, Refusal> {
+    if text.trim().eq_ignore_ascii_case("none") {
+        return Ok(None);
     }
-    Ok(())
+    let or_none = |refusal: Refusal| Refusal::new(refusal.problem, format!("{HINT}, or `none` for no limit"));
+    read(text).map(Some).map_err(or_none)
 }
 
 #[cfg(test)]
@@ -77,7 +90,7 @@ mod tests {
             ("0", 0),
             ("1.5h", 5_400_000),
         ] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
     }
 
@@ -100,14 +113,14 @@ mod tests {
             "1e3",
             "inf",
         ] {
-            assert!(parse_duration(text).is_err(), "{text}");
+            assert!(duration(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn none_lifts_a_limit() {
-        assert_eq!(parse_limit("none"), Ok(None));
-        assert_eq!(parse_limit("2m"), Ok(Some(Duration::from_mins(2))));
-        assert!(parse_limit("never").is_err());
+        assert_eq!(optional_duration("none"), Ok(None));
+        assert_eq!(optional_duration("2m"), Ok(Some(Duration::from_mins(2))));
+        assert!(optional_duration("never").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::lint::Lint;
-use super::lints::exec_limits;
+use super::lints::bounds;
 use super::scope::Scope;
 use super::sections::ENVIRONMENT;
 
@@ -13,11 +13,12 @@ pub(super) fn read(scope: &mut Scope<'_>) -> Vec<(String, String)> {
         let Some(text) = scope.value(ENVIRONMENT, &entry.value) else { continue };
         if entry.written_key().contains('\0') || text.as_str().contains('\0') {
             let place = if text.as_str().contains('\0') { text.place() } else { entry.key_place() };
-            let message = "an environment variable can't have a NUL character";
-            scope.diagnostics.push(Diagnostic::new(Lint::NulCharacter, place, message).hint("leave the character out"));
+            let message = "an environment variable cannot have a NUL character";
+            let hint = "leave the character out";
+            scope.diagnostics.push(Diagnostic::new(Lint::NulCharacter, place, message, hint));
             continue;
         }
-        exec_limits::check_variable(scope, entry, &text);
+        bounds::check_variable(scope, entry, &text);
         variables.push((entry.written_key().to_owned(), text.as_str().to_owned()));
     }
     variables

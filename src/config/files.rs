@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, quoted_path};
+use super::diagnostic::{Reason, quoted_path};
 use super::diagnostics::Diagnostics;
 use super::lint::Lint;
 use super::notes;
@@ -21,10 +21,10 @@ const MAX_FILE: u64 = 16 << 20;
 /// The files that were read so far.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    /// What each name came to: the place in `documents`, or why it can't be read.
-    known: HashMap<PathBuf, Result<usize, String>>,
-    /// The places of files by device and number, which tell that two names mean one file.
-    identities: HashMap<(u64, u64), usize>,
+    /// What each name came to: the document, or why it can't be read.
+    known: HashMap<PathBuf, Result<Arc<Document>, String>>,
+    /// Files by device and number, which tell that two names mean one file.
+    identities: HashMap<(u64, u64), Arc<Document>>,
     documents: Vec<Arc<Document>>,
     count: usize,
 }
@@ -33,17 +33,16 @@ impl Files {
     /// Takes a text that no file has, under a name.
     pub(super) fn give(&mut self, path: &Path, bytes: Vec<u8>, diagnostics: &mut Diagnostics) {
         if !self.known.contains_key(path) {
-            let place = self.add(path, bytes, diagnostics);
-            self.known.insert(path.to_owned(), Ok(place));
+            let document = self.add(path, bytes, diagnostics);
+            self.known.insert(path.to_owned(), Ok(document));
         }
     }
 
     /// Reports a file of the command line that can't be read.
     pub(super) fn refuse(&mut self, path: &Path, why: &str, diagnostics: &mut Diagnostics) {
         self.count += 1;
-        let message = format!("can't read {}: {why}", quoted_path(path));
-        let error = Diagnostic::of_file(Lint::UnreadableFile, path, self.count, message);
-        diagnostics.push(error.hint("the file must be there, and be readable"));
+        let reason = unreadable(path, why, "make sure that the file exists and can be read");
+        diagnostics.push(reason.of_file(path, self.count));
     }
 
     /// Reads a file, and reports what is wrong with its lines. `referred` is the place that names it, if one does.
@@ -58,12 +57,11 @@ impl Files {
             self.known.insert(path.to_owned(), read);
         }
         match (self.known.get(path)?.clone(), referred) {
-            (Ok(place), _) => return self.documents.get(place).map(Arc::clone),
+            (Ok(document), _) => return Some(document),
             (Err(why), None) => self.refuse(path, &why, diagnostics),
             (Err(why), Some(place)) => {
-                let message = format!("can't read {}: {why}", quoted_path(path));
-                let error = Diagnostic::new(Lint::UnreadableFile, place.clone(), message);
-                diagnostics.push(error.hint("it is named here; the file must be there, and be readable"));
+                let hint = "make sure that the file, which is named here, exists and can be read";
+                diagnostics.push(unreadable(path, &why, hint).at(place.clone()));
             }
         }
         None
@@ -80,23 +78,34 @@ impl Files {
         &self.documents
     }
 
-    fn load(&mut self, path: &Path, is_referred: bool, diagnostics: &mut Diagnostics) -> Result<usize, String> {
+    fn load(&mut self, path: &Path, is_referred: bool, found: &mut Diagnostics) -> Result<Arc<Document>, String> {
         let (file, metadata) = open(path, is_referred).map_err(|error| reason(&error))?;
-        let identity = metadata.is_file().then(|| (metadata.dev(), metadata.ino()));
-        if let Some(known) = identity.and_then(|identity| self.identities.get(&identity)) {
-            return Ok(*known);
+        let identity = (metadata.dev(), metadata.ino());
+        if let Some(known) = self.identities.get(&identity).filter(|_| metadata.is_file()) {
+            return Ok(Arc::clone(known));
         }
-        let bytes = bytes(file, metadata.len())?;
-        let place = self.add(path, bytes, diagnostics);
-        self.identities.extend(identity.map(|identity| (identity, place)));
-        Ok(place)
+        let document = self.add(path, bytes(file, metadata.len())?, found);
+        if metadata.is_file() {
+            self.identities.insert(identity, Arc::clone(&document));
+        }
+        Ok(document)
     }
 
-    fn add(&mut self, path: &Path, bytes: Vec<u8>, diagnostics: &mut Diagnostics) -> usize {
+    fn add(&mut self, path: &Path, bytes: Vec<u8>, diagnostics: &mut Diagnostics) -> Arc<Document> {
         self.count += 1;
-        self.documents.push(document(path, self.count, bytes, diagnostics));
-        self.documents.len() - 1
+        let source = Arc::new(Source::new(path, self.count, bytes));
+        let (document, problems) = reader::read(&source);
+        for problem in &problems {
+            diagnostics.push(notes::diagnostic(&source, problem));
+        }
+        let document = Arc::new(document);
+        self.documents.push(Arc::clone(&document));
+        document
     }
+}
+
+fn unreadable(path: &Path, why: &str, hint: &str) -> Reason {
+    Reason::new(Lint::UnreadableFile, format!("cannot read {}: {why}", quoted_path(path)), hint)
 }
 
 /// Opens a file without waiting for a pipe's other end. Only the command line may name something else than a file: it
@@ -131,27 +140,18 @@ fn reason(error: &io::Error) -> String {
     text[..end].to_lowercase()
 }
 
-fn document(path: &Path, order: usize, bytes: Vec<u8>, diagnostics: &mut Diagnostics) -> Arc<Document> {
-    let source = Arc::new(Source::new(path, order, bytes));
-    let (document, problems) = reader::read(&source);
-    for problem in &problems {
-        diagnostics.push(notes::diagnostic(&source, problem));
-    }
-    Arc::new(document)
-}
-
 /// The definitions of the command line, as a document with nothing but `[DEFAULT]`; a later one wins.
 pub(super) fn defines(definitions: &[(String, String)]) -> Document {
     let lines = definitions.iter().map(|(name, value)| [name, "=", value, "\n"].concat()).collect::<String>();
     let source = Arc::new(Source::verbatim(Path::new("<command line>"), 0, lines));
     let mut document = Document::new(&source);
-    let (section, _) = document.open(DEFAULT, Span::new(0, 0));
+    let section = document.open(DEFAULT, Span::new(0, 0));
     let mut at = source.text().len();
     for (name, value) in definitions.iter().rev() {
         at -= name.len() + value.len() + 2;
-        let key = Span::new(at, at + name.len());
-        let text = Text::new(&source, Span::new(key.end + 1, key.end + 1 + value.len()));
-        document.sections[section].add(Entry::new(name, key, text));
+        let key_span = Span::new(at, at + name.len());
+        let value = Text::new(&source, Span::new(key_span.end + 1, key_span.end + 1 + value.len()));
+        document.sections[section].add(Entry::new(name, key_span, value));
     }
     document
 }

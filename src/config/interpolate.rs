@@ -3,7 +3,6 @@
 //! The rules are those of Python 3.11, `BasicInterpolation` in `configparser`, but for a per cent sign alone, which is
 //! kept (and reported, for Python refuses it).
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -63,21 +62,19 @@ impl VariableProblemKind {
     }
 }
 
-/// Replaces the variables of a value that stands in `section`. There is no text when a problem is an error.
-pub fn interpolate(value: &Text, section: &str, variables: &Variables<'_>) -> (Option<Text>, Vec<VariableProblem>) {
-    let (text, problems, _) = interpolate_and_count(value, section, variables);
-    (text, problems)
+/// A value whose variables were replaced.
+#[derive(Debug)]
+pub struct Interpolated {
+    /// The text; `None` when a problem is an error.
+    pub text: Option<Text>,
+    /// What is wrong with the variables.
+    pub problems: Vec<VariableProblem>,
+    /// How many references to variables that took.
+    pub(super) references: usize,
 }
 
-/// Replaces the variables of a value, and tells how many references that took.
-pub(super) fn interpolate_and_count(
-    value: &Text,
-    section: &str,
-    variables: &Variables<'_>,
-) -> (Option<Text>, Vec<VariableProblem>, usize) {
-    if !value.as_str().contains('%') {
-        return (Some(value.clone()), Vec::new(), 0);
-    }
+/// Replaces the variables of a value that stands in `section`.
+pub fn interpolate(value: &Text, section: &str, variables: &Variables<'_>) -> Interpolated {
     let start = value.place().span.start;
     let mut work = Work {
         section: variables.document.section(section),
@@ -90,7 +87,7 @@ pub(super) fn interpolate_and_count(
     };
     work.expand(value, None, 1);
     let failed = work.problems.iter().any(|problem| problem.kind.is_error());
-    ((!failed).then_some(work.text), work.problems, work.references)
+    Interpolated { text: (!failed).then_some(work.text), problems: work.problems, references: work.references }
 }
 
 enum Found<'a> {
@@ -165,10 +162,9 @@ impl<'a> Work<'a> {
             self.report(VariableProblemKind::TooLong, value, range);
             return length;
         }
-        let is_folded = name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        let name: Cow<'_, str> = if is_folded { name.into() } else { name.to_lowercase().into() };
+        let name = name.to_lowercase();
         match self.find(&name) {
-            None => self.report(VariableProblemKind::Undefined(name.into_owned()), value, range),
+            None => self.report(VariableProblemKind::Undefined(name), value, range),
             Some(Found::Literal(text)) => self.add(text, span),
             Some(Found::Value(found)) if !found.as_str().contains('%') => self.add(found.as_str(), span),
             Some(Found::Value(_)) if depth == MAX_DEPTH => self.report(VariableProblemKind::TooDeep, value, range),

@@ -10,15 +10,15 @@ use super::diagnostics::Diagnostics;
 use super::environment;
 use super::files::Files;
 use super::lint::Lint;
-use super::lints::{self, Notes, exec_limits, plan_bounds};
+use super::lints::{self, Notes, bounds};
 use super::reader::Document;
-use super::scope::{Budget, Scope};
+use super::scope::{Budget, Known, Scope};
 use super::shell::{Commands, ShellSyntax};
 use super::source::Place;
 use super::test_file::{self, TestSettings};
-use super::worker_file::{self, StepTaker};
+use super::worker_file::{self, WorkerFile};
 use super::workers::{self, Worker};
-use crate::model::{PhaseMap, WorkerPlan};
+use crate::model::WorkerPlan;
 
 /// What one look at some files has read and found so far.
 pub(super) struct Loader<'a> {
@@ -26,9 +26,8 @@ pub(super) struct Loader<'a> {
     defines: Document,
     diagnostics: Diagnostics,
     budget: Budget,
-    shell: Option<&'a dyn ShellSyntax>,
     /// The commands that the shell is to be asked about.
-    commands: Option<Commands>,
+    commands: Commands<'a>,
     /// The files that were looked at as a whole, by their order.
     checked: HashSet<usize>,
     /// Tests, and workers' files that a test brought along.
@@ -50,8 +49,7 @@ impl<'a> Loader<'a> {
             defines,
             diagnostics: Diagnostics::default(),
             budget: Budget::default(),
-            shell,
-            commands: shell.map(|_| Commands::default()),
+            commands: Commands::new(shell),
             checked: HashSet::new(),
             in_tests: HashSet::new(),
             is_partial: false,
@@ -83,7 +81,7 @@ impl<'a> Loader<'a> {
         self.in_tests.contains(&document.source.order())
     }
 
-    fn scope<'s>(&'s mut self, document: &'s Document, predefined: Vec<(&'static str, String)>) -> Scope<'s> {
+    fn scope<'s>(&'s mut self, document: &'s Document, predefined: Known) -> Scope<'s> {
         let (defines, diagnostics, budget) = (&self.defines, &mut self.diagnostics, &mut self.budget);
         Scope { document, defines, predefined, diagnostics, budget }
     }
@@ -128,22 +126,14 @@ impl<'a> Loader<'a> {
         let path = self.find(test, name, place)?;
         let document = self.files.read(&path, Some(place), &mut self.diagnostics)?;
         self.in_tests.insert(document.source.order());
-        let predefined = vec![("worker", worker.name.to_string()), ("index", worker.index.to_string())];
-        let mut file = self.worker_file(&document, predefined, for_plan, || worker.key.clone())?;
-        let predefined = vec![
-            ("worker", worker.name.to_string()),
-            ("index", worker.index.to_string()),
-            ("player", file.player_host.clone()),
-            ("conductor", file.conductor.clone().unwrap_or_default()),
-        ];
-        let known = if file.conductor.is_some() { 4 } else { 3 };
-        let mut scope = self.scope(test, predefined.into_iter().take(known).collect());
-        let mut environment = environment::read(&mut scope);
+        let known = vec![("worker", worker.name.to_string()), ("index", worker.index.to_string())];
+        let (mut file, known) = self.worker_file(&document, known, &worker.key, for_plan)?;
+        let mut environment = environment::read(&mut self.scope(test, known));
         environment.append(&mut file.environment);
         let mut scope = self.scope(&document, Vec::new());
-        exec_limits::check_all(&mut scope, &environment, file.steps.longest_command);
-        plan_bounds::check_environment(&mut scope, environment.len());
-        let plan = file.steps.plan.map(|steps| WorkerPlan {
+        file.steps.size.check_with(&mut scope, &environment);
+        bounds::check_environment(&mut scope, environment.len());
+        let plan = file.steps.by_phase.map(|steps| WorkerPlan {
             name: worker.name.clone(),
             file: path,
             player: file.player,
@@ -162,34 +152,31 @@ impl<'a> Loader<'a> {
     /// have for the only worker of a test.
     pub(super) fn worker_alone(&mut self, document: &Document) {
         let stem = document.source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let predefined = vec![("worker", stem), ("index", "1".to_owned())];
-        let Some(file) = self.worker_file(document, predefined, false, || Place::new(&document.source, 0..0)) else {
-            return;
-        };
-        let mut scope = self.scope(document, Vec::new());
-        exec_limits::check_all(&mut scope, &file.environment, file.steps.longest_command);
+        let known = vec![("worker", stem), ("index", "1".to_owned())];
+        if let Some((file, _)) = self.worker_file(document, known, &Place::new(&document.source, 0..0), false) {
+            file.steps.size.check_with(&mut self.scope(document, Vec::new()), &file.environment);
+        }
     }
 
+    /// Reads a worker file in which these variables are known. Returns it with all variables that are known then.
     fn worker_file(
         &mut self,
         document: &Document,
-        predefined: Vec<(&'static str, String)>,
+        known: Known,
+        place: &Place,
         for_plan: bool,
-        place: impl FnOnce() -> Place,
-    ) -> Option<worker_file::WorkerFile> {
-        let plan = for_plan.then(PhaseMap::default);
-        let taker = StepTaker { plan, commands: self.commands.take(), ..StepTaker::default() };
+    ) -> Option<(WorkerFile, Known)> {
         let is_new = self.checked.insert(document.source.order());
-        let mut scope = self.scope(document, predefined);
+        let (defines, diagnostics, budget) = (&self.defines, &mut self.diagnostics, &mut self.budget);
+        let mut scope = Scope { document, defines, predefined: known, diagnostics, budget };
         if is_new {
             worker_file::check(&mut scope);
         }
-        if !scope.has_room(document.source.text().len(), place) {
+        if !scope.has_room(document.source.text().len(), || place.clone()) {
             return None;
         }
-        let mut file = worker_file::read(&mut scope, taker);
-        self.commands = file.steps.commands.take();
-        Some(file)
+        let file = worker_file::read(&mut scope, &mut self.commands, for_plan);
+        Some((file, scope.predefined))
     }
 
     /// The worker file of this name: beside the test file, else in the current folder.
@@ -202,9 +189,9 @@ impl<'a> Loader<'a> {
         let is_beside = self.files.may_be_there(&beside);
         let is_here = self.files.may_be_there(&here);
         if is_beside && is_here && are_different(&beside, &here) {
-            let message = format!("{} is beside the test file and in the current folder, too", quoted(name));
-            let warning = Diagnostic::new(Lint::AmbiguousFile, place.clone(), message);
-            self.diagnostics.push(warning.hint(format!("{} is taken", quoted_path(&beside))));
+            let message = format!("{} exists both beside the test file and in the current folder", quoted(name));
+            let hint = format!("{} is used", quoted_path(&beside));
+            self.diagnostics.push(Diagnostic::new(Lint::AmbiguousFile, place.clone(), message, hint));
         }
         if is_beside || is_here {
             return Some(if is_beside { beside } else { here });
@@ -215,15 +202,14 @@ impl<'a> Loader<'a> {
         } else {
             format!("it is looked for as {}, then as {} in the current folder", quoted_path(&beside), quoted(name))
         };
-        self.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place.clone(), message).hint(hint));
+        self.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place.clone(), message, hint));
         None
     }
 
     /// Asks the shell about all commands, takes out what the files allow, and returns what was found.
     pub(super) fn finish(mut self) -> Diagnostics {
-        if let (Some(shell), Some(commands)) = (self.shell, self.commands.take()) {
-            commands.check(shell, &mut self.diagnostics);
-        }
+        let is_shell_asked = self.commands.are_wanted();
+        self.commands.check(&mut self.diagnostics);
         for document in self.files.documents() {
             if self.is_partial {
                 allow::silence(document, &mut self.diagnostics);
@@ -231,7 +217,7 @@ impl<'a> Loader<'a> {
             }
             let is_alone = !self.in_tests.contains(&document.source.order());
             let looked_for = |lint| match lint {
-                Lint::ShellSyntax => self.shell.is_some(),
+                Lint::ShellSyntax => is_shell_asked,
                 Lint::LonelyBarrier | Lint::BarrierPhases => !is_alone,
                 _ => true,
             };

@@ -21,6 +21,7 @@ mod notes;
 mod plan;
 mod player;
 mod reader;
+mod refusal;
 mod render;
 mod scope;
 mod sections;
@@ -38,15 +39,17 @@ mod workers;
 
 pub use diagnostic::Diagnostic;
 pub use diagnostics::Diagnostics;
-pub use duration::{parse_duration, parse_limit};
+pub(crate) use duration::{duration, lease, limit, optional_duration};
 pub use lint::Lint;
-pub(crate) use nearest::nearest;
+pub(crate) use nearest::hint_or;
 pub use plan::{Loaded, Outputs, Overrides, load_test, load_test_with_shell};
 pub use player::{ConductorHost, PlayerSettings, load_player};
+pub(crate) use refusal::Refusal;
 pub use severity::Severity;
 pub use shell::{ShellCommand, ShellRefusal, ShellSyntax};
 pub use source::{Place, Position, Source, Span};
 pub use validate::{Input, validate};
+pub(crate) use value::count;
 pub use workers::address_variable;
 
 /// The dialect alone: lines to sections and entries, and variables in values, as Python's `configparser` has them.
@@ -54,7 +57,7 @@ pub use workers::address_variable;
 /// [`read`](dialect::read) takes a [`Source`] and never fails: it returns what it could read, and what is wrong.
 /// [`interpolate`](dialect::interpolate) replaces the variables of one entry's value.
 pub mod dialect {
-    pub use super::interpolate::{VariableProblem, VariableProblemKind, Variables, interpolate};
+    pub use super::interpolate::{Interpolated, VariableProblem, VariableProblemKind, Variables, interpolate};
     pub use super::reader::{DEFAULT, Document, Entry, Problem, ProblemKind, Section, read};
     pub use super::text::Text;
 }

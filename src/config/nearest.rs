@@ -13,13 +13,21 @@ pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>
     distances.filter(|(distance, _)| *distance <= limit).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
+/// A hint that names the nearest known name, if one is near enough, else another hint.
+pub(crate) fn hint_or<'a>(
+    wanted: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    otherwise: impl FnOnce() -> String,
+) -> String {
+    nearest(wanted, known).map_or_else(otherwise, |name| format!("did you mean `{name}`?"))
+}
+
 /// A hint that names the nearest known name, else all of them.
 pub(super) fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    if let Some(name) = nearest(wanted, known.clone()) {
-        return format!("did you mean `{name}`?");
-    }
-    let all: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();
-    format!("known are {}", all.join(", "))
+    hint_or(wanted, known.clone(), || {
+        let all: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();
+        format!("known are {}", all.join(", "))
+    })
 }
 
 /// How many characters must be added, left out, changed, or swapped with their neighbour.

@@ -11,9 +11,5 @@ pub(super) const COORDINATOR_KEYS: [&str; 1] = ["connect"];
 
 /// The error for a setting.
 pub(super) fn setting(key: &str, place: Place) -> Diagnostic {
-    refusal(&format!("`{key}`"), place).hint("leave the line out")
-}
-
-fn refusal(what: &str, place: Place) -> Diagnostic {
-    Diagnostic::new(Lint::NotSupportedYet, place, format!("{what} is not supported yet"))
+    Diagnostic::new(Lint::NotSupportedYet, place, format!("`{key}` is not supported yet"), "leave the line out")
 }

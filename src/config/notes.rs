@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, quoted, quoted_section};
+use super::diagnostic::{Diagnostic, Reason, quoted, quoted_section};
 use super::lint::Lint;
 use super::reader::{Problem, ProblemKind};
 use super::source::{Place, Source, Span};
@@ -11,51 +11,53 @@ use crate::model::Phase;
 
 /// The diagnostic for one of the reader's problems.
 pub(super) fn diagnostic(source: &Arc<Source>, problem: &Problem) -> Diagnostic {
-    let place = Place::new(source, problem.span);
-    let first = |diagnostic: Diagnostic| match problem.first {
-        Some(span) => diagnostic.other(Place::new(source, span), "it stands here first"),
-        None => diagnostic,
-    };
+    const CONTINUE: &str = "to continue the line before, indent this line more than the line with the key";
     let text = |span: Span| &source.text()[span.start..span.end];
-    match &problem.kind {
-        ProblemKind::ByteOrderMark => {
-            Diagnostic::new(Lint::ByteOrderMark, place, "the Python conductor refuses a file with a byte-order mark")
-                .hint("save the file as UTF-8 without it")
+    let reason = match &problem.kind {
+        ProblemKind::ByteOrderMark => Reason::new(
+            Lint::ByteOrderMark,
+            "the Python conductor does not accept a byte-order mark",
+            "save the file as UTF-8 without it",
+        ),
+        ProblemKind::NotUtf8(more) => {
+            let places = match more {
+                0 => String::new(),
+                1 => ", here and at another place".to_owned(),
+                more => format!(", here and at {more} more places"),
+            };
+            Reason::new(Lint::NotUtf8, format!("the file is not valid UTF-8{places}"), "save the file as UTF-8")
         }
-        ProblemKind::NotUtf8(0) => not_utf8(place, ""),
-        ProblemKind::NotUtf8(1) => not_utf8(place, ", here and at another place"),
-        ProblemKind::NotUtf8(more) => not_utf8(place, &format!(", here and at {more} more places")),
-        ProblemKind::MissingSectionHeader => {
-            Diagnostic::new(Lint::MissingSectionHeader, place, "this line stands before any section")
-                .hint("a section begins with its name in brackets, as in `[Test]`")
-        }
+        ProblemKind::MissingSectionHeader => Reason::new(
+            Lint::MissingSectionHeader,
+            "this line comes before the first section",
+            "a section begins with its name in brackets, as in `[Test]`",
+        ),
         ProblemKind::NoDelimiter => {
-            Diagnostic::new(Lint::NotASetting, place, "this line is neither `[section]` nor `key = value`")
-                .hint("to go on with the line before, indent it more than the key's line")
+            Reason::new(Lint::NotASetting, "this line is neither `[section]` nor `key = value`", CONTINUE)
         }
-        ProblemKind::EmptyKey => Diagnostic::new(Lint::EmptyKey, place, "nothing stands before the `=` or `:`")
-            .hint("to go on with the line before, indent it more than the key's line"),
+        ProblemKind::EmptyKey => Reason::new(Lint::EmptyKey, "the line has no key before the `=` or `:`", CONTINUE),
         ProblemKind::DuplicateSection(name) => {
-            let message = format!("{} is there twice", quoted_section(name));
-            first(Diagnostic::new(Lint::DuplicateSection, place, message)).hint("put all its lines into one")
+            let message = format!("{} is defined twice", quoted_section(name));
+            Reason::new(Lint::DuplicateSection, message, "put all its lines into one section")
         }
         ProblemKind::DuplicateKey { section } if is_phase(text(*section)) && is_timeout_key(text(problem.span)) => {
-            let key = text(problem.span).to_lowercase();
-            let message = format!("the Python conductor refuses the second {}", quoted(&key));
-            first(Diagnostic::new(Lint::RepeatedTimeout, place, message))
-                .hint("use different keys, and the time as a prefix of the command: `a = timeout30:command`")
+            let key = quoted(&text(problem.span).to_lowercase());
+            let message = format!("the Python conductor does not accept a second {key}");
+            let hint = "use different keys, and the time as a prefix of the command: `a = timeout30:command`";
+            Reason::new(Lint::RepeatedTimeout, message, hint)
         }
         ProblemKind::DuplicateKey { section } => {
-            let key = text(problem.span).to_lowercase();
-            let message = format!("the key {} is there twice in {}", quoted(&key), quoted_section(text(*section)));
-            let hint = "give it another name; upper and lower case are the same";
-            first(Diagnostic::new(Lint::DuplicateKey, place, message)).hint(hint)
+            let key = quoted(&text(problem.span).to_lowercase());
+            let message = format!("the key {key} is defined twice in {}", quoted_section(text(*section)));
+            let hint = "use another name; upper and lower case are the same";
+            Reason::new(Lint::DuplicateKey, message, hint)
         }
+    };
+    let diagnostic = reason.at(Place::new(source, problem.span));
+    match problem.first {
+        Some(first) => diagnostic.other(Place::new(source, first), "first defined here"),
+        None => diagnostic,
     }
-}
-
-fn not_utf8(place: Place, more: &str) -> Diagnostic {
-    Diagnostic::new(Lint::NotUtf8, place, format!("the file is not UTF-8{more}")).hint("save the file as UTF-8")
 }
 
 fn is_phase(section: &str) -> bool {

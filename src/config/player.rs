@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::allow;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Reason};
 use super::diagnostics::Diagnostics;
 use super::files::{self, Files};
 use super::lint::Lint;
@@ -109,17 +109,20 @@ fn not_a_worker_file(document: &Document) -> Option<Diagnostic> {
     if document.section(COORDINATOR).is_some() || (is_worker(document) && has_default) {
         return None;
     }
-    let error = |message| Diagnostic::of_file(Lint::NoKnownSection, source.path(), source.order(), message);
+    let error = |message: &str, hint: String| {
+        Some(Reason::new(Lint::NoKnownSection, message, hint).of_file(source.path(), source.order()))
+    };
     if is_worker(document) {
         let names = document.sections.iter().map(|section| section.name.trim());
-        let meant = nearest::nearest(COORDINATOR, names).map(|name| format!("did you write `[{name}]` for it?"));
-        let hint =
-            meant.unwrap_or_else(|| "this section gives the addresses of the player and its conductor".to_owned());
-        return Some(error("the worker file has no section `[Coordinator]`").hint(hint));
+        let hint = match nearest::nearest(COORDINATOR, names) {
+            Some(name) => format!("did you write `[{name}]` for it?"),
+            None => "this section gives the addresses of the player and its conductor".to_owned(),
+        };
+        return error("the worker file has no section `[Coordinator]`", hint);
     }
     if is_test(document) {
         let hint = "start the player with the file of its worker, which `[Workers]` of the test file names";
-        return Some(error("this is a test file, but a player needs a worker file").hint(hint));
+        return error("this is a test file, but a player needs a worker file", hint.to_owned());
     }
     Some(neither(document))
 }

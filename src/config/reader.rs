@@ -6,7 +6,6 @@
 
 mod document;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::document::{DEFAULT, Document, Entry, Section};
@@ -60,18 +59,17 @@ pub fn read(source: &Arc<Source>) -> (Document, Vec<Problem>) {
     if let Some((first, others)) = source.not_utf8().split_first() {
         reader.report(ProblemKind::NotUtf8(others.len()), *first, None);
     }
-    let mut offset = 0;
+    let mut start = 0;
     if source.text().starts_with('\u{feff}') {
-        offset = '\u{feff}'.len_utf8();
-        reader.report(ProblemKind::ByteOrderMark, Span::new(0, offset), None);
+        start = '\u{feff}'.len_utf8();
+        reader.report(ProblemKind::ByteOrderMark, Span::new(0, start), None);
     }
     let text = source.text();
-    let mut line_start = offset;
-    for newline in memchr::memchr_iter(b'\n', &text.as_bytes()[offset..]).map(|at| at + offset) {
-        reader.line(&text[line_start..newline], line_start);
-        line_start = newline + 1;
+    for newline in memchr::memchr_iter(b'\n', text.as_bytes()) {
+        reader.line(&text[start..newline], start);
+        start = newline + 1;
     }
-    reader.line(&text[line_start..], line_start);
+    reader.line(&text[start..], start);
     (reader.document, reader.problems)
 }
 
@@ -108,13 +106,14 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads the line that begins at this byte of the text.
     fn line(&mut self, line: &str, offset: usize) {
         let (start, content) = trimmed(line);
-        let (indent, start) = (&line[..start], start + offset);
+        let indent = line[..start].chars().count();
+        let start = offset + start;
         if content.starts_with(COMMENT) {
             return self.comment(content, start);
         }
-        let indent = indent.chars().count();
         if content.is_empty() {
             if self.in_entry {
                 let (count, from) = self.blank.unwrap_or((0, start));
@@ -141,9 +140,10 @@ impl Reader<'_> {
 
     fn continuation(&mut self, content: &str, start: usize) {
         let (blank, from) = self.blank.take().unwrap_or((0, start));
-        if let Some(section) = self.section.and_then(|index| self.document.sections.get_mut(index)) {
-            let breaks: Cow<'_, str> = if blank == 0 { "\n".into() } else { "\n".repeat(blank + 1).into() };
-            section.go_on((&breaks, Span::new(from, start)), Span::new(start, start + content.len()));
+        let section = self.section.and_then(|index| self.document.sections.get_mut(index));
+        if let Some(entry) = section.and_then(|section| section.entries.last_mut()) {
+            entry.value.push_for(&"\n".repeat(blank + 1), Span::new(from, start));
+            entry.value.push_slice(Span::new(start, start + content.len()));
         }
     }
 
@@ -151,9 +151,10 @@ impl Reader<'_> {
         self.in_entry = false;
         self.blank = None;
         let span = Span::new(start, start + name.len());
-        let (index, first) = self.document.open(name, span);
+        let index = self.document.open(name, span);
         self.section = Some(index);
-        if let Some(first) = first.filter(|_| name != DEFAULT) {
+        let first = self.document.sections[index].name_span;
+        if first != span && name != DEFAULT {
             self.report(ProblemKind::DuplicateSection(name.to_owned()), span, Some(first));
         }
     }
@@ -181,7 +182,7 @@ impl Reader<'_> {
         let key_span = Span::new(start, start + written.len());
         let section = &mut self.document.sections[index];
         if let Some(first) = section.add(Entry::new(written, key_span, value)) {
-            let first = first.key_span();
+            let first = first.key_span;
             let kind = ProblemKind::DuplicateKey { section: section.name_span };
             self.report(kind, key_span, Some(first));
         }
@@ -189,12 +190,11 @@ impl Reader<'_> {
     }
 }
 
-/// The line without the white space around it, and where that begins.
+/// Where the line's content begins, and the content, without the white space around it.
 fn trimmed(line: &str) -> (usize, &str) {
     let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
-    let bytes = line.as_bytes();
     // Most lines have nothing to be trimmed, which two looks can tell.
-    if is_visible(bytes.first()) && is_visible(bytes.last()) {
+    if is_visible(line.as_bytes().first()) && is_visible(line.as_bytes().last()) {
         return (0, line);
     }
     let content = line.trim_start_matches(is_space);

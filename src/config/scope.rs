@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::diagnostic::{Diagnostic, quoted, quoted_section};
+use super::diagnostic::{Diagnostic, Reason, quoted, quoted_section};
 use super::diagnostics::Diagnostics;
-use super::interpolate::{VariableProblem, VariableProblemKind, Variables, interpolate_and_count};
+use super::interpolate::{Interpolated, VariableProblem, VariableProblemKind, Variables, interpolate};
 use super::lint::Lint;
 use super::nearest;
 use super::reader::{DEFAULT, Document, Entry, Section, is_space};
+use super::refusal::Refusal;
 use super::source::{Place, Span};
 use super::text::Text;
 
@@ -18,12 +19,18 @@ pub(super) struct Scope<'a> {
     /// `-D`.
     pub(super) defines: &'a Document,
     /// `worker`, `index`, `player`, `conductor`, as far as they are known.
-    pub(super) predefined: Vec<(&'static str, String)>,
+    pub(super) predefined: Known,
     /// Where findings go.
     pub(super) diagnostics: &'a mut Diagnostics,
     /// How much the values may still grow.
     pub(super) budget: &'a mut Budget,
 }
+
+/// Variables that are known without being written, with their values.
+pub(super) type Known = Vec<(&'static str, String)>;
+
+/// Reads a value.
+type Parse<T> = fn(&str) -> Result<T, Refusal>;
 
 /// How many bytes all values of a test may come to, variables and ranges of workers resolved.
 ///
@@ -35,21 +42,13 @@ pub(super) struct Budget(usize);
 /// What a reference to a variable counts for: it takes time even when it brings nothing.
 const BYTES_OF_REFERENCE: usize = 32;
 
+impl Budget {
+    const MOST: usize = 512 << 20;
+}
+
 impl Default for Budget {
     fn default() -> Self {
-        Self(512 << 20)
-    }
-}
-
-/// Why a value is refused: what is wrong, to follow the value itself, and what to do.
-pub(super) struct Refusal {
-    problem: String,
-    hint: String,
-}
-
-impl Refusal {
-    pub(super) fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { problem: problem.into(), hint: hint.into() }
+        Self(Self::MOST)
     }
 }
 
@@ -77,7 +76,7 @@ impl<'a> Scope<'a> {
         }
         let variables =
             Variables { document: self.document, defines: Some(self.defines), predefined: &self.predefined };
-        let (value, problems, references) = interpolate_and_count(text, section, &variables);
+        let Interpolated { text: value, problems, references } = interpolate(text, section, &variables);
         for problem in problems {
             self.diagnostics.push(variable_problem(problem, &self.predefined));
         }
@@ -93,9 +92,9 @@ impl<'a> Scope<'a> {
         let has_room = self.budget.0 > 0;
         // Once is enough: all that follows lacks room for the same reason.
         if !was_spent && !has_room {
-            let message = "the test grows beyond all measure by its variables and ranges of workers";
-            let error = Diagnostic::new(Lint::TooLarge, place(), message);
-            self.diagnostics.push(error.hint("refer to fewer variables, or have fewer workers"));
+            let message = format!("the test expands to more than {} MiB", Budget::MOST >> 20);
+            let hint = "use fewer variables or fewer workers";
+            self.diagnostics.push(Diagnostic::new(Lint::TooLarge, place(), message, hint));
         }
         has_room
     }
@@ -115,52 +114,37 @@ impl<'a> Scope<'a> {
             return;
         };
         let place = text.place_of(start..text.as_str().len());
-        self.diagnostics.push(
-            Diagnostic::new(
-                Lint::TrailingComment,
-                place,
-                "the Python conductor takes this comment for part of the value",
-            )
-            .hint("give the comment a line of its own"),
-        );
+        let message = "the Python conductor reads this comment as part of the value";
+        let hint = "put the comment on a line of its own";
+        self.diagnostics.push(Diagnostic::new(Lint::TrailingComment, place, message, hint));
         let length = text.as_str()[..start].trim_end_matches(is_space).len();
         text.truncate(length);
     }
 
-    /// A fixed key's value by its type; `None` when there is none, or a wrong one, which was reported.
-    pub(super) fn parsed<T>(
-        &mut self,
-        section: &str,
-        key: &str,
-        parse: impl FnOnce(&str) -> Result<T, Refusal>,
-    ) -> Option<T> {
+    /// A fixed key's value by its type, without the comment behind it; `None` when there is none, or a wrong one, which was
+    /// reported.
+    pub(super) fn parsed<T>(&mut self, section: &str, key: &str, parse: Parse<T>) -> Option<T> {
         let entry = self.entry(section, key)?;
         let value = self.word(section, &entry.value)?;
         self.checked(&value, key, parse)
     }
 
-    /// A fixed key's value as it stands.
-    pub(super) fn untouched<T>(
-        &mut self,
-        section: &str,
-        key: &str,
-        parse: impl FnOnce(&str) -> Result<T, Refusal>,
-    ) -> Option<T> {
+    /// As [`Self::parsed`], for a value in which `#` does not begin a comment, such as a folder.
+    pub(super) fn untouched<T>(&mut self, section: &str, key: &str, parse: Parse<T>) -> Option<T> {
         let entry = self.entry(section, key)?;
         let value = self.value(section, &entry.value)?;
         self.checked(&value, key, parse)
     }
 
-    fn checked<T>(&mut self, value: &Text, key: &str, parse: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
-        match parse(value.as_str()) {
-            Ok(parsed) => Some(parsed),
-            Err(refusal) => {
-                let shown = if value.as_str().is_empty() { "the value".to_owned() } else { quoted(value.as_str()) };
-                let message = format!("{shown} {} (`{key}`)", refusal.problem);
-                self.diagnostics.push(Diagnostic::new(Lint::InvalidValue, value.place(), message).hint(refusal.hint));
-                None
-            }
-        }
+    fn checked<T>(&mut self, value: &Text, key: &str, parse: Parse<T>) -> Option<T> {
+        let refusal = match parse(value.as_str()) {
+            Ok(parsed) => return Some(parsed),
+            Err(refusal) => refusal,
+        };
+        let shown = if value.as_str().is_empty() { "the value".to_owned() } else { quoted(value.as_str()) };
+        let message = format!("{shown} {} (`{key}`)", refusal.problem);
+        self.diagnostics.push(Diagnostic::new(Lint::InvalidValue, value.place(), message, refusal.hint));
+        None
     }
 
     /// Warns of keys that nothing reads, and refuses those that are not supported yet. `elsewhere` are places, each with
@@ -173,16 +157,16 @@ impl<'a> Scope<'a> {
         elsewhere: &[(&str, &[&str])],
     ) {
         for entry in self.entries(section) {
-            let (key, place) = (entry.key(), entry.key_place());
-            if not_yet.contains(&key.as_ref()) {
-                self.diagnostics.push(super::not_yet::setting(&key, place));
-            } else if !known.contains(&key.as_ref()) {
+            let (key, place) = (&*entry.key(), entry.key_place());
+            if not_yet.contains(&key) {
+                self.diagnostics.push(super::not_yet::setting(key, place));
+            } else if !known.contains(&key) {
                 let message = format!("`[{section}]` has no setting {}", quoted(entry.written_key()));
-                let hint = match elsewhere.iter().find(|(_, keys)| keys.contains(&key.as_ref())) {
-                    Some((place, _)) => format!("it belongs into {place}"),
-                    None => nearest::hint(&key, known.iter().copied()),
+                let hint = match elsewhere.iter().find(|(_, keys)| keys.contains(&key)) {
+                    Some((place, _)) => format!("it belongs in {place}"),
+                    None => nearest::hint(key, known.iter().copied()),
                 };
-                self.diagnostics.push(Diagnostic::new(Lint::UnknownKey, place, message).hint(hint));
+                self.diagnostics.push(Diagnostic::new(Lint::UnknownKey, place, message, hint));
             }
         }
     }
@@ -192,12 +176,12 @@ impl<'a> Scope<'a> {
         let unknown = |section: &&Section| section.name != DEFAULT && !known.contains(&section.name.as_str());
         for section in self.document.sections.iter().filter(unknown) {
             let place = Place::new(&self.document.source, section.name_span);
-            let message = format!("nothing reads the section {}", quoted_section(&section.name));
+            let message = format!("unknown section {}", quoted_section(&section.name));
             let hint = match nearest::nearest(section.name.trim(), known.iter().copied()) {
                 Some(meant) => format!("did you mean `[{meant}]`?"),
-                None => format!("known are `[{}]`", known.join("]`, `[")),
+                None => format!("the known sections are `[{}]`", known.join("]`, `[")),
             };
-            self.diagnostics.push(Diagnostic::new(Lint::UnknownSection, place, message).hint(hint));
+            self.diagnostics.push(Diagnostic::new(Lint::UnknownSection, place, message, hint));
         }
     }
 
@@ -220,32 +204,33 @@ fn comment(text: &str) -> Option<usize> {
     None
 }
 
-fn variable_problem(problem: VariableProblem, predefined: &[(&'static str, String)]) -> Diagnostic {
-    let place = problem.place;
-    match problem.kind {
+fn variable_problem(problem: VariableProblem, known: &[(&'static str, String)]) -> Diagnostic {
+    let reason = match problem.kind {
         VariableProblemKind::LonePercent => {
-            Diagnostic::new(Lint::LonePercent, place, "the Python conductor refuses a single `%`").hint("write `%%`")
+            Reason::new(Lint::LonePercent, "the Python conductor does not accept a single `%`", "write `%%`")
         }
-        VariableProblemKind::BadReference => {
-            Diagnostic::new(Lint::BadReference, place, "`%(` begins a variable, but no `)s` ends it")
-                .hint("write `%(name)s`, or `%%(` for the characters themselves")
-        }
+        VariableProblemKind::BadReference => Reason::new(
+            Lint::BadReference,
+            "`%(` has no matching `)s`",
+            "write `%(name)s`, or `%%(` for the characters themselves",
+        ),
         VariableProblemKind::Undefined(name) => {
-            let message = format!("nothing defines the variable {}", quoted(&name));
-            let hint = match (name.as_str(), predefined.is_empty()) {
+            let message = format!("the variable {} is not defined", quoted(&name));
+            let hint = match (name.as_str(), known.is_empty()) {
                 ("conductor" | "player", _) => format!("set `{name}` in `[Coordinator]`"),
                 ("worker" | "index", true) => format!("`{name}` is known only where a worker's file is read"),
                 _ => format!("set it in `[DEFAULT]` or with `-D {name}=…`, or write `%%(` for the characters"),
             };
-            Diagnostic::new(Lint::UndefinedVariable, place, message).hint(hint)
+            Reason::new(Lint::UndefinedVariable, message, hint)
         }
-        VariableProblemKind::TooDeep => {
-            Diagnostic::new(Lint::VariableDepth, place, "variables refer to each other more than ten deep")
-                .hint("look for a variable that refers to itself")
-        }
+        VariableProblemKind::TooDeep => Reason::new(
+            Lint::VariableDepth,
+            "variables refer to each other more than ten levels deep",
+            "look for a variable that refers to itself",
+        ),
         VariableProblemKind::TooLong => {
-            Diagnostic::new(Lint::TooLarge, place, "the value grows beyond all measure by its variables")
-                .hint("refer to fewer variables")
+            Reason::new(Lint::TooLarge, "the value becomes too large with its variables", "use fewer variables")
         }
-    }
+    };
+    reason.at(problem.place)
 }

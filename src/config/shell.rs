@@ -40,42 +40,57 @@ const SHELLS: [&str; 7] = ["sh", "ash", "dash", "bash", "ksh", "mksh", "yash"];
 const FOLDERS: [&str; 3] = ["/bin", "/usr/bin", "/usr/local/bin"];
 
 /// The commands of some steps.
-#[derive(Debug, Default)]
-pub(super) struct Commands {
+pub(super) struct Commands<'a> {
+    /// Who is asked; `None` if nobody is.
+    shell: Option<&'a dyn ShellSyntax>,
+    /// The steps whose commands were taken, by file and place.
     steps: HashSet<(usize, usize)>,
+    /// The index of each command in the other two.
     known: HashMap<ShellCommand, usize>,
+    commands: Vec<ShellCommand>,
     /// Where each command stands, the text's part from there on being the command.
     places: Vec<Vec<(Text, usize)>>,
 }
 
-impl Commands {
+impl<'a> Commands<'a> {
+    pub(super) fn new(shell: Option<&'a dyn ShellSyntax>) -> Self {
+        Self { shell, steps: HashSet::new(), known: HashMap::new(), commands: Vec::new(), places: Vec::new() }
+    }
+
+    /// Whether somebody is asked about them.
+    pub(super) fn are_wanted(&self) -> bool {
+        self.shell.is_some()
+    }
+
     /// Takes the command that stands at `at` in the value of a step. Workers that share a file differ by names, numbers
     /// and addresses, which mean nothing to a shell's grammar: one of them stands for all.
     pub(super) fn take(&mut self, shell: &str, entry: &Entry, text: &Text, at: usize) {
-        if !is_known(shell) || !self.steps.insert((text.source().order(), entry.key_span().start)) {
+        if !self.are_wanted() || !is_known(shell) {
+            return;
+        }
+        if !self.steps.insert((text.source().order(), entry.key_span.start)) {
             return;
         }
         let command = ShellCommand { shell: shell.to_owned(), command: text.as_str()[at..].to_owned() };
-        let place = *self.known.entry(command).or_insert(self.places.len());
-        if place == self.places.len() {
+        let index = *self.known.entry(command).or_insert_with_key(|command| {
+            self.commands.push(command.clone());
             self.places.push(Vec::new());
-        }
-        self.places[place].push((text.clone(), at));
+            self.commands.len() - 1
+        });
+        self.places[index].push((text.clone(), at));
     }
 
     /// Asks about all of them, and reports what is refused at each place where it stands.
-    pub(super) fn check(self, shell: &dyn ShellSyntax, diagnostics: &mut Diagnostics) {
-        let mut commands: Vec<_> = self.known.into_iter().collect();
-        commands.sort_by_key(|(_, place)| *place);
-        let commands: Vec<_> = commands.into_iter().map(|(command, _)| command).collect();
-        let refusals = shell.check(&commands);
-        for ((command, places), refusal) in commands.iter().zip(&self.places).zip(refusals) {
+    pub(super) fn check(self, diagnostics: &mut Diagnostics) {
+        let Some(shell) = self.shell else { return };
+        let refusals = shell.check(&self.commands);
+        for ((command, places), refusal) in self.commands.iter().zip(&self.places).zip(refusals) {
             let Some(refusal) = refusal else { continue };
             for (text, at) in places {
                 let message = format!("`{} -n` does not understand the command: {}", command.shell, refusal.reason);
+                let hint = "correct it, or set `shell` if another shell is to run it";
                 let place = place(text, *at, refusal.line);
-                let warning = Diagnostic::new(Lint::ShellSyntax, place, message);
-                diagnostics.push(warning.hint("mend it, or set `shell` if another shell is to run it"));
+                diagnostics.push(Diagnostic::new(Lint::ShellSyntax, place, message, hint));
             }
         }
     }

@@ -26,27 +26,6 @@ impl From<Range<usize>> for Span {
     }
 }
 
-/// A span in half the room, for what a large file has by the hundred thousand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Extent {
-    start: u32,
-    end: u32,
-}
-
-impl From<Span> for Extent {
-    fn from(span: Span) -> Self {
-        // A source is no longer than this can tell.
-        let short = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Self { start: short(span.start), end: short(span.end) }
-    }
-}
-
-impl From<Extent> for Span {
-    fn from(extent: Extent) -> Self {
-        Self::new(extent.start as usize, extent.end as usize)
-    }
-}
-
 /// A line and a column, both from 1. The column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -73,11 +52,11 @@ impl Source {
     /// newline, for it ends a line in Python's text files; no byte changes its place by that. What is beyond the first
     /// gigabyte is left out.
     pub fn new(path: &Path, order: usize, bytes: impl Into<Vec<u8>>) -> Self {
-        let (mut bytes, mut not_utf8) = (bytes.into(), Vec::new());
+        let mut bytes = bytes.into();
         bytes.truncate(1 << 30);
-        let text = match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => replaced(error.as_bytes(), &mut not_utf8),
+        let (text, not_utf8) = match String::from_utf8(bytes) {
+            Ok(text) => (text, Vec::new()),
+            Err(error) => replaced(error.as_bytes()),
         };
         Self { not_utf8, ..Self::verbatim(path, order, newlines(text)) }
     }
@@ -159,8 +138,9 @@ impl Source {
 }
 
 /// The text of bytes that are not UTF-8, with the places of those that were replaced.
-fn replaced(bytes: &[u8], places: &mut Vec<Span>) -> String {
+fn replaced(bytes: &[u8]) -> (String, Vec<Span>) {
     let mut text = String::with_capacity(bytes.len());
+    let mut places = Vec::new();
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
         if !chunk.invalid().is_empty() {
@@ -169,18 +149,19 @@ fn replaced(bytes: &[u8], places: &mut Vec<Span>) -> String {
             places.push(Span::new(start, text.len()));
         }
     }
-    text
+    (text, places)
 }
 
+/// The text with a newline in place of each carriage return that no newline follows.
 fn newlines(text: String) -> String {
-    if memchr::memchr(b'\r', text.as_bytes()).is_none() {
+    if !text.contains('\r') {
         return text;
     }
-    let mut normal = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
+    let mut normal = String::with_capacity(text.len());
     while let Some(character) = characters.next() {
-        let lone = character == '\r' && characters.peek() != Some(&'\n');
-        normal.push(if lone { '\n' } else { character });
+        let is_lone = character == '\r' && characters.peek() != Some(&'\n');
+        normal.push(if is_lone { '\n' } else { character });
     }
     normal
 }

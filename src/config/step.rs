@@ -8,72 +8,38 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::prefix::{Prefix, Slot};
-use super::duration::parse_duration;
+use self::prefix::{Form, Prefix, Slot};
+use super::diagnostic::Reason;
+use super::duration::duration;
 use super::lint::Lint;
-use crate::model::{Action, Bound, FilePattern, Gate, Mode, Step, StepLabel, Until};
+use crate::model::{Action, Bound, FilePattern, Mode, Step, StepLabel, Until};
 
-/// What a step's line says. Its words are those of the line: a linter has no use for copies.
+/// What a step's line says.
 #[derive(Debug)]
-pub(super) struct ParsedStep<'t> {
-    /// What its failure means.
-    pub(super) gate: Gate,
-    /// Whether the next step waits for it.
-    pub(super) mode: Mode,
-    /// How long it may take.
-    pub(super) bound: Option<Bound>,
-    /// Whether it is repeated.
-    pub(super) until: Option<Until>,
-    /// What is to be done; of no use when there is an error.
-    pub(super) task: Task<'t>,
-    /// Where in the value that begins, behind the prefixes.
+pub(super) struct ParsedStep {
+    /// The step, still without its label and command; its action is of no use when there is an error.
+    pub(super) step: Step,
+    /// Where in the value that begins what is to be done, behind the prefixes.
     pub(super) at: usize,
-    /// The prefix that says what is done, when that is no command: its word, and where.
-    pub(super) form: Option<(&'static str, Range<usize>)>,
-    /// What is wrong.
-    pub(super) problems: Vec<StepProblem>,
+    /// Where the prefix begins that says what is done, when that is not a command.
+    pub(super) form_at: Option<usize>,
+    /// What is wrong, each with the part of the value that it is about; `None` for the key.
+    pub(super) problems: Vec<(Reason, Option<Range<usize>>)>,
 }
 
-/// What a step does, in the words of its line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Task<'t> {
-    Command(&'t str),
-    Barrier(&'t str),
-    Stop(&'t str),
-    Fetch(&'t str),
-    Put { local: &'t str, remote: &'t str },
-}
-
-impl ParsedStep<'_> {
-    /// The step, with the key of its line as its label.
-    pub(super) fn step(&self, written_key: &str) -> Step {
-        let action = match self.task {
-            Task::Command(command) => Action::Command(command.to_owned()),
-            Task::Barrier(name) => Action::Barrier(name.to_owned()),
-            Task::Stop(label) => Action::Stop(StepLabel::new(label)),
-            Task::Fetch(pattern) => Action::Fetch(pattern.to_owned()),
-            Task::Put { local, remote } => Action::Put { local: PathBuf::from(local), remote: remote.to_owned() },
+impl ParsedStep {
+    /// The whole step, from its key, as written, and its value. A check of files makes none: it would copy all commands.
+    pub(super) fn complete(self, written_key: &str, value: &str) -> Step {
+        let action = match self.step.action {
+            Action::Command(_) => Action::Command(value[self.at..].to_owned()),
+            form => form,
         };
-        let (gate, mode, bound, until) = (self.gate, self.mode, self.bound, self.until);
-        Step { label: StepLabel::new(written_key), gate, mode, bound, until, action }
+        Step { label: StepLabel::new(written_key), action, ..self.step }
     }
 }
 
-/// What is wrong with a step.
-#[derive(Debug)]
-pub(super) struct StepProblem {
-    /// The finding's kind.
-    pub(super) lint: Lint,
-    /// What it is.
-    pub(super) message: String,
-    /// What to do.
-    pub(super) hint: String,
-    /// The part of the value that it is about; `None` for the key.
-    pub(super) range: Option<Range<usize>>,
-}
-
 const ORDER: &str = "the order is `must:` or `mayfail:`, `spawn:` or `parallel:`, `timeout30:` or `for30:`, \
-                     `until30:`, `timeout5:` for each attempt, then what is to be done";
+                     `until30:`, `timeout5:` for each attempt, then the command";
 
 /// Whether the key means a time limit, so that the same key may occur again.
 pub(super) fn is_timeout_key(key: &str) -> bool {
@@ -81,7 +47,7 @@ pub(super) fn is_timeout_key(key: &str) -> bool {
 }
 
 fn timeout_of_key(key: &str) -> Option<Duration> {
-    behind(key, "timeout").and_then(|rest| parse_duration(&rest.to_lowercase()).ok())
+    behind(key, "timeout").and_then(|rest| duration(&rest.to_lowercase()).ok())
 }
 
 /// What stands in the key behind this word; upper and lower case are the same.
@@ -91,36 +57,32 @@ fn behind<'k>(key: &'k str, word: &str) -> Option<&'k str> {
 }
 
 /// Reads a step from its key, as written, and its value, with variables replaced.
-pub(super) fn parse<'t>(written_key: &'t str, value: &'t str) -> ParsedStep<'t> {
+pub(super) fn parse(written_key: &str, value: &str) -> ParsedStep {
     let mut parser = Parser::new(written_key);
     let mut at = 0;
     while let Some(found) = prefix::at_start(&value[at..]) {
         let range = at..at + found.length;
-        at += found.length;
-        at += value[at..].len() - value[at..].trim_start().len();
+        at = value.len() - value[range.end..].trim_start().len();
         parser.parsed.at = at;
         match found.prefix {
-            Ok(prefix) => {
-                if prefix.slot() == Slot::Action {
-                    parser.parsed.form = Some((prefix.word(), range.clone()));
-                    parser.action(prefix, value, range, at);
-                    return parser.parsed;
-                }
-                parser.prefix(prefix, &value[range.clone()], range);
+            Ok(Prefix::Form(form)) => {
+                parser.form(form, value, range);
+                return parser.parsed;
             }
-            Err(problem) => {
-                let message = format!("`{}` {problem}", &value[range.start..range.end - 1]);
-                parser.problem(Lint::StepPrefix, message, "write `30` or `30s`, `1m30s`, `250ms`", Some(range));
+            Ok(prefix) => parser.prefix(prefix, &value[range.clone()], range),
+            Err(refusal) => {
+                let message = format!("`{}` {}", &value[range.start..range.end - 1], refusal.problem);
+                parser.problem(Lint::StepPrefix, message, &refusal.hint, Some(range));
             }
         }
     }
-    parser.command(&value[at..], at);
+    parser.command(&value[at..]);
     parser.parsed
 }
 
 struct Parser<'t> {
     written_key: &'t str,
-    parsed: ParsedStep<'t>,
+    parsed: ParsedStep,
     /// The last prefix's place in the order, and its text.
     last: Option<(Slot, &'t str)>,
     spawn_by_key: bool,
@@ -129,71 +91,63 @@ struct Parser<'t> {
 
 impl<'t> Parser<'t> {
     fn new(written_key: &'t str) -> Self {
+        let mut step = Step::plain("", "");
         let spawn_by_key = behind(written_key, "spawn").is_some();
+        if spawn_by_key {
+            step.mode = Mode::Spawn;
+        }
         let timeout = timeout_of_key(written_key);
-        let parsed = ParsedStep {
-            gate: Gate::Plain,
-            mode: if spawn_by_key { Mode::Spawn } else { Mode::Wait },
-            bound: timeout.map(Bound::Timeout),
-            until: None,
-            task: Task::Command(""),
-            at: 0,
-            form: None,
-            problems: Vec::new(),
-        };
+        step.bound = timeout.map(Bound::Timeout);
+        let parsed = ParsedStep { step, at: 0, form_at: None, problems: Vec::new() };
         let mut parser = Self { written_key, parsed, last: None, spawn_by_key, timeout_by_key: timeout.is_some() };
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
-            parser.problem(Lint::StepPrefix, format!("`{written_key}` leaves no time at all"), ZERO_HINT, None);
+            parser.problem(Lint::StepPrefix, format!("`{written_key}` must be longer than zero"), ZERO_HINT, None);
         }
         parser
     }
 
     fn problem(&mut self, lint: Lint, message: String, hint: &str, range: Option<Range<usize>>) {
-        self.parsed.problems.push(StepProblem { lint, message, hint: hint.to_owned(), range });
+        self.parsed.problems.push((Reason::new(lint, message, hint), range));
     }
 
     fn prefix(&mut self, prefix: Prefix, text: &'t str, range: Range<usize>) {
-        let behind_until = self.last.as_ref().is_some_and(|(slot, _)| *slot == Slot::Until);
-        let slot = match prefix {
-            Prefix::Timeout(_) if behind_until => Slot::Attempt,
-            _ => prefix.slot(),
-        };
-        if let Some((_, before)) = self.last.as_ref().filter(|(last, _)| slot <= *last) {
-            let message = format!("`{text}` can't stand behind `{before}`");
+        let slot = prefix.slot(self.last.map(|(slot, _)| slot));
+        if let Some((_, before)) = self.last.filter(|(last, _)| slot <= *last) {
+            let message = format!("`{text}` cannot follow `{before}`");
             return self.problem(Lint::StepPrefix, message, ORDER, Some(range));
         }
         self.last = Some((slot, text));
         if prefix.duration().is_some_and(|duration| duration.is_zero()) {
-            self.problem(Lint::StepPrefix, format!("`{text}` leaves no time at all"), ZERO_HINT, Some(range.clone()));
+            self.problem(
+                Lint::StepPrefix,
+                format!("`{text}` must be longer than zero"),
+                ZERO_HINT,
+                Some(range.clone()),
+            );
         }
-        let by_key = (slot == Slot::Mode && self.spawn_by_key && prefix != Prefix::Spawn)
-            || (slot == Slot::Bound && self.timeout_by_key);
+        let by_key = match slot {
+            Slot::Mode => self.spawn_by_key && prefix != Prefix::Mode(Mode::Spawn),
+            Slot::Bound => self.timeout_by_key,
+            _ => false,
+        };
         if by_key {
-            let message = format!("`{text}` contradicts the key `{}`, which is a prefix, too", self.written_key);
-            self.problem(Lint::StepPrefix, message, "keep one of them; any other key is a plain label", Some(range));
-            return;
+            let message = format!("`{text}` conflicts with the key `{}`, which is also a prefix", self.written_key);
+            let hint = "keep only one of them: any key that is not a prefix is just a label";
+            return self.problem(Lint::StepPrefix, message, hint, Some(range));
         }
-        self.apply(prefix, slot);
-    }
-
-    fn apply(&mut self, prefix: Prefix, slot: Slot) {
-        let step = &mut self.parsed;
-        match prefix {
-            Prefix::Must => step.gate = Gate::Must,
-            Prefix::MayFail => step.gate = Gate::MayFail,
-            Prefix::Spawn => step.mode = Mode::Spawn,
-            Prefix::Parallel => step.mode = Mode::Parallel,
-            Prefix::Timeout(limit) if slot == Slot::Attempt => {
-                step.until = step.until.map(|until| Until { attempt: Some(limit), ..until });
-            }
-            Prefix::Timeout(limit) => step.bound = Some(Bound::Timeout(limit)),
-            Prefix::For(time) => step.bound = Some(Bound::For(time)),
-            Prefix::Until(limit) => step.until = Some(Until { limit, attempt: None }),
-            Prefix::Barrier | Prefix::Stop | Prefix::Fetch | Prefix::Put => {}
+        let step = &mut self.parsed.step;
+        match (prefix, &mut step.until) {
+            (Prefix::Bound(Bound::Timeout(limit)), Some(until)) if slot == Slot::Attempt => until.attempt = Some(limit),
+            (Prefix::Gate(gate), _) => step.gate = gate,
+            (Prefix::Mode(mode), _) => step.mode = mode,
+            (Prefix::Bound(bound), _) => step.bound = Some(bound),
+            (Prefix::Until(limit), until) => *until = Some(Until { limit, attempt: None }),
+            (Prefix::Form(_), _) => {}
         }
     }
 
-    fn command(&mut self, command: &'t str, at: usize) {
+    fn command(&mut self, command: &str) {
+        let at = self.parsed.at;
         if command.trim().is_empty() {
             let range = (at > 0).then_some(0..at);
             let message = "the step has no command".to_owned();
@@ -203,57 +157,54 @@ impl<'t> Parser<'t> {
             let message = format!("`{}` is not a prefix, so it runs as part of the command", &command[..length]);
             self.problem(Lint::MisspeltPrefix, message, &hint, Some(at..at + length));
         }
-        self.refuse_nul(command, at);
-        self.parsed.task = Task::Command(command);
+        self.refuse_nul(command);
     }
 
-    fn refuse_nul(&mut self, text: &str, at: usize) {
+    fn refuse_nul(&mut self, text: &str) {
         if let Some(nul) = memchr::memchr(0, text.as_bytes()) {
-            let message = "the step has a NUL character, which no program can be given".to_owned();
-            self.problem(Lint::NulCharacter, message, "leave the character out", Some(at + nul..at + nul + 1));
+            let message = "the step has a NUL character, which cannot be passed to a program".to_owned();
+            let at = self.parsed.at + nul;
+            self.problem(Lint::NulCharacter, message, "leave the character out", Some(at..at + 1));
         }
     }
 
-    fn action(&mut self, prefix: Prefix, value: &'t str, range: Range<usize>, at: usize) {
-        let (word, argument) = (prefix.word(), &value[at..]);
-        if self.parsed.mode == Mode::Spawn || self.parsed.until.is_some() {
-            let outer = if self.parsed.until.is_some() { "until" } else { "spawn" };
-            let message = format!("`{word}:` can't be done by `{outer}`");
-            self.problem(Lint::StepPrefix, message, "`spawn` and `until` take commands only", Some(range.clone()));
+    fn form(&mut self, form: Form, value: &str, range: Range<usize>) {
+        let (prefix, argument) = (&value[range.clone()], &value[self.parsed.at..]);
+        self.parsed.form_at = Some(range.start);
+        let step = &self.parsed.step;
+        if step.mode == Mode::Spawn || step.until.is_some() {
+            let outer = if step.until.is_some() { "until" } else { "spawn" };
+            let message = format!("`{prefix}` cannot be combined with `{outer}`");
+            self.problem(Lint::StepPrefix, message, "`spawn` and `until` are only for commands", Some(range.clone()));
         }
-        self.refuse_nul(argument, at);
-        match task(prefix, argument) {
-            Ok(task) => self.parsed.task = task,
+        self.refuse_nul(argument);
+        match action(form, prefix, argument) {
+            Ok(action) => self.parsed.step.action = action,
             Err((message, hint)) => self.problem(Lint::StepPrefix, message, hint, Some(range.start..value.len())),
         }
     }
 }
 
-const ZERO_HINT: &str = "give it some time, as in `timeout30`; without a limit of its own, `step_timeout` holds";
+const ZERO_HINT: &str = "write a time, as in `timeout30`; a step without its own limit has `step_timeout`";
 
 /// Reads what stands behind `barrier:`, `stop:`, `fetch:`, `put:`.
-fn task(prefix: Prefix, argument: &str) -> Result<Task<'_>, (String, &'static str)> {
+fn action(form: Form, prefix: &str, argument: &str) -> Result<Action, (String, &'static str)> {
     let is_name = |text: &str| text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
-    match prefix {
-        Prefix::Put => {
+    match form {
+        Form::Put => {
             const HINT: &str = "write `put:local -> remote`";
-            let missing = || ("`put:` lacks its ` -> `".to_owned(), HINT);
+            let missing = || ("`put:` has no ` -> `".to_owned(), HINT);
             let (local, remote) = argument.split_once(" -> ").ok_or_else(missing)?;
             let (local, remote) = (local.trim(), remote.trim());
             if local.is_empty() || remote.is_empty() {
-                return Err(("`put:` lacks a file".to_owned(), HINT));
+                return Err(("`put:` needs a file on both sides of ` -> `".to_owned(), HINT));
             }
-            Ok(Task::Put { local, remote })
+            Ok(Action::Put { local: PathBuf::from(local), remote: remote.to_owned() })
         }
-        _ if argument.is_empty() => Err((
-            format!("`{}:` has nothing behind it", prefix.word()),
-            "write what it is about, as in `barrier:ready`",
-        )),
-        Prefix::Barrier if is_name(argument) => Ok(Task::Barrier(argument)),
-        Prefix::Barrier => {
-            Err(("this is not a barrier's name".to_owned(), "names have letters, digits, `.`, `_` and `-`"))
-        }
-        Prefix::Stop => Ok(Task::Stop(argument)),
-        _ => FilePattern::new(argument, None).map(|_| Task::Fetch(argument)),
+        _ if argument.is_empty() => Err((format!("`{prefix}` has no argument"), "write one, as in `barrier:ready`")),
+        Form::Barrier if is_name(argument) => Ok(Action::Barrier(argument.to_owned())),
+        Form::Barrier => Err(("invalid barrier name".to_owned(), "names have letters, digits, `.`, `_` and `-`")),
+        Form::Stop => Ok(Action::Stop(StepLabel::new(argument))),
+        Form::Fetch => FilePattern::new(argument, None).map(|_| Action::Fetch(argument.to_owned())),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::duration;
 use super::lints;
+use super::refusal::Refusal;
 use super::scope::Scope;
 use super::sections::{CLIENTS, COORDINATOR_KEYS, ENVIRONMENT, TEST, TEST_KEYS, WORKERS};
 use super::value;
@@ -27,29 +29,31 @@ pub(super) fn check(scope: &mut Scope<'_>) {
 /// Reads `[Test]`, with a default for what is missing or wrong.
 pub(super) fn settings(scope: &mut Scope<'_>) -> TestSettings {
     let defaults = RunSettings::default();
-    let on_failure = OnFailure::ALL.map(|choice| (choice.word(), choice));
     let run = RunSettings {
-        step_timeout: scope.parsed(TEST, "step_timeout", value::limit).unwrap_or(defaults.step_timeout),
-        reset_timeout: scope.parsed(TEST, "reset_timeout", value::positive_duration).unwrap_or(defaults.reset_timeout),
-        connect_timeout: scope.parsed(TEST, "connect_timeout", value::duration).unwrap_or(defaults.connect_timeout),
-        lease: scope.parsed(TEST, "lease", value::lease).unwrap_or(defaults.lease),
-        on_failure: scope
-            .parsed(TEST, "on_failure", |text| value::one_of(text, &on_failure))
-            .unwrap_or(defaults.on_failure),
-        max_start_skew: scope.parsed(TEST, "max_start_skew", value::optional_duration).flatten(),
+        step_timeout: scope.parsed(TEST, "step_timeout", duration::limit).unwrap_or(defaults.step_timeout),
+        reset_timeout: scope
+            .parsed(TEST, "reset_timeout", duration::positive_duration)
+            .unwrap_or(defaults.reset_timeout),
+        connect_timeout: scope.parsed(TEST, "connect_timeout", duration::duration).unwrap_or(defaults.connect_timeout),
+        lease: scope.parsed(TEST, "lease", duration::lease).unwrap_or(defaults.lease),
+        on_failure: scope.parsed(TEST, "on_failure", on_failure).unwrap_or(defaults.on_failure),
+        max_start_skew: scope.parsed(TEST, "max_start_skew", duration::optional_duration).flatten(),
         max_message_size: scope.parsed(TEST, "max_message_size", value::mebibytes).unwrap_or(defaults.max_message_size),
         results: scope.untouched(TEST, "results", value::text).map(PathBuf::from),
         check: scope.untouched(TEST, "check", value::text),
     };
     TestSettings {
         trials: scope.parsed(TEST, "trials", value::count).unwrap_or(1),
-        format: format(scope),
+        format: scope.parsed(TEST, "format", format),
         output: scope.untouched(TEST, "output", value::text).map(PathBuf::from),
         run,
     }
 }
 
-fn format(scope: &mut Scope<'_>) -> Option<Format> {
-    let words = Format::ALL.map(|format| (format.word(), format));
-    scope.parsed(TEST, "format", |text| value::one_of(text, &words))
+fn on_failure(text: &str) -> Result<OnFailure, Refusal> {
+    value::one_of(text, &OnFailure::ALL.map(|choice| (choice.word(), choice)))
+}
+
+fn format(text: &str) -> Result<Format, Refusal> {
+    value::one_of(text, &Format::ALL.map(|format| (format.word(), format)))
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::source::{Extent, Place, Source, Span};
+use super::source::{Place, Source, Span};
 
 /// The text of a value: lines joined, and variables replaced, as far as that was done.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Text {
 #[derive(Debug, Clone)]
 enum Content {
     /// It stands in the file just so, as nearly every value does.
-    Slice(Extent),
+    Slice(Span),
     /// It was put together.
     Joined(Box<Joined>),
 }
@@ -23,14 +23,15 @@ enum Content {
 #[derive(Debug, Clone)]
 struct Joined {
     text: String,
+    /// Where its bytes came from; the first piece begins at 0.
     pieces: Vec<Piece>,
 }
 
 /// Some bytes of the text, up to the next piece, and where they came from.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
-    at: u32,
-    origin: Extent,
+    at: usize,
+    origin: Span,
     /// The bytes are the origin's bytes; otherwise they stand for the origin as a whole.
     exact: bool,
 }
@@ -38,16 +39,13 @@ struct Piece {
 impl Text {
     /// A part of the file as it stands there.
     pub(super) fn new(source: &Arc<Source>, span: Span) -> Self {
-        Self { source: Arc::clone(source), content: Content::Slice(span.into()) }
+        Self { source: Arc::clone(source), content: Content::Slice(span) }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         match &self.content {
-            Content::Slice(extent) => {
-                let span = Span::from(*extent);
-                &self.source.text()[span.start..span.end]
-            }
+            Content::Slice(span) => &self.source.text()[span.start..span.end],
             Content::Joined(joined) => &joined.text,
         }
     }
@@ -80,10 +78,9 @@ impl Text {
         };
         let mut from = range.start;
         while from < range.end {
-            let after = joined.pieces.partition_point(|piece| piece.at as usize <= from);
-            let next = joined.pieces.get(after).map_or(range.end, |piece| (piece.at as usize).min(range.end));
-            let exact = joined.pieces.get(after.saturating_sub(1)).is_some_and(|piece| piece.exact);
-            self.push(&joined.text[from..next], other.span(from..next), exact);
+            let after = joined.pieces.partition_point(|piece| piece.at <= from);
+            let next = joined.pieces.get(after).map_or(range.end, |piece| piece.at.min(range.end));
+            self.push(&joined.text[from..next], other.span(from..next), joined.piece(from).exact);
             from = next;
         }
     }
@@ -97,18 +94,12 @@ impl Text {
         if text.is_empty() {
             return;
         }
-        if let Content::Slice(extent) = self.content {
-            let origin = Span::from(extent);
-            let old = &self.source.text()[origin.start..origin.end];
-            // Another line or variable follows in most cases, and nothing more.
-            let mut joined =
-                Joined { text: String::with_capacity(old.len() + text.len() + 48), pieces: Vec::with_capacity(3) };
-            joined.text.push_str(old);
-            joined.pieces.push(Piece { at: 0, origin: extent, exact: true });
-            self.content = Content::Joined(Box::new(joined));
+        if let Content::Slice(span) = self.content {
+            let pieces = vec![Piece { at: 0, origin: span, exact: true }];
+            self.content = Content::Joined(Box::new(Joined { text: self.as_str().to_owned(), pieces }));
         }
         if let Content::Joined(joined) = &mut self.content {
-            joined.pieces.push(Piece { at: short(joined.text.len()), origin: origin.into(), exact });
+            joined.pieces.push(Piece { at: joined.text.len(), origin, exact });
             joined.text.push_str(text);
         }
     }
@@ -116,61 +107,42 @@ impl Text {
     /// Keeps the first bytes only.
     pub(super) fn truncate(&mut self, length: usize) {
         match &mut self.content {
-            Content::Slice(extent) => {
-                let span = Span::from(*extent);
-                *extent = Span::new(span.start, span.end.min(span.start + length)).into();
-            }
+            Content::Slice(span) => span.end = span.end.min(span.start + length),
             Content::Joined(joined) => {
                 joined.text.truncate(length);
-                joined.pieces.retain(|piece| piece.at == 0 || (piece.at as usize) < length);
+                joined.pieces.retain(|piece| piece.at == 0 || piece.at < length);
             }
         }
     }
 
     /// The bytes of the file that a part of the text came from.
-    pub(in crate::config) fn span(&self, range: Range<usize>) -> Span {
+    pub(super) fn span(&self, range: Range<usize>) -> Span {
         match &self.content {
-            Content::Slice(extent) => {
-                let start = Span::from(*extent).start;
-                Span::new(start + range.start, start + range.end)
+            Content::Slice(span) => Span::new(span.start + range.start, span.start + range.end),
+            Content::Joined(joined) => {
+                let start = joined.origin(range.start).start;
+                let end = if range.is_empty() { start } else { joined.origin(range.end - 1).end };
+                Span::new(start, end.max(start))
             }
-            Content::Joined(joined) => joined.span(range),
         }
     }
 }
 
 impl Joined {
-    fn span(&self, range: Range<usize>) -> Span {
-        let start =
-            self.origin(
-                range.start,
-                |origin, exact, offset| {
-                    if exact { (origin.start + offset).min(origin.end) } else { origin.start }
-                },
-            );
-        if range.is_empty() {
-            return Span::new(start, start);
+    /// Where one byte came from.
+    fn origin(&self, offset: usize) -> Span {
+        let Piece { at, origin, exact } = self.piece(offset);
+        if !exact {
+            return origin;
         }
-        let end =
-            self.origin(
-                range.end - 1,
-                |origin, exact, offset| {
-                    if exact { (origin.start + offset + 1).min(origin.end) } else { origin.end }
-                },
-            );
-        Span::new(start, end.max(start))
+        let start = (origin.start + offset - at).min(origin.end);
+        Span::new(start, (start + 1).min(origin.end))
     }
 
-    fn origin(&self, offset: usize, find: impl Fn(Span, bool, usize) -> usize) -> usize {
-        let after = self.pieces.partition_point(|piece| piece.at as usize <= offset);
-        let piece = self.pieces.get(after.saturating_sub(1));
-        piece.map_or(0, |piece| find(piece.origin.into(), piece.exact, offset - piece.at as usize))
+    /// The last piece that begins at or before a byte.
+    fn piece(&self, offset: usize) -> Piece {
+        self.pieces[self.pieces.partition_point(|piece| piece.at <= offset).saturating_sub(1)]
     }
-}
-
-/// A place in a value, none of which is longer than this can tell.
-fn short(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Reason};
 use super::diagnostics::Diagnostics;
 use super::files;
 use super::lint::Lint;
@@ -85,12 +85,12 @@ pub(super) fn neither(document: &Document) -> Diagnostic {
     const MESSAGE: &str = "this is neither a test file nor a worker file";
     const HINT: &str = "a test file has `[Test]` and `[Workers]`, a worker file `[Coordinator]` and its phases";
     let known = || TEST_FILE.into_iter().chain(WORKER_FILE);
-    let meant = |name: &str| nearest::nearest(name.trim(), known()).map(|known| format!("did you mean `[{known}]`?"));
-    let named = document.sections.iter().find_map(|section| meant(&section.name).map(|hint| (section, hint)));
-    if let Some((section, hint)) = named {
-        let place = Place::new(&document.source, section.name_span);
-        return Diagnostic::new(Lint::NoKnownSection, place, MESSAGE).hint(hint);
-    }
     let source = &document.source;
-    Diagnostic::of_file(Lint::NoKnownSection, source.path(), source.order(), MESSAGE).hint(HINT)
+    for section in &document.sections {
+        if let Some(meant) = nearest::nearest(section.name.trim(), known()) {
+            let place = Place::new(source, section.name_span);
+            return Diagnostic::new(Lint::NoKnownSection, place, MESSAGE, format!("did you mean `[{meant}]`?"));
+        }
+    }
+    Reason::new(Lint::NoKnownSection, MESSAGE, HINT).of_file(source.path(), source.order())
 }

@@ -1,20 +1,15 @@
-//! The types of single values: numbers, ports, sizes, durations, addresses, words from a fixed set.
+//! The types of single values: numbers, ports, sizes, addresses, words from a fixed set.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::time::Duration;
 
-use super::duration::{parse_duration, parse_limit};
 use super::nearest;
-use super::scope::Refusal;
-use crate::model::{LONGEST_LEASE, Network};
-
-const DURATION_HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`";
-const LIMIT_HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`, or `none` for no limit";
+use super::refusal::Refusal;
+use crate::model::Network;
 
 /// A whole number from 1 on.
-pub(super) fn count(text: &str) -> Result<u32, Refusal> {
+pub(crate) fn count(text: &str) -> Result<u32, Refusal> {
     let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| Refusal::new("is not a number from 1 on", "write digits only"))
+    number.ok_or_else(|| Refusal::new("must be a whole number of at least 1", "write digits only"))
 }
 
 /// A port of TCP, from 1 on.
@@ -30,41 +25,11 @@ pub(super) fn mebibytes(text: &str) -> Result<u64, Refusal> {
     number.map(|number| number << 20).ok_or_else(refusal)
 }
 
-/// A duration, which may be zero.
-pub(super) fn duration(text: &str) -> Result<Duration, Refusal> {
-    parse_duration(text).map_err(|problem| Refusal::new(problem, DURATION_HINT))
-}
-
-/// A duration that is not zero.
-pub(super) fn positive_duration(text: &str) -> Result<Duration, Refusal> {
-    let found = duration(text)?;
-    if found.is_zero() { Err(Refusal::new("leaves no time at all", DURATION_HINT)) } else { Ok(found) }
-}
-
-/// How long a player goes on without its conductor.
-pub(super) fn lease(text: &str) -> Result<Duration, Refusal> {
-    let found = positive_duration(text)?;
-    if found > LONGEST_LEASE { Err(Refusal::new("is longer than a day", DURATION_HINT)) } else { Ok(found) }
-}
-
-/// A duration, or `none`.
-pub(super) fn optional_duration(text: &str) -> Result<Option<Duration>, Refusal> {
-    parse_limit(text).map_err(|problem| Refusal::new(problem, LIMIT_HINT))
-}
-
-/// A duration that is not zero, or `none`.
-pub(super) fn limit(text: &str) -> Result<Option<Duration>, Refusal> {
-    match optional_duration(text)? {
-        Some(found) if found.is_zero() => Err(Refusal::new("leaves no time at all", LIMIT_HINT)),
-        found => Ok(found),
-    }
-}
-
 /// One of some words.
 pub(super) fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Refusal> {
     let found = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
     let hint = || nearest::hint(text, words.iter().map(|(word, _)| *word));
-    found.map(|(_, value)| *value).ok_or_else(|| Refusal::new("is not a word that is known here", hint()))
+    found.map(|(_, value)| *value).ok_or_else(|| Refusal::new("is not a known value", hint()))
 }
 
 /// A machine's name or address; an IPv6 address may stand in brackets, which are taken off.
@@ -80,8 +45,8 @@ pub(super) fn host(text: &str) -> Result<String, Refusal> {
         && is_name(name)
         && port.parse::<u16>().is_ok()
     {
-        let hint = format!("write {name} here, and the port as `cmdport`");
-        return Err(Refusal::new("has a port, which belongs elsewhere", hint));
+        let hint = format!("write `{name}` here, and set the port with `cmdport`");
+        return Err(Refusal::new("includes a port", hint));
     }
     if !is_name(text) {
         return refusal("is not the name or address of a machine");
@@ -105,7 +70,7 @@ pub(super) fn networks(text: &str) -> Result<Vec<Network>, Refusal> {
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     let hint = "write addresses such as `10.0.0.1` and networks such as `10.0.0.0/8`, separated by commas, or `any`";
     if words.is_empty() {
-        return Err(Refusal::new("allows nobody", hint));
+        return Err(Refusal::new("has no address", hint));
     }
     let mut networks = Vec::new();
     for word in words {
@@ -118,7 +83,7 @@ pub(super) fn networks(text: &str) -> Result<Vec<Network>, Refusal> {
 /// A text that a program can be given: not empty, and without NUL.
 pub(super) fn text(text: &str) -> Result<String, Refusal> {
     if text.is_empty() {
-        return Err(Refusal::new("is empty", "write something, or leave the line out"));
+        return Err(Refusal::new("is empty", "set a value, or leave the line out"));
     }
     without_nul(text)
 }
@@ -126,7 +91,10 @@ pub(super) fn text(text: &str) -> Result<String, Refusal> {
 /// A text, perhaps empty, without NUL.
 pub(super) fn without_nul(text: &str) -> Result<String, Refusal> {
     if text.contains('\0') {
-        return Err(Refusal::new("has a NUL character, which no program can be given", "leave the character out"));
+        return Err(Refusal::new(
+            "has a NUL character, which cannot be passed to a program",
+            "leave the character out",
+        ));
     }
     Ok(text.to_owned())
 }

@@ -3,17 +3,16 @@
 use super::diagnostic::Diagnostic;
 use super::environment;
 use super::lint::Lint;
-use super::lints::{self, Notes, exec_limits, plan_bounds};
+use super::lints::{self, Notes, bounds};
 use super::not_yet;
 use super::reader::Entry;
 use super::scope::Scope;
 use super::sections::{COORDINATOR, COORDINATOR_KEYS, TEST_KEYS, WORKER_FILE};
 use super::severity::Severity;
 use super::shell::Commands;
-use super::step::{self, ParsedStep, Task};
-use super::text::Text;
+use super::step;
 use super::value;
-use crate::model::{Destination, Phase, PhaseMap, Step, is_loopback_host};
+use crate::model::{Action, Destination, Phase, PhaseMap, Step, is_loopback_host};
 
 /// The port on which a player listens when nothing else is said.
 pub(super) const COMMAND_PORT: u16 = 6970;
@@ -29,22 +28,18 @@ pub(super) struct WorkerFile {
     pub(super) shell: String,
     pub(super) directory: Option<String>,
     pub(super) environment: Vec<(String, String)>,
-    pub(super) steps: StepTaker,
+    pub(super) steps: Steps,
 }
 
-/// What is kept of a worker's steps.
+/// The steps of a worker file.
 #[derive(Default)]
-pub(super) struct StepTaker {
+pub(super) struct Steps {
     /// The steps themselves, when there is to be a plan.
-    pub(super) plan: Option<PhaseMap<Vec<Step>>>,
-    /// What refers to other steps or workers.
+    pub(super) by_phase: Option<PhaseMap<Vec<Step>>>,
+    /// Those that refer to other steps or workers.
     pub(super) notes: Notes,
-    /// The commands, when the shell is to be asked about them.
-    pub(super) commands: Option<Commands>,
-    /// How many bytes the longest command has.
-    pub(super) longest_command: usize,
-    /// How much of a plan they take.
-    pub(super) size: plan_bounds::Size,
+    /// How large they are.
+    pub(super) size: bounds::Size,
 }
 
 /// Looks for sections, and settings of `[Coordinator]`, that nothing reads.
@@ -63,26 +58,24 @@ pub(super) fn check(scope: &mut Scope<'_>) {
         let is_empty = scope.document.section(name).is_some_and(|section| section.entries.is_empty());
         // Where lines are wrong, the section may have been meant to have some.
         if is_empty && !scope.diagnostics.has_errors_in(scope.document.source.order()) {
-            let warning =
-                Diagnostic::new(Lint::EmptyPhase, scope.section_place(name), format!("`[{name}]` has no step"));
-            scope.diagnostics.push(warning.hint("add a line `label = command`, or remove the section"));
+            let (place, message) = (scope.section_place(name), format!("`[{name}]` has no step"));
+            let hint = "add a line `label = command`, or remove the section";
+            scope.diagnostics.push(Diagnostic::new(Lint::EmptyPhase, place, message, hint));
         }
-        let section = scope.document.section(name);
-        let continued =
-            section.into_iter().flat_map(|section| section.continued.iter().map(|at| &section.entries[*at]));
-        for entry in continued {
+        for entry in scope.entries(name) {
             lints::several_lines::check(scope, entry);
         }
     }
 }
 
 /// Reads a worker file. Afterwards the scope knows `player` and `conductor`.
-pub(super) fn read(scope: &mut Scope<'_>, mut steps: StepTaker) -> WorkerFile {
+pub(super) fn read(scope: &mut Scope<'_>, commands: &mut Commands<'_>, for_plan: bool) -> WorkerFile {
     let host = scope.parsed(COORDINATOR, "player", value::host);
     if scope.entry(COORDINATOR, "player").is_none() {
         let place = scope.section_place(COORDINATOR);
-        let error = Diagnostic::new(Lint::MissingSetting, place, "the worker file does not say where its player is");
-        scope.diagnostics.push(error.hint("add `player = ADDRESS` to `[Coordinator]`"));
+        let message = "the worker file has no `player`";
+        let hint = "add the player's address, `player = ADDRESS`, to `[Coordinator]`";
+        scope.diagnostics.push(Diagnostic::new(Lint::MissingSetting, place, message, hint));
     }
     let host = host.unwrap_or_default();
     scope.predefined.push(("player", host.clone()));
@@ -101,20 +94,21 @@ pub(super) fn read(scope: &mut Scope<'_>, mut steps: StepTaker) -> WorkerFile {
     let directory = scope.untouched(COORDINATOR, "directory", value::text);
     for (key, path) in [("shell", Some(&shell)), ("directory", directory.as_ref())] {
         if let (Some(path), Some(place)) = (path, scope.entry(COORDINATOR, key).map(|entry| entry.value.place())) {
-            plan_bounds::check_path(scope, path, || place);
+            bounds::check_path(scope, path, place);
         }
     }
     let environment = environment::read(scope);
+    let mut steps = Steps { by_phase: for_plan.then(PhaseMap::default), ..Steps::default() };
     for phase in Phase::ALL {
-        plan_bounds::check_phase(scope, phase);
-        for entry in scope.entries(phase.section()).iter().enumerate() {
-            steps.take(scope, phase, entry, &shell);
+        bounds::check_phase(scope, phase);
+        for entry in scope.entries(phase.section()) {
+            steps.read(scope, phase, entry, &shell, commands);
         }
         steps.notes.end_phase();
     }
     steps.size.check(scope);
     lints::stops::check(scope, &steps.notes);
-    lints::spawns::check(scope, &steps.notes);
+    lints::spawns::check(&steps.notes, scope.diagnostics);
     lints::barriers::check_worker(&steps.notes, scope.diagnostics);
     lints::fetches::check(&steps.notes, scope.diagnostics);
     let player = Destination::Tcp { host: host.clone(), port };
@@ -125,59 +119,42 @@ pub(super) fn read(scope: &mut Scope<'_>, mut steps: StepTaker) -> WorkerFile {
 fn check_loopback(scope: &mut Scope<'_>, entry: &Entry, player: &str, conductor: &str) {
     if !player.is_empty() && is_loopback_host(conductor) && !is_loopback_host(player) {
         let message =
-            format!("the player `{player}` is not on this machine, and can't reach the conductor at `{conductor}`");
-        let warning = Diagnostic::new(Lint::LoopbackConductor, entry.value.place(), message);
-        scope.diagnostics.push(warning.hint("write the address by which that machine reaches this one"));
+            format!("the player `{player}` is not on this machine, and cannot reach the conductor at `{conductor}`");
+        let hint = "write the address by which that machine reaches this one";
+        scope.diagnostics.push(Diagnostic::new(Lint::LoopbackConductor, entry.value.place(), message, hint));
     }
 }
 
-impl StepTaker {
-    fn take(&mut self, scope: &mut Scope<'_>, phase: Phase, (index, entry): (usize, &Entry), shell: &str) {
+impl Steps {
+    fn read(&mut self, scope: &mut Scope<'_>, phase: Phase, entry: &Entry, shell: &str, commands: &mut Commands<'_>) {
         let Some(text) = scope.value(phase.section(), &entry.value) else { return };
         let parsed = step::parse(entry.written_key(), text.as_str());
-        let place = || text.place_of(parsed.at..text.as_str().len());
-        for problem in &parsed.problems {
-            report(scope, problem, entry, &text);
+        let from = |start: usize| text.place_of(start..text.as_str().len());
+        let task_place = || parsed.form_at.map_or_else(|| entry.key_place(), from);
+        for (reason, range) in &parsed.problems {
+            let place = range.clone().map_or_else(|| entry.key_place(), |range| text.place_of(range));
+            scope.diagnostics.push(reason.clone().at(place));
         }
-        if let Task::Put { local, remote } = parsed.task {
-            lints::puts::check(scope, local, &task_place(entry, &text, &parsed));
-            plan_bounds::check_path(scope, remote, place);
-        }
-        if let Task::Fetch(pattern) = parsed.task {
-            plan_bounds::check_path(scope, pattern, place);
-        }
-        let is_error = |problem: &step::StepProblem| problem.lint.severity() == Severity::Error;
-        if !parsed.problems.iter().any(is_error) {
-            self.notes.take(phase, index, &parsed, || task_place(entry, &text, &parsed));
-        }
-        if let Task::Command(command) = parsed.task {
-            self.longest_command = self.longest_command.max(command.len());
-            self.size.add(entry.written_key(), command, place);
-            exec_limits::check_command(scope, command, place);
-            if let Some(commands) = &mut self.commands
-                && parsed.problems.is_empty()
-            {
-                commands.take(shell, entry, &text, parsed.at);
+        match &parsed.step.action {
+            Action::Command(_) if parsed.form_at.is_none() => {
+                let command = &text.as_str()[parsed.at..];
+                self.size.add(scope, entry.written_key(), command, || from(parsed.at));
+                if parsed.problems.is_empty() {
+                    commands.take(shell, entry, &text, parsed.at);
+                }
             }
+            Action::Put { local, remote } => {
+                lints::puts::check(scope, local, task_place());
+                bounds::check_path(scope, remote, from(parsed.at));
+            }
+            Action::Fetch(pattern) => bounds::check_path(scope, pattern, from(parsed.at)),
+            Action::Command(_) | Action::Barrier(_) | Action::Stop(_) => {}
         }
-        if let Some(steps) = &mut self.plan {
-            steps[phase].push(parsed.step(entry.written_key()));
+        if parsed.problems.iter().all(|(reason, _)| reason.lint.severity() == Severity::Warning) {
+            self.notes.take(phase, entry.written_key(), &parsed, task_place);
+        }
+        if let Some(steps) = &mut self.by_phase {
+            steps[phase].push(parsed.complete(entry.written_key(), text.as_str()));
         }
     }
-}
-
-/// Where a step's task stands, with its own prefix.
-fn task_place(entry: &Entry, text: &Text, parsed: &ParsedStep<'_>) -> super::source::Place {
-    match &parsed.form {
-        Some((_, range)) => text.place_of(range.start..text.as_str().len()),
-        None => entry.key_place(),
-    }
-}
-
-fn report(scope: &mut Scope<'_>, problem: &step::StepProblem, entry: &Entry, text: &Text) {
-    let place = match &problem.range {
-        Some(range) => text.place_of(range.clone()),
-        None => entry.key_place(),
-    };
-    scope.diagnostics.push(Diagnostic::new(problem.lint, place, problem.message.clone()).hint(problem.hint.clone()));
 }

@@ -1,6 +1,6 @@
 //! Keys of `[Workers]`: a name, or `node[01-16]` for sixteen of them.
 
-use super::diagnostic::quoted;
+use super::diagnostic::{Reason, quoted};
 use super::lint::Lint;
 use crate::model::WorkerName;
 
@@ -16,30 +16,20 @@ pub(super) struct Expansion {
     pub(super) names: Vec<(WorkerName, u64)>,
 }
 
-/// What is wrong with a key, and what to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct KeyProblem {
-    pub(super) lint: Lint,
-    pub(super) message: String,
-    pub(super) hint: &'static str,
-}
-
-const RANGE_HINT: &str = "write a range as `node[01-16]`";
-
 /// The workers of a key.
-pub(super) fn expand(key: &str) -> Result<Expansion, KeyProblem> {
+pub(super) fn expand(key: &str) -> Result<Expansion, Reason> {
     let Some((base, rest)) = key.split_once('[') else {
         return Ok(Expansion { base: key.to_owned(), names: vec![(name(key)?, 1)] });
     };
-    let range = |message: &str| KeyProblem { lint: Lint::InvalidRange, message: message.to_owned(), hint: RANGE_HINT };
+    let range = |message| Reason::new(Lint::InvalidRange, message, "write a range as `node[01-16]`");
     let (numbers, suffix) = rest.split_once(']').ok_or_else(|| range("the range has no `]`"))?;
     let (first, last) = numbers.split_once('-').ok_or_else(|| range("the range has no `-`"))?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(first) || !digits(last) {
-        return Err(range("the range has no two numbers"));
+        return Err(range("a range has two numbers"));
     }
     let (Ok(from), Ok(to)) = (first.parse::<u64>(), last.parse::<u64>()) else {
-        return Err(range("the range's numbers are too large"));
+        return Err(range("the numbers of the range are too large"));
     };
     if from > to {
         return Err(range("the range ends before it begins"));
@@ -52,11 +42,10 @@ pub(super) fn expand(key: &str) -> Result<Expansion, KeyProblem> {
     Ok(Expansion { base: base.to_owned(), names: (from..=to).map(make).collect::<Result<_, _>>()? })
 }
 
-fn name(text: &str) -> Result<WorkerName, KeyProblem> {
-    WorkerName::new(text).map_err(|error| KeyProblem {
-        lint: Lint::InvalidWorkerName,
-        message: format!("{} is not a worker's name: {error}", quoted(text)),
-        hint: "names have letters, digits, `.`, `_` and `-`",
+fn name(text: &str) -> Result<WorkerName, Reason> {
+    WorkerName::new(text).map_err(|error| {
+        let message = format!("invalid worker name {}: {error}", quoted(text));
+        Reason::new(Lint::InvalidWorkerName, message, "names have letters, digits, `.`, `_` and `-`")
     })
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::diagnostic::{Diagnostic, quoted};
+use super::diagnostic::{Diagnostic, Reason, quoted};
 use super::lint::Lint;
 use super::nearest;
+use super::reader::Entry;
 use super::scope::Scope;
 use super::sections::{CLIENTS, WORKERS};
 use super::source::Place;
@@ -37,89 +38,69 @@ pub fn address_variable(worker: &WorkerName) -> String {
 
 /// Reads `[Workers]` or `[Clients]`.
 pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
+    const ADD: &str = "add a line `name = worker-file` for each worker";
     let document = scope.document;
-    let section = match (document.section(WORKERS), document.section(CLIENTS)) {
-        (None, None) => {
-            let place = scope.section_place(WORKERS);
-            let error = Diagnostic::new(Lint::NoWorkers, place, "the test file has no section `[Workers]`");
-            scope.diagnostics.push(error.hint("add it, with a line `name = worker-file` for each worker"));
-            return Vec::new();
-        }
-        (Some(section), None) => section,
-        (None, Some(section)) => {
-            let place = Place::new(&document.source, section.name_span);
-            let message = "the Python conductor knows `[Workers]` only";
-            scope
-                .diagnostics
-                .push(Diagnostic::new(Lint::ClientsSection, place, message).hint("call the section `[Workers]`"));
-            section
-        }
-        (Some(section), Some(clients)) => {
-            let place = Place::new(&document.source, clients.name_span);
-            let error = Diagnostic::new(Lint::DuplicateSection, place, "`[Clients]` is another name for `[Workers]`");
-            let first = Place::new(&document.source, section.name_span);
-            scope
-                .diagnostics
-                .push(error.other(first, "`[Workers]` stands here").hint("put all lines into `[Workers]`"));
-            section
-        }
+    let (workers, clients) = (document.section(WORKERS), document.section(CLIENTS));
+    let Some(section) = workers.or(clients) else {
+        let (place, message) = (scope.section_place(WORKERS), "the test file has no section `[Workers]`");
+        let hint = "add it, with a line `name = worker-file` for each worker";
+        scope.diagnostics.push(Diagnostic::new(Lint::NoWorkers, place, message, hint));
+        return Vec::new();
     };
+    if clients.is_some() {
+        let place = scope.section_place(CLIENTS);
+        scope.diagnostics.push(if workers.is_some() {
+            let message = "`[Clients]` is another name for `[Workers]`, which is defined, too";
+            let hint = "put all lines into `[Workers]`";
+            let error = Diagnostic::new(Lint::DuplicateSection, place, message, hint);
+            error.other(scope.section_place(WORKERS), "`[Workers]` is defined here")
+        } else {
+            let message = "the Python conductor accepts only the name `[Workers]`";
+            Diagnostic::new(Lint::ClientsSection, place, message, "rename the section to `[Workers]`")
+        });
+    }
     if section.entries.is_empty() {
-        let place = Place::new(&document.source, section.name_span);
-        let error = Diagnostic::new(Lint::NoWorkers, place, format!("`[{}]` names no worker", section.name));
-        scope.diagnostics.push(error.hint("add a line `name = worker-file` for each worker"));
+        let message = format!("`[{}]` has no worker", section.name);
+        scope.diagnostics.push(Diagnostic::new(Lint::NoWorkers, scope.section_place(&section.name), message, ADD));
     }
     let mut workers = Vec::new();
     for entry in &section.entries {
-        let place = entry.key_place();
         match expand(entry.written_key()) {
             Ok(expansion) if workers.len() + expansion.names.len() > MOST => {
                 let message = format!("the test has more than {MOST} workers");
-                let error = Diagnostic::new(Lint::InvalidRange, place, message);
-                scope.diagnostics.push(error.hint("have fewer workers"));
+                let error = Diagnostic::new(Lint::InvalidRange, entry.key_place(), message, "use fewer workers");
+                scope.diagnostics.push(error);
                 break;
             }
-            Ok(expansion) => workers.extend(expanded(scope, &section.name, entry, &place, &expansion)),
-            Err(problem) => {
-                let error = Diagnostic::new(problem.lint, place, problem.message);
-                scope.diagnostics.push(error.hint(problem.hint));
-            }
+            Ok(expansion) => workers.extend(expanded(scope, &section.name, entry, &expansion)),
+            Err(reason) => scope.diagnostics.push(reason.at(entry.key_place())),
         }
     }
     refuse_collisions(scope, &workers);
     workers
 }
 
-fn expanded(
-    scope: &mut Scope<'_>,
-    section: &str,
-    entry: &super::reader::Entry,
-    key: &Place,
-    expansion: &Expansion,
-) -> Vec<Worker> {
+/// The workers of one line.
+fn expanded(scope: &mut Scope<'_>, section: &str, entry: &Entry, expansion: &Expansion) -> Vec<Worker> {
     let mut workers = Vec::new();
     for (name, index) in &expansion.names {
         scope.predefined = vec![("worker", name.to_string()), ("index", index.to_string())];
-        let file = scope.word(section, &entry.value).and_then(|text| file(scope, &text, name, key));
+        let mut text = scope.word(section, &entry.value);
+        if text.take_if(|text| text.as_str().is_empty() || text.as_str().contains('\0')).is_some() {
+            let message = format!("the worker `{name}` has no file");
+            let error = Diagnostic::new(Lint::InvalidValue, entry.key_place(), message, "write `name = worker-file`");
+            scope.diagnostics.push(error);
+        }
         workers.push(Worker {
             name: name.clone(),
             index: *index,
             base: expansion.base.clone(),
-            key: key.clone(),
-            file,
+            key: entry.key_place(),
+            file: text.map(|text| (text.as_str().to_owned(), text.place())),
         });
     }
     scope.predefined.clear();
     workers
-}
-
-fn file(scope: &mut Scope<'_>, text: &super::text::Text, name: &WorkerName, key: &Place) -> Option<(String, Place)> {
-    if text.as_str().is_empty() || text.as_str().contains('\0') {
-        let error = Diagnostic::new(Lint::InvalidValue, key.clone(), format!("the worker `{name}` has no file"));
-        scope.diagnostics.push(error.hint("write `name = worker-file`"));
-        return None;
-    }
-    Some((text.as_str().to_owned(), text.place()))
 }
 
 /// Two workers of one name can't be told apart, nor can the addresses of two whose variables have one name.
@@ -131,10 +112,10 @@ fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
         let folded = worker.name.as_str().to_lowercase();
         if let Some(first) = names.insert(folded, worker) {
             if first.key.span != worker.key.span && first.key_text() != worker.key_text() {
-                let message = format!("the worker `{}` is there twice", worker.name);
-                let error = Diagnostic::new(Lint::DuplicateWorker, worker.key.clone(), message);
-                let error = error.other(first.key.clone(), "it stands here first");
-                scope.diagnostics.push(error.hint("give one of them another name"));
+                let message = format!("the worker `{}` is defined twice", worker.name);
+                let hint = "give one of them another name";
+                let error = Diagnostic::new(Lint::DuplicateWorker, worker.key.clone(), message, hint);
+                scope.diagnostics.push(error.other(first.key.clone(), "first defined here"));
             }
             continue;
         }
@@ -142,9 +123,9 @@ fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
         if let Some(first) = variables.get(&variable) {
             let message =
                 format!("the workers `{}` and `{}` both have the variable `{variable}`", first.name, worker.name);
-            let error = Diagnostic::new(Lint::AddressVariableCollision, worker.key.clone(), message);
-            let error = error.other(first.key.clone(), format!("`{}` stands here", first.name));
-            scope.diagnostics.push(error.hint("give one of them a name with other letters or digits"));
+            let hint = "give one of them a name with other letters or digits";
+            let error = Diagnostic::new(Lint::AddressVariableCollision, worker.key.clone(), message, hint);
+            scope.diagnostics.push(error.other(first.key.clone(), format!("`{}` is defined here", first.name)));
         } else {
             variables.insert(variable, worker);
         }
@@ -174,27 +155,32 @@ pub(super) fn choose(scope: &mut Scope<'_>, workers: Vec<Worker>, chosen: &[Stri
             found = !names.is_empty() && names.iter().all(|(name, _)| mark(&workers, &mut marked, name.as_str()));
         }
         if !found && !workers.is_empty() {
-            let (path, order) = (scope.document.source.path(), scope.document.source.order());
-            let message = format!("there is no worker {}", quoted(wanted));
             let all: Vec<_> = workers.iter().map(|worker| format!("`{}`", worker.name)).take(20).collect();
             let more = if workers.len() > all.len() { ", …" } else { "" };
             let meant = nearest::nearest(wanted, workers.iter().map(|worker| worker.name.as_str()));
             let meant = meant.map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
             let hint = format!("{meant}the test has {}{more}", all.join(", "));
-            scope.diagnostics.push(Diagnostic::of_file(Lint::UnknownWorker, path, order, message).hint(hint));
+            let reason = Reason::new(Lint::UnknownWorker, format!("the test has no worker {}", quoted(wanted)), hint);
+            let source = &scope.document.source;
+            scope.diagnostics.push(reason.of_file(source.path(), source.order()));
         }
     }
     workers.into_iter().zip(marked).filter_map(|(worker, marked)| marked.then_some(worker)).collect()
 }
 
+/// Marks the workers of this name, or with this base; a worker's own name wins. Whether there is one.
 fn mark(workers: &[Worker], marked: &mut [bool], wanted: &str) -> bool {
-    let same = |text: &str| text.to_lowercase() == wanted.to_lowercase();
-    // A worker's own name wins over a range's base of the same name.
-    let exact: Vec<_> = (0..workers.len()).filter(|index| same(workers[*index].name.as_str())).collect();
-    let based = || (0..workers.len()).filter(|index| same(&workers[*index].base)).collect::<Vec<_>>();
-    let found = if exact.is_empty() { based() } else { exact };
-    for index in &found {
-        marked[*index] = true;
+    let wanted = wanted.to_lowercase();
+    let is_name = |worker: &Worker| worker.name.as_str().to_lowercase() == wanted;
+    let is_base = |worker: &Worker| worker.base.to_lowercase() == wanted;
+    let has_name = workers.iter().any(is_name);
+    let mut found = false;
+    for (worker, marked) in workers.iter().zip(marked) {
+        let is_meant = if has_name { is_name(worker) } else { is_base(worker) };
+        if is_meant {
+            *marked = true;
+            found = true;
+        }
     }
-    !found.is_empty()
+    found
 }

@@ -6,14 +6,9 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags};
-
 use super::LogFormat;
 use super::stderr::say_if_heard;
-use crate::wait::Wait;
-
-/// A pipe that says it has room takes so many bytes at once (pipe(7), `PIPE_BUF`).
-pub(super) const PAGE: usize = 4096;
+use crate::wait::{PAGE, Wait};
 
 /// The writer.
 #[derive(Debug)]
@@ -24,20 +19,16 @@ pub(super) struct Lines<W> {
     missing: usize,
     /// Whether the last line that was written has no end.
     is_cut: bool,
-    /// How room is looked for, and how many bytes are written then.
-    look: Look<W>,
-    at_once: usize,
+    /// Whether there is room in the writer, or comes within this time; `None` if the writer itself waits for its reader.
+    has_room: Option<fn(&W, Duration) -> bool>,
     /// The file that is written, until people were told that it can't be.
     file: Option<PathBuf>,
 }
 
-/// Whether there is room, or comes within this time.
-type Look<W> = fn(&W, Duration) -> bool;
-
 impl<W: Write> Lines<W> {
     /// One that waits for its reader.
     pub(super) fn patient(writer: W, format: LogFormat) -> Self {
-        Self { writer, format, missing: 0, is_cut: false, look: |_, _| true, at_once: usize::MAX, file: None }
+        Self { writer, format, missing: 0, is_cut: false, has_room: None, file: None }
     }
 
     /// One that does not wait for its reader.
@@ -45,7 +36,7 @@ impl<W: Write> Lines<W> {
     where
         W: AsFd,
     {
-        Self { look: has_room, at_once: PAGE, ..Self::patient(writer, format) }
+        Self { has_room: Some(|writer, time| Wait::LogRoom.has_room(writer, time)), ..Self::patient(writer, format) }
     }
 
     /// One of this file: when it can't be written, people are told on standard error, once.
@@ -53,23 +44,30 @@ impl<W: Write> Lines<W> {
         Self { file: Some(path.to_owned()), ..self }
     }
 
-    /// Whether there is room. A reader that did not make any in time is not waited for again until there is some.
-    fn has_room(&self) -> bool {
-        (self.look)(&self.writer, if self.missing == 0 { Wait::LogRoom.time() } else { Duration::ZERO })
+    /// The part of the text to write now; nothing if there is no room. A reader that did not make any in time is not
+    /// waited for again until there is some.
+    fn next<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        let Some(has_room) = self.has_room else { return text };
+        let time = if self.missing == 0 { Wait::LogRoom.time() } else { Duration::ZERO };
+        if has_room(&self.writer, time) { &text[..text.len().min(PAGE)] } else { &[] }
     }
 
     /// How much of the text finds room.
     fn put(&mut self, text: &[u8]) -> usize {
         let mut written = 0;
-        while written < text.len() && self.has_room() {
-            let end = text.len().min(written.saturating_add(self.at_once));
-            match self.writer.write(&text[written..end]) {
+        while written < text.len() {
+            let part = self.next(&text[written..]);
+            if part.is_empty() {
+                break;
+            }
+            match self.writer.write(part) {
                 Ok(0) => break,
                 Ok(count) => written += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     if let Some(file) = self.file.take() {
-                        say_if_heard(&format!("error: the log file `{}` can't be written: {error}", file.display()));
+                        let file = file.display();
+                        say_if_heard(&format!("error: cannot write the log file `{file}`: {error}"));
                     }
                     break;
                 }
@@ -77,13 +75,6 @@ impl<W: Write> Lines<W> {
         }
         written
     }
-}
-
-/// Whether a page finds room, or does so within this time.
-pub(super) fn has_room(stream: &impl AsFd, patience: Duration) -> bool {
-    let mut descriptors = [PollFd::new(stream, PollFlags::OUT)];
-    // What can't be asked, or has an error, is written to: that does not wait either.
-    Wait::LogWritten.poll(&mut descriptors, Some(patience)) != Ok(0)
 }
 
 impl<W: Write> Write for Lines<W> {

@@ -42,7 +42,7 @@ impl LogFile {
             Err(error) if !std::mem::replace(&mut self.is_refused, true) => {
                 let path = self.path.display();
                 say_if_heard(&format!(
-                    "warning: can't open the log file `{path}` again, and the log goes on in the old file: {error}"
+                    "warning: cannot open the log file `{path}` again; the log continues in the old file: {error}"
                 ));
             }
             Err(_) => {}

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use super::lines;
-use crate::wait::Wait;
+use crate::wait::{PAGE, Wait};
 
 /// Writes a line, and waits for its reader. An error leaves nobody to tell.
 pub(crate) fn say(text: &str) {
@@ -15,9 +14,9 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn say_if_heard(text: &str) {
     let (text, stream, end) = (format!("{text}\n"), io::stderr(), Instant::now() + Wait::LogWritten.time());
     // Whoever writes the log may hold the standard library's lock for as long as nobody reads.
-    for page in text.as_bytes().chunks(lines::PAGE) {
+    for page in text.as_bytes().chunks(PAGE) {
         let left = end.saturating_duration_since(Instant::now());
-        if !lines::has_room(&stream, left) || rustix::io::write(&stream, page).is_err() {
+        if !Wait::LogWritten.has_room(&stream, left) || rustix::io::write(&stream, page).is_err() {
             return;
         }
     }

@@ -18,6 +18,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{Limit, Wait};
 
+/// A pipe that says it has room takes so many bytes at once (pipe(7), `PIPE_BUF`).
+pub const PAGE: usize = 4096;
 /// After so long a wait for a reader is told of.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,12 @@ impl Wait {
         // A time that the kernel cannot express is as good as none.
         let timeout = self.at_most(time).and_then(|time| Timespec::try_from(time).ok());
         poll(descriptors, timeout.as_ref())
+    }
+
+    /// Waits until whoever reads a stream has made room for a page, and says whether there is room. What can't be asked, or
+    /// has an error, has room: a write does not wait there.
+    pub fn has_room(self, stream: &impl AsFd, time: Duration) -> bool {
+        self.poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(time)) != Ok(0)
     }
 
     /// Waits for a value.
@@ -232,8 +240,6 @@ impl Wait {
         slow: impl FnOnce(),
         more: impl Fn() -> bool,
     ) -> io::Result<usize> {
-        /// A pipe that says it has room takes so many bytes at once (pipe(7), `PIPE_BUF`).
-        const PAGE: usize = 4096;
         /// How often `more` is asked.
         const LOOK: Duration = Duration::from_millis(100);
         let (begin, mut slow) = (Instant::now(), Some(slow));

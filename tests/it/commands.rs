@@ -166,19 +166,30 @@ fn the_help_names_the_commands() {
     run(&Folder::new(), ["--help"]).assert(
         0,
         str![[r#"
-Runs one test on many machines at once, and tells what happened
+Run one test on several machines at the same time, and report the results
 
 Usage: conductor <COMMAND>
 
 Commands:
-  player    Wait on a test machine for conductors, and run there what they ask for
-  conduct   Run a test on all of its players
-  report    Make the reports of a run again from its results folder
-  validate  Check test files and worker files; nothing is run
+  player    Wait on a test machine for conductors, and run the steps of a worker
+            for them
+  conduct   Run a test on the players of all its workers, and report the results
+  report    Write reports of an earlier run from its results folder
+  validate  Check test files and worker files without running anything
 
 Options:
   -h, --help     Print help
   -V, --version  Print version
+
+Examples:
+  conductor conduct --local test.cfg
+          Run a test on this machine, without players
+  conductor player worker.cfg
+          Start a player on a test machine
+  conductor conduct test.cfg
+          Run the test on the players of all workers
+
+`conductor COMMAND --help` describes a command and its exit statuses.
 
 "#]],
         str![""],
@@ -188,113 +199,456 @@ Options:
         2,
         str![""],
         str![[r#"
-Runs one test on many machines at once, and tells what happened
+Run one test on several machines at the same time, and report the results
 
 Usage: conductor <COMMAND>
 
 Commands:
-  player    Wait on a test machine for conductors, and run there what they ask for
-  conduct   Run a test on all of its players
-  report    Make the reports of a run again from its results folder
-  validate  Check test files and worker files; nothing is run
+  player    Wait on a test machine for conductors, and run the steps of a worker
+            for them
+  conduct   Run a test on the players of all its workers, and report the results
+  report    Write reports of an earlier run from its results folder
+  validate  Check test files and worker files without running anything
 
 Options:
   -h, --help     Print help
   -V, --version  Print version
+
+Examples:
+  conductor conduct --local test.cfg
+          Run a test on this machine, without players
+  conductor player worker.cfg
+          Start a player on a test machine
+  conductor conduct test.cfg
+          Run the test on the players of all workers
+
+`conductor COMMAND --help` describes a command and its exit statuses.
 
 "#]],
     );
 }
 
 #[test]
-fn the_help_of_player_shows_its_defaults() {
-    run(&Folder::new(), ["player", "-h"]).assert(0, str![[r#"
-Wait on a test machine for conductors, and run there what they ask for
+fn the_help_of_player_is_complete() {
+    run(&Folder::new(), ["player", "--help"]).assert(
+        0,
+        str![[r#"
+Wait on a test machine for conductors, and run the steps of a worker for them
 
 Usage: conductor player [OPTIONS] [CONFIG]
 
 Arguments:
-  [CONFIG]  The worker file; its `cmdport`, `max_message_size`, `conductor` and `allow` are used
+  [CONFIG]
+          The worker file; `cmdport`, `allow`, `conductor` and
+          `max_message_size` are read from it
 
 Options:
-  -b, --bind <ADDRESS>         Listen on this address only [default: all]
-  -p, --port <PORT>            Listen on this port, whatever CONFIG says; 0 picks a free one [default: CONFIG's, or 6970]
-  -l, --log-file <FILE>        Write the log to this file instead of standard error
-      --log-format <FORMAT>    The form of the log [default: text] [possible values: text, json]
-  -v, --verbose                Log more
-  -q, --quiet                  Log errors only
-      --max-message-size <MB>  The largest message that a Python conductor may send [default: 10]
-      --spool-limit <MB>       How much output a worker keeps on disk while its conductor can't be reached [default: 1024]
-      --allow <ADDRESS>...     Accept connections from these addresses or networks, such as 10.0.0.0/8, or from `any`, instead of those in CONFIG's `allow`; CONFIG's `conductor` is always accepted [default: this machine]
+  -b, --bind <ADDRESS>
+          Address to listen on [default: all addresses of this machine]
+
+  -p, --port <PORT>
+          Port to listen on; 0 selects a free one [default: `cmdport` in CONFIG,
+          or 6970]
+
+      --allow <ADDRESS>...
+          Addresses and networks that may connect, such as 10.0.0.0/8, or `any`;
+          the `conductor` in CONFIG always may [default: `allow` in CONFIG, or
+          this machine]
+
+      --max-message-size <MB>
+          Largest message that a Python conductor may send [default:
+          `max_message_size` in CONFIG, or 10]
+
+      --spool-limit <MB>
+          Disk space for the output of a worker whose conductor cannot be
+          reached
+          
+          [default: 1024]
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
+
+Log:
+  -l, --log-file <FILE>
+          Write the log to this file [default: standard error]
+
+      --log-format <FORMAT>
+          Format of the log
+
+          Possible values:
+          - text: A line each, as the Python conductor writes them
+          - json: A JSON object each: time, level, message
+          
+          [default: text]
+
+  -v, --verbose
+          Log more
+
+  -q, --quiet
+          Log only errors
+
+Examples:
+  conductor player worker.cfg
+          Accept the conductor that the worker file names
+  conductor player --allow 10.0.0.0/8 --log-file player.log
+          Accept all conductors of a network, and write the log to a file
+  conductor player --bind 127.0.0.1 --port 0
+          Accept conductors on this machine, on a free port, which is printed
+
+Exit status:
+  0  A signal stopped the player
+  1  The player could not start
+  2  The command line is wrong
+
+"#]],
+        str![""],
+    );
+    run(&Folder::new(), ["player", "-h"]).assert(
+        0,
+        str![[r#"
+Wait on a test machine for conductors, and run the steps of a worker for them
+
+Usage: conductor player [OPTIONS] [CONFIG]
+
+Arguments:
+  [CONFIG]  The worker file; `cmdport`, `allow`, `conductor` and
+            `max_message_size` are read from it
+
+Options:
+  -b, --bind <ADDRESS>         Address to listen on [default: all addresses of
+                               this machine]
+  -p, --port <PORT>            Port to listen on; 0 selects a free one [default:
+                               `cmdport` in CONFIG, or 6970]
+      --allow <ADDRESS>...     Addresses and networks that may connect, such as
+                               10.0.0.0/8, or `any`; the `conductor` in CONFIG
+                               always may [default: `allow` in CONFIG, or this
+                               machine]
+      --max-message-size <MB>  Largest message that a Python conductor may send
+                               [default: `max_message_size` in CONFIG, or 10]
+      --spool-limit <MB>       Disk space for the output of a worker whose
+                               conductor cannot be reached [default: 1024]
   -h, --help                   Print help (see more with '--help')
   -V, --version                Print version
 
-"#]], str![""]);
+Log:
+  -l, --log-file <FILE>      Write the log to this file [default: standard
+                             error]
+      --log-format <FORMAT>  Format of the log [default: text] [possible values:
+                             text, json]
+  -v, --verbose              Log more
+  -q, --quiet                Log only errors
+
+Examples:
+  conductor player worker.cfg
+          Accept the conductor that the worker file names
+  conductor player --allow 10.0.0.0/8 --log-file player.log
+          Accept all conductors of a network, and write the log to a file
+  conductor player --bind 127.0.0.1 --port 0
+          Accept conductors on this machine, on a free port, which is printed
+
+Exit status:
+  0  A signal stopped the player
+  1  The player could not start
+  2  The command line is wrong
+
+"#]],
+        str![""],
+    );
 }
 
 #[test]
-fn the_help_of_conduct_shows_its_defaults() {
-    run(&Folder::new(), ["conduct", "-h"]).assert(0, str![[r#"
-Run a test on all of its players
+fn the_help_of_conduct_is_complete() {
+    run(&Folder::new(), ["conduct", "--help"]).assert(
+        0,
+        str![[r#"
+Run a test on the players of all its workers, and report the results
 
 Usage: conductor conduct [OPTIONS] <CONFIG>
 
 Arguments:
-  [CONFIG]  The test file
+  <CONFIG>
+          The test file
 
 Options:
-  -t, --trials <N>                  Go through the phases this often, whatever CONFIG says [default: 1]
-  -p, --phases <PHASE>...           Run these phases only: startup, run, collect, reset, or all; between them spaces or commas [default: all]
-  -c, --workers <NAME>...           Run the test on these workers only [default: all] [alias: --clients]
-  -D, --define <NAME=VALUE>         Set a variable, `%(NAME)s`, for all configuration files; can be repeated
-      --dry-run                     Print every step of every worker in every phase; run nothing
-      --check                       Reach every player and tell how it is; run nothing
-  -f, --format <FORMAT>             The form of the results, or of what `--dry-run` and `--check` print [default: text] [possible values: text, classic, json, jsonl, junit, html]
-  -o, --output <FILE>               Write the results to this file instead of standard output
-      --report <FORMAT=FILE>        Also write a report in this format to this file; can be repeated
-      --results <DIR>               Keep all that the run leaves in DIR/RUN: every output, the events, reports; DIR/latest is a link to it
-      --run-id <NAME>               The run's own name [default: a random one]
-      --max-message-size <MB>       How much of an output the reports keep, and the largest message of a Python player [default: 10]
-      --connect-timeout <DURATION>  How long to go on trying to reach a player [default: 10s]
-      --lease <DURATION>            How long a player goes on without its conductor [default: 1m]
-      --step-timeout <DURATION>     How long a step may take; `none` lifts the limit [default: 1h]
-      --on-failure <ACTION>         Whether a failed step ends the run early [default: continue] [possible values: continue, stop]
-      --max-start-skew <DURATION>   How far apart the workers may start, including the measurement's uncertainty; `none` lifts the limit [default: none]
-      --skip-unreachable            Go on without the players that can't be reached
-      --take-over                   End at once what a run whose conductor is gone left on a player, instead of waiting for it
-      --strict                      Refuse a configuration that has warnings
-      --local                       Run every worker on this machine, without players: a rehearsal
-      --yes                         Let `--local` run even what is meant for the addresses of other machines
-  -v, --verbose                     Log more
-  -q, --quiet                       Log errors only; the results are printed all the same
-      --log-file <FILE>             Write the log to this file instead of standard error
-      --log-format <FORMAT>         The form of the log [default: text] [possible values: text, json]
-      --color <WHEN>                When to colour the results [default: auto] [possible values: auto, always, never]
-  -h, --help                        Print help (see more with '--help')
-  -V, --version                     Print version
+  -t, --trials <N>
+          Number of trials [default: `trials` in CONFIG, or 1]
 
-"#]], str![""]);
-    let long = run(&Folder::new(), ["conduct", "--help"]);
-    assert_eq!((long.status, long.stderr.as_str()), (Some(0), ""));
-    assert!(long.stdout.contains("- stop:     Startup and Run end early"), "{}", long.stdout);
+  -p, --phases <PHASE>...
+          Phases to run: startup, run, collect, reset, or all; separated by
+          spaces or commas [default: all]
+
+  -c, --workers <NAME>...
+          Workers to run: names, or ranges such as node[1-3] [default: all]
+          
+          [alias: --clients]
+
+  -D, --define <NAME=VALUE>
+          Set the variable `%(NAME)s` in all configuration files; can be
+          repeated
+
+      --dry-run
+          Print the steps of every worker in every phase, and run nothing
+
+      --check
+          Connect to every player and print its state, and run nothing
+
+      --local
+          Run every worker on this machine, without players
+
+      --yes
+          Let `--local` run workers that have addresses of other machines
+
+      --strict
+          Run nothing if the configuration has warnings
+
+      --skip-unreachable
+          Run the test without the players that cannot be reached
+
+      --take-over
+          If a run whose conductor is gone still uses a player, end it
+          immediately instead of waiting for it
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
+
+Limits:
+      --connect-timeout <DURATION>
+          Time to try to reach a player [default: `connect_timeout` in CONFIG,
+          or 10s]
+
+      --lease <DURATION>
+          Time that a player continues without its conductor [default: `lease`
+          in CONFIG, or 1m]
+
+      --step-timeout <DURATION>
+          Time limit of a step, or `none` [default: `step_timeout` in CONFIG, or
+          1h]
+
+      --max-start-skew <DURATION>
+          Largest time between the starts of the first and the last worker,
+          including the uncertainty of the measurement, or `none` [default:
+          `max_start_skew` in CONFIG, or none]
+
+      --on-failure <ACTION>
+          What to do when a step has failed [default: `on_failure` in CONFIG, or
+          continue]
+
+          Possible values:
+          - continue: Everything is run
+          - stop:     Startup and Run end early, Collect and Reset run, and no
+            further trial is started
+
+      --max-message-size <MB>
+          Size of the part of each output that the reports keep, and of the
+          largest message of a Python player [default: `max_message_size` in
+          CONFIG, or 10]
+
+Reports:
+  -f, --format <FORMAT>
+          Format of the report, or of what `--dry-run` and `--check` print
+          [default: `format` in CONFIG, or text]
+
+          Possible values:
+          - text:    For people
+          - classic: The lines of the Python conductor, byte for byte
+          - json:    One document: that of the Python conductor with more fields
+          - jsonl:   A line of JSON for each event, written during the run
+          - junit:   For continuous integration
+          - html:    One page for a browser
+
+  -o, --output <FILE>
+          Write the report to this file [default: `output` in CONFIG, or
+          standard output]
+
+      --report <FORMAT=FILE>
+          Also write a report in this format to this file; can be repeated
+
+      --results <DIR>
+          Keep all outputs, events and reports in DIR/RUN, to which DIR/latest
+          is a link [default: `results` in CONFIG]
+
+      --run-id <NAME>
+          Name of the run [default: a random one]
+
+      --color <WHEN>
+          When to use colors
+          
+          [default: auto]
+          [possible values: auto, always, never]
+
+Log:
+      --log-file <FILE>
+          Write the log to this file [default: standard error]
+
+      --log-format <FORMAT>
+          Format of the log
+
+          Possible values:
+          - text: A line each, as the Python conductor writes them
+          - json: A JSON object each: time, level, message
+          
+          [default: text]
+
+  -v, --verbose
+          Log more
+
+  -q, --quiet
+          Log only errors; the report is printed as usual
+
+Examples:
+  conductor conduct --dry-run test.cfg
+          Print what the test would do
+  conductor conduct --local test.cfg
+          Run the test on this machine, without players
+  conductor conduct --check test.cfg
+          Test whether all players can be reached
+  conductor conduct -p startup run -c server -t 3 test.cfg
+          Run three trials of two phases on one worker
+  conductor conduct --results results --report junit=junit.xml test.cfg
+          Keep everything in a folder, and write a report for a CI system
+
+Exit status:
+  0              All trials passed
+  1              The run could not be carried out, or a report not written
+  2              The command line is wrong
+  3              A step or `check` failed
+  4              A trial is incomplete, because a worker was lost or left out,
+                 or `max_start_skew` was exceeded
+  129, 130, 143  The run was interrupted by SIGHUP, SIGINT or SIGTERM
+
+"#]],
+        str![""],
+    );
+    run(&Folder::new(), ["conduct", "-h"]).assert(
+        0,
+        str![[r#"
+Run a test on the players of all its workers, and report the results
+
+Usage: conductor conduct [OPTIONS] <CONFIG>
+
+Arguments:
+  <CONFIG>  The test file
+
+Options:
+  -t, --trials <N>           Number of trials [default: `trials` in CONFIG, or
+                             1]
+  -p, --phases <PHASE>...    Phases to run: startup, run, collect, reset, or
+                             all; separated by spaces or commas [default: all]
+  -c, --workers <NAME>...    Workers to run: names, or ranges such as node[1-3]
+                             [default: all] [alias: --clients]
+  -D, --define <NAME=VALUE>  Set the variable `%(NAME)s` in all configuration
+                             files; can be repeated
+      --dry-run              Print the steps of every worker in every phase, and
+                             run nothing
+      --check                Connect to every player and print its state, and
+                             run nothing
+      --local                Run every worker on this machine, without players
+      --yes                  Let `--local` run workers that have addresses of
+                             other machines
+      --strict               Run nothing if the configuration has warnings
+      --skip-unreachable     Run the test without the players that cannot be
+                             reached
+      --take-over            If a run whose conductor is gone still uses a
+                             player, end it immediately instead of waiting for
+                             it
+  -h, --help                 Print help (see more with '--help')
+  -V, --version              Print version
+
+Limits:
+      --connect-timeout <DURATION>
+          Time to try to reach a player [default: `connect_timeout` in CONFIG,
+          or 10s]
+      --lease <DURATION>
+          Time that a player continues without its conductor [default: `lease`
+          in CONFIG, or 1m]
+      --step-timeout <DURATION>
+          Time limit of a step, or `none` [default: `step_timeout` in CONFIG, or
+          1h]
+      --max-start-skew <DURATION>
+          Largest time between the starts of the first and the last worker,
+          including the uncertainty of the measurement, or `none` [default:
+          `max_start_skew` in CONFIG, or none]
+      --on-failure <ACTION>
+          What to do when a step has failed [default: `on_failure` in CONFIG, or
+          continue] [possible values: continue, stop]
+      --max-message-size <MB>
+          Size of the part of each output that the reports keep, and of the
+          largest message of a Python player [default: `max_message_size` in
+          CONFIG, or 10]
+
+Reports:
+  -f, --format <FORMAT>       Format of the report, or of what `--dry-run` and
+                              `--check` print [default: `format` in CONFIG, or
+                              text] [possible values: text, classic, json,
+                              jsonl, junit, html]
+  -o, --output <FILE>         Write the report to this file [default: `output`
+                              in CONFIG, or standard output]
+      --report <FORMAT=FILE>  Also write a report in this format to this file;
+                              can be repeated
+      --results <DIR>         Keep all outputs, events and reports in DIR/RUN,
+                              to which DIR/latest is a link [default: `results`
+                              in CONFIG]
+      --run-id <NAME>         Name of the run [default: a random one]
+      --color <WHEN>          When to use colors [default: auto] [possible
+                              values: auto, always, never]
+
+Log:
+      --log-file <FILE>      Write the log to this file [default: standard
+                             error]
+      --log-format <FORMAT>  Format of the log [default: text] [possible values:
+                             text, json]
+  -v, --verbose              Log more
+  -q, --quiet                Log only errors; the report is printed as usual
+
+Examples:
+  conductor conduct --dry-run test.cfg
+          Print what the test would do
+  conductor conduct --local test.cfg
+          Run the test on this machine, without players
+  conductor conduct --check test.cfg
+          Test whether all players can be reached
+  conductor conduct -p startup run -c server -t 3 test.cfg
+          Run three trials of two phases on one worker
+  conductor conduct --results results --report junit=junit.xml test.cfg
+          Keep everything in a folder, and write a report for a CI system
+
+Exit status:
+  0              All trials passed
+  1              The run could not be carried out, or a report not written
+  2              The command line is wrong
+  3              A step or `check` failed
+  4              A trial is incomplete, because a worker was lost or left out,
+                 or `max_start_skew` was exceeded
+  129, 130, 143  The run was interrupted by SIGHUP, SIGINT or SIGTERM
+
+"#]],
+        str![""],
+    );
 }
 
 #[test]
-fn the_help_of_validate_names_its_files() {
+fn the_help_of_validate_is_complete() {
     run(&Folder::new(), ["validate", "--help"]).assert(
         0,
         str![[r#"
-Check test files and worker files; nothing is run
+Check test files and worker files without running anything
 
-Usage: conductor validate [OPTIONS] <CONFIG>...
+Usage: conductor validate [OPTIONS] [CONFIG]...
 
 Arguments:
   [CONFIG]...
-          Test files, which bring their worker files along, or worker files; `-` is standard input
+          Test files, whose worker files are also checked, or worker files; `-`
+          is standard input
 
 Options:
   -f, --format <FORMAT>
-          The form of the findings
+          Format of the findings
 
           Possible values:
           - text:   For people
@@ -304,13 +658,13 @@ Options:
           [default: text]
 
       --strict
-          Warnings are errors
+          Treat warnings as errors
 
       --no-shell-check
-          Do not ask the shells of this machine whether they understand the commands
+          Do not check the syntax of commands with the shells of this machine
 
       --list
-          Print the names of all lints, and what each finds
+          Print the name of every lint and what it finds, and check nothing
 
   -h, --help
           Print help (see a summary with '-h')
@@ -318,7 +672,102 @@ Options:
   -V, --version
           Print version
 
+Examples:
+  conductor validate test.cfg
+          Check a test file and the worker files that it names
+  conductor validate --strict --format github *.cfg
+          Check all files in a workflow of GitHub, and fail on warnings
+  conductor validate --list
+          Print the names of all lints
+
+Exit status:
+  0  No errors were found
+  1  Errors were found, with `--strict` also warnings
+  2  The command line is wrong
+
 "#]],
         str![""],
     );
+}
+
+#[test]
+fn the_help_of_report_is_complete() {
+    run(&Folder::new(), ["report", "--help"]).assert(
+        0,
+        str![[r#"
+Write reports of an earlier run from its results folder
+
+Usage: conductor report [OPTIONS] <RESULTS/RUN>
+
+Arguments:
+  <RESULTS/RUN>
+          The folder of one run in the results folder, such as `results/latest`
+
+Options:
+  -f, --format <FORMAT>
+          Format of the report
+
+          Possible values:
+          - text:    For people
+          - classic: The lines of the Python conductor, byte for byte
+          - json:    One document: that of the Python conductor with more fields
+          - jsonl:   A line of JSON for each event, written during the run
+          - junit:   For continuous integration
+          - html:    One page for a browser
+          
+          [default: text]
+
+  -o, --output <FILE>
+          Write the report to this file instead of standard output
+
+      --report <FORMAT=FILE>
+          Also write a report in this format to this file; can be repeated
+
+      --color <WHEN>
+          When to use colors
+          
+          [default: auto]
+          [possible values: auto, always, never]
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
+
+Examples:
+  conductor report results/latest
+          Print the text report of the last run
+  conductor report results/latest -f junit -o junit.xml --report html=page.html
+          Write two reports into files
+
+The reports are those that the run itself wrote or could have written. If the
+conductor was killed, or if the run is not over, they have what was recorded
+until then, and the verdict is `incomplete`. Only the folder of the run is
+read: `events.jsonl`, `configuration.json`, and the files in `outputs`.
+
+Exit status:
+  0  The reports were written, whatever the verdict of the run
+  1  The folder cannot be read, or a report cannot be written
+  2  The command line is wrong
+
+"#]],
+        str![""],
+    );
+}
+
+#[test]
+fn help_fits_80_columns_and_is_the_same_through_a_link() {
+    for command in ["player", "conduct", "validate", "report"] {
+        for option in ["-h", "--help"] {
+            let help = run(&Folder::new(), [command, option]).stdout;
+            let too_long = help.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(too_long, None, "{command} {option}");
+            if ["player", "conduct"].contains(&command) {
+                let through_link = run_as(&linked(command), command, &[option]).stdout;
+                let expected = help.replace(&format!("conductor {command}"), command);
+                assert_eq!(through_link, expected, "{command} {option}");
+            }
+        }
+    }
 }

@@ -198,7 +198,7 @@ fn all_problems_of_all_files_are_reported_once_and_in_order() {
         ]
     );
     assert_eq!((loaded.diagnostics.errors(), loaded.diagnostics.warnings()), (14, 5));
-    assert!(loaded.diagnostics.iter().all(|finding| finding.hint.is_some()));
+    assert!(loaded.diagnostics.iter().all(|finding| !finding.hint.is_empty()));
 }
 
 #[test]
@@ -207,11 +207,11 @@ fn what_files_need_on_this_machine_is_looked_for_before_anything_runs() {
     let folder = worker(&format!("[Coordinator]\nplayer = h\n[Run]\n{lines}"));
     let loaded = folder.load(&Overrides::default());
     let messages: Vec<_> = loaded.diagnostics.iter().map(|finding| (finding.name(), finding.message.clone())).collect();
-    let fetch = ("fetch-without-results", "there is no folder for what is fetched".to_owned());
+    let fetch = ("fetch-without-results", "`fetch:` needs a results folder".to_owned());
     let put = |why: &str| ("unreadable-file", format!("the file {why}"));
-    let missing = put("`none` can't be put: No such file or directory (os error 2)");
-    assert_eq!(messages, [fetch.clone(), fetch, missing, put("`.` can't be put: it is a folder")]);
-    assert!(loaded.diagnostics.iter().all(|finding| finding.hint.is_some()));
+    let missing = put("`none` cannot be sent: No such file or directory (os error 2)");
+    assert_eq!(messages, [fetch.clone(), fetch, missing, put("`.` cannot be sent: it is a folder")]);
+    assert!(loaded.diagnostics.iter().all(|finding| !finding.hint.is_empty()));
     let loaded = folder.load(&Overrides { results: Some("somewhere".into()), ..Overrides::default() });
     assert!(loaded.diagnostics.iter().all(|finding| finding.name() == "unreadable-file"));
 }
@@ -223,8 +223,8 @@ fn an_unknown_worker_is_an_error_that_names_the_nearest() {
     let loaded = folder.load(&overrides);
     assert!(loaded.plan.is_none());
     let finding = loaded.diagnostics.iter().next().unwrap();
-    assert_eq!(finding.message, "there is no worker `v`");
-    assert_eq!(finding.hint.as_deref(), Some("did you mean `w`? the test has `w`"));
+    assert_eq!(finding.message, "the test has no worker `v`");
+    assert_eq!(finding.hint, "did you mean `w`? the test has `w`");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_finding_is_shown_with_its_line_and_what_to_do() {
 fn a_file_that_cannot_be_read_is_named_where_it_is_referred_to() {
     let loaded = load(Path::new("no/such/test.cfg"), &Overrides::default());
     assert_eq!(findings(&loaded.diagnostics), ["test.cfg error unreadable-file"]);
-    assert!(loaded.diagnostics.render(false).contains("can't read `no/such/test.cfg`: no such file or directory"));
+    assert!(loaded.diagnostics.render(false).contains("cannot read `no/such/test.cfg`: no such file or directory"));
 
     let folder = Folder::new(&[("test.cfg", "[Workers]\na = .\nb = .\n")]);
     let loaded = folder.load(&Overrides::default());
@@ -294,7 +294,7 @@ fn validate_tells_test_files_from_worker_files_by_their_sections() {
     assert_eq!(findings(&validate_file(&folder.path("w.cfg"))), wanted);
     let odd = validate_file(&folder.path("odd.cfg"));
     assert_eq!(findings(&odd), ["odd.cfg:1:2 error no-known-section"]);
-    assert_eq!(odd.iter().next().unwrap().hint.as_deref(), Some("did you mean `[Workers]`?"));
+    assert_eq!(odd.iter().next().unwrap().hint, "did you mean `[Workers]`?");
     assert_eq!(findings(&validate_file(&folder.path("empty.cfg"))), ["empty.cfg error no-known-section"]);
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use conductor::config::Position;
-use conductor::config::dialect::{ProblemKind, VariableProblemKind, Variables, interpolate};
+use conductor::config::dialect::{Interpolated, ProblemKind, VariableProblemKind, Variables, interpolate};
 use ini::{Ini, ParseOption};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ fn what_python_refuses_and_we_accept_is_read_as_it_is_meant() {
     assert_eq!(problems[0].kind, ProblemKind::ByteOrderMark);
     let entry = document.section("a").unwrap().entry("k").unwrap();
     let variables = Variables { document: &document, defines: None, predefined: &[] };
-    let (text, problems) = interpolate(&entry.value, "a", &variables);
+    let Interpolated { text, problems, .. } = interpolate(&entry.value, "a", &variables);
     assert_eq!(text.unwrap().as_str(), "date +%s 100% %");
     assert_eq!(problems.len(), 1, "one note for a value is enough");
     assert_eq!(problems[0].place.position(), Position { line: 2, column: 11 });
@@ -110,7 +110,7 @@ fn variables_that_multiply_end_soon() {
     let (document, _) = parse(text.as_bytes());
     let entry = document.section("a").unwrap().entry("v1").unwrap();
     let variables = Variables { document: &document, defines: None, predefined: &[] };
-    let (value, problems) = interpolate(&entry.value, "a", &variables);
+    let Interpolated { text: value, problems, .. } = interpolate(&entry.value, "a", &variables);
     assert!(value.is_none());
     assert_eq!(problems[0].kind, VariableProblemKind::TooLong);
 }
@@ -168,7 +168,7 @@ proptest! {
         let (document, _) = parse(text.as_bytes());
         for entry in document.sections.iter().flat_map(|section| &section.entries) {
             let source = document.source.text();
-            prop_assert_eq!(&source[entry.key_span().start..entry.key_span().end], entry.written_key());
+            prop_assert_eq!(&source[entry.key_span.start..entry.key_span.end], entry.written_key());
             for (start, character) in entry.value.as_str().char_indices().filter(|(_, c)| *c != '\n') {
                 let span = entry.value.place_of(start..start + character.len_utf8()).span;
                 prop_assert_eq!(&source[span.start..span.end], character.to_string());

@@ -25,13 +25,13 @@ fn a_definition_reaches_every_file() {
 
 "#]],
         str![[r#"
-warning[default-entries]: the Python conductor takes the lines of `[DEFAULT]` for steps of every phase, too
+warning[default-entries]: the Python conductor also reads the lines of `[DEFAULT]` as steps of every phase
  --> w.cfg:6:2
   |
 6 | [DEFAULT]
   |  ^^^^^^^
   |
-  = hint: if none reads this file, `# conductor: allow(default-entries)` above it silences this
+  = hint: if it never reads this file, write `# conductor: allow(default-entries)` above the section
 
 "#]],
     );
@@ -43,15 +43,15 @@ warning[default-entries]: the Python conductor takes the lines of `[DEFAULT]` fo
 
 "#]],
         str![[r#"
-warning[default-entries]: the Python conductor takes the lines of `[DEFAULT]` for steps of every phase, too
+warning[default-entries]: the Python conductor also reads the lines of `[DEFAULT]` as steps of every phase
  --> w.cfg:6:2
   |
 6 | [DEFAULT]
   |  ^^^^^^^
   |
-  = hint: if none reads this file, `# conductor: allow(default-entries)` above it silences this
+  = hint: if it never reads this file, write `# conductor: allow(default-entries)` above the section
 
-error[undefined-variable]: nothing defines the variable `other`
+error[undefined-variable]: the variable `other` is not defined
  --> w.cfg:9:19
   |
 9 | s = echo %(rate)s %(other)s of %(worker)s
@@ -126,7 +126,7 @@ not carried out: no step was run
 
 "#]],
         str![[r#"
-error[unknown-worker]: there is no worker `webserver`
+error[unknown-worker]: the test has no worker `webserver`
 --> test.cfg
  = hint: did you mean `web_server`? the test has `web_server`
 error: the configuration `test.cfg` has 1 error
@@ -147,13 +147,13 @@ not carried out: no step was run
 
 "#]],
         str![[r#"
-warning[clients-section]: the Python conductor knows `[Workers]` only
+warning[clients-section]: the Python conductor accepts only the name `[Workers]`
  --> test.cfg:2:2
   |
 2 | [Clients]
   |  ^^^^^^^
   |
-  = hint: call the section `[Workers]`
+  = hint: rename the section to `[Workers]`
 error: the configuration `test.cfg` has warnings, and `--strict` refuses them
 
 "#]],
@@ -161,13 +161,13 @@ error: the configuration `test.cfg` has warnings, and `--strict` refuses them
     run(&folder, ["validate", "--strict", "test.cfg"]).assert(
         1,
         str![[r#"
-warning[clients-section]: the Python conductor knows `[Workers]` only
+warning[clients-section]: the Python conductor accepts only the name `[Workers]`
  --> test.cfg:2:2
   |
 2 | [Clients]
   |  ^^^^^^^
   |
-  = hint: call the section `[Workers]`
+  = hint: rename the section to `[Workers]`
 
 "#]],
         str![[r#"
@@ -178,13 +178,13 @@ warning[clients-section]: the Python conductor knows `[Workers]` only
     run(&folder, ["validate", "test.cfg"]).assert(
         0,
         str![[r#"
-warning[clients-section]: the Python conductor knows `[Workers]` only
+warning[clients-section]: the Python conductor accepts only the name `[Workers]`
  --> test.cfg:2:2
   |
 2 | [Clients]
   |  ^^^^^^^
   |
-  = hint: call the section `[Workers]`
+  = hint: rename the section to `[Workers]`
 
 "#]],
         str![[r#"
@@ -282,9 +282,9 @@ error: the configuration `config.cfg` has 1 error
         1,
         str![""],
         str![[r#"
-error[unreadable-file]: can't read `nowhere.cfg`: no such file or directory
+error[unreadable-file]: cannot read `nowhere.cfg`: no such file or directory
 --> nowhere.cfg
- = hint: the file must be there, and be readable
+ = hint: make sure that the file exists and can be read
 error: the configuration `nowhere.cfg` has 1 error
 
 "#]],

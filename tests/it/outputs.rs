@@ -186,7 +186,7 @@ fn a_wrong_configuration_leaves_a_report_that_says_so() {
         1,
         str![""],
         str![[r#"
-error[invalid-value]: `none` is not a number from 1 on (`trials`)
+error[invalid-value]: `none` must be a whole number of at least 1 (`trials`)
  --> test.cfg:2:10
   |
 2 | trials = none
@@ -357,7 +357,7 @@ error: the output `no/such/folder/results` can't be written: No such file or dir
         1,
         str![""],
         str![[r#"
-error: the log file `no/such/folder/log` can't be written: No such file or directory (os error 2)
+error: cannot write the log file `no/such/folder/log`: No such file or directory (os error 2)
 
 "#]],
     );

@@ -23,13 +23,13 @@ not carried out: no step was run
 
 "#]],
         str![[r#"
-warning[clients-section]: the Python conductor knows `[Workers]` only
+warning[clients-section]: the Python conductor accepts only the name `[Workers]`
  --> examples/web_load_test.cfg:8:2
   |
 8 | [Clients]
   |  ^^^^^^^
   |
-  = hint: call the section `[Workers]`
+  = hint: rename the section to `[Workers]`
 
 error[unreadable-file]: there is no worker file `load_generator2.cfg`
   --> examples/web_load_test.cfg:13:12
@@ -47,43 +47,43 @@ error[unreadable-file]: there is no worker file `monitor.cfg`
    |
    = hint: it is looked for as `examples/monitor.cfg`, then as `monitor.cfg` in the current folder
 
-warning[trailing-comment]: the Python conductor takes this comment for part of the value
+warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/web_server.cfg:3:29
   |
 3 | player = 10.0.1.10          # Web server IP
   |                             ^^^^^^^^^^^^^^^
   |
-  = hint: give the comment a line of its own
+  = hint: put the comment on a line of its own
 
-warning[trailing-comment]: the Python conductor takes this comment for part of the value
+warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/web_server.cfg:4:29
   |
 4 | conductor = 10.0.1.100      # Conductor IP
   |                             ^^^^^^^^^^^^^^
   |
-  = hint: give the comment a line of its own
+  = hint: put the comment on a line of its own
 
-warning[trailing-comment]: the Python conductor takes this comment for part of the value
+warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/load_generator1.cfg:3:29
   |
 3 | player = 10.0.1.20          # Load generator 1 IP
   |                             ^^^^^^^^^^^^^^^^^^^^^
   |
-  = hint: give the comment a line of its own
+  = hint: put the comment on a line of its own
 
-warning[trailing-comment]: the Python conductor takes this comment for part of the value
+warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/load_generator1.cfg:4:29
   |
 4 | conductor = 10.0.1.100      # Conductor IP
   |                             ^^^^^^^^^^^^^^
   |
-  = hint: give the comment a line of its own
+  = hint: put the comment on a line of its own
 
-warning[repeated-timeout]: the Python conductor refuses the second `timeout120`
+warning[repeated-timeout]: the Python conductor does not accept a second `timeout120`
   --> examples/load_generator1.cfg:21:1
    |
 18 | timeout120 = ab -n 50000 -c 100 -g /tmp/loadgen1_results/homepage.tsv http://10.0.1.10/
-   | ---------- it stands here first
+   | ---------- first defined here
 ...
 21 | timeout120 = ab -n 30000 -c 50 -g /tmp/loadgen1_results/api.tsv http://10.0.1.10/api/v1/status
    | ^^^^^^^^^^
@@ -101,13 +101,13 @@ fn the_database_test_names_every_file_that_is_missing() {
         1,
         str![""],
         str![[r#"
-warning[clients-section]: the Python conductor knows `[Workers]` only
+warning[clients-section]: the Python conductor accepts only the name `[Workers]`
  --> examples/database_test.cfg:7:2
   |
 7 | [Clients]
   |  ^^^^^^^
   |
-  = hint: call the section `[Workers]`
+  = hint: rename the section to `[Workers]`
 
 error[unreadable-file]: there is no worker file `database_client1.cfg`
  --> examples/database_test.cfg:9:13
@@ -125,21 +125,21 @@ error[unreadable-file]: there is no worker file `database_client2.cfg`
    |
    = hint: it is looked for as `examples/database_client2.cfg`, then as `database_client2.cfg` in the current folder
 
-warning[trailing-comment]: the Python conductor takes this comment for part of the value
+warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/database_server.cfg:3:29
   |
 3 | player = 10.0.2.10          # Database server IP
   |                             ^^^^^^^^^^^^^^^^^^^^
   |
-  = hint: give the comment a line of its own
+  = hint: put the comment on a line of its own
 
-warning[trailing-comment]: the Python conductor takes this comment for part of the value
+warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/database_server.cfg:4:29
   |
 4 | conductor = 10.0.2.100      # Conductor IP
   |                             ^^^^^^^^^^^^^^
   |
-  = hint: give the comment a line of its own
+  = hint: put the comment on a line of its own
 error: the configuration `examples/database_test.cfg` has 2 errors
 
 "#]],

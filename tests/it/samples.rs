@@ -135,7 +135,7 @@ warning[unknown-key]: `[Test]` has no setting `cmdport`
 5 | cmdport: 5555
   | ^^^^^^^
   |
-  = hint: it belongs into `[Coordinator]` of a worker file
+  = hint: it belongs in `[Coordinator]` of a worker file
 
 warning[unknown-key]: `[Test]` has no setting `resultsport`
  --> config/test1.cfg:6:1
@@ -143,15 +143,15 @@ warning[unknown-key]: `[Test]` has no setting `resultsport`
 6 | resultsport: 5556
   | ^^^^^^^^^^^
   |
-  = hint: it belongs into `[Coordinator]` of a worker file
+  = hint: it belongs in `[Coordinator]` of a worker file
 
-warning[clients-section]: the Python conductor knows `[Workers]` only
+warning[clients-section]: the Python conductor accepts only the name `[Workers]`
  --> config/test1.cfg:8:2
   |
 8 | [Clients]
   |  ^^^^^^^
   |
-  = hint: call the section `[Workers]`
+  = hint: rename the section to `[Workers]`
 
 "#]]);
 }
@@ -247,13 +247,13 @@ fn quotes_line_breaks_and_percent_signs_reach_the_plan_as_they_reach_the_shell()
 
 "#]],
         str![[r#"
-warning[default-entries]: the Python conductor takes the lines of `[DEFAULT]` for steps of every phase, too
+warning[default-entries]: the Python conductor also reads the lines of `[DEFAULT]` as steps of every phase
  --> w.cfg:6:2
   |
 6 | [DEFAULT]
   |  ^^^^^^^
   |
-  = hint: if none reads this file, `# conductor: allow(default-entries)` above it silences this
+  = hint: if it never reads this file, write `# conductor: allow(default-entries)` above the section
 
 "#]],
     );

@@ -306,7 +306,7 @@ fn a_log_that_can_not_be_opened_again_is_told_of_on_standard_error_and_goes_on_i
     std::fs::rename(folder.join("logs"), folder.join("moved")).expect("the folder of the log is moved");
     player.signal(1);
     eventually("it is told of", || {
-        let told = "again, and the log goes on in the old file: No such file or directory";
+        let told = "again; the log continues in the old file: No such file or directory";
         folder.read("said").contains(told)
     });
     assert!(folder.read("moved/log").contains("SIGHUP: the log goes on in the file that has its name\n"));

@@ -10,7 +10,7 @@ fn a_missing_test_file_is_a_usage_error() {
         2,
         str![""],
         str![[r#"
-error: CONFIG, the test file, is missing
+error: the test file, CONFIG, is missing
 
 Usage: conductor conduct [OPTIONS] <CONFIG>
 
@@ -23,7 +23,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: CONFIG, the test file, is missing
+error: the test file, CONFIG, is missing
 
 Usage: conductor conduct [OPTIONS] <CONFIG>
 
@@ -35,7 +35,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: CONFIG, the test file, is missing
+error: the test file, CONFIG, is missing
 
 Usage: conductor conduct [OPTIONS] <CONFIG>
 
@@ -47,7 +47,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: CONFIG, the test file, is missing
+error: the test file, CONFIG, is missing
 
 Usage: conductor conduct [OPTIONS] <CONFIG>
 
@@ -92,7 +92,7 @@ For more information, try '--help'.
         str![[r#"
 error: unknown phase `running`
 
-  hint: the phases are startup, run, collect, reset; or all
+  hint: the phases are startup, run, collect, reset, or all
 
 Usage: conductor conduct [OPTIONS] <CONFIG>
 
@@ -146,7 +146,7 @@ For more information, try '--help'.
 error: the following required arguments were not provided:
   <CONFIG>...
 
-Usage: conductor validate [OPTIONS] <CONFIG>...
+Usage: conductor validate <CONFIG>...
 
 For more information, try '--help'.
 
@@ -161,7 +161,7 @@ fn values_that_make_no_sense_are_usage_errors() {
         2,
         str![""],
         str![[r#"
-error: invalid value '0' for '--trials <N>': it must be at least 1
+error: invalid value '0' for '--trials <N>': it must be a whole number of at least 1; write digits only
 
 For more information, try '--help'.
 
@@ -171,7 +171,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: invalid value 'latest' for '--run-id <NAME>': in a folder of results, `latest` is the link to the last run
+error: invalid value 'latest' for '--run-id <NAME>': in a results folder, `latest` is the link to the last run
 
 For more information, try '--help'.
 
@@ -181,7 +181,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: invalid value 'many' for '--trials <N>': it is not a whole number
+error: invalid value 'many' for '--trials <N>': it must be a whole number of at least 1; write digits only
 
 For more information, try '--help'.
 
@@ -191,7 +191,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: invalid value 'name' for '--define <NAME=VALUE>': it has no `=`; write NAME=VALUE
+error: invalid value 'name' for '--define <NAME=VALUE>': write NAME=VALUE
 
 For more information, try '--help'.
 
@@ -201,7 +201,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: invalid value 'soon' for '--lease <DURATION>': it is not a duration; write 30, 30s, 1m30s or 250ms
+error: invalid value 'soon' for '--lease <DURATION>': it is not a duration; write `30` or `30s`, `1m30s`, `250ms`
 
 For more information, try '--help'.
 
@@ -258,7 +258,7 @@ fn options_that_exclude_each_other_are_usage_errors() {
         str![[r#"
 error: the argument '--quiet' cannot be used with '--verbose'
 
-Usage: conductor conduct [OPTIONS] <CONFIG>
+Usage: conductor conduct --quiet <CONFIG>
 
 For more information, try '--help'.
 
@@ -270,7 +270,7 @@ For more information, try '--help'.
         str![[r#"
 error: the argument '--check' cannot be used with '--dry-run'
 
-Usage: conductor conduct [OPTIONS] <CONFIG>
+Usage: conductor conduct --check <CONFIG>
 
 For more information, try '--help'.
 
@@ -283,7 +283,7 @@ For more information, try '--help'.
 error: the following required arguments were not provided:
   --local
 
-Usage: conductor conduct [OPTIONS] <CONFIG>
+Usage: conductor conduct --local --yes <CONFIG>
 
 For more information, try '--help'.
 

@@ -26,11 +26,11 @@ fn json_has_every_finding_with_its_place_and_what_belongs_to_it() {
     assert_eq!(
         found[2],
         json!({
-            "severity": "error", "name": "duplicate-key", "message": "the key `x` is there twice in `[Run]`",
+            "severity": "error", "name": "duplicate-key", "message": "the key `x` is defined twice in `[Run]`",
             "file": "a.cfg", "line": 6, "column": 1, "end_line": 6, "end_column": 2,
-            "hint": "give it another name; upper and lower case are the same",
+            "hint": "use another name; upper and lower case are the same",
             "related": [{
-                "message": "it stands here first",
+                "message": "first defined here",
                 "file": "a.cfg", "line": 5, "column": 1, "end_line": 5, "end_column": 2,
             }],
         })
@@ -47,14 +47,14 @@ fn github_gets_an_annotation_for_each_finding() {
     folder.file("a,b:c.cfg", "[Run]\nx = %(100%)s\n");
     run(&folder, ["validate", "-f", "github", "test.cfg", "a,b:c.cfg"]).assert(
         1,
-        str![[r"
-::error file=test.cfg,line=2,endLine=2,col=10,endColumn=11,title=invalid-value::`0` is not a number from 1 on (`trials`)%0Ahint: write digits only
-::warning file=a.cfg,line=5,endLine=5,col=11,endColumn=12,title=lone-percent::the Python conductor refuses a single `%25`%0Ahint: write `%25%25`
-::error file=a.cfg,line=6,endLine=6,col=1,endColumn=2,title=duplicate-key::the key `x` is there twice in `[Run]`%0Ahint: give it another name; upper and lower case are the same
-::error file=a%2Cb%3Ac.cfg,line=1,endLine=1,col=1,endColumn=1,title=missing-setting::the worker file does not say where its player is%0Ahint: add `player = ADDRESS` to `[Coordinator]`
-::error file=a%2Cb%3Ac.cfg,line=2,endLine=2,col=5,endColumn=13,title=undefined-variable::nothing defines the variable `100%25`%0Ahint: set it in `[DEFAULT]` or with `-D 100%25=…`, or write `%25%25(` for the characters
+        str![[r#"
+::error file=test.cfg,line=2,endLine=2,col=10,endColumn=11,title=invalid-value::`0` must be a whole number of at least 1 (`trials`)%0Ahint: write digits only
+::warning file=a.cfg,line=5,endLine=5,col=11,endColumn=12,title=lone-percent::the Python conductor does not accept a single `%25`%0Ahint: write `%25%25`
+::error file=a.cfg,line=6,endLine=6,col=1,endColumn=2,title=duplicate-key::the key `x` is defined twice in `[Run]`%0Ahint: use another name; upper and lower case are the same
+::error file=a%2Cb%3Ac.cfg,line=1,endLine=1,col=1,endColumn=1,title=missing-setting::the worker file has no `player`%0Ahint: add the player's address, `player = ADDRESS`, to `[Coordinator]`
+::error file=a%2Cb%3Ac.cfg,line=2,endLine=2,col=5,endColumn=13,title=undefined-variable::the variable `100%25` is not defined%0Ahint: set it in `[DEFAULT]` or with `-D 100%25=…`, or write `%25%25(` for the characters
 
-"]],
+"#]],
         "4 errors, 1 warning\n",
     );
 }
@@ -134,7 +134,7 @@ fn a_worker_file_that_is_a_pipe_or_a_device_is_not_waited_for() {
     assert!(made.success());
     let finished = run(&folder, ["validate", "-f", "github", "test.cfg"]);
     assert_eq!(finished.status, Some(1));
-    assert_eq!(finished.stdout.matches("title=unreadable-file::can't read").count(), 3, "{finished:#?}");
+    assert_eq!(finished.stdout.matches("title=unreadable-file::cannot read").count(), 3, "{finished:#?}");
 }
 
 #[test]

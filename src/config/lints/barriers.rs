@@ -37,10 +37,10 @@ pub(in crate::config) fn check_worker(notes: &Notes, diagnostics: &mut Diagnosti
             seen.insert((note.phase, name), &note.place);
             continue;
         };
-        let message = format!("the barrier {} is there twice in `[{}]`", quoted(name), note.phase.section());
-        let error = Diagnostic::new(Lint::RepeatedBarrier, note.place.clone(), message);
-        let error = error.other((*first).clone(), "it stands here first");
-        diagnostics.push(error.hint("give it another name, for every worker that is to meet here"));
+        let message = format!("`[{}]` has the barrier {} twice", note.phase.section(), quoted(name));
+        let hint = "give one of them another name, in the files of all workers that wait there";
+        let error = Diagnostic::new(Lint::RepeatedBarrier, note.place.clone(), message, hint);
+        diagnostics.push(error.other((*first).clone(), "first used here"));
     }
 }
 
@@ -74,12 +74,11 @@ fn check_company(barriers: &Barriers<'_>, apart: &HashSet<&str>, diagnostics: &m
             continue;
         }
         let message = format!("only `{}` has the barrier {} in {phase}", visit.worker, quoted(name));
-        let warning = Diagnostic::new(Lint::LonelyBarrier, visit.place.clone(), message);
         let others = barriers.keys().filter(|(other, known)| other == phase && known != name);
-        let meant = nearest::nearest(name, others.map(|(_, name)| *name).take(100));
-        let hint = meant.map(|meant| format!("did you mean `{meant}`?"));
-        let hint = hint.unwrap_or_else(|| "add it to the workers that are to wait here, or remove it".to_owned());
-        diagnostics.push(warning.hint(hint));
+        let hint = nearest::hint_or(name, others.map(|(_, name)| *name).take(100), || {
+            "add it to the workers that are to wait here, or remove it".to_owned()
+        });
+        diagnostics.push(Diagnostic::new(Lint::LonelyBarrier, visit.place.clone(), message, hint));
     }
 }
 
@@ -94,14 +93,14 @@ fn check_phases<'a>(barriers: &Barriers<'a>, diagnostics: &mut Diagnostics) -> H
         let Some(((first_phase, first), (phase, second))) = disjoint(&phases) else { continue };
         apart.insert(name);
         let message = format!(
-            "`{}` has the barrier {} in {phase}, but `{}` in {first_phase}, and so they don't meet",
+            "`{}` has the barrier {} in {phase}, but `{}` in {first_phase}, so they do not wait for each other",
             second.worker,
             quoted(name),
             first.worker
         );
-        let warning = Diagnostic::new(Lint::BarrierPhases, second.place.clone(), message);
-        let warning = warning.other(first.place.clone(), format!("`{}` has it here", first.worker));
-        diagnostics.push(warning.hint("move one of the steps, or give one of the barriers another name"));
+        let hint = "move one of the steps, or give one of the barriers another name";
+        let warning = Diagnostic::new(Lint::BarrierPhases, second.place.clone(), message, hint);
+        diagnostics.push(warning.other(first.place.clone(), format!("`{}` has it here", first.worker)));
     }
     apart
 }
@@ -152,12 +151,13 @@ fn check_order(phase: Phase, barriers: &Barriers<'_>, diagnostics: &mut Diagnost
             // Writing to a `String` can't fail.
             let _ = write!(message, ", `{}` to {} before {}", visit.worker, quoted(from), quoted(to));
         }
-        let mut error = Diagnostic::new(Lint::BarrierOrder, visit.place.clone(), message);
+        let hint = "use these barriers in the same order in all workers";
+        let mut error = Diagnostic::new(Lint::BarrierOrder, visit.place.clone(), message, hint);
         for (from, to, (first, second)) in rest {
             error = error.other(first.place.clone(), format!("`{}` waits here for {}", first.worker, quoted(from)));
-            error = error.other(second.place.clone(), format!("and comes only then to {}", quoted(to)));
+            error = error.other(second.place.clone(), format!("and only then comes to {}", quoted(to)));
         }
-        diagnostics.push(error.hint("let all workers come to these barriers in one order"));
+        diagnostics.push(error);
     }
 }
 

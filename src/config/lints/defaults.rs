@@ -1,4 +1,4 @@
-//! `[DEFAULT]`: variables that nothing uses, and what the Python seed makes of its lines.
+//! `[DEFAULT]`: variables that nothing uses, and what the Python conductor makes of its lines.
 
 use std::collections::HashSet;
 
@@ -8,35 +8,32 @@ use crate::config::nearest;
 use crate::config::reader::{DEFAULT, Document};
 use crate::config::scope::Scope;
 
-/// Looks at `[DEFAULT]` of a file in which `keys` have a meaning. `entries` is what the seed takes its lines for.
+/// Looks at `[DEFAULT]` of a file in which `keys` have a meaning. `entries` is what the Python conductor reads its lines as.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, keys: &[&str], entries: &str) {
     let Some(section) = scope.document.section(DEFAULT).filter(|section| !section.entries.is_empty()) else { return };
-    let message = format!("the Python conductor takes the lines of `[DEFAULT]` for {entries}, too");
+    let message = format!("the Python conductor also reads the lines of `[DEFAULT]` as {entries}");
     let place = scope.section_place(DEFAULT);
-    let hint = "if none reads this file, `# conductor: allow(default-entries)` above it silences this";
-    scope.diagnostics.push(Diagnostic::new(Lint::DefaultEntries, place, message).hint(hint));
-    let mut used = HashSet::new();
+    let hint = "if it never reads this file, write `# conductor: allow(default-entries)` above the section";
+    scope.diagnostics.push(Diagnostic::new(Lint::DefaultEntries, place, message, hint));
     // A letter's other case may have a third of its bytes.
     let longest = 3 * section.entries.iter().map(|entry| entry.written_key().len()).max().unwrap_or(0);
-    references(scope.document, longest, &mut used);
-    references(scope.defines, longest, &mut used);
+    let used = references([scope.document, scope.defines], longest);
     for entry in &section.entries {
-        let key = entry.key();
-        if used.contains(key.as_ref()) || keys.contains(&key.as_ref()) {
+        let key = &*entry.key();
+        if used.contains(key) || keys.contains(&key) {
             continue;
         }
-        let message = format!("nothing uses the variable {}", quoted(entry.written_key()));
-        let hint = match nearest::nearest(&key, keys.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("use it as `%({key})s`, or remove it"),
-        };
-        scope.diagnostics.push(Diagnostic::new(Lint::UnusedVariable, entry.key_place(), message).hint(hint));
+        let message = format!("the variable {} is not used", quoted(entry.written_key()));
+        let hint = nearest::hint_or(key, keys.iter().copied(), || format!("use it as `%({key})s`, or remove it"));
+        scope.diagnostics.push(Diagnostic::new(Lint::UnusedVariable, entry.key_place(), message, hint));
     }
 }
 
-/// The names, no longer than `longest`, of all variables that the values of a file refer to.
-fn references(document: &Document, longest: usize, names: &mut HashSet<String>) {
-    for entry in document.sections.iter().flat_map(|section| &section.entries) {
+/// The names, no longer than `longest`, of all variables that the values of some files refer to.
+fn references(documents: [&Document; 2], longest: usize) -> HashSet<String> {
+    let mut names = HashSet::new();
+    let sections = documents.into_iter().flat_map(|document| &document.sections);
+    for entry in sections.flat_map(|section| &section.entries) {
         let mut rest = entry.value.as_str();
         while let Some(at) = rest.find('%') {
             rest = &rest[at + 1..];
@@ -48,4 +45,5 @@ fn references(document: &Document, longest: usize, names: &mut HashSet<String>) 
             }
         }
     }
+    names
 }

@@ -18,18 +18,18 @@ pub(in crate::config) fn check(notes: &Notes, diagnostics: &mut Diagnostics) {
             continue;
         };
         let message = format!("this worker fetches {} twice", quoted(name));
-        let warning = Diagnostic::new(Lint::FetchCollision, note.place.clone(), message);
         let hint = "a file is kept by its path below the last folder without `*`: fetch both by one pattern, as in `/tmp/*/a.log`";
-        diagnostics.push(warning.other(first.place.clone(), "it is fetched here first").hint(hint));
+        let warning = Diagnostic::new(Lint::FetchCollision, note.place.clone(), message, hint);
+        diagnostics.push(warning.other(first.place.clone(), "first fetched here"));
     }
 }
 
 /// Refuses every fetch of a run that has no folder for results.
 pub(in crate::config) fn need_results(notes: &Notes, diagnostics: &mut Diagnostics) {
     for note in notes.steps.iter().filter(|note| matches!(note.kind, NoteKind::Fetch(_))) {
-        let message = "there is no folder for what is fetched";
-        let error = Diagnostic::new(Lint::FetchWithoutResults, note.place.clone(), message);
-        diagnostics.push(error.hint("set `results = FOLDER` in `[Test]`, or give `conduct` its `--results`"));
+        let message = "`fetch:` needs a results folder";
+        let hint = "set `results = FOLDER` in `[Test]`, or run `conduct` with `--results FOLDER`";
+        diagnostics.push(Diagnostic::new(Lint::FetchWithoutResults, note.place.clone(), message, hint));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::scope::Scope;
 use crate::config::source::Place;
 
 /// Refuses to put a file that is not there or can't be read.
-pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &str, place: &Place) {
+pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &Path, place: Place) {
     let path = scope.document.source.path().parent().unwrap_or(Path::new("")).join(local);
     let why = match path.metadata() {
         Ok(found) if found.is_file() => File::open(&path).err().map(|error| error.to_string()),
@@ -18,8 +18,8 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &str, place: &Place
         Err(error) => Some(error.to_string()),
     };
     if let Some(why) = why {
-        let message = format!("the file {} can't be put: {why}", quoted(local));
+        let message = format!("the file {} cannot be sent: {why}", quoted(&local.to_string_lossy()));
         let hint = "its name is relative to the worker file; `put:` sends one regular file";
-        scope.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place.clone(), message).hint(hint));
+        scope.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place, message, hint));
     }
 }

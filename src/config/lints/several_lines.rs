@@ -56,14 +56,14 @@ fn dropped(scope: &mut Scope<'_>, content: &str, start: usize) {
         return;
     }
     let sign = if content.starts_with(";;") { ";;" } else { &content[..1] };
-    let message = format!("the shell never sees this line: {} begins a comment here", quoted(sign));
+    let message = format!("this line does not reach the shell, because {} begins a comment", quoted(sign));
     let hint = if sign.starts_with(';') {
         "put it at the end of the line before"
     } else {
         "put comments above the step, and a text that needs such lines into a file of its own"
     };
     let place = Place::new(&scope.document.source, Span::new(start, start + content.len()));
-    scope.diagnostics.push(Diagnostic::new(Lint::DroppedLine, place, message).hint(hint));
+    scope.diagnostics.push(Diagnostic::new(Lint::DroppedLine, place, message, hint));
 }
 
 /// One warning for a command is enough, at the first line that stands deeper than its text as a whole.
@@ -78,7 +78,7 @@ fn indentation(scope: &mut Scope<'_>, lines: &[Line<'_>]) {
     let Some(least) = inside.iter().map(|line| line.indent).min() else { return };
     let Some(line) = inside.iter().find(|line| line.indent > least) else { return };
     let place = Place::new(&scope.document.source, Span::new(line.start - line.indent, line.start));
-    let message = "this indentation is part of a text in the command, and never reaches the shell";
+    let message = "this indentation in a quoted text or here-document does not reach the shell";
     let hint = "keep the text in a file of its own";
-    scope.diagnostics.push(Diagnostic::new(Lint::LostIndentation, place, message).hint(hint));
+    scope.diagnostics.push(Diagnostic::new(Lint::LostIndentation, place, message, hint));
 }

@@ -2,30 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use super::Notes;
+use super::{NoteKind, Notes};
 use crate::config::diagnostic::{Diagnostic, quoted};
+use crate::config::diagnostics::Diagnostics;
 use crate::config::lint::Lint;
-use crate::config::reader::Entry;
-use crate::config::scope::Scope;
+use crate::config::source::Place;
 use crate::model::variable;
 
 /// Warns of two spawned steps of a worker that have different labels, and one variable.
-pub(in crate::config) fn check(scope: &mut Scope<'_>, notes: &Notes) {
-    let document = scope.document;
-    let mut variables: BTreeMap<String, &Entry> = BTreeMap::new();
-    for entry in notes.spawned.iter().filter_map(|spawned| spawned.entry(document)) {
-        let variable = variable("CONDUCTOR_PID", &entry.key());
-        let Some(first) = variables.get(&variable) else {
-            variables.insert(variable, entry);
+pub(in crate::config) fn check(notes: &Notes, diagnostics: &mut Diagnostics) {
+    let mut variables: BTreeMap<String, (&str, &Place)> = BTreeMap::new();
+    for note in &notes.steps {
+        let NoteKind::Spawn(label) = &note.kind else { continue };
+        let variable = variable("CONDUCTOR_PID", label);
+        let Some((first, first_place)) = variables.get(&variable) else {
+            variables.insert(variable, (label, &note.place));
             continue;
         };
-        if first.key() == entry.key() {
+        if first.to_lowercase() == label.to_lowercase() {
             continue;
         }
-        let [earlier, later] = [first, &entry].map(|entry| quoted(entry.written_key()));
-        let message = format!("the spawned steps {earlier} and {later} both have the variable `{variable}`");
-        let warning = Diagnostic::new(Lint::ProcessVariableCollision, entry.key_place(), message);
-        let warning = warning.other(first.key_place(), format!("{earlier} stands here"));
-        scope.diagnostics.push(warning.hint("give one of them a label with other letters or digits"));
+        let (first, label) = (quoted(first), quoted(label));
+        let message = format!("the spawned steps {first} and {label} both have the variable `{variable}`");
+        let hint = "give one of them a label with other letters or digits";
+        let warning = Diagnostic::new(Lint::ProcessVariableCollision, note.place.clone(), message, hint);
+        diagnostics.push(warning.other((*first_place).clone(), format!("{first} stands here")));
     }
 }

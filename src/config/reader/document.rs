@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
-use crate::config::source::{Extent, Place, Source, Span};
+use crate::config::source::{Place, Source, Span};
 use crate::config::text::Text;
 
 /// The section whose entries are variables, and defaults for the other sections.
@@ -28,22 +28,20 @@ impl Document {
         Self { source: Arc::clone(source), sections: Vec::new(), directives: Vec::new(), index: HashMap::new() }
     }
 
-    /// The section of this name; names are told apart by case.
+    /// The section of this name; upper and lower case differ.
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.index.get(name).and_then(|index| self.sections.get(*index))
     }
 
-    /// The place in the list of the section of this name, which is added unless it is there; then where it is.
-    pub(in crate::config) fn open(&mut self, name: &str, name_span: Span) -> (usize, Option<Span>) {
+    /// The index of the section of this name, which is added if it is not there yet.
+    pub(in crate::config) fn open(&mut self, name: &str, name_span: Span) -> usize {
         if let Some(known) = self.index.get(name) {
-            return (*known, Some(self.sections[*known].name_span));
+            return *known;
         }
-        let place = self.sections.len();
-        self.index.insert(name.to_owned(), place);
-        let index = Index::default();
-        let (entries, continued) = (Vec::new(), Vec::new());
-        self.sections.push(Section { name: name.to_owned(), name_span, entries, continued, index });
-        (place, None)
+        let index = self.sections.len();
+        self.index.insert(name.to_owned(), index);
+        self.sections.push(Section { name: name.to_owned(), name_span, entries: Vec::new(), index: HashMap::new() });
+        index
     }
 }
 
@@ -56,8 +54,6 @@ pub struct Section {
     pub name_span: Span,
     /// Its entries, in order. A key that occurs twice is here twice, and was reported.
     pub entries: Vec<Entry>,
-    /// The places of those entries that go on in further lines.
-    pub(in crate::config) continued: Vec<usize>,
     index: Index,
 }
 
@@ -65,18 +61,6 @@ impl Section {
     /// The first entry with this key, which is given in lower case.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.index.find(key, &self.entries).ok().map(|place| &self.entries[place])
-    }
-
-    /// Appends a line to the last entry, with the line breaks before it.
-    pub(in crate::config) fn go_on(&mut self, breaks: (&str, Span), line: Span) {
-        let last = self.entries.len().saturating_sub(1);
-        if let Some(entry) = self.entries.last_mut() {
-            if self.continued.last() != Some(&last) {
-                self.continued.push(last);
-            }
-            entry.value.push_for(breaks.0, breaks.1);
-            entry.value.push_slice(line);
-        }
     }
 
     /// Adds an entry, and returns the first one that has its key, if there is one.
@@ -93,9 +77,10 @@ impl Section {
 /// A key and its value.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// Where the key stands.
+    pub key_span: Span,
     /// The value: its lines joined by newlines, variables not yet replaced.
     pub value: Text,
-    key: Extent,
     /// The key is in lower case as it stands.
     is_folded: bool,
 }
@@ -103,13 +88,12 @@ pub struct Entry {
 impl Entry {
     pub(in crate::config) fn new(written_key: &str, key_span: Span, value: Text) -> Self {
         let is_folded = written_key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        Self { value, key: key_span.into(), is_folded }
+        Self { key_span, value, is_folded }
     }
 
     /// The key as it was written.
     pub fn written_key(&self) -> &str {
-        let span = self.key_span();
-        &self.value.source().text()[span.start..span.end]
+        &self.value.source().text()[self.key_span.start..self.key_span.end]
     }
 
     /// The key in lower case, as Python has it.
@@ -117,14 +101,9 @@ impl Entry {
         if self.is_folded { self.written_key().into() } else { self.written_key().to_lowercase().into() }
     }
 
-    /// Where the key stands.
-    pub fn key_span(&self) -> Span {
-        self.key.into()
-    }
-
     /// Where the key stands, with its file.
     pub fn key_place(&self) -> Place {
-        Place::new(self.value.source(), self.key_span())
+        Place::new(self.value.source(), self.key_span)
     }
 }
 
@@ -152,8 +131,8 @@ impl Index {
     }
 }
 
-/// Multiplies a key's bytes, eight at a time, with secret numbers. The standard library's hash guards larger treasures
-/// and takes four times as long; here it is enough that nobody can write keys of one hash without the secret.
+/// Multiplies a key's bytes, eight at a time, with secret numbers, so that nobody can write keys of one hash without the
+/// secret. The standard library's hash, which guards against more, takes four times as long.
 #[derive(Debug, Clone)]
 struct KeyHasher {
     start: u64,

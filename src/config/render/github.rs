@@ -19,8 +19,8 @@ fn command(diagnostic: &Diagnostic) -> String {
         // Writing to a `String` can't fail.
         let _ = write!(command, ",line={line},endLine={line},col={column},endColumn={}", end.column);
     }
-    let hint = diagnostic.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-    let _ = write!(command, ",title={}::{}", diagnostic.name(), data(&format!("{}{hint}", diagnostic.message)));
+    let text = format!("{}\nhint: {}", diagnostic.message, diagnostic.hint);
+    let _ = write!(command, ",title={}::{}", diagnostic.name(), data(&text));
     command
 }
 

@@ -15,7 +15,7 @@ struct Finding<'a> {
     message: &'a str,
     #[serde(flatten)]
     place: Located,
-    hint: Option<&'a str>,
+    hint: &'a str,
     related: Vec<Related<'a>>,
 }
 
@@ -66,7 +66,7 @@ fn object(diagnostic: &Diagnostic) -> String {
         name: diagnostic.name(),
         message: &diagnostic.message,
         place: Located::new(&diagnostic.path, diagnostic.place.as_ref()),
-        hint: diagnostic.hint.as_deref(),
+        hint: &diagnostic.hint,
         related: related.collect(),
     };
     #[expect(clippy::expect_used, reason = "texts and numbers are always JSON")]

@@ -13,7 +13,7 @@ impl Diagnostics {
     }
 
     /// All findings as a JSON array of objects, in order. Each has `severity` (`error` or `warning`), `name` (the lint's),
-    /// `message`, `hint` (a text or null), a place, and `related`, an array of objects with a `message` and a place. A
+    /// `message`, `hint`, a place, and `related`, an array of objects with a `message` and a place. A
     /// place is `file`, `line`, `column`, `end_line`, `end_column`: lines and columns count from 1, columns in
     /// characters, the end is the first column behind; all but `file` are null when the finding is about the file as a
     /// whole.

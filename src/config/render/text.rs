@@ -33,7 +33,7 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.name());
-    let mut group = match &diagnostic.place {
+    let group = match &diagnostic.place {
         None => title.element(Origin::path(harmless(&diagnostic.path.to_string_lossy()))),
         Some(place) => {
             let (near, elsewhere): (Vec<_>, Vec<_>) =
@@ -45,10 +45,7 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
             group
         }
     };
-    if let Some(hint) = &diagnostic.hint {
-        group = group.element(Level::HELP.with_name("hint").message(harmless(hint)));
-    }
-    group
+    group.element(Level::HELP.with_name("hint").message(harmless(&diagnostic.hint)))
 }
 
 fn are_near(left: &Place, right: &Place) -> bool {

@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
-use crate::config::duration::parse_duration;
+use crate::config::duration::duration;
 use crate::config::nearest::nearest;
+use crate::config::refusal::Refusal;
+use crate::model::{Bound, Gate, Mode};
 
 /// A prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prefix {
-    Must,
-    MayFail,
-    Spawn,
-    Parallel,
-    Timeout(Duration),
-    For(Duration),
+    Gate(Gate),
+    Mode(Mode),
+    Bound(Bound),
     Until(Duration),
+    Form(Form),
+}
+
+/// What is done when that is not a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
     Barrier,
     Stop,
     Fetch,
@@ -29,50 +34,45 @@ pub(super) enum Slot {
     Bound,
     Until,
     Attempt,
-    Action,
+    Form,
 }
 
 const WORDS: [(&str, Prefix); 8] = [
-    ("must", Prefix::Must),
-    ("mayfail", Prefix::MayFail),
-    ("spawn", Prefix::Spawn),
-    ("parallel", Prefix::Parallel),
-    ("barrier", Prefix::Barrier),
-    ("stop", Prefix::Stop),
-    ("fetch", Prefix::Fetch),
-    ("put", Prefix::Put),
+    ("must", Prefix::Gate(Gate::Must)),
+    ("mayfail", Prefix::Gate(Gate::MayFail)),
+    ("spawn", Prefix::Mode(Mode::Spawn)),
+    ("parallel", Prefix::Mode(Mode::Parallel)),
+    ("barrier", Prefix::Form(Form::Barrier)),
+    ("stop", Prefix::Form(Form::Stop)),
+    ("fetch", Prefix::Form(Form::Fetch)),
+    ("put", Prefix::Form(Form::Put)),
 ];
 
 type Timed = (&'static str, fn(Duration) -> Prefix);
 
-const TIMED: [Timed; 3] = [("timeout", Prefix::Timeout), ("for", Prefix::For), ("until", Prefix::Until)];
+const TIMED: [Timed; 3] = [
+    ("timeout", |limit| Prefix::Bound(Bound::Timeout(limit))),
+    ("for", |time| Prefix::Bound(Bound::For(time))),
+    ("until", Prefix::Until),
+];
 
 impl Prefix {
-    /// Its word, without time and colon.
-    pub(super) fn word(self) -> &'static str {
+    /// Its place behind the prefix that has the place `before`.
+    pub(super) fn slot(self, before: Option<Slot>) -> Slot {
         match self {
-            Self::Timeout(_) => "timeout",
-            Self::For(_) => "for",
-            Self::Until(_) => "until",
-            _ => WORDS.iter().find(|(_, prefix)| *prefix == self).map_or("", |(word, _)| word),
-        }
-    }
-
-    /// Its place; a `Timeout` behind `Until` has another, which its neighbour decides.
-    pub(super) fn slot(self) -> Slot {
-        match self {
-            Self::Must | Self::MayFail => Slot::Gate,
-            Self::Spawn | Self::Parallel => Slot::Mode,
-            Self::Timeout(_) | Self::For(_) => Slot::Bound,
+            Self::Gate(_) => Slot::Gate,
+            Self::Mode(_) => Slot::Mode,
+            Self::Bound(Bound::Timeout(_)) if before == Some(Slot::Until) => Slot::Attempt,
+            Self::Bound(_) => Slot::Bound,
             Self::Until(_) => Slot::Until,
-            Self::Barrier | Self::Stop | Self::Fetch | Self::Put => Slot::Action,
+            Self::Form(_) => Slot::Form,
         }
     }
 
     /// Its time.
     pub(super) fn duration(self) -> Option<Duration> {
         match self {
-            Self::Timeout(duration) | Self::For(duration) | Self::Until(duration) => Some(duration),
+            Self::Bound(Bound::Timeout(duration) | Bound::For(duration)) | Self::Until(duration) => Some(duration),
             _ => None,
         }
     }
@@ -81,7 +81,7 @@ impl Prefix {
 /// A prefix at the start of a text.
 pub(super) struct Found {
     /// The prefix, or what is wrong with its time.
-    pub(super) prefix: Result<Prefix, String>,
+    pub(super) prefix: Result<Prefix, Refusal>,
     /// How long it is, the colon included.
     pub(super) length: usize,
 }
@@ -103,7 +103,7 @@ pub(super) fn at_start(text: &str) -> Option<Found> {
         return Some(Found { prefix: Ok(*prefix), length });
     }
     let (time, make) = TIMED.iter().find_map(|(word, make)| head.strip_prefix(word).map(|time| (time, make)))?;
-    is_time(time).then(|| Found { prefix: parse_duration(time).map(make), length })
+    is_time(time).then(|| Found { prefix: duration(time).map(make), length })
 }
 
 fn is_time(text: &str) -> bool {
@@ -133,7 +133,7 @@ pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
         "" => format!("did you mean `{meant}:`?"),
         _ if !timed => return None,
         _ => {
-            let time = if parse_duration(time).is_ok() { time } else { "30" };
+            let time = if duration(time).is_ok() { time } else { "30" };
             format!("did you mean `{meant}{time}:`?")
         }
     };

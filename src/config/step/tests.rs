@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::*;
+use crate::model::Gate;
 
 fn step(key: &str, value: &str) -> Step {
     let parsed = parse(key, value);
-    let errors = parsed.problems.iter().filter(|problem| problem.lint != Lint::MisspeltPrefix).count();
+    let errors = parsed.problems.iter().filter(|(reason, _)| reason.lint != Lint::MisspeltPrefix).count();
     assert_eq!(errors, 0, "{key} = {value}: {:?}", parsed.problems);
-    parsed.step(key)
+    parsed.complete(key, value)
 }
 
 fn seconds(count: u64) -> Duration {
@@ -111,64 +112,69 @@ fn everything_else_is_refused_at_its_place() {
     for (key, value, at, message) in [
         ("a", "", None, "the step has no command"),
         ("a", "spawn:", Some("spawn:"), "the step has no command"),
-        ("a", "echo \0", Some("\0"), "the step has a NUL character, which no program can be given"),
-        ("a", "fetch:\0", Some("\0"), "the step has a NUL character, which no program can be given"),
-        ("a", "spawn:must:x", Some("must:"), "`must:` can't stand behind `spawn:`"),
-        ("a", "must:mayfail:x", Some("mayfail:"), "`mayfail:` can't stand behind `must:`"),
-        ("a", "spawn:spawn:x", Some("spawn:"), "`spawn:` can't stand behind `spawn:`"),
-        ("a", "timeout3:for4:x", Some("for4:"), "`for4:` can't stand behind `timeout3:`"),
-        ("a", "until3:for4:x", Some("for4:"), "`for4:` can't stand behind `until3:`"),
-        ("a", "until3:timeout4:timeout5:x", Some("timeout5:"), "`timeout5:` can't stand behind `timeout4:`"),
-        ("a", "timeout0:x", Some("timeout0:"), "`timeout0:` leaves no time at all"),
-        ("timeout0", "x", None, "`timeout0` leaves no time at all"),
-        ("a", "timeout5x:x", Some("timeout5x:"), "`timeout5x` is not a duration: `x` is no unit of time"),
-        ("a", "until1M:x", Some("until1M:"), "`until1M` is not a duration: `M` is no unit of time, minutes are `m`"),
-        ("spawn1", "parallel:x", Some("parallel:"), "`parallel:` contradicts the key `spawn1`, which is a prefix, too"),
-        ("timeout5", "for6:x", Some("for6:"), "`for6:` contradicts the key `timeout5`, which is a prefix, too"),
+        ("a", "echo \0", Some("\0"), "the step has a NUL character, which cannot be passed to a program"),
+        ("a", "fetch:\0", Some("\0"), "the step has a NUL character, which cannot be passed to a program"),
+        ("a", "spawn:must:x", Some("must:"), "`must:` cannot follow `spawn:`"),
+        ("a", "must:mayfail:x", Some("mayfail:"), "`mayfail:` cannot follow `must:`"),
+        ("a", "spawn:spawn:x", Some("spawn:"), "`spawn:` cannot follow `spawn:`"),
+        ("a", "timeout3:for4:x", Some("for4:"), "`for4:` cannot follow `timeout3:`"),
+        ("a", "until3:for4:x", Some("for4:"), "`for4:` cannot follow `until3:`"),
+        ("a", "until3:timeout4:timeout5:x", Some("timeout5:"), "`timeout5:` cannot follow `timeout4:`"),
+        ("a", "timeout0:x", Some("timeout0:"), "`timeout0:` must be longer than zero"),
+        ("timeout0", "x", None, "`timeout0` must be longer than zero"),
+        ("a", "timeout5x:x", Some("timeout5x:"), "`timeout5x` is not a duration: `x` is not a unit of time"),
+        ("a", "until1M:x", Some("until1M:"), "`until1M` is not a duration: `M` is not a unit of time; minutes are `m`"),
+        (
+            "spawn1",
+            "parallel:x",
+            Some("parallel:"),
+            "`parallel:` conflicts with the key `spawn1`, which is also a prefix",
+        ),
+        ("timeout5", "for6:x", Some("for6:"), "`for6:` conflicts with the key `timeout5`, which is also a prefix"),
         (
             "timeout5",
             "timeout5:x",
             Some("timeout5:"),
-            "`timeout5:` contradicts the key `timeout5`, which is a prefix, too",
+            "`timeout5:` conflicts with the key `timeout5`, which is also a prefix",
         ),
-        ("a", "spawn:barrier:x", Some("barrier:"), "`barrier:` can't be done by `spawn`"),
-        ("spawn1", "put:a -> b", Some("put:"), "`put:` can't be done by `spawn`"),
-        ("a", "until5:stop:x", Some("stop:"), "`stop:` can't be done by `until`"),
-        ("a", "barrier:a b", Some("barrier:a b"), "this is not a barrier's name"),
-        ("a", "barrier:", Some("barrier:"), "`barrier:` has nothing behind it"),
+        ("a", "spawn:barrier:x", Some("barrier:"), "`barrier:` cannot be combined with `spawn`"),
+        ("spawn1", "put:a -> b", Some("put:"), "`put:` cannot be combined with `spawn`"),
+        ("a", "until5:stop:x", Some("stop:"), "`stop:` cannot be combined with `until`"),
+        ("a", "barrier:a b", Some("barrier:a b"), "invalid barrier name"),
+        ("a", "barrier:", Some("barrier:"), "`barrier:` has no argument"),
         ("a", "fetch:/log/", Some("fetch:/log/"), "`/log/` is about folders"),
         ("a", "fetch:/log/*/../a", Some("fetch:/log/*/../a"), "`/log/*/../a` names no file"),
-        ("a", "put:a b", Some("put:a b"), "`put:` lacks its ` -> `"),
-        ("a", "put:a -> ", Some("put:a -> "), "`put:` lacks a file"),
+        ("a", "put:a b", Some("put:a b"), "`put:` has no ` -> `"),
+        ("a", "put:a -> ", Some("put:a -> "), "`put:` needs a file on both sides of ` -> `"),
     ] {
         let parsed = parse(key, value);
-        let [problem] = parsed.problems.as_slice() else { panic!("{key} = {value}: {:?}", parsed.problems) };
-        assert_eq!(problem.message, message, "{key} = {value}");
-        assert_eq!(problem.range.clone().map(|range| &value[range]), at, "{key} = {value}");
-        assert!(!problem.hint.is_empty());
+        let [(reason, range)] = parsed.problems.as_slice() else { panic!("{key} = {value}: {:?}", parsed.problems) };
+        assert_eq!(reason.message, message, "{key} = {value}");
+        assert_eq!(range.clone().map(|range| &value[range]), at, "{key} = {value}");
+        assert!(!reason.hint.is_empty());
     }
 }
 
 #[test]
 fn all_that_is_wrong_with_a_step_is_said() {
     let parsed = parse("timeout5", "spawn:must:timeout0:barrier:a b");
-    let messages: Vec<_> = parsed.problems.iter().map(|problem| problem.message.as_str()).collect();
+    let messages: Vec<_> = parsed.problems.iter().map(|(reason, _)| reason.message.as_str()).collect();
     assert_eq!(
         messages,
         [
-            "`must:` can't stand behind `spawn:`",
-            "`timeout0:` leaves no time at all",
-            "`timeout0:` contradicts the key `timeout5`, which is a prefix, too",
-            "`barrier:` can't be done by `spawn`",
-            "this is not a barrier's name",
+            "`must:` cannot follow `spawn:`",
+            "`timeout0:` must be longer than zero",
+            "`timeout0:` conflicts with the key `timeout5`, which is also a prefix",
+            "`barrier:` cannot be combined with `spawn`",
+            "invalid barrier name",
         ]
     );
 }
 
 #[test]
-fn what_is_no_command_is_known_by_its_word_and_place() {
-    assert_eq!(parse("a", "must:timeout30: barrier:x").form, Some(("barrier", 16..24)));
-    assert_eq!(parse("a", "must:spawn:x").form, None);
+fn what_is_not_a_command_is_known_by_its_place() {
+    assert_eq!(parse("a", "must:timeout30: barrier:x").form_at, Some(16));
+    assert_eq!(parse("a", "must:spawn:x").form_at, None);
 }
 
 #[test]
@@ -185,9 +191,9 @@ fn what_was_meant_as_a_prefix_is_told_and_nothing_else() {
         ("until_5s:x", "until_5s:", "did you mean `until5s:`?"),
     ] {
         let parsed = parse("a", value);
-        let [problem] = parsed.problems.as_slice() else { panic!("{value}: {:?}", parsed.problems) };
-        assert_eq!(problem.range.clone().map(|range| &value[range]), Some(wrong), "{value}");
-        assert_eq!((problem.lint, problem.hint.as_str()), (Lint::MisspeltPrefix, hint), "{value}");
+        let [(reason, range)] = parsed.problems.as_slice() else { panic!("{value}: {:?}", parsed.problems) };
+        assert_eq!(range.clone().map(|range| &value[range]), Some(wrong), "{value}");
+        assert_eq!((reason.lint, reason.hint.as_str()), (Lint::MisspeltPrefix, hint), "{value}");
     }
     for command in [
         "timeout 30 cmd",

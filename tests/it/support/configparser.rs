@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use conductor::config::Source;
 use conductor::config::dialect::{
-    DEFAULT, Document, Entry, Problem, ProblemKind, Section, VariableProblemKind, Variables, interpolate, read,
+    DEFAULT, Document, Entry, Interpolated, Problem, ProblemKind, Section, VariableProblemKind, Variables, interpolate,
+    read,
 };
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ pub fn python_error(kind: &ProblemKind) -> &'static str {
 /// What Python's `get` would return or raise.
 pub fn python_value(document: &Document, section: &str, entry: &Entry) -> Value {
     let variables = Variables { document, defines: None, predefined: &[] };
-    let (text, problems) = interpolate(&entry.value, section, &variables);
+    let Interpolated { text, problems, .. } = interpolate(&entry.value, section, &variables);
     let error = problems.first().map(|problem| match problem.kind {
         VariableProblemKind::LonePercent | VariableProblemKind::BadReference => "InterpolationSyntaxError",
         VariableProblemKind::Undefined(_) => "InterpolationMissingOptionError",

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use conductor::config::dialect::{DEFAULT, Variables, interpolate, read};
+use conductor::config::dialect::{DEFAULT, Interpolated, Variables, interpolate, read};
 use conductor::config::{Diagnostics, Input, ShellCommand, ShellRefusal, ShellSyntax, Source, Span, validate};
 
 /// Separates the files in the bytes for [`whole`]; it is in no UTF-8.
@@ -24,7 +24,7 @@ pub fn reader(bytes: &[u8]) {
         for entry in &section.entries {
             assert!(!entry.key().is_empty());
             assert_eq!(section.entry(&entry.key()).map(conductor::config::dialect::Entry::key), Some(entry.key()));
-            let (text, problems) = interpolate(&entry.value, &section.name, &variables);
+            let Interpolated { text, problems, .. } = interpolate(&entry.value, &section.name, &variables);
             let failed = problems.iter().any(|problem| problem.kind.is_error());
             assert_eq!(text.is_none(), failed);
             for text in text.iter().chain([&entry.value]) {
@@ -61,7 +61,7 @@ pub fn shown(diagnostics: &Diagnostics) {
     for finding in diagnostics {
         assert!(text.contains(finding.name()), "{}", finding.name());
         assert!(!finding.message.contains('\n'), "{}", finding.message);
-        assert!(finding.hint.is_some(), "{}", finding.message);
+        assert!(!finding.hint.is_empty(), "{}", finding.message);
         assert!(finding.place.iter().all(|place| place.source.text().get(place.span.start..place.span.end).is_some()));
     }
 }
