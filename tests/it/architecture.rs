@@ -1,9 +1,13 @@
 //! The structure of the sources: which module may import which, and that each file says what it holds.
 
+mod uses;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use conductor::wait::Wait;
+
+use uses::{Library, circles};
 
 /// What each module may use of ours, as the table in `src/lib.rs` has it.
 const MAY_USE: [(&str, &[&str]); 10] = [
@@ -73,6 +77,48 @@ fn modules_use_only_what_the_table_allows() {
         }
     }
     assert!(seen > 50, "the imports are found");
+}
+
+/// The files of the library, named as below `src`, without those that only tests use.
+fn library() -> Vec<(String, String)> {
+    let below_src = |(path, text): (PathBuf, String)| {
+        let name = path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).ok()?.to_str()?.to_owned();
+        let is_test = name.ends_with("tests.rs") || name.contains("/tests/") || name == "main.rs";
+        (!is_test).then_some((name, text))
+    };
+    sources().into_iter().filter_map(below_src).collect()
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let uses = Library::new(&library()).uses();
+    assert!(uses.values().map(std::collections::BTreeSet::len).sum::<usize>() > 500, "the uses are found");
+    assert_eq!(circles(&uses), Vec::new());
+}
+
+#[test]
+fn a_circle_of_files_is_found_through_whatever_names_it() {
+    let made = |parts: [(&str, &str); 4]| {
+        let files = parts.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        circles(&Library::new(&files).uses())
+    };
+    let root = ("lib.rs", "mod a; mod b; pub use a::One;");
+    let other = ("a/inner.rs", "pub struct Inner;");
+    let circle = vec![["a.rs", "b.rs"].map(str::to_owned).into()];
+    for a in ["use crate::b::Two;", "use super::b::{self};", "fn f() { crate::b::two() }", "use crate::b::*; fn f() -> Two {}"] {
+        for b in ["use crate::One;", "use crate::a::One;", "type Mine = super::One;", "fn f() { println!(\"{}\", crate::a::One) }"]
+        {
+            let a = format!("mod inner; pub struct One; {a}");
+            let b = format!("pub struct Two; pub fn two() {{}} {b}");
+            assert_eq!(made([root, ("a.rs", &a), ("b.rs", &b), other]), circle, "{a} {b}");
+        }
+    }
+    // A re-export leads to the file that defines the item; tests do not count.
+    let a = ("a.rs", "mod inner; pub use inner::Inner; pub struct One; #[cfg(test)] mod tests { use crate::b::Two; }");
+    let b = ("b.rs", "pub struct Two; use crate::a::{Inner, One};");
+    assert_eq!(made([root, a, b, other]), Vec::new());
+    let inner = ("a/inner.rs", "pub struct Inner; use crate::b::Two;");
+    assert_eq!(made([root, a, b, inner]), vec![["a/inner.rs", "b.rs"].map(str::to_owned).into()]);
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl Document {
         }
         let index = self.sections.len();
         self.index.insert(name.to_owned(), index);
-        self.sections.push(Section { name: name.to_owned(), name_span, entries: Vec::new(), index: HashMap::new() });
+        self.sections.push(Section { name: name.to_owned(), name_span, entries: Vec::new(), index: Index::default() });
         index
     }
 }
