@@ -82,7 +82,9 @@ fn check(folder: &Folder, count: usize) {
             .iter()
             .map(|(name, worker)| {
                 let steps = worker["results"].as_array().expect("results");
-                assert_eq!(steps.len(), 1, "{name}");
+                // Behind its step stands the end of the phase, as a Python player gives it.
+                let codes: Vec<_> = steps.iter().map(|step| step["code"].as_i64()).collect();
+                assert_eq!(codes, [Some(0), Some(65535)], "{name}");
                 (name.clone(), steps[0]["stdout"].as_str().expect("a text").to_owned())
             })
             .collect();
