@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::support::argument;
-use super::support::testing::chaos::{self, Outcome};
+use crate::support::argument;
+use crate::support::testing::chaos::{self, Outcome};
 
 pub fn main() {
     let (runs, first, together) = (argument(0, 500_u64), argument(1, 1_u64), argument(2, 4_usize));

@@ -4,9 +4,9 @@
 
 #![allow(clippy::allow_attributes, clippy::expect_used, reason = "it ends at what it does not get")]
 
-use super::support::argument;
-use super::support::testing::hostile_arena::{Arena, SLOWER};
-use super::support::testing::hostile_conductor::CELLS;
+use crate::support::argument;
+use crate::support::testing::hostile_arena::{Arena, SLOWER};
+use crate::support::testing::hostile_conductor::CELLS;
 
 pub fn main() {
     let (wanted, seed): (String, u64) = (argument(0, "2000".to_owned()), argument(1, 1));

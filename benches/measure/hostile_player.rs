@@ -7,9 +7,9 @@
 
 use std::time::Instant;
 
-use super::support::testing::hostile_player::campaign::{alone_and_beside, many};
-use super::support::testing::hostile_player::case::Counts;
-use super::support::{argument, median};
+use crate::support::testing::hostile_player::campaign::{alone_and_beside, many};
+use crate::support::testing::hostile_player::case::Counts;
+use crate::support::{argument, median};
 
 /// How many cases have one seed when time counts.
 const ROUND: usize = 5_000;

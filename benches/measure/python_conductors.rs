@@ -1,13 +1,13 @@
 //! Python conductors with 1 to 6 workers on 1 to 3 of our players, and steps that print in the background: all complete?
 //!
-//! `scripts/python-conductors` builds the release binary and runs this.
+//! `scripts/python-conductors` builds the program as it is shipped and runs this.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
 
 use std::time::{Duration, Instant};
 
-use super::support::testing::python_conductor::{BACKGROUND, Messages, Ports, check_run, incomplete};
-use super::support::{Player, argument, milliseconds};
+use crate::support::testing::python_conductor::{BACKGROUND, Messages, Ports, check_run, incomplete};
+use crate::support::{Player, argument, milliseconds};
 
 pub fn main() {
     let (runs, times): (usize, usize) = (argument(0, 200), argument(1, 100));

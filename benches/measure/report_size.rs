@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use super::support::arguments;
-use super::support::testing::large_run::{Size, events};
+use crate::support::arguments;
+use crate::support::testing::large_run::{Size, events};
 use conductor::model::Format;
 use conductor::report::{Style, reporter};
 

@@ -1,11 +1,11 @@
 //! A long soak: what no fault explains, and what conductor and players have in the first and in the last third of it.
 //!
-//! `scripts/soak` builds the release binary and runs this.
+//! `scripts/soak` builds the program as it is shipped and runs this.
 
 use std::collections::BTreeMap;
 
-use super::support::argument;
-use super::support::testing::soak::{self, Usage};
+use crate::support::argument;
+use crate::support::testing::soak::{self, Usage};
 
 pub fn main() {
     let (trials, seed) = (argument(0, 1000), argument(1, 1));

@@ -1,6 +1,6 @@
 //! Speed and size of the main job, as ratios to what the machine needs for the bare work, in one run.
 //!
-//! `scripts/speed` builds the release binary and runs this.
+//! `scripts/speed` builds the program as it is shipped and runs this.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
 
@@ -11,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::support::{CONDUCTOR, Folder, Player, conduct, median, memory, milliseconds};
+use crate::support::{CONDUCTOR, Folder, Player, conduct, median, memory, milliseconds};
 
 const PLAYERS: usize = 50;
 const ROUNDS: usize = 9;

@@ -10,7 +10,7 @@
 //! step stamped before its reported start, the start's error included, and when the true skew is within the reported one,
 //! its bound, and the longest such time of the trial.
 //!
-//! `scripts/start-skew` builds the release binary and runs this, `scripts/barriers` the part of it that is named so: the
+//! `scripts/start-skew` builds the program as it is shipped and runs this, `scripts/barriers` the part of it that is named so: the
 //! same behind barriers, and how long a release is on its way.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
@@ -24,8 +24,8 @@ pub mod stamp;
 use std::process::Command;
 use std::time::Duration;
 
-use super::support::testing::relay::{Relay, Way};
-use super::support::{CONDUCTOR, Player, argument};
+use crate::support::testing::relay::{Relay, Way};
+use crate::support::{CONDUCTOR, Player, argument};
 use measured::{Measured, Test};
 
 /// Each player's delay each way, in milliseconds, where there are delays.

@@ -1,7 +1,7 @@
 //! One large file and many small ones, fetched and put, as ratios to what `cp` needs for the same in one run; and how much
 //! memory both sides take meanwhile.
 //!
-//! `scripts/transfers` builds the release binary and runs this. Its argument is the size of the large file in MB, 1000
+//! `scripts/transfers` builds the program as it is shipped and runs this. Its argument is the size of the large file in MB, 1000
 //! without one.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::support::{Folder, Player, argument, children, conduct, median, memory};
+use crate::support::{Folder, Player, argument, children, conduct, median, memory};
 
 const ROUNDS: usize = 3;
 const SMALL: usize = 10_000;

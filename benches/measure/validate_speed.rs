@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 const LIMIT: f64 = 20.0;
 /// How often each is run.
 const RUNS: usize = 25;
-/// How large the one large file is.
-const LARGE: usize = 10 << 20;
+/// How large the one large file is: of about this size is the largest plan that a worker can have.
+const LARGE: usize = 1 << 20;
 /// How many workers the other test has.
 const WORKERS: usize = 2_000;
 
@@ -23,7 +23,7 @@ pub fn main() -> ExitCode {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let large = folder.path().join("large.cfg");
     std::fs::write(&large, large_worker()).expect("the large file is written");
-    let mut ratios = vec![measured("one worker file of 10 MiB", &large, std::slice::from_ref(&large))];
+    let mut ratios = vec![measured("one worker file of 1 MiB", &large, std::slice::from_ref(&large))];
     let test = folder.path().join("test.cfg");
     let mut lines = "[Workers]\n".to_owned();
     let mut files = vec![test.clone()];

@@ -14,8 +14,8 @@ use crate::wait::Wait;
 
 use super::threads::Threads;
 
-/// Beyond so many events that wait, no reporter is told what steps print before they are over: whoever reads an output
-/// slowly would otherwise cost memory for as long as steps print.
+/// While more events than this wait in the queue, reporters get no output of steps that still run; they get it when the
+/// step has ended. Otherwise a report whose reader is slow would need more memory for as long as steps print.
 const BEHIND: usize = 10_000;
 
 /// Reporters with their names for messages.
@@ -59,7 +59,8 @@ pub(super) enum Order {
     },
 }
 
-/// What of an event is told in order: what steps print is not logged.
+/// Whether the results and the log have to get an event in their order. The log has no output of steps, so output is
+/// passed on at once.
 fn is_in_order(stamped: &Stamped) -> bool {
     !matches!(stamped.event, Event::OutputReceived { .. })
 }

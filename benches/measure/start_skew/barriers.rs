@@ -14,9 +14,9 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::super::support::{Folder, Player};
 use super::measured::{Measured, Test};
 use super::{print, print_ratio, row, stamp};
+use crate::support::{Folder, Player};
 
 const BARRIERS: usize = 10;
 const WORKERS: usize = 50;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::super::support::{Folder, conduct, results};
 use super::floor::Floor;
 use super::stamp;
+use crate::support::{Folder, conduct, results};
 
 /// A test whose steps stamp: one a worker, or several with a barrier before each; and its floor.
 pub struct Test {

@@ -38,8 +38,9 @@ impl Browser {
             return None;
         };
         let profile = tempfile::tempdir().expect("a folder");
-        eventually("the driver listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        // From here on the driver is ended when this fails.
         let mut browser = Self { driver, port, session: String::new(), profile };
+        eventually("the driver listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         let profile = browser.profile.path().display().to_string();
         let arguments = [
             "--headless",

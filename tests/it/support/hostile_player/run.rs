@@ -299,9 +299,9 @@ impl Scene {
             "trial-1",
         ];
         expect(&self.results(""), &run);
-        // Links and folders of `h1` and `h2` are planted, also in a run that has fewer workers.
-        let planted = ["a", "b", "h1", "h2"].map(str::to_owned);
-        let workers: Vec<String> = (0..self.listeners.len()).map(worker).chain(planted).collect();
+        // `a` and `b` are honest; `plant` makes `h1` and `h2` also in a run that has fewer hostile workers.
+        let others = ["a", "b", "h1", "h2"].map(str::to_owned);
+        let workers: Vec<String> = (0..self.listeners.len()).map(worker).chain(others).collect();
         let workers: Vec<&str> = workers.iter().map(String::as_str).collect();
         expect(&self.results("/trial-1"), &workers);
         if self.folder.read("outside/canary") != "alive\n" {
