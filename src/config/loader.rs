@@ -4,20 +4,13 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::allow;
-use super::diagnostic::{Diagnostic, quoted, quoted_path};
-use super::diagnostics::Diagnostics;
-use super::environment;
-use super::files::Files;
-use super::lint::Lint;
-use super::lints::{self, Notes, bounds};
-use super::reader::Document;
-use super::scope::{Budget, Known, Scope};
-use super::shell::{Commands, ShellSyntax};
-use super::source::Place;
-use super::test_file::{self, TestSettings};
-use super::worker_file::{self, WorkerFile};
-use super::workers::{self, Worker};
+use super::scope::Known;
+use super::worker_file::WorkerFile;
+use super::workers::Worker;
+use super::{
+    Budget, Commands, Diagnostic, Diagnostics, Document, Files, Lint, Notes, Place, Scope, ShellSyntax, TestSettings,
+    allow, bounds, environment, lints, quoted, quoted_path, test_file, worker_file, workers,
+};
 use crate::model::WorkerPlan;
 
 /// What one look at some files has read and found so far.

@@ -52,6 +52,21 @@ pub use validate::{Input, validate};
 pub(crate) use value::count;
 pub use workers::address_variable;
 
+// What the parts of this module have from each other.
+use diagnostic::{Reason, quoted, quoted_path, quoted_section};
+use files::Files;
+use lints::{Notes, bounds};
+use loader::Loader;
+use reader::{DEFAULT, Document, Entry, Section, is_space};
+use scope::{Budget, Scope};
+use sections::{
+    CLIENTS, COORDINATOR, COORDINATOR_KEYS, ENVIRONMENT, TEST, TEST_FILE, TEST_KEYS, WORKER_FILE, WORKER_FILE_ONLY,
+    WORKERS,
+};
+use shell::Commands;
+use test_file::TestSettings;
+use text::Text;
+
 /// The dialect alone: lines to sections and entries, and variables in values, as Python's `configparser` has them.
 ///
 /// [`read`](dialect::read) takes a [`Source`] and never fails: it returns what it could read, and what is wrong.

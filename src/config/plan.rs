@@ -3,11 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::diagnostics::Diagnostics;
-use super::files;
-use super::loader::{Loader, TestRead};
-use super::shell::ShellSyntax;
-use super::test_file::TestSettings;
+use super::loader::TestRead;
+use super::{Diagnostics, Loader, ShellSyntax, TestSettings, files};
 use crate::model::{Format, OnFailure, Phase, Plan, RunId, RunSettings};
 
 /// What the command line says, which wins over the files.

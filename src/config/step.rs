@@ -9,9 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::prefix::{Form, Prefix, Slot};
-use super::diagnostic::Reason;
 use super::duration::duration;
-use super::lint::Lint;
+use super::{Lint, Reason};
 use crate::model::{Action, Bound, FilePattern, Mode, Step, StepLabel, Until};
 
 /// What a step's line says.

@@ -1,17 +1,9 @@
 //! A worker file: `[Coordinator]`, `[Environment]`, and the steps of the four phases.
 
-use super::diagnostic::Diagnostic;
-use super::environment;
-use super::lint::Lint;
-use super::lints::{self, Notes, bounds};
-use super::not_yet;
-use super::reader::Entry;
-use super::scope::Scope;
-use super::sections::{COORDINATOR, COORDINATOR_KEYS, TEST_KEYS, WORKER_FILE};
-use super::severity::Severity;
-use super::shell::Commands;
-use super::step;
-use super::value;
+use super::{
+    COORDINATOR, COORDINATOR_KEYS, Commands, Diagnostic, Entry, Lint, Notes, Scope, Severity, TEST_KEYS, WORKER_FILE,
+    bounds, environment, lints, not_yet, step, value,
+};
 use crate::model::{Action, Destination, Phase, PhaseMap, Step, is_loopback_host};
 
 /// The port on which a player listens when nothing else is said.

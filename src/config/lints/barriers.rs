@@ -7,11 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
 use super::{NoteKind, Notes};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::diagnostics::Diagnostics;
-use crate::config::lint::Lint;
-use crate::config::nearest;
-use crate::config::source::Place;
+use crate::config::{Diagnostic, Diagnostics, Lint, Place, nearest, quoted};
 use crate::model::Phase;
 
 /// How many barriers of neighbouring `parallel:` steps are looked at: more are no test, and cost time by their square.

@@ -2,11 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::nearest;
-use crate::config::reader::{DEFAULT, Document};
-use crate::config::scope::Scope;
+use crate::config::{DEFAULT, Diagnostic, Document, Lint, Scope, nearest, quoted};
 
 /// Looks at `[DEFAULT]` of a file in which `keys` have a meaning. `entries` is what the Python conductor reads its lines as.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, keys: &[&str], entries: &str) {

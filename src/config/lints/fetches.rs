@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Note, NoteKind, Notes};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::diagnostics::Diagnostics;
-use crate::config::lint::Lint;
+use crate::config::{Diagnostic, Diagnostics, Lint, quoted};
 
 /// Warns of two fetches of one worker that have one name for their files.
 pub(in crate::config) fn check(notes: &Notes, diagnostics: &mut Diagnostics) {

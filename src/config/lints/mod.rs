@@ -10,7 +10,7 @@ mod shell_text;
 pub(super) mod spawns;
 pub(super) mod stops;
 
-use super::source::Place;
+use super::Place;
 use super::step::ParsedStep;
 use crate::model::{Action, Mode, Phase};
 

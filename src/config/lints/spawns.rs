@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{NoteKind, Notes};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::diagnostics::Diagnostics;
-use crate::config::lint::Lint;
-use crate::config::source::Place;
+use crate::config::{Diagnostic, Diagnostics, Lint, Place, quoted};
 use crate::model::variable;
 
 /// Warns of two spawned steps of a worker that have different labels, and one variable.

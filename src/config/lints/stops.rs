@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Note, NoteKind, Notes};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::nearest;
-use crate::config::reader::Document;
-use crate::config::scope::Scope;
+use crate::config::{Diagnostic, Document, Lint, Scope, nearest, quoted};
 use crate::model::Phase;
 
 /// Refuses each `stop:` whose step is not spawned before it, in its phase or in one before.

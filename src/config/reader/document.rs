@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
-use crate::config::source::{Place, Source, Span};
-use crate::config::text::Text;
+use crate::config::{Place, Source, Span, Text};
 
 /// The section whose entries are variables, and defaults for the other sections.
 pub const DEFAULT: &str = "DEFAULT";

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::config::Refusal;
 use crate::config::duration::duration;
 use crate::config::nearest::nearest;
-use crate::config::refusal::Refusal;
 use crate::model::{Bound, Gate, Mode};
 
 /// A prefix.
