@@ -67,7 +67,7 @@ pub fn load_test_with_shell(path: &Path, overrides: &Overrides, run: RunId, shel
     let Some(test) = loader.read(path) else {
         return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish() };
     };
-    let TestRead { settings, workers } = loader.test(&test, &overrides.workers, overrides.results.is_some(), true);
+    let TestRead { settings, workers } = loader.test(&test, &overrides.workers, overrides.results.is_some());
     let TestSettings { trials, format, output, run: settings } = settings;
     let outputs = Outputs { format, output, results: settings.results.clone() };
     let plan = Plan {

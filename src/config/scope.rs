@@ -153,7 +153,7 @@ impl<'a> Scope<'a> {
         elsewhere: &[(&str, &[&str])],
     ) {
         for entry in self.entries(section) {
-            let (key, place) = (&*entry.key(), entry.key_place());
+            let (key, place) = (entry.key(), entry.key_place());
             if not_yet.contains(&key) {
                 self.diagnostics.push(super::not_yet::setting(key, place));
             } else if !known.contains(&key) {

@@ -48,7 +48,7 @@ pub fn validate(inputs: &[Input], shell: Option<&dyn ShellSyntax>) -> Diagnostic
         let Some(document) = loader.read(path) else { continue };
         if is_test(&document) {
             if !loader.is_in_test(&document) {
-                loader.test(&document, &[], false, false);
+                loader.test(&document, &[], false);
             }
         } else if is_worker(&document) {
             workers.push(document);

@@ -15,7 +15,7 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, keys: &[&str], entries: &s
     let longest = 3 * section.entries.iter().map(|entry| entry.written_key().len()).max().unwrap_or(0);
     let used = references([scope.document, scope.defines], longest);
     for entry in &section.entries {
-        let key = &*entry.key();
+        let key = entry.key();
         if used.contains(key) || keys.contains(&key) {
             continue;
         }
