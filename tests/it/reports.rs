@@ -48,7 +48,7 @@ fn each_report_goes_to_its_file_and_the_results_where_they_always_go() {
 fn a_report_needs_a_format_and_a_file() {
     let folder = Folder::new();
     for (argument, why) in [
-        ("html", "it has no `=`; write FORMAT=FILE"),
+        ("html", "write FORMAT=FILE"),
         ("xml=x", "unknown format `xml` (expected text, classic, json, jsonl, junit, html)"),
         ("json=", "it names no file; write FORMAT=FILE"),
     ] {
