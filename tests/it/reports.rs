@@ -50,7 +50,7 @@ fn a_report_needs_a_format_and_a_file() {
     for (argument, why) in [
         ("html", "write FORMAT=FILE"),
         ("xml=x", "unknown format `xml` (expected text, classic, json, jsonl, junit, html)"),
-        ("json=", "it names no file; write FORMAT=FILE"),
+        ("json=", "the name of the file is missing; write FORMAT=FILE"),
     ] {
         let finished = run(&folder, ["conduct", "--report", argument, "test.cfg"]);
         assert_eq!(finished.status, Some(2), "{finished:#?}");
