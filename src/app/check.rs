@@ -60,11 +60,11 @@ fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
     check_json(&entries.collect::<Vec<_>>(), output)
 }
 
-fn entry(report: &CheckReport) -> CheckEntry<'_> {
+fn entry(report: &CheckReport) -> CheckEntry {
     #[expect(clippy::cast_precision_loss, reason = "a difference of clocks, to the microsecond for a century")]
     let offset = report.clock.map(|clock| clock.offset as f64 / 1e9);
     CheckEntry {
-        description: (&report.player).into(),
+        description: report.player.clone().into(),
         round_trip: Some(report.round_trip.as_secs_f64()),
         clock_offset: offset,
         clock_error: report.clock.map(|clock| clock.error.as_secs_f64()),

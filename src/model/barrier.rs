@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::recorded::RecordedBarrier;
 use super::{StartSkew, WorkerId};
 
 /// What became of a barrier in one phase of one trial.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "RecordedBarrier", from = "RecordedBarrier")]
 pub struct BarrierResult {
     /// Its name.
     pub name: String,

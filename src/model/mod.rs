@@ -21,6 +21,7 @@ mod plan;
 mod plan_bounds;
 mod printer;
 mod process;
+mod recorded;
 mod reporter;
 mod start;
 mod step;
@@ -45,6 +46,7 @@ pub use plan::{Destination, LONGEST_LEASE, OnFailure, Plan, RunSettings, WorkerI
 pub use plan_bounds::{LARGEST_PLAN, LONGEST_NAME, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES};
 pub use printer::Printer;
 pub use process::Process;
+pub use recorded::{Names, PlayerEntry};
 pub use reporter::Reporter;
 pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, Step, Until};

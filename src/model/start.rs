@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConductorTime, Nanoseconds, PlayerTime, WorkerId};
+use super::recorded::unknown;
+use super::time::in_nanoseconds;
+use super::{ConductorTime, PlayerTime, WorkerId};
 
 /// When a process started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,26 +15,29 @@ pub struct Start {
     #[serde(rename = "started_ns")]
     pub at: ConductorTime,
     /// How far off that may be, either way: what is not known of the player's clock.
-    #[serde(rename = "error_ns", serialize_with = "Nanoseconds::write", deserialize_with = "Nanoseconds::read")]
+    #[serde(rename = "error_ns", with = "in_nanoseconds")]
     pub error: Duration,
     /// The moment as the player's own clock had it.
     #[serde(rename = "player_clock_ns")]
     pub player: PlayerTime,
     /// How long after the agreed instant that was, when the order to start came too late for it; else zero.
-    #[serde(rename = "late_ns", serialize_with = "Nanoseconds::write", deserialize_with = "Nanoseconds::read")]
+    #[serde(rename = "late_ns", with = "in_nanoseconds")]
     pub late: Duration,
 }
 
 /// How far apart the workers of a phase really started: over the first process of each worker that had one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartSkew {
     /// From the first start to the last.
+    #[serde(rename = "spread_ns", with = "in_nanoseconds")]
     pub spread: Duration,
     /// How far off that may be, either way: the largest sum of two workers' errors.
+    #[serde(rename = "bound_ns", with = "in_nanoseconds")]
     pub bound: Duration,
     /// How many workers it is over.
     pub workers: usize,
     /// Workers that had steps and whose start is not known: those of the seed's wire, and lost ones.
+    #[serde(flatten, with = "unknown")]
     pub unknown: Vec<WorkerId>,
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::signal_name;
 
@@ -39,19 +40,45 @@ impl fmt::Display for Verdict {
 pub const NOT_REACHED_AGAIN: &str = "it could not be reached again within its lease of";
 
 /// Why a run is not simply passed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "text")]
 pub enum Reason {
     /// It could not be carried out: a player can't be reached, is busy, or an output can't be written.
+    #[serde(rename = "not carried out")]
     NotCarriedOut(String),
     /// A signal of this number told the conductor to stop.
+    #[serde(rename = "interrupted", serialize_with = "interrupt", deserialize_with = "signal")]
     Interrupted(i32),
     /// Something was not seen to its end.
+    #[serde(rename = "incomplete")]
     Incomplete(String),
     /// A step failed.
+    #[serde(rename = "failed")]
     Failed(String),
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn interrupt<S: Serializer>(signal: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Reason::Interrupted(*signal).text())
+}
+
+fn signal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let signal = (1..=64).find(|signal| Reason::Interrupted(*signal).text() == text);
+    signal.ok_or_else(|| D::Error::custom(format!("unknown interrupt `{text}`")))
+}
+
 impl Reason {
+    /// The word for its kind.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NotCarriedOut(_) => "not carried out",
+            Self::Interrupted(_) => "interrupted",
+            Self::Incomplete(_) => "incomplete",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// The sentence for people.
     pub fn text(&self) -> String {
         match self {

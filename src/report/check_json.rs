@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json_writer;
-use super::player_entry::PlayerEntry;
+use crate::model::PlayerEntry;
 
 /// A worker's player, as far as it answered. Times are in seconds.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct CheckEntry<'a> {
+pub(crate) struct CheckEntry {
     /// The worker.
     pub(crate) worker: String,
     /// Where its player is.
@@ -18,7 +18,7 @@ pub(crate) struct CheckEntry<'a> {
     pub(crate) error: Option<String>,
     /// What its player said of itself.
     #[serde(flatten)]
-    pub(crate) description: PlayerEntry<'a>,
+    pub(crate) description: PlayerEntry,
     /// How long a message and its answer took.
     pub(crate) round_trip: Option<f64>,
     /// How far its clock is before the conductor's; both count from their machine's start.
@@ -33,7 +33,7 @@ pub(crate) struct CheckEntry<'a> {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    workers: &'a [CheckEntry<'a>],
+    workers: &'a [CheckEntry],
 }
 
 /// Writes what was found.
@@ -41,6 +41,6 @@ struct Document<'a> {
 /// # Errors
 ///
 /// Those of the writer.
-pub(crate) fn check_json(workers: &[CheckEntry<'_>], writer: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn check_json(workers: &[CheckEntry], writer: &mut dyn Write) -> io::Result<()> {
     json_writer::write(writer, &Document { workers })
 }

@@ -161,7 +161,7 @@ impl Reporter for ClassicReporter {
             Event::WorkerLost { worker, reason } => self.lost.push((*worker, reason.clone())),
             Event::PhaseEnded { .. } | Event::TrialEnded { .. } => self.what_is_left()?,
             Event::CheckEnded { trial, result } if result.outcome.is_failure() => {
-                self.text(1, format!("check of trial {trial}: {}", words::outcome_in_detail(&result.outcome)))?;
+                self.text(1, format!("check of trial {trial}: {}", result.outcome.in_detail()))?;
             }
             Event::RunEnded { conclusion } => {
                 self.what_is_left()?;

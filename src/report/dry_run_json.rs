@@ -46,10 +46,10 @@ pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
 /// # Errors
 ///
 /// Says what in the document can't be read.
-pub(super) fn read(document: &str, run: &str) -> Result<Plan, String> {
-    let document: Document<'_> = serde_json::from_str(document).map_err(|error| error.to_string())?;
+pub(super) fn read(document: &str, run: &str) -> io::Result<Plan> {
+    let document: Document<'_> = serde_json::from_str(document)?;
     Ok(Plan {
-        run: RunId::new(run).map_err(|error| error.to_string())?,
+        run: RunId::new(run).map_err(io::Error::other)?,
         file: document.config.into_owned().into(),
         trials: document.trials,
         phases: document.phases,
@@ -162,13 +162,13 @@ impl<'a> WorkerEntry<'a> {
         }
     }
 
-    fn plan(mut self) -> Result<WorkerPlan, String> {
+    fn plan(mut self) -> io::Result<WorkerPlan> {
         let steps = |phase| self.phases.remove(&phase).unwrap_or_default().into_iter().map(StepEntry::step).collect();
         let steps = PhaseMap::from_fn(steps);
         Ok(WorkerPlan {
-            name: WorkerName::new(&self.name).map_err(|error| error.to_string())?,
+            name: WorkerName::new(&self.name).map_err(io::Error::other)?,
             file: self.file.into_owned().into(),
-            player: self.player.parse().map_err(|()| format!("invalid address `{}`", self.player))?,
+            player: self.player.parse().map_err(|()| io::Error::other(format!("invalid address `{}`", self.player)))?,
             player_host: String::new(),
             conductor: None,
             results_port: 0,

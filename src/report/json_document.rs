@@ -9,20 +9,19 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::dry_run_json;
 use super::json_result::{date, name, trial_entry};
 use super::json_writer::{self, List};
-use super::player_entry::PlayerEntry;
 use super::record::{Ended, Remark, Run};
 use super::statistics::{self, Row, Subject};
-use super::{dry_run_json, words};
-use crate::model::{Plan, Reason, WorkerId, WorkerPlan};
+use crate::model::{Plan, PlayerEntry, Reason, WorkerId, WorkerPlan};
 
 /// Writes the document of a run.
 pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document<'a, T: Serialize, C: Serialize> {
         metadata: Metadata<'a>,
-        workers: Vec<WorkerEntry<'a>>,
+        workers: Vec<WorkerEntry>,
         trials: T,
         statistics: Vec<StatisticsEntry>,
         lost: Vec<RemarkEntry<'a>>,
@@ -34,7 +33,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     let worker = |(id, worker): (WorkerId, &WorkerPlan)| WorkerEntry {
         name: worker.name.to_string(),
         location: worker.player.to_string(),
-        player: run.players.get(&id).map(PlayerEntry::from).unwrap_or_default(),
+        player: run.players.get(&id).cloned().map(PlayerEntry::from).unwrap_or_default(),
     };
     let not_reset = |(trial, worker)| NotReset { trial, worker: name(ended, worker) };
     let document = Document {
@@ -52,7 +51,6 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
 
 fn metadata(ended: Ended<'_>) -> Metadata<'_> {
     let (plan, conclusion) = (ended.run.plan(), ended.conclusion);
-    let reason = |reason: &Reason| ReasonEntry { kind: words::reason(reason), text: reason.text() };
     Metadata {
         start_time: ended.run.start.and_then(|start| date(ended, start)),
         end_time: date(ended, ended.at),
@@ -62,7 +60,7 @@ fn metadata(ended: Ended<'_>) -> Metadata<'_> {
         run: plan.map(|plan| plan.run.as_str()),
         config: plan.map(|plan| plan.file.to_string_lossy().into_owned()),
         verdict: conclusion.verdict.word(),
-        reasons: conclusion.reasons.iter().map(reason).collect(),
+        reasons: &conclusion.reasons,
         exit_status: conclusion.exit_status(),
     }
 }
@@ -77,23 +75,17 @@ struct Metadata<'a> {
     run: Option<&'a str>,
     config: Option<String>,
     verdict: &'static str,
-    reasons: Vec<ReasonEntry>,
+    reasons: &'a [Reason],
     exit_status: u8,
 }
 
 #[derive(Serialize)]
-struct ReasonEntry {
-    kind: &'static str,
-    text: String,
-}
-
-#[derive(Serialize)]
-struct WorkerEntry<'a> {
+struct WorkerEntry {
     name: String,
     #[serde(rename = "player")]
     location: String,
     #[serde(flatten)]
-    player: PlayerEntry<'a>,
+    player: PlayerEntry,
 }
 
 /// A worker of which it is not known that its Reset ran to its end.

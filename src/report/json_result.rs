@@ -3,7 +3,6 @@
 //! Each list and map is an iterator that makes its entries while it is written, so that a document of any length costs
 //! one entry of memory.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -257,13 +256,13 @@ struct AttemptEntry {
 impl AttemptEntry {
     fn new(attempt: &Attempt) -> Self {
         let (after, duration) = (attempt.after.as_secs_f64(), attempt.duration.as_secs_f64());
-        Self { after, duration, outcome: words::outcome_in_detail(&attempt.outcome) }
+        Self { after, duration, outcome: attempt.outcome.in_detail() }
     }
 }
 
 impl LeftEntry {
     fn new(ended: Ended<'_>, step: Option<&Step>, result: &StepResult) -> Self {
-        let (exit_status, signal) = words::ending(step, &result.outcome);
+        let (exit_status, signal) = result.outcome.ending(step);
         let limit = match &result.outcome {
             Outcome::TimedOut(limit) => Some(limit.as_secs_f64()),
             _ => None,
@@ -271,11 +270,11 @@ impl LeftEntry {
         let stdout = Excerpt::new(&result.stdout, ended.run.limit());
         let stderr = Excerpt::new(&result.stderr, ended.run.limit());
         Self {
-            outcome: words::outcome(&result.outcome),
+            outcome: result.outcome.word(),
             exit_status,
             signal,
             limit,
-            reason: words::why(result).map(Cow::into_owned),
+            reason: result.why(),
             started_at: result.started.and_then(|started| date(ended, started.at)),
             started_at_error: result.started.map(|started| started.error.as_secs_f64()),
             started_late: result.started.map(|started| started.late.as_secs_f64()).filter(|late| *late > 0.0),

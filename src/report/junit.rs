@@ -89,7 +89,7 @@ fn verdict(run: &Run, conclusion: &Conclusion) -> TestSuite {
 
 /// The test's own judgement of a trial.
 fn check_suite(trial: u32, check: &StepResult) -> TestSuite {
-    let word = words::outcome_in_detail(&check.outcome);
+    let word = check.outcome.in_detail();
     let status = match &check.outcome {
         Outcome::Passed => TestCaseStatus::success(),
         failed if failed.is_failure() => not_green(NonSuccessKind::Failure, &word, &word),

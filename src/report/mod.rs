@@ -25,7 +25,6 @@ mod jsonl;
 mod junit;
 mod names;
 mod notes;
-mod player_entry;
 mod record;
 mod record_reporter;
 #[cfg(test)]
@@ -46,7 +45,7 @@ pub(crate) use check_json::{CheckEntry, check_json};
 pub use dry_run_json::write as dry_run_json;
 pub use dry_run_text::write as dry_run_text;
 pub(crate) use jsonl::{RecordedOutputs, Replay};
-pub(crate) use words::{NOT_STARTED, counted, hint, is_refused, milliseconds, outcome_in_detail, skew};
+pub(crate) use words::{NOT_STARTED, counted, hint, is_refused, milliseconds, skew};
 
 use record_reporter::{RecordReporter, Render};
 

@@ -168,10 +168,10 @@ impl Run {
     pub(super) fn counts(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for finished in self.results() {
-            *counts.entry(words::outcome(&finished.result().outcome)).or_default() += 1;
+            *counts.entry(finished.result().outcome.word()).or_default() += 1;
         }
         let counted = |word: &&str| counts.get(word).map(|count| format!("{count} {word}"));
-        let counted: Vec<String> = words::OUTCOMES.iter().filter_map(counted).collect();
+        let counted: Vec<String> = Outcome::WORDS.iter().filter_map(counted).collect();
         if counted.is_empty() { "no step was run".to_owned() } else { counted.join(", ") }
     }
 

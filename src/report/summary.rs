@@ -133,7 +133,7 @@ fn repeat(page: &mut Page, run: &Run, finished: Finished<'_>) -> io::Result<()> 
     let result = finished.result();
     let (name, label) = (run.name(reference.worker), words::label(step));
     let place = format!("trial {}, {}, {name}, {label}", reference.trial, reference.phase);
-    let outcome = page.toned(Tone::of(&result.outcome), &words::outcome_in_detail(&result.outcome));
+    let outcome = page.toned(Tone::of(&result.outcome), &result.outcome.in_detail());
     let excuse = finished.excuse().map_or(String::new(), |why| format!("  ({why}: does not count)"));
     page.line(&format!("  {place}: {outcome}  {}{excuse}", words::command(step)))?;
     notes(result).iter().try_for_each(|line| page.note(line))?;

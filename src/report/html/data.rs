@@ -146,7 +146,7 @@ impl Data {
         Self {
             utc_us: date.map_or(0, jiff::Timestamp::as_microsecond),
             end: times.since_start(end),
-            outcomes: words::OUTCOMES,
+            outcomes: Outcome::WORDS,
             workers: workers.map(|worker| worker.name.to_string()).collect(),
             trials: run
                 .trials
@@ -222,13 +222,13 @@ impl Maker {
         ] {
             flags |= if holds { flag } else { 0 };
         }
-        let word = words::outcome(&result.outcome);
-        let detail = match words::why(result) {
+        let word = result.outcome.word();
+        let detail = match result.why() {
             Some(why) => format!("{word}: {why}"),
-            None => words::outcome_in_detail(&result.outcome),
+            None => result.outcome.in_detail(),
         };
         let steps = &mut self.steps;
-        steps.outcome.push(words::OUTCOMES.iter().position(|known| *known == word).unwrap_or(0));
+        steps.outcome.push(Outcome::WORDS.iter().position(|known| *known == word).unwrap_or(0));
         steps.detail.push(self.details.number(&detail));
         steps.worker.push(reference.worker.0);
         steps.phase.push(phase);

@@ -92,8 +92,8 @@ fn trial_value(plan: &Plan, trial: &Trial) -> Value {
 /// The test's own judgement, with its last lines.
 fn check_value(check: &StepResult) -> Value {
     context! {
-        class => class(words::outcome(&check.outcome)),
-        outcome => words::outcome_in_detail(&check.outcome),
+        class => class(check.outcome.word()),
+        outcome => check.outcome.in_detail(),
         stdout => shown_lines(&check.stdout),
         stderr => shown_lines(&check.stderr),
     }
@@ -131,10 +131,10 @@ fn failure_value(run: &Run, (number, finished): (usize, Finished<'_>)) -> Value 
     let (label, name) = (words::label(step), run.name(reference.worker));
     context! {
         step => number,
-        class => class(words::outcome(&result.outcome)),
-        outcome => words::outcome_in_detail(&result.outcome),
+        class => class(result.outcome.word()),
+        outcome => result.outcome.in_detail(),
         place => format!("{label} on {name}, {} of trial {}", reference.phase, reference.trial),
-        why => words::why(result).map(|why| line(&why)),
+        why => result.why().map(|why| line(&why)),
         excuse => finished.excuse(),
         command => words::command(step),
         stdout => shown_lines(&result.stdout),

@@ -83,7 +83,7 @@ impl<'a> Cases<'a> {
         let status = if excuse.is_some() { TestCaseStatus::success() } else { status(step, result) };
         let mut case = self.case(label, status);
         if let Some(excuse) = excuse {
-            let outcome = words::outcome_in_detail(&result.outcome);
+            let outcome = result.outcome.in_detail();
             case.add_property(("not_counted", &*text(&format!("{outcome} ({excuse})"))));
         }
         if let Some(duration) = result.duration {
@@ -122,13 +122,13 @@ fn status(step: &Step, result: &StepResult) -> TestCaseStatus {
         Outcome::Skipped(Some(why)) => skipped(&format!("not run: {why}")),
         Outcome::Lost => error("its worker was lost"),
         Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => {
-            not_green(NonSuccessKind::Failure, words::outcome(&result.outcome), reason)
+            not_green(NonSuccessKind::Failure, result.outcome.word(), reason)
         }
         Outcome::Failed(_) | Outcome::TimedOut(_) => {
-            let mut lines = vec![words::outcome_in_detail(&result.outcome), words::action(step)];
+            let mut lines = vec![result.outcome.in_detail(), words::action(step)];
             lines.extend(notes(result));
             lines.extend(last_lines(&result.stderr, LINES));
-            not_green(NonSuccessKind::Failure, words::outcome(&result.outcome), &lines.join("\n"))
+            not_green(NonSuccessKind::Failure, result.outcome.word(), &lines.join("\n"))
         }
     }
 }
