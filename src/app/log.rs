@@ -5,8 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::model::on_one_line;
-use crate::model::{BarrierResult, Event, Phase, Plan, Reporter, Stamped, StepReference, WorkerId};
+use crate::model::{BarrierResult, Event, Phase, Plan, Reporter, Stamped, StepReference, WorkerId, on_one_line};
 
 /// Logs the events of a run.
 #[derive(Debug, Default)]

@@ -18,8 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use super::seed_result::{Message, SeedResult};
-use super::words;
+use super::{Message, SeedResult, words};
 use crate::model::{
     Conclusion, Event, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, Reason, Reporter, Stamped, StepReference,
     StepResult, WorkerId, harmless,

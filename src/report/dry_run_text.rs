@@ -6,8 +6,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::words;
-use crate::model::on_one_line;
-use crate::model::{Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan};
+use crate::model::{Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan, on_one_line};
 
 /// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply.
 ///

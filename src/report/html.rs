@@ -13,9 +13,7 @@ use std::io::{self, Write};
 
 use minijinja::{AutoEscape, Environment};
 
-use super::record::Ended;
-use super::share::fair_limit;
-use super::{innermost, json_writer};
+use super::{Ended, fair_limit, innermost, json_writer};
 use crate::model::Output;
 
 const TEMPLATE: &str = include_str!("html/page.html");

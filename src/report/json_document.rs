@@ -9,11 +9,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::dry_run_json;
 use super::json_result::{date, name, trial_entry};
-use super::json_writer::{self, List};
-use super::record::{Ended, Remark, Run};
-use super::statistics::{self, Row, Subject};
+use super::{Ended, List, Remark, Row, Run, Subject, dry_run_json, json_writer, statistics};
 use crate::model::{Plan, PlayerEntry, Reason, WorkerId, WorkerPlan};
 
 /// Writes the document of a run.

@@ -8,11 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::excerpt::Excerpt;
-use super::json_writer::{List, Map};
-use super::record::{Ended, PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
-use super::seed_result::{Message, SeedResult};
-use super::words;
+use super::{Ended, Excerpt, List, Map, Message, PhaseOfTrial, Recorded, SeedResult, Trial, WorkerOfPhase, words};
 use crate::model::{
     Attempt, BarrierResult, ConductorTime, FetchedFiles, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase,
     Process, StartSkew, Step, StepResult, Verdict, WorkerId,

@@ -17,12 +17,8 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::excerpt::last_lines;
-use super::record::{Ended, PhaseOfTrial, Run, Trial};
-use super::share::fair_limit;
-use super::{innermost, words};
-use crate::model::harmless;
-use crate::model::{Conclusion, Outcome, StepResult, Verdict, WorkerId, WorkerPlan};
+use super::{Ended, PhaseOfTrial, Run, Trial, fair_limit, innermost, last_lines, words};
+use crate::model::{Conclusion, Outcome, StepResult, Verdict, WorkerId, WorkerPlan, harmless};
 use case::Cases;
 
 /// So many bytes of all outputs together are kept.

@@ -47,6 +47,17 @@ pub use dry_run_text::write as dry_run_text;
 pub(crate) use jsonl::{RecordedOutputs, Replay};
 pub(crate) use words::{NOT_STARTED, counted, hint, is_refused, milliseconds, skew};
 
+// What the formats have from each other.
+pub(in crate::report) use excerpt::{Excerpt, last_lines};
+pub(in crate::report) use json_writer::{List, Map};
+pub(in crate::report) use names::compact;
+pub(in crate::report) use notes::notes;
+pub(in crate::report) use record::{Ended, Finished, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase};
+pub(in crate::report) use seed_result::{Message, SeedResult};
+pub(in crate::report) use share::fair_limit;
+pub(in crate::report) use statistics::{Row, Spread, Subject};
+pub(in crate::report) use text_page::{Page, Tone};
+
 use record_reporter::{RecordReporter, Render};
 
 /// The error in which a library wrapped it: the library says only that it could not write, this one says why.

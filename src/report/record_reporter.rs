@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use jiff::tz::TimeZone;
 
-use super::record::{Ended, Run};
+use super::{Ended, Run};
 use crate::model::{Event, Reporter, Stamped};
 
 /// Writes a report of a run that is over.

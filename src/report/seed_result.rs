@@ -17,8 +17,7 @@ use serde::{Serialize, Serializer};
 use std::io;
 use std::time::Duration;
 
-use super::excerpt::Excerpt;
-use super::words;
+use super::{Excerpt, words};
 use crate::model::{Ending, Outcome, Step, StepResult};
 
 /// A result in the seed's form.

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::record::Run;
-use super::words;
+use super::{Run, words};
 use crate::model::{Phase, StepReference, WorkerId};
 
 /// The least, the middle and the greatest of some durations.

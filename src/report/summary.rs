@@ -3,13 +3,8 @@
 
 use std::io;
 
-use super::notes::notes;
-use super::record::{Finished, Run};
-use super::statistics::{self, Row, Spread, Subject};
-use super::text_page::{Page, Tone};
-use super::words;
-use crate::model::on_one_line;
-use crate::model::{Bound, Conclusion, ConductorTime, Outcome};
+use super::{Finished, Page, Row, Run, Spread, Subject, Tone, notes, statistics, words};
+use crate::model::{Bound, Conclusion, ConductorTime, Outcome, on_one_line};
 
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
 const REPEATED: usize = 50;

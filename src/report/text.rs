@@ -11,16 +11,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::names::compact;
-use super::notes::notes;
-use super::record::{Finished, Run};
 use super::text_groups::{Groups, Told};
-use super::text_page::{Page, Tone};
-use super::{Style, files, summary, words};
-use crate::model::on_one_line;
+use super::{Finished, Page, Run, Style, Tone, compact, files, notes, summary, words};
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
-    StepReference, StepResult, WorkerId,
+    StepReference, StepResult, WorkerId, on_one_line,
 };
 
 /// Columns are no wider than this, so that one long name does not push everything else off the screen.

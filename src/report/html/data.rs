@@ -8,10 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::model::{Action, BarrierResult, ConductorTime, Mode, Nanoseconds, Outcome, Output, Phase, Stream};
-use crate::report::excerpt::Excerpt;
-use crate::report::json_writer::List;
-use crate::report::record::{Finished, PhaseOfTrial, Run};
-use crate::report::words;
+use crate::report::{Excerpt, Finished, List, PhaseOfTrial, Run, words};
 
 /// Its start is not known: it is drawn where its end was seen.
 const SEEN: u8 = 1;

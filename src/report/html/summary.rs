@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use minijinja::{Value, context};
 
-use crate::model::{BarrierResult, Output, Phase, Plan, PlayerDescription, StepResult, WorkerId, WorkerPlan};
-use crate::model::{harmless, on_one_line};
-use crate::report::excerpt::last_lines;
-use crate::report::record::{Ended, Finished, PhaseOfTrial, Remark, Run, Trial};
-use crate::report::statistics::{self, Row};
-use crate::report::words;
+use crate::model::{
+    BarrierResult, Output, Phase, Plan, PlayerDescription, StepResult, WorkerId, WorkerPlan, harmless, on_one_line,
+};
+use crate::report::{Ended, Finished, PhaseOfTrial, Remark, Row, Run, Trial, last_lines, statistics, words};
 
 /// So many failures are told with their last lines.
 const FAILURES: usize = 50;

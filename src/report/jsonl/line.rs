@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
-use crate::model::{ClockAnchor, ConductorTime, Nanoseconds, Phase, Plan, Reason, Step, StepReference};
-use crate::model::{Stream, Verdict, WorkerPlan};
+use crate::model::{
+    ClockAnchor, ConductorTime, Nanoseconds, Phase, Plan, Reason, Step, StepReference, Stream, Verdict, WorkerPlan,
+};
 use crate::report::words;
 
 /// A line.

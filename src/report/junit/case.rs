@@ -6,10 +6,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 
 use super::{not_green, text};
 use crate::model::{Mode, Outcome, Output, Process, Start, Step, StepResult, WorkerId, WorkerPlan};
-use crate::report::excerpt::{Excerpt, last_lines};
-use crate::report::notes::notes;
-use crate::report::record::{PhaseOfTrial, Run, WorkerOfPhase};
-use crate::report::words;
+use crate::report::{Excerpt, PhaseOfTrial, Run, WorkerOfPhase, last_lines, notes, words};
 
 /// So many of its last lines on standard error stand in the failure of a step.
 const LINES: usize = 10;
