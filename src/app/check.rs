@@ -8,8 +8,8 @@ use crossbeam_channel::Receiver;
 
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options};
-use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, on_one_line};
-use crate::report::{CheckEntry, NOT_STARTED, check_json, is_refused, milliseconds};
+use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, object, on_one_line};
+use crate::report::{NOT_STARTED, check_json, is_refused, milliseconds};
 
 /// Asks every player and tells of each, and what it holds or has left. 1 when one can't be reached or is held by another
 /// run.
@@ -48,30 +48,28 @@ fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
     Ok(())
 }
 
+/// A worker's player, as far as it answered. Times are in seconds.
 fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
     let entries = answers.iter().map(|answer| {
-        let worker = plan.worker(answer.worker);
-        let entry = match &answer.result {
-            Ok(report) => entry(report),
-            Err(why) => CheckEntry { error: Some(why.clone()), ..CheckEntry::default() },
-        };
-        CheckEntry { worker: worker.name.as_str().to_owned(), player: worker.player.to_string(), ..entry }
+        let (worker, report) = (plan.worker(answer.worker), answer.result.as_ref().ok());
+        let clock = report.and_then(|report| report.clock);
+        #[expect(clippy::cast_precision_loss, reason = "a difference of clocks, to the microsecond for a century")]
+        let offset = clock.map(|clock| clock.offset as f64 / 1e9);
+        object! {
+            worker: worker.name.as_str(),
+            player: worker.player.to_string(),
+            error: answer.result.as_ref().err(),
+            #[serde(flatten)]
+            description: report.map(|report| PlayerEntry::from(report.player.clone())).unwrap_or_default(),
+            round_trip: report.map(|report| report.round_trip.as_secs_f64()),
+            // How far its clock is before the conductor's; both count from their machine's start.
+            clock_offset: offset,
+            clock_error: clock.map(|clock| clock.error.as_secs_f64()),
+            busy: report.and_then(|report| report.holder.as_ref()),
+            left_over: report.map_or(&[][..], |report| &report.leftovers),
+        }
     });
     check_json(&entries.collect::<Vec<_>>(), output)
-}
-
-fn entry(report: &CheckReport) -> CheckEntry {
-    #[expect(clippy::cast_precision_loss, reason = "a difference of clocks, to the microsecond for a century")]
-    let offset = report.clock.map(|clock| clock.offset as f64 / 1e9);
-    CheckEntry {
-        description: report.player.clone().into(),
-        round_trip: Some(report.round_trip.as_secs_f64()),
-        clock_offset: offset,
-        clock_error: report.clock.map(|clock| clock.error.as_secs_f64()),
-        busy: report.holder.clone(),
-        left_over: report.leftovers.clone(),
-        ..CheckEntry::default()
-    }
 }
 
 fn describe(report: &CheckReport) -> String {

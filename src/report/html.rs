@@ -33,7 +33,7 @@ pub(super) fn write(ended: Ended<'_>, mut writer: &mut dyn Write) -> io::Result<
     let template = environment.template_from_named_str("page.html", TEMPLATE).map_err(io::Error::other)?;
     template.render_captured_to(summary::values(ended, STYLE), &mut writer).map_err(|error| innermost(&error))?;
     let limit = fair_limit(run.outputs().map(Output::length), BUDGET, MOST);
-    embed(writer, "data", &data::Data::new(run, at))?;
+    embed(writer, "data", &data::data(run, at))?;
     embed(writer, "outputs", &data::outputs(run, limit))?;
     write!(writer, "<script>\n{SCRIPT}</script>\n</body>\n</html>\n")
 }

@@ -41,7 +41,7 @@ mod text_page;
 mod words;
 
 pub(crate) use board::{Board, BoardLine};
-pub(crate) use check_json::{CheckEntry, check_json};
+pub(crate) use check_json::check_json;
 pub use dry_run_json::write as dry_run_json;
 pub use dry_run_text::write as dry_run_text;
 pub(crate) use jsonl::{RecordedOutputs, Replay};
