@@ -5,6 +5,8 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crossbeam_channel::Receiver;
+
 use super::live::LiveView;
 use super::local::{self, LocalPlayer};
 use super::log::LogReporter;
@@ -50,32 +52,9 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
 }
 
 fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) -> ExitCode {
-    let elsewhere = if arguments.local && !arguments.yes { local::elsewhere(&plan) } else { Vec::new() };
-    if !elsewhere.is_empty() {
-        let text = format!(
-            "`--local` would run on this machine what is meant for others: {}; add `--yes` if that is what you want",
-            elsewhere.join(", ")
-        );
-        return refuse(arguments, outputs, &plan.run, text);
-    }
-    let interrupts = match signals::interrupts() {
-        Ok(interrupts) => interrupts,
-        Err(error) => return refuse(arguments, outputs, &plan.run, format!("cannot install signal handlers: {error}")),
-    };
-    let run_secret = match Secret::random() {
-        Ok(secret) => secret,
-        Err(error) => {
-            return refuse(arguments, outputs, &plan.run, format!("can't get random bytes for the run: {error}"));
-        }
-    };
-    let mut options = Options {
-        skip_unreachable: arguments.skip_unreachable,
-        take_over: arguments.take_over,
-        results: outputs.folder(&plan.run),
-        conductor: who_asks(),
-        run_secret,
-        player_secret: None,
-        keeper: keeper(),
+    let (interrupts, mut options) = match prepare(arguments, &plan, outputs) {
+        Ok(prepared) => prepared,
+        Err(why) => return refuse(arguments, outputs, &plan.run, why),
     };
     if arguments.check {
         return match instead_of_results(arguments).open_plain("a check", &interrupts) {
@@ -110,6 +89,29 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         log_reasons(&conclusion);
     }
     ExitCode::from(conclusion.exit_status())
+}
+
+/// What a run needs before anything is opened: the interrupts, and the options; or why it cannot be carried out.
+fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Result<(Receiver<i32>, Options), String> {
+    let elsewhere = if arguments.local && !arguments.yes { local::elsewhere(plan) } else { Vec::new() };
+    if !elsewhere.is_empty() {
+        return Err(format!(
+            "`--local` would run on this machine what is meant for others: {}; add `--yes` if that is what you want",
+            elsewhere.join(", ")
+        ));
+    }
+    let interrupts = signals::interrupts().map_err(|error| format!("cannot install signal handlers: {error}"))?;
+    let run_secret = Secret::random().map_err(|error| format!("can't get random bytes for the run: {error}"))?;
+    let options = Options {
+        skip_unreachable: arguments.skip_unreachable,
+        take_over: arguments.take_over,
+        results: outputs.folder(&plan.run),
+        conductor: who_asks(),
+        run_secret,
+        player_secret: None,
+        keeper: keeper(),
+    };
+    Ok((interrupts, options))
 }
 
 /// Says why nothing is done, in the reports of what would have been run too.

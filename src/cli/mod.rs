@@ -16,21 +16,6 @@ pub use player::PlayerArguments;
 pub use report::ReportArguments;
 pub use validate::{FindingsFormat, ValidateArguments};
 
-/// What the user asks for.
-#[derive(Debug)]
-pub enum Command {
-    /// Wait on a test machine.
-    Player(PlayerArguments),
-    /// Run a test.
-    Conduct(Box<ConductArguments>),
-    /// Make the reports of a run again.
-    Report(ReportArguments),
-    /// Check configurations.
-    Validate(ValidateArguments),
-    /// Keep a command for a conductor.
-    Keep(KeepArguments),
-}
-
 /// The command line of a process that a conductor starts for itself.
 #[derive(Debug, Args)]
 pub struct KeepArguments {
@@ -49,11 +34,12 @@ const WIDTH: usize = 80;
 #[command(after_help = include_str!("help/conductor.txt"))]
 struct Conductor {
     #[command(subcommand)]
-    command: Subcommands,
+    command: Command,
 }
 
+/// What the user asks for. The comments are the help of the command line.
 #[derive(Debug, Subcommand)]
-enum Subcommands {
+pub enum Command {
     /// Wait on a test machine for conductors, and run the steps of a worker for them
     #[command(after_help = include_str!("help/player.txt"))]
     Player(PlayerArguments),
@@ -66,6 +52,7 @@ enum Subcommands {
     /// Check test files and worker files without running anything
     #[command(after_help = include_str!("help/validate.txt"))]
     Validate(ValidateArguments),
+    /// Keep a command for a conductor
     #[command(hide = true)]
     Keep(KeepArguments),
 }
@@ -97,14 +84,10 @@ fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     let with_optional = |program: clap::Command| program.mut_subcommand("conduct", with_optional_config);
     let matches = matches(&program, with_optional, arguments)?;
     match (Conductor::from_arg_matches(&matches)?.command, matches.subcommand()) {
-        (Subcommands::Conduct(arguments), Some((name, matches))) => {
+        (Command::Conduct(arguments), Some((name, matches))) => {
             conduct(*arguments, matches, program.find_subcommand(name).cloned().unwrap_or_default())
         }
-        (Subcommands::Conduct(arguments), None) => Ok(Command::Conduct(arguments)),
-        (Subcommands::Player(player), _) => Ok(Command::Player(player)),
-        (Subcommands::Validate(validate), _) => Ok(Command::Validate(validate)),
-        (Subcommands::Report(report), _) => Ok(Command::Report(report)),
-        (Subcommands::Keep(keep), _) => Ok(Command::Keep(keep)),
+        (command, _) => Ok(command),
     }
 }
 

@@ -50,7 +50,6 @@ pub use shell::{ShellCommand, ShellRefusal, ShellSyntax};
 pub use source::{Place, Position, Source, Span};
 pub use validate::{Input, validate};
 pub(crate) use value::count;
-pub use workers::address_variable;
 
 // What the parts of this module have from each other.
 pub(in crate::config) use diagnostic::{Reason, quoted, quoted_path, quoted_section};

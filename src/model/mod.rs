@@ -12,6 +12,7 @@ mod file_pattern;
 mod format;
 mod harmless;
 mod name;
+mod named;
 mod network;
 mod object;
 mod os_error;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named;
 use super::{Phase, PhaseMap, RunId, Step, StepReference, WorkerName};
 
 /// A worker's place in [`Plan::workers`]. Parts pass it around instead of the name.
@@ -108,18 +109,7 @@ pub enum OnFailure {
     Stop,
 }
 
-impl OnFailure {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Continue, Self::Stop];
-
-    /// Its name on the command line and in the test file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Continue => "continue",
-            Self::Stop => "stop",
-        }
-    }
-}
+named!(OnFailure: Continue "continue", Stop "stop");
 
 /// How a player is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,5 +1,6 @@
 //! A step: one thing that a worker does in a phase.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -98,8 +99,9 @@ pub struct Until {
     pub attempt: Option<Duration>,
 }
 
-/// What a step does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a step does. Each form is displayed as its prefix and what stands behind it; `config` reads that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Runs a command in the shell, which gets exactly this text.
     Command(String),
@@ -116,4 +118,16 @@ pub enum Action {
         /// Where it goes on the player's machine.
         remote: String,
     },
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(command) => out.write_str(command),
+            Self::Barrier(name) => write!(out, "barrier:{name}"),
+            Self::Stop(label) => write!(out, "stop:{label}"),
+            Self::Fetch(pattern) => write!(out, "fetch:{pattern}"),
+            Self::Put { local, remote } => write!(out, "put:{} -> {remote}", local.display()),
+        }
+    }
 }

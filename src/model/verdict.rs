@@ -1,10 +1,9 @@
 //! The verdict of a trial and of a run.
 
-use std::fmt;
-
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::named::named;
 use super::signal_name;
 
 /// How a trial, or a run as a whole, went.
@@ -19,22 +18,7 @@ pub enum Verdict {
     Incomplete,
 }
 
-impl Verdict {
-    /// The word for it in reports.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Incomplete => "incomplete",
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(self.word())
-    }
-}
+named!(Verdict: Passed "passed", Failed "failed", Incomplete "incomplete");
 
 /// What is in the reason of a worker whose player could not be reached any more.
 pub const NOT_REACHED_AGAIN: &str = "it could not be reached again within its lease of";

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Ended, Excerpt, List, Map, PhaseOfTrial, Recorded, SeedResult, Trial, WorkerOfPhase, words};
+use super::{Ended, Excerpt, List, Map, PhaseOfTrial, Recorded, SeedResult, Trial, WorkerOfPhase};
 use crate::model::{
     Attempt, BarrierResult, ConductorTime, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, StartSkew, Step,
     StepResult, WorkerId, object, optional,
@@ -128,7 +128,7 @@ fn result_entry<'a>(
         message: message,
         step: step.map(|step| step.label.as_str()),
         position: position,
-        command: step.map(words::action),
+        command: step.map(|step| step.action.to_string()),
         #[serde(flatten)]
         left: left_entry(ended, step, &recorded.result),
         // How a spawned step ended at last.

@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 use std::io;
 use std::time::Duration;
 
-use super::{Excerpt, words};
+use super::Excerpt;
 use crate::model::{Ending, Outcome, Step, StepResult};
 
 /// A result in the seed's form.
@@ -84,7 +84,7 @@ impl SeedResult {
 }
 
 fn command_line(step: Option<&Step>) -> String {
-    step.map(words::action).unwrap_or_default()
+    step.map(|step| step.action.to_string()).unwrap_or_default()
 }
 
 /// Seconds as Python writes them: `30`, `0.5`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{
-    Action, Attempt, Conclusion, Gate, NOT_REACHED_AGAIN, Outcome, Phase, Reason, StartSkew, Step, on_one_line,
+    Attempt, Conclusion, Gate, NOT_REACHED_AGAIN, Outcome, Phase, Reason, StartSkew, Step, on_one_line,
 };
 
 /// Why a failure of this step does not count, when it failed and that does not.
@@ -43,20 +43,9 @@ pub(crate) fn milliseconds(duration: Duration) -> String {
     format!("{:.3} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// What a step does, as its line says it without prefixes.
-pub(super) fn action(step: &Step) -> String {
-    match &step.action {
-        Action::Command(command) => command.clone(),
-        Action::Barrier(name) => format!("barrier:{name}"),
-        Action::Stop(label) => format!("stop:{label}"),
-        Action::Fetch(pattern) => format!("fetch:{pattern}"),
-        Action::Put { local, remote } => format!("put:{} -> {remote}", local.display()),
-    }
-}
-
 /// What a step does, on one line; nothing where the plan does not have it.
 pub(super) fn command(step: Option<&Step>) -> String {
-    step.map_or(String::new(), |step| on_one_line(&action(step)).into_owned())
+    step.map_or(String::new(), |step| on_one_line(&step.action.to_string()).into_owned())
 }
 
 /// A step's label, on one line; nothing where the plan does not have it.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::model::{
     Action, BarrierResult, ConductorTime, Mode, Nanoseconds, Outcome, Output, Phase, StepResult, Stream, object,
 };
-use crate::report::{Excerpt, Finished, List, PhaseOfTrial, Run, Trial, words};
+use crate::report::{Excerpt, Finished, List, PhaseOfTrial, Run, Trial};
 
 /// Its start is not known: it is drawn where its end was seen.
 const SEEN: u8 = 1;
@@ -176,7 +176,7 @@ impl Maker {
         steps.worker.push(reference.worker.0);
         steps.phase.push(phase);
         steps.label.push(self.labels.number(step.map_or("", |step| step.label.as_str())));
-        steps.command.push(self.commands.number(&step.map_or(String::new(), words::action)));
+        steps.command.push(self.commands.number(&step.map_or(String::new(), |step| step.action.to_string())));
         self.time(finished, flags);
     }
 

@@ -8,7 +8,6 @@ use super::bytes::Bytes;
 use crate::model::{
     ClockAnchor, ConductorTime, Nanoseconds, Phase, Plan, Reason, Step, StepReference, Stream, Verdict, WorkerPlan,
 };
-use crate::report::words;
 
 /// A line.
 #[derive(Serialize, Deserialize)]
@@ -126,6 +125,6 @@ impl Part<'_> {
     /// A step of the plan.
     pub(super) fn step_planned(worker: &WorkerPlan, phase: Phase, position: usize, step: &Step) -> Self {
         let (worker, label) = (worker.name.to_string(), step.label.to_string());
-        Self::StepPlanned { worker, phase, position, label, action: words::action(step) }
+        Self::StepPlanned { worker, phase, position, label, action: step.action.to_string() }
     }
 }

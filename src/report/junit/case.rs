@@ -122,7 +122,7 @@ fn status(step: &Step, result: &StepResult) -> TestCaseStatus {
             not_green(NonSuccessKind::Failure, result.outcome.word(), reason)
         }
         Outcome::Failed(_) | Outcome::TimedOut(_) => {
-            let mut lines = vec![result.outcome.in_detail(), words::action(step)];
+            let mut lines = vec![result.outcome.in_detail(), step.action.to_string()];
             lines.extend(notes(result));
             lines.extend(last_lines(&result.stderr, LINES));
             not_green(NonSuccessKind::Failure, result.outcome.word(), &lines.join("\n"))
