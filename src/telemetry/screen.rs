@@ -48,7 +48,9 @@ impl Screen {
         let view = &*self.lock();
         view.iter().for_each(View::wipe);
         let written = write();
-        view.iter().for_each(|view| self::write(&view.text()));
+        if let Some(view) = view {
+            self::write(&view.text());
+        }
         written
     }
 
