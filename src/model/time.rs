@@ -4,6 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+/// A duration in nanoseconds, as messages and clocks have it; one that is too long becomes the longest, 584 years.
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// What all clocks have in common, for what works on either side of the wire.
 pub trait Reading: Copy + Ord {
     /// See the method of that name of [`ConductorTime`] or [`PlayerTime`].
@@ -40,8 +45,7 @@ macro_rules! reading {
             /// The reading so much later; it stops at the clock's end.
             #[must_use]
             pub fn plus(self, duration: Duration) -> Self {
-                let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-                Self(self.0.saturating_add(nanoseconds))
+                Self(self.0.saturating_add(nanoseconds(duration)))
             }
         }
 

@@ -205,8 +205,7 @@ impl Listener {
     fn welcome(&self, state: &str, holder: Option<Holder>, run: Option<&str>) -> Welcome {
         let leftovers = self.registry.leftovers.iter();
         let leftovers = leftovers.map(|left| {
-            let process = Process::from(left.clone());
-            let (Process { pid, user, .. }, command) = (&process, process.command_shown());
+            let (Process { pid, user, .. }, command) = (left, left.command_shown());
             let text = "was left running by an earlier run; if it still runs, it is ended with the player";
             cleaned(&format!("process {pid} ({user}) {text}: `{command}`"))
         });

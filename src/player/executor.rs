@@ -12,9 +12,9 @@ use super::spool::Output;
 use super::step_image::{self, NotStarted};
 use super::step_process::StepProcess;
 use super::sweep::Sweep;
-use crate::model::PlayerTime;
+use crate::model::{PlayerTime, Process};
 use crate::sys::{self, Image, Report, Spawned, Spawner, When};
-use crate::wire::{LeftMessage, ProcessMessage, StepSettledMessage};
+use crate::wire::{LeftMessage, StepSettledMessage};
 
 /// How long it may take until the start of a step is told: one that ends sooner is told of once instead of twice.
 const TELL_WITHIN: Duration = Duration::from_millis(50);
@@ -147,8 +147,8 @@ impl Executor {
     }
 
     /// The processes that are alive, for people.
-    pub(super) fn alive(&self) -> Vec<ProcessMessage> {
-        self.family.children().into_iter().map(Into::into).collect()
+    pub(super) fn alive(&self) -> Vec<Process> {
+        self.family.children()
     }
 
     /// When it wants to be told that time has passed.
@@ -267,11 +267,9 @@ impl Executor {
             }
             process.settled_by = None;
             process.drain(output, &mut self.buffer);
-            let StepKey { trial, phase, position: step } = process.key;
             let ([stdout, stderr], leaky) = (process.lengths(), process.is_held());
             let holders = if leaky { self.family.holders(process.key, &process.pipes()) } else { Vec::new() };
-            let (phase, holders) = (phase.into(), holders.into_iter().map(Into::into).collect());
-            settled.push(StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders });
+            settled.push(StepSettledMessage { step: process.key, stdout, stderr, leaky, holders });
         }
         self.processes.retain(|process| !process.is_done());
         settled

@@ -14,7 +14,7 @@ impl Listener {
 
     /// Says what earlier runs left running on purpose: it is ended with the player.
     pub(super) fn say_what_ends_along(&mut self) {
-        for process in self.registry.leftovers.drain(..).map(Process::from) {
+        for process in self.registry.leftovers.drain(..) {
             let (Process { pid, user, .. }, command) = (&process, process.command_shown());
             tracing::warn!("process {pid} ({user}), which an earlier run left running, is ended: `{command}`");
         }

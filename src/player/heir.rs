@@ -13,7 +13,6 @@ use super::sweep::Sweep;
 use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
 use crate::sys::Child;
-use crate::wire::ProcessMessage;
 
 /// The clean-up in progress.
 #[derive(Debug, Default)]
@@ -110,7 +109,7 @@ impl Listener {
     /// What has been left on purpose may itself leave something, which falls to us when it ends; a session that ended in
     /// good order may at the last moment.
     fn adopt(&mut self, ended: u32) {
-        let is_of = |left: &ProcessMessage| left.pid == ended;
+        let is_of = |left: &Process| left.pid == ended;
         let in_good_order = self.registry.leftovers.iter().any(is_of) || self.registry.is_past(ended);
         self.registry.leftovers.retain(|left| !is_of(left));
         // While something of a dead session is there, nobody can tell its processes from these.

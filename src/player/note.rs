@@ -14,7 +14,8 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{FrameDecoder, Hello, ProcessMessage, Welcome, frame};
+use crate::model::Process;
+use crate::wire::{FrameDecoder, Hello, Welcome, frame};
 
 /// One thing that a session process tells its listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ pub(super) enum Note {
     /// The session ended in good order.
     Over {
         /// What it leaves running, on purpose.
-        left: Vec<ProcessMessage>,
+        left: Vec<Process>,
         /// What the next conductor has to know of it.
         summary: Option<String>,
     },

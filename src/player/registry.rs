@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::seed_conductors::SeedConductors;
 use super::session_entry::{SessionEntry, SessionId, Summary};
-use crate::model::PlayerTime;
+use crate::model::{PlayerTime, Process};
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder, ProcessMessage, bounds};
+use crate::wire::{Hello, Holder, bounds};
 
 /// Who holds this player.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Registry {
     /// The process that looks up the conductor's name.
     pub(super) lookup: Option<u32>,
     /// What earlier runs left running on purpose.
-    pub(super) leftovers: Vec<ProcessMessage>,
+    pub(super) leftovers: Vec<Process>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
     summaries: VecDeque<Summary>,
     /// How many of them had to make room.

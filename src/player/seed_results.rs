@@ -38,12 +38,12 @@ impl Kept {
     pub(super) fn take(&mut self, message: PlayerMessage) -> bool {
         match message {
             PlayerMessage::StepStarted(started) => {
-                self.streams.insert(started.step, started.stdout);
+                self.streams.insert(started.step.position, started.stdout);
             }
             PlayerMessage::StepEnded(ended) => {
-                self.ended.insert(ended.step, ended);
+                self.ended.insert(ended.step.position, ended);
             }
-            PlayerMessage::PhaseEnded { .. } => return true,
+            PlayerMessage::PhaseEnded(_) => return true,
             _ => {}
         }
         false

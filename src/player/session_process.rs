@@ -23,11 +23,11 @@ use super::session_log;
 use super::spool::{Output, Spool};
 use super::transfers::Transfers;
 use super::watch::BEAT;
-use crate::model::PlayerTime;
+use crate::model::{PlayerTime, Process};
 use crate::sys::{SignalDescriptor, Spawner, give_back_memory};
 use crate::wait::Wait;
 use crate::wire::bounds::TooMuch;
-use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage, ProcessMessage};
+use crate::wire::{Channel, ConductorMessage, Link, PlayerMessage};
 
 /// How long a session that is over tries to deliver what it has.
 const DELIVERY: Duration = Wait::LastDelivery.time();
@@ -52,7 +52,7 @@ pub(super) struct Alone {
     /// What came of it.
     pub(super) kept: Kept,
     /// What is still alive.
-    pub(super) left: Vec<ProcessMessage>,
+    pub(super) left: Vec<Process>,
     /// The signal that stopped it, if one did.
     pub(super) stopped: Option<i32>,
 }
@@ -395,11 +395,11 @@ impl SessionProcess {
 
     fn send(&mut self, mut message: PlayerMessage) {
         if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &mut message {
-            ended.left.unsettled = self.executor.settle_later((&*ended).into(), clock());
+            ended.left.unsettled = self.executor.settle_later(ended.step, clock());
         }
         match &message {
             PlayerMessage::PlanTaken => self.plan_taken(),
-            PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.phase.into(), ended.step, None),
+            PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.step.phase, ended.step.position, None),
             _ => {}
         }
         match &mut self.kept {

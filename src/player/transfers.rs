@@ -7,9 +7,7 @@ mod walk;
 
 use super::session::{SessionEvent, StepKey};
 use crate::model::PlayerTime;
-use crate::wire::{
-    ActionMessage, ConductorMessage, FileMessage, Outbox, OutcomeMessage, PlanMessage, PlayerMessage, ROOM, Taken,
-};
+use crate::wire::{ActionMessage, ConductorMessage, Outbox, OutcomeMessage, PlanMessage, PlayerMessage, ROOM, Taken};
 use fetch::Fetch;
 use put::{Put, PutEnd};
 
@@ -44,8 +42,7 @@ impl Transfers {
                 Err(why) => self.ended.push((key, OutcomeMessage::Unfulfilled { why })),
             },
             Some(ActionMessage::Put { remote }) => {
-                let StepKey { trial, phase, position: step } = key;
-                outbox.push(&PlayerMessage::PutWanted { trial, phase: phase.into(), step });
+                outbox.push(&PlayerMessage::PutWanted(key));
                 self.puts.push(Put::new(key, remote, directory));
             }
             Some(ActionMessage::Barrier { .. } | ActionMessage::Stop { .. }) | None => {}
@@ -58,7 +55,7 @@ impl Transfers {
             fetch.cancel(outbox);
         }
         for put in self.puts.extract_if(.., |put| put.key == key) {
-            outbox.push(&put_over(put.key));
+            outbox.push(&PlayerMessage::PutOver(put.key));
         }
         self.ended.retain(|(ended, _)| *ended != key);
     }
@@ -79,7 +76,7 @@ impl Transfers {
     fn message(&mut self, message: ConductorMessage, outbox: &mut Outbox) -> Option<ConductorMessage> {
         match message {
             ConductorMessage::File(file) => {
-                let key = key(&file);
+                let key = file.step;
                 self.with_put(|put| put.key == key, outbox, |put| put.begin(&file));
             }
             ConductorMessage::FileEnded(end) => {
@@ -101,7 +98,7 @@ impl Transfers {
         let outcome = match end {
             Ok(()) => OutcomeMessage::Exit { status: 0 },
             Err(why) => {
-                outbox.push(&put_over(put.key));
+                outbox.push(&PlayerMessage::PutOver(put.key));
                 OutcomeMessage::Unfulfilled { why }
             }
         };
@@ -137,12 +134,4 @@ impl Transfers {
             None => true,
         });
     }
-}
-
-fn key(file: &FileMessage) -> StepKey {
-    StepKey { trial: file.trial, phase: file.phase.into(), position: file.step }
-}
-
-fn put_over(StepKey { trial, phase, position: step }: StepKey) -> PlayerMessage {
-    PlayerMessage::PutOver { trial, phase: phase.into(), step }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::PlayerTime;
+use crate::model::{PlayerTime, nanoseconds};
 use crate::sys::Pulse;
 use crate::wait::Wait;
 
@@ -97,10 +97,6 @@ impl Watch {
 /// How long after a look the next one is due.
 fn interval(limit: Duration) -> Duration {
     (limit / LOOKS).min(RARELY)
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The watches over all processes that the listener made.

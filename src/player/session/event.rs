@@ -2,25 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::{Phase, PlayerTime};
+use crate::model::{PlayerTime, nanoseconds};
 use crate::wire::{AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PlayerMessage, StepEndedMessage};
 
-/// Which step of which trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepKey {
-    /// The trial, from 1.
-    pub trial: u32,
-    /// The phase.
-    pub phase: Phase,
-    /// The position in the phase, from 0.
-    pub position: usize,
-}
-
-impl From<&StepEndedMessage> for StepKey {
-    fn from(ended: &StepEndedMessage) -> Self {
-        Self { trial: ended.trial, phase: ended.phase.into(), position: ended.step }
-    }
-}
+pub use crate::model::StepId as StepKey;
 
 /// With which signal a stop begins. Each signal has its grace before the next; the last is always `SIGKILL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +43,9 @@ impl StepEnd {
 
     /// What the conductor is told of it: of a step that its phase waited for, or of a spawned one.
     pub(super) fn told(self, key: StepKey, spawned: bool) -> SessionAction {
-        let StepKey { trial, phase, position: step } = key;
         let Self { outcome, duration, lengths: [stdout, stderr], left, attempts } = self;
-        let duration = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
-        let phase = phase.into();
-        let end = StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, left, attempts };
+        let duration = duration.map(nanoseconds);
+        let end = StepEndedMessage { step: key, outcome, duration, stdout, stderr, left, attempts };
         SessionAction::Send(if spawned { PlayerMessage::SpawnedEnded(end) } else { PlayerMessage::StepEnded(end) })
     }
 }

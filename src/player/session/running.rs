@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use super::event::{SessionAction, StepEnd, StepKey};
 use super::work::{Next, Work};
-use crate::model::{Phase, PlayerTime};
+use crate::model::{Phase, PhaseId, PlayerTime};
 use crate::wire::{ActionMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage};
 
 /// A phase that is being run.
 #[derive(Debug)]
 pub(super) struct Running {
-    trial: u32,
-    phase: Phase,
+    id: PhaseId,
     /// The next step that was not begun.
     position: usize,
     /// When the next process is to start, until one was begun: the instant of `go`, or of a barrier's release.
@@ -43,16 +42,10 @@ pub(super) enum Begun {
 }
 
 impl Running {
-    pub(super) fn new(
-        trial: u32,
-        phase: Phase,
-        instant: Option<PlayerTime>,
-        limit: Option<(Duration, PlayerTime)>,
-    ) -> Self {
+    pub(super) fn new(id: PhaseId, instant: Option<PlayerTime>, limit: Option<(Duration, PlayerTime)>) -> Self {
         let (open, position) = (Vec::new(), 0);
         Self {
-            trial,
-            phase,
+            id,
             position,
             instant,
             open,
@@ -75,12 +68,8 @@ impl Running {
         self.instant = None;
     }
 
-    pub(super) fn is(&self, trial: u32, phase: Phase) -> bool {
-        (self.trial, self.phase) == (trial, phase)
-    }
-
     pub(super) fn is_reset(&self) -> bool {
-        self.phase == Phase::Reset
+        self.id.phase == Phase::Reset
     }
 
     /// From now on it may take at most so long, when it has a limit: only a Reset has one.
@@ -99,12 +88,8 @@ impl Running {
         self.stopping
     }
 
-    pub(super) fn trial(&self) -> u32 {
-        self.trial
-    }
-
-    pub(super) fn phase(&self) -> Phase {
-        self.phase
+    pub(super) fn id(&self) -> PhaseId {
+        self.id
     }
 
     /// When something of it has taken too long, or is due.
@@ -145,7 +130,7 @@ impl Running {
             && !self.over_limit
         {
             self.over_limit = true;
-            self.skip(Some(format!("{} took longer than {}", self.phase, humantime::format_duration(after))));
+            self.skip(Some(format!("{} took longer than {}", self.id.phase, humantime::format_duration(after))));
             let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
             self.end_all(&OutcomeMessage::TimedOut { after }, now, actions);
         }
@@ -158,10 +143,10 @@ impl Running {
         now: PlayerTime,
         actions: &mut Vec<SessionAction>,
     ) -> Option<Begun> {
-        let steps = plan.steps(self.phase);
+        let steps = plan.steps(self.id.phase);
         loop {
             let step = steps.get(self.position).filter(|step| self.may_begin(step))?;
-            let key = StepKey { trial: self.trial, phase: self.phase, position: self.position };
+            let key = self.id.step(self.position);
             self.position += 1;
             if self.skips() {
                 let why = self.skipping.clone();
@@ -177,8 +162,7 @@ impl Running {
                 Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => Begun::Transfer(key),
                 Some(ActionMessage::Stop { label }) => Begun::Stop(key, label.clone()),
                 Some(ActionMessage::Barrier { .. }) => {
-                    let (trial, phase, step) = (self.trial, self.phase.into(), key.position);
-                    actions.push(SessionAction::Send(PlayerMessage::BarrierReached { trial, phase, step }));
+                    actions.push(SessionAction::Send(PlayerMessage::BarrierReached(key)));
                     Begun::Waiting
                 }
             });
@@ -188,7 +172,7 @@ impl Running {
     /// What starts when the barrier is passed at which it waits.
     pub(super) fn awaited(&self, plan: &PlanMessage) -> Vec<StepKey> {
         let at_barrier = matches!(&self.open[..], [work] if work.is_at_barrier());
-        if at_barrier && !self.skips() { together(plan, self.trial, self.phase, self.position) } else { Vec::new() }
+        if at_barrier && !self.skips() { together(plan, self.id, self.position) } else { Vec::new() }
     }
 
     fn skips(&self) -> bool {
@@ -278,15 +262,14 @@ impl Running {
         self.each(actions, now, |work, actions| fails(work) && work.stop(&outcome, actions));
     }
 
-    /// The barrier at this position is passed; what comes next starts at the instant.
+    /// This barrier is passed; what comes next starts at the instant.
     pub(super) fn released(
         &mut self,
-        position: usize,
+        key: StepKey,
         at: Option<PlayerTime>,
         now: PlayerTime,
         actions: &mut Vec<SessionAction>,
     ) {
-        let key = StepKey { trial: self.trial, phase: self.phase, position };
         if let Some(end) =
             self.work(key).filter(|work| work.is_at_barrier()).map(|work| work.released(at.unwrap_or(now)))
         {
@@ -295,15 +278,14 @@ impl Running {
         }
     }
 
-    /// The barrier at this position will never be passed.
+    /// This barrier will never be passed.
     pub(super) fn barrier_failed(
         &mut self,
-        position: usize,
+        key: StepKey,
         why: String,
         now: PlayerTime,
         actions: &mut Vec<SessionAction>,
     ) {
-        let key = StepKey { trial: self.trial, phase: self.phase, position };
         if self.work(key).is_some_and(|work| work.is_at_barrier()) {
             self.wait_ended(key, OutcomeMessage::Unfulfilled { why }, now, actions);
         }
@@ -325,7 +307,7 @@ impl Running {
 
     /// A step has failed: when it must not, the rest of its phase is skipped.
     pub(super) fn failed_that_must_not(&mut self, work: &Work) {
-        if work.must && self.is(work.key.trial, work.key.phase) {
+        if work.must && self.id == work.key.phase_id() {
             self.skip(Some(match work.barrier() {
                 Some(name) => format!("barrier `{name}` failed"),
                 None => format!("`must:` step `{}` failed", work.label),
@@ -336,9 +318,9 @@ impl Running {
 
 /// The steps from this position on that start at the same instant: one, or neighbours that run together; only those that
 /// are commands.
-pub(super) fn together(plan: &PlanMessage, trial: u32, phase: Phase, position: usize) -> Vec<StepKey> {
-    let steps = &plan.steps(phase).get(position..).unwrap_or_default();
+pub(super) fn together(plan: &PlanMessage, id: PhaseId, position: usize) -> Vec<StepKey> {
+    let steps = &plan.steps(id.phase).get(position..).unwrap_or_default();
     let together = |index: usize| index == 0 || (steps[0].parallel && steps[index].parallel);
     let started = (0..steps.len()).take_while(|index| steps[*index].action.is_none() && together(*index));
-    started.map(|index| StepKey { trial, phase, position: position + index }).collect()
+    started.map(|index| id.step(position + index)).collect()
 }

@@ -6,7 +6,7 @@ use super::event::{SessionAction, StepEnd, StepKey};
 use super::running::{Begun, Running};
 use super::work::{Next, Work};
 use super::{Session, Stage};
-use crate::model::{Phase, PlayerTime};
+use crate::model::{Phase, PlayerTime, nanoseconds};
 use crate::wire::{OutcomeMessage, PlanMessage, PlayerMessage, StepStartedMessage};
 
 impl Session {
@@ -29,10 +29,9 @@ impl Session {
         if !work.started(at, streams) {
             return;
         }
-        let StepKey { trial, phase, position: step } = key;
-        let (phase, [stdout, stderr]) = (phase.into(), streams);
-        let (at, late) = (at.nanoseconds(), u64::try_from(late.as_nanos()).unwrap_or(u64::MAX));
-        let message = StepStartedMessage { trial, phase, step, at, late, pid, stdout, stderr };
+        let [stdout, stderr] = streams;
+        let (at, late) = (at.nanoseconds(), nanoseconds(late));
+        let message = StepStartedMessage { step: key, at, late, pid, stdout, stderr };
         actions.push(SessionAction::Send(PlayerMessage::StepStarted(message)));
         if let Some(work) = Some(work.spawn).filter(|spawn| *spawn).and_then(|_| running.take(key)) {
             actions.push(SessionAction::Spawned { key, pid });
@@ -142,14 +141,12 @@ impl Session {
                     }
                 }
             }
-            let (trial, phase, stopped) = (running.trial(), running.phase(), running.is_stopping());
-            if running.is_over(plan.steps(phase).len()) {
+            let (id, stopped) = (running.id(), running.is_stopping());
+            if running.is_over(plan.steps(id.phase).len()) {
                 self.failed = running.failed();
-                let ended = PlayerMessage::PhaseEnded { trial, phase: phase.into() };
-                actions.push(SessionAction::Send(ended));
-                self.stage = Stage::Idle;
+                self.end_phase(id, actions);
                 if !stopped {
-                    self.arm_for_what_follows(trial, Some(phase), actions);
+                    self.arm_for_what_follows(id.trial, Some(id.phase), actions);
                 }
             }
         }

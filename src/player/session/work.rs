@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::event::{SessionAction, StepEnd, StepKey, StopWith, Streams};
-use crate::model::PlayerTime;
+use crate::model::{PlayerTime, nanoseconds};
 use crate::wait::Wait;
 use crate::wire::{ActionMessage, AttemptMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage, bounds};
 
@@ -302,8 +302,7 @@ impl Work {
     /// Who waits at a barrier asks to be let go: a release that is on its way wins.
     fn too_late(&mut self, outcome: OutcomeMessage, actions: &mut Vec<SessionAction>) -> bool {
         if self.is_at_barrier() {
-            let StepKey { trial, phase, position: step } = self.key;
-            actions.push(SessionAction::Send(PlayerMessage::Withdraw { trial, phase: phase.into(), step }));
+            actions.push(SessionAction::Send(PlayerMessage::Withdraw(self.key)));
             self.ended_by_us = Some(outcome);
             return false;
         }
@@ -315,8 +314,4 @@ impl Work {
         self.ended_by_us = None;
         self.wait_ended(OutcomeMessage::Exit { status: 0 }, at)
     }
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

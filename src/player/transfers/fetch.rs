@@ -72,9 +72,8 @@ impl Fetch {
         let shown = format!("`{}`", on_one_line(&name.to_string_lossy()));
         match OutgoingFile::open(path, *next_stream) {
             Ok(file) => {
-                let StepKey { trial, phase, position: step } = self.key;
                 let (stream, mode, name) = (*next_stream, file.mode(), FileName::from(name.as_os_str()));
-                outbox.push(&PlayerMessage::File(FileMessage { trial, phase: phase.into(), step, stream, name, mode }));
+                outbox.push(&PlayerMessage::File(FileMessage { step: self.key, stream, name, mode }));
                 *next_stream += 1;
                 self.unanswered.insert(stream, shown);
                 self.current = Some(file);
