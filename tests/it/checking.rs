@@ -228,7 +228,7 @@ fn a_check_whose_keeper_is_watched_by_nobody_goes_on() {
 fn the_surroundings_of_a_check_are_those_of_a_step() {
     let (player, folder) = (Player::start(), Folder::new());
     // `ls` looks at the shell, which has to wait for it, and has no pipe open then; `sed` is the process that tells of signals.
-    let show = "ls -l /proc/$$/fd\ncat\n\
+    let show = "LC_ALL=C ls -l /proc/$$/fd\ncat\n\
                 sed -n /^Sig[IBC]/p /proc/self/status\nulimit -S -n\n\
                 read -r pid name state parent group session tty rest </proc/$$/stat\n\
                 test $pid = $group && echo leads its group; test $session != $group && echo in the session of another\n\

@@ -60,9 +60,10 @@ fn phases_that_are_not_run_are_bounded_and_forgotten() {
     let player = Player::start();
     let phase = |bytes: usize| {
         let data = json!({"resulthost": "127.0.0.1", "resultport": 7, "steps": [{"command": "x".repeat(bytes)}]});
+        let message = frame(json!({"version": 1, "type": "phase", "data": data}).to_string().as_bytes());
+        // The player waits for 5 s while nothing comes, and making 10 MB can take longer.
         let mut stream = player.connect();
-        let message = json!({"version": 1, "type": "phase", "data": data}).to_string();
-        stream.write_all(&frame(message.as_bytes())).expect("a player reads");
+        stream.write_all(&message).expect("a player reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
         String::from_utf8_lossy(&answer).into_owned()

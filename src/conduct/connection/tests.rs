@@ -208,6 +208,37 @@ fn a_busy_player_says_who_holds_it() {
 }
 
 #[test]
+fn a_player_that_is_free_in_more_time_than_there_is_is_asked_again() {
+    for free_within in [1 << 63, u64::MAX] {
+        let holder = Holder {
+            run: "other".to_owned(),
+            conductor: "ann@lab".to_owned(),
+            seconds: u64::MAX,
+            state: "silent".to_owned(),
+            free_within,
+            lease_within: Some(u64::MAX),
+        };
+        let refusal = Refusal { reason: "busy".to_owned(), message: "busy".to_owned(), holder: Some(holder) };
+        let (listener, port) = listener();
+        let player = std::thread::spawn(move || {
+            for answer in
+                [Greeting::Refused(refusal), Greeting::Result { code: 1, message: "no such command".to_owned() }]
+            {
+                let (mut peer, _) = Peer::accept(&listener);
+                peer.greet(&answer);
+                assert_eq!(peer.payload(), None);
+            }
+        });
+        let (conclusion, events) = run(plan_at(&[port], 1, &Phase::ALL));
+        player.join().unwrap();
+        let text = not_carried_out(&conclusion.reasons);
+        assert!(text.ends_with("its player answers: no such command"), "{text}");
+        let is_said = |event: &Event| format!("{event:?}").contains("is held by run `other` of ann@lab");
+        assert!(events.iter().any(is_said), "{events:?}");
+    }
+}
+
+#[test]
 fn another_answer_than_the_seeds_is_no_seed() {
     let text = greeted_with(Greeting::Result { code: 1, message: "no such command".to_owned() });
     assert!(text.ends_with("its player answers: no such command"), "{text}");

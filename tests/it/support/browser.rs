@@ -7,13 +7,16 @@
     reason = "each test file uses the part of it that it needs, so no expectation holds in all of them"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use super::eventually;
+use super::wire::free_port;
 
 /// One browser with one page.
 pub struct Browser {
@@ -26,24 +29,17 @@ pub struct Browser {
 impl Browser {
     /// Starts one; `None` with a message on a machine that has none.
     pub fn start() -> Option<Self> {
+        // Without IPv6 the driver that chooses a port itself says that it is port 0.
+        let port = free_port();
         let mut command = Command::new("chromedriver");
-        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let Ok(mut driver) = command.spawn() else {
+        command.arg(format!("--port={port}")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let Ok(driver) = command.spawn() else {
             super::surroundings::skip("this machine has no chromedriver");
             return None;
         };
-        let mut lines = BufReader::new(driver.stdout.take().expect("a pipe")).lines();
-        let port = lines.find_map(|line| {
-            let line = line.expect("the driver speaks");
-            line.trim_end_matches('.')
-                .rsplit(' ')
-                .next()?
-                .parse()
-                .ok()
-                .filter(|_| line.contains("started successfully"))
-        });
         let profile = tempfile::tempdir().expect("a folder");
-        let mut browser = Self { driver, port: port.expect("the driver's port"), session: String::new(), profile };
+        eventually("the driver listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let mut browser = Self { driver, port, session: String::new(), profile };
         let profile = browser.profile.path().display().to_string();
         let arguments = [
             "--headless",
@@ -68,32 +64,34 @@ impl Browser {
         Some(browser)
     }
 
-    fn request(&self, method: &str, path: &str, body: &str) -> Value {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the driver listens");
-        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a socket has a time-out");
+    fn request(&self, method: &str, path: &str, body: &str) -> io::Result<Value> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
-            .expect("the driver reads");
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        )?;
         let mut reader = BufReader::new(stream);
         let mut length = 0;
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line).expect("a header");
+            reader.read_line(&mut line)?;
             if let Some((name, value)) = line.trim().split_once(':') {
                 if name.eq_ignore_ascii_case("content-length") {
-                    length = value.trim().parse().expect("a length");
+                    length = value.trim().parse().map_err(io::Error::other)?;
                 }
             } else if line.trim().is_empty() {
                 break;
             }
         }
         let mut body = vec![0; length];
-        reader.read_exact(&mut body).expect("the answer");
-        serde_json::from_slice::<Value>(&body).expect("JSON")["value"].clone()
+        reader.read_exact(&mut body)?;
+        Ok(serde_json::from_slice::<Value>(&body)?["value"].clone())
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
-        self.request("POST", path, &body.to_string())
+        self.request("POST", path, &body.to_string()).expect("the driver answers")
     }
 
     #[track_caller]
@@ -144,7 +142,8 @@ impl Browser {
 
     /// The page as it is seen: a PNG in base64.
     pub fn screenshot(&self) -> String {
-        let answer = self.request("GET", &format!("/session/{}/screenshot", self.session), "");
+        let answer =
+            self.request("GET", &format!("/session/{}/screenshot", self.session), "").expect("the driver answers");
         answer.as_str().expect("a picture").to_owned()
     }
 }

@@ -188,6 +188,12 @@ impl Scene {
         }
         let player = Player::from(command);
         write_test(&folder, player.port, loss, reset_timeout, disk.as_ref());
+        // Another user reads the configuration, whatever the umask is.
+        for file in std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|entry| entry.path()) {
+            if file.is_file() {
+                std::fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("a file of ours");
+            }
+        }
         let stderr = Some(stderr);
         Self { loss, who, folder, player, stderr, unread: None, log_pipe, disk, terminal, conductor: None }
     }
