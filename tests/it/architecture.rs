@@ -105,9 +105,18 @@ fn a_circle_of_files_is_found_through_whatever_names_it() {
     let root = ("lib.rs", "mod a; mod b; pub use a::One;");
     let other = ("a/inner.rs", "pub struct Inner;");
     let circle = vec![["a.rs", "b.rs"].map(str::to_owned).into()];
-    for a in ["use crate::b::Two;", "use super::b::{self};", "fn f() { crate::b::two() }", "use crate::b::*; fn f() -> Two {}"] {
-        for b in ["use crate::One;", "use crate::a::One;", "type Mine = super::One;", "fn f() { println!(\"{}\", crate::a::One) }"]
-        {
+    for a in [
+        "use crate::b::Two;",
+        "use super::b::{self};",
+        "fn f() { crate::b::two() }",
+        "use crate::b::*; fn f() -> Two {}",
+    ] {
+        for b in [
+            "use crate::One;",
+            "use crate::a::One;",
+            "type Mine = super::One;",
+            "fn f() { println!(\"{}\", crate::a::One) }",
+        ] {
             let a = format!("mod inner; pub struct One; {a}");
             let b = format!("pub struct Two; pub fn two() {{}} {b}");
             assert_eq!(made([root, ("a.rs", &a), ("b.rs", &b), other]), circle, "{a} {b}");

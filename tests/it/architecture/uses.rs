@@ -203,7 +203,8 @@ fn name_of(item: &syn::Item) -> Option<String> {
 
 /// The circles: sets of files of which each uses each other, directly or through others of them.
 pub fn circles(uses: &Uses) -> Vec<BTreeSet<String>> {
-    let reached: BTreeMap<&String, BTreeSet<&String>> = uses.keys().map(|file| (file, reached_from(file, uses))).collect();
+    let reached: BTreeMap<&String, BTreeSet<&String>> =
+        uses.keys().map(|file| (file, reached_from(file, uses))).collect();
     let mut found = Vec::<BTreeSet<String>>::new();
     for (file, far) in &reached {
         let circle = far.iter().filter(|other| reached.get(*other).is_some_and(|back| back.contains(file)));
