@@ -13,6 +13,7 @@
 //! | `link`, `channel` | one connection of a session; the session's directions with their current connection |
 //! | `peer`, [`bounds`] | what a peer may send, and the limits on what it can make this process store |
 //! | `secret` | secrets of runs and sessions |
+//! | `hex` | bytes as hexadecimal digits |
 //! | [`seed`] | the protocol of the Python program, version 1 |
 //! | `keeper` | what the process that supervises `check` reports |
 
@@ -21,6 +22,7 @@ mod channel;
 mod file;
 mod frame;
 mod greeting;
+mod hex;
 mod inbox;
 mod keeper;
 mod link;
@@ -41,8 +43,8 @@ pub use inbox::{Inbox, Taken};
 pub use keeper::KeeperMessage;
 pub use link::{Link, Received, interval};
 pub use message::{
-    ConductorMessage, ForcedMessage, LeftMessage, PhaseName, PlayerMessage, ProcessMessage, StepEndedMessage,
-    StepSettledMessage, StepStartedMessage,
+    ConductorMessage, ForcedMessage, LeftMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
+    StepStartedMessage,
 };
 pub use outbox::Outbox;
 pub use outcome::{AttemptMessage, OutcomeMessage};
