@@ -10,7 +10,7 @@ use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, Holder, Secret, UNRESPONSIVE, Welcome};
 
 use super::clock::Sample;
-use super::connection::{Dialled, dial, is_seed, refused, unless_ended};
+use super::connection::{Dialled, dial, is_seed, not_welcome, unless_ended};
 use super::event::{Command, End};
 use super::threads::Threads;
 use super::{Options, hello};
@@ -48,7 +48,8 @@ pub struct ClockCheck {
     pub error: Duration,
 }
 
-pub(super) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
+/// Asks every player how it is, all at the same time, and runs nothing. An interrupt ends the asking.
+pub fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
     let mut threads = Threads::new();
     // One answer for each worker.
     let (sender, answers) = unbounded();
@@ -112,7 +113,6 @@ fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Comm
     let round_trip = dialled.answered.since(dialled.sent);
     match &dialled.greeting {
         Greeting::Welcome(welcome) => Ok(report(welcome, round_trip, clock(&dialled, welcome.clock))),
-        Greeting::Refused(refusal) => Err(refused(refusal, hello)),
         greeting if is_seed(greeting) => Ok(CheckReport {
             player: PlayerDescription::Seed,
             round_trip,
@@ -120,8 +120,7 @@ fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Comm
             holder: None,
             leftovers: Vec::new(),
         }),
-        Greeting::Result { message, .. } => Err(format!("its player answers: {message}")),
-        Greeting::Hello(_) => Err(format!("what answers at {player} is not a player")),
+        greeting => Err(not_welcome(greeting, player, hello)),
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recorded::{PlayerEntry, StepName, check_ended, step_ended};
+use super::recorded::{PlayerEntry, check_ended, step_ended};
 use super::time::in_nanoseconds;
 use super::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, Start, StartSkew, StepResult, Stream,
-    Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, Start, StartSkew, StepReference,
+    StepResult, Stream, Verdict, WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -20,20 +20,6 @@ pub struct Stamped {
     pub at: ConductorTime,
     /// What happened.
     pub event: Event,
-}
-
-/// Which step of which worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "StepName")]
-pub struct StepReference {
-    /// The trial, from 1.
-    pub trial: u32,
-    /// The phase.
-    pub phase: Phase,
-    /// The worker.
-    pub worker: WorkerId,
-    /// The step's position in the worker's phase, from 0.
-    pub position: usize,
 }
 
 /// What a player said of itself.

@@ -415,11 +415,11 @@ impl SessionProcess {
 
     fn send(&mut self, mut message: PlayerMessage) {
         if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &mut message {
-            ended.left.unsettled = self.executor.settle_later((&*ended).into(), clock());
+            ended.left.unsettled = self.executor.settle_later(ended.step, clock());
         }
         match &message {
             PlayerMessage::PlanTaken => self.plan_taken(),
-            PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.phase.into(), ended.step, None),
+            PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.step.phase, ended.step.position, None),
             _ => {}
         }
         match &mut self.audience {

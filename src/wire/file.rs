@@ -5,9 +5,9 @@ mod message;
 mod outgoing;
 mod unplaced;
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
+
+use super::hex::hex;
 
 pub use incoming::IncomingFile;
 pub use message::{FileEndedMessage, FileMessage, FileName};
@@ -29,10 +29,7 @@ impl Digest {
 
     /// As hexadecimal digits.
     fn text(&self) -> String {
-        self.hash.clone().finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex(self.hash.clone().finalize().as_slice())
     }
 }
 

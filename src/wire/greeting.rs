@@ -1,7 +1,7 @@
 //! The first message each way, in the seed's envelope.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::bounds;
 use super::peer::{self, cleaned};
@@ -153,7 +153,8 @@ pub struct Refusal {
 }
 
 /// A first message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum Greeting {
     /// From the conductor.
     Hello(Hello),
@@ -166,20 +167,23 @@ pub enum Greeting {
         /// The seed's code.
         code: i64,
         /// The seed's message.
+        #[serde(default = "peer::no_reason", deserialize_with = "peer::reason")]
         message: String,
     },
+}
+
+/// What stands around every first message, as in version 1.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    version: u32,
+    #[serde(flatten)]
+    greeting: &'a Greeting,
 }
 
 impl Greeting {
     /// The payload in the seed's envelope.
     pub fn encode(&self) -> Vec<u8> {
-        let (kind, data) = match self {
-            Self::Hello(hello) => ("hello", json!(hello)),
-            Self::Welcome(welcome) => ("welcome", json!(welcome)),
-            Self::Refused(refusal) => ("refused", json!(refusal)),
-            Self::Result { code, message } => ("result", json!({"code": code, "message": message})),
-        };
-        json!({"version": 1, "type": kind, "data": data}).to_string().into_bytes()
+        json!(Envelope { version: 1, greeting: self }).to_string().into_bytes()
     }
 
     /// Reads a payload.
@@ -189,20 +193,6 @@ impl Greeting {
     /// Says why it is none of these messages.
     pub fn decode(payload: &[u8]) -> Result<Self, String> {
         bounds::ANSWER.check(payload.len()).map_err(|error| error.to_string())?;
-        let value: Value = serde_json::from_slice(payload).map_err(|error| cleaned(&error.to_string()))?;
-        let data = value.get("data").cloned().unwrap_or_default();
-        let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
-        let greeting = match kind {
-            "hello" => serde_json::from_value(data).map(Self::Hello),
-            "welcome" => serde_json::from_value(data).map(Self::Welcome),
-            "refused" => serde_json::from_value(data).map(Self::Refused),
-            "result" => {
-                let code = data.get("code").and_then(Value::as_i64).ok_or("a result without a code")?;
-                let message = data.get("message").and_then(Value::as_str).unwrap_or_default();
-                Ok(Self::Result { code, message: peer::reason_of(message) })
-            }
-            other => return Err(format!("unexpected `{}`", cleaned(other))),
-        };
-        greeting.map_err(|error| cleaned(&error.to_string()))
+        serde_json::from_slice(payload).map_err(|error| cleaned(&error.to_string()))
     }
 }

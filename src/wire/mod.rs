@@ -13,6 +13,7 @@
 //! | `link`, `channel` | one connection of a session; the session's directions with their current connection |
 //! | `peer`, [`bounds`] | what a peer may send, and the limits on what it can make this process store |
 //! | `secret` | secrets of runs and sessions |
+//! | `hex` | bytes as hexadecimal digits |
 //! | [`seed`] | the protocol of the Python program, version 1 |
 //! | `keeper` | what the process that supervises `check` reports |
 
@@ -21,6 +22,7 @@ mod channel;
 mod file;
 mod frame;
 mod greeting;
+mod hex;
 mod inbox;
 mod keeper;
 mod link;
@@ -35,21 +37,21 @@ mod session_frame;
 
 pub use channel::Channel;
 pub use file::{FileEndedMessage, FileMessage, FileName, IncomingFile, OutgoingFile, Piece, UnplacedFile};
-pub use frame::{FrameDecoder, FrameError, frame};
+pub use frame::{FrameDecoder, FrameError, MAX_FRAME, frame};
 pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, UNRESPONSIVE, Welcome};
 pub use inbox::{Inbox, Taken};
 pub use keeper::KeeperMessage;
 pub use link::{Link, Received, interval};
 pub use message::{
-    ConductorMessage, ForcedMessage, LeftMessage, PhaseName, PlayerMessage, ProcessMessage, StepEndedMessage,
-    StepSettledMessage, StepStartedMessage,
+    ConductorMessage, ForcedMessage, LeftMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
+    StepStartedMessage,
 };
 pub use outbox::Outbox;
 pub use outcome::{AttemptMessage, OutcomeMessage};
 pub use peer::cleaned;
 pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 pub use secret::Secret;
-pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, MAX_FRAME, SessionFrame, Signal, WireError};
+pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, SessionFrame, Signal, WireError};
 
 /// How long an acknowledgement may wait for something to go along with. Nobody waits for one, but for credit, and so it
 /// need not wake its reader by itself.

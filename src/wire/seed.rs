@@ -29,24 +29,27 @@ pub enum Request {
 }
 
 /// A phase as a seed conductor sends it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SeedPhase {
     /// Where the results go.
+    #[serde(rename = "resulthost")]
     pub result_host: String,
     /// The port there.
+    #[serde(rename = "resultport")]
     pub result_port: u16,
     /// What is run.
     pub steps: Vec<SeedStep>,
 }
 
 /// A step as a seed conductor sends it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SeedStep {
     /// The command for `/bin/sh -c`.
     pub command: String,
     /// Whether the next step starts at once.
     pub spawn: bool,
     /// How long it may take; `None` for ever.
+    #[serde(serialize_with = "seconds")]
     pub timeout: Option<Duration>,
 }
 
@@ -75,25 +78,7 @@ impl SeedPhase {
 
     /// The payload that downloads this phase, as the seed's conductor writes it.
     pub fn encode(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Step<'a> {
-            command: &'a str,
-            spawn: bool,
-            timeout: Value,
-        }
-        #[derive(Serialize)]
-        struct Phase<'a> {
-            resulthost: &'a str,
-            resultport: u16,
-            steps: Vec<Step<'a>>,
-        }
-        let steps = self.steps.iter().map(|step| Step {
-            command: &step.command,
-            spawn: step.spawn,
-            timeout: step.timeout.map_or(Value::Null, seconds),
-        });
-        let (resulthost, resultport) = (self.result_host.as_str(), self.result_port);
-        message("phase", &Phase { resulthost, resultport, steps: steps.collect() })
+        message("phase", self)
     }
 }
 
@@ -191,8 +176,13 @@ fn timeout(value: Option<&Value>) -> Result<Option<Duration>, String> {
     }
 }
 
-fn seconds(duration: Duration) -> Value {
-    if duration.subsec_nanos() == 0 { duration.as_secs().into() } else { duration.as_secs_f64().into() }
+#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
+fn seconds<S: serde::Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        None => to.serialize_none(),
+        Some(whole) if whole.subsec_nanos() == 0 => to.serialize_u64(whole.as_secs()),
+        Some(duration) => to.serialize_f64(duration.as_secs_f64()),
+    }
 }
 
 fn python_type(value: &Value) -> &'static str {

@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::TooMuch;
 use super::cleaned;
-
-/// The largest payload of a session's frame, in bytes.
-pub const MAX_FRAME: usize = 64 << 10;
+use super::frame::MAX_FRAME;
 
 /// What stands before the bytes of a data frame.
 pub const DATA_HEADER: usize = 1 + 8 + 4 + 8;

@@ -1,6 +1,6 @@
 //! Reaching a player: its name, a connection, and its first answer. Tried again until there is no time left.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ pub(crate) struct Dialled {
     /// Its first answer.
     pub(crate) greeting: Greeting,
     /// What came behind the answer.
-    pub(crate) pending: Vec<u8>,
+    pub(crate) decoder: FrameDecoder,
     /// When `hello` was sent.
     pub(crate) sent: ConductorTime,
     /// When the answer was there.
@@ -59,7 +59,7 @@ pub(crate) fn dial(
     deadline: Instant,
     mut patience: impl FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, End> {
-    repeat(destination, hello, (deadline, None), &mut patience)
+    Dial { destination, deadline, most: None, patience: &mut patience, addresses: Vec::new() }.repeat(hello)
 }
 
 /// The same for a player that answered before. No attempt waits long, since its packets may be dropped on the way. A player
@@ -71,99 +71,133 @@ pub(crate) fn again(
     mut patience: impl FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, End> {
     hello.attempt += 1;
-    repeat(destination, hello, (deadline, Some(ATTEMPT)), &mut patience)
+    Dial { destination, deadline, most: Some(ATTEMPT), patience: &mut patience, addresses: Vec::new() }.repeat(hello)
 }
 
-fn repeat(
-    destination: &Destination,
-    hello: &mut Hello,
-    (deadline, most): (Instant, Option<Duration>),
-    patience: &mut dyn FnMut(Duration) -> Option<End>,
-) -> Result<Dialled, End> {
-    let mut addresses = Vec::new();
-    let mut pause = PAUSES.0;
-    loop {
-        let until = most.map_or(deadline, |most| deadline.min(Instant::now() + most));
-        let why = match attempt(destination, &mut addresses, hello, until, patience) {
-            // A copy of this connection came before it. The next attempt is a higher one, and takes over.
-            Ok(Dialled { greeting: Greeting::Refused(refusal), .. }) if refusal.reason == "attempt" => refusal.message,
-            Ok(Dialled { greeting: Greeting::Result { message, .. }, .. }) if most.is_some() => message,
-            Ok(dialled) => return Ok(dialled),
-            Err(Failure::Final(End::Refused(why))) if most.is_some() => why,
-            Err(Failure::Final(end)) => return Err(end),
-            Err(Failure::Again(why)) => why,
-        };
-        if Instant::now() + pause >= deadline {
-            return Err(End::Unreachable(why));
-        }
-        if let Some(end) = patience(pause) {
-            return Err(end);
-        }
-        // A `hello` that came through and whose answer did not has begun a session.
-        hello.attempt += 1;
-        pause = (pause * 2).min(PAUSES.1);
-    }
-}
-
-fn attempt(
-    destination: &Destination,
-    addresses: &mut Vec<SocketAddr>,
-    hello: &Hello,
+/// The attempts to reach a player.
+struct Dial<'a> {
+    destination: &'a Destination,
     deadline: Instant,
-    patience: &mut dyn FnMut(Duration) -> Option<End>,
-) -> Result<Dialled, Failure> {
-    let Destination::Tcp { host, port } = destination;
-    let left = deadline.saturating_duration_since(Instant::now());
-    let mut end = None;
-    // A command may do something beside ending the attempt, so that each is asked for once.
-    let mut is_wanted = || {
-        end = end.take().or_else(|| patience(Duration::ZERO));
-        end.is_none()
-    };
-    let connected = if addresses.is_empty() {
-        let found = Wait::NameLookup.look_up(host, *port, left, &mut is_wanted);
-        found.map_err(|error| format!("`{host}` has no address: {}", words(&error))).map(|found| *addresses = found)
-    } else {
-        Ok(())
-    };
-    match (end, connected) {
-        (Some(end), _) => Err(Failure::Final(end)),
-        (None, Err(why)) => Err(Failure::Again(why)),
-        (None, Ok(())) => ask_each(destination, addresses, hello, deadline, patience),
-    }
+    /// How long one attempt may take, for a player that was there before.
+    most: Option<Duration>,
+    /// Waits so long, or until something ends the attempts.
+    patience: &'a mut dyn FnMut(Duration) -> Option<End>,
+    /// The player's addresses, once they are known.
+    addresses: Vec<SocketAddr>,
 }
 
-/// Says `hello` to the first of the addresses that connects, and when that one refuses, to the others.
-fn ask_each(
-    destination: &Destination,
-    addresses: &[SocketAddr],
-    hello: &Hello,
-    deadline: Instant,
-    patience: &mut dyn FnMut(Duration) -> Option<End>,
-) -> Result<Dialled, Failure> {
-    let mut unasked = addresses.to_vec();
-    let mut refused = None;
-    loop {
-        let mut end = None;
-        let mut is_wanted = || {
-            end = end.take().or_else(|| patience(Duration::ZERO));
-            end.is_none()
-        };
-        let connected =
-            connect(&unasked, deadline, &mut is_wanted).and_then(|stream| Ok((stream.peer_addr()?, stream)));
-        let answer = match (end, connected) {
-            (Some(end), _) => return Err(Failure::Final(end)),
-            (None, Err(error)) => return refused.unwrap_or_else(|| Err(not_connected(destination, addresses, &error))),
-            (None, Ok((address, stream))) => {
-                unasked.retain(|unasked| *unasked != address);
-                Wait::PlayerReads.limit_writes(&stream, Wait::PlayerReads.time())?;
-                greet(destination, stream, hello, deadline, patience)
+impl Dial<'_> {
+    fn repeat(mut self, hello: &mut Hello) -> Result<Dialled, End> {
+        let was_there = self.most.is_some();
+        let mut pause = PAUSES.0;
+        loop {
+            let until = self.most.map_or(self.deadline, |most| self.deadline.min(Instant::now() + most));
+            let why = match self.attempt(hello, until) {
+                // A copy of this connection came before it. The next attempt is a higher one, and takes over.
+                Ok(Dialled { greeting: Greeting::Refused(refusal), .. }) if refusal.reason == "attempt" => {
+                    refusal.message
+                }
+                Ok(Dialled { greeting: Greeting::Result { message, .. }, .. }) if was_there => message,
+                Ok(dialled) => return Ok(dialled),
+                Err(Failure::Final(End::Refused(why))) if was_there => why,
+                Err(Failure::Final(end)) => return Err(end),
+                Err(Failure::Again(why)) => why,
+            };
+            if Instant::now() + pause >= self.deadline {
+                return Err(End::Unreachable(why));
             }
-        };
-        match &answer {
-            Ok(Dialled { greeting, .. }) if is_refusal(greeting) && !unasked.is_empty() => refused = Some(answer),
-            Err(Failure::Final(End::Refused(_))) if !unasked.is_empty() => refused = Some(answer),
-            _ => return answer,
+            if let Some(end) = (self.patience)(pause) {
+                return Err(end);
+            }
+            // A `hello` that came through and whose answer did not has begun a session.
+            hello.attempt += 1;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    /// Says `hello` to the first of the addresses that connects, and when that one refuses, to the others.
+    fn attempt(&mut self, hello: &Hello, until: Instant) -> Result<Dialled, Failure> {
+        self.look_up(until)?;
+        let mut unasked = self.addresses.clone();
+        let mut refused = None;
+        loop {
+            let connected = self.while_wanted(|is_wanted| connect(&unasked, until, is_wanted))?;
+            let answer = match connected.and_then(|stream| Ok((stream.peer_addr()?, stream))) {
+                Err(error) => return refused.unwrap_or_else(|| Err(self.not_connected(&error))),
+                Ok((address, stream)) => {
+                    unasked.retain(|unasked| *unasked != address);
+                    Wait::PlayerReads.limit_writes(&stream, Wait::PlayerReads.time())?;
+                    self.greet(stream, hello, until)
+                }
+            };
+            match &answer {
+                Ok(Dialled { greeting, .. }) if is_refusal(greeting) && !unasked.is_empty() => refused = Some(answer),
+                Err(Failure::Final(End::Refused(_))) if !unasked.is_empty() => refused = Some(answer),
+                _ => return answer,
+            }
+        }
+    }
+
+    fn look_up(&mut self, until: Instant) -> Result<(), Failure> {
+        if self.addresses.is_empty() {
+            let Destination::Tcp { host, port } = self.destination;
+            let left = until.saturating_duration_since(Instant::now());
+            let found = self.while_wanted(|is_wanted| Wait::NameLookup.look_up(host, *port, left, is_wanted))?;
+            self.addresses =
+                found.map_err(|error| Failure::Again(format!("`{host}` has no address: {}", words(&error))))?;
+        }
+        Ok(())
+    }
+
+    /// Carries out what asks now and then whether it is still wanted. A command may do something other than ending the
+    /// attempt, so that each is asked for once.
+    fn while_wanted<T>(&mut self, work: impl FnOnce(&mut dyn FnMut() -> bool) -> T) -> Result<T, Failure> {
+        let mut end = None;
+        let done = work(&mut || {
+            end = end.take().or_else(|| (self.patience)(Duration::ZERO));
+            end.is_none()
+        });
+        end.map_or(Ok(done), |end| Err(Failure::Final(end)))
+    }
+
+    fn not_connected(&self, error: &io::Error) -> Failure {
+        let Destination::Tcp { host, .. } = self.destination;
+        Failure::Again(match error.kind() {
+            io::ErrorKind::TimedOut => "connection timed out".to_owned(),
+            io::ErrorKind::AddrNotAvailable if self.addresses.is_empty() => format!("`{host}` has no address"),
+            _ => words(error),
+        })
+    }
+
+    /// Says `hello` and reads the answer.
+    fn greet(&mut self, mut stream: TcpStream, hello: &Hello, until: Instant) -> Result<Dialled, Failure> {
+        let until = until.max(Instant::now() + ANSWER);
+        let sent = now();
+        stream.write_all(&frame(&Greeting::Hello(hello.clone()).encode()))?;
+        Wait::HelloAnswer.limit_reads(&stream, SLICE)?;
+        let stranger = || Failure::Final(End::Refused(not_a_player(self.destination)));
+        let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
+        loop {
+            match decoder.read(&stream) {
+                Ok(0) if begins_an_answer(decoder.pending()) => {
+                    return Err(Failure::Again("the connection was closed without an answer".to_owned()));
+                }
+                Ok(0) => return Err(stranger()),
+                Ok(_) => {}
+                Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+            let answered = now();
+            if let Some(payload) = decoder.next_payload().map_err(|_| stranger())? {
+                let greeting = Greeting::decode(payload).map_err(|_| stranger())?;
+                return Ok(Dialled { stream, greeting, decoder, sent, answered });
+            }
+            if let Some(end) = (self.patience)(Duration::ZERO) {
+                return Err(Failure::Final(end));
+            }
+            if Instant::now() >= until {
+                return Err(Failure::Again(NOT_ANSWERED.to_owned()));
+            }
         }
     }
 }
@@ -171,58 +205,6 @@ fn ask_each(
 /// Whether who answers takes no connections from here. A Python player's answer has the same form, and is none.
 fn is_refusal(greeting: &Greeting) -> bool {
     matches!(greeting, Greeting::Result { .. }) && !super::is_seed(greeting)
-}
-
-fn not_connected(destination: &Destination, addresses: &[SocketAddr], error: &io::Error) -> Failure {
-    let Destination::Tcp { host, .. } = destination;
-    Failure::Again(match error.kind() {
-        io::ErrorKind::TimedOut => "connection timed out".to_owned(),
-        io::ErrorKind::AddrNotAvailable if addresses.is_empty() => format!("`{host}` has no address"),
-        _ => words(error),
-    })
-}
-
-fn wanted(patience: &mut dyn FnMut(Duration) -> Option<End>) -> Result<(), Failure> {
-    patience(Duration::ZERO).map_or(Ok(()), |end| Err(Failure::Final(end)))
-}
-
-/// Says `hello` and reads the answer.
-fn greet(
-    destination: &Destination,
-    mut stream: TcpStream,
-    hello: &Hello,
-    deadline: Instant,
-    patience: &mut dyn FnMut(Duration) -> Option<End>,
-) -> Result<Dialled, Failure> {
-    let deadline = deadline.max(Instant::now() + ANSWER);
-    let sent = now();
-    stream.write_all(&frame(&Greeting::Hello(hello.clone()).encode()))?;
-    Wait::HelloAnswer.limit_reads(&stream, SLICE)?;
-    let stranger = || Failure::Final(End::Refused(not_a_player(destination)));
-    let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
-    let mut buffer = [0; 4096];
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) if begins_an_answer(decoder.pending()) => {
-                return Err(Failure::Again("the connection was closed without an answer".to_owned()));
-            }
-            Ok(0) => return Err(stranger()),
-            Ok(count) => decoder.push(&buffer[..count]),
-            Err(error) if is_timeout(&error) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-        let answered = now();
-        if let Some(payload) = decoder.next_frame().map_err(|_| stranger())? {
-            let greeting = Greeting::decode(&payload).map_err(|_| stranger())?;
-            let pending = decoder.pending().to_vec();
-            return Ok(Dialled { stream, greeting, pending, sent, answered });
-        }
-        wanted(patience)?;
-        if Instant::now() >= deadline {
-            return Err(Failure::Again(NOT_ANSWERED.to_owned()));
-        }
-    }
 }
 
 /// Whether these bytes, or none, may be the beginning of an answer that was cut off: a length below 16 MiB, and JSON.
@@ -237,6 +219,7 @@ pub(super) fn not_a_player(destination: &Destination) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::net::TcpListener;
 
     use super::*;
@@ -298,13 +281,15 @@ mod tests {
     #[test]
     fn of_several_addresses_the_next_is_asked_when_one_refuses() {
         let (first, other) = (answering(vec![refusal()]), answering(vec![welcoming()]));
-        let mut addresses = vec![first.0, other.0];
         let deadline = Instant::now() + Duration::from_secs(30);
-        let dialled = attempt(&destination(1), &mut addresses, &hello(), deadline, &mut patient);
+        let attempt = |addresses| {
+            let (destination, patience) = (&destination(1), &mut patient);
+            Dial { destination, deadline, most: None, patience, addresses }.attempt(&hello(), deadline)
+        };
+        let dialled = attempt(vec![first.0, other.0]);
         assert!(dialled.is_ok_and(|dialled| matches!(dialled.greeting, Greeting::Welcome(_))));
         let alone = answering(vec![refusal()]);
-        let mut addresses = vec![alone.0];
-        let dialled = attempt(&destination(1), &mut addresses, &hello(), deadline, &mut patient);
+        let dialled = attempt(vec![alone.0]);
         assert!(dialled.is_ok_and(|dialled| is_refusal(&dialled.greeting)), "the last refusal is told");
         for (_, player) in [first, other, alone] {
             player.join().unwrap();

@@ -17,7 +17,7 @@ mod tests;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::model::PlayerDescription;
+use crate::model::{Destination, PlayerDescription};
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, Holder, Refusal, TAKE_OVER, UNRESPONSIVE};
 
@@ -49,7 +49,6 @@ fn drive(context: &Context) -> End {
             }
             session::run(context, hello, dialled)
         }
-        Greeting::Refused(refusal) => End::Refused(refused(&refusal, &context.hello)),
         greeting if is_seed(&greeting) => match SeedDriver::new(context, &dialled.stream) {
             Ok(driver) => {
                 drop(dialled);
@@ -58,8 +57,7 @@ fn drive(context: &Context) -> End {
             }
             Err(reason) => End::Refused(reason),
         },
-        Greeting::Result { message, .. } => End::Refused(format!("its player answers: {message}")),
-        Greeting::Hello(_) => End::Refused(dial::not_a_player(destination)),
+        greeting => End::Refused(not_welcome(&greeting, destination, &context.hello)),
     }
 }
 
@@ -154,8 +152,17 @@ pub(super) fn is_seed(greeting: &Greeting) -> bool {
     matches!(greeting, Greeting::Result { code: 2, message } if message == "no such command")
 }
 
+/// Why there is no session, where the answer is no `welcome`.
+pub(super) fn not_welcome(greeting: &Greeting, destination: &Destination, hello: &Hello) -> String {
+    match greeting {
+        Greeting::Refused(refusal) => refused(refusal, hello),
+        Greeting::Result { message, .. } => format!("its player answers: {message}"),
+        Greeting::Welcome(_) | Greeting::Hello(_) => dial::not_a_player(destination),
+    }
+}
+
 /// Why the player takes no session, and who holds it.
-pub(super) fn refused(refusal: &Refusal, hello: &Hello) -> String {
+fn refused(refusal: &Refusal, hello: &Hello) -> String {
     match &refusal.holder {
         Some(holder) => {
             let is_live = holder.state == "live";

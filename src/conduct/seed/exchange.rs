@@ -38,7 +38,6 @@ pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), Stri
 fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + LIMIT;
     let mut decoder = FrameDecoder::new(LARGEST_ANSWER);
-    let mut buffer = [0; 4096];
     loop {
         if let Some(payload) = decoder.next_frame().map_err(io::Error::other)? {
             return Ok(payload);
@@ -48,11 +47,10 @@ fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
             return Err(io::Error::other("no answer came"));
         }
         Wait::PythonAnswer.limit_reads(&*stream, left)?;
-        match stream.read(&mut buffer) {
+        match decoder.read(&*stream) {
             Ok(0) => return Err(io::Error::other("the connection was closed without an answer")),
-            Ok(count) => decoder.push(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if is_timeout(&error) => {}
+            Ok(_) => {}
+            Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }

@@ -4,7 +4,7 @@
 //! nothing, or too little, is dropped, and those behind it are taken.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,6 @@ pub(super) struct Results {
     strangers: BTreeSet<IpAddr>,
     limit: u64,
     connections: VecDeque<Connection>,
-    buffer: Vec<u8>,
 }
 
 impl Results {
@@ -77,8 +76,7 @@ impl Results {
             other => other?,
         };
         let port = listener.local_addr()?.port();
-        let (strangers, connections, buffer) = (BTreeSet::new(), VecDeque::new(), vec![0; 64 << 10]);
-        Ok(Self { listener, port, player, strangers, limit, connections, buffer })
+        Ok(Self { listener, port, player, strangers: BTreeSet::new(), limit, connections: VecDeque::new() })
     }
 
     /// The port that it listens on.
@@ -107,7 +105,7 @@ impl Results {
         self.poll(other, time);
         let mut arrivals = self.accept();
         for connection in &mut self.connections {
-            connection.read(&mut self.buffer, self.limit);
+            connection.read();
         }
         while let Some(front) = self.connections.front_mut() {
             let Some(arrival) = front.arrival.take() else {
@@ -152,19 +150,18 @@ impl Results {
 }
 
 impl Connection {
-    fn read(&mut self, buffer: &mut [u8], limit: u64) {
+    fn read(&mut self) {
         /// Then another one has a turn.
         const ROUNDS: usize = 64;
         for _ in 0..ROUNDS {
             if self.arrival.is_some() {
                 return;
             }
-            match self.stream.read(buffer) {
+            match self.decoder.read(&self.stream) {
                 Ok(0) => self.arrival = Some(Arrival::Stranger(self.decoder.end().to_string())),
                 Ok(count) => {
                     self.received += count as u64;
-                    self.decoder.push(&buffer[..count]);
-                    self.arrival = self.cut(limit);
+                    self.arrival = self.cut();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -182,7 +179,7 @@ impl Connection {
         self.since.elapsed() > GRACE + Duration::from_millis(self.received.saturating_mul(1000) / SLOWEST)
     }
 
-    fn cut(&mut self, limit: u64) -> Option<Arrival> {
+    fn cut(&mut self) -> Option<Arrival> {
         match self.decoder.next_frame() {
             Ok(None) => None,
             Ok(Some(payload)) => Some(match decode_result(&payload) {
@@ -190,7 +187,7 @@ impl Connection {
                 Err(why) => Arrival::Stranger(why),
             }),
             // A length that begins with `{` or a letter is no length: whoever sends it is no player.
-            Err(FrameError::TooLarge { length, .. }) if length < 0x2000_0000 => Some(Arrival::TooLarge(format!(
+            Err(FrameError::TooLarge { length, limit }) if length < 0x2000_0000 => Some(Arrival::TooLarge(format!(
                 "a result of {length} bytes is over `max_message_size`, which is {limit} bytes"
             ))),
             Err(error) => Some(Arrival::Stranger(error.to_string())),

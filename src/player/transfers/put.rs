@@ -6,14 +6,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::model::{on_one_line, words};
-use crate::player::session::StepKey;
+use crate::model::{StepId, on_one_line, words};
 use crate::wire::{Data, FileEndedMessage, FileMessage, IncomingFile};
 
 /// A `put:` step at work.
 #[derive(Debug)]
 pub(super) struct Put {
-    pub(super) key: StepKey,
+    pub(super) key: StepId,
     /// As the step has it.
     remote: String,
     path: PathBuf,
@@ -33,7 +32,7 @@ pub(super) type PutEnd = Option<Result<(), String>>;
 
 impl Put {
     /// One to this file or folder; a relative one begins in `directory`, else in the current folder.
-    pub(super) fn new(key: StepKey, remote: &str, directory: Option<&str>) -> Self {
+    pub(super) fn new(key: StepId, remote: &str, directory: Option<&str>) -> Self {
         let path = directory.map_or_else(PathBuf::new, PathBuf::from).join(remote);
         Self { key, remote: remote.to_owned(), path, arriving: None }
     }
