@@ -45,7 +45,7 @@ const WORDS: [(&str, Meaning); 11] = [
     ("spawn", Meaning::Alone(Prefix::Mode(Mode::Spawn))),
     ("parallel", Meaning::Alone(Prefix::Mode(Mode::Parallel))),
     ("barrier", Meaning::Alone(Prefix::Form(barrier))),
-    ("stop", Meaning::Alone(Prefix::Form(stop))),
+    ("stop", Meaning::Alone(Prefix::Form(|label| Ok(Action::Stop(StepLabel::new(label)))))),
     ("fetch", Meaning::Alone(Prefix::Form(fetch))),
     ("put", Meaning::Alone(Prefix::Form(put))),
     ("timeout", Meaning::Timed(|limit| Prefix::Bound(Bound::Timeout(limit)))),
@@ -57,10 +57,6 @@ fn barrier(name: &str) -> Result<Action, (String, &'static str)> {
     let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
     let invalid = || ("invalid barrier name".to_owned(), "names have letters, digits, `.`, `_` and `-`");
     is_name.then(|| Action::Barrier(name.to_owned())).ok_or_else(invalid)
-}
-
-fn stop(label: &str) -> Result<Action, (String, &'static str)> {
-    Ok(Action::Stop(StepLabel::new(label)))
 }
 
 fn fetch(pattern: &str) -> Result<Action, (String, &'static str)> {
