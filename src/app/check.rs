@@ -6,15 +6,20 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
-use super::messages;
+use super::messages::Refused;
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options};
 use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, object, on_one_line};
-use crate::report::{NOT_STARTED, check_json, is_refused, milliseconds};
+use crate::report::{NOT_STARTED, is_refused, milliseconds, write_json};
 
 /// Asks every player and tells of each, and what it holds or has left. 1 when one can't be reached or is held by another
 /// run.
-pub(super) fn run(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, mut output: Plain) -> ExitCode {
+pub(super) fn run(
+    plan: &Arc<Plan>,
+    options: &Options,
+    interrupts: &Receiver<i32>,
+    mut output: Plain,
+) -> Result<ExitCode, Refused> {
     let answers = conduct::check(plan, options, interrupts);
     let fine = |answer: &CheckAnswer| answer.result.as_ref().is_ok_and(|report| report.holder.is_none());
     let fine = answers.len() == plan.workers.len() && answers.iter().all(fine);
@@ -22,8 +27,8 @@ pub(super) fn run(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32
     let told = if output.json { tell_json(plan, &answers, writer) } else { tell_text(plan, &answers, writer) };
     match told {
         // A closed standard output leaves nobody to tell; the exit status says it all the same.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => messages::refuse(&output.cannot(&error)),
-        _ => ExitCode::from(if fine { PASSED } else { NOT_CARRIED_OUT }),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refused(output.cannot(&error))),
+        _ => Ok(ExitCode::from(if fine { PASSED } else { NOT_CARRIED_OUT })),
     }
 }
 
@@ -70,7 +75,7 @@ fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
             left_over: report.map_or(&[][..], |report| &report.leftovers),
         }
     });
-    check_json(&entries.collect::<Vec<_>>(), output)
+    write_json(output, &object! { workers: entries.collect::<Vec<_>>() })
 }
 
 fn describe(report: &CheckReport) -> String {

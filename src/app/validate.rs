@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::messages;
+use super::messages::{self, Refused};
 use super::shell_syntax::LocalShells;
 use crate::cli::{FindingsFormat, ValidateArguments};
 use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
@@ -14,9 +14,9 @@ use crate::telemetry;
 use crate::wait::Patience;
 
 /// Checks each file; 1 when there is an error.
-pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
+pub(super) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Refused> {
     if arguments.list {
-        return print(&list()).map_or_else(|error| not_written(&error), |()| ExitCode::from(PASSED));
+        return print(&list()).map(|()| ExitCode::from(PASSED));
     }
     let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
     let shells = LocalShells::default();
@@ -30,11 +30,9 @@ pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
     if !findings.is_empty() {
         telemetry::say(&summary(&findings));
     }
-    if let Err(error) = printed {
-        return not_written(&error);
-    }
+    printed?;
     let failed = findings.has_errors() || (arguments.strict && !findings.is_empty());
-    ExitCode::from(if failed { NOT_CARRIED_OUT } else { PASSED })
+    Ok(ExitCode::from(if failed { NOT_CARRIED_OUT } else { PASSED }))
 }
 
 fn input(path: &Path) -> Input {
@@ -46,14 +44,15 @@ fn input(path: &Path) -> Input {
 }
 
 /// Prints what was asked for. A reader that has gone away wants no more, and the exit status answers its question.
-fn print(text: &str) -> std::io::Result<()> {
+fn print(text: &str) -> Result<(), Refused> {
     let mut output = telemetry::answer_to_stdout(Patience::default());
     let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
-    written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
-}
-
-fn not_written(error: &std::io::Error) -> ExitCode {
-    messages::refuse(&format!("cannot write to standard output: {error}"))
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Refused(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn list() -> String {

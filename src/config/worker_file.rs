@@ -102,7 +102,7 @@ pub(super) fn read(scope: &mut Scope<'_>, commands: &mut Commands<'_>) -> Worker
     lints::spawns::check(&steps.notes, scope.diagnostics);
     lints::barriers::check_worker(&steps.notes, scope.diagnostics);
     lints::fetches::check(&steps.notes, scope.diagnostics);
-    let player = Destination::Tcp { host: host.clone(), port };
+    let player = Destination { host: host.clone(), port };
     WorkerFile { player, player_host: host, conductor, results_port, shell, directory, environment, steps }
 }
 

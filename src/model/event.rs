@@ -1,16 +1,15 @@
 //! Events: what happened. Every output is a fold over them.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recorded::{PlayerEntry, check_ended, step_ended};
+use super::recorded::{check_ended, step_ended};
 use super::time::in_nanoseconds;
 use super::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, Start, StartSkew, StepReference,
-    StepResult, Stream, Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, PlayerDescription, Start, StartSkew,
+    StepReference, StepResult, Stream, Verdict, WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -20,30 +19,6 @@ pub struct Stamped {
     pub at: ConductorTime,
     /// What happened.
     pub event: Event,
-}
-
-/// What a player said of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "PlayerEntry", try_from = "PlayerEntry")]
-pub enum PlayerDescription {
-    /// A player of our own kind.
-    Session {
-        /// Its program's version.
-        version: String,
-        /// Its machine's name.
-        host: String,
-    },
-    /// A player that speaks the Python seed's wire.
-    Seed,
-}
-
-impl fmt::Display for PlayerDescription {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Session { version, host } => write!(out, "conductor {version} on {host}"),
-            Self::Seed => out.write_str("a Python player"),
-        }
-    }
 }
 
 /// One thing that happened.

@@ -14,7 +14,7 @@ pub enum Ending {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Outcome {
     /// Its process ended with status 0.
     Passed,
@@ -33,6 +33,7 @@ pub enum Outcome {
     /// It was not run, because something before it failed or the phase was stopped: for this reason, where it is known.
     Skipped(Option<String>),
     /// What became of it is not known, for its worker was lost.
+    #[default]
     Lost,
 }
 
@@ -104,7 +105,7 @@ impl Outcome {
 }
 
 /// What a step left.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct StepResult {
     /// How it ended.
     pub outcome: Outcome,
@@ -196,21 +197,7 @@ impl StepResult {
 
     /// A result of a step that left nothing.
     pub fn without_output(outcome: Outcome) -> Self {
-        let (stdout, stderr, attempts) = (Output::empty(), Output::empty(), Vec::new());
-        let (holders, not_stopped, files) = (Box::default(), Box::default(), None);
-        Self {
-            outcome,
-            started: None,
-            duration: None,
-            stdout,
-            stderr,
-            leaky: false,
-            holders,
-            not_stopped,
-            forced: None,
-            attempts,
-            files,
-        }
+        Self { outcome, ..Self::default() }
     }
 }
 

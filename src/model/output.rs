@@ -57,6 +57,12 @@ pub trait OutputSource: Send + Sync {
 #[derive(Clone)]
 pub struct Output(Arc<dyn OutputSource>);
 
+impl Default for Output {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl Output {
     /// Refers to bytes that are kept elsewhere.
     pub fn new(source: impl OutputSource + 'static) -> Self {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::recorded::unknown;
 use super::time::in_nanoseconds;
 use super::{ConductorTime, PlayerTime, WorkerId};
 
@@ -57,6 +56,26 @@ impl StartSkew {
     /// The most that it can be, when the start of every worker is known.
     pub fn most(&self) -> Option<Duration> {
         self.unknown.is_empty().then(|| self.spread.saturating_add(self.bound))
+    }
+}
+
+/// Workers, and how many they are, in the record of a run.
+#[derive(Serialize, Deserialize)]
+struct Unknown {
+    unknown: Vec<WorkerId>,
+    unknown_workers: usize,
+}
+
+/// For serde: workers whose start is not known.
+mod unknown {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Unknown, WorkerId};
+
+    pub fn serialize<S: Serializer>(workers: &[WorkerId], serializer: S) -> Result<S::Ok, S::Error> {
+        Unknown { unknown: workers.to_vec(), unknown_workers: workers.len() }.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<WorkerId>, D::Error> {
+        Unknown::deserialize(deserializer).map(|recorded| recorded.unknown)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::StepLabel;
+use super::named::named;
 
 /// One thing that a worker does in a phase, as its line in the worker file says.
 ///
@@ -94,6 +95,8 @@ pub enum Gate {
     MayFail,
 }
 
+named!(Gate: Plain "plain", Must "must", MayFail "mayfail");
+
 /// Whether the next step waits for this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
@@ -105,6 +108,8 @@ pub enum Mode {
     /// `parallel:` it runs together with its neighbours of the same mode.
     Parallel,
 }
+
+named!(Mode: Wait "wait", Spawn "spawn", Parallel "parallel");
 
 /// How long a step may take, and what it means when it took that long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

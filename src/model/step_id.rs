@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::recorded::StepName;
 use super::{Phase, WorkerId};
 
 /// A phase of a trial.
@@ -47,8 +46,7 @@ impl StepId {
 }
 
 /// Which step of which worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "StepName")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct StepReference {
     /// The trial, from 1.
     pub trial: u32,

@@ -36,13 +36,6 @@ impl From<Nanoseconds> for Duration {
     }
 }
 
-impl Nanoseconds {
-    /// The number.
-    pub fn number(self) -> u64 {
-        self.0
-    }
-}
-
 /// For serde: a duration as its number of nanoseconds.
 pub(super) mod in_nanoseconds {
     use super::{Deserialize, Deserializer, Duration, Nanoseconds, Serialize, Serializer};

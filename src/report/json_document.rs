@@ -29,7 +29,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     let document = object! {
         metadata: metadata(ended),
         workers: run.plan().into_iter().flat_map(Plan::workers).map(worker).collect::<Vec<_>>(),
-        trials: List(|| run.trials.iter().map(move |trial| trial_entry(ended, trial))),
+        trials: List(|| run.trials.values().map(move |trial| trial_entry(ended, trial))),
         statistics: rows.iter().map(|row| statistics_entry(run, row)).collect::<Vec<_>>(),
         lost: List(|| run.lost.iter().map(|remark| remark_entry(ended, remark))),
         // Workers of which it is not known that their Reset ran to its end.

@@ -30,7 +30,7 @@ pub(super) fn name(ended: Ended<'_>, worker: WorkerId) -> Option<&str> {
 pub(super) fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
     let phases = move || {
         let entry = move |phase: &'a PhaseOfTrial| (phase.phase.word().to_owned(), phase_entry(ended, phase));
-        trial.phases.iter().map(entry)
+        trial.phases.values().map(entry)
     };
     object! {
         trial_number: trial.number,

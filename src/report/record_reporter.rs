@@ -36,3 +36,11 @@ impl Reporter for RecordReporter {
         writer.flush()
     }
 }
+
+/// The error in which a library wrapped it: the library says only that it could not write, this one says why.
+pub(super) fn innermost(error: &dyn std::error::Error) -> io::Error {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => io::Error::other(error.to_string()),
+    }
+}

@@ -13,7 +13,7 @@
 //!
 //! The seed knows the first four only.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::io;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub(super) struct SeedResult {
 }
 
 /// The message of a result in the seed's form.
+#[derive(Serialize)]
+#[serde(untagged)]
 pub(super) enum Message {
     /// What a step printed on standard output.
     Output(Excerpt),
@@ -49,15 +51,6 @@ impl Message {
         match self {
             Self::Output(excerpt) => excerpt.pieces(&mut take).is_ok() && found.eq_ignore_ascii_case(WORD),
             Self::Text(text) => text.eq_ignore_ascii_case(WORD),
-        }
-    }
-}
-
-impl Serialize for Message {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Output(excerpt) => excerpt.serialize(serializer),
-            Self::Text(text) => text.serialize(serializer),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::{Phase, Plan, Step, StepReference, WorkerId};
+use crate::model::{Plan, Step, StepReference, WorkerId, object};
 
 thread_local! {
     static NAMES: RefCell<Option<Arc<Names>>> = const { RefCell::new(None) };
@@ -58,20 +58,10 @@ impl<'de> Deserialize<'de> for WorkerId {
     }
 }
 
-/// A step, with its label.
-#[derive(Serialize)]
-pub(in crate::model) struct StepName {
-    trial: u32,
-    phase: Phase,
-    worker: WorkerId,
-    position: usize,
-    label: String,
-}
-
-impl From<StepReference> for StepName {
-    fn from(step: StepReference) -> Self {
-        let label = Names::step(step, |step| step.map_or("?", |step| step.label.as_str()).to_owned());
-        let StepReference { trial, phase, worker, position } = step;
-        Self { trial, phase, worker, position, label }
+impl Serialize for StepReference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let StepReference { trial, phase, worker, position } = *self;
+        let label = Names::step(*self, |step| step.map_or("?", |step| step.label.as_str()).to_owned());
+        object! { trial: trial, phase: phase, worker: worker, position: position, label: label }.serialize(serializer)
     }
 }

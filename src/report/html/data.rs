@@ -3,12 +3,11 @@
 //! Times are nanoseconds from the start of the run.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::model::{
-    Action, BarrierResult, ConductorTime, Mode, Nanoseconds, Outcome, Output, Phase, StepResult, Stream, object,
+    Action, BarrierResult, ConductorTime, Mode, Outcome, Output, Phase, StepResult, Stream, nanoseconds, object,
 };
 use crate::report::{Excerpt, Finished, List, PhaseOfTrial, Run, Trial};
 
@@ -68,7 +67,7 @@ struct Times {
 
 impl Times {
     fn since_start(self, at: ConductorTime) -> u64 {
-        Nanoseconds::from(at.since(self.start)).number()
+        nanoseconds(at.since(self.start))
     }
 
     fn end(self, end: Option<ConductorTime>) -> u64 {
@@ -82,8 +81,8 @@ pub(super) fn data(run: &Run, end: ConductorTime) -> impl Serialize + '_ {
     let date = run.plan.as_ref().and_then(|(_, anchor)| jiff::Timestamp::try_from(anchor.date(times.start)).ok());
     let (labels, commands, details, steps) = Default::default();
     let mut made = Maker { times, labels, commands, details, steps };
-    let trials = || run.trials.iter().enumerate();
-    let phases = || trials().flat_map(|(place, trial)| trial.phases.iter().map(move |phase| (place, trial, phase)));
+    let trials = || run.trials.values().enumerate();
+    let phases = || trials().flat_map(|(place, trial)| trial.phases.values().map(move |phase| (place, trial, phase)));
     let numbers = phases().map(|(_, trial, phase)| (trial.number, phase.phase)).zip(0..);
     let numbers: BTreeMap<(u32, Phase), usize> = numbers.collect();
     // Others number the steps in this order.
@@ -102,7 +101,7 @@ pub(super) fn data(run: &Run, end: ConductorTime) -> impl Serialize + '_ {
         end: times.since_start(end),
         outcomes: Outcome::WORDS,
         workers: workers.map(|worker| worker.name.as_str()).collect::<Vec<_>>(),
-        trials: run.trials.iter().map(trial_entry).collect::<Vec<_>>(),
+        trials: run.trials.values().map(trial_entry).collect::<Vec<_>>(),
         phases: phases,
         labels: made.labels.list(),
         commands: made.commands.list(),
@@ -182,7 +181,6 @@ impl Maker {
 
     fn time(&mut self, finished: Finished<'_>, flags: u8) {
         let (result, recorded) = (finished.result(), finished.recorded);
-        let nanoseconds = |duration: Duration| Nanoseconds::from(duration).number();
         let duration = result.duration.map(nanoseconds);
         let seen = self.times.since_start(finished.at());
         let (start, duration, error, seen_only) = if let Some(started) = result.started.or(recorded.result.started) {

@@ -35,7 +35,7 @@ pub(super) fn values(ended: Ended<'_>, style: &str) -> Value {
         reasons => list(conclusion.reasons.iter().map(|reason| line(&words::reason_line(reason)).into())),
         has_check => plan.is_some_and(|plan| plan.settings.check.is_some()),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
-        trials => list(plan.iter().flat_map(|plan| run.trials.iter().map(|trial| trial_value(plan, trial)))),
+        trials => list(plan.iter().flat_map(|plan| run.trials.values().map(|trial| trial_value(plan, trial)))),
         failures_shown => failures.len(),
         more_failures => self::failures(run).count() - failures.len(),
         failures => list(failures.into_iter()),
@@ -75,7 +75,7 @@ fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
 }
 
 fn trial_value(plan: &Plan, trial: &Trial) -> Value {
-    let cell = |phase: &Phase| match trial.phases.iter().find(|known| known.phase == *phase) {
+    let cell = |phase: &Phase| match trial.phases.get(phase) {
         None => context! { duration => "–" },
         Some(known) => cell_value(known),
     };

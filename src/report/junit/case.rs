@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 
-use super::{not_green, text};
-use crate::model::{Mode, Outcome, Output, Process, Start, Step, StepResult, WorkerId, WorkerPlan};
+use crate::model::{Mode, Outcome, Output, Process, Start, Step, StepResult, WorkerId, WorkerPlan, harmless};
 use crate::report::{Excerpt, PhaseOfTrial, Run, WorkerOfPhase, last_lines, notes, words};
 
 /// So many of its last lines on standard error stand in the failure of a step.
@@ -138,4 +137,20 @@ fn skipped(why: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::skipped();
     status.set_message(text(why));
     status
+}
+
+/// The status of a case that is not green.
+pub(super) fn not_green(kind: NonSuccessKind, word: &str, description: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_type(text(word)).set_message(text(description.lines().next().unwrap_or(word)));
+    status.set_description(text(description));
+    status
+}
+
+/// Remote text as XML can have it: what it can't have is shown by escapes.
+pub(super) fn text(text: &str) -> String {
+    // The library drops tabs with everything else that it takes for a terminal's.
+    let shown = harmless(text).replace('\t', "    ");
+    // These two are the only other characters that XML has no place for.
+    shown.replace('\u{fffe}', "\\u{fffe}").replace('\u{ffff}', "\\u{ffff}")
 }

@@ -1,10 +1,34 @@
-//! What is known of a player, as the reports that programs read have it.
+//! What is known of a player.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::PlayerDescription;
+/// What a player said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "PlayerEntry", try_from = "PlayerEntry")]
+pub enum PlayerDescription {
+    /// A player of our own kind.
+    Session {
+        /// Its program's version.
+        version: String,
+        /// Its machine's name.
+        host: String,
+    },
+    /// A player that speaks the Python seed's wire.
+    Seed,
+}
 
-/// What is known of a player; `null` what is not.
+impl fmt::Display for PlayerDescription {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session { version, host } => write!(out, "conductor {version} on {host}"),
+            Self::Seed => out.write_str("a Python player"),
+        }
+    }
+}
+
+/// What is known of a player, as the reports that programs read have it; `null` what is not.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct PlayerEntry {
     kind: Option<Kind>,
