@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 
+use crate::conduct::event::End;
 use crate::model::{is_timeout, on_one_line, words};
 use crate::wait::Wait;
 use crate::wire::seed::{SeedPhase, decode_result, encode_run};
@@ -24,14 +25,16 @@ fn connect(player: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Sends a phase and has it acknowledged.
-pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), String> {
-    let failed = |error: io::Error| format!("its seed player does not take a phase: {}", words(&error));
+pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), End> {
+    let failed = |error: io::Error| End::Lost(format!("its seed player does not take a phase: {}", words(&error)));
+    let refused = |text: &str| End::Lost(format!("its Python player refuses a phase: {}", on_one_line(text)));
     let mut stream = connect(player).map_err(failed)?;
     stream.write_all(&frame(&phase.encode())).map_err(failed)?;
     let payload = answer(&mut stream).map_err(failed)?;
     match decode_result(&payload) {
         Ok((0, _)) => Ok(()),
-        Ok((_, text)) | Err(text) => Err(format!("its Python player refuses a phase: {}", on_one_line(&text))),
+        Ok((_, text)) => Err(refused(&text)),
+        Err(error) => Err(refused(&error.to_string())),
     }
 }
 
@@ -57,7 +60,7 @@ fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 }
 
 /// Starts what was downloaded. The connection is open as long as it runs; its keepalive is the heartbeat.
-pub(super) fn start(player: SocketAddr) -> Result<TcpStream, String> {
+pub(super) fn start(player: SocketAddr) -> Result<TcpStream, End> {
     let started = || {
         let mut stream = connect(player)?;
         let seconds = Duration::from_secs;
@@ -67,7 +70,8 @@ pub(super) fn start(player: SocketAddr) -> Result<TcpStream, String> {
         stream.set_nonblocking(true)?;
         Ok(stream)
     };
-    started().map_err(|error: io::Error| format!("its seed player can't be told to run: {}", words(&error)))
+    let failed = |error: io::Error| format!("its seed player can't be told to run: {}", words(&error));
+    started().map_err(|error| End::Lost(failed(error)))
 }
 
 /// Whether the player has closed the connection, or can't be reached any more. It never sends anything there.

@@ -184,7 +184,7 @@ impl Connection {
             Ok(None) => None,
             Ok(Some(payload)) => Some(match decode_result(&payload) {
                 Ok((code, text)) => Arrival::Result(code, text),
-                Err(why) => Arrival::Stranger(why),
+                Err(why) => Arrival::Stranger(why.to_string()),
             }),
             // A length that begins with `{` or a letter is no length: whoever sends it is no player.
             Err(FrameError::TooLarge { length, limit }) if length < 0x2000_0000 => Some(Arrival::TooLarge(format!(
