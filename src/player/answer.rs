@@ -117,13 +117,13 @@ impl Listener {
         match self.judge(&hello) {
             Ok(None) => return self.make_session(&hello, caller),
             Ok(Some(pid)) => self.hand_over(hello, caller, pid),
-            Err(refusal) => self.callers.close(caller, &Greeting::Refused(*refusal).encode()),
+            Err(refusal) => self.callers.close(caller, &Greeting::Refused(refusal).encode()),
         }
         Continue(())
     }
 
     /// What a `hello` gets: a session of its own, the one that a process holds, or a refusal.
-    fn judge(&mut self, hello: &Hello) -> Result<Option<u32>, Box<Refusal>> {
+    fn judge(&mut self, hello: &Hello) -> Result<Option<u32>, Refusal> {
         let now = clock();
         if !hello.protocols.contains(&PROTOCOL) {
             return Err(refusal(RefusalReason::Protocol, format!("this player speaks protocol {PROTOCOL} only")));
@@ -221,14 +221,14 @@ fn few(all: impl Iterator<Item = String>) -> Vec<String> {
     all
 }
 
-fn refusal(reason: RefusalReason, message: String) -> Box<Refusal> {
-    Box::new(Refusal { reason, message, holder: None })
+fn refusal(reason: RefusalReason, message: String) -> Refusal {
+    Refusal { reason, message, holder: None }
 }
 
-fn busy(holder: Option<Holder>) -> Box<Refusal> {
+fn busy(holder: Option<Holder>) -> Refusal {
     let message = holder.as_ref().map_or("this player is busy".to_owned(), |holder| {
         let duration = humantime::format_duration(Duration::from_secs(holder.seconds));
         format!("{} has held this player for {duration}", holder.describe())
     });
-    Box::new(Refusal { reason: RefusalReason::Busy, message, holder })
+    Refusal { reason: RefusalReason::Busy, message, holder }
 }
