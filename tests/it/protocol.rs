@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::support::documents::table;
+use crate::support::message_types::types;
 
 const PAGE: &str = "docs/protocol.md";
 
@@ -94,29 +95,11 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The types that a tagged message may have: the variants of its enum, but for the one that stands for all others.
-fn types<T>() -> BTreeSet<String> {
-    let name = std::any::type_name::<T>().rsplit("::").next().expect("a name").to_owned();
-    let files = ["message", "session_frame", "plan", "outcome"].map(|file| format!("src/wire/{file}.rs"));
-    let parsed = files.map(|file| syn::parse_file(&crate::support::documents::read(&file)).expect("Rust"));
-    let mut items = parsed.iter().flat_map(|file| &file.items);
-    let variants = items.find_map(|item| match item {
-        syn::Item::Enum(item) if item.ident == name => Some(&item.variants),
-        _ => None,
-    });
-    let names = variants.expect("an enum").iter().map(|variant| variant.ident.to_string());
-    names.filter(|name| name != "Unknown").map(|name| format!("`{}`", snake_case(&name))).collect()
-}
-
-fn snake_case(name: &str) -> String {
-    let words = name.chars().map(|c| if c.is_uppercase() { format!("_{}", c.to_lowercase()) } else { c.to_string() });
-    words.collect::<String>().trim_start_matches('_').to_owned()
-}
-
 /// The rows of all messages of a type; each of its variants has to be there.
 fn rows<T: Serialize + DeserializeOwned>(sender: &'static str, tag: &str, examples: &[T]) -> Vec<Row> {
     let rows: Vec<_> = examples.iter().map(|example| Row::of(sender, tag, example)).collect();
-    assert_eq!(rows.iter().map(|row| row.name.clone()).collect::<BTreeSet<_>>(), types::<T>());
+    let types = types::<T>().iter().map(|name| format!("`{name}`")).collect();
+    assert_eq!(rows.iter().map(|row| row.name.clone()).collect::<BTreeSet<_>>(), types);
     rows
 }
 
