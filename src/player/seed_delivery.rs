@@ -154,9 +154,7 @@ impl Delivery<'_> {
                 Err(error) => return Err(Failure::NotTaken(error)),
             }
         }
-        if let Some(tap) = stream.peer_addr().ok().and_then(Tap::new) {
-            tap.sent(all);
-        }
+        Tap::new(format!("{}:{}", self.phase.result_host, self.phase.result_port)).sent(all);
         stream.shutdown(Shutdown::Write).map_err(Failure::NotTaken)
     }
 

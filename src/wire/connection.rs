@@ -21,8 +21,8 @@ const UNSENT: u32 = 64 << 10;
 pub struct Connection {
     input: Arc<OwnedFd>,
     output: Arc<OwnedFd>,
-    /// Records the frames, if that is wanted.
-    tap: Option<Arc<Tap>>,
+    /// Records the frames.
+    tap: Arc<Tap>,
 }
 
 impl Connection {
@@ -38,7 +38,7 @@ impl Connection {
         rustix::io::ioctl_fionbio(&output, true)?;
         let peer = getpeername(&input).ok().flatten().and_then(|address| SocketAddr::try_from(address).ok());
         let peer = peer.map_or_else(|| "pipe".to_owned(), |address| address.to_string());
-        Ok(Self { input, output, tap: Tap::new(peer).map(Arc::new) })
+        Ok(Self { input, output, tap: Arc::new(Tap::new(peer)) })
     }
 
     /// Over a TCP connection, which then sends small messages at once.
@@ -70,7 +70,7 @@ impl Connection {
     /// As read(2): `WouldBlock` when nothing is there.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = rustix::io::read(&self.input, &mut *buffer)?;
-        self.tap.iter().for_each(|tap| tap.received(&buffer[..count]));
+        self.tap.received(&buffer[..count]);
         Ok(count)
     }
 
@@ -81,7 +81,7 @@ impl Connection {
     /// As [`Self::read`].
     pub fn read_into(&self, decoder: &mut FrameDecoder) -> io::Result<usize> {
         let count = decoder.read(&self.input)?;
-        self.tap.iter().for_each(|tap| tap.received(decoder.newest(count)));
+        self.tap.received(decoder.newest(count));
         Ok(count)
     }
 
@@ -92,7 +92,7 @@ impl Connection {
     /// As write(2): `WouldBlock` when there is no room.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let count = rustix::io::write(&self.output, bytes)?;
-        self.tap.iter().for_each(|tap| tap.sent(&bytes[..count]));
+        self.tap.sent(&bytes[..count]);
         Ok(count)
     }
 

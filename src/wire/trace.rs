@@ -92,9 +92,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Records the frames of one connection.
+/// Records the frames of one connection, if that is wanted.
 #[derive(Debug)]
-pub struct Tap {
+pub struct Tap(Option<Recorder>);
+
+#[derive(Debug)]
+struct Recorder {
     connection: u64,
     peer: String,
     sent: Mutex<Direction>,
@@ -110,28 +113,34 @@ struct Direction {
 }
 
 impl Tap {
-    /// One for a connection to this peer; `None` if frames are not recorded.
-    pub fn new(peer: impl fmt::Display) -> Option<Self> {
-        IS_ON.load(Ordering::Relaxed).then(|| {
+    /// One for a connection to this peer.
+    pub fn new(peer: impl fmt::Display) -> Self {
+        Self(IS_ON.load(Ordering::Relaxed).then(|| {
             let direction = |is_sent| Mutex::new(Direction { is_sent, decoder: Some(FrameDecoder::new(LARGEST)) });
             let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1;
-            Self { connection, peer: peer.to_string(), sent: direction(true), received: direction(false) }
-        })
+            Recorder { connection, peer: peer.to_string(), sent: direction(true), received: direction(false) }
+        }))
     }
 
     /// Takes bytes that were sent.
     pub fn sent(&self, bytes: &[u8]) {
-        lock(&self.sent).take(bytes, self.connection, &self.peer);
+        if let Some(Recorder { connection, peer, sent, .. }) = &self.0 {
+            lock(sent).take(bytes, *connection, peer);
+        }
     }
 
     /// Takes one frame that was received, by its payload.
     pub fn received_frame(&self, payload: &[u8]) {
-        self.received(&frame(payload));
+        if self.0.is_some() {
+            self.received(&frame(payload));
+        }
     }
 
     /// Takes bytes that were received.
     pub fn received(&self, bytes: &[u8]) {
-        lock(&self.received).take(bytes, self.connection, &self.peer);
+        if let Some(Recorder { connection, peer, received, .. }) = &self.0 {
+            lock(received).take(bytes, *connection, peer);
+        }
     }
 }
 

@@ -32,9 +32,9 @@ pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), End>
     let mut stream = connect(player).map_err(failed)?;
     let (tap, message) = (Tap::new(player), frame(&phase.encode()));
     stream.write_all(&message).map_err(failed)?;
-    tap.iter().for_each(|tap| tap.sent(&message));
+    tap.sent(&message);
     let payload = answer(&mut stream).map_err(failed)?;
-    tap.iter().for_each(|tap| tap.received_frame(&payload));
+    tap.received_frame(&payload);
     match decode_result(&payload) {
         Ok((0, _)) => Ok(()),
         Ok((_, text)) => Err(refused(&text)),
@@ -72,7 +72,7 @@ pub(super) fn start(player: SocketAddr) -> Result<TcpStream, End> {
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         let message = frame(&encode_run());
         stream.write_all(&message)?;
-        Tap::new(player).iter().for_each(|tap| tap.sent(&message));
+        Tap::new(player).sent(&message);
         stream.set_nonblocking(true)?;
         Ok(stream)
     };

@@ -49,7 +49,7 @@ impl Arrival {
 
 struct Connection {
     stream: TcpStream,
-    tap: Option<Tap>,
+    tap: Tap,
     decoder: FrameDecoder,
     since: Instant,
     received: u64,
@@ -192,7 +192,7 @@ impl Connection {
         match self.decoder.next_frame() {
             Ok(None) => None,
             Ok(Some(payload)) => {
-                self.tap.iter().for_each(|tap| tap.received_frame(&payload));
+                self.tap.received_frame(&payload);
                 Some(match decode_result(&payload) {
                     Ok((code, text)) => Arrival::Result(code, text),
                     Err(why) => Arrival::Stranger(why.to_string()),
