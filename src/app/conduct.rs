@@ -13,7 +13,7 @@ use super::log::LogReporter;
 use super::messages::{self, Refused};
 use super::outputs::{self, Opened, Outputs};
 use super::shell_syntax::LocalShells;
-use super::signals;
+use super::{frames, signals};
 use crate::cli::ConductArguments;
 use crate::conduct::{self, KeeperCommand, Options};
 use crate::config::{self, Loaded, Overrides, load_test_with_shell};
@@ -27,6 +27,7 @@ use crate::wire::Secret;
 pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     let (screen, log) = (Screen::default(), &arguments.log);
     telemetry::start_aside(log.verbosity(), log.log_format, log.log_file.as_deref(), &screen)?;
+    frames::trace(log)?;
     let Some(path) = &arguments.config else { return Ok(ExitCode::from(USAGE)) };
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
     let shells = LocalShells::default();

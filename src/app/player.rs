@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
+use super::frames;
 use super::messages::{self, Refused};
 use crate::cli::PlayerArguments;
 use crate::config::{ConductorHost, PlayerSettings, load_player};
@@ -18,6 +19,7 @@ use crate::wire::Secret;
 pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let log = &arguments.log;
     telemetry::start(log.verbosity(), log.log_format, log.log_file.as_deref())?;
+    frames::trace(log)?;
     let settings = settings(arguments)?;
     let announce = |address| {
         let mut output = std::io::stdout();

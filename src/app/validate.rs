@@ -1,6 +1,5 @@
 //! `validate`: prints what is wrong with configurations.
 
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,18 +10,18 @@ use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
 use crate::model::{NOT_CARRIED_OUT, PASSED};
 use crate::report::counted;
 use crate::telemetry;
-use crate::wait::Patience;
 
 /// Checks each file; 1 when there is an error.
 pub(super) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Refused> {
     if arguments.list {
-        return print(&list()).map(|()| ExitCode::from(PASSED));
+        messages::print(&list())?;
+        return Ok(ExitCode::from(PASSED));
     }
     let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
     let shells = LocalShells::default();
     let shells: Option<&dyn ShellSyntax> = if arguments.no_shell_check { None } else { Some(&shells) };
     let findings = validate(&inputs, shells);
-    let printed = print(&match arguments.format {
+    let printed = messages::print(&match arguments.format {
         FindingsFormat::Text => findings.render(messages::is_colored(&std::io::stdout())),
         FindingsFormat::Json => findings.to_json(),
         FindingsFormat::Github => findings.to_github(),
@@ -40,18 +39,6 @@ fn input(path: &Path) -> Input {
         Input::read(Path::new("<standard input>"), std::io::stdin().lock())
     } else {
         Input::File(path.to_owned())
-    }
-}
-
-/// Prints what was asked for. A reader that has gone away wants no more, and the exit status answers its question.
-fn print(text: &str) -> Result<(), Refused> {
-    let mut output = telemetry::answer_to_stdout(Patience::default());
-    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Refused(format!("cannot write to standard output: {error}")))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what can be written, and nothing of what is done about it.
 
 mod conduct;
+mod frames;
 mod log;
 mod player;
 mod report;
@@ -13,6 +14,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use conduct::ConductArguments;
+pub use frames::FramesArguments;
+pub use log::LogArguments;
 pub use player::PlayerArguments;
 pub use report::ReportArguments;
 pub use validate::{FindingsFormat, ValidateArguments};
@@ -51,6 +54,9 @@ pub enum Command {
     /// Check test files and worker files without running anything
     #[command(after_help = include_str!("help/validate.txt"))]
     Validate(ValidateArguments),
+    /// Print what `--trace-frames` recorded
+    #[command(after_help = include_str!("help/frames.txt"))]
+    Frames(FramesArguments),
     /// Keep a command for a conductor
     #[command(hide = true)]
     Keep(KeepArguments),

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId, words};
 use crate::wait::Wait;
-use crate::wire::{Greeting, Hello, Holder, Secret, UNRESPONSIVE, Welcome};
+use crate::wire::{Greeting, Hello, Holder, HolderState, Secret, Welcome};
 
 use super::clock::Sample;
 use super::connection::{Dialled, dial, is_seed, not_welcome, unless_ended};
@@ -138,13 +138,13 @@ fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) ->
 /// Who holds a player, and whether they will go on.
 fn held_by(holder: &Holder) -> String {
     let Holder { seconds, state, free_within, .. } = holder;
-    let state = match state.as_str() {
-        "silent" => format!("; its conductor is silent, and the player is free in {free_within} s at most"),
-        UNRESPONSIVE => {
+    let state = match state {
+        HolderState::Silent => format!("; its conductor is silent, and the player is free in {free_within} s at most"),
+        HolderState::Unresponsive => {
             format!("; its process on the player does not respond, and the player is free in {free_within} s at most")
         }
-        "orphaned" => format!("; the player cleans up after it, and is free in {free_within} s at most"),
-        _ => String::new(),
+        HolderState::Orphaned => format!("; the player cleans up after it, and is free in {free_within} s at most"),
+        HolderState::Live | HolderState::Other => String::new(),
     };
     format!("{}, for {seconds} s{state}", holder.describe())
 }

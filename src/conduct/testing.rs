@@ -18,7 +18,7 @@ use crate::model::{
 use crate::wire::{
     Body, ConductorMessage, Data, FrameDecoder, Greeting, Hello, Inbox, LeftMessage, Limits, MAX_DATA, Outbox,
     OutcomeMessage, PlanMessage, PlayerMessage, Secret, SessionFrame, Signal, StepEndedMessage, StepStartedMessage,
-    Taken, WINDOW, Welcome, frame,
+    Taken, WINDOW, Welcome, WelcomeState, frame,
 };
 
 /// The longest that a test waits for anything.
@@ -245,7 +245,8 @@ impl Peer {
             | ConductorMessage::File(_)
             | ConductorMessage::FileEnded(_)
             | ConductorMessage::FileTaken { .. }
-            | ConductorMessage::Bye => {}
+            | ConductorMessage::Bye
+            | ConductorMessage::Unknown => {}
         }
         self.flush();
     }
@@ -271,7 +272,7 @@ pub(crate) fn welcome() -> Welcome {
         version: "0.1.0".to_owned(),
         host: "testhost".to_owned(),
         incarnation: "1".to_owned(),
-        state: "new".to_owned(),
+        state: WelcomeState::New,
         next: 0,
         clock: 0,
         limits: Limits { frame: 65536, window: WINDOW as u64 },

@@ -207,7 +207,8 @@ impl Session {
             | ConductorMessage::EndTrial { .. }
             | ConductorMessage::File(_)
             | ConductorMessage::FileEnded(_)
-            | ConductorMessage::FileTaken { .. } => {}
+            | ConductorMessage::FileTaken { .. }
+            | ConductorMessage::Unknown => {}
         }
     }
 

@@ -64,7 +64,8 @@ impl Words<'_> {
             | ConductorMessage::Arm(_)
             | ConductorMessage::File(_)
             | ConductorMessage::FileEnded(_)
-            | ConductorMessage::FileTaken { .. } => return None,
+            | ConductorMessage::FileTaken { .. }
+            | ConductorMessage::Unknown => return None,
         })
     }
 
@@ -113,7 +114,8 @@ impl Words<'_> {
             | PlayerMessage::StepSettled(_)
             | PlayerMessage::Leaving { .. }
             | PlayerMessage::Left { .. }
-            | PlayerMessage::Stalled { .. } => return None,
+            | PlayerMessage::Stalled { .. }
+            | PlayerMessage::Unknown => return None,
         })
     }
 

@@ -64,6 +64,9 @@ pub enum ConductorMessage {
     },
     /// The run is over.
     Bye,
+    /// A message of a later version, which is ignored.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// What the player says.
@@ -124,6 +127,9 @@ pub enum PlayerMessage {
         #[serde(deserialize_with = "peer::text")]
         text: String,
     },
+    /// A message of a later version, which is ignored.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// A step's process was started.

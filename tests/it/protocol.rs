@@ -7,15 +7,16 @@ use std::fmt;
 use conductor::model::{Phase, PhaseId, Process, StepId};
 use conductor::wire::{
     ActionMessage, AttemptMessage, Body, ConductorMessage, DATA_HEADER, FileEndedMessage, FileMessage, FileName,
-    ForcedMessage, Hello, Holder, LeftMessage, Limits, Outbox, OutcomeMessage, PlanMessage, PlayerMessage, Refusal,
-    Secret, SessionFrame, Signal, StepEndedMessage, StepMessage, StepSettledMessage, StepStartedMessage, UntilMessage,
-    Welcome, seed,
+    ForcedMessage, Hello, Holder, HolderState, LeftMessage, Limits, Outbox, OutcomeMessage, PlanMessage, PlayerMessage,
+    Refusal, RefusalReason, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage, StepSettledMessage,
+    StepStartedMessage, UntilMessage, Welcome, WelcomeState, seed,
 };
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::support::documents::table;
+use crate::support::message_types::types;
 
 const PAGE: &str = "docs/protocol.md";
 
@@ -94,23 +95,11 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The types that a tagged message may have, as its decoder names them.
-fn types<T: DeserializeOwned>(tag: &str) -> BTreeSet<String> {
-    let error = serde_json::from_str::<T>(&format!("{{\"{tag}\": \"?\"}}")).err().expect("an unknown type");
-    error
-        .to_string()
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| *name != "?")
-        .map(|name| format!("`{name}`"))
-        .collect()
-}
-
 /// The rows of all messages of a type; each of its variants has to be there.
 fn rows<T: Serialize + DeserializeOwned>(sender: &'static str, tag: &str, examples: &[T]) -> Vec<Row> {
     let rows: Vec<_> = examples.iter().map(|example| Row::of(sender, tag, example)).collect();
-    assert_eq!(rows.iter().map(|row| row.name.clone()).collect::<BTreeSet<_>>(), types::<T>(tag));
+    let types = types::<T>().iter().map(|name| format!("`{name}`")).collect();
+    assert_eq!(rows.iter().map(|row| row.name.clone()).collect::<BTreeSet<_>>(), types);
     rows
 }
 
@@ -157,7 +146,14 @@ fn step() -> StepMessage {
 }
 
 fn holder() -> Holder {
-    Holder { run: text(), conductor: text(), seconds: 1, state: text(), free_within: 1, lease_within: Some(1) }
+    Holder {
+        run: text(),
+        conductor: text(),
+        seconds: 1,
+        state: HolderState::Live,
+        free_within: 1,
+        lease_within: Some(1),
+    }
 }
 
 fn limits() -> Limits {
@@ -212,14 +208,14 @@ fn greetings() -> Vec<Row> {
         version: text(),
         host: text(),
         incarnation: text(),
-        state: text(),
+        state: WelcomeState::New,
         next: 0,
         limits: limits(),
         clock: 1,
         holder: Some(holder()),
         leftovers: vec![text()],
     };
-    let refusal = Refusal { reason: text(), message: text(), holder: Some(holder()) };
+    let refusal = Refusal { reason: RefusalReason::Busy, message: text(), holder: Some(holder()) };
     vec![
         Row::of("conductor", "", &hello).named("`hello`"),
         Row::of("player", "", &welcome).named("`welcome`"),

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::fault::Fault;
 use crate::conduct::results_folder;
 use crate::model::{Action, FetchedFile, FetchedFiles, Plan, StepId, WorkerId, on_one_line};
 use crate::wire::{
@@ -61,7 +62,7 @@ impl Files {
         &mut self,
         message: PlayerMessage,
         outbox: &mut Outbox,
-    ) -> Result<Option<PlayerMessage>, String> {
+    ) -> Result<Option<PlayerMessage>, Fault> {
         match message {
             PlayerMessage::File(file) => self.announced(file, outbox)?,
             PlayerMessage::FileEnded(end) => self.ended(end, outbox),
@@ -81,7 +82,7 @@ impl Files {
         self.plan.step(step.of(self.worker)).map(|step| &step.action)
     }
 
-    fn announced(&mut self, file: FileMessage, outbox: &mut Outbox) -> Result<(), String> {
+    fn announced(&mut self, file: FileMessage, outbox: &mut Outbox) -> Result<(), Fault> {
         let FileMessage { step, stream, name, mode } = file;
         let is_meant = matches!(self.action(step), Some(Action::Fetch(_)));
         if !is_meant || !(1..=self.plan.trials).contains(&step.trial) || self.arriving.contains_key(&stream) {
@@ -89,7 +90,7 @@ impl Files {
             return Ok(());
         }
         let count = self.arriving.values().filter(|arriving| arriving.step == step).count();
-        bounds::FILES.check(count + 1).map_err(|why| format!("its player sent {why}"))?;
+        bounds::FILES.check(count + 1).map_err(|why| Fault::TooMuch("sent", why))?;
         self.arriving.insert(stream, Arriving { step, name, mode, file: None, end: None });
         Ok(())
     }
@@ -110,13 +111,13 @@ impl Files {
     /// # Errors
     ///
     /// Says when a step's next file begins before this one is whole: each takes a descriptor.
-    pub(super) fn data(&mut self, data: &Data, outbox: &mut Outbox) -> Result<bool, String> {
+    pub(super) fn data(&mut self, data: &Data, outbox: &mut Outbox) -> Result<bool, Fault> {
         let Some(arriving) = self.arriving.get(&data.stream) else { return Ok(false) };
         let is_other = |other: &Arriving| other.step == arriving.step && other.file.is_some();
         if arriving.file.is_none() && self.arriving.values().any(is_other) {
-            return Err("its player sends several files of a step at the same time".to_owned());
+            return Err(Fault::SeveralFiles);
         }
-        match self.file(data.stream).and_then(|file| file.append(data)) {
+        match self.file(data.stream).and_then(|file| file.append(data).map_err(|why| why.to_string())) {
             Ok(()) => self.place_if_whole(data.stream, outbox),
             Err(why) => {
                 self.arriving.remove(&data.stream);
@@ -134,9 +135,9 @@ impl Files {
             none => {
                 let Some(results) = &self.results else { return Err("there is no folder of results".to_owned()) };
                 let worker = self.plan.worker(self.worker).name.as_str();
-                let (folder, name) =
-                    results_folder::place(results, arriving.step.trial, worker, arriving.name.bytes())?;
-                Ok(none.insert(IncomingFile::create(folder, &name, false)?))
+                let place = results_folder::place(results, arriving.step.trial, worker, arriving.name.bytes());
+                let (folder, name) = place.map_err(|why| why.to_string())?;
+                Ok(none.insert(IncomingFile::create(folder, &name, false).map_err(|why| why.to_string())?))
             }
         }
     }
@@ -156,7 +157,7 @@ impl Files {
         else {
             return answer(stream, begun, outbox);
         };
-        let placed = file.place(&end, mode);
+        let placed = file.place(&end, mode).map_err(|why| why.to_string());
         if placed.is_ok() {
             let name = PathBuf::from(OsStr::from_bytes(name.bytes()));
             let FileEndedMessage { length, digest, grew, .. } = end;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::fault::Fault;
 use crate::model::{Mode, Plan, Step, StepId, WorkerId};
 use crate::wire::{PlayerMessage, bounds};
 
@@ -54,7 +55,7 @@ impl Said {
     /// # Errors
     ///
     /// Says what an honest player would not have said.
-    pub(super) fn take(&mut self, message: &PlayerMessage) -> Result<(), String> {
+    pub(super) fn take(&mut self, message: &PlayerMessage) -> Result<(), Fault> {
         let (step, word, what) = match message {
             PlayerMessage::StepStarted(started) => (started.step, STARTED, "the start"),
             PlayerMessage::StepEnded(ended) => (ended.step, ENDED, "the end"),
@@ -65,9 +66,9 @@ impl Said {
             PlayerMessage::PutOver(step) => (*step, PUT_OVER, "the end of the transfer"),
             PlayerMessage::StepSettled(settled) => return self.step(settled.step).map(|_| ()),
             // What no step fetches is refused where files are taken.
-            PlayerMessage::File(_) | PlayerMessage::FileEnded(_) => return Ok(()),
+            PlayerMessage::File(_) | PlayerMessage::FileEnded(_) | PlayerMessage::Unknown => return Ok(()),
             PlayerMessage::Warning { .. } | PlayerMessage::Stalled { .. } => {
-                return bounds::WARNINGS_SENT.check(self.warnings).map_err(|why| format!("its player sent {why}"));
+                return bounds::WARNINGS_SENT.check(self.warnings).map_err(|why| Fault::TooMuch("sent", why));
             }
             PlayerMessage::PlanTaken
             | PlayerMessage::Armed(_)
@@ -76,12 +77,12 @@ impl Said {
             | PlayerMessage::Leaving { .. }
             | PlayerMessage::Left { .. } => {
                 self.others += 1;
-                return bounds::STAGES.check(self.others).map_err(|why| format!("its player sent {why}"));
+                return bounds::STAGES.check(self.others).map_err(|why| Fault::TooMuch("sent", why));
             }
         };
         self.once(step, word, what)?;
         if word == SPAWNED_ENDED && !is_spawned(&self.plan, self.worker, step) {
-            return Err("its player reported the end of a spawned step, but the step was not spawned".to_owned());
+            return Err(Fault::NotSpawned);
         }
         Ok(())
     }
@@ -98,26 +99,23 @@ impl Said {
     }
 
     /// This step, in a trial that has begun.
-    fn step(&self, step: StepId) -> Result<&Step, String> {
-        let StepId { trial, phase, position } = step;
+    fn step(&self, step: StepId) -> Result<&Step, Fault> {
+        let StepId { trial, phase, .. } = step;
         if trial == 0 || trial > self.trial || !self.plan.has(phase) {
-            return Err(format!("its player sent a message about {phase} of trial {trial}, which has not begun"));
+            return Err(Fault::NotBegun(step.phase_id()));
         }
-        self.plan.step(step.of(self.worker)).ok_or_else(|| {
-            format!("its player sent a message about step {position} of {phase}, which the plan does not have")
-        })
+        self.plan.step(step.of(self.worker)).ok_or(Fault::NoSuchStep(step))
     }
 
-    fn once(&mut self, step: StepId, word: Words, what: &str) -> Result<(), String> {
+    fn once(&mut self, step: StepId, word: Words, what: &'static str) -> Result<(), Fault> {
         let label = self.step(step)?.label.clone();
-        let StepId { trial, phase, .. } = step;
         // What is left of earlier trials is what was spawned in them.
-        if trial < self.trial && !self.steps.contains_key(&step) {
-            return Err(format!("its player sent a message about step `{label}` of trial {trial}, which is over"));
+        if step.trial < self.trial && !self.steps.contains_key(&step) {
+            return Err(Fault::TrialOver(label, step.trial));
         }
         let words = self.steps.entry(step).or_default();
         if *words & word != 0 {
-            return Err(format!("its player reported {what} of step `{label}` in {phase} of trial {trial} twice"));
+            return Err(Fault::Twice(what, label, step.phase_id()));
         }
         *words |= word;
         Ok(())

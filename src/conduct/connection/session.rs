@@ -3,27 +3,29 @@
 //! The actor's thread waits for its socket and its mailbox together. A connection that breaks is made again until the
 //! worker's lease is over; whatever was on its way goes over the next one.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
 use rustix::event::{PollFd, PollFlags};
 
-use super::dial::{Dialled, NOT_ANSWERED, again};
+use super::dial::again;
+use super::fault::Fault;
 use super::files::Files;
+use super::greet::Dialled;
 use super::reconnections::Reconnections;
 use super::said::Said;
-use super::streams::{Streams, Unkept};
+use super::streams::Streams;
 use super::{Context, not_welcome};
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
-use crate::model::{Attention, ConductorTime, NOT_REACHED_AGAIN, PhaseId, PlayerTime, Start, StepId, words};
+use crate::model::{Attention, ConductorTime, NOT_REACHED_AGAIN, PhaseId, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
-    Channel, ConductorMessage, Greeting, Hello, Link, PlayerMessage, StepStartedMessage, Taken, interval,
+    Channel, ConductorMessage, Greeting, Hello, Link, LinkError, PlayerMessage, RefusalReason, StepStartedMessage,
+    Taken, interval,
 };
 
 /// How many clock probes open a connection; one more goes with each sign of life.
@@ -36,7 +38,7 @@ enum Stop {
     /// It is over.
     End(End),
     /// Its connection is.
-    Broken(String),
+    Broken(LinkError),
 }
 
 struct Session<'a> {
@@ -61,8 +63,6 @@ struct Session<'a> {
     left: Option<Instant>,
     /// When the wait for the player's farewell ends, once the conductor has taken leave.
     farewell: Option<Instant>,
-    /// The steps of which not all that they printed can be kept.
-    unkept: BTreeSet<StepId>,
 }
 
 /// Drives the session until its end.
@@ -83,7 +83,6 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         attention: Attention::new(2 * interval(context.plan.settings.lease), now()),
         left: None,
         farewell: None,
-        unkept: BTreeSet::new(),
     };
     let end = session.run(dialled);
     if let End::Lost(_) = &end {
@@ -100,7 +99,7 @@ impl Session<'_> {
             let stop = self.connect(dialled).map_or_else(|stop| stop, |()| self.drive());
             let reason = match stop {
                 Stop::End(end) => return end,
-                Stop::Broken(reason) => reason,
+                Stop::Broken(reason) => reason.to_string(),
             };
             self.channel.disconnect();
             let is_idle = self.channel.outbox.is_settled();
@@ -128,13 +127,12 @@ impl Session<'_> {
 
     /// Goes on with a connection on which the player has said `welcome`.
     fn connect(&mut self, dialled: Dialled) -> Result<(), Stop> {
-        let Dialled { stream, greeting, decoder, .. } = dialled;
+        let Dialled { connection, greeting, decoder, .. } = dialled;
         let lost = |why: String| Stop::End(End::Lost(why));
         let Greeting::Welcome(welcome) = greeting else { return Err(lost("its player said no welcome".to_owned())) };
         self.hello.incarnation = Some(welcome.incarnation);
         let interval = interval(self.context.plan.settings.lease);
-        let link = Link::new(stream, "its player", decoder, interval, now());
-        let mut link = link.map_err(|error| Stop::Broken(words(&error)))?;
+        let mut link = Link::new(connection, "its player", decoder, interval, now());
         link.probe(PROBES);
         // What was announced can't have come while there was no connection.
         self.waiting = (Instant::now(), 0);
@@ -188,9 +186,8 @@ impl Session<'_> {
 
     fn wait(&self) {
         let Some(link) = self.channel.link() else { return };
-        let writing = if link.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
-        let mut descriptors =
-            [PollFd::new(link, PollFlags::IN | writing), PollFd::new(&self.context.mailbox, PollFlags::IN)];
+        let mailbox = PollFd::new(&self.context.mailbox, PollFlags::IN);
+        let mut descriptors: Vec<_> = link.waits_for().chain([mailbox]).collect();
         let mut timeout = link.next_deadline().since(now());
         let parting = self.left.map(|left| left + Wait::Parting.time());
         for end in self.farewell.into_iter().chain(parting) {
@@ -261,7 +258,7 @@ impl Session<'_> {
             }
         }
         for taken in received.taken {
-            self.take(taken).map_err(|why| Stop::End(End::Lost(why)))?;
+            self.take(taken).map_err(|fault| Stop::End(End::Lost(fault.to_string())))?;
         }
         // What it says has answers, which it may never take.
         let unheard = self.channel.outbox.check();
@@ -269,7 +266,7 @@ impl Session<'_> {
         self.tell_growth();
         match received.broken {
             None => Ok(()),
-            Some(reason) if received.at_fault => Err(Stop::End(End::Lost(reason))),
+            Some(LinkError::Fault(fault)) => Err(Stop::End(End::Lost(fault.to_string()))),
             Some(reason) => Err(Stop::Broken(reason)),
         }
     }
@@ -281,20 +278,15 @@ impl Session<'_> {
         }
     }
 
-    fn take(&mut self, taken: Taken<PlayerMessage>) -> Result<(), String> {
+    fn take(&mut self, taken: Taken<PlayerMessage>) -> Result<(), Fault> {
         match taken {
-            Taken::Nothing => return Ok(()),
+            Taken::Nothing | Taken::Message(PlayerMessage::Unknown) => return Ok(()),
             Taken::Data(data) => {
-                let is_wanted = if self.files.data(&data, &mut self.channel.outbox)? {
-                    true
-                } else {
-                    self.streams.data(&data)?.unwrap_or_else(|unkept| {
-                        self.store_fails(&unkept);
-                        true
-                    })
-                };
-                if is_wanted {
+                if self.files.data(&data, &mut self.channel.outbox)? || self.streams.data(&data)? {
                     self.waiting.1 += data.bytes.len() as u64;
+                }
+                if let Some((step, error)) = self.streams.unkept() {
+                    self.context.unkept(step, &error);
                 }
             }
             Taken::Message(message) => self.message(message)?,
@@ -307,7 +299,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn message(&mut self, mut message: PlayerMessage) -> Result<(), String> {
+    fn message(&mut self, mut message: PlayerMessage) -> Result<(), Fault> {
         self.said.take(&message)?;
         if let PlayerMessage::Stalled { kept } = message {
             message = PlayerMessage::Warning { text: stalled(kept) };
@@ -372,13 +364,6 @@ impl Session<'_> {
         }
     }
 
-    fn store_fails(&mut self, Unkept { step, error }: &Unkept) {
-        // A step has two streams, and is named once.
-        if self.unkept.insert(*step) {
-            self.context.unkept(*step, error);
-        }
-    }
-
     /// Waits before the next connection, and takes commands meanwhile.
     fn pause(&mut self, time: Duration) -> Result<(), End> {
         let end = Instant::now() + time;
@@ -406,23 +391,19 @@ impl Session<'_> {
         self.hello.next = self.channel.inbox.next();
         let mut hello = self.hello.clone();
         let player = &self.context.plan.worker(self.context.worker).player;
-        let mut patience = |time| match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(time)) {
+        let patience = |time| match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(time)) {
             Ok(command) => self.command(command).err(),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(End::Closed),
         };
-        let mut dialled = again(player, &mut hello, deadline, &mut patience);
-        if matches!(&dialled, Err(End::Unreachable(why)) if why == NOT_ANSWERED) {
-            // The player's listener is there, and will say what became of a session that does not respond.
-            let deadline = Instant::now() + Wait::StoppedSession.within(until_killed(lease));
-            dialled = again(player, &mut hello, deadline, &mut patience);
-        }
+        let unanswered = Wait::StoppedSession.within(until_killed(lease));
+        let dialled = again(player, &mut hello, (deadline, unanswered), patience);
         self.hello.attempt = hello.attempt;
         let lease = humantime::format_duration(lease);
         match dialled {
             Ok(dialled) => match &dialled.greeting {
                 Greeting::Welcome(_) => Ok(dialled),
-                Greeting::Refused(refusal) if refusal.reason == "unknown" => {
+                Greeting::Refused(refusal) if refusal.reason == RefusalReason::Unknown => {
                     Err(End::Lost(format!("{reason}: {}", refusal.message)))
                 }
                 other => Err(End::Lost(format!("{reason}; {}", not_welcome(other, player, &self.hello)))),

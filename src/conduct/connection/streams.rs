@@ -3,10 +3,11 @@
 //! Messages are passed on in their order. One that announces the lengths of streams waits for their bytes, and whatever
 //! came behind it waits with it; so does the end of a step of which it is not settled yet who holds its output.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
+use super::fault::Fault;
 use crate::conduct::event::ConnectionEvent;
 use crate::conduct::store::{Store, StreamWriter};
 use crate::model::{Attempt, Forced, Outcome, Process, Start, StepId, StepResult, Stream};
@@ -33,13 +34,6 @@ struct Writing {
     told: Option<u64>,
 }
 
-/// The disk does not take what a step prints.
-#[derive(Debug)]
-pub(super) struct Unkept {
-    pub(super) step: StepId,
-    pub(super) error: io::Error,
-}
-
 /// The streams of one worker, and the messages that wait for them.
 #[derive(Debug)]
 pub(super) struct Streams {
@@ -55,6 +49,8 @@ pub(super) struct Streams {
     grown: BTreeSet<u32>,
     /// The streams that were announced have numbers below this.
     announced: u64,
+    /// The steps of which not all that they printed can be kept, and why that is, until it is taken.
+    unkept: BTreeMap<StepId, Option<io::Error>>,
 }
 
 impl Streams {
@@ -68,6 +64,7 @@ impl Streams {
             over: VecDeque::new(),
             grown: BTreeSet::new(),
             announced: 0,
+            unkept: BTreeMap::new(),
         }
     }
 
@@ -90,7 +87,7 @@ impl Streams {
         &mut self,
         message: PlayerMessage,
         started: impl Fn(&StepStartedMessage) -> Start,
-    ) -> Result<(), String> {
+    ) -> Result<(), Fault> {
         if let PlayerMessage::StepStarted(message) = &message {
             let StepStartedMessage { step, stdout, stderr, .. } = *message;
             self.open.insert(step, Open { started: started(message), stdout, stderr });
@@ -98,7 +95,7 @@ impl Streams {
                 self.announce(number);
                 let writing = Writing { step, stream, writer: self.store.stream(), told: None };
                 if self.writers.insert(number, writing).is_some() {
-                    return Err(format!("its player announced stream {number} twice"));
+                    return Err(Fault::StreamTwice(number));
                 }
             }
         }
@@ -106,13 +103,12 @@ impl Streams {
             PlayerMessage::StepSettled(settled) => self.settle(settled),
             message => {
                 if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &message {
-                    bounds::ANNOUNCED
-                        .check(self.missing(ended))
-                        .map_err(|why| format!("its player announced {why}"))?;
+                    let missing = bounds::ANNOUNCED.check(self.missing(ended));
+                    missing.map_err(|why| Fault::TooMuch("announced", why))?;
                 }
                 self.held_bytes += weight(&message);
                 self.held.push_back(message);
-                bounds::HELD.check(self.held_bytes).map_err(|why| format!("its player sent {why}"))?;
+                bounds::HELD.check(self.held_bytes).map_err(|why| Fault::TooMuch("sent", why))?;
             }
         }
         Ok(())
@@ -121,25 +117,29 @@ impl Streams {
     /// Takes data; whether it was wanted. A leaky step's output is taken until the trial ends; what comes for any other
     /// stream that is over is dropped.
     ///
-    /// The outer error is the player's, the inner one the disk's.
-    pub(super) fn data(&mut self, data: &Data) -> Result<Result<bool, Unkept>, String> {
+    /// # Errors
+    ///
+    /// Says what an honest player would not have sent. For errors of the disk see [`Self::unkept`].
+    pub(super) fn data(&mut self, data: &Data) -> Result<bool, Fault> {
         let Some(Writing { step, writer, .. }) = self.writers.get_mut(&data.stream) else {
             if u64::from(data.stream) >= self.announced {
-                return Err(format!("its player sent data of stream {}, which it did not announce", data.stream));
+                return Err(Fault::NotAnnounced(data.stream));
             }
-            return Ok(Ok(false));
+            return Ok(false);
         };
         if data.offset != writer.received() {
-            return Err(format!(
-                "its player sent byte {} of stream {} where byte {} had to come",
-                data.offset,
-                data.stream,
-                writer.received()
-            ));
+            return Err(Fault::Gap { stream: data.stream, found: data.offset, expected: writer.received() });
         }
         self.grown.insert(data.stream);
-        let appended = writer.append(&data.bytes).map(|()| !data.bytes.is_empty());
-        Ok(appended.map_err(|error| Unkept { step: *step, error }))
+        if let Err(error) = writer.append(&data.bytes) {
+            self.unkept.entry(*step).or_insert(Some(error));
+        }
+        Ok(!data.bytes.is_empty())
+    }
+
+    /// A step of which the disk does not take all that it prints, once for each step.
+    pub(super) fn unkept(&mut self) -> Option<(StepId, io::Error)> {
+        self.unkept.iter_mut().find_map(|(step, error)| Some((*step, error.take()?)))
     }
 
     /// What came since this was asked last: once for each stream, however many pieces there were. Of one whose step has
@@ -209,7 +209,8 @@ impl Streams {
             | PlayerMessage::PutWanted(_)
             | PlayerMessage::PutOver(_)
             | PlayerMessage::Stalled { .. }
-            | PlayerMessage::Left { .. } => return None,
+            | PlayerMessage::Left { .. }
+            | PlayerMessage::Unknown => return None,
             PlayerMessage::PhaseEnded(phase) => ConnectionEvent::PhaseEnded(phase),
             PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded(trial),
             PlayerMessage::Leaving { reason } => ConnectionEvent::Leaving(reason),
@@ -375,12 +376,12 @@ mod tests {
         take(&mut streams, PlayerMessage::SpawnedEnded(ended(0, exit, 8)));
         assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
         assert!(streams.next().is_none(), "its bytes are on the way");
-        streams.data(&data(10, 0, "early")).unwrap().unwrap();
+        streams.data(&data(10, 0, "early")).unwrap();
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the spawn is whole") };
         assert_eq!((result.outcome, bytes(&result.stdout)), (Outcome::Spawned, b"ear".to_vec()));
         assert!(matches!(streams.next(), Some(ConnectionEvent::PhaseEnded(_))));
         assert!(streams.next().is_none());
-        streams.data(&data(10, 5, " on")).unwrap().unwrap();
+        streams.data(&data(10, 5, " on")).unwrap();
         let Some(ConnectionEvent::SpawnedEnded(_, result)) = streams.next() else { panic!("the end is whole") };
         assert_eq!((result.outcome, bytes(&result.stdout)), (Outcome::Passed, b"early on".to_vec()));
         assert!(!streams.is_waiting());
@@ -400,7 +401,7 @@ mod tests {
     fn leaks(streams: &mut Streams) {
         take(streams, started(0, 10));
         take(streams, leaky(2, &holder()));
-        streams.data(&data(10, 0, "ab")).unwrap().unwrap();
+        streams.data(&data(10, 0, "ab")).unwrap();
         assert_eq!(streams.grown().len(), 1);
         streams.next();
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the step is whole") };
@@ -411,7 +412,7 @@ mod tests {
     fn what_comes_behind_the_end_of_a_leaky_step_is_its_output_until_the_trial_ends() {
         let mut streams = Streams::new(Store::new(None).unwrap());
         leaks(&mut streams);
-        streams.data(&data(10, 2, " late")).unwrap().unwrap();
+        streams.data(&data(10, 2, " late")).unwrap();
         let grown = streams.grown();
         let [ConnectionEvent::Output(StepId { position: 0, .. }, Stream::Stdout, output)] = &grown[..] else {
             panic!("one stream grew: {grown:?}")
@@ -421,7 +422,7 @@ mod tests {
         let Some(ConnectionEvent::OutputEnded(_, Stream::Stdout, output)) = streams.next() else { panic!("it grew") };
         assert_eq!(bytes(&output), b"ab late");
         assert!(matches!(streams.next(), Some(ConnectionEvent::TrialEnded(1))));
-        streams.data(&data(10, 7, " too late")).unwrap().unwrap();
+        streams.data(&data(10, 7, " too late")).unwrap();
         assert!(streams.grown().is_empty() && streams.writers.is_empty());
     }
 
@@ -438,7 +439,7 @@ mod tests {
     fn late_output_is_told_of_when_the_connection_is_lost() {
         let mut streams = Streams::new(Store::new(None).unwrap());
         leaks(&mut streams);
-        streams.data(&data(10, 2, " late")).unwrap().unwrap();
+        streams.data(&data(10, 2, " late")).unwrap();
         let lost = streams.lost();
         let [ConnectionEvent::OutputEnded(_, Stream::Stdout, output)] = &lost[..] else { panic!("{lost:?}") };
         assert_eq!(bytes(output), b"ab late");
@@ -453,8 +454,8 @@ mod tests {
         take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit.clone(), 2) }));
         take(&mut streams, started(1, 20));
         take(&mut streams, PlayerMessage::StepEnded(ended(1, exit, 1)));
-        streams.data(&data(10, 0, "ab")).unwrap().unwrap();
-        streams.data(&data(20, 0, "x")).unwrap().unwrap();
+        streams.data(&data(10, 0, "ab")).unwrap();
+        streams.data(&data(20, 0, "x")).unwrap();
         assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
         assert!(streams.next().is_none() && streams.is_waiting());
         let settled = |step, stdout, leaky| {
@@ -464,7 +465,7 @@ mod tests {
         take(&mut streams, settled(1, 5, true));
         take(&mut streams, settled(0, 4, false));
         assert!(streams.next().is_none(), "its bytes are on the way");
-        streams.data(&data(10, 2, "cd")).unwrap().unwrap();
+        streams.data(&data(10, 2, "cd")).unwrap();
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the first is whole") };
         assert_eq!((result.leaky, bytes(&result.stdout)), (false, b"abcd".to_vec()));
         assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
@@ -495,10 +496,10 @@ mod tests {
         assert!(streams.data(&data(10, 0, "b")).is_err());
         take(&mut streams, started(0, 10));
         assert!(streams.data(&data(12, 0, "b")).is_err());
-        assert!(!streams.data(&data(9, 0, "b")).unwrap().unwrap(), "a step that is over");
+        assert!(!streams.data(&data(9, 0, "b")).unwrap(), "a step that is over");
         let twice =
             streams.message(started(1, 11), |_| crate::conduct::testing::start_at(ConductorTime::from_nanoseconds(1)));
-        assert_eq!(twice.unwrap_err(), "its player announced stream 11 twice");
+        assert_eq!(twice.unwrap_err().to_string(), "its player announced stream 11 twice");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crossbeam_channel::{bounded, never};
 use crate::conduct::testing::{Peer, bytes, listener, options, plan_at, player, run, welcome};
 use crate::conduct::{Options, Reporters, check, conduct};
 use crate::model::{Event, Outcome, Phase, PhaseId, PlayerDescription, Reason, Verdict};
-use crate::wire::{ConductorMessage, Greeting, Holder, PlayerMessage, Refusal, Welcome};
+use crate::wire::{ConductorMessage, Greeting, Holder, HolderState, PlayerMessage, Refusal, RefusalReason, Welcome};
 
 fn not_carried_out(reasons: &[Reason]) -> &str {
     match reasons {
@@ -198,11 +198,11 @@ fn a_busy_player_says_who_holds_it() {
         run: "other".to_owned(),
         conductor: "ann@lab".to_owned(),
         seconds: 7,
-        state: "live".to_owned(),
+        state: HolderState::Live,
         free_within: 0,
         lease_within: None,
     };
-    let refusal = Refusal { reason: "busy".to_owned(), message: "busy".to_owned(), holder: Some(holder) };
+    let refusal = Refusal { reason: RefusalReason::Busy, message: "busy".to_owned(), holder: Some(holder) };
     let text = greeted_with(Greeting::Refused(refusal));
     assert!(text.ends_with("its player is busy: run `other` of ann@lab has held it for 7 s"), "{text}");
 }
@@ -214,11 +214,11 @@ fn a_player_that_is_free_in_more_time_than_there_is_is_asked_again() {
             run: "other".to_owned(),
             conductor: "ann@lab".to_owned(),
             seconds: u64::MAX,
-            state: "silent".to_owned(),
+            state: HolderState::Silent,
             free_within,
             lease_within: Some(u64::MAX),
         };
-        let refusal = Refusal { reason: "busy".to_owned(), message: "busy".to_owned(), holder: Some(holder) };
+        let refusal = Refusal { reason: RefusalReason::Busy, message: "busy".to_owned(), holder: Some(holder) };
         let (listener, port) = listener();
         let player = std::thread::spawn(move || {
             for answer in
@@ -323,7 +323,7 @@ fn a_check_asks_and_runs_nothing() {
             run: "other".to_owned(),
             conductor: "ann@lab".to_owned(),
             seconds: 7,
-            state: "live".to_owned(),
+            state: HolderState::Live,
             free_within: 0,
             lease_within: None,
         });

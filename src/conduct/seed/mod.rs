@@ -18,6 +18,7 @@ use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 
 use crate::model::{Attention, ConductorTime, Ending, Mode, Outcome, Phase, PhaseId, Step, StepId, StepResult, words};
 use crate::wait::Wait;
+use crate::wire::Connection;
 use crate::wire::seed::SeedPhase;
 
 use super::connection::context::Context;
@@ -53,18 +54,18 @@ impl<'a> SeedDriver<'a> {
     /// # Errors
     ///
     /// Says what of the plan the seed can't do, or why nothing can be listened on.
-    pub(super) fn new(context: &'a Context, stream: &TcpStream) -> Result<Self, String> {
+    pub(super) fn new(context: &'a Context, connection: &Connection) -> Result<Self, End> {
         if let Some(what) = unsupported(&context.plan, context.worker) {
-            return Err(format!("its player is a Python seed, which has no {what}"));
+            return Err(End::Refused(format!("its player is a Python seed, which has no {what}")));
         }
         let entry = context.plan.worker(context.worker);
-        let addresses = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
-        let (player, local) = addresses.map_err(|error| words(&error))?;
+        let (player, local) = connection.addresses().map_err(|error| End::Refused(words(&error)))?;
         let own = context.seeds.claim(entry.results_port);
         let port = if own { entry.results_port } else { 0 };
         let limit = context.plan.settings.max_message_size;
-        let results = Results::listen(port, player.ip(), limit)
-            .map_err(|error| format!("port {port} can't be listened on for its results: {}", words(&error)))?;
+        let results = Results::listen(port, player.ip(), limit).map_err(|error| {
+            End::Refused(format!("port {port} can't be listened on for its results: {}", words(&error)))
+        })?;
         if !own {
             let text = format!(
                 "`resultsport` {} is another worker's too; its results come to port {}",
@@ -125,7 +126,7 @@ impl<'a> SeedDriver<'a> {
             result_port: self.results.port(),
             steps: self.steps(phase.phase).iter().map(|step| seed_step(step, default)).collect(),
         };
-        exchange::download(self.player, &message).map_err(End::Lost)?;
+        exchange::download(self.player, &message)?;
         self.has_phase = true;
         Ok(())
     }
@@ -167,7 +168,7 @@ impl<'a> SeedDriver<'a> {
             self.download(phase)?;
         }
         self.results.forget();
-        let connection = exchange::start(self.player).map_err(End::Lost)?;
+        let connection = exchange::start(self.player)?;
         self.has_phase = false;
         self.collect(&connection, phase)
     }

@@ -45,9 +45,9 @@ impl Put {
     /// Its file comes.
     pub(super) fn begin(&mut self, message: &FileMessage) -> PutEnd {
         let (stream, mode) = (message.stream, message.mode);
-        let created = self
-            .destination(OsStr::from_bytes(message.name.bytes()))
-            .and_then(|(folder, name)| IncomingFile::create(folder, &name, true).map_err(|why| self.cannot(&why)));
+        let created = self.destination(OsStr::from_bytes(message.name.bytes())).and_then(|(folder, name)| {
+            IncomingFile::create(folder, &name, true).map_err(|why| self.cannot(&why.to_string()))
+        });
         match created {
             Ok(file) => {
                 self.arriving = Some(Arriving { stream, mode, file, end: None });
@@ -61,7 +61,7 @@ impl Put {
     pub(super) fn data(&mut self, data: &Data) -> PutEnd {
         match self.arriving.as_mut()?.file.append(data) {
             Ok(()) => self.place(),
-            Err(why) => Some(Err(self.cannot(&why))),
+            Err(why) => Some(Err(self.cannot(&why.to_string()))),
         }
     }
 
@@ -79,7 +79,7 @@ impl Put {
             .arriving
             .take_if(|arriving| arriving.end.as_ref().is_some_and(|end| arriving.file.received() >= end.length))?;
         let end = arriving.end?;
-        Some(arriving.file.place(&end, arriving.mode).map_err(|why| self.cannot(&why)))
+        Some(arriving.file.place(&end, arriving.mode).map_err(|why| self.cannot(&why.to_string())))
     }
 
     fn cannot(&self, why: &str) -> String {
