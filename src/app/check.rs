@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
+use super::messages;
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options};
 use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, on_one_line};
@@ -21,7 +22,7 @@ pub(super) fn run(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32
     let told = if output.json { tell_json(plan, &answers, writer) } else { tell_text(plan, &answers, writer) };
     match told {
         // A closed standard output leaves nobody to tell; the exit status says it all the same.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => super::refuse(&output.cannot(&error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => messages::refuse(&output.cannot(&error)),
         _ => ExitCode::from(if fine { PASSED } else { NOT_CARRIED_OUT }),
     }
 }

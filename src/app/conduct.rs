@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use super::live::LiveView;
 use super::local::{self, LocalPlayer};
 use super::log::LogReporter;
+use super::messages;
 use super::outputs::{self, Opened, Outputs};
 use super::shell_syntax::LocalShells;
 use super::signals;
@@ -17,16 +18,14 @@ use crate::config::{self, Loaded, Overrides, load_test_with_shell};
 use crate::model::{Conclusion, PASSED, Plan, Reason, RunId, USAGE, on_one_line};
 use crate::report;
 use crate::sys::{self, DescriptorLimit};
-use crate::telemetry::{self, Screen, Verbosity};
+use crate::telemetry::{self, Screen};
 use crate::wire::Secret;
 
 /// Runs the test; the exit status says how it went.
 pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
-    let verbosity = Verbosity::new(arguments.quiet, arguments.verbose);
-    let screen = Screen::default();
-    let log_format = arguments.log_format;
-    if let Err(why) = telemetry::start_aside(verbosity, log_format, arguments.log_file.as_deref(), &screen) {
-        return super::refuse(&why);
+    let (screen, log) = (Screen::default(), &arguments.log);
+    if let Err(why) = telemetry::start_aside(log.verbosity(), log.log_format, log.log_file.as_deref(), &screen) {
+        return messages::refuse(&why);
     }
     let Some(path) = &arguments.config else {
         return ExitCode::from(USAGE);
@@ -35,10 +34,10 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     let shells = LocalShells::default();
     let Loaded { plan, outputs, diagnostics } =
         load_test_with_shell(path, &overrides(arguments), run_id.clone(), Some(&shells));
-    super::print_findings(&diagnostics);
+    messages::print_findings(&diagnostics);
     let outputs = Outputs::new(arguments, outputs, screen);
     let refused = match (&plan, arguments.strict && !diagnostics.is_empty()) {
-        (None, _) => Some(super::has_errors(path, &diagnostics)),
+        (None, _) => Some(messages::has_errors(path, &diagnostics)),
         (_, true) => Some(format!("the configuration `{}` has warnings, and `--strict` refuses them", path.display())),
         (Some(plan), false) => conduct::too_large(plan),
     };
@@ -80,7 +79,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     if arguments.check {
         return match instead_of_results(arguments).open_plain("a check", &interrupts) {
             Ok(output) => super::check::run(&Arc::new(plan), &options, &interrupts, output),
-            Err(why) => super::refuse(&why),
+            Err(why) => messages::refuse(&why),
         };
     }
     let Opened { mut reporters, refused } = outputs.open(&plan.run, Some(&plan), &interrupts);
@@ -98,7 +97,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     }
     DescriptorLimit::raise();
     reporters.log = Some(Box::new(LogReporter::default()));
-    if !arguments.quiet
+    if !arguments.log.quiet
         && let Some(view) = LiveView::start(outputs.screen())
     {
         // It is gone before the last is said of the run.
@@ -115,7 +114,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
 /// Says why nothing is done, in the reports of what would have been run too.
 fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: String) -> ExitCode {
     if arguments.dry_run || arguments.check {
-        return super::refuse(&why);
+        return messages::refuse(&why);
     }
     // Nothing listens for signals here: they end the program by themselves.
     let interrupts = crossbeam_channel::never();
@@ -139,7 +138,7 @@ fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
     };
     match print() {
         Ok(()) => ExitCode::from(PASSED),
-        Err(why) => super::refuse(&why),
+        Err(why) => messages::refuse(&why),
     }
 }
 

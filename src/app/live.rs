@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::messages;
 use crate::model::{ConductorTime, Event, Reporter, Stamped};
 use crate::report::{Board, BoardLine};
 use crate::telemetry::{self, Screen};
@@ -39,7 +40,7 @@ impl LiveView {
             return None;
         }
         let shared =
-            Arc::new(Shared { board: Mutex::default(), screen: screen.clone(), color: super::colors_are_wanted() });
+            Arc::new(Shared { board: Mutex::default(), screen: screen.clone(), color: messages::colors_are_wanted() });
         let drawn = Arc::clone(&shared);
         let ((wanted, unwanted), (drawing, ended)) = (bounded(0), bounded(0));
         let body = move || {

@@ -5,6 +5,7 @@ mod conduct;
 mod live;
 mod local;
 mod log;
+mod messages;
 mod outputs;
 mod player;
 mod report;
@@ -16,13 +17,11 @@ mod signals;
 mod step_files;
 mod validate;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::{self, Command};
-use crate::model::{NOT_CARRIED_OUT, PASSED, USAGE};
+use crate::model::{PASSED, USAGE};
 use crate::player::keep;
-use crate::report::counted;
 use crate::sys;
 use crate::telemetry;
 
@@ -53,40 +52,4 @@ fn report_panics() {
     let builder = color_eyre::config::HookBuilder::default().theme(color_eyre::config::Theme::new());
     let (hook, _) = builder.into_hooks();
     std::panic::set_hook(Box::new(move |info| telemetry::say_if_heard(&hook.panic_report(info).to_string())));
-}
-
-/// Tells the user why nothing is done.
-fn refuse(text: &str) -> ExitCode {
-    // What was logged before stands before it.
-    telemetry::flush();
-    telemetry::say(&format!("error: {text}"));
-    ExitCode::from(NOT_CARRIED_OUT)
-}
-
-/// Says that an output can't be written.
-fn cannot_write(name: &str, error: &std::io::Error) -> String {
-    format!("the output `{name}` can't be written: {error}")
-}
-
-/// Whether a terminal may get colours: `NO_COLOR` is not set, and the terminal can do more than print lines.
-fn colors_are_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !telemetry::terminal_is_dumb()
-}
-
-/// Prints what is wrong with configurations on standard error.
-fn print_findings(findings: &crate::config::Diagnostics) {
-    let text = findings.render(is_colored(&std::io::stderr()));
-    if !text.is_empty() {
-        telemetry::say(text.trim_end());
-    }
-}
-
-/// Why nothing is done when a configuration has errors, which are printed above.
-fn has_errors(path: &Path, findings: &crate::config::Diagnostics) -> String {
-    format!("the configuration `{}` has {}", path.display(), counted(findings.errors(), "error"))
-}
-
-/// Whether what is written there may have colours.
-fn is_colored(stream: &impl std::io::IsTerminal) -> bool {
-    stream.is_terminal() && colors_are_wanted()
 }

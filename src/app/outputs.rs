@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use crossbeam_channel::Receiver;
 
+use super::messages;
 use super::{report_file, results};
 use crate::cli::{ConductArguments, ReportArguments};
 use crate::conduct::{self, Reporters};
@@ -121,7 +122,7 @@ impl Outputs {
             None => answer_to_stdout(patience),
             Some(path) => {
                 let created = report_file::create(path, Wait::PlainOutput, interrupts, &patience);
-                Box::new(created.map_err(|error| super::cannot_write(&name, &error))?)
+                Box::new(created.map_err(|error| messages::cannot_write(&name, &error))?)
             }
         };
         Ok(Plain { json, writer, name })
@@ -146,7 +147,7 @@ pub(super) struct Plain {
 impl Plain {
     /// Says that it can't be written.
     pub(super) fn cannot(&self, error: &io::Error) -> String {
-        super::cannot_write(&self.name, error)
+        messages::cannot_write(&self.name, error)
     }
 }
 
@@ -171,14 +172,14 @@ impl Target {
         let color = match color {
             clap::ColorChoice::Always => true,
             clap::ColorChoice::Never => false,
-            clap::ColorChoice::Auto => terminal && super::colors_are_wanted(),
+            clap::ColorChoice::Auto => terminal && messages::colors_are_wanted(),
         };
         let style = Style { color, terminal, ..Style::plain() };
         match &self.path {
             None => Ok(report::reporter(self.format, screen.stdout(patience.clone()), style)),
             Some(path) => {
                 let opened = report_file::open(self.format, path, style, interrupts, patience);
-                opened.map_err(|error| super::cannot_write(&self.name(), &error))
+                opened.map_err(|error| messages::cannot_write(&self.name(), &error))
             }
         }
     }
@@ -186,7 +187,7 @@ impl Target {
 
 /// Tells the reports, and the user, why nothing was done; an interrupt that came meanwhile is a reason too.
 pub(super) fn not_carried_out(reporters: Reporters, why: String, interrupts: &Receiver<i32>) -> ExitCode {
-    super::refuse(&why);
+    messages::refuse(&why);
     let interrupt = interrupts.try_recv().ok().map(Reason::Interrupted);
     let reasons = interrupt.into_iter().chain([Reason::NotCarriedOut(why)]).collect();
     let conclusion = conduct::tell_end(reporters, Conclusion { verdict: Verdict::Incomplete, reasons }, interrupts);

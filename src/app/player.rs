@@ -5,20 +5,20 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
+use super::messages;
 use crate::cli::PlayerArguments;
 use crate::config::{ConductorHost, PlayerSettings, load_player};
 use crate::model::Network;
 use crate::player::{Admission, Settings, play};
-use crate::telemetry::{self, Verbosity};
+use crate::telemetry;
 use crate::wait::Wait;
 use crate::wire::Secret;
 
 /// Serves until the player is told to stop.
 pub(super) fn run(arguments: &PlayerArguments) -> ExitCode {
-    let verbosity = Verbosity::new(arguments.quiet, arguments.verbose);
-    let (log_format, log_file) = (arguments.log_format, arguments.log_file.as_deref());
-    if let Err(why) = telemetry::start(verbosity, log_format, log_file) {
-        return super::refuse(&why);
+    let log = &arguments.log;
+    if let Err(why) = telemetry::start(log.verbosity(), log.log_format, log.log_file.as_deref()) {
+        return messages::refuse(&why);
     }
     let settings = match settings(arguments) {
         Ok(settings) => settings,
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &PlayerArguments) -> ExitCode {
     };
     match play(settings, announce) {
         Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
-        Err(why) => super::refuse(&why),
+        Err(why) => messages::refuse(&why),
     }
 }
 
@@ -40,8 +40,8 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
         None => PlayerSettings::default(),
         Some(path) => {
             let (settings, findings) = load_player(path);
-            super::print_findings(&findings);
-            settings.ok_or_else(|| super::refuse(&super::has_errors(path, &findings)))?
+            messages::print_findings(&findings);
+            settings.ok_or_else(|| messages::refuse(&messages::has_errors(path, &findings)))?
         }
     };
     let allow = if arguments.allow.is_empty() { from_file.allow } else { Some(networks(&arguments.allow)?) };
@@ -66,7 +66,7 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
         max_message_size: arguments.max_message_size.map_or(from_file.max_message_size, |mebibytes| mebibytes << 20),
         spool_limit: arguments.spool_limit << 20,
         admission,
-        stops_at_hang_up: arguments.log_file.is_none(),
+        stops_at_hang_up: arguments.log.log_file.is_none(),
         owner: if arguments.until_input_ends { Some(owner()?) } else { None },
     })
 }
@@ -79,7 +79,7 @@ fn owner() -> Result<Secret, ExitCode> {
     let input = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
     let line = input.and_then(|input| Wait::PrivatePlayerSecret.read_line(input, MOST));
     let secret = line.ok().and_then(|line| Secret::from_digits(line.trim_end()));
-    secret.ok_or_else(|| super::refuse("`--until-input-ends` needs a secret in the first line of standard input"))
+    secret.ok_or_else(|| messages::refuse("`--until-input-ends` needs a secret in the first line of standard input"))
 }
 
 /// Says who may run commands here that is not meant to, perhaps.
@@ -100,7 +100,7 @@ fn networks(words: &[String]) -> Result<Vec<Network>, ExitCode> {
     let mut networks = Vec::new();
     for word in words {
         networks.extend(Network::read(word).map_err(|_| {
-            super::refuse(&format!("`{word}` is not an address, a network such as 10.0.0.0/8, or `any`"))
+            messages::refuse(&format!("`{word}` is not an address, a network such as 10.0.0.0/8, or `any`"))
         })?);
     }
     Ok(networks)

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
+use super::messages;
 use super::outputs::{Opened, Outputs};
 use super::results::{CONFIGURATION, EVENTS};
 use crate::cli::ReportArguments;
@@ -20,11 +21,11 @@ use crate::telemetry::{self, LogFormat, Screen, Verbosity};
 /// Writes the reports; 1 if the run can't be read, or one of them can't be written.
 pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
     let screen = Screen::default();
-    let started = telemetry::start_aside(Verbosity::new(false, false), LogFormat::Text, None, &screen);
+    let started = telemetry::start_aside(Verbosity::Normal, LogFormat::Text, None, &screen);
     match started.and_then(|()| write(arguments, screen)) {
         Ok(true) => ExitCode::from(PASSED),
         Ok(false) => ExitCode::from(NOT_CARRIED_OUT),
-        Err(why) => super::refuse(&why),
+        Err(why) => messages::refuse(&why),
     }
 }
 
@@ -47,7 +48,7 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, String> {
     }
     let Opened { reporters, refused } = outputs.open_reports(&crossbeam_channel::never());
     for why in &refused {
-        super::refuse(why);
+        messages::refuse(why);
     }
     let mut reporters: Vec<_> = reporters.shown.into_iter().chain(reporters.apart).collect();
     let mut all = refused.is_empty();
@@ -56,7 +57,7 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, String> {
         reporters.retain_mut(|(name, reporter)| {
             let written = reporter.report(&stamped);
             if let Err(error) = &written {
-                super::refuse(&super::cannot_write(name, error));
+                messages::refuse(&messages::cannot_write(name, error));
                 all = false;
             }
             written.is_ok()

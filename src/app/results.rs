@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use super::messages;
 use super::report_file;
 use super::room::Room;
 use super::step_files::StepFiles;
@@ -51,7 +52,7 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
     let mut reporters = NamedReporters::new();
     if let Some(plan) = plan {
         let path = folder.join(CONFIGURATION);
-        write_plan(plan, &path).map_err(|error| super::cannot_write(&path.display().to_string(), &error))?;
+        write_plan(plan, &path).map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
         let latest = Latest { results: results.to_owned(), run: run.clone() };
         reporters.push((results.join("latest").display().to_string(), Box::new(latest)));
     }
@@ -61,7 +62,7 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
     for (format, name) in KEPT {
         let path = folder.join(name);
         let reporter = report_file::create_new(format, &path, Style::plain(), room)
-            .map_err(|error| super::cannot_write(&path.display().to_string(), &error))?;
+            .map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
         reporters.push((path.display().to_string(), reporter));
     }
     Ok(reporters)

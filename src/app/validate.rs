@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::messages;
 use super::shell_syntax::LocalShells;
 use crate::cli::{FindingsFormat, ValidateArguments};
 use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
@@ -22,7 +23,7 @@ pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
     let shells: Option<&dyn ShellSyntax> = if arguments.no_shell_check { None } else { Some(&shells) };
     let findings = validate(&inputs, shells);
     let printed = print(&match arguments.format {
-        FindingsFormat::Text => findings.render(super::is_colored(&std::io::stdout())),
+        FindingsFormat::Text => findings.render(messages::is_colored(&std::io::stdout())),
         FindingsFormat::Json => findings.to_json(),
         FindingsFormat::Github => findings.to_github(),
     });
@@ -52,7 +53,7 @@ fn print(text: &str) -> std::io::Result<()> {
 }
 
 fn not_written(error: &std::io::Error) -> ExitCode {
-    super::refuse(&format!("cannot write to standard output: {error}"))
+    messages::refuse(&format!("cannot write to standard output: {error}"))
 }
 
 fn list() -> String {

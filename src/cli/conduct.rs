@@ -6,13 +6,13 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, ValueEnum};
 
-use super::LOG;
+use super::log::LogArguments;
 use crate::config::{self, Refusal};
 use crate::model::{Format, OnFailure, Phase, RunId};
-use crate::telemetry::LogFormat;
 
 /// The options and arguments of `conduct`.
 #[derive(Debug, Args)]
+#[command(mut_arg("quiet", |quiet| quiet.help("Log only errors; the report is printed as usual")))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub struct ConductArguments {
     /// The test file
@@ -89,18 +89,8 @@ pub struct ConductArguments {
     /// When to use colors
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = clap::ColorChoice::Auto, help_heading = REPORTS)]
     pub color: clap::ColorChoice,
-    /// Write the log to this file [default: standard error]
-    #[arg(long, value_name = "FILE", help_heading = LOG)]
-    pub log_file: Option<PathBuf>,
-    /// Format of the log
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text, help_heading = LOG)]
-    pub log_format: LogFormat,
-    /// Log more
-    #[arg(short, long, help_heading = LOG)]
-    pub verbose: bool,
-    /// Log only errors; the report is printed as usual
-    #[arg(short, long, conflicts_with = "verbose", help_heading = LOG)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub log: LogArguments,
 }
 
 /// Headings of options.

@@ -1,6 +1,7 @@
 //! The command line: what can be written, and nothing of what is done about it.
 
 mod conduct;
+mod log;
 mod player;
 mod report;
 mod validate;
@@ -38,8 +39,6 @@ pub struct KeepArguments {
     pub command: OsString,
 }
 
-/// The heading of the options for the log.
-const LOG: &str = "Log";
 /// The columns that a help text may have.
 const WIDTH: usize = 80;
 

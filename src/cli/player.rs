@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::LOG;
-use crate::telemetry::LogFormat;
+use super::log::LogArguments;
 
 /// The options and arguments of `player`.
 #[derive(Debug, Args)]
@@ -29,18 +28,8 @@ pub struct PlayerArguments {
     /// Disk space for the output of a worker whose conductor cannot be reached
     #[arg(long, value_name = "MB", default_value_t = 1024)]
     pub spool_limit: u64,
-    /// Write the log to this file [default: standard error]
-    #[arg(short, long, value_name = "FILE", help_heading = LOG)]
-    pub log_file: Option<PathBuf>,
-    /// Format of the log
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text, help_heading = LOG)]
-    pub log_format: LogFormat,
-    /// Log more
-    #[arg(short, long, help_heading = LOG)]
-    pub verbose: bool,
-    /// Log only errors
-    #[arg(short, long, conflicts_with = "verbose", help_heading = LOG)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub log: LogArguments,
     /// Serve only the conductor that knows the secret in the first line of standard input, and stop when standard input
     /// ends; used by `conduct --local`
     #[arg(long, hide = true)]

@@ -45,16 +45,16 @@ pub(super) struct Commands<'a> {
     shell: Option<&'a dyn ShellSyntax>,
     /// The steps whose commands were taken, by file and place.
     steps: HashSet<(usize, usize)>,
-    /// The index of each command in the other two.
+    /// The index of each command in `asked` and `places`.
     known: HashMap<ShellCommand, usize>,
-    commands: Vec<ShellCommand>,
+    asked: Vec<ShellCommand>,
     /// Where each command stands, the text's part from there on being the command.
     places: Vec<Vec<(Text, usize)>>,
 }
 
 impl<'a> Commands<'a> {
     pub(super) fn new(shell: Option<&'a dyn ShellSyntax>) -> Self {
-        Self { shell, steps: HashSet::new(), known: HashMap::new(), commands: Vec::new(), places: Vec::new() }
+        Self { shell, steps: HashSet::new(), known: HashMap::new(), asked: Vec::new(), places: Vec::new() }
     }
 
     /// Whether somebody is asked about them.
@@ -73,9 +73,9 @@ impl<'a> Commands<'a> {
         }
         let command = ShellCommand { shell: shell.to_owned(), command: text.as_str()[at..].to_owned() };
         let index = *self.known.entry(command).or_insert_with_key(|command| {
-            self.commands.push(command.clone());
+            self.asked.push(command.clone());
             self.places.push(Vec::new());
-            self.commands.len() - 1
+            self.asked.len() - 1
         });
         self.places[index].push((text.clone(), at));
     }
@@ -83,8 +83,8 @@ impl<'a> Commands<'a> {
     /// Asks about all of them, and reports what is refused at each place where it stands.
     pub(super) fn check(self, diagnostics: &mut Diagnostics) {
         let Some(shell) = self.shell else { return };
-        let refusals = shell.check(&self.commands);
-        for ((command, places), refusal) in self.commands.iter().zip(&self.places).zip(refusals) {
+        let refusals = shell.check(&self.asked);
+        for ((command, places), refusal) in self.asked.iter().zip(&self.places).zip(refusals) {
             let Some(refusal) = refusal else { continue };
             for (text, at) in places {
                 let message = format!("`{} -n` does not understand the command: {}", command.shell, refusal.reason);

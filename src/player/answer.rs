@@ -133,7 +133,9 @@ impl Listener {
             Claim::New => {}
             Claim::Older(pid) => {
                 let reason = "its conductor has given it up, and begins another session".to_owned();
-                pid.into_iter().for_each(|pid| self.processes.abandon(pid, reason.clone(), None));
+                if let Some(pid) = pid {
+                    self.processes.abandon(pid, reason.clone(), None);
+                }
                 return Err(busy(self.registry.older(hello, now)));
             }
             Claim::Refused(reason, text) => return Err(refusal(reason, text)),

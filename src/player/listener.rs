@@ -253,7 +253,9 @@ impl Listener {
                 self.processes.watch_no_more(pid);
             }
             let line = self.registry.take(pid, note, self.stopping.is_some(), clock());
-            line.iter().for_each(|line| tracing::warn!("{line}"));
+            if let Some(line) = line {
+                tracing::warn!("{line}");
+            }
         }
         for pid in self.registry.kept_too_many() {
             let reason = "too many other ended sessions wait to deliver their results".to_owned();

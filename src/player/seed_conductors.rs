@@ -116,7 +116,9 @@ impl SeedConductors {
     pub(super) fn started(&mut self, pid: u32) {
         self.attempt = None;
         let next = self.phases.iter_mut().find(|entry| entry.state == State::Waiting);
-        next.into_iter().for_each(|next| next.state = State::Running(pid));
+        if let Some(next) = next {
+            next.state = State::Running(pid);
+        }
     }
 
     /// No process can be made for the next phase: it is tried again, for as long as there is reason to hope; whether it is.

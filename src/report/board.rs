@@ -389,8 +389,8 @@ mod tests {
         let shown = lines(&run, 1, 6);
         let names: Vec<&str> =
             shown.iter().map(|line| line.split_whitespace().find(|word| *word != "!").unwrap()).collect();
-        assert_eq!(names, ["w07", "w97", "w98", "w99", "and", "Trial", "["], "{shown:?}");
-        assert_eq!(shown[4], "  and 96 workers more");
+        assert_eq!(names, ["w07", "w97", "w98", "w99", "and", "Trial", "[>"], "{shown:?}");
+        assert_eq!(shown[4], "  and 96 more workers");
         assert!(shown[5].ends_with("waiting for w00, w01, w02 and 96 more"), "{shown:?}");
     }
 }

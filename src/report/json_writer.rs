@@ -52,7 +52,7 @@ impl<W: Write + ?Sized> Write for Escaping<'_, W> {
         let mut rest = str::from_utf8(bytes).map_err(io::Error::other)?;
         let is_escaped = |character| character != '\n' && self.1(character);
         while let Some((place, found)) = rest.char_indices().find(|(_, character)| is_escaped(*character)) {
-            self.0.write_all(rest[..place].as_bytes())?;
+            self.0.write_all(&rest.as_bytes()[..place])?;
             write!(self.0, "\\u{:04x}", u32::from(found))?;
             rest = &rest[place + found.len_utf8()..];
         }

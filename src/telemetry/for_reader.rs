@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{FileType, fstat};
 
+use super::stderr::say_if_heard;
 use crate::wait::{Patience, Wait};
 
 /// Such a stream, with its name for messages.
@@ -25,7 +26,7 @@ pub(crate) struct ForReader<W> {
 impl<W: Write + AsFd> ForReader<W> {
     /// The log's own, which can't say itself that it has to wait: that is said on standard error.
     pub(super) fn of_log(writer: W, name: String) -> Self {
-        Self { say: super::say_if_heard, ..Self::new(writer, name, Wait::OutputRoom, Patience::default()) }
+        Self { say: say_if_heard, ..Self::new(writer, name, Wait::OutputRoom, Patience::default()) }
     }
 
     /// A stream that is written as long as this patience lasts.

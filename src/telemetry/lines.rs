@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::LogFormat;
+use super::format::LogFormat;
 use super::stderr::say_if_heard;
 use crate::wait::{PAGE, Wait};
 

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::wait::Wait;
 
-use super::LogFormat;
+use super::format::LogFormat;
 
 /// So many lines wait for a reader, a few megabytes at most; those beyond are counted, and left out.
 const BOUND: usize = 10_000;

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::fstat;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{ForReader, log_thread, terminal};
+use super::for_reader::ForReader;
+use super::{log_thread, terminal};
 use crate::wait::{Patience, Wait};
 
 /// The terminal. A copy is the same terminal.
@@ -48,7 +49,9 @@ impl Screen {
         let view = &*self.lock();
         view.iter().for_each(View::wipe);
         let written = write();
-        view.iter().for_each(|view| self::write(&view.text()));
+        if let Some(view) = view {
+            self::write(&view.text());
+        }
         written
     }
 

@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 
+/// The largest payload of a session's frame, in bytes.
+pub const MAX_FRAME: usize = 64 << 10;
+
 /// Puts the length in front of a payload.
 ///
 /// # Panics

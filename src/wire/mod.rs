@@ -40,7 +40,7 @@ mod session_frame;
 pub use channel::Channel;
 pub use connection::Connection;
 pub use file::{FileEndedMessage, FileError, FileMessage, FileName, IncomingFile, OutgoingFile, Piece, UnplacedFile};
-pub use frame::{FrameDecoder, FrameError, frame};
+pub use frame::{FrameDecoder, FrameError, MAX_FRAME, frame};
 pub use greeting::{Greeting, Hello, Holder, HolderState, Limits, Refusal, RefusalReason, Welcome, WelcomeState};
 pub use inbox::{Inbox, Taken};
 pub use keeper::KeeperMessage;
@@ -54,7 +54,7 @@ pub use outcome::{AttemptMessage, OutcomeMessage};
 pub use peer::cleaned;
 pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 pub use secret::Secret;
-pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, MAX_FRAME, SessionFrame, Signal, WireError};
+pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, SessionFrame, Signal, WireError};
 
 /// How long an acknowledgement may wait for something to go along with. Nobody waits for one, but for credit, and so it
 /// need not wake its reader by itself.

@@ -7,10 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::TooMuch;
-use super::{FrameError, cleaned};
-
-/// The largest payload of a session's frame, in bytes.
-pub const MAX_FRAME: usize = 64 << 10;
+use super::cleaned;
+use super::frame::{FrameError, MAX_FRAME};
 
 /// What stands before the bytes of a data frame.
 pub const DATA_HEADER: usize = 1 + 8 + 4 + 8;

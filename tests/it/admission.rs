@@ -115,7 +115,7 @@ fn a_player_prints_the_warnings_of_its_file_and_starts() {
         str![[r#"
 warning[unknown-key]: `[Coordinator]` has no setting `alow`
  --> player.cfg:4:1
-warning[unknown-section]: nothing reads the section `[Runn]`
+warning[unknown-section]: unknown section `[Runn]`
  --> player.cfg:5:2
 [..] - WARNING - player.cfg:3: `conductor` uses a variable that this file does not set, so it allows no address; set `allow` to the conductor's address
 

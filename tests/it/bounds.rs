@@ -100,12 +100,12 @@ fn assert_too_large(folder: &Folder, line: &str, message: &str) {
 fn a_plan_that_no_player_takes_is_found_before_any_is_asked() {
     let steps = (1..=17_000).map(|number| format!("s{number} = true\n")).collect::<Vec<_>>().concat();
     let folder = at_no_player(&format!("[Run]\n{steps}"));
-    assert_too_large(&folder, "--> w.cfg:16391:1\n", "`[Run]` has 17000 steps, and a player takes 16384 at most");
+    assert_too_large(&folder, "--> w.cfg:16391:1\n", "`[Run]` has 17000 steps, but a player accepts at most 16384");
     let command = "x".repeat(2_500_000);
     let folder = at_no_player(&format!("[Run]\nlong = : {command}\n"));
-    assert_too_large(&folder, "--> w.cfg:7:", "this worker's steps have 2500006 bytes");
+    assert_too_large(&folder, "--> w.cfg:7:", "the steps of this worker have 2500006 bytes");
     let folder = at_no_player(&format!("[Run]\nf = put:w.cfg -> /{}\n", "x".repeat(5000)));
-    assert_too_large(&folder, "--> w.cfg:7:", "the path has 5001 bytes, and Linux takes 4096 at most");
+    assert_too_large(&folder, "--> w.cfg:7:", "the path has 5001 bytes, but Linux allows at most 4096");
     let name = "n".repeat(256);
     let folder = at_no_player("");
     folder.file("test.cfg", &format!("[Workers]\n{name} = w.cfg\n"));

@@ -483,7 +483,7 @@ Reports:
           [possible values: auto, always, never]
 
 Log:
-      --log-file <FILE>
+  -l, --log-file <FILE>
           Write the log to this file [default: standard error]
 
       --log-format <FORMAT>
@@ -599,7 +599,7 @@ Reports:
                               values: auto, always, never]
 
 Log:
-      --log-file <FILE>      Write the log to this file [default: standard
+  -l, --log-file <FILE>      Write the log to this file [default: standard
                              error]
       --log-format <FORMAT>  Format of the log [default: text] [possible values:
                              text, json]

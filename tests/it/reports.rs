@@ -48,9 +48,9 @@ fn each_report_goes_to_its_file_and_the_results_where_they_always_go() {
 fn a_report_needs_a_format_and_a_file() {
     let folder = Folder::new();
     for (argument, why) in [
-        ("html", "it has no `=`; write FORMAT=FILE"),
+        ("html", "write FORMAT=FILE"),
         ("xml=x", "unknown format `xml` (expected text, classic, json, jsonl, junit, html)"),
-        ("json=", "it names no file; write FORMAT=FILE"),
+        ("json=", "the name of the file is missing; write FORMAT=FILE"),
     ] {
         let finished = run(&folder, ["conduct", "--report", argument, "test.cfg"]);
         assert_eq!(finished.status, Some(2), "{finished:#?}");

@@ -82,7 +82,7 @@ impl Running {
 
     /// Stops what has taken too long, and does what is due.
     pub(super) fn time_passed(&mut self, turn: &mut Turn) {
-        self.each(turn, |work, turn| work.time_passed(turn));
+        self.each(turn, super::work::Work::time_passed);
         if let Some((after, at)) = self.limit
             && at <= turn.now
             && !self.over_limit

@@ -103,7 +103,7 @@ impl Session {
 
     /// Goes on as far as it can without another event.
     pub(super) fn advance(&mut self, turn: &mut Turn) {
-        self.each_spawned(turn, |work, turn| work.time_passed(turn));
+        self.each_spawned(turn, super::work::Work::time_passed);
         if let (Stage::Running(running), Some(plan)) = (&mut self.stage, &self.plan) {
             running.time_passed(turn);
             let touched = &mut self.touched;

@@ -157,6 +157,9 @@ impl<'ast> Visit<'ast> for Scope {
         visit::visit_path(self, path);
     }
 
+    /// The path in `pub(super)` uses nothing.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     /// A `use` inside a function is taken as one of the module.
     fn visit_item_use(&mut self, import: &'ast syn::ItemUse) {
         self.import(Vec::new(), &import.tree, true);

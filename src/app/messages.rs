@@ -1,0 +1,45 @@
+//! What every command tells its user, and whether in colours.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config::Diagnostics;
+use crate::model::NOT_CARRIED_OUT;
+use crate::report::counted;
+use crate::telemetry;
+
+/// Tells the user why nothing is done.
+pub(super) fn refuse(text: &str) -> ExitCode {
+    // What was logged before stands before it.
+    telemetry::flush();
+    telemetry::say(&format!("error: {text}"));
+    ExitCode::from(NOT_CARRIED_OUT)
+}
+
+/// Says that an output can't be written.
+pub(super) fn cannot_write(name: &str, error: &std::io::Error) -> String {
+    format!("the output `{name}` can't be written: {error}")
+}
+
+/// Whether a terminal may get colours: `NO_COLOR` is not set, and the terminal can do more than print lines.
+pub(super) fn colors_are_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !telemetry::terminal_is_dumb()
+}
+
+/// Prints what is wrong with configurations on standard error.
+pub(super) fn print_findings(findings: &Diagnostics) {
+    let text = findings.render(is_colored(&std::io::stderr()));
+    if !text.is_empty() {
+        telemetry::say(text.trim_end());
+    }
+}
+
+/// Why nothing is done when a configuration has errors, which are printed above.
+pub(super) fn has_errors(path: &Path, findings: &Diagnostics) -> String {
+    format!("the configuration `{}` has {}", path.display(), counted(findings.errors(), "error"))
+}
+
+/// Whether what is written there may have colours.
+pub(super) fn is_colored(stream: &impl std::io::IsTerminal) -> bool {
+    stream.is_terminal() && colors_are_wanted()
+}

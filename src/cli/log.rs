@@ -1,0 +1,36 @@
+//! The options of the log, the same for `player` and `conduct`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::telemetry::{LogFormat, Verbosity};
+
+/// The options of the log.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Log")]
+pub struct LogArguments {
+    /// Write the log to this file [default: standard error]
+    #[arg(short, long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Format of the log
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Log more
+    #[arg(short, long)]
+    verbose: bool,
+    /// Log only errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+impl LogArguments {
+    /// How much is logged.
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
