@@ -179,7 +179,7 @@ impl Board {
         let mut lines: Vec<BoardLine> =
             chosen.iter().map(|id| self.line(plan, *id, now, name_width.min(WIDEST_COLUMN))).collect();
         if left_out > 0 {
-            let text = format!("  and {} more", words::counted(plan.workers.len() - chosen.len(), "worker"));
+            let text = format!("  and {}", words::counted(plan.workers.len() - chosen.len(), "more worker"));
             lines.push(BoardLine { text, bad: false });
         }
         let below = [self.waiting(plan, now), self.progress(plan)];

@@ -9,6 +9,9 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::net::{Shutdown, getpeername, getsockname, shutdown};
 use socket2::SockRef;
 
+use super::FrameDecoder;
+use super::trace::Tap;
+
 /// How much may wait unsent in the kernel: what is urgent then waits behind little that is not.
 const UNSENT: u32 = 64 << 10;
 
@@ -18,6 +21,8 @@ const UNSENT: u32 = 64 << 10;
 pub struct Connection {
     input: Arc<OwnedFd>,
     output: Arc<OwnedFd>,
+    /// Records the frames.
+    tap: Arc<Tap>,
 }
 
 impl Connection {
@@ -31,7 +36,9 @@ impl Connection {
         let output = output.map_or_else(|| Arc::clone(&input), Arc::new);
         rustix::io::ioctl_fionbio(&input, true)?;
         rustix::io::ioctl_fionbio(&output, true)?;
-        Ok(Self { input, output })
+        let peer = getpeername(&input).ok().flatten().and_then(|address| SocketAddr::try_from(address).ok());
+        let peer = peer.map_or_else(|| "pipe".to_owned(), |address| address.to_string());
+        Ok(Self { input, output, tap: Arc::new(Tap::new(peer)) })
     }
 
     /// Over a TCP connection, which then sends small messages at once.
@@ -62,7 +69,20 @@ impl Connection {
     ///
     /// As read(2): `WouldBlock` when nothing is there.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(&self.input, buffer)?)
+        let count = rustix::io::read(&self.input, &mut *buffer)?;
+        self.tap.received(&buffer[..count]);
+        Ok(count)
+    }
+
+    /// Has a decoder read what is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_into(&self, decoder: &mut FrameDecoder) -> io::Result<usize> {
+        let count = decoder.read(&self.input)?;
+        self.tap.received(decoder.newest(count));
+        Ok(count)
     }
 
     /// Writes as many bytes as there is room for.
@@ -71,7 +91,9 @@ impl Connection {
     ///
     /// As write(2): `WouldBlock` when there is no room.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(&self.output, bytes)?)
+        let count = rustix::io::write(&self.output, bytes)?;
+        self.tap.sent(&bytes[..count]);
+        Ok(count)
     }
 
     /// Tells the other side that nothing more will be written, if the connection can say so. A pipe says it when it is closed.

@@ -191,7 +191,7 @@ impl<T: Reading> Link<T> {
         received.broken = self.take_frames(inbox, outbox, &mut received).err().map(LinkError::Fault);
         let mut count = 0;
         while received.broken.is_none() && count < READ {
-            match self.decoder.read(&self.connection) {
+            match self.connection.read_into(&mut self.decoder) {
                 Ok(0) => received.broken = Some(LinkError::Closed { peer: self.peer }),
                 Ok(read) => {
                     count += read;

@@ -14,6 +14,7 @@
 //! | `link`, `channel` | one connection of a session; the session's directions with their current connection |
 //! | `peer`, [`bounds`] | what a peer may send, and the limits on what it can make this process store |
 //! | `secret` | secrets of runs and sessions |
+//! | [`trace`] | the record of all frames for `--trace-frames` |
 //! | `hex` | bytes as hexadecimal digits |
 //! | [`seed`] | the protocol of the Python program, version 1 |
 //! | `keeper` | what the process that supervises `check` reports |
@@ -36,6 +37,7 @@ mod plan;
 mod secret;
 pub mod seed;
 mod session_frame;
+pub mod trace;
 
 pub use channel::Channel;
 pub use connection::Connection;

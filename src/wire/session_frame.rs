@@ -182,7 +182,8 @@ pub(super) fn decode_message<M: DeserializeOwned>(json: &[u8]) -> Result<M, Wire
     serde_json::from_slice(json).map_err(|error| not_a_message(&error))
 }
 
-fn decode_data(payload: &[u8]) -> Result<(u64, Data), WireError> {
+/// Reads a data frame: its number and its data.
+pub(super) fn decode_data(payload: &[u8]) -> Result<(u64, Data), WireError> {
     let short = || WireError::NotAMessage("a data frame is too short".to_owned());
     let header = payload.get(1..DATA_HEADER).ok_or_else(short)?;
     let (number, rest) = header.split_first_chunk::<8>().ok_or_else(short)?;

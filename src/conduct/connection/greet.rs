@@ -79,7 +79,7 @@ pub(super) fn greet(
                 Err(error) => return Err(error.into()),
             }
         }
-        match decoder.read(&connection) {
+        match connection.read_into(&mut decoder) {
             Ok(0) if begins_an_answer(decoder.pending()) => {
                 return Err(Failure::Again("the connection was closed without an answer".to_owned()));
             }

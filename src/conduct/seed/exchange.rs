@@ -10,6 +10,7 @@ use crate::conduct::event::End;
 use crate::model::{is_timeout, on_one_line, words};
 use crate::wait::Wait;
 use crate::wire::seed::{SeedPhase, decode_result, encode_run};
+use crate::wire::trace::Tap;
 use crate::wire::{FrameDecoder, frame};
 
 /// How long a connection may take to be made, and how long its answer.
@@ -29,8 +30,11 @@ pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), End>
     let failed = |error: io::Error| End::Lost(format!("its seed player does not take a phase: {}", words(&error)));
     let refused = |text: &str| End::Lost(format!("its Python player refuses a phase: {}", on_one_line(text)));
     let mut stream = connect(player).map_err(failed)?;
-    stream.write_all(&frame(&phase.encode())).map_err(failed)?;
+    let (tap, message) = (Tap::new(player), frame(&phase.encode()));
+    stream.write_all(&message).map_err(failed)?;
+    tap.sent(&message);
     let payload = answer(&mut stream).map_err(failed)?;
+    tap.received_frame(&payload);
     match decode_result(&payload) {
         Ok((0, _)) => Ok(()),
         Ok((_, text)) => Err(refused(&text)),
@@ -66,7 +70,9 @@ pub(super) fn start(player: SocketAddr) -> Result<TcpStream, End> {
         let seconds = Duration::from_secs;
         let keepalive = TcpKeepalive::new().with_time(seconds(5)).with_interval(seconds(2)).with_retries(3);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-        stream.write_all(&frame(&encode_run()))?;
+        let message = frame(&encode_run());
+        stream.write_all(&message)?;
+        Tap::new(player).sent(&message);
         stream.set_nonblocking(true)?;
         Ok(stream)
     };

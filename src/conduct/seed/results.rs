@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::wait::Wait;
 use crate::wire::seed::{PHASES_COMPLETE, decode_result};
+use crate::wire::trace::Tap;
 use crate::wire::{FrameDecoder, FrameError};
 
 /// How long a connection may take, beside the time that its bytes take at the slowest pace.
@@ -48,6 +49,7 @@ impl Arrival {
 
 struct Connection {
     stream: TcpStream,
+    tap: Tap,
     decoder: FrameDecoder,
     since: Instant,
     received: u64,
@@ -142,7 +144,14 @@ impl Results {
             } else if stream.set_nonblocking(true).is_ok() {
                 let decoder = FrameDecoder::new(self.limit);
                 let (since, received) = (Instant::now(), 0);
-                self.connections.push_back(Connection { stream, decoder, since, received, arrival: None });
+                self.connections.push_back(Connection {
+                    stream,
+                    tap: Tap::new(peer),
+                    decoder,
+                    since,
+                    received,
+                    arrival: None,
+                });
             }
         }
         arrivals
@@ -182,10 +191,13 @@ impl Connection {
     fn cut(&mut self) -> Option<Arrival> {
         match self.decoder.next_frame() {
             Ok(None) => None,
-            Ok(Some(payload)) => Some(match decode_result(&payload) {
-                Ok((code, text)) => Arrival::Result(code, text),
-                Err(why) => Arrival::Stranger(why.to_string()),
-            }),
+            Ok(Some(payload)) => {
+                self.tap.received_frame(&payload);
+                Some(match decode_result(&payload) {
+                    Ok((code, text)) => Arrival::Result(code, text),
+                    Err(why) => Arrival::Stranger(why.to_string()),
+                })
+            }
             // A length that begins with `{` or a letter is no length: whoever sends it is no player.
             Err(FrameError::TooLarge { length, limit }) if length < 0x2000_0000 => Some(Arrival::TooLarge(format!(
                 "a result of {length} bytes is over `max_message_size`, which is {limit} bytes"
