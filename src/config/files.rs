@@ -7,13 +7,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostic::{Reason, quoted_path};
-use super::diagnostics::Diagnostics;
-use super::lint::Lint;
-use super::notes;
-use super::reader::{self, DEFAULT, Document, Entry};
-use super::source::{Place, Source, Span};
-use super::text::Text;
+use super::{
+    DEFAULT, Diagnostics, Document, Entry, Lint, Place, Reason, Source, Span, Text, notes, quoted_path, reader,
+};
 
 /// The largest file that is read: more is no configuration.
 const MAX_FILE: u64 = 16 << 20;

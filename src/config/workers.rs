@@ -2,14 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::diagnostic::{Diagnostic, Reason, quoted};
-use super::lint::Lint;
-use super::nearest;
-use super::reader::Entry;
-use super::scope::Scope;
-use super::sections::{CLIENTS, WORKERS};
-use super::source::Place;
 use super::worker_range::{Expansion, MOST, expand};
+use super::{CLIENTS, Diagnostic, Entry, Lint, Place, Reason, Scope, WORKERS, nearest, quoted};
 use crate::model::WorkerName;
 
 /// One worker of a test file.

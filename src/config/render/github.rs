@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::config::diagnostic::Diagnostic;
-use crate::config::diagnostics::Diagnostics;
+use crate::config::{Diagnostic, Diagnostics};
 
 /// A command on each line.
 pub(super) fn render(diagnostics: &Diagnostics) -> String {

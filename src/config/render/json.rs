@@ -4,9 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::diagnostic::Diagnostic;
-use crate::config::diagnostics::Diagnostics;
-use crate::config::source::Place;
+use crate::config::{Diagnostic, Diagnostics, Place};
 
 #[derive(Serialize)]
 struct Finding<'a> {

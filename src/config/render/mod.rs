@@ -4,7 +4,7 @@ mod github;
 mod json;
 mod text;
 
-use super::diagnostics::Diagnostics;
+use super::Diagnostics;
 
 impl Diagnostics {
     /// All findings as text for people, a blank line between them; empty when there is none.

@@ -3,10 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
-use crate::config::diagnostic::Diagnostic;
-use crate::config::diagnostics::Diagnostics;
-use crate::config::severity::Severity;
-use crate::config::source::{Place, Source, Span};
+use crate::config::{Diagnostic, Diagnostics, Place, Severity, Source, Span};
 
 /// The longest line that is shown: what is longer was not written by hand, and nobody would find the mark in it.
 const LONGEST_LINE: usize = 4096;
