@@ -10,18 +10,14 @@ const LONGEST_LINE: usize = 4096;
 /// How far apart two places may be to be shown in one excerpt.
 const FAR: usize = 2048;
 
-pub(super) fn render(diagnostics: &Diagnostics, color: bool) -> String {
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let renderer = renderer.decor_style(DecorStyle::Ascii);
-    let mut all = String::new();
-    for diagnostic in diagnostics {
-        if !all.is_empty() {
-            all.push('\n');
-        }
-        all.push_str(&renderer.render(&[group(diagnostic)]));
-        all.push('\n');
+impl Diagnostics {
+    /// All findings as text for people, a blank line between them; empty if there is none.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let texts: Vec<_> = self.iter().map(|finding| renderer.render(&[group(finding)]) + "\n").collect();
+        texts.join("\n")
     }
-    all
 }
 
 fn group(diagnostic: &Diagnostic) -> Group<'_> {
