@@ -124,7 +124,6 @@ waits! {
         RetryPause: "the next attempt to connect" of "the player", seconds(2), "the attempt is made";
         BusyPlayer: "the player to be free" of "another run", Limit::Announced(Duration::from_secs(5)),
             "the worker cannot be reached";
-        PlayerReads: "the player to read what it was sent" of "the player", seconds(5), "the connection is made again";
         Reconnection: "the player to be reached again" of "the player", setting("lease", 2), "the worker is lost";
         StoppedSession: "a session that does not respond to be killed" of "the player",
             Limit::Computed("the player's limit for a sign of life, a quarter of it, and 5s, less the lease"), "the worker is lost";

@@ -11,7 +11,7 @@ use super::log::LogReporter;
 use super::messages;
 use super::outputs::{self, Opened, Outputs};
 use super::shell_syntax::LocalShells;
-use super::signals;
+use super::{frames, signals};
 use crate::cli::ConductArguments;
 use crate::conduct::{self, KeeperCommand, Options};
 use crate::config::{self, Loaded, Overrides, load_test_with_shell};
@@ -24,7 +24,8 @@ use crate::wire::Secret;
 /// Runs the test; the exit status says how it went.
 pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     let (screen, log) = (Screen::default(), &arguments.log);
-    if let Err(why) = telemetry::start_aside(log.verbosity(), log.log_format, log.log_file.as_deref(), &screen) {
+    let started = telemetry::start_aside(log.verbosity(), log.log_format, log.log_file.as_deref(), &screen);
+    if let Err(why) = started.and_then(|()| frames::trace(log)) {
         return messages::refuse(&why);
     }
     let Some(path) = &arguments.config else {

@@ -1,5 +1,6 @@
 //! What every command tells its user, and whether in colours.
 
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -7,6 +8,7 @@ use crate::config::Diagnostics;
 use crate::model::NOT_CARRIED_OUT;
 use crate::report::counted;
 use crate::telemetry;
+use crate::wait::Patience;
 
 /// Tells the user why nothing is done.
 pub(super) fn refuse(text: &str) -> ExitCode {
@@ -14,6 +16,15 @@ pub(super) fn refuse(text: &str) -> ExitCode {
     telemetry::flush();
     telemetry::say(&format!("error: {text}"));
     ExitCode::from(NOT_CARRIED_OUT)
+}
+
+/// Prints what was asked for. A reader that has gone away wants no more, and the exit status answers its question.
+pub(super) fn print(text: &str) -> Result<(), String> {
+    let mut output = telemetry::answer_to_stdout(Patience::default());
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot write to standard output: {error}")),
+        _ => Ok(()),
+    }
 }
 
 /// Says that an output can't be written.

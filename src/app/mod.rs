@@ -2,6 +2,7 @@
 
 mod check;
 mod conduct;
+mod frames;
 mod live;
 mod local;
 mod log;
@@ -34,6 +35,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Conduct(arguments)) => conduct::run(&arguments),
         Ok(Command::Report(arguments)) => report::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
+        Ok(Command::Frames(arguments)) => frames::run(&arguments),
         Ok(Command::Keep(arguments)) => ExitCode::from(u8::try_from(keep(&arguments.command)).unwrap_or(1)),
         Err(error) => {
             // A closed standard output or error leaves nobody to tell.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use super::messages;
+use super::{frames, messages};
 use crate::cli::PlayerArguments;
 use crate::config::{ConductorHost, PlayerSettings, load_player};
 use crate::model::Network;
@@ -17,7 +17,8 @@ use crate::wire::Secret;
 /// Serves until the player is told to stop.
 pub(super) fn run(arguments: &PlayerArguments) -> ExitCode {
     let log = &arguments.log;
-    if let Err(why) = telemetry::start(log.verbosity(), log.log_format, log.log_file.as_deref()) {
+    let started = telemetry::start(log.verbosity(), log.log_format, log.log_file.as_deref());
+    if let Err(why) = started.and_then(|()| frames::trace(log)) {
         return messages::refuse(&why);
     }
     let settings = match settings(arguments) {

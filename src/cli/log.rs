@@ -16,6 +16,9 @@ pub struct LogArguments {
     /// Format of the log
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+    /// Record all messages to and from other machines in this file, for `conductor frames`
+    #[arg(long, value_name = "FILE")]
+    pub trace_frames: Option<PathBuf>,
     /// Log more
     #[arg(short, long)]
     verbose: bool,

@@ -1,6 +1,7 @@
 //! The command line: what can be written, and nothing of what is done about it.
 
 mod conduct;
+mod frames;
 mod log;
 mod player;
 mod report;
@@ -13,6 +14,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use conduct::ConductArguments;
+pub use frames::FramesArguments;
+pub use log::LogArguments;
 pub use player::PlayerArguments;
 pub use report::ReportArguments;
 pub use validate::{FindingsFormat, ValidateArguments};
@@ -28,6 +31,8 @@ pub enum Command {
     Report(ReportArguments),
     /// Check configurations.
     Validate(ValidateArguments),
+    /// Print recorded frames.
+    Frames(FramesArguments),
     /// Keep a command for a conductor.
     Keep(KeepArguments),
 }
@@ -65,6 +70,9 @@ enum Subcommands {
     /// Check test files and worker files without running anything
     #[command(after_help = include_str!("help/validate.txt"))]
     Validate(ValidateArguments),
+    /// Print what `--trace-frames` recorded
+    #[command(after_help = include_str!("help/frames.txt"))]
+    Frames(FramesArguments),
     #[command(hide = true)]
     Keep(KeepArguments),
 }
@@ -103,6 +111,7 @@ fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
         (Subcommands::Player(player), _) => Ok(Command::Player(player)),
         (Subcommands::Validate(validate), _) => Ok(Command::Validate(validate)),
         (Subcommands::Report(report), _) => Ok(Command::Report(report)),
+        (Subcommands::Frames(frames), _) => Ok(Command::Frames(frames)),
         (Subcommands::Keep(keep), _) => Ok(Command::Keep(keep)),
     }
 }

@@ -7,10 +7,10 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId, words};
 use crate::wait::Wait;
-use crate::wire::{Greeting, Hello, Holder, Secret, UNRESPONSIVE, Welcome};
+use crate::wire::{Greeting, Hello, Holder, HolderState, Secret, Welcome};
 
 use super::clock::Sample;
-use super::connection::{Dialled, dial, is_seed, refused, unless_ended};
+use super::connection::{Dialled, dial, is_seed, not_welcome, unless_ended};
 use super::event::{Command, End};
 use super::threads::Threads;
 use super::{Options, hello};
@@ -48,7 +48,8 @@ pub struct ClockCheck {
     pub error: Duration,
 }
 
-pub(super) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
+/// Asks every player how it is, all at the same time, and runs nothing. An interrupt ends the asking.
+pub fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
     let mut threads = Threads::new();
     // One answer for each worker.
     let (sender, answers) = unbounded();
@@ -112,7 +113,6 @@ fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Comm
     let round_trip = dialled.answered.since(dialled.sent);
     match &dialled.greeting {
         Greeting::Welcome(welcome) => Ok(report(welcome, round_trip, clock(&dialled, welcome.clock))),
-        Greeting::Refused(refusal) => Err(refused(refusal, hello)),
         greeting if is_seed(greeting) => Ok(CheckReport {
             player: PlayerDescription::Seed,
             round_trip,
@@ -120,8 +120,7 @@ fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Comm
             holder: None,
             leftovers: Vec::new(),
         }),
-        Greeting::Result { message, .. } => Err(format!("its player answers: {message}")),
-        Greeting::Hello(_) => Err(format!("what answers at {player} is not a player")),
+        greeting => Err(not_welcome(greeting, player, hello)),
     }
 }
 
@@ -139,13 +138,13 @@ fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) ->
 /// Who holds a player, and whether they will go on.
 fn held_by(holder: &Holder) -> String {
     let Holder { seconds, state, free_within, .. } = holder;
-    let state = match state.as_str() {
-        "silent" => format!("; its conductor is silent, and the player is free in {free_within} s at most"),
-        UNRESPONSIVE => {
+    let state = match state {
+        HolderState::Silent => format!("; its conductor is silent, and the player is free in {free_within} s at most"),
+        HolderState::Unresponsive => {
             format!("; its process on the player does not respond, and the player is free in {free_within} s at most")
         }
-        "orphaned" => format!("; the player cleans up after it, and is free in {free_within} s at most"),
-        _ => String::new(),
+        HolderState::Orphaned => format!("; the player cleans up after it, and is free in {free_within} s at most"),
+        HolderState::Live | HolderState::Other => String::new(),
     };
     format!("{}, for {seconds} s{state}", holder.describe())
 }

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use crate::model::{ConductorTime, PlayerTime};
+use crate::model::{ConductorTime, PlayerTime, nanoseconds};
 
 /// By how many parts in a million two clocks may drift apart: twice what crystals are sold with, for each of the two.
 const DRIFT: u32 = 200;
@@ -79,10 +79,6 @@ impl Known {
         let error = to.since(ConductorTime::from_nanoseconds(from)) / 2;
         Self { at: ConductorTime::from_nanoseconds(from).plus(error), error }
     }
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A time in which the player's clock went on evenly.

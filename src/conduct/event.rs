@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{
-    ConductorTime, Outcome, Output, Phase, PlayerDescription, Process, Start, StepResult, Stream, WorkerPlan,
+    ConductorTime, Outcome, Output, PhaseId, PlayerDescription, Process, Start, StepId, StepResult, Stream,
 };
 use crate::wire::KeeperMessage;
 
@@ -13,61 +13,21 @@ pub(crate) enum Command {
     /// Send the plan.
     Plan,
     /// Have the worker get ready for a phase.
-    Arm {
-        /// The trial, from 1.
-        trial: u32,
-        /// The phase.
-        phase: Phase,
-    },
-    /// Start the phase.
-    Go {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: Phase,
-        /// When; if that has passed, at once.
-        at: ConductorTime,
-    },
+    Arm(PhaseId),
+    /// Start the phase at this moment; if that has passed, at once.
+    Go(PhaseId, ConductorTime),
     /// Stop what runs in the phase and skip the rest of it.
-    Stop {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: Phase,
-    },
+    Stop(PhaseId),
     /// The worker may pass this barrier; what comes behind it starts then.
-    Release(StepPlace, ConductorTime),
+    Release(StepId, ConductorTime),
     /// The worker waits at this barrier for nothing, for this reason.
-    FailBarrier(StepPlace, String),
+    FailBarrier(StepId, String),
     /// Stop what was spawned in the trial.
-    EndTrial {
-        /// The trial.
-        trial: u32,
-    },
+    EndTrial(u32),
     /// Take leave: the run is over.
     Bye,
     /// Close the connection without a word.
     Abandon,
-}
-
-/// Which step of the worker that speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StepPlace {
-    /// The trial.
-    pub(crate) trial: u32,
-    /// The phase.
-    pub(crate) phase: Phase,
-    /// The position in the phase, from 0.
-    pub(crate) position: usize,
-}
-
-impl StepPlace {
-    /// Says that not all output of a step of this worker can be saved.
-    pub(crate) fn unkept(self, worker: &WorkerPlan, why: &str) -> ConnectionEvent {
-        let Self { trial, phase, position } = self;
-        let label = worker.steps[phase].get(position).map_or("?", |step| step.label.as_str());
-        ConnectionEvent::Warning(format!("can't save all output of step `{label}` in {phase} of trial {trial}: {why}"))
-    }
 }
 
 /// What a worker's connection has to say.
@@ -77,50 +37,30 @@ pub(crate) enum ConnectionEvent {
     Connected(PlayerDescription),
     /// The player took the plan.
     PlanTaken,
-    /// The worker is ready for a phase.
-    Armed {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: Phase,
-        /// How long a message to the worker and its answer take.
-        round_trip: Duration,
-    },
+    /// The worker is ready for a phase; a message to it and its answer take so long.
+    Armed(PhaseId, Duration),
     /// The worker waits at this barrier; a message to it and its answer take so long.
-    BarrierReached(StepPlace, Duration),
+    BarrierReached(StepId, Duration),
     /// The worker has waited at this barrier for long enough.
-    Withdraw(StepPlace),
+    Withdraw(StepId),
     /// A step's process was started.
-    StepStarted(StepPlace, Start),
+    StepStarted(StepId, Start),
     /// A step printed something: all that came of the stream so far.
-    Output(StepPlace, Stream, Output),
+    Output(StepId, Stream, Output),
     /// Nothing more is taken of what a leaky step prints: all that came of a stream that grew behind the step's end.
-    OutputEnded(StepPlace, Stream, Output),
+    OutputEnded(StepId, Stream, Output),
     /// A step is over, or goes on in the background.
-    StepEnded(StepPlace, StepResult),
+    StepEnded(StepId, StepResult),
     /// A spawned step is over at last.
-    SpawnedEnded(StepPlace, StepResult),
+    SpawnedEnded(StepId, StepResult),
     /// The connection is lost, and a step was open: what is known of it. The end of the connection follows.
-    StepLost(StepPlace, StepResult),
+    StepLost(StepId, StepResult),
     /// The worker is through with a phase, and everything of it was passed on.
-    PhaseEnded {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: Phase,
-    },
+    PhaseEnded(PhaseId),
     /// The worker is through with a phase, and not everything of it is here yet: its output is on its way.
-    Delivering {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: Phase,
-    },
-    /// Nothing that was spawned is left.
-    TrialEnded {
-        /// The trial.
-        trial: u32,
-    },
+    Delivering(PhaseId),
+    /// Nothing that was spawned in the trial is left.
+    TrialEnded(u32),
     /// The player leaves on its own account, for this reason: it stops its steps and runs its Reset by itself, tells of
     /// that, and closes the connection.
     Leaving(String),
@@ -180,8 +120,6 @@ impl From<Outcome> for CheckEnd {
 
 impl From<KeeperMessage> for CheckEnd {
     fn from(KeeperMessage { outcome, duration, left, not_stopped }: KeeperMessage) -> Self {
-        let [left, not_stopped] =
-            [left, not_stopped].map(|list| list.into_iter().map(Process::from).collect::<Vec<_>>());
         let result = StepResult::without_output(outcome.into());
         let duration = duration.map(Duration::from_nanos);
         Self { result: StepResult { duration, not_stopped: not_stopped.into(), ..result }, left, unkept: None }

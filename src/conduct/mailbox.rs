@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::event::Command;
@@ -13,7 +13,7 @@ use super::event::Command;
 /// The coordinator's end.
 #[derive(Debug)]
 pub(crate) struct Postbox {
-    sender: Option<Sender<Command>>,
+    sender: Sender<Command>,
     bell: Arc<OwnedFd>,
 }
 
@@ -32,27 +32,21 @@ pub(crate) struct Mailbox {
 pub(crate) fn mailbox() -> io::Result<(Postbox, Mailbox)> {
     let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     let (sender, commands) = unbounded();
-    Ok((Postbox { sender: Some(sender), bell: Arc::clone(&bell) }, Mailbox { commands, bell }))
+    Ok((Postbox { sender, bell: Arc::clone(&bell) }, Mailbox { commands, bell }))
 }
 
 impl Postbox {
     /// Gives a command. An actor that is at its end has said so; that event is on its way.
     pub(crate) fn send(&self, command: Command) {
-        if let Some(sender) = &self.sender {
-            let _ = sender.send(command);
-        }
-        self.ring();
-    }
-
-    fn ring(&self) {
+        let _ = self.sender.send(command);
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
 }
 
 impl Drop for Postbox {
+    /// Nobody will give another command.
     fn drop(&mut self) {
-        self.sender = None;
-        self.ring();
+        self.send(Command::Abandon);
     }
 }
 
@@ -62,20 +56,10 @@ impl Mailbox {
         &self.commands
     }
 
-    /// All commands that are there. When nobody will give one any more, that is the end.
+    /// All commands that are there. The last is [`Command::Abandon`].
     pub(crate) fn take(&self) -> Vec<Command> {
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);
-        let mut found = Vec::new();
-        loop {
-            match self.commands.try_recv() {
-                Ok(command) => found.push(command),
-                Err(TryRecvError::Empty) => return found,
-                Err(TryRecvError::Disconnected) => {
-                    found.push(Command::Abandon);
-                    return found;
-                }
-            }
-        }
+        self.commands.try_iter().collect()
     }
 }
 
@@ -94,14 +78,13 @@ mod tests {
     fn a_command_that_comes_while_others_are_taken_is_not_lost() {
         const COMMANDS: u32 = 100_000;
         let (postbox, mailbox) = mailbox().unwrap();
-        let giver =
-            std::thread::spawn(move || (1..=COMMANDS).for_each(|trial| postbox.send(Command::EndTrial { trial })));
+        let giver = std::thread::spawn(move || (1..=COMMANDS).for_each(|trial| postbox.send(Command::EndTrial(trial))));
         let mut taken = Vec::new();
         while taken.last() != Some(&Command::Abandon) {
             taken.extend(mailbox.take());
         }
         giver.join().unwrap();
-        let expected: Vec<_> = (1..=COMMANDS).map(|trial| Command::EndTrial { trial }).collect();
+        let expected: Vec<_> = (1..=COMMANDS).map(Command::EndTrial).collect();
         assert_eq!((taken.len(), &taken[..expected.len()]), (expected.len() + 1, &expected[..]));
     }
 }

@@ -37,17 +37,17 @@ mod threads;
 mod waiting_log;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
-use crate::model::{Conclusion, Plan, WorkerId};
+use crate::model::{Conclusion, Plan, WorkerId, nanoseconds};
 use crate::wire::{Hello, PROTOCOL, Secret, TAKE_OVER};
 
-pub use check::{CheckAnswer, CheckReport, ClockCheck};
+pub use check::{CheckAnswer, CheckReport, ClockCheck, check};
 pub use checker::KeeperCommand;
 pub use reports::{NamedReporters, Reporters};
 pub use results_folder::folder_beneath;
+pub use run_loop::conduct;
 
 /// What a run is told beside its plan.
 #[derive(Debug, Clone)]
@@ -76,25 +76,10 @@ pub fn too_large(plan: &Plan) -> Option<String> {
     })
 }
 
-/// Carries out a plan and tells the reporters, each with its name for messages, all that happens.
-///
-/// `interrupts` brings the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.
-///
-/// It returns when the run is over and the reporters have taken its last event. A reporter that is slow for ever holds
-/// it up only until the next interrupt.
-pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, reporters: Reporters) -> Conclusion {
-    run_loop::run(plan, options, interrupts, reporters)
-}
-
 /// Tells the reporters why there was no run, and waits for whoever reads them, as after a run. What could not be written is
 /// among the reasons that come back.
 pub fn tell_end(reporters: Reporters, conclusion: Conclusion, interrupts: &Receiver<i32>) -> Conclusion {
     run_loop::tell_end(reports::Reports::start(reporters), conclusion, interrupts, false)
-}
-
-/// Asks every player how it is, all at the same time, and runs nothing. An interrupt ends the asking.
-pub fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
-    check::check(plan, options, interrupts)
 }
 
 /// The first message to a worker's player.
@@ -114,6 +99,6 @@ fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: Secret) -> He
         incarnation: None,
         conductor: options.conductor.clone(),
         check: false,
-        lease: plan_message::nanoseconds(plan.settings.lease),
+        lease: nanoseconds(plan.settings.lease),
     }
 }

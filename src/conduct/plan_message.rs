@@ -1,9 +1,8 @@
 //! From the plan to the message that tells one worker of it, pure.
 
-use std::time::Duration;
-
 use crate::model::{
-    Action, Bound, Gate, LARGEST_PLAN, LONGEST_NAME, Mode, Phase, Plan, Step, WorkerId, WorkerPlan, variable,
+    Action, Bound, Gate, LARGEST_PLAN, LONGEST_NAME, Mode, Phase, Plan, Step, WorkerId, WorkerPlan, nanoseconds,
+    variable,
 };
 use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 
@@ -15,7 +14,7 @@ pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<St
     PlanMessage {
         incarnation,
         trials: plan.trials,
-        phases: plan.phases.iter().map(|phase| (*phase).into()).collect(),
+        phases: plan.phases.clone(),
         shell: entry.shell.clone(),
         directory: entry.directory.clone(),
         environment: environment(plan, worker),
@@ -107,11 +106,6 @@ fn step_message(phase: Phase, step: &Step) -> StepMessage {
             .until
             .map(|until| UntilMessage { limit: nanoseconds(until.limit), attempt: until.attempt.map(nanoseconds) }),
     }
-}
-
-/// A duration on the wire.
-pub(crate) fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! whatever links are in the folder. A fetched file goes to `RESULTS/RUN/trial-N/WORKER/`.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -11,19 +12,51 @@ use rustix::io::Errno;
 
 use crate::model::{on_one_line, words};
 
+/// Why a file or folder can't be made in the folder of results.
+#[derive(Debug)]
+pub enum FolderError {
+    /// The name of the file is not that of one below the worker's folder.
+    LeadsOut,
+    /// The folder of results itself can't be entered.
+    Results(Errno),
+    /// This folder in it can't be made or entered.
+    Folder(OsString, Errno),
+    /// This folder in it is a symbolic link.
+    Link(OsString),
+}
+
+impl fmt::Display for FolderError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |name: &OsString| on_one_line(&name.to_string_lossy()).into_owned();
+        match self {
+            Self::LeadsOut => write!(out, "its name leads out of the worker's folder of results"),
+            Self::Results(error) => {
+                write!(out, "the folder of results can't be entered: {}", words(&(*error).into()))
+            }
+            Self::Folder(name, error) => write!(out, "the folder `{}`: {}", shown(name), words(&(*error).into())),
+            Self::Link(name) => {
+                let name = shown(name);
+                write!(out, "`{name}` in the folder of results is a symbolic link, which `conduct` does not follow")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FolderError {}
+
 /// The folder in which a fetched file of this name goes, made if need be, and the last part of the name.
 ///
 /// # Errors
 ///
 /// Says why there can be no such file.
-pub(super) fn place(run: &Path, trial: u32, worker: &str, name: &[u8]) -> Result<(OwnedFd, OsString), String> {
+pub(super) fn place(run: &Path, trial: u32, worker: &str, name: &[u8]) -> Result<(OwnedFd, OsString), FolderError> {
     let parts: Vec<&[u8]> = name.split(|byte| *byte == b'/').collect();
     let leads_out = |part: &&[u8]| matches!(*part, b"" | b"." | b"..") || part.contains(&0);
     // A worker may have such a name, too.
     if parts.iter().any(leads_out) || leads_out(&worker.as_bytes()) {
-        return Err("its name leads out of the worker's folder of results".to_owned());
+        return Err(FolderError::LeadsOut);
     }
-    let Some((last, folders)) = parts.split_last() else { return Err("it has no name".to_owned()) };
+    let Some((last, folders)) = parts.split_last() else { return Err(FolderError::LeadsOut) };
     let trial = format!("trial-{trial}");
     // `trial-N` and the worker's own folder are as little to be trusted as what is below them.
     let parts = [trial.as_bytes(), worker.as_bytes()].into_iter().chain(folders.iter().copied());
@@ -36,30 +69,22 @@ pub(super) fn place(run: &Path, trial: u32, worker: &str, name: &[u8]) -> Result
 /// # Errors
 ///
 /// Says which part can't be made or entered; a link is never followed.
-pub fn folder_beneath<'a>(run: &Path, parts: impl IntoIterator<Item = &'a OsStr>) -> Result<OwnedFd, String> {
+pub fn folder_beneath<'a>(run: &Path, parts: impl IntoIterator<Item = &'a OsStr>) -> Result<OwnedFd, FolderError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let run = openat(CWD, run, flags, Mode::empty())
-        .map_err(|error| format!("the folder of results can't be entered: {}", words(&error.into())))?;
+    let run = openat(CWD, run, flags, Mode::empty()).map_err(FolderError::Results)?;
     parts.into_iter().try_fold(run, |folder, part| enter(&folder, part))
 }
 
 /// Enters a folder, which is made if it is not there; a link is not followed.
-fn enter(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, String> {
+fn enter(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, FolderError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let text = name.to_string_lossy();
-    let shown = on_one_line(&text);
-    let failed = |error: Errno| format!("the folder `{shown}`: {}", words(&error.into()));
+    let failed = |error: Errno| FolderError::Folder(name.to_owned(), error);
     match mkdirat(folder, name, Mode::from_raw_mode(0o777)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(failed(error)),
     }
-    openat(folder, name, flags, Mode::empty()).map_err(|error| {
-        if is_link(folder.as_fd(), name) {
-            format!("`{shown}` in the folder of results is a symbolic link, which `conduct` does not follow")
-        } else {
-            failed(error)
-        }
-    })
+    openat(folder, name, flags, Mode::empty())
+        .map_err(|error| if is_link(folder.as_fd(), name) { FolderError::Link(name.to_owned()) } else { failed(error) })
 }
 
 fn is_link(folder: impl AsFd, name: &OsStr) -> bool {
@@ -78,7 +103,7 @@ mod tests {
         let run = tempfile::tempdir().unwrap();
         for name in [&b"../x"[..], b"/etc/x", b"a/../../x", b"a//b", b"a/", b".", b"..", b"", b"a/./b", b"a\0b"] {
             let refused = place(run.path(), 1, "w", name).unwrap_err();
-            assert_eq!(refused, "its name leads out of the worker's folder of results");
+            assert_eq!(refused.to_string(), "its name leads out of the worker's folder of results");
         }
         assert!(place(run.path(), 1, "..", b"x").is_err(), "the run's own folder is not a worker's");
         assert_eq!(run.path().read_dir().unwrap().count(), 0);
@@ -97,7 +122,7 @@ mod tests {
             let why = place(run.path(), trial, worker, name).unwrap_err();
             let expected =
                 format!("`{link}` in the folder of results is a symbolic link, which `conduct` does not follow");
-            assert_eq!(why, expected);
+            assert_eq!(why.to_string(), expected);
         }
         assert_eq!(outside.path().read_dir().unwrap().count(), 0);
     }
@@ -109,6 +134,6 @@ mod tests {
         assert_eq!(last.as_bytes(), b"c\n");
         assert!(run.path().join("trial-3/w/a b").join(OsStr::from_bytes(b"\xff")).is_dir());
         std::fs::write(run.path().join("trial-3/w/file"), "").unwrap();
-        assert_eq!(place(run.path(), 3, "w", b"file/x").unwrap_err(), "the folder `file`: not a directory");
+        assert_eq!(place(run.path(), 3, "w", b"file/x").unwrap_err().to_string(), "the folder `file`: not a directory");
     }
 }

@@ -38,6 +38,15 @@ const EVENTS: usize = 1024;
 /// How often the run loop looks at the time, and how far apart its looks are when it was held up itself.
 const LOOKS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 
+/// An actor, as the run loop sees it.
+struct Actor {
+    postbox: Postbox,
+    /// What all sessions of the worker are known by.
+    secret: Secret,
+    /// Which session it is, counted from 1.
+    session: u64,
+}
+
 /// The actors of a run, as the run loop sees them.
 struct Actors<'a> {
     plan: &'a Arc<Plan>,
@@ -45,9 +54,8 @@ struct Actors<'a> {
     store: Store,
     seeds: Arc<SeedPlayers>,
     events: Sender<(WorkerId, u64, ConnectionEvent)>,
-    postboxes: Vec<Option<Postbox>>,
-    /// What each worker's sessions are known by, and how many it had.
-    secrets: Vec<Option<(Secret, u64)>>,
+    /// The actor of each worker's latest session.
+    latest: Vec<Option<Actor>>,
     threads: Threads,
     /// The check at work, and the way that its result comes: one a trial.
     checker: Option<Checker>,
@@ -57,15 +65,14 @@ struct Actors<'a> {
 impl Actors<'_> {
     fn start(&mut self, worker: WorkerId) -> io::Result<()> {
         let (postbox, mailbox) = mailbox()?;
-        let (secret, session) = match self.secrets[worker.0].take() {
-            Some((secret, sessions)) => (secret, sessions + 1),
+        let (secret, session) = match &self.latest[worker.0] {
+            Some(last) => (last.secret.clone(), last.session + 1),
             None => (Secret::random()?, 1),
         };
-        self.secrets[worker.0] = Some((secret.clone(), session));
         let context = Context {
             plan: Arc::clone(self.plan),
             worker,
-            hello: Hello { session, ..hello(self.plan, self.options, worker, secret) },
+            hello: Hello { session, ..hello(self.plan, self.options, worker, secret.clone()) },
             store: self.store.clone(),
             mailbox,
             uplink: Uplink { worker, session, sender: self.events.clone() },
@@ -74,7 +81,7 @@ impl Actors<'_> {
         };
         let name = format!("worker {}", self.plan.worker(worker).name);
         self.threads.start(name, move || connection::run(&context))?;
-        self.postboxes[worker.0] = Some(postbox);
+        self.latest[worker.0] = Some(Actor { postbox, secret, session });
         Ok(())
     }
 
@@ -98,12 +105,12 @@ impl Actors<'_> {
     }
 
     fn is_current(&self, worker: WorkerId, session: u64) -> bool {
-        self.secrets[worker.0].as_ref().is_some_and(|(_, current)| *current == session)
+        self.latest[worker.0].as_ref().is_some_and(|current| current.session == session)
     }
 
     fn command(&self, worker: WorkerId, command: Command) {
-        if let Some(postbox) = &self.postboxes[worker.0] {
-            postbox.send(command);
+        if let Some(actor) = &self.latest[worker.0] {
+            actor.postbox.send(command);
         }
     }
 }
@@ -117,8 +124,13 @@ fn anchor() -> ClockAnchor {
     ClockAnchor::best_of(readings).unwrap_or_else(|| ClockAnchor { conductor: now(), utc: SystemTime::now() })
 }
 
-/// Carries out a run.
-pub(super) fn run(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, reporters: Reporters) -> Conclusion {
+/// Carries out a plan and tells the reporters, each with its name for messages, all that happens.
+///
+/// `interrupts` brings the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.
+///
+/// It returns when the run is over and the reporters have taken its last event. A reporter that is slow for ever holds
+/// it up only until the next interrupt.
+pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, reporters: Reporters) -> Conclusion {
     let anchor = anchor();
     let reports = Reports::start(reporters);
     let store = match open_store(&plan) {
@@ -132,8 +144,7 @@ pub(super) fn run(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>
         store,
         seeds: Arc::new(SeedPlayers::new(&plan)),
         events: sender,
-        postboxes: plan.workers.iter().map(|_| None).collect(),
-        secrets: plan.workers.iter().map(|_| None).collect(),
+        latest: plan.workers.iter().map(|_| None).collect(),
         threads: Threads::new(),
         checker: None,
         checked: bounded(1),
@@ -143,8 +154,8 @@ pub(super) fn run(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>
     let mut conclusion = turn(coordinator, &mut actors, &events, interrupts, &reports, &mut signals);
     // Whoever still wants to say something finds nobody listening, and ends.
     drop(events);
-    let Actors { postboxes, threads, checker, .. } = actors;
-    drop((postboxes, checker));
+    let Actors { latest, threads, checker, .. } = actors;
+    drop((latest, checker));
     threads.join(Wait::ThreadsEnd.time());
     reports.finish(interrupts, signals > 1).add_to(&mut conclusion);
     conclusion

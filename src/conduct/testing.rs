@@ -18,7 +18,7 @@ use crate::model::{
 use crate::wire::{
     Body, ConductorMessage, Data, FrameDecoder, Greeting, Hello, Inbox, LeftMessage, Limits, MAX_DATA, Outbox,
     OutcomeMessage, PlanMessage, PlayerMessage, Secret, SessionFrame, Signal, StepEndedMessage, StepStartedMessage,
-    Taken, WINDOW, Welcome, frame,
+    Taken, WINDOW, Welcome, WelcomeState, frame,
 };
 
 /// The longest that a test waits for anything.
@@ -205,23 +205,23 @@ impl Peer {
     pub(crate) fn answer(&mut self, message: &ConductorMessage, print: &dyn Fn(Phase, usize) -> Vec<u8>) {
         match *message {
             ConductorMessage::Plan(_) => self.outbox.push(&PlayerMessage::PlanTaken),
-            ConductorMessage::Arm { trial, phase } => self.outbox.push(&PlayerMessage::Armed { trial, phase }),
-            ConductorMessage::Go { trial, phase, .. } => {
-                let steps = self.plan.as_ref().unwrap().steps(phase.into()).to_vec();
-                for (step, entry) in steps.iter().enumerate() {
-                    let stdout = u32::try_from(100 * phase as usize + 2 * step).unwrap();
+            ConductorMessage::Arm(phase) => self.outbox.push(&PlayerMessage::Armed(phase)),
+            ConductorMessage::Go { phase: id, .. } => {
+                let phase = id.phase;
+                let steps = self.plan.as_ref().unwrap().steps(phase).to_vec();
+                for (position, entry) in steps.iter().enumerate() {
+                    let stdout = u32::try_from(100 * phase as usize + 2 * position).unwrap();
+                    let step = id.step(position);
                     let (at, pid, stderr) = (2_000, 1, stdout + 1);
                     let late = 0;
-                    let started = StepStartedMessage { trial, phase, step, at, late, pid, stdout, stderr };
+                    let started = StepStartedMessage { step, at, late, pid, stdout, stderr };
                     self.outbox.push(&PlayerMessage::StepStarted(started));
-                    let printed = print(phase.into(), step);
+                    let printed = print(phase, position);
                     let outcome =
                         if entry.spawn { OutcomeMessage::Spawned } else { OutcomeMessage::Exit { status: 0 } };
                     let length = if entry.spawn { 0 } else { printed.len() as u64 };
                     let (duration, left) = (Some(5), LeftMessage::default());
                     let ended = StepEndedMessage {
-                        trial,
-                        phase,
                         step,
                         outcome,
                         duration,
@@ -236,16 +236,17 @@ impl Peer {
                         self.outbox.push_data(Data { stream: stdout, offset, bytes: piece.to_vec() });
                     }
                 }
-                self.outbox.push(&PlayerMessage::PhaseEnded { trial, phase });
+                self.outbox.push(&PlayerMessage::PhaseEnded(id));
             }
-            ConductorMessage::Stop { trial, phase } => self.outbox.push(&PlayerMessage::PhaseEnded { trial, phase }),
+            ConductorMessage::Stop(phase) => self.outbox.push(&PlayerMessage::PhaseEnded(phase)),
             ConductorMessage::EndTrial { trial } => self.outbox.push(&PlayerMessage::TrialEnded { trial }),
             ConductorMessage::Release { .. }
             | ConductorMessage::FailBarrier { .. }
             | ConductorMessage::File(_)
             | ConductorMessage::FileEnded(_)
             | ConductorMessage::FileTaken { .. }
-            | ConductorMessage::Bye => {}
+            | ConductorMessage::Bye
+            | ConductorMessage::Unknown => {}
         }
         self.flush();
     }
@@ -271,7 +272,7 @@ pub(crate) fn welcome() -> Welcome {
         version: "0.1.0".to_owned(),
         host: "testhost".to_owned(),
         incarnation: "1".to_owned(),
-        state: "new".to_owned(),
+        state: WelcomeState::New,
         next: 0,
         clock: 0,
         limits: Limits { frame: 65536, window: WINDOW as u64 },

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, Start, StartSkew, StepResult, Stream,
-    Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, Start, StartSkew, StepReference,
+    StepResult, Stream, Verdict, WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -16,19 +16,6 @@ pub struct Stamped {
     pub at: ConductorTime,
     /// What happened.
     pub event: Event,
-}
-
-/// Which step of which worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepReference {
-    /// The trial, from 1.
-    pub trial: u32,
-    /// The phase.
-    pub phase: Phase,
-    /// The worker.
-    pub worker: WorkerId,
-    /// The step's position in the worker's phase, from 0.
-    pub position: usize,
 }
 
 /// What a player said of itself.

@@ -34,6 +34,31 @@ impl Step {
         last_alone.map_or(0, |last| (last + 1).min(position))
     }
 
+    /// How long it may take: its own limit, or else the `default` of all steps. `None` has no end.
+    pub fn limit(&self, default: Option<Duration>) -> Option<Duration> {
+        match (self.bound, self.until) {
+            (Some(Bound::Timeout(limit) | Bound::For(limit)), _) => Some(limit),
+            (None, Some(until)) => Some(until.limit.saturating_add(until.attempt.unwrap_or_default())),
+            (None, None) => default,
+        }
+    }
+
+    /// How long these steps take at most, each with this margin; `None` when one of them may take for ever.
+    pub fn longest(steps: &[Self], default: Option<Duration>, margin: Duration) -> Option<Duration> {
+        let (mut sum, mut together) = (Duration::ZERO, Duration::ZERO);
+        for step in steps {
+            // Nobody waits for a step that is spawned.
+            let limit = if step.mode == Mode::Spawn { Duration::ZERO } else { step.limit(default)? };
+            let limit = limit.saturating_add(margin);
+            if step.mode == Mode::Parallel {
+                together = together.max(limit);
+            } else {
+                sum = sum.saturating_add(std::mem::take(&mut together)).saturating_add(limit);
+            }
+        }
+        Some(sum.saturating_add(together))
+    }
+
     /// A step that runs `command` and waits for it.
     pub fn plain(label: &str, command: &str) -> Self {
         Self {

@@ -4,6 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// A duration in nanoseconds, as messages and clocks have it; one that is too long becomes the longest, 584 years.
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// What all clocks have in common, for what works on either side of the wire.
 pub trait Reading: Copy + Ord {
     /// See the method of that name of [`ConductorTime`] or [`PlayerTime`].
@@ -13,11 +18,6 @@ pub trait Reading: Copy + Ord {
     /// The same.
     #[must_use]
     fn plus(self, duration: Duration) -> Self;
-}
-
-/// A duration in nanoseconds, as messages have it; the largest number when it is longer than that.
-pub fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A duration as the record of a run has it: its number of nanoseconds.

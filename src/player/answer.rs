@@ -20,7 +20,8 @@ use crate::model::Process;
 use crate::sys::{self, Child};
 use crate::wire::seed::{Request, encode_result};
 use crate::wire::{
-    Greeting, Hello, Holder, Limits, MAX_FRAME, PROTOCOL, Refusal, TAKE_OVER, WINDOW, Welcome, bounds, cleaned,
+    Greeting, Hello, Holder, HolderState, Limits, MAX_FRAME, PROTOCOL, Refusal, RefusalReason, TAKE_OVER, WINDOW,
+    Welcome, WelcomeState, bounds, cleaned,
 };
 
 /// How long the Reset of a run may take whose player is taken over.
@@ -49,7 +50,7 @@ impl Listener {
                 Err(why) => (1, why),
             },
             Ok(Request::Other(_)) => (2, "no such command".to_owned()),
-            Err(why) => (1, why),
+            Err(why) => (1, why.to_string()),
         };
         self.callers.close(caller, &encode_result(code, &text));
         Continue(())
@@ -76,7 +77,7 @@ impl Listener {
             // What was told to run when the player is told to stop is answered without being run.
             let (limit, is_wanted) = (self.settings.max_message_size, !self.is_stopping());
             let before = before.into_iter().filter_map(sys::Process::pin).collect();
-            let connection = self.seed_runs.get(&run).and_then(|connection| connection.try_clone().ok());
+            let connection = self.seed_runs.get(&run).cloned();
             let run = SeedRun { phase, connection, limit, is_wanted, before };
             match self.make(watch::MOST, move |notes, cgroups| run.run(notes, cgroups))? {
                 Ok(pid) => self.registry.seed.started(pid),
@@ -99,13 +100,16 @@ impl Listener {
             Ok(_) => return Continue(()),
             // An empty `hello` is what a seed player would be asked in a test of its answers.
             Err(why) => {
-                self.callers.close(caller, &encode_result(1, &format!("Invalid message format: {why}")));
+                self.callers.close(
+                    caller,
+                    &encode_result(1, &format!("Invalid message format: {}", cleaned(&why.to_string()))),
+                );
                 return Continue(());
             }
         };
         if hello.check {
             let holder = self.registry.holder_for(&hello.run, clock());
-            let state = if holder.is_some() { "busy" } else { "free" };
+            let state = if holder.is_some() { WelcomeState::Busy } else { WelcomeState::Free };
             let welcome = self.welcome(state, holder, Some(&hello.run));
             self.callers.close(caller, &Greeting::Welcome(welcome).encode());
             return Continue(());
@@ -113,16 +117,16 @@ impl Listener {
         match self.judge(&hello) {
             Ok(None) => return self.make_session(&hello, caller),
             Ok(Some(pid)) => self.hand_over(hello, caller, pid),
-            Err(refusal) => self.callers.close(caller, &Greeting::Refused(*refusal).encode()),
+            Err(refusal) => self.callers.close(caller, &Greeting::Refused(refusal).encode()),
         }
         Continue(())
     }
 
     /// What a `hello` gets: a session of its own, the one that a process holds, or a refusal.
-    fn judge(&mut self, hello: &Hello) -> Result<Option<u32>, Box<Refusal>> {
+    fn judge(&mut self, hello: &Hello) -> Result<Option<u32>, Refusal> {
         let now = clock();
         if !hello.protocols.contains(&PROTOCOL) {
-            return Err(refusal("protocol", format!("this player speaks protocol {PROTOCOL} only")));
+            return Err(refusal(RefusalReason::Protocol, format!("this player speaks protocol {PROTOCOL} only")));
         }
         match self.registry.claim(hello) {
             Claim::Resume(pid) => return Ok(Some(pid)),
@@ -137,10 +141,10 @@ impl Listener {
             Claim::Refused(reason, text) => return Err(refusal(reason, text)),
         }
         let Some(holder) = self.registry.holder_for(&hello.run, now) else {
-            let full = || refusal("full", format!("it has {} sessions already", bounds::SESSIONS.most()));
+            let full = || refusal(RefusalReason::Full, format!("it has {} sessions already", bounds::SESSIONS.most()));
             return if self.registry.is_full() { Err(full()) } else { Ok(None) };
         };
-        if holder.state != "live" && hello.features.iter().any(|feature| feature == TAKE_OVER) {
+        if holder.state != HolderState::Live && hello.features.iter().any(|feature| feature == TAKE_OVER) {
             let reason = format!("run {} of {} took the player over", hello.run, hello.conductor);
             for pid in self.registry.others(&hello.run).collect::<Vec<_>>() {
                 self.processes.abandon(pid, reason.clone(), Some(TAKE_OVER_RESET));
@@ -152,22 +156,20 @@ impl Listener {
     /// Hands a connection to the process that holds its session. One that takes no orders is on its way out; the
     /// conductor sees the end of the connection, and asks again.
     fn hand_over(&self, hello: Hello, caller: Caller, pid: u32) {
-        let (stream, decoder) = caller.into_parts();
-        let (welcome, rest) = (Box::new(self.welcome("resumed", None, None)), decoder.pending().to_vec());
-        self.processes.order(pid, &Order::Resume { hello: Box::new(hello), welcome, rest }, Some(&stream));
+        let (connection, decoder) = caller.into_parts();
+        let (welcome, rest) = (Box::new(self.welcome(WelcomeState::Resumed, None, None)), decoder.pending().to_vec());
+        self.processes.order(pid, &Order::Resume { hello: Box::new(hello), welcome, rest }, Some(&connection));
     }
 
     fn make_session(&mut self, hello: &Hello, caller: Caller) -> ControlFlow<End> {
-        let welcome = self.welcome("new", None, Some(&hello.run));
+        let welcome = self.welcome(WelcomeState::New, None, Some(&hello.run));
         let welcome = Greeting::Welcome(welcome).encode();
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let incarnation = self.incarnation.clone();
         let made = self.make(lease, move |notes, cgroups| {
-            let (stream, decoder) = caller.into_parts();
-            let link = open(stream, decoder, lease).map(|mut link| {
-                link.begin_with(&welcome);
-                link
-            });
+            let (connection, decoder) = caller.into_parts();
+            let mut link = open(connection, decoder, lease);
+            link.begin_with(&welcome);
             hold(Session::with_lease(lease, clock()).of(incarnation), link, spool_limit, notes, cgroups)
         })?;
         match made {
@@ -186,7 +188,7 @@ impl Listener {
     }
 
     /// The answer to a `hello`; it tells the conductor of `run` what earlier runs left.
-    fn welcome(&self, state: &str, holder: Option<Holder>, run: Option<&str>) -> Welcome {
+    fn welcome(&self, state: WelcomeState, holder: Option<Holder>, run: Option<&str>) -> Welcome {
         let leftovers = self.registry.leftovers.iter();
         let leftovers = leftovers.map(|left| {
             let (Process { pid, user, .. }, command) = (left, left.command_shown());
@@ -200,7 +202,7 @@ impl Listener {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             incarnation: self.incarnation.clone(),
-            state: state.to_owned(),
+            state,
             next: 0,
             limits: Limits { frame: MAX_FRAME as u64, window: WINDOW as u64 },
             clock: clock().nanoseconds(),
@@ -221,14 +223,14 @@ fn few(all: impl Iterator<Item = String>) -> Vec<String> {
     all
 }
 
-fn refusal(reason: &str, message: String) -> Box<Refusal> {
-    Box::new(Refusal { reason: reason.to_owned(), message, holder: None })
+fn refusal(reason: RefusalReason, message: String) -> Refusal {
+    Refusal { reason, message, holder: None }
 }
 
-fn busy(holder: Option<Holder>) -> Box<Refusal> {
+fn busy(holder: Option<Holder>) -> Refusal {
     let message = holder.as_ref().map_or("this player is busy".to_owned(), |holder| {
         let duration = humantime::format_duration(Duration::from_secs(holder.seconds));
         format!("{} has held this player for {duration}", holder.describe())
     });
-    Box::new(Refusal { reason: "busy".to_owned(), message, holder })
+    Refusal { reason: RefusalReason::Busy, message, holder }
 }

@@ -1,16 +1,15 @@
 //! A connection that has not said yet what it wants, or was answered and is being closed.
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::IpAddr;
 
 use crate::model::PlayerTime;
 use crate::wait::Wait;
-use crate::wire::{FrameDecoder, FrameError, frame};
+use crate::wire::{Connection, FrameDecoder, FrameError, frame};
 
 /// A connection that is not a session's.
 #[derive(Debug)]
 pub(super) struct Caller {
-    stream: TcpStream,
+    connection: Connection,
     decoder: FrameDecoder,
     peer: IpAddr,
     progress: PlayerTime,
@@ -33,15 +32,14 @@ pub(super) enum Heard {
 
 impl Caller {
     /// Takes a connection; messages of up to `limit` bytes.
-    pub(super) fn new(stream: TcpStream, peer: IpAddr, limit: u64, now: PlayerTime) -> std::io::Result<Self> {
-        stream.set_nonblocking(true)?;
+    pub(super) fn new(connection: Connection, peer: IpAddr, limit: u64, now: PlayerTime) -> Self {
         let decoder = FrameDecoder::new(limit);
-        Ok(Self { stream, decoder, peer, progress: now, since: now, answered: false })
+        Self { connection, decoder, peer, progress: now, since: now, answered: false }
     }
 
-    /// The socket, to wait for.
-    pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
+    /// The connection, to wait for.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Who it is.
@@ -61,7 +59,7 @@ impl Caller {
         const AT_ONCE: usize = 16;
         let mut buffer = [0; 16 << 10];
         for _ in 0..AT_ONCE {
-            match self.stream.read(&mut buffer) {
+            match self.connection.read(&mut buffer) {
                 Ok(0) if self.answered => return Heard::Gone,
                 Ok(0) => return Heard::Bad(self.decoder.end()),
                 Ok(_) if self.answered => {}
@@ -87,15 +85,15 @@ impl Caller {
         self.decoder.pending().len() as u64
     }
 
-    /// Answers, and begins to close. An answer is short: a socket takes it whole, or its peer reads nothing at all.
+    /// Answers, and begins to close. An answer is short: a new connection takes it whole, or its peer reads nothing at all.
     pub(super) fn answer(&mut self, payload: &[u8]) {
-        let _ = self.stream.write_all(&frame(payload));
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.connection.write(&frame(payload));
+        self.connection.end_writing();
         self.answered = true;
     }
 
     /// The connection, and what was read of it beyond the first message.
-    pub(super) fn into_parts(self) -> (TcpStream, FrameDecoder) {
-        (self.stream, self.decoder)
+    pub(super) fn into_parts(self) -> (Connection, FrameDecoder) {
+        (self.connection, self.decoder)
     }
 }

@@ -8,6 +8,7 @@ use super::refusals::Refusals;
 use crate::model::PlayerTime;
 use crate::sys;
 use crate::wait::Wait;
+use crate::wire::Connection;
 use crate::wire::bounds::{CALLERS, CALLERS_BYTES, STRANGERS};
 use crate::wire::seed::encode_result;
 
@@ -47,8 +48,8 @@ impl Callers {
     }
 
     /// What to wait for.
-    pub(super) fn streams(&self) -> impl Iterator<Item = &TcpStream> {
-        self.waiting.iter().chain(&self.strangers).map(Caller::stream)
+    pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.waiting.iter().chain(&self.strangers).map(Caller::connection)
     }
 
     /// When to look again.
@@ -103,7 +104,8 @@ impl Callers {
             return;
         }
         let Ok(local) = stream.local_addr() else { return };
-        let Ok(mut caller) = Caller::new(stream, peer, self.limit, now) else { return };
+        let Ok(connection) = Connection::tcp(stream) else { return };
+        let mut caller = Caller::new(connection, peer, self.limit, now);
         if admission.admits(peer, local.ip()) {
             if self.waiting.len() >= CALLERS.most() {
                 self.close_slowest();

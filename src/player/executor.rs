@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::escalation::Escalation;
 use super::process_tree::{Cgroups, ProcessTree};
-use super::session::{NotStarted, SessionEvent, StepKey, StopWith, Streams};
+use super::session::{NotStarted, SessionEvent, StopWith, Streams};
 use super::spool::Output;
 use super::step_image;
 use super::step_process::StepProcess;
 use super::sweep::Sweep;
-use crate::model::{PlayerTime, Process};
+use crate::model::{PlayerTime, Process, StepId};
 use crate::sys::{self, Image, Spawned, Spawner, StartReport, When};
 use crate::wire::{LeftMessage, StepSettledMessage};
 
@@ -28,7 +28,7 @@ pub(super) struct Executor {
     processes: Vec<StepProcess>,
     /// Processes that are made before the message comes that starts them: then it takes little to obey, on however many
     /// workers of a machine at once. Each waits, in a group of its own, and has not begun to be the step's program.
-    ready: Vec<(StepKey, Spawned)>,
+    ready: Vec<(StepId, Spawned)>,
     tree: ProcessTree,
     next_stream: u32,
     /// How much the streams have had of steps on which others printed after their ends, by the first one's number.
@@ -65,24 +65,24 @@ impl Executor {
     }
 
     /// Ends what was made ready for other steps than these; those of these for which nothing is ready.
-    pub(super) fn keep_ready(&mut self, wanted: &[StepKey]) -> Vec<StepKey> {
+    pub(super) fn keep_ready(&mut self, wanted: &[StepId]) -> Vec<StepId> {
         for (key, mut process) in self.ready.extract_if(.., |(key, _)| !wanted.contains(key)) {
             process.report.cancel(process.pid);
             self.tree.forget(key, process.pid);
         }
-        let is_ready = |key: &StepKey| self.ready.iter().any(|(of, _)| of == key);
+        let is_ready = |key: &StepId| self.ready.iter().any(|(of, _)| of == key);
         wanted.iter().copied().filter(|key| Spawner::CAN_WAIT && !is_ready(key)).collect()
     }
 
     /// Makes a step's process, which waits until the step is started. Where that fails it is made then, and fails again.
-    pub(super) fn make_ready(&mut self, key: StepKey, image: Image) {
+    pub(super) fn make_ready(&mut self, key: StepId, image: Image) {
         if let Ok(process) = self.tree.start(key, image, None, &mut self.spawner) {
             self.ready.push((key, process));
         }
     }
 
     /// Starts a step whose process was made ready; whether there was one.
-    pub(super) fn start_ready(&mut self, key: StepKey, when: When, now: PlayerTime) -> bool {
+    pub(super) fn start_ready(&mut self, key: StepId, when: When, now: PlayerTime) -> bool {
         let Some(index) = self.ready.iter().position(|(of, _)| *of == key) else { return false };
         let (_, mut process) = self.ready.swap_remove(index);
         // One that somebody else has ended meanwhile is as good as none.
@@ -98,7 +98,7 @@ impl Executor {
     /// before is not read from any more.
     pub(super) fn start(
         &mut self,
-        (key, when): (StepKey, When),
+        (key, when): (StepId, When),
         image: Result<Image, String>,
         behind: Option<Streams>,
         now: PlayerTime,
@@ -113,12 +113,12 @@ impl Executor {
     }
 
     /// The next step waits for the start of this one: it is told as soon as it is known.
-    pub(super) fn is_waited_for(&mut self, key: StepKey, now: PlayerTime) {
+    pub(super) fn is_waited_for(&mut self, key: StepId, now: PlayerTime) {
         let starting = self.processes.iter_mut().filter(|process| process.key == key && process.report.is_some());
         starting.for_each(|process| process.expected = process.expected.min(now));
     }
 
-    fn begin(&mut self, (key, when): (StepKey, When), process: Spawned, behind: Option<Streams>, now: PlayerTime) {
+    fn begin(&mut self, (key, when): (StepId, When), process: Spawned, behind: Option<Streams>, now: PlayerTime) {
         let at = match when {
             When::At(instant) => PlayerTime::from_nanoseconds(instant).max(now),
             When::Now => now,
@@ -127,7 +127,7 @@ impl Executor {
         self.processes.push(StepProcess::new(key, process, streams, at.plus(TELL_WITHIN)));
     }
 
-    fn streams(&mut self, key: StepKey, behind: Option<Streams>) -> Streams {
+    fn streams(&mut self, key: StepId, behind: Option<Streams>) -> Streams {
         let Some(behind) = behind else {
             let numbers = [self.next_stream, self.next_stream + 1];
             self.next_stream += 2;
@@ -139,7 +139,7 @@ impl Executor {
     }
 
     /// Tells a step's process to end, and everything that belongs to the step.
-    pub(super) fn stop(&mut self, key: StepKey, with: StopWith, now: PlayerTime) {
+    pub(super) fn stop(&mut self, key: StepId, with: StopWith, now: PlayerTime) {
         let mut open = self.processes.iter_mut().filter(|process| !process.told && process.stopping.is_none());
         if let Some(process) = open.find(|process| process.key == key) {
             process.stopping = Some(Escalation::new(with, now));
@@ -243,7 +243,7 @@ impl Executor {
         let process = &mut self.processes[index];
         process.drain(output, &mut self.buffer);
         process.told = true;
-        let not_stopped = process.not_stopped.take().unwrap_or_default().into_iter().map(Into::into).collect();
+        let not_stopped = process.not_stopped.take().unwrap_or_default();
         let forced = process.stopping.as_ref().and_then(|escalation| escalation.forced(now));
         self.tree.is_over(process.key);
         self.events.push(SessionEvent::Ended {
@@ -257,7 +257,7 @@ impl Executor {
 
     /// If others hold the output of this step, whose end is being told, what comes of that is told in a moment; whether it
     /// is so.
-    pub(super) fn settle_later(&mut self, key: StepKey, now: PlayerTime) -> bool {
+    pub(super) fn settle_later(&mut self, key: StepId, now: PlayerTime) -> bool {
         // While everything is being swept, who still holds a stream is about to end too.
         let held = |process: &&mut StepProcess| process.key == key && process.told && process.is_held();
         let held = self.processes.iter_mut().find(held).filter(|_| self.sweep.is_none());
@@ -274,11 +274,9 @@ impl Executor {
             }
             process.settled_by = None;
             process.drain(output, &mut self.buffer);
-            let (trial, phase, step) = process.key.on_the_wire();
             let ([stdout, stderr], leaky) = (process.lengths(), process.is_held());
             let holders = if leaky { self.tree.holders(process.key, &process.pipes()) } else { Vec::new() };
-            let holders = holders.into_iter().map(Into::into).collect();
-            settled.push(StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders });
+            settled.push(StepSettledMessage { step: process.key, stdout, stderr, leaky, holders });
         }
         self.processes.retain(|process| !process.is_done());
         settled

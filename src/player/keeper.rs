@@ -99,7 +99,6 @@ impl Keeper {
         let (left, not_stopped) = self.end(outcome != OutcomeMessage::Stopped);
         let duration = self.ending.map(|(_, at)| at.since(self.began));
         let duration = duration.map(nanoseconds);
-        let [left, not_stopped] = [left, not_stopped].map(|list| list.into_iter().map(Into::into).collect());
         KeeperMessage { outcome, duration, left, not_stopped }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -29,7 +29,7 @@ use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot, Child, SignalDescriptor, input_has_ended};
 use crate::wait::Wait;
-use crate::wire::Secret;
+use crate::wire::{Connection, Secret};
 
 /// What a player is told.
 pub struct Settings {
@@ -58,7 +58,7 @@ pub(super) struct Listener {
     pub(super) callers: Callers,
     lookup: Lookup,
     /// The connections that told us to run a Python conductor's phases, until they have run, by their numbers.
-    pub(super) seed_runs: BTreeMap<u64, TcpStream>,
+    pub(super) seed_runs: BTreeMap<u64, Connection>,
     pub(super) registry: Registry,
     pub(super) processes: Processes,
     cleanup: Cleanup,
@@ -142,7 +142,7 @@ impl Listener {
         if let Some(socket) = self.socket.as_ref().filter(|_| self.callers.takes_connections()) {
             descriptors.push(PollFd::new(socket, PollFlags::IN));
         }
-        let callers = self.callers.streams().map(AsFd::as_fd);
+        let callers = self.callers.connections().map(AsFd::as_fd);
         descriptors
             .extend(callers.chain(self.processes.descriptors()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let input = std::io::stdin();

@@ -1,10 +1,10 @@
 //! What a session process and its listener tell each other: enough to clean up after it, should it die, and to hand it
 //! its conductor's next connection.
 
+use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Process;
-use crate::wire::{FrameDecoder, Hello, Welcome, frame};
+use crate::wire::{Connection, FrameDecoder, Hello, Welcome, frame};
 
 /// One thing that a session process tells its listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,13 +97,13 @@ pub(super) struct Notes {
     stream: UnixStream,
     decoder: FrameDecoder,
     /// Connections that came along with orders.
-    connections: Vec<OwnedFd>,
+    connections: VecDeque<Connection>,
     ended: bool,
 }
 
 impl Notes {
     pub(super) fn new(stream: UnixStream) -> Self {
-        Self { stream, decoder: FrameDecoder::new(u64::from(u32::MAX)), connections: Vec::new(), ended: false }
+        Self { stream, decoder: FrameDecoder::new(u64::from(u32::MAX)), connections: VecDeque::new(), ended: false }
     }
 
     /// The other side, to tell it something.
@@ -127,16 +127,16 @@ impl Notes {
     }
 
     /// The connection that came along with the order taken first.
-    pub(super) fn connection(&mut self) -> Option<TcpStream> {
-        (!self.connections.is_empty()).then(|| self.connections.remove(0).into())
+    pub(super) fn connection(&mut self) -> Option<Connection> {
+        self.connections.pop_front()
     }
 
     /// Gives an order, with a connection if one belongs to it; whether it was taken.
-    pub(super) fn order(&self, order: &Order, connection: Option<&TcpStream>) -> bool {
+    pub(super) fn order(&self, order: &Order, connection: Option<&Connection>) -> bool {
         let Ok(text) = serde_json::to_vec(order) else { return false };
         let bytes = frame(&text);
-        let descriptors: Vec<BorrowedFd<'_>> = connection.iter().map(|stream| stream.as_fd()).collect();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let descriptors = connection.map(Connection::descriptors).unwrap_or_default();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
@@ -149,14 +149,15 @@ impl Notes {
 
     fn read(&mut self) -> bool {
         let mut buffer = [0; 4 << 10];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
         match recvmsg(&self.stream, &mut [IoSliceMut::new(&mut buffer)], &mut ancillary, flags) {
             Ok(received) if received.bytes > 0 => {
                 for message in ancillary.drain() {
-                    if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                        self.connections.extend(descriptors);
+                    if let RecvAncillaryMessage::ScmRights(mut descriptors) = message {
+                        let connection = descriptors.next().map(|input| Connection::new(input, descriptors.next()));
+                        self.connections.extend(connection.and_then(Result::ok));
                     }
                 }
                 self.decoder.push(&buffer[..received.bytes]);

@@ -3,8 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
-use super::session::StepKey;
-use crate::model;
+use crate::model::{self, StepId};
 use crate::sys::{self, Cgroup, CgroupRoot, Descendant, Process};
 
 /// The variable that every process of a step inherits, unless it goes to lengths to lose it. Its value is the step's alone.
@@ -13,7 +12,7 @@ const MARK: &str = "CONDUCTOR_MARK";
 /// A step's process, as that from which others may have come.
 #[derive(Debug)]
 pub(super) struct Origin {
-    pub(super) key: StepKey,
+    pub(super) key: StepId,
     /// The step's label.
     pub(super) label: String,
     /// Its number, and that of its group; nobody else's only while something of ours is in that group.
@@ -26,7 +25,7 @@ pub(super) struct Origin {
 impl Origin {
     /// Marks the environment of a step's process before it is made. Its origin is complete when it is. `tree` is what
     /// nobody else has.
-    pub(super) fn mark(key: StepKey, tree: &str, environment: &mut Vec<Rc<CStr>>) -> Self {
+    pub(super) fn mark(key: StepId, tree: &str, environment: &mut Vec<Rc<CStr>>) -> Self {
         let label = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"CONDUCTOR_STEP="));
         let label = String::from_utf8_lossy(label.unwrap_or(b"?")).into_owned();
         let name = format!("{MARK}=");
@@ -39,7 +38,7 @@ impl Origin {
 }
 
 /// A process below this one, with the step that it comes from.
-pub(super) type StepDescendant = Descendant<StepKey>;
+pub(super) type StepDescendant = Descendant<StepId>;
 
 impl From<&Process> for model::Process {
     fn from(process: &Process) -> Self {
@@ -61,10 +60,10 @@ pub(super) fn find(
 fn step_of(
     process: &Process,
     group: u32,
-    inherited: Option<StepKey>,
+    inherited: Option<StepId>,
     origins: &[Origin],
     cgroups: Option<&CgroupRoot>,
-) -> Option<StepKey> {
+) -> Option<StepId> {
     if origins.is_empty() {
         return None;
     }

@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use super::escalation::Escalation;
 use super::origin::{self, Origin, StepDescendant};
-use super::session::{NotStarted, StepKey};
+use super::session::NotStarted;
 use super::step_image;
 use super::sweep::Sweep;
-use crate::model::{Phase, PlayerTime, Process};
+use crate::model::{Phase, PlayerTime, Process, StepId};
 use crate::sys::{self, Cgroup, CgroupRoot, Image, PipeId, Spawned, Spawner, When};
 
 /// Where steps get their control groups, if there may be some.
@@ -54,7 +54,7 @@ impl ProcessTree {
     /// Says why there is none.
     pub(super) fn start(
         &mut self,
-        key: StepKey,
+        key: StepId,
         mut image: Image,
         when: Option<When>,
         spawner: &mut Spawner,
@@ -93,7 +93,7 @@ impl ProcessTree {
     }
 
     /// A step's process was ended before it was the step's: nothing comes from it.
-    pub(super) fn forget(&mut self, key: StepKey, pid: u32) {
+    pub(super) fn forget(&mut self, key: StepId, pid: u32) {
         self.is_over(key);
         self.origins.retain(|origin| origin.pid != pid || origin.cgroup.is_some());
     }
@@ -120,7 +120,7 @@ impl ProcessTree {
     /// not be ended.
     pub(super) fn end_step(
         &self,
-        key: StepKey,
+        key: StepId,
         group: u32,
         escalation: &mut Escalation,
         now: PlayerTime,
@@ -156,7 +156,7 @@ impl ProcessTree {
     }
 
     /// Who can write to these pipes of a step. When nobody seems to, who comes from the step and does not let us look.
-    pub(super) fn holders(&mut self, key: StepKey, pipes: &[PipeId]) -> Vec<Process> {
+    pub(super) fn holders(&mut self, key: StepId, pipes: &[PipeId]) -> Vec<Process> {
         let (found, _) = self.find();
         let with = |wanted: &dyn Fn(&StepDescendant) -> bool| -> Vec<Process> {
             found.iter().filter(|holder| wanted(holder)).map(|holder| (&holder.process).into()).collect()
@@ -170,7 +170,7 @@ impl ProcessTree {
     }
 
     /// A step is over. What it left still comes from it.
-    pub(super) fn is_over(&mut self, key: StepKey) {
+    pub(super) fn is_over(&mut self, key: StepId) {
         for origin in self.origins.iter_mut().filter(|origin| origin.key == key) {
             if let Some(cgroup) = origin.cgroup.take_if(|cgroup| cgroup.is_as_new()) {
                 self.free.push(cgroup);

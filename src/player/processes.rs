@@ -1,7 +1,6 @@
 //! The processes that the listener has made: each gives a sign of life every second, and tells its listener what to know of
 //! it.
 
-use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
@@ -15,6 +14,7 @@ use super::process_tree::Cgroups;
 use super::watch::{Found, Watch};
 use crate::model::PlayerTime;
 use crate::sys::{self, Child, DescriptorLimit, Forked, Pulse};
+use crate::wire::Connection;
 
 /// How the listener's loop ends in this process.
 pub(super) enum End {
@@ -99,7 +99,7 @@ impl Processes {
     }
 
     /// Gives one an order, with a connection if one belongs to it. One that takes none is on its way out.
-    pub(super) fn order(&self, pid: u32, order: &Order, connection: Option<&TcpStream>) {
+    pub(super) fn order(&self, pid: u32, order: &Order, connection: Option<&Connection>) {
         let process = self.all.iter().find(|process| process.pid == pid);
         process.map(|process| process.notes.order(order, connection));
     }

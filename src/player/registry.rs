@@ -9,7 +9,7 @@ use super::seed_conductors::SeedConductors;
 use super::session_entry::{Due, SessionEntry, Summary};
 use crate::model::{PlayerTime, Process};
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder, bounds};
+use crate::wire::{Hello, Holder, HolderState, RefusalReason, bounds};
 
 /// Who holds this player.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ pub(super) enum Claim {
     /// An older session of the same worker has to end first: this process's.
     Older(Option<u32>),
     /// It is refused, for this reason in the protocol's words and in a sentence.
-    Refused(&'static str, String),
+    Refused(RefusalReason, String),
 }
 
 impl Registry {
@@ -64,13 +64,13 @@ impl Registry {
     pub(super) fn holder_for(&self, run: &str, now: PlayerTime) -> Option<Holder> {
         let others = self.live().filter(|entry| entry.id.run != run).map(|entry| entry.holder(now));
         // A run is as live as its livest session.
-        let livest = others.min_by_key(|holder| (holder.state != "live", u64::MAX - holder.free_within));
+        let livest = others.min_by_key(|holder| (holder.state != HolderState::Live, u64::MAX - holder.free_within));
         livest.or_else(|| {
             self.seed.holder(now).map(|(address, since)| Holder {
                 run: String::new(),
                 conductor: format!("the Python conductor at {address}"),
                 seconds: now.since(since).as_secs(),
-                state: "live".to_owned(),
+                state: HolderState::Live,
                 free_within: 0,
                 lease_within: None,
             })
@@ -84,7 +84,7 @@ impl Registry {
 
     /// What a `hello` may have; a resumed session has its attempt from now on.
     pub(super) fn claim(&mut self, hello: &Hello) -> Claim {
-        let stranger = || Claim::Refused("secret", "this is not the run's conductor".to_owned());
+        let stranger = || Claim::Refused(RefusalReason::Secret, "this is not the run's conductor".to_owned());
         // Whoever knows a run's name only may not join it. A new run may have the name of one that is over.
         let is_guarded = |entry: &&SessionEntry| !entry.over || entry.pid.is_some() || hello.incarnation.is_some();
         let mut known = self.sessions.iter().filter(is_guarded).map(|entry| &entry.id);
@@ -95,7 +95,7 @@ impl Registry {
         let mut of_worker = self.sessions.iter_mut().rev().filter(|entry| entry.id.is_of(hello));
         let Some(entry) = of_worker.find(is_of_run) else {
             return match hello.incarnation {
-                Some(_) => Claim::Refused("unknown", "its player was restarted".to_owned()),
+                Some(_) => Claim::Refused(RefusalReason::Unknown, "its player was restarted".to_owned()),
                 None => Claim::New,
             };
         };
@@ -108,14 +108,14 @@ impl Registry {
         }
         if hello.session < id.session || hello.attempt <= id.attempt {
             let text = format!("worker {} of this run has a session already", hello.worker);
-            return Claim::Refused("attempt", text);
+            return Claim::Refused(RefusalReason::Attempt, text);
         }
         let Some(pid) = entry.pid else {
             let died = entry.death.as_ref().filter(|_| !entry.over).map(|death| death.said().to_owned());
             let summary =
                 || self.summaries.iter().rev().find(|summary| summary.is_of(id)).map(|found| found.text.clone());
             return Claim::Refused(
-                "unknown",
+                RefusalReason::Unknown,
                 died.or_else(summary).unwrap_or_else(|| "its session is over".to_owned()),
             );
         };
@@ -127,7 +127,7 @@ impl Registry {
     pub(super) fn older(&self, hello: &Hello, now: PlayerTime) -> Option<Holder> {
         let entry = self.live().find(|entry| entry.id.is_of(hello))?;
         let holder = entry.holder(now);
-        Some(Holder { state: "orphaned".to_owned(), ..holder })
+        Some(Holder { state: HolderState::Orphaned, ..holder })
     }
 
     /// The processes that keep what an earlier session of the same worker did not deliver.
@@ -309,7 +309,7 @@ mod tests {
             registry.sessions[0].over = false;
             (live, past)
         };
-        let stranger = || Claim::Refused("secret", "this is not the run's conductor".to_owned());
+        let stranger = || Claim::Refused(RefusalReason::Secret, "this is not the run's conductor".to_owned());
         for run_secret in [None, Some(""), Some("ru"), Some("rum"), Some("runs")] {
             assert_eq!(claim("other", "two", run_secret, 1), (stranger(), stranger()), "{run_secret:?}");
             assert_eq!(claim("w", "one", run_secret, 2), (stranger(), stranger()), "{run_secret:?}");
@@ -318,7 +318,10 @@ mod tests {
         assert_eq!(claim("other", "two", Some("run"), 1), (Claim::New, Claim::New));
         assert_eq!(
             claim("w", "one", Some("run"), 2),
-            (Claim::Resume(7), Claim::Refused("attempt", "worker w of this run has a session already".to_owned())),
+            (
+                Claim::Resume(7),
+                Claim::Refused(RefusalReason::Attempt, "worker w of this run has a session already".to_owned())
+            ),
             "it is that connection's now"
         );
     }

@@ -1,11 +1,10 @@
 //! A session goes on over another connection of its conductor's.
 
-use std::net::TcpStream;
 use std::time::Duration;
 
 use super::clock::clock;
 use crate::model::{LONGEST_LEASE, PlayerTime};
-use crate::wire::{Channel, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, Welcome, interval};
+use crate::wire::{Channel, Connection, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, Welcome, interval};
 
 /// Goes on with a connection on which the conductor has said `hello` and what is in the bytes beside it, and which is to be
 /// answered with `welcome`; whether that works.
@@ -13,16 +12,15 @@ pub(super) fn resume(
     channel: &mut Channel<PlayerTime>,
     hello: &Hello,
     mut welcome: Welcome,
-    (stream, rest): (TcpStream, &[u8]),
+    (connection, rest): (Connection, &[u8]),
 ) -> bool {
     let mut decoder = FrameDecoder::new(MAX_FRAME as u64);
     decoder.push(rest);
-    let resumed = open(stream, decoder, lease(hello)).map_err(|error| error.to_string()).and_then(|mut link| {
-        welcome.clock = clock().nanoseconds();
-        welcome.next = channel.inbox.next();
-        link.begin_with(&Greeting::Welcome(welcome).encode());
-        channel.connect(link, hello.next).map_err(|error| error.to_string())
-    });
+    let mut link = open(connection, decoder, lease(hello));
+    welcome.clock = clock().nanoseconds();
+    welcome.next = channel.inbox.next();
+    link.begin_with(&Greeting::Welcome(welcome).encode());
+    let resumed = channel.connect(link, hello.next);
     match &resumed {
         Ok(()) => tracing::info!(
             "run {}: the session of `{}` goes on over connection {}",
@@ -36,8 +34,8 @@ pub(super) fn resume(
 }
 
 /// The link on a connection.
-pub(super) fn open(stream: TcpStream, decoder: FrameDecoder, lease: Duration) -> std::io::Result<Link<PlayerTime>> {
-    Link::new(stream, "its conductor", decoder, interval(lease), clock())
+pub(super) fn open(connection: Connection, decoder: FrameDecoder, lease: Duration) -> Link<PlayerTime> {
+    Link::new(connection, "its conductor", decoder, interval(lease), clock())
 }
 
 /// How long the player goes on without this conductor.

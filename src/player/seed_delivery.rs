@@ -16,6 +16,7 @@ use crate::sys::{Process, SignalDescriptor};
 use crate::wait::Wait;
 use crate::wire::frame;
 use crate::wire::seed::SeedPhase;
+use crate::wire::trace::Tap;
 
 /// The signal that says that nobody waits for the results any more: whoever listens for them is a later conductor.
 pub(super) const SUPERSEDED: i32 = libc::SIGUSR1;
@@ -140,7 +141,8 @@ impl Delivery<'_> {
         Err(failure)
     }
 
-    fn send(&mut self, stream: &mut TcpStream, mut bytes: &[u8]) -> Result<(), Failure> {
+    fn send(&mut self, stream: &mut TcpStream, all: &[u8]) -> Result<(), Failure> {
+        let mut bytes = all;
         stream.set_nonblocking(true).map_err(Failure::GivenUp)?;
         while !bytes.is_empty() {
             match stream.write(bytes) {
@@ -152,6 +154,7 @@ impl Delivery<'_> {
                 Err(error) => return Err(Failure::NotTaken(error)),
             }
         }
+        Tap::new(format!("{}:{}", self.phase.result_host, self.phase.result_port)).sent(all);
         stream.shutdown(Shutdown::Write).map_err(Failure::NotTaken)
     }
 

@@ -39,12 +39,12 @@ impl Kept {
     pub(super) fn take(&mut self, message: PlayerMessage) {
         match message {
             PlayerMessage::StepStarted(started) => {
-                self.streams.insert(started.step, started.stdout);
+                self.streams.insert(started.step.position, started.stdout);
             }
             PlayerMessage::StepEnded(ended) => {
-                self.ended.insert(ended.step, ended);
+                self.ended.insert(ended.step.position, ended);
             }
-            PlayerMessage::PhaseEnded { .. } => self.is_complete = true,
+            PlayerMessage::PhaseEnded(_) => self.is_complete = true,
             _ => {}
         }
     }

@@ -1,6 +1,5 @@
 //! The process that runs one phase of a Python conductor, and delivers its results.
 
-use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 use super::note::{self, Note};
@@ -8,10 +7,10 @@ use super::process_tree::Cgroups;
 use super::seed_delivery::{SUPERSEDED, deliver};
 use super::seed_results::Kept;
 use super::session_process::{PhaseRun, run_phase};
-use crate::model::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, nanoseconds};
+use crate::model::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseId, nanoseconds};
 use crate::sys::Process;
 use crate::wire::seed::{SeedPhase, encode_result};
-use crate::wire::{ConductorMessage, PhaseName, PlanMessage, StepMessage};
+use crate::wire::{ConductorMessage, Connection, PlanMessage, StepMessage};
 
 /// A phase that a Python conductor has told us to run.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub(super) struct SeedRun {
     /// The phase.
     pub(super) phase: SeedPhase,
     /// The connection that said `run`, which is closed when all has run.
-    pub(super) connection: Option<TcpStream>,
+    pub(super) connection: Option<Connection>,
     /// The largest message.
     pub(super) limit: u64,
     /// Whether its steps are to run: when the player is about to stop the conductor is only told that they did not.
@@ -66,7 +65,7 @@ fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
     let plan = PlanMessage {
         incarnation: None,
         trials: 1,
-        phases: vec![PhaseName::Run],
+        phases: vec![Phase::Run],
         shell: "/bin/sh".to_owned(),
         directory: None,
         environment: Vec::new(),
@@ -78,10 +77,6 @@ fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
         collect: Vec::new(),
         reset: Vec::new(),
     };
-    let (trial, phase) = (1, PhaseName::Run);
-    [
-        ConductorMessage::Plan(Box::new(plan)),
-        ConductorMessage::Arm { trial, phase },
-        ConductorMessage::Go { trial, phase, at: None },
-    ]
+    let phase = PhaseId { trial: 1, phase: Phase::Run };
+    [ConductorMessage::Plan(Box::new(plan)), ConductorMessage::Arm(phase), ConductorMessage::Go { phase, at: None }]
 }

@@ -13,10 +13,10 @@ mod work;
 
 use std::time::Duration;
 
-use crate::model::{LONGEST_LEASE, Phase, PlayerTime};
+use crate::model::{LONGEST_LEASE, Phase, PhaseId, PlayerTime, StepId};
 use crate::wait::Wait;
 use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage};
-pub use event::{NotStarted, SessionAction, SessionEvent, StepKey, StopWith, Streams};
+pub use event::{NotStarted, SessionAction, SessionEvent, StopWith, Streams};
 use event::{StepEnd, Turn};
 use running::Running;
 use work::Work;
@@ -46,7 +46,7 @@ pub struct Session {
     /// The trial in which something was started since the last Reset.
     touched: Option<u32>,
     /// The phase that was begun last. None is begun twice, whatever a conductor says.
-    begun: Option<(u32, Phase)>,
+    begun: Option<PhaseId>,
     /// The labels of the steps that failed in it, once it is over.
     failed: Vec<String>,
 }
@@ -55,10 +55,7 @@ pub struct Session {
 enum Stage {
     #[default]
     Idle,
-    Armed {
-        trial: u32,
-        phase: Phase,
-    },
+    Armed(PhaseId),
     Running(Running),
     /// Everything is being stopped; then the trial, or the session, is over.
     Sweeping {
@@ -102,7 +99,7 @@ impl Session {
 
     /// Whether Reset was the last phase that was begun.
     fn has_reset(&self) -> bool {
-        self.begun.is_some_and(|(_, phase)| phase == Phase::Reset)
+        self.begun.is_some_and(|begun| begun.phase == Phase::Reset)
     }
 
     /// Whether the session is over.
@@ -112,10 +109,10 @@ impl Session {
 
     /// The steps whose processes a word of the conductor's would start now: those that a phase begins with, or that stand
     /// behind the barrier at which it waits.
-    pub fn awaited(&self) -> Vec<StepKey> {
+    pub fn awaited(&self) -> Vec<StepId> {
         let (Some(plan), None) = (&self.plan, &self.orphaned) else { return Vec::new() };
         match &self.stage {
-            Stage::Armed { trial, phase } => running::together(plan, *trial, *phase, 0),
+            Stage::Armed(id) => running::together(plan, *id, 0),
             Stage::Running(running) => running.awaited(plan),
             Stage::Idle | Stage::Sweeping { .. } | Stage::Finished => Vec::new(),
         }
@@ -141,8 +138,7 @@ impl Session {
             }
             SessionEvent::NotStarted(key, NotStarted { why, may_work_later }) => {
                 // Whatever the steps before it have used up: Reset is to run.
-                let reset =
-                    self.running(key.trial, Phase::Reset).filter(|_| may_work_later && key.phase == Phase::Reset);
+                let reset = self.running(key.phase_id()).filter(|reset| may_work_later && reset.is_reset());
                 if !reset.and_then(|reset| reset.work(key)).is_some_and(|work| work.try_again(&why, now)) {
                     self.process_ended(key, StepEnd::of(OutcomeMessage::NotStarted { why }), None, &mut turn);
                 }
@@ -151,7 +147,7 @@ impl Session {
                 self.process_ended(key, StepEnd { lengths, left, ..StepEnd::of(outcome) }, Some(at), &mut turn);
             }
             SessionEvent::TransferEnded { key, outcome, at } => {
-                if let Some(running) = self.running(key.trial, key.phase) {
+                if let Some(running) = self.running(key.phase_id()) {
                     running.transfer_ended(key, outcome, at, &mut turn);
                 }
             }
@@ -178,25 +174,21 @@ impl Session {
                 turn.send(PlayerMessage::PlanTaken);
                 self.arm_for_what_follows(0, None, turn);
             }
-            ConductorMessage::Arm { trial, phase } if self.is_between_phases() && self.plan.is_some() => {
-                self.stage = Stage::Armed { trial, phase: phase.into() };
-                turn.send(PlayerMessage::Armed { trial, phase });
-            }
-            ConductorMessage::Go { trial, phase, at } => {
-                let phase = phase.into();
-                if matches!(self.stage, Stage::Armed { trial: t, phase: p } if (t, p) == (trial, phase)) {
-                    self.begin(trial, phase, at.map(PlayerTime::from_nanoseconds), turn);
+            ConductorMessage::Arm(phase) if self.is_between_phases() && self.plan.is_some() => self.arm(phase, turn),
+            ConductorMessage::Go { phase, at } => {
+                if matches!(self.stage, Stage::Armed(armed) if armed == phase) {
+                    self.begin(phase, at.map(PlayerTime::from_nanoseconds), turn);
                 }
             }
-            ConductorMessage::Stop { trial, phase } => self.stop_phase(trial, phase.into(), turn),
-            ConductorMessage::Release { trial, phase, step, at } => {
+            ConductorMessage::Stop(phase) => self.stop_phase(phase, turn),
+            ConductorMessage::Release { step, at } => {
                 let at = at.map(PlayerTime::from_nanoseconds).filter(|at| at.since(turn.now) <= FARTHEST);
-                if let Some(running) = self.running(trial, phase.into()) {
+                if let Some(running) = self.running(step.phase_id()) {
                     running.released(step, at, turn);
                 }
             }
-            ConductorMessage::FailBarrier { trial, phase, step, why } => {
-                if let Some(running) = self.running(trial, phase.into()) {
+            ConductorMessage::FailBarrier { step, why } => {
+                if let Some(running) = self.running(step.phase_id()) {
                     running.barrier_failed(step, why, turn);
                 }
             }
@@ -211,74 +203,76 @@ impl Session {
             // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then. What
             // is about files goes by here.
             ConductorMessage::Plan(_)
-            | ConductorMessage::Arm { .. }
+            | ConductorMessage::Arm(_)
             | ConductorMessage::EndTrial { .. }
             | ConductorMessage::File(_)
             | ConductorMessage::FileEnded(_)
-            | ConductorMessage::FileTaken { .. } => {}
+            | ConductorMessage::FileTaken { .. }
+            | ConductorMessage::Unknown => {}
         }
     }
 
     /// The phase, if it is the one that runs.
-    fn running(&mut self, trial: u32, phase: Phase) -> Option<&mut Running> {
+    fn running(&mut self, phase: PhaseId) -> Option<&mut Running> {
         match &mut self.stage {
-            Stage::Running(running) if running.is(trial, phase) => Some(running),
+            Stage::Running(running) if running.id == phase => Some(running),
             _ => None,
         }
     }
 
     fn is_between_phases(&self) -> bool {
-        matches!(self.stage, Stage::Idle | Stage::Armed { .. })
+        matches!(self.stage, Stage::Idle | Stage::Armed(_))
+    }
+
+    fn arm(&mut self, phase: PhaseId, turn: &mut Turn) {
+        self.stage = Stage::Armed(phase);
+        turn.send(PlayerMessage::Armed(phase));
+    }
+
+    /// Says that a phase has ended, none of whose steps is running.
+    fn end_phase(&mut self, phase: PhaseId, turn: &mut Turn) {
+        self.stage = Stage::Idle;
+        turn.send(PlayerMessage::PhaseEnded(phase));
     }
 
     /// Gets ready for the phase that the plan has next, without being asked: what was asked for comes to the same, and
     /// costs a round trip. A conductor that wants another phase says so. After Reset the end of the trial comes first.
     fn arm_for_what_follows(&mut self, trial: u32, phase: Option<Phase>, turn: &mut Turn) {
         let Some(plan) = self.plan.as_ref().filter(|_| self.orphaned.is_none()) else { return };
-        let later = plan.phases.iter().copied().find(|later| Some(Phase::from(*later)) > phase);
+        let later = plan.phases.iter().copied().find(|later| Some(*later) > phase);
         let next = match later {
             Some(later) if phase.is_some() => Some((trial, later)),
             _ if phase == Some(Phase::Reset) => None,
             _ => plan.phases.first().filter(|_| trial < plan.trials).map(|first| (trial + 1, *first)),
         };
         if let Some((trial, phase)) = next {
-            self.stage = Stage::Armed { trial, phase: phase.into() };
-            turn.send(PlayerMessage::Armed { trial, phase });
+            self.arm(PhaseId { trial, phase }, turn);
         }
     }
 
-    fn begin(&mut self, trial: u32, phase: Phase, at: Option<PlayerTime>, turn: &mut Turn) {
+    fn begin(&mut self, id: PhaseId, at: Option<PlayerTime>, turn: &mut Turn) {
         let Some(plan) = &self.plan else { return };
-        if self.begun >= Some((trial, phase)) {
-            let phase = phase.into();
-            turn.send(PlayerMessage::PhaseEnded { trial, phase });
-            self.stage = Stage::Idle;
-            return;
+        if self.begun >= Some(id) {
+            return self.end_phase(id, turn);
         }
-        self.begun = Some((trial, phase));
+        self.begun = Some(id);
         let most = self.reset_limit.unwrap_or(Duration::MAX).min(Duration::from_nanos(plan.reset_timeout));
-        let limit = (phase == Phase::Reset).then(|| (most, turn.now.plus(most)));
-        if phase == Phase::Reset {
+        let limit = (id.phase == Phase::Reset).then(|| (most, turn.now.plus(most)));
+        if id.phase == Phase::Reset {
             self.touched = None;
             turn.push(SessionAction::ResetBegun);
         }
         // An instant that far away is the error of a clock; whoever is to start together with it would wait as long.
         let at = at.filter(|at| at.since(turn.now) <= FARTHEST);
-        self.stage = Stage::Running(Running::new((trial, phase), at, limit));
+        self.stage = Stage::Running(Running::new(id, at, limit));
     }
 
     /// A phase that was not begun has nothing to stop, and can still be begun: its Reset may be needed. A Reset that was
     /// begun is not stopped.
-    fn stop_phase(&mut self, trial: u32, phase: Phase, turn: &mut Turn) {
+    fn stop_phase(&mut self, phase: PhaseId, turn: &mut Turn) {
         match &mut self.stage {
-            Stage::Armed { trial: t, phase: p } if (*t, *p) == (trial, phase) => {
-                let phase = phase.into();
-                turn.send(PlayerMessage::PhaseEnded { trial, phase });
-                self.stage = Stage::Idle;
-            }
-            Stage::Running(running) if running.is(trial, phase) && phase != Phase::Reset => {
-                running.stop(None, turn);
-            }
+            Stage::Armed(armed) if *armed == phase => self.end_phase(phase, turn),
+            Stage::Running(running) if running.id == phase && !running.is_reset() => running.stop(None, turn),
             _ => {}
         }
     }

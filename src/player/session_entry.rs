@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::note::Note;
 use crate::model::PlayerTime;
 use crate::wait::Wait;
-use crate::wire::{Hello, Holder, Secret, UNRESPONSIVE};
+use crate::wire::{Hello, Holder, HolderState, Secret};
 
 /// How long after a process could not be made it is tried again.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
@@ -121,16 +121,16 @@ impl SessionEntry {
         let reset = self.reset_timeout;
         let lease_end = self.silent_since.filter(|_| self.orphaned.is_none()).map(|since| since.plus(self.lease));
         let (state, free_at) = match (self.doubtful, self.orphaned, lease_end) {
-            (Some(at), _, _) => (UNRESPONSIVE, at.plus(reset + STOPPING)),
-            (None, Some(at), _) => ("orphaned", at.plus(reset + STOPPING)),
-            (None, None, Some(at)) => ("silent", at.plus(reset + STOPPING)),
-            (None, None, None) => ("live", now),
+            (Some(at), _, _) => (HolderState::Unresponsive, at.plus(reset + STOPPING)),
+            (None, Some(at), _) => (HolderState::Orphaned, at.plus(reset + STOPPING)),
+            (None, None, Some(at)) => (HolderState::Silent, at.plus(reset + STOPPING)),
+            (None, None, None) => (HolderState::Live, now),
         };
         Holder {
             run: self.id.run.clone(),
             conductor: self.conductor.clone(),
             seconds: now.since(self.since).as_secs(),
-            state: state.to_owned(),
+            state,
             free_within: free_at.since(now).as_secs(),
             lease_within: lease_end.map(|end| end.since(now).as_secs()),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::session::{NotStarted, Session, SessionAction, SessionEvent};
-use crate::model::{Phase, PlayerTime, signal_name};
+use crate::model::{Phase, PhaseId, PlayerTime, StepId, signal_name};
 use crate::wire::{
     ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepStartedMessage, cleaned,
 };
@@ -43,7 +43,7 @@ impl Words<'_> {
             SessionEvent::Message(message) => self.told(message, now),
             // What else is not started has its end told.
             SessionEvent::NotStarted(key, NotStarted { why, may_work_later: true }) if key.phase == Phase::Reset => {
-                Some(format!("{} can't be started yet: {}", self.step(key.phase, key.position), cleaned(why)))
+                Some(format!("{} can't be started yet: {}", self.step(*key), cleaned(why)))
             }
             _ => None,
         }
@@ -51,22 +51,21 @@ impl Words<'_> {
 
     fn told(&self, message: &ConductorMessage, now: PlayerTime) -> Option<String> {
         Some(match message {
-            ConductorMessage::Go { phase, at, .. } => format!("{}: go{}", Phase::from(*phase), when(*at, now)),
-            ConductorMessage::Stop { phase, .. } => format!("{} is to stop", Phase::from(*phase)),
-            ConductorMessage::Release { phase, step, at, .. } => {
-                format!("{}: released{}", self.step(*phase, *step), when(*at, now))
-            }
-            ConductorMessage::FailBarrier { phase, step, why, .. } => {
-                format!("{}: never passed: {}", self.step(*phase, *step), cleaned(why))
+            ConductorMessage::Go { phase, at } => format!("{}: go{}", phase.phase, when(*at, now)),
+            ConductorMessage::Stop(id) => format!("{} is to stop", id.phase),
+            ConductorMessage::Release { step, at } => format!("{}: released{}", self.step(*step), when(*at, now)),
+            ConductorMessage::FailBarrier { step, why } => {
+                format!("{}: never passed: {}", self.step(*step), cleaned(why))
             }
             ConductorMessage::EndTrial { trial } => format!("trial {trial} is to end"),
             ConductorMessage::Bye => "the conductor takes leave".to_owned(),
             // The answer to these says it, or each file.
             ConductorMessage::Plan(_)
-            | ConductorMessage::Arm { .. }
+            | ConductorMessage::Arm(_)
             | ConductorMessage::File(_)
             | ConductorMessage::FileEnded(_)
-            | ConductorMessage::FileTaken { .. } => return None,
+            | ConductorMessage::FileTaken { .. }
+            | ConductorMessage::Unknown => return None,
         })
     }
 
@@ -74,10 +73,10 @@ impl Words<'_> {
         Some(match action {
             SessionAction::Send(message) => return self.said(message),
             SessionAction::Start { key, behind: Some(_), .. } => {
-                format!("{}: once more", self.step(key.phase, key.position))
+                format!("{}: once more", self.step(*key))
             }
-            SessionAction::Stop(key, _) => format!("{} is being stopped", self.step(key.phase, key.position)),
-            SessionAction::Transfer(key) => format!("{} transfers files", self.step(key.phase, key.position)),
+            SessionAction::Stop(key, _) => format!("{} is being stopped", self.step(*key)),
+            SessionAction::Transfer(key) => format!("{} transfers files", self.step(*key)),
             SessionAction::Sweep => "everything that was started is being stopped".to_owned(),
             SessionAction::Finish => "the session is over".to_owned(),
             // A start is told by its outcome; the listener logs who is on their own.
@@ -93,38 +92,34 @@ impl Words<'_> {
     fn said(&self, message: &PlayerMessage) -> Option<String> {
         Some(match message {
             PlayerMessage::PlanTaken => "the plan is taken".to_owned(),
-            PlayerMessage::Armed { trial, phase } => format!("ready for {} of trial {trial}", Phase::from(*phase)),
-            PlayerMessage::StepStarted(StepStartedMessage { phase, step, pid, late, .. }) => {
+            PlayerMessage::Armed(PhaseId { trial, phase }) => format!("ready for {phase} of trial {trial}"),
+            PlayerMessage::StepStarted(StepStartedMessage { step, pid, late, .. }) => {
                 let late = Some(*late).filter(|late| *late > 0).map(Duration::from_nanos);
                 let late = late.map(|late| format!(", {late:.1?} late")).unwrap_or_default();
-                format!("{} started, process {pid}{late}", self.step(*phase, *step))
+                format!("{} started, process {pid}{late}", self.step(*step))
             }
-            PlayerMessage::StepEnded(StepEndedMessage { phase, step, outcome, .. })
-            | PlayerMessage::SpawnedEnded(StepEndedMessage { phase, step, outcome, .. }) => {
-                format!("{} {}", self.step(*phase, *step), outcome_in_words(outcome))
+            PlayerMessage::StepEnded(StepEndedMessage { step, outcome, .. })
+            | PlayerMessage::SpawnedEnded(StepEndedMessage { step, outcome, .. }) => {
+                format!("{} {}", self.step(*step), outcome_in_words(outcome))
             }
-            PlayerMessage::BarrierReached { phase, step, .. } => {
-                format!("{}: waits for the others", self.step(*phase, *step))
-            }
-            PlayerMessage::Withdraw { phase, step, .. } => {
-                format!("{}: waited for long enough", self.step(*phase, *step))
-            }
-            PlayerMessage::PhaseEnded { phase, .. } => format!("through with {}", Phase::from(*phase)),
+            PlayerMessage::BarrierReached(step) => format!("{}: waits for the others", self.step(*step)),
+            PlayerMessage::Withdraw(step) => format!("{}: waited for long enough", self.step(*step)),
+            PlayerMessage::PhaseEnded(id) => format!("through with {}", id.phase),
             PlayerMessage::TrialEnded { trial } => format!("trial {trial} is over"),
             PlayerMessage::Warning { text } => cleaned(text),
             PlayerMessage::File(_)
             | PlayerMessage::FileEnded(_)
-            | PlayerMessage::PutWanted { .. }
-            | PlayerMessage::PutOver { .. }
+            | PlayerMessage::PutWanted(_)
+            | PlayerMessage::PutOver(_)
             | PlayerMessage::StepSettled(_)
             | PlayerMessage::Leaving { .. }
             | PlayerMessage::Left { .. }
-            | PlayerMessage::Stalled { .. } => return None,
+            | PlayerMessage::Stalled { .. }
+            | PlayerMessage::Unknown => return None,
         })
     }
 
-    fn step(&self, phase: impl Into<Phase>, position: usize) -> String {
-        let phase = phase.into();
+    fn step(&self, StepId { phase, position, .. }: StepId) -> String {
         let label = self.0.and_then(|plan| plan.steps(phase).get(position)).map_or("?", |step| step.label.as_str());
         format!("{} of {phase}", cleaned(label))
     }

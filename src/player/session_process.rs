@@ -28,7 +28,7 @@ use crate::model::{PlayerTime, Process};
 use crate::sys::{SignalDescriptor, Spawner, give_back_memory};
 use crate::wait::Wait;
 use crate::wire::bounds::TooMuch;
-use crate::wire::{Channel, ConductorMessage, Link, PlanMessage, PlayerMessage};
+use crate::wire::{Channel, ConductorMessage, Link, LinkError, PlanMessage, PlayerMessage};
 
 /// How long output waits for a conductor that takes none, before it goes to the spool.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -81,14 +81,14 @@ pub(super) struct SessionProcess {
 /// Holds a session on its conductor's connection; the exit status.
 pub(super) fn hold(
     session: Session,
-    link: io::Result<Link<PlayerTime>>,
+    link: Link<PlayerTime>,
     spool_limit: u64,
     notes: UnixStream,
     cgroups: Cgroups,
 ) -> i32 {
     let connected = SessionProcess::new(session, Audience::Conductor, spool_limit, notes, cgroups);
     exit_status(connected.and_then(|mut process| {
-        process.channel.connect(link?, 0).map_err(io::Error::other)?;
+        process.channel.connect(link, 0).map_err(io::Error::other)?;
         process.run()?;
         // The conductor waits for this end, and not for that of the process.
         process.channel.close(clock);
@@ -228,8 +228,7 @@ impl SessionProcess {
         let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
         descriptors.extend(self.notes.open().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         if let Some(link) = self.channel.link() {
-            let writing = if link.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
-            descriptors.push(PollFd::new(link, PollFlags::IN | writing));
+            descriptors.extend(link.waits_for());
         }
         descriptors.extend(self.executor.descriptors(room).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let link = self.channel.link().map(Link::next_deadline);
@@ -278,7 +277,7 @@ impl SessionProcess {
             match order {
                 Order::Resume { hello, welcome, rest } => {
                     let connection = self.notes.connection();
-                    let resumed = |stream| resume::resume(&mut self.channel, &hello, *welcome, (stream, &rest));
+                    let resumed = |connection| resume::resume(&mut self.channel, &hello, *welcome, (connection, &rest));
                     if self.given_up.is_none() && connection.is_some_and(resumed) {
                         self.session.heard(clock());
                         self.tell(&Note::Silent { since: None });
@@ -355,7 +354,7 @@ impl SessionProcess {
     }
 
     /// Until the lease is over the conductor may come again.
-    fn lose_connection(&mut self, reason: &str) {
+    fn lose_connection(&mut self, reason: &LinkError) {
         tracing::info!("{reason}");
         if self.session.plan().is_none() {
             self.session.shorten_lease(Wait::FirstPlan.time());
@@ -415,11 +414,11 @@ impl SessionProcess {
 
     fn send(&mut self, mut message: PlayerMessage) {
         if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &mut message {
-            ended.left.unsettled = self.executor.settle_later((&*ended).into(), clock());
+            ended.left.unsettled = self.executor.settle_later(ended.step, clock());
         }
         match &message {
             PlayerMessage::PlanTaken => self.plan_taken(),
-            PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.phase.into(), ended.step, None),
+            PlayerMessage::SpawnedEnded(ended) => self.tell_pid(ended.step.phase, ended.step.position, None),
             _ => {}
         }
         match &mut self.audience {

@@ -4,8 +4,8 @@ use std::ffi::{CStr, CString};
 
 use super::environment::Environment;
 use super::folder;
-use super::session::{NotStarted, StepKey};
-use crate::model::{on_one_line, words};
+use super::session::NotStarted;
+use crate::model::{StepId, on_one_line, words};
 use crate::sys::{Image, PrintsTo};
 use crate::wire::{PlanMessage, StepMessage};
 
@@ -17,7 +17,7 @@ use crate::wire::{PlanMessage, StepMessage};
 pub(super) fn image(
     plan: &PlanMessage,
     step: &StepMessage,
-    key: StepKey,
+    key: StepId,
     environment: &mut Environment,
 ) -> Result<Image, String> {
     environment.set("CONDUCTOR_TRIAL", key.trial.to_string().as_bytes());

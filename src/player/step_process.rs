@@ -3,9 +3,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::escalation::Escalation;
-use super::session::{StepKey, Streams};
+use super::session::Streams;
 use super::spool::Output;
-use crate::model::{PlayerTime, Process};
+use crate::model::{PlayerTime, Process, StepId};
 use crate::sys::{PipeId, PreparedProcess, Reaped, Spawned};
 use crate::wire::{Data, MAX_DATA, OutcomeMessage};
 
@@ -13,7 +13,7 @@ use crate::wire::{Data, MAX_DATA, OutcomeMessage};
 #[derive(Debug)]
 pub(super) struct StepProcess {
     /// Which step.
-    pub(super) key: StepKey,
+    pub(super) key: StepId,
     /// The process and its group.
     pub(super) pid: u32,
     /// Where the child tells of its start, until it has.
@@ -47,7 +47,7 @@ pub(super) struct Stream {
 }
 
 impl StepProcess {
-    pub(super) fn new(key: StepKey, spawned: Spawned, streams: Streams, expected: PlayerTime) -> Self {
+    pub(super) fn new(key: StepId, spawned: Spawned, streams: Streams, expected: PlayerTime) -> Self {
         let Streams { numbers, lengths } = streams;
         let stream = |index: usize, descriptor| Stream {
             number: numbers[index],

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::escalation::Escalation;
 use super::origin::{self, Origin, StepDescendant};
-use super::session::{StepKey, StopWith};
-use crate::model::{PlayerTime, Process};
+use super::session::StopWith;
+use crate::model::{PlayerTime, Process, StepId};
 use crate::sys::{self, CgroupRoot};
 
 /// An end of everything in progress.
@@ -16,14 +16,14 @@ use crate::sys::{self, CgroupRoot};
 pub(super) struct Sweep {
     pub(super) escalation: Escalation,
     /// The steps that go on until now, so that their processes are no surprise.
-    expected: BTreeSet<StepKey>,
+    expected: BTreeSet<StepId>,
     /// The others that were found, with the steps that they came from.
-    strays: BTreeMap<(u32, u64), (Option<StepKey>, Process)>,
+    strays: BTreeMap<(u32, u64), (Option<StepId>, Process)>,
 }
 
 impl Sweep {
     /// Begins at `now`; the first look is due at once.
-    pub(super) fn new(expected: BTreeSet<StepKey>, now: PlayerTime) -> Self {
+    pub(super) fn new(expected: BTreeSet<StepId>, now: PlayerTime) -> Self {
         Self { escalation: Escalation::new(StopWith::Terminate, now), expected, strays: BTreeMap::new() }
     }
 
@@ -54,14 +54,14 @@ impl Sweep {
     /// What is to be said of what could not be ended, and of who was found and ended but not named before.
     pub(super) fn warnings(&mut self, origins: &[Origin], named: &BTreeSet<u32>, remaining: &[Process]) -> Vec<String> {
         let is_said = |pid: u32| named.contains(&pid) || remaining.iter().any(|process| process.pid == pid);
-        let mut strays: BTreeMap<Option<StepKey>, Vec<Process>> = BTreeMap::new();
+        let mut strays: BTreeMap<Option<StepId>, Vec<Process>> = BTreeMap::new();
         for (of, process) in std::mem::take(&mut self.strays).into_values().filter(|(_, process)| !is_said(process.pid))
         {
             strays.entry(of).or_default().push(process);
         }
         let said = strays.into_iter().map(|(of, list)| {
             let whose = match of.and_then(|of| origins.iter().find(|origin| origin.key == of)) {
-                Some(Origin { key: StepKey { trial, phase, .. }, label, .. }) => {
+                Some(Origin { key: StepId { trial, phase, .. }, label, .. }) => {
                     format!("step `{label}` in {phase} of trial {trial}")
                 }
                 None => "a step".to_owned(),

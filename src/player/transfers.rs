@@ -5,11 +5,9 @@ mod fetch;
 mod put;
 mod walk;
 
-use super::session::{SessionEvent, StepKey};
-use crate::model::PlayerTime;
-use crate::wire::{
-    ActionMessage, ConductorMessage, FileMessage, Outbox, OutcomeMessage, PlanMessage, PlayerMessage, ROOM, Taken,
-};
+use super::session::SessionEvent;
+use crate::model::{PlayerTime, StepId};
+use crate::wire::{ActionMessage, ConductorMessage, Outbox, OutcomeMessage, PlanMessage, PlayerMessage, ROOM, Taken};
 use fetch::Fetch;
 use put::{Put, PutEnd};
 
@@ -26,7 +24,7 @@ pub(super) struct Transfers {
     puts: Vec<Put>,
     next_stream: u32,
     /// Steps that are over and not yet told of.
-    ended: Vec<(StepKey, OutcomeMessage)>,
+    ended: Vec<(StepId, OutcomeMessage)>,
 }
 
 impl Transfers {
@@ -36,7 +34,7 @@ impl Transfers {
     }
 
     /// Begins a step's transfer.
-    pub(super) fn begin(&mut self, key: StepKey, plan: &PlanMessage, outbox: &mut Outbox) {
+    pub(super) fn begin(&mut self, key: StepId, plan: &PlanMessage, outbox: &mut Outbox) {
         let directory = plan.directory.as_deref();
         match plan.steps(key.phase).get(key.position).and_then(|step| step.action.as_ref()) {
             Some(ActionMessage::Fetch { pattern }) => match Fetch::new(key, pattern, directory) {
@@ -44,8 +42,7 @@ impl Transfers {
                 Err(why) => self.ended.push((key, OutcomeMessage::Unfulfilled { why })),
             },
             Some(ActionMessage::Put { remote }) => {
-                let (trial, phase, step) = key.on_the_wire();
-                outbox.push(&PlayerMessage::PutWanted { trial, phase, step });
+                outbox.push(&PlayerMessage::PutWanted(key));
                 self.puts.push(Put::new(key, remote, directory));
             }
             Some(ActionMessage::Barrier { .. } | ActionMessage::Stop { .. }) | None => {}
@@ -53,12 +50,12 @@ impl Transfers {
     }
 
     /// Ends a step's transfer; nothing more is said of it.
-    pub(super) fn cancel(&mut self, key: StepKey, outbox: &mut Outbox) {
+    pub(super) fn cancel(&mut self, key: StepId, outbox: &mut Outbox) {
         for fetch in self.fetches.extract_if(.., |fetch| fetch.key == key) {
             fetch.cancel(outbox);
         }
         for put in self.puts.extract_if(.., |put| put.key == key) {
-            outbox.push(&put_over(put.key));
+            outbox.push(&PlayerMessage::PutOver(put.key));
         }
         self.ended.retain(|(ended, _)| *ended != key);
     }
@@ -79,7 +76,7 @@ impl Transfers {
     fn message(&mut self, message: ConductorMessage, outbox: &mut Outbox) -> Option<ConductorMessage> {
         match message {
             ConductorMessage::File(file) => {
-                let key = key(&file);
+                let key = file.step;
                 self.with_put(|put| put.key == key, outbox, |put| put.begin(&file));
             }
             ConductorMessage::FileEnded(end) => {
@@ -101,7 +98,7 @@ impl Transfers {
         let outcome = match end {
             Ok(()) => OutcomeMessage::Exit { status: 0 },
             Err(why) => {
-                outbox.push(&put_over(put.key));
+                outbox.push(&PlayerMessage::PutOver(put.key));
                 OutcomeMessage::Unfulfilled { why }
             }
         };
@@ -137,13 +134,4 @@ impl Transfers {
             None => true,
         });
     }
-}
-
-fn key(file: &FileMessage) -> StepKey {
-    StepKey { trial: file.trial, phase: file.phase.into(), position: file.step }
-}
-
-fn put_over(key: StepKey) -> PlayerMessage {
-    let (trial, phase, step) = key.on_the_wire();
-    PlayerMessage::PutOver { trial, phase, step }
 }

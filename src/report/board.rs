@@ -179,7 +179,7 @@ impl Board {
         let mut lines: Vec<BoardLine> =
             chosen.iter().map(|id| self.line(plan, *id, now, name_width.min(WIDEST_COLUMN))).collect();
         if left_out > 0 {
-            let text = format!("  and {} more", words::counted(plan.workers.len() - chosen.len(), "worker"));
+            let text = format!("  and {}", words::counted(plan.workers.len() - chosen.len(), "more worker"));
             lines.push(BoardLine { text, bad: false });
         }
         let below = [self.waiting(plan, now), self.progress(plan)];
@@ -389,7 +389,7 @@ mod tests {
         let shown = lines(&run, 1, 6);
         let names: Vec<&str> =
             shown.iter().map(|line| line.split_whitespace().find(|word| *word != "!").unwrap()).collect();
-        assert_eq!(names, ["w07", "w97", "w98", "w99", "and", "Trial", "["], "{shown:?}");
+        assert_eq!(names, ["w07", "w97", "w98", "w99", "and", "Trial", "[>"], "{shown:?}");
         assert_eq!(shown[4], "  and 96 more workers");
         assert!(shown[5].ends_with("waiting for w00, w01, w02 and 96 more"), "{shown:?}");
     }

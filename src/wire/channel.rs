@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::{Inbox, Link, Outbox, Received, WireError};
+use super::{Inbox, Link, LinkError, Outbox, Received, WireError};
 use crate::model::Reading;
 
 /// What connects the two sides of a session. It outlives connections: what was not acknowledged when one broke goes over
@@ -94,7 +94,7 @@ impl<T: Reading> Channel<T> {
     /// # Errors
     ///
     /// Says why there is no connection any more.
-    pub fn write(&mut self, clock: impl Fn() -> T) -> Result<(), String> {
+    pub fn write(&mut self, clock: impl Fn() -> T) -> Result<(), LinkError> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let done = link.time_passed(clock()).and_then(|()| link.write(&self.inbox, &mut self.outbox, clock));
         if done.is_err() {

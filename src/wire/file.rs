@@ -1,14 +1,16 @@
 //! A file on its way from one side to the other: how it is announced, read, checked and put into place.
 
+mod error;
 mod incoming;
 mod message;
 mod outgoing;
 mod unplaced;
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
+use super::hex::hex;
+
+pub use error::FileError;
 pub use incoming::IncomingFile;
 pub use message::{FileEndedMessage, FileMessage, FileName};
 pub use outgoing::{OutgoingFile, Piece};
@@ -29,10 +31,7 @@ impl Digest {
 
     /// As hexadecimal digits.
     fn text(&self) -> String {
-        self.hash.clone().finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex(self.hash.clone().finalize().as_slice())
     }
 }
 
@@ -76,7 +75,7 @@ mod tests {
         for name in ["", ".", "..", "../escaped", "/escaped", "a/b", "a/"] {
             let beside = std::fs::File::open(folder.path()).unwrap();
             let refused = IncomingFile::create(beside.into(), name.as_ref(), true).map(drop);
-            assert_eq!(refused, Err("its name leads out of the folder".to_owned()), "`{name}`");
+            assert_eq!(refused.unwrap_err().to_string(), "its name leads out of the folder", "`{name}`");
         }
     }
 
@@ -91,12 +90,15 @@ mod tests {
             pieces.iter().try_for_each(|piece| incoming.append(piece)).and_then(|()| incoming.place(end, 0o600))
         };
         let other = FileEndedMessage { digest: "0".repeat(64), ..end.clone() };
-        assert_eq!(receive(&pieces, &other).unwrap_err(), "what arrived is not what was sent: its digest differs");
+        assert_eq!(
+            receive(&pieces, &other).unwrap_err().to_string(),
+            "what arrived is not what was sent: its digest differs"
+        );
         let gap = Data { offset: 1, ..pieces[0].clone() };
-        assert_eq!(receive(&[gap], &end).unwrap_err(), "byte 1 came where byte 0 had to come");
+        assert_eq!(receive(&[gap], &end).unwrap_err().to_string(), "byte 1 came where byte 0 had to come");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left");
         receive(&pieces, &end).unwrap();
-        assert_eq!(receive(&pieces, &end).unwrap_err(), "it is there already");
+        assert_eq!(receive(&pieces, &end).unwrap_err().to_string(), "it is there already");
     }
 
     #[test]
@@ -125,9 +127,9 @@ mod tests {
     #[test]
     fn what_is_not_a_regular_file_is_not_opened() {
         for path in ["/dev/null", "/tmp"] {
-            assert_eq!(OutgoingFile::open(path.as_ref(), 0).unwrap_err(), "it is not a regular file");
+            assert_eq!(OutgoingFile::open(path.as_ref(), 0).unwrap_err().to_string(), "it is not a regular file");
         }
-        assert_eq!(OutgoingFile::open("/no/such".as_ref(), 0).unwrap_err(), "no such file or directory");
+        assert_eq!(OutgoingFile::open("/no/such".as_ref(), 0).unwrap_err().to_string(), "no such file or directory");
     }
 
     #[test]

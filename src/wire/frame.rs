@@ -108,6 +108,11 @@ impl FrameDecoder {
         Ok(count)
     }
 
+    /// The bytes that were read last, so many of them.
+    pub(super) fn newest(&self, count: usize) -> &[u8] {
+        &self.buffer[self.buffer.len() - count..]
+    }
+
     /// Whether the socket may have more than was read last.
     pub fn is_busy(&self) -> bool {
         self.is_busy

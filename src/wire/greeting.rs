@@ -1,11 +1,11 @@
 //! The first message each way, in the seed's envelope.
 
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::bounds;
-use super::peer::{self, cleaned};
 use super::secret::Secret;
+use super::{bounds, peer};
 
 /// How the conductor opens a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,10 +51,6 @@ pub struct Hello {
     pub lease: u64,
 }
 
-fn live() -> String {
-    "live".to_owned()
-}
-
 fn one() -> u64 {
     1
 }
@@ -73,9 +69,8 @@ pub struct Welcome {
     /// A number that is another one each time that the session begins anew.
     #[serde(deserialize_with = "peer::name")]
     pub incarnation: String,
-    /// `new`, `resumed`, or in the answer to a check `free` or `busy`.
-    #[serde(deserialize_with = "peer::text")]
-    pub state: String,
+    /// What it has for the conductor.
+    pub state: WelcomeState,
     /// The number of the conductor's frame that is expected next.
     pub next: u64,
     /// What it can take.
@@ -100,8 +95,61 @@ pub struct Limits {
     pub window: u64,
 }
 
-/// The state of a holder whose process on the player does not respond: it was stopped, or hangs.
-pub const UNRESPONSIVE: &str = "unresponsive";
+/// What a player that answers `welcome` has for the conductor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WelcomeState {
+    /// A new session.
+    New,
+    /// The session, which goes on.
+    Resumed,
+    /// In the answer to a check: nobody holds it.
+    Free,
+    /// In the answer to a check: a run holds it.
+    Busy,
+    /// A state of a later version.
+    #[serde(other)]
+    Other,
+}
+
+/// The state of a run that holds a player.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HolderState {
+    /// Its conductor is there.
+    #[default]
+    Live,
+    /// Its conductor is not heard of, and the player waits for it.
+    Silent,
+    /// The player cleans up after it.
+    Orphaned,
+    /// Its process on the player does not respond: it was stopped, or hangs.
+    Unresponsive,
+    /// A state of a later version.
+    #[serde(other)]
+    Other,
+}
+
+/// Why a player refuses a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// Another run, or an earlier session of this worker, holds it.
+    Busy,
+    /// It speaks no protocol that the conductor speaks.
+    Protocol,
+    /// The secret is wrong.
+    Secret,
+    /// A connection with a higher number came first.
+    Attempt,
+    /// There is no such session.
+    Unknown,
+    /// It has as many sessions as it takes.
+    Full,
+    /// A reason of a later version.
+    #[serde(other)]
+    Other,
+}
 
 /// The run that holds a player.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,10 +162,9 @@ pub struct Holder {
     pub conductor: String,
     /// For how many seconds it has held the player.
     pub seconds: u64,
-    /// `live`; `silent` when its conductor is not heard of, and the player waits for it; `orphaned` when the player cleans
-    /// up after it; [`UNRESPONSIVE`].
-    #[serde(default = "live", deserialize_with = "peer::text")]
-    pub state: String,
+    /// How it is.
+    #[serde(default)]
+    pub state: HolderState,
     /// In how many seconds the player is free at the latest, when it is not a live one.
     #[serde(default)]
     pub free_within: u64,
@@ -140,10 +187,8 @@ impl Holder {
 /// Why a player takes no session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// `busy`, `protocol`, `secret`, `attempt` when another connection came first, `unknown` when there is no such session, or
-    /// another word.
-    #[serde(deserialize_with = "peer::text")]
-    pub reason: String,
+    /// The kind of reason.
+    pub reason: RefusalReason,
     /// The sentence for people.
     #[serde(deserialize_with = "peer::reason")]
     pub message: String,
@@ -153,7 +198,8 @@ pub struct Refusal {
 }
 
 /// A first message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum Greeting {
     /// From the conductor.
     Hello(Hello),
@@ -166,20 +212,23 @@ pub enum Greeting {
         /// The seed's code.
         code: i64,
         /// The seed's message.
+        #[serde(default = "peer::no_reason", deserialize_with = "peer::reason")]
         message: String,
     },
+}
+
+/// What stands around every first message, as in version 1.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    version: u32,
+    #[serde(flatten)]
+    greeting: &'a Greeting,
 }
 
 impl Greeting {
     /// The payload in the seed's envelope.
     pub fn encode(&self) -> Vec<u8> {
-        let (kind, data) = match self {
-            Self::Hello(hello) => ("hello", json!(hello)),
-            Self::Welcome(welcome) => ("welcome", json!(welcome)),
-            Self::Refused(refusal) => ("refused", json!(refusal)),
-            Self::Result { code, message } => ("result", json!({"code": code, "message": message})),
-        };
-        json!({"version": 1, "type": kind, "data": data}).to_string().into_bytes()
+        json!(Envelope { version: 1, greeting: self }).to_string().into_bytes()
     }
 
     /// Reads a payload.
@@ -187,22 +236,8 @@ impl Greeting {
     /// # Errors
     ///
     /// Says why it is none of these messages.
-    pub fn decode(payload: &[u8]) -> Result<Self, String> {
-        bounds::ANSWER.check(payload.len()).map_err(|error| error.to_string())?;
-        let value: Value = serde_json::from_slice(payload).map_err(|error| cleaned(&error.to_string()))?;
-        let data = value.get("data").cloned().unwrap_or_default();
-        let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
-        let greeting = match kind {
-            "hello" => serde_json::from_value(data).map(Self::Hello),
-            "welcome" => serde_json::from_value(data).map(Self::Welcome),
-            "refused" => serde_json::from_value(data).map(Self::Refused),
-            "result" => {
-                let code = data.get("code").and_then(Value::as_i64).ok_or("a result without a code")?;
-                let message = data.get("message").and_then(Value::as_str).unwrap_or_default();
-                Ok(Self::Result { code, message: peer::reason_of(message) })
-            }
-            other => return Err(format!("unexpected `{}`", cleaned(other))),
-        };
-        greeting.map_err(|error| cleaned(&error.to_string()))
+    pub fn decode(payload: &[u8]) -> serde_json::Result<Self> {
+        bounds::ANSWER.check(payload.len()).map_err(serde_json::Error::custom)?;
+        serde_json::from_slice(payload)
     }
 }

@@ -21,7 +21,7 @@ pub enum Taken<M> {
     Message(M),
     /// Bytes.
     Data(Data),
-    /// Nothing: it came before, is a part of something, or is of an unknown type.
+    /// Nothing: it came before, or is a part of something.
     Nothing,
 }
 
@@ -58,7 +58,7 @@ impl Inbox {
             return Ok(Taken::Nothing);
         }
         match body {
-            Body::Message(message) => Ok(message.map_or(Taken::Nothing, Taken::Message)),
+            Body::Message(message) => Ok(Taken::Message(message)),
             Body::Data(data) => Ok(Taken::Data(data)),
             Body::Part { text, last } => {
                 bounds::MESSAGE.check(self.parts.len() + text.len())?;
@@ -67,7 +67,7 @@ impl Inbox {
                     return Ok(Taken::Nothing);
                 }
                 let text = std::mem::take(&mut self.parts);
-                Ok(decode_message(text.as_bytes())?.map_or(Taken::Nothing, Taken::Message))
+                Ok(Taken::Message(decode_message(text.as_bytes())?))
             }
         }
     }
@@ -86,7 +86,7 @@ mod tests {
         inbox.close();
         assert_eq!(inbox.parts.capacity(), 0);
         assert_eq!(inbox.take(1, part(true)), Ok(Taken::Nothing), "the rest of a message that is thrown away");
-        assert_eq!(inbox.take(2, Body::Message(Some(ConductorMessage::Bye))), Ok(Taken::Nothing));
+        assert_eq!(inbox.take(2, Body::Message(ConductorMessage::Bye)), Ok(Taken::Nothing));
         assert_eq!(inbox.next(), 3);
     }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{OutcomeMessage, ProcessMessage};
+use super::{OutcomeMessage, peer};
+use crate::model::Process;
 
 /// What came of a command that was kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,10 +15,10 @@ pub struct KeeperMessage {
     pub duration: Option<u64>,
     /// What it left when it ended by itself; it was ended then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left: Vec<ProcessMessage>,
+    pub left: Vec<Process>,
     /// What could not be ended.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub not_stopped: Vec<ProcessMessage>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::processes")]
+    pub not_stopped: Vec<Process>,
 }
 
 impl From<OutcomeMessage> for KeeperMessage {

@@ -8,18 +8,17 @@
 mod tests;
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Write};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::fmt;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use rustix::event::PollFd;
 use serde::de::DeserializeOwned;
-use socket2::SockRef;
 
 use super::outbox::to_json;
 use super::{
-    ACKNOWLEDGE_WITHIN, FrameDecoder, Inbox, MAX_FRAME, Outbox, SessionFrame, Signal, Taken, WINDOW, WireError, bounds,
-    frame,
+    ACKNOWLEDGE_WITHIN, Connection, FrameDecoder, Inbox, MAX_FRAME, Outbox, SessionFrame, Signal, Taken, WINDOW,
+    WireError, bounds, frame,
 };
 use crate::model::{Attention, Reading, words};
 
@@ -27,8 +26,6 @@ use crate::model::{Attention, Reading, words};
 const SILENCE: u32 = 3;
 /// How much is read before it is looked at.
 const READ: usize = 256 << 10;
-/// How much may wait unsent in the kernel: what is urgent then waits behind little that is not.
-const UNSENT: u32 = 64 << 10;
 /// How much memory a connection keeps that has nothing to send: a conductor has a thousand of them.
 const IDLE: usize = 4 << 10;
 /// How much data is taken before it is acknowledged, at the latest: a quarter of the credit.
@@ -42,7 +39,7 @@ pub fn interval(lease: Duration) -> Duration {
 /// One connection of a session. `T` is the clock of this side.
 #[derive(Debug)]
 pub struct Link<T> {
-    stream: TcpStream,
+    connection: Connection,
     /// Who is at the other end, for people.
     peer: &'static str,
     decoder: FrameDecoder,
@@ -51,7 +48,7 @@ pub struct Link<T> {
     acknowledged: u64,
     taken: usize,
     acknowledge_at: Option<T>,
-    /// Bytes on their way into the socket, and when the socket took some, or there were none.
+    /// Bytes on their way into the connection, and when it took some, or there were none.
     pending: Vec<u8>,
     written: usize,
     moved: T,
@@ -76,37 +73,28 @@ pub struct Received<M, T> {
     pub taken: Vec<Taken<M>>,
     /// Answers to probes: when the probe was sent, came, was answered, and when its answer was here.
     pub answers: Vec<(u64, u64, u64, T)>,
-    /// Why the connection is of no use any more, if it is not.
-    pub broken: Option<String>,
-    /// Whether that is the peer's fault: it sent what it must not.
-    pub at_fault: bool,
+    /// Why the connection has ended, if it has.
+    pub broken: Option<LinkError>,
 }
 
 impl<M, T> Default for Received<M, T> {
     fn default() -> Self {
-        Self { taken: Vec::new(), answers: Vec::new(), broken: None, at_fault: false }
+        Self { taken: Vec::new(), answers: Vec::new(), broken: None }
     }
 }
 
 impl<T: Reading> Link<T> {
     /// Takes over a connection on which the first messages were said, with the bytes that came behind them.
-    ///
-    /// # Errors
-    ///
-    /// Says why the socket can't be set up.
     pub fn new(
-        stream: TcpStream,
+        connection: Connection,
         peer: &'static str,
         mut decoder: FrameDecoder,
         interval: Duration,
         now: T,
-    ) -> std::io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?;
-        SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
+    ) -> Self {
         decoder.set_limit(MAX_FRAME as u64);
-        Ok(Self {
-            stream,
+        Self {
+            connection,
             peer,
             decoder,
             interval,
@@ -125,7 +113,7 @@ impl<T: Reading> Link<T> {
             probes: 0,
             probed: VecDeque::new(),
             answers: Vec::new(),
-        })
+        }
     }
 
     /// Sends this payload before anything else.
@@ -133,9 +121,14 @@ impl<T: Reading> Link<T> {
         self.pending.extend_from_slice(&frame(payload));
     }
 
-    /// Whether bytes wait for the socket.
+    /// Whether bytes wait to be written.
     pub fn wants_to_write(&self) -> bool {
         self.written < self.pending.len()
+    }
+
+    /// What to wait for.
+    pub fn waits_for(&self) -> impl Iterator<Item = PollFd<'_>> {
+        self.connection.waits_for(self.wants_to_write())
     }
 
     /// When something was last heard.
@@ -165,19 +158,19 @@ impl<T: Reading> Link<T> {
     /// # Errors
     ///
     /// Says when the peer has been silent, or has read nothing, for too long.
-    pub fn time_passed(&mut self, now: T) -> Result<(), String> {
+    pub fn time_passed(&mut self, now: T) -> Result<(), LinkError> {
         let limit = self.interval * SILENCE;
         if self.attention.look(now).is_some() {
             self.since = now;
         }
-        let (peer, shown) = (self.peer, humantime::format_duration(round(limit)));
+        let peer = self.peer;
         if now.since(self.heard.max(self.since)) >= limit {
-            return Err(format!("nothing was heard of {peer} for {shown}"));
+            return Err(LinkError::Silent { peer, limit });
         }
         if !self.wants_to_write() {
             self.moved = now;
         } else if now.since(self.moved.max(self.since)) >= limit {
-            return Err(format!("{peer} has not read for {shown}"));
+            return Err(LinkError::Stuck { peer, limit });
         }
         if self.beat_at <= now {
             self.beat_at = now.plus(self.interval);
@@ -195,22 +188,22 @@ impl<T: Reading> Link<T> {
     ) -> Received<M, T> {
         let mut received = Received::default();
         // What came along with the first message is there already.
-        self.take_frames_or_break(inbox, outbox, &mut received);
+        received.broken = self.take_frames(inbox, outbox, &mut received).err().map(LinkError::Fault);
         let mut count = 0;
         while received.broken.is_none() && count < READ {
-            match self.decoder.read(&self.stream) {
-                Ok(0) => received.broken = Some(format!("the connection was closed by {}", self.peer)),
+            match self.connection.read_into(&mut self.decoder) {
+                Ok(0) => received.broken = Some(LinkError::Closed { peer: self.peer }),
                 Ok(read) => {
                     count += read;
                     self.heard = clock();
-                    self.take_frames_or_break(inbox, outbox, &mut received);
+                    received.broken = self.take_frames(inbox, outbox, &mut received).err().map(LinkError::Fault);
                     if self.decoder.is_busy() {
                         continue;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => received.broken = Some(format!("the connection broke: {}", words(&error))),
+                Err(error) => received.broken = Some(LinkError::Broken(error)),
             }
             self.decoder.rest();
             break;
@@ -218,61 +211,44 @@ impl<T: Reading> Link<T> {
         received
     }
 
-    fn take_frames_or_break<M: DeserializeOwned>(
-        &mut self,
-        inbox: &mut Inbox,
-        outbox: &mut Outbox,
-        received: &mut Received<M, T>,
-    ) {
-        received.broken = self.take_frames(inbox, outbox, received).err();
-        received.at_fault = received.broken.is_some();
-    }
-
     fn take_frames<M: DeserializeOwned>(
         &mut self,
         inbox: &mut Inbox,
         outbox: &mut Outbox,
         received: &mut Received<M, T>,
-    ) -> Result<(), String> {
-        while let Some(payload) = self.decoder.next_payload().map_err(|error| error.to_string())? {
-            match SessionFrame::decode(payload).map_err(|error| error.to_string())? {
+    ) -> Result<(), WireError> {
+        while let Some(payload) = self.decoder.next_payload()? {
+            match SessionFrame::decode(payload)? {
                 SessionFrame::Signal(Signal::Probe { sent }) => {
-                    bounds::PROBES.check(self.answers.len() + 1).map_err(|error| WireError::from(error).to_string())?;
+                    bounds::PROBES.check(self.answers.len() + 1)?;
                     self.answers.push((sent, self.heard));
                 }
                 SessionFrame::Signal(Signal::ProbeAnswer { sent, received: came, answered }) => {
                     // Answers come in the order of the probes, and each once.
                     let is_ours = self.probed.iter().position(|probe| *probe == sent);
-                    let position = is_ours.ok_or("the peer answered a clock probe that was not sent")?;
-                    self.probed.drain(..=position);
+                    self.probed.drain(..=is_ours.ok_or(WireError::UnknownProbe)?);
                     received.answers.push((sent, came, answered, self.heard));
                 }
-                SessionFrame::Signal(Signal::Acknowledge { next }) => {
-                    outbox.acknowledged(next).map_err(|error| error.to_string())?;
-                }
+                SessionFrame::Signal(Signal::Acknowledge { next }) => outbox.acknowledged(next)?,
                 SessionFrame::Signal(Signal::Heartbeat) => {}
                 SessionFrame::Numbered(number, body) => {
-                    match inbox.take(number, body).map_err(|error| error.to_string())? {
-                        Taken::Nothing => {}
-                        taken => {
-                            if let Taken::Data(data) = &taken {
-                                self.taken += data.bytes.len();
-                            }
-                            received.taken.push(taken);
-                        }
+                    let taken = inbox.take(number, body)?;
+                    if let Taken::Data(data) = &taken {
+                        self.taken += data.bytes.len();
                     }
+                    received.taken.extend(Some(taken).filter(|taken| !matches!(taken, Taken::Nothing)));
                 }
             }
         }
         Ok(())
     }
 
-    /// Writes as much as the socket takes.
+    /// Writes as much as the connection takes.
     ///
     /// # Errors
     ///
-    /// Says why the connection is of no use any more.
-    pub fn write(&mut self, inbox: &Inbox, outbox: &mut Outbox, clock: impl Fn() -> T) -> Result<(), String> {
+    /// Says why the connection has ended.
+    pub fn write(&mut self, inbox: &Inbox, outbox: &mut Outbox, clock: impl Fn() -> T) -> Result<(), LinkError> {
         loop {
             if !self.wants_to_write() {
                 self.pending.clear();
@@ -286,19 +262,19 @@ impl<T: Reading> Link<T> {
                 }
                 return Ok(());
             }
-            match (&self.stream).write(&self.pending[self.written..]) {
+            match self.connection.write(&self.pending[self.written..]) {
                 Ok(count) => {
                     self.written += count;
                     self.moved = clock();
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(format!("the connection broke: {}", words(&error))),
+                Err(error) => return Err(LinkError::Broken(error)),
             }
         }
     }
 
-    /// What goes before everything else, stamped now, that is: right before the socket gets it.
+    /// What goes before everything else, stamped now, that is: right before the connection gets it.
     fn put_signals(&mut self, inbox: &Inbox, outbox: &Outbox, now: T) {
         for (sent, came) in std::mem::take(&mut self.answers) {
             self.put(Signal::ProbeAnswer { sent, received: came.nanoseconds(), answered: now.nanoseconds() });
@@ -329,11 +305,48 @@ impl<T: Reading> Link<T> {
     }
 }
 
-impl<T> AsFd for Link<T> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+/// Why a connection has ended.
+#[derive(Debug)]
+pub enum LinkError {
+    /// The peer was silent for as long as this.
+    Silent {
+        /// Who that is, for people.
+        peer: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// The peer has read nothing for as long as this.
+    Stuck {
+        /// Who that is, for people.
+        peer: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// The peer closed it.
+    Closed {
+        /// Who that is, for people.
+        peer: &'static str,
+    },
+    /// It can't be read from or written to.
+    Broken(io::Error),
+    /// The peer sent what it must not. Another connection would not help.
+    Fault(WireError),
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |limit: &Duration| humantime::format_duration(round(*limit));
+        match self {
+            Self::Silent { peer, limit } => write!(out, "nothing was heard of {peer} for {}", shown(limit)),
+            Self::Stuck { peer, limit } => write!(out, "{peer} has not read for {}", shown(limit)),
+            Self::Closed { peer } => write!(out, "the connection was closed by {peer}"),
+            Self::Broken(error) => write!(out, "the connection broke: {}", words(error)),
+            Self::Fault(error) => error.fmt(out),
+        }
     }
 }
+
+impl std::error::Error for LinkError {}
 
 /// For people: three of an interval can be a nanosecond less than what they are meant to be.
 fn round(duration: Duration) -> Duration {

@@ -6,7 +6,7 @@ use super::outcome::{AttemptMessage, OutcomeMessage};
 use super::peer;
 use super::plan::PlanMessage;
 use super::{FileEndedMessage, FileMessage};
-use crate::model::{Phase, Process};
+use crate::model::{PhaseId, Process, StepId};
 
 /// What the conductor says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,49 +15,32 @@ pub enum ConductorMessage {
     /// All that the worker will do.
     Plan(Box<PlanMessage>),
     /// Get ready for a phase.
-    Arm {
-        /// The trial, from 1.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-    },
+    Arm(PhaseId),
     /// Start the phase.
     Go {
-        /// The trial.
-        trial: u32,
         /// The phase.
-        phase: PhaseName,
+        #[serde(flatten)]
+        phase: PhaseId,
         /// When, on the player's `CLOCK_BOOTTIME` in nanoseconds; absent means at once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
     /// Stop what runs in the phase, skip the rest, end the phase.
-    Stop {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-    },
+    Stop(PhaseId),
     /// Every worker that has this barrier is there: its step has passed, and the next one starts.
     Release {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-        /// The barrier's position in the worker's phase, from 0.
-        step: usize,
+        /// The barrier.
+        #[serde(flatten)]
+        step: StepId,
         /// When, as in `go`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
     /// The barrier will never be passed: its step has failed, and the rest of the worker's phase is skipped.
     FailBarrier {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-        /// The barrier's position.
-        step: usize,
+        /// The barrier.
+        #[serde(flatten)]
+        step: StepId,
         /// Why, for people.
         #[serde(deserialize_with = "peer::reason")]
         why: String,
@@ -81,6 +64,9 @@ pub enum ConductorMessage {
     },
     /// The run is over.
     Bye,
+    /// A message of a later version, which is ignored.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// What the player says.
@@ -90,12 +76,7 @@ pub enum PlayerMessage {
     /// The plan was taken: from now on the player looks after its Reset.
     PlanTaken,
     /// Ready for the phase.
-    Armed {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-    },
+    Armed(PhaseId),
     /// A step's process was started.
     StepStarted(StepStartedMessage),
     /// A step is over, or goes on in the background.
@@ -105,52 +86,19 @@ pub enum PlayerMessage {
     /// What came of an end that was not settled.
     StepSettled(StepSettledMessage),
     /// A worker waits at a barrier.
-    BarrierReached {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-        /// The barrier's position.
-        step: usize,
-    },
+    BarrierReached(StepId),
     /// A worker has waited for long enough, and asks to be let go; a release that is on its way wins.
-    Withdraw {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-        /// The barrier's position.
-        step: usize,
-    },
+    Withdraw(StepId),
     /// A fetched file comes.
     File(FileMessage),
     /// All of it was sent, or no more will be.
     FileEnded(FileEndedMessage),
     /// The file of this `put:` may come.
-    PutWanted {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-        /// The step's position.
-        step: usize,
-    },
+    PutWanted(StepId),
     /// No more of this file of a `put:` is wanted.
-    PutOver {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-        /// The step's position.
-        step: usize,
-    },
+    PutOver(StepId),
     /// Nothing more comes for this phase but the data that was announced.
-    PhaseEnded {
-        /// The trial.
-        trial: u32,
-        /// The phase.
-        phase: PhaseName,
-    },
+    PhaseEnded(PhaseId),
     /// Nothing that was spawned is left.
     TrialEnded {
         /// The trial.
@@ -179,17 +127,17 @@ pub enum PlayerMessage {
         #[serde(deserialize_with = "peer::text")]
         text: String,
     },
+    /// A message of a later version, which is ignored.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// A step's process was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepStartedMessage {
-    /// The trial.
-    pub trial: u32,
-    /// The phase.
-    pub phase: PhaseName,
-    /// The step's position, from 0.
-    pub step: usize,
+    /// The step.
+    #[serde(flatten)]
+    pub step: StepId,
     /// When, on the player's `CLOCK_BOOTTIME` in nanoseconds.
     pub at: u64,
     /// How long after the instant that `go` named, in nanoseconds; zero when it came in time for it.
@@ -206,12 +154,9 @@ pub struct StepStartedMessage {
 /// A step is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepEndedMessage {
-    /// The trial.
-    pub trial: u32,
-    /// The phase.
-    pub phase: PhaseName,
-    /// The step's position, from 0.
-    pub step: usize,
+    /// The step.
+    #[serde(flatten)]
+    pub step: StepId,
     /// How it ended.
     pub outcome: OutcomeMessage,
     /// How long its process ran, in nanoseconds; absent when it never did, or still runs.
@@ -234,12 +179,9 @@ pub struct StepEndedMessage {
 /// What came of a step whose output was still held by others at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepSettledMessage {
-    /// The trial.
-    pub trial: u32,
-    /// The phase.
-    pub phase: PhaseName,
-    /// The step's position, from 0.
-    pub step: usize,
+    /// The step.
+    #[serde(flatten)]
+    pub step: StepId,
     /// How many bytes its standard output has had by now.
     pub stdout: u64,
     /// The same for its standard error.
@@ -248,7 +190,7 @@ pub struct StepSettledMessage {
     pub leaky: bool,
     /// Who that is, as far as it can be seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::processes")]
-    pub holders: Vec<ProcessMessage>,
+    pub holders: Vec<Process>,
 }
 
 /// What of a step was still there when it was over.
@@ -262,10 +204,10 @@ pub struct LeftMessage {
     pub leaky: bool,
     /// Who that was, as far as it could be seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::processes")]
-    pub holders: Vec<ProcessMessage>,
+    pub holders: Vec<Process>,
     /// What could not be stopped, when it was to be.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::processes")]
-    pub not_stopped: Vec<ProcessMessage>,
+    pub not_stopped: Vec<Process>,
     /// What it took to stop it, when that was to be and the first signal did not do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<ForcedMessage>,
@@ -278,65 +220,4 @@ pub struct ForcedMessage {
     pub signal: i32,
     /// How long after the first one all was over, in nanoseconds.
     pub after: u64,
-}
-
-/// A process on the player's machine, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessMessage {
-    /// Its number.
-    pub pid: u32,
-    /// Whose it is: a name, or a number that has none.
-    #[serde(deserialize_with = "peer::text")]
-    pub user: String,
-    /// Its command line.
-    #[serde(deserialize_with = "peer::text")]
-    pub command: String,
-}
-
-impl From<Process> for ProcessMessage {
-    fn from(Process { pid, user, command }: Process) -> Self {
-        Self { pid, user, command }
-    }
-}
-
-impl From<ProcessMessage> for Process {
-    fn from(ProcessMessage { pid, user, command }: ProcessMessage) -> Self {
-        Self { pid, user, command }
-    }
-}
-
-/// A phase, as the wire has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PhaseName {
-    /// `startup`
-    Startup,
-    /// `run`
-    Run,
-    /// `collect`
-    Collect,
-    /// `reset`
-    Reset,
-}
-
-impl From<Phase> for PhaseName {
-    fn from(phase: Phase) -> Self {
-        match phase {
-            Phase::Startup => Self::Startup,
-            Phase::Run => Self::Run,
-            Phase::Collect => Self::Collect,
-            Phase::Reset => Self::Reset,
-        }
-    }
-}
-
-impl From<PhaseName> for Phase {
-    fn from(name: PhaseName) -> Self {
-        match name {
-            PhaseName::Startup => Self::Startup,
-            PhaseName::Run => Self::Run,
-            PhaseName::Collect => Self::Collect,
-            PhaseName::Reset => Self::Reset,
-        }
-    }
 }

@@ -10,17 +10,22 @@
 //! | `session_frame` | the frames of a session: signals, numbered messages, parts, data |
 //! | `message`, `plan`, `outcome`, `file` | the numbered messages |
 //! | `inbox`, `outbox` | the two directions of a session: numbers, acknowledgements, credit |
+//! | `connection` | two descriptors, to read from and to write to |
 //! | `link`, `channel` | one connection of a session; the session's directions with their current connection |
 //! | `peer`, [`bounds`] | what a peer may send, and the limits on what it can make this process store |
 //! | `secret` | secrets of runs and sessions |
+//! | [`trace`] | the record of all frames for `--trace-frames` |
+//! | `hex` | bytes as hexadecimal digits |
 //! | [`seed`] | the protocol of the Python program, version 1 |
 //! | `keeper` | what the process that supervises `check` reports |
 
 pub mod bounds;
 mod channel;
+mod connection;
 mod file;
 mod frame;
 mod greeting;
+mod hex;
 mod inbox;
 mod keeper;
 mod link;
@@ -32,17 +37,19 @@ mod plan;
 mod secret;
 pub mod seed;
 mod session_frame;
+pub mod trace;
 
 pub use channel::Channel;
-pub use file::{FileEndedMessage, FileMessage, FileName, IncomingFile, OutgoingFile, Piece, UnplacedFile};
+pub use connection::Connection;
+pub use file::{FileEndedMessage, FileError, FileMessage, FileName, IncomingFile, OutgoingFile, Piece, UnplacedFile};
 pub use frame::{FrameDecoder, FrameError, MAX_FRAME, frame};
-pub use greeting::{Greeting, Hello, Holder, Limits, Refusal, UNRESPONSIVE, Welcome};
+pub use greeting::{Greeting, Hello, Holder, HolderState, Limits, Refusal, RefusalReason, Welcome, WelcomeState};
 pub use inbox::{Inbox, Taken};
 pub use keeper::KeeperMessage;
-pub use link::{Link, Received, interval};
+pub use link::{Link, LinkError, Received, interval};
 pub use message::{
-    ConductorMessage, ForcedMessage, LeftMessage, PhaseName, PlayerMessage, ProcessMessage, StepEndedMessage,
-    StepSettledMessage, StepStartedMessage,
+    ConductorMessage, ForcedMessage, LeftMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
+    StepStartedMessage,
 };
 pub use outbox::Outbox;
 pub use outcome::{AttemptMessage, OutcomeMessage};

@@ -18,7 +18,7 @@ pub struct Outbox {
     data: VecDeque<Data>,
     waiting_data: usize,
     /// What has a number and is not acknowledged.
-    sent: VecDeque<Sent>,
+    sent: VecDeque<Payload>,
     sent_data: usize,
     /// How much of `sent` this connection has.
     repeated: usize,
@@ -26,13 +26,7 @@ pub struct Outbox {
     kept_messages: usize,
 }
 
-/// A frame that has its number.
-#[derive(Debug)]
-struct Sent {
-    number: u64,
-    payload: Payload,
-}
-
+/// What was sent in a frame.
 #[derive(Debug)]
 enum Payload {
     Message(Vec<u8>),
@@ -107,7 +101,7 @@ impl Outbox {
     /// Says when the peer expects what it has acknowledged, or what was not sent.
     pub fn reconnect(&mut self, next: u64) -> Result<(), WireError> {
         self.acknowledged(next)?;
-        if self.sent.front().map_or(self.next, |sent| sent.number) != next {
+        if self.unacknowledged() != next {
             return Err(WireError::Forgotten);
         }
         self.repeated = 0;
@@ -119,12 +113,12 @@ impl Outbox {
         if self.repeated == self.sent.len() && !self.number_one() {
             return false;
         }
-        let Some(sent) = self.sent.get(self.repeated) else { return false };
-        self.repeated += 1;
-        match &sent.payload {
+        let Some(payload) = self.sent.get(self.repeated) else { return false };
+        match payload {
             Payload::Message(bytes) => out.extend_from_slice(bytes),
-            Payload::Data(data) => encode_data(sent.number, data, out),
+            Payload::Data(data) => encode_data(self.unacknowledged() + self.repeated as u64, data, out),
         }
+        self.repeated += 1;
         true
     }
 
@@ -146,7 +140,7 @@ impl Outbox {
         } else {
             return false;
         };
-        self.sent.push_back(Sent { number: self.next, payload });
+        self.sent.push_back(payload);
         self.next += 1;
         true
     }
@@ -164,9 +158,10 @@ impl Outbox {
         if next > self.next {
             return Err(WireError::AcknowledgedTooMuch);
         }
-        while let Some(sent) = self.sent.pop_front_if(|sent| sent.number < next) {
-            self.repeated = self.repeated.saturating_sub(1);
-            match sent.payload {
+        let count = usize::try_from(next.saturating_sub(self.unacknowledged())).unwrap_or(usize::MAX);
+        self.repeated = self.repeated.saturating_sub(count);
+        for payload in self.sent.drain(..count) {
+            match payload {
                 Payload::Message(bytes) => self.kept_messages -= bytes.len(),
                 Payload::Data(data) => self.sent_data -= data.bytes.len(),
             }
@@ -176,7 +171,7 @@ impl Outbox {
 
     /// The number of the first frame that the peer has not acknowledged.
     pub fn unacknowledged(&self) -> u64 {
-        self.sent.front().map_or(self.next, |sent| sent.number)
+        self.next - self.sent.len() as u64
     }
 
     /// Whether everything was sent and acknowledged.

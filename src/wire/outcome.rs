@@ -69,11 +69,7 @@ pub enum OutcomeMessage {
 impl OutcomeMessage {
     /// Whether it keeps the steps behind a `must:` from running.
     pub fn is_failure(&self) -> bool {
-        match self {
-            Self::Exit { status } => *status != 0,
-            Self::Signal { .. } | Self::TimedOut { .. } | Self::NotStarted { .. } | Self::Unfulfilled { .. } => true,
-            Self::Elapsed { .. } | Self::Spawned | Self::Stopped | Self::Skipped { .. } => false,
-        }
+        Outcome::from(self.clone()).is_failure()
     }
 }
 

@@ -10,7 +10,7 @@ use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::bounds::{self, Bound};
-use crate::model::on_one_line;
+use crate::model::{Process, on_one_line};
 
 /// A text of a peer, for people: on one line, harmless, and not long.
 pub fn cleaned(text: &str) -> String {
@@ -41,8 +41,13 @@ pub(super) fn reason_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option
 }
 
 /// A peer's reason, for people.
-pub(super) fn reason_of(text: &str) -> String {
-    if text.trim().is_empty() { "no reason was given".to_owned() } else { cleaned(text) }
+fn reason_of(text: &str) -> String {
+    if text.trim().is_empty() { no_reason() } else { cleaned(text) }
+}
+
+/// What is said where there is no reason.
+pub(super) fn no_reason() -> String {
+    "no reason was given".to_owned()
 }
 
 /// Sentences for people.
@@ -61,18 +66,17 @@ pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Erro
     Ok(name)
 }
 
+#[derive(Deserialize)]
+struct Name(#[serde(deserialize_with = "name")] String);
+
 /// The same where it may be absent.
 pub(super) fn name_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    struct Name(#[serde(deserialize_with = "name")] String);
     let name: Option<Name> = Option::deserialize(from)?;
     Ok(name.map(|Name(name)| name))
 }
 
 /// Names, few of them.
 pub(super) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    struct Name(#[serde(deserialize_with = "name")] String);
     let names: Vec<Name> = list(from, bounds::ABILITIES, true)?;
     Ok(names.into_iter().map(|Name(name)| name).collect())
 }
@@ -107,8 +111,12 @@ pub(super) fn variables<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D)
 }
 
 /// Processes for people to know.
-pub(super) fn processes<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-    list(from, bounds::PROCESSES, true)
+pub(super) fn processes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Process>, D::Error> {
+    let mut list: Vec<Process> = list(from, bounds::PROCESSES, true)?;
+    for Process { user, command, .. } in &mut list {
+        (*user, *command) = (cleaned(user), cleaned(command));
+    }
+    Ok(list)
 }
 
 /// The attempts of a step.

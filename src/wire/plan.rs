@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::{self, TooMuch};
 use super::outbox::to_json;
-use super::{PhaseName, peer};
+use super::peer;
 use crate::model::Phase;
 
 /// All that a worker will do.
@@ -16,7 +16,7 @@ pub struct PlanMessage {
     /// How many trials there will be.
     pub trials: u32,
     /// The chosen phases, in order.
-    pub phases: Vec<PhaseName>,
+    pub phases: Vec<Phase>,
     /// The shell that runs the commands, as `SHELL -c COMMAND`.
     #[serde(deserialize_with = "peer::path")]
     pub shell: String,

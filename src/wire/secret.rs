@@ -1,12 +1,13 @@
 //! What proves that a message comes from whom it says: a run, a session, a private player's own conductor.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::hint::black_box;
 use std::io;
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 
+use super::hex::hex;
 use super::peer;
 
 /// A text that only its owners know. Its `Debug` form hides it, and comparing two takes the same time wherever they differ.
@@ -33,10 +34,7 @@ impl Secret {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Self(bytes.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })))
+        Ok(Self(hex(&bytes)))
     }
 
     /// Takes one that another process has made with [`Secret::random`]; nothing if the text has another form.

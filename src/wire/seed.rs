@@ -3,8 +3,8 @@
 //! Source: `FACTS.md` of the seed, and the conversations in `testdata/seed/wire`. The texts of errors are the seed's
 //! own, since its conductors print them.
 
-use std::io;
 use std::time::Duration;
+use std::{fmt, io};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
@@ -16,6 +16,24 @@ pub use crate::model::PHASES_COMPLETE;
 
 /// How long a step may take when its message has no `timeout`.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why a payload is no message of version 1, in the words of the Python program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedError(String);
+
+impl<T: Into<String>> From<T> for SeedError {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for SeedError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SeedError {}
 
 /// What a seed conductor sends to a player.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,24 +47,27 @@ pub enum Request {
 }
 
 /// A phase as a seed conductor sends it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SeedPhase {
     /// Where the results go.
+    #[serde(rename = "resulthost")]
     pub result_host: String,
     /// The port there.
+    #[serde(rename = "resultport")]
     pub result_port: u16,
     /// What is run.
     pub steps: Vec<SeedStep>,
 }
 
 /// A step as a seed conductor sends it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SeedStep {
     /// The command for `/bin/sh -c`.
     pub command: String,
     /// Whether the next step starts at once.
     pub spawn: bool,
     /// How long it may take; `None` for ever.
+    #[serde(serialize_with = "seconds")]
     pub timeout: Option<Duration>,
 }
 
@@ -56,7 +77,7 @@ impl Request {
     /// # Errors
     ///
     /// The seed's own text, for the answer with code 1.
-    pub fn decode(payload: &[u8]) -> Result<Self, String> {
+    pub fn decode(payload: &[u8]) -> Result<Self, SeedError> {
         let (kind, data) = open(payload)?;
         match kind.as_str() {
             "phase" => decode_phase(&data).map(Self::Phase),
@@ -75,25 +96,7 @@ impl SeedPhase {
 
     /// The payload that downloads this phase, as the seed's conductor writes it.
     pub fn encode(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Step<'a> {
-            command: &'a str,
-            spawn: bool,
-            timeout: Value,
-        }
-        #[derive(Serialize)]
-        struct Phase<'a> {
-            resulthost: &'a str,
-            resultport: u16,
-            steps: Vec<Step<'a>>,
-        }
-        let steps = self.steps.iter().map(|step| Step {
-            command: &step.command,
-            spawn: step.spawn,
-            timeout: step.timeout.map_or(Value::Null, seconds),
-        });
-        let (resulthost, resultport) = (self.result_host.as_str(), self.result_port);
-        message("phase", &Phase { resulthost, resultport, steps: steps.collect() })
+        message("phase", self)
     }
 }
 
@@ -117,10 +120,10 @@ pub fn encode_result(code: i64, text: &str) -> Vec<u8> {
 /// # Errors
 ///
 /// Says why it is none.
-pub fn decode_result(payload: &[u8]) -> Result<(i64, String), String> {
+pub fn decode_result(payload: &[u8]) -> Result<(i64, String), SeedError> {
     let (kind, data) = open(payload)?;
     if kind != "result" {
-        return Err(format!("`{}` where a result had to come", on_one_line(&kind)));
+        return Err(format!("`{}` where a result had to come", on_one_line(&kind)).into());
     }
     let code = data.get("code").and_then(Value::as_i64).ok_or("a result without a code")?;
     let text = data.get("message").and_then(Value::as_str).ok_or("a result without a message")?;
@@ -128,7 +131,7 @@ pub fn decode_result(payload: &[u8]) -> Result<(i64, String), String> {
 }
 
 /// Opens the envelope: the type, and the data.
-fn open(payload: &[u8]) -> Result<(String, Value), String> {
+fn open(payload: &[u8]) -> Result<(String, Value), SeedError> {
     let text = std::str::from_utf8(payload).map_err(|error| {
         let at = error.valid_up_to();
         let kind = if error.error_len().is_none() { "unexpected end of data" } else { "invalid start byte" };
@@ -136,12 +139,12 @@ fn open(payload: &[u8]) -> Result<(String, Value), String> {
     })?;
     let value: Value = serde_json::from_str(text).map_err(|error| format!("Invalid message format: {error}"))?;
     let Value::Object(mut fields) = value else {
-        return Err(format!("Message must be a JSON object, not {}", python_type(&value)));
+        return Err(format!("Message must be a JSON object, not {}", python_type(&value)).into());
     };
     match fields.get("version") {
-        None => return Err("Missing version field".to_owned()),
+        None => return Err("Missing version field".into()),
         Some(version) if version.as_i64() != Some(1) => {
-            return Err(format!("Unsupported protocol version: {version}"));
+            return Err(format!("Unsupported protocol version: {version}").into());
         }
         Some(_) => {}
     }
@@ -151,14 +154,14 @@ fn open(payload: &[u8]) -> Result<(String, Value), String> {
     Ok((kind.as_str().unwrap_or_default().to_owned(), data))
 }
 
-fn decode_phase(data: &Value) -> Result<SeedPhase, String> {
+fn decode_phase(data: &Value) -> Result<SeedPhase, SeedError> {
     let need = |value: &'_ Value, name: &str| value.get(name).cloned().ok_or_else(|| format!("'{name}'"));
     let result_host = need(data, "resulthost")?;
     let result_port = need(data, "resultport")?;
     let steps = match data.get("steps") {
         None => &[][..],
         Some(Value::Array(steps)) => steps,
-        Some(_) => return Err("'steps' must be a list".to_owned()),
+        Some(_) => return Err("'steps' must be a list".into()),
     };
     let steps = steps.iter().map(|step| {
         let command = need(step, "command")?;
@@ -169,7 +172,7 @@ fn decode_phase(data: &Value) -> Result<SeedPhase, String> {
         })
     });
     Ok(SeedPhase {
-        steps: steps.collect::<Result<_, String>>()?,
+        steps: steps.collect::<Result<_, SeedError>>()?,
         result_host: result_host.as_str().ok_or("'resulthost' must be a string")?.to_owned(),
         result_port: result_port
             .as_u64()
@@ -179,7 +182,7 @@ fn decode_phase(data: &Value) -> Result<SeedPhase, String> {
     })
 }
 
-fn timeout(value: Option<&Value>) -> Result<Option<Duration>, String> {
+fn timeout(value: Option<&Value>) -> Result<Option<Duration>, SeedError> {
     match value {
         None => Ok(Some(DEFAULT_TIMEOUT)),
         Some(Value::Null) => Ok(None),
@@ -187,12 +190,17 @@ fn timeout(value: Option<&Value>) -> Result<Option<Duration>, String> {
             .as_f64()
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .map(Some)
-            .ok_or_else(|| "'timeout' must be a number of seconds".to_owned()),
+            .ok_or("'timeout' must be a number of seconds".into()),
     }
 }
 
-fn seconds(duration: Duration) -> Value {
-    if duration.subsec_nanos() == 0 { duration.as_secs().into() } else { duration.as_secs_f64().into() }
+#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
+fn seconds<S: serde::Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        None => to.serialize_none(),
+        Some(whole) if whole.subsec_nanos() == 0 => to.serialize_u64(whole.as_secs()),
+        Some(duration) => to.serialize_f64(duration.as_secs_f64()),
+    }
 }
 
 fn python_type(value: &Value) -> &'static str {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::TooMuch;
 use super::cleaned;
-use super::frame::MAX_FRAME;
+use super::frame::{FrameError, MAX_FRAME};
 
 /// What stands before the bytes of a data frame.
 pub const DATA_HEADER: usize = 1 + 8 + 4 + 8;
@@ -30,6 +30,10 @@ pub enum WireError {
     },
     /// More is acknowledged than was sent.
     AcknowledgedTooMuch,
+    /// A clock probe is answered that was not sent.
+    UnknownProbe,
+    /// A frame is too large.
+    Frame(FrameError),
     /// A frame is asked for that was acknowledged before.
     Forgotten,
     /// More came than a peer can make us keep.
@@ -46,6 +50,8 @@ impl fmt::Display for WireError {
             Self::Forgotten => write!(out, "the peer asks for what it had acknowledged"),
             Self::TooMuch(too_much) => write!(out, "the peer sent {too_much}"),
             Self::AcknowledgedTooMuch => write!(out, "the peer acknowledged what was never sent"),
+            Self::UnknownProbe => write!(out, "the peer answered a clock probe that was not sent"),
+            Self::Frame(error) => error.fmt(out),
         }
     }
 }
@@ -53,6 +59,12 @@ impl fmt::Display for WireError {
 impl From<TooMuch> for WireError {
     fn from(too_much: TooMuch) -> Self {
         Self::TooMuch(too_much)
+    }
+}
+
+impl From<FrameError> for WireError {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
     }
 }
 
@@ -99,8 +111,8 @@ pub struct Data {
 /// What a numbered frame carries.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body<M> {
-    /// A message, or `None` when this version does not know its type.
-    Message(Option<M>),
+    /// A message.
+    Message(M),
     /// A piece of a longer message.
     Part {
         /// The piece.
@@ -165,23 +177,13 @@ struct Part {
     last: bool,
 }
 
-/// Reads the JSON of a message; `None` when its type is unknown.
-pub(super) fn decode_message<M: DeserializeOwned>(json: &[u8]) -> Result<Option<M>, WireError> {
-    match serde_json::from_slice(json) {
-        Ok(message) => Ok(Some(message)),
-        // Whatever else was wrong would be said of a message that we know.
-        Err(error) if is_unknown(json, &error) => Ok(None),
-        Err(error) => Err(not_a_message(&error)),
-    }
+/// Reads the JSON of a message.
+pub(super) fn decode_message<M: DeserializeOwned>(json: &[u8]) -> Result<M, WireError> {
+    serde_json::from_slice(json).map_err(|error| not_a_message(&error))
 }
 
-fn is_unknown(json: &[u8], error: &serde_json::Error) -> bool {
-    let head: Result<Head<'_>, _> = serde_json::from_slice(json);
-    let kind = head.ok().and_then(|head| head.kind).unwrap_or_default();
-    error.to_string().starts_with(&format!("unknown variant `{kind}`"))
-}
-
-fn decode_data(payload: &[u8]) -> Result<(u64, Data), WireError> {
+/// Reads a data frame: its number and its data.
+pub(super) fn decode_data(payload: &[u8]) -> Result<(u64, Data), WireError> {
     let short = || WireError::NotAMessage("a data frame is too short".to_owned());
     let header = payload.get(1..DATA_HEADER).ok_or_else(short)?;
     let (number, rest) = header.split_first_chunk::<8>().ok_or_else(short)?;
@@ -219,10 +221,10 @@ mod tests {
 
     #[test]
     fn a_type_may_be_unknown_and_written_in_any_way() {
-        let bye = Ok(SessionFrame::Numbered(7, Body::Message(Some(ConductorMessage::Bye))));
+        let bye = Ok(SessionFrame::Numbered(7, Body::Message(ConductorMessage::Bye)));
         assert_eq!(decode(br#"{"type":"bye","number":7}"#), bye);
         assert_eq!(decode(br#"{"number":7,"new":[{}],"type":"b\u0079e"}"#), bye);
-        let unknown = Ok(SessionFrame::Numbered(7, Body::Message(None)));
+        let unknown = Ok(SessionFrame::Numbered(7, Body::Message(ConductorMessage::Unknown)));
         assert_eq!(decode(br#"{"type":"new \"`\n","number":7,"trial":null}"#), unknown);
         assert_eq!(decode(br#"{"trial":-1e99,"number":7,"type":"new"}"#), unknown);
     }

@@ -176,6 +176,7 @@ Commands:
   conduct   Run a test on the players of all its workers, and report the results
   report    Write reports of an earlier run from its results folder
   validate  Check test files and worker files without running anything
+  frames    Print what `--trace-frames` recorded
 
 Options:
   -h, --help     Print help
@@ -209,6 +210,7 @@ Commands:
   conduct   Run a test on the players of all its workers, and report the results
   report    Write reports of an earlier run from its results folder
   validate  Check test files and worker files without running anything
+  frames    Print what `--trace-frames` recorded
 
 Options:
   -h, --help     Print help
@@ -284,6 +286,10 @@ Log:
           
           [default: text]
 
+      --trace-frames <FILE>
+          Record all messages to and from other machines in this file, for
+          `conductor frames`
+
   -v, --verbose
           Log more
 
@@ -338,6 +344,8 @@ Log:
                              error]
       --log-format <FORMAT>  Format of the log [default: text] [possible values:
                              text, json]
+      --trace-frames <FILE>  Record all messages to and from other machines in
+                             this file, for `conductor frames`
   -v, --verbose              Log more
   -q, --quiet                Log only errors
 
@@ -495,6 +503,10 @@ Log:
           
           [default: text]
 
+      --trace-frames <FILE>
+          Record all messages to and from other machines in this file, for
+          `conductor frames`
+
   -v, --verbose
           Log more
 
@@ -603,6 +615,8 @@ Log:
                              error]
       --log-format <FORMAT>  Format of the log [default: text] [possible values:
                              text, json]
+      --trace-frames <FILE>  Record all messages to and from other machines in
+                             this file, for `conductor frames`
   -v, --verbose              Log more
   -q, --quiet                Log only errors; the report is printed as usual
 

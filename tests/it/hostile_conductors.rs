@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 
 use conductor::wire::{ConductorMessage, PlayerMessage, Signal};
-use serde::de::DeserializeOwned;
 
 use crate::support::hostile_arena::{AT_ONCE, Arena};
 use crate::support::hostile_conductor::{CELLS, KINDS};
+use crate::support::message_types::types;
 use crate::support::number_in;
 
 #[test]
@@ -25,13 +25,6 @@ fn whatever_a_conductor_says_in_whatever_state_the_player_goes_on_and_leaves_not
     assert!(arena.faults().is_empty(), "{}", arena.faults().join("\n"));
     assert!(arena.has_all_types_and_states());
     assert!(arena.played() < CELLS || arena.range().0 > 0, "each type is met in each state");
-}
-
-/// The types that a message may have.
-fn types<M: DeserializeOwned>() -> BTreeSet<String> {
-    let error = serde_json::from_str::<M>(r#"{"type": "none"}"#).err().expect("no such type").to_string();
-    let (_, list) = error.split_once("expected one of ").expect("what there is");
-    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 #[test]

@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use conductor::wire::{PlayerMessage, Signal};
-use serde::de::DeserializeOwned;
 
 use crate::support::hostile_player::campaign::many;
 use crate::support::hostile_player::case::{State, cases};
 use crate::support::hostile_player::words::{PLAYER, kinds};
+use crate::support::message_types::types;
 use crate::support::number_in;
 
 /// Enough for every state and every thing that is said, in a few seconds.
@@ -35,12 +35,6 @@ fn whatever_a_player_says_in_whatever_state_the_run_ends_and_the_honest_workers_
     for kind in kinds() {
         assert!(met(&|_, other| other == kind), "nobody has tried `{kind}`");
     }
-}
-
-/// The types that a tagged message may have, as its decoder names them.
-fn types<T: DeserializeOwned>() -> BTreeSet<String> {
-    let error = serde_json::from_str::<T>(r#"{"type": "?"}"#).err().expect("an unknown type").to_string();
-    error.split('`').skip(1).step_by(2).filter(|name| *name != "?").map(str::to_owned).collect()
 }
 
 #[test]

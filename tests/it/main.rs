@@ -27,6 +27,7 @@ mod dialect;
 mod distributed;
 mod documents;
 mod forms;
+mod frames;
 mod hostile_conductors;
 mod hostile_configuration;
 mod hostile_players;

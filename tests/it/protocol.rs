@@ -4,17 +4,19 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 
+use conductor::model::{Phase, PhaseId, Process, StepId};
 use conductor::wire::{
     ActionMessage, AttemptMessage, Body, ConductorMessage, DATA_HEADER, FileEndedMessage, FileMessage, FileName,
-    ForcedMessage, Hello, Holder, LeftMessage, Limits, Outbox, OutcomeMessage, PhaseName, PlanMessage, PlayerMessage,
-    ProcessMessage, Refusal, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage, StepSettledMessage,
-    StepStartedMessage, UntilMessage, Welcome, seed,
+    ForcedMessage, Hello, Holder, HolderState, LeftMessage, Limits, Outbox, OutcomeMessage, PlanMessage, PlayerMessage,
+    Refusal, RefusalReason, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage, StepSettledMessage,
+    StepStartedMessage, UntilMessage, Welcome, WelcomeState, seed,
 };
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::support::documents::table;
+use crate::support::message_types::types;
 
 const PAGE: &str = "docs/protocol.md";
 
@@ -93,23 +95,11 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The types that a tagged message may have, as its decoder names them.
-fn types<T: DeserializeOwned>(tag: &str) -> BTreeSet<String> {
-    let error = serde_json::from_str::<T>(&format!("{{\"{tag}\": \"?\"}}")).err().expect("an unknown type");
-    error
-        .to_string()
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| *name != "?")
-        .map(|name| format!("`{name}`"))
-        .collect()
-}
-
 /// The rows of all messages of a type; each of its variants has to be there.
 fn rows<T: Serialize + DeserializeOwned>(sender: &'static str, tag: &str, examples: &[T]) -> Vec<Row> {
     let rows: Vec<_> = examples.iter().map(|example| Row::of(sender, tag, example)).collect();
-    assert_eq!(rows.iter().map(|row| row.name.clone()).collect::<BTreeSet<_>>(), types::<T>(tag));
+    let types = types::<T>().iter().map(|name| format!("`{name}`")).collect();
+    assert_eq!(rows.iter().map(|row| row.name.clone()).collect::<BTreeSet<_>>(), types);
     rows
 }
 
@@ -117,8 +107,16 @@ fn text() -> String {
     "text".to_owned()
 }
 
-fn process() -> ProcessMessage {
-    ProcessMessage { pid: 1, user: text(), command: text() }
+fn phase_id() -> PhaseId {
+    PhaseId { trial: 1, phase: Phase::Run }
+}
+
+fn step_id() -> StepId {
+    phase_id().step(0)
+}
+
+fn process() -> Process {
+    Process { pid: 1, user: text(), command: text() }
 }
 
 fn forced() -> ForcedMessage {
@@ -148,7 +146,14 @@ fn step() -> StepMessage {
 }
 
 fn holder() -> Holder {
-    Holder { run: text(), conductor: text(), seconds: 1, state: text(), free_within: 1, lease_within: Some(1) }
+    Holder {
+        run: text(),
+        conductor: text(),
+        seconds: 1,
+        state: HolderState::Live,
+        free_within: 1,
+        lease_within: Some(1),
+    }
 }
 
 fn limits() -> Limits {
@@ -156,14 +161,7 @@ fn limits() -> Limits {
 }
 
 fn file() -> FileMessage {
-    FileMessage {
-        trial: 1,
-        phase: PhaseName::Run,
-        step: 0,
-        stream: 0,
-        name: FileName::from(OsStr::new("a")),
-        mode: 0o644,
-    }
+    FileMessage { step: step_id(), stream: 0, name: FileName::from(OsStr::new("a")), mode: 0o644 }
 }
 
 fn file_ended() -> FileEndedMessage {
@@ -172,9 +170,7 @@ fn file_ended() -> FileEndedMessage {
 
 fn step_ended() -> StepEndedMessage {
     StepEndedMessage {
-        trial: 1,
-        phase: PhaseName::Run,
-        step: 0,
+        step: step_id(),
         outcome: OutcomeMessage::Stopped,
         duration: Some(1),
         stdout: 1,
@@ -212,14 +208,14 @@ fn greetings() -> Vec<Row> {
         version: text(),
         host: text(),
         incarnation: text(),
-        state: text(),
+        state: WelcomeState::New,
         next: 0,
         limits: limits(),
         clock: 1,
         holder: Some(holder()),
         leftovers: vec![text()],
     };
-    let refusal = Refusal { reason: text(), message: text(), holder: Some(holder()) };
+    let refusal = Refusal { reason: RefusalReason::Busy, message: text(), holder: Some(holder()) };
     vec![
         Row::of("conductor", "", &hello).named("`hello`"),
         Row::of("player", "", &welcome).named("`welcome`"),
@@ -240,11 +236,11 @@ fn signals() -> Vec<Row> {
 }
 
 fn conductor_messages() -> Vec<Row> {
-    let (trial, phase, step_at, at) = (1, PhaseName::Run, 0, Some(1));
+    let (phase, step_at, at) = (phase_id(), step_id(), Some(1));
     let plan = PlanMessage {
         incarnation: Some(text()),
         trials: 1,
-        phases: vec![phase],
+        phases: vec![Phase::Run],
         shell: text(),
         directory: Some(text()),
         environment: vec![(text(), text())],
@@ -258,40 +254,40 @@ fn conductor_messages() -> Vec<Row> {
     };
     let examples = [
         ConductorMessage::Plan(Box::new(plan)),
-        ConductorMessage::Arm { trial, phase },
-        ConductorMessage::Go { trial, phase, at },
-        ConductorMessage::Stop { trial, phase },
-        ConductorMessage::Release { trial, phase, step: step_at, at },
-        ConductorMessage::FailBarrier { trial, phase, step: step_at, why: text() },
+        ConductorMessage::Arm(phase),
+        ConductorMessage::Go { phase, at },
+        ConductorMessage::Stop(phase),
+        ConductorMessage::Release { step: step_at, at },
+        ConductorMessage::FailBarrier { step: step_at, why: text() },
         ConductorMessage::File(file()),
         ConductorMessage::FileEnded(file_ended()),
         ConductorMessage::FileTaken { stream: 0, error: Some(text()) },
-        ConductorMessage::EndTrial { trial },
+        ConductorMessage::EndTrial { trial: 1 },
         ConductorMessage::Bye,
     ];
     rows("conductor", "type", &examples)
 }
 
 fn player_messages() -> Vec<Row> {
-    let (trial, phase, step) = (1, PhaseName::Run, 0);
-    let started = StepStartedMessage { trial, phase, step, at: 1, late: 1, pid: 1, stdout: 0, stderr: 1 };
+    let (phase, step) = (phase_id(), step_id());
+    let started = StepStartedMessage { step, at: 1, late: 1, pid: 1, stdout: 0, stderr: 1 };
     let holders = vec![process()];
-    let settled = StepSettledMessage { trial, phase, step, stdout: 1, stderr: 1, leaky: true, holders };
+    let settled = StepSettledMessage { step, stdout: 1, stderr: 1, leaky: true, holders };
     let examples = [
         PlayerMessage::PlanTaken,
-        PlayerMessage::Armed { trial, phase },
+        PlayerMessage::Armed(phase),
         PlayerMessage::StepStarted(started),
         PlayerMessage::StepEnded(step_ended()),
         PlayerMessage::SpawnedEnded(step_ended()),
         PlayerMessage::StepSettled(settled),
-        PlayerMessage::BarrierReached { trial, phase, step },
-        PlayerMessage::Withdraw { trial, phase, step },
+        PlayerMessage::BarrierReached(step),
+        PlayerMessage::Withdraw(step),
         PlayerMessage::File(file()),
         PlayerMessage::FileEnded(file_ended()),
-        PlayerMessage::PutWanted { trial, phase, step },
-        PlayerMessage::PutOver { trial, phase, step },
-        PlayerMessage::PhaseEnded { trial, phase },
-        PlayerMessage::TrialEnded { trial },
+        PlayerMessage::PutWanted(step),
+        PlayerMessage::PutOver(step),
+        PlayerMessage::PhaseEnded(phase),
+        PlayerMessage::TrialEnded { trial: 1 },
         PlayerMessage::Leaving { reason: text() },
         PlayerMessage::Left { summary: text() },
         PlayerMessage::Stalled { kept: 1 },

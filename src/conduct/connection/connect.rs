@@ -1,19 +1,23 @@
-//! A TCP connection to one of several addresses. The attempts overlap, so that an address that swallows connections holds
+//! Reaching a player over TCP: a connection to one of several addresses. The attempts overlap, so that an address that swallows connections holds
 //! up no other: "Happy Eyeballs", RFC 8305.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::wait::Wait;
+use crate::wire::Connection;
 
 /// How long an attempt is alone before the next address is tried, too (RFC 8305, section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 /// How often `wanted` is asked.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// An attempt that was begun.
+type Attempt = (SocketAddr, Socket);
 
 /// Connects to the first address that answers.
 ///
@@ -25,16 +29,16 @@ pub(super) fn connect(
     addresses: &[SocketAddr],
     deadline: Instant,
     mut wanted: impl FnMut() -> bool,
-) -> io::Result<TcpStream> {
+) -> io::Result<(SocketAddr, Connection)> {
     let mut untried = interleaved(addresses).into_iter();
-    let mut attempts: Vec<Socket> = Vec::new();
+    let mut attempts = Vec::new();
     let mut next_at = Instant::now();
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
         let now = Instant::now();
         if attempts.is_empty() || now >= next_at {
-            match untried.next().map(begin) {
-                Some(Ok(socket)) => attempts.push(socket),
+            match untried.next().map(|address| Ok((address, begin(address)?))) {
+                Some(Ok(attempt)) => attempts.push(attempt),
                 Some(Err(error)) => {
                     last = error;
                     continue;
@@ -46,7 +50,7 @@ pub(super) fn connect(
         }
         let time = deadline.saturating_duration_since(now).min(LOOK);
         match wait(&mut attempts, time)? {
-            Some(Ok(socket)) => return Ok(socket.into()),
+            Some(Ok((address, socket))) => return Ok((address, Connection::tcp(socket.into())?)),
             // Nobody has to wait for the next one then.
             Some(Err(error)) => (last, next_at) = (error, now),
             None if Instant::now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
@@ -75,21 +79,17 @@ fn begin(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// Waits until an attempt is over, and takes it out.
-fn wait(attempts: &mut Vec<Socket>, time: Duration) -> io::Result<Option<io::Result<Socket>>> {
+fn wait(attempts: &mut Vec<Attempt>, time: Duration) -> io::Result<Option<io::Result<Attempt>>> {
     let ready = {
-        let mut descriptors: Vec<_> = attempts.iter().map(|socket| PollFd::new(socket, PollFlags::OUT)).collect();
+        let mut descriptors: Vec<_> = attempts.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::OUT)).collect();
         match Wait::ConnectAttempt.poll(&mut descriptors, Some(time)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(None),
             Ok(_) => descriptors.iter().position(|descriptor| !descriptor.revents().is_empty()),
             Err(error) => return Err(error.into()),
         }
     };
-    let Some(socket) = ready.map(|index| attempts.remove(index)) else { return Ok(None) };
-    let over = match socket.take_error()? {
-        Some(error) => Err(error),
-        None => socket.set_nonblocking(false).and_then(|()| socket.set_tcp_nodelay(true)).map(|()| socket),
-    };
-    Ok(Some(over))
+    let Some((address, socket)) = ready.map(|index| attempts.remove(index)) else { return Ok(None) };
+    Ok(Some(socket.take_error()?.map_or(Ok((address, socket)), Err)))
 }
 
 #[cfg(test)]
@@ -127,8 +127,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let begun = Instant::now();
         let (_socket, refusing) = refusing();
-        let stream = connect(&[swallowing, refusing, address], begun + LONG, || true).unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), address);
+        let (connected, _) = connect(&[swallowing, refusing, address], begun + LONG, || true).unwrap();
+        assert_eq!(connected, address);
         assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
     }
 

@@ -1,5 +1,6 @@
 //! What an actor works with, whichever protocol its player speaks.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::mailbox::Mailbox;
 use crate::conduct::seed::players::SeedPlayers;
 use crate::conduct::store::Store;
-use crate::model::{Plan, WorkerId};
+use crate::model::{Plan, StepId, WorkerId, words};
 use crate::wait::Wait;
 use crate::wire::Hello;
 
@@ -43,6 +44,18 @@ pub(in crate::conduct) struct Context {
     pub(in crate::conduct) seeds: Arc<SeedPlayers>,
     /// The run's folder of results.
     pub(in crate::conduct) results: Option<PathBuf>,
+}
+
+impl Context {
+    /// Says that not all output of a step can be saved, and that the run's is not complete.
+    pub(in crate::conduct) fn unkept(&self, step: StepId, error: &io::Error) {
+        let StepId { trial, phase, .. } = step;
+        let label = self.plan.step(step.of(self.worker)).map_or("?", |step| step.label.as_str());
+        let why = words(error);
+        let warning = format!("can't save all output of step `{label}` in {phase} of trial {trial}: {why}");
+        self.uplink.say(ConnectionEvent::Warning(warning));
+        self.uplink.say(ConnectionEvent::OutputFailed(format!("can't save the output of the steps: {why}")));
+    }
 }
 
 /// Waits so long, unless the coordinator wants something: before there is a plan that can only be the end.

@@ -1,56 +1,21 @@
-//! Reaching a player: its name, a connection, and its first answer. Tried again until there is no time left.
+//! Reaching a player: its addresses, a connection, and its first answer. Tried again until there is no time left.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::conduct::event::End;
-use crate::model::{ConductorTime, Destination, is_timeout, words};
+use crate::model::{Destination, words};
 use crate::wait::Wait;
-use crate::wire::{FrameDecoder, Greeting, Hello, bounds, frame};
+use crate::wire::{Greeting, Hello, RefusalReason};
 
-use super::super::now::now;
 use super::connect::connect;
+use super::greet::{Dialled, Failure, greet, is_refusal, not_a_player};
 
-/// How often a wait looks whether the coordinator still wants it.
-const SLICE: Duration = Duration::from_millis(100);
-/// The shortest time that a player gets for its first answer, however late it was reached.
-const ANSWER: Duration = Duration::from_secs(2);
 /// The pauses between attempts grow from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 /// How long one attempt may take to reach a player again that was there before.
 const ATTEMPT: Duration = Duration::from_secs(4);
-
-/// What is said of a player whose machine takes connections, and which says nothing.
-pub(super) const NOT_ANSWERED: &str = "the connection was taken and `hello` was not answered";
-
-/// A player that was reached.
-pub(crate) struct Dialled {
-    /// The connection.
-    pub(crate) stream: TcpStream,
-    /// Its first answer.
-    pub(crate) greeting: Greeting,
-    /// What came behind the answer.
-    pub(crate) pending: Vec<u8>,
-    /// When `hello` was sent.
-    pub(crate) sent: ConductorTime,
-    /// When the answer was there.
-    pub(crate) answered: ConductorTime,
-}
-
-/// Why an attempt failed.
-enum Failure {
-    /// It may succeed later.
-    Again(String),
-    /// It never will.
-    Final(End),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Again(words(&error))
-    }
-}
 
 /// Reaches a player and says `hello`. Any command ends the attempt, for before a plan only the end can come.
 pub(crate) fn dial(
@@ -59,191 +24,139 @@ pub(crate) fn dial(
     deadline: Instant,
     mut patience: impl FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, End> {
-    repeat(destination, hello, (deadline, None), &mut patience)
+    let unanswered = Duration::ZERO;
+    Dial { destination, deadline, unanswered, most: None, patience: &mut patience, addresses: Vec::new() }.repeat(hello)
 }
 
 /// The same for a player that answered before. No attempt waits long, since its packets may be dropped on the way. A player
-/// that refuses our address, or something that is not a player, is tried again: either side may have another address now.
-pub(crate) fn again(
+/// that refuses our address, or something that is not a player, is tried again: either side may have another address now. One
+/// that takes connections and does not answer has so much longer: its listener will say what became of a session that does
+/// not respond.
+pub(super) fn again(
     destination: &Destination,
     hello: &mut Hello,
-    deadline: Instant,
+    (deadline, unanswered): (Instant, Duration),
     mut patience: impl FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, End> {
     hello.attempt += 1;
-    repeat(destination, hello, (deadline, Some(ATTEMPT)), &mut patience)
+    let most = Some(ATTEMPT);
+    Dial { destination, deadline, unanswered, most, patience: &mut patience, addresses: Vec::new() }.repeat(hello)
 }
 
-fn repeat(
-    destination: &Destination,
-    hello: &mut Hello,
-    (deadline, most): (Instant, Option<Duration>),
-    patience: &mut dyn FnMut(Duration) -> Option<End>,
-) -> Result<Dialled, End> {
-    let mut addresses = Vec::new();
-    let mut pause = PAUSES.0;
-    loop {
-        let until = most.map_or(deadline, |most| deadline.min(Instant::now() + most));
-        let why = match attempt(destination, &mut addresses, hello, until, patience) {
-            // A copy of this connection came before it. The next attempt is a higher one, and takes over.
-            Ok(Dialled { greeting: Greeting::Refused(refusal), .. }) if refusal.reason == "attempt" => refusal.message,
-            Ok(Dialled { greeting: Greeting::Result { message, .. }, .. }) if most.is_some() => message,
-            Ok(dialled) => return Ok(dialled),
-            Err(Failure::Final(End::Refused(why))) if most.is_some() => why,
-            Err(Failure::Final(end)) => return Err(end),
-            Err(Failure::Again(why)) => why,
-        };
-        if Instant::now() + pause >= deadline {
-            return Err(End::Unreachable(why));
-        }
-        if let Some(end) = patience(pause) {
-            return Err(end);
-        }
-        // A `hello` that came through and whose answer did not has begun a session.
-        hello.attempt += 1;
-        pause = (pause * 2).min(PAUSES.1);
-    }
-}
-
-fn attempt(
-    destination: &Destination,
-    addresses: &mut Vec<SocketAddr>,
-    hello: &Hello,
+/// The attempts to reach a player.
+struct Dial<'a> {
+    destination: &'a Destination,
     deadline: Instant,
-    patience: &mut dyn FnMut(Duration) -> Option<End>,
-) -> Result<Dialled, Failure> {
-    let Destination::Tcp { host, port } = destination;
-    let left = deadline.saturating_duration_since(Instant::now());
-    let mut end = None;
-    // A command may do something beside ending the attempt, so that each is asked for once.
-    let mut is_wanted = || {
-        end = end.take().or_else(|| patience(Duration::ZERO));
-        end.is_none()
-    };
-    let connected = if addresses.is_empty() {
-        let found = Wait::NameLookup.look_up(host, *port, left, &mut is_wanted);
-        found.map_err(|error| format!("`{host}` has no address: {}", words(&error))).map(|found| *addresses = found)
-    } else {
+    /// How much longer a player may take that does not answer.
+    unanswered: Duration,
+    /// How long one attempt may take, for a player that was there before.
+    most: Option<Duration>,
+    /// Waits so long, or until something ends the attempts.
+    patience: &'a mut dyn FnMut(Duration) -> Option<End>,
+    /// The player's addresses, once they are known.
+    addresses: Vec<SocketAddr>,
+}
+
+impl Dial<'_> {
+    fn repeat(mut self, hello: &mut Hello) -> Result<Dialled, End> {
+        let was_there = self.most.is_some();
+        let mut pause = PAUSES.0;
+        loop {
+            let until = self.most.map_or(self.deadline, |most| self.deadline.min(Instant::now() + most));
+            let failure = match self.attempt(hello, until) {
+                // A copy of this connection came before it. The next attempt is a higher one, and takes over.
+                Ok(Dialled { greeting: Greeting::Refused(refusal), .. })
+                    if refusal.reason == RefusalReason::Attempt =>
+                {
+                    Failure::Again(refusal.message)
+                }
+                Ok(Dialled { greeting: Greeting::Result { message, .. }, .. }) if was_there => Failure::Again(message),
+                Ok(dialled) => return Ok(dialled),
+                Err(Failure::Stranger) if !was_there => return Err(End::Refused(not_a_player(self.destination))),
+                Err(Failure::Final(end)) => return Err(end),
+                Err(failure) => failure,
+            };
+            if Instant::now() + pause >= self.deadline {
+                match failure {
+                    Failure::NotAnswered if !self.unanswered.is_zero() => {
+                        self.deadline = Instant::now() + std::mem::take(&mut self.unanswered);
+                    }
+                    failure => return Err(End::Unreachable(failure.reason(self.destination))),
+                }
+            }
+            if let Some(end) = (self.patience)(pause) {
+                return Err(end);
+            }
+            // A `hello` that came through and whose answer did not has begun a session.
+            hello.attempt += 1;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    /// Says `hello` to the first of the addresses that connects, and when that one refuses, to the others.
+    fn attempt(&mut self, hello: &Hello, until: Instant) -> Result<Dialled, Failure> {
+        self.look_up(until)?;
+        let mut unasked = self.addresses.clone();
+        let mut refused = None;
+        loop {
+            let connected = self.while_wanted(|is_wanted| connect(&unasked, until, is_wanted))?;
+            let answer = match connected {
+                Err(error) => return refused.unwrap_or_else(|| Err(self.not_connected(&error))),
+                Ok((address, connection)) => {
+                    unasked.retain(|unasked| *unasked != address);
+                    greet(connection, hello, until, self.patience)
+                }
+            };
+            match &answer {
+                Ok(Dialled { greeting, .. }) if is_refusal(greeting) && !unasked.is_empty() => refused = Some(answer),
+                Err(Failure::Stranger) if !unasked.is_empty() => refused = Some(answer),
+                _ => return answer,
+            }
+        }
+    }
+
+    fn look_up(&mut self, until: Instant) -> Result<(), Failure> {
+        if self.addresses.is_empty() {
+            let Destination::Tcp { host, port } = self.destination;
+            let left = until.saturating_duration_since(Instant::now());
+            let found = self.while_wanted(|is_wanted| Wait::NameLookup.look_up(host, *port, left, is_wanted))?;
+            self.addresses =
+                found.map_err(|error| Failure::Again(format!("`{host}` has no address: {}", words(&error))))?;
+        }
         Ok(())
-    };
-    match (end, connected) {
-        (Some(end), _) => Err(Failure::Final(end)),
-        (None, Err(why)) => Err(Failure::Again(why)),
-        (None, Ok(())) => ask_each(destination, addresses, hello, deadline, patience),
     }
-}
 
-/// Says `hello` to the first of the addresses that connects, and when that one refuses, to the others.
-fn ask_each(
-    destination: &Destination,
-    addresses: &[SocketAddr],
-    hello: &Hello,
-    deadline: Instant,
-    patience: &mut dyn FnMut(Duration) -> Option<End>,
-) -> Result<Dialled, Failure> {
-    let mut unasked = addresses.to_vec();
-    let mut refused = None;
-    loop {
+    /// Carries out what asks now and then whether it is still wanted. A command may do something other than ending the
+    /// attempt, so that each is asked for once.
+    fn while_wanted<T>(&mut self, work: impl FnOnce(&mut dyn FnMut() -> bool) -> T) -> Result<T, Failure> {
         let mut end = None;
-        let mut is_wanted = || {
-            end = end.take().or_else(|| patience(Duration::ZERO));
+        let done = work(&mut || {
+            end = end.take().or_else(|| (self.patience)(Duration::ZERO));
             end.is_none()
-        };
-        let connected =
-            connect(&unasked, deadline, &mut is_wanted).and_then(|stream| Ok((stream.peer_addr()?, stream)));
-        let answer = match (end, connected) {
-            (Some(end), _) => return Err(Failure::Final(end)),
-            (None, Err(error)) => return refused.unwrap_or_else(|| Err(not_connected(destination, addresses, &error))),
-            (None, Ok((address, stream))) => {
-                unasked.retain(|unasked| *unasked != address);
-                Wait::PlayerReads.limit_writes(&stream, Wait::PlayerReads.time())?;
-                greet(destination, stream, hello, deadline, patience)
-            }
-        };
-        match &answer {
-            Ok(Dialled { greeting, .. }) if is_refusal(greeting) && !unasked.is_empty() => refused = Some(answer),
-            Err(Failure::Final(End::Refused(_))) if !unasked.is_empty() => refused = Some(answer),
-            _ => return answer,
-        }
+        });
+        end.map_or(Ok(done), |end| Err(Failure::Final(end)))
     }
-}
 
-/// Whether who answers takes no connections from here. A Python player's answer has the same form, and is none.
-fn is_refusal(greeting: &Greeting) -> bool {
-    matches!(greeting, Greeting::Result { .. }) && !super::is_seed(greeting)
-}
-
-fn not_connected(destination: &Destination, addresses: &[SocketAddr], error: &io::Error) -> Failure {
-    let Destination::Tcp { host, .. } = destination;
-    Failure::Again(match error.kind() {
-        io::ErrorKind::TimedOut => "connection timed out".to_owned(),
-        io::ErrorKind::AddrNotAvailable if addresses.is_empty() => format!("`{host}` has no address"),
-        _ => words(error),
-    })
-}
-
-fn wanted(patience: &mut dyn FnMut(Duration) -> Option<End>) -> Result<(), Failure> {
-    patience(Duration::ZERO).map_or(Ok(()), |end| Err(Failure::Final(end)))
-}
-
-/// Says `hello` and reads the answer.
-fn greet(
-    destination: &Destination,
-    mut stream: TcpStream,
-    hello: &Hello,
-    deadline: Instant,
-    patience: &mut dyn FnMut(Duration) -> Option<End>,
-) -> Result<Dialled, Failure> {
-    let deadline = deadline.max(Instant::now() + ANSWER);
-    let sent = now();
-    stream.write_all(&frame(&Greeting::Hello(hello.clone()).encode()))?;
-    Wait::HelloAnswer.limit_reads(&stream, SLICE)?;
-    let stranger = || Failure::Final(End::Refused(not_a_player(destination)));
-    let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
-    let mut buffer = [0; 4096];
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) if begins_an_answer(decoder.pending()) => {
-                return Err(Failure::Again("the connection was closed without an answer".to_owned()));
-            }
-            Ok(0) => return Err(stranger()),
-            Ok(count) => decoder.push(&buffer[..count]),
-            Err(error) if is_timeout(&error) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-        let answered = now();
-        if let Some(payload) = decoder.next_frame().map_err(|_| stranger())? {
-            let greeting = Greeting::decode(&payload).map_err(|_| stranger())?;
-            let pending = decoder.pending().to_vec();
-            return Ok(Dialled { stream, greeting, pending, sent, answered });
-        }
-        wanted(patience)?;
-        if Instant::now() >= deadline {
-            return Err(Failure::Again(NOT_ANSWERED.to_owned()));
-        }
+    fn not_connected(&self, error: &io::Error) -> Failure {
+        let Destination::Tcp { host, .. } = self.destination;
+        Failure::Again(match error.kind() {
+            io::ErrorKind::TimedOut => "connection timed out".to_owned(),
+            io::ErrorKind::AddrNotAvailable if self.addresses.is_empty() => format!("`{host}` has no address"),
+            _ => words(error),
+        })
     }
-}
-
-/// Whether these bytes, or none, may be the beginning of an answer that was cut off: a length below 16 MiB, and JSON.
-fn begins_an_answer(bytes: &[u8]) -> bool {
-    bytes.first().is_none_or(|first| *first == 0) && bytes.get(4).is_none_or(|first| *first == b'{')
-}
-
-/// What is said of a peer that speaks something else.
-pub(super) fn not_a_player(destination: &Destination) -> String {
-    format!("what answers at {destination} is not a player")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     use super::*;
     use crate::conduct::testing::{options, plan, welcome};
     use crate::model::{Phase, WorkerId};
-    use crate::wire::Secret;
     use crate::wire::seed::encode_result;
+    use crate::wire::{Secret, frame};
 
     /// A listener that gives each caller the next of these answers.
     fn answering(answers: Vec<Vec<u8>>) -> (SocketAddr, std::thread::JoinHandle<()>) {
@@ -285,11 +198,11 @@ mod tests {
     fn a_player_that_was_there_and_does_not_admit_us_is_tried_again_until_the_deadline() {
         let (address, player) = answering(vec![refusal(), refusal(), welcoming()]);
         let deadline = Instant::now() + Duration::from_secs(30);
-        let dialled = again(&destination(address.port()), &mut hello(), deadline, patient);
+        let dialled = again(&destination(address.port()), &mut hello(), (deadline, Duration::ZERO), patient);
         assert!(dialled.is_ok_and(|dialled| matches!(dialled.greeting, Greeting::Welcome(_))));
         player.join().unwrap();
         let (address, player) = answering(vec![refusal()]);
-        let end = again(&destination(address.port()), &mut hello(), Instant::now(), patient).err();
+        let end = again(&destination(address.port()), &mut hello(), (Instant::now(), Duration::ZERO), patient).err();
         let why = "this player takes no connections from 192.0.2.1".to_owned();
         assert_eq!(end, Some(End::Unreachable(why)));
         player.join().unwrap();
@@ -298,13 +211,16 @@ mod tests {
     #[test]
     fn of_several_addresses_the_next_is_asked_when_one_refuses() {
         let (first, other) = (answering(vec![refusal()]), answering(vec![welcoming()]));
-        let mut addresses = vec![first.0, other.0];
         let deadline = Instant::now() + Duration::from_secs(30);
-        let dialled = attempt(&destination(1), &mut addresses, &hello(), deadline, &mut patient);
+        let attempt = |addresses| {
+            let (destination, patience) = (&destination(1), &mut patient);
+            Dial { destination, deadline, unanswered: Duration::ZERO, most: None, patience, addresses }
+                .attempt(&hello(), deadline)
+        };
+        let dialled = attempt(vec![first.0, other.0]);
         assert!(dialled.is_ok_and(|dialled| matches!(dialled.greeting, Greeting::Welcome(_))));
         let alone = answering(vec![refusal()]);
-        let mut addresses = vec![alone.0];
-        let dialled = attempt(&destination(1), &mut addresses, &hello(), deadline, &mut patient);
+        let dialled = attempt(vec![alone.0]);
         assert!(dialled.is_ok_and(|dialled| is_refusal(&dialled.greeting)), "the last refusal is told");
         for (_, player) in [first, other, alone] {
             player.join().unwrap();

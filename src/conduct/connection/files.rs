@@ -7,12 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::conduct::event::StepPlace;
+use super::fault::Fault;
 use crate::conduct::results_folder;
-use crate::model::{Action, FetchedFile, FetchedFiles, Phase, Plan, WorkerId, on_one_line};
+use crate::model::{Action, FetchedFile, FetchedFiles, Plan, StepId, WorkerId, on_one_line};
 use crate::wire::{
-    ConductorMessage, Data, FileEndedMessage, FileMessage, FileName, IncomingFile, Outbox, OutgoingFile, PhaseName,
-    Piece, PlayerMessage, ROOM, bounds,
+    ConductorMessage, Data, FileEndedMessage, FileMessage, FileName, IncomingFile, Outbox, OutgoingFile, Piece,
+    PlayerMessage, ROOM, bounds,
 };
 
 /// The files of one worker that are on their way.
@@ -23,7 +23,7 @@ pub(super) struct Files {
     /// The run's folder of results.
     results: Option<PathBuf>,
     arriving: HashMap<u32, Arriving>,
-    fetched: BTreeMap<(u32, Phase, usize), Box<FetchedFiles>>,
+    fetched: BTreeMap<StepId, Box<FetchedFiles>>,
     leaving: Vec<Leaving>,
     next_stream: u32,
 }
@@ -31,7 +31,7 @@ pub(super) struct Files {
 /// A fetched file that was announced.
 #[derive(Debug)]
 struct Arriving {
-    step: (u32, Phase, usize),
+    step: StepId,
     name: FileName,
     mode: u32,
     /// The file, once some of it is here: announcements overtake data, and many may wait.
@@ -42,7 +42,7 @@ struct Arriving {
 /// A file that is put.
 #[derive(Debug)]
 struct Leaving {
-    step: (u32, Phase, usize),
+    step: StepId,
     name: String,
     file: OutgoingFile,
 }
@@ -62,39 +62,35 @@ impl Files {
         &mut self,
         message: PlayerMessage,
         outbox: &mut Outbox,
-    ) -> Result<Option<PlayerMessage>, String> {
+    ) -> Result<Option<PlayerMessage>, Fault> {
         match message {
             PlayerMessage::File(file) => self.announced(file, outbox)?,
             PlayerMessage::FileEnded(end) => self.ended(end, outbox),
-            PlayerMessage::PutWanted { trial, phase, step } => self.put(trial, phase, step, outbox),
-            PlayerMessage::PutOver { trial, phase, step } => {
-                self.leaving.retain(|leaving| leaving.step != (trial, phase.into(), step));
-            }
+            PlayerMessage::PutWanted(step) => self.put(step, outbox),
+            PlayerMessage::PutOver(step) => self.leaving.retain(|leaving| leaving.step != step),
             other => return Ok(Some(other)),
         }
         Ok(None)
     }
 
     /// The files that a step has fetched, if it has. They are not asked for again.
-    pub(super) fn fetched(&mut self, place: StepPlace) -> Option<Box<FetchedFiles>> {
-        self.fetched.remove(&(place.trial, place.phase, place.position))
+    pub(super) fn fetched(&mut self, step: StepId) -> Option<Box<FetchedFiles>> {
+        self.fetched.remove(&step)
     }
 
-    fn action(&self, phase: Phase, step: usize) -> Option<&Action> {
-        self.plan.worker(self.worker).steps[phase].get(step).map(|step| &step.action)
+    fn action(&self, step: StepId) -> Option<&Action> {
+        self.plan.step(step.of(self.worker)).map(|step| &step.action)
     }
 
-    fn announced(&mut self, file: FileMessage, outbox: &mut Outbox) -> Result<(), String> {
-        let FileMessage { trial, phase, step, stream, name, mode } = file;
-        let phase = Phase::from(phase);
-        let is_meant = matches!(self.action(phase, step), Some(Action::Fetch(_)));
-        if !is_meant || !(1..=self.plan.trials).contains(&trial) || self.arriving.contains_key(&stream) {
+    fn announced(&mut self, file: FileMessage, outbox: &mut Outbox) -> Result<(), Fault> {
+        let FileMessage { step, stream, name, mode } = file;
+        let is_meant = matches!(self.action(step), Some(Action::Fetch(_)));
+        if !is_meant || !(1..=self.plan.trials).contains(&step.trial) || self.arriving.contains_key(&stream) {
             answer(stream, Err("no step fetches it".to_owned()), outbox);
             return Ok(());
         }
-        let step = (trial, phase, step);
         let count = self.arriving.values().filter(|arriving| arriving.step == step).count();
-        bounds::FILES.check(count + 1).map_err(|why| format!("its player sent {why}"))?;
+        bounds::FILES.check(count + 1).map_err(|why| Fault::TooMuch("sent", why))?;
         self.arriving.insert(stream, Arriving { step, name, mode, file: None, end: None });
         Ok(())
     }
@@ -115,13 +111,13 @@ impl Files {
     /// # Errors
     ///
     /// Says when a step's next file begins before this one is whole: each takes a descriptor.
-    pub(super) fn data(&mut self, data: &Data, outbox: &mut Outbox) -> Result<bool, String> {
+    pub(super) fn data(&mut self, data: &Data, outbox: &mut Outbox) -> Result<bool, Fault> {
         let Some(arriving) = self.arriving.get(&data.stream) else { return Ok(false) };
         let is_other = |other: &Arriving| other.step == arriving.step && other.file.is_some();
         if arriving.file.is_none() && self.arriving.values().any(is_other) {
-            return Err("its player sends several files of a step at the same time".to_owned());
+            return Err(Fault::SeveralFiles);
         }
-        match self.file(data.stream).and_then(|file| file.append(data)) {
+        match self.file(data.stream).and_then(|file| file.append(data).map_err(|why| why.to_string())) {
             Ok(()) => self.place_if_whole(data.stream, outbox),
             Err(why) => {
                 self.arriving.remove(&data.stream);
@@ -139,8 +135,9 @@ impl Files {
             none => {
                 let Some(results) = &self.results else { return Err("there is no folder of results".to_owned()) };
                 let worker = self.plan.worker(self.worker).name.as_str();
-                let (folder, name) = results_folder::place(results, arriving.step.0, worker, arriving.name.bytes())?;
-                Ok(none.insert(IncomingFile::create(folder, &name, false)?))
+                let place = results_folder::place(results, arriving.step.trial, worker, arriving.name.bytes());
+                let (folder, name) = place.map_err(|why| why.to_string())?;
+                Ok(none.insert(IncomingFile::create(folder, &name, false).map_err(|why| why.to_string())?))
             }
         }
     }
@@ -160,7 +157,7 @@ impl Files {
         else {
             return answer(stream, begun, outbox);
         };
-        let placed = file.place(&end, mode);
+        let placed = file.place(&end, mode).map_err(|why| why.to_string());
         if placed.is_ok() {
             let name = PathBuf::from(OsStr::from_bytes(name.bytes()));
             let FileEndedMessage { length, digest, grew, .. } = end;
@@ -170,8 +167,8 @@ impl Files {
         answer(stream, placed, outbox);
     }
 
-    fn put(&mut self, trial: u32, phase: PhaseName, step: usize, outbox: &mut Outbox) {
-        let Some(Action::Put { local, .. }) = self.action(phase.into(), step) else { return };
+    fn put(&mut self, step: StepId, outbox: &mut Outbox) {
+        let Some(Action::Put { local, .. }) = self.action(step) else { return };
         let path = self.plan.worker(self.worker).file.parent().unwrap_or(Path::new("")).join(local);
         let shown = format!("`{}`", on_one_line(&local.to_string_lossy()));
         let stream = self.next_stream;
@@ -179,9 +176,9 @@ impl Files {
         let opened = OutgoingFile::open(&path, stream);
         let name = FileName::from(path.file_name().unwrap_or_default());
         let mode = opened.as_ref().map_or(0, OutgoingFile::mode);
-        outbox.push(&ConductorMessage::File(FileMessage { trial, phase, step, stream, name, mode }));
+        outbox.push(&ConductorMessage::File(FileMessage { step, stream, name, mode }));
         match opened {
-            Ok(file) => self.leaving.push(Leaving { step: (trial, phase.into(), step), name: shown, file }),
+            Ok(file) => self.leaving.push(Leaving { step, name: shown, file }),
             Err(why) => {
                 let failed = Some(format!("{shown} can't be read: {why}"));
                 let (length, digest, grew) = (0, String::new(), false);

@@ -1,12 +1,15 @@
 //! One connection actor a worker: everything between the coordinator's commands and the worker's player.
 //!
-//! The actor's thread reaches the player (`dial`), and then drives it over the session (`session`) or over the seed's wire (`super::seed`), whichever its first answer asks for. Its last event is
-//! its end.
+//! The actor's thread reaches the player (`dial`: `connect` makes a TCP connection, `greet` says `hello` on any
+//! connection), and then drives it over the session (`session`) or over the seed's wire (`super::seed`), whichever its
+//! first answer asks for. Its last event is its end.
 
 mod connect;
 pub(super) mod context;
 mod dial;
+mod fault;
 mod files;
+mod greet;
 mod reconnections;
 mod said;
 mod session;
@@ -17,14 +20,15 @@ mod tests;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::model::PlayerDescription;
+use crate::model::{Destination, PlayerDescription};
 use crate::wait::Wait;
-use crate::wire::{Greeting, Hello, Holder, Refusal, TAKE_OVER, UNRESPONSIVE};
+use crate::wire::{Greeting, Hello, Holder, HolderState, Refusal, TAKE_OVER};
 
 use super::event::{ConnectionEvent, End};
 use super::seed::SeedDriver;
 pub(super) use context::{Context, unless_ended};
-pub(super) use dial::{Dialled, dial};
+pub(super) use dial::dial;
+pub(super) use greet::{Dialled, is_seed};
 
 /// The body of an actor's thread.
 pub(super) fn run(context: &Context) {
@@ -49,17 +53,15 @@ fn drive(context: &Context) -> End {
             }
             session::run(context, hello, dialled)
         }
-        Greeting::Refused(refusal) => End::Refused(refused(&refusal, &context.hello)),
-        greeting if is_seed(&greeting) => match SeedDriver::new(context, &dialled.stream) {
+        greeting if is_seed(&greeting) => match SeedDriver::new(context, &dialled.connection) {
             Ok(driver) => {
                 drop(dialled);
                 context.uplink.say(ConnectionEvent::Connected(PlayerDescription::Seed));
                 driver.run()
             }
-            Err(reason) => End::Refused(reason),
+            Err(end) => end,
         },
-        Greeting::Result { message, .. } => End::Refused(format!("its player answers: {message}")),
-        Greeting::Hello(_) => End::Refused(dial::not_a_player(destination)),
+        greeting => End::Refused(not_welcome(&greeting, destination, &context.hello)),
     }
 }
 
@@ -99,7 +101,7 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
         };
         is_gone = false;
         let Greeting::Refused(Refusal { holder: Some(holder), .. }) = &dialled.greeting else { return Ok(dialled) };
-        let is_live = holder.state == "live";
+        let is_live = holder.state == HolderState::Live;
         if (is_live && asked.elapsed() >= DEATH) || (held && Instant::now() >= deadline) {
             return Ok(dialled);
         }
@@ -119,10 +121,10 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
 /// Who holds a player that will be free, and what is waited for.
 fn waiting_for(holder: &Holder, hello: &Hello) -> String {
     let Holder { run, seconds, state, free_within, lease_within, .. } = holder;
-    let is_silent = state == "silent";
-    let why = match state.as_str() {
-        "silent" => "its conductor is silent",
-        UNRESPONSIVE => "its process on the player does not respond",
+    let is_silent = *state == HolderState::Silent;
+    let why = match state {
+        HolderState::Silent => "its conductor is silent",
+        HolderState::Unresponsive => "its process on the player does not respond",
         _ => "the player cleans up after it",
     };
     if *run == hello.run {
@@ -131,7 +133,7 @@ fn waiting_for(holder: &Holder, hello: &Hello) -> String {
         );
     }
     let what = match (is_silent, lease_within) {
-        _ if takes_over(hello) && (is_silent || state == UNRESPONSIVE) => {
+        _ if takes_over(hello) && (is_silent || *state == HolderState::Unresponsive) => {
             "`--take-over` ends it now; waiting for its Reset".to_owned()
         }
         (true, Some(lease)) => format!(
@@ -149,16 +151,20 @@ fn takes_over(hello: &Hello) -> bool {
     hello.features.iter().any(|feature| feature == TAKE_OVER)
 }
 
-/// Whether this is how a seed player answers what it does not know.
-pub(super) fn is_seed(greeting: &Greeting) -> bool {
-    matches!(greeting, Greeting::Result { code: 2, message } if message == "no such command")
+/// Why there is no session, where the answer is no `welcome`.
+pub(super) fn not_welcome(greeting: &Greeting, destination: &Destination, hello: &Hello) -> String {
+    match greeting {
+        Greeting::Refused(refusal) => refused(refusal, hello),
+        Greeting::Result { message, .. } => format!("its player answers: {message}"),
+        Greeting::Welcome(_) | Greeting::Hello(_) => greet::not_a_player(destination),
+    }
 }
 
 /// Why the player takes no session, and who holds it.
-pub(super) fn refused(refusal: &Refusal, hello: &Hello) -> String {
+fn refused(refusal: &Refusal, hello: &Hello) -> String {
     match &refusal.holder {
         Some(holder) => {
-            let is_live = holder.state == "live";
+            let is_live = holder.state == HolderState::Live;
             let but =
                 if is_live && takes_over(hello) { "; `--take-over` ends no run whose conductor is alive" } else { "" };
             format!("its player is busy: {} has held it for {} s{but}", holder.describe(), holder.seconds)

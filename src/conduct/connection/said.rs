@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Mode, Phase, Plan, Step, WorkerId};
+use super::fault::Fault;
+use crate::model::{Mode, Plan, Step, StepId, WorkerId};
 use crate::wire::{PlayerMessage, bounds};
 
 /// What was said of a step, one bit for each.
@@ -27,21 +28,10 @@ pub(super) struct Said {
     worker: WorkerId,
     /// The last trial that the worker was asked for.
     trial: u32,
-    steps: BTreeMap<(u32, Phase, usize), Words>,
+    steps: BTreeMap<StepId, Words>,
     /// How much was said in this trial that is of no step.
     others: usize,
     warnings: usize,
-}
-
-/// What becomes of a sentence for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sentence {
-    /// It is passed on.
-    PassedOn,
-    /// It is the first that is left out: that is said in its place.
-    TooMany,
-    /// It is left out.
-    LeftOut,
 }
 
 impl Said {
@@ -54,9 +44,9 @@ impl Said {
         if trial > self.trial {
             (self.trial, self.others, self.warnings) = (trial, 0, 0);
             // What was spawned without a Reset lives on.
-            self.steps.retain(|_, words| *words & STARTED != 0 && *words & SPAWNED_ENDED == 0);
-            let spawned = |(phase, position)| is_spawned(&self.plan, self.worker, phase, position);
-            self.steps.retain(|(_, phase, position), _| spawned((*phase, *position)));
+            self.steps.retain(|step, words| {
+                *words & (STARTED | SPAWNED_ENDED) == STARTED && is_spawned(&self.plan, self.worker, *step)
+            });
         }
     }
 
@@ -65,89 +55,73 @@ impl Said {
     /// # Errors
     ///
     /// Says what an honest player would not have said.
-    pub(super) fn take(&mut self, message: &PlayerMessage) -> Result<(), String> {
-        match message {
-            PlayerMessage::StepStarted(step) => {
-                self.once(step.trial, step.phase.into(), step.step, STARTED, "the start")
-            }
-            PlayerMessage::StepEnded(step) => self.once(step.trial, step.phase.into(), step.step, ENDED, "the end"),
-            PlayerMessage::SpawnedEnded(step) => {
-                let (trial, phase, position) = (step.trial, step.phase.into(), step.step);
-                self.once(trial, phase, position, SPAWNED_ENDED, "the final end")?;
-                if !is_spawned(&self.plan, self.worker, phase, position) {
-                    return Err(
-                        "its player reported the end of a spawned step, but the step was not spawned".to_owned()
-                    );
-                }
-                Ok(())
-            }
-            PlayerMessage::StepSettled(step) => self.step(step.trial, step.phase.into(), step.step).map(|_| ()),
-            PlayerMessage::BarrierReached { trial, phase, step } => {
-                self.once(*trial, (*phase).into(), *step, AT_BARRIER, "the arrival at the barrier")
-            }
-            PlayerMessage::Withdraw { trial, phase, step } => {
-                self.once(*trial, (*phase).into(), *step, WITHDRAWN, "the withdrawal")
-            }
-            PlayerMessage::PutWanted { trial, phase, step } => {
-                self.once(*trial, (*phase).into(), *step, PUT_WANTED, "the request for a file")
-            }
-            PlayerMessage::PutOver { trial, phase, step } => {
-                self.once(*trial, (*phase).into(), *step, PUT_OVER, "the end of the transfer")
-            }
+    pub(super) fn take(&mut self, message: &PlayerMessage) -> Result<(), Fault> {
+        let (step, word, what) = match message {
+            PlayerMessage::StepStarted(started) => (started.step, STARTED, "the start"),
+            PlayerMessage::StepEnded(ended) => (ended.step, ENDED, "the end"),
+            PlayerMessage::SpawnedEnded(ended) => (ended.step, SPAWNED_ENDED, "the final end"),
+            PlayerMessage::BarrierReached(step) => (*step, AT_BARRIER, "the arrival at the barrier"),
+            PlayerMessage::Withdraw(step) => (*step, WITHDRAWN, "the withdrawal"),
+            PlayerMessage::PutWanted(step) => (*step, PUT_WANTED, "the request for a file"),
+            PlayerMessage::PutOver(step) => (*step, PUT_OVER, "the end of the transfer"),
+            PlayerMessage::StepSettled(settled) => return self.step(settled.step).map(|_| ()),
             // What no step fetches is refused where files are taken.
-            PlayerMessage::File(_) | PlayerMessage::FileEnded(_) => Ok(()),
+            PlayerMessage::File(_) | PlayerMessage::FileEnded(_) | PlayerMessage::Unknown => return Ok(()),
             PlayerMessage::Warning { .. } | PlayerMessage::Stalled { .. } => {
-                bounds::WARNINGS_SENT.check(self.warnings).map_err(|why| format!("its player sent {why}"))
+                return bounds::WARNINGS_SENT.check(self.warnings).map_err(|why| Fault::TooMuch("sent", why));
             }
             PlayerMessage::PlanTaken
-            | PlayerMessage::Armed { .. }
-            | PlayerMessage::PhaseEnded { .. }
+            | PlayerMessage::Armed(_)
+            | PlayerMessage::PhaseEnded(_)
             | PlayerMessage::TrialEnded { .. }
             | PlayerMessage::Leaving { .. }
             | PlayerMessage::Left { .. } => {
                 self.others += 1;
-                bounds::STAGES.check(self.others).map_err(|why| format!("its player sent {why}"))
+                return bounds::STAGES.check(self.others).map_err(|why| Fault::TooMuch("sent", why));
             }
+        };
+        self.once(step, word, what)?;
+        if word == SPAWNED_ENDED && !is_spawned(&self.plan, self.worker, step) {
+            return Err(Fault::NotSpawned);
         }
+        Ok(())
     }
 
-    /// A sentence for people is to be passed on.
-    pub(super) fn sentence(&mut self) -> Sentence {
+    /// What is passed on of a sentence for people: itself, that there are too many, or nothing.
+    pub(super) fn sentence(&mut self, text: String) -> Option<String> {
+        const TOO_MANY: &str = "its player sent more warnings in this trial than are shown; the rest are left out";
         self.warnings += 1;
-        let most = bounds::WARNINGS.most();
-        match self.warnings {
-            count if count <= most => Sentence::PassedOn,
-            count if count == most + 1 => Sentence::TooMany,
-            _ => Sentence::LeftOut,
+        match self.warnings.checked_sub(bounds::WARNINGS.most()) {
+            None | Some(0) => Some(text),
+            Some(1) => Some(TOO_MANY.to_owned()),
+            Some(_) => None,
         }
     }
 
-    /// The step of this place, in a trial that has begun.
-    fn step(&self, trial: u32, phase: Phase, position: usize) -> Result<&Step, String> {
+    /// This step, in a trial that has begun.
+    fn step(&self, step: StepId) -> Result<&Step, Fault> {
+        let StepId { trial, phase, .. } = step;
         if trial == 0 || trial > self.trial || !self.plan.has(phase) {
-            return Err(format!("its player sent a message about {phase} of trial {trial}, which has not begun"));
+            return Err(Fault::NotBegun(step.phase_id()));
         }
-        let step = self.plan.worker(self.worker).steps[phase].get(position);
-        step.ok_or_else(|| {
-            format!("its player sent a message about step {position} of {phase}, which the plan does not have")
-        })
+        self.plan.step(step.of(self.worker)).ok_or(Fault::NoSuchStep(step))
     }
 
-    fn once(&mut self, trial: u32, phase: Phase, position: usize, word: Words, what: &str) -> Result<(), String> {
-        let label = self.step(trial, phase, position)?.label.clone();
+    fn once(&mut self, step: StepId, word: Words, what: &'static str) -> Result<(), Fault> {
+        let label = self.step(step)?.label.clone();
         // What is left of earlier trials is what was spawned in them.
-        if trial < self.trial && !self.steps.contains_key(&(trial, phase, position)) {
-            return Err(format!("its player sent a message about step `{label}` of trial {trial}, which is over"));
+        if step.trial < self.trial && !self.steps.contains_key(&step) {
+            return Err(Fault::TrialOver(label, step.trial));
         }
-        let words = self.steps.entry((trial, phase, position)).or_default();
+        let words = self.steps.entry(step).or_default();
         if *words & word != 0 {
-            return Err(format!("its player reported {what} of step `{label}` in {phase} of trial {trial} twice"));
+            return Err(Fault::Twice(what, label, step.phase_id()));
         }
         *words |= word;
         Ok(())
     }
 }
 
-fn is_spawned(plan: &Plan, worker: WorkerId, phase: Phase, position: usize) -> bool {
-    plan.worker(worker).steps[phase].get(position).is_some_and(|step| step.mode == Mode::Spawn)
+fn is_spawned(plan: &Plan, worker: WorkerId, step: StepId) -> bool {
+    plan.step(step.of(worker)).is_some_and(|step| step.mode == Mode::Spawn)
 }

@@ -9,40 +9,36 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use rustix::event::{PollFd, PollFlags};
 
-use super::dial::{Dialled, NOT_ANSWERED, again};
+use super::dial::again;
+use super::fault::Fault;
 use super::files::Files;
+use super::greet::Dialled;
 use super::reconnections::Reconnections;
-use super::said::{Said, Sentence};
-use super::streams::{Streams, Unkept};
-use super::{Context, refused};
+use super::said::Said;
+use super::streams::Streams;
+use super::{Context, not_welcome};
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
-use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
+use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
-use crate::model::{Attention, ConductorTime, NOT_REACHED_AGAIN, Phase, PlayerTime, Start, words};
+use crate::model::{Attention, ConductorTime, NOT_REACHED_AGAIN, PhaseId, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
-    Channel, ConductorMessage, FrameDecoder, Greeting, Hello, Link, MAX_FRAME, PlayerMessage, StepStartedMessage,
+    Channel, ConductorMessage, Greeting, Hello, Link, LinkError, PlayerMessage, RefusalReason, StepStartedMessage,
     Taken, interval,
 };
 
 /// How many clock probes open a connection; one more goes with each sign of life.
 const PROBES: usize = 5;
-/// How long the player gets to close the connection after `bye`.
-const FAREWELL: Duration = Wait::Farewell.time();
-/// How long announced data is waited for, beyond the time that it takes at `DATA_RATE`.
-const DATA_LIMIT: Duration = Wait::AnnouncedOutput.time();
 /// How many bytes of data a slow network brings in a second.
 const DATA_RATE: u64 = 32 << 10;
-/// How long the player gets to close the connection once it has left.
-const PARTING: Duration = Wait::Parting.time();
 
 /// Why a session stops being driven as it is.
 enum Stop {
     /// It is over.
     End(End),
     /// Its connection is.
-    Broken(String),
+    Broken(LinkError),
 }
 
 struct Session<'a> {
@@ -54,8 +50,8 @@ struct Session<'a> {
     files: Files,
     said: Said,
     /// The phase for which the coordinator wants the worker ready, and the one for which the player has said that it is.
-    asked: Option<(u32, Phase)>,
-    ready: Option<(u32, Phase)>,
+    asked: Option<PhaseId>,
+    ready: Option<PhaseId>,
     reconnections: Reconnections,
     /// What the player said of its leave, once it takes it.
     parting: Option<String>,
@@ -67,8 +63,6 @@ struct Session<'a> {
     left: Option<Instant>,
     /// When the wait for the player's farewell ends, once the conductor has taken leave.
     farewell: Option<Instant>,
-    /// The steps of which not all that they printed can be kept.
-    unkept: Vec<StepPlace>,
 }
 
 /// Drives the session until its end.
@@ -89,7 +83,6 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         attention: Attention::new(2 * interval(context.plan.settings.lease), now()),
         left: None,
         farewell: None,
-        unkept: Vec::new(),
     };
     let end = session.run(dialled);
     if let End::Lost(_) = &end {
@@ -106,7 +99,7 @@ impl Session<'_> {
             let stop = self.connect(dialled).map_or_else(|stop| stop, |()| self.drive());
             let reason = match stop {
                 Stop::End(end) => return end,
-                Stop::Broken(reason) => reason,
+                Stop::Broken(reason) => reason.to_string(),
             };
             self.channel.disconnect();
             let is_idle = self.channel.outbox.is_settled();
@@ -134,15 +127,12 @@ impl Session<'_> {
 
     /// Goes on with a connection on which the player has said `welcome`.
     fn connect(&mut self, dialled: Dialled) -> Result<(), Stop> {
-        let Dialled { stream, greeting, pending, .. } = dialled;
+        let Dialled { connection, greeting, decoder, .. } = dialled;
         let lost = |why: String| Stop::End(End::Lost(why));
         let Greeting::Welcome(welcome) = greeting else { return Err(lost("its player said no welcome".to_owned())) };
         self.hello.incarnation = Some(welcome.incarnation);
-        let mut decoder = FrameDecoder::new(MAX_FRAME as u64);
-        decoder.push(&pending);
         let interval = interval(self.context.plan.settings.lease);
-        let link = Link::new(stream, "its player", decoder, interval, now());
-        let mut link = link.map_err(|error| Stop::Broken(words(&error)))?;
+        let mut link = Link::new(connection, "its player", decoder, interval, now());
         link.probe(PROBES);
         // What was announced can't have come while there was no connection.
         self.waiting = (Instant::now(), 0);
@@ -184,10 +174,10 @@ impl Session<'_> {
         let (since, bytes) = self.waiting;
         if !self.streams.is_waiting() {
             self.waiting = (Instant::now(), 0);
-        } else if since.elapsed() > DATA_LIMIT + Duration::from_secs(bytes / DATA_RATE) {
+        } else if since.elapsed() > Wait::AnnouncedOutput.time() + Duration::from_secs(bytes / DATA_RATE) {
             return Err(End::Lost("its player does not send the output that it announced".to_owned()));
         }
-        let is_over = self.left.is_some_and(|left| left.elapsed() > PARTING) && !self.streams.is_waiting();
+        let is_over = self.left.is_some_and(|left| left.elapsed() > Wait::Parting.time()) && !self.streams.is_waiting();
         match self.parting.take_if(|_| is_over) {
             Some(parting) => Err(End::Lost(parting)),
             None => Ok(()),
@@ -196,11 +186,10 @@ impl Session<'_> {
 
     fn wait(&self) {
         let Some(link) = self.channel.link() else { return };
-        let writing = if link.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
-        let mut descriptors =
-            [PollFd::new(link, PollFlags::IN | writing), PollFd::new(&self.context.mailbox, PollFlags::IN)];
+        let mailbox = PollFd::new(&self.context.mailbox, PollFlags::IN);
+        let mut descriptors: Vec<_> = link.waits_for().chain([mailbox]).collect();
         let mut timeout = link.next_deadline().since(now());
-        let parting = self.left.map(|left| left + PARTING);
+        let parting = self.left.map(|left| left + Wait::Parting.time());
         for end in self.farewell.into_iter().chain(parting) {
             timeout = timeout.min(end.saturating_duration_since(Instant::now()));
         }
@@ -219,29 +208,21 @@ impl Session<'_> {
                 plan.check().map_err(|why| End::Refused(format!("its plan has {why}")))?;
                 ConductorMessage::Plan(Box::new(plan))
             }
-            Command::Arm { trial, phase } => {
-                self.said.asked(trial);
-                self.asked = Some((trial, phase));
+            Command::Arm(phase) => {
+                self.said.asked(phase.trial);
+                self.asked = Some(phase);
                 if self.ready == self.asked {
                     return Ok(());
                 }
-                ConductorMessage::Arm { trial, phase: phase.into() }
+                ConductorMessage::Arm(phase)
             }
-            Command::Go { trial, phase, at } => {
-                let at = self.clock.to_player(at).map(PlayerTime::nanoseconds);
-                ConductorMessage::Go { trial, phase: phase.into(), at }
-            }
-            Command::Stop { trial, phase } => ConductorMessage::Stop { trial, phase: phase.into() },
-            Command::Release(StepPlace { trial, phase, position: step }, at) => {
-                let at = self.clock.to_player(at).map(PlayerTime::nanoseconds);
-                ConductorMessage::Release { trial, phase: phase.into(), step, at }
-            }
-            Command::FailBarrier(StepPlace { trial, phase, position: step }, why) => {
-                ConductorMessage::FailBarrier { trial, phase: phase.into(), step, why }
-            }
-            Command::EndTrial { trial } => ConductorMessage::EndTrial { trial },
+            Command::Go(phase, at) => ConductorMessage::Go { phase, at: self.instant(at) },
+            Command::Stop(phase) => ConductorMessage::Stop(phase),
+            Command::Release(step, at) => ConductorMessage::Release { step, at: self.instant(at) },
+            Command::FailBarrier(step, why) => ConductorMessage::FailBarrier { step, why },
+            Command::EndTrial(trial) => ConductorMessage::EndTrial { trial },
             Command::Bye => {
-                self.farewell = Some(Instant::now() + FAREWELL);
+                self.farewell = Some(Instant::now() + Wait::Farewell.time());
                 ConductorMessage::Bye
             }
             Command::Abandon => {
@@ -253,6 +234,11 @@ impl Session<'_> {
         };
         self.channel.outbox.push(&message);
         Ok(())
+    }
+
+    /// A moment as the player is told it, once its clock is known.
+    fn instant(&self, at: ConductorTime) -> Option<u64> {
+        self.clock.to_player(at).map(PlayerTime::nanoseconds)
     }
 
     fn read(&mut self) -> Result<(), Stop> {
@@ -272,7 +258,7 @@ impl Session<'_> {
             }
         }
         for taken in received.taken {
-            self.take(taken).map_err(|why| Stop::End(End::Lost(why)))?;
+            self.take(taken).map_err(|fault| Stop::End(End::Lost(fault.to_string())))?;
         }
         // What it says has answers, which it may never take.
         let unheard = self.channel.outbox.check();
@@ -280,42 +266,27 @@ impl Session<'_> {
         self.tell_growth();
         match received.broken {
             None => Ok(()),
-            Some(reason) if received.at_fault => Err(Stop::End(End::Lost(reason))),
+            Some(LinkError::Fault(fault)) => Err(Stop::End(End::Lost(fault.to_string()))),
             Some(reason) => Err(Stop::Broken(reason)),
         }
     }
 
     /// Passes on a sentence for people, unless there were too many.
     fn warn(&mut self, text: String) {
-        if let Some(text) = self.sentence(text) {
+        if let Some(text) = self.said.sentence(text) {
             self.context.uplink.say(ConnectionEvent::Warning(text));
         }
     }
 
-    fn sentence(&mut self, text: String) -> Option<String> {
-        match self.said.sentence() {
-            Sentence::PassedOn => Some(text),
-            Sentence::TooMany => {
-                Some("its player sent more warnings in this trial than are shown; the rest are left out".to_owned())
-            }
-            Sentence::LeftOut => None,
-        }
-    }
-
-    fn take(&mut self, taken: Taken<PlayerMessage>) -> Result<(), String> {
+    fn take(&mut self, taken: Taken<PlayerMessage>) -> Result<(), Fault> {
         match taken {
-            Taken::Nothing => return Ok(()),
+            Taken::Nothing | Taken::Message(PlayerMessage::Unknown) => return Ok(()),
             Taken::Data(data) => {
-                let is_wanted = if self.files.data(&data, &mut self.channel.outbox)? {
-                    true
-                } else {
-                    self.streams.data(&data)?.unwrap_or_else(|unkept| {
-                        self.store_fails(&unkept);
-                        true
-                    })
-                };
-                if is_wanted {
+                if self.files.data(&data, &mut self.channel.outbox)? || self.streams.data(&data)? {
                     self.waiting.1 += data.bytes.len() as u64;
+                }
+                if let Some((step, error)) = self.streams.unkept() {
+                    self.context.unkept(step, &error);
                 }
             }
             Taken::Message(message) => self.message(message)?,
@@ -328,8 +299,11 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn message(&mut self, mut message: PlayerMessage) -> Result<(), String> {
+    fn message(&mut self, mut message: PlayerMessage) -> Result<(), Fault> {
         self.said.take(&message)?;
+        if let PlayerMessage::Stalled { kept } = message {
+            message = PlayerMessage::Warning { text: stalled(kept) };
+        }
         match &mut message {
             // That is for the end of the connection.
             PlayerMessage::Left { summary } => {
@@ -340,24 +314,29 @@ impl Session<'_> {
             PlayerMessage::Leaving { reason } => {
                 self.parting = Some(format!("{reason}; it did not report the result of its Reset"));
             }
-            PlayerMessage::Warning { text } => match self.sentence(std::mem::take(text)) {
+            PlayerMessage::Warning { text } => match self.said.sentence(std::mem::take(text)) {
                 Some(sentence) => *text = sentence,
                 None => return Ok(()),
             },
-            PlayerMessage::Stalled { .. } if self.said.sentence() != Sentence::PassedOn => return Ok(()),
+            // Who waits at a barrier waits for no data.
+            PlayerMessage::BarrierReached(step) => {
+                let round_trip = self.clock.round_trip().unwrap_or_default();
+                self.context.uplink.say(ConnectionEvent::BarrierReached(*step, round_trip));
+                return Ok(());
+            }
+            PlayerMessage::Withdraw(step) => {
+                self.context.uplink.say(ConnectionEvent::Withdraw(*step));
+                return Ok(());
+            }
             PlayerMessage::File(file) => self.streams.announce(file.stream),
-            PlayerMessage::PhaseEnded { trial, phase } if self.streams.is_waiting() => {
-                let (trial, phase) = (*trial, (*phase).into());
-                self.context.uplink.say(ConnectionEvent::Delivering { trial, phase });
+            PlayerMessage::PhaseEnded(phase) if self.streams.is_waiting() => {
+                self.context.uplink.say(ConnectionEvent::Delivering(*phase));
             }
             _ => {}
         }
         let Some(message) = self.files.message(message, &mut self.channel.outbox)? else { return Ok(()) };
         let clock = &self.clock;
-        if let Some(urgent) = self.streams.message(message, |step| started(clock, step))? {
-            self.pass_on(urgent);
-        }
-        Ok(())
+        self.streams.message(message, |step| started(clock, step))
     }
 
     fn tell_growth(&mut self) {
@@ -367,14 +346,10 @@ impl Session<'_> {
     /// Tells the coordinator; but that a worker is ready only when it was asked.
     fn pass_on(&mut self, event: ConnectionEvent) {
         match event {
-            ConnectionEvent::Armed { trial, phase, .. } => self.ready = Some((trial, phase)),
+            ConnectionEvent::Armed(phase, _) => self.ready = Some(phase),
             ConnectionEvent::StepEnded(place, mut result) => {
                 result.files = self.files.fetched(place);
                 self.context.uplink.say(ConnectionEvent::StepEnded(place, result));
-            }
-            ConnectionEvent::BarrierReached(place, _) => {
-                let round_trip = self.clock.round_trip().unwrap_or_default();
-                self.context.uplink.say(ConnectionEvent::BarrierReached(place, round_trip));
             }
             event => self.context.uplink.say(event),
         }
@@ -383,22 +358,9 @@ impl Session<'_> {
     /// Tells the coordinator that the worker is ready. Where its clock is not known yet, no instant could be named to it.
     fn tell_if_ready(&mut self) {
         let Some(round_trip) = self.clock.round_trip() else { return };
-        if let Some((trial, phase)) = self.asked.filter(|asked| self.ready == Some(*asked)) {
+        if let Some(phase) = self.asked.filter(|asked| self.ready == Some(*asked)) {
             (self.asked, self.ready) = (None, None);
-            self.context.uplink.say(ConnectionEvent::Armed { trial, phase, round_trip });
-        }
-    }
-
-    fn store_fails(&mut self, Unkept { place, error }: &Unkept) {
-        // A step has two streams, and is named once.
-        if !self.unkept.contains(place) {
-            let worker = self.context.plan.worker(self.context.worker);
-            self.context.uplink.say(place.unkept(worker, &words(error)));
-            self.unkept.push(*place);
-        }
-        if self.unkept.len() == 1 {
-            let text = format!("can't save the output of the steps: {}", words(error));
-            self.context.uplink.say(ConnectionEvent::OutputFailed(text));
+            self.context.uplink.say(ConnectionEvent::Armed(phase, round_trip));
         }
     }
 
@@ -429,28 +391,22 @@ impl Session<'_> {
         self.hello.next = self.channel.inbox.next();
         let mut hello = self.hello.clone();
         let player = &self.context.plan.worker(self.context.worker).player;
-        let mut patience = |time| match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(time)) {
+        let patience = |time| match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(time)) {
             Ok(command) => self.command(command).err(),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(End::Closed),
         };
-        let mut dialled = again(player, &mut hello, deadline, &mut patience);
-        if matches!(&dialled, Err(End::Unreachable(why)) if why == NOT_ANSWERED) {
-            // The player's listener is there, and will say what became of a session that does not respond.
-            let deadline = Instant::now() + Wait::StoppedSession.within(until_killed(lease));
-            dialled = again(player, &mut hello, deadline, &mut patience);
-        }
+        let unanswered = Wait::StoppedSession.within(until_killed(lease));
+        let dialled = again(player, &mut hello, (deadline, unanswered), patience);
         self.hello.attempt = hello.attempt;
         let lease = humantime::format_duration(lease);
         match dialled {
             Ok(dialled) => match &dialled.greeting {
                 Greeting::Welcome(_) => Ok(dialled),
-                Greeting::Refused(refusal) if refusal.reason == "unknown" => {
+                Greeting::Refused(refusal) if refusal.reason == RefusalReason::Unknown => {
                     Err(End::Lost(format!("{reason}: {}", refusal.message)))
                 }
-                Greeting::Refused(refusal) => Err(End::Lost(format!("{reason}; {}", refused(refusal, &self.hello)))),
-                Greeting::Result { message, .. } => Err(End::Lost(format!("{reason}; its player answers: {message}"))),
-                Greeting::Hello(_) => Err(End::Lost(format!("{reason}; something else answers there now"))),
+                other => Err(End::Lost(format!("{reason}; {}", not_welcome(other, player, &self.hello)))),
             },
             Err(End::Unreachable(why)) => Err(End::Lost(format!("{reason}, and {NOT_REACHED_AGAIN} {lease}: {why}"))),
             Err(end) => Err(end),
@@ -473,6 +429,14 @@ fn started(clock: &ClockEstimate, step: &StepStartedMessage) -> Start {
     // Without a sample nothing is known but that it was before now.
     let Known { at, error } = clock.to_conductor(player).unwrap_or_else(|| Known { at: now(), error: Duration::MAX });
     Start { at, error, player, late }
+}
+
+/// What is said of a player that has to keep too much of what its steps print, in bytes.
+fn stalled(kept: u64) -> String {
+    let megabytes = kept / 1_000_000;
+    format!(
+        "what its steps print is not taken fast enough: {megabytes} MB wait on its disk, and steps that print stand still"
+    )
 }
 
 /// What is said of a player whose clock did not go on evenly.

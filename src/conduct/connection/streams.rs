@@ -3,16 +3,17 @@
 //! Messages are passed on in their order. One that announces the lengths of streams waits for their bytes, and whatever
 //! came behind it waits with it; so does the end of a step of which it is not settled yet who holds its output.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
-use crate::conduct::event::{ConnectionEvent, StepPlace};
+use super::fault::Fault;
+use crate::conduct::event::ConnectionEvent;
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Attempt, Forced, Outcome, Process, Start, StepResult, Stream};
+use crate::model::{Attempt, Forced, Outcome, Process, Start, StepId, StepResult, Stream};
 use crate::wire::{
-    AttemptMessage, Data, ForcedMessage, OutcomeMessage, PlayerMessage, ProcessMessage, StepEndedMessage,
-    StepSettledMessage, StepStartedMessage, bounds,
+    AttemptMessage, Data, ForcedMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
+    StepStartedMessage, bounds,
 };
 
 /// A step that was started, and whose streams may still grow.
@@ -26,25 +27,18 @@ struct Open {
 /// A stream that may still grow.
 #[derive(Debug)]
 struct Writing {
-    place: StepPlace,
+    step: StepId,
     stream: Stream,
     writer: StreamWriter,
     /// How much of it was in the result of its step, once that is over: it was leaky.
     told: Option<u64>,
 }
 
-/// The disk does not take what a step prints.
-#[derive(Debug)]
-pub(super) struct Unkept {
-    pub(super) place: StepPlace,
-    pub(super) error: io::Error,
-}
-
 /// The streams of one worker, and the messages that wait for them.
 #[derive(Debug)]
 pub(super) struct Streams {
     store: Store,
-    open: HashMap<(u32, crate::model::Phase, usize), Open>,
+    open: HashMap<StepId, Open>,
     writers: HashMap<u32, Writing>,
     held: VecDeque<PlayerMessage>,
     /// How many bytes of texts and lists they have.
@@ -55,14 +49,8 @@ pub(super) struct Streams {
     grown: BTreeSet<u32>,
     /// The streams that were announced have numbers below this.
     announced: u64,
-}
-
-fn place(trial: u32, phase: crate::wire::PhaseName, position: usize) -> StepPlace {
-    StepPlace { trial, phase: phase.into(), position }
-}
-
-fn key(place: StepPlace) -> (u32, crate::model::Phase, usize) {
-    (place.trial, place.phase, place.position)
+    /// The steps of which not all that they printed can be kept, and why that is, until it is taken.
+    unkept: BTreeMap<StepId, Option<io::Error>>,
 }
 
 impl Streams {
@@ -76,6 +64,7 @@ impl Streams {
             over: VecDeque::new(),
             grown: BTreeSet::new(),
             announced: 0,
+            unkept: BTreeMap::new(),
         }
     }
 
@@ -89,8 +78,7 @@ impl Streams {
         !self.held.is_empty()
     }
 
-    /// Takes a message. `started` says when a step started, on the conductor's clock. What others wait for waits for no
-    /// data itself: that is the answer.
+    /// Takes a message. `started` says when a step started, on the conductor's clock.
     ///
     /// # Errors
     ///
@@ -99,83 +87,78 @@ impl Streams {
         &mut self,
         message: PlayerMessage,
         started: impl Fn(&StepStartedMessage) -> Start,
-    ) -> Result<Option<ConnectionEvent>, String> {
-        if let PlayerMessage::StepStarted(step) = &message {
-            let open = Open { started: started(step), stdout: step.stdout, stderr: step.stderr };
-            let place = place(step.trial, step.phase, step.step);
-            self.open.insert(key(place), open);
-            for (number, stream) in [(step.stdout, Stream::Stdout), (step.stderr, Stream::Stderr)] {
+    ) -> Result<(), Fault> {
+        if let PlayerMessage::StepStarted(message) = &message {
+            let StepStartedMessage { step, stdout, stderr, .. } = *message;
+            self.open.insert(step, Open { started: started(message), stdout, stderr });
+            for (number, stream) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
                 self.announce(number);
-                let writing = Writing { place, stream, writer: self.store.stream(), told: None };
+                let writing = Writing { step, stream, writer: self.store.stream(), told: None };
                 if self.writers.insert(number, writing).is_some() {
-                    return Err(format!("its player announced stream {number} twice"));
+                    return Err(Fault::StreamTwice(number));
                 }
             }
         }
         match message {
-            PlayerMessage::BarrierReached { trial, phase, step } => {
-                return Ok(Some(ConnectionEvent::BarrierReached(place(trial, phase, step), Duration::ZERO)));
-            }
-            PlayerMessage::Withdraw { trial, phase, step } => {
-                return Ok(Some(ConnectionEvent::Withdraw(place(trial, phase, step))));
-            }
             PlayerMessage::StepSettled(settled) => self.settle(settled),
             message => {
                 if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &message {
-                    bounds::ANNOUNCED
-                        .check(self.missing(ended))
-                        .map_err(|why| format!("its player announced {why}"))?;
+                    let missing = bounds::ANNOUNCED.check(self.missing(ended));
+                    missing.map_err(|why| Fault::TooMuch("announced", why))?;
                 }
                 self.held_bytes += weight(&message);
                 self.held.push_back(message);
-                bounds::HELD.check(self.held_bytes).map_err(|why| format!("its player sent {why}"))?;
+                bounds::HELD.check(self.held_bytes).map_err(|why| Fault::TooMuch("sent", why))?;
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Takes data; whether it was wanted. A leaky step's output is taken until the trial ends; what comes for any other
     /// stream that is over is dropped.
     ///
-    /// The outer error is the player's, the inner one the disk's.
-    pub(super) fn data(&mut self, data: &Data) -> Result<Result<bool, Unkept>, String> {
-        let Some(Writing { place, writer, .. }) = self.writers.get_mut(&data.stream) else {
+    /// # Errors
+    ///
+    /// Says what an honest player would not have sent. For errors of the disk see [`Self::unkept`].
+    pub(super) fn data(&mut self, data: &Data) -> Result<bool, Fault> {
+        let Some(Writing { step, writer, .. }) = self.writers.get_mut(&data.stream) else {
             if u64::from(data.stream) >= self.announced {
-                return Err(format!("its player sent data of stream {}, which it did not announce", data.stream));
+                return Err(Fault::NotAnnounced(data.stream));
             }
-            return Ok(Ok(false));
+            return Ok(false);
         };
         if data.offset != writer.received() {
-            return Err(format!(
-                "its player sent byte {} of stream {} where byte {} had to come",
-                data.offset,
-                data.stream,
-                writer.received()
-            ));
+            return Err(Fault::Gap { stream: data.stream, found: data.offset, expected: writer.received() });
         }
         self.grown.insert(data.stream);
-        let place = *place;
-        let appended = writer.append(&data.bytes).map(|()| !data.bytes.is_empty());
-        Ok(appended.map_err(|error| Unkept { place, error }))
+        if let Err(error) = writer.append(&data.bytes) {
+            self.unkept.entry(*step).or_insert(Some(error));
+        }
+        Ok(!data.bytes.is_empty())
+    }
+
+    /// A step of which the disk does not take all that it prints, once for each step.
+    pub(super) fn unkept(&mut self) -> Option<(StepId, io::Error)> {
+        self.unkept.iter_mut().find_map(|(step, error)| Some((*step, error.take()?)))
     }
 
     /// What came since this was asked last: once for each stream, however many pieces there were. Of one whose step has
     /// ended meanwhile, the end tells all.
     pub(super) fn grown(&mut self) -> Vec<ConnectionEvent> {
         let grown = std::mem::take(&mut self.grown).into_iter().filter_map(|stream| self.writers.get(&stream));
-        grown.map(|own| ConnectionEvent::Output(own.place, own.stream, own.writer.output(u64::MAX))).collect()
+        grown.map(|own| ConnectionEvent::Output(own.step, own.stream, own.writer.output(u64::MAX))).collect()
     }
 
     /// Takes no more output of the leaky steps of these trials, and reports those again, in full, whose output grew after
     /// they ended.
     fn end_late(&mut self, is_over: impl Fn(u32) -> bool) {
-        let late = self.writers.extract_if(|_, own| own.told.is_some() && is_over(own.place.trial));
+        let late = self.writers.extract_if(|_, own| own.told.is_some() && is_over(own.step.trial));
         let mut late: Vec<_> = late.map(|(_, own)| own).collect();
         late.retain(|own| own.told.is_some_and(|told| own.writer.received() > told));
-        late.sort_unstable_by_key(|own| (key(own.place), own.stream));
+        late.sort_unstable_by_key(|own| (own.step, own.stream));
         let events = late.into_iter();
         self.over
-            .extend(events.map(|own| ConnectionEvent::OutputEnded(own.place, own.stream, own.writer.output(u64::MAX))));
+            .extend(events.map(|own| ConnectionEvent::OutputEnded(own.step, own.stream, own.writer.output(u64::MAX))));
     }
 
     /// The next event that has all its data.
@@ -210,38 +193,26 @@ impl Streams {
     fn event(&mut self, message: PlayerMessage) -> Option<ConnectionEvent> {
         Some(match message {
             PlayerMessage::PlanTaken => ConnectionEvent::PlanTaken,
-            PlayerMessage::Armed { trial, phase } => {
-                ConnectionEvent::Armed { trial, phase: phase.into(), round_trip: Duration::ZERO }
-            }
-            PlayerMessage::StepStarted(step) => {
-                let place = place(step.trial, step.phase, step.step);
+            PlayerMessage::Armed(phase) => ConnectionEvent::Armed(phase, Duration::ZERO),
+            PlayerMessage::StepStarted(StepStartedMessage { step, .. }) => {
                 // If its end came first, that has its start too.
-                ConnectionEvent::StepStarted(place, self.open.get(&key(place))?.started)
+                ConnectionEvent::StepStarted(step, self.open.get(&step)?.started)
             }
-            PlayerMessage::StepEnded(ended) => {
-                let keep = matches!(ended.outcome, OutcomeMessage::Spawned);
-                let (place, result) = self.result(ended, keep);
-                ConnectionEvent::StepEnded(place, result)
-            }
-            PlayerMessage::SpawnedEnded(ended) => {
-                let (place, result) = self.result(ended, false);
-                ConnectionEvent::SpawnedEnded(place, result)
-            }
+            PlayerMessage::StepEnded(ended) => ConnectionEvent::StepEnded(ended.step, self.result(ended)),
+            PlayerMessage::SpawnedEnded(ended) => ConnectionEvent::SpawnedEnded(ended.step, self.result(ended)),
             // None of these is ever held back.
-            PlayerMessage::BarrierReached { .. }
-            | PlayerMessage::Withdraw { .. }
+            PlayerMessage::BarrierReached(_)
+            | PlayerMessage::Withdraw(_)
             | PlayerMessage::StepSettled(_)
             | PlayerMessage::File(_)
             | PlayerMessage::FileEnded(_)
-            | PlayerMessage::PutWanted { .. }
-            | PlayerMessage::PutOver { .. }
-            | PlayerMessage::Left { .. } => return None,
-            PlayerMessage::PhaseEnded { trial, phase } => ConnectionEvent::PhaseEnded { trial, phase: phase.into() },
-            PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded { trial },
-            PlayerMessage::Stalled { kept } => ConnectionEvent::Warning(format!(
-                "what its steps print is not taken fast enough: {} MB wait on its disk, and steps that print stand still",
-                kept / 1_000_000
-            )),
+            | PlayerMessage::PutWanted(_)
+            | PlayerMessage::PutOver(_)
+            | PlayerMessage::Stalled { .. }
+            | PlayerMessage::Left { .. }
+            | PlayerMessage::Unknown => return None,
+            PlayerMessage::PhaseEnded(phase) => ConnectionEvent::PhaseEnded(phase),
+            PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded(trial),
             PlayerMessage::Leaving { reason } => ConnectionEvent::Leaving(reason),
             PlayerMessage::Warning { text } => ConnectionEvent::Warning(text),
         })
@@ -253,7 +224,7 @@ impl Streams {
         let mut open: Vec<_> = self.open.drain().collect();
         open.sort_unstable_by_key(|(key, _)| *key);
         let mut events: Vec<_> = Vec::new();
-        for ((trial, phase, position), open) in open {
+        for (step, open) in open {
             let mut result = StepResult::without_output(Outcome::Lost);
             result.started = Some(open.started);
             for (stream, output) in [(open.stdout, &mut result.stdout), (open.stderr, &mut result.stderr)] {
@@ -261,7 +232,7 @@ impl Streams {
                     *output = own.writer.output(u64::MAX);
                 }
             }
-            events.push(ConnectionEvent::StepLost(StepPlace { trial, phase, position }, result));
+            events.push(ConnectionEvent::StepLost(step, result));
         }
         self.end_late(|_| true);
         events.extend(self.over.drain(..));
@@ -270,15 +241,12 @@ impl Streams {
 
     /// What is said of an end that waits for it: of an attempt after which there was another, none does.
     fn settle(&mut self, settled: StepSettledMessage) {
-        let StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders } = settled;
+        let StepSettledMessage { step, stdout, stderr, leaky, holders } = settled;
         let ends = self.held.iter_mut().filter_map(|message| match message {
             PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => Some(ended),
             _ => None,
         });
-        let is_meant = |ended: &&mut StepEndedMessage| {
-            ended.left.unsettled && (ended.trial, ended.phase, ended.step) == (trial, phase, step)
-        };
-        if let Some(ended) = ends.into_iter().find(is_meant) {
+        if let Some(ended) = ends.into_iter().find(|ended| ended.left.unsettled && ended.step == step) {
             (ended.stdout, ended.stderr) = (stdout, stderr);
             self.held_bytes = self.held_bytes.saturating_sub(list_weight(&ended.left.holders)) + list_weight(&holders);
             (ended.left.unsettled, ended.left.leaky, ended.left.holders) = (false, leaky, holders);
@@ -287,7 +255,7 @@ impl Streams {
 
     /// How many bytes are missing of what a step had printed at its end.
     fn missing(&self, ended: &StepEndedMessage) -> usize {
-        let Some(open) = self.open.get(&key(place(ended.trial, ended.phase, ended.step))) else { return 0 };
+        let Some(open) = self.open.get(&ended.step) else { return 0 };
         let missing = |stream, length: u64| {
             self.writers.get(stream).map_or(0, |own| length.saturating_sub(own.writer.received()))
         };
@@ -295,8 +263,9 @@ impl Streams {
         usize::try_from(both).unwrap_or(usize::MAX)
     }
 
-    fn result(&mut self, ended: StepEndedMessage, keep: bool) -> (StepPlace, StepResult) {
-        let place = place(ended.trial, ended.phase, ended.step);
+    /// What a step left. The streams of one that was spawned are kept: it goes on.
+    fn result(&mut self, ended: StepEndedMessage) -> StepResult {
+        let keep = ended.outcome == OutcomeMessage::Spawned;
         let mut result = StepResult::without_output(ended.outcome.into());
         result.duration = ended.duration.map(Duration::from_nanos);
         result.leaky = ended.left.leaky;
@@ -304,7 +273,7 @@ impl Streams {
         result.not_stopped = processes(ended.left.not_stopped);
         result.forced = ended.left.forced.map(|forced| Box::new(self::forced(forced)));
         result.attempts = ended.attempts.into_iter().map(attempt).collect();
-        if let Some(open) = self.open.get(&key(place)).copied() {
+        if let Some(open) = self.open.get(&ended.step).copied() {
             result.started = Some(open.started);
             let streams =
                 [(open.stdout, ended.stdout, &mut result.stdout), (open.stderr, ended.stderr, &mut result.stderr)];
@@ -318,10 +287,10 @@ impl Streams {
                 }
             }
             if !keep {
-                self.open.remove(&key(place));
+                self.open.remove(&ended.step);
             }
         }
-        (place, result)
+        result
     }
 }
 
@@ -343,18 +312,18 @@ fn weight(message: &PlayerMessage) -> usize {
     }
 }
 
-fn list_weight(list: &[ProcessMessage]) -> usize {
-    list.iter().map(|process| size_of::<ProcessMessage>() + process.user.len() + process.command.len()).sum()
+fn list_weight(list: &[Process]) -> usize {
+    list.iter().map(|process| size_of::<Process>() + process.user.len() + process.command.len()).sum()
 }
 
 /// The first of a list, as far as they are kept.
-fn processes<T: FromIterator<Process>>(list: Vec<ProcessMessage>) -> T {
+fn processes<T: FromIterator<Process>>(list: Vec<Process>) -> T {
     let mut bytes = 0;
     let kept = list.into_iter().take_while(|process| {
         bytes += process.user.len() + process.command.len();
         bounds::PROCESS_BYTES.check(bytes).is_ok()
     });
-    kept.map(Process::from).collect()
+    kept.collect()
 }
 
 fn forced(ForcedMessage { signal, after }: ForcedMessage) -> Forced {
@@ -370,25 +339,27 @@ fn attempt(message: AttemptMessage) -> Attempt {
 mod tests {
     use super::*;
     use crate::conduct::testing::bytes;
-    use crate::model::ConductorTime;
+    use crate::model::{ConductorTime, Phase};
     use crate::wire::LeftMessage;
-    use crate::wire::PhaseName::Startup;
+
+    fn startup(step: usize) -> StepId {
+        StepId { trial: 1, phase: Phase::Startup, position: step }
+    }
 
     fn started(step: usize, stdout: u32) -> PlayerMessage {
-        let (trial, phase, at, late, pid, stderr) = (1, Startup, 0, 0, 1, stdout + 1);
-        PlayerMessage::StepStarted(StepStartedMessage { trial, phase, step, at, late, pid, stdout, stderr })
+        let (step, at, late, pid, stderr) = (startup(step), 0, 0, 1, stdout + 1);
+        PlayerMessage::StepStarted(StepStartedMessage { step, at, late, pid, stdout, stderr })
     }
 
     fn ended(step: usize, outcome: OutcomeMessage, stdout: u64) -> StepEndedMessage {
-        let (trial, phase, duration, stderr, left) = (1, Startup, None, 0, LeftMessage::default());
+        let (step, duration, stderr, left) = (startup(step), None, 0, LeftMessage::default());
         let attempts = Vec::new();
-        StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, left, attempts }
+        StepEndedMessage { step, outcome, duration, stdout, stderr, left, attempts }
     }
 
     fn take(streams: &mut Streams, message: PlayerMessage) {
-        let urgent =
-            streams.message(message, |_| crate::conduct::testing::start_at(ConductorTime::from_nanoseconds(1)));
-        assert!(urgent.unwrap().is_none());
+        let at = crate::conduct::testing::start_at(ConductorTime::from_nanoseconds(1));
+        streams.message(message, |_| at).unwrap();
     }
 
     fn data(stream: u32, offset: u64, text: &str) -> Data {
@@ -400,17 +371,17 @@ mod tests {
         let mut streams = Streams::new(Store::new(None).unwrap());
         take(&mut streams, started(0, 10));
         take(&mut streams, PlayerMessage::StepEnded(ended(0, OutcomeMessage::Spawned, 3)));
-        take(&mut streams, PlayerMessage::PhaseEnded { trial: 1, phase: Startup });
+        take(&mut streams, PlayerMessage::PhaseEnded(startup(0).phase_id()));
         let exit = OutcomeMessage::Exit { status: 0 };
         take(&mut streams, PlayerMessage::SpawnedEnded(ended(0, exit, 8)));
         assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
         assert!(streams.next().is_none(), "its bytes are on the way");
-        streams.data(&data(10, 0, "early")).unwrap().unwrap();
+        streams.data(&data(10, 0, "early")).unwrap();
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the spawn is whole") };
         assert_eq!((result.outcome, bytes(&result.stdout)), (Outcome::Spawned, b"ear".to_vec()));
-        assert!(matches!(streams.next(), Some(ConnectionEvent::PhaseEnded { .. })));
+        assert!(matches!(streams.next(), Some(ConnectionEvent::PhaseEnded(_))));
         assert!(streams.next().is_none());
-        streams.data(&data(10, 5, " on")).unwrap().unwrap();
+        streams.data(&data(10, 5, " on")).unwrap();
         let Some(ConnectionEvent::SpawnedEnded(_, result)) = streams.next() else { panic!("the end is whole") };
         assert_eq!((result.outcome, bytes(&result.stdout)), (Outcome::Passed, b"early on".to_vec()));
         assert!(!streams.is_waiting());
@@ -418,7 +389,7 @@ mod tests {
 
     fn leaky(stdout: u64, holder: &Process) -> PlayerMessage {
         let exit = OutcomeMessage::Exit { status: 0 };
-        let left = LeftMessage { leaky: true, holders: vec![holder.clone().into()], ..LeftMessage::default() };
+        let left = LeftMessage { leaky: true, holders: vec![holder.clone()], ..LeftMessage::default() };
         PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit, stdout) })
     }
 
@@ -430,7 +401,7 @@ mod tests {
     fn leaks(streams: &mut Streams) {
         take(streams, started(0, 10));
         take(streams, leaky(2, &holder()));
-        streams.data(&data(10, 0, "ab")).unwrap().unwrap();
+        streams.data(&data(10, 0, "ab")).unwrap();
         assert_eq!(streams.grown().len(), 1);
         streams.next();
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the step is whole") };
@@ -441,17 +412,17 @@ mod tests {
     fn what_comes_behind_the_end_of_a_leaky_step_is_its_output_until_the_trial_ends() {
         let mut streams = Streams::new(Store::new(None).unwrap());
         leaks(&mut streams);
-        streams.data(&data(10, 2, " late")).unwrap().unwrap();
+        streams.data(&data(10, 2, " late")).unwrap();
         let grown = streams.grown();
-        let [ConnectionEvent::Output(StepPlace { position: 0, .. }, Stream::Stdout, output)] = &grown[..] else {
+        let [ConnectionEvent::Output(StepId { position: 0, .. }, Stream::Stdout, output)] = &grown[..] else {
             panic!("one stream grew: {grown:?}")
         };
         assert_eq!(bytes(output), b"ab late");
         take(&mut streams, PlayerMessage::TrialEnded { trial: 1 });
         let Some(ConnectionEvent::OutputEnded(_, Stream::Stdout, output)) = streams.next() else { panic!("it grew") };
         assert_eq!(bytes(&output), b"ab late");
-        assert!(matches!(streams.next(), Some(ConnectionEvent::TrialEnded { trial: 1 })));
-        streams.data(&data(10, 7, " too late")).unwrap().unwrap();
+        assert!(matches!(streams.next(), Some(ConnectionEvent::TrialEnded(1))));
+        streams.data(&data(10, 7, " too late")).unwrap();
         assert!(streams.grown().is_empty() && streams.writers.is_empty());
     }
 
@@ -460,7 +431,7 @@ mod tests {
         let mut streams = Streams::new(Store::new(None).unwrap());
         leaks(&mut streams);
         take(&mut streams, PlayerMessage::TrialEnded { trial: 1 });
-        assert!(matches!(streams.next(), Some(ConnectionEvent::TrialEnded { trial: 1 })));
+        assert!(matches!(streams.next(), Some(ConnectionEvent::TrialEnded(1))));
         assert!(streams.writers.is_empty());
     }
 
@@ -468,7 +439,7 @@ mod tests {
     fn late_output_is_told_of_when_the_connection_is_lost() {
         let mut streams = Streams::new(Store::new(None).unwrap());
         leaks(&mut streams);
-        streams.data(&data(10, 2, " late")).unwrap().unwrap();
+        streams.data(&data(10, 2, " late")).unwrap();
         let lost = streams.lost();
         let [ConnectionEvent::OutputEnded(_, Stream::Stdout, output)] = &lost[..] else { panic!("{lost:?}") };
         assert_eq!(bytes(output), b"ab late");
@@ -483,18 +454,18 @@ mod tests {
         take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit.clone(), 2) }));
         take(&mut streams, started(1, 20));
         take(&mut streams, PlayerMessage::StepEnded(ended(1, exit, 1)));
-        streams.data(&data(10, 0, "ab")).unwrap().unwrap();
-        streams.data(&data(20, 0, "x")).unwrap().unwrap();
+        streams.data(&data(10, 0, "ab")).unwrap();
+        streams.data(&data(20, 0, "x")).unwrap();
         assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
         assert!(streams.next().is_none() && streams.is_waiting());
         let settled = |step, stdout, leaky| {
-            let (trial, phase, stderr, holders) = (1, Startup, 0, Vec::new());
-            PlayerMessage::StepSettled(StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders })
+            let (step, stderr, holders) = (startup(step), 0, Vec::new());
+            PlayerMessage::StepSettled(StepSettledMessage { step, stdout, stderr, leaky, holders })
         };
         take(&mut streams, settled(1, 5, true));
         take(&mut streams, settled(0, 4, false));
         assert!(streams.next().is_none(), "its bytes are on the way");
-        streams.data(&data(10, 2, "cd")).unwrap().unwrap();
+        streams.data(&data(10, 2, "cd")).unwrap();
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the first is whole") };
         assert_eq!((result.leaky, bytes(&result.stdout)), (false, b"abcd".to_vec()));
         assert!(matches!(streams.next(), Some(ConnectionEvent::StepStarted(..))));
@@ -512,8 +483,8 @@ mod tests {
             take(&mut streams, started(1, 10 + 2 * number));
         }
         streams.open.clear();
-        let (trial, phase, step, stdout, stderr, leaky, holders) = (1, Startup, 0, 0, 0, false, Vec::new());
-        let settled = StepSettledMessage { trial, phase, step, stdout, stderr, leaky, holders };
+        let (step, stdout, stderr, leaky, holders) = (startup(0), 0, 0, false, Vec::new());
+        let settled = StepSettledMessage { step, stdout, stderr, leaky, holders };
         take(&mut streams, PlayerMessage::StepSettled(settled));
         assert!(matches!(streams.next(), Some(ConnectionEvent::StepEnded(..))));
         assert!(streams.next().is_none() && !streams.is_waiting());
@@ -525,10 +496,10 @@ mod tests {
         assert!(streams.data(&data(10, 0, "b")).is_err());
         take(&mut streams, started(0, 10));
         assert!(streams.data(&data(12, 0, "b")).is_err());
-        assert!(!streams.data(&data(9, 0, "b")).unwrap().unwrap(), "a step that is over");
+        assert!(!streams.data(&data(9, 0, "b")).unwrap(), "a step that is over");
         let twice =
             streams.message(started(1, 11), |_| crate::conduct::testing::start_at(ConductorTime::from_nanoseconds(1)));
-        assert_eq!(twice.unwrap_err(), "its player announced stream 11 twice");
+        assert_eq!(twice.unwrap_err().to_string(), "its player announced stream 11 twice");
     }
 
     #[test]

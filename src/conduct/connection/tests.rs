@@ -11,8 +11,8 @@ use crossbeam_channel::{bounded, never};
 
 use crate::conduct::testing::{Peer, bytes, listener, options, plan_at, player, run, welcome};
 use crate::conduct::{Options, Reporters, check, conduct};
-use crate::model::{Event, Outcome, Phase, PlayerDescription, Reason, Verdict};
-use crate::wire::{ConductorMessage, Greeting, Holder, PhaseName, PlayerMessage, Refusal, Welcome};
+use crate::model::{Event, Outcome, Phase, PhaseId, PlayerDescription, Reason, Verdict};
+use crate::wire::{ConductorMessage, Greeting, Holder, HolderState, PlayerMessage, Refusal, RefusalReason, Welcome};
 
 fn not_carried_out(reasons: &[Reason]) -> &str {
     match reasons {
@@ -92,7 +92,7 @@ fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() 
         drop(listener);
         peer.welcome();
         while let Some(message) = peer.message() {
-            if matches!(message, ConductorMessage::Go { phase: PhaseName::Run, .. }) {
+            if matches!(message, ConductorMessage::Go { phase: PhaseId { phase: Phase::Run, .. }, .. }) {
                 return;
             }
             peer.answer(&message, &|_, _| Vec::new());
@@ -117,13 +117,13 @@ fn left_with(last: Option<&'static str>) -> (Vec<Reason>, usize) {
         let (mut peer, _) = Peer::accept(&listener);
         peer.welcome();
         while let Some(message) = peer.message() {
-            let ConductorMessage::Go { trial, phase: PhaseName::Run, .. } = message else {
+            let ConductorMessage::Go { phase: PhaseId { trial, phase: Phase::Run }, .. } = message else {
                 peer.answer(&message, &|_, _| Vec::new());
                 continue;
             };
             peer.outbox.push(&PlayerMessage::Leaving { reason: "it is told to stop".to_owned() });
-            peer.outbox.push(&PlayerMessage::PhaseEnded { trial, phase: PhaseName::Run });
-            let reset = ConductorMessage::Go { trial, phase: PhaseName::Reset, at: None };
+            peer.outbox.push(&PlayerMessage::PhaseEnded(PhaseId { trial, phase: Phase::Run }));
+            let reset = ConductorMessage::Go { phase: PhaseId { trial, phase: Phase::Reset }, at: None };
             peer.answer(&reset, &|_, _| b"undone".to_vec());
             if let Some(summary) = last {
                 peer.outbox.push(&PlayerMessage::Left { summary: summary.to_owned() });
@@ -198,11 +198,11 @@ fn a_busy_player_says_who_holds_it() {
         run: "other".to_owned(),
         conductor: "ann@lab".to_owned(),
         seconds: 7,
-        state: "live".to_owned(),
+        state: HolderState::Live,
         free_within: 0,
         lease_within: None,
     };
-    let refusal = Refusal { reason: "busy".to_owned(), message: "busy".to_owned(), holder: Some(holder) };
+    let refusal = Refusal { reason: RefusalReason::Busy, message: "busy".to_owned(), holder: Some(holder) };
     let text = greeted_with(Greeting::Refused(refusal));
     assert!(text.ends_with("its player is busy: run `other` of ann@lab has held it for 7 s"), "{text}");
 }
@@ -214,11 +214,11 @@ fn a_player_that_is_free_in_more_time_than_there_is_is_asked_again() {
             run: "other".to_owned(),
             conductor: "ann@lab".to_owned(),
             seconds: u64::MAX,
-            state: "silent".to_owned(),
+            state: HolderState::Silent,
             free_within,
             lease_within: Some(u64::MAX),
         };
-        let refusal = Refusal { reason: "busy".to_owned(), message: "busy".to_owned(), holder: Some(holder) };
+        let refusal = Refusal { reason: RefusalReason::Busy, message: "busy".to_owned(), holder: Some(holder) };
         let (listener, port) = listener();
         let player = std::thread::spawn(move || {
             for answer in
@@ -294,7 +294,7 @@ fn an_interrupt_stops_the_phase_and_runs_reset() {
         while let Some(message) = peer.message() {
             told.push(message.clone());
             match message {
-                ConductorMessage::Go { phase: PhaseName::Run, .. } => sender.send(2).unwrap(),
+                ConductorMessage::Go { phase: PhaseId { phase: Phase::Run, .. }, .. } => sender.send(2).unwrap(),
                 ConductorMessage::Bye => break,
                 message => peer.answer(&message, &|_, _| Vec::new()),
             }
@@ -304,11 +304,11 @@ fn an_interrupt_stops_the_phase_and_runs_reset() {
     let conclusion = conduct(Arc::new(plan_at(&[port], 1, &Phase::ALL)), &options(), &interrupts, Reporters::default());
     assert_eq!(conclusion.reasons, [Reason::Interrupted(2)]);
     let told = player.join().unwrap();
-    let stop = ConductorMessage::Stop { trial: 1, phase: PhaseName::Run };
-    let reset = ConductorMessage::Arm { trial: 1, phase: PhaseName::Reset };
+    let stop = ConductorMessage::Stop(PhaseId { trial: 1, phase: Phase::Run });
+    let reset = ConductorMessage::Arm(PhaseId { trial: 1, phase: Phase::Reset });
     let place = |wanted: &ConductorMessage| told.iter().position(|message| message == wanted).unwrap();
     assert!(place(&stop) < place(&reset));
-    assert!(!told.contains(&ConductorMessage::Arm { trial: 1, phase: PhaseName::Collect }));
+    assert!(!told.contains(&ConductorMessage::Arm(PhaseId { trial: 1, phase: Phase::Collect })));
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn a_check_asks_and_runs_nothing() {
             run: "other".to_owned(),
             conductor: "ann@lab".to_owned(),
             seconds: 7,
-            state: "live".to_owned(),
+            state: HolderState::Live,
             free_within: 0,
             lease_within: None,
         });

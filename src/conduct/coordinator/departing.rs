@@ -7,10 +7,11 @@
 use std::collections::BTreeSet;
 
 use crate::conduct::event::End;
-use crate::model::{ConductorTime, Event, Outcome, Phase, WorkerId};
+use crate::model::{ConductorTime, Event, Outcome, Phase, PhaseId, WorkerId};
+use crate::wait::Wait;
 
 use super::worker::{Departure, Part, Standing};
-use super::{Coordinator, END_TRIAL_LIMIT, RESET_MARGIN, STOP_LIMIT, Stage};
+use super::{Coordinator, Stage};
 
 impl Coordinator {
     /// A worker's player says that it leaves, and why.
@@ -19,7 +20,8 @@ impl Coordinator {
         if self.workers[worker.0].standing != Standing::Live {
             return;
         }
-        let limit = STOP_LIMIT + self.plan.settings.reset_timeout + RESET_MARGIN + END_TRIAL_LIMIT;
+        let limit =
+            Wait::PhaseStop.time() + self.plan.settings.reset_timeout + Wait::ResetEnd.time() + Wait::TrialEnd.time();
         let departure = Departure { reason: reason.to_owned(), deadline: self.now.plus(limit) };
         let leaves = departure.leaves();
         let entry = &mut self.workers[worker.0];
@@ -38,14 +40,14 @@ impl Coordinator {
 
     /// What is armed is not begun by a player that leaves; but a Reset that is due it begins by itself.
     fn leaves_before_go(&mut self, worker: WorkerId, why: &str) {
-        let (trial, phase) = (self.trial, self.phase());
+        let phase = self.phase_id();
         self.pending.remove(&worker);
         self.leaves_barriers(worker, why);
-        if phase == Phase::Reset {
+        if phase.phase == Phase::Reset {
             let entry = &mut self.workers[worker.0];
             entry.own_reset = std::mem::take(&mut entry.part);
         } else {
-            self.worker_phase_ended(worker, trial, phase);
+            self.worker_phase_ended(worker, phase);
         }
     }
 
@@ -61,25 +63,25 @@ impl Coordinator {
 
     /// Those that leave and have not ended their Reset of the trial: it is waited for as long as theirs who do not leave.
     pub(super) fn resetting(&self) -> BTreeSet<WorkerId> {
+        let reset = PhaseId { trial: self.trial, phase: Phase::Reset };
         let mut departing = self.standing(Standing::Departing);
         departing.retain(|id| {
             let worker = &self.workers[id.0];
-            !worker.has_part_in(self.trial, Phase::Reset) || worker.open().contains(&(self.trial, Phase::Reset))
+            !worker.has_part_in(reset) || worker.open().contains(&reset)
         });
         departing
     }
 
     /// A worker says something of a phase: if that is a Reset of its own, it is in it from now on, and through with
     /// whatever it was in.
-    pub(super) fn notice_own_reset(&mut self, worker: WorkerId, trial: u32, phase: Phase) {
-        let is_new = |this: &Self| !this.workers[worker.0].has_part_in(trial, phase);
-        let is_own = self.is_departing(worker) && (trial, phase) == (self.trial, Phase::Reset);
-        if is_own && self.plan.has(phase) && is_new(self) {
-            for (trial, phase) in self.workers[worker.0].open() {
-                self.worker_phase_ended(worker, trial, phase);
+    pub(super) fn notice_own_reset(&mut self, worker: WorkerId, phase: PhaseId) {
+        let is_own = self.is_departing(worker) && phase == PhaseId { trial: self.trial, phase: Phase::Reset };
+        if is_own && self.plan.has(Phase::Reset) && !self.workers[worker.0].has_part_in(phase) {
+            for open in self.workers[worker.0].open() {
+                self.worker_phase_ended(worker, open);
             }
-            let steps = self.plan.worker(worker).steps[phase].len();
-            self.workers[worker.0].own_reset = Part::new(trial, phase, steps);
+            let steps = self.plan.worker(worker).steps[Phase::Reset].len();
+            self.workers[worker.0].own_reset = Part::new(phase, steps);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Bound, ConductorTime, Mode, Phase, Step, WorkerId};
+use crate::model::{ConductorTime, Phase, PhaseId, Step, WorkerId};
 use crate::wait::Wait;
 
 use super::{Coordinator, Stage};
@@ -13,30 +13,6 @@ use super::{Coordinator, Stage};
 const STEP_MARGIN: Duration = Duration::from_secs(10);
 /// What a worker may take beyond its steps, and once its connection is there again.
 const MARGIN: Duration = Wait::PhaseStop.time();
-
-/// How long these steps take at most; `None` when one of them may take for ever.
-fn longest(steps: &[Step], default: Option<Duration>) -> Option<Duration> {
-    let mut sum = Duration::ZERO;
-    let mut together = Duration::ZERO;
-    for step in steps {
-        let limit = longest_step(step, default)?.saturating_add(STEP_MARGIN);
-        if step.mode == Mode::Parallel {
-            together = together.max(limit);
-        } else {
-            sum = sum.saturating_add(std::mem::take(&mut together)).saturating_add(limit);
-        }
-    }
-    Some(sum.saturating_add(together))
-}
-
-fn longest_step(step: &Step, default: Option<Duration>) -> Option<Duration> {
-    match (step.mode, step.bound, step.until) {
-        (Mode::Spawn, ..) => Some(Duration::ZERO),
-        (_, Some(Bound::Timeout(limit) | Bound::For(limit)), _) => Some(limit),
-        (_, None, Some(until)) => Some(until.limit.saturating_add(until.attempt.unwrap_or_default())),
-        (_, None, None) => default,
-    }
-}
 
 impl Coordinator {
     /// How long this worker's phase takes at most. Workers on one Python player run one after another.
@@ -51,7 +27,7 @@ impl Coordinator {
         let queue = self.plan.workers().filter(|(id, _)| is_before(*id));
         let default = self.plan.settings.step_timeout;
         queue
-            .map(|(_, entry)| longest(&entry.steps[phase], default))
+            .map(|(_, entry)| Step::longest(&entry.steps[phase], default, STEP_MARGIN))
             .try_fold(MARGIN, |sum, limit| Some(sum.saturating_add(limit?)))
     }
 
@@ -63,8 +39,8 @@ impl Coordinator {
     }
 
     /// A worker is through, and what its steps printed is on its way: its connection says if that takes too long.
-    pub(super) fn delivers(&mut self, worker: WorkerId, trial: u32, phase: Phase) {
-        if self.is_in(worker, trial, phase) {
+    pub(super) fn delivers(&mut self, worker: WorkerId, phase: PhaseId) {
+        if self.is_in(worker, phase) {
             self.workers[worker.0].due = None;
         }
     }
@@ -125,7 +101,11 @@ impl Coordinator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Until};
+    use crate::model::{Action, Bound, Mode, Until};
+
+    fn longest(steps: &[Step], default: Option<Duration>) -> Option<Duration> {
+        Step::longest(steps, default, STEP_MARGIN)
+    }
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::conduct::event::Command;
 use crate::model::{Event, WorkerId};
+use crate::wait::Wait;
 
 use super::worker::Standing;
-use super::{Action, CONNECT_MARGIN, Coordinator, PLAN_LIMIT, Stage};
+use super::{Coordinator, Stage};
 
 /// So many breaks of a connection in a phase are reported one by one; of the others, each that doubles their number.
 const TOLD: usize = 10;
@@ -16,7 +16,7 @@ impl Coordinator {
     /// The player is held by somebody whose conductor is gone.
     pub(super) fn held(&mut self, worker: WorkerId, text: String, within: Duration) {
         if self.stage == Stage::Connecting && self.pending.contains(&worker) {
-            let free = self.now.plus(within + CONNECT_MARGIN);
+            let free = self.now.plus(within + Wait::Connection.time());
             self.deadline = self.deadline.map(|deadline| deadline.max(free));
             self.report(Event::Warning { worker: Some(worker), text });
         }
@@ -59,7 +59,7 @@ impl Coordinator {
     }
 
     /// Workers that were lost in the trial before and whose players are tried again.
-    fn lost(&self) -> BTreeSet<WorkerId> {
+    pub(super) fn lost(&self) -> BTreeSet<WorkerId> {
         let ids = self.plan.workers().map(|(id, _)| id);
         ids.filter(|id| self.workers[id.0].lost).collect()
     }
@@ -75,32 +75,11 @@ impl Coordinator {
             entry.standing = Standing::Connecting;
             entry.broken = false;
         }
-        let limit = self.plan.settings.connect_timeout + CONNECT_MARGIN;
-        self.wait(Stage::Connecting, lost, Some(limit));
-        self.actions.extend(self.pending.iter().map(|id| Action::Connect(*id)));
+        self.connect();
     }
 
-    /// All players that were tried again have answered, or can't be reached.
-    pub(super) fn gathered(&mut self) {
-        if self.interrupted.is_some() || !self.everybody_is_back() {
-            return self.leave();
-        }
-        self.wait(Stage::Planning, self.lost(), Some(PLAN_LIMIT));
-        self.command_pending(&Command::Plan);
-    }
-
-    /// Those that came back have their plans.
-    pub(super) fn gathered_and_planned(&mut self) {
-        if self.interrupted.is_some() || !self.everybody_is_back() {
-            return self.leave();
-        }
-        for worker in &mut self.workers {
-            worker.lost = false;
-        }
-        self.begin_trial();
-    }
-
-    fn everybody_is_back(&mut self) -> bool {
+    /// Whether all who were lost are here again; who is not is named.
+    pub(super) fn everybody_is_back(&mut self) -> bool {
         let missing = std::mem::take(&mut self.faults);
         for (worker, end) in &missing {
             let name = &self.plan.worker(*worker).name;
@@ -113,7 +92,7 @@ impl Coordinator {
     }
 
     /// Says that not all trials were run.
-    pub(super) fn trials_were_left_out(&mut self) {
+    fn trials_were_left_out(&mut self) {
         let left = self.plan.trials - self.trial;
         if left > 0 {
             self.judge.incomplete(format!("{left} of {} trials were not run, for a worker was lost", self.plan.trials));

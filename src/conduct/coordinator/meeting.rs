@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::conduct::event::{Command, StepPlace};
-use crate::model::{Event, Outcome, WorkerId};
+use crate::conduct::event::Command;
+use crate::model::{Event, Outcome, StepId, WorkerId};
 
 use super::barriers::{Arrival, Barriers, Decision};
 use super::worker::Standing;
@@ -25,31 +25,31 @@ impl Coordinator {
         }
     }
 
-    pub(super) fn barrier_reached(&mut self, worker: WorkerId, place: StepPlace, round_trip: Duration) {
-        if !self.meets(worker, place) {
+    pub(super) fn barrier_reached(&mut self, worker: WorkerId, step: StepId, round_trip: Duration) {
+        if !self.meets(worker, step) {
             return;
         }
         self.barrier_round_trip = self.barrier_round_trip.max(round_trip);
-        self.workers[worker.0].part.start(place.position);
-        match self.barriers.reached(worker, place.position, self.now) {
+        self.workers[worker.0].part.start(step.position);
+        match self.barriers.reached(worker, step.position, self.now) {
             Arrival::Waits => self.decide_barriers(),
-            Arrival::TooLate(why) => self.command(worker, Command::FailBarrier(place, why)),
+            Arrival::TooLate(why) => self.command(worker, Command::FailBarrier(step, why)),
             Arrival::Nothing => {}
         }
     }
 
     /// A worker does not want to wait any longer. A release that was sent wins.
-    pub(super) fn withdraw(&mut self, worker: WorkerId, place: StepPlace) {
-        if self.meets(worker, place) && self.barriers.left(worker, place.position, "waited no longer", self.now) {
+    pub(super) fn withdraw(&mut self, worker: WorkerId, step: StepId) {
+        if self.meets(worker, step) && self.barriers.left(worker, step.position, "waited no longer", self.now) {
             let why = "it was waited for long enough".to_owned();
-            self.command(worker, Command::FailBarrier(place, why));
+            self.command(worker, Command::FailBarrier(step, why));
             self.decide_barriers();
         }
     }
 
-    fn meets(&self, worker: WorkerId, place: StepPlace) -> bool {
+    fn meets(&self, worker: WorkerId, step: StepId) -> bool {
         let runs = self.stage == Stage::Running && self.stopping.is_none();
-        runs && self.is_in(worker, place.trial, place.phase)
+        runs && self.is_in(worker, step.phase_id())
     }
 
     /// A step is over: where that was a barrier which is still open, the worker is not there any more.
@@ -102,16 +102,15 @@ impl Coordinator {
         let lead = self.lead.between(self.barrier_round_trip, barrier.count());
         let at = self.now.plus(lead);
         for (worker, position) in barrier.close(Ok(()), at) {
-            self.command(worker, Command::Release(StepPlace { trial, phase, position }, at));
+            self.command(worker, Command::Release(self.phase_id().step(position), at));
         }
         self.report(Event::BarrierReleased { trial, phase, name: name.to_owned(), lead });
     }
 
     fn fail_barrier(&mut self, name: &str, why: &str) {
-        let (trial, phase) = (self.trial, self.phase());
         let Some(barrier) = self.barriers.get_mut(name) else { return };
         for (worker, position) in barrier.close(Err(why.to_owned()), self.now) {
-            self.command(worker, Command::FailBarrier(StepPlace { trial, phase, position }, why.to_owned()));
+            self.command(worker, Command::FailBarrier(self.phase_id().step(position), why.to_owned()));
         }
     }
 

@@ -30,30 +30,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, Plan, WorkerId};
-
-use crate::wait::Wait;
+use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, PhaseId, Plan, WorkerId};
 
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use barriers::Barriers;
 use judge::Judge;
 use lead::Lead;
 use worker::{Standing, Worker};
-
-/// How long the connection actors have beyond `connect_timeout`, which they keep themselves.
-const CONNECT_MARGIN: Duration = Wait::Connection.time();
-/// How long a worker may take to take its plan.
-const PLAN_LIMIT: Duration = Wait::PlanAnswer.time();
-/// How long a worker may take to get ready for a phase.
-const ARM_LIMIT: Duration = Wait::Readiness.time();
-/// How long a worker may take to end its phase when it was told to: two graces of the player's, and the way.
-const STOP_LIMIT: Duration = Wait::PhaseStop.time();
-/// How long a Reset may take beyond `reset_timeout`, which the player keeps itself.
-const RESET_MARGIN: Duration = Wait::ResetEnd.time();
-/// How long a worker may take to stop what it spawned.
-const END_TRIAL_LIMIT: Duration = Wait::TrialEnd.time();
-/// How long leave is taken for.
-const LEAVE_LIMIT: Duration = Wait::Leave.time();
 
 /// What happened.
 #[derive(Debug, Clone)]
@@ -179,7 +162,7 @@ impl Coordinator {
             limit: None,
             held_up: Duration::ZERO,
             extra: Duration::ZERO,
-            workers: plan.workers.iter().map(|_| Worker::new()).collect(),
+            workers: plan.workers.iter().map(|_| Worker::default()).collect(),
             faults: Vec::new(),
             trial: 0,
             position: 0,
@@ -236,21 +219,23 @@ impl Coordinator {
         match event {
             ConnectionEvent::Connected(player) => self.connected(worker, player),
             ConnectionEvent::PlanTaken => self.answered(Stage::Planning, worker),
-            ConnectionEvent::Armed { trial, phase, round_trip } => self.armed(worker, trial, phase, round_trip),
+            ConnectionEvent::Armed(phase, round_trip) => self.armed(worker, phase, round_trip),
             ConnectionEvent::BarrierReached(place, round_trip) => self.barrier_reached(worker, place, round_trip),
             ConnectionEvent::Withdraw(place) => self.withdraw(worker, place),
             ConnectionEvent::StepStarted(place, started) => self.step_started(worker, place, started),
-            ConnectionEvent::Output(place, stream, output) => self.output(worker, place, stream, output),
-            ConnectionEvent::OutputEnded(place, stream, output) => self.output_ended(worker, place, stream, output),
+            ConnectionEvent::Output(step, stream, output) => {
+                self.report(Event::OutputReceived { step: step.of(worker), stream, output });
+            }
+            ConnectionEvent::OutputEnded(step, stream, output) => {
+                self.report(Event::OutputEnded { step: step.of(worker), stream, output });
+            }
             ConnectionEvent::StepEnded(place, result) => self.step_ended(worker, place, result),
             ConnectionEvent::SpawnedEnded(place, result) => self.spawned_ended(worker, place, result),
             ConnectionEvent::StepLost(place, result) => self.step_lost(worker, place, result),
-            ConnectionEvent::PhaseEnded { trial, phase } => self.worker_phase_ended(worker, trial, phase),
-            ConnectionEvent::Delivering { trial, phase } => self.delivers(worker, trial, phase),
-            ConnectionEvent::TrialEnded { trial } if trial == self.trial => {
-                self.answered(Stage::EndingTrial, worker);
-            }
-            ConnectionEvent::TrialEnded { .. } => {}
+            ConnectionEvent::PhaseEnded(phase) => self.worker_phase_ended(worker, phase),
+            ConnectionEvent::Delivering(phase) => self.delivers(worker, phase),
+            ConnectionEvent::TrialEnded(trial) if trial == self.trial => self.answered(Stage::EndingTrial, worker),
+            ConnectionEvent::TrialEnded(_) => {}
             ConnectionEvent::Leaving(reason) => self.departs(worker, &reason),
             ConnectionEvent::Warning(text) => self.report(Event::Warning { worker: Some(worker), text }),
             ConnectionEvent::OutputFailed(text) => self.judge.not_carried_out(text),
@@ -270,6 +255,10 @@ impl Coordinator {
 
     fn phase(&self) -> Phase {
         self.plan.phases[self.position]
+    }
+
+    fn phase_id(&self) -> PhaseId {
+        PhaseId { trial: self.trial, phase: self.phase() }
     }
 
     fn live(&self) -> BTreeSet<WorkerId> {

@@ -2,69 +2,59 @@
 
 use std::time::Duration;
 
-use crate::conduct::event::{Command, StepPlace};
+use crate::conduct::event::Command;
 use crate::model::{
-    Event, Forced, OnFailure, Outcome, Output, Phase, Process, Start, Step, StepReference, StepResult, Stream,
+    Event, Forced, OnFailure, Outcome, Phase, PhaseId, Process, Start, Step, StepId, StepReference, StepResult,
     WorkerId, signal_name,
 };
+use crate::wait::Wait;
 
 use super::judge::how;
 use super::worker::{Part, Standing};
-use super::{Coordinator, Rest, STOP_LIMIT, Stage};
-
-fn reference(worker: WorkerId, place: StepPlace) -> StepReference {
-    StepReference { trial: place.trial, phase: place.phase, worker, position: place.position }
-}
+use super::{Coordinator, Rest, Stage};
 
 impl Coordinator {
-    pub(super) fn armed(&mut self, worker: WorkerId, trial: u32, phase: Phase, round_trip: Duration) {
-        if !self.is_in(worker, trial, phase) || self.workers[worker.0].received {
+    pub(super) fn armed(&mut self, worker: WorkerId, id: PhaseId, round_trip: Duration) {
+        if !self.is_in(worker, id) || self.workers[worker.0].received {
             return;
         }
         self.workers[worker.0].received = true;
         self.lead.ready(round_trip);
+        let PhaseId { trial, phase } = id;
         self.report(Event::PhaseReceived { trial, phase, worker });
         if !self.workers[worker.0].broken {
             self.answered(Stage::Arming, worker);
         }
     }
 
-    pub(super) fn step_started(&mut self, worker: WorkerId, place: StepPlace, started: Start) {
-        if !self.part(worker, place.trial, place.phase).is_some_and(|part| part.start(place.position)) {
+    pub(super) fn step_started(&mut self, worker: WorkerId, place: StepId, started: Start) {
+        if !self.part(worker, place.phase_id()).is_some_and(|part| part.start(place.position)) {
             return;
         }
-        if self.is_in(worker, place.trial, place.phase) {
+        if self.is_in(worker, place.phase_id()) {
             if self.starts_the_phase(worker, place) {
                 self.workers[worker.0].first.get_or_insert(started);
             }
             self.lead.started(started.late);
             self.barriers.started(worker, place.position, started);
         }
-        self.report(Event::StepStarted { step: reference(worker, place), started });
+        self.report(Event::StepStarted { step: place.of(worker), started });
     }
 
     /// Whether this step starts with `go`: no other comes before it.
-    fn starts_the_phase(&self, worker: WorkerId, place: StepPlace) -> bool {
+    fn starts_the_phase(&self, worker: WorkerId, place: StepId) -> bool {
         Step::first_together(&self.plan.worker(worker).steps[place.phase], place.position) == 0
     }
 
-    pub(super) fn output(&mut self, worker: WorkerId, place: StepPlace, stream: Stream, output: Output) {
-        self.report(Event::OutputReceived { step: reference(worker, place), stream, output });
-    }
-
-    pub(super) fn output_ended(&mut self, worker: WorkerId, place: StepPlace, stream: Stream, output: Output) {
-        self.report(Event::OutputEnded { step: reference(worker, place), stream, output });
-    }
-
-    pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepPlace, mut result: StepResult) {
-        if !self.part(worker, place.trial, place.phase).is_some_and(|part| part.end(place.position)) {
+    pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepId, mut result: StepResult) {
+        if !self.part(worker, place.phase_id()).is_some_and(|part| part.end(place.position)) {
             return;
         }
         if let Outcome::Skipped(why @ None) = &mut result.outcome {
             why.clone_from(&self.stopping);
         }
         if result.outcome == Outcome::Spawned {
-            self.workers[worker.0].spawned.push(place);
+            self.workers[worker.0].spawned.insert(place);
         }
         self.result(worker, place, result, |step, result| Event::StepEnded { step, result });
     }
@@ -73,38 +63,34 @@ impl Coordinator {
     fn result(
         &mut self,
         worker: WorkerId,
-        place: StepPlace,
+        place: StepId,
         result: StepResult,
         told: impl FnOnce(StepReference, StepResult) -> Event,
     ) {
-        let (step, outcome, how) = (reference(worker, place), result.outcome.clone(), how(&result));
+        let (step, outcome, how) = (place.of(worker), result.outcome.clone(), how(&result));
         let warnings = what_stays(&result, self.plan.has(Phase::Reset));
         self.report(told(step, result));
         self.warn_of_what_stays(step, warnings);
-        if self.is_in(worker, place.trial, place.phase) {
+        if self.is_in(worker, place.phase_id()) {
             self.not_at_barrier(worker, place.position, &outcome);
         }
         self.judge_step(step, &outcome, &how);
     }
 
     /// Reports a step that is lost with its worker; the loss of the worker is what speaks against the run.
-    pub(super) fn step_lost(&mut self, worker: WorkerId, place: StepPlace, result: StepResult) {
-        let step = reference(worker, place);
-        let spawned = &mut self.workers[worker.0].spawned;
-        if let Some(index) = spawned.iter().position(|open| *open == place) {
-            spawned.remove(index);
+    pub(super) fn step_lost(&mut self, worker: WorkerId, place: StepId, result: StepResult) {
+        let step = place.of(worker);
+        if self.workers[worker.0].spawned.remove(&place) {
             self.report(Event::SpawnedEnded { step, result });
-        } else if self.part(worker, place.trial, place.phase).is_some_and(|part| part.lose(place.position)) {
+        } else if self.part(worker, place.phase_id()).is_some_and(|part| part.lose(place.position)) {
             self.report(Event::StepEnded { step, result });
         }
     }
 
-    pub(super) fn spawned_ended(&mut self, worker: WorkerId, place: StepPlace, mut result: StepResult) {
-        let spawned = &mut self.workers[worker.0].spawned;
-        let Some(index) = spawned.iter().position(|open| *open == place) else {
+    pub(super) fn spawned_ended(&mut self, worker: WorkerId, place: StepId, mut result: StepResult) {
+        if !self.workers[worker.0].spawned.remove(&place) {
             return;
-        };
-        spawned.remove(index);
+        }
         // What ends once Reset has begun was ended by it, whatever its exit status: that is what Reset is for. A player that
         // leaves begins with that when it says so.
         let ended = result.started.zip(result.duration).map_or(self.now, |(started, ran)| started.at.plus(ran));
@@ -143,36 +129,36 @@ impl Coordinator {
         }
     }
 
-    pub(super) fn worker_phase_ended(&mut self, worker: WorkerId, trial: u32, phase: Phase) {
-        if self.part(worker, trial, phase).is_none() {
+    pub(super) fn worker_phase_ended(&mut self, worker: WorkerId, id: PhaseId) {
+        if self.part(worker, id).is_none() {
             return;
         }
         if self.stage == Stage::Arming && !self.is_departing(worker) {
             return self.give_up(worker, "its player ended a phase that had not begun");
         }
-        if self.is_in(worker, trial, phase) {
+        if self.is_in(worker, id) {
             self.comes_no_more(worker, false);
         }
         let outcome = self.unheard(worker);
-        let open = self.close_steps(worker, (trial, phase), &outcome);
+        let open = self.close_steps(worker, id, &outcome);
         if open > 0 && outcome == Outcome::Lost {
             let name = &self.plan.worker(worker).name;
             self.judge.incomplete(format!("worker `{name}` did not say how {open} of its steps ended"));
         }
+        let PhaseId { trial, phase } = id;
         self.report(Event::WorkerPhaseEnded { trial, phase, worker });
         self.answered(Stage::Running, worker);
     }
 
     /// Stops the current phase on every worker that is in it, for this reason; a second call changes nothing.
     pub(super) fn stop_phase(&mut self, why: String) {
-        let Some(phase) = self.current().filter(|_| self.stopping.is_none()) else {
+        if self.current().is_none() || self.stopping.is_some() {
             return;
-        };
+        }
         self.stopping = Some(why);
-        let trial = self.trial;
         let inside = self.plan.workers().map(|(id, _)| id).filter(|id| self.workers[id.0].part.is_open).collect();
-        self.wait(Stage::Running, inside, Some(STOP_LIMIT));
-        self.command_pending(&Command::Stop { trial, phase });
+        self.wait(Stage::Running, inside, Some(Wait::PhaseStop.time()));
+        self.command_pending(&Command::Stop(self.phase_id()));
     }
 
     /// A worker is not waited for any more.
@@ -199,16 +185,15 @@ impl Coordinator {
         }
         for place in std::mem::take(&mut self.workers[worker.0].spawned) {
             let result = StepResult::without_output(Outcome::Lost);
-            self.report(Event::SpawnedEnded { step: reference(worker, place), result });
+            self.report(Event::SpawnedEnded { step: place.of(worker), result });
         }
     }
 
-    fn close_steps(&mut self, worker: WorkerId, (trial, phase): (u32, Phase), outcome: &Outcome) -> usize {
-        let open = self.workers[worker.0].part_in(trial, phase).map(Part::leave).unwrap_or_default();
+    fn close_steps(&mut self, worker: WorkerId, phase: PhaseId, outcome: &Outcome) -> usize {
+        let open = self.workers[worker.0].part_in(phase).map(Part::leave).unwrap_or_default();
         for position in &open {
-            let place = StepPlace { trial, phase, position: *position };
             let result = StepResult::without_output(outcome.clone());
-            self.report(Event::StepEnded { step: reference(worker, place), result });
+            self.report(Event::StepEnded { step: phase.step(*position).of(worker), result });
         }
         open.len()
     }
@@ -219,15 +204,15 @@ impl Coordinator {
     }
 
     /// Whether a worker is in this phase, and the others too.
-    pub(super) fn is_in(&self, worker: WorkerId, trial: u32, phase: Phase) -> bool {
+    pub(super) fn is_in(&self, worker: WorkerId, phase: PhaseId) -> bool {
         let part = &self.workers[worker.0].part;
-        self.current() == Some(phase) && part.is_open && part.is_of(trial, phase)
+        self.current() == Some(phase.phase) && part.is_open && part.is_of(phase)
     }
 
     /// What a worker has to do in this phase, which may be a Reset of its own, as long as it has not ended it.
-    fn part(&mut self, worker: WorkerId, trial: u32, phase: Phase) -> Option<&mut Part> {
-        self.notice_own_reset(worker, trial, phase);
-        self.workers[worker.0].part_in(trial, phase)
+    fn part(&mut self, worker: WorkerId, phase: PhaseId) -> Option<&mut Part> {
+        self.notice_own_reset(worker, phase);
+        self.workers[worker.0].part_in(phase)
     }
 }
 

@@ -3,18 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conduct::event::{CheckEnd, Command, End};
-use crate::model::{Event, OnFailure, Phase, PlayerDescription, Process, Reason, StartSkew, WorkerId};
+use crate::model::{Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId};
+use crate::wait::Wait;
 
 use super::phase::what_stays;
 use super::worker::{Part, Standing, Worker};
-use super::{
-    ARM_LIMIT, Action, CONNECT_MARGIN, Coordinator, END_TRIAL_LIMIT, LEAVE_LIMIT, PLAN_LIMIT, RESET_MARGIN, Rest, Stage,
-};
+use super::{Action, Coordinator, Rest, Stage};
 
 impl Coordinator {
     pub(super) fn start(&mut self) {
         self.report(Event::RunStarted { plan: self.plan.clone(), anchor: self.anchor.at(self.now) });
-        let limit = self.plan.settings.connect_timeout + CONNECT_MARGIN;
+        self.connect();
+    }
+
+    /// Asks for a connection to each worker that has none and is to have one.
+    pub(super) fn connect(&mut self) {
+        let limit = self.plan.settings.connect_timeout + Wait::Connection.time();
         self.wait(Stage::Connecting, self.standing(Standing::Connecting), Some(limit));
         self.actions.extend(self.pending.iter().map(|id| Action::Connect(*id)));
     }
@@ -50,8 +54,6 @@ impl Coordinator {
     pub(super) fn advance(&mut self) {
         while self.pending.is_empty() && !matches!(self.stage, Stage::Checking | Stage::Over) {
             match self.stage {
-                Stage::Connecting if self.trial > 0 => self.gathered(),
-                Stage::Planning if self.trial > 0 => self.gathered_and_planned(),
                 Stage::Connecting => self.all_connected(),
                 Stage::Planning => self.all_planned(),
                 Stage::Arming => self.go(),
@@ -99,24 +101,34 @@ impl Coordinator {
         self.ended(worker, end);
     }
 
+    /// Everybody who was tried has answered, or can't be reached.
     fn all_connected(&mut self) {
-        if self.interrupted.is_some() || !self.may_go_on() {
+        if !self.may_go_on() {
             return self.leave();
         }
-        self.warn_of_seeds();
-        self.wait(Stage::Planning, self.live(), Some(PLAN_LIMIT));
+        // Only who was lost has no plan, once a trial was begun.
+        let unplanned = if self.trial == 0 { self.live() } else { self.lost() };
+        if self.trial == 0 {
+            self.warn_of_seeds();
+        }
+        self.wait(Stage::Planning, unplanned, Some(Wait::PlanAnswer.time()));
         self.command_pending(&Command::Plan);
     }
 
     fn all_planned(&mut self) {
-        if self.interrupted.is_some() || !self.may_go_on() {
+        if !self.may_go_on() {
             return self.leave();
         }
+        self.workers.iter_mut().for_each(|worker| worker.lost = false);
         self.begin_trial();
     }
 
     /// Whether nobody is missing who must not; who is missing is named.
     fn may_go_on(&mut self) -> bool {
+        self.interrupted.is_none() && if self.trial == 0 { self.enough_are_there() } else { self.everybody_is_back() }
+    }
+
+    fn enough_are_there(&mut self) -> bool {
         self.faults.sort_by_key(|(worker, _)| *worker);
         let mut fatal = false;
         for (worker, end) in std::mem::take(&mut self.faults) {
@@ -181,25 +193,26 @@ impl Coordinator {
         };
         self.position = position;
         self.stopping = None;
-        let (trial, phase) = (self.trial, self.phase());
+        let id = self.phase_id();
+        let PhaseId { trial, phase } = id;
         self.report(Event::PhaseStarted { trial, phase });
         for worker in &mut self.workers {
             worker.enter(Part::default());
         }
         for worker in &live {
             let steps = self.plan.worker(*worker).steps[phase].len();
-            self.workers[worker.0].enter(Part::new(trial, phase, steps));
+            self.workers[worker.0].enter(Part::new(id, steps));
         }
         self.prepare_barriers();
-        self.wait(Stage::Arming, live, Some(ARM_LIMIT));
-        self.command_pending(&Command::Arm { trial, phase });
+        self.wait(Stage::Arming, live, Some(Wait::Readiness.time()));
+        self.command_pending(&Command::Arm(id));
     }
 
     fn go(&mut self) {
         let (trial, phase) = (self.trial, self.phase());
         let limit = if phase == Phase::Reset {
             self.reset_began = Some(self.now);
-            Some(self.plan.settings.reset_timeout * self.longest_queue() + RESET_MARGIN)
+            Some(self.plan.settings.reset_timeout * self.longest_queue() + Wait::ResetEnd.time())
         } else {
             self.dirty = true;
             None
@@ -214,7 +227,7 @@ impl Coordinator {
             self.limit_workers(phase, self.now.plus(lead));
         }
         self.report(Event::PhaseGo { trial, phase, lead });
-        self.command_pending(&Command::Go { trial, phase, at: self.now.plus(lead) });
+        self.command_pending(&Command::Go(self.phase_id(), self.now.plus(lead)));
     }
 
     /// How many workers run one after another, because they share a seed player.
@@ -255,8 +268,8 @@ impl Coordinator {
     fn end_trial(&mut self) {
         let mut pending = if self.plan.has(Phase::Reset) { self.live() } else { BTreeSet::new() };
         pending.append(&mut self.standing(Standing::Departing));
-        self.wait(Stage::EndingTrial, pending, Some(END_TRIAL_LIMIT));
-        self.command_pending(&Command::EndTrial { trial: self.trial });
+        self.wait(Stage::EndingTrial, pending, Some(Wait::TrialEnd.time()));
+        self.command_pending(&Command::EndTrial(self.trial));
     }
 
     /// The test itself judges a trial that was not broken off, if it has a check.
@@ -328,7 +341,7 @@ impl Coordinator {
         for worker in &pending {
             self.workers[worker.0].standing = Standing::Leaving;
         }
-        self.wait(Stage::Leaving, pending, Some(LEAVE_LIMIT));
+        self.wait(Stage::Leaving, pending, Some(Wait::Leave.time()));
         self.command_pending(&Command::Bye);
     }
 

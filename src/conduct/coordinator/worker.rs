@@ -1,12 +1,14 @@
 //! What the coordinator knows of one worker.
 
-use crate::conduct::event::StepPlace;
-use crate::model::{ConductorTime, Phase, Start};
+use std::collections::BTreeSet;
+
+use crate::model::{ConductorTime, PhaseId, Start, StepId};
 
 /// Whether a worker takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Standing {
     /// Its player has not answered yet.
+    #[default]
     Connecting,
     /// It takes part.
     Live,
@@ -33,7 +35,7 @@ enum Progress {
 #[derive(Debug, Default)]
 pub(super) struct Part {
     /// The trial and the phase; nothing before the first.
-    of: Option<(u32, Phase)>,
+    of: Option<PhaseId>,
     /// It has not ended it.
     pub(super) is_open: bool,
     steps: Vec<Progress>,
@@ -58,7 +60,7 @@ impl Departure {
 }
 
 /// One worker.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and every combination can be")]
 pub(super) struct Worker {
     pub(super) standing: Standing,
@@ -73,7 +75,7 @@ pub(super) struct Worker {
     /// When it began the current phase: the start of its first step's process, or of its first steps' that run together.
     pub(super) first: Option<Start>,
     /// Spawned steps that were not seen to end.
-    pub(super) spawned: Vec<StepPlace>,
+    pub(super) spawned: BTreeSet<StepId>,
     /// When its part of the phase is over at the latest, by the plan.
     pub(super) due: Option<ConductorTime>,
     /// Its connection is broken, and is being made again.
@@ -82,32 +84,13 @@ pub(super) struct Worker {
     pub(super) resumed: Option<ConductorTime>,
     pub(super) breaks: usize,
     pub(super) break_is_told: bool,
-    /// It was lost in this trial, and may come back in the next.
+    /// It was lost in this trial, and may come back for the next.
     pub(super) lost: bool,
     /// It is driven over the seed's wire.
     pub(super) seed: bool,
 }
 
 impl Worker {
-    pub(super) fn new() -> Self {
-        Self {
-            standing: Standing::Connecting,
-            part: Part::default(),
-            own_reset: Part::default(),
-            departure: None,
-            received: false,
-            first: None,
-            spawned: Vec::new(),
-            due: None,
-            broken: false,
-            resumed: None,
-            breaks: 0,
-            break_is_told: false,
-            lost: false,
-            seed: false,
-        }
-    }
-
     /// It enters a phase, or has no part in what begins.
     pub(super) fn enter(&mut self, part: Part) {
         self.part = part;
@@ -117,17 +100,17 @@ impl Worker {
     }
 
     /// What it has to do in this phase, as long as it has not ended it.
-    pub(super) fn part_in(&mut self, trial: u32, phase: Phase) -> Option<&mut Part> {
-        [&mut self.part, &mut self.own_reset].into_iter().find(|part| part.is_open && part.is_of(trial, phase))
+    pub(super) fn part_in(&mut self, phase: PhaseId) -> Option<&mut Part> {
+        [&mut self.part, &mut self.own_reset].into_iter().find(|part| part.is_open && part.is_of(phase))
     }
 
     /// Whether it went through this phase, or is in it.
-    pub(super) fn has_part_in(&self, trial: u32, phase: Phase) -> bool {
-        [&self.part, &self.own_reset].into_iter().any(|part| part.is_of(trial, phase))
+    pub(super) fn has_part_in(&self, phase: PhaseId) -> bool {
+        [&self.part, &self.own_reset].into_iter().any(|part| part.is_of(phase))
     }
 
     /// The phases that it has not ended.
-    pub(super) fn open(&self) -> Vec<(u32, Phase)> {
+    pub(super) fn open(&self) -> Vec<PhaseId> {
         let open = [&self.part, &self.own_reset].into_iter().filter(|part| part.is_open);
         open.filter_map(|part| part.of).collect()
     }
@@ -135,12 +118,12 @@ impl Worker {
 
 impl Part {
     /// That of a phase with so many steps.
-    pub(super) fn new(trial: u32, phase: Phase, steps: usize) -> Self {
-        Self { of: Some((trial, phase)), is_open: true, steps: vec![Progress::Waiting; steps], lost_at: None }
+    pub(super) fn new(phase: PhaseId, steps: usize) -> Self {
+        Self { of: Some(phase), is_open: true, steps: vec![Progress::Waiting; steps], lost_at: None }
     }
 
-    pub(super) fn is_of(&self, trial: u32, phase: Phase) -> bool {
-        self.of == Some((trial, phase))
+    pub(super) fn is_of(&self, phase: PhaseId) -> bool {
+        self.of == Some(phase)
     }
 
     pub(super) fn has_steps(&self) -> bool {

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 
+use crate::conduct::event::End;
 use crate::model::{is_timeout, on_one_line, words};
 use crate::wait::Wait;
 use crate::wire::seed::{SeedPhase, decode_result, encode_run};
+use crate::wire::trace::Tap;
 use crate::wire::{FrameDecoder, frame};
 
 /// How long a connection may take to be made, and how long its answer.
@@ -24,21 +26,25 @@ fn connect(player: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Sends a phase and has it acknowledged.
-pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), String> {
-    let failed = |error: io::Error| format!("its seed player does not take a phase: {}", words(&error));
+pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), End> {
+    let failed = |error: io::Error| End::Lost(format!("its seed player does not take a phase: {}", words(&error)));
+    let refused = |text: &str| End::Lost(format!("its Python player refuses a phase: {}", on_one_line(text)));
     let mut stream = connect(player).map_err(failed)?;
-    stream.write_all(&frame(&phase.encode())).map_err(failed)?;
+    let (tap, message) = (Tap::new(player), frame(&phase.encode()));
+    stream.write_all(&message).map_err(failed)?;
+    tap.sent(&message);
     let payload = answer(&mut stream).map_err(failed)?;
+    tap.received_frame(&payload);
     match decode_result(&payload) {
         Ok((0, _)) => Ok(()),
-        Ok((_, text)) | Err(text) => Err(format!("its Python player refuses a phase: {}", on_one_line(&text))),
+        Ok((_, text)) => Err(refused(&text)),
+        Err(error) => Err(refused(&error.to_string())),
     }
 }
 
 fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + LIMIT;
     let mut decoder = FrameDecoder::new(LARGEST_ANSWER);
-    let mut buffer = [0; 4096];
     loop {
         if let Some(payload) = decoder.next_frame().map_err(io::Error::other)? {
             return Ok(payload);
@@ -48,28 +54,30 @@ fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
             return Err(io::Error::other("no answer came"));
         }
         Wait::PythonAnswer.limit_reads(&*stream, left)?;
-        match stream.read(&mut buffer) {
+        match decoder.read(&*stream) {
             Ok(0) => return Err(io::Error::other("the connection was closed without an answer")),
-            Ok(count) => decoder.push(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if is_timeout(&error) => {}
+            Ok(_) => {}
+            Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
 }
 
 /// Starts what was downloaded. The connection is open as long as it runs; its keepalive is the heartbeat.
-pub(super) fn start(player: SocketAddr) -> Result<TcpStream, String> {
+pub(super) fn start(player: SocketAddr) -> Result<TcpStream, End> {
     let started = || {
         let mut stream = connect(player)?;
         let seconds = Duration::from_secs;
         let keepalive = TcpKeepalive::new().with_time(seconds(5)).with_interval(seconds(2)).with_retries(3);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-        stream.write_all(&frame(&encode_run()))?;
+        let message = frame(&encode_run());
+        stream.write_all(&message)?;
+        Tap::new(player).sent(&message);
         stream.set_nonblocking(true)?;
         Ok(stream)
     };
-    started().map_err(|error: io::Error| format!("its seed player can't be told to run: {}", words(&error)))
+    let failed = |error: io::Error| format!("its seed player can't be told to run: {}", words(&error));
+    started().map_err(|error| End::Lost(failed(error)))
 }
 
 /// Whether the player has closed the connection, or can't be reached any more. It never sends anything there.

@@ -44,19 +44,12 @@ fn unsupported_form(phase: Phase, step: &Step) -> Option<String> {
 
 /// The seed's form of a step. Its limit is always said, for without it the seed takes 30 seconds.
 pub(super) fn seed_step(step: &Step, default: Option<Duration>) -> SeedStep {
-    let timeout = match step.bound {
-        Some(Bound::Timeout(limit) | Bound::For(limit)) => Some(limit),
-        None => default,
-    };
-    SeedStep { command: step.command().unwrap_or_default().to_owned(), spawn: step.mode == Mode::Spawn, timeout }
+    let (spawn, timeout) = (step.mode == Mode::Spawn, step.limit(default));
+    SeedStep { command: step.command().unwrap_or_default().to_owned(), spawn, timeout }
 }
 
 /// How long a phase of these steps may take on a Python player, which runs them one after another; `None` when one may take
 /// any time.
 pub(super) fn longest(steps: &[Step], default: Option<Duration>) -> Option<Duration> {
-    let of_step = |step: &Step| {
-        let SeedStep { spawn, timeout, .. } = seed_step(step, default);
-        if spawn { Some(Duration::ZERO) } else { timeout }
-    };
-    steps.iter().map(of_step).try_fold(super::MARGIN, |sum, time| Some(sum.saturating_add(time?)))
+    Step::longest(steps, default, Duration::ZERO).map(|time| time.saturating_add(super::MARGIN))
 }

@@ -16,12 +16,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 
-use crate::model::{Attention, ConductorTime, Ending, Mode, Outcome, Phase, Step, StepResult, words};
+use crate::model::{Attention, ConductorTime, Ending, Mode, Outcome, Phase, PhaseId, Step, StepId, StepResult, words};
 use crate::wait::Wait;
+use crate::wire::Connection;
 use crate::wire::seed::SeedPhase;
 
 use super::connection::context::Context;
-use super::event::{Command, ConnectionEvent, End, StepPlace};
+use super::event::{Command, ConnectionEvent, End};
 use super::now::now;
 use limits::{longest, seed_step, unsupported};
 use results::{Arrival, Results};
@@ -43,8 +44,8 @@ pub(super) struct SeedDriver<'a> {
     player: SocketAddr,
     results: Results,
     result_host: String,
-    /// The phase that the player has, and was not told to run.
-    downloaded: Option<(u32, Phase)>,
+    /// Whether the player has a phase that it was not told to run.
+    has_phase: bool,
 }
 
 impl<'a> SeedDriver<'a> {
@@ -53,18 +54,18 @@ impl<'a> SeedDriver<'a> {
     /// # Errors
     ///
     /// Says what of the plan the seed can't do, or why nothing can be listened on.
-    pub(super) fn new(context: &'a Context, stream: &TcpStream) -> Result<Self, String> {
+    pub(super) fn new(context: &'a Context, connection: &Connection) -> Result<Self, End> {
         if let Some(what) = unsupported(&context.plan, context.worker) {
-            return Err(format!("its player is a Python seed, which has no {what}"));
+            return Err(End::Refused(format!("its player is a Python seed, which has no {what}")));
         }
         let entry = context.plan.worker(context.worker);
-        let addresses = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
-        let (player, local) = addresses.map_err(|error| words(&error))?;
+        let (player, local) = connection.addresses().map_err(|error| End::Refused(words(&error)))?;
         let own = context.seeds.claim(entry.results_port);
         let port = if own { entry.results_port } else { 0 };
         let limit = context.plan.settings.max_message_size;
-        let results = Results::listen(port, player.ip(), limit)
-            .map_err(|error| format!("port {port} can't be listened on for its results: {}", words(&error)))?;
+        let results = Results::listen(port, player.ip(), limit).map_err(|error| {
+            End::Refused(format!("port {port} can't be listened on for its results: {}", words(&error)))
+        })?;
         if !own {
             let text = format!(
                 "`resultsport` {} is another worker's too; its results come to port {}",
@@ -74,7 +75,7 @@ impl<'a> SeedDriver<'a> {
             context.uplink.say(ConnectionEvent::Warning(text));
         }
         let result_host = entry.conductor.clone().unwrap_or_else(|| local.ip().to_canonical().to_string());
-        Ok(Self { context, player, results, result_host, downloaded: None })
+        Ok(Self { context, player, results, result_host, has_phase: false })
     }
 
     /// Obeys commands until the end.
@@ -85,10 +86,10 @@ impl<'a> SeedDriver<'a> {
                 Wait::PythonCommand.receive(self.context.mailbox.commands(), None).unwrap_or(Command::Abandon);
             let done = match command {
                 Command::Plan => self.say(ConnectionEvent::PlanTaken),
-                Command::Arm { trial, phase } => self.arm(trial, phase),
-                Command::Go { trial, phase, at } => self.go(trial, phase, at),
-                Command::Stop { trial, phase } => self.stop_unstarted(trial, phase),
-                Command::EndTrial { trial } => self.say(ConnectionEvent::TrialEnded { trial }),
+                Command::Arm(phase) => self.arm(phase),
+                Command::Go(phase, at) => self.go(phase, at),
+                Command::Stop(phase) => self.stop_unstarted(phase),
+                Command::EndTrial(trial) => self.say(ConnectionEvent::TrialEnded(trial)),
                 // A worker with a barrier is refused on a seed player.
                 Command::Release(..) | Command::FailBarrier(..) => Ok(()),
                 Command::Bye | Command::Abandon => Err(End::Closed),
@@ -111,43 +112,42 @@ impl<'a> SeedDriver<'a> {
 
     /// Gets ready. A player that several workers share gets a phase only just before it is run, for it runs all that it
     /// has at once.
-    fn arm(&mut self, trial: u32, phase: Phase) -> Result<(), End> {
+    fn arm(&mut self, phase: PhaseId) -> Result<(), End> {
         if !self.context.seeds.is_shared(&self.context.plan.worker(self.context.worker).player) {
-            self.download(trial, phase)?;
+            self.download(phase)?;
         }
-        self.say(ConnectionEvent::Armed { trial, phase, round_trip: Duration::ZERO })
+        self.say(ConnectionEvent::Armed(phase, Duration::ZERO))
     }
 
-    fn download(&mut self, trial: u32, phase: Phase) -> Result<(), End> {
+    fn download(&mut self, phase: PhaseId) -> Result<(), End> {
         let default = self.context.plan.settings.step_timeout;
         let message = SeedPhase {
             result_host: self.result_host.clone(),
             result_port: self.results.port(),
-            steps: self.steps(phase).iter().map(|step| seed_step(step, default)).collect(),
+            steps: self.steps(phase.phase).iter().map(|step| seed_step(step, default)).collect(),
         };
-        exchange::download(self.player, &message).map_err(End::Lost)?;
-        self.downloaded = Some((trial, phase));
+        exchange::download(self.player, &message)?;
+        self.has_phase = true;
         Ok(())
     }
 
-    fn stop_unstarted(&mut self, trial: u32, phase: Phase) -> Result<(), End> {
-        if self.downloaded.is_some() {
+    fn stop_unstarted(&mut self, phase: PhaseId) -> Result<(), End> {
+        if self.has_phase {
             let text = "its seed player keeps the phase that it was sent until it is restarted; it was not reset";
             return Err(End::Lost(text.to_owned()));
         }
-        for position in 0..self.steps(phase).len() {
-            let place = StepPlace { trial, phase, position };
-            self.say(ConnectionEvent::StepEnded(place, StepResult::without_output(Outcome::Skipped(None))))?;
+        for position in 0..self.steps(phase.phase).len() {
+            let skipped = StepResult::without_output(Outcome::Skipped(None));
+            self.say(ConnectionEvent::StepEnded(phase.step(position), skipped))?;
         }
-        self.say(ConnectionEvent::PhaseEnded { trial, phase })
+        self.say(ConnectionEvent::PhaseEnded(phase))
     }
 
-    fn go(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> Result<(), End> {
+    fn go(&mut self, phase: PhaseId, at: ConductorTime) -> Result<(), End> {
         let context = self.context;
-        match Wait::PythonStart.receive(context.mailbox.commands(), Some(at.since(now()))) {
-            Ok(Command::Stop { .. }) => return self.stop_unstarted(trial, phase),
-            Err(RecvTimeoutError::Timeout) => {}
-            _ => return Err(End::Closed),
+        let command = Wait::PythonStart.receive(context.mailbox.commands(), Some(at.since(now())));
+        if command != Err(RecvTimeoutError::Timeout) {
+            return self.interrupted(phase, command.as_ref().ok());
         }
         let entry = context.plan.worker(context.worker);
         let _turn = match context.seeds.turn(&entry.player) {
@@ -160,27 +160,32 @@ impl<'a> SeedDriver<'a> {
                 select! {
                     recv(never) -> _ => return Err(End::Closed),
                     recv(turns.tokens()) -> _ => Some(turns.taken()),
-                    recv(context.mailbox.commands()) -> command => match command {
-                        Ok(Command::Stop { .. }) => return self.stop_unstarted(trial, phase),
-                        _ => return Err(End::Closed),
-                    }
+                    recv(context.mailbox.commands()) -> command => return self.interrupted(phase, command.as_ref().ok()),
                 }
             }
         };
-        if self.downloaded.is_none() {
-            self.download(trial, phase)?;
+        if !self.has_phase {
+            self.download(phase)?;
         }
         self.results.forget();
-        let connection = exchange::start(self.player).map_err(End::Lost)?;
-        self.downloaded = None;
-        self.collect(&connection, trial, phase)
+        let connection = exchange::start(self.player)?;
+        self.has_phase = false;
+        self.collect(&connection, phase)
+    }
+
+    /// Something is wanted before the phase has begun.
+    fn interrupted(&mut self, phase: PhaseId, command: Option<&Command>) -> Result<(), End> {
+        match command {
+            Some(Command::Stop(_)) => self.stop_unstarted(phase),
+            _ => Err(End::Closed),
+        }
     }
 
     /// Takes the results of a phase that runs.
-    fn collect(&mut self, connection: &TcpStream, trial: u32, phase: Phase) -> Result<(), End> {
-        let limit = longest(self.steps(phase), self.context.plan.settings.step_timeout);
+    fn collect(&mut self, connection: &TcpStream, phase: PhaseId) -> Result<(), End> {
+        let limit = longest(self.steps(phase.phase), self.context.plan.settings.step_timeout);
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut collecting = Collecting { trial, phase, position: 0, stopped: None, quiet: None, limit, end };
+        let mut collecting = Collecting { step: phase.step(0), stopped: None, quiet: None, limit, end };
         let mut attention = Attention::new(HELD_UP, now());
         loop {
             if let Some(pause) = attention.look(now()) {
@@ -189,7 +194,7 @@ impl<'a> SeedDriver<'a> {
             }
             match self.look(connection, &mut collecting) {
                 Ok(false) => {}
-                Ok(true) => return self.say(ConnectionEvent::PhaseEnded { trial, phase }),
+                Ok(true) => return self.say(ConnectionEvent::PhaseEnded(phase)),
                 Err(end) => return Err(end),
             }
         }
@@ -198,7 +203,7 @@ impl<'a> SeedDriver<'a> {
     /// Waits a while for results and takes them; whether the phase is over.
     fn look(&mut self, connection: &TcpStream, collecting: &mut Collecting) -> Result<bool, End> {
         match self.context.mailbox.commands().try_recv() {
-            Ok(Command::Stop { .. }) => collecting.stopped = Some(Instant::now()),
+            Ok(Command::Stop(_)) => collecting.stopped = Some(Instant::now()),
             Ok(Command::Bye | Command::Abandon) | Err(TryRecvError::Disconnected) => return Err(End::Closed),
             Ok(_) | Err(TryRecvError::Empty) => {}
         }
@@ -231,13 +236,12 @@ impl<'a> SeedDriver<'a> {
     }
 
     fn arrival(&self, arrival: Arrival, collecting: &mut Collecting) -> Result<(), End> {
-        let Collecting { trial, phase, position, .. } = *collecting;
-        let place = StepPlace { trial, phase, position };
+        let step = collecting.step;
         match arrival {
-            Arrival::Result(code, text) => self.result(place, code, &text)?,
+            Arrival::Result(code, text) => self.result(step, code, &text)?,
             Arrival::TooLarge(why) => {
                 self.say(ConnectionEvent::OutputFailed(why))?;
-                self.say(ConnectionEvent::StepEnded(place, StepResult::without_output(Outcome::Lost)))?;
+                self.say(ConnectionEvent::StepEnded(step, StepResult::without_output(Outcome::Lost)))?;
             }
             Arrival::Elsewhere(address) => {
                 let player = self.player.ip().to_canonical();
@@ -250,15 +254,15 @@ impl<'a> SeedDriver<'a> {
                 return self.say(ConnectionEvent::Warning(text));
             }
         }
-        collecting.position += 1;
+        collecting.step.position += 1;
         collecting.quiet = collecting.quiet.map(|_| Instant::now());
         // Many and long results take their time.
         collecting.end = collecting.end.map(|end| end.max(Instant::now() + MARGIN));
         Ok(())
     }
 
-    fn result(&self, place: StepPlace, code: i64, text: &str) -> Result<(), End> {
-        let Some(step) = self.steps(place.phase).get(place.position) else {
+    fn result(&self, id: StepId, code: i64, text: &str) -> Result<(), End> {
+        let Some(step) = self.context.plan.step(id.of(self.context.worker)) else {
             let text = "its seed player sent more results than it was given steps: it had kept some of an earlier run";
             return Err(End::Lost(text.to_owned()));
         };
@@ -267,23 +271,18 @@ impl<'a> SeedDriver<'a> {
         if result.outcome == Outcome::Passed {
             let mut stream = self.context.store.stream();
             if let Err(error) = stream.append(text.as_bytes()) {
-                let (worker, why) = (self.context.plan.worker(self.context.worker), words(&error));
-                self.say(place.unkept(worker, &why))?;
-                let text = format!("can't save the output of the steps: {why}");
-                self.say(ConnectionEvent::OutputFailed(text))?;
+                self.context.unkept(id, &error);
             }
             result.stdout = stream.output(u64::MAX);
         }
-        self.say(ConnectionEvent::StepEnded(place, result))
+        self.say(ConnectionEvent::StepEnded(id, result))
     }
 }
 
 /// A phase whose results are taken.
 struct Collecting {
-    trial: u32,
-    phase: Phase,
     /// The step whose result comes next.
-    position: usize,
+    step: StepId,
     /// When the phase was told to stop.
     stopped: Option<Instant>,
     /// How long it may take, and when it has taken too long.

@@ -4,7 +4,7 @@
 //! nothing, or too little, is dropped, and those behind it are taken.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::wait::Wait;
 use crate::wire::seed::{PHASES_COMPLETE, decode_result};
+use crate::wire::trace::Tap;
 use crate::wire::{FrameDecoder, FrameError};
 
 /// How long a connection may take, beside the time that its bytes take at the slowest pace.
@@ -48,6 +49,7 @@ impl Arrival {
 
 struct Connection {
     stream: TcpStream,
+    tap: Tap,
     decoder: FrameDecoder,
     since: Instant,
     received: u64,
@@ -64,7 +66,6 @@ pub(super) struct Results {
     strangers: BTreeSet<IpAddr>,
     limit: u64,
     connections: VecDeque<Connection>,
-    buffer: Vec<u8>,
 }
 
 impl Results {
@@ -77,8 +78,7 @@ impl Results {
             other => other?,
         };
         let port = listener.local_addr()?.port();
-        let (strangers, connections, buffer) = (BTreeSet::new(), VecDeque::new(), vec![0; 64 << 10]);
-        Ok(Self { listener, port, player, strangers, limit, connections, buffer })
+        Ok(Self { listener, port, player, strangers: BTreeSet::new(), limit, connections: VecDeque::new() })
     }
 
     /// The port that it listens on.
@@ -107,7 +107,7 @@ impl Results {
         self.poll(other, time);
         let mut arrivals = self.accept();
         for connection in &mut self.connections {
-            connection.read(&mut self.buffer, self.limit);
+            connection.read();
         }
         while let Some(front) = self.connections.front_mut() {
             let Some(arrival) = front.arrival.take() else {
@@ -144,7 +144,14 @@ impl Results {
             } else if stream.set_nonblocking(true).is_ok() {
                 let decoder = FrameDecoder::new(self.limit);
                 let (since, received) = (Instant::now(), 0);
-                self.connections.push_back(Connection { stream, decoder, since, received, arrival: None });
+                self.connections.push_back(Connection {
+                    stream,
+                    tap: Tap::new(peer),
+                    decoder,
+                    since,
+                    received,
+                    arrival: None,
+                });
             }
         }
         arrivals
@@ -152,19 +159,18 @@ impl Results {
 }
 
 impl Connection {
-    fn read(&mut self, buffer: &mut [u8], limit: u64) {
+    fn read(&mut self) {
         /// Then another one has a turn.
         const ROUNDS: usize = 64;
         for _ in 0..ROUNDS {
             if self.arrival.is_some() {
                 return;
             }
-            match self.stream.read(buffer) {
+            match self.decoder.read(&self.stream) {
                 Ok(0) => self.arrival = Some(Arrival::Stranger(self.decoder.end().to_string())),
                 Ok(count) => {
                     self.received += count as u64;
-                    self.decoder.push(&buffer[..count]);
-                    self.arrival = self.cut(limit);
+                    self.arrival = self.cut();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -182,15 +188,18 @@ impl Connection {
         self.since.elapsed() > GRACE + Duration::from_millis(self.received.saturating_mul(1000) / SLOWEST)
     }
 
-    fn cut(&mut self, limit: u64) -> Option<Arrival> {
+    fn cut(&mut self) -> Option<Arrival> {
         match self.decoder.next_frame() {
             Ok(None) => None,
-            Ok(Some(payload)) => Some(match decode_result(&payload) {
-                Ok((code, text)) => Arrival::Result(code, text),
-                Err(why) => Arrival::Stranger(why),
-            }),
+            Ok(Some(payload)) => {
+                self.tap.received_frame(&payload);
+                Some(match decode_result(&payload) {
+                    Ok((code, text)) => Arrival::Result(code, text),
+                    Err(why) => Arrival::Stranger(why.to_string()),
+                })
+            }
             // A length that begins with `{` or a letter is no length: whoever sends it is no player.
-            Err(FrameError::TooLarge { length, .. }) if length < 0x2000_0000 => Some(Arrival::TooLarge(format!(
+            Err(FrameError::TooLarge { length, limit }) if length < 0x2000_0000 => Some(Arrival::TooLarge(format!(
                 "a result of {length} bytes is over `max_message_size`, which is {limit} bytes"
             ))),
             Err(error) => Some(Arrival::Stranger(error.to_string())),

@@ -2,34 +2,8 @@
 
 use std::time::Duration;
 
-use crate::model::{Phase, PlayerTime, nanoseconds};
-use crate::wire::{
-    AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PhaseName, PlayerMessage, StepEndedMessage,
-};
-
-/// Which step of which trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepKey {
-    /// The trial, from 1.
-    pub trial: u32,
-    /// The phase.
-    pub phase: Phase,
-    /// The position in the phase, from 0.
-    pub position: usize,
-}
-
-impl StepKey {
-    /// As messages have it.
-    pub(in crate::player) fn on_the_wire(self) -> (u32, PhaseName, usize) {
-        (self.trial, self.phase.into(), self.position)
-    }
-}
-
-impl From<&StepEndedMessage> for StepKey {
-    fn from(ended: &StepEndedMessage) -> Self {
-        Self { trial: ended.trial, phase: ended.phase.into(), position: ended.step }
-    }
-}
+use crate::model::{PlayerTime, StepId, nanoseconds};
+use crate::wire::{AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PlayerMessage, StepEndedMessage};
 
 /// With which signal a stop begins. Each signal has its grace before the next; the last is always `SIGKILL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +40,10 @@ impl StepEnd {
     }
 
     /// As the conductor is told it.
-    fn of_step(self, key: StepKey) -> StepEndedMessage {
-        let (trial, phase, step) = key.on_the_wire();
+    fn of_step(self, step: StepId) -> StepEndedMessage {
         let Self { outcome, duration, lengths: [stdout, stderr], left, attempts } = self;
         let duration = duration.map(nanoseconds);
-        StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, left, attempts }
+        StepEndedMessage { step, outcome, duration, stdout, stderr, left, attempts }
     }
 }
 
@@ -94,12 +67,12 @@ impl Turn {
     }
 
     /// Tells the end of a step that its phase waited for.
-    pub(super) fn step_ended(&mut self, key: StepKey, end: StepEnd) {
+    pub(super) fn step_ended(&mut self, key: StepId, end: StepEnd) {
         self.send(PlayerMessage::StepEnded(end.of_step(key)));
     }
 
     /// Tells the end of a spawned step.
-    pub(super) fn spawned_ended(&mut self, key: StepKey, end: StepEnd) {
+    pub(super) fn spawned_ended(&mut self, key: StepId, end: StepEnd) {
         self.send(PlayerMessage::SpawnedEnded(end.of_step(key)));
     }
 }
@@ -121,7 +94,7 @@ pub enum SessionEvent {
     /// A step's process runs.
     Started {
         /// Which.
-        key: StepKey,
+        key: StepId,
         /// Since when.
         at: PlayerTime,
         /// How long after the instant that was named, when the order came too late for it.
@@ -132,11 +105,11 @@ pub enum SessionEvent {
         streams: [u32; 2],
     },
     /// A step's process could not be made.
-    NotStarted(StepKey, NotStarted),
+    NotStarted(StepId, NotStarted),
     /// A step's process is over.
     Ended {
         /// Which.
-        key: StepKey,
+        key: StepId,
         /// How.
         outcome: OutcomeMessage,
         /// When.
@@ -149,7 +122,7 @@ pub enum SessionEvent {
     /// The files of a step are transferred, or can't be.
     TransferEnded {
         /// Which step.
-        key: StepKey,
+        key: StepId,
         /// How that went.
         outcome: OutcomeMessage,
         /// When it was over.
@@ -179,7 +152,7 @@ pub enum SessionAction {
     /// Make a step's process.
     Start {
         /// Which.
-        key: StepKey,
+        key: StepId,
         /// When it is to start; at once when there is no such instant.
         at: Option<PlayerTime>,
         /// The streams that it goes on with, when it is another attempt.
@@ -188,16 +161,16 @@ pub enum SessionAction {
     /// A spawned step is at work from now on: later steps are to know its process, which is that of its last attempt.
     Spawned {
         /// Which.
-        key: StepKey,
+        key: StepId,
         /// The number of its process.
         pid: u32,
     },
     /// Stop a step's process; its end comes as an event.
-    Stop(StepKey, StopWith),
+    Stop(StepId, StopWith),
     /// Transfer the files of a step; the end of it comes as an event.
-    Transfer(StepKey),
+    Transfer(StepId),
     /// Transfer no more of them; nothing more is to be said of it.
-    CancelTransfer(StepKey),
+    CancelTransfer(StepId),
     /// Stop everything that was started; the end of it comes as an event.
     Sweep,
     /// Somebody has to run Reset if this session dies.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::Turn;
 use super::{Session, SessionAction, Stage};
-use crate::model::{Phase, PlayerTime};
+use crate::model::{Phase, PhaseId, PlayerTime};
 use crate::wait::Wait;
 use crate::wire::{PlayerMessage, cleaned};
 
@@ -85,16 +85,16 @@ impl Session {
     /// Stops what must not go on when nobody listens. A Reset goes on.
     fn stop_for_orphan(&mut self, reason: &str, turn: &mut Turn) {
         match &mut self.stage {
-            Stage::Running(running) if running.phase != Phase::Reset => running.stop(Some(reason), turn),
+            Stage::Running(running) if !running.is_reset() => running.stop(Some(reason), turn),
             Stage::Running(running) => running.go_on_alone(reason, turn),
-            Stage::Armed { .. } => self.stage = Stage::Idle,
+            Stage::Armed(_) => self.stage = Stage::Idle,
             _ => {}
         }
     }
 
     /// Whether the plan has a Reset.
     fn wants_reset(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| plan.phases.iter().any(|phase| Phase::from(*phase) == Phase::Reset))
+        self.plan.as_ref().is_some_and(|plan| plan.phases.contains(&Phase::Reset))
     }
 
     /// Whether something is left that a conductor which leaves in good order would have ended before. Without Reset among
@@ -108,8 +108,8 @@ impl Session {
         match self.touched {
             Some(trial) if self.wants_reset() => {
                 // A conductor that left out a Reset may have gone on to another trial: it is the Reset of that one then.
-                let trial = self.begun.map_or(trial, |(begun, _)| begun.max(trial));
-                self.begin(trial, Phase::Reset, None, turn);
+                let trial = self.begun.map_or(trial, |begun| begun.trial.max(trial));
+                self.begin(PhaseId { trial, phase: Phase::Reset }, None, turn);
                 self.advance(turn);
             }
             _ => self.sweep(None, turn),

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use super::event::{StepEnd, StepKey, Turn};
+use super::event::{StepEnd, Turn};
 use super::work::Work;
-use crate::model::{Phase, PlayerTime, nanoseconds};
+use crate::model::{Phase, PhaseId, PlayerTime, StepId, nanoseconds};
 use crate::wire::{OutcomeMessage, PlanMessage, StepMessage};
 
 /// A phase that is being run.
 #[derive(Debug)]
 pub(super) struct Running {
-    pub(super) trial: u32,
-    pub(super) phase: Phase,
+    pub(super) id: PhaseId,
     /// The next step that was not begun.
     position: usize,
     /// When the next process is to start, until something came of one: the instant of `go`, or of a barrier's release.
@@ -31,14 +30,9 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(
-        (trial, phase): (u32, Phase),
-        instant: Option<PlayerTime>,
-        limit: Option<(Duration, PlayerTime)>,
-    ) -> Self {
+    pub(super) fn new(id: PhaseId, instant: Option<PlayerTime>, limit: Option<(Duration, PlayerTime)>) -> Self {
         Self {
-            trial,
-            phase,
+            id,
             position: 0,
             instant,
             open: Vec::new(),
@@ -50,8 +44,8 @@ impl Running {
         }
     }
 
-    pub(super) fn is(&self, trial: u32, phase: Phase) -> bool {
-        (self.trial, self.phase) == (trial, phase)
+    pub(super) fn is_reset(&self) -> bool {
+        self.id.phase == Phase::Reset
     }
 
     /// From now on it may take at most so long, when it has a limit: only a Reset has one.
@@ -94,7 +88,7 @@ impl Running {
             && !self.over_limit
         {
             self.over_limit = true;
-            self.skip(Some(format!("{} took longer than {}", self.phase, humantime::format_duration(after))));
+            self.skip(Some(format!("{} took longer than {}", self.id.phase, humantime::format_duration(after))));
             let after = nanoseconds(after);
             self.end_all(&OutcomeMessage::TimedOut { after }, turn);
         }
@@ -105,11 +99,11 @@ impl Running {
         &mut self,
         plan: &'a PlanMessage,
         turn: &mut Turn,
-    ) -> Option<(StepKey, &'a StepMessage)> {
-        let steps = plan.steps(self.phase);
+    ) -> Option<(StepId, &'a StepMessage)> {
+        let steps = plan.steps(self.id.phase);
         loop {
             let step = steps.get(self.position).filter(|step| self.may_begin(step))?;
-            let key = StepKey { trial: self.trial, phase: self.phase, position: self.position };
+            let key = self.id.step(self.position);
             self.position += 1;
             if !self.skips() {
                 self.open.push(Work::new(key, step, plan, (turn.now, self.instant)));
@@ -121,9 +115,9 @@ impl Running {
     }
 
     /// What starts when the barrier is passed at which it waits.
-    pub(super) fn awaited(&self, plan: &PlanMessage) -> Vec<StepKey> {
+    pub(super) fn awaited(&self, plan: &PlanMessage) -> Vec<StepId> {
         let at_barrier = matches!(&self.open[..], [work] if work.is_at_barrier());
-        if at_barrier && !self.skips() { together(plan, self.trial, self.phase, self.position) } else { Vec::new() }
+        if at_barrier && !self.skips() { together(plan, self.id, self.position) } else { Vec::new() }
     }
 
     fn skips(&self) -> bool {
@@ -148,23 +142,17 @@ impl Running {
     }
 
     /// The step at work with this key.
-    pub(super) fn work(&mut self, key: StepKey) -> Option<&mut Work> {
+    pub(super) fn work(&mut self, key: StepId) -> Option<&mut Work> {
         self.open.iter_mut().find(|work| work.key == key)
     }
 
     /// Takes a spawned step out that has started: the phase waits for it no more.
-    pub(super) fn take(&mut self, key: StepKey) -> Option<Work> {
+    pub(super) fn take(&mut self, key: StepId) -> Option<Work> {
         self.open.iter().position(|work| work.key == key).map(|index| self.open.remove(index))
     }
 
     /// The process of a step at work is over, or could not be made. Whether there is such a step.
-    pub(super) fn process_ended(
-        &mut self,
-        key: StepKey,
-        end: StepEnd,
-        at: Option<PlayerTime>,
-        turn: &mut Turn,
-    ) -> bool {
+    pub(super) fn process_ended(&mut self, key: StepId, end: StepEnd, at: Option<PlayerTime>, turn: &mut Turn) -> bool {
         let Some(work) = self.work(key) else { return false };
         if let Some(end) = work.process_ended(end, at) {
             self.finish(key, end, turn);
@@ -173,7 +161,7 @@ impl Running {
     }
 
     /// Whoever waited for the end of this spawned step has waited for long enough.
-    pub(super) fn spawned_ended(&mut self, target: StepKey, at: PlayerTime, turn: &mut Turn) {
+    pub(super) fn spawned_ended(&mut self, target: StepId, at: PlayerTime, turn: &mut Turn) {
         let waiting: Vec<_> = self.open.iter().filter(|work| work.waits_for() == Some(target)).collect();
         for key in waiting.into_iter().map(|work| work.key).collect::<Vec<_>>() {
             self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, at, turn);
@@ -181,14 +169,14 @@ impl Running {
     }
 
     /// The wait of a step that has no process is over.
-    pub(super) fn wait_ended(&mut self, key: StepKey, outcome: OutcomeMessage, at: PlayerTime, turn: &mut Turn) {
+    pub(super) fn wait_ended(&mut self, key: StepId, outcome: OutcomeMessage, at: PlayerTime, turn: &mut Turn) {
         if let Some(end) = self.work(key).map(|work| work.wait_ended(outcome, at)) {
             self.finish(key, end, turn);
         }
     }
 
     /// The files of a step at work are transferred, or can't be.
-    pub(super) fn transfer_ended(&mut self, key: StepKey, outcome: OutcomeMessage, at: PlayerTime, turn: &mut Turn) {
+    pub(super) fn transfer_ended(&mut self, key: StepId, outcome: OutcomeMessage, at: PlayerTime, turn: &mut Turn) {
         if self.work(key).is_some_and(|work| work.transfers()) {
             self.wait_ended(key, outcome, at, turn);
         }
@@ -201,9 +189,8 @@ impl Running {
         self.each(turn, |work, turn| fails(work) && work.stop(&outcome, turn));
     }
 
-    /// The barrier at this position is passed; what comes next starts at the instant.
-    pub(super) fn released(&mut self, position: usize, at: Option<PlayerTime>, turn: &mut Turn) {
-        let key = StepKey { trial: self.trial, phase: self.phase, position };
+    /// This barrier is passed; what comes next starts at the instant.
+    pub(super) fn released(&mut self, key: StepId, at: Option<PlayerTime>, turn: &mut Turn) {
         if let Some(end) =
             self.work(key).filter(|work| work.is_at_barrier()).map(|work| work.released(at.unwrap_or(turn.now)))
         {
@@ -212,15 +199,14 @@ impl Running {
         }
     }
 
-    /// The barrier at this position will never be passed.
-    pub(super) fn barrier_failed(&mut self, position: usize, why: String, turn: &mut Turn) {
-        let key = StepKey { trial: self.trial, phase: self.phase, position };
+    /// This barrier will never be passed.
+    pub(super) fn barrier_failed(&mut self, key: StepId, why: String, turn: &mut Turn) {
         if self.work(key).is_some_and(|work| work.is_at_barrier()) {
             self.wait_ended(key, OutcomeMessage::Unfulfilled { why }, turn.now, turn);
         }
     }
 
-    fn finish(&mut self, key: StepKey, end: StepEnd, turn: &mut Turn) {
+    fn finish(&mut self, key: StepId, end: StepEnd, turn: &mut Turn) {
         if let Some(work) = self.take(key) {
             self.close(&work, end, turn);
         }
@@ -236,7 +222,7 @@ impl Running {
 
     /// A step has failed: when it must not, the rest of its phase is skipped.
     pub(super) fn failed_that_must_not(&mut self, work: &Work) {
-        if work.must && self.is(work.key.trial, work.key.phase) {
+        if work.must && self.id == work.key.phase_id() {
             self.skip(Some(match work.barrier() {
                 Some(name) => format!("barrier `{name}` failed"),
                 None => format!("`must:` step `{}` failed", work.label),
@@ -247,9 +233,9 @@ impl Running {
 
 /// The steps from this position on that start at the same instant: one, or neighbours that run together; only those that
 /// are commands.
-pub(super) fn together(plan: &PlanMessage, trial: u32, phase: Phase, position: usize) -> Vec<StepKey> {
-    let steps = &plan.steps(phase).get(position..).unwrap_or_default();
+pub(super) fn together(plan: &PlanMessage, id: PhaseId, position: usize) -> Vec<StepId> {
+    let steps = &plan.steps(id.phase).get(position..).unwrap_or_default();
     let together = |index: usize| index == 0 || (steps[0].parallel && steps[index].parallel);
     let started = (0..steps.len()).take_while(|index| steps[*index].action.is_none() && together(*index));
-    started.map(|index| StepKey { trial, phase, position: position + index }).collect()
+    started.map(|index| id.step(position + index)).collect()
 }

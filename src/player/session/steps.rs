@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::event::{SessionAction, StepEnd, StepKey, Turn};
+use super::event::{SessionAction, StepEnd, Turn};
 use super::running::Running;
 use super::work::Work;
 use super::{Session, Stage};
-use crate::model::{Phase, PlayerTime, nanoseconds};
+use crate::model::{Phase, PlayerTime, StepId, nanoseconds};
 use crate::wire::{ActionMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepStartedMessage};
 
 impl Session {
     pub(super) fn started(
         &mut self,
-        key: StepKey,
+        key: StepId,
         (at, late): (PlayerTime, Duration),
         pid: u32,
         streams: [u32; 2],
@@ -29,9 +29,9 @@ impl Session {
         if !work.started(at, streams) {
             return;
         }
-        let ((trial, phase, step), [stdout, stderr]) = (key.on_the_wire(), streams);
+        let [stdout, stderr] = streams;
         let (at, late) = (at.nanoseconds(), nanoseconds(late));
-        let message = StepStartedMessage { trial, phase, step, at, late, pid, stdout, stderr };
+        let message = StepStartedMessage { step: key, at, late, pid, stdout, stderr };
         turn.send(PlayerMessage::StepStarted(message));
         if let Some(work) = Some(work.spawn).filter(|spawn| *spawn).and_then(|_| running.take(key)) {
             turn.push(SessionAction::Spawned { key, pid });
@@ -41,7 +41,7 @@ impl Session {
     }
 
     /// A step's process is over: one that the phase waits for, or a spawned one.
-    pub(super) fn process_ended(&mut self, key: StepKey, end: StepEnd, at: Option<PlayerTime>, turn: &mut Turn) {
+    pub(super) fn process_ended(&mut self, key: StepId, end: StepEnd, at: Option<PlayerTime>, turn: &mut Turn) {
         if let Some(index) = self.spawned.iter().position(|work| work.key == key) {
             if let Some(end) = self.spawned[index].process_ended(end, at) {
                 let work = self.spawned.swap_remove(index);
@@ -119,10 +119,7 @@ impl Session {
                         stop_spawned(&mut self.spawned, &self.ended, (key, label.as_str()), running, turn);
                         continue;
                     }
-                    ActionMessage::Barrier { .. } => {
-                        let (trial, phase, step) = key.on_the_wire();
-                        turn.send(PlayerMessage::BarrierReached { trial, phase, step });
-                    }
+                    ActionMessage::Barrier { .. } => turn.send(PlayerMessage::BarrierReached(key)),
                     ActionMessage::Fetch { .. } | ActionMessage::Put { .. } if self.orphaned.is_none() => {
                         touch(key, plan, touched, turn);
                         turn.push(SessionAction::Transfer(key));
@@ -133,13 +130,12 @@ impl Session {
                     running.go_on_alone(reason, turn);
                 }
             }
-            let (trial, phase, stopped) = (running.trial, running.phase, running.stopping);
-            if running.is_over(plan.steps(phase).len()) {
+            let (id, stopped) = (running.id, running.stopping);
+            if running.is_over(plan.steps(id.phase).len()) {
                 self.failed = std::mem::take(&mut running.failed);
-                turn.send(PlayerMessage::PhaseEnded { trial, phase: phase.into() });
-                self.stage = Stage::Idle;
+                self.end_phase(id, turn);
                 if !stopped {
-                    self.arm_for_what_follows(trial, Some(phase), turn);
+                    self.arm_for_what_follows(id.trial, Some(id.phase), turn);
                 }
             }
         }
@@ -150,9 +146,9 @@ impl Session {
 }
 
 /// From now on there is something that Reset undoes.
-fn touch(key: StepKey, plan: &PlanMessage, touched: &mut Option<u32>, turn: &mut Turn) {
+fn touch(key: StepId, plan: &PlanMessage, touched: &mut Option<u32>, turn: &mut Turn) {
     let is_new = key.phase != Phase::Reset && touched.replace(key.trial) != Some(key.trial);
-    if is_new && plan.phases.contains(&Phase::Reset.into()) {
+    if is_new && plan.phases.contains(&Phase::Reset) {
         turn.push(SessionAction::ResetNeeded { trial: key.trial });
     }
 }
@@ -161,7 +157,7 @@ fn touch(key: StepKey, plan: &PlanMessage, touched: &mut Option<u32>, turn: &mut
 fn stop_spawned(
     spawned: &mut [Work],
     ended: &[(u32, String)],
-    (key, label): (StepKey, &str),
+    (key, label): (StepId, &str),
     running: &mut Running,
     turn: &mut Turn,
 ) {

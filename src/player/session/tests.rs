@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::{LeftMessage, PhaseName, StepMessage};
+use crate::model::{PhaseId, StepId};
+use crate::wire::{LeftMessage, StepMessage};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -32,7 +33,7 @@ fn plan(run: Vec<StepMessage>) -> PlanMessage {
     PlanMessage {
         incarnation: None,
         trials: 2,
-        phases: Phase::ALL.map(PhaseName::from).to_vec(),
+        phases: Phase::ALL.map(Phase::from).to_vec(),
         shell: "/bin/sh".to_owned(),
         directory: None,
         environment: Vec::new(),
@@ -46,29 +47,29 @@ fn plan(run: Vec<StepMessage>) -> PlanMessage {
     }
 }
 
-fn key(phase: Phase, position: usize) -> StepKey {
-    StepKey { trial: 1, phase, position }
+fn key(phase: Phase, position: usize) -> StepId {
+    StepId { trial: 1, phase, position }
 }
 
-fn started(key: StepKey, seconds: u64) -> SessionEvent {
+fn started(key: StepId, seconds: u64) -> SessionEvent {
     SessionEvent::Started { key, at: at(seconds), late: Duration::ZERO, pid: 7, streams: [0, 1] }
 }
 
-fn ended(key: StepKey, seconds: u64) -> SessionEvent {
+fn ended(key: StepId, seconds: u64) -> SessionEvent {
     let outcome = OutcomeMessage::Exit { status: 0 };
     SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [3, 0], left: LeftMessage::default() }
 }
 
-fn stop(key: StepKey) -> SessionAction {
+fn stop(key: StepId) -> SessionAction {
     SessionAction::Stop(key, StopWith::Terminate)
 }
 
-fn arm(phase: PhaseName) -> SessionEvent {
-    SessionEvent::Message(ConductorMessage::Arm { trial: 1, phase })
+fn arm(phase: Phase) -> SessionEvent {
+    SessionEvent::Message(ConductorMessage::Arm(PhaseId { trial: 1, phase }))
 }
 
-fn go(phase: PhaseName) -> SessionEvent {
-    SessionEvent::Message(ConductorMessage::Go { trial: 1, phase, at: None })
+fn go(phase: Phase) -> SessionEvent {
+    SessionEvent::Message(ConductorMessage::Go { phase: PhaseId { trial: 1, phase }, at: None })
 }
 
 fn orphaned() -> SessionEvent {
@@ -79,8 +80,8 @@ fn orphaned() -> SessionEvent {
 fn in_run(steps: Vec<StepMessage>) -> Session {
     let mut session = Session::new();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));
-    session.handle(arm(PhaseName::Run), at(0));
-    session.handle(go(PhaseName::Run), at(0));
+    session.handle(arm(Phase::Run), at(0));
+    session.handle(go(Phase::Run), at(0));
     session
 }
 
@@ -88,7 +89,7 @@ fn left(summary: &str) -> SessionAction {
     SessionAction::Send(PlayerMessage::Left { summary: summary.to_owned() })
 }
 
-fn starts(actions: &[SessionAction]) -> Vec<StepKey> {
+fn starts(actions: &[SessionAction]) -> Vec<StepId> {
     let starts = actions.iter().filter_map(|action| match action {
         SessionAction::Start { key, .. } => Some(*key),
         _ => None,
@@ -98,7 +99,7 @@ fn starts(actions: &[SessionAction]) -> Vec<StepKey> {
 
 fn outcomes(actions: &[SessionAction]) -> Vec<(usize, OutcomeMessage)> {
     let ends = actions.iter().filter_map(|action| match action {
-        SessionAction::Send(PlayerMessage::StepEnded(end)) => Some((end.step, end.outcome.clone())),
+        SessionAction::Send(PlayerMessage::StepEnded(end)) => Some((end.step.position, end.outcome.clone())),
         _ => None,
     });
     ends.collect()
@@ -112,17 +113,17 @@ fn skipped_for(why: &str) -> OutcomeMessage {
 fn nothing_starts_before_go_and_steps_follow_one_another() {
     let mut session = Session::new();
     let taken = session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(vec![])))), at(0));
-    let ready = PlayerMessage::Armed { trial: 1, phase: PhaseName::Startup };
+    let ready = PlayerMessage::Armed(PhaseId { trial: 1, phase: Phase::Startup });
     assert_eq!(taken, [SessionAction::Send(PlayerMessage::PlanTaken), SessionAction::Send(ready)]);
-    let armed = session.handle(arm(PhaseName::Reset), at(0));
+    let armed = session.handle(arm(Phase::Reset), at(0));
     assert_eq!(starts(&armed), []);
-    let gone = session.handle(go(PhaseName::Reset), at(0));
+    let gone = session.handle(go(Phase::Reset), at(0));
     assert_eq!(starts(&gone), [key(Phase::Reset, 0)]);
     session.handle(started(key(Phase::Reset, 0), 1), at(1));
     let next = session.handle(ended(key(Phase::Reset, 0), 2), at(2));
     assert_eq!(starts(&next), [key(Phase::Reset, 1)]);
     let last = session.handle(ended(key(Phase::Reset, 1), 3), at(3));
-    let end = PlayerMessage::PhaseEnded { trial: 1, phase: PhaseName::Reset };
+    let end = PlayerMessage::PhaseEnded(PhaseId { trial: 1, phase: Phase::Reset });
     assert_eq!(last.last(), Some(&SessionAction::Send(end)));
 }
 
@@ -141,7 +142,7 @@ fn a_step_that_takes_too_long_is_stopped_and_its_end_says_so() {
 fn a_stopped_phase_stops_its_step_and_skips_the_rest() {
     let mut session = in_run(vec![step("one", false, None), step("two", false, None)]);
     session.handle(started(key(Phase::Run, 0), 1), at(1));
-    let told = SessionEvent::Message(ConductorMessage::Stop { trial: 1, phase: PhaseName::Run });
+    let told = SessionEvent::Message(ConductorMessage::Stop(PhaseId { trial: 1, phase: Phase::Run }));
     assert_eq!(session.handle(told, at(2)), [stop(key(Phase::Run, 0))]);
     let end = session.handle(ended(key(Phase::Run, 0), 3), at(3));
     assert_eq!(outcomes(&end), [(0, OutcomeMessage::Stopped), (1, OutcomeMessage::Skipped { why: None })]);
@@ -179,8 +180,8 @@ fn an_orphan_stops_its_step_runs_reset_sweeps_and_finishes() {
 #[test]
 fn an_orphan_in_reset_finishes_that_reset_and_runs_no_second_one() {
     let mut session = in_run(vec![]);
-    session.handle(arm(PhaseName::Reset), at(1));
-    session.handle(go(PhaseName::Reset), at(1));
+    session.handle(arm(Phase::Reset), at(1));
+    session.handle(go(Phase::Reset), at(1));
     session.handle(started(key(Phase::Reset, 0), 1), at(1));
     assert_eq!(starts(&session.handle(orphaned(), at(2))), []);
     let next = session.handle(ended(key(Phase::Reset, 0), 3), at(3));
@@ -202,8 +203,8 @@ fn a_conductor_that_leaves_between_two_phases_leaves_nothing_that_is_not_reset()
 fn a_conductor_that_leaves_before_the_end_of_a_trial_leaves_nothing_that_was_spawned() {
     let mut session = in_run(vec![step("server", true, None)]);
     session.handle(started(key(Phase::Run, 0), 1), at(1));
-    session.handle(arm(PhaseName::Reset), at(2));
-    session.handle(go(PhaseName::Reset), at(2));
+    session.handle(arm(Phase::Reset), at(2));
+    session.handle(go(Phase::Reset), at(2));
     session.handle(ended(key(Phase::Reset, 0), 3), at(3));
     session.handle(ended(key(Phase::Reset, 1), 3), at(3));
     let left = session.handle(SessionEvent::Message(ConductorMessage::Bye), at(4));
@@ -213,8 +214,8 @@ fn a_conductor_that_leaves_before_the_end_of_a_trial_leaves_nothing_that_was_spa
 #[test]
 fn a_reset_that_takes_too_long_is_stopped_as_a_whole() {
     let mut session = in_run(vec![]);
-    session.handle(arm(PhaseName::Reset), at(0));
-    session.handle(go(PhaseName::Reset), at(0));
+    session.handle(arm(Phase::Reset), at(0));
+    session.handle(go(Phase::Reset), at(0));
     session.handle(started(key(Phase::Reset, 0), 1), at(1));
     assert_eq!(session.next_deadline(), Some(at(50)));
     assert_eq!(session.handle(SessionEvent::Tick, at(50)), [stop(key(Phase::Reset, 0))]);
@@ -226,13 +227,13 @@ fn a_reset_that_takes_too_long_is_stopped_as_a_whole() {
 
 #[test]
 fn a_step_of_reset_whose_process_can_not_be_made_is_tried_again_for_as_long_as_reset_may_take() {
-    let lacks = |key: StepKey| {
+    let lacks = |key: StepId| {
         SessionEvent::NotStarted(key, NotStarted { why: "no processes".to_owned(), may_work_later: true })
     };
     for works_at in [Some(20), None] {
         let mut session = in_run(vec![]);
-        session.handle(arm(PhaseName::Reset), at(0));
-        session.handle(go(PhaseName::Reset), at(0));
+        session.handle(arm(Phase::Reset), at(0));
+        session.handle(go(Phase::Reset), at(0));
         let undo = key(Phase::Reset, 0);
         for second in 0..works_at.unwrap_or(50) {
             assert_eq!(session.handle(lacks(undo), at(second)), [], "it is not over");
@@ -277,14 +278,17 @@ enum Choice {
 }
 
 fn choice() -> impl Strategy<Value = Choice> {
-    let phase = prop::sample::select(Phase::ALL.map(PhaseName::from).to_vec());
+    let phase = prop::sample::select(Phase::ALL.map(Phase::from).to_vec());
     let say = (0..8, 1..3_u32, phase, 0..8_usize).prop_map(|(what, trial, phase, step)| match what {
-        0 => ConductorMessage::Arm { trial, phase },
-        1 => ConductorMessage::Go { trial, phase, at: None },
-        2 => ConductorMessage::Stop { trial, phase },
+        0 => ConductorMessage::Arm(PhaseId { trial, phase }),
+        1 => ConductorMessage::Go { phase: PhaseId { trial, phase }, at: None },
+        2 => ConductorMessage::Stop(PhaseId { trial, phase }),
         3 => ConductorMessage::EndTrial { trial },
-        4 => ConductorMessage::FailBarrier { trial, phase, step, why: "the test says so".to_owned() },
-        5 | 6 => ConductorMessage::Release { trial, phase, step, at: None },
+        4 => ConductorMessage::FailBarrier {
+            step: StepId { trial, phase, position: step },
+            why: "the test says so".to_owned(),
+        },
+        5 | 6 => ConductorMessage::Release { step: StepId { trial, phase, position: step }, at: None },
         _ => ConductorMessage::Plan(Box::new(plan(Vec::new()))),
     });
     prop_oneof![
@@ -298,12 +302,12 @@ fn choice() -> impl Strategy<Value = Choice> {
 /// Everything around the session: it does what it is told, whenever the test lets it.
 #[derive(Default)]
 struct World {
-    starting: BTreeSet<StepKey>,
-    running: BTreeSet<StepKey>,
-    transferring: BTreeSet<StepKey>,
+    starting: BTreeSet<StepId>,
+    running: BTreeSet<StepId>,
+    transferring: BTreeSet<StepId>,
     sweeping: bool,
-    begun: BTreeMap<StepKey, u32>,
-    ended: BTreeMap<StepKey, u32>,
+    begun: BTreeMap<StepId, u32>,
+    ended: BTreeMap<StepId, u32>,
     /// Resets since something else was started last.
     resets: u32,
     touched: bool,
@@ -342,11 +346,11 @@ impl World {
                 }
                 SessionAction::CancelTransfer(key) => assert!(self.transferring.remove(&key), "{key:?} is not at work"),
                 SessionAction::Send(PlayerMessage::StepEnded(end)) => {
-                    let key = StepKey { trial: end.trial, phase: end.phase.into(), position: end.step };
+                    let key = end.step;
                     *self.ended.entry(key).or_default() += 1;
                 }
-                SessionAction::Send(PlayerMessage::PhaseEnded { trial, phase }) => {
-                    self.through.insert((trial, phase.into()));
+                SessionAction::Send(PlayerMessage::PhaseEnded(PhaseId { trial, phase })) => {
+                    self.through.insert((trial, phase));
                 }
                 SessionAction::Send(PlayerMessage::Leaving { .. }) => self.leaving += 1,
                 SessionAction::Send(PlayerMessage::Left { .. }) => self.left += 1,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::event::{SessionAction, StepEnd, StepKey, StopWith, Streams, Turn};
-use crate::model::{PlayerTime, nanoseconds};
+use super::event::{SessionAction, StepEnd, StopWith, Streams, Turn};
+use crate::model::{PlayerTime, StepId, nanoseconds};
 use crate::wait::Wait;
 use crate::wire::{ActionMessage, AttemptMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage, bounds};
 
@@ -22,7 +22,7 @@ enum State {
     /// It waits at the barrier of this name.
     AtBarrier(String),
     /// It waits for the end of this spawned step.
-    Stopping(StepKey),
+    Stopping(StepId),
     /// Its files are transferred.
     Transferring,
 }
@@ -30,7 +30,7 @@ enum State {
 /// A step that was begun and is not over.
 #[derive(Debug)]
 pub(super) struct Work {
-    pub(super) key: StepKey,
+    pub(super) key: StepId,
     /// The step's label, for `stop:`.
     pub(super) label: String,
     pub(super) spawn: bool,
@@ -72,7 +72,7 @@ struct Until {
 impl Work {
     /// A step that is begun now, and whose process is to start at this instant, if it has one.
     pub(super) fn new(
-        key: StepKey,
+        key: StepId,
         step: &StepMessage,
         plan: &PlanMessage,
         (now, instant): (PlayerTime, Option<PlayerTime>),
@@ -119,7 +119,7 @@ impl Work {
     }
 
     /// It waits from now on for the end of a spawned step.
-    pub(super) fn wait_for(&mut self, target: StepKey, now: PlayerTime) {
+    pub(super) fn wait_for(&mut self, target: StepId, now: PlayerTime) {
         self.state = State::Stopping(target);
         self.began = Some(now);
     }
@@ -143,7 +143,7 @@ impl Work {
     }
 
     /// The spawned step whose end it waits for.
-    pub(super) fn waits_for(&self) -> Option<StepKey> {
+    pub(super) fn waits_for(&self) -> Option<StepId> {
         match self.state {
             State::Stopping(target) => Some(target),
             _ => None,
@@ -286,8 +286,7 @@ impl Work {
     /// Who waits at a barrier asks to be let go: a release that is on its way wins.
     fn too_late(&mut self, outcome: OutcomeMessage, turn: &mut Turn) -> bool {
         if self.is_at_barrier() {
-            let (trial, phase, step) = self.key.on_the_wire();
-            turn.send(PlayerMessage::Withdraw { trial, phase, step });
+            turn.send(PlayerMessage::Withdraw(self.key));
             self.ended_by_us = Some(outcome);
             return false;
         }

@@ -1,8 +1,8 @@
 //! How a session process starts its steps: with which variables, and ready before the conductor's word comes.
 
 use super::{Audience, SessionProcess, clock};
-use crate::model::{Phase, PlayerTime, variable};
-use crate::player::session::{StepKey, Streams};
+use crate::model::{Phase, PlayerTime, StepId, variable};
+use crate::player::session::Streams;
 use crate::player::step_image::image;
 use crate::sys::{Image, PrintsTo, When};
 use crate::wire::StepMessage;
@@ -28,7 +28,7 @@ impl SessionProcess {
         }
     }
 
-    pub(super) fn start(&mut self, key: StepKey, at: Option<PlayerTime>, behind: Option<Streams>) {
+    pub(super) fn start(&mut self, key: StepId, at: Option<PlayerTime>, behind: Option<Streams>) {
         let when = When::at(at.map(PlayerTime::nanoseconds));
         let is_ready = behind.is_none() && self.executor.start_ready(key, when, clock());
         if !is_ready && let Some(image) = self.image(key) {
@@ -52,7 +52,7 @@ impl SessionProcess {
         }
     }
 
-    fn image(&mut self, key: StepKey) -> Option<Result<Image, String>> {
+    fn image(&mut self, key: StepId) -> Option<Result<Image, String>> {
         let plan = self.session.plan()?;
         let step = plan.steps(key.phase).get(key.position)?;
         // A seed conductor never hears a spawned step again, and lets it live on.

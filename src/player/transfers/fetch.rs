@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::walk::{Found, Walk};
-use crate::model::on_one_line;
-use crate::player::session::StepKey;
+use crate::model::{StepId, on_one_line};
 use crate::wire::{
     FileEndedMessage, FileMessage, FileName, Outbox, OutcomeMessage, OutgoingFile, Piece, PlayerMessage, bounds,
 };
@@ -16,7 +15,7 @@ const ON_THEIR_WAY: usize = bounds::FILES.most();
 /// A `fetch:` step at work.
 #[derive(Debug)]
 pub(super) struct Fetch {
-    pub(super) key: StepKey,
+    pub(super) key: StepId,
     walk: Walk,
     found_all: bool,
     /// The file that is being read.
@@ -34,7 +33,7 @@ impl Fetch {
     /// # Errors
     ///
     /// Says why none can be found.
-    pub(super) fn new(key: StepKey, pattern: &str, directory: Option<&str>) -> Result<Self, String> {
+    pub(super) fn new(key: StepId, pattern: &str, directory: Option<&str>) -> Result<Self, String> {
         let walk = Walk::new(pattern, directory)?;
         let (current, unanswered) = (None, HashMap::new());
         Ok(Self { key, walk, found_all: false, current, unanswered, failed: None, more_failed: 0 })
@@ -72,9 +71,8 @@ impl Fetch {
         let shown = format!("`{}`", on_one_line(&name.to_string_lossy()));
         match OutgoingFile::open(path, *next_stream) {
             Ok(file) => {
-                let (trial, phase, step) = self.key.on_the_wire();
                 let (stream, mode, name) = (*next_stream, file.mode(), FileName::from(name.as_os_str()));
-                outbox.push(&PlayerMessage::File(FileMessage { trial, phase, step, stream, name, mode }));
+                outbox.push(&PlayerMessage::File(FileMessage { step: self.key, stream, name, mode }));
                 *next_stream += 1;
                 self.unanswered.insert(stream, shown);
                 self.current = Some(file);

@@ -6,14 +6,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::model::{on_one_line, words};
-use crate::player::session::StepKey;
+use crate::model::{StepId, on_one_line, words};
 use crate::wire::{Data, FileEndedMessage, FileMessage, IncomingFile};
 
 /// A `put:` step at work.
 #[derive(Debug)]
 pub(super) struct Put {
-    pub(super) key: StepKey,
+    pub(super) key: StepId,
     /// As the step has it.
     remote: String,
     path: PathBuf,
@@ -33,7 +32,7 @@ pub(super) type PutEnd = Option<Result<(), String>>;
 
 impl Put {
     /// One to this file or folder; a relative one begins in `directory`, else in the current folder.
-    pub(super) fn new(key: StepKey, remote: &str, directory: Option<&str>) -> Self {
+    pub(super) fn new(key: StepId, remote: &str, directory: Option<&str>) -> Self {
         let path = directory.map_or_else(PathBuf::new, PathBuf::from).join(remote);
         Self { key, remote: remote.to_owned(), path, arriving: None }
     }
@@ -46,9 +45,9 @@ impl Put {
     /// Its file comes.
     pub(super) fn begin(&mut self, message: &FileMessage) -> PutEnd {
         let (stream, mode) = (message.stream, message.mode);
-        let created = self
-            .destination(OsStr::from_bytes(message.name.bytes()))
-            .and_then(|(folder, name)| IncomingFile::create(folder, &name, true).map_err(|why| self.cannot(&why)));
+        let created = self.destination(OsStr::from_bytes(message.name.bytes())).and_then(|(folder, name)| {
+            IncomingFile::create(folder, &name, true).map_err(|why| self.cannot(&why.to_string()))
+        });
         match created {
             Ok(file) => {
                 self.arriving = Some(Arriving { stream, mode, file, end: None });
@@ -62,7 +61,7 @@ impl Put {
     pub(super) fn data(&mut self, data: &Data) -> PutEnd {
         match self.arriving.as_mut()?.file.append(data) {
             Ok(()) => self.place(),
-            Err(why) => Some(Err(self.cannot(&why))),
+            Err(why) => Some(Err(self.cannot(&why.to_string()))),
         }
     }
 
@@ -80,7 +79,7 @@ impl Put {
             .arriving
             .take_if(|arriving| arriving.end.as_ref().is_some_and(|end| arriving.file.received() >= end.length))?;
         let end = arriving.end?;
-        Some(arriving.file.place(&end, arriving.mode).map_err(|why| self.cannot(&why)))
+        Some(arriving.file.place(&end, arriving.mode).map_err(|why| self.cannot(&why.to_string())))
     }
 
     fn cannot(&self, why: &str) -> String {

@@ -2,25 +2,14 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::model::ConductorTime;
-use crate::wire::{Body, Data, FrameDecoder, MAX_DATA, MAX_FRAME, SessionFrame, Signal, Taken, WINDOW};
-
-/// Both ends of a connection, which do not block.
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let far = listener.accept().unwrap().0;
-    near.set_nonblocking(true).unwrap();
-    far.set_nonblocking(true).unwrap();
-    (near, far)
-}
+use crate::wire::{Body, Connection, Data, FrameDecoder, MAX_DATA, MAX_FRAME, SessionFrame, Signal, Taken, WINDOW};
 
 /// A message whose text comes whole, however long it is.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -97,7 +86,7 @@ struct World {
     now: Cell<ConductorTime>,
     sides: [Side; 2],
     /// The middle of the connection, by the side at the other end, while there is one.
-    middle: Option<[TcpStream; 2]>,
+    middle: Option<[Connection; 2]>,
     ways: [Way; 2],
 }
 
@@ -114,9 +103,9 @@ impl World {
     fn connect(&mut self) {
         let (now, expected) = (self.now.get(), [0, 1].map(|side| self.sides[side].channel.inbox.next()));
         let middle = [0, 1].map(|side| {
-            let (near, far) = pair();
+            let (near, far) = Connection::pair().unwrap();
             let decoder = FrameDecoder::new(MAX_FRAME as u64);
-            let link = Link::new(near, "the other", decoder, Duration::from_hours(1), now).unwrap();
+            let link = Link::new(near, "the other", decoder, Duration::from_hours(1), now);
             self.sides[side].channel.connect(link, expected[1 - side]).unwrap();
             self.ways[side].decoder = Some(FrameDecoder::new(MAX_FRAME as u64));
             self.ways[side].left.clear();
@@ -131,14 +120,14 @@ impl World {
         let Some(middle) = &self.middle else { return };
         let mut buffer = vec![0; most];
         if self.ways[from].left.is_empty() {
-            match (&middle[from]).read(&mut buffer) {
+            match middle[from].read(&mut buffer) {
                 Ok(count) => self.ways[from].left.extend_from_slice(&buffer[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return self.middle = None,
             }
         }
         let left = std::mem::take(&mut self.ways[from].left);
-        let count = match (&middle[1 - from]).write(&left) {
+        let count = match middle[1 - from].write(&left) {
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
             // One that was sent something out of its order has closed the connection.
@@ -178,7 +167,7 @@ impl World {
         let whole = way.left.is_empty() && way.decoder.as_ref().is_some_and(|decoder| decoder.pending().is_empty());
         if let Some(middle) = self.middle.as_ref().filter(|_| whole && !way.frames.is_empty()) {
             let frame = &way.frames[which % way.frames.len()];
-            let written = (&middle[1 - from]).write(frame);
+            let written = middle[1 - from].write(frame);
             // Half a frame would be an error of the network that TCP does not make.
             if written.is_ok_and(|count| count < frame.len()) {
                 self.middle = None;

@@ -8,8 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::Mode;
 
 use super::unplaced::{UnplacedFile, is_there};
-use super::{Digest, FileEndedMessage};
-use crate::model::words;
+use super::{Digest, FileEndedMessage, FileError};
 use crate::wire::Data;
 
 /// A file that arrives. What is not put into place is removed again.
@@ -28,14 +27,14 @@ impl IncomingFile {
     /// # Errors
     ///
     /// Says why it can't be written, without its name.
-    pub fn create(folder: OwnedFd, name: &OsStr, replace: bool) -> Result<Self, String> {
+    pub fn create(folder: OwnedFd, name: &OsStr, replace: bool) -> Result<Self, FileError> {
         if matches!(name.as_bytes(), b"" | b"." | b"..") || name.as_bytes().contains(&b'/') {
-            return Err("its name leads out of the folder".to_owned());
+            return Err(FileError::LeadsOut);
         }
         if !replace && is_there(&folder, name) {
-            return Err(THERE.to_owned());
+            return Err(FileError::Exists);
         }
-        let file = UnplacedFile::create(folder, 0o600).map_err(|error| words(&error))?;
+        let file = UnplacedFile::create(folder, 0o600)?;
         Ok(Self { name: name.to_owned(), replace, file, digest: Digest::default() })
     }
 
@@ -49,13 +48,13 @@ impl IncomingFile {
     /// # Errors
     ///
     /// Says why they can't be written, or that others had to come.
-    pub fn append(&mut self, data: &Data) -> Result<(), String> {
+    pub fn append(&mut self, data: &Data) -> Result<(), FileError> {
         let received = self.received();
         if data.offset != received {
-            return Err(format!("byte {} came where byte {received} had to come", data.offset));
+            return Err(FileError::Gap { found: data.offset, expected: received });
         }
         self.digest.update(&data.bytes);
-        self.file.file().write_all(&data.bytes).map_err(|error| words(&error))
+        Ok(self.file.file().write_all(&data.bytes)?)
     }
 
     /// Gives the file its permissions and its name, when it is what was sent.
@@ -63,24 +62,22 @@ impl IncomingFile {
     /// # Errors
     ///
     /// Says why not; there is no such file then.
-    pub fn place(mut self, ended: &FileEndedMessage, mode: u32) -> Result<(), String> {
+    pub fn place(mut self, ended: &FileEndedMessage, mode: u32) -> Result<(), FileError> {
         if let Some(why) = &ended.failed {
-            return Err(why.clone());
+            return Err(FileError::Sender(why.clone()));
         }
         let received = self.received();
         if received != ended.length {
-            return Err(format!("{received} bytes arrived instead of {}", ended.length));
+            return Err(FileError::Length { received, announced: ended.length });
         }
         if self.digest.text() != ended.digest {
-            return Err("what arrived is not what was sent: its digest differs".to_owned());
+            return Err(FileError::Digest);
         }
         let mode = Mode::from_raw_mode(mode & 0o777);
-        rustix::fs::fchmod(self.file.file(), mode).map_err(|error| words(&error.into()))?;
+        rustix::fs::fchmod(self.file.file(), mode).map_err(io::Error::from)?;
         self.file.place(&self.name, self.replace).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => THERE.to_owned(),
-            _ => words(&error),
+            io::ErrorKind::AlreadyExists => FileError::Exists,
+            _ => error.into(),
         })
     }
 }
-
-const THERE: &str = "it is there already";

@@ -1,22 +1,20 @@
 //! How a file is announced, and how its end is told.
 
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::wire::{PhaseName, bounds, peer};
+use crate::model::StepId;
+use crate::wire::hex::hex;
+use crate::wire::{bounds, peer};
 
 /// A file is sent: its bytes come as data of this stream, and behind them its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileMessage {
-    /// The trial, from 1.
-    pub trial: u32,
-    /// The phase.
-    pub phase: PhaseName,
-    /// The position of the step that transfers it.
-    pub step: usize,
+    /// The step that transfers it.
+    #[serde(flatten)]
+    pub step: StepId,
     /// The stream, numbered by the side that sends.
     pub stream: u32,
     /// What it is called: below the pattern's fixed part, or by itself.
@@ -45,7 +43,8 @@ pub struct FileEndedMessage {
 }
 
 /// The name of a file: any bytes. On the wire it is a string where it can be, and otherwise `{"hex": …}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Written", try_from = "Written")]
 pub struct FileName(Vec<u8>);
 
 impl FileName {
@@ -61,6 +60,7 @@ impl From<&OsStr> for FileName {
     }
 }
 
+/// A name as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -68,31 +68,22 @@ enum Written {
     Bytes { hex: String },
 }
 
-impl Serialize for FileName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let written = String::from_utf8(self.0.clone()).map_or_else(
-            |error| Written::Bytes {
-                hex: error.as_bytes().iter().fold(String::new(), |mut hex, byte| {
-                    let _ = write!(hex, "{byte:02x}");
-                    hex
-                }),
-            },
-            Written::Text,
-        );
-        written.serialize(serializer)
+impl From<FileName> for Written {
+    fn from(FileName(bytes): FileName) -> Self {
+        String::from_utf8(bytes).map_or_else(|error| Self::Bytes { hex: hex(error.as_bytes()) }, Self::Text)
     }
 }
 
-impl<'de> Deserialize<'de> for FileName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = match Written::deserialize(deserializer)? {
-            Written::Text(text) => Ok(Self(text.into_bytes())),
-            Written::Bytes { hex } => {
-                decode(&hex).map(Self).ok_or_else(|| serde::de::Error::custom("a name has odd hexadecimal digits"))
-            }
-        }?;
-        bounds::PATH.check(name.0.len()).map_err(serde::de::Error::custom)?;
-        Ok(name)
+impl TryFrom<Written> for FileName {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let name = match written {
+            Written::Text(text) => text.into_bytes(),
+            Written::Bytes { hex } => decode(&hex).ok_or("a name has odd hexadecimal digits")?,
+        };
+        bounds::PATH.check(name.len()).map_err(|why| why.to_string())?;
+        Ok(Self(name))
     }
 }
 

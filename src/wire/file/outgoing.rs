@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::{Digest, FileEndedMessage};
+use super::{Digest, FileEndedMessage, FileError};
 use crate::model::words;
 use crate::wire::{Data, MAX_DATA};
 
@@ -36,15 +36,14 @@ impl OutgoingFile {
     /// # Errors
     ///
     /// Says why it can't be sent, without its name.
-    pub fn open(path: &Path, stream: u32) -> Result<Self, String> {
+    pub fn open(path: &Path, stream: u32) -> Result<Self, FileError> {
         // A device may do something when it is opened, so that it is looked at first. Nothing is waited for.
         let regular = |metadata: Metadata| {
-            if metadata.is_file() { Ok(metadata) } else { Err("it is not a regular file".to_owned()) }
+            if metadata.is_file() { Ok(metadata) } else { Err(FileError::NotRegular) }
         };
-        regular(std::fs::metadata(path).map_err(|error| words(&error))?)?;
-        let options = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
-        let file = options.map_err(|error| words(&error))?;
-        let first = regular(file.metadata().map_err(|error| words(&error))?)?;
+        regular(std::fs::metadata(path)?)?;
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+        let first = regular(file.metadata()?)?;
         let limit = Some(first.len()).filter(|length| *length > 0);
         Ok(Self { file, stream, first, limit, digest: Digest::default() })
     }

@@ -1,6 +1,4 @@
-//! The rules about time of a connection, in virtual time, over a socket pair.
-
-use std::net::TcpListener;
+//! The rules about time of a connection, in virtual time, over two pipes.
 
 use super::*;
 use crate::model::ConductorTime;
@@ -10,7 +8,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 struct Scene {
     link: Link<ConductorTime>,
-    peer: TcpStream,
+    peer: Connection,
     inbox: Inbox,
     outbox: Outbox,
 }
@@ -22,16 +20,13 @@ fn at(milliseconds: u64) -> ConductorTime {
 impl Scene {
     /// A link whose signs of life come every second.
     fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let stream = listener.accept().unwrap().0;
-        peer.set_nonblocking(true).unwrap();
-        let link = Link::new(stream, "its peer", FrameDecoder::new(1 << 16), SECOND, at(0)).unwrap();
+        let (near, peer) = Connection::pair().unwrap();
+        let link = Link::new(near, "its peer", FrameDecoder::new(1 << 16), SECOND, at(0));
         Self { link, peer, inbox: Inbox::new(), outbox: Outbox::new() }
     }
 
     /// Lets the time pass in steps that are short enough, and writes.
-    fn pass(&mut self, from: u64, to: u64) -> Result<(), String> {
+    fn pass(&mut self, from: u64, to: u64) -> Result<(), LinkError> {
         for now in (from..=to).step_by(100) {
             self.link.time_passed(at(now))?;
             self.link.write(&self.inbox, &mut self.outbox, || at(now))?;
@@ -39,13 +34,19 @@ impl Scene {
         Ok(())
     }
 
+    /// The peer sends this payload.
+    fn say(&self, payload: &[u8]) {
+        let bytes = frame(payload);
+        assert_eq!(self.peer.write(&bytes).unwrap(), bytes.len());
+    }
+
     /// The peer says something, and it is heard.
     fn hear(&mut self, signal: &Signal, now: u64) {
-        self.peer.write_all(&frame(to_json(signal).as_bytes())).unwrap();
+        self.say(to_json(signal).as_bytes());
         let heard = self.link.heard();
         while self.link.heard() == heard {
             let received = self.link.read::<PlayerMessage>(&mut self.inbox, &mut self.outbox, || at(now));
-            assert_eq!(received.broken, None);
+            assert!(received.broken.is_none(), "{received:?}");
         }
     }
 
@@ -63,14 +64,14 @@ fn three_silent_intervals_break_a_connection_and_anything_that_is_heard_begins_t
     scene.pass(0, 2_900).unwrap();
     scene.hear(&Signal::Heartbeat, 2_900);
     scene.pass(3_000, 5_800).unwrap();
-    assert_eq!(scene.pass(5_900, 5_900), Err("nothing was heard of its peer for 3s".to_owned()));
+    assert_eq!(scene.pass(5_900, 5_900).unwrap_err().to_string(), "nothing was heard of its peer for 3s");
 }
 
 #[test]
 fn a_silence_is_told_without_what_its_limit_lost_in_being_divided() {
     let mut scene = Scene::new();
     scene.link.interval = interval(5 * SECOND);
-    assert_eq!(scene.pass(0, 3_000), Err("nothing was heard of its peer for 2s 500ms".to_owned()));
+    assert_eq!(scene.pass(0, 3_000).unwrap_err().to_string(), "nothing was heard of its peer for 2s 500ms");
 }
 
 #[test]
@@ -110,22 +111,20 @@ fn a_peer_that_gives_signs_of_life_but_reads_nothing_breaks_the_connection() {
         let bytes = vec![0; MAX_DATA];
         scene.outbox.push_data(Data { stream: 0, offset: number * MAX_DATA as u64, bytes });
     }
-    // What the kernels take is less than the credit.
-    SockRef::from(&scene.peer).set_recv_buffer_size(1 << 10).unwrap();
-    SockRef::from(&scene.link.stream).set_send_buffer_size(1 << 10).unwrap();
+    // A pipe holds less than the credit.
     scene.pass(0, 1_000).unwrap();
     assert!(scene.link.wants_to_write());
     scene.hear(&Signal::Heartbeat, 1_000);
     scene.pass(1_100, 2_900).unwrap();
     scene.hear(&Signal::Heartbeat, 2_900);
-    assert_eq!(scene.pass(3_000, 4_000), Err("its peer has not read for 3s".to_owned()));
+    assert_eq!(scene.pass(3_000, 4_000).unwrap_err().to_string(), "its peer has not read for 3s");
 }
 
 #[test]
 fn what_was_taken_is_acknowledged_soon_and_along_with_anything_that_is_said() {
     let mut scene = Scene::new();
     let message = br#"{"type":"warning","text":"","number":0}"#;
-    scene.peer.write_all(&frame(message)).unwrap();
+    scene.say(message);
     scene.hear(&Signal::Heartbeat, 100);
     scene.link.write(&scene.inbox, &mut scene.outbox, || at(100)).unwrap();
     assert_eq!(scene.told(), [""; 0]);

@@ -20,6 +20,7 @@ pub mod hostile_conductor;
 pub mod hostile_player;
 pub mod large_run;
 pub mod memory;
+pub mod message_types;
 pub mod pipes;
 pub mod python_conductor;
 pub mod relay;

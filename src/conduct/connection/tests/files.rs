@@ -68,8 +68,8 @@ fn answers(results: &Path, files: Vec<Sent>) -> Vec<Option<String>> {
 
 fn send(peer: &mut Peer, stream: u32, file: &Sent) {
     let name = FileName::from(OsStr::from_bytes(&file.name));
-    let (trial, phase, step, mode) = (1, PhaseName::Run, file.step, 0o644);
-    peer.outbox.push(&PlayerMessage::File(FileMessage { trial, phase, step, stream, name, mode }));
+    let step = PhaseId { trial: 1, phase: Phase::Run }.step(file.step);
+    peer.outbox.push(&PlayerMessage::File(FileMessage { step, stream, name, mode: 0o644 }));
     for (offset, bytes) in &file.pieces {
         peer.outbox.push_data(Data { stream, offset: *offset, bytes: bytes.to_vec() });
     }
@@ -93,9 +93,7 @@ fn a_player_that_never_says_what_it_has_heard_of_its_files_is_lost() {
                 continue;
             }
             let file = FileMessage {
-                trial: 1,
-                phase: PhaseName::Run,
-                step: 0,
+                step: PhaseId { trial: 1, phase: Phase::Run }.step(0),
                 stream: 0,
                 name: FileName::from(OsStr::new("x")),
                 mode: 0o644,
@@ -129,7 +127,7 @@ fn end_of_phase(peer: &mut Peer, outcome: &OutcomeMessage) {
         let ended: StepEndedMessage = serde_json::from_str(&text).unwrap();
         peer.outbox.push(&PlayerMessage::StepEnded(ended));
     }
-    peer.outbox.push(&PlayerMessage::PhaseEnded { trial: 1, phase: PhaseName::Run });
+    peer.outbox.push(&PlayerMessage::PhaseEnded(PhaseId { trial: 1, phase: Phase::Run }));
     peer.flush();
 }
 

@@ -5,15 +5,17 @@ use super::*;
 use crate::wire::{Data, LeftMessage, OutcomeMessage, Signal, StepEndedMessage, StepStartedMessage, frame};
 
 fn started(trial: u32, step: usize, stdout: u32) -> PlayerMessage {
-    let (phase, at, late, pid, stderr) = (PhaseName::Run, 0, 0, 1, stdout + 1);
-    PlayerMessage::StepStarted(StepStartedMessage { trial, phase, step, at, late, pid, stdout, stderr })
+    let step = PhaseId { trial, phase: Phase::Run }.step(step);
+    let (at, late, pid, stderr) = (0, 0, 1, stdout + 1);
+    PlayerMessage::StepStarted(StepStartedMessage { step, at, late, pid, stdout, stderr })
 }
 
 fn ended(step: usize, stdout: u64, unsettled: bool) -> PlayerMessage {
     let left = LeftMessage { unsettled, ..LeftMessage::default() };
-    let (trial, phase, duration, stderr, attempts) = (1, PhaseName::Run, None, 0, Vec::new());
+    let step = PhaseId { trial: 1, phase: Phase::Run }.step(step);
+    let (duration, stderr, attempts) = (None, 0, Vec::new());
     let outcome = OutcomeMessage::Exit { status: 0 };
-    PlayerMessage::StepEnded(StepEndedMessage { trial, phase, step, outcome, duration, stdout, stderr, left, attempts })
+    PlayerMessage::StepEnded(StepEndedMessage { step, outcome, duration, stdout, stderr, left, attempts })
 }
 
 /// What a player does instead of running its steps.
@@ -53,7 +55,7 @@ fn hostile(listener: std::net::TcpListener, deviation: Deviation) -> std::thread
         let (mut peer, _) = Peer::accept(&listener);
         peer.welcome();
         while let Some(message) = peer.message() {
-            if matches!(message, ConductorMessage::Go { phase: PhaseName::Run, .. }) {
+            if matches!(message, ConductorMessage::Go { phase: PhaseId { phase: Phase::Run, .. }, .. }) {
                 deviation(&mut peer);
                 peer.flush();
                 while peer.payload().is_some() {}

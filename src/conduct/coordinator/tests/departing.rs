@@ -2,9 +2,9 @@
 
 use super::world::{LEAVES, World};
 use crate::conduct::coordinator::Input;
-use crate::conduct::event::{ConnectionEvent, StepPlace};
+use crate::conduct::event::ConnectionEvent;
 use crate::conduct::testing::plan;
-use crate::model::{Action, Ending, Event, Outcome, Phase, Reason, Step, StepResult, Verdict, WorkerId};
+use crate::model::{Action, Ending, Event, Outcome, Phase, Reason, Step, StepId, StepResult, Verdict, WorkerId};
 
 fn in_run(workers: usize, change: impl FnOnce(&mut crate::model::Plan)) -> World {
     let mut plan = plan(workers, 2, 2, &Phase::ALL);
@@ -109,7 +109,7 @@ fn nobody_waits_at_a_barrier_for_one_that_leaves() {
 #[test]
 fn what_was_spawned_and_ends_when_its_player_leaves_was_stopped() {
     let mut world = in_run(1, |_| {});
-    let place = StepPlace { trial: 1, phase: Phase::Startup, position: 1 };
+    let place = StepId { trial: 1, phase: Phase::Startup, position: 1 };
     world.give(Input::Connection(WorkerId(0), ConnectionEvent::Leaving(LEAVES.to_owned())));
     let result = StepResult::without_output(Outcome::Failed(Ending::Signal(15)));
     world.give(Input::Connection(WorkerId(0), ConnectionEvent::SpawnedEnded(place, result)));

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 
 use super::world::{LEAVES, World};
 use crate::conduct::coordinator::Input;
-use crate::conduct::event::{End, StepPlace};
+use crate::conduct::event::End;
 use crate::conduct::testing::plan;
 use crate::model::{
-    Action, Ending, Event, OnFailure, Outcome, Phase, Plan, Reason, Step as ModelStep, Verdict, WorkerId,
+    Action, Ending, Event, OnFailure, Outcome, Phase, Plan, Reason, Step as ModelStep, StepId, Verdict, WorkerId,
 };
 
 /// One thing that may happen next.
@@ -50,11 +50,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn never(_: WorkerId, _: StepPlace) -> Outcome {
+fn never(_: WorkerId, _: StepId) -> Outcome {
     Outcome::Passed
 }
 
-fn sometimes(worker: WorkerId, place: StepPlace) -> Outcome {
+fn sometimes(worker: WorkerId, place: StepId) -> Outcome {
     let number = worker.0 + place.position + place.phase as usize;
     if number.is_multiple_of(3) { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed }
 }
@@ -150,7 +150,7 @@ impl Check<'_> {
 
     /// What was told of Resets that workers ran by themselves is reported, and they count as reset.
     fn own_resets(&self) {
-        let is_told = |event: &Event, who: WorkerId, place: StepPlace| {
+        let is_told = |event: &Event, who: WorkerId, place: StepId| {
             matches!(event, Event::StepEnded { step, result } if result.outcome != Outcome::Lost
                 && (step.worker, step.trial, step.phase, step.position) == (who, place.trial, place.phase, place.position))
         };

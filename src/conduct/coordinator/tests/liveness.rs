@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::world::World;
-use crate::conduct::coordinator::{Input, LEAVE_LIMIT, STOP_LIMIT};
+use crate::conduct::coordinator::Input;
 use crate::conduct::testing::plan;
 use crate::model::{Event, Phase, Reason, Verdict};
+use crate::wait::Wait;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -32,7 +33,7 @@ fn a_worker_that_is_back_has_the_whole_time_that_it_could_not_use() {
     world.now = world.now.plus(Duration::from_secs(30));
     world.players[1].mute = true;
     world.set_broken(1, false);
-    assert_eq!(world.coordinator.next_deadline(), Some(world.now.plus(STOP_LIMIT)));
+    assert_eq!(world.coordinator.next_deadline(), Some(world.now.plus(Wait::PhaseStop.time())));
     world.wait();
     assert_eq!(lost(&world), 1, "now it is its fault");
 }
@@ -59,7 +60,7 @@ fn leave_is_taken_of_a_worker_that_is_cut_off_without_waiting_for_it() {
     while world.speak(0) {}
     let before = world.now;
     assert_eq!(world.finish().verdict, Verdict::Passed);
-    assert!(world.now.since(before) <= LEAVE_LIMIT + Duration::from_secs(1));
+    assert!(world.now.since(before) <= Wait::Leave.time() + Duration::from_secs(1));
     assert_eq!(lost(&world), 0);
 }
 
@@ -142,11 +143,11 @@ fn a_worker_that_says_nothing_is_lost_also_when_the_conductor_is_stopped_again_a
     let second = Duration::from_secs(1);
     let mut ran = Duration::ZERO;
     while lost(&world) == 0 {
-        assert!(ran < 3 * STOP_LIMIT, "it is never given up");
+        assert!(ran < 3 * Wait::PhaseStop.time(), "it is never given up");
         world.now = world.now.plus(2 * second);
         world.give(Input::HeldUp(second));
         ran += second;
         while world.speak(0) {}
     }
-    assert!(ran >= STOP_LIMIT, "{ran:?}");
+    assert!(ran >= Wait::PhaseStop.time(), "{ran:?}");
 }

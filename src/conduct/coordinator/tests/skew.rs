@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::conduct::coordinator::Input;
-use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
+use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::testing::plan;
-use crate::model::{Action, Event, Phase, PlayerTime, Reason, Start, StartSkew, Step, Verdict, WorkerId};
+use crate::model::{
+    Action, Event, Phase, PhaseId, PlayerTime, Reason, Start, StartSkew, Step, StepId, Verdict, WorkerId,
+};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -18,7 +20,7 @@ fn started_apart(limit: Option<Duration>) -> World {
     world.give(Input::Start);
     world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
     for (worker, after) in [(0, Duration::ZERO), (1, 3 * MILLISECOND)] {
-        let place = StepPlace { trial: 1, phase: Phase::Run, position: 0 };
+        let place = StepId { trial: 1, phase: Phase::Run, position: 0 };
         let player = PlayerTime::from_nanoseconds(7);
         let start = Start { at: world.now.plus(after), error: MILLISECOND / 2, player, late: Duration::ZERO };
         world.give(Input::Connection(WorkerId(worker), ConnectionEvent::StepStarted(place, start)));
@@ -72,10 +74,10 @@ fn everybody_is_told_the_same_instant_and_it_is_far_enough_ahead_for_the_slowest
     world.until(|event| matches!(event, Event::PhaseStarted { .. }));
     let mut told = Vec::new();
     for (worker, round_trip) in [(0, MILLISECOND), (1, 80 * MILLISECOND)] {
-        let armed = ConnectionEvent::Armed { trial: 1, phase: Phase::Run, round_trip };
+        let armed = ConnectionEvent::Armed(PhaseId { trial: 1, phase: Phase::Run }, round_trip);
         let actions = world.coordinator.handle(Input::Connection(WorkerId(worker), armed), world.now);
         told.extend(actions.into_iter().filter_map(|action| match action {
-            crate::conduct::coordinator::Action::Command(_, Command::Go { at, .. }) => Some(at),
+            crate::conduct::coordinator::Action::Command(_, Command::Go(_, at)) => Some(at),
             _ => None,
         }));
     }

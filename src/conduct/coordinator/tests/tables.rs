@@ -2,18 +2,18 @@
 
 use super::world::World;
 use crate::conduct::coordinator::Input;
-use crate::conduct::event::{ConnectionEvent, End, StepPlace};
+use crate::conduct::event::{ConnectionEvent, End};
 use crate::conduct::testing::plan;
 use crate::model::{
-    Ending, Event, Gate, OnFailure, Outcome, Phase, PlayerDescription, Reason, StepResult, Verdict, WorkerId,
+    Ending, Event, Gate, OnFailure, Outcome, Phase, PlayerDescription, Reason, StepId, StepResult, Verdict, WorkerId,
 };
 
-fn failing_in_startup(worker: WorkerId, place: StepPlace) -> Outcome {
+fn failing_in_startup(worker: WorkerId, place: StepId) -> Outcome {
     let here = worker == WorkerId(0) && place.phase == Phase::Startup && place.position == 0;
     if here { Outcome::Failed(Ending::Exit(3)) } else { Outcome::Passed }
 }
 
-fn failing_in_reset(_: WorkerId, place: StepPlace) -> Outcome {
+fn failing_in_reset(_: WorkerId, place: StepId) -> Outcome {
     if place.phase == Phase::Reset { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed }
 }
 
@@ -153,7 +153,7 @@ fn a_spawned_step_that_ends_badly_before_reset_fails_the_trial() {
     let mut world = World::new(plan(1, 1, 1, &Phase::ALL), false);
     world.give(Input::Start);
     world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
-    let place = StepPlace { trial: 1, phase: Phase::Startup, position: 0 };
+    let place = StepId { trial: 1, phase: Phase::Startup, position: 0 };
     let result = StepResult::without_output(Outcome::Failed(Ending::Exit(1)));
     world.give(Input::Connection(WorkerId(0), ConnectionEvent::SpawnedEnded(place, result)));
     assert_eq!(world.finish().verdict, Verdict::Failed);

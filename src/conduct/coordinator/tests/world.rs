@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::conduct::coordinator::{Action, Coordinator, Input};
-use crate::conduct::event::{Command, ConnectionEvent, End, StepPlace};
+use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::testing::start_at;
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Ending, Event, Mode, Outcome, Phase, Plan, PlayerDescription, StepResult,
-    WorkerId,
+    ClockAnchor, Conclusion, ConductorTime, Ending, Event, Mode, Outcome, Phase, PhaseId, Plan, PlayerDescription,
+    StepId, StepResult, WorkerId,
 };
 
 /// Why players leave here.
@@ -28,11 +28,11 @@ pub(super) struct Player {
     /// It was connected.
     pub(super) begun: bool,
     /// The phase that was armed and not yet ended, and how many of its steps it still has to name.
-    phase: Option<(u32, Phase)>,
+    phase: Option<PhaseId>,
     /// It answers nothing any more, and is not closed either.
     pub(super) mute: bool,
     /// The barrier at which it waits.
-    at_barrier: Option<StepPlace>,
+    at_barrier: Option<StepId>,
     /// Its connection is broken.
     pub(super) broken: bool,
     /// Resets that it went through to the end.
@@ -59,10 +59,10 @@ pub(super) struct World {
     pub(super) checking: bool,
     pub(super) stopped_checks: usize,
     /// What was told of Resets that workers ran by themselves: their steps, and that they were over.
-    pub(super) own_steps: Vec<(WorkerId, StepPlace)>,
+    pub(super) own_steps: Vec<(WorkerId, StepId)>,
     pub(super) own_resets: Vec<(WorkerId, u32)>,
     /// How the steps of these phases end.
-    pub(super) outcome: fn(WorkerId, StepPlace) -> Outcome,
+    pub(super) outcome: fn(WorkerId, StepId) -> Outcome,
 }
 
 impl World {
@@ -108,12 +108,12 @@ impl World {
     }
 
     /// A worker goes through its steps from this place on, up to the next barrier or the end of the phase.
-    fn go_on(&mut self, worker: WorkerId, from: StepPlace) {
-        let StepPlace { trial, phase, position } = from;
+    fn go_on(&mut self, worker: WorkerId, from: StepId) {
+        let StepId { trial, phase, position } = from;
         let player = &mut self.players[worker.0];
         player.touched = Some(trial).filter(|_| phase != Phase::Reset);
         for (position, step) in self.plan.worker(worker).steps[phase].iter().enumerate().skip(position) {
-            let place = StepPlace { trial, phase, position };
+            let place = StepId { trial, phase, position };
             if let crate::model::Action::Barrier(_) = step.action {
                 player.says.push_back(ConnectionEvent::BarrierReached(place, Duration::ZERO));
                 if player.leaves && phase == Phase::Reset {
@@ -129,26 +129,26 @@ impl World {
             player.says.push_back(ConnectionEvent::StepStarted(place, start_at(self.now)));
             player.says.push_back(ConnectionEvent::StepEnded(place, StepResult::without_output(outcome)));
         }
-        player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+        player.says.push_back(ConnectionEvent::PhaseEnded(from.phase_id()));
     }
 
     /// A worker's wait at a barrier is over.
-    fn met(&mut self, worker: WorkerId, place: StepPlace, failed: Option<&String>) {
+    fn met(&mut self, worker: WorkerId, place: StepId, failed: Option<&String>) {
         let player = &mut self.players[worker.0];
         if player.at_barrier.take_if(|at| *at == place).is_none() {
             return;
         }
-        let StepPlace { trial, phase, position } = place;
+        let StepId { phase, position, .. } = place;
         let outcome = failed.cloned().map_or(Outcome::Passed, Outcome::Unfulfilled);
         player.says.push_back(ConnectionEvent::StepEnded(place, StepResult::without_output(outcome)));
         if failed.is_none() || phase == Phase::Reset {
-            return self.go_on(worker, StepPlace { position: position + 1, ..place });
+            return self.go_on(worker, StepId { position: position + 1, ..place });
         }
         for position in position + 1..self.plan.worker(worker).steps[phase].len() {
             let result = StepResult::without_output(Outcome::Skipped(None));
-            player.says.push_back(ConnectionEvent::StepEnded(StepPlace { position, ..place }, result));
+            player.says.push_back(ConnectionEvent::StepEnded(StepId { position, ..place }, result));
         }
-        player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+        player.says.push_back(ConnectionEvent::PhaseEnded(place.phase_id()));
     }
 
     /// A worker that waits at a barrier asks to be let go.
@@ -169,31 +169,31 @@ impl World {
         }
         match command {
             Command::Plan => player.says.push_back(ConnectionEvent::PlanTaken),
-            Command::Arm { trial, phase } => {
+            Command::Arm(phase) => {
                 assert_eq!(player.phase, None, "armed twice");
-                (player.phase, player.gone) = (Some((trial, phase)), false);
-                player.says.push_back(ConnectionEvent::Armed { trial, phase, round_trip: Duration::ZERO });
+                (player.phase, player.gone) = (Some(phase), false);
+                player.says.push_back(ConnectionEvent::Armed(phase, Duration::ZERO));
             }
-            Command::Go { trial, phase, .. } => {
-                assert_eq!(player.phase, Some((trial, phase)));
+            Command::Go(phase, _) => {
+                assert_eq!(player.phase, Some(phase));
                 player.gone = true;
-                self.go_on(worker, StepPlace { trial, phase, position: 0 });
+                self.go_on(worker, phase.step(0));
             }
             Command::Release(place, _) => self.met(worker, place, None),
             Command::FailBarrier(place, why) => self.met(worker, place, Some(&why)),
-            Command::Stop { trial, phase } => {
+            Command::Stop(phase) => {
                 player.at_barrier = None;
                 // The player may say the end of the phase twice over; it must count once.
-                let said = player.says.iter().any(|event| matches!(event, ConnectionEvent::PhaseEnded { .. }));
-                if !said && player.phase == Some((trial, phase)) {
-                    player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+                let said = player.says.iter().any(|event| matches!(event, ConnectionEvent::PhaseEnded(_)));
+                if !said && player.phase == Some(phase) {
+                    player.says.push_back(ConnectionEvent::PhaseEnded(phase));
                 }
             }
-            Command::EndTrial { trial } => {
-                let place = StepPlace { trial, phase: Phase::Startup, position: count(Phase::Startup) - 1 };
+            Command::EndTrial(trial) => {
+                let place = StepId { trial, phase: Phase::Startup, position: count(Phase::Startup) - 1 };
                 let result = StepResult::without_output(Outcome::Failed(Ending::Signal(15)));
                 player.says.push_back(ConnectionEvent::SpawnedEnded(place, result));
-                player.says.push_back(ConnectionEvent::TrialEnded { trial });
+                player.says.push_back(ConnectionEvent::TrialEnded(trial));
             }
             Command::Bye => {
                 player.closed += 1;
@@ -219,7 +219,7 @@ impl World {
             return false;
         };
         match &event {
-            ConnectionEvent::PhaseEnded { trial, phase } => {
+            ConnectionEvent::PhaseEnded(PhaseId { trial, phase }) => {
                 player.phase = None;
                 player.resets += usize::from(*phase == Phase::Reset);
                 if *phase == Phase::Reset && player.leaves {
@@ -259,7 +259,7 @@ impl World {
         let place = if after { player.says.len() } else { first };
         player.says.insert(place, ConnectionEvent::Leaving(LEAVES.to_owned()));
         // A Reset at work goes on; whatever else is at work ends with what was begun of it.
-        let in_reset = player.phase.is_some_and(|(_, phase)| phase == Phase::Reset) && player.gone;
+        let in_reset = player.phase.is_some_and(|id| id.phase == Phase::Reset) && player.gone;
         if in_reset {
             if let Some(place) = player.at_barrier {
                 self.met(WorkerId(worker), place, Some(&LEAVES.to_owned()));
@@ -268,14 +268,14 @@ impl World {
         }
         player.at_barrier = None;
         let due = player.touched.filter(|_| plan.has(Phase::Reset));
-        let says_end = |event: &ConnectionEvent| matches!(event, ConnectionEvent::PhaseEnded { .. });
-        if let Some((trial, phase)) = player.phase.filter(|_| player.gone && !player.says.iter().any(says_end)) {
-            player.says.push_back(ConnectionEvent::PhaseEnded { trial, phase });
+        let says_end = |event: &ConnectionEvent| matches!(event, ConnectionEvent::PhaseEnded(_));
+        if let Some(phase) = player.phase.filter(|_| player.gone && !player.says.iter().any(says_end)) {
+            player.says.push_back(ConnectionEvent::PhaseEnded(phase));
         }
         match due {
             Some(trial) => {
                 player.own_reset = true;
-                self.go_on(WorkerId(worker), StepPlace { trial, phase: Phase::Reset, position: 0 });
+                self.go_on(WorkerId(worker), StepId { trial, phase: Phase::Reset, position: 0 });
             }
             None => player.says.push_back(ConnectionEvent::Ended(End::Lost("it left".to_owned()))),
         }

@@ -21,11 +21,11 @@ fn barrier() -> StepMessage {
 }
 
 fn release(step: usize) -> SessionEvent {
-    let (trial, phase) = (1, PhaseName::Run);
-    SessionEvent::Message(ConductorMessage::Release { trial, phase, step, at: None })
+    let (trial, phase) = (1, Phase::Run);
+    SessionEvent::Message(ConductorMessage::Release { step: StepId { trial, phase, position: step }, at: None })
 }
 
-fn run(position: usize) -> StepKey {
+fn run(position: usize) -> StepId {
     key(Phase::Run, position)
 }
 
@@ -36,9 +36,9 @@ fn a_phase_that_is_armed_awaits_its_first_step_and_the_neighbours_that_run_with_
     assert_eq!(session.awaited(), []);
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));
     assert_eq!(session.awaited(), [key(Phase::Startup, 0)], "it is armed without being asked");
-    session.handle(arm(PhaseName::Run), at(0));
+    session.handle(arm(Phase::Run), at(0));
     assert_eq!(session.awaited(), [run(0), run(1)]);
-    assert_eq!(starts(&session.handle(go(PhaseName::Run), at(0))), [run(0), run(1)]);
+    assert_eq!(starts(&session.handle(go(Phase::Run), at(0))), [run(0), run(1)]);
     assert_eq!(session.awaited(), []);
 }
 
@@ -59,7 +59,7 @@ fn behind_a_barrier_may_stand_what_makes_no_process() {
 #[test]
 fn who_is_not_to_go_on_awaits_nothing() {
     let mut session = in_run(vec![barrier(), plain("a")]);
-    let stop = ConductorMessage::Stop { trial: 1, phase: PhaseName::Run };
+    let stop = ConductorMessage::Stop(PhaseId { trial: 1, phase: Phase::Run });
     session.handle(SessionEvent::Message(stop), at(1));
     assert_eq!(session.awaited(), []);
     let mut session = in_run(vec![barrier(), plain("a")]);

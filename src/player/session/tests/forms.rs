@@ -23,7 +23,7 @@ fn put(remote: &str) -> StepMessage {
     StepMessage { action: Some(ActionMessage::Put { remote: remote.to_owned() }), ..plain("put") }
 }
 
-fn transferred(key: StepKey, seconds: u64) -> SessionEvent {
+fn transferred(key: StepId, seconds: u64) -> SessionEvent {
     SessionEvent::TransferEnded { key, outcome: passed(), at: at(seconds) }
 }
 
@@ -47,11 +47,11 @@ pub(super) fn all() -> Vec<StepMessage> {
     ]
 }
 
-fn run(position: usize) -> StepKey {
+fn run(position: usize) -> StepId {
     key(Phase::Run, position)
 }
 
-fn failed(key: StepKey, seconds: u64) -> SessionEvent {
+fn failed(key: StepId, seconds: u64) -> SessionEvent {
     let outcome = OutcomeMessage::Exit { status: 1 };
     SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [9, 0], left: LeftMessage::default() }
 }
@@ -72,14 +72,14 @@ fn ends(actions: &[SessionAction]) -> Vec<StepEndedMessage> {
 fn begun(steps: Vec<StepMessage>) -> (Session, Vec<SessionAction>) {
     let mut session = Session::new();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));
-    session.handle(arm(PhaseName::Run), at(0));
-    let actions = session.handle(go(PhaseName::Run), at(0));
+    session.handle(arm(Phase::Run), at(0));
+    let actions = session.handle(go(Phase::Run), at(0));
     (session, actions)
 }
 
 fn release(step: usize, instant: Option<u64>) -> SessionEvent {
     let at = instant.map(|seconds| seconds * SECOND);
-    SessionEvent::Message(ConductorMessage::Release { trial: 1, phase: PhaseName::Run, step, at })
+    SessionEvent::Message(ConductorMessage::Release { step: run(step), at })
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_must_that_fails_skips_the_rest_of_the_phase() {
     let end = session.handle(failed(run(0), 2), at(2));
     let skipped = skipped_for("`must:` step `prepare` failed");
     assert_eq!(outcomes(&end), [(0, OutcomeMessage::Exit { status: 1 }), (1, skipped.clone()), (2, skipped)]);
-    assert!(end.contains(&SessionAction::Send(PlayerMessage::PhaseEnded { trial: 1, phase: PhaseName::Run })));
+    assert!(end.contains(&SessionAction::Send(PlayerMessage::PhaseEnded(PhaseId { trial: 1, phase: Phase::Run }))));
     let mut session = in_run(vec![StepMessage { must: true, ..plain("prepare") }, plain("a")]);
     assert_eq!(starts(&session.handle(ended(run(0), 2), at(2))), [run(1)], "one that passes skips nothing");
 }
@@ -110,8 +110,8 @@ fn parallel_steps_at_the_beginning_of_a_phase_all_start_at_its_instant() {
     let mut session = Session::new();
     let steps = vec![parallel("a"), parallel("b"), plain("c")];
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));
-    session.handle(arm(PhaseName::Run), at(0));
-    let go = ConductorMessage::Go { trial: 1, phase: PhaseName::Run, at: Some(5 * SECOND) };
+    session.handle(arm(Phase::Run), at(0));
+    let go = ConductorMessage::Go { phase: PhaseId { trial: 1, phase: Phase::Run }, at: Some(5 * SECOND) };
     let actions = session.handle(SessionEvent::Message(go), at(0));
     let start = |position, instant| SessionAction::Start { key: run(position), at: instant, behind: None };
     assert_eq!(actions[1..], [start(0, Some(at(5))), start(1, Some(at(5)))]);
@@ -182,14 +182,14 @@ fn an_until_that_never_succeeds_fails_at_its_limit_also_between_two_attempts() {
     let mut stopped = in_run(vec![until(30, None)]);
     stopped.handle(started(run(0), 1), at(1));
     stopped.handle(failed(run(0), 2), at(2));
-    let told = SessionEvent::Message(ConductorMessage::Stop { trial: 1, phase: PhaseName::Run });
+    let told = SessionEvent::Message(ConductorMessage::Stop(PhaseId { trial: 1, phase: Phase::Run }));
     assert_eq!(outcomes(&stopped.handle(told, at(2))), [(0, OutcomeMessage::Stopped)]);
 }
 
 #[test]
 fn a_barrier_is_waited_at_until_its_release_and_what_follows_starts_at_that_instant() {
     let (mut session, actions) = begun(vec![barrier("all"), plain("next")]);
-    let reached = PlayerMessage::BarrierReached { trial: 1, phase: PhaseName::Run, step: 0 };
+    let reached = PlayerMessage::BarrierReached(run(0));
     assert_eq!(actions, [SessionAction::Send(reached)]);
     let on = session.handle(release(0, Some(9)), at(8));
     let [told] = &ends(&on)[..] else { panic!("{on:?}") };
@@ -202,7 +202,7 @@ fn a_barrier_is_waited_at_until_its_release_and_what_follows_starts_at_that_inst
 fn a_barrier_that_fails_skips_the_rest() {
     let (mut session, _) = begun(vec![barrier("all"), plain("next")]);
     let why = "worker `b` is lost".to_owned();
-    let fail = ConductorMessage::FailBarrier { trial: 1, phase: PhaseName::Run, step: 0, why: why.clone() };
+    let fail = ConductorMessage::FailBarrier { step: run(0), why: why.clone() };
     let on = session.handle(SessionEvent::Message(fail), at(8));
     assert_eq!(outcomes(&on), [(0, OutcomeMessage::Unfulfilled { why }), (1, skipped_for("barrier `all` failed"))]);
 }
@@ -210,7 +210,7 @@ fn a_barrier_that_fails_skips_the_rest() {
 #[test]
 fn a_wait_at_a_barrier_that_takes_too_long_asks_to_be_let_go_and_a_release_on_its_way_wins() {
     let steps = || vec![StepMessage { timeout: Some(5 * SECOND), ..barrier("all") }, plain("next")];
-    let withdraw = SessionAction::Send(PlayerMessage::Withdraw { trial: 1, phase: PhaseName::Run, step: 0 });
+    let withdraw = SessionAction::Send(PlayerMessage::Withdraw(run(0)));
     let (mut session, _) = begun(steps());
     assert_eq!(session.handle(SessionEvent::Tick, at(5)), std::slice::from_ref(&withdraw));
     assert_eq!(session.handle(SessionEvent::Tick, at(6)), [], "it asks once");
@@ -218,7 +218,7 @@ fn a_wait_at_a_barrier_that_takes_too_long_asks_to_be_let_go_and_a_release_on_it
     let (mut session, _) = begun(steps());
     assert_eq!(session.handle(SessionEvent::Tick, at(5)), [withdraw]);
     let why = "it was waited for long enough".to_owned();
-    let fail = ConductorMessage::FailBarrier { trial: 1, phase: PhaseName::Run, step: 0, why };
+    let fail = ConductorMessage::FailBarrier { step: run(0), why };
     let end = session.handle(SessionEvent::Message(fail), at(6));
     let late = OutcomeMessage::TimedOut { after: 5 * SECOND };
     assert_eq!(outcomes(&end), [(0, late), (1, skipped_for("barrier `all` failed"))]);
@@ -288,7 +288,7 @@ fn a_transfer_that_takes_too_long_or_is_stopped_is_cancelled_and_over_at_once() 
         [(0, OutcomeMessage::TimedOut { after: 5 * SECOND }), (1, skipped_for("`must:` step `put` failed"))]
     );
     let (mut session, _) = begun(vec![fetch("x")]);
-    let stop = ConductorMessage::Stop { trial: 1, phase: PhaseName::Run };
+    let stop = ConductorMessage::Stop(PhaseId { trial: 1, phase: Phase::Run });
     let actions = session.handle(SessionEvent::Message(stop), at(1));
     assert!(actions.contains(&SessionAction::CancelTransfer(run(0))));
     assert_eq!(outcomes(&actions), [(0, OutcomeMessage::Stopped)]);
@@ -301,8 +301,8 @@ fn whoever_is_alone_with_its_reset_waits_for_no_file() {
     plan.reset = vec![fetch("x"), plain("tidy"), fetch("y")];
     let mut session = Session::new();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
-    session.handle(arm(PhaseName::Reset), at(0));
-    let actions = session.handle(go(PhaseName::Reset), at(0));
+    session.handle(arm(Phase::Reset), at(0));
+    let actions = session.handle(go(Phase::Reset), at(0));
     assert!(actions.contains(&SessionAction::Transfer(key(Phase::Reset, 0))));
     let gone = |position| (position, OutcomeMessage::Unfulfilled { why: "the test says so".to_owned() });
     let actions = session.handle(orphaned(), at(1));
@@ -336,7 +336,7 @@ fn a_for_that_is_over_at_a_barrier_has_passed_and_the_rest_is_run() {
         in_run(vec![StepMessage { timeout: Some(5 * SECOND), passes_at_limit: true, ..barrier("all") }, plain("next")]);
     session.handle(SessionEvent::Tick, at(5));
     let why = "it was waited for long enough".to_owned();
-    let fail = ConductorMessage::FailBarrier { trial: 1, phase: PhaseName::Run, step: 0, why };
+    let fail = ConductorMessage::FailBarrier { step: run(0), why };
     let actions = session.handle(SessionEvent::Message(fail), at(6));
     assert_eq!(outcomes(&actions), [(0, OutcomeMessage::Elapsed { after: 5 * SECOND })]);
     assert_eq!(starts(&actions), [run(1)]);
@@ -346,7 +346,7 @@ fn a_for_that_is_over_at_a_barrier_has_passed_and_the_rest_is_run() {
 fn a_barrier_that_may_fail_lets_its_worker_go_on() {
     let mut session = in_run(vec![StepMessage { must: false, ..barrier("all") }, plain("next")]);
     let why = "lost".to_owned();
-    let fail = ConductorMessage::FailBarrier { trial: 1, phase: PhaseName::Run, step: 0, why: why.clone() };
+    let fail = ConductorMessage::FailBarrier { step: run(0), why: why.clone() };
     let actions = session.handle(SessionEvent::Message(fail), at(1));
     assert_eq!(outcomes(&actions), [(0, OutcomeMessage::Unfulfilled { why })]);
     assert_eq!(starts(&actions), [run(1)]);

@@ -13,7 +13,7 @@ fn a_lease_ends_when_nothing_was_heard_for_so_long_and_not_before() {
     let mut session = Session::with_lease(Duration::from_secs(9), at(0));
     session
         .handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(vec![step("one", false, None)])))), at(0));
-    session.handle(go(PhaseName::Startup), at(0));
+    session.handle(go(Phase::Startup), at(0));
     session.handle(started(key(Phase::Startup, 0), 0), at(0));
     // The plan's lease is in force from now on, and each sign of life begins it anew.
     session.heard(at(30));
@@ -40,7 +40,7 @@ fn a_conductor_that_comes_back_within_the_lease_finds_everything_as_it_was() {
         assert_eq!(session.handle(SessionEvent::Tick, at(seconds)), []);
         session.heard(at(seconds));
     }
-    assert_eq!(starts(&session.handle(go(PhaseName::Startup), at(178))), [key(Phase::Startup, 0)]);
+    assert_eq!(starts(&session.handle(go(Phase::Startup), at(178))), [key(Phase::Startup, 0)]);
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn a_conductor_that_is_gone_before_its_plan_ends_the_session_and_nothing_has_to_
 #[test]
 fn a_lease_that_ends_in_reset_stops_nothing_of_it() {
     let mut session = with_plan(Vec::new());
-    session.handle(arm(PhaseName::Reset), at(0));
-    session.handle(go(PhaseName::Reset), at(55));
+    session.handle(arm(Phase::Reset), at(0));
+    session.handle(go(Phase::Reset), at(55));
     let reason = "nothing was heard of the conductor for 1m".to_owned();
     let told = SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() });
     assert_eq!(session.handle(SessionEvent::Tick, at(60)), [SessionAction::Orphaned { reason }, told]);
@@ -106,7 +106,7 @@ fn a_plan_for_another_player_ends_the_session_and_is_not_taken() {
     assert_eq!(refused.last(), Some(&SessionAction::Sweep), "{refused:?}");
     // Nor is a second one, nor anything that comes behind it.
     assert_eq!(session.handle(meant("this"), at(1)), []);
-    assert_eq!(session.handle(go(PhaseName::Startup), at(1)), []);
+    assert_eq!(session.handle(go(Phase::Startup), at(1)), []);
     let over = session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(2));
     assert_eq!(over.last(), Some(&SessionAction::Finish));
     assert!(session.plan().is_none());

@@ -10,7 +10,7 @@ fn told_to_stop() -> SessionEvent {
 
 #[test]
 fn what_it_was_ready_for_is_not_begun_and_reset_is() {
-    for phase in [PhaseName::Collect, PhaseName::Reset] {
+    for phase in [Phase::Collect, Phase::Reset] {
         let mut session = in_run(vec![step("one", false, None)]);
         session.handle(started(key(Phase::Run, 0), 1), at(1));
         session.handle(ended(key(Phase::Run, 0), 2), at(2));
@@ -24,7 +24,7 @@ fn what_it_was_ready_for_is_not_begun_and_reset_is() {
 fn where_nothing_was_begun_its_last_word_is_that_nothing_had_to_be_reset() {
     let mut session = Session::new();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(Vec::new())))), at(0));
-    session.handle(arm(PhaseName::Reset), at(0));
+    session.handle(arm(Phase::Reset), at(0));
     assert_eq!(starts(&session.handle(told_to_stop(), at(1))), []);
     let over = session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(2));
     assert_eq!(over, [left("the player was told to stop; nothing had to be reset"), SessionAction::Finish]);
@@ -44,8 +44,8 @@ fn a_reset_that_its_lease_has_made_due_has_no_more_time_than_the_stop_leaves_it(
 fn a_reset_at_work_may_take_as_long_from_now_on_as_one_that_is_begun_now() {
     for was_alone in [false, true] {
         let mut session = in_run(vec![]);
-        session.handle(arm(PhaseName::Reset), at(0));
-        session.handle(go(PhaseName::Reset), at(0));
+        session.handle(arm(Phase::Reset), at(0));
+        session.handle(go(Phase::Reset), at(0));
         session.handle(started(key(Phase::Reset, 0), 1), at(1));
         if was_alone {
             session.handle(orphaned(), at(2));
@@ -59,8 +59,8 @@ fn a_reset_at_work_may_take_as_long_from_now_on_as_one_that_is_begun_now() {
     }
     // One that has less left keeps that.
     let mut session = in_run(vec![]);
-    session.handle(arm(PhaseName::Reset), at(0));
-    session.handle(go(PhaseName::Reset), at(0));
+    session.handle(arm(Phase::Reset), at(0));
+    session.handle(go(Phase::Reset), at(0));
     session.handle(told_to_stop(), at(45));
     assert_eq!(session.next_deadline(), Some(at(50)));
 }
@@ -72,8 +72,8 @@ fn a_barrier_in_a_reset_that_nobody_listens_to_fails_at_once_and_the_rest_is_run
     let mut session = Session::new();
     let plan = PlanMessage { reset: vec![barrier, step("undo", false, None)], ..plan(vec![step("one", false, None)]) };
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
-    session.handle(arm(PhaseName::Run), at(0));
-    session.handle(go(PhaseName::Run), at(0));
+    session.handle(arm(Phase::Run), at(0));
+    session.handle(go(Phase::Run), at(0));
     session.handle(started(key(Phase::Run, 0), 1), at(1));
     session.handle(told_to_stop(), at(2));
     let actions = session.handle(ended(key(Phase::Run, 0), 3), at(3));
@@ -82,13 +82,13 @@ fn a_barrier_in_a_reset_that_nobody_listens_to_fails_at_once_and_the_rest_is_run
 
 #[test]
 fn without_reset_among_the_phases_none_is_left_to_anybody() {
-    let needs_reset = |phases: &[PhaseName]| {
+    let needs_reset = |phases: &[Phase]| {
         let mut session = Session::new();
         let plan = PlanMessage { phases: phases.to_vec(), ..plan(vec![step("one", false, None)]) };
         session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
-        session.handle(arm(PhaseName::Run), at(0));
-        session.handle(go(PhaseName::Run), at(0)).contains(&SessionAction::ResetNeeded { trial: 1 })
+        session.handle(arm(Phase::Run), at(0));
+        session.handle(go(Phase::Run), at(0)).contains(&SessionAction::ResetNeeded { trial: 1 })
     };
-    assert!(needs_reset(&[PhaseName::Run, PhaseName::Reset]));
-    assert!(!needs_reset(&[PhaseName::Run]));
+    assert!(needs_reset(&[Phase::Run, Phase::Reset]));
+    assert!(!needs_reset(&[Phase::Run]));
 }

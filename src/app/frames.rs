@@ -1,0 +1,74 @@
+//! `--trace-frames`, and `frames`, which prints what it recorded.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::messages;
+use crate::cli::{FramesArguments, LogArguments};
+use crate::model::{PASSED, on_one_line, words};
+use crate::telemetry;
+use crate::wire::trace::{self, TracedFrame};
+
+/// How many characters of a message are printed.
+const SHOWN: usize = 160;
+
+/// Starts to record frames, if that is asked for.
+pub(super) fn trace(log: &LogArguments) -> Result<(), String> {
+    let Some(path) = &log.trace_frames else { return Ok(()) };
+    trace::start(path).map_err(|error| format!("cannot record frames in `{}`: {}", path.display(), words(&error)))
+}
+
+/// Prints the frames of all files by time; 1 if a file cannot be read.
+pub(super) fn run(arguments: &FramesArguments) -> ExitCode {
+    let mut frames = Vec::new();
+    for path in &arguments.files {
+        match read(path) {
+            Ok(found) => frames.extend(found),
+            Err(why) => return messages::refuse(&why),
+        }
+    }
+    frames.sort_by(|one: &TracedFrame, other| one.time.cmp(&other.time));
+    let lines: String = frames.into_iter().map(|frame| line(frame, arguments.full) + "\n").collect();
+    match messages::print(&lines) {
+        Ok(()) => ExitCode::from(PASSED),
+        Err(why) => messages::refuse(&why),
+    }
+}
+
+/// The frames of a file. The last one may be incomplete: its process was killed.
+fn read(path: &Path) -> Result<Vec<TracedFrame>, String> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read `{shown}`: {}", words(&error)))?;
+    let mut frames = Vec::new();
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        match serde_json::from_str(line) {
+            Ok(frame) => frames.push(frame),
+            Err(_) if !line.ends_with('\n') => {
+                telemetry::say(&format!("warning: the last frame in `{shown}` is incomplete"));
+            }
+            Err(error) => {
+                let number = index + 1;
+                return Err(format!(
+                    "`{shown}`, line {number}: not a recorded frame: {error}\n  hint: name a file that `--trace-frames` wrote"
+                ));
+            }
+        }
+    }
+    Ok(frames)
+}
+
+fn line(frame: TracedFrame, is_full: bool) -> String {
+    let TracedFrame { time, process, connection, peer, sent, length, mut payload } = frame;
+    let time = time.split_once('T').map_or(&*time, |(_, time)| time);
+    let direction = if sent { "sent" } else { "received" };
+    let kind = payload.as_object_mut().and_then(|fields| fields.remove("type"));
+    let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or("message without a type");
+    let length = length.map_or_else(String::new, |length| format!(" {length} bytes"));
+    let mut fields = payload.to_string();
+    if !is_full && let Some((at, _)) = fields.char_indices().nth(SHOWN) {
+        fields.truncate(at);
+        fields.push('…');
+    }
+    let text = format!("{time} {process}.{connection} {peer} {direction} {kind}{length} {fields}");
+    on_one_line(text.trim_end_matches(" {}")).into_owned()
+}

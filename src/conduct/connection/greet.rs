@@ -1,0 +1,126 @@
+//! The first message in each direction of a connection, whatever the connection is.
+
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use crate::conduct::event::End;
+use crate::conduct::now::now;
+use crate::model::{ConductorTime, Destination, words};
+use crate::wait::Wait;
+use crate::wire::{Connection, FrameDecoder, Greeting, Hello, bounds, frame};
+
+/// How often a wait looks whether the coordinator still wants it.
+const SLICE: Duration = Duration::from_millis(100);
+/// The shortest time that a player gets for its first answer, however late it was reached.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// A player that has answered.
+pub(crate) struct Dialled {
+    /// The connection.
+    pub(crate) connection: Connection,
+    /// Its first answer.
+    pub(crate) greeting: Greeting,
+    /// What came behind the answer.
+    pub(crate) decoder: FrameDecoder,
+    /// When `hello` was sent.
+    pub(crate) sent: ConductorTime,
+    /// When the answer was there.
+    pub(crate) answered: ConductorTime,
+}
+
+/// Why an attempt failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The player's machine takes connections, and the player does not answer.
+    NotAnswered,
+    /// What answers is not a player.
+    Stranger,
+    /// Another attempt may succeed; this one failed for this reason.
+    Again(String),
+    /// Nobody wants another attempt.
+    Final(End),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Again(words(&error))
+    }
+}
+
+impl Failure {
+    /// The reason, for people.
+    pub(super) fn reason(self, destination: &Destination) -> String {
+        match self {
+            Self::NotAnswered => "the connection was taken and `hello` was not answered".to_owned(),
+            Self::Stranger => not_a_player(destination),
+            Self::Again(why) => why,
+            Self::Final(end) => end.reason().to_owned(),
+        }
+    }
+}
+
+/// Says `hello` and reads the answer.
+pub(super) fn greet(
+    connection: Connection,
+    hello: &Hello,
+    until: Instant,
+    patience: &mut dyn FnMut(Duration) -> Option<End>,
+) -> Result<Dialled, Failure> {
+    let until = until.max(Instant::now() + ANSWER);
+    let would_block = |error: &io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
+    let sent = now();
+    let mut unsent = frame(&Greeting::Hello(hello.clone()).encode());
+    let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
+    loop {
+        if !unsent.is_empty() {
+            match connection.write(&unsent) {
+                Ok(count) => drop(unsent.drain(..count)),
+                Err(error) if would_block(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match connection.read_into(&mut decoder) {
+            Ok(0) if begins_an_answer(decoder.pending()) => {
+                return Err(Failure::Again("the connection was closed without an answer".to_owned()));
+            }
+            Ok(0) => return Err(Failure::Stranger),
+            Ok(_) => {}
+            Err(error) if would_block(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let answered = now();
+        if let Some(payload) = decoder.next_payload().map_err(|_| Failure::Stranger)? {
+            let greeting = Greeting::decode(payload).map_err(|_| Failure::Stranger)?;
+            return Ok(Dialled { connection, greeting, decoder, sent, answered });
+        }
+        if let Some(end) = patience(Duration::ZERO) {
+            return Err(Failure::Final(end));
+        }
+        if Instant::now() >= until {
+            return Err(Failure::NotAnswered);
+        }
+        let mut descriptors: Vec<_> = connection.waits_for(!unsent.is_empty()).collect();
+        // Whatever this says, the next round looks at everything.
+        let _ = Wait::HelloAnswer.poll(&mut descriptors, Some(SLICE));
+    }
+}
+
+/// Whether the player refuses connections from this address. A Python player's answer has the same form, and is no refusal.
+pub(super) fn is_refusal(greeting: &Greeting) -> bool {
+    matches!(greeting, Greeting::Result { .. }) && !is_seed(greeting)
+}
+
+/// Whether this is how a Python player answers a command that it does not know.
+pub(crate) fn is_seed(greeting: &Greeting) -> bool {
+    matches!(greeting, Greeting::Result { code: 2, message } if message == "no such command")
+}
+
+/// Whether these bytes, or none, may be the beginning of an answer that was cut off: a length below 16 MiB, and JSON.
+fn begins_an_answer(bytes: &[u8]) -> bool {
+    bytes.first().is_none_or(|first| *first == 0) && bytes.get(4).is_none_or(|first| *first == b'{')
+}
+
+/// What is said of a peer that speaks something else.
+pub(super) fn not_a_player(destination: &Destination) -> String {
+    format!("what answers at {destination} is not a player")
+}

@@ -1,0 +1,59 @@
+//! Which phase of which trial, and which of its steps.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Phase, WorkerId};
+
+/// A phase of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PhaseId {
+    /// The trial, from 1.
+    pub trial: u32,
+    /// The phase.
+    pub phase: Phase,
+}
+
+/// A step of one worker, in a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StepId {
+    /// The trial, from 1.
+    pub trial: u32,
+    /// The phase.
+    pub phase: Phase,
+    /// The position in the worker's phase, from 0. Messages call it `step`.
+    #[serde(rename = "step")]
+    pub position: usize,
+}
+
+impl PhaseId {
+    /// The step at this position.
+    pub fn step(self, position: usize) -> StepId {
+        StepId { trial: self.trial, phase: self.phase, position }
+    }
+}
+
+impl StepId {
+    /// The phase that it belongs to.
+    pub fn phase_id(self) -> PhaseId {
+        PhaseId { trial: self.trial, phase: self.phase }
+    }
+
+    /// The step of this worker.
+    pub fn of(self, worker: WorkerId) -> StepReference {
+        let Self { trial, phase, position } = self;
+        StepReference { trial, phase, worker, position }
+    }
+}
+
+/// Which step of which worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepReference {
+    /// The trial, from 1.
+    pub trial: u32,
+    /// The phase.
+    pub phase: Phase,
+    /// The worker.
+    pub worker: WorkerId,
+    /// The step's position in the worker's phase, from 0.
+    pub position: usize,
+}

@@ -1,0 +1,134 @@
+//! A connection: a descriptor to read from and one to write to, whatever they are.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::net::{Shutdown, getpeername, getsockname, shutdown};
+use socket2::SockRef;
+
+use super::FrameDecoder;
+use super::trace::Tap;
+
+/// How much may wait unsent in the kernel: what is urgent then waits behind little that is not.
+const UNSENT: u32 = 64 << 10;
+
+/// A connection that never blocks. Its ends are one socket, or two descriptors such as those of pipes. A copy is the same
+/// connection.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    input: Arc<OwnedFd>,
+    output: Arc<OwnedFd>,
+    /// Records the frames.
+    tap: Arc<Tap>,
+}
+
+impl Connection {
+    /// Over a descriptor to read from and one to write to.
+    ///
+    /// # Errors
+    ///
+    /// As fcntl(2).
+    pub fn new(input: OwnedFd, output: Option<OwnedFd>) -> io::Result<Self> {
+        let input = Arc::new(input);
+        let output = output.map_or_else(|| Arc::clone(&input), Arc::new);
+        rustix::io::ioctl_fionbio(&input, true)?;
+        rustix::io::ioctl_fionbio(&output, true)?;
+        let peer = getpeername(&input).ok().flatten().and_then(|address| SocketAddr::try_from(address).ok());
+        let peer = peer.map_or_else(|| "pipe".to_owned(), |address| address.to_string());
+        Ok(Self { input, output, tap: Arc::new(Tap::new(peer)) })
+    }
+
+    /// Over a TCP connection, which then sends small messages at once.
+    ///
+    /// # Errors
+    ///
+    /// As setsockopt(2).
+    pub fn tcp(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
+        Self::new(stream.into(), None)
+    }
+
+    /// Both ends of a connection within this process, over two pipes.
+    ///
+    /// # Errors
+    ///
+    /// As pipe(2).
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let ((near_input, far_output), (far_input, near_output)) = (io::pipe()?, io::pipe()?);
+        let near = Self::new(near_input.into(), Some(near_output.into()))?;
+        Ok((near, Self::new(far_input.into(), Some(far_output.into()))?))
+    }
+
+    /// Reads what is there.
+    ///
+    /// # Errors
+    ///
+    /// As read(2): `WouldBlock` when nothing is there.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = rustix::io::read(&self.input, &mut *buffer)?;
+        self.tap.received(&buffer[..count]);
+        Ok(count)
+    }
+
+    /// Has a decoder read what is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_into(&self, decoder: &mut FrameDecoder) -> io::Result<usize> {
+        let count = decoder.read(&self.input)?;
+        self.tap.received(decoder.newest(count));
+        Ok(count)
+    }
+
+    /// Writes as many bytes as there is room for.
+    ///
+    /// # Errors
+    ///
+    /// As write(2): `WouldBlock` when there is no room.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let count = rustix::io::write(&self.output, bytes)?;
+        self.tap.sent(&bytes[..count]);
+        Ok(count)
+    }
+
+    /// Tells the other side that nothing more will be written, if the connection can say so. A pipe says it when it is closed.
+    pub fn end_writing(&self) {
+        let _ = shutdown(&self.output, Shutdown::Write);
+    }
+
+    /// What to wait for: that something can be read, or written if that is wanted.
+    pub fn waits_for(&self, is_writing: bool) -> impl Iterator<Item = PollFd<'_>> {
+        let output = is_writing.then(|| PollFd::new(&self.output, PollFlags::OUT));
+        [PollFd::new(&self.input, PollFlags::IN)].into_iter().chain(output)
+    }
+
+    /// The descriptors that another process needs to go on with the connection: [`Self::new`] takes them.
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let is_one = self.input.as_raw_fd() == self.output.as_raw_fd();
+        [self.input.as_fd()].into_iter().chain((!is_one).then(|| self.output.as_fd())).collect()
+    }
+
+    /// The addresses of the other side and of this side.
+    ///
+    /// # Errors
+    ///
+    /// As getpeername(2); fails for anything but a TCP connection.
+    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((
+            getpeername(&self.input)?.ok_or(io::ErrorKind::NotConnected)?.try_into()?,
+            getsockname(&self.input)?.try_into()?,
+        ))
+    }
+}
+
+impl AsFd for Connection {
+    /// The descriptor to read from.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.input.as_fd()
+    }
+}

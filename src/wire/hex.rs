@@ -1,0 +1,11 @@
+//! Bytes as hexadecimal digits.
+
+use std::fmt::Write;
+
+/// Two digits for each byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

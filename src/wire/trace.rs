@@ -1,0 +1,248 @@
+//! Recording the frames of all connections of a process, for `--trace-frames`: a line of JSON for each frame.
+//!
+//! Secrets are left out, and bytes of outputs and files are only counted. Commands and variables of a plan are recorded as
+//! they are: only the user who started the program can read the file.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::session_frame::decode_data;
+use super::{FrameDecoder, frame};
+use crate::model::words;
+
+/// A larger length is not that of a frame: the peer speaks another protocol.
+const LARGEST: u64 = 1 << 30;
+
+/// What stands for a secret.
+const HIDDEN: &str = "(hidden)";
+
+/// Whether frames are recorded.
+static IS_ON: AtomicBool = AtomicBool::new(false);
+
+/// The file of this process.
+static FILE: Mutex<Option<TraceFile>> = Mutex::new(None);
+
+/// How many connections were recorded so far.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+
+struct TraceFile {
+    /// The name that the user gave.
+    path: PathBuf,
+    /// The process that writes it.
+    process: u32,
+    /// `None` if it cannot be written.
+    file: Option<File>,
+}
+
+/// A recorded frame.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TracedFrame {
+    /// When the system call returned, as RFC 3339 has it, in UTC.
+    pub time: String,
+    /// The process that sent or received it.
+    pub process: u32,
+    /// The number of the connection in this process.
+    pub connection: u64,
+    /// The address of the peer.
+    pub peer: String,
+    /// Whether the process sent it; else it received it.
+    pub sent: bool,
+    /// The length of its payload in bytes; `None` if the bytes are not a frame.
+    pub length: Option<usize>,
+    /// Its payload: a message without its secrets; for data, to which stream they belong; or why it cannot be read.
+    pub payload: Value,
+}
+
+/// Records the frames of this process from now on in a file with this name. A process that this one forks has a file of its
+/// own, with a dot and the number of the process behind the name.
+///
+/// # Errors
+///
+/// Fails when the file cannot be written.
+pub fn start(path: &Path) -> io::Result<()> {
+    let (path, process) = (std::path::absolute(path)?, std::process::id());
+    let file = Some(open(&path)?);
+    *lock(&FILE) = Some(TraceFile { path, process, file });
+    IS_ON.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// A new file, or an empty one. A pipe that has no reader is an error: there is no frame that could wait for one.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Records the frames of one connection, if that is wanted.
+#[derive(Debug)]
+pub struct Tap(Option<Recorder>);
+
+#[derive(Debug)]
+struct Recorder {
+    connection: u64,
+    peer: String,
+    sent: Mutex<Direction>,
+    received: Mutex<Direction>,
+}
+
+/// The bytes of one direction, cut into frames.
+#[derive(Debug)]
+struct Direction {
+    is_sent: bool,
+    /// `None` behind something that is not a frame.
+    decoder: Option<FrameDecoder>,
+}
+
+impl Tap {
+    /// One for a connection to this peer.
+    pub fn new(peer: impl fmt::Display) -> Self {
+        Self(IS_ON.load(Ordering::Relaxed).then(|| {
+            let direction = |is_sent| Mutex::new(Direction { is_sent, decoder: Some(FrameDecoder::new(LARGEST)) });
+            let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1;
+            Recorder { connection, peer: peer.to_string(), sent: direction(true), received: direction(false) }
+        }))
+    }
+
+    /// Takes bytes that were sent.
+    pub fn sent(&self, bytes: &[u8]) {
+        if let Some(Recorder { connection, peer, sent, .. }) = &self.0 {
+            lock(sent).take(bytes, *connection, peer);
+        }
+    }
+
+    /// Takes one frame that was received, by its payload.
+    pub fn received_frame(&self, payload: &[u8]) {
+        if self.0.is_some() {
+            self.received(&frame(payload));
+        }
+    }
+
+    /// Takes bytes that were received.
+    pub fn received(&self, bytes: &[u8]) {
+        if let Some(Recorder { connection, peer, received, .. }) = &self.0 {
+            lock(received).take(bytes, *connection, peer);
+        }
+    }
+}
+
+impl Direction {
+    fn take(&mut self, bytes: &[u8], connection: u64, peer: &str) {
+        let Some(decoder) = &mut self.decoder else { return };
+        let time = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+        decoder.push(bytes);
+        loop {
+            let (length, payload) = match decoder.next_payload() {
+                Ok(None) => return,
+                Ok(Some(payload)) => (Some(payload.len()), readable(payload)),
+                Err(_) => (None, unreadable("this is not the beginning of a frame")),
+            };
+            let (time, process, peer) = (time.clone(), std::process::id(), peer.to_owned());
+            write(&TracedFrame { time, process, connection, peer, sent: self.is_sent, length, payload });
+            if length.is_none() {
+                self.decoder = None;
+                return;
+            }
+        }
+    }
+}
+
+/// What is recorded of a payload.
+fn readable(payload: &[u8]) -> Value {
+    if payload.first() == Some(&1)
+        && let Ok((number, data)) = decode_data(payload)
+    {
+        return json!({"type": "data", "number": number, "stream": data.stream, "offset": data.offset});
+    }
+    match serde_json::from_slice(payload) {
+        Ok(mut message) => {
+            hide_secrets(&mut message);
+            message
+        }
+        Err(error) => unreadable(error),
+    }
+}
+
+fn unreadable(why: impl fmt::Display) -> Value {
+    json!({"type": "unreadable", "reason": why.to_string()})
+}
+
+/// Replaces the fields that only the two sides may know.
+fn hide_secrets(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if name == "secret" || name.ends_with("_secret") {
+                    *field = json!(HIDDEN);
+                } else {
+                    hide_secrets(field);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide_secrets),
+        _ => {}
+    }
+}
+
+/// Writes a line. A file that cannot be written is reported once.
+fn write(frame: &TracedFrame) {
+    let mut trace = lock(&FILE);
+    let Some(trace) = trace.as_mut() else { return };
+    if trace.process != frame.process {
+        let mut name = trace.path.clone().into_os_string();
+        name.push(format!(".{}", frame.process));
+        trace.process = frame.process;
+        trace.file = open(Path::new(&name)).inspect_err(|error| not_recorded(&name, error)).ok();
+    }
+    let Some(file) = &mut trace.file else { return };
+    let line = serde_json::to_string(frame).map_err(io::Error::from);
+    if let Err(error) = line.and_then(|line| file.write_all((line + "\n").as_bytes())) {
+        trace.file = None;
+        not_recorded(trace.path.as_os_str(), &error);
+    }
+}
+
+fn not_recorded(name: &OsStr, error: &io::Error) {
+    tracing::warn!("cannot record frames in `{}`: {}", name.display(), words(error));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Data;
+    use crate::wire::session_frame::encode_data;
+
+    #[test]
+    fn secrets_are_hidden_wherever_they_are() {
+        let hello = br#"{"type":"hello","data":{"secret":"a","run_secret":"b","player_secret":null,"run":"r","list":[{"secret":1}]}}"#;
+        let hidden = r#"{"data":{"list":[{"secret":"(hidden)"}],"player_secret":"(hidden)","run":"r","run_secret":"(hidden)","secret":"(hidden)"},"type":"hello"}"#;
+        assert_eq!(readable(hello).to_string(), hidden);
+    }
+
+    #[test]
+    fn bytes_of_a_stream_are_not_recorded() {
+        let mut frame = Vec::new();
+        let data = Data { stream: 3, offset: 7, bytes: b"password".to_vec() };
+        encode_data(9, &data, &mut frame);
+        assert_eq!(readable(&frame[4..]).to_string(), r#"{"number":9,"offset":7,"stream":3,"type":"data"}"#);
+        assert_eq!(readable(b"GET / HTTP").get("type"), Some(&json!("unreadable")));
+    }
+}
