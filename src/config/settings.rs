@@ -57,8 +57,6 @@ pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 12] = [
     Setting::word("trials", |test, text| value::count(text).map(|trials| test.trials = Some(trials))),
     Setting::word("format", |test, text| value::one_of(text).map(|format| test.outputs.format = Some(format))),
     Setting::text("output", |test, text| value::text(text).map(|file| test.outputs.output = Some(file.into()))),
-    Setting::text("results", |test, text| value::text(text).map(|folder| test.outputs.results = Some(folder.into()))),
-    Setting::text("check", |test, text| value::text(text).map(|command| test.run.check = Some(command))),
     Setting::word("max_message_size", |test, text| value::mebibytes(text).map(|size| test.run.max_message_size = size)),
     Setting::word("step_timeout", |test, text| duration::limit(text).map(|limit| test.run.step_timeout = limit)),
     Setting::word("reset_timeout", |test, text| duration::positive(text).map(|limit| test.run.reset_timeout = limit)),
@@ -68,6 +66,8 @@ pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 12] = [
     Setting::word("max_start_skew", |test, text| {
         duration::optional_duration(text).map(|skew| test.run.max_start_skew = skew)
     }),
+    Setting::text("results", |test, text| value::text(text).map(|folder| test.outputs.results = Some(folder.into()))),
+    Setting::text("check", |test, text| value::text(text).map(|command| test.run.check = Some(command))),
 ];
 
 /// The port on which a player listens by default.
