@@ -24,12 +24,12 @@ use super::coordinator::{Action, Coordinator, Input};
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::mailbox::{Postbox, mailbox};
 use super::now::now;
+use super::options::{Options, hello};
 use super::reports::{Mark, Reporters, Reports, Said};
 use super::seed::players::SeedPlayers;
 use super::store::Store;
 use super::threads::Threads;
 use super::waiting_log::WaitingLog;
-use super::{Options, hello};
 
 /// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
 /// its player with it, for want of credit.

@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn hello() -> Hello {
-        crate::conduct::hello(&plan(1, 1, 1, &Phase::ALL), &options(), WorkerId(0), Secret::default())
+        crate::conduct::options::hello(&plan(1, 1, 1, &Phase::ALL), &options(), WorkerId(0), Secret::default())
     }
 
     fn welcoming() -> Vec<u8> {

@@ -24,15 +24,13 @@ use crate::wire::seed::SeedPhase;
 use super::connection::context::Context;
 use super::event::{Command, ConnectionEvent, End};
 use super::now::now;
-use limits::{longest, seed_step, unsupported};
+use limits::{MARGIN, longest, seed_step, unsupported};
 use results::{Arrival, Results};
 
 /// How long the driver waits without looking for commands.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a phase that was interrupted may still take.
 const INTERRUPTED: Duration = Duration::from_secs(10);
-/// How much longer than its steps may take a phase may take.
-const MARGIN: Duration = if cfg!(test) { Duration::from_secs(2) } else { Duration::from_mins(1) };
 /// How far apart two looks are when the conductor itself was held up.
 const HELD_UP: Duration = Duration::from_secs(1);
 /// How long results may be missing when the `run` connection is closed.
