@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{DEFAULT, Diagnostics, Document, Entry, Lint, Place, Reason, Source, Span, Text, quoted_path, reader};
+use crate::model::words;
 
 /// The largest file that is read: more is not a configuration.
 const MAX_FILE: u64 = 16 << 20;
@@ -28,7 +29,7 @@ impl Input {
     pub fn read(name: &Path, input: impl Read) -> Self {
         match bytes(input, 0) {
             Ok(bytes) => Self::Text(name.to_owned(), bytes),
-            Err(error) => Self::Unreadable(name.to_owned(), reason(&error)),
+            Err(error) => Self::Unreadable(name.to_owned(), words(&error)),
         }
     }
 }
@@ -79,7 +80,7 @@ impl Files {
     ) -> Option<Arc<Document>> {
         if !self.known.contains_key(path) {
             let read = self.load(path, referred.is_some(), diagnostics);
-            self.known.insert(path.to_owned(), read.map_err(|error| reason(&error)));
+            self.known.insert(path.to_owned(), read.map_err(|error| words(&error)));
         }
         match (self.known.get(path)?.clone(), referred) {
             (Ok(document), _) => return Some(document),
@@ -152,15 +153,6 @@ fn bytes(input: impl Read, expected: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it is larger than {} MiB", MAX_FILE >> 20)));
     }
     Ok(bytes)
-}
-
-/// An error in words: those of the system in lower case and without its number.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_lowercase(),
-        None => text,
-    }
 }
 
 /// The definitions of the command line, as a document with nothing but `[DEFAULT]`; a later one wins.

@@ -97,7 +97,7 @@ impl Loader {
         let plan = WorkerPlan {
             name: worker.name.clone(),
             file: path,
-            player: Destination::Tcp { host: settings.player.clone(), port: settings.port },
+            player: Destination { host: settings.player.clone(), port: settings.port },
             player_host: settings.player,
             conductor: settings.conductor,
             results_port: settings.results_port,
