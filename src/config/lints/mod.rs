@@ -1,58 +1,43 @@
-//! What only a look at a whole file, at all steps of a worker, or at all workers of a test can find.
+//! Lints that need more than one value: a whole file, all steps of a worker, or all workers of a test.
 
 pub(super) mod barriers;
 pub(super) mod bounds;
 pub(super) mod defaults;
-pub(super) mod fetches;
 pub(super) mod puts;
 pub(super) mod several_lines;
 mod shell_text;
-pub(super) mod spawns;
-pub(super) mod stops;
+pub(super) mod steps;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 
 use super::Place;
-use crate::model::{Mode, Phase, Step};
+use crate::model::{PhaseMap, Step};
 
-/// What the lints need to know of a worker's steps: those that are spawned, and those that
-/// run no command.
-#[derive(Debug, Default)]
-pub(super) struct Notes {
-    steps: Vec<Note>,
-    /// How many steps there were so far.
-    count: usize,
-    group: usize,
-    in_parallel: bool,
-}
-
-/// One of these steps.
+/// A step, and where it stands.
 #[derive(Debug)]
-struct Note {
-    phase: Phase,
-    /// Which of its worker's steps it is.
-    position: usize,
-    /// Neighbouring `parallel:` steps have one number, any other step has its own.
-    group: usize,
-    step: Step,
-    place: Place,
+pub(super) struct LocatedStep {
+    pub(super) step: Step,
+    /// Its key.
+    pub(super) key: Place,
+    /// Its command, or the prefix that says what it does instead.
+    pub(super) action: Place,
 }
 
-impl Notes {
-    /// Takes note of a step. `place` tells where that stands.
-    pub(super) fn take(&mut self, phase: Phase, step: &Step, place: impl FnOnce() -> Place) {
-        let is_parallel = step.mode == Mode::Parallel;
-        if !(is_parallel && self.in_parallel) {
-            self.group += 1;
-        }
-        self.in_parallel = is_parallel;
-        self.count += 1;
-        if step.mode == Mode::Spawn || step.command().is_none() {
-            let note = Note { phase, position: self.count, group: self.group, step: step.clone(), place: place() };
-            self.steps.push(note);
-        }
-    }
+/// The steps of a worker.
+pub(super) type Steps = PhaseMap<Vec<LocatedStep>>;
 
-    /// A phase is over: its last step has no neighbour in the next one.
-    pub(super) fn end_phase(&mut self) {
-        self.in_parallel = false;
-    }
+/// Each key that occurs again, with the first item that has it and the repeated one.
+pub(super) fn repeated<K: Eq + Hash + Clone, T: Copy>(
+    items: impl IntoIterator<Item = (K, T)>,
+) -> impl Iterator<Item = (K, T, T)> {
+    let mut firsts = HashMap::new();
+    items.into_iter().filter_map(move |(key, item)| match firsts.entry(key) {
+        Entry::Occupied(first) => Some((first.key().clone(), *first.get(), item)),
+        Entry::Vacant(place) => {
+            place.insert(item);
+            None
+        }
+    })
 }

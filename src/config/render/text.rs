@@ -11,12 +11,12 @@ const LONGEST_LINE: usize = 4096;
 const FAR: usize = 2048;
 
 impl Diagnostics {
-    /// All findings as text for people, a blank line between them; empty when there is none.
+    /// All findings as text for people, a blank line between them; empty if there is none.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
-        let findings = self.iter().map(|diagnostic| renderer.render(&[group(diagnostic)]) + "\n");
-        findings.collect::<Vec<_>>().join("\n")
+        let texts: Vec<_> = self.iter().map(|finding| renderer.render(&[group(finding)]) + "\n").collect();
+        texts.join("\n")
     }
 }
 

@@ -5,22 +5,33 @@ use std::time::Duration;
 use crate::config::Refusal;
 use crate::config::duration::duration;
 use crate::config::nearest::nearest;
-use crate::model::{Action, Bound, FilePattern, Gate, Mode, StepLabel};
+use crate::model::{Action, Bound, FilePattern, Gate, Mode, Step, StepLabel, Until};
 
 /// A prefix.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Prefix {
-    Gate(Gate),
-    Mode(Mode),
-    Bound(Bound),
-    Until(Duration),
+pub(super) struct Prefix {
+    /// The word before the colon, or before the time.
+    pub(super) word: &'static str,
+    /// Its place in the order of prefixes.
+    pub(super) slot: Slot,
+    /// What it means.
+    pub(super) meaning: Meaning,
+}
+
+/// What a prefix means.
+#[derive(Clone, Copy)]
+pub(super) enum Meaning {
+    /// The word says it all.
+    Alone(fn(&mut Step)),
+    /// The word has a time.
+    Timed(fn(&mut Step, Duration)),
+    /// The rest of the value is what the step does instead of a command.
     Form(Form),
 }
 
-/// Reads what stands behind the prefix of a form: what is done instead of a command, or what is wrong, with a hint.
+/// Reads the text after the prefix of a form: what the step does, or what is wrong, with a hint.
 pub(super) type Form = fn(&str) -> Result<Action, (String, &'static str)>;
 
-/// The places of the prefixes, outermost first: each is taken once.
+/// The places of the prefixes, outermost first: each is taken once. A `timeout` after `until` limits each attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Slot {
     Gate,
@@ -31,27 +42,35 @@ pub(super) enum Slot {
     Form,
 }
 
-/// What a word means: a prefix, or one with a time behind the word.
-#[derive(Clone, Copy)]
-enum Meaning {
-    Alone(Prefix),
-    Timed(fn(Duration) -> Prefix),
+/// All prefixes. The player carries out what is read here, and `model::Action` writes it.
+static PREFIXES: [Prefix; 11] = [
+    alone("must", Slot::Gate, |step| step.gate = Gate::Must),
+    alone("mayfail", Slot::Gate, |step| step.gate = Gate::MayFail),
+    alone("spawn", Slot::Mode, |step| step.mode = Mode::Spawn),
+    alone("parallel", Slot::Mode, |step| step.mode = Mode::Parallel),
+    timed("timeout", Slot::Bound, |step, limit| match &mut step.until {
+        Some(until) => until.attempt = Some(limit),
+        None => step.bound = Some(Bound::Timeout(limit)),
+    }),
+    timed("for", Slot::Bound, |step, time| step.bound = Some(Bound::For(time))),
+    timed("until", Slot::Until, |step, limit| step.until = Some(Until { limit, attempt: None })),
+    form("barrier", barrier),
+    form("stop", |label| Ok(Action::Stop(StepLabel::new(label)))),
+    form("fetch", fetch),
+    form("put", put),
+];
+
+const fn alone(word: &'static str, slot: Slot, set: fn(&mut Step)) -> Prefix {
+    Prefix { word, slot, meaning: Meaning::Alone(set) }
 }
 
-/// All prefixes. What is read here is carried out by the player, and written by `model::Action`.
-const WORDS: [(&str, Meaning); 11] = [
-    ("must", Meaning::Alone(Prefix::Gate(Gate::Must))),
-    ("mayfail", Meaning::Alone(Prefix::Gate(Gate::MayFail))),
-    ("spawn", Meaning::Alone(Prefix::Mode(Mode::Spawn))),
-    ("parallel", Meaning::Alone(Prefix::Mode(Mode::Parallel))),
-    ("barrier", Meaning::Alone(Prefix::Form(barrier))),
-    ("stop", Meaning::Alone(Prefix::Form(|label| Ok(Action::Stop(StepLabel::new(label)))))),
-    ("fetch", Meaning::Alone(Prefix::Form(fetch))),
-    ("put", Meaning::Alone(Prefix::Form(put))),
-    ("timeout", Meaning::Timed(|limit| Prefix::Bound(Bound::Timeout(limit)))),
-    ("for", Meaning::Timed(|time| Prefix::Bound(Bound::For(time)))),
-    ("until", Meaning::Timed(Prefix::Until)),
-];
+const fn timed(word: &'static str, slot: Slot, set: fn(&mut Step, Duration)) -> Prefix {
+    Prefix { word, slot, meaning: Meaning::Timed(set) }
+}
+
+const fn form(word: &'static str, read: Form) -> Prefix {
+    Prefix { word, slot: Slot::Form, meaning: Meaning::Form(read) }
+}
 
 fn barrier(name: &str) -> Result<Action, (String, &'static str)> {
     let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
@@ -73,40 +92,19 @@ fn put(files: &str) -> Result<Action, (String, &'static str)> {
     Ok(Action::Put { local: local.into(), remote: remote.to_owned() })
 }
 
-impl Prefix {
-    /// Its place behind the prefix that has the place `before`.
-    pub(super) fn slot(self, before: Option<Slot>) -> Slot {
-        match self {
-            Self::Gate(_) => Slot::Gate,
-            Self::Mode(_) => Slot::Mode,
-            Self::Bound(Bound::Timeout(_)) if before == Some(Slot::Until) => Slot::Attempt,
-            Self::Bound(_) => Slot::Bound,
-            Self::Until(_) => Slot::Until,
-            Self::Form(_) => Slot::Form,
-        }
-    }
-
-    /// Its time.
-    pub(super) fn duration(self) -> Option<Duration> {
-        match self {
-            Self::Bound(Bound::Timeout(duration) | Bound::For(duration)) | Self::Until(duration) => Some(duration),
-            _ => None,
-        }
-    }
-}
-
 /// A prefix at the start of a text.
 pub(super) struct Found {
-    /// The prefix, or what is wrong with its time.
-    pub(super) prefix: Result<Prefix, Refusal>,
-    /// How long it is, the colon included.
+    pub(super) prefix: &'static Prefix,
+    /// Its time, or what is wrong with it.
+    pub(super) time: Result<Option<Duration>, Refusal>,
+    /// Its length, with the colon.
     pub(super) length: usize,
 }
 
 /// The prefix at the start of a text, if there is one.
 ///
-/// Words are told apart by case, and nothing may stand between word, time and colon, so that no command that means
-/// something to a shell is taken for a prefix. A time begins with a digit: `timeoutx:` is a command's name.
+/// Upper and lower case differ, and there is nothing between word, time and colon, so that no command that means something
+/// to a shell is taken for a prefix. A time begins with a digit: `timeoutx:` is the name of a command.
 pub(super) fn at_start(text: &str) -> Option<Found> {
     const LONGEST: usize = 64;
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'.' || !byte.is_ascii();
@@ -115,13 +113,13 @@ pub(super) fn at_start(text: &str) -> Option<Found> {
         return None;
     }
     let head = &text[..colon];
-    let length = colon + 1;
-    let prefix = WORDS.into_iter().find_map(|(word, meaning)| match (head.strip_prefix(word)?, meaning) {
-        ("", Meaning::Alone(prefix)) => Some(Ok(prefix)),
-        (time, Meaning::Timed(make)) if is_time(time) => Some(duration(time).map(make)),
-        _ => None,
-    })?;
-    Some(Found { prefix, length })
+    let (prefix, time) =
+        PREFIXES.iter().find_map(|prefix| match (head.strip_prefix(prefix.word)?, prefix.meaning) {
+            (time, Meaning::Timed(_)) => is_time(time).then(|| (prefix, duration(time).map(Some))),
+            ("", _) => Some((prefix, Ok(None))),
+            _ => None,
+        })?;
+    Some(Found { prefix, time, length: colon + 1 })
 }
 
 fn is_time(text: &str) -> bool {
@@ -129,9 +127,9 @@ fn is_time(text: &str) -> bool {
         && text.chars().all(|character| character.is_alphanumeric() || character == '.')
 }
 
-/// What looks like a prefix at the start of a command and is none: its length, the colon included, and what to write.
+/// A misspelt prefix at the start of a command: its length, with the colon, and what to write.
 ///
-/// No program's name has a colon behind it, so a word with one that is nearly a prefix's was meant as a prefix.
+/// No name of a program is followed by a colon, so a word with a colon that is nearly that of a prefix was meant as one.
 pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
     let word = leading(command, u8::is_ascii_alphabetic);
     let gap = leading(&command[word.len()..], |byte| b" _-=".contains(byte));
@@ -143,8 +141,8 @@ pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
         return None;
     }
     let length = command.len() - rest.trim_start_matches(' ').len();
-    let meant = nearest(word, WORDS.map(|(word, _)| word))?;
-    let timed = WORDS.iter().any(|(word, meaning)| *word == meant && matches!(meaning, Meaning::Timed(_)));
+    let meant = nearest(word, PREFIXES.iter().map(|prefix| prefix.word))?;
+    let timed = PREFIXES.iter().any(|prefix| prefix.word == meant && matches!(prefix.meaning, Meaning::Timed(_)));
     let hint = match time {
         "" if timed => format!("did you mean `{meant}30:`?"),
         "" => format!("did you mean `{meant}:`?"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Gate, StepLabel};
+use crate::model::{Bound, Gate, Mode, StepLabel, Until};
 
 fn step(key: &str, value: &str) -> Step {
     let parsed = parse(key, value);
