@@ -33,7 +33,7 @@
 //! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `wait`, `wire` |
 //! | [`player`] | listener, session, executor, clean-up | `model`, `wait`, `wire`, `sys` |
 //! | [`report`] | the reports, one file for each format | `model` |
-//! | `sys` | system calls that std does not have; the only `unsafe` code | `wait` |
+//! | `sys` | system calls that std does not have; the only `unsafe` code | `model`, `wait` |
 //! | `cli` | the command line | `config`, `model`, `telemetry` |
 //! | `telemetry` | the log | `wait` |
 //! | `app` | the commands | everything |

@@ -58,29 +58,27 @@ macro_rules! waits {
             /// All of them, in the order of the table.
             pub const ALL: &[Self] = &[$($(Self::$name,)+)+];
 
-            /// Its row of the table.
-            pub const fn row(self) -> Row {
+            /// For how long at most.
+            pub const fn limit(self) -> Limit {
                 match self {
-                    $($(Self::$name => Row { process: $process, what: $what, on: $on, limit: $limit, then: $then },)+)+
+                    $($(Self::$name => $limit,)+)+
                 }
+            }
+
+            /// What is waited for.
+            pub const fn what(self) -> &'static str {
+                match self {
+                    $($(Self::$name => $what,)+)+
+                }
+            }
+
+            /// The table of the documentation: who waits, for what, on whom, for how long, and what happens then.
+            pub fn table() -> String {
+                let head = "| who waits | for | on | at most | then |\n|---|---|---|---|---|\n".to_owned();
+                head $($(+ &format!("| {} | {} | {} | {} | {} |\n", $process, $what, $on, $limit, $then))+)+
             }
         }
     };
-}
-
-/// What is known of a wait.
-#[derive(Debug, Clone, Copy)]
-pub struct Row {
-    /// Who waits.
-    pub process: &'static str,
-    /// What is waited for.
-    pub what: &'static str,
-    /// On whom.
-    pub on: &'static str,
-    /// For how long at most.
-    pub limit: Limit,
-    /// What happens when the limit has passed.
-    pub then: &'static str,
 }
 
 const fn ms(time: u64) -> Limit {
@@ -216,17 +214,12 @@ waits! {
         PythonConductorRetry: "the next attempt to deliver" of "the Python conductor", ms(10), "the attempt is made";
     }
     "the process that supervises `check`" {
-        KeeperEvents: "the next event" of "`check` and the conductor", Limit::Earliest, "as for that limit";
-        KeeperEnd: "its child process to end, after a signal" of "`check`", seconds(10), "the child is killed, and so are the processes that it left";
+        SupervisorEvents: "the next event" of "`check` and the conductor", Limit::Earliest, "as for that limit";
+        SupervisorEnd: "its child process to end, after a signal" of "`check`", seconds(10), "the child is killed, and so are the processes that it left";
     }
 }
 
 impl Wait {
-    /// For how long at most.
-    pub const fn limit(self) -> Limit {
-        self.row().limit
-    }
-
     /// The part of the limit that is always the same, in all; zero where there is none.
     pub const fn time(self) -> Duration {
         match self.limit() {
@@ -255,15 +248,5 @@ impl Wait {
             Limit::AtLeast(_, least) => value.max(least),
             Limit::Fixed(_) | Limit::Progress(..) | Limit::Computed(_) | Limit::Earliest => self.time(),
         }
-    }
-
-    /// The table of the documentation.
-    pub fn table() -> String {
-        let head = "| who waits | for | on | at most | then |\n|---|---|---|---|---|\n".to_owned();
-        let line = |wait: &Self| {
-            let Row { process, what, on, limit, then } = wait.row();
-            format!("| {process} | {what} | {on} | {limit} | {then} |\n")
-        };
-        head + &Self::ALL.iter().map(line).collect::<String>()
     }
 }

@@ -24,7 +24,7 @@ use messages::Refused;
 
 use crate::cli::{self, Command};
 use crate::model::{PASSED, USAGE};
-use crate::player::keep;
+use crate::player::supervise;
 use crate::sys;
 use crate::telemetry;
 
@@ -38,7 +38,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Report(arguments)) => report::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
         Ok(Command::Frames(arguments)) => frames::run(&arguments),
-        Ok(Command::Keep(arguments)) => Ok(ExitCode::from(u8::try_from(keep(&arguments.command)).unwrap_or(1))),
+        Ok(Command::Keep(arguments)) => Ok(ExitCode::from(u8::try_from(supervise(&arguments.command)).unwrap_or(1))),
         Err(error) => {
             // A closed standard output or error leaves nobody to tell.
             let _ = error.print();

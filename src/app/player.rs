@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
         // Whoever started us may have closed its end: a player serves all the same.
         let _ = writeln!(output, "Player listening on {address}").and_then(|()| output.flush());
     };
-    Ok(ExitCode::from(u8::try_from(play(settings, announce)?).unwrap_or(1)))
+    Ok(ExitCode::from(u8::try_from(play(settings, announce).map_err(|error| error.to_string())?).unwrap_or(1)))
 }
 
 fn settings(arguments: &PlayerArguments) -> Result<Settings, Refused> {

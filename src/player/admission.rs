@@ -1,28 +1,34 @@
 //! Who may connect to a player. Pure.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use crate::model::{Network, is_loopback, is_loopback_host};
+use crate::model::{Network, PlayerTime, is_loopback, is_loopback_host};
+
+/// How often the conductor's name is looked up.
+const AGAIN: Duration = Duration::from_mins(1);
 
 /// Who may connect: this machine, the worker file's conductor, and whoever `allow` names.
 #[derive(Debug, Clone, Default)]
 pub struct Admission {
-    /// What `allow` names, if it is there: then this machine has to be among it.
+    /// The networks of `allow`, if it is set: then this machine must be among them too.
     allow: Option<Vec<Network>>,
-    /// The conductor's name, when that has to be looked up.
+    /// The conductor's name, if it has to be looked up.
     host: Option<String>,
     /// The conductor's addresses.
     addresses: Vec<IpAddr>,
-    /// Whether the name could not be looked up when that was tried last.
+    /// When the name is looked up next; `None` means at once.
+    next_lookup: Option<PlayerTime>,
+    /// Whether the last lookup failed.
     has_failed: bool,
 }
 
 impl Admission {
-    /// With what `allow` names, and the name or address of `conductor`.
+    /// With the networks of `allow`, and the name or address of `conductor`.
     pub fn new(allow: Option<Vec<Network>>, conductor: Option<&str>) -> Self {
         let mut admission = Self { allow, ..Self::default() };
         if let Some(host) = conductor.filter(|host| !is_loopback_host(host)) {
-            // The interface of a link-local address is this machine's own matter.
+            // The interface of a link-local address has a meaning on this machine only.
             match host.split('%').next().unwrap_or(host).parse::<IpAddr>() {
                 Ok(address) => admission.addresses.push(address.to_canonical()),
                 Err(_) => admission.host = Some(host.to_owned()),
@@ -31,7 +37,7 @@ impl Admission {
         admission
     }
 
-    /// Whether a connection from `peer` is taken that has come to our address `local`.
+    /// Whether a connection from `peer` to our address `local` is accepted.
     pub(super) fn admits(&self, peer: IpAddr, local: IpAddr) -> bool {
         let (peer, local) = (peer.to_canonical(), local.to_canonical());
         if self.allow.iter().flatten().any(|network| network.contains(peer)) {
@@ -53,14 +59,21 @@ impl Admission {
         self.allow.as_ref().is_none_or(|allow| allow.iter().any(Network::has_loopback))
     }
 
-    /// The name that has to be looked up from time to time.
-    pub(super) fn host(&self) -> Option<&str> {
-        self.host.as_deref()
+    /// When the conductor's name has to be looked up, if it has one.
+    pub(super) fn next_lookup(&self) -> Option<PlayerTime> {
+        self.host.as_ref().map(|_| self.next_lookup.unwrap_or(PlayerTime::from_nanoseconds(0)))
     }
 
-    /// Takes what looking the name up has come to; what is to be logged. Known addresses stay while there are no others.
+    /// The name, if it has to be looked up now.
+    pub(super) fn lookup_due(&mut self, now: PlayerTime) -> Option<String> {
+        self.next_lookup().filter(|next| *next <= now)?;
+        self.next_lookup = Some(now.plus(AGAIN));
+        self.host.clone()
+    }
+
+    /// Takes the result of a lookup. Returns a line for the log. Known addresses stay while there are no others.
     pub(super) fn learn(&mut self, found: Result<Vec<IpAddr>, String>) -> Option<String> {
-        /// More than any machine has.
+        /// More addresses than any machine has.
         const MOST: usize = 64;
         let host = self.host.as_deref().unwrap_or_default();
         match found {
@@ -79,7 +92,7 @@ impl Admission {
         }
     }
 
-    /// The refusal that is sent to an address that may not connect.
+    /// The answer to an address that may not connect.
     pub(super) fn refusal(peer: IpAddr) -> String {
         let peer = peer.to_canonical();
         format!(
@@ -147,7 +160,9 @@ mod tests {
     #[test]
     fn a_name_has_the_addresses_that_it_had_last_and_a_failure_is_told_once() {
         let mut admission = admission("", "lab.example.org");
-        assert_eq!(admission.host(), Some("lab.example.org"));
+        let at = |seconds: u64| PlayerTime::from_nanoseconds(seconds * 1_000_000_000);
+        assert_eq!(admission.lookup_due(at(1)).as_deref(), Some("lab.example.org"));
+        assert_eq!((admission.lookup_due(at(60)), admission.next_lookup()), (None, Some(at(61))));
         let local = "192.0.2.1".parse().unwrap();
         let admits = |admission: &Admission, peer: &str| admission.admits(peer.parse().unwrap(), local);
         assert!(!admits(&admission, "10.0.0.1"));

@@ -1,44 +1,43 @@
-//! The connections that belong to no session: callers that have not said what they want, and strangers that are refused.
+//! The connections that belong to no session: callers that have not said what they want, and those that are refused.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, TcpListener, TcpStream};
 
 use super::admission::Admission;
-use super::caller::{Caller, Heard};
 use super::refusals::Refusals;
 use crate::model::PlayerTime;
 use crate::sys;
 use crate::wait::Wait;
-use crate::wire::Connection;
 use crate::wire::bounds::{CALLERS, CALLERS_BYTES, STRANGERS};
 use crate::wire::seed::encode_result;
+use crate::wire::{Connection, FrameDecoder, FrameError, frame};
 
-/// How many connections are taken before those that are there are heard again.
+/// How many connections are accepted before those that are there are read again.
 const AT_ONCE: usize = 64;
 
-/// How many descriptors callers leave for sessions, and for looking at processes.
+/// How many descriptors callers leave for sessions, and for inspecting processes.
 const SPARE: u64 = 8;
 
 /// Connections that belong to no session.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Callers {
     /// Callers that have not said what they want.
     waiting: Vec<Caller>,
-    /// Connections of those who may not connect: each has its answer and is being closed. They take no place from callers.
+    /// Refused connections: each was answered and is being closed. They take no place from callers.
     strangers: Vec<Caller>,
     refusals: Refusals,
     /// The largest message, in bytes.
     limit: u64,
-    /// Until when no connection is taken.
+    /// Until when no connection is accepted.
     paused: Option<PlayerTime>,
-    /// Whether the system had no room the last time; that is logged once.
+    /// Whether the system had no resources for the last one; that is logged once.
     is_full: bool,
 }
 
 impl Callers {
     /// With messages of up to `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
-        let (waiting, strangers, refusals) = Default::default();
-        Self { waiting, strangers, refusals, limit, paused: None, is_full: false }
+        Self { limit, ..Self::default() }
     }
 
     /// Closes all connections.
@@ -49,7 +48,7 @@ impl Callers {
 
     /// What to wait for.
     pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
-        self.waiting.iter().chain(&self.strangers).map(Caller::connection)
+        self.waiting.iter().chain(&self.strangers).map(|caller| &caller.connection)
     }
 
     /// When to look again.
@@ -58,18 +57,18 @@ impl Callers {
         connections.chain(self.refusals.deadline()).chain(self.paused).min()
     }
 
-    /// Whether connections are taken at present.
+    /// Whether connections are accepted at present.
     pub(super) fn takes_connections(&self) -> bool {
         self.paused.is_none()
     }
 
-    /// Answers a caller, and closes its connection when it has the answer.
+    /// Answers a caller, and closes its connection when it has received the answer.
     pub(super) fn close(&mut self, mut caller: Caller, answer: &[u8]) {
         caller.answer(answer);
         self.waiting.push(caller);
     }
 
-    /// Takes the connections that have come.
+    /// Accepts the connections that have arrived.
     pub(super) fn accept(&mut self, socket: &TcpListener, admission: &Admission, now: PlayerTime) {
         self.refusals.due(now).iter().for_each(|line| tracing::warn!("{line}"));
         if self.paused.is_some_and(|until| now < until) {
@@ -83,8 +82,8 @@ impl Callers {
                     self.take(stream, peer.ip().to_canonical(), admission, now);
                 }
                 Err(error) => match error.kind() {
-                    std::io::ErrorKind::WouldBlock => return,
-                    std::io::ErrorKind::Interrupted | std::io::ErrorKind::ConnectionAborted => {}
+                    ErrorKind::WouldBlock => return,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                     _ if self.free_descriptor() => {}
                     _ => {
                         if !std::mem::replace(&mut self.is_full, true) {
@@ -99,7 +98,7 @@ impl Callers {
     }
 
     fn take(&mut self, stream: TcpStream, peer: IpAddr, admission: &Admission, now: PlayerTime) {
-        // One goes for one that comes: those that make progress are not shut out by those that don't.
+        // One is closed for each new one: callers that make progress are not shut out by others.
         if !sys::can_have_more(&stream, SPARE) && !self.free_descriptor() {
             return;
         }
@@ -121,7 +120,7 @@ impl Callers {
         self.strangers.push(caller);
     }
 
-    /// Closes a connection that makes no progress, for the sake of its descriptor; whether there was one.
+    /// Closes a connection that makes no progress, to free its descriptor; whether there was one.
     pub(super) fn free_descriptor(&mut self) -> bool {
         if self.strangers.is_empty() {
             return self.close_slowest();
@@ -135,7 +134,7 @@ impl Callers {
         slowest.map(|(index, _)| index).map(|index| self.waiting.swap_remove(index)).is_some()
     }
 
-    /// Reads what has come; the callers whose messages are there.
+    /// Reads what has arrived. Returns the callers whose messages are complete.
     pub(super) fn hear(&mut self, now: PlayerTime) -> Vec<(Caller, Vec<u8>)> {
         self.strangers.retain_mut(|stranger| now < stranger.deadline() && matches!(stranger.read(now), Heard::Nothing));
         let mut messages = Vec::new();
@@ -155,7 +154,8 @@ impl Callers {
         messages
     }
 
-    /// Closes the callers that have sent most, until all together are within their bound. One message always is.
+    /// Closes the callers with the largest incomplete messages, until all together are within their bound. One message
+    /// always is.
     fn close_largest(&mut self) {
         let most = u64::try_from(CALLERS_BYTES.most()).unwrap_or(u64::MAX).max(self.limit.saturating_mul(2));
         while self.waiting.iter().map(Caller::held).sum::<u64>() > most {
@@ -164,5 +164,90 @@ impl Callers {
             let peer = self.waiting.swap_remove(index).peer();
             tracing::warn!("a connection from {peer} was closed: unfinished messages take too much memory");
         }
+    }
+}
+
+/// A connection that belongs to no session: it has not said what it wants, or it was answered and is being closed.
+#[derive(Debug)]
+pub(super) struct Caller {
+    connection: Connection,
+    decoder: FrameDecoder,
+    peer: IpAddr,
+    progress: PlayerTime,
+    since: PlayerTime,
+    answered: bool,
+}
+
+/// What was read from a caller.
+#[derive(Debug)]
+enum Heard {
+    /// No complete message yet.
+    Nothing,
+    /// Its first message.
+    Message(Vec<u8>),
+    /// Something that is not a message.
+    Bad(FrameError),
+    /// The end of the connection.
+    Gone,
+}
+
+impl Caller {
+    /// A connection with messages of up to `limit` bytes.
+    fn new(connection: Connection, peer: IpAddr, limit: u64, now: PlayerTime) -> Self {
+        Self { connection, decoder: FrameDecoder::new(limit), peer, progress: now, since: now, answered: false }
+    }
+
+    /// Its address.
+    pub(super) fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// When it is closed, if nothing arrives.
+    fn deadline(&self) -> PlayerTime {
+        self.progress.plus(Wait::Caller.without_progress()).min(self.since.plus(Wait::Caller.time()))
+    }
+
+    /// Reads what has arrived. After an answer that is discarded, because closing with unread data would destroy the answer.
+    fn read(&mut self, now: PlayerTime) -> Heard {
+        /// After so many reads it is another caller's turn.
+        const AT_ONCE: usize = 16;
+        let mut buffer = [0; 16 << 10];
+        for _ in 0..AT_ONCE {
+            match self.connection.read(&mut buffer) {
+                Ok(0) if self.answered => return Heard::Gone,
+                Ok(0) => return Heard::Bad(self.decoder.end()),
+                Ok(_) if self.answered => {}
+                Ok(count) => {
+                    self.progress = now;
+                    self.decoder.push(&buffer[..count]);
+                    match self.decoder.next_frame() {
+                        Ok(None) => {}
+                        Ok(Some(payload)) => return Heard::Message(payload),
+                        Err(error) => return Heard::Bad(error),
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Heard::Nothing,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Heard::Gone,
+            }
+        }
+        Heard::Nothing
+    }
+
+    /// The size of its incomplete message in memory.
+    fn held(&self) -> u64 {
+        self.decoder.pending().len() as u64
+    }
+
+    /// Answers, and begins to close. An answer is short: a socket takes all of it, unless its peer reads nothing.
+    fn answer(&mut self, payload: &[u8]) {
+        let _ = self.connection.write(&frame(payload));
+        self.connection.end_writing();
+        self.answered = true;
+    }
+
+    /// The connection, and what was read after the first message.
+    pub(super) fn into_parts(self) -> (Connection, FrameDecoder) {
+        (self.connection, self.decoder)
     }
 }

@@ -1,12 +1,13 @@
-//! The variables that a worker's steps get. Each is made once, in the form that a process takes, and not for every step
-//! again: where each step knows the addresses of all workers, there are many.
+//! The surroundings of a worker's steps: their variables, and the player's current folder.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Variables by their names.
+/// Variables by their names. Each is created once, and not again for every step: there may be many, because each step knows
+/// the addresses of all workers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment(BTreeMap<Vec<u8>, Option<Rc<CStr>>>);
 
@@ -20,14 +21,14 @@ impl Environment {
         inherited
     }
 
-    /// Gives a variable a value, whether it had one or not.
+    /// Sets a variable.
     pub(super) fn set(&mut self, name: impl Into<Vec<u8>>, value: &[u8]) {
         let name = name.into();
         let variable = CString::new([&name[..], b"=", value].concat()).ok();
         self.0.insert(name, variable.map(Rc::from));
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     pub(super) fn remove(&mut self, name: &[u8]) {
         self.0.remove(name);
     }
@@ -38,10 +39,39 @@ impl Environment {
         variable.to_bytes().get(name.len() + 1..)
     }
 
-    /// All of them, `NAME=value` each; nothing when one has a NUL byte, which no process can have.
+    /// All of them, `NAME=value` each; `None` if one has a NUL byte, which no process can have.
     pub(super) fn variables(&self) -> Option<Vec<Rc<CStr>>> {
         self.0.values().cloned().collect()
     }
+}
+
+/// The place of the current folder, if it has been deleted.
+fn deleted() -> Option<PathBuf> {
+    const DELETED: &str = " (deleted)";
+    let is_gone = std::env::current_dir().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    let link = std::fs::read_link("/proc/self/cwd").ok().filter(|_| is_gone)?;
+    let text = link.to_string_lossy();
+    Some(PathBuf::from(text.strip_suffix(DELETED).unwrap_or(&text)))
+}
+
+/// The warning in that case.
+pub(super) fn folder_warning() -> Option<String> {
+    let folder = deleted()?;
+    Some(format!(
+        "the player's current folder `{}` was deleted, and steps start there unless `directory` names another; \
+         start the player anew, in a folder that exists",
+        folder.display()
+    ))
+}
+
+/// The absolute path of a folder.
+pub(super) fn absolute_folder(folder: &str) -> String {
+    let path = Path::new(folder);
+    if path.is_absolute() {
+        return folder.to_owned();
+    }
+    let here = deleted().or_else(|| std::env::current_dir().ok());
+    here.map_or_else(|| folder.to_owned(), |here| here.join(path).to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -1,30 +1,29 @@
-//! Ending processes, however they try to get away, by an escalation of signals: politely first, then by force, looking again
-//! until nothing is found.
+//! Ending processes by an escalation of signals: each stronger signal is sent some time after the one before, until no process
+//! is found any more.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::origin::StepDescendant;
 use super::session::StopWith;
 use crate::model::{PlayerTime, Process, nanoseconds};
-use crate::sys;
+use crate::sys::{self, Descendant};
 use crate::wait::Wait;
 use crate::wire::ForcedMessage;
 
-/// How often we look: not every end is one that we are told of.
+/// How often to look: not every end is reported to us.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The end of some processes, in progress: a signal, its grace, a stronger signal.
+/// The end of some processes, in progress.
 #[derive(Debug)]
 pub(super) struct Escalation {
-    /// The first signal and when that was, and the one that it is at.
+    /// The first signal and when it was sent, and the current one.
     first: (i32, PlayerTime),
     signal: i32,
     until: PlayerTime,
     look_at: PlayerTime,
-    /// Whether nothing was sent of this signal yet.
+    /// Whether the current signal has not been sent yet.
     begins: bool,
-    /// Who was told by it, and who was found since the beginning.
+    /// The processes that got it, and those that were found since the beginning.
     told: BTreeSet<(u32, u64)>,
     known: BTreeSet<(u32, u64)>,
 }
@@ -57,55 +56,50 @@ impl Escalation {
         self.look_at = PlayerTime::from_nanoseconds(0);
     }
 
-    /// Whether everything is killed by now, and not asked any more.
+    /// Whether the current signal is `SIGKILL`.
     pub(super) fn is_killing(&self) -> bool {
         self.signal == libc::SIGKILL
     }
 
-    /// What it took until `now`, when the first signal did not do.
+    /// What it took until `now`, if the first signal was not enough.
     pub(super) fn forced(&self, now: PlayerTime) -> Option<ForcedMessage> {
         let (first, began) = self.first;
         let after = nanoseconds(now.since(began));
         (self.signal != first).then_some(ForcedMessage { signal: self.signal, after })
     }
 
-    /// The processes that were found and signalled.
-    pub(super) fn known(&self) -> &BTreeSet<(u32, u64)> {
-        &self.known
-    }
-
-    /// Looks at what `find` finds, and tells it to end. Children that have ended must have been reaped before. The answer
-    /// is there when it is over: what could not be ended.
+    /// Signals the processes that `find` returns; it gets those that were found before. Children that have ended must have
+    /// been reaped before. Returns what could not be ended, once that is all that is left.
     ///
-    /// `leads` says which groups are to end as a whole, though their leaders may have ended; something of ours has to be
-    /// in them, so that their numbers are nobody else's.
+    /// `leads` says which groups are to end as a whole, even if their leaders have ended; something of ours has to be in
+    /// them, so that their numbers are unique.
     pub(super) fn look(
         &mut self,
         now: PlayerTime,
-        mut find: impl FnMut() -> (Vec<StepDescendant>, bool),
+        mut find: impl FnMut(&BTreeSet<(u32, u64)>) -> (Vec<Descendant>, bool),
         leads: impl Fn(u32) -> bool,
     ) -> Option<Vec<Process>> {
         if now < self.look_at {
             return None;
         }
-        let (mut found, mut certain) = find();
-        if found.is_empty() && certain {
-            // A process that was just changing its parent shows at the second look.
-            (found, certain) = find();
-            if found.is_empty() && certain {
+        let (mut found, mut is_certain) = find(&self.known);
+        if found.is_empty() && is_certain {
+            // A process that was changing its parent is found at the second look.
+            (found, is_certain) = find(&self.known);
+            if found.is_empty() && is_certain {
                 return Some(Vec::new());
             }
         }
         if now >= self.until && !self.escalate(now) {
             let alive = found.iter().map(|found| &found.process).filter(|process| !process.has_ended());
-            return Some(alive.map(Process::from).collect());
+            return Some(alive.map(sys::Process::describe).collect());
         }
         self.look_at = self.until.min(now.plus(LOOK));
         self.tell(&found, leads);
         None
     }
 
-    /// Goes on to the next signal; false when there is none.
+    /// Continues with the next signal; false if there is none.
     fn escalate(&mut self, now: PlayerTime) -> bool {
         self.signal = match self.signal {
             libc::SIGINT => libc::SIGTERM,
@@ -117,13 +111,13 @@ impl Escalation {
         true
     }
 
-    /// Signals groups as a whole, and then one by one who is in none of them or came later. A process that may not be
-    /// signalled is still there at the end, and named then.
-    fn tell(&mut self, found: &[StepDescendant], leads: impl Fn(u32) -> bool) {
-        // What is interrupted is a program in the foreground, and not what it has put elsewhere.
+    /// Signals groups as a whole, and then each process that is in none of them or was found later. A process that we may not
+    /// signal is still there at the end, and is reported then.
+    fn tell(&mut self, found: &[Descendant], leads: impl Fn(u32) -> bool) {
+        // As with Ctrl-C, only the group of the program is interrupted.
         let interrupts = self.signal == libc::SIGINT;
-        // While a child is not reaped, the number of the group that it leads is nobody else's either.
-        let is_led = |descendant: &&StepDescendant| {
+        // While a child is not reaped, the number of the group that it leads is unique too.
+        let is_led = |descendant: &&Descendant| {
             (descendant.is_child && descendant.process.pid() == descendant.group && !interrupts)
                 || leads(descendant.group)
         };
@@ -131,17 +125,15 @@ impl Escalation {
         let again = self.is_killing();
         if self.begins || again {
             for group in &groups {
-                let _ = sys::kill_group(*group, self.signal);
-                let _ = sys::kill_group(*group, libc::SIGCONT);
+                sys::end_group(*group, self.signal);
             }
         }
-        self.known.extend(found.iter().map(StepDescendant::identity));
+        self.known.extend(found.iter().map(Descendant::identity));
         for descendant in found {
             let was_told = !self.told.insert(descendant.identity());
             let with_its_group = self.begins && groups.contains(&descendant.group);
             if (!was_told || again) && !with_its_group && !interrupts {
-                let _ = descendant.process.signal(self.signal);
-                let _ = descendant.process.signal(libc::SIGCONT);
+                descendant.process.end(self.signal);
             }
         }
         self.begins &= found.is_empty();

@@ -1,5 +1,5 @@
-//! The sign of life that a process of the listener's gives, so that one that was stopped or hangs is told from one that has
-//! nothing to do; and what becomes of one that is stopped when nobody is left to see that.
+//! The signs of life of the listener's processes, which distinguish a process that was stopped or hangs from one that has
+//! nothing to do; and what happens to a stopped process when its parent dies.
 
 use std::sync::OnceLock;
 
@@ -15,21 +15,20 @@ pub(super) fn begin(pulse: Pulse) {
     let _ = PULSE.set(pulse);
 }
 
-/// Gives a sign of life. A process without a listener has nobody to give it to.
+/// Gives a sign of life, in a process that has a listener.
 pub(super) fn show() {
     if let Some(pulse) = PULSE.get() {
         pulse.beat();
     }
 }
 
-/// Has the kernel continue this process when its parent dies. The parent watches over it, or nobody does; without this a
-/// process that is stopped (`SIGSTOP`) at that time would stay so for ever, with everything that it holds.
+/// Makes the kernel continue this process when its parent dies. Nobody else watches it: without this, a process that is
+/// stopped (`SIGSTOP`) at that time would stay stopped for ever, with everything that it holds.
 ///
 /// The parent is the thread that made this process. When it ends before its process does, nothing else happens: `SIGCONT`
 /// has no effect on a process that runs.
 pub(super) fn continue_without_parent() {
-    let asked = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));
-    if let Err(error) = asked {
+    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::CONT)) {
         tracing::warn!("if this process is stopped when its parent dies, it stays stopped: {error}");
     }
 }

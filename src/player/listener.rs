@@ -1,11 +1,10 @@
-//! The listener: one loop that takes connections, makes a process for each session, and cleans up after those that die.
+//! The listener: one loop that accepts connections, creates a process for each session, and cleans up after those that die.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,58 +13,58 @@ use socket2::{Domain, Socket, Type};
 
 use super::admission::Admission;
 use super::callers::Callers;
-use super::cleanup::Cleanup;
-use super::clock::clock;
+use super::environment::folder_warning;
 use super::life;
-use super::lookup::{Lookup, look_up};
+use super::lookup::look_up;
 use super::note::Note;
-use super::origin;
-use super::process_tree::Cgroups;
+use super::origin::{Cgroups, Origins};
 use super::processes::{End, Processes};
 use super::registry::Registry;
 use super::session_entry::{SessionEntry, Summary};
 use super::session_process;
+use super::sweep::Cleanup;
 use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
-use crate::sys::{self, CgroupRoot, Child, SignalDescriptor, input_has_ended};
+use crate::sys::{self, CgroupRoot, SignalDescriptor, clock, input_has_ended};
 use crate::wait::Wait;
 use crate::wire::{Connection, Secret};
 
-/// What a player is told.
+/// The settings of a player.
 pub struct Settings {
-    /// The address to listen on; any when it is none.
+    /// The address to listen on; `None` means all.
     pub bind: Option<IpAddr>,
     /// The port; 0 picks one.
     pub port: u16,
-    /// The largest message of the seed's wire, in bytes.
+    /// The largest message of a Python conductor, in bytes.
     pub max_message_size: u64,
-    /// How many bytes of output a session keeps on disk while its conductor takes none.
+    /// How many bytes of output a session stores on disk while its conductor receives none.
     pub spool_limit: u64,
     /// Who may connect.
     pub admission: Admission,
-    /// Whether a hang-up (`SIGHUP`) stops the player; else it only begins its log anew.
+    /// Whether `SIGHUP` stops the player. If not, it only starts a new log.
     pub stops_at_hang_up: bool,
-    /// What the conductor says that started this player: nobody else is served, and the player stops when its standard
-    /// input ends.
+    /// The secret of the conductor that started this player. The player serves only this conductor, and stops when its
+    /// standard input ends.
     pub owner: Option<Secret>,
 }
 
-/// The listener's own state. A process that it forks drops all of it, and with it every descriptor.
+/// The listener's state. A process that it forks drops all of it, and so closes every descriptor.
 pub(super) struct Listener {
     pub(super) settings: Settings,
     socket: Option<TcpListener>,
     signals: SignalDescriptor,
     pub(super) callers: Callers,
-    lookup: Lookup,
-    /// The connections that told us to run a Python conductor's phases, until they have run, by their numbers.
-    pub(super) seed_runs: BTreeMap<u64, Connection>,
+    /// The process that looks up the conductor's name.
+    lookup: Option<u32>,
+    /// The connections that said `run` for a Python conductor's phases, until these have run.
+    pub(super) python_runs: BTreeMap<u64, Connection>,
     pub(super) registry: Registry,
     pub(super) processes: Processes,
     cleanup: Cleanup,
     pub(super) incarnation: String,
     /// When stopping is given up, once the player was told to stop.
     stopping: Option<PlayerTime>,
-    /// Whether some of its sessions did not end in that time.
+    /// Whether some sessions had not ended by then.
     is_cut_off: bool,
 }
 
@@ -74,34 +73,31 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// Says why the port is not to be had, and which it is.
-    pub(super) fn open(settings: Settings) -> Result<(Self, SocketAddr), String> {
-        let signals = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
-        let signals = SignalDescriptor::new(&signals).map_err(|error| error.to_string())?;
-        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| error.to_string())?;
+    /// If the port cannot be opened.
+    pub(super) fn open(settings: Settings) -> io::Result<(Self, SocketAddr)> {
+        let signals = SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         if settings.owner.is_some() {
             life::continue_without_parent();
         }
         let socket = bind(settings.bind, settings.port)?;
-        let address = socket.local_addr().map_err(|error| error.to_string())?;
-        if let Some(text) = super::folder::warning() {
+        let address = socket.local_addr()?;
+        if let Some(text) = folder_warning() {
             tracing::warn!("{text}");
         }
         let mut registry = Registry::default();
         end_stale(address.port()).map(Summary::of_nobody).into_iter().for_each(|summary| registry.tell_later(summary));
-        let incarnation = format!("{:x}-{:x}", std::process::id(), clock().nanoseconds());
-        let callers = Callers::new(settings.max_message_size);
         let listener = Self {
-            settings,
             socket: Some(socket),
             signals,
-            callers,
-            lookup: Lookup::default(),
-            seed_runs: BTreeMap::new(),
+            callers: Callers::new(settings.max_message_size),
+            lookup: None,
+            settings,
+            python_runs: BTreeMap::new(),
             registry,
             processes: Processes::new(cgroups(address.port())),
             cleanup: Cleanup::default(),
-            incarnation,
+            incarnation: format!("{:x}-{:x}", std::process::id(), clock().nanoseconds()),
             stopping: None,
             is_cut_off: false,
         };
@@ -123,42 +119,52 @@ impl Listener {
         }
         self.take_signals()?;
         self.take_notes();
-        self.watch();
+        self.check_processes();
         if let Some(socket) = &self.socket {
             self.callers.accept(socket, &self.settings.admission, clock());
         }
-        self.registry.seed.expire(clock()).iter().for_each(|text| tracing::warn!("{text}"));
+        self.registry.python.expire(clock()).iter().for_each(|text| tracing::warn!("{text}"));
         for (caller, payload) in self.callers.hear(clock()) {
             self.answer(caller, &payload)?;
         }
-        self.start_seed_phase()?;
+        self.start_python_phase()?;
         self.clean_up()?;
-        self.look_up()?;
+        if !self.is_stopping()
+            && let Some(host) = self.settings.admission.lookup_due(clock())
+        {
+            self.end_lookup();
+            let work = move |notes, _| look_up(&host, notes);
+            match self.processes.create(&mut self.callers, watch::MOST, work)? {
+                Ok(pid) => self.lookup = Some(pid),
+                Err(error) => tracing::error!("can't look up `conductor`: can't create a process: {error}"),
+            }
+        }
         self.end()
     }
 
+    /// Waits until something happens or is due; whether that works.
     fn wait(&self) -> bool {
-        let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
-        if let Some(socket) = self.socket.as_ref().filter(|_| self.callers.takes_connections()) {
-            descriptors.push(PollFd::new(socket, PollFlags::IN));
-        }
-        let callers = self.callers.connections().map(AsFd::as_fd);
-        descriptors
-            .extend(callers.chain(self.processes.descriptors()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let input = std::io::stdin();
-        if self.settings.owner.is_some() && self.stopping.is_none() {
-            descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
-        }
-        // While something is left of a dead session, its Reset has to wait.
-        let clean_up = self.cleanup.next_deadline().or_else(|| self.registry.next_attempt());
-        let connections = [self.callers.deadline(), self.name_to_look_up().map(|_| self.lookup.next())];
-        let work = [clean_up, self.processes.next_look(), self.registry.seed.next_deadline(), self.stopping];
-        let deadline = connections.into_iter().chain(work).flatten().min();
-        let timeout = deadline.map(|deadline| deadline.since(clock()));
+        let owner = (self.settings.owner.is_some() && !self.is_stopping()).then_some(input.as_fd());
+        let socket = self.socket.as_ref().filter(|_| self.callers.takes_connections()).map(AsFd::as_fd);
+        let descriptors = [Some(self.signals.as_fd()), socket, owner].into_iter().flatten();
+        let descriptors =
+            descriptors.chain(self.callers.connections().map(AsFd::as_fd)).chain(self.processes.descriptors());
+        let mut descriptors: Vec<_> = descriptors.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let deadlines = [
+            // While a clean-up is in progress, the Reset of dead sessions has to wait.
+            self.cleanup.next_deadline().or_else(|| self.registry.next_attempt()),
+            self.callers.deadline(),
+            self.settings.admission.next_lookup().filter(|_| !self.is_stopping()),
+            self.processes.next_check(),
+            self.registry.python.next_deadline(),
+            self.stopping,
+        ];
+        let timeout = deadlines.into_iter().flatten().min().map(|deadline| deadline.since(clock()));
         matches!(Wait::ListenerEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
     }
 
-    /// Takes signals: children that have ended, and the wish that the player stops.
+    /// Takes signals: children that have ended, and requests to stop.
     fn take_signals(&mut self) -> ControlFlow<End> {
         while let Some(signal) = self.signals.take() {
             if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
@@ -167,31 +173,36 @@ impl Listener {
                 self.stop()?;
             }
         }
-        if self.settings.owner.is_some() && self.stopping.is_none() && input_has_ended() {
+        if self.settings.owner.is_some() && !self.is_stopping() && input_has_ended() {
             self.stop()?;
         }
-        while let Some((child, _, _)) = sys::reap() {
+        while let Some(reaped) = sys::reap() {
             self.take_notes();
-            self.child_ended(child.0);
+            self.child_ended(reaped.pid);
         }
         Continue(())
     }
 
-    /// Begins to stop. When that was begun before, everything ends now.
+    /// Begins to stop. The second time, ends everything at once.
     fn stop(&mut self) -> ControlFlow<End> {
-        if self.stopping.is_some() {
-            self.say_what_is_cut_off();
+        if self.is_stopping() {
+            self.report_cut_off();
             end_everything();
             return self.over(1);
         }
         self.stopping = Some(clock().plus(Wait::SessionsEnd.time()));
         self.socket = None;
         self.callers.clear();
-        self.lookup.stop();
+        self.end_lookup();
         self.cleanup.try_again();
-        self.processes.pids().for_each(|pid| sys::end_process(Child(pid), libc::SIGTERM));
+        self.processes.pids().for_each(|pid| sys::end_child(pid, libc::SIGTERM));
         self.processes.hasten(|_| true);
         Continue(())
+    }
+
+    fn end_lookup(&self) {
+        // The process has blocked the listener's signals, but this one cannot be blocked.
+        self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, libc::SIGKILL));
     }
 
     /// Whether the player was told to stop.
@@ -203,12 +214,11 @@ impl Listener {
     fn end(&mut self) -> ControlFlow<End> {
         let Some(give_up) = self.stopping else { return Continue(()) };
         let now = clock();
-        let is_busy = self.processes.pids().next().is_some() || self.registry.has_dead();
-        if is_busy && now < give_up {
-            return Continue(());
-        }
-        if is_busy {
-            self.say_what_is_cut_off();
+        if self.processes.pids().next().is_some() || self.registry.dead().next().is_some() {
+            if now < give_up {
+                return Continue(());
+            }
+            self.report_cut_off();
             self.registry.give_up();
             self.processes.give_up();
             self.is_cut_off = true;
@@ -236,82 +246,81 @@ impl Listener {
         Break(End::Status(status))
     }
 
-    /// Says which sessions are cut off before they are reset.
-    fn say_what_is_cut_off(&mut self) {
+    /// Logs which sessions are cut off before their Reset.
+    fn report_cut_off(&mut self) {
         self.take_notes();
         self.registry.live().filter_map(SessionEntry::cut_off).for_each(|line| tracing::error!("{line}"));
     }
 
-    /// Takes what the processes tell.
+    /// Takes what the processes report.
     fn take_notes(&mut self) {
         for (pid, note) in self.processes.take_notes() {
-            if let Note::Addresses { found } = note {
-                self.settings.admission.learn(found).iter().for_each(|line| tracing::warn!("{line}"));
-                continue;
-            }
             if let Note::Delivering = note {
                 self.processes.watch_no_more(pid);
             }
-            let line = self.registry.take(pid, note, self.stopping.is_some(), clock());
+            let line = match note {
+                Note::Addresses { found } => self.settings.admission.learn(found),
+                note => self.registry.take(pid, note, self.stopping.is_some(), clock()),
+            };
             if let Some(line) = line {
                 tracing::warn!("{line}");
             }
         }
-        for pid in self.registry.kept_too_many() {
-            let reason = "too many other ended sessions wait to deliver their results".to_owned();
-            self.processes.abandon(pid, reason, None);
-        }
+        let reason = "too many other ended sessions wait to deliver their results";
+        self.processes.abandon(self.registry.too_many_undelivered(), reason, None);
     }
 
-    /// Looks whether our processes are at work, and kills those that have given no sign of life for too long.
-    fn watch(&mut self) {
-        for (pid, found) in self.processes.look(clock()) {
+    /// Kills the processes that have given no sign of life for too long.
+    fn check_processes(&mut self) {
+        for (pid, found) in self.processes.check(clock()) {
             match found {
-                Found::Alive => self.registry.doubt(pid, None),
-                Found::Doubtful(until) => self.registry.doubt(pid, Some(until)),
+                Found::Alive => self.registry.is_unresponsive(pid, None),
+                Found::Doubtful(until) => self.registry.is_unresponsive(pid, Some(until)),
                 Found::GivenUp(limit) => {
                     let whose = self.registry.give_up_on(pid, limit);
                     let limit = humantime::format_duration(limit);
                     tracing::error!("{whose} did not respond for {limit}; killing it");
-                    sys::end_process(Child(pid), libc::SIGKILL);
+                    sys::end_child(pid, libc::SIGKILL);
                 }
             }
         }
     }
 
-    /// A child has ended: one of our processes, or something that had fallen to us.
+    /// A child has ended: one of our processes, or one that we have inherited.
     fn child_ended(&mut self, pid: u32) {
         self.processes.ended(pid);
-        if self.lookup.pid.take_if(|of| *of == pid).is_some() {
+        if self.lookup.take_if(|of| *of == pid).is_some() {
             return;
         }
-        self.take_in_what_it_left(pid);
+        self.inherit_from(pid);
         if let Some(line) = self.registry.process_ended(pid, clock()) {
             tracing::error!("{line}");
             self.cleanup.begin(clock());
         }
     }
 
-    /// What has been left on purpose may itself leave something, which falls to us when it ends; a session that ended in
-    /// good order may at the last moment.
-    fn take_in_what_it_left(&mut self, ended: u32) {
-        let is_of = |left: &Process| left.pid == ended;
-        let in_good_order = self.registry.leftovers.iter().any(is_of) || self.registry.is_past(ended);
-        self.registry.leftovers.retain(|left| !is_of(left));
+    /// A process that was left on purpose may itself leave some, which we inherit when it ends; a session that ends in good
+    /// order may do so at the last moment.
+    fn inherit_from(&mut self, ended: u32) {
+        let leftovers = &mut self.registry.leftovers;
+        let known = leftovers.len();
+        leftovers.retain(|left| left.pid != ended);
+        let in_good_order = leftovers.len() < known || self.registry.is_past(ended);
         let processes: Vec<u32> = self.processes.pids().collect();
-        // While something of a dead session is there, nobody can tell its processes from these.
+        // During a clean-up, nobody can tell these processes from those of a dead session.
         if in_good_order && !self.cleanup.is_at_work() {
-            let (found, _) = origin::find(&[], None, |pid| pid == ended || processes.contains(&pid));
+            let leftovers = &mut self.registry.leftovers;
+            let (found, _) = Origins::default().find(|pid| pid == ended || processes.contains(&pid));
             for left in found.iter().filter(|found| found.is_child && !found.process.has_ended()) {
-                if !self.registry.leftovers.iter().any(|known| known.pid == left.process.pid()) {
-                    self.registry.leftovers.push((&left.process).into());
+                if !leftovers.iter().any(|known| known.pid == left.process.pid()) {
+                    leftovers.push(left.process.describe());
                 }
             }
         }
         self.processes.cgroups.iter().for_each(|cgroups| cgroups.tidy(|owner| processes.contains(&owner)));
     }
 
-    /// Goes on with the clean-up. When nothing is left of the dead sessions, their Resets are run.
+    /// Continues the clean-up. When nothing is left of the dead sessions, their Resets are run.
     fn clean_up(&mut self) -> ControlFlow<End> {
         let processes: Vec<u32> = self.processes.pids().collect();
         let leftovers = &self.registry.leftovers;
@@ -330,10 +339,9 @@ impl Listener {
             self.registry.tell_later(summary);
         }
         while let Some((entry, trial)) = self.registry.reset_due(clock()) {
-            entry.reset_is_tried(clock());
             let made = match serde_json::from_str(entry.plan.as_deref().unwrap_or_default()) {
                 Ok(plan) => {
-                    self.processes.make(&mut self.callers, entry.lease.min(watch::MOST), move |notes, cgroups| {
+                    self.processes.create(&mut self.callers, entry.lease.min(watch::MOST), move |notes, cgroups| {
                         session_process::run_reset(plan, trial, notes, cgroups)
                     })?
                 }
@@ -344,7 +352,7 @@ impl Listener {
                     entry.pid = Some(pid);
                     if self.stopping.is_some() {
                         // It has no more time for Reset than the others.
-                        sys::end_process(Child(pid), libc::SIGTERM);
+                        sys::end_child(pid, libc::SIGTERM);
                     }
                 }
                 Err(error) => {
@@ -355,55 +363,27 @@ impl Listener {
         }
         Continue(())
     }
-
-    /// Looks the conductor's name up when it is time to.
-    fn look_up(&mut self) -> ControlFlow<End> {
-        let Some(host) = self.name_to_look_up().filter(|_| self.lookup.next() <= clock()).map(str::to_owned) else {
-            return Continue(());
-        };
-        self.lookup.begin(clock());
-        match self.make(watch::MOST, move |notes, _| look_up(&host, notes))? {
-            Ok(pid) => self.lookup.pid = Some(pid),
-            Err(error) => tracing::error!("can't look up `conductor`: can't create a process: {error}"),
-        }
-        Continue(())
-    }
-
-    fn name_to_look_up(&self) -> Option<&str> {
-        self.settings.admission.host().filter(|_| !self.is_stopping())
-    }
-
-    /// Makes a process, as [`Processes::make`] does.
-    pub(super) fn make(
-        &mut self,
-        limit: Duration,
-        work: impl FnOnce(UnixStream, Cgroups) -> i32 + 'static,
-    ) -> ControlFlow<End, io::Result<u32>> {
-        self.processes.make(&mut self.callers, limit, work)
-    }
 }
 
-/// Where steps get their control groups, if there may be some: on most machines that takes the rights of root.
+/// Where steps get their control groups, if this process may create some: on most machines that requires root.
 fn cgroups(port: u16) -> Cgroups {
     let made = CgroupRoot::make(port).inspect_err(|error| tracing::debug!("steps get no control groups: {error}"));
     made.ok().map(Rc::new)
 }
 
-/// Ends what a player at this port left that died with all of its sessions, as far as it is in control groups; what the
-/// next conductor has to know of that.
+/// Ends what a player at this port left in control groups, if it died with all of its sessions. Returns what the next
+/// conductor has to know about that.
 fn end_stale(port: u16) -> Option<String> {
     let ended = CgroupRoot::remove_stale(port);
-    let ended = ended.into_iter().map(|(pid, user, command)| Process { pid, user, command });
-    let ended: Vec<Process> = ended.collect();
-    let list = Process::list(&ended);
     let text = format!(
-        "an earlier player died with its sessions; their Reset was not run, and the processes that their steps left were ended now: {list}"
+        "an earlier player died with its sessions; their Reset was not run, and the processes that their steps left were ended now: {}",
+        Process::list(&ended)
     );
     (!ended.is_empty()).then_some(text).inspect(|text| tracing::warn!("{text}"))
 }
 
-/// Kills all that is below this process: sessions first, and then whatever they leave to it. What is still there after a
-/// second can't be ended by anybody.
+/// Kills everything below this process: sessions first, and then whatever they leave. What is still there after a second
+/// cannot be ended by anybody.
 fn end_everything() {
     const LOOK: Duration = Duration::from_millis(2);
     let end = clock().plus(Wait::LeftoverEnd.time());
@@ -414,35 +394,34 @@ fn end_everything() {
             return;
         }
         for child in children {
-            if sys::kill_group(child.0, libc::SIGKILL).is_err() {
-                let _ = sys::kill_process(child, libc::SIGKILL);
-            }
+            sys::end_group(child, libc::SIGKILL);
+            sys::end_child(child, libc::SIGKILL);
         }
         Wait::LeftoverEnd.pause(LOOK);
     }
 }
 
-/// Listens on every address, also where the system's sockets for IPv6 take no IPv4 (`net.ipv6.bindv6only`).
+/// Listens on every address, even if the system's sockets for IPv6 accept no IPv4 (`net.ipv6.bindv6only`).
 fn bind_to_all(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
     socket.set_only_v6(false)?;
-    // As the standard library does: a player that is started again takes its port at once.
+    // As the standard library does: a player that is started again gets its port at once.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(128)?;
     Ok(socket.into())
 }
 
-fn bind(address: Option<IpAddr>, port: u16) -> Result<TcpListener, String> {
+fn bind(address: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
     let any_v6 = SocketAddr::from(([0u16; 8], port));
     let any_v4 = SocketAddr::from(([0u8; 4], port));
     let socket = match address {
         Some(address) => TcpListener::bind((address, port)),
-        // A machine without IPv6 has no `::`; any other reason is told of the address that people know.
+        // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
         None => bind_to_all(any_v6).or_else(|_| TcpListener::bind(any_v4)),
     };
     let shown = address.map_or_else(|| format!("port {port}"), |address| SocketAddr::new(address, port).to_string());
-    let socket = socket.map_err(|error| format!("can't listen on {shown}: {error}"))?;
-    socket.set_nonblocking(true).map_err(|error| error.to_string())?;
+    let socket = socket.map_err(|error| io::Error::other(format!("can't listen on {shown}: {error}")))?;
+    socket.set_nonblocking(true)?;
     Ok(socket)
 }

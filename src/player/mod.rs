@@ -3,20 +3,15 @@
 //! It is built like sshd. A listener of one thread takes connections, and forks a process for each session;
 //! a session process holds one worker, and is the sub-reaper of its steps. A crash of one touches no
 //! other. What a session decides is in its [core](session), which is pure. A conductor uses what ends processes for its own
-//! `check`: it has that [kept](keep).
+//! `check`: a process [supervises](supervise) it.
 
 mod admission;
 mod answer;
-mod caller;
+mod audience;
 mod callers;
-mod cleanup;
-mod clock;
 mod environment;
 mod escalation;
 mod executor;
-mod folder;
-mod guard;
-mod keeper;
 mod life;
 mod listener;
 mod lookup;
@@ -24,13 +19,12 @@ mod note;
 mod origin;
 mod process_tree;
 mod processes;
+mod python_delivery;
+mod python_phases;
+mod python_results;
+mod python_run;
 mod refusals;
 mod registry;
-mod resume;
-mod seed_conductors;
-mod seed_delivery;
-mod seed_results;
-mod seed_run;
 pub mod session;
 mod session_entry;
 mod session_log;
@@ -38,6 +32,7 @@ mod session_process;
 mod spool;
 mod step_image;
 mod step_process;
+mod supervisor;
 mod sweep;
 mod transfers;
 mod watch;
@@ -46,10 +41,10 @@ use std::net::SocketAddr;
 
 use crate::sys;
 pub use admission::Admission;
-pub use keeper::keep;
 use listener::Listener;
 pub use listener::Settings;
 use processes::End;
+pub use supervisor::supervise;
 
 /// Waits for conductors until it is told to stop; the exit status. `announce` is told where it listens.
 ///
@@ -57,8 +52,8 @@ use processes::End;
 ///
 /// # Errors
 ///
-/// Says why it can't listen.
-pub fn play(settings: Settings, announce: impl FnOnce(SocketAddr)) -> Result<i32, String> {
+/// If it cannot listen.
+pub fn play(settings: Settings, announce: impl FnOnce(SocketAddr)) -> std::io::Result<i32> {
     let (listener, address) = Listener::open(settings)?;
     announce(address);
     match listener.run() {

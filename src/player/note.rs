@@ -1,5 +1,5 @@
-//! What a session process and its listener tell each other: enough to clean up after it, should it die, and to hand it
-//! its conductor's next connection.
+//! The messages between the listener and its processes: enough to clean up after a session that dies, and to pass it its
+//! conductor's next connection.
 
 use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut, Write};
@@ -14,68 +14,67 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Process;
+use crate::model::{PlayerTime, Process};
 use crate::wire::{Connection, FrameDecoder, Hello, Welcome, frame};
 
-/// One thing that a session process tells its listener.
+/// What a process reports to the listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "snake_case")]
 pub(super) enum Note {
-    /// What it will do: the plan's message, as it came.
+    /// The plan of the session.
     Plan {
         /// Its JSON.
         text: String,
         /// How long its Reset may take, in nanoseconds.
         reset_timeout: u64,
     },
-    /// Something was started: from now on Reset is due.
+    /// Something was started that Reset has to undo.
     ResetNeeded {
         /// In this trial.
         trial: u32,
     },
-    /// Reset was begun: it is not to be run a second time.
+    /// Reset has begun: it is not run a second time.
     ResetBegun,
-    /// A seed conductor's phases were run; its results are being delivered.
+    /// A phase of a Python conductor was run; its results are being delivered.
     Delivering,
-    /// The conductor was last heard of then, in nanoseconds of `CLOCK_BOOTTIME`, and there is no connection to it; or
-    /// there is one again.
+    /// The connection to the conductor was lost, or there is one again.
     Silent {
-        /// When; nothing while there is a connection.
-        since: Option<u64>,
+        /// When something last came from the conductor; `None` while there is a connection.
+        since: Option<PlayerTime>,
     },
-    /// What the conductor's name stands for, or why that is not known.
+    /// The addresses of the conductor's name, or why they are not known.
     Addresses {
         /// The addresses.
         found: Result<Vec<std::net::IpAddr>, String>,
     },
-    /// The session is on its own.
+    /// The session is orphaned.
     Orphaned {
         /// Why.
         reason: String,
     },
     /// The session ended in good order.
     Over {
-        /// What it leaves running, on purpose.
+        /// What it leaves running on purpose.
         left: Vec<Process>,
-        /// What the next conductor has to know of it.
+        /// What the next conductor has to know about it.
         summary: Option<String>,
     },
 }
 
-/// One thing that the listener tells a session process.
+/// What the listener tells a session process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case")]
 pub(super) enum Order {
-    /// Its conductor has a new connection, which comes along.
+    /// Its conductor has a new connection, which is passed with this order.
     Resume {
         /// What the conductor said on it.
         hello: Box<Hello>,
-        /// What it is to be answered, but for what the session knows better.
+        /// The answer, which the session completes.
         welcome: Box<Welcome>,
-        /// What came behind that.
+        /// What came after that.
         rest: Vec<u8>,
     },
-    /// It is not wanted any more: it is to stop its steps, run Reset, and end.
+    /// It has to stop its steps, run Reset, and end.
     Abandon {
         /// Why.
         reason: String,
@@ -84,19 +83,19 @@ pub(super) enum Order {
     },
 }
 
-/// Tells the listener. A listener that has died needs no note.
+/// Reports to the listener. If that has died, it does not matter.
 pub(super) fn send(stream: &mut UnixStream, note: &Note) {
     if let Ok(text) = serde_json::to_vec(note) {
         let _ = stream.write_all(&frame(&text));
     }
 }
 
-/// One end of the line between the two: it never blocks when it reads.
+/// One end of the connection between the two. Reading never blocks.
 #[derive(Debug)]
 pub(super) struct Notes {
     stream: UnixStream,
     decoder: FrameDecoder,
-    /// Connections that came along with orders.
+    /// Connections that were passed with orders.
     connections: VecDeque<Connection>,
     ended: bool,
 }
@@ -106,34 +105,34 @@ impl Notes {
         Self { stream, decoder: FrameDecoder::new(u64::from(u32::MAX)), connections: VecDeque::new(), ended: false }
     }
 
-    /// The other side, to tell it something.
+    /// The connection, to write to it.
     pub(super) fn stream(&mut self) -> &mut UnixStream {
         &mut self.stream
     }
 
-    /// The socket to wait for, as long as somebody is at the other end.
+    /// The socket to wait for, until the other end is closed.
     pub(super) fn open(&self) -> Option<BorrowedFd<'_>> {
         (!self.ended).then(|| self.stream.as_fd())
     }
 
-    /// What has come.
+    /// The messages that have arrived.
     pub(super) fn take<M: DeserializeOwned>(&mut self) -> Vec<M> {
         while !self.ended && self.read() {}
         let payloads = std::iter::from_fn(|| self.decoder.next_frame().ok().flatten());
         let messages = payloads.filter_map(|payload| serde_json::from_slice(&payload).ok()).collect();
-        // A plan is large, and the only one of its kind.
+        // A plan is large, and there is only one: free its memory.
         self.decoder.rest();
         messages
     }
 
-    /// The connection that came along with the order taken first.
+    /// The connection that was passed with the first order.
     pub(super) fn connection(&mut self) -> Option<Connection> {
         self.connections.pop_front()
     }
 
-    /// Gives an order, with a connection if one belongs to it; whether it was taken.
-    pub(super) fn order(&self, order: &Order, connection: Option<&Connection>) -> bool {
-        let Ok(text) = serde_json::to_vec(order) else { return false };
+    /// Gives an order, with a connection if one belongs to it.
+    pub(super) fn order(&self, order: &Order, connection: Option<&Connection>) {
+        let Ok(text) = serde_json::to_vec(order) else { return };
         let bytes = frame(&text);
         let descriptors = connection.map(Connection::descriptors).unwrap_or_default();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
@@ -141,10 +140,9 @@ impl Notes {
         if !descriptors.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
         }
-        // An order is short, and a session that takes none is stopped: half an order is as bad as none.
-        let sent =
-            sendmsg(&self.stream, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
-        sent == Ok(bytes.len())
+        // An order is short: if the process does not take all of it, it is stopped, and needs none.
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let _ = sendmsg(&self.stream, &[IoSlice::new(&bytes)], &mut ancillary, flags);
     }
 
     fn read(&mut self) -> bool {

@@ -2,113 +2,104 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::rc::Rc;
 
 use super::escalation::Escalation;
-use super::origin::{self, Origin, StepDescendant};
-use super::session::NotStarted;
-use super::step_image;
+use super::origin::{Cgroups, Origin, Origins};
 use super::sweep::Sweep;
 use crate::model::{Phase, PlayerTime, Process, StepId};
-use crate::sys::{self, Cgroup, CgroupRoot, Image, PipeId, Spawned, Spawner, When};
+use crate::sys::{self, Cgroup, Descendant, Image, PipeId, Spawned, Spawner, When};
 
-/// Where steps get their control groups, if there may be some.
-pub(super) type Cgroups = Option<Rc<CgroupRoot>>;
-
-/// The steps' processes since the last sweep, as those from which others have come.
+/// The processes of steps since the last sweep.
 #[derive(Debug)]
 pub(super) struct ProcessTree {
-    origins: Vec<Origin>,
-    /// None once that does not work.
-    cgroups: Cgroups,
-    /// Groups that nobody is in.
+    spawner: Spawner,
+    origins: Origins,
+    /// Empty control groups that can be used again.
     free: Vec<Cgroup>,
+    /// How many control groups were created.
     made: u32,
-    /// The name of this tree alone.
+    /// A unique name.
     name: String,
-    /// The numbers of processes that people were told of.
+    /// The numbers of processes that were reported.
     named: BTreeSet<u32>,
-    /// Descriptors that nobody uses: Reset is to run also when the steps before it have used up what there is.
-    reserve: Vec<OwnedFd>,
+    /// Unused descriptors, so that Reset can run even if the steps before it have used up all others.
+    spare: Vec<OwnedFd>,
 }
 
 impl ProcessTree {
-    pub(super) fn new(cgroups: Cgroups) -> Self {
-        let name = format!("{}-{:x}", std::process::id(), sys::boot_time_nanoseconds());
-        Self {
-            origins: Vec::new(),
-            cgroups,
-            free: Vec::new(),
-            made: 0,
-            name,
-            named: BTreeSet::new(),
-            reserve: Vec::new(),
-        }
-    }
-
-    /// Makes a step's process.
+    /// One without processes.
     ///
     /// # Errors
     ///
-    /// Says why there is none.
-    pub(super) fn start(
-        &mut self,
-        key: StepId,
-        mut image: Image,
-        when: Option<When>,
-        spawner: &mut Spawner,
-    ) -> Result<Spawned, NotStarted> {
-        self.prepare_reserve(key.phase);
+    /// As [`Spawner::new`].
+    pub(super) fn new(cgroups: Cgroups) -> io::Result<Self> {
+        Ok(Self {
+            spawner: Spawner::new()?,
+            origins: Origins { all: Vec::new(), cgroups },
+            free: Vec::new(),
+            made: 0,
+            name: format!("{}-{:x}", std::process::id(), sys::clock().nanoseconds()),
+            named: BTreeSet::new(),
+            spare: Vec::new(),
+        })
+    }
+
+    /// Creates a step's process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Spawner::spawn`].
+    pub(super) fn start(&mut self, key: StepId, mut image: Image, when: Option<When>) -> io::Result<Spawned> {
+        self.prepare_spare(key.phase);
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);
         let cgroup = self.take_cgroup();
-        let made = spawner
-            .spawn(image, when, cgroup.as_ref().map(AsFd::as_fd))
-            .map_err(|error| NotStarted::new(step_image::not_made(&error), &error))?;
+        let made = self.spawner.spawn(image, when, cgroup.as_ref().map(AsFd::as_fd))?;
         if made.in_cgroup {
             origin.cgroup = cgroup;
         } else if cgroup.is_some() {
             tracing::debug!("steps get no control groups: the kernel makes no process in one");
-            self.cgroups = None;
+            self.origins.cgroups = None;
         }
         origin.pid = made.pid;
-        // Of a step that is tried again and again, what it left still has its mark.
-        self.origins.retain(|earlier| earlier.key != key || earlier.cgroup.is_some());
-        self.origins.push(origin);
+        // If this is another attempt, what the previous one left has the same mark.
+        self.origins.all.retain(|earlier| earlier.key != key || earlier.cgroup.is_some());
+        self.origins.all.push(origin);
         Ok(made)
     }
 
-    /// Before a step of this phase is started: Reset gets what is kept, for any other it is kept.
-    fn prepare_reserve(&mut self, phase: Phase) {
-        /// Enough to make the process of a step, and for what its files take.
-        const KEPT: usize = 16;
+    /// Closes the spare descriptors before a step of Reset is started, and opens them before any other.
+    fn prepare_spare(&mut self, phase: Phase) {
+        /// Enough for the process of a step and for transferring its files.
+        const SIZE: usize = 16;
         if phase == Phase::Reset {
-            self.reserve.clear();
-        } else if self.reserve.len() < KEPT
+            self.spare.clear();
+        } else if self.spare.len() < SIZE
             && let Ok(first) = File::open("/dev/null")
         {
-            let copies = (self.reserve.len()..KEPT).map_while(|_| first.try_clone().ok());
-            self.reserve.extend(copies.map(OwnedFd::from));
+            let copies = (self.spare.len()..SIZE).map_while(|_| first.try_clone().ok());
+            self.spare.extend(copies.map(OwnedFd::from));
         }
     }
 
-    /// A step's process was ended before it was the step's: nothing comes from it.
+    /// A step's process was ended before it executed the step's program: no other process comes from it.
     pub(super) fn forget(&mut self, key: StepId, pid: u32) {
         self.is_over(key);
-        self.origins.retain(|origin| origin.pid != pid || origin.cgroup.is_some());
+        self.origins.all.retain(|origin| origin.pid != pid || origin.cgroup.is_some());
     }
 
     fn take_cgroup(&mut self) -> Option<Cgroup> {
-        let root = self.cgroups.clone()?;
+        let root = self.origins.cgroups.clone()?;
         while self.free.is_empty() {
             self.made += 1;
             match root.make_group(self.made) {
                 Ok(cgroup) => self.free.push(cgroup),
                 // Something that was left on purpose is in it.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     tracing::debug!("steps get no control groups: {error}");
-                    self.cgroups = None;
+                    self.origins.cgroups = None;
                     return None;
                 }
             }
@@ -116,8 +107,8 @@ impl ProcessTree {
         self.free.pop()
     }
 
-    /// Goes on with the end of one step, and of all that comes from it. The answer is there when that is over: what could
-    /// not be ended.
+    /// Continues ending a step, with everything that comes from it. Returns what could not be ended, once that is all that
+    /// is left.
     pub(super) fn end_step(
         &self,
         key: StepId,
@@ -125,12 +116,11 @@ impl ProcessTree {
         escalation: &mut Escalation,
         now: PlayerTime,
     ) -> Option<Vec<Process>> {
-        // Who is on its way out says no more where it comes from.
-        let known = escalation.known().clone();
-        let find = || {
-            let (mut found, certain) = self.find();
+        let find = |known: &BTreeSet<_>| {
+            let (mut found, is_certain) = self.find();
+            // A process that is ending does not say any more where it comes from.
             found.retain(|process| process.of == Some(key) || process.is_ending && known.contains(&process.identity()));
-            (found, certain)
+            (found, is_certain)
         };
         let remaining = escalation.look(now, find, |of| of == group && sys::something_of_group(of));
         if escalation.is_killing() && remaining.is_none() {
@@ -139,27 +129,30 @@ impl ProcessTree {
         remaining
     }
 
-    /// Goes on with the end of everything. The answer is there when that is over: what is to be said of it.
+    /// Continues a sweep. Returns its warnings once it is over.
     pub(super) fn look(&mut self, sweep: &mut Sweep, now: PlayerTime) -> Option<Vec<String>> {
-        let remaining = sweep.look(now, &self.origins, self.cgroups.as_deref(), |_| false);
+        let remaining = sweep.look(now, &self.origins, |_| false);
         if sweep.escalation.is_killing() && remaining.is_none() {
             self.kill(|_| true);
         }
         let warnings = sweep.warnings(&self.origins, &self.named, &remaining?);
-        self.origins.drain(..).filter_map(|origin| origin.cgroup).for_each(|cgroup| put_back(cgroup, &mut self.free));
+        // A group that is not empty by now is left to the listener.
+        let cgroups = self.origins.all.drain(..).filter_map(|origin| origin.cgroup);
+        self.free.extend(cgroups.filter(Cgroup::is_as_new));
         self.named.clear();
         Some(warnings)
     }
 
     fn kill(&self, of: impl Fn(&&Origin) -> bool) {
-        self.origins.iter().filter(of).filter_map(|origin| origin.cgroup.as_ref()).for_each(Cgroup::kill);
+        self.origins.all.iter().filter(of).filter_map(|origin| origin.cgroup.as_ref()).for_each(Cgroup::kill);
     }
 
-    /// Who can write to these pipes of a step. When nobody seems to, who comes from the step and does not let us look.
+    /// The processes that can write to these pipes of a step. If there seem to be none, those that come from the step and
+    /// cannot be inspected.
     pub(super) fn holders(&mut self, key: StepId, pipes: &[PipeId]) -> Vec<Process> {
         let (found, _) = self.find();
-        let with = |wanted: &dyn Fn(&StepDescendant) -> bool| -> Vec<Process> {
-            found.iter().filter(|holder| wanted(holder)).map(|holder| (&holder.process).into()).collect()
+        let with = |wanted: &dyn Fn(&Descendant) -> bool| -> Vec<Process> {
+            found.iter().filter(|holder| wanted(holder)).map(|holder| holder.process.describe()).collect()
         };
         let mut holders = with(&|holder| holder.process.writes_to(pipes) == Some(true));
         if holders.is_empty() {
@@ -171,28 +164,18 @@ impl ProcessTree {
 
     /// A step is over. What it left still comes from it.
     pub(super) fn is_over(&mut self, key: StepId) {
-        for origin in self.origins.iter_mut().filter(|origin| origin.key == key) {
-            if let Some(cgroup) = origin.cgroup.take_if(|cgroup| cgroup.is_as_new()) {
-                self.free.push(cgroup);
-            }
-        }
+        let origins = self.origins.all.iter_mut().filter(|origin| origin.key == key);
+        self.free.extend(origins.filter_map(|origin| origin.cgroup.take_if(|cgroup| cgroup.is_as_new())));
     }
 
-    /// All children that are alive, those included that fell to us.
+    /// All children that are alive, including inherited ones.
     pub(super) fn children(&self) -> Vec<Process> {
         let (found, _) = self.find();
         let children = found.iter().filter(|found| found.is_child && !found.process.has_ended());
-        children.map(|child| (&child.process).into()).collect()
+        children.map(|child| child.process.describe()).collect()
     }
 
-    fn find(&self) -> (Vec<StepDescendant>, bool) {
-        origin::find(&self.origins, self.cgroups.as_deref(), |_| false)
-    }
-}
-
-/// One that somebody is in, whom we could not end, is left to the listener.
-fn put_back(cgroup: Cgroup, free: &mut Vec<Cgroup>) {
-    if cgroup.is_as_new() {
-        free.push(cgroup);
+    fn find(&self) -> (Vec<Descendant>, bool) {
+        self.origins.find(|_| false)
     }
 }

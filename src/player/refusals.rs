@@ -1,4 +1,4 @@
-//! What the log has of refused connections: a line a minute and address, with a count. Pure.
+//! The lines of the log about refused connections: one for each address and minute, with a count. Pure.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,59 +9,51 @@ use crate::model::PlayerTime;
 /// How long the connections of an address are counted until they are logged.
 const PERIOD: Duration = Duration::from_mins(1);
 
-/// The addresses that are told apart. Those beyond are counted together.
+/// How many addresses are distinguished. Further ones are counted together.
 const MOST: usize = 64;
 
 /// The refused connections of the last minute.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    /// Those of an address; of all that found no room, under none.
-    counted: BTreeMap<Option<IpAddr>, Counted>,
-}
-
-/// What was not logged yet.
-#[derive(Debug)]
-struct Counted {
-    since: PlayerTime,
-    count: u64,
+    /// Since when the connections of an address are counted, and how many were not logged; those of all other addresses
+    /// under `None`.
+    counted: BTreeMap<Option<IpAddr>, (PlayerTime, u64)>,
 }
 
 impl Refusals {
-    /// Counts one; the line for the log, if it is the first of its address.
+    /// Counts one. Returns the line for the log if it is the first one of its address.
     pub(super) fn add(&mut self, address: IpAddr, now: PlayerTime) -> Option<String> {
-        if let Some(counted) = self.counted.get_mut(&Some(address)) {
-            counted.count += 1;
-            return None;
-        }
-        if self.counted.len() < MOST {
-            self.counted.insert(Some(address), Counted { since: now, count: 0 });
+        let is_known = self.counted.contains_key(&Some(address));
+        if !is_known && self.counted.len() < MOST {
+            self.counted.insert(Some(address), (now, 0));
             return Some(format!("a connection from {address} was refused: neither `allow` nor `conductor` names it"));
         }
-        self.counted.entry(None).or_insert(Counted { since: now, count: 0 }).count += 1;
+        self.counted.entry(is_known.then_some(address)).or_insert((now, 0)).1 += 1;
         None
     }
 
     /// The lines for the log whose minute is over.
     pub(super) fn due(&mut self, now: PlayerTime) -> Vec<String> {
         let mut lines = Vec::new();
-        self.counted.retain(|address, counted| {
-            if now < counted.since.plus(PERIOD) {
+        self.counted.retain(|address, (since, count)| {
+            if now < since.plus(PERIOD) {
                 return true;
             }
-            let count = std::mem::take(&mut counted.count);
-            counted.since = now;
             let whom = address.map_or_else(|| "other addresses".to_owned(), |address| address.to_string());
-            let connections = if count == 1 { "connection" } else { "connections" };
-            let were = if count == 1 { "was" } else { "were" };
-            lines.extend((count > 0).then(|| format!("{count} more {connections} from {whom} {were} refused")));
-            count > 0
+            match *count {
+                0 => return false,
+                1 => lines.push(format!("1 more connection from {whom} was refused")),
+                count => lines.push(format!("{count} more connections from {whom} were refused")),
+            }
+            (*since, *count) = (now, 0);
+            true
         });
         lines
     }
 
     /// When the next line is due.
     pub(super) fn deadline(&self) -> Option<PlayerTime> {
-        self.counted.values().map(|counted| counted.since.plus(PERIOD)).min()
+        self.counted.values().map(|(since, _)| since.plus(PERIOD)).min()
     }
 }
 

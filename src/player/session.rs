@@ -11,13 +11,14 @@ mod steps;
 mod tests;
 mod work;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::model::{LONGEST_LEASE, Phase, PhaseId, PlayerTime, StepId};
 use crate::wait::Wait;
-use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage};
-pub use event::{NotStarted, SessionAction, SessionEvent, StopWith, Streams};
-use event::{StepEnd, Turn};
+use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage};
+pub use event::{NotStarted, SessionAction, SessionEvent, StopWith};
+use event::{Turn, ended};
 use running::Running;
 use work::Work;
 
@@ -27,21 +28,22 @@ const FARTHEST: Duration = Duration::from_secs(30);
 /// What a player does for one worker.
 #[derive(Debug, Default)]
 pub struct Session {
-    plan: Option<PlanMessage>,
+    plan: Option<Rc<PlanMessage>>,
     /// The player's incarnation, for a session that begins with a conductor's `hello`.
     incarnation: Option<String>,
     stage: Stage,
-    /// How long the conductor may be silent, and when it was last heard of; for a session that has one.
+    /// How long the conductor may be silent, and when something last came from it; for a session that has one.
     lease: Option<(Duration, PlayerTime)>,
-    /// Until when its plan has to come: signs of life alone do not hold a player.
+    /// When its plan must have come: signs of life alone do not hold a player.
     plan_by: Option<PlayerTime>,
-    /// Why nobody listens any more, once nobody does.
+    /// Why it is orphaned, once it is.
     orphaned: Option<String>,
-    /// Whether it may still come back.
+    /// Whether its conductor may reconnect even so.
     may_come_back: bool,
     reset_limit: Option<Duration>,
-    /// Spawned steps that run, and the labels of those of this trial that do no more.
-    spawned: Vec<Work>,
+    /// The steps that have begun and are not over: those that the phase waits for, and spawned ones.
+    works: Vec<Work>,
+    /// The trials and labels of spawned steps that are over.
     ended: Vec<(u32, String)>,
     /// The trial in which something was started since the last Reset.
     touched: Option<u32>,
@@ -84,12 +86,17 @@ impl Session {
 
     /// One that runs the Reset of a session that died in this trial.
     pub fn for_reset(plan: PlanMessage, trial: u32) -> Self {
-        Self { plan: Some(plan), touched: Some(trial), ..Self::new() }
+        Self { plan: Some(Rc::new(plan)), touched: Some(trial), ..Self::new() }
     }
 
     /// The plan, once there is one.
     pub fn plan(&self) -> Option<&PlanMessage> {
-        self.plan.as_ref()
+        self.plan.as_deref()
+    }
+
+    /// A step of the plan.
+    pub fn step(&self, id: StepId) -> Option<&StepMessage> {
+        self.plan.as_ref()?.step(id)
     }
 
     /// Frees the plan of a session that is over: its process may be kept for long.
@@ -97,35 +104,31 @@ impl Session {
         self.plan = None;
     }
 
-    /// Whether Reset was the last phase that was begun.
-    fn has_reset(&self) -> bool {
-        self.begun.is_some_and(|begun| begun.phase == Phase::Reset)
-    }
-
     /// Whether the session is over.
     pub fn is_finished(&self) -> bool {
         matches!(self.stage, Stage::Finished)
     }
 
-    /// The steps whose processes a word of the conductor's would start now: those that a phase begins with, or that stand
-    /// behind the barrier at which it waits.
+    /// The steps whose processes the conductor's next message can start: those with which a phase begins, or that follow the
+    /// barrier at which it waits.
     pub fn awaited(&self) -> Vec<StepId> {
         let (Some(plan), None) = (&self.plan, &self.orphaned) else { return Vec::new() };
+        let mut open = self.works.iter().filter(|work| !work.is_spawned);
+        let is_at_barrier = open.next().is_some_and(Work::is_at_barrier) && open.next().is_none();
         match &self.stage {
             Stage::Armed(id) => running::together(plan, *id, 0),
-            Stage::Running(running) => running.awaited(plan),
-            Stage::Idle | Stage::Sweeping { .. } | Stage::Finished => Vec::new(),
+            Stage::Running(running) if is_at_barrier && !running.skips() => {
+                running::together(plan, running.id, running.position)
+            }
+            _ => Vec::new(),
         }
     }
 
-    /// When it wants to be told that time has passed.
+    /// When it has to handle [`SessionEvent::Tick`].
     pub fn next_deadline(&self) -> Option<PlayerTime> {
-        let phase = match &self.stage {
-            Stage::Running(running) => running.deadline(),
-            _ => None,
-        };
-        let spawned = self.spawned.iter().filter_map(Work::deadline);
-        phase.into_iter().chain(self.lease_end()).chain(spawned).min()
+        let phase = if let Stage::Running(running) = &self.stage { running.limit } else { None };
+        let works = self.works.iter().filter_map(Work::deadline);
+        works.chain(phase.map(|(_, end)| end)).chain(self.lease_end()).min()
     }
 
     /// Takes an event and says what to do.
@@ -133,22 +136,19 @@ impl Session {
         let mut turn = Turn { now, actions: Vec::new() };
         match event {
             SessionEvent::Message(message) => self.message(message, &mut turn),
-            SessionEvent::Started { key, at, late, pid, streams } => {
-                self.started(key, (at, late), pid, streams, &mut turn);
-            }
+            SessionEvent::Started(message) => self.started(message, &mut turn),
             SessionEvent::NotStarted(key, NotStarted { why, may_work_later }) => {
-                // Whatever the steps before it have used up: Reset is to run.
-                let reset = self.running(key.phase_id()).filter(|reset| may_work_later && reset.is_reset());
-                if !reset.and_then(|reset| reset.work(key)).is_some_and(|work| work.try_again(&why, now)) {
-                    self.process_ended(key, StepEnd::of(OutcomeMessage::NotStarted { why }), None, &mut turn);
+                // Reset has to run, even if the steps before it have used up some resource.
+                let reset =
+                    self.work(key).filter(|work| may_work_later && key.phase == Phase::Reset && !work.is_spawned);
+                if !reset.is_some_and(|work| work.try_again(&why, now)) {
+                    self.process_ended(ended(key, OutcomeMessage::NotStarted { why }), None, &mut turn);
                 }
             }
-            SessionEvent::Ended { key, outcome, at, lengths, left } => {
-                self.process_ended(key, StepEnd { lengths, left, ..StepEnd::of(outcome) }, Some(at), &mut turn);
-            }
+            SessionEvent::Ended(end, at) => self.process_ended(end, Some(at), &mut turn),
             SessionEvent::TransferEnded { key, outcome, at } => {
-                if let Some(running) = self.running(key.phase_id()) {
-                    running.transfer_ended(key, outcome, at, &mut turn);
+                if self.work(key).is_some_and(|work| work.transfers()) {
+                    self.wait_ended(key, outcome, at, &mut turn);
                 }
             }
             SessionEvent::Swept { warnings } => self.swept(warnings, &mut turn),
@@ -170,7 +170,7 @@ impl Session {
                     *lease = Duration::from_nanos(plan.lease).min(LONGEST_LEASE);
                 }
                 self.plan_by = None;
-                self.plan = Some(*plan);
+                self.plan = Some(Rc::from(plan));
                 turn.send(PlayerMessage::PlanTaken);
                 self.arm_for_what_follows(0, None, turn);
             }
@@ -183,13 +183,11 @@ impl Session {
             ConductorMessage::Stop(phase) => self.stop_phase(phase, turn),
             ConductorMessage::Release { step, at } => {
                 let at = at.map(PlayerTime::from_nanoseconds).filter(|at| at.since(turn.now) <= FARTHEST);
-                if let Some(running) = self.running(step.phase_id()) {
-                    running.released(step, at, turn);
-                }
+                self.released(step, at, turn);
             }
             ConductorMessage::FailBarrier { step, why } => {
-                if let Some(running) = self.running(step.phase_id()) {
-                    running.barrier_failed(step, why, turn);
+                if self.work(step).is_some_and(|work| work.is_at_barrier()) {
+                    self.wait_ended(step, OutcomeMessage::Unfulfilled { why }, turn.now, turn);
                 }
             }
             ConductorMessage::EndTrial { trial } if self.is_between_phases() => {
@@ -200,8 +198,8 @@ impl Session {
                 turn.push(SessionAction::Finish);
             }
             ConductorMessage::Bye => self.orphan("the conductor left".to_owned(), None, turn),
-            // What is left comes at a moment at which it means nothing; a conductor of ours never sends it then. What
-            // is about files goes by here.
+            // The others have no meaning now, and our conductor never sends them then. Messages about files are handled
+            // elsewhere.
             ConductorMessage::Plan(_)
             | ConductorMessage::Arm(_)
             | ConductorMessage::EndTrial { .. }
@@ -209,14 +207,6 @@ impl Session {
             | ConductorMessage::FileEnded(_)
             | ConductorMessage::FileTaken { .. }
             | ConductorMessage::Unknown => {}
-        }
-    }
-
-    /// The phase, if it is the one that runs.
-    fn running(&mut self, phase: PhaseId) -> Option<&mut Running> {
-        match &mut self.stage {
-            Stage::Running(running) if running.id == phase => Some(running),
-            _ => None,
         }
     }
 
@@ -229,14 +219,14 @@ impl Session {
         turn.send(PlayerMessage::Armed(phase));
     }
 
-    /// Says that a phase has ended, none of whose steps is running.
+    /// Reports the end of a phase, none of whose steps is running.
     fn end_phase(&mut self, phase: PhaseId, turn: &mut Turn) {
         self.stage = Stage::Idle;
         turn.send(PlayerMessage::PhaseEnded(phase));
     }
 
-    /// Gets ready for the phase that the plan has next, without being asked: what was asked for comes to the same, and
-    /// costs a round trip. A conductor that wants another phase says so. After Reset the end of the trial comes first.
+    /// Gets ready for the next phase of the plan without being asked, which saves a round trip. A conductor that wants
+    /// another phase says so. After Reset, the trial has to end first.
     fn arm_for_what_follows(&mut self, trial: u32, phase: Option<Phase>, turn: &mut Turn) {
         let Some(plan) = self.plan.as_ref().filter(|_| self.orphaned.is_none()) else { return };
         let later = plan.phases.iter().copied().find(|later| Some(*later) > phase);
@@ -262,17 +252,19 @@ impl Session {
             self.touched = None;
             turn.push(SessionAction::ResetBegun);
         }
-        // An instant that far away is the error of a clock; whoever is to start together with it would wait as long.
+        // An instant that far away is an error of a clock.
         let at = at.filter(|at| at.since(turn.now) <= FARTHEST);
         self.stage = Stage::Running(Running::new(id, at, limit));
     }
 
-    /// A phase that was not begun has nothing to stop, and can still be begun: its Reset may be needed. A Reset that was
+    /// A phase that was not begun has nothing to stop, and can still begin, because Reset may be needed. A Reset that was
     /// begun is not stopped.
     fn stop_phase(&mut self, phase: PhaseId, turn: &mut Turn) {
         match &mut self.stage {
             Stage::Armed(armed) if *armed == phase => self.end_phase(phase, turn),
-            Stage::Running(running) if running.id == phase && !running.is_reset() => running.stop(None, turn),
+            Stage::Running(running) if running.id == phase && !running.is_reset() => {
+                self.stop_steps(None, &OutcomeMessage::Stopped, turn);
+            }
             _ => {}
         }
     }

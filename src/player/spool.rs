@@ -1,4 +1,4 @@
-//! Output that its conductor does not take: it waits in an unlinked temporary file, so that the steps can go on.
+//! Output that the conductor does not receive: it waits in an unlinked temporary file, so that the steps can continue.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -10,36 +10,8 @@ use crate::wire::{Data, Outbox, ROOM, WINDOW};
 /// How much is taken back from the file at once.
 const BACK: usize = WINDOW / 8;
 
-/// Where output goes that is to be sent: to the outbox, and behind that to the spool.
-#[derive(Debug)]
-pub(super) struct Output<'a> {
-    pub(super) outbox: &'a mut Outbox,
-    pub(super) spool: &'a mut Spool,
-}
-
-impl Output<'_> {
-    /// Whether more of what the steps print may be read now.
-    pub(super) fn has_room(&self) -> bool {
-        self.spool.has_room(self.outbox)
-    }
-
-    /// Takes some output. Nothing is cut off: what the file does not take stays in memory.
-    pub(super) fn push(&mut self, data: Data) {
-        let behind = !self.spool.places.is_empty() || (self.spool.is_open && self.outbox.waiting_data() >= ROOM);
-        if behind && self.spool.push(&data) {
-            return;
-        }
-        if self.spool.places.is_empty() {
-            self.outbox.push_data(data);
-        } else {
-            // The file is full, or broken: this comes behind what is in it.
-            self.spool.rest.push_back(data);
-        }
-    }
-}
-
 /// The file and what stands where in it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Spool {
     limit: u64,
     file: Option<File>,
@@ -48,29 +20,15 @@ pub(super) struct Spool {
     from: u64,
     to: u64,
     rest: VecDeque<Data>,
-    /// Whether output may go to the file: its conductor takes nothing.
-    is_open: bool,
+    /// Whether output may go to the file: the conductor receives none.
+    pub(super) is_open: bool,
     failed: bool,
 }
 
 impl Spool {
     /// One of at most `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
-        Self {
-            limit,
-            file: None,
-            places: VecDeque::new(),
-            from: 0,
-            to: 0,
-            rest: VecDeque::new(),
-            is_open: false,
-            failed: false,
-        }
-    }
-
-    /// Says whether output may go to the file from now on.
-    pub(super) fn set_open(&mut self, open: bool) {
-        self.is_open = open;
+        Self { limit, ..Self::default() }
     }
 
     /// How many bytes wait in the file.
@@ -88,23 +46,30 @@ impl Spool {
         self.failed || !self.rest.is_empty() || self.waiting() >= self.limit
     }
 
-    fn has_room(&self, outbox: &Outbox) -> bool {
+    /// Whether more of what the steps print may be read now.
+    pub(super) fn has_room(&self, outbox: &Outbox) -> bool {
         let in_memory = self.is_empty() && outbox.waiting_data() < ROOM;
         in_memory || (self.is_open && !self.is_full())
     }
 
-    fn push(&mut self, data: &Data) -> bool {
-        if self.is_full() {
-            return false;
+    /// Takes some output, for the outbox or the file. Nothing is lost: what the file has no room for stays in memory.
+    pub(super) fn push(&mut self, data: Data, outbox: &mut Outbox) {
+        let is_behind = !self.places.is_empty() || (self.is_open && outbox.waiting_data() >= ROOM);
+        if is_behind && !self.is_full() {
+            match self.write(&data) {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::error!("output can't be kept in a temporary file: {error}");
+                    self.failed = true;
+                }
+            }
         }
-        if let Err(error) = self.write(data) {
-            tracing::error!("output can't be kept in a temporary file: {error}");
-            self.failed = true;
-            return false;
+        if self.places.is_empty() {
+            outbox.push_data(data);
+        } else {
+            // The file is full or broken: this comes after what is in it.
+            self.rest.push_back(data);
         }
-        self.places.push_back((data.stream, data.offset, data.bytes.len()));
-        self.to += data.bytes.len() as u64;
-        true
     }
 
     fn write(&mut self, data: &Data) -> io::Result<()> {
@@ -112,15 +77,18 @@ impl Spool {
             Some(file) => file,
             none => none.insert(tempfile::tempfile()?),
         };
-        file.write_all_at(&data.bytes, self.to)
+        file.write_all_at(&data.bytes, self.to)?;
+        self.places.push_back((data.stream, data.offset, data.bytes.len()));
+        self.to += data.bytes.len() as u64;
+        Ok(())
     }
 
     /// Gives back what the outbox has room for again.
     pub(super) fn refill(&mut self, outbox: &mut Outbox) {
-        while !self.places.is_empty() && outbox.waiting_data() < BACK {
-            let Some(&(stream, offset, length)) = self.places.front() else { break };
+        while let (Some(&(stream, offset, length)), Some(file)) = (self.places.front(), &self.file)
+            && outbox.waiting_data() < BACK
+        {
             let mut bytes = vec![0; length];
-            let Some(file) = &self.file else { break };
             if let Err(error) = file.read_exact_at(&mut bytes, self.from) {
                 tracing::error!("output can't be read from a temporary file: {error}");
                 self.failed = true;
@@ -131,15 +99,13 @@ impl Spool {
             outbox.push_data(Data { stream, offset, bytes });
         }
         if self.places.is_empty() {
-            // Everything was read: the file begins anew, and the disk has its space back.
+            // Everything was read: the file is emptied, which frees its disk space.
             if self.from > 0 {
-                let emptied = self.file.as_ref().is_none_or(|file| file.set_len(0).is_ok());
+                let is_emptied = self.file.as_ref().is_none_or(|file| file.set_len(0).is_ok());
                 (self.from, self.to) = (0, 0);
-                self.failed &= !emptied;
+                self.failed &= !is_emptied;
             }
-            while let Some(data) = self.rest.pop_front() {
-                outbox.push_data(data);
-            }
+            self.rest.drain(..).for_each(|data| outbox.push_data(data));
         }
     }
 }
@@ -161,17 +127,16 @@ mod tests {
     #[test]
     fn output_comes_back_in_its_order_from_memory_file_and_beyond_the_limit() {
         let (mut outbox, mut spool) = (Outbox::new(), Spool::new(300_000));
-        spool.set_open(true);
+        spool.is_open = true;
         // The file is used a second time when all of it was taken back.
         for _ in 0..2 {
             let mut expected = Vec::new();
-            let mut output = Output { outbox: &mut outbox, spool: &mut spool };
             for index in 0_u8..20 {
                 let bytes = vec![index; 50_000];
-                output.push(Data { stream: 1, offset: expected.len() as u64, bytes: bytes.clone() });
+                spool.push(Data { stream: 1, offset: expected.len() as u64, bytes: bytes.clone() }, &mut outbox);
                 expected.extend(bytes);
             }
-            assert!(!output.has_room(), "the limit is passed");
+            assert!(!spool.has_room(&outbox), "the limit is passed");
             assert!(spool.waiting() <= 350_000);
             assert_eq!(drain(&mut outbox, &mut spool), expected);
             assert!(spool.is_empty() && !spool.is_full());
@@ -181,11 +146,10 @@ mod tests {
     #[test]
     fn without_need_nothing_goes_to_the_file() {
         let (mut outbox, mut spool) = (Outbox::new(), Spool::new(300_000));
-        let mut output = Output { outbox: &mut outbox, spool: &mut spool };
-        output.push(Data { stream: 1, offset: 0, bytes: vec![0; ROOM] });
-        assert!(!output.has_room(), "a pipe can wait a moment");
+        spool.push(Data { stream: 1, offset: 0, bytes: vec![0; ROOM] }, &mut outbox);
+        assert!(!spool.has_room(&outbox), "a pipe can wait a moment");
         assert_eq!(spool.waiting(), 0);
-        spool.set_open(true);
-        assert!(Output { outbox: &mut outbox, spool: &mut spool }.has_room());
+        spool.is_open = true;
+        assert!(spool.has_room(&outbox));
     }
 }

@@ -1,86 +1,92 @@
-//! What a step's process is made of: the shell and its command, the folder, the variables.
+//! What a step's process consists of: the shell and its command, the folder, the variables; and why it could not be
+//! started.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
+use std::io;
 
-use super::environment::Environment;
-use super::folder;
+use super::environment::{Environment, absolute_folder};
 use super::session::NotStarted;
 use crate::model::{StepId, on_one_line, words};
-use crate::sys::{Image, PrintsTo};
-use crate::wire::{PlanMessage, StepMessage};
+use crate::sys::{Image, PrintsTo, StartError};
+use crate::wire::{OutcomeMessage, PlanMessage};
 
-/// What the process of this step is made of. The variables that are the step's own are in `environment` from now on.
+/// The image of this step. `environment` has the step's own variables from now on.
 ///
 /// # Errors
 ///
-/// Says what in it no process can have.
-pub(super) fn image(
-    plan: &PlanMessage,
-    step: &StepMessage,
-    key: StepId,
-    environment: &mut Environment,
-) -> Result<Image, String> {
+/// If a part of it has a NUL byte, or the plan has no such step.
+pub(super) fn image(plan: &PlanMessage, key: StepId, environment: &mut Environment) -> Result<Image, NotStarted> {
+    let Some(step) = plan.step(key) else { return Err(not_possible("the plan has no such step".to_owned())) };
     environment.set("CONDUCTOR_TRIAL", key.trial.to_string().as_bytes());
     environment.set("CONDUCTOR_PHASE", key.phase.to_string().as_bytes());
     environment.set("CONDUCTOR_STEP", step.label.as_bytes());
-    shell_image((&plan.shell, step.command.as_bytes()), plan.directory.as_deref(), environment)
+    shell_image(&plan.shell, step.command.as_bytes(), plan.directory.as_deref(), environment)
 }
 
-/// What a process is made of in which a shell runs a command.
+/// The image of a shell that runs a command.
 ///
 /// # Errors
 ///
-/// Says what in it no process can have.
+/// If a part of it has a NUL byte.
 pub(super) fn shell_image(
-    (shell, command): (&str, &[u8]),
+    shell: &str,
+    command: &[u8],
     directory: Option<&str>,
     environment: &Environment,
-) -> Result<Image, String> {
-    let no_nul = |what: &str| format!("{what} has a NUL byte");
+) -> Result<Image, NotStarted> {
+    let no_nul = |what: &str| not_possible(format!("{what} has a NUL byte"));
     let text = |bytes: &[u8], what: &str| CString::new(bytes).map_err(|_| no_nul(what));
     Ok(Image {
         program: text(&path_of(shell, environment), "the shell")?,
-        arguments: vec![text(shell.as_bytes(), "the shell")?, text(b"-c", "")?, text(command, "the command")?],
+        arguments: vec![text(shell.as_bytes(), "the shell")?, c"-c".to_owned(), text(command, "the command")?],
         environment: environment.variables().ok_or_else(|| no_nul("a variable of its environment"))?,
         directory: directory.map(|directory| text(directory.as_bytes(), "the folder")).transpose()?,
         prints_to: PrintsTo::Pipes,
     })
 }
 
-/// What is said of the folder of a worker's steps when nobody gets into it.
-pub(super) fn not_entered(directory: &str, error: &std::io::Error) -> String {
-    let folder = folder::absolute(directory);
+fn not_possible(why: String) -> NotStarted {
+    NotStarted { why, may_work_later: false }
+}
+
+/// Why nothing can be done in the folder of a worker's steps.
+pub(super) fn not_entered(directory: &str, error: &io::Error) -> String {
+    let folder = absolute_folder(directory);
     format!("the folder `{}`, which `directory` names, can't be entered: {}", on_one_line(&folder), words(error))
 }
 
-impl NotStarted {
-    /// For this reason, which comes of this error.
-    pub(super) fn new(why: String, error: &std::io::Error) -> Self {
+impl From<StartError> for NotStarted {
+    fn from(error: StartError) -> Self {
+        let why = match &error {
+            StartError::Directory(folder, error) => not_entered(&folder.to_string_lossy(), error),
+            StartError::Program(shell, error) => {
+                format!("the shell `{}` can't be run: {}", on_one_line(&shell.to_string_lossy()), words(error))
+            }
+            StartError::Process(error) => {
+                let limit = match error.raw_os_error() {
+                    Some(libc::EMFILE) => " by the player's `ulimit -n`",
+                    Some(libc::EAGAIN) => " by the `ulimit -u` of the player's user",
+                    _ => "",
+                };
+                format!("the shell can't be run: {}{limit}", words(error))
+            }
+        };
+        let (StartError::Directory(_, cause) | StartError::Program(_, cause) | StartError::Process(cause)) = error;
         let lacks = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
-        Self { why, may_work_later: error.raw_os_error().is_some_and(|error| lacks.contains(&error)) }
+        Self { why, may_work_later: cause.raw_os_error().is_some_and(|error| lacks.contains(&error)) }
     }
 }
 
-impl From<String> for NotStarted {
-    /// For a reason that stays.
-    fn from(why: String) -> Self {
-        Self { why, may_work_later: false }
+impl From<io::Error> for NotStarted {
+    fn from(error: io::Error) -> Self {
+        StartError::Process(error).into()
     }
 }
 
-/// What is said of a shell that could not be run.
-pub(super) fn not_run(shell: &CStr, error: &std::io::Error) -> String {
-    format!("the shell `{}` can't be run: {}", on_one_line(&shell.to_string_lossy()), words(error))
-}
-
-/// What is said of a process that could not be made.
-pub(super) fn not_made(error: &std::io::Error) -> String {
-    let limit = match error.raw_os_error() {
-        Some(libc::EMFILE) => " by the player's `ulimit -n`",
-        Some(libc::EAGAIN) => " by the `ulimit -u` of the player's user",
-        _ => "",
-    };
-    format!("the shell can't be run: {}{limit}", words(error))
+impl From<NotStarted> for OutcomeMessage {
+    fn from(NotStarted { why, .. }: NotStarted) -> Self {
+        Self::NotStarted { why }
+    }
 }
 
 /// Where a shell is that is named without a folder.

@@ -1,96 +1,115 @@
-//! One step's process and its two streams, from its making until nobody holds its streams any more.
+//! The process of a step and its two streams, from its creation until nobody holds its streams any more.
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use super::audience::Audience;
 use super::escalation::Escalation;
-use super::session::Streams;
-use super::spool::Output;
-use crate::model::{PlayerTime, Process, StepId};
+use super::session::SessionEvent;
+use crate::model::{Ending, PlayerTime, StepId};
 use crate::sys::{PipeId, PreparedProcess, Reaped, Spawned};
-use crate::wire::{Data, MAX_DATA, OutcomeMessage};
+use crate::wire::{Data, LeftMessage, MAX_DATA, OutcomeMessage, StepEndedMessage};
 
-/// One step's process.
+/// The process of a step.
 #[derive(Debug)]
 pub(super) struct StepProcess {
-    /// Which step.
     pub(super) key: StepId,
     /// The process and its group.
     pub(super) pid: u32,
-    /// Where the child tells of its start, until it has.
+    /// Where the process reports its start, until it has.
     pub(super) report: Option<PreparedProcess>,
-    /// When that is looked at the latest, and whether it is waited for since.
+    /// When that is read at the latest; from then on it is waited for.
     pub(super) expected: PlayerTime,
-    pub(super) waited_for: bool,
     /// Standard output and standard error.
     pub(super) streams: [Stream; 2],
     /// How the process ended, once it has.
-    pub(super) ending: Option<(Reaped, PlayerTime)>,
-    /// Its end, once it is being stopped.
+    pub(super) ending: Option<Reaped>,
+    /// The signals to end it, once it is being stopped.
     pub(super) stopping: Option<Escalation>,
-    /// What could not be ended, once stopping is over.
-    pub(super) not_stopped: Option<Vec<Process>>,
-    /// Whether its end was told.
-    pub(super) told: bool,
-    /// When it is looked again whether somebody still holds its streams, while that is to be settled.
+    /// What that left, once it is over.
+    pub(super) stopped: Option<LeftMessage>,
+    /// Whether its end was reported.
+    pub(super) is_reported: bool,
+    /// When it is checked whether somebody still holds its streams, until that was reported.
     pub(super) settled_by: Option<PlayerTime>,
 }
 
 /// One of the two streams.
 #[derive(Debug)]
 pub(super) struct Stream {
-    /// Its number on the wire.
+    /// Its number in messages.
     pub(super) number: u32,
-    /// Our end of the pipe, until everybody has closed theirs.
+    /// Our end of the pipe, until all others are closed.
     pub(super) descriptor: Option<OwnedFd>,
-    /// How many bytes the step has printed by now.
+    /// How many bytes the step has printed so far.
     pub(super) length: u64,
 }
 
 impl StepProcess {
-    pub(super) fn new(key: StepId, spawned: Spawned, streams: Streams, expected: PlayerTime) -> Self {
-        let Streams { numbers, lengths } = streams;
-        let stream = |index: usize, descriptor| Stream {
-            number: numbers[index],
-            descriptor: Some(descriptor),
-            length: lengths[index],
-        };
+    /// A process that was created, whose streams have these numbers and lengths.
+    pub(super) fn new(key: StepId, spawned: Spawned, streams: [(u32, u64); 2], expected: PlayerTime) -> Self {
+        let [stdout, stderr] = streams;
+        let streams = [(stdout, spawned.stdout), (stderr, spawned.stderr)];
+        let streams = streams.map(|((number, length), end)| Stream { number, descriptor: Some(end), length });
         Self {
             key,
             pid: spawned.pid,
             report: Some(spawned.report),
             expected,
-            waited_for: false,
-            streams: [stream(0, spawned.stdout), stream(1, spawned.stderr)],
+            streams,
             ending: None,
             stopping: None,
-            not_stopped: None,
-            told: false,
+            stopped: None,
+            is_reported: false,
             settled_by: None,
         }
     }
 
-    /// Reads what is in the pipes after the process ended: all that it printed, as a pipe holds only so much.
-    pub(super) fn drain(&mut self, output: &mut Output<'_>, buffer: &mut Vec<u8>) {
-        /// More than a pipe can hold; what comes beyond it is printed by somebody who is still there.
+    /// Reads what is in the pipes after the process has ended: everything that it printed, because a pipe holds only so
+    /// much.
+    pub(super) fn drain(&mut self, audience: &mut Audience, buffer: &mut Vec<u8>) {
+        /// More than a pipe can hold; further output is from a process that is still there.
         const MOST: u64 = 2 << 20;
         for stream in &mut self.streams {
             let end = stream.length + MOST;
-            while stream.length < end && stream.read(output, buffer) {}
+            while stream.length < end && stream.read(audience, buffer) {}
         }
     }
 
-    /// How much the streams have had.
+    /// How much the step has printed.
     pub(super) fn lengths(&self) -> [u64; 2] {
         self.streams.each_ref().map(|stream| stream.length)
     }
 
-    /// Whether the step is over: its process has ended, and, when that is waited for, its standard output is closed; when it
-    /// is being stopped, everything that it made has ended, or can't be ended.
+    /// The same, with the numbers of the streams.
+    pub(super) fn stream_lengths(&self) -> [(u32, u64); 2] {
+        self.streams.each_ref().map(|stream| (stream.number, stream.length))
+    }
+
+    /// Whether its end is to be reported: its process has ended and, if that is waited for, its standard output is closed;
+    /// or, if it is being stopped, that is over.
     pub(super) fn is_over(&self, waits_for_output: bool) -> bool {
-        if self.stopping.is_some() {
-            return self.not_stopped.is_some();
-        }
-        self.ending.is_some() && !(waits_for_output && self.streams[0].descriptor.is_some())
+        let is_over = match &self.stopping {
+            Some(_) => self.stopped.is_some(),
+            None => self.ending.is_some() && !(waits_for_output && self.streams[0].descriptor.is_some()),
+        };
+        is_over && !self.is_reported
+    }
+
+    /// Reports its end.
+    pub(super) fn end(&mut self, audience: &mut Audience, buffer: &mut Vec<u8>, now: PlayerTime) -> SessionEvent {
+        self.drain(audience, buffer);
+        self.is_reported = true;
+        let [stdout, stderr] = self.lengths();
+        let outcome = self.ending.map_or(OutcomeMessage::Stopped, |reaped| reaped.how.into());
+        let (left, attempts) = (self.stopped.take().unwrap_or_default(), Vec::new());
+        let end = StepEndedMessage { step: self.key, outcome, duration: None, stdout, stderr, left, attempts };
+        SessionEvent::Ended(end, self.ending.map_or(now, |reaped| reaped.at))
+    }
+
+    /// It was not started, and ends by itself; its end is not reported a second time.
+    pub(super) fn fail(&mut self) {
+        self.is_reported = true;
+        self.streams.iter_mut().for_each(|stream| stream.descriptor = None);
     }
 
     /// The pipes that somebody still holds.
@@ -106,50 +125,38 @@ impl StepProcess {
 
     /// Whether nothing more is to come of it.
     pub(super) fn is_done(&self) -> bool {
-        self.told && !self.is_held() && self.settled_by.is_none()
-    }
-
-    /// How the process ended, for the conductor.
-    pub(super) fn outcome(&self) -> OutcomeMessage {
-        match self.ending {
-            Some((how, _)) => how.into(),
-            None => OutcomeMessage::Stopped,
-        }
+        self.is_reported && !self.is_held() && self.settled_by.is_none()
     }
 }
 
-impl From<Reaped> for OutcomeMessage {
-    fn from(how: Reaped) -> Self {
+impl From<Ending> for OutcomeMessage {
+    fn from(how: Ending) -> Self {
         match how {
-            Reaped::Exit(status) => Self::Exit { status },
-            Reaped::Signal(signal) => Self::Signal { signal },
+            Ending::Exit(status) => Self::Exit { status },
+            Ending::Signal(signal) => Self::Signal { signal },
         }
     }
 }
 
 impl Stream {
-    /// Reads once, by way of `buffer`; whether there may be more.
-    pub(super) fn read(&mut self, output: &mut Output<'_>, buffer: &mut Vec<u8>) -> bool {
-        /// What is shorter is copied; what is longer takes the buffer with it.
+    /// Reads once, through `buffer`; whether there may be more.
+    pub(super) fn read(&mut self, audience: &mut Audience, buffer: &mut Vec<u8>) -> bool {
+        /// Less than this is copied; more takes the buffer with it.
         const SHORT: usize = MAX_DATA / 4;
         let Some(descriptor) = &self.descriptor else { return false };
         buffer.clear();
         buffer.reserve(MAX_DATA);
         match rustix::io::read(descriptor, rustix::buffer::spare_capacity(buffer)) {
-            Ok(0) => {
-                self.descriptor = None;
-                false
-            }
-            Ok(count) => {
+            Ok(count @ 1..) => {
                 let offset = self.length;
                 self.length += count as u64;
                 let bytes = if count < SHORT { buffer.as_slice().to_vec() } else { std::mem::take(buffer) };
-                output.push(Data { stream: self.number, offset, bytes });
+                audience.push(Data { stream: self.number, offset, bytes });
                 true
             }
             Err(rustix::io::Errno::INTR) => true,
             Err(rustix::io::Errno::AGAIN) => false,
-            Err(_) => {
+            Ok(_) | Err(_) => {
                 self.descriptor = None;
                 false
             }

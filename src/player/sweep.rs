@@ -1,23 +1,22 @@
-//! The end of everything below this process, and what is to be said of what was found.
+//! Ending everything below this process: after a trial, and after the death of a session.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::escalation::Escalation;
-use super::origin::{self, Origin, StepDescendant};
+use super::origin::{Origin, Origins};
 use super::session::StopWith;
 use crate::model::{PlayerTime, Process, StepId};
-use crate::sys::{self, CgroupRoot};
+use crate::sys::{self, Descendant};
 
-/// An end of everything in progress.
+/// A sweep in progress.
 ///
-/// This process is a sub-reaper: whatever its children leave falls to it, so that nothing of what they made is anywhere
-/// else.
+/// This process is a subreaper: it inherits whatever its children leave, so that all processes are below it.
 #[derive(Debug)]
 pub(super) struct Sweep {
     pub(super) escalation: Escalation,
-    /// The steps that go on until now, so that their processes are no surprise.
+    /// The steps that still run, whose processes are expected.
     expected: BTreeSet<StepId>,
-    /// The others that were found, with the steps that they came from.
+    /// The other processes that were found, with the steps that they come from.
     strays: BTreeMap<(u32, u64), (Option<StepId>, Process)>,
 }
 
@@ -27,40 +26,43 @@ impl Sweep {
         Self { escalation: Escalation::new(StopWith::Terminate, now), expected, strays: BTreeMap::new() }
     }
 
-    /// Looks, and tells what is there to end, but for those children that are skipped. The answer is there when it is
-    /// over: what could not be ended.
+    /// Looks for processes, except children that are skipped, and signals them. Returns what could not be ended, once that
+    /// is all that is left.
     pub(super) fn look(
         &mut self,
         now: PlayerTime,
-        origins: &[Origin],
-        cgroups: Option<&CgroupRoot>,
+        origins: &Origins,
         skip: impl Fn(u32) -> bool,
     ) -> Option<Vec<Process>> {
         let Self { escalation, expected, strays } = self;
-        let find = || {
-            let (found, certain) = origin::find(origins, cgroups, &skip);
-            // Each is looked at once, and in time: while it is going, there is less and less to see of it.
-            let is_stray =
-                |found: &&StepDescendant| found.of.is_none_or(|key| !expected.contains(&key)) && !found.is_ending;
-            for stray in found.iter().filter(is_stray) {
-                strays.entry(stray.identity()).or_insert_with(|| (stray.of, (&stray.process).into()));
+        let find = |_: &BTreeSet<_>| {
+            let (found, is_certain) = origins.find(&skip);
+            // Each is described once, and early: less and less can be seen of a process that is ending.
+            let is_expected = |found: &Descendant| found.of.is_some_and(|key| expected.contains(&key));
+            for stray in found.iter().filter(|found| !is_expected(found) && !found.is_ending) {
+                strays.entry(stray.identity()).or_insert_with(|| (stray.of, stray.process.describe()));
             }
-            (found, certain)
+            (found, is_certain)
         };
-        let leads = |group| origins.iter().any(|origin| origin.pid == group) && sys::something_of_group(group);
+        let leads = |group| origins.all.iter().any(|origin| origin.pid == group) && sys::something_of_group(group);
         escalation.look(now, find, leads)
     }
 
-    /// What is to be said of what could not be ended, and of who was found and ended but not named before.
-    pub(super) fn warnings(&mut self, origins: &[Origin], named: &BTreeSet<u32>, remaining: &[Process]) -> Vec<String> {
-        let is_said = |pid: u32| named.contains(&pid) || remaining.iter().any(|process| process.pid == pid);
+    /// The processes that were found, other than the expected ones.
+    pub(super) fn found(self) -> Vec<Process> {
+        self.strays.into_values().map(|(_, process)| process).collect()
+    }
+
+    /// Warnings about what could not be ended, and about what was found and has not been named before.
+    pub(super) fn warnings(&mut self, origins: &Origins, named: &BTreeSet<u32>, remaining: &[Process]) -> Vec<String> {
         let mut strays: BTreeMap<Option<StepId>, Vec<Process>> = BTreeMap::new();
-        for (of, process) in std::mem::take(&mut self.strays).into_values().filter(|(_, process)| !is_said(process.pid))
-        {
-            strays.entry(of).or_default().push(process);
+        for (of, process) in std::mem::take(&mut self.strays).into_values() {
+            if !named.contains(&process.pid) && !remaining.iter().any(|remaining| remaining.pid == process.pid) {
+                strays.entry(of).or_default().push(process);
+            }
         }
-        let said = strays.into_iter().map(|(of, list)| {
-            let whose = match of.and_then(|of| origins.iter().find(|origin| origin.key == of)) {
+        let strays = strays.into_iter().map(|(of, list)| {
+            let whose = match of.and_then(|of| origins.all.iter().find(|origin| origin.key == of)) {
                 Some(Origin { key: StepId { trial, phase, .. }, label, .. }) => {
                     format!("step `{label}` in {phase} of trial {trial}")
                 }
@@ -68,7 +70,51 @@ impl Sweep {
             };
             format!("{whose} left {}, stopped after the trial: {}", Process::count(&list), Process::list(&list))
         });
-        let remaining = remaining.iter().map(|process| format!("could not be stopped: {process}"));
-        said.chain(remaining).collect()
+        strays.chain(remaining.iter().map(|process| format!("could not be stopped: {process}"))).collect()
+    }
+}
+
+/// The sweeps of the listener, which end what dead processes have left.
+#[derive(Debug, Default)]
+pub(super) struct Cleanup {
+    sweep: Option<Sweep>,
+    /// What the last one could not end: another one could not either.
+    not_ended: BTreeSet<u32>,
+}
+
+impl Cleanup {
+    /// Begins a sweep, even if one is in progress, because something has died since.
+    pub(super) fn begin(&mut self, now: PlayerTime) {
+        self.sweep = Some(Sweep::new(BTreeSet::new(), now));
+    }
+
+    /// Whether one is in progress.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.sweep.is_some()
+    }
+
+    /// What could not be ended before is tried again.
+    pub(super) fn try_again(&mut self) {
+        self.not_ended.clear();
+    }
+
+    /// Whether these children are only those that could not be ended.
+    pub(super) fn has_ended_all_but(&self, children: &[u32]) -> bool {
+        children.iter().all(|child| self.not_ended.contains(child))
+    }
+
+    /// When to continue.
+    pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
+        self.sweep.as_ref().map(|sweep| sweep.escalation.next_deadline())
+    }
+
+    /// Continues. Children that are kept, and everything below them, are left alone. Once no sweep is in progress, returns
+    /// what this one could not end.
+    pub(super) fn go_on(&mut self, keep: impl Fn(u32) -> bool, now: PlayerTime) -> Option<Vec<Process>> {
+        let Some(sweep) = &mut self.sweep else { return Some(Vec::new()) };
+        let remaining = sweep.look(now, &Origins::default(), keep)?;
+        self.sweep = None;
+        self.not_ended = remaining.iter().map(|process| process.pid).collect();
+        Some(remaining)
     }
 }

@@ -1,5 +1,5 @@
-//! The files of `fetch:` and `put:` steps, on the player's side: read from and written to the disk in small pieces, between
-//! everything else that a session does. They need no spool: what is fetched lies on the disk already.
+//! The files of `fetch:` and `put:` steps, on the player's side: they are read and written in small pieces, between
+//! everything else that a session does. They need no spool, because what is fetched is on the disk already.
 
 mod fetch;
 mod put;
@@ -9,12 +9,12 @@ use super::session::SessionEvent;
 use crate::model::{PlayerTime, StepId};
 use crate::wire::{ActionMessage, ConductorMessage, Outbox, OutcomeMessage, PlanMessage, PlayerMessage, ROOM, Taken};
 use fetch::Fetch;
-use put::{Put, PutEnd};
+use put::Put;
 
-/// How many small things are done before everything else gets its turn: as many folders are read, or files opened.
+/// How many folders are read, or files opened, before everything else gets its turn.
 const STEPS: usize = 64;
 
-/// The streams of files are numbered from here on: those of steps' outputs come before.
+/// The streams of files have numbers from here on; those of steps' outputs have lower ones.
 const FIRST_STREAM: u32 = 1 << 31;
 
 /// The transfers of one session.
@@ -23,7 +23,7 @@ pub(super) struct Transfers {
     fetches: Vec<Fetch>,
     puts: Vec<Put>,
     next_stream: u32,
-    /// Steps that are over and not yet told of.
+    /// Steps that are over and have not been reported.
     ended: Vec<(StepId, OutcomeMessage)>,
 }
 
@@ -49,23 +49,20 @@ impl Transfers {
         }
     }
 
-    /// Ends a step's transfer; nothing more is said of it.
+    /// Ends a step's transfer without reporting that.
     pub(super) fn cancel(&mut self, key: StepId, outbox: &mut Outbox) {
-        for fetch in self.fetches.extract_if(.., |fetch| fetch.key == key) {
-            fetch.cancel(outbox);
-        }
-        for put in self.puts.extract_if(.., |put| put.key == key) {
-            outbox.push(&PlayerMessage::PutOver(put.key));
-        }
+        self.fetches.extract_if(.., |fetch| fetch.key == key).for_each(|fetch| fetch.cancel(outbox));
+        let puts = self.puts.extract_if(.., |put| put.key == key);
+        puts.for_each(|put| outbox.push(&PlayerMessage::PutOver(put.key)));
         self.ended.retain(|(ended, _)| *ended != key);
     }
 
-    /// Takes what has come, but for messages that are not about files: those are given back.
+    /// Takes what has arrived. Messages that are not about files are returned.
     pub(super) fn take(&mut self, taken: Taken<ConductorMessage>, outbox: &mut Outbox) -> Option<ConductorMessage> {
         match taken {
             Taken::Message(message) => self.message(message, outbox),
             Taken::Data(data) => {
-                // What belongs to none is of one that is not wanted any more.
+                // If it belongs to none, that one was cancelled.
                 self.with_put(|put| put.has(data.stream), outbox, |put| put.data(&data));
                 None
             }
@@ -91,26 +88,31 @@ impl Transfers {
         None
     }
 
-    fn with_put(&mut self, is_meant: impl Fn(&Put) -> bool, outbox: &mut Outbox, act: impl FnOnce(&mut Put) -> PutEnd) {
+    fn with_put(
+        &mut self,
+        is_meant: impl Fn(&Put) -> bool,
+        outbox: &mut Outbox,
+        act: impl FnOnce(&mut Put) -> Result<bool, String>,
+    ) {
         let Some(index) = self.puts.iter().position(is_meant) else { return };
-        let Some(end) = act(&mut self.puts[index]) else { return };
-        let put = self.puts.swap_remove(index);
-        let outcome = match end {
-            Ok(()) => OutcomeMessage::Exit { status: 0 },
-            Err(why) => {
-                outbox.push(&PlayerMessage::PutOver(put.key));
-                OutcomeMessage::Unfulfilled { why }
-            }
+        let outcome = match act(&mut self.puts[index]) {
+            Ok(false) => return,
+            Ok(true) => OutcomeMessage::Exit { status: 0 },
+            Err(why) => OutcomeMessage::Unfulfilled { why },
         };
-        self.ended.push((put.key, outcome));
+        let Put { key, .. } = self.puts.swap_remove(index);
+        if outcome.is_failure() {
+            outbox.push(&PlayerMessage::PutOver(key));
+        }
+        self.ended.push((key, outcome));
     }
 
-    /// Whether something can be done now, without waiting for anybody.
+    /// Whether something can be done without waiting.
     pub(super) fn has_work(&self, outbox: &Outbox) -> bool {
         outbox.waiting_data() < ROOM && self.fetches.iter().any(Fetch::has_work)
     }
 
-    /// Does some of what can be done now, if it has its turn: each fetch has its own. What happened.
+    /// Does some of what can be done, unless it has to wait for other output. Returns the steps that are over.
     pub(super) fn work(&mut self, has_turn: bool, outbox: &mut Outbox, now: PlayerTime) -> Vec<SessionEvent> {
         for _ in 0..STEPS {
             if !has_turn || !self.has_work(outbox) {
@@ -126,12 +128,7 @@ impl Transfers {
     }
 
     fn end_fetches(&mut self) {
-        self.fetches.retain(|fetch| match fetch.outcome() {
-            Some(outcome) => {
-                self.ended.push((fetch.key, outcome));
-                false
-            }
-            None => true,
-        });
+        let over = self.fetches.extract_if(.., |fetch| fetch.is_over());
+        self.ended.extend(over.map(|fetch| (fetch.key, fetch.outcome())));
     }
 }

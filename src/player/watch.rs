@@ -1,5 +1,5 @@
-//! Whether the listener's processes are at work: each gives a sign of life every second, and one that gives none for as long
-//! as its limit is given up. Pure.
+//! The watch over the listener's processes: each gives a sign of life every second, and one that gives none for as long as its
+//! limit is given up. Pure.
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use crate::wait::Wait;
 /// How often a process gives a sign of life, at least.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
 
-/// No limit is shorter: on a loaded machine a healthy process may wait for a processor.
+/// The shortest limit: on a loaded machine, a healthy process may wait for a processor.
 const LEAST: Duration = Wait::SignOfLife.time();
 
-/// No limit of a process without a lease is longer.
+/// The longest limit of a process without a lease.
 pub(super) const MOST: Duration = Duration::from_mins(1);
 
-/// How often a process is looked at within its limit, at least.
+/// How often a process is checked within its limit, at least.
 ///
-/// It is given up after as many looks in a row without a new sign as make up its limit, and not after a time: when the whole
-/// machine was suspended, or the listener stopped, that is one look, and the process has the time until the next ones.
+/// It is given up after so many checks in a row without a new sign, and not after a time: if the whole machine was suspended,
+/// or the listener was stopped, that is one check, and the process has time until the next ones.
 const LOOKS: u32 = 4;
 
-/// The longest time between two looks.
+/// The longest time between two checks.
 const RARELY: Duration = Duration::from_secs(15);
 
-/// After so many looks in a row without a new sign a process is said not to respond.
+/// After so many checks in a row without a new sign, a process is reported as unresponsive.
 const DOUBTFUL: u64 = 2;
 
-/// What a look has found.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// It gave a sign of life, or may be about to.
+    /// It has given a sign of life, or may be about to.
     Alive,
-    /// It does not respond, and will be given up at this time if that goes on.
+    /// It does not respond, and will be given up at this time.
     Doubtful(PlayerTime),
-    /// It has given no sign of life for so long. It is found once.
+    /// It has given no sign of life for so long. This is reported once.
     GivenUp(Duration),
 }
 
@@ -49,19 +49,19 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Over a process that is made now, and may give no sign of life for so long.
+    /// Over a process that is created now, with this limit.
     pub(super) fn new(limit: Duration, now: PlayerTime) -> Self {
         let limit = Wait::SignOfLife.given(limit);
         Self { limit, next: now.plus(interval(limit)), seen: 0, silent_looks: 0, is_given_up: false }
     }
 
-    /// From now on the limit is as short as it can be.
+    /// Sets the shortest limit.
     pub(super) fn hasten(&mut self, now: PlayerTime) {
         self.limit = LEAST;
         self.next = self.next.min(now.plus(interval(LEAST)));
     }
 
-    /// Looks, when that is due, at what the count of signs is by now; what was found.
+    /// Checks the count of signs, if that is due.
     pub(super) fn look(&mut self, count: u64, now: PlayerTime) -> Option<Found> {
         if now < self.next || self.is_given_up {
             return None;
@@ -82,13 +82,13 @@ impl Watch {
         Some(if is_doubtful { Found::Doubtful(now.plus(self.limit.saturating_sub(silence))) } else { Found::Alive })
     }
 
-    /// When the next look is due, unless it was given up.
+    /// When the next check is due, unless it was given up.
     pub(super) fn next(&self) -> Option<PlayerTime> {
         (!self.is_given_up).then_some(self.next)
     }
 }
 
-/// How long after a look the next one is due.
+/// The time between two checks.
 fn interval(limit: Duration) -> Duration {
     (limit / LOOKS).min(RARELY)
 }

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 
-use crate::wait::Wait;
-
 use super::Process;
 use super::fork::lives_in;
+use crate::model;
+use crate::wait::Wait;
 
 /// What the groups of all players are named after.
 const PREFIX: &str = "conductor-";
@@ -54,19 +54,18 @@ impl CgroupRoot {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes the groups of players that died, and ends what is left in those of a player at this port. What it ended is
-    /// returned: the number, user and command line of each process.
-    pub fn remove_stale(port: u16) -> Vec<(u32, String, String)> {
+    /// Removes the groups of players that died, and ends what is left in those of a player at this port. Returns the
+    /// processes that it ended.
+    pub fn remove_stale(port: u16) -> Vec<model::Process> {
         let mut ended = Vec::new();
         let Ok(base) = own_group() else { return ended };
         for path in folders_in(&base) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let Some(_lock) = name.starts_with(PREFIX).then(|| lock(&path).ok()).flatten() else { continue };
-            // What others have left is the business of those who take their place.
+            // A player at another port cleans up what its predecessor left.
             if name.starts_with(&format!("{PREFIX}{port}-")) {
                 let processes: Vec<Process> = members(&path).into_iter().filter_map(Process::pin).collect();
-                let alive = processes.iter().filter(|process| !process.has_ended());
-                ended.extend(alive.map(|process| (process.pid(), process.user(), process.command_line())));
+                ended.extend(processes.iter().filter(|process| !process.has_ended()).map(Process::describe));
                 end_all(&path, &processes);
             }
             remove(&path);
@@ -88,7 +87,7 @@ impl CgroupRoot {
         Ok(Cgroup { path, number, directory, events, was_killed: Cell::new(false) })
     }
 
-    /// The number of the group of this process, or one that it was copied from, in which another process is.
+    /// The number of the group, made by this process, that another process is in.
     pub fn number_of(&self, process: &Process) -> Option<u32> {
         let place = process.cgroup()?;
         let root = self.path.file_name()?.to_str()?;
@@ -97,7 +96,7 @@ impl CgroupRoot {
         (owner.parse() == Ok(std::process::id())).then(|| number.parse().ok())?
     }
 
-    /// Removes the groups whose processes have ended and that were made by others than these.
+    /// Removes the empty groups that were made by other processes than these.
     pub fn tidy(&self, keep: impl Fn(u32) -> bool) {
         for path in folders_in(&self.path) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -108,13 +107,13 @@ impl CgroupRoot {
         }
     }
 
-    /// Removes it all, as far as nobody is in it any more.
+    /// Removes everything that is empty.
     pub fn remove(&self) {
         remove(&self.path);
     }
 
-    /// Whether a process that begins in such a group lives. The kernel may know no such thing, or forbid it; and late ones
-    /// kill whoever is made by a process in a group that was killed once, as ours may have been.
+    /// Whether a process can begin in such a group. The kernel may not support or permit it; and recent kernels kill processes
+    /// that begin below a group that was killed once, as ours may have been.
     fn works(&self) -> bool {
         let group = self.make_group(0);
         let works = group.is_ok_and(|group| lives_in(group.as_fd()));
@@ -146,16 +145,16 @@ impl Cgroup {
         self.number
     }
 
-    /// Whether another step may have it: nobody is in it, and it was never killed nor is it frozen. Whoever begins in one
-    /// that was killed is killed at once, if the kernel is a late one; whoever begins in one that is frozen never starts.
+    /// Whether another step may have it: it is empty, was never killed, and is not frozen. Recent kernels kill a process that
+    /// begins in a group that was killed, and a process that begins in a frozen group never starts.
     pub fn is_as_new(&self) -> bool {
-        !self.was_killed.get() && !is_populated(&self.events) && !says(&self.events, b"frozen 1")
+        !self.was_killed.get() && !says(&self.events, b"populated 1") && !says(&self.events, b"frozen 1")
     }
 
-    /// Kills everything that is in it, at one stroke (Linux 5.14).
+    /// Kills all processes in it at once (Linux 5.14).
     pub fn kill(&self) {
         self.was_killed.set(true);
-        // Without this the processes are killed one by one, as they are found.
+        // If that is not supported, the processes are killed one by one as they are found.
         let _ = fs::write(self.path.join("cgroup.kill"), "1");
     }
 }
@@ -205,27 +204,23 @@ fn members(path: &Path) -> Vec<u32> {
     list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).chain(below).collect()
 }
 
-/// Kills everything in a group of which nobody takes care any more, and waits for the end of it, but not for long.
+/// Kills everything in a group that no player uses any more, and waits for the end of it, but not for long.
 fn end_all(path: &Path, processes: &[Process]) {
     const LOOKS: u32 = 200;
     const LOOK: Duration = Duration::from_millis(5);
     if fs::write(path.join("cgroup.kill"), "1").is_err() {
-        // Who was pinned, and is in the group still, is no stranger.
+        // A process that was pinned and still is in the group belongs to it.
         let members = members(path);
         let inside = processes.iter().filter(|process| members.contains(&process.pid()));
-        inside.for_each(|process| drop(process.signal(libc::SIGKILL)));
+        inside.for_each(|process| process.end(libc::SIGKILL));
     }
     let Ok(events) = File::open(path.join("cgroup.events")) else { return };
     for _ in 0..LOOKS {
-        if !is_populated(&events) {
+        if !says(&events, b"populated 1") {
             return;
         }
         Wait::LeftoverEnd.pause(LOOK);
     }
-}
-
-fn is_populated(events: &File) -> bool {
-    says(events, b"populated 1")
 }
 
 fn says(events: &File, line: &[u8]) -> bool {
@@ -234,7 +229,7 @@ fn says(events: &File, line: &[u8]) -> bool {
     bytes[..count].windows(line.len()).any(|window| window == line)
 }
 
-/// Removes a group and those below it, as far as nobody is in them.
+/// Removes a group and those below it, as far as they are empty.
 fn remove(path: &Path) {
     // Most have none below them.
     if fs::remove_dir(path).is_err() {

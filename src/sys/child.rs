@@ -1,53 +1,129 @@
-//! What a new process does until it is another program. It may share its parent's memory, so that nothing here
-//! allocates, touches the C library's own state, or goes on after an error.
+//! What a new process does until exec. It may share its parent's memory, so that nothing here allocates, touches the state of
+//! the C library, or continues after an error.
 
+use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::clock::boot_time_nanoseconds;
 use super::raw::call;
 
-/// What a child tells first of a start that works.
-pub(super) const STAMP: u8 = 0;
-/// What it tells when it has no room for its descriptors.
-pub(super) const STAGE_DESCRIPTORS: u8 = 3;
-/// What it tells when it can't enter its folder.
-pub(super) const STAGE_DIRECTORY: u8 = 1;
-/// What it tells when it can't run its program.
-pub(super) const STAGE_PROGRAM: u8 = 2;
-
-/// A child that a process makes, ready to go: all that it needs, in memory that stays where it is.
-#[derive(Debug)]
-pub(super) struct Blueprint {
-    /// The program's path, with a null byte.
-    pub(super) program: *const libc::c_char,
-    /// Its arguments, with a null pointer at the end.
-    pub(super) arguments: Vec<*const libc::c_char>,
-    /// The same of its environment.
-    pub(super) environment: Vec<*const libc::c_char>,
-    /// The folder to enter, or null.
-    pub(super) directory: *const libc::c_char,
-    /// Standard input, output and error, and where it tells of its start.
-    pub(super) descriptors: [RawFd; 4],
-    /// The signals that its parent ignores, the first in the lowest bit.
-    pub(super) ignored: u64,
-    /// When to start.
-    pub(super) start: StartSignal,
+/// What a process consists of.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// The path of the program.
+    pub program: CString,
+    /// Its arguments; the first one is its name.
+    pub arguments: Vec<CString>,
+    /// Its environment, `NAME=value` each.
+    pub environment: Vec<Rc<CStr>>,
+    /// The folder in which it starts.
+    pub directory: Option<CString>,
+    /// Where its output goes.
+    pub prints_to: PrintsTo,
 }
 
-/// When a child is to start its program. It may be made before that is known: the signal is in memory that it shares
-/// with whoever made it.
+/// Where the output of a process goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrintsTo {
+    /// To pipes that we read.
+    Pipes,
+    /// To `/dev/null`: nobody will read it.
+    Nowhere,
+    /// To our own standard output and error.
+    Inherited,
+}
+
+/// How far a child has come when it reports something about its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// It executes its program now. The numbers are the time and how late it is, in nanoseconds.
+    Start,
+    /// It has no room for its descriptors. The first number of this and the others is the error's.
+    Descriptors,
+    /// It cannot enter its folder.
+    Directory,
+    /// It cannot execute its program.
+    Program,
+}
+
+/// What a child reports about its start.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) stage: Stage,
+    pub(super) numbers: [u64; 2],
+}
+
+impl Record {
+    const SIZE: usize = 17;
+
+    /// The last record of a report. A pipe never splits something that short.
+    pub(super) fn last(report: &[u8]) -> Option<Self> {
+        let [stage, numbers @ ..] = report.as_chunks::<{ Self::SIZE }>().0.last()?;
+        let stages = [Stage::Start, Stage::Descriptors, Stage::Directory, Stage::Program];
+        let [first, second] = numbers.as_chunks().0 else { return None };
+        let stage = stages.into_iter().find(|known| *known as u8 == *stage)?;
+        Some(Self { stage, numbers: [*first, *second].map(u64::from_ne_bytes) })
+    }
+
+    fn write(&self, descriptor: usize) {
+        let mut bytes = [self.stage as u8; Self::SIZE];
+        bytes[1..9].copy_from_slice(&self.numbers[0].to_ne_bytes());
+        bytes[9..].copy_from_slice(&self.numbers[1].to_ne_bytes());
+        // SAFETY: the buffer has the given length.
+        unsafe { call(libc::SYS_write, [descriptor, bytes.as_ptr().addr(), bytes.len(), 0, 0, 0]) };
+    }
+}
+
+/// Everything that a child needs until exec, in memory that stays where it is.
+#[derive(Debug)]
+pub(super) struct Blueprint {
+    pub(super) image: Image,
+    /// The arguments of the image, with a null pointer at the end.
+    arguments: Vec<*const libc::c_char>,
+    /// The same of its environment.
+    environment: Vec<*const libc::c_char>,
+    /// Standard input, output and error, and where it reports its start.
+    descriptors: [RawFd; 4],
+    /// The signals that its parent ignores, the first in the lowest bit.
+    ignored: u64,
+    /// When to start.
+    pub(super) start: StartSignal,
+    /// The stack of a child that shares our memory.
+    pub(super) stack: Vec<u8>,
+}
+
+impl Blueprint {
+    pub(super) fn new(image: Image, when: Option<u64>, descriptors: [RawFd; 4], ignored: u64) -> Self {
+        let null = [std::ptr::null()];
+        Self {
+            arguments: image.arguments.iter().map(|argument| argument.as_ptr()).chain(null).collect(),
+            environment: image.environment.iter().map(|variable| variable.as_ptr()).chain(null).collect(),
+            image,
+            descriptors,
+            ignored,
+            start: StartSignal::new(when),
+            stack: Vec::new(),
+        }
+    }
+}
+
+/// When a child is to start its program. It may be created before that is known: the signal is in memory that it shares with
+/// its parent.
 #[derive(Debug)]
 pub(super) struct StartSignal {
     /// Zero until the instant is known.
     is_given: AtomicU32,
     /// The instant, in nanoseconds of `CLOCK_BOOTTIME`; zero for at once.
     at: AtomicU64,
-    /// Who gives it.
+    /// The process that gives it.
     parent: u32,
 }
 
 impl StartSignal {
-    /// That is given from the beginning, or will be.
+    /// One that is given now, or will be.
     pub(super) fn new(at: Option<u64>) -> Self {
         let (is_given, parent) = (AtomicU32::new(at.is_some().into()), std::process::id());
         Self { is_given, at: AtomicU64::new(at.unwrap_or(0)), parent }
@@ -61,7 +137,7 @@ impl StartSignal {
         unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAKE, 1, 0, 0, 0]) };
     }
 
-    /// Waits for it. A child whose parent ends meanwhile ends too, as nobody else gives the signal.
+    /// Waits for it. If the parent ends meanwhile, the child ends too, because nobody else gives the signal.
     fn wait(&self) -> u64 {
         let ends_with_parent = |signal: i32| {
             let arguments = [libc::PR_SET_PDEATHSIG as usize, signal.unsigned_abs() as usize, 0, 0, 0, 0];
@@ -87,42 +163,33 @@ impl StartSignal {
 const WAIT: usize = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
 const WAKE: usize = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
 
-/// The descriptor on which it tells of its start, once all are in their places.
-const TOLD: usize = 3;
+/// The descriptor on which it reports its start, once all are in their places.
+const REPORT: usize = 3;
 
-/// Becomes the program. Every pointer of the blueprint is good for as long as this runs.
+/// Executes the program. Every pointer of the blueprint is valid as long as this runs.
 pub(super) fn become_program(blueprint: &Blueprint) -> ! {
     restore_signals(blueprint.ignored);
     // SAFETY: system calls on numbers, and on strings that are there until exec.
     unsafe {
         call(libc::SYS_setpgid, [0; 6]);
         arrange(blueprint.descriptors);
-        // Only then is it looked what is there: whoever gives the signal may have waited for just that folder.
+        // Only now: the folder may not have existed before the signal.
         let at = blueprint.start.wait();
-        if !blueprint.directory.is_null() {
-            let answer = call(libc::SYS_chdir, [blueprint.directory.addr(), 0, 0, 0, 0, 0]);
+        if let Some(directory) = &blueprint.image.directory {
+            let answer = call(libc::SYS_chdir, [directory.as_ptr().addr(), 0, 0, 0, 0, 0]);
             if answer < 0 {
-                give_up(TOLD, STAGE_DIRECTORY, answer);
+                give_up(REPORT, Stage::Directory, answer);
             }
         }
-        tell_of_start(at);
-        let answer = call(
-            libc::SYS_execve,
-            [
-                blueprint.program.addr(),
-                blueprint.arguments.as_ptr().addr(),
-                blueprint.environment.as_ptr().addr(),
-                0,
-                0,
-                0,
-            ],
-        );
-        give_up(TOLD, STAGE_PROGRAM, answer)
+        report_start(at);
+        let (arguments, environment) = (blueprint.arguments.as_ptr().addr(), blueprint.environment.as_ptr().addr());
+        let program = blueprint.image.program.as_ptr().addr();
+        let answer = call(libc::SYS_execve, [program, arguments, environment, 0, 0, 0]);
+        give_up(REPORT, Stage::Program, answer)
     }
 }
 
-/// Gives every signal its default disposition and blocks none. What has a handler is reset by exec; only what is ignored
-/// would stay so.
+/// Gives every signal its default disposition and blocks none. Exec resets handlers, but not ignored signals.
 fn restore_signals(ignored: u64) {
     /// The kernel's `struct sigaction` of every architecture fits in, and all zeroes are the default disposition.
     const DEFAULT: [u64; 8] = [0; 8];
@@ -142,7 +209,7 @@ fn restore_signals(ignored: u64) {
 ///
 /// The process must have a table of descriptors of its own.
 unsafe fn arrange(descriptors: [RawFd; 4]) {
-    /// Above the four places, so that none is overwritten before it was copied.
+    /// Above the four places, so that none is overwritten before it is copied.
     const ABOVE: usize = 10;
     // SAFETY: plain numbers; the table is this process's own.
     unsafe {
@@ -150,41 +217,29 @@ unsafe fn arrange(descriptors: [RawFd; 4]) {
             let arguments = [descriptor.unsigned_abs() as usize, libc::F_DUPFD as usize, ABOVE, 0, 0, 0];
             let answer = call(libc::SYS_fcntl, arguments);
             usize::try_from(answer)
-                .unwrap_or_else(|_| give_up(descriptors[TOLD].unsigned_abs() as usize, STAGE_DESCRIPTORS, answer))
+                .unwrap_or_else(|_| give_up(descriptors[REPORT].unsigned_abs() as usize, Stage::Descriptors, answer))
         });
         for (place, copy) in copies.into_iter().enumerate() {
-            let flags = if place == TOLD { libc::O_CLOEXEC as usize } else { 0 };
+            let flags = if place == REPORT { libc::O_CLOEXEC as usize } else { 0 };
             call(libc::SYS_dup3, [copy, place, flags, 0, 0, 0]);
         }
         call(libc::SYS_close_range, [4, u32::MAX as usize, 0, 0, 0, 0]);
     }
 }
 
-/// Waits for the instant, if there is one, and tells when this process started and how much too late it was ready.
-///
-/// # Safety
-///
-/// Descriptor 3 must be the one to tell.
-unsafe fn tell_of_start(at: u64) {
-    let mut late = 0;
-    if at > 0 {
-        let now = super::boot_time_nanoseconds();
-        late = now.saturating_sub(at);
-        if late == 0 {
-            wait_until(at);
-        }
+/// Waits for the instant, if there is one, and reports when this process started and how late it was ready.
+fn report_start(at: u64) {
+    let late = if at > 0 { boot_time_nanoseconds().saturating_sub(at) } else { 0 };
+    if late == 0 {
+        wait_until(at);
     }
-    let mut stamp = [STAMP; 17];
-    stamp[1..9].copy_from_slice(&super::boot_time_nanoseconds().to_ne_bytes());
-    stamp[9..].copy_from_slice(&late.to_ne_bytes());
-    // SAFETY: the buffer has the length that is given.
-    unsafe { call(libc::SYS_write, [TOLD, stamp.as_ptr().addr(), stamp.len(), 0, 0, 0]) };
+    Record { stage: Stage::Start, numbers: [boot_time_nanoseconds(), late] }.write(REPORT);
 }
 
-/// Sleeps until shortly before the instant, and looks at the clock for the rest: whoever sleeps to the end is late by what
-/// it takes to wake a processor.
+/// Sleeps until shortly before the instant, and then reads the clock in a loop: sleeping until the end would be late by the time
+/// that it takes to wake a processor.
 fn wait_until(at: u64) {
-    /// As long as it may take to wake one.
+    /// How long it may take to wake one.
     const AWAKE: u64 = 200_000;
     let asleep = at.saturating_sub(AWAKE);
     // The kernel's `struct timespec` of 64 bits.
@@ -192,16 +247,13 @@ fn wait_until(at: u64) {
     let sleep = [libc::CLOCK_BOOTTIME as usize, libc::TIMER_ABSTIME as usize, until.as_ptr().addr(), 0, 0, 0];
     // SAFETY: numbers, and a structure that is only read.
     while unsafe { call(libc::SYS_clock_nanosleep, sleep) } == -i64::from(libc::EINTR) {}
-    while super::boot_time_nanoseconds() < at {
+    while boot_time_nanoseconds() < at {
         std::hint::spin_loop();
     }
 }
 
-fn give_up(told: usize, stage: u8, answer: i64) -> ! {
-    let error = i32::try_from(-answer).unwrap_or(libc::EIO).to_ne_bytes();
-    let bytes = [stage, error[0], error[1], error[2], error[3]];
-    // SAFETY: the buffer has the length that is given.
-    unsafe { call(libc::SYS_write, [told, bytes.as_ptr().addr(), bytes.len(), 0, 0, 0]) };
+fn give_up(report: usize, stage: Stage, answer: i64) -> ! {
+    Record { stage, numbers: [answer.unsigned_abs(), 0] }.write(report);
     end()
 }
 

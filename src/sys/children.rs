@@ -3,77 +3,66 @@
 use std::fs;
 use std::io;
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 
-use crate::sys::clock;
+use super::clock::clock;
+use crate::model::{Ending, PlayerTime};
 
-/// A process that is our child, because we made it or because we are the sub-reaper that it fell to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Child(pub u32);
-
-/// How a child ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reaped {
-    /// By itself, with this status.
-    Exit(i32),
-    /// By this signal.
-    Signal(i32),
+/// A child that has ended and was reaped: its number may belong to another process by now.
+#[derive(Debug, Clone, Copy)]
+pub struct Reaped {
+    /// Its number.
+    pub pid: u32,
+    /// How it ended.
+    pub how: Ending,
+    /// When that was noticed.
+    pub at: PlayerTime,
 }
 
-/// Takes one child that has ended, if there is one; its number may be somebody else's afterwards.
-pub fn reap() -> Option<(Child, Reaped, u64)> {
+/// Reaps one child that has ended, if there is one.
+pub fn reap() -> Option<Reaped> {
     let (child, status) = rustix::process::wait(WaitOptions::NOHANG).ok()??;
-    let how = match status.terminating_signal() {
-        Some(signal) => Reaped::Signal(signal),
-        None => Reaped::Exit(status.exit_status().unwrap_or(-1)),
-    };
-    Some((Child(child.as_raw_pid().unsigned_abs()), how, clock::boot_time_nanoseconds()))
+    let exit = || Ending::Exit(status.exit_status().unwrap_or(-1));
+    let how = status.terminating_signal().map_or_else(exit, Ending::Signal);
+    Some(Reaped { pid: child.as_raw_pid().unsigned_abs(), how, at: clock() })
 }
 
-/// Whether a child of ours, ended or not, is in this group. While one is, the group's number is nobody else's: only we
-/// can reap it.
+/// Whether a child of ours, ended or not, is in this group. While one is, the number belongs to no other group, because
+/// only we can reap the child.
 pub fn something_of_group(group: u32) -> bool {
     is_child(WaitId::Pgid(Pid::from_raw(group.cast_signed())))
 }
 
-/// Whether a child of ours, ended or not, is among these.
 fn is_child(of: WaitId<'_>) -> bool {
     rustix::process::waitid(of, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT).is_ok()
 }
 
-/// Sends a signal to a group. The caller has a child in it, so it is nobody else's.
-///
-/// # Errors
-///
-/// Says when the group is gone, or holds only processes that we may not signal.
-pub fn kill_group(group: u32, signal: i32) -> io::Result<()> {
-    // SAFETY: `kill` has no precondition.
-    if unsafe { libc::kill(-group.cast_signed(), signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Sends a signal to a child that was not reaped, so its number is nobody else's.
-///
-/// # Errors
-///
-/// Says when we may not signal it.
-pub fn kill_process(child: Child, signal: i32) -> io::Result<()> {
-    // SAFETY: `kill` has no precondition.
-    if unsafe { libc::kill(child.0.cast_signed(), signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Tells a child to end by this signal, also one that was stopped.
-pub fn end_process(child: Child, signal: i32) {
-    let _ = kill_process(child, signal);
-    let _ = kill_process(child, libc::SIGCONT);
-}
-
-/// All our direct children, those included that fell to us.
-pub fn direct_children() -> Vec<Child> {
-    // Usually there are none, and this is the cheaper question.
-    if !is_child(WaitId::All) {
-        return Vec::new();
+/// Sends a signal to a child that was not reaped, so that its number belongs to no other process. One that has ended, or
+/// that we may not signal, gets none.
+pub fn signal_child(child: u32, signal: i32) {
+    if let (Some(child), Some(signal)) = (Pid::from_raw(child.cast_signed()), Signal::from_named_raw(signal)) {
+        let _ = rustix::process::kill_process(child, signal);
     }
-    children_of(std::process::id()).into_iter().map(Child).collect()
+}
+
+/// Ends a child with this signal, even if it was stopped.
+pub fn end_child(child: u32, signal: i32) {
+    signal_child(child, signal);
+    signal_child(child, libc::SIGCONT);
+}
+
+/// Ends the processes of a group with this signal, even if they were stopped. The caller has a child in the group, so that
+/// its number belongs to no other group.
+pub fn end_group(group: u32, signal: i32) {
+    for signal in [signal, libc::SIGCONT].into_iter().filter_map(Signal::from_named_raw) {
+        let _ = Pid::from_raw(group.cast_signed()).map(|group| rustix::process::kill_process_group(group, signal));
+    }
+}
+
+/// All our direct children, including those that we have inherited as a subreaper.
+pub fn direct_children() -> Vec<u32> {
+    // Usually there are none, and asking this is cheaper.
+    if is_child(WaitId::All) { children_of(std::process::id()) } else { Vec::new() }
 }
 
 /// The direct children of a process, of all its threads.
@@ -84,7 +73,7 @@ pub(super) fn children_of(pid: u32) -> Vec<u32> {
     if let Ok(lists) = lists {
         return lists.join(" ").split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
     }
-    // A kernel that keeps no such lists, or a thread that has just ended: then everybody is asked.
+    // The kernel has no such lists, or a thread has just ended: then all processes are checked.
     let is_its_child = |of: &u32| Status::of(*of).is_some_and(|status| status.parent == pid);
     numbers_in("/proc").into_iter().filter(is_its_child).collect()
 }
@@ -94,24 +83,24 @@ fn numbers_in(folder: &str) -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// What the kernel keeps of a process.
+/// What the kernel knows about a process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Status {
     pub(super) parent: u32,
     pub(super) group: u32,
-    /// Whether it is on its way out, or has ended.
+    /// Whether it is ending, or has ended.
     pub(super) is_ending: bool,
-    /// When it was made, in ticks since the machine was.
+    /// When it was created, in ticks since the machine started.
     pub(super) made: u64,
 }
 
 impl Status {
-    /// That of the process that has this number.
+    /// That of the process with this number.
     pub(super) fn of(pid: u32) -> Option<Self> {
-        /// The kernel's flag of a process that is on its way out.
+        /// The kernel's flag of a process that is ending.
         const ENDING: u64 = 4;
         let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name before the numbers may have any character in it, also this one.
+        // The name before the numbers may contain any character, including this one.
         let fields: Vec<&str> = status.rsplit_once(')')?.1.split_ascii_whitespace().collect();
         let flags: u64 = fields.get(6)?.parse().ok()?;
         Some(Self {
@@ -121,21 +110,4 @@ impl Status {
             made: fields.get(19)?.parse().ok()?,
         })
     }
-}
-
-/// A process's command line for people: its arguments with spaces between, or its short name.
-pub(super) fn command_line(pid: u32) -> String {
-    /// Enough to know it by.
-    const MOST: usize = 300;
-    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let mut text = String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ");
-    if text.is_empty() {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        return format!("[{}]", name.trim_end());
-    }
-    if text.len() > MOST {
-        text.truncate(text.floor_char_boundary(MOST));
-        text.push('…');
-    }
-    text
 }

@@ -1,9 +1,15 @@
-//! The clock that all readings on the wire are of.
+//! The clock of a machine, from which all times on the wire are.
 
-/// `CLOCK_BOOTTIME` in nanoseconds: it never jumps, and goes on while the machine is suspended.
+use crate::model::PlayerTime;
+
+/// The time since this machine started, including suspensions.
+pub fn clock() -> PlayerTime {
+    PlayerTime::from_nanoseconds(boot_time_nanoseconds())
+}
+
+/// `CLOCK_BOOTTIME` in nanoseconds: it never jumps, and continues while the machine is suspended.
 pub fn boot_time_nanoseconds() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
+    let [seconds, nanoseconds] = [now.tv_sec, now.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }

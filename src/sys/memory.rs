@@ -1,9 +1,9 @@
-//! Memory that the C library keeps for later.
+//! Memory that the C library has reserved.
 
-/// Gives the memory back to the system that was freed. A process that is a copy of another one, and does not need what that
-/// one has, otherwise keeps pages of its own for it; and so does one that lives on for long after a large task.
+/// Returns freed memory to the system. Otherwise a forked process keeps copies of pages that it does not need, and a process
+/// that has finished a large task keeps its pages for as long as it lives.
 pub fn give_back_memory() {
-    // Other C libraries keep little, and have no such call.
+    // Other C libraries reserve little, and have no such call.
     #[cfg(target_env = "gnu")]
     // SAFETY: it takes a number, and gives back only what nobody uses.
     unsafe {

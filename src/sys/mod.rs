@@ -1,4 +1,4 @@
-//! What std lacks on Linux. The only `unsafe` code of the program is here; other platforms would follow here too.
+//! System calls that std lacks on Linux. Only this module has `unsafe` code.
 #![expect(unsafe_code, reason = "fork, exec and signals have no safe interface; each use says why it is sound")]
 
 mod cgroup;
@@ -16,13 +16,14 @@ mod signals;
 mod spawn;
 
 pub use cgroup::{Cgroup, CgroupRoot};
-pub use children::{Child, Reaped, direct_children, end_process, kill_group, kill_process, reap, something_of_group};
-pub use clock::boot_time_nanoseconds;
+pub use child::{Image, PrintsTo};
+pub use children::{Reaped, direct_children, end_child, end_group, reap, signal_child, something_of_group};
+pub use clock::{boot_time_nanoseconds, clock};
 pub use descendants::{Descendant, descendants};
 pub use descriptors::{DescriptorLimit, can_have_more, input_has_ended};
-pub use fork::{Forked, exit_now, fork, own_session, start_apart};
+pub use fork::{exit_now, fork, own_session, start_apart};
 pub use memory::give_back_memory;
 pub use process::{PipeId, Process};
 pub use pulse::Pulse;
 pub use signals::{SignalDescriptor, ignore_limits, is_ignored};
-pub use spawn::{Image, PreparedProcess, PrintsTo, Spawned, Spawner, StartReport, When};
+pub use spawn::{PreparedProcess, Spawned, Spawner, Start, StartError, When};

@@ -1,26 +1,25 @@
-//! A process that is not ours to reap: pinned by a descriptor, so that its number can't become somebody else's in our
-//! hands, and described by what `/proc` tells of it.
+//! A process that is not our child: held by a descriptor, so that a signal cannot reach another process that has got its
+//! number, and described by what `/proc` says about it.
 
 use std::fs;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::event::PollFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::children::{self, Child, Status};
-
+use super::children::{Status, end_child};
+use crate::model;
 use crate::wait::is_ready;
 
 /// A process, pinned.
 ///
-/// What is asked of it is read from `/proc` by its number, which may be another's once it was reaped. Whoever acts on
-/// the answer is safe all the same: a signal goes to the pinned process or to none.
+/// `/proc` is read by its number, which may belong to another process once it was reaped. It is safe to act on the answer all
+/// the same: a signal goes to the pinned process or to none.
 #[derive(Debug)]
 pub struct Process {
     pid: u32,
-    /// None on a kernel that has no such thing (before Linux 5.3).
+    /// `None` on a kernel that has no such descriptors (before Linux 5.3).
     handle: Option<OwnedFd>,
 }
 
@@ -45,31 +44,28 @@ impl Process {
         is_ready(handle, PollFlags::IN)
     }
 
-    /// Whether it is on its way out, or has ended.
+    /// Whether it is ending, or has ended.
     pub fn is_ending(&self) -> bool {
         self.status().is_none_or(|status| status.is_ending)
     }
 
-    /// Sends it a signal.
-    ///
-    /// # Errors
-    ///
-    /// Says when it has ended, or when we may not signal it.
-    pub fn signal(&self, signal: i32) -> io::Result<()> {
-        let Some(handle) = &self.handle else {
-            // The number of a child is its own until we reap it. Others have to wait until they have become ours.
-            let is_ours = self.status().is_some_and(|status| status.parent == std::process::id());
-            return if is_ours { children::kill_process(Child(self.pid), signal) } else { Ok(()) };
-        };
-        let signal = Signal::from_named_raw(signal).ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(pidfd_send_signal(handle, signal)?)
+    /// Ends it with this signal, even if it was stopped. One that has ended, or that we may not signal, gets none.
+    pub fn end(&self, signal: i32) {
+        if let Some(handle) = &self.handle {
+            for signal in [signal, libc::SIGCONT].into_iter().filter_map(Signal::from_named_raw) {
+                let _ = pidfd_send_signal(handle, signal);
+            }
+        } else if self.status().is_some_and(|status| status.parent == std::process::id()) {
+            // The number of a child belongs to it until we reap it. Others are signalled when they have become our children.
+            end_child(self.pid, signal);
+        }
     }
 
     pub(super) fn status(&self) -> Option<Status> {
         Status::of(self.pid)
     }
 
-    /// The variables with which its program was started, each with a NUL byte behind it; empty when we may not know.
+    /// The variables with which its program was started, each with a NUL byte after it; empty if we may not read them.
     pub fn environment(&self) -> Vec<u8> {
         fs::read(self.file("environ")).unwrap_or_default()
     }
@@ -80,38 +76,52 @@ impl Process {
         places.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
     }
 
-    /// Whether it can write to one of these pipes; nothing when we may not know.
+    /// Whether it can write to one of these pipes; `None` if we may not read that.
     pub fn writes_to(&self, pipes: &[PipeId]) -> Option<bool> {
         let names: Vec<String> = pipes.iter().map(|pipe| format!("pipe:[{}]", pipe.0)).collect();
         let descriptors = fs::read_dir(self.file("fd")).ok()?;
         Some(descriptors.flatten().any(|descriptor| {
-            // Reading where the link points never waits for a file system, as following it might.
+            // Reading the link never waits for a file system; following it might.
             let target = fs::read_link(descriptor.path()).unwrap_or_default();
             let is_one = names.iter().any(|name| target.as_os_str() == name.as_str());
             is_one && fs::symlink_metadata(descriptor.path()).is_ok_and(|link| link.permissions().mode() & 0o200 != 0)
         }))
     }
 
-    /// Its command line for people.
-    pub fn command_line(&self) -> String {
-        children::command_line(self.pid)
+    /// Who it is, for people.
+    pub fn describe(&self) -> model::Process {
+        model::Process { pid: self.pid, user: self.user(), command: self.command_line() }
     }
 
-    /// Whose rights it has, for people: a name of this machine, else the number.
-    pub fn user(&self) -> String {
+    /// Its arguments with spaces between them, or its short name.
+    fn command_line(&self) -> String {
+        /// Enough to recognise it.
+        const MOST: usize = 300;
+        let arguments = fs::read(self.file("cmdline")).unwrap_or_default();
+        let mut text = String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ");
+        if text.is_empty() {
+            let name = fs::read_to_string(self.file("comm")).unwrap_or_default();
+            return format!("[{}]", name.trim_end());
+        }
+        if text.len() > MOST {
+            text.truncate(text.floor_char_boundary(MOST));
+            text.push('…');
+        }
+        text
+    }
+
+    /// The user whose rights it has: a name of this machine, or the number.
+    fn user(&self) -> String {
         let status = fs::read_to_string(self.file("status")).unwrap_or_default();
-        let users = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-        let Some(number) = users.and_then(|users| users.split_ascii_whitespace().nth(1)) else {
+        let numbers = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+        let Some(number) = numbers.and_then(|numbers| numbers.split_ascii_whitespace().nth(1)) else {
             return "unknown".to_owned();
         };
-        // Only this machine's own list is asked: a directory service may not answer.
+        // Only this machine's own list is read: a directory service may not answer.
         let list = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let named = list.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            (fields.nth(1)? == number).then(|| name.to_owned())
-        });
-        named.unwrap_or_else(|| number.to_owned())
+        let mut users = list.lines().filter_map(|line| line.split_once(':'));
+        let found = users.find(|(_, rest)| rest.split(':').nth(1) == Some(number));
+        found.map_or(number, |(name, _)| name).to_owned()
     }
 
     fn file(&self, name: &str) -> String {

@@ -1,5 +1,5 @@
-//! A counter in memory that a process shares with those that it forks: a child counts on as long as it works, and its parent
-//! sees that without a message between them.
+//! A counter in memory that a process shares with its children: a child increments it as long as it works, and its parent
+//! sees that without a message.
 
 use std::io;
 use std::ptr::NonNull;
@@ -15,11 +15,11 @@ unsafe impl Send for Pulse {}
 unsafe impl Sync for Pulse {}
 
 impl Pulse {
-    /// A new one, which stands at zero.
+    /// A new one with the value zero.
     ///
     /// # Errors
     ///
-    /// Says why the kernel gives no memory.
+    /// If the kernel provides no memory.
     pub fn new() -> io::Result<Self> {
         let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing that is there.
@@ -30,12 +30,12 @@ impl Pulse {
         NonNull::new(page.cast()).map(Self).ok_or_else(|| io::Error::other("a mapping at address zero"))
     }
 
-    /// Counts on.
+    /// Increments it.
     pub fn beat(&self) {
         self.counter().fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What it stands at.
+    /// Its value.
     pub fn count(&self) -> u64 {
         self.counter().load(Ordering::Relaxed)
     }

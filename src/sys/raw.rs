@@ -4,10 +4,10 @@
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use std::arch::asm;
 
-/// Whether this machine's way to call the system is known here.
+/// Whether the system calls of this architecture are known here.
 pub(super) const IS_KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
-/// Calls the system; a negative answer is an error's number. Nothing of the calling thread is touched.
+/// Makes a system call; a negative result is the number of an error. The state of the C library is not touched.
 ///
 /// # Safety
 ///
@@ -43,12 +43,12 @@ pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
     answer
 }
 
-/// Makes a process that shares our memory, on the stack and in the control group that `arguments` says, and has it call
-/// `function` with `argument`. The answer is its number, or negative.
+/// Creates a process that shares our memory, with the stack and the control group in `arguments`; it calls `function` with
+/// `argument`. Returns its number, or a negative number.
 ///
 /// # Safety
 ///
-/// As of clone3; what the arguments point to has to be good for as long as the function runs, and the stack's end a
+/// As clone3; what the arguments point to has to be valid as long as the function runs, and the end of the stack has to be a
 /// multiple of 16.
 #[cfg(target_arch = "x86_64")]
 pub(super) unsafe fn clone_into(
@@ -92,7 +92,7 @@ pub(super) unsafe fn clone_into(
     answer
 }
 
-/// The same, where the way is not known here: nobody comes here.
+/// The same on another architecture; it is never called.
 ///
 /// # Safety
 ///
@@ -106,7 +106,7 @@ pub(super) unsafe fn clone_into(
     -i64::from(libc::ENOSYS)
 }
 
-/// The same, where the way is not known here; only a child with memory of its own comes here.
+/// The same on another architecture, where children have their own memory.
 ///
 /// # Safety
 ///

@@ -201,30 +201,16 @@ impl Wait {
         /// How often to look for a reader.
         const LOOK: Duration = Duration::from_millis(20);
         let flags = flags | OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let (begin, mut slow) = (Instant::now(), Some(slow));
-        loop {
+        let file = self.until(slow, more, "no process has opened this named pipe to read it", || {
             match open(path, flags, Mode::from_raw_mode(0o666)) {
-                Ok(file) => {
-                    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
-                    return Ok(File::from(file));
-                }
                 Err(Errno::NXIO) if path.metadata().is_ok_and(|found| found.file_type().is_fifo()) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let waited = begin.elapsed();
-            if waited >= self.time() || !more() {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "no process has opened this named pipe to read it",
-                ));
-            }
-            if waited >= SLOW
-                && let Some(slow) = slow.take()
-            {
-                slow();
+                opened => return Ok(Some(opened?)),
             }
             self.pause(LOOK);
-        }
+            Ok(None)
+        })?;
+        fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+        Ok(File::from(file))
     }
 
     /// Writes some of the bytes, once whoever reads them has made room for a page. `slow` is called once when that takes more
@@ -242,20 +228,36 @@ impl Wait {
     ) -> io::Result<usize> {
         /// How often `more` is asked.
         const LOOK: Duration = Duration::from_millis(100);
+        self.until(slow, more, "nobody has read it", || {
+            // What cannot be polled, or has an error, is written to: that does not wait either.
+            let ready = self.poll(&mut [PollFd::new(&*to, PollFlags::OUT)], Some(LOOK));
+            Ok((!matches!(ready, Ok(0) | Err(Errno::INTR))).then_some(()))
+        })?;
+        to.write(&bytes[..bytes.len().min(PAGE)])
+    }
+
+    /// Repeats an attempt, which waits for a moment, until it returns something. `slow` is called once when that takes more
+    /// than a second; `more` is asked whether to continue.
+    fn until<T>(
+        self,
+        slow: impl FnOnce(),
+        more: impl Fn() -> bool,
+        late: &str,
+        mut attempt: impl FnMut() -> io::Result<Option<T>>,
+    ) -> io::Result<T> {
         let (begin, mut slow) = (Instant::now(), Some(slow));
         let end = self.at_most(None).map(|limit| begin + limit);
-        // What can't be asked, or has an error, is written to: that does not wait either.
-        while matches!(self.poll(&mut [PollFd::new(&*to, PollFlags::OUT)], Some(LOOK)), Ok(0) | Err(Errno::INTR)) {
-            if !more() || end.is_some_and(|end| end <= Instant::now()) {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody has read it"));
+        loop {
+            if let Some(done) = attempt()? {
+                return Ok(done);
             }
-            if begin.elapsed() >= SLOW
-                && let Some(slow) = slow.take()
-            {
-                slow();
+            if !more() || end.is_some_and(|end| end <= Instant::now()) {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, late));
+            }
+            if begin.elapsed() >= SLOW {
+                slow.take().into_iter().for_each(|slow| slow());
             }
         }
-        to.write(&bytes[..bytes.len().min(PAGE)])
     }
 
     /// Waits for the end of a process, and kills it when the time is over.

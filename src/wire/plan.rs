@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::bounds::{self, TooMuch};
 use super::outbox::to_json;
 use super::peer;
-use crate::model::Phase;
+use crate::model::{Phase, StepId};
 
 /// All that a worker will do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PlanMessage {
     /// The player's incarnation, as its `welcome` named it: a plan that was made for another one is a replay.
     #[serde(default, deserialize_with = "peer::name_if_any")]
@@ -58,6 +58,11 @@ impl PlanMessage {
         Phase::ALL.into_iter().try_for_each(|phase| bounds::STEPS.check(self.steps(phase).len()))?;
         bounds::VARIABLES.check(self.environment.len())?;
         bounds::MESSAGE.check(to_json(self).len())
+    }
+
+    /// This step, if the plan has it.
+    pub fn step(&self, id: StepId) -> Option<&StepMessage> {
+        self.steps(id.phase).get(id.position)
     }
 
     /// The steps of a phase.

@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("conduct", &["model", "wait", "wire"]),
     ("player", &["model", "wait", "wire", "sys"]),
     ("report", &["model"]),
-    ("sys", &["wait"]),
+    ("sys", &["model", "wait"]),
     ("cli", &["config", "model", "telemetry"]),
     ("telemetry", &["wait"]),
 ];

@@ -27,10 +27,10 @@ impl Coordinator {
             Stage::Running => Wait::PhaseEnd,
             Stage::EndingTrial => Wait::TrialEnd,
             Stage::Leaving => Wait::Leave,
-            Stage::Checking => return format!("{} of trial {}", Wait::CheckEnd.row().what, self.trial),
+            Stage::Checking => return format!("{} of trial {}", Wait::CheckEnd.what(), self.trial),
             Stage::Over => return "nothing".to_owned(),
         };
-        let what = wait.row().what.replace("the phase", &self.phase().to_string());
+        let what = wait.what().replace("the phase", &self.phase().to_string());
         let mut names: Vec<_> = self.pending.iter().take(NAMED).map(|id| self.doing(*id)).collect();
         if self.pending.len() > NAMED {
             names.push(format!("and {} more", self.pending.len() - NAMED));

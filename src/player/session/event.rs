@@ -1,50 +1,23 @@
-//! What a session is told, and what it wants done.
+//! The events that a session handles, and the actions that it returns.
 
 use std::time::Duration;
 
-use crate::model::{PlayerTime, StepId, nanoseconds};
-use crate::wire::{AttemptMessage, ConductorMessage, LeftMessage, OutcomeMessage, PlayerMessage, StepEndedMessage};
+use crate::model::{PlayerTime, StepId};
+use crate::wire::{ConductorMessage, LeftMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
 
-/// With which signal a stop begins. Each signal has its grace before the next; the last is always `SIGKILL`.
+/// The first signal with which a step is stopped. Each signal has some time before the next; the last one is `SIGKILL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopWith {
-    /// `SIGINT`, then `SIGTERM`: for a measurement that has run for as long as it was to, and has something to say yet.
+    /// `SIGINT`, then `SIGTERM`: for a measurement that has run for its time and may finish its output.
     Interrupt,
     /// `SIGTERM`.
     Terminate,
 }
 
-/// The two streams of a step: their numbers, and how much they have had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Streams {
-    /// Of standard output and standard error.
-    pub numbers: [u32; 2],
-    /// The same, in bytes.
-    pub lengths: [u64; 2],
-}
-
-/// How a step ended, and what it left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StepEnd {
-    pub(super) outcome: OutcomeMessage,
-    pub(super) duration: Option<Duration>,
-    pub(super) lengths: [u64; 2],
-    pub(super) left: LeftMessage,
-    pub(super) attempts: Vec<AttemptMessage>,
-}
-
-impl StepEnd {
-    /// The end of a step that left nothing.
-    pub(super) fn of(outcome: OutcomeMessage) -> Self {
-        Self { outcome, duration: None, lengths: [0; 2], left: LeftMessage::default(), attempts: Vec::new() }
-    }
-
-    /// As the conductor is told it.
-    fn of_step(self, step: StepId) -> StepEndedMessage {
-        let Self { outcome, duration, lengths: [stdout, stderr], left, attempts } = self;
-        let duration = duration.map(nanoseconds);
-        StepEndedMessage { step, outcome, duration, stdout, stderr, left, attempts }
-    }
+/// The message about a step that left nothing.
+pub(super) fn ended(step: StepId, outcome: OutcomeMessage) -> StepEndedMessage {
+    let (left, attempts) = (LeftMessage::default(), Vec::new());
+    StepEndedMessage { step, outcome, duration: None, stdout: 0, stderr: 0, left, attempts }
 }
 
 /// What is decided about one event.
@@ -61,19 +34,19 @@ impl Turn {
         self.actions.push(action);
     }
 
-    /// Tells the conductor.
+    /// Sends a message to the conductor.
     pub(super) fn send(&mut self, message: PlayerMessage) {
         self.push(SessionAction::Send(message));
     }
 
-    /// Tells the end of a step that its phase waited for.
-    pub(super) fn step_ended(&mut self, key: StepId, end: StepEnd) {
-        self.send(PlayerMessage::StepEnded(end.of_step(key)));
+    /// Reports the end of a step that its phase waited for.
+    pub(super) fn step_ended(&mut self, end: StepEndedMessage) {
+        self.send(PlayerMessage::StepEnded(end));
     }
 
-    /// Tells the end of a spawned step.
-    pub(super) fn spawned_ended(&mut self, key: StepId, end: StepEnd) {
-        self.send(PlayerMessage::SpawnedEnded(end.of_step(key)));
+    /// Reports the end of a spawned step.
+    pub(super) fn spawned_ended(&mut self, end: StepEndedMessage) {
+        self.send(PlayerMessage::SpawnedEnded(end));
     }
 }
 
@@ -82,43 +55,21 @@ impl Turn {
 pub struct NotStarted {
     /// A sentence for people.
     pub why: String,
-    /// Whether that was for lack of something that may be there later: processes, memory, descriptors.
+    /// Whether something was lacking that may be there later: processes, memory, descriptors.
     pub may_work_later: bool,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionEvent {
-    /// The conductor said something.
+    /// A message of the conductor.
     Message(ConductorMessage),
     /// A step's process runs.
-    Started {
-        /// Which.
-        key: StepId,
-        /// Since when.
-        at: PlayerTime,
-        /// How long after the instant that was named, when the order came too late for it.
-        late: Duration,
-        /// Its number.
-        pid: u32,
-        /// The streams' numbers.
-        streams: [u32; 2],
-    },
-    /// A step's process could not be made.
+    Started(StepStartedMessage),
+    /// A step's process could not be created.
     NotStarted(StepId, NotStarted),
-    /// A step's process is over.
-    Ended {
-        /// Which.
-        key: StepId,
-        /// How.
-        outcome: OutcomeMessage,
-        /// When.
-        at: PlayerTime,
-        /// How much the streams had.
-        lengths: [u64; 2],
-        /// What of it is still there.
-        left: LeftMessage,
-    },
+    /// A step's process has ended at this time. If there is another attempt, the step itself goes on.
+    Ended(StepEndedMessage, PlayerTime),
     /// The files of a step are transferred, or can't be.
     TransferEnded {
         /// Which step.
@@ -128,12 +79,12 @@ pub enum SessionEvent {
         /// When it was over.
         at: PlayerTime,
     },
-    /// Nothing that was started is left, but for what could not be stopped.
+    /// Nothing that was started is left, except what could not be stopped.
     Swept {
-        /// What is to be said of what was found, one sentence each.
+        /// Sentences about what was found.
         warnings: Vec<String>,
     },
-    /// The conductor is gone, or the player is told to stop: from now on the session is on its own.
+    /// The conductor is gone, or the player is to stop: the session is orphaned.
     Orphaned {
         /// Why, for the log.
         reason: String,
@@ -147,18 +98,18 @@ pub enum SessionEvent {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionAction {
-    /// Tell the conductor.
+    /// Send a message to the conductor.
     Send(PlayerMessage),
-    /// Make a step's process.
+    /// Create a step's process.
     Start {
         /// Which.
         key: StepId,
-        /// When it is to start; at once when there is no such instant.
+        /// When it is to start; `None` means at once.
         at: Option<PlayerTime>,
-        /// The streams that it goes on with, when it is another attempt.
-        behind: Option<Streams>,
+        /// Whether it is another attempt.
+        again: bool,
     },
-    /// A spawned step is at work from now on: later steps are to know its process, which is that of its last attempt.
+    /// A spawned step runs: later steps have to know its process, which is that of its last attempt.
     Spawned {
         /// Which.
         key: StepId,
@@ -169,18 +120,18 @@ pub enum SessionAction {
     Stop(StepId, StopWith),
     /// Transfer the files of a step; the end of it comes as an event.
     Transfer(StepId),
-    /// Transfer no more of them; nothing more is to be said of it.
+    /// Stop transferring them; no event follows.
     CancelTransfer(StepId),
     /// Stop everything that was started; the end of it comes as an event.
     Sweep,
-    /// Somebody has to run Reset if this session dies.
+    /// Reset has to be run if this session dies.
     ResetNeeded {
         /// In which trial.
         trial: u32,
     },
-    /// Reset has been begun; nobody else is to run it.
+    /// Reset has begun; nobody else may run it.
     ResetBegun,
-    /// From now on the session is on its own.
+    /// The session is orphaned.
     Orphaned {
         /// Why.
         reason: String,

@@ -6,31 +6,31 @@ use super::event::Turn;
 use super::{Session, SessionAction, Stage};
 use crate::model::{Phase, PhaseId, PlayerTime};
 use crate::wait::Wait;
-use crate::wire::{PlayerMessage, cleaned};
+use crate::wire::{OutcomeMessage, PlayerMessage, cleaned};
 
 impl Session {
-    /// The conductor gave a sign of life.
+    /// Something came from the conductor.
     pub fn heard(&mut self, at: PlayerTime) {
         if let Some((_, heard)) = &mut self.lease {
             *heard = at.max(*heard);
         }
     }
 
-    /// Whether the conductor may still come and ask what happened: it did not say that it would not.
+    /// Whether the conductor of an orphaned session may still ask for its results.
     pub fn may_be_asked(&self) -> bool {
         self.may_come_back
     }
 
-    /// What the next conductor has to know of a session that was over without its own. Of an heir that is only what
-    /// failed: that its session died was told by then.
-    pub fn summary(&self, is_heir: bool) -> Option<String> {
+    /// What the next conductor has to know about a session that has ended without its own. If this is the clean-up of a dead
+    /// session, that is only what failed: the death was reported by then.
+    pub fn summary(&self, is_clean_up: bool) -> Option<String> {
         let reason = self.orphaned.as_ref()?;
         let failed: Vec<_> = self.failed.iter().map(|label| format!("`{label}`")).collect();
         let but = if failed.is_empty() { String::new() } else { format!(", but {} failed", failed.join(", ")) };
-        if is_heir {
+        if is_clean_up {
             return (!failed.is_empty()).then(|| cleaned(&format!("Reset was run for it{but}")));
         }
-        let text = if self.has_reset() {
+        let text = if self.begun.is_some_and(|begun| begun.phase == Phase::Reset) {
             format!("{reason}; its steps were stopped and Reset was run{but}")
         } else {
             format!("{reason}; nothing had to be reset")
@@ -45,7 +45,7 @@ impl Session {
         }
     }
 
-    /// When the conductor counts as gone, unless it is heard of before.
+    /// When the conductor counts as gone, unless something comes from it before.
     pub(super) fn lease_end(&self) -> Option<PlayerTime> {
         let (lease, heard) = self.lease.filter(|_| self.orphaned.is_none() && !self.is_finished())?;
         let end = heard.plus(Wait::ConductorSilence.given(lease));
@@ -65,9 +65,9 @@ impl Session {
         }
     }
 
-    /// From now on the session is on its own: it stops what runs, and `advance` goes on from there.
+    /// The session is orphaned: it stops what runs, and `advance` continues from there.
     pub(super) fn orphan(&mut self, reason: String, reset_limit: Option<Duration>, turn: &mut Turn) {
-        // Whoever says so, also of a session that waits for its conductor, knows that it does not come back.
+        // Even if it waits for its conductor: whoever calls this knows that the conductor does not come back.
         self.may_come_back = false;
         if let (Stage::Running(running), Some(most)) = (&mut self.stage, reset_limit) {
             running.shorten(most, turn.now);
@@ -78,18 +78,14 @@ impl Session {
         }
         turn.push(SessionAction::Orphaned { reason: reason.clone() });
         turn.send(PlayerMessage::Leaving { reason: reason.clone() });
-        self.stop_for_orphan(&reason, turn);
-        self.orphaned = Some(reason);
-    }
-
-    /// Stops what must not go on when nobody listens. A Reset goes on.
-    fn stop_for_orphan(&mut self, reason: &str, turn: &mut Turn) {
         match &mut self.stage {
-            Stage::Running(running) if !running.is_reset() => running.stop(Some(reason), turn),
-            Stage::Running(running) => running.go_on_alone(reason, turn),
+            // A Reset continues.
+            Stage::Running(running) if running.is_reset() => self.go_on_alone(&reason, turn),
+            Stage::Running(_) => self.stop_steps(Some(reason.clone()), &OutcomeMessage::Stopped, turn),
             Stage::Armed(_) => self.stage = Stage::Idle,
             _ => {}
         }
+        self.orphaned = Some(reason);
     }
 
     /// Whether the plan has a Reset.
@@ -97,17 +93,17 @@ impl Session {
         self.plan.as_ref().is_some_and(|plan| plan.phases.contains(&Phase::Reset))
     }
 
-    /// Whether something is left that a conductor which leaves in good order would have ended before. Without Reset among
-    /// the phases what was spawned stays.
+    /// Whether something is left that a conductor would have ended before it leaves in good order. Without a Reset phase,
+    /// spawned steps stay.
     pub(super) fn has_to_clean_up(&self) -> bool {
-        self.wants_reset() && (self.touched.is_some() || !self.spawned.is_empty())
+        self.wants_reset() && (self.touched.is_some() || !self.works.is_empty())
     }
 
-    /// Runs what is left to do when nobody listens: Reset if it is due, then the end of everything.
+    /// Does what is left to do without a conductor: runs Reset if it is due, then ends everything.
     pub(super) fn clean_up(&mut self, turn: &mut Turn) {
         match self.touched {
             Some(trial) if self.wants_reset() => {
-                // A conductor that left out a Reset may have gone on to another trial: it is the Reset of that one then.
+                // If the conductor has left out a Reset and started another trial, it is the Reset of that trial.
                 let trial = self.begun.map_or(trial, |begun| begun.trial.max(trial));
                 self.begin(PhaseId { trial, phase: Phase::Reset }, None, turn);
                 self.advance(turn);

@@ -1,81 +1,127 @@
-//! What a session does as its steps start and end, and how it goes on from there.
+//! What a session does when steps begin, start and end, and how it continues after that.
 
-use std::time::Duration;
-
-use super::event::{SessionAction, StepEnd, Turn};
-use super::running::Running;
+use super::event::{SessionAction, Turn, ended};
 use super::work::Work;
 use super::{Session, Stage};
 use crate::model::{Phase, PlayerTime, StepId, nanoseconds};
-use crate::wire::{ActionMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepStartedMessage};
+use crate::wire::{
+    ActionMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepMessage, StepStartedMessage,
+};
 
 impl Session {
-    pub(super) fn started(
+    /// A step that has begun and is not over.
+    pub(super) fn work(&mut self, key: StepId) -> Option<&mut Work> {
+        self.works.iter_mut().find(|work| work.key == key)
+    }
+
+    /// A step's process was started.
+    pub(super) fn started(&mut self, message: StepStartedMessage, turn: &mut Turn) {
+        let (key, pid) = (message.step, message.pid);
+        let Some(work) = self.works.iter_mut().find(|work| work.key == key) else { return };
+        let is_first = work.started(PlayerTime::from_nanoseconds(message.at));
+        if work.is_spawned {
+            return turn.push(SessionAction::Spawned { key, pid });
+        }
+        if let Stage::Running(running) = &mut self.stage {
+            running.instant = None;
+        }
+        if is_first {
+            turn.send(PlayerMessage::StepStarted(message));
+            if work.spawn {
+                work.is_spawned = true;
+                turn.push(SessionAction::Spawned { key, pid });
+                turn.step_ended(ended(key, OutcomeMessage::Spawned));
+            }
+        }
+    }
+
+    /// A step's process has ended, or could not be created.
+    pub(super) fn process_ended(&mut self, end: StepEndedMessage, at: Option<PlayerTime>, turn: &mut Turn) {
+        let key = end.step;
+        if let Stage::Running(running) = &mut self.stage
+            && self.works.iter().any(|work| work.key == key && !work.is_spawned)
+        {
+            running.instant = None;
+        }
+        self.end_step(key, at.unwrap_or(turn.now), turn, |work| work.process_ended(end, at));
+    }
+
+    /// Ends a step, if `end` returns how it ended.
+    fn end_step(
         &mut self,
         key: StepId,
-        (at, late): (PlayerTime, Duration),
-        pid: u32,
-        streams: [u32; 2],
+        at: PlayerTime,
         turn: &mut Turn,
+        end: impl FnOnce(&mut Work) -> Option<StepEndedMessage>,
     ) {
-        if let Some(work) = self.spawned.iter_mut().find(|work| work.key == key) {
-            work.started(at, streams);
-            turn.push(SessionAction::Spawned { key, pid });
-            return;
-        }
-        let Stage::Running(running) = &mut self.stage else { return };
-        running.instant = None;
-        let Some(work) = running.work(key) else { return };
-        if !work.started(at, streams) {
-            return;
-        }
-        let [stdout, stderr] = streams;
-        let (at, late) = (at.nanoseconds(), nanoseconds(late));
-        let message = StepStartedMessage { step: key, at, late, pid, stdout, stderr };
-        turn.send(PlayerMessage::StepStarted(message));
-        if let Some(work) = Some(work.spawn).filter(|spawn| *spawn).and_then(|_| running.take(key)) {
-            turn.push(SessionAction::Spawned { key, pid });
-            turn.step_ended(key, StepEnd::of(OutcomeMessage::Spawned));
-            self.spawned.push(work);
+        let Some(index) = self.works.iter().position(|work| work.key == key) else { return };
+        if let Some(end) = end(&mut self.works[index]) {
+            let work = self.works.remove(index);
+            self.step_ended(work, end, at, turn);
         }
     }
 
-    /// A step's process is over: one that the phase waits for, or a spawned one.
-    pub(super) fn process_ended(&mut self, key: StepId, end: StepEnd, at: Option<PlayerTime>, turn: &mut Turn) {
-        if let Some(index) = self.spawned.iter().position(|work| work.key == key) {
-            if let Some(end) = self.spawned[index].process_ended(end, at) {
-                let work = self.spawned.swap_remove(index);
-                if let (Stage::Running(running), true) = (&mut self.stage, end.outcome.is_failure()) {
-                    running.failed_that_must_not(&work);
-                }
-                turn.spawned_ended(key, end);
-                self.spawned_is_over(work, at, turn);
-            }
-        } else if let Stage::Running(running) = &mut self.stage {
-            running.instant = None;
-            running.process_ended(key, end, at, turn);
+    /// Something that a step waited for has happened, or will not happen.
+    pub(super) fn wait_ended(&mut self, key: StepId, outcome: OutcomeMessage, at: PlayerTime, turn: &mut Turn) {
+        self.end_step(key, at, turn, |work| Some(work.wait_ended(outcome, at)));
+    }
+
+    /// A barrier has passed; what follows starts at the instant.
+    pub(super) fn released(&mut self, key: StepId, at: Option<PlayerTime>, turn: &mut Turn) {
+        if let Stage::Running(running) = &mut self.stage
+            && self.works.iter().any(|work| work.key == key && work.is_at_barrier())
+        {
+            running.instant = at;
+            let at = at.unwrap_or(turn.now);
+            self.end_step(key, at, turn, |work| Some(work.released(at)));
         }
     }
 
-    fn spawned_is_over(&mut self, work: Work, at: Option<PlayerTime>, turn: &mut Turn) {
-        if let (Stage::Running(running), Some(at)) = (&mut self.stage, at) {
-            running.spawned_ended(work.key, at, turn);
+    /// A step is over.
+    fn step_ended(&mut self, work: Work, end: StepEndedMessage, at: PlayerTime, turn: &mut Turn) {
+        if let (Stage::Running(running), true) = (&mut self.stage, end.outcome.is_failure()) {
+            running.step_failed(&work);
+        }
+        if !work.is_spawned {
+            return turn.step_ended(end);
+        }
+        turn.spawned_ended(end);
+        let waiting = self.works.iter().filter(|waiting| waiting.waits_for() == Some(work.key));
+        for key in waiting.map(|waiting| waiting.key).collect::<Vec<_>>() {
+            self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, at, turn);
         }
         self.ended.push((work.key.trial, work.label));
     }
 
-    /// Does something to each spawned step; what is over by that is told.
-    fn each_spawned(&mut self, turn: &mut Turn, mut act: impl FnMut(&mut Work, &mut Turn) -> bool) {
-        for mut work in self.spawned.extract_if(.., |work| act(work, turn)).collect::<Vec<_>>() {
-            turn.spawned_ended(work.key, work.wait_ended(OutcomeMessage::Stopped, turn.now));
-            self.spawned_is_over(work, Some(turn.now), turn);
+    /// Calls `act` for each spawned step, or each other step; those for which it returns true are over.
+    pub(super) fn each(&mut self, spawned: bool, turn: &mut Turn, mut act: impl FnMut(&mut Work, &mut Turn) -> bool) {
+        let over = self.works.extract_if(.., |work| work.is_spawned == spawned && act(work, turn));
+        for mut work in over.collect::<Vec<_>>() {
+            let end = work.wait_ended(OutcomeMessage::Stopped, turn.now);
+            self.step_ended(work, end, turn.now, turn);
         }
     }
 
+    /// Stops the steps of the phase and skips the rest; `why` is the reason if the conductor does not know it.
+    pub(super) fn stop_steps(&mut self, why: Option<String>, outcome: &OutcomeMessage, turn: &mut Turn) {
+        if let Stage::Running(running) = &mut self.stage {
+            running.skip(why);
+            running.is_stopped = true;
+        }
+        self.each(false, turn, |work, turn| work.stop(outcome, turn));
+    }
+
+    /// Without a conductor, nothing can be transferred, and no barrier passes.
+    pub(super) fn go_on_alone(&mut self, why: &str, turn: &mut Turn) {
+        let outcome = OutcomeMessage::Unfulfilled { why: why.to_owned() };
+        let fails = |work: &Work| work.transfers() || work.is_at_barrier();
+        self.each(false, turn, |work, turn| fails(work) && work.stop(&outcome, turn));
+    }
+
     pub(super) fn sweep(&mut self, trial: Option<u32>, turn: &mut Turn) {
-        // The sweep ends their processes; this only says so of each.
+        // The sweep ends their processes; this only reports each.
         let mut stops = Turn { now: turn.now, actions: Vec::new() };
-        self.each_spawned(turn, |work, _| work.stop(&OutcomeMessage::Stopped, &mut stops));
+        self.each(true, turn, |work, _| work.stop(&OutcomeMessage::Stopped, &mut stops));
         self.stage = Stage::Sweeping { trial };
         turn.push(SessionAction::Sweep);
     }
@@ -85,9 +131,9 @@ impl Session {
         for text in warnings {
             turn.send(PlayerMessage::Warning { text });
         }
-        // Whoever could not be stopped is told as stopped, with the warning above: its end will not be heard of.
-        for work in std::mem::take(&mut self.spawned) {
-            turn.spawned_ended(work.key, StepEnd::of(OutcomeMessage::Stopped));
+        // What could not be stopped is reported as stopped, with the warning above, because its end will not be noticed.
+        for work in std::mem::take(&mut self.works) {
+            turn.spawned_ended(ended(work.key, OutcomeMessage::Stopped));
         }
         self.ended.clear();
         if let Some(trial) = trial {
@@ -101,77 +147,103 @@ impl Session {
         }
     }
 
-    /// Goes on as far as it can without another event.
+    /// Continues as far as possible without another event.
     pub(super) fn advance(&mut self, turn: &mut Turn) {
-        self.each_spawned(turn, super::work::Work::time_passed);
-        if let (Stage::Running(running), Some(plan)) = (&mut self.stage, &self.plan) {
-            running.time_passed(turn);
-            let touched = &mut self.touched;
-            while let Some((key, step)) = running.begin_next(plan, turn) {
-                let Some(action) = &step.action else {
-                    touch(key, plan, touched, turn);
-                    turn.push(SessionAction::Start { key, at: running.instant, behind: None });
-                    continue;
-                };
-                running.instant = None;
-                match action {
-                    ActionMessage::Stop { label } => {
-                        stop_spawned(&mut self.spawned, &self.ended, (key, label.as_str()), running, turn);
-                        continue;
-                    }
-                    ActionMessage::Barrier { .. } => turn.send(PlayerMessage::BarrierReached(key)),
-                    ActionMessage::Fetch { .. } | ActionMessage::Put { .. } if self.orphaned.is_none() => {
-                        touch(key, plan, touched, turn);
-                        turn.push(SessionAction::Transfer(key));
-                    }
-                    ActionMessage::Fetch { .. } | ActionMessage::Put { .. } => {}
-                }
-                if let Some(reason) = &self.orphaned {
-                    running.go_on_alone(reason, turn);
-                }
-            }
-            let (id, stopped) = (running.id, running.stopping);
-            if running.is_over(plan.steps(id.phase).len()) {
-                self.failed = std::mem::take(&mut running.failed);
-                self.end_phase(id, turn);
-                if !stopped {
-                    self.arm_for_what_follows(id.trial, Some(id.phase), turn);
-                }
-            }
+        self.each(true, turn, Work::time_passed);
+        self.each(false, turn, Work::time_passed);
+        if let Some(plan) = self.plan.clone() {
+            self.advance_phase(&plan, turn);
         }
         if matches!(self.stage, Stage::Idle) && self.orphaned.is_some() {
             self.clean_up(turn);
         }
     }
-}
 
-/// From now on there is something that Reset undoes.
-fn touch(key: StepId, plan: &PlanMessage, touched: &mut Option<u32>, turn: &mut Turn) {
-    let is_new = key.phase != Phase::Reset && touched.replace(key.trial) != Some(key.trial);
-    if is_new && plan.phases.contains(&Phase::Reset) {
-        turn.push(SessionAction::ResetNeeded { trial: key.trial });
-    }
-}
-
-/// Stops the spawned step of this label that was started last. One that is over already needs no stop.
-fn stop_spawned(
-    spawned: &mut [Work],
-    ended: &[(u32, String)],
-    (key, label): (StepId, &str),
-    running: &mut Running,
-    turn: &mut Turn,
-) {
-    if let Some(target) = spawned.iter_mut().rev().find(|work| work.key.trial == key.trial && work.label == label) {
-        target.stop(&OutcomeMessage::Stopped, turn);
-        if let Some(work) = running.work(key) {
-            work.wait_for(target.key, turn.now);
+    fn advance_phase(&mut self, plan: &PlanMessage, turn: &mut Turn) {
+        let Stage::Running(running) = &mut self.stage else { return };
+        let phase = running.id;
+        if let Some((limit, _)) = running.limit.take_if(|(_, end)| *end <= turn.now) {
+            let why = format!("{} took longer than {}", phase.phase, humantime::format_duration(limit));
+            self.stop_steps(Some(why), &OutcomeMessage::TimedOut { after: nanoseconds(limit) }, turn);
         }
-        return;
+        while let Some((key, step)) = self.begin_next(plan, turn) {
+            self.begin_step(key, step, plan, turn);
+        }
+        let Stage::Running(running) = &mut self.stage else { return };
+        if running.position >= plan.steps(phase.phase).len() && self.works.iter().all(|work| work.is_spawned) {
+            self.failed = std::mem::take(&mut running.failed);
+            let is_stopped = running.is_stopped;
+            self.end_phase(phase, turn);
+            if !is_stopped {
+                self.arm_for_what_follows(phase.trial, Some(phase.phase), turn);
+            }
+        }
     }
-    let outcome = if ended.iter().any(|(trial, of)| *trial == key.trial && of == label) {
-        OutcomeMessage::Exit { status: 0 }
-    } else {
-        OutcomeMessage::Unfulfilled { why: format!("no step `{label}` was spawned in this trial") }
-    };
-    running.wait_ended(key, outcome, turn.now, turn);
+
+    /// The next step, if it can begin now. Steps that are skipped end at once.
+    fn begin_next<'a>(&mut self, plan: &'a PlanMessage, turn: &mut Turn) -> Option<(StepId, &'a StepMessage)> {
+        let Stage::Running(running) = &mut self.stage else { return None };
+        loop {
+            let key = running.id.step(running.position);
+            let step = plan.step(key)?;
+            let mut open = self.works.iter().filter(|work| !work.is_spawned);
+            if !open.all(|work| work.parallel && step.parallel && !running.skips()) {
+                return None;
+            }
+            running.position += 1;
+            if !running.skips() {
+                self.works.push(Work::new(key, step, plan, running.instant.unwrap_or(turn.now), turn.now));
+                return Some((key, step));
+            }
+            let why = running.skipped_for.clone();
+            turn.step_ended(ended(key, OutcomeMessage::Skipped { why }));
+        }
+    }
+
+    fn begin_step(&mut self, key: StepId, step: &StepMessage, plan: &PlanMessage, turn: &mut Turn) {
+        let Stage::Running(running) = &mut self.stage else { return };
+        let at = running.instant.filter(|_| step.action.is_none());
+        running.instant = at;
+        match &step.action {
+            None => {
+                self.touch(key, plan, turn);
+                turn.push(SessionAction::Start { key, at, again: false });
+            }
+            Some(ActionMessage::Stop { label }) => self.stop_spawned(key, label, turn),
+            Some(ActionMessage::Barrier { .. }) => turn.send(PlayerMessage::BarrierReached(key)),
+            Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) if self.orphaned.is_none() => {
+                self.touch(key, plan, turn);
+                turn.push(SessionAction::Transfer(key));
+            }
+            Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => {}
+        }
+        if let Some(reason) = self.orphaned.clone() {
+            self.go_on_alone(&reason, turn);
+        }
+    }
+
+    /// From now on Reset has something to undo.
+    fn touch(&mut self, key: StepId, plan: &PlanMessage, turn: &mut Turn) {
+        let is_new = key.phase != Phase::Reset && self.touched.replace(key.trial) != Some(key.trial);
+        if is_new && plan.phases.contains(&Phase::Reset) {
+            turn.push(SessionAction::ResetNeeded { trial: key.trial });
+        }
+    }
+
+    /// Stops the last spawned step with this label. If it is over already, there is nothing to stop.
+    fn stop_spawned(&mut self, key: StepId, label: &str, turn: &mut Turn) {
+        let mut spawned = self.works.iter_mut().rev().filter(|work| work.is_spawned && work.key.trial == key.trial);
+        if let Some(target) = spawned.find(|work| work.label == label) {
+            target.stop(&OutcomeMessage::Stopped, turn);
+            let target = target.key;
+            self.work(key).into_iter().for_each(|work| work.wait_for(target, turn.now));
+            return;
+        }
+        let outcome = if self.ended.iter().any(|(trial, of)| *trial == key.trial && of == label) {
+            OutcomeMessage::Exit { status: 0 }
+        } else {
+            OutcomeMessage::Unfulfilled { why: format!("no step `{label}` was spawned in this trial") }
+        };
+        self.wait_ended(key, outcome, turn.now, turn);
+    }
 }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{PhaseId, StepId};
-use crate::wire::{LeftMessage, StepMessage};
+use crate::wire::{StepEndedMessage, StepMessage, StepStartedMessage};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -52,12 +52,13 @@ fn key(phase: Phase, position: usize) -> StepId {
 }
 
 fn started(key: StepId, seconds: u64) -> SessionEvent {
-    SessionEvent::Started { key, at: at(seconds), late: Duration::ZERO, pid: 7, streams: [0, 1] }
+    let at = seconds * SECOND;
+    SessionEvent::Started(StepStartedMessage { step: key, at, late: 0, pid: 7, stdout: 0, stderr: 1 })
 }
 
 fn ended(key: StepId, seconds: u64) -> SessionEvent {
     let outcome = OutcomeMessage::Exit { status: 0 };
-    SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [3, 0], left: LeftMessage::default() }
+    SessionEvent::Ended(StepEndedMessage { stdout: 3, ..event::ended(key, outcome) }, at(seconds))
 }
 
 fn stop(key: StepId) -> SessionAction {
@@ -238,7 +239,7 @@ fn a_step_of_reset_whose_process_can_not_be_made_is_tried_again_for_as_long_as_r
         for second in 0..works_at.unwrap_or(50) {
             assert_eq!(session.handle(lacks(undo), at(second)), [], "it is not over");
             assert_eq!(session.next_deadline(), Some(at(second).plus(Duration::from_millis(500))));
-            let again = SessionAction::Start { key: undo, at: None, behind: None };
+            let again = SessionAction::Start { key: undo, at: None, again: false };
             if second < 49 {
                 assert_eq!(session.handle(SessionEvent::Tick, at(second + 1)), [again]);
             }
@@ -325,11 +326,11 @@ impl World {
             let is_finish = matches!(action, SessionAction::Finish);
             assert!(self.left == 0 || (is_finish && self.finished == 0), "{action:?} after the last word");
             match action {
-                SessionAction::Start { key, behind, .. } => {
+                SessionAction::Start { key, again, .. } => {
                     assert_eq!(self.finished, 0, "nothing starts after the end");
                     assert!(!self.starting.contains(&key) && !self.running.contains(&key), "{key:?} runs twice");
                     // Another attempt belongs to the same step.
-                    *self.begun.entry(key).or_default() += u32::from(behind.is_none());
+                    *self.begun.entry(key).or_default() += u32::from(!again);
                     match (key.phase, key.position) {
                         (Phase::Reset, 0) => self.resets += 1,
                         (Phase::Reset, _) => {}
@@ -377,12 +378,14 @@ impl World {
                 return Some(SessionEvent::NotStarted(key, why));
             }
             self.running.insert(key);
-            return Some(SessionEvent::Started { key, at: now, late: Duration::ZERO, pid: 1, streams: [0, 1] });
+            let at = now.nanoseconds();
+            let message = StepStartedMessage { step: key, at, late: 0, pid: 1, stdout: 0, stderr: 1 };
+            return Some(SessionEvent::Started(message));
         }
         if let Some(key) = self.running.iter().nth(which - self.starting.len()).copied() {
             self.running.remove(&key);
             let outcome = OutcomeMessage::Exit { status: i32::from(!good) };
-            return Some(SessionEvent::Ended { key, outcome, at: now, lengths: [0; 2], left: LeftMessage::default() });
+            return Some(SessionEvent::Ended(event::ended(key, outcome), now));
         }
         self.sweeping = false;
         self.running.clear();

@@ -1,118 +1,112 @@
-//! One step that was begun and is not over: when it has taken too long, what its end means, and whether it is tried again.
+//! A step that has begun and is not over: when it has taken too long, what its end means, and whether it is retried.
 
 use std::time::Duration;
 
-use super::event::{SessionAction, StepEnd, StopWith, Streams, Turn};
+use super::event::{SessionAction, StopWith, Turn, ended};
 use crate::model::{PlayerTime, StepId, nanoseconds};
 use crate::wait::Wait;
-use crate::wire::{ActionMessage, AttemptMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage, bounds};
+use crate::wire::{
+    ActionMessage, AttemptMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepMessage, bounds,
+};
 
-/// How long after a failed attempt the next one is made.
+/// The time between a failed attempt and the next one.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// What the step is at.
+/// What the step is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    /// Its process was asked for.
+    /// Its process is being started.
     Starting,
     /// Its process runs.
     Running,
-    /// The next attempt is made then.
+    /// The next attempt is made at this time.
     Pausing(PlayerTime),
-    /// It waits at the barrier of this name.
+    /// It waits at the barrier with this name.
     AtBarrier(String),
     /// It waits for the end of this spawned step.
     Stopping(StepId),
-    /// Its files are transferred.
+    /// It transfers files.
     Transferring,
 }
 
-/// A step that was begun and is not over.
+/// A step that has begun and is not over.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a prefix of the step, except one")]
 pub(super) struct Work {
     pub(super) key: StepId,
-    /// The step's label, for `stop:`.
     pub(super) label: String,
     pub(super) spawn: bool,
     pub(super) parallel: bool,
     pub(super) must: bool,
+    /// Whether it runs in the background: its phase does not wait for it.
+    pub(super) is_spawned: bool,
     state: State,
     /// When it began: its first process, or its wait.
     began: Option<PlayerTime>,
-    /// When its first process is given up that has not started, and how long the step may take. A process can be held up
-    /// before it is its program, by a folder that is not answered for, or by somebody who stops it.
-    start_by: Option<(PlayerTime, u64)>,
-    limit: Option<Limit>,
+    /// When its first process must have started, and the outcome if it has not. A process can hang before exec, for example
+    /// in a folder on a file server, or because somebody stops it.
+    start_by: Option<(PlayerTime, OutcomeMessage)>,
+    /// How long it may take, and the outcome if it takes longer.
+    limits: Vec<(Duration, OutcomeMessage)>,
     until: Option<Until>,
-    /// Why its process could not be made last time, while that is tried again.
+    /// Why its process could not be created, while that is retried.
     lacks: Option<String>,
-    /// How it ended, when that was our doing and its process is on its way out.
+    /// How it ended, if we ended it and its process has not ended yet.
     ended_by_us: Option<OutcomeMessage>,
 }
 
-/// How long it may take, and how it ended when it took that long.
-#[derive(Debug)]
-struct Limit {
-    time: Duration,
-    outcome: OutcomeMessage,
-}
-
-/// How it is repeated.
+/// The attempts of a step that is repeated.
 #[derive(Debug)]
 struct Until {
-    limit: Duration,
-    attempt: Option<Duration>,
-    /// When the current attempt was started, and whether it was stopped for taking too long.
+    /// How long an attempt may take.
+    limit: Option<Duration>,
+    /// When the current attempt was started, and whether it was stopped because it took too long.
     started: Option<PlayerTime>,
     is_late: bool,
     attempts: Vec<AttemptMessage>,
-    streams: Streams,
+    /// How much all of them have printed.
+    lengths: [u64; 2],
 }
 
 impl Work {
-    /// A step that is begun now, and whose process is to start at this instant, if it has one.
+    /// A step that begins now. If it has a process, that is to start at this instant.
     pub(super) fn new(
         key: StepId,
         step: &StepMessage,
         plan: &PlanMessage,
-        (now, instant): (PlayerTime, Option<PlayerTime>),
+        instant: PlayerTime,
+        now: PlayerTime,
     ) -> Self {
         let waiting = match &step.action {
             Some(ActionMessage::Barrier { name }) => Some(State::AtBarrier(name.clone())),
             Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => Some(State::Transferring),
             Some(ActionMessage::Stop { .. }) | None => None,
         };
+        let timed_out = |after| OutcomeMessage::TimedOut { after };
+        let own = |after| if step.passes_at_limit { OutcomeMessage::Elapsed { after } } else { timed_out(after) };
         let default = plan.step_timeout.filter(|_| !step.spawn && step.until.is_none());
-        let limit = step.timeout.or(default).map(|after| Limit {
-            time: Duration::from_nanos(after),
-            outcome: if step.passes_at_limit {
-                OutcomeMessage::Elapsed { after }
-            } else {
-                OutcomeMessage::TimedOut { after }
-            },
-        });
+        let limit = step.timeout.or(default).map(|after| (Duration::from_nanos(after), own(after)));
+        let until = step.until.map(|until| (Duration::from_nanos(until.limit), timed_out(until.limit)));
         let most = step.timeout.or(step.until.map(|until| until.limit)).or(plan.step_timeout);
-        let given_up =
-            |most| now.max(instant.unwrap_or(now)).plus(Wait::StepStart.time()).plus(Duration::from_nanos(most));
-        let until = step.until.map(|until| Until {
-            limit: Duration::from_nanos(until.limit),
-            attempt: until.attempt.map(Duration::from_nanos),
-            started: None,
-            is_late: false,
-            attempts: Vec::new(),
-            streams: Streams::default(),
-        });
+        let start = now.max(instant).plus(Wait::StepStart.time());
         Self {
             key,
             label: step.label.clone(),
             spawn: step.spawn,
             parallel: step.parallel,
             must: step.must,
+            is_spawned: false,
             began: waiting.as_ref().map(|_| now),
-            start_by: most.map(|most| (given_up(most), most)),
+            start_by: most.map(|most| (start.plus(Duration::from_nanos(most)), timed_out(most))),
             state: waiting.unwrap_or(State::Starting),
-            limit,
-            until,
+            limits: limit.into_iter().chain(until).collect(),
+            until: step.until.map(|until| Until {
+                limit: until.attempt.map(Duration::from_nanos),
+                started: None,
+                is_late: false,
+                attempts: Vec::new(),
+                lengths: [0; 2],
+            }),
             lacks: None,
             ended_by_us: None,
         }
@@ -131,63 +125,52 @@ impl Work {
 
     /// The barrier at which it waits.
     pub(super) fn barrier(&self) -> Option<&str> {
-        match &self.state {
-            State::AtBarrier(name) => Some(name),
-            _ => None,
-        }
+        if let State::AtBarrier(name) = &self.state { Some(name) } else { None }
     }
 
-    /// Whether its files are transferred.
+    /// Whether it transfers files.
     pub(super) fn transfers(&self) -> bool {
         self.state == State::Transferring
     }
 
-    /// The spawned step whose end it waits for.
+    /// The spawned step for whose end it waits.
     pub(super) fn waits_for(&self) -> Option<StepId> {
-        match self.state {
-            State::Stopping(target) => Some(target),
-            _ => None,
-        }
+        if let State::Stopping(target) = self.state { Some(target) } else { None }
     }
 
-    /// When something of it is due.
+    /// When something is due.
     pub(super) fn deadline(&self) -> Option<PlayerTime> {
-        let again = match self.state {
-            State::Pausing(again) => Some(again),
-            _ => None,
-        };
-        let limits = [self.start_end().map(|(end, _)| end), self.limit_end(), self.until_end(), self.attempt_end()];
+        let again = if let State::Pausing(again) = self.state { Some(again) } else { None };
+        let limits = [self.limit().map(|(end, _)| end), self.attempt_end()];
         limits.into_iter().flatten().filter(|_| self.ended_by_us.is_none()).chain(again).min()
     }
 
-    fn start_end(&self) -> Option<(PlayerTime, u64)> {
-        self.start_by.filter(|_| self.state == State::Starting && self.began.is_none())
-    }
-
-    fn limit_end(&self) -> Option<PlayerTime> {
-        Some(self.began?.plus(self.limit.as_ref()?.time))
-    }
-
-    fn until_end(&self) -> Option<PlayerTime> {
-        Some(self.began?.plus(self.until.as_ref()?.limit))
+    /// When it has taken too long, and the outcome then.
+    fn limit(&self) -> Option<(PlayerTime, &OutcomeMessage)> {
+        if let Some(began) = self.began {
+            let ends = self.limits.iter().map(|(limit, outcome)| (began.plus(*limit), outcome));
+            return ends.min_by_key(|(end, _)| *end);
+        }
+        let (end, outcome) = self.start_by.as_ref().filter(|_| self.state == State::Starting)?;
+        Some((*end, outcome))
     }
 
     fn attempt_end(&self) -> Option<PlayerTime> {
-        let until = self.until.as_ref().filter(|until| !until.is_late)?;
-        Some(until.started.filter(|_| self.state == State::Running)?.plus(until.attempt?))
+        let until = self.until.as_ref().filter(|until| !until.is_late && self.state == State::Running)?;
+        Some(until.started?.plus(until.limit?))
     }
 
-    /// Its process runs; whether that is its first.
-    pub(super) fn started(&mut self, at: PlayerTime, numbers: [u32; 2]) -> bool {
+    /// Its process runs; whether that is the first one.
+    pub(super) fn started(&mut self, at: PlayerTime) -> bool {
         (self.state, self.lacks) = (State::Running, None);
         if let Some(until) = &mut self.until {
-            (until.started, until.is_late, until.streams.numbers) = (Some(at), false, numbers);
+            (until.started, until.is_late) = (Some(at), false);
         }
         self.began.replace(self.began.unwrap_or(at)).is_none()
     }
 
-    /// Its process could not be made, for lack of something that may be there later: it is tried again, until its phase has
-    /// taken too long. Not when it is to end anyway.
+    /// Its process could not be created because something is lacking that may be there later: it is retried until its phase
+    /// has taken too long; not if the step is to end anyway.
     pub(super) fn try_again(&mut self, why: &str, now: PlayerTime) -> bool {
         if self.ended_by_us.is_some() {
             return false;
@@ -197,41 +180,42 @@ impl Work {
         true
     }
 
-    /// Its process ended, or could not be made: the end of the step, unless another attempt will be made.
-    pub(super) fn process_ended(&mut self, end: StepEnd, at: Option<PlayerTime>) -> Option<StepEnd> {
-        let lengths = end.lengths;
+    /// Its process ended, or could not be created: the end of the step, unless there will be another attempt.
+    pub(super) fn process_ended(&mut self, end: StepEndedMessage, at: Option<PlayerTime>) -> Option<StepEndedMessage> {
         let (Some(until), Some(began), Some(at)) = (&mut self.until, self.began, at) else {
             return Some(self.over(end, at));
         };
         let started = until.started.unwrap_or(at);
-        let outcome = match (until.is_late, until.attempt) {
+        let outcome = match (until.is_late, until.limit) {
             (true, Some(limit)) => OutcomeMessage::TimedOut { after: nanoseconds(limit) },
             _ => end.outcome.clone(),
         };
+        let is_failure = outcome.is_failure();
         let (after, duration) = (nanoseconds(started.since(began)), nanoseconds(at.since(started)));
         until.attempts.truncate(bounds::ATTEMPTS.most() - 1);
-        until.attempts.push(AttemptMessage { after, duration, outcome: outcome.clone() });
-        if self.ended_by_us.is_some() || !outcome.is_failure() {
+        until.attempts.push(AttemptMessage { after, duration, outcome });
+        if self.ended_by_us.is_some() || !is_failure {
             return Some(self.over(end, Some(at)));
         }
-        until.streams.lengths = lengths;
+        until.lengths = [end.stdout, end.stderr];
         self.state = State::Pausing(at.plus(AGAIN));
         None
     }
 
-    /// What it waited for came about, or never will.
-    pub(super) fn wait_ended(&mut self, outcome: OutcomeMessage, at: PlayerTime) -> StepEnd {
-        let lengths = self.until.as_ref().map(|until| until.streams.lengths).unwrap_or_default();
-        self.over(StepEnd { lengths, ..StepEnd::of(outcome) }, Some(at))
+    /// What it waited for has happened, or will not happen.
+    pub(super) fn wait_ended(&mut self, outcome: OutcomeMessage, at: PlayerTime) -> StepEndedMessage {
+        let [stdout, stderr] = self.until.as_ref().map(|until| until.lengths).unwrap_or_default();
+        self.over(StepEndedMessage { stdout, stderr, ..ended(self.key, outcome) }, Some(at))
     }
 
-    fn over(&mut self, end: StepEnd, at: Option<PlayerTime>) -> StepEnd {
-        let duration = self.began.zip(at).map(|(began, at)| at.since(began));
+    fn over(&mut self, end: StepEndedMessage, at: Option<PlayerTime>) -> StepEndedMessage {
+        let duration = self.began.zip(at).map(|(began, at)| nanoseconds(at.since(began)));
         let attempts = self.until.as_mut().map(|until| std::mem::take(&mut until.attempts)).unwrap_or_default();
-        StepEnd { outcome: self.ended_by_us.take().unwrap_or(end.outcome), duration, attempts, ..end }
+        StepEndedMessage { outcome: self.ended_by_us.take().unwrap_or(end.outcome), duration, attempts, ..end }
     }
 
-    /// Ends it, because of this; the end of its process comes as an event. One that has no process is over at once.
+    /// Ends it with this outcome. If it has a process, the end of that comes as an event; if not, the step is over, and this
+    /// returns true.
     pub(super) fn stop(&mut self, outcome: &OutcomeMessage, turn: &mut Turn) -> bool {
         if self.ended_by_us.is_some() && !self.is_at_barrier() {
             return false;
@@ -256,20 +240,22 @@ impl Work {
         true
     }
 
-    /// Does what is due. Whether the step is over by that.
+    /// Does what is due; whether the step is over then.
     pub(super) fn time_passed(&mut self, turn: &mut Turn) -> bool {
-        let is_past = |end: Option<PlayerTime>| end.is_some_and(|end| end <= turn.now);
-        if self.ended_by_us.is_none() {
-            let limit = self.limit.as_ref().filter(|_| is_past(self.limit_end())).map(|limit| limit.outcome.clone());
-            let until = self.until.as_ref().filter(|_| is_past(self.until_end()));
-            let until = until.map(|until| OutcomeMessage::TimedOut { after: nanoseconds(until.limit) });
-            let start = self.start_end().filter(|(end, _)| is_past(Some(*end)));
-            let start = start.map(|(_, after)| OutcomeMessage::TimedOut { after });
-            if let Some(outcome) = limit.or(until).or(start) {
-                return self.too_late(outcome, turn);
+        if let Some((end, outcome)) = self.limit()
+            && end <= turn.now
+            && self.ended_by_us.is_none()
+        {
+            let outcome = outcome.clone();
+            if !self.is_at_barrier() {
+                return self.stop(&outcome, turn);
             }
+            // A release may be on its way, and wins.
+            turn.send(PlayerMessage::Withdraw(self.key));
+            self.ended_by_us = Some(outcome);
+            return false;
         }
-        if is_past(self.attempt_end()) {
+        if self.attempt_end().is_some_and(|end| end <= turn.now) {
             turn.push(SessionAction::Stop(self.key, StopWith::Terminate));
             self.until.iter_mut().for_each(|until| until.is_late = true);
         }
@@ -277,24 +263,14 @@ impl Work {
             && again <= turn.now
         {
             self.state = State::Starting;
-            let behind = self.until.as_ref().filter(|until| until.started.is_some()).map(|until| until.streams);
-            turn.push(SessionAction::Start { key: self.key, at: None, behind });
+            let again = self.until.as_ref().is_some_and(|until| until.started.is_some());
+            turn.push(SessionAction::Start { key: self.key, at: None, again });
         }
         false
     }
 
-    /// Who waits at a barrier asks to be let go: a release that is on its way wins.
-    fn too_late(&mut self, outcome: OutcomeMessage, turn: &mut Turn) -> bool {
-        if self.is_at_barrier() {
-            turn.send(PlayerMessage::Withdraw(self.key));
-            self.ended_by_us = Some(outcome);
-            return false;
-        }
-        self.stop(&outcome, turn)
-    }
-
-    /// The release came after all.
-    pub(super) fn released(&mut self, at: PlayerTime) -> StepEnd {
+    /// The release has arrived, even if it is late.
+    pub(super) fn released(&mut self, at: PlayerTime) -> StepEndedMessage {
         self.ended_by_us = None;
         self.wait_ended(OutcomeMessage::Exit { status: 0 }, at)
     }

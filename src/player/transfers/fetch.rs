@@ -1,4 +1,4 @@
-//! A `fetch:` step at work: its files go out one after the other, and it is over when the conductor has taken all of them.
+//! A `fetch:` step: its files are sent one after the other, and it is over when the conductor has received all of them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,10 +9,10 @@ use crate::wire::{
     FileEndedMessage, FileMessage, FileName, Outbox, OutcomeMessage, OutgoingFile, Piece, PlayerMessage, bounds,
 };
 
-/// How many files may be on their way: so that many small ones do not wait for each other's answers.
+/// How many files may be on their way, so that small ones do not wait for each other's answers.
 const ON_THEIR_WAY: usize = bounds::FILES.most();
 
-/// A `fetch:` step at work.
+/// A `fetch:` step.
 #[derive(Debug)]
 pub(super) struct Fetch {
     pub(super) key: StepId,
@@ -20,11 +20,10 @@ pub(super) struct Fetch {
     found_all: bool,
     /// The file that is being read.
     current: Option<OutgoingFile>,
-    /// The names of those that the conductor has not answered for.
+    /// The names of those for which the conductor has not answered.
     unanswered: HashMap<u32, String>,
     /// Why the first file could not be fetched, and how many more could not.
-    failed: Option<String>,
-    more_failed: usize,
+    failed: Option<(String, usize)>,
 }
 
 impl Fetch {
@@ -35,8 +34,7 @@ impl Fetch {
     /// Says why none can be found.
     pub(super) fn new(key: StepId, pattern: &str, directory: Option<&str>) -> Result<Self, String> {
         let walk = Walk::new(pattern, directory)?;
-        let (current, unanswered) = (None, HashMap::new());
-        Ok(Self { key, walk, found_all: false, current, unanswered, failed: None, more_failed: 0 })
+        Ok(Self { key, walk, found_all: false, current: None, unanswered: HashMap::new(), failed: None })
     }
 
     /// Whether it could do something now, if there were room for it.
@@ -52,9 +50,7 @@ impl Fetch {
                 Found::Nothing => {}
                 Found::End => {
                     self.found_all = true;
-                    if let Some(why) = self.walk.failure() {
-                        self.fail(why);
-                    }
+                    self.walk.failure().into_iter().for_each(|why| self.fail(why));
                 }
             };
         };
@@ -92,28 +88,29 @@ impl Fetch {
     }
 
     fn fail(&mut self, why: String) {
-        if self.failed.is_some() {
-            self.more_failed += 1;
-        } else {
-            self.failed = Some(why);
+        match &mut self.failed {
+            Some((_, more)) => *more += 1,
+            none => *none = Some((why, 0)),
         }
     }
 
-    /// How it ended, once it has.
-    pub(super) fn outcome(&self) -> Option<OutcomeMessage> {
-        if !self.found_all || !self.unanswered.is_empty() {
-            return None;
-        }
-        Some(match (&self.failed, self.more_failed) {
-            (None, _) => OutcomeMessage::Exit { status: 0 },
-            (Some(why), 0) => OutcomeMessage::Unfulfilled { why: why.clone() },
-            (Some(why), more) => {
+    /// Whether all files were found, and the conductor has answered for each.
+    pub(super) fn is_over(&self) -> bool {
+        self.found_all && self.unanswered.is_empty()
+    }
+
+    /// How it ended.
+    pub(super) fn outcome(self) -> OutcomeMessage {
+        match self.failed {
+            None => OutcomeMessage::Exit { status: 0 },
+            Some((why, 0)) => OutcomeMessage::Unfulfilled { why },
+            Some((why, more)) => {
                 OutcomeMessage::Unfulfilled { why: format!("{why}; {more} more could not be fetched") }
             }
-        })
+        }
     }
 
-    /// Tells the conductor that what is on its way is not wanted any more.
+    /// Tells the conductor that the rest of the current file will not come.
     pub(super) fn cancel(self, outbox: &mut Outbox) {
         if let Some(current) = self.current {
             let failed = Some("it was stopped".to_owned());

@@ -1,19 +1,19 @@
-//! A `put:` step at work: it asks for its file, writes it beside where it goes, and gives it its name when it is whole.
+//! A `put:` step: it asks for its file, writes it next to its destination, and renames it when it is complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::{StepId, on_one_line, words};
 use crate::wire::{Data, FileEndedMessage, FileMessage, IncomingFile};
 
-/// A `put:` step at work.
+/// A `put:` step.
 #[derive(Debug)]
 pub(super) struct Put {
     pub(super) key: StepId,
-    /// As the step has it.
+    /// The destination as in the step.
     remote: String,
     path: PathBuf,
     arriving: Option<Arriving>,
@@ -27,69 +27,63 @@ struct Arriving {
     end: Option<FileEndedMessage>,
 }
 
-/// Whether a put is over, and why it failed if it did.
-pub(super) type PutEnd = Option<Result<(), String>>;
-
 impl Put {
-    /// One to this file or folder; a relative one begins in `directory`, else in the current folder.
+    /// One to this file or folder. A relative path begins in `directory`, or in the current folder.
     pub(super) fn new(key: StepId, remote: &str, directory: Option<&str>) -> Self {
         let path = directory.map_or_else(PathBuf::new, PathBuf::from).join(remote);
         Self { key, remote: remote.to_owned(), path, arriving: None }
     }
 
-    /// Whether this data, or this end of a file, is its own.
+    /// Whether this stream is that of its file.
     pub(super) fn has(&self, stream: u32) -> bool {
         self.arriving.as_ref().is_some_and(|arriving| arriving.stream == stream)
     }
 
-    /// Its file comes.
-    pub(super) fn begin(&mut self, message: &FileMessage) -> PutEnd {
-        let (stream, mode) = (message.stream, message.mode);
-        let created = self.destination(OsStr::from_bytes(message.name.bytes())).and_then(|(folder, name)| {
-            IncomingFile::create(folder, &name, true).map_err(|why| self.cannot(&why.to_string()))
-        });
-        match created {
-            Ok(file) => {
-                self.arriving = Some(Arriving { stream, mode, file, end: None });
-                None
-            }
-            Err(why) => Some(Err(why)),
-        }
+    /// Its file comes. As for the following, returns whether the step is over, or why it failed.
+    pub(super) fn begin(&mut self, message: &FileMessage) -> Result<bool, String> {
+        let (folder, name) = self.destination(OsStr::from_bytes(message.name.bytes()))?;
+        let file = IncomingFile::create(folder, &name, true).map_err(|why| self.cannot(&why.to_string()))?;
+        self.arriving = Some(Arriving { stream: message.stream, mode: message.mode, file, end: None });
+        Ok(false)
     }
 
-    /// Some of it is here.
-    pub(super) fn data(&mut self, data: &Data) -> PutEnd {
-        match self.arriving.as_mut()?.file.append(data) {
-            Ok(()) => self.place(),
-            Err(why) => Some(Err(self.cannot(&why.to_string()))),
-        }
-    }
-
-    /// All of it was sent, but perhaps not all is here.
-    pub(super) fn ended(&mut self, end: FileEndedMessage) -> PutEnd {
-        if let Some(why) = end.failed {
-            return Some(Err(why));
-        }
-        self.arriving.as_mut()?.end = Some(end);
+    /// A part of it has arrived.
+    pub(super) fn data(&mut self, data: &Data) -> Result<bool, String> {
+        let appended = self.arriving.as_mut().map_or(Ok(()), |arriving| arriving.file.append(data));
+        appended.map_err(|why| self.cannot(&why.to_string()))?;
         self.place()
     }
 
-    fn place(&mut self) -> PutEnd {
-        let arriving = self
-            .arriving
-            .take_if(|arriving| arriving.end.as_ref().is_some_and(|end| arriving.file.received() >= end.length))?;
-        let end = arriving.end?;
-        Some(arriving.file.place(&end, arriving.mode).map_err(|why| self.cannot(&why.to_string())))
+    /// All of it was sent, but parts may still arrive.
+    pub(super) fn ended(&mut self, end: FileEndedMessage) -> Result<bool, String> {
+        if let Some(why) = end.failed {
+            return Err(why);
+        }
+        if let Some(arriving) = &mut self.arriving {
+            arriving.end = Some(end);
+        }
+        self.place()
+    }
+
+    fn place(&mut self) -> Result<bool, String> {
+        let is_whole =
+            |arriving: &mut Arriving| arriving.end.as_ref().is_some_and(|end| arriving.file.received() >= end.length);
+        match self.arriving.take_if(is_whole) {
+            Some(Arriving { mode, file, end: Some(end), .. }) => {
+                file.place(&end, mode).map(|()| true).map_err(|why| self.cannot(&why.to_string()))
+            }
+            _ => Ok(false),
+        }
     }
 
     fn cannot(&self, why: &str) -> String {
         format!("`{}` can't be written: {why}", on_one_line(&self.remote))
     }
 
-    /// The folder and the name in it. A folder gets the file under its own name; a link, what it leads to.
+    /// The folder and the name in it. In a folder the file keeps its own name; links are followed.
     fn destination(&self, own: &OsStr) -> Result<(OwnedFd, OsString), String> {
-        let open = |folder: &std::path::Path| {
-            let folder = if folder.as_os_str().is_empty() { std::path::Path::new(".") } else { folder };
+        let open = |folder: &Path| {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             let opened = File::open(folder).and_then(|opened| Ok((opened.metadata()?.is_dir(), opened)));
             let name = folder.to_string_lossy();
             let shown = on_one_line(&name);

@@ -1,5 +1,4 @@
-//! Finds the files of a pattern, one after the other, in the order of their names: a folder at a time is read, and none
-//! twice.
+//! Finds the files of a pattern, one after the other, in the order of their names. Each folder is read once.
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -8,14 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::model::{FilePattern, PatternComponent, on_one_line, words};
 use crate::player::step_image;
 
-/// What a step of the walk found.
+/// What the next step of the search has found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// A file: where it is, and its path below the pattern's fixed part.
     File(PathBuf, PathBuf),
-    /// Nothing yet.
+    /// No file yet.
     Nothing,
-    /// There is nothing more.
+    /// There are no more files.
     End,
 }
 
@@ -24,16 +23,16 @@ pub(super) enum Found {
 pub(super) struct Walk {
     text: String,
     pattern: FilePattern,
-    /// What is still to be looked at; the last first.
+    /// What is still to be checked, in reverse order.
     stack: Vec<Candidate>,
     any_file: bool,
     any_folder: bool,
-    /// What could not be looked at first.
+    /// The first error.
     error: Option<String>,
 }
 
-/// Something that may be a file of the pattern, or have such below it: the components that may come next. It got to some of
-/// them because `**` goes through it, which it does not through links.
+/// Something that may be a file of the pattern, or have such files below it, with the components that may come next. Those
+/// that are reached through `**` do not apply to links.
 #[derive(Debug)]
 struct Candidate {
     name: PathBuf,
@@ -46,11 +45,11 @@ impl Walk {
     ///
     /// # Errors
     ///
-    /// Says why no file can be found by it.
+    /// If no file can match it.
     pub(super) fn new(text: &str, directory: Option<&str>) -> Result<Self, String> {
         let pattern = FilePattern::new(text, directory).map_err(|(what, hint)| format!("{what}: {hint}"))?;
         if let Some(directory) = directory.filter(|_| !text.starts_with('/')) {
-            // Whether it can be entered is seen from within.
+            // `.` also shows whether it can be entered.
             let entered = std::fs::metadata(Path::new(directory).join("."));
             entered.map_err(|error| step_image::not_entered(directory, &error))?;
         }
@@ -62,13 +61,13 @@ impl Walk {
         Ok(walk)
     }
 
-    /// Looks a little further.
+    /// Searches a little further.
     pub(super) fn step(&mut self) -> Found {
         let Some(candidate) = self.stack.pop() else { return Found::End };
         let path = self.pattern.fixed.join(&candidate.name);
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
-            // It is gone, or a link to nowhere.
+            // It was deleted, or is a broken link.
             Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
             Err(error) => return self.fail(&path, &words(&error)),
         };
@@ -93,7 +92,7 @@ impl Walk {
         Found::Nothing
     }
 
-    /// Why not everything was found, if it was not.
+    /// Why the search has failed, if it has.
     pub(super) fn failure(&self) -> Option<String> {
         let text = on_one_line(&self.text);
         match &self.error {
@@ -111,14 +110,14 @@ impl Walk {
         Found::Nothing
     }
 
-    /// Puts what is in a folder on the stack, as far as it fits.
+    /// Pushes the matching entries of a folder to the stack.
     fn enter(&mut self, folder: &Path, states: &[usize]) {
         let at = self.pattern.fixed.join(folder);
         let components = &self.pattern.components;
         let mut names: Vec<OsString> = Vec::new();
         let known = states.iter().map(|state| components[*state].name());
         if let Some(known) = known.collect::<Option<Vec<_>>>() {
-            // What is known by name is looked for by it: a folder may be entered that can't be read.
+            // If the names are known, the folder is not read: it may be possible to enter it but not to read it.
             names.extend(known.into_iter().map(OsString::from));
         } else {
             match std::fs::read_dir(&at) {
@@ -158,7 +157,7 @@ impl Walk {
         candidate
     }
 
-    /// Adds a component that may come next, and what comes next when a `**` stands for no folder at all.
+    /// Adds a component that may come next, and the one after it if it is a `**`, which may stand for no folder.
     fn arrive(&self, state: usize, states: &mut Vec<usize>) {
         if !states.contains(&state) {
             states.push(state);

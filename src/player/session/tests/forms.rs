@@ -1,7 +1,7 @@
 //! The forms of steps: what comes after what, what is stopped when, and what each outcome is.
 
 use super::*;
-use crate::wire::{ActionMessage, LeftMessage, StepEndedMessage, UntilMessage};
+use crate::wire::{ActionMessage, StepEndedMessage, UntilMessage};
 
 fn plain(command: &str) -> StepMessage {
     step(command, false, None)
@@ -53,7 +53,7 @@ fn run(position: usize) -> StepId {
 
 fn failed(key: StepId, seconds: u64) -> SessionEvent {
     let outcome = OutcomeMessage::Exit { status: 1 };
-    SessionEvent::Ended { key, outcome, at: at(seconds), lengths: [9, 0], left: LeftMessage::default() }
+    SessionEvent::Ended(StepEndedMessage { stdout: 9, ..event::ended(key, outcome) }, at(seconds))
 }
 
 fn passed() -> OutcomeMessage {
@@ -113,7 +113,7 @@ fn parallel_steps_at_the_beginning_of_a_phase_all_start_at_its_instant() {
     session.handle(arm(Phase::Run), at(0));
     let go = ConductorMessage::Go { phase: PhaseId { trial: 1, phase: Phase::Run }, at: Some(5 * SECOND) };
     let actions = session.handle(SessionEvent::Message(go), at(0));
-    let start = |position, instant| SessionAction::Start { key: run(position), at: instant, behind: None };
+    let start = |position, instant| SessionAction::Start { key: run(position), at: instant, again: false };
     assert_eq!(actions[1..], [start(0, Some(at(5))), start(1, Some(at(5)))]);
     session.handle(started(run(0), 5), at(5));
     session.handle(started(run(1), 5), at(5));
@@ -142,8 +142,7 @@ fn an_until_is_tried_again_until_it_succeeds_and_every_attempt_is_kept() {
     assert_eq!(session.handle(failed(run(0), 2), at(2)), []);
     let half = PlayerTime::from_nanoseconds(2 * SECOND + SECOND / 2);
     assert_eq!(session.next_deadline(), Some(half));
-    let behind = Some(Streams { numbers: [0, 1], lengths: [9, 0] });
-    let again = SessionAction::Start { key: run(0), at: None, behind };
+    let again = SessionAction::Start { key: run(0), at: None, again: true };
     assert_eq!(session.handle(SessionEvent::Tick, half), [again]);
     assert_eq!(session.handle(started(run(0), 3), at(3)), [], "it is told of once");
     assert_eq!(session.handle(SessionEvent::Tick, at(7)), [stop(run(0))], "an attempt has a limit of its own");
@@ -169,13 +168,10 @@ fn an_until_that_never_succeeds_fails_at_its_limit_also_between_two_attempts() {
     let mut session = in_run(vec![until(3, None)]);
     session.handle(started(run(0), 1), at(1));
     session.handle(
-        SessionEvent::Ended {
-            key: run(0),
-            outcome: OutcomeMessage::Exit { status: 1 },
-            at: PlayerTime::from_nanoseconds(4 * SECOND - 1),
-            lengths: [0; 2],
-            left: LeftMessage::default(),
-        },
+        SessionEvent::Ended(
+            event::ended(run(0), OutcomeMessage::Exit { status: 1 }),
+            PlayerTime::from_nanoseconds(4 * SECOND - 1),
+        ),
         at(3),
     );
     assert_eq!(outcomes(&session.handle(SessionEvent::Tick, at(4))), [(0, late)]);
@@ -194,7 +190,7 @@ fn a_barrier_is_waited_at_until_its_release_and_what_follows_starts_at_that_inst
     let on = session.handle(release(0, Some(9)), at(8));
     let [told] = &ends(&on)[..] else { panic!("{on:?}") };
     assert_eq!((&told.outcome, told.duration), (&passed(), Some(9 * SECOND)), "it waited until the instant");
-    assert_eq!(on.last(), Some(&SessionAction::Start { key: run(1), at: Some(at(9)), behind: None }));
+    assert_eq!(on.last(), Some(&SessionAction::Start { key: run(1), at: Some(at(9)), again: false }));
     assert_eq!(session.handle(release(0, None), at(9)), [], "once is enough");
 }
 

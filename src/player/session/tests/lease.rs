@@ -52,7 +52,7 @@ fn a_conductor_that_is_gone_before_its_plan_ends_the_session_and_nothing_has_to_
     assert!(starts(&gone).is_empty() && gone.last() == Some(&SessionAction::Sweep), "{gone:?}");
     let told = left("nothing was heard of the conductor for 10s; nothing had to be reset");
     assert_eq!(session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(11)), [told, SessionAction::Finish]);
-    assert!(!session.may_be_asked() && !session.has_reset());
+    assert!(!session.may_be_asked() && session.begun.is_none_or(|begun| begun.phase != Phase::Reset));
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn what_failed_in_a_reset_without_a_conductor_is_in_the_summary() {
     let begun = session.handle(orphaned(), at(0));
     assert_eq!(starts(&begun), [key(Phase::Reset, 0)]);
     session.handle(started(key(Phase::Reset, 0), 1), at(1));
-    let (outcome, left) = (OutcomeMessage::Exit { status: 9 }, LeftMessage::default());
-    session.handle(SessionEvent::Ended { key: key(Phase::Reset, 0), outcome, at: at(2), lengths: [0, 0], left }, at(2));
+    let outcome = OutcomeMessage::Exit { status: 9 };
+    session.handle(SessionEvent::Ended(event::ended(key(Phase::Reset, 0), outcome), at(2)), at(2));
     session.handle(started(key(Phase::Reset, 1), 3), at(3));
     session.handle(ended(key(Phase::Reset, 1), 4), at(4));
     let told = "the test says so; its steps were stopped and Reset was run, but `undo` failed";

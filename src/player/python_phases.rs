@@ -1,8 +1,8 @@
-//! The phases of a Python conductor: what it downloaded, what it told us to run, and the processes at work for it. Pure.
+//! The phases of a Python conductor: those that it has sent, those that are to run, and the processes that run them. Pure.
 //!
-//! A conductor with several workers on this player sends a phase for each, and `run` for each. The first `run` runs all that
-//! is there, one phase after another, as the Python player does; the others find nothing. Conductors are told apart by
-//! their addresses alone, for every worker has a results port of its own, or shares one.
+//! A conductor with several workers on this player sends a phase and `run` for each. The first `run` runs everything that is
+//! there, one phase after another, as the Python player does; the others find nothing. Conductors are distinguished only by
+//! their addresses, because each worker may have its own results port, or share one.
 
 use std::net::IpAddr;
 
@@ -12,16 +12,16 @@ use crate::wait::Wait;
 use crate::wire::bounds::{PHASE_BYTES, PHASES};
 use crate::wire::seed::SeedPhase;
 
-/// What this player has to do for Python conductors.
+/// The phases of Python conductors.
 #[derive(Debug, Default)]
-pub(super) struct SeedConductors {
-    /// Whose phases these are, and since when there are some.
+pub(super) struct PythonPhases {
+    /// The conductor that holds the player, and since when.
     holder: Option<(IpAddr, PlayerTime)>,
-    /// In the order in which they came.
+    /// In the order of their arrival.
     phases: Vec<PhaseEntry>,
-    /// How long phases are kept without their `run`.
+    /// Until when phases are stored without their `run`.
     expires: Option<PlayerTime>,
-    /// When a process may be made for the next phase, after one could not be made, and when that is given up.
+    /// After a process could not be created: when to try again, and when to give up.
     attempt: Option<(PlayerTime, PlayerTime)>,
     last_run: u64,
 }
@@ -30,18 +30,18 @@ pub(super) struct SeedConductors {
 #[derive(Debug)]
 struct PhaseEntry {
     phase: SeedPhase,
-    /// Whose it is.
+    /// The address of its conductor.
     address: IpAddr,
-    /// The `run` that it belongs to, once that was said.
+    /// The `run` that it belongs to, once that has arrived.
     run: Option<u64>,
     state: State,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
-    /// It was downloaded.
-    Kept,
-    /// It is to run when those before it have.
+    /// It has arrived.
+    Stored,
+    /// It is to run after those before it.
     Waiting,
     /// This process runs it.
     Running(u32),
@@ -51,21 +51,18 @@ enum State {
 
 impl PhaseEntry {
     fn pid(&self) -> Option<u32> {
-        match self.state {
-            State::Kept | State::Waiting => None,
-            State::Running(pid) | State::Delivering(pid) => Some(pid),
-        }
+        if let State::Running(pid) | State::Delivering(pid) = self.state { Some(pid) } else { None }
     }
 }
 
-impl SeedConductors {
-    /// Keeps a phase until its `run`. Returns the processes whose results nobody waits for any more: a conductor that
-    /// downloads to a results port whose results are not delivered yet has been started anew.
+impl PythonPhases {
+    /// Stores a phase until its `run`. Returns the processes whose results nobody waits for any more: a conductor that sends a
+    /// phase for a results port whose results are not delivered yet was restarted.
     ///
     /// # Errors
     ///
-    /// Says who holds the player, or that there is no room.
-    pub(super) fn keep(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
+    /// If another conductor holds the player, or there is no room.
+    pub(super) fn store(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
         if let Some((holder, _)) = self.holder(now)
             && holder != address
         {
@@ -75,33 +72,33 @@ impl SeedConductors {
         let superseded: Vec<u64> = self.phases.iter().filter(is_to).filter_map(|entry| entry.run).collect();
         let is_superseded = |entry: &PhaseEntry| entry.run.is_some_and(|run| superseded.contains(&run));
         let stays = |entry: &PhaseEntry| entry.state != State::Waiting || !is_superseded(entry);
-        // What is refused leaves everything as it is.
-        let sizes: Vec<usize> =
-            self.phases.iter().filter(|entry| stays(entry)).map(|entry| entry.phase.size()).collect();
-        PHASES.check(sizes.len() + 1).map_err(|error| error.to_string())?;
-        PHASE_BYTES.check(sizes.iter().sum::<usize>() + phase.size()).map_err(|error| error.to_string())?;
+        // A refusal changes nothing.
+        let sizes = self.phases.iter().filter(|entry| stays(entry)).map(|entry| entry.phase.size());
+        let sizes: Vec<usize> = sizes.chain([phase.size()]).collect();
+        let checked = PHASES.check(sizes.len()).and_then(|()| PHASE_BYTES.check(sizes.iter().sum()));
+        checked.map_err(|error| error.to_string())?;
         self.phases.retain(stays);
         self.attempt = self.attempt.filter(|_| superseded.is_empty());
         let since = self.holder(now).map_or(now, |(_, since)| since);
         self.holder = Some((address, since));
         self.expires = Some(now.plus(Wait::PythonRun.time()));
         let unwanted = self.phases.iter().filter(|entry| is_superseded(entry)).filter_map(PhaseEntry::pid).collect();
-        self.phases.push(PhaseEntry { phase, address, run: None, state: State::Kept });
+        self.phases.push(PhaseEntry { phase, address, run: None, state: State::Stored });
         Ok(unwanted)
     }
 
-    /// A conductor at this address says `run`: what it downloaded is to be run. Returns the number of this run, or nothing
-    /// when there is nothing to run.
+    /// A conductor at this address says `run`: the phases that it has sent are to run. Returns the number of this run, or `None`
+    /// if there is nothing to run.
     pub(super) fn run(&mut self, address: IpAddr) -> Option<u64> {
         self.expires.take_if(|_| self.holder.is_some_and(|(holder, _)| holder == address))?;
         self.last_run += 1;
-        for entry in self.phases.iter_mut().filter(|entry| entry.state == State::Kept) {
+        for entry in self.phases.iter_mut().filter(|entry| entry.state == State::Stored) {
             (entry.state, entry.run) = (State::Waiting, Some(self.last_run));
         }
         Some(self.last_run)
     }
 
-    /// The phase that is to be run now, its run, and the processes that have to deliver to the same place before it.
+    /// The phase that is to run now, its run, and the processes that have to deliver to the same place before it.
     pub(super) fn next(&self, now: PlayerTime) -> Option<(&SeedPhase, u64, Vec<u32>)> {
         if self.is_running() || self.attempt.is_some_and(|(next, _)| now < next) {
             return None;
@@ -115,13 +112,12 @@ impl SeedConductors {
     /// This process runs the next phase.
     pub(super) fn started(&mut self, pid: u32) {
         self.attempt = None;
-        let next = self.phases.iter_mut().find(|entry| entry.state == State::Waiting);
-        if let Some(next) = next {
+        if let Some(next) = self.phases.iter_mut().find(|entry| entry.state == State::Waiting) {
             next.state = State::Running(pid);
         }
     }
 
-    /// No process can be made for the next phase: it is tried again, for as long as there is reason to hope; whether it is.
+    /// No process can be created for the next phase: it is retried for some time; whether it is.
     pub(super) fn try_again(&mut self, now: PlayerTime) -> bool {
         let give_up = self.attempt.map_or_else(|| now.plus(Wait::PythonPhaseProcess.time()), |(_, give_up)| give_up);
         self.attempt = (now < give_up).then(|| (now.plus(AGAIN), give_up));
@@ -144,21 +140,21 @@ impl SeedConductors {
         ended.filter(|entry| entry.state == State::Running(pid)).count() > 0
     }
 
-    /// Whether something of this run is still to be done.
+    /// Whether this run is not complete.
     pub(super) fn is_open(&self, run: u64) -> bool {
         self.phases.iter().any(|entry| entry.run == Some(run))
     }
 
-    /// Who holds the player, and since when. Whose results are only to be delivered holds it no more.
+    /// Who holds the player, and since when. A conductor whose results are only to be delivered does not.
     pub(super) fn holder(&self, now: PlayerTime) -> Option<(IpAddr, PlayerTime)> {
-        let has_kept = self.expires.is_some_and(|expires| now < expires);
-        self.holder.filter(|_| has_kept || self.waiting().next().is_some() || self.is_running())
+        let has_stored = self.expires.is_some_and(|expires| now < expires);
+        self.holder.filter(|_| has_stored || self.waiting().next().is_some() || self.is_running())
     }
 
-    /// Forgets phases whose `run` has not come; what is to be said of that.
+    /// Drops phases whose `run` has not arrived. Returns a line for the log.
     pub(super) fn expire(&mut self, now: PlayerTime) -> Option<String> {
         self.expires.take_if(|expires| *expires <= now)?;
-        let phases = match self.phases.extract_if(.., |entry| entry.state == State::Kept).count() {
+        let phases = match self.phases.extract_if(.., |entry| entry.state == State::Stored).count() {
             1 => "1 phase".to_owned(),
             count => format!("{count} phases"),
         };
@@ -168,7 +164,7 @@ impl SeedConductors {
         ))
     }
 
-    /// When there is something to forget, or to try again.
+    /// When to drop phases, or to try again.
     pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
         let attempt = self.attempt.filter(|_| self.waiting().next().is_some() && !self.is_running());
         self.expires.into_iter().chain(attempt.map(|(next, _)| next)).min()
@@ -201,15 +197,15 @@ mod tests {
     }
 
     /// Keeps phases for these ports, and runs them; the number of the run.
-    fn run(conductors: &mut SeedConductors, ports: &[u16]) -> u64 {
+    fn run(conductors: &mut PythonPhases, ports: &[u16]) -> u64 {
         for port in ports {
-            assert_eq!(conductors.keep(ONE, phase(*port, "true"), at(1)), Ok(Vec::new()));
+            assert_eq!(conductors.store(ONE, phase(*port, "true"), at(1)), Ok(Vec::new()));
         }
         conductors.run(ONE).unwrap()
     }
 
     /// Starts what is next as this process; its port, and the processes that deliver before it.
-    fn start(conductors: &mut SeedConductors, pid: u32) -> Option<(u16, Vec<u32>)> {
+    fn start(conductors: &mut PythonPhases, pid: u32) -> Option<(u16, Vec<u32>)> {
         let (port, before) = conductors.next(at(2)).map(|(phase, _, before)| (phase.result_port, before))?;
         conductors.started(pid);
         Some((port, before))
@@ -217,7 +213,7 @@ mod tests {
 
     #[test]
     fn one_run_runs_the_phases_of_all_workers_one_after_another_and_the_next_finds_nothing() {
-        let mut conductors = SeedConductors::default();
+        let mut conductors = PythonPhases::default();
         let number = run(&mut conductors, &[7, 8, 7]);
         assert_eq!(conductors.run(ONE), None);
         assert_eq!(start(&mut conductors, 100), Some((7, vec![])));
@@ -238,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_phase_for_which_no_process_can_be_made_is_tried_again_before_those_behind_it_and_given_up_at_last() {
-        let mut conductors = SeedConductors::default();
+        let mut conductors = PythonPhases::default();
         let number = run(&mut conductors, &[7, 8]);
         for second in 2..2 + Wait::PythonPhaseProcess.time().as_secs() {
             assert_eq!(conductors.next(at(second)).unwrap().0.result_port, 7);
@@ -254,55 +250,55 @@ mod tests {
 
     #[test]
     fn a_conductor_at_another_address_is_told_who_holds_the_player() {
-        let mut conductors = SeedConductors::default();
-        conductors.keep(ONE, phase(7, "true"), at(1)).unwrap();
+        let mut conductors = PythonPhases::default();
+        conductors.store(ONE, phase(7, "true"), at(1)).unwrap();
         let busy = Err("busy: the Python conductor at 10.0.0.1 holds this player".to_owned());
-        assert_eq!(conductors.keep(OTHER, phase(7, "true"), at(2)), busy);
+        assert_eq!(conductors.store(OTHER, phase(7, "true"), at(2)), busy);
         assert_eq!(conductors.run(OTHER), None);
         let said = "the Python conductor at 10.0.0.1 sent 1 phase and no `run` within 30s: dropped, and not run";
         assert_eq!((conductors.expire(at(31)).as_deref(), conductors.expire(at(31))), (Some(said), None));
-        assert_eq!(conductors.keep(OTHER, phase(7, "true"), at(31)), Ok(vec![]), "phases without a `run` expire");
+        assert_eq!(conductors.store(OTHER, phase(7, "true"), at(31)), Ok(vec![]), "phases without a `run` expire");
         assert_eq!(conductors.run(ONE), None);
         assert!(conductors.run(OTHER).is_some());
     }
 
     #[test]
     fn a_conductor_that_downloads_to_a_port_whose_results_are_due_has_been_started_anew() {
-        let mut conductors = SeedConductors::default();
+        let mut conductors = PythonPhases::default();
         run(&mut conductors, &[7, 8]);
         start(&mut conductors, 100);
         run(&mut conductors, &[9]);
-        assert_eq!(conductors.keep(ONE, phase(8, "true"), at(3)), Ok(vec![100]));
+        assert_eq!(conductors.store(ONE, phase(8, "true"), at(3)), Ok(vec![100]));
         assert_eq!(conductors.next(at(2)), None, "the old run has to end first");
         conductors.process_ended(100);
         assert_eq!(start(&mut conductors, 101), Some((9, vec![])), "another run goes on");
-        assert_eq!(conductors.keep(ONE, phase(7, "true"), at(3)), Ok(vec![]));
+        assert_eq!(conductors.store(ONE, phase(7, "true"), at(3)), Ok(vec![]));
     }
 
     #[test]
     fn what_is_kept_is_bounded_in_number_and_bytes_and_forgotten_when_it_expires() {
-        let mut conductors = SeedConductors::default();
+        let mut conductors = PythonPhases::default();
         for _ in 0..PHASES.most() {
-            assert_eq!(conductors.keep(ONE, phase(7, "true"), at(1)), Ok(vec![]));
+            assert_eq!(conductors.store(ONE, phase(7, "true"), at(1)), Ok(vec![]));
         }
-        let refused = conductors.keep(ONE, phase(7, "true"), at(1)).unwrap_err();
+        let refused = conductors.store(ONE, phase(7, "true"), at(1)).unwrap_err();
         assert_eq!(refused, PHASES.check(257).unwrap_err().to_string());
         assert_eq!(conductors.next_deadline(), Some(at(31)));
         conductors.expire(at(31));
         assert_eq!((conductors.phases.len(), conductors.next_deadline()), (0, None));
         let long = "x".repeat(10 << 20);
         for _ in 0..6 {
-            assert_eq!(conductors.keep(ONE, phase(7, &long), at(32)), Ok(vec![]));
+            assert_eq!(conductors.store(ONE, phase(7, &long), at(32)), Ok(vec![]));
         }
-        let refused = conductors.keep(ONE, phase(7, &long), at(32)).unwrap_err();
+        let refused = conductors.store(ONE, phase(7, &long), at(32)).unwrap_err();
         assert!(refused.contains("bytes of a Python conductor's phases"), "{refused}");
         let number = conductors.run(ONE).unwrap();
-        assert!(conductors.keep(ONE, phase(8, &long), at(33)).is_err(), "what is to be run counts too");
+        assert!(conductors.store(ONE, phase(8, &long), at(33)).is_err(), "what is to be run counts too");
         let larger = "x".repeat(65 << 20);
-        assert!(conductors.keep(ONE, phase(7, &larger), at(33)).is_err());
+        assert!(conductors.store(ONE, phase(7, &larger), at(33)).is_err());
         assert!(conductors.is_open(number), "a phase that is refused takes no run apart");
         assert_eq!(
-            conductors.keep(ONE, phase(7, &long), at(33)),
+            conductors.store(ONE, phase(7, &long), at(33)),
             Ok(vec![]),
             "one that supersedes makes room for itself"
         );

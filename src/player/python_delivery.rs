@@ -1,8 +1,8 @@
-//! Delivering the results of a phase to a Python conductor, each on a connection of its own.
+//! Delivering the results of a phase to a Python conductor, each on its own connection.
 //!
-//! The conductor reads the results of one worker after another: ours may have to wait until others have had their turn. It
-//! says `run` before it listens, so that a closed port is tried again for a while. A result whose connection breaks before the
-//! conductor has closed it was not read, and is sent again.
+//! The conductor reads the results of one worker after another, so that ours may have to wait for others. It says `run` before
+//! it listens, so that a closed port is retried for a while. If a connection breaks before the conductor closes it, the result
+//! was not read, and is sent again.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,20 +18,20 @@ use crate::wire::frame;
 use crate::wire::seed::SeedPhase;
 use crate::wire::trace::Tap;
 
-/// The signal that says that nobody waits for the results any more: whoever listens for them is a later conductor.
+/// The signal that says that nobody waits for the results any more: if a conductor listens, it is a later one.
 pub(super) const SUPERSEDED: i32 = libc::SIGUSR1;
 
-/// How long a conductor is given to take a result before the next one is sent. Only the end of one connection before the
-/// next begins keeps the order on every network.
+/// How long a conductor may take to read a result before the next one is sent. Results stay in order on every network only
+/// if one connection ends before the next begins.
 const IN_ORDER: Duration = Duration::from_secs(10);
 
-/// How many results may wait to be taken. The conductor's queue of connections is hardly longer.
+/// How many results may wait to be read. The conductor's queue of connections is hardly longer.
 const MOST_UNTAKEN: usize = 4;
 
-/// How long a conductor that does not listen is tried when the player was told to stop.
+/// How long a conductor that does not listen is retried when the player is to stop.
 const HURRIED: Duration = Duration::from_secs(1);
 
-/// How often we look whether we are told something else.
+/// How often signals are taken.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Delivers the results in their order, after these processes have delivered theirs.
@@ -51,7 +51,7 @@ pub(super) fn deliver(phase: &SeedPhase, results: &[Vec<u8>], before: &[Process]
         delivery.hurry();
     }
     while !before.iter().all(Process::has_ended) {
-        delivery.wait(None, Wait::PythonConductorRetry.time()).map_err(io::Error::from)?;
+        delivery.wait(None, Wait::PythonConductorRetry.time())?;
     }
     results.iter().try_for_each(|payload| delivery.deliver(&frame(payload)))
 }
@@ -77,12 +77,9 @@ enum Failure {
     NoAnswer,
 }
 
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::GivenUp(error) | Failure::NotTaken(error) => error,
-            Failure::NoAnswer => ErrorKind::TimedOut.into(),
-        }
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::GivenUp(error)
     }
 }
 
@@ -94,14 +91,12 @@ impl Delivery<'_> {
             match self.attempt(bytes) {
                 Ok(()) => return Ok(()),
                 Err(Failure::GivenUp(error)) => return Err(error),
-                Err(Failure::NoAnswer) => {}
-                Err(Failure::NotTaken(error)) => {
-                    if since.get_or_insert_with(Instant::now).elapsed() >= self.patience {
-                        return Err(error);
-                    }
+                Err(Failure::NotTaken(error)) if since.get_or_insert_with(Instant::now).elapsed() >= self.patience => {
+                    return Err(error);
                 }
+                Err(Failure::NotTaken(_) | Failure::NoAnswer) => {}
             }
-            self.wait(None, Wait::PythonConductorRetry.time()).map_err(io::Error::from)?;
+            self.wait(None, Wait::PythonConductorRetry.time())?;
         }
     }
 
@@ -116,10 +111,9 @@ impl Delivery<'_> {
         if self.untaken.len() > MOST_UNTAKEN
             && let Some(oldest) = self.untaken.pop_front()
         {
-            let left = self.end.saturating_duration_since(Instant::now());
-            // One that breaks by now has been sent for nothing; those behind it may still be read.
-            if let Err(Failure::GivenUp(error)) = self.is_taken(&oldest, left) {
-                return Err(Failure::GivenUp(error));
+            // If it breaks now, it was sent in vain; those after it may still be read.
+            if let Err(given_up @ Failure::GivenUp(_)) = self.is_taken(&oldest, self.left()) {
+                return Err(given_up);
             }
         }
         Ok(())
@@ -127,11 +121,9 @@ impl Delivery<'_> {
 
     fn connect(&mut self) -> Result<TcpStream, Failure> {
         let SeedPhase { result_host, result_port, .. } = self.phase;
-        let left = self.end.saturating_duration_since(Instant::now());
-        let addresses =
-            Wait::NameLookup.look_up(result_host, *result_port, left, || true).map_err(Failure::NotTaken)?;
+        let addresses = Wait::NameLookup.look_up(result_host, *result_port, self.left(), || true);
         let mut failure = Failure::NotTaken(io::Error::other("the name has no address"));
-        for address in addresses {
+        for address in addresses.map_err(Failure::NotTaken)? {
             match Wait::PythonConnection.connect(&address) {
                 Ok(stream) => return Ok(stream),
                 Err(error) if error.kind() == ErrorKind::TimedOut => failure = Failure::NoAnswer,
@@ -143,7 +135,7 @@ impl Delivery<'_> {
 
     fn send(&mut self, stream: &mut TcpStream, all: &[u8]) -> Result<(), Failure> {
         let mut bytes = all;
-        stream.set_nonblocking(true).map_err(Failure::GivenUp)?;
+        stream.set_nonblocking(true)?;
         while !bytes.is_empty() {
             match stream.write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
@@ -158,7 +150,7 @@ impl Delivery<'_> {
         stream.shutdown(Shutdown::Write).map_err(Failure::NotTaken)
     }
 
-    /// Whether the conductor closes a connection within this time, which it does when it has read the result.
+    /// Whether the conductor closes a connection within this time, as it does when it has read the result.
     fn is_taken(&mut self, mut stream: &TcpStream, time: Duration) -> Result<bool, Failure> {
         let end = Instant::now() + time;
         loop {
@@ -177,11 +169,11 @@ impl Delivery<'_> {
         }
     }
 
-    /// Waits until the stream is ready, or so long.
-    fn wait(&mut self, stream: Option<(&TcpStream, PollFlags)>, time: Duration) -> Result<(), Failure> {
-        let left = self.end.saturating_duration_since(Instant::now());
+    /// Waits until the stream is ready, or for this time.
+    fn wait(&mut self, stream: Option<(&TcpStream, PollFlags)>, time: Duration) -> io::Result<()> {
+        let left = self.left();
         if left.is_zero() {
-            return Err(Failure::GivenUp(ErrorKind::TimedOut.into()));
+            return Err(ErrorKind::TimedOut.into());
         }
         let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
         descriptors.extend(stream.map(|(stream, flags)| PollFd::new(stream, flags)));
@@ -190,19 +182,23 @@ impl Delivery<'_> {
         self.look()
     }
 
-    /// Looks whether we are told something else.
-    fn look(&mut self) -> Result<(), Failure> {
+    fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    /// Takes signals.
+    fn look(&mut self) -> io::Result<()> {
         life::show();
         while let Some(signal) = self.signals.take() {
             if signal == SUPERSEDED {
-                return Err(Failure::GivenUp(io::Error::other("their conductor has been started anew")));
+                return Err(io::Error::other("their conductor has been started anew"));
             }
             self.hurry();
         }
         Ok(())
     }
 
-    /// The player was told to stop: there is not much time left.
+    /// The player is to stop: there is not much time left.
     fn hurry(&mut self) {
         self.end = self.end.min(Instant::now() + Wait::LastDelivery.time());
         self.patience = HURRIED;

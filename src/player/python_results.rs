@@ -1,14 +1,14 @@
-//! What a phase of a Python conductor printed, and its results in the words of the Python player.
+//! The results of a phase of a Python conductor, in the format of the Python player.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::wire::seed::{SeedPhase, encode_result};
-use crate::wire::{Data, Outbox, OutcomeMessage, PlayerMessage, StepEndedMessage};
+use crate::wire::{Data, OutcomeMessage, PlayerMessage, StepEndedMessage};
 
-/// What is kept of a phase that runs for a seed conductor.
-#[derive(Debug)]
-pub(super) struct Kept {
+/// What a phase that runs for a Python conductor has printed, and how its steps ended.
+#[derive(Debug, Default)]
+pub(super) struct PhaseResults {
     limit: usize,
     /// Standard outputs, by the numbers of their streams.
     outputs: BTreeMap<u32, Vec<u8>>,
@@ -17,25 +17,23 @@ pub(super) struct Kept {
     is_complete: bool,
 }
 
-impl Kept {
+impl PhaseResults {
     /// For messages of up to `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self { limit, outputs: BTreeMap::new(), streams: BTreeMap::new(), ended: BTreeMap::new(), is_complete: false }
+        Self { limit, ..Self::default() }
     }
 
-    /// Takes what the steps printed: standard output is delivered, up to what fits into a message.
-    pub(super) fn take_data(&mut self, outbox: &mut Outbox) {
-        while let Some(Data { stream, bytes, .. }) = outbox.take_data() {
-            if stream % 2 == 0 {
-                let output = self.outputs.entry(stream).or_default();
-                let room = self.limit.saturating_sub(output.len());
-                output.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            }
+    /// Takes what the steps print: standard output is delivered, as far as it fits into a message.
+    pub(super) fn push(&mut self, Data { stream, bytes, .. }: Data) {
+        if stream % 2 == 0 {
+            let output = self.outputs.entry(stream).or_default();
+            let room = self.limit.saturating_sub(output.len());
+            output.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
     }
 
-    /// Takes what the session says.
+    /// Takes what the session reports.
     pub(super) fn take(&mut self, message: PlayerMessage) {
         match message {
             PlayerMessage::StepStarted(started) => {
@@ -54,11 +52,10 @@ impl Kept {
         self.is_complete
     }
 
-    /// The results of the phase, as the seed words them.
-    pub(super) fn results(mut self, phase: &SeedPhase) -> Vec<Vec<u8>> {
-        let ended = std::mem::take(&mut self.ended);
+    /// The results of the phase, as the Python player words them.
+    pub(super) fn results(&self, phase: &SeedPhase) -> Vec<Vec<u8>> {
         let results = phase.steps.iter().enumerate().map(|(position, step)| {
-            let outcome = ended.get(&position).map(|ended| &ended.outcome);
+            let outcome = self.ended.get(&position).map(|ended| &ended.outcome);
             let (code, text) = match outcome {
                 Some(OutcomeMessage::Exit { status: 0 } | OutcomeMessage::Elapsed { .. }) => (0, self.output(position)),
                 Some(OutcomeMessage::Exit { status }) => (i64::from(*status), step.command.clone()),
@@ -82,7 +79,7 @@ impl Kept {
     }
 }
 
-/// A result within the limit of a message: a text that is too long loses its end, and says so.
+/// A result within the limit of a message: a text that is too long is cut, and says so.
 fn fitting(code: i64, mut text: String, limit: usize) -> Vec<u8> {
     let mut payload = encode_result(code, &text);
     while payload.len() > limit && !text.is_empty() {

@@ -1,46 +1,45 @@
-//! The process that runs one phase of a Python conductor, and delivers its results.
+//! The process that runs one phase of a Python conductor and delivers its results.
 
 use std::os::unix::net::UnixStream;
 
 use super::note::{self, Note};
-use super::process_tree::Cgroups;
-use super::seed_delivery::{SUPERSEDED, deliver};
-use super::seed_results::Kept;
+use super::origin::Cgroups;
+use super::python_delivery::{SUPERSEDED, deliver};
+use super::python_results::PhaseResults;
 use super::session_process::{PhaseRun, run_phase};
-use crate::model::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseId, nanoseconds};
+use crate::model::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, nanoseconds};
 use crate::sys::Process;
 use crate::wire::seed::{SeedPhase, encode_result};
-use crate::wire::{ConductorMessage, Connection, PlanMessage, StepMessage};
+use crate::wire::{Connection, PlanMessage, StepMessage};
 
-/// A phase that a Python conductor has told us to run.
+/// A phase that a Python conductor wants to be run.
 #[derive(Debug)]
-pub(super) struct SeedRun {
+pub(super) struct PythonRun {
     /// The phase.
     pub(super) phase: SeedPhase,
     /// The connection that said `run`, which is closed when all has run.
     pub(super) connection: Option<Connection>,
     /// The largest message.
     pub(super) limit: u64,
-    /// Whether its steps are to run: when the player is about to stop the conductor is only told that they did not.
+    /// Whether its steps are to run: if the player is about to stop, the conductor only learns that they did not.
     pub(super) is_wanted: bool,
     /// The processes that have to deliver results to the same place first.
     pub(super) before: Vec<Process>,
 }
 
-impl SeedRun {
+impl PythonRun {
     /// Runs the phase, delivers its results; the exit status.
     pub(super) fn run(self, mut notes: UnixStream, cgroups: Cgroups) -> i32 {
         let Self { phase, connection, limit, is_wanted, before } = self;
+        let results = PhaseResults::new(limit);
         let run = if is_wanted {
-            let run = notes.try_clone().and_then(|notes| run_phase(phase_messages(&phase), limit, notes, cgroups));
-            let Ok(run) = run else { return 1 };
-            run
+            notes.try_clone().and_then(|notes| run_phase(plan_of(&phase), results, notes, cgroups))
         } else {
-            PhaseRun { kept: Kept::new(limit), left: Vec::new(), stopped: None }
+            Ok(PhaseRun { results, left: Vec::new(), stopped: None })
         };
-        let PhaseRun { kept, left, stopped } = run;
+        let Ok(PhaseRun { results, left, stopped }) = run else { return 1 };
         note::send(&mut notes, &Note::Delivering);
-        let mut results = kept.results(&phase);
+        let mut results = results.results(&phase);
         results.push(encode_result(PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE));
         if stopped != Some(SUPERSEDED)
             && let Err(why) = deliver(&phase, &results, &before, stopped.is_some() || !is_wanted)
@@ -53,8 +52,8 @@ impl SeedRun {
     }
 }
 
-/// What the session has to be told, so that it runs this phase.
-fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
+/// The plan of a session that runs this phase.
+fn plan_of(phase: &SeedPhase) -> PlanMessage {
     let steps = phase.steps.iter().enumerate().map(|(position, step)| StepMessage {
         label: format!("step{}", position + 1),
         command: step.command.clone(),
@@ -62,21 +61,6 @@ fn phase_messages(phase: &SeedPhase) -> [ConductorMessage; 3] {
         timeout: step.timeout.map(nanoseconds),
         ..StepMessage::default()
     });
-    let plan = PlanMessage {
-        incarnation: None,
-        trials: 1,
-        phases: vec![Phase::Run],
-        shell: "/bin/sh".to_owned(),
-        directory: None,
-        environment: Vec::new(),
-        step_timeout: None,
-        reset_timeout: 0,
-        lease: 0,
-        startup: Vec::new(),
-        run: steps.collect(),
-        collect: Vec::new(),
-        reset: Vec::new(),
-    };
-    let phase = PhaseId { trial: 1, phase: Phase::Run };
-    [ConductorMessage::Plan(Box::new(plan)), ConductorMessage::Arm(phase), ConductorMessage::Go { phase, at: None }]
+    let (shell, run) = ("/bin/sh".to_owned(), steps.collect());
+    PlanMessage { trials: 1, phases: vec![Phase::Run], shell, run, ..PlanMessage::default() }
 }

@@ -1,0 +1,188 @@
+//! Who gets what a session reports and what its steps print.
+
+use std::io;
+use std::time::Duration;
+
+use super::python_results::PhaseResults;
+use super::session::SessionEvent;
+use super::spool::Spool;
+use super::transfers::Transfers;
+use crate::model::{LONGEST_LEASE, PlayerTime};
+use crate::sys::clock;
+use crate::wire::bounds::TooMuch;
+use crate::wire::{
+    Channel, Connection, Data, FrameDecoder, Greeting, Hello, Link, LinkError, MAX_FRAME, PlayerMessage, Welcome,
+    interval,
+};
+
+/// How long output waits for a conductor that receives none, before it goes to the spool.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Who gets what a session reports and what its steps print.
+#[derive(Debug)]
+pub(super) enum Audience {
+    /// Its conductor.
+    Conductor(Box<Conductor>),
+    /// Nobody: it runs the Reset of a session whose process died.
+    Nobody,
+    /// A Python conductor, after its phase; the results until then.
+    Python(PhaseResults),
+}
+
+impl Audience {
+    /// The conductor, if there is one.
+    pub(super) fn conductor(&mut self) -> Option<&mut Conductor> {
+        if let Self::Conductor(conductor) = self { Some(conductor) } else { None }
+    }
+
+    /// The connection to the conductor, while there is one.
+    pub(super) fn link(&self) -> Option<&Link<PlayerTime>> {
+        if let Self::Conductor(conductor) = self { conductor.channel.link() } else { None }
+    }
+
+    /// Whether steps' output may be read now.
+    pub(super) fn has_room(&self) -> bool {
+        match self {
+            Self::Conductor(conductor) => conductor.spool.has_room(&conductor.channel.outbox),
+            Self::Nobody | Self::Python(_) => true,
+        }
+    }
+
+    /// Takes output of a step.
+    pub(super) fn push(&mut self, data: Data) {
+        match self {
+            Self::Conductor(conductor) => conductor.spool.push(data, &mut conductor.channel.outbox),
+            Self::Nobody => {}
+            Self::Python(results) => results.push(data),
+        }
+    }
+
+    /// Takes a message.
+    pub(super) fn send(&mut self, message: PlayerMessage) {
+        match (self, message) {
+            (Self::Conductor(conductor), message) => conductor.send(&message),
+            (Self::Nobody, PlayerMessage::Warning { text }) => tracing::warn!("{text}"),
+            (Self::Nobody, _) => {}
+            (Self::Python(results), message) => results.take(message),
+        }
+    }
+}
+
+/// The conductor of a session: the channel to it, and what has not been sent yet.
+#[derive(Debug)]
+pub(super) struct Conductor {
+    pub(super) channel: Channel<PlayerTime>,
+    pub(super) transfers: Transfers,
+    spool: Spool,
+    /// When the amount of data that waits to be sent last changed, and the amount.
+    moved: (PlayerTime, usize),
+    /// Whether the spool is full, and the conductor was told so.
+    is_stalled: bool,
+    /// The bound that unacknowledged messages have exceeded: nothing more is sent.
+    pub(super) given_up: Option<TooMuch>,
+}
+
+impl Conductor {
+    /// The conductor on this connection.
+    ///
+    /// # Errors
+    ///
+    /// If the connection cannot begin a session.
+    pub(super) fn new(link: Link<PlayerTime>, spool_limit: u64) -> io::Result<Self> {
+        let now = clock();
+        let mut channel = Channel::new(now);
+        channel.connect(link, 0).map_err(io::Error::other)?;
+        let (transfers, spool) = (Transfers::new(), Spool::new(spool_limit));
+        Ok(Self { channel, transfers, spool, moved: (now, 0), is_stalled: false, given_up: None })
+    }
+
+    /// Continues on another connection, which is answered with `welcome`; `rest` is what the conductor sent after its
+    /// `hello`. Whether that works.
+    pub(super) fn resume(&mut self, connection: Connection, hello: &Hello, mut welcome: Welcome, rest: &[u8]) -> bool {
+        let mut decoder = FrameDecoder::new(MAX_FRAME as u64);
+        decoder.push(rest);
+        welcome.next = self.channel.inbox.next();
+        let Hello { run, worker, attempt, next, .. } = hello;
+        let resumed = self.channel.connect(open(connection, decoder, lease(hello), welcome), *next);
+        match &resumed {
+            Ok(()) => tracing::info!("run {run}: the session of `{worker}` goes on over connection {attempt}"),
+            Err(why) => tracing::warn!("run {run}: the session of `{worker}` can't go on: {why}"),
+        }
+        resumed.is_ok()
+    }
+
+    fn send(&mut self, message: &PlayerMessage) {
+        if self.given_up.is_none() {
+            self.channel.outbox.push(message);
+            self.given_up = self.channel.outbox.check().err();
+        }
+    }
+
+    /// Does a part of the file transfers. Files wait for what steps have printed.
+    pub(super) fn transfer(&mut self) -> Vec<SessionEvent> {
+        self.transfers.work(self.spool.is_empty(), &mut self.channel.outbox, clock())
+    }
+
+    /// Whether something can be sent or read without waiting.
+    pub(super) fn has_work(&self) -> bool {
+        self.spool.is_empty() && self.transfers.has_work(&self.channel.outbox)
+    }
+
+    /// Sends what can be sent; whether more can be sent at once.
+    ///
+    /// # Errors
+    ///
+    /// If the connection is lost.
+    pub(super) fn write(&mut self) -> Result<bool, LinkError> {
+        let before = self.channel.outbox.waiting_data();
+        self.channel.write(clock)?;
+        Ok(!self.spool.is_empty() && self.channel.outbox.waiting_data() != before)
+    }
+
+    /// Output goes to the spool while the conductor receives none, and comes back from there.
+    pub(super) fn spool_or_refill(&mut self) {
+        let (now, waiting) = (clock(), self.channel.outbox.waiting_data());
+        if waiting != self.moved.1 || waiting == 0 {
+            self.moved = (now, waiting);
+        }
+        let is_stuck = now.since(self.moved.0) >= PATIENCE;
+        self.spool.is_open = self.channel.link().is_none() || is_stuck || !self.spool.is_empty();
+        self.spool.refill(&mut self.channel.outbox);
+        let is_full = self.spool.is_full();
+        if is_full && !self.is_stalled {
+            self.channel.outbox.push(&PlayerMessage::Stalled { kept: self.spool.waiting() });
+        }
+        self.is_stalled = is_full;
+    }
+
+    /// When output that waits has to go to the spool.
+    pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
+        let waits = !self.spool.has_room(&self.channel.outbox) && !self.is_stalled;
+        let spool = waits.then(|| self.moved.0.plus(PATIENCE));
+        self.channel.link().map(Link::next_deadline).into_iter().chain(spool).min()
+    }
+
+    /// Whether everything was delivered.
+    pub(super) fn is_settled(&self) -> bool {
+        self.channel.is_settled() && self.spool.is_empty()
+    }
+}
+
+/// The link on a connection, which begins with `welcome`.
+pub(super) fn open(
+    connection: Connection,
+    decoder: FrameDecoder,
+    lease: Duration,
+    welcome: Welcome,
+) -> Link<PlayerTime> {
+    let mut link = Link::new(connection, "its conductor", decoder, interval(lease), clock());
+    link.begin_with(&Greeting::Welcome(Welcome { clock: clock().nanoseconds(), ..welcome }).encode());
+    link
+}
+
+/// How long the player continues without this conductor.
+pub(super) fn lease(hello: &Hello) -> Duration {
+    /// That of a conductor that names none.
+    const DEFAULT: Duration = Duration::from_mins(1);
+    if hello.lease == 0 { DEFAULT } else { Duration::from_nanos(hello.lease).min(LONGEST_LEASE) }
+}

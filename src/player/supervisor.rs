@@ -1,0 +1,184 @@
+//! The supervisor of the conductor's `check`: it runs the command, and stops everything that the command has started.
+//!
+//! It is a process of its own and a subreaper, so that nothing is left even if the conductor is killed. Its standard input is
+//! a socket: its end means that the command is not wanted any more, and the result is written there. If the supervisor
+//! itself is killed, its parent, the guard, ends what it leaves; if it was stopped, the guard continues it. The command
+//! starts as a step does, by the same code.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::environment::Environment;
+use super::life;
+use super::origin::Origins;
+use super::session::NotStarted;
+use super::step_image::shell_image;
+use super::sweep::Sweep;
+use crate::model::{Ending, PlayerTime, Process, nanoseconds};
+use crate::sys::{self, Image, PreparedProcess, PrintsTo, Reaped, SignalDescriptor, Spawner, When, clock};
+use crate::wait::Wait;
+use crate::wire::{KeeperMessage, OutcomeMessage};
+
+/// How long processes that outlive the command may take to end by themselves.
+const LET_GO_WITHIN: Duration = Duration::from_millis(200);
+
+/// How often to look at them meanwhile: not every end is reported to us.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Runs a command to its end, ends what it leaves, and reports the result; the exit status.
+///
+/// The program must have one thread.
+pub fn supervise(command: &OsStr) -> i32 {
+    let descendants = Descendants::new();
+    life::continue_without_parent();
+    match descendants.and_then(|descendants| Ok((descendants, sys::fork()?))) {
+        Ok((descendants, Some(supervisor))) => guard(supervisor, descendants),
+        Ok((_, None)) => {
+            life::continue_without_parent();
+            sys::exit_now(report(command))
+        }
+        // Without a guard the command runs all the same.
+        Err(_) => report(command),
+    }
+}
+
+/// Waits for the end of the supervisor, and ends what it leaves; its exit status.
+fn guard(supervisor: u32, mut descendants: Descendants) -> i32 {
+    let mut kill_at = None;
+    descendants.child = supervisor;
+    let ended = loop {
+        descendants.wait(kill_at);
+        if let Some(ended) = descendants.ended {
+            break ended.how;
+        }
+        if descendants.is_stopped && kill_at.is_none() {
+            kill_at = Some(clock().plus(Wait::SupervisorEnd.time()));
+            sys::end_child(supervisor, libc::SIGTERM);
+        } else if kill_at.is_some_and(|end| end <= clock()) {
+            sys::end_child(supervisor, libc::SIGKILL);
+        }
+    };
+    descendants.end();
+    if let Ending::Exit(status) = ended { status } else { 1 }
+}
+
+fn report(command: &OsStr) -> i32 {
+    let message = match Supervisor::start(command) {
+        Ok(supervisor) => supervisor.run(),
+        Err(error) => OutcomeMessage::from(error).into(),
+    };
+    let socket = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
+    let sent = socket.and_then(|mut socket| {
+        socket.write_all(&serde_json::to_vec(&message)?)?;
+        // The guard has a copy of the socket, and may be stopped.
+        socket.shutdown(Shutdown::Write)
+    });
+    i32::from(sent.is_err())
+}
+
+/// The processes below this one.
+struct Descendants {
+    /// The child that this process has made.
+    child: u32,
+    /// How it ended, once it has.
+    ended: Option<Reaped>,
+    signals: SignalDescriptor,
+    /// Whether a signal or the end of standard input has told this process to end.
+    is_stopped: bool,
+}
+
+impl Descendants {
+    fn new() -> io::Result<Self> {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let signals = SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
+        Ok(Self { child: 0, ended: None, signals, is_stopped: false })
+    }
+
+    /// Waits until something happens, or until then; whether a process has ended.
+    fn wait(&mut self, until: Option<PlayerTime>) -> bool {
+        let input = io::stdin();
+        let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        if !self.is_stopped {
+            descriptors.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN));
+        }
+        let _ = Wait::SupervisorEvents.poll(&mut descriptors, until.map(|until| until.since(clock())));
+        while let Some(signal) = self.signals.take() {
+            self.is_stopped |= signal != libc::SIGCHLD;
+        }
+        self.is_stopped = self.is_stopped || sys::input_has_ended();
+        let reaped: Vec<Reaped> = std::iter::from_fn(sys::reap).collect();
+        self.ended = self.ended.or_else(|| reaped.iter().copied().find(|ended| ended.pid == self.child));
+        !reaped.is_empty()
+    }
+
+    /// Ends all of them. Returns those that were there, and those that could not be ended.
+    fn end(&mut self) -> [Vec<Process>; 2] {
+        let mut sweep = Sweep::new(BTreeSet::new(), clock());
+        loop {
+            if let Some(remaining) = sweep.look(clock(), &Origins::default(), |_| false) {
+                return [sweep.found(), remaining];
+            }
+            if self.wait(Some(sweep.escalation.next_deadline())) {
+                sweep.escalation.hurry();
+            }
+        }
+    }
+}
+
+/// A command that runs.
+struct Supervisor {
+    began: PlayerTime,
+    /// Where its process reports its start.
+    report: PreparedProcess,
+    descendants: Descendants,
+}
+
+impl Supervisor {
+    fn start(command: &OsStr) -> Result<Self, NotStarted> {
+        let mut descendants = Descendants::new()?;
+        let image = shell_image("/bin/sh", command.as_bytes(), None, &Environment::inherited())?;
+        let image = Image { prints_to: PrintsTo::Inherited, ..image };
+        let began = clock();
+        let process = Spawner::new()?.spawn(image, Some(When::Now), None)?;
+        descendants.child = process.pid;
+        Ok(Self { began, report: process.report, descendants })
+    }
+
+    fn run(mut self) -> KeeperMessage {
+        while self.descendants.ended.is_none() && !self.descendants.is_stopped {
+            self.descendants.wait(None);
+        }
+        let outcome = match self.report.read() {
+            Some(Err(error)) => NotStarted::from(error).into(),
+            start => {
+                self.began = start.and_then(Result::ok).map_or(self.began, |start| start.at);
+                // If we end it, how it ends is not its own result.
+                self.descendants.ended.map_or(OutcomeMessage::Stopped, |ended| ended.how.into())
+            }
+        };
+        // What is still there may end by itself.
+        let end = clock().plus(LET_GO_WITHIN);
+        while !self.descendants.is_stopped && clock() < end && has_descendants() {
+            self.descendants.wait(Some(clock().plus(LOOK)));
+        }
+        let [left, not_stopped] = self.descendants.end();
+        let left = if outcome == OutcomeMessage::Stopped { Vec::new() } else { left };
+        let ran = self.descendants.ended.filter(|_| !matches!(outcome, OutcomeMessage::NotStarted { .. }));
+        let duration = ran.map(|ended| nanoseconds(ended.at.since(self.began)));
+        KeeperMessage { outcome, duration, left, not_stopped }
+    }
+}
+
+/// Whether something below this process runs.
+fn has_descendants() -> bool {
+    let (found, _) = Origins::default().find(|_| false);
+    found.iter().any(|found| !found.is_ending && !found.process.has_ended())
+}
