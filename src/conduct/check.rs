@@ -12,8 +12,8 @@ use crate::wire::{Greeting, Hello, Holder, HolderState, Secret, Welcome};
 use super::clock::Sample;
 use super::connection::{Dialled, dial, is_seed, not_welcome, unless_ended};
 use super::event::{Command, End};
+use super::options::{Options, hello};
 use super::threads::Threads;
-use super::{Options, hello};
 
 /// What is known of one worker's player.
 #[derive(Debug, Clone)]

@@ -5,11 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, PhaseMap, RunId, Step, StepReference, WorkerName};
-
-/// A worker's place in [`Plan::workers`]. Parts pass it around instead of the name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkerId(pub usize);
+use super::{Phase, PhaseMap, RunId, Step, StepReference, WorkerId, WorkerName};
 
 /// Everything that a run will do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,12 @@
-//! Which phase of which trial, and which of its steps.
+//! Which worker, which phase of which trial, and which of its steps.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, WorkerId};
+use super::Phase;
+
+/// A worker's place in `Plan::workers`. Parts pass it around instead of the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub usize);
 
 /// A phase of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -9,8 +9,9 @@ use crate::model::{Destination, words};
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, RefusalReason};
 
+use super::answers::{is_refusal, not_a_player};
 use super::connect::connect;
-use super::greet::{Dialled, Failure, greet, is_refusal, not_a_player};
+use super::greet::{Dialled, Failure, greet};
 
 /// The pauses between attempts grow from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
@@ -174,7 +175,7 @@ mod tests {
     }
 
     fn hello() -> Hello {
-        crate::conduct::hello(&plan(1, 1, 1, &Phase::ALL), &options(), WorkerId(0), Secret::default())
+        crate::conduct::options::hello(&plan(1, 1, 1, &Phase::ALL), &options(), WorkerId(0), Secret::default())
     }
 
     fn welcoming() -> Vec<u8> {

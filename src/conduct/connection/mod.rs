@@ -4,6 +4,7 @@
 //! connection), and then drives it over the session (`session`) or over the seed's wire (`super::seed`), whichever its
 //! first answer asks for. Its last event is its end.
 
+mod answers;
 mod connect;
 pub(super) mod context;
 mod dial;
@@ -13,6 +14,7 @@ mod greet;
 mod reconnections;
 mod said;
 mod session;
+mod step_result;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -20,15 +22,17 @@ mod tests;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::model::{Destination, PlayerDescription};
+use crate::model::PlayerDescription;
 use crate::wait::Wait;
-use crate::wire::{Greeting, Hello, Holder, HolderState, Refusal, TAKE_OVER};
+use crate::wire::{Greeting, Hello, HolderState, Refusal};
 
 use super::event::{ConnectionEvent, End};
 use super::seed::SeedDriver;
+use answers::waiting_for;
+pub(super) use answers::{is_seed, not_welcome};
 pub(super) use context::{Context, unless_ended};
 pub(super) use dial::dial;
-pub(super) use greet::{Dialled, is_seed};
+pub(super) use greet::Dialled;
 
 /// The body of an actor's thread.
 pub(super) fn run(context: &Context) {
@@ -115,60 +119,5 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
         if let Some(end) = unless_ended(commands, AGAIN) {
             return Err(end);
         }
-    }
-}
-
-/// Who holds a player that will be free, and what is waited for.
-fn waiting_for(holder: &Holder, hello: &Hello) -> String {
-    let Holder { run, seconds, state, free_within, lease_within, .. } = holder;
-    let is_silent = *state == HolderState::Silent;
-    let why = match state {
-        HolderState::Silent => "its conductor is silent",
-        HolderState::Unresponsive => "its process on the player does not respond",
-        _ => "the player cleans up after it",
-    };
-    if *run == hello.run {
-        return format!(
-            "its player still holds this run's own earlier session of it, and {why}; it is waited for, {free_within} s at most"
-        );
-    }
-    let what = match (is_silent, lease_within) {
-        _ if takes_over(hello) && (is_silent || *state == HolderState::Unresponsive) => {
-            "`--take-over` ends it now; waiting for its Reset".to_owned()
-        }
-        (true, Some(lease)) => format!(
-            "it is waited for until its lease is over, {lease} s at most, and then for its Reset, {} s at most; \
-             `--take-over` would end it now",
-            free_within.saturating_sub(*lease)
-        ),
-        _ => format!("it is waited for, {free_within} s at most"),
-    };
-    format!("its player is held by {} for {seconds} s, and {why}; {what}", holder.describe())
-}
-
-/// Whether this run ends what is left of another.
-fn takes_over(hello: &Hello) -> bool {
-    hello.features.iter().any(|feature| feature == TAKE_OVER)
-}
-
-/// Why there is no session, where the answer is no `welcome`.
-pub(super) fn not_welcome(greeting: &Greeting, destination: &Destination, hello: &Hello) -> String {
-    match greeting {
-        Greeting::Refused(refusal) => refused(refusal, hello),
-        Greeting::Result { message, .. } => format!("its player answers: {message}"),
-        Greeting::Welcome(_) | Greeting::Hello(_) => greet::not_a_player(destination),
-    }
-}
-
-/// Why the player takes no session, and who holds it.
-fn refused(refusal: &Refusal, hello: &Hello) -> String {
-    match &refusal.holder {
-        Some(holder) => {
-            let is_live = holder.state == HolderState::Live;
-            let but =
-                if is_live && takes_over(hello) { "; `--take-over` ends no run whose conductor is alive" } else { "" };
-            format!("its player is busy: {} has held it for {} s{but}", holder.describe(), holder.seconds)
-        }
-        None => format!("its player refuses: {}", refusal.message),
     }
 }

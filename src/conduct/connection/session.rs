@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use rustix::event::{PollFd, PollFlags};
 
+use super::answers::not_welcome;
+use super::context::Context;
 use super::dial::again;
 use super::fault::Fault;
 use super::files::Files;
@@ -16,7 +18,6 @@ use super::greet::Dialled;
 use super::reconnections::Reconnections;
 use super::said::Said;
 use super::streams::Streams;
-use super::{Context, not_welcome};
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::now::now;

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerId};
 use crate::wire::seed::SeedStep;
 
+/// How much longer a phase may take than its steps.
+pub(super) const MARGIN: Duration = if cfg!(test) { Duration::from_secs(2) } else { Duration::from_mins(1) };
+
 /// What of a worker's plan the seed can't do, by name.
 pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
     let entry = plan.worker(worker);
@@ -51,5 +54,5 @@ pub(super) fn seed_step(step: &Step, default: Option<Duration>) -> SeedStep {
 /// How long a phase of these steps may take on a Python player, which runs them one after another; `None` when one may take
 /// any time.
 pub(super) fn longest(steps: &[Step], default: Option<Duration>) -> Option<Duration> {
-    Step::longest(steps, default, Duration::ZERO).map(|time| time.saturating_add(super::MARGIN))
+    Step::longest(steps, default, Duration::ZERO).map(|time| time.saturating_add(MARGIN))
 }

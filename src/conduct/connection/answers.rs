@@ -1,0 +1,74 @@
+//! What the first answer of a player means, for people: who holds it, why it refuses, and what else may have answered.
+
+use crate::model::Destination;
+use crate::wire::{Greeting, Hello, Holder, HolderState, Refusal, TAKE_OVER};
+
+/// Whether the player refuses connections from this address. A Python player's answer has the same form, and is no refusal.
+pub(super) fn is_refusal(greeting: &Greeting) -> bool {
+    matches!(greeting, Greeting::Result { .. }) && !is_seed(greeting)
+}
+
+/// Whether this is how a Python player answers a command that it does not know.
+pub(in crate::conduct) fn is_seed(greeting: &Greeting) -> bool {
+    matches!(greeting, Greeting::Result { code: 2, message } if message == "no such command")
+}
+
+/// Who holds a player that will be free, and what is waited for.
+pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
+    let Holder { run, seconds, state, free_within, lease_within, .. } = holder;
+    let is_silent = *state == HolderState::Silent;
+    let why = match state {
+        HolderState::Silent => "its conductor is silent",
+        HolderState::Unresponsive => "its process on the player does not respond",
+        _ => "the player cleans up after it",
+    };
+    if *run == hello.run {
+        return format!(
+            "its player still holds this run's own earlier session of it, and {why}; it is waited for, {free_within} s at most"
+        );
+    }
+    let what = match (is_silent, lease_within) {
+        _ if takes_over(hello) && (is_silent || *state == HolderState::Unresponsive) => {
+            "`--take-over` ends it now; waiting for its Reset".to_owned()
+        }
+        (true, Some(lease)) => format!(
+            "it is waited for until its lease is over, {lease} s at most, and then for its Reset, {} s at most; \
+             `--take-over` would end it now",
+            free_within.saturating_sub(*lease)
+        ),
+        _ => format!("it is waited for, {free_within} s at most"),
+    };
+    format!("its player is held by {} for {seconds} s, and {why}; {what}", holder.describe())
+}
+
+/// Whether this run ends what is left of another.
+fn takes_over(hello: &Hello) -> bool {
+    hello.features.iter().any(|feature| feature == TAKE_OVER)
+}
+
+/// Why there is no session, where the answer is no `welcome`.
+pub(in crate::conduct) fn not_welcome(greeting: &Greeting, destination: &Destination, hello: &Hello) -> String {
+    match greeting {
+        Greeting::Refused(refusal) => refused(refusal, hello),
+        Greeting::Result { message, .. } => format!("its player answers: {message}"),
+        Greeting::Welcome(_) | Greeting::Hello(_) => not_a_player(destination),
+    }
+}
+
+/// Why the player takes no session, and who holds it.
+fn refused(refusal: &Refusal, hello: &Hello) -> String {
+    match &refusal.holder {
+        Some(holder) => {
+            let is_live = holder.state == HolderState::Live;
+            let but =
+                if is_live && takes_over(hello) { "; `--take-over` ends no run whose conductor is alive" } else { "" };
+            format!("its player is busy: {} has held it for {} s{but}", holder.describe(), holder.seconds)
+        }
+        None => format!("its player refuses: {}", refusal.message),
+    }
+}
+
+/// What is said of a peer that speaks something else.
+pub(super) fn not_a_player(destination: &Destination) -> String {
+    format!("what answers at {destination} is not a player")
+}

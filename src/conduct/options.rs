@@ -1,0 +1,47 @@
+//! What a run is told beside its plan, and the first message that it sends to each player.
+
+use std::path::PathBuf;
+
+use super::checker::KeeperCommand;
+use crate::model::{Plan, WorkerId, nanoseconds};
+use crate::wire::{Hello, PROTOCOL, Secret, TAKE_OVER};
+
+/// What a run is told beside its plan.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Go on without the players that can't be reached; the run is incomplete then.
+    pub skip_unreachable: bool,
+    /// End what an orphaned run left on a player, instead of being refused.
+    pub take_over: bool,
+    /// The folder of this run's results, when there is one.
+    pub results: Option<PathBuf>,
+    /// Who asks, for the people at the other end: user, machine, process.
+    pub conductor: String,
+    /// What players know this run's conductor by.
+    pub run_secret: Secret,
+    /// What the private player knows its conductor by, when the run has one.
+    pub player_secret: Option<Secret>,
+    /// How the process is made that keeps a `check`.
+    pub keeper: KeeperCommand,
+}
+
+/// The first message to a worker's player.
+pub(super) fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: Secret) -> Hello {
+    let features = if options.take_over { vec![TAKE_OVER.to_owned()] } else { Vec::new() };
+    Hello {
+        protocols: vec![PROTOCOL],
+        features,
+        run: plan.run.to_string(),
+        worker: plan.worker(worker).name.to_string(),
+        secret,
+        run_secret: options.run_secret.clone(),
+        player_secret: options.player_secret.clone(),
+        session: 1,
+        attempt: 1,
+        next: 0,
+        incarnation: None,
+        conductor: options.conductor.clone(),
+        check: false,
+        lease: nanoseconds(plan.settings.lease),
+    }
+}
