@@ -1,4 +1,4 @@
-//! What a run is told beside its plan, and the first message that it sends to each player.
+//! How a run is to be carried out, beside its plan.
 
 use std::path::PathBuf;
 

@@ -5,13 +5,7 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, quoted};
-use super::diagnostics::Diagnostics;
-use super::lint::Lint;
-use super::nearest;
-use super::reader::Document;
-use super::severity::Severity;
-use super::source::{Place, Span};
+use super::{Diagnostic, Diagnostics, Document, Lint, Place, Severity, Span, nearest, quoted};
 
 /// One name in one comment.
 #[derive(Debug, Clone)]

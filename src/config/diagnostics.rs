@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, HashMap, btree_map};
 use std::iter::Flatten;
 
-use super::diagnostic::{Diagnostic, Reason};
-use super::lint::Lint;
-use super::severity::Severity;
+use super::{Diagnostic, Lint, Reason, Severity};
 
 /// How many findings of one file are kept; a file with more of them is no configuration.
 const MAX_PER_FILE: usize = 1000;

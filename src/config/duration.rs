@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::refusal::Refusal;
+use super::Refusal;
 use crate::model::LONGEST_LEASE;
 
 /// The longest duration that has a meaning here; a longer one is a slip.

@@ -1,10 +1,6 @@
 //! `[Environment]`: the variables of the steps' environment, in test files and worker files.
 
-use super::diagnostic::Diagnostic;
-use super::lint::Lint;
-use super::lints::bounds;
-use super::scope::Scope;
-use super::sections::ENVIRONMENT;
+use super::{Diagnostic, ENVIRONMENT, Lint, Scope, bounds};
 
 /// Reads the section: variables in order, their names as written.
 pub(super) fn read(scope: &mut Scope<'_>) -> Vec<(String, String)> {

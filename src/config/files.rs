@@ -7,13 +7,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostic::{Reason, quoted_path};
-use super::diagnostics::Diagnostics;
-use super::lint::Lint;
-use super::notes;
-use super::reader::{self, DEFAULT, Document, Entry};
-use super::source::{Place, Source, Span};
-use super::text::Text;
+use super::{
+    DEFAULT, Diagnostics, Document, Entry, Lint, Place, Reason, Source, Span, Text, notes, quoted_path, reader,
+};
+use crate::model::words;
 
 /// The largest file that is read: more is no configuration.
 const MAX_FILE: u64 = 16 << 20;
@@ -79,7 +76,7 @@ impl Files {
     }
 
     fn load(&mut self, path: &Path, is_referred: bool, found: &mut Diagnostics) -> Result<Arc<Document>, String> {
-        let (file, metadata) = open(path, is_referred).map_err(|error| reason(&error))?;
+        let (file, metadata) = open(path, is_referred).map_err(|error| words(&error))?;
         let identity = (metadata.dev(), metadata.ino());
         if let Some(known) = self.identities.get(&identity).filter(|_| metadata.is_file()) {
             return Ok(Arc::clone(known));
@@ -126,18 +123,11 @@ fn open(path: &Path, is_referred: bool) -> io::Result<(File, Metadata)> {
 pub(super) fn bytes(input: impl Read, expected: u64) -> Result<Vec<u8>, String> {
     let capacity = usize::try_from(expected.min(MAX_FILE)).unwrap_or(0);
     let mut bytes = Vec::with_capacity(capacity + 1);
-    input.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
+    input.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| words(&error))?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(format!("it is larger than {} MiB", MAX_FILE >> 20));
     }
     Ok(bytes)
-}
-
-/// The system's words for an error, without its number.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_lowercase()
 }
 
 /// The definitions of the command line, as a document with nothing but `[DEFAULT]`; a later one wins.

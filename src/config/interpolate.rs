@@ -6,9 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::reader::{DEFAULT, Document, Section};
-use super::source::{Place, Span};
-use super::text::Text;
+use super::{DEFAULT, Document, Place, Section, Span, Text};
 
 /// How deep variables may refer to variables: Python's limit.
 const MAX_DEPTH: usize = 10;

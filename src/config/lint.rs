@@ -3,7 +3,7 @@
 //! A name stays the same from version to version, for `# conductor: allow(name)` and for whoever reads findings by
 //! program. `validate --list`, the table in `docs/lints.md`, and the tests that want an example of each lint are made from it.
 
-use super::severity::Severity;
+use super::Severity;
 
 macro_rules! lints {
     ($($severity:ident { $($lint:ident $name:literal: $sentence:literal,)* })*) => {

@@ -4,20 +4,13 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::allow;
-use super::diagnostic::{Diagnostic, quoted, quoted_path};
-use super::diagnostics::Diagnostics;
-use super::environment;
-use super::files::Files;
-use super::lint::Lint;
-use super::lints::{self, Notes, bounds};
-use super::reader::Document;
-use super::scope::{Budget, Known, Scope};
-use super::shell::{Commands, ShellSyntax};
-use super::source::Place;
-use super::test_file::{self, TestSettings};
-use super::worker_file::{self, WorkerFile};
-use super::workers::{self, Worker};
+use super::scope::Known;
+use super::worker_file::WorkerFile;
+use super::workers::Worker;
+use super::{
+    Budget, Commands, Diagnostic, Diagnostics, Document, Files, Lint, Notes, Place, Scope, ShellSyntax, TestSettings,
+    allow, bounds, environment, lints, quoted, quoted_path, test_file, worker_file, workers,
+};
 use crate::model::WorkerPlan;
 
 /// What one look at some files has read and found so far.
@@ -86,9 +79,8 @@ impl<'a> Loader<'a> {
         Scope { document, defines, predefined, diagnostics, budget }
     }
 
-    /// Reads a test, with the files of the chosen workers (of all, when none is chosen). The workers are of use only when
-    /// there is to be a plan.
-    pub(super) fn test(&mut self, test: &Document, chosen: &[String], has_results: bool, for_plan: bool) -> TestRead {
+    /// Reads a test, with the files of the chosen workers (of all, when none is chosen).
+    pub(super) fn test(&mut self, test: &Document, chosen: &[String], has_results: bool) -> TestRead {
         self.in_tests.insert(test.source.order());
         self.is_partial |= !chosen.is_empty();
         let mut scope = self.scope(test, Vec::new());
@@ -100,12 +92,12 @@ impl<'a> Loader<'a> {
         let mut plans = Vec::new();
         let mut notes = Vec::new();
         for worker in &workers {
-            let Some((plan, of_worker)) = self.worker(test, worker, for_plan) else { continue };
+            let Some((plan, of_worker)) = self.worker(test, worker) else { continue };
             if !has_results {
                 lints::fetches::need_results(&of_worker, &mut self.diagnostics);
             }
             notes.push((worker.name.to_string(), of_worker));
-            plans.extend(plan);
+            plans.push(plan);
         }
         if notes.is_empty() {
             self.check_environment(test);
@@ -121,19 +113,19 @@ impl<'a> Loader<'a> {
         environment::read(&mut self.scope(test, predefined));
     }
 
-    fn worker(&mut self, test: &Document, worker: &Worker, for_plan: bool) -> Option<(Option<WorkerPlan>, Notes)> {
+    fn worker(&mut self, test: &Document, worker: &Worker) -> Option<(WorkerPlan, Notes)> {
         let (name, place) = worker.file.as_ref()?;
         let path = self.find(test, name, place)?;
         let document = self.files.read(&path, Some(place), &mut self.diagnostics)?;
         self.in_tests.insert(document.source.order());
         let known = vec![("worker", worker.name.to_string()), ("index", worker.index.to_string())];
-        let (mut file, known) = self.worker_file(&document, known, &worker.key, for_plan)?;
+        let (mut file, known) = self.worker_file(&document, known, &worker.key)?;
         let mut environment = environment::read(&mut self.scope(test, known));
         environment.append(&mut file.environment);
         let mut scope = self.scope(&document, Vec::new());
         file.steps.size.check_with(&mut scope, &environment);
         bounds::check_environment(&mut scope, environment.len());
-        let plan = file.steps.by_phase.map(|steps| WorkerPlan {
+        let plan = WorkerPlan {
             name: worker.name.clone(),
             file: path,
             player: file.player,
@@ -143,8 +135,8 @@ impl<'a> Loader<'a> {
             shell: file.shell,
             directory: file.directory,
             environment,
-            steps,
-        });
+            steps: file.steps.by_phase,
+        };
         Some((plan, file.steps.notes))
     }
 
@@ -153,19 +145,13 @@ impl<'a> Loader<'a> {
     pub(super) fn worker_alone(&mut self, document: &Document) {
         let stem = document.source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let known = vec![("worker", stem), ("index", "1".to_owned())];
-        if let Some((file, _)) = self.worker_file(document, known, &Place::new(&document.source, 0..0), false) {
+        if let Some((file, _)) = self.worker_file(document, known, &Place::new(&document.source, 0..0)) {
             file.steps.size.check_with(&mut self.scope(document, Vec::new()), &file.environment);
         }
     }
 
     /// Reads a worker file in which these variables are known. Returns it with all variables that are known then.
-    fn worker_file(
-        &mut self,
-        document: &Document,
-        known: Known,
-        place: &Place,
-        for_plan: bool,
-    ) -> Option<(WorkerFile, Known)> {
+    fn worker_file(&mut self, document: &Document, known: Known, place: &Place) -> Option<(WorkerFile, Known)> {
         let is_new = self.checked.insert(document.source.order());
         let (defines, diagnostics, budget) = (&self.defines, &mut self.diagnostics, &mut self.budget);
         let mut scope = Scope { document, defines, predefined: known, diagnostics, budget };
@@ -175,7 +161,7 @@ impl<'a> Loader<'a> {
         if !scope.has_room(document.source.text().len(), || place.clone()) {
             return None;
         }
-        let file = worker_file::read(&mut scope, &mut self.commands, for_plan);
+        let file = worker_file::read(&mut scope, &mut self.commands);
         Some((file, scope.predefined))
     }
 

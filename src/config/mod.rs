@@ -50,7 +50,21 @@ pub use shell::{ShellCommand, ShellRefusal, ShellSyntax};
 pub use source::{Place, Position, Source, Span};
 pub use validate::{Input, validate};
 pub(crate) use value::count;
-pub use workers::address_variable;
+
+// What the parts of this module have from each other.
+pub(in crate::config) use diagnostic::{Reason, quoted, quoted_path, quoted_section};
+pub(in crate::config) use files::Files;
+pub(in crate::config) use lints::{Notes, bounds};
+pub(in crate::config) use loader::Loader;
+pub(in crate::config) use reader::{DEFAULT, Document, Entry, Section, is_space};
+pub(in crate::config) use scope::{Budget, Scope};
+pub(in crate::config) use sections::{
+    CLIENTS, COORDINATOR, COORDINATOR_KEYS, ENVIRONMENT, TEST, TEST_FILE, TEST_KEYS, WORKER_FILE, WORKER_FILE_ONLY,
+    WORKERS,
+};
+pub(in crate::config) use shell::Commands;
+pub(in crate::config) use test_file::TestSettings;
+pub(in crate::config) use text::Text;
 
 /// The dialect alone: lines to sections and entries, and variables in values, as Python's `configparser` has them.
 ///

@@ -2,9 +2,7 @@
 //!
 //! The parsers know these words already. Whoever builds what a word means takes it off its list.
 
-use super::diagnostic::Diagnostic;
-use super::lint::Lint;
-use super::source::Place;
+use super::{Diagnostic, Lint, Place};
 
 /// Keys of `[Coordinator]`.
 pub(super) const COORDINATOR_KEYS: [&str; 1] = ["connect"];

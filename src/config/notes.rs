@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Reason, quoted, quoted_section};
-use super::lint::Lint;
 use super::reader::{Problem, ProblemKind};
-use super::source::{Place, Source, Span};
 use super::step::is_timeout_key;
+use super::{Diagnostic, Lint, Place, Reason, Source, Span, quoted, quoted_section};
 use crate::model::Phase;
 
 /// The diagnostic for one of the reader's problems.

@@ -3,11 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::diagnostics::Diagnostics;
-use super::files;
-use super::loader::{Loader, TestRead};
-use super::shell::ShellSyntax;
-use super::test_file::TestSettings;
+use super::loader::TestRead;
+use super::{Diagnostics, Loader, ShellSyntax, TestSettings, files};
 use crate::model::{Format, OnFailure, Phase, Plan, RunId, RunSettings};
 
 /// What the command line says, which wins over the files.
@@ -70,7 +67,7 @@ pub fn load_test_with_shell(path: &Path, overrides: &Overrides, run: RunId, shel
     let Some(test) = loader.read(path) else {
         return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish() };
     };
-    let TestRead { settings, workers } = loader.test(&test, &overrides.workers, overrides.results.is_some(), true);
+    let TestRead { settings, workers } = loader.test(&test, &overrides.workers, overrides.results.is_some());
     let TestSettings { trials, format, output, run: settings } = settings;
     let outputs = Outputs { format, output, results: settings.results.clone() };
     let plan = Plan {

@@ -2,18 +2,12 @@
 
 use std::path::Path;
 
-use super::allow;
-use super::diagnostic::{Diagnostic, Reason};
-use super::diagnostics::Diagnostics;
-use super::files::{self, Files};
-use super::lint::Lint;
-use super::nearest;
-use super::reader::{DEFAULT, Document};
-use super::scope::{Budget, Scope};
-use super::sections::{COORDINATOR, COORDINATOR_KEYS};
 use super::validate::{is_test, is_worker, neither};
-use super::value;
-use super::worker_file::{self, COMMAND_PORT};
+use super::worker_file::COMMAND_PORT;
+use super::{
+    Budget, COORDINATOR, COORDINATOR_KEYS, DEFAULT, Diagnostic, Diagnostics, Document, Files, Lint, Reason, Scope,
+    allow, files, nearest, value, worker_file,
+};
 use crate::model::{Network, RunSettings};
 
 /// A player's settings.

@@ -9,8 +9,7 @@ mod document;
 use std::sync::Arc;
 
 pub use self::document::{DEFAULT, Document, Entry, Section};
-use super::source::{Source, Span};
-use super::text::Text;
+use super::{Source, Span, Text};
 
 /// What is wrong at one place of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

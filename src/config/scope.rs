@@ -2,15 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::diagnostic::{Diagnostic, Reason, quoted, quoted_section};
-use super::diagnostics::Diagnostics;
 use super::interpolate::{Interpolated, VariableProblem, VariableProblemKind, Variables, interpolate};
-use super::lint::Lint;
-use super::nearest;
-use super::reader::{DEFAULT, Document, Entry, Section, is_space};
-use super::refusal::Refusal;
-use super::source::{Place, Span};
-use super::text::Text;
+use super::{
+    DEFAULT, Diagnostic, Diagnostics, Document, Entry, Lint, Place, Reason, Refusal, Section, Span, Text, is_space,
+    nearest, quoted, quoted_section,
+};
 
 /// A file whose values are asked for, with the variables that hold for it.
 pub(super) struct Scope<'a> {
@@ -157,7 +153,7 @@ impl<'a> Scope<'a> {
         elsewhere: &[(&str, &[&str])],
     ) {
         for entry in self.entries(section) {
-            let (key, place) = (&*entry.key(), entry.key_place());
+            let (key, place) = (entry.key(), entry.key_place());
             if not_yet.contains(&key) {
                 self.diagnostics.push(super::not_yet::setting(key, place));
             } else if !known.contains(&key) {

@@ -3,12 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use super::diagnostic::Diagnostic;
-use super::diagnostics::Diagnostics;
-use super::lint::Lint;
-use super::reader::Entry;
-use super::source::Place;
-use super::text::Text;
+use super::{Diagnostic, Diagnostics, Entry, Lint, Place, Text};
 
 /// Asks shells whether they understand commands, without running any.
 pub trait ShellSyntax {

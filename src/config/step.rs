@@ -5,19 +5,17 @@ mod prefix;
 mod tests;
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use self::prefix::{Form, Prefix, Slot};
-use super::diagnostic::Reason;
 use super::duration::duration;
-use super::lint::Lint;
-use crate::model::{Action, Bound, FilePattern, Mode, Step, StepLabel, Until};
+use super::{Lint, Reason};
+use crate::model::{Action, Bound, Mode, Step, Until};
 
 /// What a step's line says.
 #[derive(Debug)]
 pub(super) struct ParsedStep {
-    /// The step, still without its label and command; its action is of no use when there is an error.
+    /// The step; its action is of no use when there is an error.
     pub(super) step: Step,
     /// Where in the value that begins what is to be done, behind the prefixes.
     pub(super) at: usize,
@@ -25,17 +23,6 @@ pub(super) struct ParsedStep {
     pub(super) form_at: Option<usize>,
     /// What is wrong, each with the part of the value that it is about; `None` for the key.
     pub(super) problems: Vec<(Reason, Option<Range<usize>>)>,
-}
-
-impl ParsedStep {
-    /// The whole step, from its key, as written, and its value. A check of files makes none: it would copy all commands.
-    pub(super) fn complete(self, written_key: &str, value: &str) -> Step {
-        let action = match self.step.action {
-            Action::Command(_) => Action::Command(value[self.at..].to_owned()),
-            form => form,
-        };
-        Step { label: StepLabel::new(written_key), action, ..self.step }
-    }
 }
 
 const ORDER: &str = "the order is `must:` or `mayfail:`, `spawn:` or `parallel:`, `timeout30:` or `for30:`, \
@@ -91,7 +78,7 @@ struct Parser<'t> {
 
 impl<'t> Parser<'t> {
     fn new(written_key: &'t str) -> Self {
-        let mut step = Step::plain("", "");
+        let mut step = Step::plain(written_key, "");
         let spawn_by_key = behind(written_key, "spawn").is_some();
         if spawn_by_key {
             step.mode = Mode::Spawn;
@@ -126,7 +113,7 @@ impl<'t> Parser<'t> {
             );
         }
         let by_key = match slot {
-            Slot::Mode => self.spawn_by_key && prefix != Prefix::Mode(Mode::Spawn),
+            Slot::Mode => self.spawn_by_key && !matches!(prefix, Prefix::Mode(Mode::Spawn)),
             Slot::Bound => self.timeout_by_key,
             _ => false,
         };
@@ -158,6 +145,7 @@ impl<'t> Parser<'t> {
             self.problem(Lint::MisspeltPrefix, message, &hint, Some(at..at + length));
         }
         self.refuse_nul(command);
+        self.parsed.step.action = Action::Command(command.to_owned());
     }
 
     fn refuse_nul(&mut self, text: &str) {
@@ -178,7 +166,11 @@ impl<'t> Parser<'t> {
             self.problem(Lint::StepPrefix, message, "`spawn` and `until` are only for commands", Some(range.clone()));
         }
         self.refuse_nul(argument);
-        match action(form, prefix, argument) {
+        let read = match argument {
+            "" if prefix != "put:" => Err((format!("`{prefix}` has no argument"), "write one, as in `barrier:ready`")),
+            _ => form(argument),
+        };
+        match read {
             Ok(action) => self.parsed.step.action = action,
             Err((message, hint)) => self.problem(Lint::StepPrefix, message, hint, Some(range.start..value.len())),
         }
@@ -186,25 +178,3 @@ impl<'t> Parser<'t> {
 }
 
 const ZERO_HINT: &str = "write a time, as in `timeout30`; a step without its own limit has `step_timeout`";
-
-/// Reads what stands behind `barrier:`, `stop:`, `fetch:`, `put:`.
-fn action(form: Form, prefix: &str, argument: &str) -> Result<Action, (String, &'static str)> {
-    let is_name = |text: &str| text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
-    match form {
-        Form::Put => {
-            const HINT: &str = "write `put:local -> remote`";
-            let missing = || ("`put:` has no ` -> `".to_owned(), HINT);
-            let (local, remote) = argument.split_once(" -> ").ok_or_else(missing)?;
-            let (local, remote) = (local.trim(), remote.trim());
-            if local.is_empty() || remote.is_empty() {
-                return Err(("`put:` needs a file on both sides of ` -> `".to_owned(), HINT));
-            }
-            Ok(Action::Put { local: PathBuf::from(local), remote: remote.to_owned() })
-        }
-        _ if argument.is_empty() => Err((format!("`{prefix}` has no argument"), "write one, as in `barrier:ready`")),
-        Form::Barrier if is_name(argument) => Ok(Action::Barrier(argument.to_owned())),
-        Form::Barrier => Err(("invalid barrier name".to_owned(), "names have letters, digits, `.`, `_` and `-`")),
-        Form::Stop => Ok(Action::Stop(StepLabel::new(argument))),
-        Form::Fetch => FilePattern::new(argument, None).map(|_| Action::Fetch(argument.to_owned())),
-    }
-}

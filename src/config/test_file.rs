@@ -2,12 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::duration;
-use super::lints;
-use super::refusal::Refusal;
-use super::scope::Scope;
-use super::sections::{CLIENTS, COORDINATOR_KEYS, ENVIRONMENT, TEST, TEST_KEYS, WORKERS};
-use super::value;
+use super::{CLIENTS, COORDINATOR_KEYS, ENVIRONMENT, Refusal, Scope, TEST, TEST_KEYS, WORKERS, duration, lints, value};
 use crate::model::{Format, OnFailure, RunSettings};
 
 /// What `[Test]` says.

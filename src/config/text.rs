@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::source::{Place, Source, Span};
+use super::{Place, Source, Span};
 
 /// The text of a value: lines joined, and variables replaced, as far as that was done.
 #[derive(Debug, Clone)]

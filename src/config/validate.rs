@@ -2,16 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::{Diagnostic, Reason};
-use super::diagnostics::Diagnostics;
-use super::files;
-use super::lint::Lint;
-use super::loader::Loader;
-use super::nearest;
-use super::reader::Document;
-use super::sections::{CLIENTS, TEST, TEST_FILE, WORKER_FILE, WORKER_FILE_ONLY, WORKERS};
-use super::shell::ShellSyntax;
-use super::source::Place;
+use super::{
+    CLIENTS, Diagnostic, Diagnostics, Document, Lint, Loader, Place, Reason, ShellSyntax, TEST, TEST_FILE, WORKER_FILE,
+    WORKER_FILE_ONLY, WORKERS, files, nearest,
+};
 
 /// Something to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +48,7 @@ pub fn validate(inputs: &[Input], shell: Option<&dyn ShellSyntax>) -> Diagnostic
         let Some(document) = loader.read(path) else { continue };
         if is_test(&document) {
             if !loader.is_in_test(&document) {
-                loader.test(&document, &[], false, false);
+                loader.test(&document, &[], false);
             }
         } else if is_worker(&document) {
             workers.push(document);

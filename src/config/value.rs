@@ -2,8 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::nearest;
-use super::refusal::Refusal;
+use super::{Refusal, nearest};
 use crate::model::Network;
 
 /// A whole number from 1 on.

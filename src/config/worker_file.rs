@@ -1,17 +1,9 @@
 //! A worker file: `[Coordinator]`, `[Environment]`, and the steps of the four phases.
 
-use super::diagnostic::Diagnostic;
-use super::environment;
-use super::lint::Lint;
-use super::lints::{self, Notes, bounds};
-use super::not_yet;
-use super::reader::Entry;
-use super::scope::Scope;
-use super::sections::{COORDINATOR, COORDINATOR_KEYS, TEST_KEYS, WORKER_FILE};
-use super::severity::Severity;
-use super::shell::Commands;
-use super::step;
-use super::value;
+use super::{
+    COORDINATOR, COORDINATOR_KEYS, Commands, Diagnostic, Entry, Lint, Notes, Scope, Severity, TEST_KEYS, WORKER_FILE,
+    bounds, environment, lints, not_yet, step, value,
+};
 use crate::model::{Action, Destination, Phase, PhaseMap, Step, is_loopback_host};
 
 /// The port on which a player listens when nothing else is said.
@@ -34,8 +26,7 @@ pub(super) struct WorkerFile {
 /// The steps of a worker file.
 #[derive(Default)]
 pub(super) struct Steps {
-    /// The steps themselves, when there is to be a plan.
-    pub(super) by_phase: Option<PhaseMap<Vec<Step>>>,
+    pub(super) by_phase: PhaseMap<Vec<Step>>,
     /// Those that refer to other steps or workers.
     pub(super) notes: Notes,
     /// How large they are.
@@ -69,7 +60,7 @@ pub(super) fn check(scope: &mut Scope<'_>) {
 }
 
 /// Reads a worker file. Afterwards the scope knows `player` and `conductor`.
-pub(super) fn read(scope: &mut Scope<'_>, commands: &mut Commands<'_>, for_plan: bool) -> WorkerFile {
+pub(super) fn read(scope: &mut Scope<'_>, commands: &mut Commands<'_>) -> WorkerFile {
     let host = scope.parsed(COORDINATOR, "player", value::host);
     if scope.entry(COORDINATOR, "player").is_none() {
         let place = scope.section_place(COORDINATOR);
@@ -98,7 +89,7 @@ pub(super) fn read(scope: &mut Scope<'_>, commands: &mut Commands<'_>, for_plan:
         }
     }
     let environment = environment::read(scope);
-    let mut steps = Steps { by_phase: for_plan.then(PhaseMap::default), ..Steps::default() };
+    let mut steps = Steps::default();
     for phase in Phase::ALL {
         bounds::check_phase(scope, phase);
         for entry in scope.entries(phase.section()) {
@@ -111,7 +102,7 @@ pub(super) fn read(scope: &mut Scope<'_>, commands: &mut Commands<'_>, for_plan:
     lints::spawns::check(&steps.notes, scope.diagnostics);
     lints::barriers::check_worker(&steps.notes, scope.diagnostics);
     lints::fetches::check(&steps.notes, scope.diagnostics);
-    let player = Destination::Tcp { host: host.clone(), port };
+    let player = Destination { host: host.clone(), port };
     WorkerFile { player, player_host: host, conductor, results_port, shell, directory, environment, steps }
 }
 
@@ -136,8 +127,7 @@ impl Steps {
             scope.diagnostics.push(reason.clone().at(place));
         }
         match &parsed.step.action {
-            Action::Command(_) if parsed.form_at.is_none() => {
-                let command = &text.as_str()[parsed.at..];
+            Action::Command(command) if parsed.form_at.is_none() => {
                 self.size.add(scope, entry.written_key(), command, || from(parsed.at));
                 if parsed.problems.is_empty() {
                     commands.take(shell, entry, &text, parsed.at);
@@ -151,10 +141,8 @@ impl Steps {
             Action::Command(_) | Action::Barrier(_) | Action::Stop(_) => {}
         }
         if parsed.problems.iter().all(|(reason, _)| reason.lint.severity() == Severity::Warning) {
-            self.notes.take(phase, entry.written_key(), &parsed, task_place);
+            self.notes.take(phase, &parsed.step, task_place);
         }
-        if let Some(steps) = &mut self.by_phase {
-            steps[phase].push(parsed.complete(entry.written_key(), text.as_str()));
-        }
+        self.by_phase[phase].push(parsed.step);
     }
 }

@@ -2,15 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::diagnostic::{Diagnostic, Reason, quoted};
-use super::lint::Lint;
-use super::nearest;
-use super::reader::Entry;
-use super::scope::Scope;
-use super::sections::{CLIENTS, WORKERS};
-use super::source::Place;
 use super::worker_range::{Expansion, MOST, expand};
-use crate::model::WorkerName;
+use super::{CLIENTS, Diagnostic, Entry, Lint, Place, Reason, Scope, WORKERS, nearest, quoted};
+use crate::model::{WorkerName, variable};
 
 /// One worker of a test file.
 #[derive(Debug, Clone)]
@@ -25,15 +19,6 @@ pub(super) struct Worker {
     pub(super) key: Place,
     /// The file that is named for it, with the place of the name; `None` when that is wrong, which was reported.
     pub(super) file: Option<(String, Place)>,
-}
-
-/// The name of the variable by which steps find a worker's address: `CONDUCTOR_ADDR_<WORKER>`.
-///
-/// Letters become upper case, everything but ASCII letters and digits becomes `_`.
-pub fn address_variable(worker: &WorkerName) -> String {
-    let fold = |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };
-    let name: String = worker.as_str().chars().map(fold).collect();
-    format!("CONDUCTOR_ADDR_{name}")
 }
 
 /// Reads `[Workers]` or `[Clients]`.
@@ -119,7 +104,7 @@ fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
             }
             continue;
         }
-        let variable = address_variable(&worker.name);
+        let variable = variable("CONDUCTOR_ADDR", worker.name.as_str());
         if let Some(first) = variables.get(&variable) {
             let message =
                 format!("the workers `{}` and `{}` both have the variable `{variable}`", first.name, worker.name);

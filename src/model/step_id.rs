@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Phase;
 
-/// A worker's place in `Plan::workers`. Parts pass it around instead of the name.
+/// A worker's place in [`Plan::workers`](super::Plan::workers). Parts pass it around instead of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub usize);
 
@@ -50,7 +50,7 @@ impl StepId {
 }
 
 /// Which step of which worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct StepReference {
     /// The trial, from 1.
     pub trial: u32,

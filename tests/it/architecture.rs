@@ -90,7 +90,7 @@ fn library() -> Vec<(String, String)> {
 }
 
 /// How many circles of files are left; the number may only fall.
-const REMAINING: usize = 6;
+const REMAINING: usize = 1;
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {

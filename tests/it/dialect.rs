@@ -156,7 +156,7 @@ proptest! {
             .sections
             .iter()
             .map(|section| {
-                let entries = section.entries.iter().map(|entry| (entry.key().into_owned(), entry.value.as_str().to_owned()));
+                let entries = section.entries.iter().map(|entry| (entry.key().to_owned(), entry.value.as_str().to_owned()));
                 (section.name.clone(), entries.collect::<Vec<_>>())
             })
             .collect();

@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use super::answers::not_a_player;
 use crate::conduct::event::End;
 use crate::conduct::now::now;
 use crate::model::{ConductorTime, Destination, words};
@@ -106,7 +105,22 @@ pub(super) fn greet(
     }
 }
 
+/// Whether the player refuses connections from this address. A Python player's answer has the same form, and is no refusal.
+pub(super) fn is_refusal(greeting: &Greeting) -> bool {
+    matches!(greeting, Greeting::Result { .. }) && !is_seed(greeting)
+}
+
+/// Whether this is how a Python player answers a command that it does not know.
+pub(crate) fn is_seed(greeting: &Greeting) -> bool {
+    matches!(greeting, Greeting::Result { code: 2, message } if message == "no such command")
+}
+
 /// Whether these bytes, or none, may be the beginning of an answer that was cut off: a length below 16 MiB, and JSON.
 fn begins_an_answer(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(|first| *first == 0) && bytes.get(4).is_none_or(|first| *first == b'{')
+}
+
+/// What is said of a peer that speaks something else.
+pub(super) fn not_a_player(destination: &Destination) -> String {
+    format!("what answers at {destination} is not a player")
 }

@@ -4,7 +4,6 @@
 //! connection), and then drives it over the session (`session`) or over the seed's wire (`super::seed`), whichever its
 //! first answer asks for. Its last event is its end.
 
-mod answers;
 mod connect;
 pub(super) mod context;
 mod dial;
@@ -12,6 +11,7 @@ mod fault;
 mod files;
 mod greet;
 mod reconnections;
+mod refused;
 mod said;
 mod session;
 mod step_result;
@@ -28,11 +28,11 @@ use crate::wire::{Greeting, Hello, HolderState, Refusal};
 
 use super::event::{ConnectionEvent, End};
 use super::seed::SeedDriver;
-use answers::waiting_for;
-pub(super) use answers::{is_seed, not_welcome};
 pub(super) use context::{Context, unless_ended};
 pub(super) use dial::dial;
-pub(super) use greet::Dialled;
+pub(super) use greet::{Dialled, is_seed};
+pub(super) use refused::not_welcome;
+use refused::waiting_for;
 
 /// The body of an actor's thread.
 pub(super) fn run(context: &Context) {

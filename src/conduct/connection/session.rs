@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use rustix::event::{PollFd, PollFlags};
 
-use super::answers::not_welcome;
 use super::context::Context;
 use super::dial::again;
 use super::fault::Fault;
 use super::files::Files;
 use super::greet::Dialled;
 use super::reconnections::Reconnections;
+use super::refused::not_welcome;
 use super::said::Said;
 use super::streams::Streams;
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};

@@ -6,13 +6,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
-use super::{NoteKind, Notes};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::diagnostics::Diagnostics;
-use crate::config::lint::Lint;
-use crate::config::nearest;
-use crate::config::source::Place;
-use crate::model::Phase;
+use super::Notes;
+use crate::config::{Diagnostic, Diagnostics, Lint, Place, nearest, quoted};
+use crate::model::{Action, Phase};
 
 /// How many barriers of neighbouring `parallel:` steps are looked at: more are no test, and cost time by their square.
 const MOST_TOGETHER: usize = 100;
@@ -32,7 +28,7 @@ type Barriers<'a> = BTreeMap<(Phase, &'a str), Vec<Visit<'a>>>;
 pub(in crate::config) fn check_worker(notes: &Notes, diagnostics: &mut Diagnostics) {
     let mut seen: HashMap<(Phase, &str), &Place> = HashMap::new();
     for note in &notes.steps {
-        let NoteKind::Barrier(name) = &note.kind else { continue };
+        let Action::Barrier(name) = &note.step.action else { continue };
         let Some(first) = seen.get(&(note.phase, name.as_str())) else {
             seen.insert((note.phase, name), &note.place);
             continue;
@@ -49,7 +45,7 @@ pub(in crate::config) fn check(workers: &[(String, Notes)], complete: bool, diag
     let mut barriers = Barriers::new();
     for (worker, notes) in workers {
         for note in &notes.steps {
-            if let NoteKind::Barrier(name) = &note.kind {
+            if let Action::Barrier(name) = &note.step.action {
                 let visits = barriers.entry((note.phase, name)).or_default();
                 if visits.last().is_none_or(|last| last.worker != worker) {
                     visits.push(Visit { worker, group: note.group, place: &note.place });

@@ -1,13 +1,7 @@
 //! What is too long for a program, as Linux bounds each argument, each variable, and all of them together; and what is too
 //! large for a worker's plan, of which a player takes no more.
 
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::reader::Entry;
-use crate::config::scope::Scope;
-use crate::config::sections::ENVIRONMENT;
-use crate::config::source::Place;
-use crate::config::text::Text;
+use crate::config::{Diagnostic, ENVIRONMENT, Entry, Lint, Place, Scope, Text, quoted};
 use crate::model::{LARGEST_PLAN, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, Phase};
 
 /// The longest argument or variable, its end included (`MAX_ARG_STRLEN`).

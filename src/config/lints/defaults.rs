@@ -2,11 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::nearest;
-use crate::config::reader::{DEFAULT, Document};
-use crate::config::scope::Scope;
+use crate::config::{DEFAULT, Diagnostic, Document, Lint, Scope, nearest, quoted};
 
 /// Looks at `[DEFAULT]` of a file in which `keys` have a meaning. `entries` is what the Python conductor reads its lines as.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, keys: &[&str], entries: &str) {
@@ -19,7 +15,7 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, keys: &[&str], entries: &s
     let longest = 3 * section.entries.iter().map(|entry| entry.written_key().len()).max().unwrap_or(0);
     let used = references([scope.document, scope.defines], longest);
     for entry in &section.entries {
-        let key = &*entry.key();
+        let key = entry.key();
         if used.contains(key) || keys.contains(&key) {
             continue;
         }

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::{Note, NoteKind, Notes};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::diagnostics::Diagnostics;
-use crate::config::lint::Lint;
+use super::{Note, Notes};
+use crate::config::{Diagnostic, Diagnostics, Lint, quoted};
+use crate::model::Action;
 
 /// Warns of two fetches of one worker that have one name for their files.
 pub(in crate::config) fn check(notes: &Notes, diagnostics: &mut Diagnostics) {
     let mut names: HashMap<&str, &Note> = HashMap::new();
     for note in &notes.steps {
-        let NoteKind::Fetch(pattern) = &note.kind else { continue };
+        let Action::Fetch(pattern) = &note.step.action else { continue };
         let name = name(pattern);
         let Some(first) = names.get(name) else {
             names.insert(name, note);
@@ -26,7 +25,7 @@ pub(in crate::config) fn check(notes: &Notes, diagnostics: &mut Diagnostics) {
 
 /// Refuses every fetch of a run that has no folder for results.
 pub(in crate::config) fn need_results(notes: &Notes, diagnostics: &mut Diagnostics) {
-    for note in notes.steps.iter().filter(|note| matches!(note.kind, NoteKind::Fetch(_))) {
+    for note in notes.steps.iter().filter(|note| matches!(note.step.action, Action::Fetch(_))) {
         let message = "`fetch:` needs a results folder";
         let hint = "set `results = FOLDER` in `[Test]`, or run `conduct` with `--results FOLDER`";
         diagnostics.push(Diagnostic::new(Lint::FetchWithoutResults, note.place.clone(), message, hint));

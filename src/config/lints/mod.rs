@@ -10,11 +10,11 @@ mod shell_text;
 pub(super) mod spawns;
 pub(super) mod stops;
 
-use super::source::Place;
-use super::step::ParsedStep;
-use crate::model::{Action, Mode, Phase};
+use super::Place;
+use crate::model::{Mode, Phase, Step};
 
-/// What the lints need to know of a worker's steps: those that other steps or workers refer to, or that refer to others.
+/// What the lints need to know of a worker's steps: those that are spawned, and those that
+/// run no command.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     steps: Vec<Note>,
@@ -32,41 +32,23 @@ struct Note {
     position: usize,
     /// Neighbouring `parallel:` steps have one number, any other step has its own.
     group: usize,
-    kind: NoteKind,
+    step: Step,
     place: Place,
-}
-
-/// What the step is.
-#[derive(Debug)]
-enum NoteKind {
-    /// It is spawned, and has this label.
-    Spawn(String),
-    /// It is a barrier.
-    Barrier(String),
-    /// It stops the step with this label.
-    Stop(String),
-    /// It fetches what fits this pattern.
-    Fetch(String),
 }
 
 impl Notes {
     /// Takes note of a step. `place` tells where that stands.
-    pub(super) fn take(&mut self, phase: Phase, label: &str, parsed: &ParsedStep, place: impl FnOnce() -> Place) {
-        let step = &parsed.step;
+    pub(super) fn take(&mut self, phase: Phase, step: &Step, place: impl FnOnce() -> Place) {
         let is_parallel = step.mode == Mode::Parallel;
         if !(is_parallel && self.in_parallel) {
             self.group += 1;
         }
         self.in_parallel = is_parallel;
         self.count += 1;
-        let kind = match &step.action {
-            Action::Command(_) if step.mode == Mode::Spawn => NoteKind::Spawn(label.to_owned()),
-            Action::Barrier(name) => NoteKind::Barrier(name.clone()),
-            Action::Stop(label) => NoteKind::Stop(label.to_string()),
-            Action::Fetch(pattern) => NoteKind::Fetch(pattern.clone()),
-            Action::Command(_) | Action::Put { .. } => return,
-        };
-        self.steps.push(Note { phase, position: self.count, group: self.group, kind, place: place() });
+        if step.mode == Mode::Spawn || step.command().is_none() {
+            let note = Note { phase, position: self.count, group: self.group, step: step.clone(), place: place() };
+            self.steps.push(note);
+        }
     }
 
     /// A phase is over: its last step has no neighbour in the next one.

@@ -3,10 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::scope::Scope;
-use crate::config::source::Place;
+use crate::config::{Diagnostic, Lint, Place, Scope, quoted};
 
 /// Refuses to put a file that is not there or can't be read.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &Path, place: Place) {

@@ -1,11 +1,8 @@
 //! Commands of several lines: what the dialect drops of them.
 
 use super::shell_text::{Inside, ShellText};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::reader::{COMMENT, Entry, is_space};
-use crate::config::scope::Scope;
-use crate::config::source::{Place, Span};
+use crate::config::reader::COMMENT;
+use crate::config::{Diagnostic, Entry, Lint, Place, Scope, Span, is_space, quoted};
 
 /// A line of a value as it stands in the file.
 struct Line<'a> {

@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{NoteKind, Notes};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::diagnostics::Diagnostics;
-use crate::config::lint::Lint;
-use crate::config::source::Place;
-use crate::model::variable;
+use super::Notes;
+use crate::config::{Diagnostic, Diagnostics, Lint, Place, quoted};
+use crate::model::{Mode, variable};
 
 /// Warns of two spawned steps of a worker that have different labels, and one variable.
 pub(in crate::config) fn check(notes: &Notes, diagnostics: &mut Diagnostics) {
     let mut variables: BTreeMap<String, (&str, &Place)> = BTreeMap::new();
-    for note in &notes.steps {
-        let NoteKind::Spawn(label) = &note.kind else { continue };
+    for note in notes.steps.iter().filter(|note| note.step.mode == Mode::Spawn) {
+        let label = note.step.label.as_str();
         let variable = variable("CONDUCTOR_PID", label);
         let Some((first, first_place)) = variables.get(&variable) else {
             variables.insert(variable, (label, &note.place));

@@ -2,25 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{Note, NoteKind, Notes};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::nearest;
-use crate::config::reader::Document;
-use crate::config::scope::Scope;
-use crate::model::Phase;
+use super::{Note, Notes};
+use crate::config::{Diagnostic, Document, Lint, Scope, nearest, quoted};
+use crate::model::{Action, Mode, Phase};
 
 /// Refuses each `stop:` whose step is not spawned before it, in its phase or in one before.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, notes: &Notes) {
     // Labels are keys, and keys are the same in upper and lower case.
     let mut spawned: BTreeMap<String, &Note> = BTreeMap::new();
-    for note in &notes.steps {
-        if let NoteKind::Spawn(label) = &note.kind {
-            spawned.entry(label.to_lowercase()).or_insert(note);
-        }
+    for note in notes.steps.iter().filter(|note| note.step.mode == Mode::Spawn) {
+        spawned.entry(note.step.label.as_str().to_lowercase()).or_insert(note);
     }
     for note in &notes.steps {
-        let NoteKind::Stop(label) = &note.kind else { continue };
+        let Action::Stop(label) = &note.step.action else { continue };
+        let label = label.as_str();
         let found = spawned.get(&label.to_lowercase());
         if found.is_some_and(|spawned| spawned.position < note.position) {
             continue;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use crate::config::Refusal;
 use crate::config::duration::duration;
 use crate::config::nearest::nearest;
-use crate::config::refusal::Refusal;
-use crate::model::{Bound, Gate, Mode};
+use crate::model::{Action, Bound, FilePattern, Gate, Mode, StepLabel};
 
 /// A prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Prefix {
     Gate(Gate),
     Mode(Mode),
@@ -17,14 +17,8 @@ pub(super) enum Prefix {
     Form(Form),
 }
 
-/// What is done when that is not a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Barrier,
-    Stop,
-    Fetch,
-    Put,
-}
+/// Reads what stands behind the prefix of a form: what is done instead of a command, or what is wrong, with a hint.
+pub(super) type Form = fn(&str) -> Result<Action, (String, &'static str)>;
 
 /// The places of the prefixes, outermost first: each is taken once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,24 +31,47 @@ pub(super) enum Slot {
     Form,
 }
 
-const WORDS: [(&str, Prefix); 8] = [
-    ("must", Prefix::Gate(Gate::Must)),
-    ("mayfail", Prefix::Gate(Gate::MayFail)),
-    ("spawn", Prefix::Mode(Mode::Spawn)),
-    ("parallel", Prefix::Mode(Mode::Parallel)),
-    ("barrier", Prefix::Form(Form::Barrier)),
-    ("stop", Prefix::Form(Form::Stop)),
-    ("fetch", Prefix::Form(Form::Fetch)),
-    ("put", Prefix::Form(Form::Put)),
+/// What a word means: a prefix, or one with a time behind the word.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Alone(Prefix),
+    Timed(fn(Duration) -> Prefix),
+}
+
+/// All prefixes. What is read here is carried out by the player, and written by `model::Action`.
+const WORDS: [(&str, Meaning); 11] = [
+    ("must", Meaning::Alone(Prefix::Gate(Gate::Must))),
+    ("mayfail", Meaning::Alone(Prefix::Gate(Gate::MayFail))),
+    ("spawn", Meaning::Alone(Prefix::Mode(Mode::Spawn))),
+    ("parallel", Meaning::Alone(Prefix::Mode(Mode::Parallel))),
+    ("barrier", Meaning::Alone(Prefix::Form(barrier))),
+    ("stop", Meaning::Alone(Prefix::Form(|label| Ok(Action::Stop(StepLabel::new(label)))))),
+    ("fetch", Meaning::Alone(Prefix::Form(fetch))),
+    ("put", Meaning::Alone(Prefix::Form(put))),
+    ("timeout", Meaning::Timed(|limit| Prefix::Bound(Bound::Timeout(limit)))),
+    ("for", Meaning::Timed(|time| Prefix::Bound(Bound::For(time)))),
+    ("until", Meaning::Timed(Prefix::Until)),
 ];
 
-type Timed = (&'static str, fn(Duration) -> Prefix);
+fn barrier(name: &str) -> Result<Action, (String, &'static str)> {
+    let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    let invalid = || ("invalid barrier name".to_owned(), "names have letters, digits, `.`, `_` and `-`");
+    is_name.then(|| Action::Barrier(name.to_owned())).ok_or_else(invalid)
+}
 
-const TIMED: [Timed; 3] = [
-    ("timeout", |limit| Prefix::Bound(Bound::Timeout(limit))),
-    ("for", |time| Prefix::Bound(Bound::For(time))),
-    ("until", Prefix::Until),
-];
+fn fetch(pattern: &str) -> Result<Action, (String, &'static str)> {
+    FilePattern::new(pattern, None).map(|_| Action::Fetch(pattern.to_owned()))
+}
+
+fn put(files: &str) -> Result<Action, (String, &'static str)> {
+    const HINT: &str = "write `put:local -> remote`";
+    let (local, remote) = files.split_once(" -> ").ok_or_else(|| ("`put:` has no ` -> `".to_owned(), HINT))?;
+    let (local, remote) = (local.trim(), remote.trim());
+    if local.is_empty() || remote.is_empty() {
+        return Err(("`put:` needs a file on both sides of ` -> `".to_owned(), HINT));
+    }
+    Ok(Action::Put { local: local.into(), remote: remote.to_owned() })
+}
 
 impl Prefix {
     /// Its place behind the prefix that has the place `before`.
@@ -99,11 +116,12 @@ pub(super) fn at_start(text: &str) -> Option<Found> {
     }
     let head = &text[..colon];
     let length = colon + 1;
-    if let Some((_, prefix)) = WORDS.iter().find(|(word, _)| *word == head) {
-        return Some(Found { prefix: Ok(*prefix), length });
-    }
-    let (time, make) = TIMED.iter().find_map(|(word, make)| head.strip_prefix(word).map(|time| (time, make)))?;
-    is_time(time).then(|| Found { prefix: duration(time).map(make), length })
+    let prefix = WORDS.into_iter().find_map(|(word, meaning)| match (head.strip_prefix(word)?, meaning) {
+        ("", Meaning::Alone(prefix)) => Some(Ok(prefix)),
+        (time, Meaning::Timed(make)) if is_time(time) => Some(duration(time).map(make)),
+        _ => None,
+    })?;
+    Some(Found { prefix, length })
 }
 
 fn is_time(text: &str) -> bool {
@@ -125,9 +143,8 @@ pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
         return None;
     }
     let length = command.len() - rest.trim_start_matches(' ').len();
-    let words = WORDS.iter().map(|(word, _)| *word).chain(TIMED.iter().map(|(word, _)| *word));
-    let meant = nearest(word, words)?;
-    let timed = TIMED.iter().any(|(word, _)| *word == meant);
+    let meant = nearest(word, WORDS.map(|(word, _)| word))?;
+    let timed = WORDS.iter().any(|(word, meaning)| *word == meant && matches!(meaning, Meaning::Timed(_)));
     let hint = match time {
         "" if timed => format!("did you mean `{meant}30:`?"),
         "" => format!("did you mean `{meant}:`?"),

@@ -75,7 +75,10 @@ impl Library {
     pub fn uses(&self) -> Uses {
         let mut uses = Uses::new();
         for (module, scope) in &self.scopes {
-            let found = scope.paths.iter().filter_map(|path| self.file_of(module, path, 0));
+            // A single name is a variable, even if a module has the same name.
+            let is_variable = |path: &[String]| path.len() == 1 && scope.modules.contains(&path[0]);
+            let paths = scope.paths.iter().filter(|path| !is_variable(path));
+            let found = paths.filter_map(|path| self.file_of(module, path, 0));
             let others = found.filter(|file| *file != scope.file);
             uses.entry(scope.file.clone()).or_default().extend(others);
         }

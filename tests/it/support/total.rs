@@ -23,7 +23,7 @@ pub fn reader(bytes: &[u8]) {
         assert!(is_inside(section.name_span));
         for entry in &section.entries {
             assert!(!entry.key().is_empty());
-            assert_eq!(section.entry(&entry.key()).map(conductor::config::dialect::Entry::key), Some(entry.key()));
+            assert_eq!(section.entry(entry.key()).map(conductor::config::dialect::Entry::key), Some(entry.key()));
             let Interpolated { text, problems, .. } = interpolate(&entry.value, &section.name, &variables);
             let failed = problems.iter().any(|problem| problem.kind.is_error());
             assert_eq!(text.is_none(), failed);

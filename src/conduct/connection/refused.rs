@@ -1,17 +1,8 @@
-//! What the first answer of a player means, for people: who holds it, why it refuses, and what else may have answered.
+//! What people are told about a player that does not begin a session, or not yet.
 
+use super::greet::not_a_player;
 use crate::model::Destination;
 use crate::wire::{Greeting, Hello, Holder, HolderState, Refusal, TAKE_OVER};
-
-/// Whether the player refuses connections from this address. A Python player's answer has the same form, and is no refusal.
-pub(super) fn is_refusal(greeting: &Greeting) -> bool {
-    matches!(greeting, Greeting::Result { .. }) && !is_seed(greeting)
-}
-
-/// Whether this is how a Python player answers a command that it does not know.
-pub(in crate::conduct) fn is_seed(greeting: &Greeting) -> bool {
-    matches!(greeting, Greeting::Result { code: 2, message } if message == "no such command")
-}
 
 /// Who holds a player that will be free, and what is waited for.
 pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
@@ -66,9 +57,4 @@ fn refused(refusal: &Refusal, hello: &Hello) -> String {
         }
         None => format!("its player refuses: {}", refusal.message),
     }
-}
-
-/// What is said of a peer that speaks something else.
-pub(super) fn not_a_player(destination: &Destination) -> String {
-    format!("what answers at {destination} is not a player")
 }
