@@ -37,27 +37,10 @@ mod testing;
 mod threads;
 mod waiting_log;
 
-use crossbeam_channel::Receiver;
-
-use crate::model::{Conclusion, Plan};
-
 pub use check::{CheckAnswer, CheckReport, ClockCheck, check};
 pub use checker::KeeperCommand;
 pub use options::Options;
+pub use plan_message::too_large;
 pub use reports::{NamedReporters, Reporters};
 pub use results_folder::folder_beneath;
-pub use run_loop::conduct;
-
-/// Says which worker's plan is larger than a player takes, and of what it has too much; nothing when all are taken.
-pub fn too_large(plan: &Plan) -> Option<String> {
-    plan_message::too_large(plan).map(|(id, why)| {
-        let worker = plan.worker(id);
-        format!("the plan of worker `{}` (`{}`) has {why}", worker.name, worker.file.display())
-    })
-}
-
-/// Tells the reporters why there was no run, and waits for whoever reads them, as after a run. What could not be written is
-/// among the reasons that come back.
-pub fn tell_end(reporters: Reporters, conclusion: Conclusion, interrupts: &Receiver<i32>) -> Conclusion {
-    run_loop::tell_end(reports::Reports::start(reporters), conclusion, interrupts, false)
-}
+pub use run_loop::{conduct, tell_end};

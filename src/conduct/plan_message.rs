@@ -28,8 +28,9 @@ pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<St
     }
 }
 
-/// The first worker whose plan its player would not take, and why: nothing of it can be cut, and no player is asked.
-pub(crate) fn too_large(plan: &Plan) -> Option<(WorkerId, String)> {
+/// Says which worker's plan is larger than a player takes, and of what it has too much; `None` when all are taken. Nothing of
+/// a plan can be cut, and no player is asked.
+pub fn too_large(plan: &Plan) -> Option<String> {
     let common: usize = common_variables(plan).iter().map(|(name, value)| name.len() + value.len() + OVERHEAD).sum();
     let of_step = |step: &Step| {
         let action = match &step.action {
@@ -48,7 +49,8 @@ pub(crate) fn too_large(plan: &Plan) -> Option<(WorkerId, String)> {
         }
         // As long as a player's name for itself may be.
         let message = plan_message(plan, id, Some("x".repeat(LONGEST_NAME)));
-        message.check().err().map(|why| (id, why.to_string()))
+        let why = message.check().err()?;
+        Some(format!("the plan of worker `{}` (`{}`) has {why}", worker.name, worker.file.display()))
     })
 }
 

@@ -161,15 +161,15 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
     conclusion
 }
 
-/// Tells the end of what was no run.
-pub(super) fn tell_end(
-    reports: Reports,
-    mut conclusion: Conclusion,
-    interrupts: &Receiver<i32>,
-    hurry: bool,
-) -> Conclusion {
+/// Tells the reporters why there was no run, and waits for whoever reads them, as after a run. What could not be written is
+/// among the reasons that come back.
+pub fn tell_end(reporters: Reporters, conclusion: Conclusion, interrupts: &Receiver<i32>) -> Conclusion {
+    end(Reports::start(reporters), conclusion, interrupts)
+}
+
+fn end(reports: Reports, mut conclusion: Conclusion, interrupts: &Receiver<i32>) -> Conclusion {
     reports.tell_end(now(), &mut conclusion, interrupts);
-    reports.finish(interrupts, hurry).add_to(&mut conclusion);
+    reports.finish(interrupts, false).add_to(&mut conclusion);
     conclusion
 }
 
@@ -270,5 +270,5 @@ fn without_store(
     let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
     let at = anchor.conductor;
     reports.tell(Stamped { at, event: Event::RunStarted { plan, anchor: anchor.at(at) } });
-    tell_end(reports, conclusion, interrupts, false)
+    end(reports, conclusion, interrupts)
 }

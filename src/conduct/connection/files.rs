@@ -180,9 +180,8 @@ impl Files {
         match opened {
             Ok(file) => self.leaving.push(Leaving { step, name: shown, file }),
             Err(why) => {
-                let failed = Some(format!("{shown} can't be read: {why}"));
-                let (length, digest, grew) = (0, String::new(), false);
-                outbox.push(&ConductorMessage::FileEnded(FileEndedMessage { stream, length, digest, grew, failed }));
+                let failed = FileEndedMessage::failed(stream, format!("{shown} can't be read: {why}"));
+                outbox.push(&ConductorMessage::FileEnded(failed));
             }
         }
     }

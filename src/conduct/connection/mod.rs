@@ -14,6 +14,7 @@ mod reconnections;
 mod refused;
 mod said;
 mod session;
+mod step_result;
 mod streams;
 #[cfg(test)]
 mod tests;

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use rustix::event::{PollFd, PollFlags};
 
+use super::context::Context;
 use super::dial::again;
 use super::fault::Fault;
 use super::files::Files;
 use super::greet::Dialled;
 use super::reconnections::Reconnections;
+use super::refused::not_welcome;
 use super::said::Said;
 use super::streams::Streams;
-use super::{Context, not_welcome};
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::now::now;

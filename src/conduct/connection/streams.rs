@@ -8,20 +8,20 @@ use std::io;
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::step_result::{list_weight, step_result, weight};
 use crate::conduct::event::ConnectionEvent;
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Attempt, Forced, Outcome, Process, Start, StepId, StepResult, Stream};
+use crate::model::{Outcome, Start, StepId, StepResult, Stream};
 use crate::wire::{
-    AttemptMessage, Data, ForcedMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
-    StepStartedMessage, bounds,
+    Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage, StepStartedMessage, bounds,
 };
 
 /// A step that was started, and whose streams may still grow.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     started: Start,
-    stdout: u32,
-    stderr: u32,
+    /// Its standard output and standard error.
+    streams: [u32; 2],
 }
 
 /// A stream that may still grow.
@@ -90,7 +90,7 @@ impl Streams {
     ) -> Result<(), Fault> {
         if let PlayerMessage::StepStarted(message) = &message {
             let StepStartedMessage { step, stdout, stderr, .. } = *message;
-            self.open.insert(step, Open { started: started(message), stdout, stderr });
+            self.open.insert(step, Open { started: started(message), streams: [stdout, stderr] });
             for (number, stream) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
                 self.announce(number);
                 let writing = Writing { step, stream, writer: self.store.stream(), told: None };
@@ -227,7 +227,7 @@ impl Streams {
         for (step, open) in open {
             let mut result = StepResult::without_output(Outcome::Lost);
             result.started = Some(open.started);
-            for (stream, output) in [(open.stdout, &mut result.stdout), (open.stderr, &mut result.stderr)] {
+            for (stream, output) in open.streams.into_iter().zip([&mut result.stdout, &mut result.stderr]) {
                 if let Some(own) = self.writers.remove(&stream) {
                     *output = own.writer.output(u64::MAX);
                 }
@@ -256,89 +256,42 @@ impl Streams {
     /// How many bytes are missing of what a step had printed at its end.
     fn missing(&self, ended: &StepEndedMessage) -> usize {
         let Some(open) = self.open.get(&ended.step) else { return 0 };
-        let missing = |stream, length: u64| {
+        let missing = |(stream, length): (&u32, u64)| {
             self.writers.get(stream).map_or(0, |own| length.saturating_sub(own.writer.received()))
         };
-        let both = missing(&open.stdout, ended.stdout).saturating_add(missing(&open.stderr, ended.stderr));
+        let both = open.streams.iter().zip([ended.stdout, ended.stderr]).map(missing).fold(0, u64::saturating_add);
         usize::try_from(both).unwrap_or(usize::MAX)
     }
 
     /// What a step left. The streams of one that was spawned are kept: it goes on.
     fn result(&mut self, ended: StepEndedMessage) -> StepResult {
         let keep = ended.outcome == OutcomeMessage::Spawned;
-        let mut result = StepResult::without_output(ended.outcome.into());
-        result.duration = ended.duration.map(Duration::from_nanos);
-        result.leaky = ended.left.leaky;
-        result.holders = processes(ended.left.holders);
-        result.not_stopped = processes(ended.left.not_stopped);
-        result.forced = ended.left.forced.map(|forced| Box::new(self::forced(forced)));
-        result.attempts = ended.attempts.into_iter().map(attempt).collect();
-        if let Some(open) = self.open.get(&ended.step).copied() {
-            result.started = Some(open.started);
-            let streams =
-                [(open.stdout, ended.stdout, &mut result.stdout), (open.stderr, ended.stderr, &mut result.stderr)];
-            for (number, length, output) in streams {
-                let Some(own) = self.writers.get_mut(&number) else { continue };
-                // What a leaky step prints belongs to it whenever it comes.
-                *output = own.writer.output(if ended.left.leaky { u64::MAX } else { length });
-                own.told = (!keep).then(|| own.writer.received());
-                if !keep && !ended.left.leaky {
-                    self.writers.remove(&number);
-                }
+        let (step, lengths) = (ended.step, [ended.stdout, ended.stderr]);
+        let mut result = step_result(ended);
+        let Some(open) = self.open.get(&step).copied() else { return result };
+        result.started = Some(open.started);
+        let outputs = [&mut result.stdout, &mut result.stderr];
+        for ((number, length), output) in open.streams.into_iter().zip(lengths).zip(outputs) {
+            let Some(own) = self.writers.get_mut(&number) else { continue };
+            // What a leaky step prints belongs to it whenever it comes.
+            *output = own.writer.output(if result.leaky { u64::MAX } else { length });
+            own.told = (!keep).then(|| own.writer.received());
+            if !keep && !result.leaky {
+                self.writers.remove(&number);
             }
-            if !keep {
-                self.open.remove(&ended.step);
-            }
+        }
+        if !keep {
+            self.open.remove(&step);
         }
         result
     }
-}
-
-/// The memory that a message may take beyond what every message takes, in bytes.
-fn weight(message: &PlayerMessage) -> usize {
-    match message {
-        PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => {
-            let why = |outcome: &OutcomeMessage| match outcome {
-                OutcomeMessage::NotStarted { why } | OutcomeMessage::Unfulfilled { why } => why.len(),
-                OutcomeMessage::Skipped { why } => why.as_ref().map_or(0, String::len),
-                _ => 0,
-            };
-            let attempts: usize =
-                ended.attempts.iter().map(|attempt| size_of::<AttemptMessage>() + why(&attempt.outcome)).sum();
-            why(&ended.outcome) + attempts + list_weight(&ended.left.holders) + list_weight(&ended.left.not_stopped)
-        }
-        PlayerMessage::Warning { text } | PlayerMessage::Leaving { reason: text } => text.len(),
-        _ => 0,
-    }
-}
-
-fn list_weight(list: &[Process]) -> usize {
-    list.iter().map(|process| size_of::<Process>() + process.user.len() + process.command.len()).sum()
-}
-
-/// The first of a list, as far as they are kept.
-fn processes<T: FromIterator<Process>>(list: Vec<Process>) -> T {
-    let mut bytes = 0;
-    let kept = list.into_iter().take_while(|process| {
-        bytes += process.user.len() + process.command.len();
-        bounds::PROCESS_BYTES.check(bytes).is_ok()
-    });
-    kept.collect()
-}
-
-fn forced(ForcedMessage { signal, after }: ForcedMessage) -> Forced {
-    Forced { signal, after: Duration::from_nanos(after) }
-}
-
-fn attempt(message: AttemptMessage) -> Attempt {
-    let AttemptMessage { after, duration, outcome: how } = message;
-    Attempt { after: Duration::from_nanos(after), duration: Duration::from_nanos(duration), outcome: how.into() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::conduct::testing::bytes;
+    use crate::model::Process;
     use crate::model::{ConductorTime, Phase};
     use crate::wire::LeftMessage;
 

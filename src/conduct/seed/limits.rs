@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerId};
 use crate::wire::seed::SeedStep;
 
-/// How much longer than its steps may take a phase may take.
+/// How much longer a phase may take than its steps.
 pub(super) const MARGIN: Duration = if cfg!(test) { Duration::from_secs(2) } else { Duration::from_mins(1) };
 
 /// What of a worker's plan the seed can't do, by name.

@@ -131,8 +131,7 @@ impl<'a> SeedDriver<'a> {
 
     fn stop_unstarted(&mut self, phase: PhaseId) -> Result<(), End> {
         if self.has_phase {
-            let text = "its seed player keeps the phase that it was sent until it is restarted; it was not reset";
-            return Err(End::Lost(text.to_owned()));
+            return lost("its seed player keeps the phase that it was sent until it is restarted; it was not reset");
         }
         for position in 0..self.steps(phase.phase).len() {
             let skipped = StepResult::without_output(Outcome::Skipped(None));
@@ -215,20 +214,18 @@ impl<'a> SeedDriver<'a> {
             collecting.quiet = Some(Instant::now());
         }
         if collecting.quiet.is_some_and(|since| since.elapsed() > MISSING) {
-            return Err(End::Lost("its player closed the connection and sent no results".to_owned()));
+            return lost("its player closed the connection and sent no results");
         }
         if let (Some(limit), Some(end)) = (collecting.limit, collecting.end)
             && end < Instant::now()
         {
             let limit = humantime::format_duration(limit);
-            let text = format!(
+            return lost(format!(
                 "its Python player did not end the phase within {limit}, which is longer than its steps may take"
-            );
-            return Err(End::Lost(text));
+            ));
         }
         if collecting.stopped.is_some_and(|since| since.elapsed() > INTERRUPTED) {
-            let text = "its seed player did not finish the phase within 10 s of the stop; it was not reset";
-            return Err(End::Lost(text.to_owned()));
+            return lost("its seed player did not finish the phase within 10 s of the stop; it was not reset");
         }
         Ok(false)
     }
@@ -261,8 +258,9 @@ impl<'a> SeedDriver<'a> {
 
     fn result(&self, id: StepId, code: i64, text: &str) -> Result<(), End> {
         let Some(step) = self.context.plan.step(id.of(self.context.worker)) else {
-            let text = "its seed player sent more results than it was given steps: it had kept some of an earlier run";
-            return Err(End::Lost(text.to_owned()));
+            return lost(
+                "its seed player sent more results than it was given steps: it had kept some of an earlier run",
+            );
         };
         let outcome = outcome(step, code, text);
         let mut result = StepResult::without_output(outcome);
@@ -275,6 +273,11 @@ impl<'a> SeedDriver<'a> {
         }
         self.say(ConnectionEvent::StepEnded(id, result))
     }
+}
+
+/// The worker is lost, for this reason.
+fn lost<T>(reason: impl Into<String>) -> Result<T, End> {
+    Err(End::Lost(reason.into()))
 }
 
 /// A phase whose results are taken.

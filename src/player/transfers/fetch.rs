@@ -113,9 +113,8 @@ impl Fetch {
     /// Tells the conductor that the rest of the current file will not come.
     pub(super) fn cancel(self, outbox: &mut Outbox) {
         if let Some(current) = self.current {
-            let failed = Some("it was stopped".to_owned());
-            let (stream, length, digest) = (current.stream(), 0, String::new());
-            outbox.push(&PlayerMessage::FileEnded(FileEndedMessage { stream, length, digest, grew: false, failed }));
+            let stopped = FileEndedMessage::failed(current.stream(), "it was stopped".to_owned());
+            outbox.push(&PlayerMessage::FileEnded(stopped));
         }
     }
 }

@@ -42,6 +42,13 @@ pub struct FileEndedMessage {
     pub failed: Option<String>,
 }
 
+impl FileEndedMessage {
+    /// No more of the file will be sent, for this reason.
+    pub fn failed(stream: u32, why: String) -> Self {
+        Self { stream, length: 0, digest: String::new(), grew: false, failed: Some(why) }
+    }
+}
+
 /// The name of a file: any bytes. On the wire it is a string where it can be, and otherwise `{"hex": …}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Written", try_from = "Written")]
