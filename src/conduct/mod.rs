@@ -29,6 +29,7 @@ mod plan_message;
 mod report_queue;
 mod reports;
 mod results_folder;
+mod room;
 mod run_loop;
 mod seed;
 mod store;
@@ -45,7 +46,8 @@ pub use check::{CheckAnswer, CheckReport, ClockCheck, check};
 pub use checker::KeeperCommand;
 pub use options::Options;
 pub use reports::{NamedReporters, Reporters};
-pub use results_folder::folder_beneath;
+pub(crate) use results_folder::ResultsFolder;
+pub(crate) use room::{Room, Sparing};
 pub use run_loop::conduct;
 
 /// Says which worker's plan is larger than a player takes, and of what it has too much; nothing when all are taken.
