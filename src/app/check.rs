@@ -6,15 +6,20 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
-use super::messages;
+use super::messages::Refused;
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options};
-use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, on_one_line};
-use crate::report::{CheckEntry, NOT_STARTED, check_json, is_refused, milliseconds};
+use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, object, on_one_line};
+use crate::report::{NOT_STARTED, is_refused, milliseconds, write_json};
 
 /// Asks every player and tells of each, and what it holds or has left. 1 when one can't be reached or is held by another
 /// run.
-pub(super) fn run(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, mut output: Plain) -> ExitCode {
+pub(super) fn run(
+    plan: &Arc<Plan>,
+    options: &Options,
+    interrupts: &Receiver<i32>,
+    mut output: Plain,
+) -> Result<ExitCode, Refused> {
     let answers = conduct::check(plan, options, interrupts);
     let fine = |answer: &CheckAnswer| answer.result.as_ref().is_ok_and(|report| report.holder.is_none());
     let fine = answers.len() == plan.workers.len() && answers.iter().all(fine);
@@ -22,8 +27,8 @@ pub(super) fn run(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32
     let told = if output.json { tell_json(plan, &answers, writer) } else { tell_text(plan, &answers, writer) };
     match told {
         // A closed standard output leaves nobody to tell; the exit status says it all the same.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => messages::refuse(&output.cannot(&error)),
-        _ => ExitCode::from(if fine { PASSED } else { NOT_CARRIED_OUT }),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refused(output.cannot(&error))),
+        _ => Ok(ExitCode::from(if fine { PASSED } else { NOT_CARRIED_OUT })),
     }
 }
 
@@ -49,30 +54,28 @@ fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
     Ok(())
 }
 
+/// A worker's player, as far as it answered. Times are in seconds.
 fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
     let entries = answers.iter().map(|answer| {
-        let worker = plan.worker(answer.worker);
-        let entry = match &answer.result {
-            Ok(report) => entry(report),
-            Err(why) => CheckEntry { error: Some(why.clone()), ..CheckEntry::default() },
-        };
-        CheckEntry { worker: worker.name.as_str().to_owned(), player: worker.player.to_string(), ..entry }
+        let (worker, report) = (plan.worker(answer.worker), answer.result.as_ref().ok());
+        let clock = report.and_then(|report| report.clock);
+        #[expect(clippy::cast_precision_loss, reason = "a difference of clocks, to the microsecond for a century")]
+        let offset = clock.map(|clock| clock.offset as f64 / 1e9);
+        object! {
+            worker: worker.name.as_str(),
+            player: worker.player.to_string(),
+            error: answer.result.as_ref().err(),
+            #[serde(flatten)]
+            description: report.map(|report| PlayerEntry::from(report.player.clone())).unwrap_or_default(),
+            round_trip: report.map(|report| report.round_trip.as_secs_f64()),
+            // How far its clock is before the conductor's; both count from their machine's start.
+            clock_offset: offset,
+            clock_error: clock.map(|clock| clock.error.as_secs_f64()),
+            busy: report.and_then(|report| report.holder.as_ref()),
+            left_over: report.map_or(&[][..], |report| &report.leftovers),
+        }
     });
-    check_json(&entries.collect::<Vec<_>>(), output)
-}
-
-fn entry(report: &CheckReport) -> CheckEntry<'_> {
-    #[expect(clippy::cast_precision_loss, reason = "a difference of clocks, to the microsecond for a century")]
-    let offset = report.clock.map(|clock| clock.offset as f64 / 1e9);
-    CheckEntry {
-        description: (&report.player).into(),
-        round_trip: Some(report.round_trip.as_secs_f64()),
-        clock_offset: offset,
-        clock_error: report.clock.map(|clock| clock.error.as_secs_f64()),
-        busy: report.holder.clone(),
-        left_over: report.leftovers.clone(),
-        ..CheckEntry::default()
-    }
+    write_json(output, &object! { workers: entries.collect::<Vec<_>>() })
 }
 
 fn describe(report: &CheckReport) -> String {

@@ -5,10 +5,12 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crossbeam_channel::Receiver;
+
 use super::live::LiveView;
 use super::local::{self, LocalPlayer};
 use super::log::LogReporter;
-use super::messages;
+use super::messages::{self, Refused};
 use super::outputs::{self, Opened, Outputs};
 use super::shell_syntax::LocalShells;
 use super::{frames, signals};
@@ -22,15 +24,11 @@ use crate::telemetry::{self, Screen};
 use crate::wire::Secret;
 
 /// Runs the test; the exit status says how it went.
-pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
+pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     let (screen, log) = (Screen::default(), &arguments.log);
-    let started = telemetry::start_aside(log.verbosity(), log.log_format, log.log_file.as_deref(), &screen);
-    if let Err(why) = started.and_then(|()| frames::trace(log)) {
-        return messages::refuse(&why);
-    }
-    let Some(path) = &arguments.config else {
-        return ExitCode::from(USAGE);
-    };
+    telemetry::start_aside(log.verbosity(), log.log_format, log.log_file.as_deref(), &screen)?;
+    frames::trace(log)?;
+    let Some(path) = &arguments.config else { return Ok(ExitCode::from(USAGE)) };
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
     let shells = LocalShells::default();
     let Loaded { plan, outputs, diagnostics } =
@@ -49,48 +47,23 @@ pub(super) fn run(arguments: &ConductArguments) -> ExitCode {
     }
 }
 
-fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) -> ExitCode {
-    let elsewhere = if arguments.local && !arguments.yes { local::elsewhere(&plan) } else { Vec::new() };
-    if !elsewhere.is_empty() {
-        let text = format!(
-            "`--local` would run on this machine what is meant for others: {}; add `--yes` if that is what you want",
-            elsewhere.join(", ")
-        );
-        return refuse(arguments, outputs, &plan.run, text);
-    }
-    let interrupts = match signals::interrupts() {
-        Ok(interrupts) => interrupts,
-        Err(error) => return refuse(arguments, outputs, &plan.run, format!("cannot install signal handlers: {error}")),
-    };
-    let run_secret = match Secret::random() {
-        Ok(secret) => secret,
-        Err(error) => {
-            return refuse(arguments, outputs, &plan.run, format!("can't get random bytes for the run: {error}"));
-        }
-    };
-    let mut options = Options {
-        skip_unreachable: arguments.skip_unreachable,
-        take_over: arguments.take_over,
-        results: outputs.folder(&plan.run),
-        conductor: who_asks(),
-        run_secret,
-        player_secret: None,
-        keeper: keeper(),
+fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) -> Result<ExitCode, Refused> {
+    let (interrupts, mut options) = match prepare(arguments, &plan, outputs) {
+        Ok(prepared) => prepared,
+        Err(why) => return refuse(arguments, outputs, &plan.run, why),
     };
     if arguments.check {
-        return match instead_of_results(arguments).open_plain("a check", &interrupts) {
-            Ok(output) => super::check::run(&Arc::new(plan), &options, &interrupts, output),
-            Err(why) => messages::refuse(&why),
-        };
+        let output = instead_of_results(arguments).open_plain("a check", &interrupts)?;
+        return super::check::run(&Arc::new(plan), &options, &interrupts, output);
     }
     let Opened { mut reporters, refused } = outputs.open(&plan.run, Some(&plan), &interrupts);
     if !refused.is_empty() {
-        return outputs::not_carried_out(reporters, refused.join("; "), &interrupts);
+        return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
     }
     let player = if arguments.local { Some(LocalPlayer::start()) } else { None };
     let player = match player.transpose() {
         Ok(player) => player,
-        Err(why) => return outputs::not_carried_out(reporters, why, &interrupts),
+        Err(why) => return Ok(outputs::not_carried_out(reporters, why, &interrupts)),
     };
     if let Some(player) = &player {
         player.serve(&mut plan);
@@ -109,19 +82,42 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     if outputs.is_elsewhere() {
         log_reasons(&conclusion);
     }
-    ExitCode::from(conclusion.exit_status())
+    Ok(ExitCode::from(conclusion.exit_status()))
+}
+
+/// What a run needs before anything is opened: the interrupts, and the options; or why it cannot be carried out.
+fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Result<(Receiver<i32>, Options), String> {
+    let elsewhere = if arguments.local && !arguments.yes { local::elsewhere(plan) } else { Vec::new() };
+    if !elsewhere.is_empty() {
+        return Err(format!(
+            "`--local` would run on this machine what is meant for others: {}; add `--yes` if that is what you want",
+            elsewhere.join(", ")
+        ));
+    }
+    let interrupts = signals::interrupts().map_err(|error| format!("cannot install signal handlers: {error}"))?;
+    let run_secret = Secret::random().map_err(|error| format!("can't get random bytes for the run: {error}"))?;
+    let options = Options {
+        skip_unreachable: arguments.skip_unreachable,
+        take_over: arguments.take_over,
+        results: outputs.folder(&plan.run),
+        conductor: who_asks(),
+        run_secret,
+        player_secret: None,
+        keeper: keeper(),
+    };
+    Ok((interrupts, options))
 }
 
 /// Says why nothing is done, in the reports of what would have been run too.
-fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: String) -> ExitCode {
+fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: String) -> Result<ExitCode, Refused> {
     if arguments.dry_run || arguments.check {
-        return messages::refuse(&why);
+        return Err(Refused(why));
     }
     // Nothing listens for signals here: they end the program by themselves.
     let interrupts = crossbeam_channel::never();
     let Opened { reporters, refused } = outputs.open(run, None, &interrupts);
     let reasons: Vec<String> = std::iter::once(why).chain(refused).collect();
-    outputs::not_carried_out(reporters, reasons.join("; and "), &interrupts)
+    Ok(outputs::not_carried_out(reporters, reasons.join("; and "), &interrupts))
 }
 
 /// Where something is told that is no result. What the test file says of outputs is about results: a look at the plan, or
@@ -131,16 +127,11 @@ fn instead_of_results(arguments: &ConductArguments) -> Outputs {
 }
 
 /// Prints the plan.
-fn dry_run(arguments: &ConductArguments, plan: &Plan) -> ExitCode {
-    let print = || {
-        let mut output = instead_of_results(arguments).open_plain("a plan", &crossbeam_channel::never())?;
-        let print = if output.json { report::dry_run_json } else { report::dry_run_text };
-        print(plan, &mut output.writer).map_err(|error| output.cannot(&error))
-    };
-    match print() {
-        Ok(()) => ExitCode::from(PASSED),
-        Err(why) => messages::refuse(&why),
-    }
+fn dry_run(arguments: &ConductArguments, plan: &Plan) -> Result<ExitCode, Refused> {
+    let mut output = instead_of_results(arguments).open_plain("a plan", &crossbeam_channel::never())?;
+    let print = if output.json { report::dry_run_json } else { report::dry_run_text };
+    print(plan, &mut output.writer).map_err(|error| output.cannot(&error))?;
+    Ok(ExitCode::from(PASSED))
 }
 
 /// Whoever has the results in a file should not have to open it to see why there are none.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::messages;
+use super::messages::{self, Refused};
 use crate::cli::{FramesArguments, LogArguments};
 use crate::model::{PASSED, on_one_line, words};
 use crate::telemetry;
@@ -19,20 +19,15 @@ pub(super) fn trace(log: &LogArguments) -> Result<(), String> {
 }
 
 /// Prints the frames of all files by time; 1 if a file cannot be read.
-pub(super) fn run(arguments: &FramesArguments) -> ExitCode {
+pub(super) fn run(arguments: &FramesArguments) -> Result<ExitCode, Refused> {
     let mut frames = Vec::new();
     for path in &arguments.files {
-        match read(path) {
-            Ok(found) => frames.extend(found),
-            Err(why) => return messages::refuse(&why),
-        }
+        frames.extend(read(path)?);
     }
     frames.sort_by(|one: &TracedFrame, other| one.time.cmp(&other.time));
     let lines: String = frames.into_iter().map(|frame| line(frame, arguments.full) + "\n").collect();
-    match messages::print(&lines) {
-        Ok(()) => ExitCode::from(PASSED),
-        Err(why) => messages::refuse(&why),
-    }
+    messages::print(&lines)?;
+    Ok(ExitCode::from(PASSED))
 }
 
 /// The frames of a file. The last one may be incomplete: its process was killed.

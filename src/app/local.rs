@@ -62,7 +62,7 @@ impl LocalPlayer {
     /// Has all workers of the plan reach this player.
     pub(super) fn serve(&self, plan: &mut Plan) {
         for worker in &mut plan.workers {
-            worker.player = Destination::Tcp { host: self.address.ip().to_string(), port: self.address.port() };
+            worker.player = Destination { host: self.address.ip().to_string(), port: self.address.port() };
             worker.player_host = self.address.ip().to_string();
         }
     }

@@ -5,8 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::model::on_one_line;
-use crate::model::{BarrierResult, Event, Phase, Plan, Reporter, Stamped, StepReference, WorkerId};
+use crate::model::{BarrierResult, Event, Phase, Plan, Reporter, Stamped, StepReference, WorkerId, on_one_line};
 
 /// Logs the events of a run.
 #[derive(Debug, Default)]
@@ -46,7 +45,7 @@ impl Reporter for LogReporter {
             Event::OutputReceived { .. } | Event::OutputEnded { .. } => {}
             Event::StepStarted { step, .. } => tracing::debug!("{} started", self.step(*step)),
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
-                tracing::debug!("{} {}", self.step(*step), crate::report::outcome_in_detail(&result.outcome));
+                tracing::debug!("{} {}", self.step(*step), result.outcome.in_detail());
             }
             Event::BarrierReleased { phase, name, lead, .. } => {
                 tracing::debug!("{phase}: barrier `{}` is released, in {lead:.1?}", on_one_line(name));
@@ -76,7 +75,7 @@ impl Reporter for LogReporter {
                 tracing::warn!("{worker}{}", on_one_line(text));
             }
             Event::CheckEnded { trial, result } => {
-                tracing::debug!("Trial {trial}: check {}", crate::report::outcome_in_detail(&result.outcome));
+                tracing::debug!("Trial {trial}: check {}", result.outcome.in_detail());
             }
             Event::TrialEnded { trial, verdict } => tracing::info!("Trial {trial} of {trials}: {}", verdict.word()),
             Event::RunEnded { conclusion } => tracing::debug!("The run is over: {}", conclusion.verdict.word()),

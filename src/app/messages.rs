@@ -10,6 +10,15 @@ use crate::report::counted;
 use crate::telemetry;
 use crate::wait::Patience;
 
+/// Why a command cannot do what it was asked for: a sentence for the user.
+pub(super) struct Refused(pub(super) String);
+
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        Self(why)
+    }
+}
+
 /// Tells the user why nothing is done.
 pub(super) fn refuse(text: &str) -> ExitCode {
     // What was logged before stands before it.

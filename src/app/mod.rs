@@ -18,6 +18,8 @@ mod validate;
 
 use std::process::ExitCode;
 
+use messages::Refused;
+
 use crate::cli::{self, Command};
 use crate::model::{PASSED, USAGE};
 use crate::player::keep;
@@ -34,13 +36,14 @@ pub fn run() -> ExitCode {
         Ok(Command::Report(arguments)) => report::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
         Ok(Command::Frames(arguments)) => frames::run(&arguments),
-        Ok(Command::Keep(arguments)) => ExitCode::from(u8::try_from(keep(&arguments.command)).unwrap_or(1)),
+        Ok(Command::Keep(arguments)) => Ok(ExitCode::from(u8::try_from(keep(&arguments.command)).unwrap_or(1))),
         Err(error) => {
             // A closed standard output or error leaves nobody to tell.
             let _ = error.print();
-            ExitCode::from(if error.use_stderr() { USAGE } else { PASSED })
+            Ok(ExitCode::from(if error.use_stderr() { USAGE } else { PASSED }))
         }
     };
+    let status = status.unwrap_or_else(|Refused(why)| messages::refuse(&why));
     telemetry::flush();
     status
 }

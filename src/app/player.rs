@@ -5,7 +5,8 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use super::{frames, messages};
+use super::frames;
+use super::messages::{self, Refused};
 use crate::cli::PlayerArguments;
 use crate::config::{ConductorHost, PlayerSettings, load_player};
 use crate::model::Network;
@@ -15,34 +16,26 @@ use crate::wait::Wait;
 use crate::wire::Secret;
 
 /// Serves until the player is told to stop.
-pub(super) fn run(arguments: &PlayerArguments) -> ExitCode {
+pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let log = &arguments.log;
-    let started = telemetry::start(log.verbosity(), log.log_format, log.log_file.as_deref());
-    if let Err(why) = started.and_then(|()| frames::trace(log)) {
-        return messages::refuse(&why);
-    }
-    let settings = match settings(arguments) {
-        Ok(settings) => settings,
-        Err(exit) => return exit,
-    };
+    telemetry::start(log.verbosity(), log.log_format, log.log_file.as_deref())?;
+    frames::trace(log)?;
+    let settings = settings(arguments)?;
     let announce = |address| {
         let mut output = std::io::stdout();
         // Whoever started us may have closed its end: a player serves all the same.
         let _ = writeln!(output, "Player listening on {address}").and_then(|()| output.flush());
     };
-    match play(settings, announce) {
-        Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
-        Err(why) => messages::refuse(&why),
-    }
+    Ok(ExitCode::from(u8::try_from(play(settings, announce)?).unwrap_or(1)))
 }
 
-fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
+fn settings(arguments: &PlayerArguments) -> Result<Settings, Refused> {
     let from_file = match &arguments.config {
         None => PlayerSettings::default(),
         Some(path) => {
             let (settings, findings) = load_player(path);
             messages::print_findings(&findings);
-            settings.ok_or_else(|| messages::refuse(&messages::has_errors(path, &findings)))?
+            settings.ok_or_else(|| messages::has_errors(path, &findings))?
         }
     };
     let allow = if arguments.allow.is_empty() { from_file.allow } else { Some(networks(&arguments.allow)?) };
@@ -73,14 +66,15 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, ExitCode> {
 }
 
 /// Reads the secret of the conductor to which this player belongs.
-fn owner() -> Result<Secret, ExitCode> {
+fn owner() -> Result<Secret, Refused> {
     /// More than a secret has.
     const MOST: usize = 64;
     // Not through the standard library's buffer, which would take more than the line.
     let input = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
     let line = input.and_then(|input| Wait::PrivatePlayerSecret.read_line(input, MOST));
     let secret = line.ok().and_then(|line| Secret::from_digits(line.trim_end()));
-    secret.ok_or_else(|| messages::refuse("`--until-input-ends` needs a secret in the first line of standard input"))
+    let missing = "`--until-input-ends` needs a secret in the first line of standard input";
+    secret.ok_or_else(|| missing.to_owned().into())
 }
 
 /// Says who may run commands here that is not meant to, perhaps.
@@ -97,12 +91,13 @@ fn warn_of(admission: &Admission) {
     }
 }
 
-fn networks(words: &[String]) -> Result<Vec<Network>, ExitCode> {
+fn networks(words: &[String]) -> Result<Vec<Network>, Refused> {
     let mut networks = Vec::new();
     for word in words {
-        networks.extend(Network::read(word).map_err(|_| {
-            messages::refuse(&format!("`{word}` is not an address, a network such as 10.0.0.0/8, or `any`"))
-        })?);
+        networks.extend(
+            Network::read(word)
+                .map_err(|_| format!("`{word}` is not an address, a network such as 10.0.0.0/8, or `any`"))?,
+        );
     }
     Ok(networks)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
-use super::messages;
+use super::messages::{self, Refused};
 use super::outputs::{Opened, Outputs};
 use super::results::{CONFIGURATION, EVENTS};
 use crate::cli::ReportArguments;
@@ -18,18 +18,14 @@ use crate::report::{RecordedOutputs, Replay};
 use crate::telemetry::{self, LogFormat, Screen, Verbosity};
 
 /// Writes the reports; 1 if the run can't be read, or one of them can't be written.
-pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
+pub(super) fn run(arguments: &ReportArguments) -> Result<ExitCode, Refused> {
     let screen = Screen::default();
-    let started = telemetry::start_aside(Verbosity::Normal, LogFormat::Text, None, &screen);
-    match started.and_then(|()| write(arguments, screen)) {
-        Ok(true) => ExitCode::from(PASSED),
-        Ok(false) => ExitCode::from(NOT_CARRIED_OUT),
-        Err(why) => messages::refuse(&why),
-    }
+    telemetry::start_aside(Verbosity::Normal, LogFormat::Text, None, &screen)?;
+    Ok(ExitCode::from(if write(arguments, screen)? { PASSED } else { NOT_CARRIED_OUT }))
 }
 
 /// Whether all reports were written. Those that can't be do not keep the others from being written.
-fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, String> {
+fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     let shown = arguments.folder.display();
     let folder = ResultsFolder::open(&arguments.folder).map_err(|error| cannot_read(&arguments.folder, &error))?;
     let events = folder.open_file(&[EVENTS], OFlags::RDONLY).map_err(|error| match error.kind() {

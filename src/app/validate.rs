@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::messages;
+use super::messages::{self, Refused};
 use super::shell_syntax::LocalShells;
 use crate::cli::{FindingsFormat, ValidateArguments};
 use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
@@ -12,9 +12,10 @@ use crate::report::counted;
 use crate::telemetry;
 
 /// Checks each file; 1 when there is an error.
-pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
+pub(super) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Refused> {
     if arguments.list {
-        return messages::print(&list()).map_or_else(|why| messages::refuse(&why), |()| ExitCode::from(PASSED));
+        messages::print(&list())?;
+        return Ok(ExitCode::from(PASSED));
     }
     let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
     let shells = LocalShells::default();
@@ -28,11 +29,9 @@ pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
     if !findings.is_empty() {
         telemetry::say(&summary(&findings));
     }
-    if let Err(why) = printed {
-        return messages::refuse(&why);
-    }
+    printed?;
     let failed = findings.has_errors() || (arguments.strict && !findings.is_empty());
-    ExitCode::from(if failed { NOT_CARRIED_OUT } else { PASSED })
+    Ok(ExitCode::from(if failed { NOT_CARRIED_OUT } else { PASSED }))
 }
 
 fn input(path: &Path) -> Input {

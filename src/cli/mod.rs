@@ -20,23 +20,6 @@ pub use player::PlayerArguments;
 pub use report::ReportArguments;
 pub use validate::{FindingsFormat, ValidateArguments};
 
-/// What the user asks for.
-#[derive(Debug)]
-pub enum Command {
-    /// Wait on a test machine.
-    Player(PlayerArguments),
-    /// Run a test.
-    Conduct(Box<ConductArguments>),
-    /// Make the reports of a run again.
-    Report(ReportArguments),
-    /// Check configurations.
-    Validate(ValidateArguments),
-    /// Print recorded frames.
-    Frames(FramesArguments),
-    /// Keep a command for a conductor.
-    Keep(KeepArguments),
-}
-
 /// The command line of a process that a conductor starts for itself.
 #[derive(Debug, Args)]
 pub struct KeepArguments {
@@ -53,11 +36,12 @@ const WIDTH: usize = 80;
 #[command(after_help = include_str!("help/conductor.txt"))]
 struct Conductor {
     #[command(subcommand)]
-    command: Subcommands,
+    command: Command,
 }
 
+/// What the user asks for. The comments are the help of the command line.
 #[derive(Debug, Subcommand)]
-enum Subcommands {
+pub enum Command {
     /// Wait on a test machine for conductors, and run the steps of a worker for them
     #[command(after_help = include_str!("help/player.txt"))]
     Player(PlayerArguments),
@@ -73,6 +57,7 @@ enum Subcommands {
     /// Print what `--trace-frames` recorded
     #[command(after_help = include_str!("help/frames.txt"))]
     Frames(FramesArguments),
+    /// Keep a command for a conductor
     #[command(hide = true)]
     Keep(KeepArguments),
 }
@@ -104,15 +89,10 @@ fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     let with_optional = |program: clap::Command| program.mut_subcommand("conduct", with_optional_config);
     let matches = matches(&program, with_optional, arguments)?;
     match (Conductor::from_arg_matches(&matches)?.command, matches.subcommand()) {
-        (Subcommands::Conduct(arguments), Some((name, matches))) => {
+        (Command::Conduct(arguments), Some((name, matches))) => {
             conduct(*arguments, matches, program.find_subcommand(name).cloned().unwrap_or_default())
         }
-        (Subcommands::Conduct(arguments), None) => Ok(Command::Conduct(arguments)),
-        (Subcommands::Player(player), _) => Ok(Command::Player(player)),
-        (Subcommands::Validate(validate), _) => Ok(Command::Validate(validate)),
-        (Subcommands::Report(report), _) => Ok(Command::Report(report)),
-        (Subcommands::Frames(frames), _) => Ok(Command::Frames(frames)),
-        (Subcommands::Keep(keep), _) => Ok(Command::Keep(keep)),
+        (command, _) => Ok(command),
     }
 }
 

@@ -1,17 +1,9 @@
 //! `# conductor: allow(name)`: a comment that silences the warnings of that name in the line below it.
 //!
-//! Several such comments may stand above one line, and one may have several names. Errors can't be silenced: `conduct`
-//! would refuse the test all the same.
+//! There can be several such comments above one line, and one can have several names. Errors cannot be silenced: `conduct`
+//! would still refuse the test.
 
-use std::sync::Arc;
-
-use super::diagnostic::{Diagnostic, quoted};
-use super::diagnostics::Diagnostics;
-use super::lint::Lint;
-use super::nearest;
-use super::reader::Document;
-use super::severity::Severity;
-use super::source::{Place, Span};
+use super::{Diagnostic, Diagnostics, Document, Lint, Place, Severity, Span, nearest, quoted};
 
 /// One name in one comment.
 #[derive(Debug, Clone)]
@@ -27,27 +19,17 @@ struct Allow {
     used: bool,
 }
 
-/// Takes out what the file's comments allow.
-pub(super) fn silence(document: &Document, diagnostics: &mut Diagnostics) {
-    apply_to(document, &mut allows(document), diagnostics);
-}
-
-/// Takes out what the file's comments allow, and reports what is of no use. `looked_for` tells whether a lint was looked for at all: an allowance of
-/// one that was not can't be called useless.
-pub(super) fn apply(document: &Document, looked_for: impl Fn(Lint) -> bool, diagnostics: &mut Diagnostics) {
+/// Removes the findings that the file's comments allow, and reports comments without effect. `was_checked` tells whether a
+/// lint was looked for at all: a comment for one that was not may have an effect elsewhere.
+pub(super) fn apply(document: &Document, was_checked: impl Fn(Option<Lint>) -> bool, diagnostics: &mut Diagnostics) {
     let mut allows = allows(document);
-    apply_to(document, &mut allows, diagnostics);
-    for allow in allows.iter().filter(|allow| !allow.used && allow.lint.is_none_or(&looked_for)) {
-        diagnostics.push(useless(document, allow));
-    }
-}
-
-fn apply_to(document: &Document, allows: &mut [Allow], diagnostics: &mut Diagnostics) {
     diagnostics.silence(document.source.order(), |finding| {
         let line = finding.position().map(|position| position.line);
         let allow = allows.iter_mut().find(|allow| Some(allow.line) == line && allow.lint == Some(finding.lint));
         allow.map(|allow| allow.used = true).is_some()
     });
+    let useless = allows.iter().filter(|allow| !allow.used && was_checked(allow.lint));
+    diagnostics.extend(useless.map(|allow| self::useless(document, allow)));
 }
 
 fn useless(document: &Document, allow: &Allow) -> Diagnostic {
@@ -69,7 +51,7 @@ fn useless(document: &Document, allow: &Allow) -> Diagnostic {
 
 /// All allowances of a file. A comment above another one allows it in the line below both.
 fn allows(document: &Document) -> Vec<Allow> {
-    let source = Arc::clone(&document.source);
+    let source = &document.source;
     let mut found: Vec<Allow> = Vec::new();
     for directive in document.directives.iter().rev() {
         let own_line = source.position(directive.start).line;

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lint::Lint;
-use super::severity::Severity;
-use super::source::{Place, Position};
+use super::{Lint, Place, Position, Severity};
 use crate::model::on_one_line;
 
 /// What is wrong and what to do about it, wherever it is.

@@ -1,13 +1,11 @@
-//! All findings of one look at a configuration: in the order of files and places, each once, none that is allowed.
+//! All findings in a configuration: in the order of files and places, each once, without those that are allowed.
 
 use std::collections::{BTreeMap, HashMap, btree_map};
 use std::iter::Flatten;
 
-use super::diagnostic::{Diagnostic, Reason};
-use super::lint::Lint;
-use super::severity::Severity;
+use super::{Diagnostic, Lint, Reason, Severity};
 
-/// How many findings of one file are kept; a file with more of them is no configuration.
+/// How many findings of one file are kept: a file with more is not a configuration.
 const MAX_PER_FILE: usize = 1000;
 
 /// All findings.
@@ -29,7 +27,12 @@ struct FileCount {
 }
 
 impl Diagnostics {
-    /// Takes a finding, unless it is there already, or its file has too many.
+    /// Adds findings.
+    pub(super) fn extend(&mut self, findings: impl IntoIterator<Item = Diagnostic>) {
+        findings.into_iter().for_each(|finding| self.push(finding));
+    }
+
+    /// Adds a finding, unless it is there already, or its file has too many.
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         let found = self.found.entry((diagnostic.order, diagnostic.start())).or_default();
         if found.iter().any(|known| known.lint == diagnostic.lint && known.message == diagnostic.message) {
@@ -44,14 +47,14 @@ impl Diagnostics {
             found.push(Diagnostic { place: diagnostic.place.clone(), ..end });
         }
         let is_error = diagnostic.severity() == Severity::Error;
-        // Of what is not shown, the first error counts all the same: the file must not pass for want of room.
+        // The first error is shown in any case: a file with errors must not pass.
         if count.all < MAX_PER_FILE || (is_error && count.errors == 0) {
             count.errors += usize::from(is_error);
             found.push(diagnostic);
         }
     }
 
-    /// Takes out those warnings about the file of `order` that `is_allowed`.
+    /// Removes the warnings about the file of `order` for which `is_allowed` is true.
     pub(super) fn silence(&mut self, order: usize, mut is_allowed: impl FnMut(&Diagnostic) -> bool) {
         for (_, found) in self.found.range_mut((order, 0)..(order + 1, 0)) {
             found.retain(|finding| finding.severity() == Severity::Error || !is_allowed(finding));
@@ -63,7 +66,7 @@ impl Diagnostics {
         self.found.values().flatten()
     }
 
-    /// Whether the test can't be run.
+    /// Whether there is an error, so that the test cannot run.
     pub fn has_errors(&self) -> bool {
         self.files.values().any(|count| count.errors > 0)
     }
@@ -83,7 +86,7 @@ impl Diagnostics {
         self.count(Severity::Warning)
     }
 
-    /// Whether there is nothing to say.
+    /// Whether there are no findings.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }

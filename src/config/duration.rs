@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::refusal::Refusal;
+use super::Refusal;
 use crate::model::LONGEST_LEASE;
 
-/// The longest duration that has a meaning here; a longer one is a slip.
+/// The longest duration that is accepted: a longer one is a mistake.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 const HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`";
@@ -44,14 +44,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Refusal> {
 }
 
 /// Reads a duration that is not zero.
-pub(crate) fn positive_duration(text: &str) -> Result<Duration, Refusal> {
+pub(crate) fn positive(text: &str) -> Result<Duration, Refusal> {
     let found = duration(text)?;
     if found.is_zero() { Err(Refusal::new("must be longer than zero", HINT)) } else { Ok(found) }
 }
 
 /// Reads how long a player continues without its conductor.
 pub(crate) fn lease(text: &str) -> Result<Duration, Refusal> {
-    let found = positive_duration(text)?;
+    let found = positive(text)?;
     if found > LONGEST_LEASE { Err(Refusal::new("is longer than a day", HINT)) } else { Ok(found) }
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn optional_duration(text: &str) -> Result<Option<Duration>, Refusal>
 
 /// Reads a duration that is not zero, or `none` for no limit.
 pub(crate) fn limit(text: &str) -> Result<Option<Duration>, Refusal> {
-    or_none(text, positive_duration)
+    or_none(text, positive)
 }
 
 fn or_none(text: &str, read: fn(&str) -> Result<Duration, Refusal>) -> Result<Option<Duration>, Refusal> {

@@ -1,21 +1,17 @@
 //! `[Environment]`: the variables of the steps' environment, in test files and worker files.
 
-use super::diagnostic::Diagnostic;
-use super::lint::Lint;
 use super::lints::bounds;
-use super::scope::Scope;
-use super::sections::ENVIRONMENT;
+use super::{ENVIRONMENT, Lint, Scope};
 
 /// Reads the section: variables in order, their names as written.
 pub(super) fn read(scope: &mut Scope<'_>) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for entry in scope.entries(ENVIRONMENT) {
         let Some(text) = scope.value(ENVIRONMENT, &entry.value) else { continue };
-        if entry.written_key().contains('\0') || text.as_str().contains('\0') {
-            let place = if text.as_str().contains('\0') { text.place() } else { entry.key_place() };
+        let in_key = || entry.written_key().contains('\0').then(|| entry.key_place());
+        if let Some(place) = text.as_str().contains('\0').then(|| text.place()).or_else(in_key) {
             let message = "an environment variable cannot have a NUL character";
-            let hint = "leave the character out";
-            scope.diagnostics.push(Diagnostic::new(Lint::NulCharacter, place, message, hint));
+            scope.report(Lint::NulCharacter, place, message, "leave the character out");
             continue;
         }
         bounds::check_variable(scope, entry, &text);

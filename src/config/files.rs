@@ -1,4 +1,4 @@
-//! Reads the files of one look at a configuration, each once, however it is named.
+//! Reads the files of a configuration, each once, by whatever name.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -7,16 +7,32 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostic::{Reason, quoted_path};
-use super::diagnostics::Diagnostics;
-use super::lint::Lint;
-use super::notes;
-use super::reader::{self, DEFAULT, Document, Entry};
-use super::source::{Place, Source, Span};
-use super::text::Text;
+use super::{DEFAULT, Diagnostics, Document, Entry, Lint, Place, Reason, Source, Span, Text, quoted_path, reader};
+use crate::model::words;
 
-/// The largest file that is read: more is no configuration.
+/// The largest file that is read: more is not a configuration.
 const MAX_FILE: u64 = 16 << 20;
+
+/// Something to be checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file.
+    File(PathBuf),
+    /// A text that is not in a file, and the name for it in findings and test files.
+    Text(PathBuf, Vec<u8>),
+    /// A text that cannot be read, its name, and the reason.
+    Unreadable(PathBuf, String),
+}
+
+impl Input {
+    /// Reads a text to its end, if it is no longer than a file may be.
+    pub fn read(name: &Path, input: impl Read) -> Self {
+        match bytes(input, 0) {
+            Ok(bytes) => Self::Text(name.to_owned(), bytes),
+            Err(error) => Self::Unreadable(name.to_owned(), words(&error)),
+        }
+    }
+}
 
 /// The files that were read so far.
 #[derive(Debug, Default)]
@@ -30,16 +46,26 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Takes a text that no file has, under a name.
-    pub(super) fn give(&mut self, path: &Path, bytes: Vec<u8>, diagnostics: &mut Diagnostics) {
-        if !self.known.contains_key(path) {
-            let document = self.add(path, bytes, diagnostics);
-            self.known.insert(path.to_owned(), Ok(document));
-        }
+    /// Reads what the command line names.
+    pub(super) fn input(&mut self, input: &Input, diagnostics: &mut Diagnostics) -> Option<Arc<Document>> {
+        let path = match input {
+            Input::File(path) => path,
+            Input::Text(path, bytes) => {
+                if !self.known.contains_key(path) {
+                    let document = self.add(path, bytes.clone(), diagnostics);
+                    self.known.insert(path.clone(), Ok(document));
+                }
+                path
+            }
+            Input::Unreadable(path, why) => {
+                self.refuse(path, why, diagnostics);
+                return None;
+            }
+        };
+        self.read(path, None, diagnostics)
     }
 
-    /// Reports a file of the command line that can't be read.
-    pub(super) fn refuse(&mut self, path: &Path, why: &str, diagnostics: &mut Diagnostics) {
+    fn refuse(&mut self, path: &Path, why: &str, diagnostics: &mut Diagnostics) {
         self.count += 1;
         let reason = unreadable(path, why, "make sure that the file exists and can be read");
         diagnostics.push(reason.of_file(path, self.count));
@@ -54,7 +80,7 @@ impl Files {
     ) -> Option<Arc<Document>> {
         if !self.known.contains_key(path) {
             let read = self.load(path, referred.is_some(), diagnostics);
-            self.known.insert(path.to_owned(), read);
+            self.known.insert(path.to_owned(), read.map_err(|error| words(&error)));
         }
         match (self.known.get(path)?.clone(), referred) {
             (Ok(document), _) => return Some(document),
@@ -78,8 +104,8 @@ impl Files {
         &self.documents
     }
 
-    fn load(&mut self, path: &Path, is_referred: bool, found: &mut Diagnostics) -> Result<Arc<Document>, String> {
-        let (file, metadata) = open(path, is_referred).map_err(|error| reason(&error))?;
+    fn load(&mut self, path: &Path, is_referred: bool, found: &mut Diagnostics) -> io::Result<Arc<Document>> {
+        let (file, metadata) = open(path, is_referred)?;
         let identity = (metadata.dev(), metadata.ino());
         if let Some(known) = self.identities.get(&identity).filter(|_| metadata.is_file()) {
             return Ok(Arc::clone(known));
@@ -94,11 +120,7 @@ impl Files {
     fn add(&mut self, path: &Path, bytes: Vec<u8>, diagnostics: &mut Diagnostics) -> Arc<Document> {
         self.count += 1;
         let source = Arc::new(Source::new(path, self.count, bytes));
-        let (document, problems) = reader::read(&source);
-        for problem in &problems {
-            diagnostics.push(notes::diagnostic(&source, problem));
-        }
-        let document = Arc::new(document);
+        let document = Arc::new(reader::read(&source, diagnostics));
         self.documents.push(Arc::clone(&document));
         document
     }
@@ -123,21 +145,14 @@ fn open(path: &Path, is_referred: bool) -> io::Result<(File, Metadata)> {
 }
 
 /// Everything that can be read, unless it is too much.
-pub(super) fn bytes(input: impl Read, expected: u64) -> Result<Vec<u8>, String> {
+fn bytes(input: impl Read, expected: u64) -> io::Result<Vec<u8>> {
     let capacity = usize::try_from(expected.min(MAX_FILE)).unwrap_or(0);
     let mut bytes = Vec::with_capacity(capacity + 1);
-    input.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
+    input.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(format!("it is larger than {} MiB", MAX_FILE >> 20));
+        return Err(io::Error::other(format!("it is larger than {} MiB", MAX_FILE >> 20)));
     }
     Ok(bytes)
-}
-
-/// The system's words for an error, without its number.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_lowercase()
 }
 
 /// The definitions of the command line, as a document with nothing but `[DEFAULT]`; a later one wins.

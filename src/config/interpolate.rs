@@ -1,14 +1,12 @@
 //! Variables in values: `%(name)s` becomes the variable's value, `%%` a per cent sign.
 //!
-//! The rules are those of Python 3.11, `BasicInterpolation` in `configparser`, but for a per cent sign alone, which is
-//! kept (and reported, for Python refuses it).
+//! The rules are those of Python 3.11, `BasicInterpolation` in `configparser`, except that a single per cent sign, which
+//! Python refuses, is kept and reported.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::reader::{DEFAULT, Document, Section};
-use super::source::{Place, Span};
-use super::text::Text;
+use super::{DEFAULT, Diagnostic, Document, Lint, Place, Section, Severity, Span, Text, quoted};
 
 /// How deep variables may refer to variables: Python's limit.
 const MAX_DEPTH: usize = 10;
@@ -17,8 +15,8 @@ const MAX_REFERENCES: usize = 10_000;
 /// How many bytes the variables of one value may add.
 const MAX_ADDED: usize = 1 << 20;
 
-/// How many problems of one value are told: the rest is looked at when these are mended.
-const MAX_PROBLEMS: usize = 20;
+/// How many mistakes in one value are reported.
+const MAX_FINDINGS: usize = 20;
 
 /// Where the variables of a file's values come from.
 #[derive(Debug, Clone, Copy)]
@@ -31,74 +29,38 @@ pub struct Variables<'a> {
     pub predefined: &'a [(&'a str, String)],
 }
 
-/// What is wrong with a value's variables, and where.
-#[derive(Debug, Clone)]
-pub struct VariableProblem {
-    /// What it is.
-    pub kind: VariableProblemKind,
-    /// Where, perhaps in the value of another variable.
-    pub place: Place,
-}
-
-/// What can be wrong with a value's variables.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VariableProblemKind {
-    /// A `%` that neither `%` nor `(` follows. Python refuses it, we keep it.
-    LonePercent,
-    /// `%(` without `)s`.
-    BadReference,
-    /// Nothing has this name.
-    Undefined(String),
-    /// Variables refer to variables too deeply, perhaps to themselves.
-    TooDeep,
-    /// The value would become too long.
-    TooLong,
-}
-
-impl VariableProblemKind {
-    /// Whether the value has no meaning by it.
-    pub fn is_error(&self) -> bool {
-        *self != Self::LonePercent
-    }
-}
-
 /// A value whose variables were replaced.
 #[derive(Debug)]
 pub struct Interpolated {
-    /// The text; `None` when a problem is an error.
+    /// The text; `None` if there is an error.
     pub text: Option<Text>,
-    /// What is wrong with the variables.
-    pub problems: Vec<VariableProblem>,
+    /// What is wrong with the variables, perhaps in the value of another variable.
+    pub findings: Vec<Diagnostic>,
     /// How many references to variables that took.
     pub(super) references: usize,
 }
 
 /// Replaces the variables of a value that stands in `section`.
 pub fn interpolate(value: &Text, section: &str, variables: &Variables<'_>) -> Interpolated {
-    let start = value.place().span.start;
+    let start = value.span(0..0);
     let mut work = Work {
         section: variables.document.section(section),
         variables,
-        problems: Vec::new(),
+        findings: Vec::new(),
         references: 0,
         added: 0,
         over: false,
-        text: Text::new(value.source(), Span::new(start, start)),
+        text: Text::new(value.source(), start),
     };
     work.expand(value, None, 1);
-    let failed = work.problems.iter().any(|problem| problem.kind.is_error());
-    Interpolated { text: (!failed).then_some(work.text), problems: work.problems, references: work.references }
-}
-
-enum Found<'a> {
-    Value(&'a Text),
-    Literal(&'a str),
+    let failed = work.findings.iter().any(|finding| finding.severity() == Severity::Error);
+    Interpolated { text: (!failed).then_some(work.text), findings: work.findings, references: work.references }
 }
 
 struct Work<'a> {
     section: Option<&'a Section>,
     variables: &'a Variables<'a>,
-    problems: Vec<VariableProblem>,
+    findings: Vec<Diagnostic>,
     references: usize,
     added: usize,
     /// Nothing more is to be expanded.
@@ -107,17 +69,15 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn report(&mut self, kind: VariableProblemKind, value: &Text, range: Range<usize>) {
-        // A value has a thousand signs of the same fault or none: the first is enough.
-        let known = self.problems.iter().any(|problem| {
-            problem.kind == kind
-                && Arc::ptr_eq(&problem.place.source, value.source())
-                && (kind == VariableProblemKind::LonePercent || problem.place.span == value.span(range.clone()))
-        });
-        if !known {
-            self.problems.push(VariableProblem { kind, place: value.place_of(range) });
+    fn report(&mut self, value: &Text, range: Range<usize>, lint: Lint, message: &str, hint: &str) {
+        let place = value.place_of(range);
+        // One report for all single signs of a value is enough, and one for each reference.
+        let is_same =
+            |at: &Place| Arc::ptr_eq(&at.source, &place.source) && (lint == Lint::LonePercent || at.span == place.span);
+        if !self.findings.iter().any(|known| known.lint == lint && known.place.as_ref().is_some_and(is_same)) {
+            self.findings.push(Diagnostic::new(lint, place, message, hint));
         }
-        self.over |= self.problems.len() == MAX_PROBLEMS;
+        self.over |= self.findings.len() == MAX_FINDINGS;
     }
 
     /// Appends the value's text; what came in through a reference is recorded as the reference's.
@@ -137,7 +97,8 @@ impl<'a> Work<'a> {
             } else if rest.starts_with("%(") {
                 at += self.reference(value, at, reference, depth);
             } else {
-                self.report(VariableProblemKind::LonePercent, value, at..at + 1);
+                let message = "the Python conductor does not accept a single `%`";
+                self.report(value, at..at + 1, Lint::LonePercent, message, "write `%%`");
                 self.keep(value, at..at + 1, reference);
                 at += 1;
             }
@@ -150,7 +111,8 @@ impl<'a> Work<'a> {
         let rest = &value.as_str()[at..];
         let name = rest[2..].find(')').map(|end| &rest[2..2 + end]);
         let Some(name) = name.filter(|name| !name.is_empty() && rest[3 + name.len()..].starts_with('s')) else {
-            self.report(VariableProblemKind::BadReference, value, at..at + 2);
+            let hint = "write `%(name)s`, or `%%(` for the characters themselves";
+            self.report(value, at..at + 2, Lint::BadReference, "`%(` has no matching `)s`", hint);
             return 2;
         };
         let length = name.len() + 4;
@@ -159,16 +121,23 @@ impl<'a> Work<'a> {
         self.references += 1;
         if self.references > MAX_REFERENCES || self.added > MAX_ADDED {
             self.over = true;
-            self.report(VariableProblemKind::TooLong, value, range);
+            let message = "the value becomes too large with its variables";
+            self.report(value, range, Lint::TooLarge, message, "use fewer variables");
             return length;
         }
         let name = name.to_lowercase();
         match self.find(&name) {
-            None => self.report(VariableProblemKind::Undefined(name), value, range),
-            Some(Found::Literal(text)) => self.add(text, span),
-            Some(Found::Value(found)) if !found.as_str().contains('%') => self.add(found.as_str(), span),
-            Some(Found::Value(_)) if depth == MAX_DEPTH => self.report(VariableProblemKind::TooDeep, value, range),
-            Some(Found::Value(found)) => self.expand(found, Some(span), depth + 1),
+            None => {
+                let message = format!("the variable {} is not defined", quoted(&name));
+                self.report(value, range, Lint::UndefinedVariable, &message, &self.definition(&name));
+            }
+            Some((text, None)) => self.add(text, span),
+            Some((_, Some(_))) if depth == MAX_DEPTH => {
+                let message = "variables refer to each other more than ten levels deep";
+                let hint = "look for a variable that refers to itself";
+                self.report(value, range, Lint::VariableDepth, message, hint);
+            }
+            Some((_, Some(found))) => self.expand(found, Some(span), depth + 1),
         }
         length
     }
@@ -188,15 +157,27 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn find(&self, name: &str) -> Option<Found<'a>> {
+    /// The text of a variable; its value if that refers to other variables.
+    fn find(&self, name: &str) -> Option<(&'a str, Option<&'a Text>)> {
         let variables = self.variables;
         let default = |document: &'a Document| document.section(DEFAULT).and_then(|section| section.entry(name));
         let written = self.section.and_then(|section| section.entry(name));
-        let written = written.or_else(|| variables.defines.and_then(default));
-        if let Some(entry) = written.or_else(|| default(variables.document)) {
-            return Some(Found::Value(&entry.value));
+        let written = written.or_else(|| variables.defines.and_then(default)).or_else(|| default(variables.document));
+        if let Some(text) = written.map(|entry| &entry.value) {
+            return Some((text.as_str(), Some(text).filter(|text| text.as_str().contains('%'))));
         }
         let predefined = variables.predefined.iter().find(|(known, _)| *known == name);
-        predefined.map(|(_, text)| Found::Literal(text))
+        predefined.map(|(_, text)| (text.as_str(), None))
+    }
+
+    /// How to define a variable.
+    fn definition(&self, name: &str) -> String {
+        match name {
+            "conductor" | "player" => format!("set `{name}` in `[Coordinator]`"),
+            "worker" | "index" if self.variables.predefined.is_empty() => {
+                format!("`{name}` is known only where a worker's file is read")
+            }
+            _ => format!("set it in `[DEFAULT]` or with `-D {name}=…`, or write `%%(` for the characters"),
+        }
     }
 }

@@ -3,7 +3,24 @@
 //! A name stays the same from version to version, for `# conductor: allow(name)` and for whoever reads findings by
 //! program. `validate --list`, the table in `docs/lints.md`, and the tests that want an example of each lint are made from it.
 
-use super::severity::Severity;
+/// How serious a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The test can't be run.
+    Error,
+    /// It can, but perhaps not as intended, or not by the Python conductor.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
 
 macro_rules! lints {
     ($($severity:ident { $($lint:ident $name:literal: $sentence:literal,)* })*) => {

@@ -1,79 +1,49 @@
-//! Reads tests with their workers' files, and worker files alone, and has all lints look at them.
+//! Reads tests with their workers' files, and worker files alone, and runs all lints on them.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::allow;
-use super::diagnostic::{Diagnostic, quoted, quoted_path};
-use super::diagnostics::Diagnostics;
-use super::environment;
-use super::files::Files;
-use super::lint::Lint;
-use super::lints::{self, Notes, bounds};
-use super::reader::Document;
-use super::scope::{Budget, Known, Scope};
-use super::shell::{Commands, ShellSyntax};
-use super::source::Place;
-use super::test_file::{self, TestSettings};
-use super::worker_file::{self, WorkerFile};
-use super::workers::{self, Worker};
-use crate::model::WorkerPlan;
+use super::lints::{Steps, barriers, bounds, steps};
+use super::scope::{Context, Known};
+use super::settings::TestSettings;
+use super::worker_file::WorkerFile;
+use super::workers::Worker;
+use super::{
+    Commands, Diagnostic, Diagnostics, Document, Files, Input, Lint, Place, Scope, ShellSyntax, Span, allow,
+    environment, quoted, quoted_path, test_file, worker_file, workers,
+};
+use crate::model::{Destination, PhaseMap, WorkerPlan};
 
-/// What one look at some files has read and found so far.
-pub(super) struct Loader<'a> {
+/// What has been read and found so far.
+pub(super) struct Loader {
     files: Files,
     defines: Document,
-    diagnostics: Diagnostics,
-    budget: Budget,
-    /// The commands that the shell is to be asked about.
-    commands: Commands<'a>,
-    /// The files that were looked at as a whole, by their order.
+    pub(super) context: Context,
+    /// The files that were checked as a whole, by their order.
     checked: HashSet<usize>,
-    /// Tests, and workers' files that a test brought along.
+    /// Tests, and the worker files that they name, by their order.
     in_tests: HashSet<usize>,
-    /// Not all workers of a test were read, so that not everything could be found.
-    is_partial: bool,
+    /// Only a part was read, so that not everything could be found.
+    pub(super) is_partial: bool,
 }
 
-/// What a test's files say.
-pub(super) struct TestRead {
-    pub(super) settings: TestSettings,
-    pub(super) workers: Vec<WorkerPlan>,
-}
-
-impl<'a> Loader<'a> {
-    pub(super) fn new(defines: Document, shell: Option<&'a dyn ShellSyntax>) -> Self {
+impl Loader {
+    /// `is_shell_asked` means that the loader will get a shell at the end.
+    pub(super) fn new(defines: Document, is_shell_asked: bool) -> Self {
         Self {
             files: Files::default(),
             defines,
-            diagnostics: Diagnostics::default(),
-            budget: Budget::default(),
-            commands: Commands::new(shell),
+            context: Context { commands: is_shell_asked.then(Commands::default), ..Context::default() },
             checked: HashSet::new(),
             in_tests: HashSet::new(),
             is_partial: false,
         }
     }
 
-    /// Takes a text that no file has.
-    pub(super) fn give(&mut self, path: &Path, bytes: Vec<u8>) {
-        self.files.give(path, bytes, &mut self.diagnostics);
-    }
-
-    /// Reads a file of the command line.
-    pub(super) fn read(&mut self, path: &Path) -> Option<Arc<Document>> {
-        self.files.read(path, None, &mut self.diagnostics)
-    }
-
-    /// Reports that an input can't be read.
-    pub(super) fn refuse(&mut self, path: &Path, why: &str) {
-        self.files.refuse(path, why, &mut self.diagnostics);
-    }
-
-    /// Takes a finding.
-    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+    /// Reads what the command line names.
+    pub(super) fn read(&mut self, input: &Input) -> Option<Arc<Document>> {
+        self.files.input(input, &mut self.context.diagnostics)
     }
 
     /// Whether the file is a test that was read, or belongs to one.
@@ -81,149 +51,133 @@ impl<'a> Loader<'a> {
         self.in_tests.contains(&document.source.order())
     }
 
-    fn scope<'s>(&'s mut self, document: &'s Document, predefined: Known) -> Scope<'s> {
-        let (defines, diagnostics, budget) = (&self.defines, &mut self.diagnostics, &mut self.budget);
-        Scope { document, defines, predefined, diagnostics, budget }
+    /// A file with some variables that are known.
+    pub(super) fn scope<'s>(&'s mut self, document: &'s Document, predefined: Known) -> Scope<'s> {
+        Scope { document, defines: &self.defines, predefined, context: &mut self.context }
     }
 
-    /// Reads a test, with the files of the chosen workers (of all, when none is chosen). The workers are of use only when
-    /// there is to be a plan.
-    pub(super) fn test(&mut self, test: &Document, chosen: &[String], has_results: bool, for_plan: bool) -> TestRead {
+    /// Reads a test, with the files of the chosen workers, or of all if none is chosen.
+    pub(super) fn test(
+        &mut self,
+        test: &Document,
+        chosen: &[String],
+        has_results: bool,
+    ) -> (TestSettings, Vec<WorkerPlan>) {
         self.in_tests.insert(test.source.order());
         self.is_partial |= !chosen.is_empty();
         let mut scope = self.scope(test, Vec::new());
-        test_file::check(&mut scope);
-        let settings = test_file::settings(&mut scope);
+        let settings = test_file::read(&mut scope);
         let all = workers::list(&mut scope);
-        let workers = workers::choose(&mut scope, all, chosen);
-        let has_results = has_results || settings.run.results.is_some();
-        let mut plans = Vec::new();
-        let mut notes = Vec::new();
-        for worker in &workers {
-            let Some((plan, of_worker)) = self.worker(test, worker, for_plan) else { continue };
-            if !has_results {
-                lints::fetches::need_results(&of_worker, &mut self.diagnostics);
-            }
-            notes.push((worker.name.to_string(), of_worker));
-            plans.extend(plan);
+        let chosen_workers = workers::choose(&mut scope, all, chosen);
+        let workers: Vec<_> = chosen_workers.iter().filter_map(|worker| self.worker(test, worker)).collect();
+        if workers.is_empty() {
+            // No worker file could be read, which would have shown the mistakes of the test file's `[Environment]`.
+            let predefined = ["worker", "index", "player", "conductor"].map(|name| (name, String::new())).to_vec();
+            environment::read(&mut self.scope(test, predefined));
         }
-        if notes.is_empty() {
-            self.check_environment(test);
+        let diagnostics = &mut self.context.diagnostics;
+        if !has_results && settings.outputs.results.is_none() {
+            diagnostics.extend(workers.iter().flat_map(|(_, steps)| steps::fetch_without_results(steps)));
         }
-        lints::barriers::check(&notes, chosen.is_empty(), &mut self.diagnostics);
-        TestRead { settings, workers: plans }
+        barriers::check(&workers, chosen.is_empty(), diagnostics);
+        let with_steps = |(plan, mut located): (WorkerPlan, Steps)| {
+            let steps = PhaseMap::from_fn(|phase| located[phase].drain(..).map(|located| located.step).collect());
+            WorkerPlan { steps, ..plan }
+        };
+        (settings, workers.into_iter().map(with_steps).collect())
     }
 
-    /// Looks at the test file's `[Environment]` where no worker's file could be read, which would have shown its
-    /// mistakes; the variables that such a file gives are taken for known.
-    fn check_environment(&mut self, test: &Document) {
-        let predefined = ["worker", "index", "player", "conductor"].map(|name| (name, String::new())).to_vec();
-        environment::read(&mut self.scope(test, predefined));
-    }
-
-    fn worker(&mut self, test: &Document, worker: &Worker, for_plan: bool) -> Option<(Option<WorkerPlan>, Notes)> {
+    /// Reads a worker's file. The steps are not in the plan yet.
+    fn worker(&mut self, test: &Document, worker: &Worker) -> Option<(WorkerPlan, Steps)> {
         let (name, place) = worker.file.as_ref()?;
         let path = self.find(test, name, place)?;
-        let document = self.files.read(&path, Some(place), &mut self.diagnostics)?;
+        let document = self.files.read(&path, Some(place), &mut self.context.diagnostics)?;
         self.in_tests.insert(document.source.order());
-        let known = vec![("worker", worker.name.to_string()), ("index", worker.index.to_string())];
-        let (mut file, known) = self.worker_file(&document, known, &worker.key, for_plan)?;
-        let mut environment = environment::read(&mut self.scope(test, known));
-        environment.append(&mut file.environment);
-        let mut scope = self.scope(&document, Vec::new());
-        file.steps.size.check_with(&mut scope, &environment);
-        bounds::check_environment(&mut scope, environment.len());
-        let plan = file.steps.by_phase.map(|steps| WorkerPlan {
+        let WorkerFile { settings, environment, steps } = self.worker_file(&document, Some((test, worker)))?;
+        let plan = WorkerPlan {
             name: worker.name.clone(),
             file: path,
-            player: file.player,
-            player_host: file.player_host,
-            conductor: file.conductor,
-            results_port: file.results_port,
-            shell: file.shell,
-            directory: file.directory,
+            player: Destination { host: settings.player.clone(), port: settings.port },
+            player_host: settings.player,
+            conductor: settings.conductor,
+            results_port: settings.results_port,
+            shell: settings.shell,
+            directory: settings.directory,
             environment,
-            steps,
-        });
-        Some((plan, file.steps.notes))
+            steps: PhaseMap::default(),
+        };
+        Some((plan, steps))
     }
 
-    /// Reads a worker file that no test names. The variables that come from a test file have the values here that they
-    /// have for the only worker of a test.
-    pub(super) fn worker_alone(&mut self, document: &Document) {
-        let stem = document.source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let known = vec![("worker", stem), ("index", "1".to_owned())];
-        if let Some((file, _)) = self.worker_file(document, known, &Place::new(&document.source, 0..0), false) {
-            file.steps.size.check_with(&mut self.scope(document, Vec::new()), &file.environment);
-        }
-    }
-
-    /// Reads a worker file in which these variables are known. Returns it with all variables that are known then.
-    fn worker_file(
-        &mut self,
-        document: &Document,
-        known: Known,
-        place: &Place,
-        for_plan: bool,
-    ) -> Option<(WorkerFile, Known)> {
+    /// Reads a worker file: that of a worker of a test, or one that no test names. Then the variables that come from a test
+    /// file have the values that they have for the only worker of a test.
+    pub(super) fn worker_file(&mut self, document: &Document, of: Option<(&Document, &Worker)>) -> Option<WorkerFile> {
+        let source = &document.source;
+        let stem = || source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let (name, index) = of.map_or_else(|| (stem(), 1), |(_, worker)| (worker.name.to_string(), worker.index));
+        let known = vec![("worker", name), ("index", index.to_string())];
+        let place = || of.map_or_else(|| Place::new(source, Span::new(0, 0)), |(_, worker)| worker.place.clone());
         let is_new = self.checked.insert(document.source.order());
-        let (defines, diagnostics, budget) = (&self.defines, &mut self.diagnostics, &mut self.budget);
-        let mut scope = Scope { document, defines, predefined: known, diagnostics, budget };
+        let mut scope = self.scope(document, known);
         if is_new {
             worker_file::check(&mut scope);
         }
-        if !scope.has_room(document.source.text().len(), || place.clone()) {
+        if !scope.has_room(document.source.text().len(), place) {
             return None;
         }
-        let file = worker_file::read(&mut scope, &mut self.commands, for_plan);
-        Some((file, scope.predefined))
+        let mut file = worker_file::read(&mut scope);
+        if let Some((test, _)) = of {
+            let known = std::mem::take(&mut scope.predefined);
+            let environment = environment::read(&mut self.scope(test, known));
+            file.environment.splice(0..0, environment);
+        }
+        bounds::check_environment(&mut self.scope(document, Vec::new()), &file.environment, &file.steps);
+        Some(file)
     }
 
     /// The worker file of this name: beside the test file, else in the current folder.
     fn find(&mut self, test: &Document, name: &str, place: &Place) -> Option<PathBuf> {
         let folder = test.source.path().parent().unwrap_or(Path::new(""));
-        let (beside, here) = (folder.join(name), PathBuf::from(name));
-        if beside == here && self.files.may_be_there(&here) {
-            return Some(here);
-        }
-        let is_beside = self.files.may_be_there(&beside);
-        let is_here = self.files.may_be_there(&here);
-        if is_beside && is_here && are_different(&beside, &here) {
+        let mut paths = vec![folder.join(name), PathBuf::from(name)];
+        paths.dedup();
+        let there: Vec<_> = paths.iter().filter(|path| self.files.may_be_there(path)).collect();
+        if let [beside, here] = there[..]
+            && are_different(beside, here)
+        {
             let message = format!("{} exists both beside the test file and in the current folder", quoted(name));
-            let hint = format!("{} is used", quoted_path(&beside));
-            self.diagnostics.push(Diagnostic::new(Lint::AmbiguousFile, place.clone(), message, hint));
+            let hint = format!("{} is used", quoted_path(beside));
+            self.context.diagnostics.push(Diagnostic::new(Lint::AmbiguousFile, place.clone(), message, hint));
         }
-        if is_beside || is_here {
-            return Some(if is_beside { beside } else { here });
+        if let Some(found) = there.first() {
+            return Some((*found).clone());
         }
         let message = format!("there is no worker file {}", quoted(name));
-        let hint = if beside == here {
-            "it is looked for in the current folder".to_owned()
-        } else {
-            format!("it is looked for as {}, then as {} in the current folder", quoted_path(&beside), quoted(name))
+        let hint = match paths.as_slice() {
+            [beside, _] => {
+                format!("it is looked for as {}, then as {} in the current folder", quoted_path(beside), quoted(name))
+            }
+            _ => "it is looked for in the current folder".to_owned(),
         };
-        self.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place.clone(), message, hint));
+        self.context.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place.clone(), message, hint));
         None
     }
 
-    /// Asks the shell about all commands, takes out what the files allow, and returns what was found.
-    pub(super) fn finish(mut self) -> Diagnostics {
-        let is_shell_asked = self.commands.are_wanted();
-        self.commands.check(&mut self.diagnostics);
+    /// Has the shell check all commands, removes what the files allow, and returns what was found.
+    pub(super) fn finish(mut self, shell: Option<&dyn ShellSyntax>) -> Diagnostics {
+        if let Some((commands, shell)) = self.context.commands.take().zip(shell) {
+            commands.check(shell, &mut self.context.diagnostics);
+        }
         for document in self.files.documents() {
-            if self.is_partial {
-                allow::silence(document, &mut self.diagnostics);
-                continue;
-            }
             let is_alone = !self.in_tests.contains(&document.source.order());
-            let looked_for = |lint| match lint {
-                Lint::ShellSyntax => is_shell_asked,
-                Lint::LonelyBarrier | Lint::BarrierPhases => !is_alone,
+            let was_checked = |lint| match lint {
+                _ if self.is_partial => false,
+                Some(Lint::ShellSyntax) => shell.is_some(),
+                Some(Lint::LonelyBarrier | Lint::BarrierPhases) => !is_alone,
                 _ => true,
             };
-            allow::apply(document, looked_for, &mut self.diagnostics);
+            allow::apply(document, was_checked, &mut self.context.diagnostics);
         }
-        self.diagnostics
+        self.context.diagnostics
     }
 }
 

@@ -1,9 +1,9 @@
 //! Configuration: the text of test files and worker files becomes a [`Plan`](crate::model::Plan), with diagnostics.
 //!
-//! The way of a text: [`dialect`] reads lines into sections and entries, each with its place; `scope` looks values up,
-//! replaces their variables and gives them types; `test_file`, `worker_file`, `workers` and `step` know the words;
-//! `loader` puts it together, and `lints` look at the whole. Nothing stops at the first mistake: every part reports what it finds, and goes on with
-//! what it has. A plan comes out only when there was no error.
+//! [`dialect`] reads lines into sections and entries with their places; `scope` looks values up, replaces their variables
+//! and gives them types; `settings`, `worker_file`, `workers` and `step` know the words; `loader` puts it together, and
+//! `lints` check the whole. Nothing stops at the first mistake: every part reports what it finds, and continues. There is
+//! a plan only if there was no error.
 
 mod allow;
 mod diagnostic;
@@ -16,16 +16,13 @@ mod lint;
 mod lints;
 mod loader;
 mod nearest;
-mod not_yet;
-mod notes;
 mod plan;
 mod player;
 mod reader;
-mod refusal;
 mod render;
 mod scope;
 mod sections;
-mod severity;
+mod settings;
 mod shell;
 mod source;
 mod step;
@@ -40,24 +37,36 @@ mod workers;
 pub use diagnostic::Diagnostic;
 pub use diagnostics::Diagnostics;
 pub(crate) use duration::{duration, lease, limit, optional_duration};
-pub use lint::Lint;
+pub use files::Input;
+pub use lint::{Lint, Severity};
 pub(crate) use nearest::hint_or;
-pub use plan::{Loaded, Outputs, Overrides, load_test, load_test_with_shell};
+pub use plan::{Loaded, Overrides, load_test, load_test_with_shell};
 pub use player::{ConductorHost, PlayerSettings, load_player};
-pub(crate) use refusal::Refusal;
-pub use severity::Severity;
+pub use settings::Outputs;
 pub use shell::{ShellCommand, ShellRefusal, ShellSyntax};
 pub use source::{Place, Position, Source, Span};
-pub use validate::{Input, validate};
-pub(crate) use value::count;
-pub use workers::address_variable;
+pub use validate::validate;
+pub(crate) use value::{Refusal, count};
+
+// What the parts of this module use of each other.
+pub(in crate::config) use diagnostic::{Reason, quoted, quoted_path, quoted_section};
+pub(in crate::config) use files::Files;
+pub(in crate::config) use loader::Loader;
+pub(in crate::config) use reader::{DEFAULT, Document, Entry, Section, is_space};
+pub(in crate::config) use scope::Scope;
+pub(in crate::config) use sections::{
+    CLIENTS, COORDINATOR, ENVIRONMENT, TEST, TEST_FILE, WORKER_FILE, WORKER_FILE_ONLY, WORKERS,
+};
+pub(in crate::config) use settings::Setting;
+pub(in crate::config) use shell::Commands;
+pub(in crate::config) use text::Text;
 
 /// The dialect alone: lines to sections and entries, and variables in values, as Python's `configparser` has them.
 ///
-/// [`read`](dialect::read) takes a [`Source`] and never fails: it returns what it could read, and what is wrong.
+/// [`read`](dialect::read) takes a [`Source`] and never fails: it returns what it could read, and reports what is wrong.
 /// [`interpolate`](dialect::interpolate) replaces the variables of one entry's value.
 pub mod dialect {
-    pub use super::interpolate::{Interpolated, VariableProblem, VariableProblemKind, Variables, interpolate};
-    pub use super::reader::{DEFAULT, Document, Entry, Problem, ProblemKind, Section, read};
+    pub use super::interpolate::{Interpolated, Variables, interpolate};
+    pub use super::reader::{DEFAULT, Document, Entry, Section, read};
     pub use super::text::Text;
 }

@@ -1,15 +1,18 @@
 //! The known name that is nearest to an unknown one, for hints.
 
-/// Names are short; what is longer is near to nothing, and costs no time.
+/// How many characters are compared: names are short.
 const LONGEST: usize = 64;
 
 /// The known name that the user most likely meant, if one is near enough.
 pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted: Vec<char> = wanted.to_lowercase().chars().take(LONGEST).collect();
-    let limit = (wanted.len() / 3).max(1);
-    // A look at the lengths spares most of the work.
-    let is_possible = |name: &&str| name.len() <= 4 * (wanted.len() + limit) && name.len() + limit >= wanted.len();
-    let distances = known.into_iter().filter(is_possible).map(|name| (distance(&wanted, name), name));
+    let folded = |name: &str| name.chars().flat_map(char::to_lowercase).take(LONGEST).collect::<String>();
+    let wanted = folded(wanted);
+    let length = wanted.chars().count();
+    let limit = (length / 3).max(1);
+    // Most names need no comparison because of their length.
+    let is_possible = |name: &&str| name.len() <= 4 * (length + limit) && name.len() + limit >= length;
+    let distance = |name| (strsim::osa_distance(&wanted, &folded(name)), name);
+    let distances = known.into_iter().filter(is_possible).map(distance);
     distances.filter(|(distance, _)| *distance <= limit).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
@@ -28,25 +31,6 @@ pub(super) fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + 
         let all: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();
         format!("known are {}", all.join(", "))
     })
-}
-
-/// How many characters must be added, left out, changed, or swapped with their neighbour.
-fn distance(left: &[char], right: &str) -> usize {
-    let right: Vec<char> = right.chars().flat_map(char::to_lowercase).take(LONGEST).collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, b) in right.iter().enumerate() {
-            let mut cost = (row[j] + usize::from(a != b)).min(row[j + 1] + 1).min(next[j] + 1);
-            if i > 0 && j > 0 && *a == right[j - 1] && left[i - 1] == *b {
-                cost = cost.min(before[j - 1] + 1);
-            }
-            next.push(cost);
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

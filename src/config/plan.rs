@@ -3,14 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::diagnostics::Diagnostics;
-use super::files;
-use super::loader::{Loader, TestRead};
-use super::shell::ShellSyntax;
-use super::test_file::TestSettings;
-use crate::model::{Format, OnFailure, Phase, Plan, RunId, RunSettings};
+use super::settings::TestSettings;
+use super::{Diagnostics, Input, Loader, Outputs, ShellSyntax, files};
+use crate::model::{OnFailure, Phase, Plan, RunId, RunSettings};
 
-/// What the command line says, which wins over the files.
+/// What the command line says, which overrides the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--trials`.
@@ -40,56 +37,41 @@ pub struct Overrides {
 /// A test that was read.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// What is to be done; `None` when there is an error among the diagnostics.
+    /// What is to be done; `None` if there is an error among the diagnostics.
     pub plan: Option<Plan>,
-    /// What `[Test]` says of outputs, which is known even when there is an error.
+    /// What `[Test]` says about outputs, also if there is an error.
     pub outputs: Outputs,
     /// What was found.
     pub diagnostics: Diagnostics,
 }
 
-/// What a test file says of outputs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outputs {
-    /// `format`.
-    pub format: Option<Format>,
-    /// `output`, as it was written.
-    pub output: Option<PathBuf>,
-    /// `results`, as it was written.
-    pub results: Option<PathBuf>,
-}
-
-/// Reads a test file and the files of its chosen workers. All that is wrong with all of them is reported at once.
+/// Reads a test file and the files of its chosen workers, and reports all their mistakes.
 pub fn load_test(path: &Path, overrides: &Overrides, run: RunId) -> Loaded {
     load_test_with_shell(path, overrides, run, None)
 }
 
-/// Reads a test as [`load_test`] does, and has a shell look at the commands, too.
+/// Reads a test as [`load_test`] does, and has a shell check the syntax of the commands.
 pub fn load_test_with_shell(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&dyn ShellSyntax>) -> Loaded {
-    let mut loader = Loader::new(files::defines(&overrides.defines), shell);
-    let Some(test) = loader.read(path) else {
-        return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish() };
+    let mut loader = Loader::new(files::defines(&overrides.defines), shell.is_some());
+    let Some(test) = loader.read(&Input::File(path.to_owned())) else {
+        return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish(shell) };
     };
-    let TestRead { settings, workers } = loader.test(&test, &overrides.workers, overrides.results.is_some(), true);
-    let TestSettings { trials, format, output, run: settings } = settings;
-    let outputs = Outputs { format, output, results: settings.results.clone() };
+    let (settings, workers) = loader.test(&test, &overrides.workers, overrides.results.is_some());
+    let TestSettings { trials, outputs, run: settings } = settings;
+    let is_chosen = |phase: &Phase| overrides.phases.as_ref().is_none_or(|chosen| chosen.contains(phase));
     let plan = Plan {
         run,
         file: path.to_owned(),
-        trials: overrides.trials.unwrap_or(trials),
-        phases: phases(overrides.phases.as_deref()),
-        settings: overridden(settings, overrides),
+        trials: overrides.trials.or(trials).unwrap_or(1),
+        phases: Phase::ALL.into_iter().filter(is_chosen).collect(),
+        settings: overridden(settings, &outputs, overrides),
         workers,
     };
-    let diagnostics = loader.finish();
+    let diagnostics = loader.finish(shell);
     Loaded { plan: (!diagnostics.has_errors()).then_some(plan), outputs, diagnostics }
 }
 
-fn phases(chosen: Option<&[Phase]>) -> Vec<Phase> {
-    Phase::ALL.into_iter().filter(|phase| chosen.is_none_or(|chosen| chosen.contains(phase))).collect()
-}
-
-fn overridden(settings: RunSettings, overrides: &Overrides) -> RunSettings {
+fn overridden(settings: RunSettings, outputs: &Outputs, overrides: &Overrides) -> RunSettings {
     RunSettings {
         step_timeout: overrides.step_timeout.unwrap_or(settings.step_timeout),
         connect_timeout: overrides.connect_timeout.unwrap_or(settings.connect_timeout),
@@ -97,7 +79,7 @@ fn overridden(settings: RunSettings, overrides: &Overrides) -> RunSettings {
         on_failure: overrides.on_failure.unwrap_or(settings.on_failure),
         max_start_skew: overrides.max_start_skew.unwrap_or(settings.max_start_skew),
         max_message_size: overrides.max_message_size.unwrap_or(settings.max_message_size),
-        results: overrides.results.clone().or(settings.results),
+        results: overrides.results.clone().or_else(|| outputs.results.clone()),
         ..settings
     }
 }

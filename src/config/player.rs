@@ -1,20 +1,14 @@
-//! What a player takes from its worker file.
+//! What a player uses of its worker file.
 
 use std::path::Path;
 
-use super::allow;
-use super::diagnostic::{Diagnostic, Reason};
-use super::diagnostics::Diagnostics;
-use super::files::{self, Files};
-use super::lint::Lint;
-use super::nearest;
-use super::reader::{DEFAULT, Document};
-use super::scope::{Budget, Scope};
-use super::sections::{COORDINATOR, COORDINATOR_KEYS};
+use super::settings::{COORDINATOR_SETTINGS, Coordinator};
 use super::validate::{is_test, is_worker, neither};
-use super::value;
-use super::worker_file::{self, COMMAND_PORT};
-use crate::model::{Network, RunSettings};
+use super::{
+    COORDINATOR, DEFAULT, Diagnostic, Diagnostics, Document, Input, Lint, Loader, Reason, Scope, files, nearest,
+    worker_file,
+};
+use crate::model::Network;
 
 /// A player's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +23,7 @@ pub struct PlayerSettings {
     pub conductor: ConductorHost,
 }
 
-/// What a worker file says of where its conductor is.
+/// What a worker file says about the address of its conductor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConductorHost {
     /// Nothing.
@@ -40,72 +34,67 @@ pub enum ConductorHost {
     Unknown(String),
 }
 
-impl Default for PlayerSettings {
-    fn default() -> Self {
-        let max_message_size = RunSettings::default().max_message_size;
-        Self { port: COMMAND_PORT, max_message_size, allow: None, conductor: ConductorHost::Unnamed }
+impl PlayerSettings {
+    fn new(settings: Coordinator, conductor: ConductorHost) -> Self {
+        let Coordinator { port, max_message_size, allow, .. } = settings;
+        Self { port, max_message_size, allow, conductor }
     }
 }
 
-/// Reads the player's part of a worker file; `None` when there is an error among the diagnostics.
-///
-/// It finds what `validate` finds in the names of the sections and in `[Coordinator]`. The values of all keys that only the
-/// conductor reads are not looked at: they may have variables that are not known here.
-pub fn load_player(path: &Path) -> (Option<PlayerSettings>, Diagnostics) {
-    let mut diagnostics = Diagnostics::default();
-    let Some(document) = Files::default().read(path, None, &mut diagnostics) else {
-        return (None, diagnostics);
-    };
-    if let Some(error) = not_a_worker_file(&document) {
-        diagnostics.push(error);
-        return (None, diagnostics);
+impl Default for PlayerSettings {
+    fn default() -> Self {
+        Self::new(Coordinator::default(), ConductorHost::Unnamed)
     }
-    let defines = files::defines(&[]);
-    let mut budget = Budget::default();
-    let mut of_conductor = Diagnostics::default();
-    let mut scope = scope(&document, &defines, &mut of_conductor, &mut budget);
-    let conductor = scope.parsed(COORDINATOR, "conductor", value::host);
-    let conductor = match (conductor, scope.entry(COORDINATOR, "conductor")) {
+}
+
+/// Reads the player's part of a worker file; `None` if there is an error among the diagnostics.
+///
+/// It finds what `validate` finds in the names of the sections and in `[Coordinator]`. It does not read the values of keys
+/// that are only for the conductor: they may have variables that are not known here.
+pub fn load_player(path: &Path) -> (Option<PlayerSettings>, Diagnostics) {
+    let mut loader = Loader::new(files::defines(&[]), false);
+    loader.is_partial = true;
+    let Some(document) = loader.read(&Input::File(path.to_owned())) else { return (None, loader.finish(None)) };
+    if let Some(error) = not_a_worker_file(&document) {
+        loader.context.diagnostics.push(error);
+        return (None, loader.finish(None));
+    }
+    let mut settings = Coordinator::default();
+    let so_far = std::mem::take(&mut loader.context.diagnostics);
+    let mut scope = loader.scope(&document, Vec::new());
+    set(&mut scope, &["conductor"], &mut settings);
+    let conductor = match (settings.conductor.take(), scope.entry(COORDINATOR, "conductor")) {
         (Some(host), _) => ConductorHost::Named(host),
         (None, None) => ConductorHost::Unnamed,
         (None, Some(entry)) => {
-            let place = entry.value.place();
-            let line = place.position().line;
+            let line = entry.value.place().position().line;
             ConductorHost::Unknown(format!("{}:{line}", document.source.path().display()))
         }
     };
-    for finding in of_conductor.iter().filter(|finding| finding.lint != Lint::UndefinedVariable) {
-        diagnostics.push(finding.clone());
-    }
-    let mut scope = self::scope(&document, &defines, &mut diagnostics, &mut budget);
+    // Only the conductor knows all variables.
+    let of_conductor = std::mem::replace(&mut scope.context.diagnostics, so_far);
+    let is_known = |finding: &&Diagnostic| finding.lint != Lint::UndefinedVariable;
+    scope.context.diagnostics.extend(of_conductor.iter().filter(is_known).cloned());
     worker_file::check_names(&mut scope);
-    let defaults = PlayerSettings::default();
-    let settings = PlayerSettings {
-        port: scope.parsed(COORDINATOR, "cmdport", value::port).unwrap_or(defaults.port),
-        max_message_size: scope
-            .parsed(COORDINATOR, "max_message_size", value::mebibytes)
-            .unwrap_or(defaults.max_message_size),
-        allow: scope.parsed(COORDINATOR, "allow", value::networks),
-        conductor,
-    };
-    allow::silence(&document, &mut diagnostics);
+    set(&mut scope, &["cmdport", "max_message_size", "allow"], &mut settings);
+    let diagnostics = loader.finish(None);
+    let settings = PlayerSettings::new(settings, conductor);
     ((!diagnostics.has_errors()).then_some(settings), diagnostics)
 }
 
-fn scope<'a>(
-    document: &'a Document,
-    defines: &'a Document,
-    diagnostics: &'a mut Diagnostics,
-    budget: &'a mut Budget,
-) -> Scope<'a> {
-    Scope { document, defines, predefined: Vec::new(), diagnostics, budget }
+/// Reads some settings of `[Coordinator]`.
+fn set(scope: &mut Scope<'_>, keys: &[&str], settings: &mut Coordinator) {
+    for setting in COORDINATOR_SETTINGS.iter().filter(|setting| keys.contains(&setting.key)) {
+        scope.set(COORDINATOR, setting, settings);
+    }
 }
 
 /// What is wrong with a file in which a player finds nothing for itself.
 fn not_a_worker_file(document: &Document) -> Option<Diagnostic> {
     let source = &document.source;
     let default = document.section(DEFAULT);
-    let has_default = default.is_some_and(|section| COORDINATOR_KEYS.iter().any(|key| section.entry(key).is_some()));
+    let has_default =
+        default.is_some_and(|section| COORDINATOR_SETTINGS.iter().any(|known| section.entry(known.key).is_some()));
     if document.section(COORDINATOR).is_some() || (is_worker(document) && has_default) {
         return None;
     }

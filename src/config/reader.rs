@@ -1,120 +1,99 @@
 //! The dialect: the lines of a file become sections and entries, as Python's `configparser` reads them.
 //!
 //! The rules are those of `ConfigParser()` with its default settings in Python 3.11 (`_read` in `configparser.py`);
-//! `testdata/seed/dialect/cases.jsonl` has its answers. Unlike it, the reader goes on behind a problem: it reads every
-//! text, and reports everything that is wrong with it.
+//! `testdata/seed/dialect/cases.jsonl` has its answers. Unlike Python, the reader continues after a mistake: it reads
+//! every text and reports all mistakes.
 
 mod document;
 
 use std::sync::Arc;
 
 pub use self::document::{DEFAULT, Document, Entry, Section};
-use super::source::{Source, Span};
-use super::text::Text;
+use super::step::is_timeout_key;
+use super::{Diagnostic, Diagnostics, Lint, Place, Reason, Source, Span, Text, quoted, quoted_section};
+use crate::model::Phase;
 
-/// What is wrong at one place of a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What it is.
-    pub kind: ProblemKind,
-    /// Where.
-    pub span: Span,
-    /// The other place, of which this one is a repetition.
-    pub first: Option<Span>,
-}
-
-/// What can be wrong with a text, whatever it is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// The text begins with a byte-order mark. Python refuses it, we skip it.
-    ByteOrderMark,
-    /// Bytes that are not UTF-8, at so many further places too.
-    NotUtf8(usize),
-    /// A line before the first section.
-    MissingSectionHeader,
-    /// A line without `=` and `:`.
-    NoDelimiter,
-    /// Nothing before the `=` or `:`.
-    EmptyKey,
-    /// The section was there before.
-    DuplicateSection(String),
-    /// The section has the key already.
-    DuplicateKey {
-        /// Where the section's name stands.
-        section: Span,
-    },
-}
-
-/// Reads a text. All problems come in the order of the text, but for bytes that are not UTF-8, which come first.
-pub fn read(source: &Arc<Source>) -> (Document, Vec<Problem>) {
+/// Reads a text, and reports its mistakes.
+pub fn read(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Document {
     let mut reader = Reader {
         source,
         document: Document::new(source),
-        problems: Vec::new(),
+        diagnostics,
+        has_header: true,
         section: None,
         in_entry: false,
         indent: 0,
         blank: None,
     };
     if let Some((first, others)) = source.not_utf8().split_first() {
-        reader.report(ProblemKind::NotUtf8(others.len()), *first, None);
+        let places = match others.len() {
+            0 => String::new(),
+            1 => ", here and at another place".to_owned(),
+            more => format!(", here and at {more} more places"),
+        };
+        let message = format!("the file is not valid UTF-8{places}");
+        reader.report(Lint::NotUtf8, *first, message, "save the file as UTF-8");
     }
     let mut start = 0;
     if source.text().starts_with('\u{feff}') {
         start = '\u{feff}'.len_utf8();
-        reader.report(ProblemKind::ByteOrderMark, Span::new(0, start), None);
+        let message = "the Python conductor does not accept a byte-order mark";
+        reader.report(Lint::ByteOrderMark, Span::new(0, start), message, "save the file as UTF-8 without it");
     }
-    let text = source.text();
-    for newline in memchr::memchr_iter(b'\n', text.as_bytes()) {
-        reader.line(&text[start..newline], start);
-        start = newline + 1;
+    for line in source.text()[start..].split('\n') {
+        reader.line(line, start);
+        start += line.len() + 1;
     }
-    reader.line(&text[start..], start);
-    (reader.document, reader.problems)
+    reader.document
 }
 
-/// What Python's `str.strip()` takes for white space: Rust's notion, and four separators.
+/// White space as Python's `str.strip()` defines it: that of Rust, and four separators.
 pub(super) fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 
-/// How a line begins that Python drops, wherever it stands.
+/// How a line begins that Python ignores, also within a value.
 pub(super) const COMMENT: [char; 2] = ['#', ';'];
 
-/// How many problems of a file are told. What has more is no configuration, and nobody would read them.
-const MAX_PROBLEMS: usize = 10_000;
+/// What to do about a line without a key.
+const CONTINUE: &str = "to continue the line before, indent this line more than the line with the key";
 
 struct Reader<'a> {
     source: &'a Arc<Source>,
     document: Document,
-    problems: Vec<Problem>,
+    diagnostics: &'a mut Diagnostics,
+    /// No line before the first section was reported.
+    has_header: bool,
     /// The section that the next entry belongs to.
     section: Option<usize>,
     /// The section's last entry can be continued.
     in_entry: bool,
     /// The indentation, in characters, that a line must exceed to continue an entry.
     indent: usize,
-    /// Blank lines behind the last line that the entry has: how many, and where they begin. They belong to the value
-    /// only when another line follows.
+    /// Blank lines after the last line of the entry: how many, and where they begin. They belong to the value only if
+    /// another line follows.
     blank: Option<(usize, usize)>,
 }
 
 impl Reader<'_> {
-    fn report(&mut self, kind: ProblemKind, span: Span, first: Option<Span>) {
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(Problem { kind, span, first });
-        }
+    fn report(&mut self, lint: Lint, span: Span, message: impl Into<String>, hint: &str) {
+        self.diagnostics.push(Diagnostic::new(lint, Place::new(self.source, span), message, hint));
+    }
+
+    fn report_repeated(&mut self, reason: Reason, span: Span, first: Span) {
+        let first = Place::new(self.source, first);
+        self.diagnostics.push(reason.at(Place::new(self.source, span)).other(first, "first defined here"));
     }
 
     /// Reads the line that begins at this byte of the text.
     fn line(&mut self, line: &str, offset: usize) {
-        let (start, content) = trimmed(line);
-        let indent = line[..start].chars().count();
-        let start = offset + start;
+        let content = line.trim_start_matches(is_space);
+        let before = &line[..line.len() - content.len()];
+        let (indent, start) = (before.chars().count(), offset + before.len());
+        let content = content.trim_end_matches(is_space);
         if content.starts_with(COMMENT) {
-            return self.comment(content, start);
-        }
-        if content.is_empty() {
+            self.comment(content, start);
+        } else if content.is_empty() {
             if self.in_entry {
                 let (count, from) = self.blank.unwrap_or((0, start));
                 self.blank = Some((count + 1, from));
@@ -149,61 +128,61 @@ impl Reader<'_> {
 
     fn header(&mut self, name: &str, start: usize) {
         self.in_entry = false;
-        self.blank = None;
         let span = Span::new(start, start + name.len());
         let index = self.document.open(name, span);
         self.section = Some(index);
         let first = self.document.sections[index].name_span;
         if first != span && name != DEFAULT {
-            self.report(ProblemKind::DuplicateSection(name.to_owned()), span, Some(first));
+            let message = format!("{} is defined twice", quoted_section(name));
+            let reason = Reason::new(Lint::DuplicateSection, message, "put all its lines into one section");
+            self.report_repeated(reason, span, first);
         }
     }
 
     fn entry(&mut self, content: &str, start: usize) {
         let whole = Span::new(start, start + content.len());
         let Some(index) = self.section else {
-            // One report is enough: the lines that follow have the same fault.
-            if !self.problems.iter().any(|problem| problem.kind == ProblemKind::MissingSectionHeader) {
-                self.report(ProblemKind::MissingSectionHeader, whole, None);
+            // One report is enough: the lines that follow have the same mistake.
+            if std::mem::take(&mut self.has_header) {
+                let hint = "a section begins with its name in brackets, as in `[Test]`";
+                self.report(Lint::MissingSectionHeader, whole, "this line comes before the first section", hint);
             }
             return;
         };
-        let Some(delimiter) = content.bytes().position(|byte| matches!(byte, b'=' | b':')) else {
-            return self.report(ProblemKind::NoDelimiter, whole, None);
+        let Some((key, value)) = content.split_once(['=', ':']) else {
+            let message = "this line is neither `[section]` nor `key = value`";
+            return self.report(Lint::NotASetting, whole, message, CONTINUE);
         };
         self.in_entry = false;
         self.blank = None;
-        let written = content[..delimiter].trim_end_matches(is_space);
-        if written.is_empty() {
-            return self.report(ProblemKind::EmptyKey, whole, None);
+        let (key, value) = (key.trim_end_matches(is_space), value.trim_start_matches(is_space));
+        if key.is_empty() {
+            return self.report(Lint::EmptyKey, whole, "the line has no key before the `=` or `:`", CONTINUE);
         }
-        let value = content[delimiter + 1..].trim_start_matches(is_space);
         let value = Text::new(self.source, Span::new(whole.end - value.len(), whole.end));
-        let key_span = Span::new(start, start + written.len());
+        let span = Span::new(start, start + key.len());
         let section = &mut self.document.sections[index];
-        if let Some(first) = section.add(Entry::new(written, key_span, value)) {
-            let first = first.key_span;
-            let kind = ProblemKind::DuplicateKey { section: section.name_span };
-            self.report(kind, key_span, Some(first));
+        if let Some(first) = section.add(Entry::new(key, span, value)).map(|first| first.key_span) {
+            let reason = repeated_key(&section.name, key);
+            self.report_repeated(reason, span, first);
         }
         self.in_entry = true;
     }
 }
 
-/// Where the line's content begins, and the content, without the white space around it.
-fn trimmed(line: &str) -> (usize, &str) {
-    let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
-    // Most lines have nothing to be trimmed, which two looks can tell.
-    if is_visible(line.as_bytes().first()) && is_visible(line.as_bytes().last()) {
-        return (0, line);
+fn repeated_key(section: &str, key: &str) -> Reason {
+    let shown = quoted(&key.to_lowercase());
+    if Phase::ALL.iter().any(|phase| phase.section() == section) && is_timeout_key(key) {
+        let message = format!("the Python conductor does not accept a second {shown}");
+        let hint = "use different keys, and the time as a prefix of the command: `a = timeout30:command`";
+        return Reason::new(Lint::RepeatedTimeout, message, hint);
     }
-    let content = line.trim_start_matches(is_space);
-    (line.len() - content.len(), content.trim_end_matches(is_space))
+    let message = format!("the key {shown} is defined twice in {}", quoted_section(section));
+    Reason::new(Lint::DuplicateKey, message, "use another name; upper and lower case are the same")
 }
 
-/// The name in `[name]`, which goes to the last bracket of the line; Python ignores what is behind it.
+/// The name in `[name]`, which ends at the last bracket of the line; Python ignores what follows.
 fn header(content: &str) -> Option<&str> {
-    let inner = content.strip_prefix('[')?;
-    let name = &inner[..inner.rfind(']')?];
+    let (name, _) = content.strip_prefix('[')?.rsplit_once(']')?;
     (!name.is_empty()).then_some(name)
 }

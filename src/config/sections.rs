@@ -1,4 +1,4 @@
-//! The names of sections and keys, of test files and of worker files.
+//! The names of the sections of test files and worker files.
 
 /// The settings of a test.
 pub(super) const TEST: &str = "Test";
@@ -17,23 +17,3 @@ pub(super) const TEST_FILE: [&str; 3] = [TEST, ENVIRONMENT, WORKERS];
 pub(super) const WORKER_FILE_ONLY: [&str; 5] = [COORDINATOR, "Startup", "Run", "Collect", "Reset"];
 /// The sections of a worker file.
 pub(super) const WORKER_FILE: [&str; 6] = [COORDINATOR, ENVIRONMENT, "Startup", "Run", "Collect", "Reset"];
-
-/// The keys of `[Test]`.
-pub(super) const TEST_KEYS: [&str; 12] = [
-    "trials",
-    "format",
-    "output",
-    "max_message_size",
-    "step_timeout",
-    "reset_timeout",
-    "connect_timeout",
-    "lease",
-    "on_failure",
-    "max_start_skew",
-    "results",
-    "check",
-];
-
-/// The keys of `[Coordinator]`.
-pub(super) const COORDINATOR_KEYS: [&str; 8] =
-    ["player", "conductor", "cmdport", "resultsport", "max_message_size", "allow", "shell", "directory"];

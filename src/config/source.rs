@@ -1,6 +1,5 @@
 //! The text of one file, and places in it.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -17,12 +16,6 @@ impl Span {
     /// The bytes from `start` up to `end`.
     pub const fn new(start: usize, end: usize) -> Self {
         Self { start, end }
-    }
-}
-
-impl From<Range<usize>> for Span {
-    fn from(range: Range<usize>) -> Self {
-        Self::new(range.start, range.end)
     }
 }
 
@@ -48,17 +41,23 @@ pub struct Source {
 impl Source {
     /// Takes a file's bytes. `order` is the file's place among all files, for sorting.
     ///
-    /// Bytes that are not UTF-8 become U+FFFD, and are remembered. A carriage return that no newline follows becomes a
-    /// newline, for it ends a line in Python's text files; no byte changes its place by that. What is beyond the first
-    /// gigabyte is left out.
+    /// Bytes that are not UTF-8 become U+FFFD; their places are kept. A carriage return without a newline after it becomes
+    /// a newline, because it ends a line in Python's text files. Everything after the first gigabyte is left out.
     pub fn new(path: &Path, order: usize, bytes: impl Into<Vec<u8>>) -> Self {
         let mut bytes = bytes.into();
         bytes.truncate(1 << 30);
+        if bytes.contains(&b'\r') {
+            for at in 0..bytes.len() {
+                if bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n') {
+                    bytes[at] = b'\n';
+                }
+            }
+        }
         let (text, not_utf8) = match String::from_utf8(bytes) {
             Ok(text) => (text, Vec::new()),
             Err(error) => replaced(error.as_bytes()),
         };
-        Self { not_utf8, ..Self::verbatim(path, order, newlines(text)) }
+        Self { not_utf8, ..Self::verbatim(path, order, text) }
     }
 
     /// Takes a text as it is.
@@ -89,9 +88,9 @@ impl Source {
     /// The line and column of a byte; the last one's when it is beyond the end.
     pub fn position(&self, offset: usize) -> Position {
         let offset = self.clamp(Span::new(offset, offset)).start;
-        let line = self.line_index(offset);
-        let column = self.text[self.line_starts()[line]..offset].chars().count() + 1;
-        Position { line: line + 1, column }
+        let starts = self.line_starts();
+        let line = starts.partition_point(|start| *start <= offset);
+        Position { line, column: self.text[starts[line - 1]..offset].chars().count() + 1 }
     }
 
     /// The span moved into the text and to the borders of characters: the one place where spans are made safe.
@@ -104,15 +103,14 @@ impl Source {
     /// The span's part in its first line, without the line's end.
     pub(super) fn first_line(&self, span: Span) -> Span {
         let span = self.clamp(span);
-        let end = self.line_end(self.line_index(span.start)).max(span.start);
-        Span::new(span.start, span.end.min(end))
+        Span::new(span.start, span.start + first_line(&self.text[span.start..span.end]).len())
     }
 
     /// All lines that have a part of the span, without the last one's end.
     pub(super) fn lines_of(&self, span: Span) -> Span {
         let span = self.clamp(span);
-        let start = self.line_starts()[self.line_index(span.start)];
-        Span::new(start, self.line_end(self.line_index(span.end)).max(span.end))
+        let start = self.text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
+        Span::new(start, span.end + first_line(&self.text[span.end..]).len())
     }
 
     /// The first byte of each line.
@@ -122,19 +120,10 @@ impl Source {
             std::iter::once(0).chain(newlines.map(|(offset, _)| offset + 1)).collect()
         })
     }
+}
 
-    /// The line, from 0, that has this byte.
-    fn line_index(&self, offset: usize) -> usize {
-        self.line_starts().partition_point(|start| *start <= offset).saturating_sub(1)
-    }
-
-    /// The end of a line, counted from 0, without its newline.
-    fn line_end(&self, line: usize) -> usize {
-        let starts = self.line_starts();
-        let start = starts.get(line).copied().unwrap_or(self.text.len());
-        let next = starts.get(line + 1).copied().unwrap_or(self.text.len());
-        start + self.text[start..next].trim_end_matches(['\n', '\r']).len()
-    }
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 /// The text of bytes that are not UTF-8, with the places of those that were replaced.
@@ -152,20 +141,6 @@ fn replaced(bytes: &[u8]) -> (String, Vec<Span>) {
     (text, places)
 }
 
-/// The text with a newline in place of each carriage return that no newline follows.
-fn newlines(text: String) -> String {
-    if !text.contains('\r') {
-        return text;
-    }
-    let mut characters = text.chars().peekable();
-    let mut normal = String::with_capacity(text.len());
-    while let Some(character) = characters.next() {
-        let is_lone = character == '\r' && characters.peek() != Some(&'\n');
-        normal.push(if is_lone { '\n' } else { character });
-    }
-    normal
-}
-
 /// A part of a file.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -177,8 +152,8 @@ pub struct Place {
 
 impl Place {
     /// This part of that file.
-    pub fn new(source: &Arc<Source>, span: impl Into<Span>) -> Self {
-        Self { source: Arc::clone(source), span: span.into() }
+    pub fn new(source: &Arc<Source>, span: Span) -> Self {
+        Self { source: Arc::clone(source), span }
     }
 
     /// Where it begins.
@@ -197,7 +172,7 @@ mod tests {
         assert_eq!(source.text(), "a\nb\r\nc");
         assert_eq!(source.position(2), Position { line: 2, column: 1 });
         assert_eq!(source.position(5), Position { line: 3, column: 1 });
-        assert_eq!(source.line_end(1), 3);
+        assert_eq!(source.lines_of(Span::new(2, 2)), Span::new(2, 3));
     }
 
     #[test]

@@ -1,41 +1,28 @@
-//! Steps: the prefixes before a command, and the keys that mean a prefix (DESIGN 3, *A step*).
+//! Steps: the prefixes before a command, and the keys that mean a prefix.
 
 mod prefix;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use self::prefix::{Form, Prefix, Slot};
-use super::diagnostic::Reason;
+use self::prefix::{Form, Found, Meaning, Prefix, Slot};
 use super::duration::duration;
-use super::lint::Lint;
-use crate::model::{Action, Bound, FilePattern, Mode, Step, StepLabel, Until};
+use super::{Lint, Reason};
+use crate::model::{Action, Bound, Mode, Step};
 
 /// What a step's line says.
 #[derive(Debug)]
 pub(super) struct ParsedStep {
-    /// The step, still without its label and command; its action is of no use when there is an error.
+    /// The step; its action has no meaning if there is an error.
     pub(super) step: Step,
-    /// Where in the value that begins what is to be done, behind the prefixes.
+    /// Where the command or the argument of the form begins in the value, after the prefixes.
     pub(super) at: usize,
-    /// Where the prefix begins that says what is done, when that is not a command.
+    /// Where the prefix of the form begins; `None` for a command.
     pub(super) form_at: Option<usize>,
     /// What is wrong, each with the part of the value that it is about; `None` for the key.
     pub(super) problems: Vec<(Reason, Option<Range<usize>>)>,
-}
-
-impl ParsedStep {
-    /// The whole step, from its key, as written, and its value. A check of files makes none: it would copy all commands.
-    pub(super) fn complete(self, written_key: &str, value: &str) -> Step {
-        let action = match self.step.action {
-            Action::Command(_) => Action::Command(value[self.at..].to_owned()),
-            form => form,
-        };
-        Step { label: StepLabel::new(written_key), action, ..self.step }
-    }
 }
 
 const ORDER: &str = "the order is `must:` or `mayfail:`, `spawn:` or `parallel:`, `timeout30:` or `for30:`, \
@@ -50,7 +37,11 @@ fn timeout_of_key(key: &str) -> Option<Duration> {
     behind(key, "timeout").and_then(|rest| duration(&rest.to_lowercase()).ok())
 }
 
-/// What stands in the key behind this word; upper and lower case are the same.
+fn is_spawn_key(key: &str) -> bool {
+    behind(key, "spawn").is_some()
+}
+
+/// What follows this word in the key; upper and lower case are the same.
 fn behind<'k>(key: &'k str, word: &str) -> Option<&'k str> {
     let (head, rest) = key.split_at_checked(word.len())?;
     head.eq_ignore_ascii_case(word).then_some(rest)
@@ -59,24 +50,22 @@ fn behind<'k>(key: &'k str, word: &str) -> Option<&'k str> {
 /// Reads a step from its key, as written, and its value, with variables replaced.
 pub(super) fn parse(written_key: &str, value: &str) -> ParsedStep {
     let mut parser = Parser::new(written_key);
-    let mut at = 0;
-    while let Some(found) = prefix::at_start(&value[at..]) {
-        let range = at..at + found.length;
-        at = value.len() - value[range.end..].trim_start().len();
-        parser.parsed.at = at;
-        match found.prefix {
-            Ok(Prefix::Form(form)) => {
-                parser.form(form, value, range);
-                return parser.parsed;
-            }
-            Ok(prefix) => parser.prefix(prefix, &value[range.clone()], range),
-            Err(refusal) => {
+    while let Some(Found { prefix, time, length }) = prefix::at_start(&value[parser.parsed.at..]) {
+        let range = parser.parsed.at..parser.parsed.at + length;
+        parser.parsed.at = value.len() - value[range.end..].trim_start().len();
+        match (time, prefix.meaning) {
+            (Err(refusal), _) => {
                 let message = format!("`{}` {}", &value[range.start..range.end - 1], refusal.problem);
                 parser.problem(Lint::StepPrefix, message, &refusal.hint, Some(range));
             }
+            (Ok(_), Meaning::Form(form)) => {
+                parser.form(form, value, range);
+                return parser.parsed;
+            }
+            (Ok(time), _) => parser.prefix(prefix, time, &value[range.clone()], range),
         }
     }
-    parser.command(&value[at..]);
+    parser.command(&value[parser.parsed.at..]);
     parser.parsed
 }
 
@@ -85,21 +74,18 @@ struct Parser<'t> {
     parsed: ParsedStep,
     /// The last prefix's place in the order, and its text.
     last: Option<(Slot, &'t str)>,
-    spawn_by_key: bool,
-    timeout_by_key: bool,
 }
 
 impl<'t> Parser<'t> {
     fn new(written_key: &'t str) -> Self {
-        let mut step = Step::plain("", "");
-        let spawn_by_key = behind(written_key, "spawn").is_some();
-        if spawn_by_key {
+        let mut step = Step::plain(written_key, "");
+        if is_spawn_key(written_key) {
             step.mode = Mode::Spawn;
         }
         let timeout = timeout_of_key(written_key);
         step.bound = timeout.map(Bound::Timeout);
         let parsed = ParsedStep { step, at: 0, form_at: None, problems: Vec::new() };
-        let mut parser = Self { written_key, parsed, last: None, spawn_by_key, timeout_by_key: timeout.is_some() };
+        let mut parser = Self { written_key, parsed, last: None };
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             parser.problem(Lint::StepPrefix, format!("`{written_key}` must be longer than zero"), ZERO_HINT, None);
         }
@@ -110,24 +96,23 @@ impl<'t> Parser<'t> {
         self.parsed.problems.push((Reason::new(lint, message, hint), range));
     }
 
-    fn prefix(&mut self, prefix: Prefix, text: &'t str, range: Range<usize>) {
-        let slot = prefix.slot(self.last.map(|(slot, _)| slot));
+    fn prefix(&mut self, prefix: &Prefix, time: Option<Duration>, text: &'t str, range: Range<usize>) {
+        let slot = match self.last {
+            Some((Slot::Until, _)) if prefix.word == "timeout" => Slot::Attempt,
+            _ => prefix.slot,
+        };
         if let Some((_, before)) = self.last.filter(|(last, _)| slot <= *last) {
             let message = format!("`{text}` cannot follow `{before}`");
             return self.problem(Lint::StepPrefix, message, ORDER, Some(range));
         }
         self.last = Some((slot, text));
-        if prefix.duration().is_some_and(|duration| duration.is_zero()) {
-            self.problem(
-                Lint::StepPrefix,
-                format!("`{text}` must be longer than zero"),
-                ZERO_HINT,
-                Some(range.clone()),
-            );
+        if time.is_some_and(|time| time.is_zero()) {
+            let message = format!("`{text}` must be longer than zero");
+            self.problem(Lint::StepPrefix, message, ZERO_HINT, Some(range.clone()));
         }
         let by_key = match slot {
-            Slot::Mode => self.spawn_by_key && prefix != Prefix::Mode(Mode::Spawn),
-            Slot::Bound => self.timeout_by_key,
+            Slot::Mode => is_spawn_key(self.written_key) && prefix.word != "spawn",
+            Slot::Bound => is_timeout_key(self.written_key),
             _ => false,
         };
         if by_key {
@@ -135,14 +120,10 @@ impl<'t> Parser<'t> {
             let hint = "keep only one of them: any key that is not a prefix is just a label";
             return self.problem(Lint::StepPrefix, message, hint, Some(range));
         }
-        let step = &mut self.parsed.step;
-        match (prefix, &mut step.until) {
-            (Prefix::Bound(Bound::Timeout(limit)), Some(until)) if slot == Slot::Attempt => until.attempt = Some(limit),
-            (Prefix::Gate(gate), _) => step.gate = gate,
-            (Prefix::Mode(mode), _) => step.mode = mode,
-            (Prefix::Bound(bound), _) => step.bound = Some(bound),
-            (Prefix::Until(limit), until) => *until = Some(Until { limit, attempt: None }),
-            (Prefix::Form(_), _) => {}
+        match (prefix.meaning, time) {
+            (Meaning::Alone(set), _) => set(&mut self.parsed.step),
+            (Meaning::Timed(set), Some(time)) => set(&mut self.parsed.step, time),
+            (Meaning::Timed(_), None) | (Meaning::Form(_), _) => {}
         }
     }
 
@@ -158,10 +139,11 @@ impl<'t> Parser<'t> {
             self.problem(Lint::MisspeltPrefix, message, &hint, Some(at..at + length));
         }
         self.refuse_nul(command);
+        self.parsed.step.action = Action::Command(command.to_owned());
     }
 
     fn refuse_nul(&mut self, text: &str) {
-        if let Some(nul) = memchr::memchr(0, text.as_bytes()) {
+        if let Some(nul) = text.find('\0') {
             let message = "the step has a NUL character, which cannot be passed to a program".to_owned();
             let at = self.parsed.at + nul;
             self.problem(Lint::NulCharacter, message, "leave the character out", Some(at..at + 1));
@@ -178,7 +160,11 @@ impl<'t> Parser<'t> {
             self.problem(Lint::StepPrefix, message, "`spawn` and `until` are only for commands", Some(range.clone()));
         }
         self.refuse_nul(argument);
-        match action(form, prefix, argument) {
+        let read = match argument {
+            "" if prefix != "put:" => Err((format!("`{prefix}` has no argument"), "write one, as in `barrier:ready`")),
+            _ => form(argument),
+        };
+        match read {
             Ok(action) => self.parsed.step.action = action,
             Err((message, hint)) => self.problem(Lint::StepPrefix, message, hint, Some(range.start..value.len())),
         }
@@ -186,25 +172,3 @@ impl<'t> Parser<'t> {
 }
 
 const ZERO_HINT: &str = "write a time, as in `timeout30`; a step without its own limit has `step_timeout`";
-
-/// Reads what stands behind `barrier:`, `stop:`, `fetch:`, `put:`.
-fn action(form: Form, prefix: &str, argument: &str) -> Result<Action, (String, &'static str)> {
-    let is_name = |text: &str| text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
-    match form {
-        Form::Put => {
-            const HINT: &str = "write `put:local -> remote`";
-            let missing = || ("`put:` has no ` -> `".to_owned(), HINT);
-            let (local, remote) = argument.split_once(" -> ").ok_or_else(missing)?;
-            let (local, remote) = (local.trim(), remote.trim());
-            if local.is_empty() || remote.is_empty() {
-                return Err(("`put:` needs a file on both sides of ` -> `".to_owned(), HINT));
-            }
-            Ok(Action::Put { local: PathBuf::from(local), remote: remote.to_owned() })
-        }
-        _ if argument.is_empty() => Err((format!("`{prefix}` has no argument"), "write one, as in `barrier:ready`")),
-        Form::Barrier if is_name(argument) => Ok(Action::Barrier(argument.to_owned())),
-        Form::Barrier => Err(("invalid barrier name".to_owned(), "names have letters, digits, `.`, `_` and `-`")),
-        Form::Stop => Ok(Action::Stop(StepLabel::new(argument))),
-        Form::Fetch => FilePattern::new(argument, None).map(|_| Action::Fetch(argument.to_owned())),
-    }
-}

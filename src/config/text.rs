@@ -1,28 +1,15 @@
-//! The text of one value, of which each byte still knows where in its file it came from.
+//! The text of one value; for each byte, it knows from where in the file it came.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::source::{Place, Source, Span};
+use super::{Place, Source, Span};
 
-/// The text of a value: lines joined, and variables replaced, as far as that was done.
+/// The text of a value: its lines joined, perhaps with variables replaced.
 #[derive(Debug, Clone)]
 pub struct Text {
     source: Arc<Source>,
-    content: Content,
-}
-
-#[derive(Debug, Clone)]
-enum Content {
-    /// It stands in the file just so, as nearly every value does.
-    Slice(Span),
-    /// It was put together.
-    Joined(Box<Joined>),
-}
-
-#[derive(Debug, Clone)]
-struct Joined {
-    text: String,
+    content: String,
     /// Where its bytes came from; the first piece begins at 0.
     pieces: Vec<Piece>,
 }
@@ -39,15 +26,13 @@ struct Piece {
 impl Text {
     /// A part of the file as it stands there.
     pub(super) fn new(source: &Arc<Source>, span: Span) -> Self {
-        Self { source: Arc::clone(source), content: Content::Slice(span) }
+        let content = source.text()[span.start..span.end].to_owned();
+        Self { source: Arc::clone(source), content, pieces: vec![Piece { at: 0, origin: span, exact: true }] }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        match &self.content {
-            Content::Slice(span) => &self.source.text()[span.start..span.end],
-            Content::Joined(joined) => &joined.text,
-        }
+        &self.content
     }
 
     /// The file that it came from.
@@ -57,7 +42,7 @@ impl Text {
 
     /// Where it came from, as a whole.
     pub fn place(&self) -> Place {
-        self.place_of(0..self.as_str().len())
+        self.place_of(0..self.content.len())
     }
 
     /// Where a part of it came from.
@@ -73,14 +58,11 @@ impl Text {
 
     /// Appends a part of another text of the same file.
     pub(super) fn push_part(&mut self, other: &Self, range: Range<usize>) {
-        let Content::Joined(joined) = &other.content else {
-            return self.push(&other.as_str()[range.clone()], other.span(range), true);
-        };
         let mut from = range.start;
         while from < range.end {
-            let after = joined.pieces.partition_point(|piece| piece.at <= from);
-            let next = joined.pieces.get(after).map_or(range.end, |piece| piece.at.min(range.end));
-            self.push(&joined.text[from..next], other.span(from..next), joined.piece(from).exact);
+            let after = other.pieces.partition_point(|piece| piece.at <= from);
+            let next = other.pieces.get(after).map_or(range.end, |piece| piece.at.min(range.end));
+            self.push(&other.content[from..next], other.span(from..next), other.piece(from).exact);
             from = next;
         }
     }
@@ -91,44 +73,25 @@ impl Text {
     }
 
     fn push(&mut self, text: &str, origin: Span, exact: bool) {
-        if text.is_empty() {
-            return;
-        }
-        if let Content::Slice(span) = self.content {
-            let pieces = vec![Piece { at: 0, origin: span, exact: true }];
-            self.content = Content::Joined(Box::new(Joined { text: self.as_str().to_owned(), pieces }));
-        }
-        if let Content::Joined(joined) = &mut self.content {
-            joined.pieces.push(Piece { at: joined.text.len(), origin, exact });
-            joined.text.push_str(text);
+        if !text.is_empty() {
+            self.pieces.push(Piece { at: self.content.len(), origin, exact });
+            self.content.push_str(text);
         }
     }
 
     /// Keeps the first bytes only.
     pub(super) fn truncate(&mut self, length: usize) {
-        match &mut self.content {
-            Content::Slice(span) => span.end = span.end.min(span.start + length),
-            Content::Joined(joined) => {
-                joined.text.truncate(length);
-                joined.pieces.retain(|piece| piece.at == 0 || piece.at < length);
-            }
-        }
+        self.content.truncate(length);
+        self.pieces.retain(|piece| piece.at == 0 || piece.at < length);
     }
 
     /// The bytes of the file that a part of the text came from.
     pub(super) fn span(&self, range: Range<usize>) -> Span {
-        match &self.content {
-            Content::Slice(span) => Span::new(span.start + range.start, span.start + range.end),
-            Content::Joined(joined) => {
-                let start = joined.origin(range.start).start;
-                let end = if range.is_empty() { start } else { joined.origin(range.end - 1).end };
-                Span::new(start, end.max(start))
-            }
-        }
+        let start = self.origin(range.start).start;
+        let end = if range.is_empty() { start } else { self.origin(range.end - 1).end };
+        Span::new(start, end.max(start))
     }
-}
 
-impl Joined {
     /// Where one byte came from.
     fn origin(&self, offset: usize) -> Span {
         let Piece { at, origin, exact } = self.piece(offset);

@@ -1,18 +1,44 @@
-//! The types of single values: numbers, ports, sizes, addresses, words from a fixed set.
+//! The types of single values, in a file or on the command line: numbers, ports, sizes, addresses, words from a fixed set.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use super::nearest;
-use super::refusal::Refusal;
 use crate::model::Network;
 
-/// A whole number from 1 on.
+/// What is wrong with a value, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// What is wrong; it can follow the value itself.
+    pub(super) problem: String,
+    /// What to do.
+    pub(super) hint: String,
+}
+
+impl Refusal {
+    pub(super) fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { problem: problem.into(), hint: hint.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "it {}; {}", self.problem, self.hint)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A whole number of at least 1.
 pub(crate) fn count(text: &str) -> Result<u32, Refusal> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| Refusal::new("must be a whole number of at least 1", "write digits only"))
 }
 
-/// A port of TCP, from 1 on.
+/// A port of TCP, at least 1.
 pub(super) fn port(text: &str) -> Result<u16, Refusal> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| Refusal::new("is not a port", "ports are the numbers from 1 to 65535"))
@@ -25,11 +51,12 @@ pub(super) fn mebibytes(text: &str) -> Result<u64, Refusal> {
     number.map(|number| number << 20).ok_or_else(refusal)
 }
 
-/// One of some words.
-pub(super) fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Refusal> {
-    let found = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
-    let hint = || nearest::hint(text, words.iter().map(|(word, _)| *word));
-    found.map(|(_, value)| *value).ok_or_else(|| Refusal::new("is not a known value", hint()))
+/// One of the words of a type, in upper or lower case.
+pub(super) fn one_of<T: ValueEnum>(text: &str) -> Result<T, Refusal> {
+    T::from_str(text, true).map_err(|_| {
+        let words: Vec<_> = T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+        Refusal::new("is not a known value", nearest::hint(text, words.iter().map(PossibleValue::get_name)))
+    })
 }
 
 /// A machine's name or address; an IPv6 address may stand in brackets, which are taken off.
@@ -80,21 +107,14 @@ pub(super) fn networks(text: &str) -> Result<Vec<Network>, Refusal> {
     Ok(networks)
 }
 
-/// A text that a program can be given: not empty, and without NUL.
+/// A text that can be passed to a program: not empty, and without NUL.
 pub(super) fn text(text: &str) -> Result<String, Refusal> {
     if text.is_empty() {
         return Err(Refusal::new("is empty", "set a value, or leave the line out"));
     }
-    without_nul(text)
-}
-
-/// A text, perhaps empty, without NUL.
-pub(super) fn without_nul(text: &str) -> Result<String, Refusal> {
     if text.contains('\0') {
-        return Err(Refusal::new(
-            "has a NUL character, which cannot be passed to a program",
-            "leave the character out",
-        ));
+        let problem = "has a NUL character, which cannot be passed to a program";
+        return Err(Refusal::new(problem, "leave the character out"));
     }
     Ok(text.to_owned())
 }

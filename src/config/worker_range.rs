@@ -1,7 +1,6 @@
 //! Keys of `[Workers]`: a name, or `node[01-16]` for sixteen of them.
 
-use super::diagnostic::{Reason, quoted};
-use super::lint::Lint;
+use super::{Lint, Reason, quoted};
 use crate::model::WorkerName;
 
 /// How many workers a test may have.

@@ -1,16 +1,11 @@
-//! The list of workers in a test file: who there is, and who of them is chosen.
+//! The list of workers in a test file, and those that the command line chooses.
 
 use std::collections::HashMap;
 
-use super::diagnostic::{Diagnostic, Reason, quoted};
-use super::lint::Lint;
-use super::nearest;
-use super::reader::Entry;
-use super::scope::Scope;
-use super::sections::{CLIENTS, WORKERS};
-use super::source::Place;
+use super::lints::repeated;
 use super::worker_range::{Expansion, MOST, expand};
-use crate::model::WorkerName;
+use super::{CLIENTS, Diagnostic, Entry, Lint, Place, Reason, Scope, WORKERS, nearest, quoted};
+use crate::model::{WorkerName, variable};
 
 /// One worker of a test file.
 #[derive(Debug, Clone)]
@@ -19,21 +14,14 @@ pub(super) struct Worker {
     pub(super) name: WorkerName,
     /// Its number in its range; 1 outside of ranges.
     pub(super) index: u64,
-    /// What stands before the range's bracket; otherwise its name.
+    /// What comes before the bracket of the range; otherwise its name.
     pub(super) base: String,
-    /// The key that makes it.
-    pub(super) key: Place,
-    /// The file that is named for it, with the place of the name; `None` when that is wrong, which was reported.
+    /// The key that defines it, in lower case.
+    key: String,
+    /// Where the key stands.
+    pub(super) place: Place,
+    /// The name of its file, with its place; `None` if it is wrong, which has been reported.
     pub(super) file: Option<(String, Place)>,
-}
-
-/// The name of the variable by which steps find a worker's address: `CONDUCTOR_ADDR_<WORKER>`.
-///
-/// Letters become upper case, everything but ASCII letters and digits becomes `_`.
-pub fn address_variable(worker: &WorkerName) -> String {
-    let fold = |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };
-    let name: String = worker.as_str().chars().map(fold).collect();
-    format!("CONDUCTOR_ADDR_{name}")
 }
 
 /// Reads `[Workers]` or `[Clients]`.
@@ -42,14 +30,14 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
     let document = scope.document;
     let (workers, clients) = (document.section(WORKERS), document.section(CLIENTS));
     let Some(section) = workers.or(clients) else {
-        let (place, message) = (scope.section_place(WORKERS), "the test file has no section `[Workers]`");
+        let message = "the test file has no section `[Workers]`";
         let hint = "add it, with a line `name = worker-file` for each worker";
-        scope.diagnostics.push(Diagnostic::new(Lint::NoWorkers, place, message, hint));
+        scope.report(Lint::NoWorkers, scope.section_place(WORKERS), message, hint);
         return Vec::new();
     };
     if clients.is_some() {
         let place = scope.section_place(CLIENTS);
-        scope.diagnostics.push(if workers.is_some() {
+        scope.context.diagnostics.push(if workers.is_some() {
             let message = "`[Clients]` is another name for `[Workers]`, which is defined, too";
             let hint = "put all lines into `[Workers]`";
             let error = Diagnostic::new(Lint::DuplicateSection, place, message, hint);
@@ -61,19 +49,18 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
     }
     if section.entries.is_empty() {
         let message = format!("`[{}]` has no worker", section.name);
-        scope.diagnostics.push(Diagnostic::new(Lint::NoWorkers, scope.section_place(&section.name), message, ADD));
+        scope.report(Lint::NoWorkers, scope.section_place(&section.name), message, ADD);
     }
     let mut workers = Vec::new();
     for entry in &section.entries {
         match expand(entry.written_key()) {
             Ok(expansion) if workers.len() + expansion.names.len() > MOST => {
                 let message = format!("the test has more than {MOST} workers");
-                let error = Diagnostic::new(Lint::InvalidRange, entry.key_place(), message, "use fewer workers");
-                scope.diagnostics.push(error);
+                scope.report(Lint::InvalidRange, entry.key_place(), message, "use fewer workers");
                 break;
             }
             Ok(expansion) => workers.extend(expanded(scope, &section.name, entry, &expansion)),
-            Err(reason) => scope.diagnostics.push(reason.at(entry.key_place())),
+            Err(reason) => scope.context.diagnostics.push(reason.at(entry.key_place())),
         }
     }
     refuse_collisions(scope, &workers);
@@ -88,14 +75,14 @@ fn expanded(scope: &mut Scope<'_>, section: &str, entry: &Entry, expansion: &Exp
         let mut text = scope.word(section, &entry.value);
         if text.take_if(|text| text.as_str().is_empty() || text.as_str().contains('\0')).is_some() {
             let message = format!("the worker `{name}` has no file");
-            let error = Diagnostic::new(Lint::InvalidValue, entry.key_place(), message, "write `name = worker-file`");
-            scope.diagnostics.push(error);
+            scope.report(Lint::InvalidValue, entry.key_place(), message, "write `name = worker-file`");
         }
         workers.push(Worker {
             name: name.clone(),
             index: *index,
             base: expansion.base.clone(),
-            key: entry.key_place(),
+            key: entry.key().to_owned(),
+            place: entry.key_place(),
             file: text.map(|text| (text.as_str().to_owned(), text.place())),
         });
     }
@@ -103,58 +90,58 @@ fn expanded(scope: &mut Scope<'_>, section: &str, entry: &Entry, expansion: &Exp
     workers
 }
 
-/// Two workers of one name can't be told apart, nor can the addresses of two whose variables have one name.
+/// Refuses two workers with the same name, and two whose addresses would have the same variable.
 fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
-    let mut names: HashMap<String, &Worker> = HashMap::new();
-    let mut variables: HashMap<String, &Worker> = HashMap::new();
-    for worker in workers {
-        // Keys are the same in upper and lower case, and so are the names that they make.
-        let folded = worker.name.as_str().to_lowercase();
-        if let Some(first) = names.insert(folded, worker) {
-            if first.key.span != worker.key.span && first.key_text() != worker.key_text() {
-                let message = format!("the worker `{}` is defined twice", worker.name);
-                let hint = "give one of them another name";
-                let error = Diagnostic::new(Lint::DuplicateWorker, worker.key.clone(), message, hint);
-                scope.diagnostics.push(error.other(first.key.clone(), "first defined here"));
-            }
-            continue;
+    let diagnostics = &mut scope.context.diagnostics;
+    // Keys are the same in upper and lower case, and so are the names of workers.
+    let folded = |worker: &Worker| worker.name.as_str().to_lowercase();
+    for (_, first, again) in repeated(workers.iter().map(|worker| (folded(worker), worker))) {
+        // Two equal keys have been reported as such.
+        if first.key != again.key {
+            let message = format!("the worker `{}` is defined twice", again.name);
+            let hint = "give one of them another name";
+            let error = Diagnostic::new(Lint::DuplicateWorker, again.place.clone(), message, hint);
+            diagnostics.push(error.other(first.place.clone(), "first defined here"));
         }
-        let variable = address_variable(&worker.name);
-        if let Some(first) = variables.get(&variable) {
+    }
+    let variables = workers.iter().map(|worker| (variable("CONDUCTOR_ADDR", worker.name.as_str()), worker));
+    for (variable, first, again) in repeated(variables) {
+        if folded(first) != folded(again) {
             let message =
-                format!("the workers `{}` and `{}` both have the variable `{variable}`", first.name, worker.name);
+                format!("the workers `{}` and `{}` both have the variable `{variable}`", first.name, again.name);
             let hint = "give one of them a name with other letters or digits";
-            let error = Diagnostic::new(Lint::AddressVariableCollision, worker.key.clone(), message, hint);
-            scope.diagnostics.push(error.other(first.key.clone(), format!("`{}` is defined here", first.name)));
-        } else {
-            variables.insert(variable, worker);
+            let error = Diagnostic::new(Lint::AddressVariableCollision, again.place.clone(), message, hint);
+            diagnostics.push(error.other(first.place.clone(), format!("`{}` is defined here", first.name)));
         }
     }
 }
 
-impl Worker {
-    /// Two equal keys were reported as such, and need no second report as workers.
-    fn key_text(&self) -> String {
-        let span = self.key.source.clamp(self.key.span);
-        self.key.source.text()[span.start..span.end].to_lowercase()
-    }
-}
-
-/// The chosen workers, in the file's order. No choice is all of them; a wrong one is reported.
+/// The chosen workers, in the order of the file; all if there is no choice. A wrong choice is reported.
 ///
-/// A choice is a worker's name, a range's base, or a range. Case does not matter, as with keys.
+/// A choice is the name of a worker, the base of a range, or a range. Upper and lower case are the same, as with keys.
 pub(super) fn choose(scope: &mut Scope<'_>, workers: Vec<Worker>, chosen: &[String]) -> Vec<Worker> {
     if chosen.is_empty() {
         return workers;
     }
-    let mut marked = vec![false; workers.len()];
+    let mut names: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut bases = names.clone();
+    for (index, worker) in workers.iter().enumerate() {
+        names.entry(worker.name.as_str().to_lowercase()).or_default().push(index);
+        bases.entry(worker.base.to_lowercase()).or_default().push(index);
+    }
+    // A worker's own name wins.
+    let find = |name: &str| names.get(&name.to_lowercase()).or_else(|| bases.get(&name.to_lowercase())).cloned();
+    let find_range = |range: &str| -> Option<Vec<usize>> {
+        let range = range.contains('[').then(|| expand(range).ok())??;
+        Some(range.names.iter().map(|(name, _)| find(name.as_str())).collect::<Option<Vec<_>>>()?.concat())
+    };
+    let mut is_chosen = vec![false; workers.len()];
     for wanted in chosen {
-        let mut found = mark(&workers, &mut marked, wanted);
-        if !found && wanted.contains('[') {
-            let names = expand(wanted).map(|expansion| expansion.names).unwrap_or_default();
-            found = !names.is_empty() && names.iter().all(|(name, _)| mark(&workers, &mut marked, name.as_str()));
-        }
-        if !found && !workers.is_empty() {
+        if let Some(found) = find(wanted).or_else(|| find_range(wanted)) {
+            for index in found {
+                is_chosen[index] = true;
+            }
+        } else if !workers.is_empty() {
             let all: Vec<_> = workers.iter().map(|worker| format!("`{}`", worker.name)).take(20).collect();
             let more = if workers.len() > all.len() { ", …" } else { "" };
             let meant = nearest::nearest(wanted, workers.iter().map(|worker| worker.name.as_str()));
@@ -162,25 +149,8 @@ pub(super) fn choose(scope: &mut Scope<'_>, workers: Vec<Worker>, chosen: &[Stri
             let hint = format!("{meant}the test has {}{more}", all.join(", "));
             let reason = Reason::new(Lint::UnknownWorker, format!("the test has no worker {}", quoted(wanted)), hint);
             let source = &scope.document.source;
-            scope.diagnostics.push(reason.of_file(source.path(), source.order()));
+            scope.context.diagnostics.push(reason.of_file(source.path(), source.order()));
         }
     }
-    workers.into_iter().zip(marked).filter_map(|(worker, marked)| marked.then_some(worker)).collect()
-}
-
-/// Marks the workers of this name, or with this base; a worker's own name wins. Whether there is one.
-fn mark(workers: &[Worker], marked: &mut [bool], wanted: &str) -> bool {
-    let wanted = wanted.to_lowercase();
-    let is_name = |worker: &Worker| worker.name.as_str().to_lowercase() == wanted;
-    let is_base = |worker: &Worker| worker.base.to_lowercase() == wanted;
-    let has_name = workers.iter().any(is_name);
-    let mut found = false;
-    for (worker, marked) in workers.iter().zip(marked) {
-        let is_meant = if has_name { is_name(worker) } else { is_base(worker) };
-        if is_meant {
-            *marked = true;
-            found = true;
-        }
-    }
-    found
+    workers.into_iter().zip(is_chosen).filter_map(|(worker, is_chosen)| is_chosen.then_some(worker)).collect()
 }

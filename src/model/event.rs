@@ -1,12 +1,15 @@
 //! Events: what happened. Every output is a fold over them.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::recorded::{check_ended, step_ended};
+use super::time::in_nanoseconds;
 use super::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, Start, StartSkew, StepReference,
-    StepResult, Stream, Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, PlayerDescription, Start, StartSkew,
+    StepReference, StepResult, Stream, Verdict, WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -18,39 +21,20 @@ pub struct Stamped {
     pub event: Event,
 }
 
-/// What a player said of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlayerDescription {
-    /// A player of our own kind.
-    Session {
-        /// Its program's version.
-        version: String,
-        /// Its machine's name.
-        host: String,
-    },
-    /// A player that speaks the Python seed's wire.
-    Seed,
-}
-
-impl fmt::Display for PlayerDescription {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Session { version, host } => write!(out, "conductor {version} on {host}"),
-            Self::Seed => out.write_str("a Python player"),
-        }
-    }
-}
-
 /// One thing that happened.
+///
+/// The record of a run has each as serde writes it; what is skipped has lines of its own there (`report/jsonl`).
 ///
 /// For each run: `RunStarted`, then `WorkerConnected` for each worker, then trials, then `RunEnded`, which is the last
 /// event of every run whatever happened. In a trial each phase has `PhaseStarted`; for each worker that is not lost
 /// `PhaseReceived`, a `StepStarted` and a `StepEnded` for each step that ran (a `StepEnded` alone for one that did not),
 /// and `WorkerPhaseEnded`; then `PhaseEnded`. A worker whose player leaves runs its Reset by itself: what it tells of that
 /// comes while the others are in another phase, and also where there is no Reset any more for them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The run begins; nothing was connected yet.
+    #[serde(skip)]
     RunStarted {
         /// What will be done.
         plan: Arc<Plan>,
@@ -62,6 +46,7 @@ pub enum Event {
         /// The worker.
         worker: WorkerId,
         /// Its player.
+        #[serde(flatten)]
         player: PlayerDescription,
     },
     /// A trial begins, counted from 1.
@@ -92,17 +77,21 @@ pub enum Event {
         /// The phase.
         phase: Phase,
         /// How far ahead the instant is at which they start together.
+        #[serde(rename = "lead_ns", with = "in_nanoseconds")]
         lead: Duration,
     },
     /// A step's process started.
     StepStarted {
         /// Which step.
+        #[serde(flatten)]
         step: StepReference,
         /// When.
+        #[serde(flatten)]
         started: Start,
     },
     /// A step printed something. Where much comes at once, one event can stand for several; what none has told of is in
     /// the step's result. It can come before the step's `StepStarted`, and, of a leaky step, after its end.
+    #[serde(skip)]
     OutputReceived {
         /// Which step.
         step: StepReference,
@@ -112,6 +101,7 @@ pub enum Event {
         output: Output,
     },
     /// Ends the output of a leaky step: no more of it is taken. Reports the streams that grew after the step ended.
+    #[serde(skip)]
     OutputEnded {
         /// Which step.
         step: StepReference,
@@ -121,6 +111,7 @@ pub enum Event {
         output: Output,
     },
     /// A step is over. A spawned step has this when it is started, with the outcome `Spawned`.
+    #[serde(with = "step_ended")]
     StepEnded {
         /// Which step.
         step: StepReference,
@@ -128,6 +119,7 @@ pub enum Event {
         result: StepResult,
     },
     /// A spawned step is over at last.
+    #[serde(with = "step_ended")]
     SpawnedEnded {
         /// Which step.
         step: StepReference,
@@ -143,6 +135,7 @@ pub enum Event {
         /// The barrier's name.
         name: String,
         /// How far ahead the instant is at which they go on together.
+        #[serde(rename = "lead_ns", with = "in_nanoseconds")]
         lead: Duration,
     },
     /// A barrier of the phase that is over, at which somebody arrived.
@@ -152,6 +145,7 @@ pub enum Event {
         /// The phase.
         phase: Phase,
         /// The barrier.
+        #[serde(flatten)]
         barrier: BarrierResult,
     },
     /// A worker is through with its phase.
@@ -170,6 +164,7 @@ pub enum Event {
         /// The phase.
         phase: Phase,
         /// How far apart the workers started; `None` when none is known to have started a process.
+        #[serde(rename = "start_skew")]
         skew: Option<StartSkew>,
     },
     /// A worker's connection is broken; it is tried again until the worker's lease is over.
@@ -184,6 +179,7 @@ pub enum Event {
         /// The worker.
         worker: WorkerId,
         /// How long nothing was heard of it.
+        #[serde(rename = "silent_ns", with = "in_nanoseconds")]
         silent: Duration,
     },
     /// A worker can't be heard of any more.
@@ -201,6 +197,7 @@ pub enum Event {
         text: String,
     },
     /// The test's own judgement of a trial, `check`, is over; it ran on the conductor.
+    #[serde(with = "check_ended")]
     CheckEnded {
         /// The trial.
         trial: u32,
@@ -215,6 +212,7 @@ pub enum Event {
         verdict: Verdict,
     },
     /// The run is over.
+    #[serde(skip)]
     RunEnded {
         /// How it went.
         conclusion: Conclusion,

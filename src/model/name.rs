@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{LONGEST_NAME, on_one_line};
 
 /// Why a text is not a name.
@@ -87,7 +89,7 @@ name! {
 }
 
 /// The key of a step in its section: a label for people. It need not be unique, and can be any text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StepLabel(String);
 
 impl StepLabel {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{FetchedFiles, Output, Process, Start, Stream};
+use super::{Bound, FetchedFiles, Output, Process, Start, Step, Stream};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Ending {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Outcome {
     /// Its process ended with status 0.
     Passed,
@@ -33,10 +33,59 @@ pub enum Outcome {
     /// It was not run, because something before it failed or the phase was stopped: for this reason, where it is known.
     Skipped(Option<String>),
     /// What became of it is not known, for its worker was lost.
+    #[default]
     Lost,
 }
 
 impl Outcome {
+    /// All words for outcomes, in the order in which they are counted for people.
+    pub const WORDS: [&str; 8] =
+        ["passed", "failed", "timed out", "not started", "stopped", "skipped", "lost", "spawned"];
+
+    /// The word for it in reports.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed(_) | Self::Unfulfilled(_) => "failed",
+            Self::TimedOut(_) => "timed out",
+            Self::Spawned => "spawned",
+            Self::Stopped => "stopped",
+            Self::NotStarted(_) => "not started",
+            Self::Skipped(_) => "skipped",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The word for it with the exit status or signal: `failed: exit 3`.
+    pub fn in_detail(&self) -> String {
+        match self {
+            Self::Failed(Ending::Exit(status)) => format!("failed: exit {status}"),
+            Self::Failed(Ending::Signal(number)) => format!("failed: {}", signal_name(*number)),
+            other => other.word().to_owned(),
+        }
+    }
+
+    /// The reason that it has.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::NotStarted(why) | Self::Unfulfilled(why) => Some(why),
+            Self::Skipped(why) => why.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The exit status or the signal of the process of `step`, where this outcome says it.
+    pub fn ending(&self, step: Option<&Step>) -> (Option<i32>, Option<i32>) {
+        match self {
+            // A step with `for:` passes when it is stopped, so the status of its process is not known here.
+            Self::Passed if step.is_some_and(|step| matches!(step.bound, Some(Bound::For(_)))) => (None, None),
+            Self::Passed => (Some(0), None),
+            Self::Failed(Ending::Exit(status)) => (Some(*status), None),
+            Self::Failed(Ending::Signal(signal)) => (None, Some(*signal)),
+            _ => (None, None),
+        }
+    }
+
     /// How something failed, to follow its name.
     pub fn how_it_failed(&self) -> String {
         match self {
@@ -56,7 +105,7 @@ impl Outcome {
 }
 
 /// What a step left.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct StepResult {
     /// How it ended.
     pub outcome: Outcome,
@@ -103,6 +152,19 @@ pub struct Attempt {
 }
 
 impl StepResult {
+    /// Why the step failed or was skipped, where more is known than its outcome.
+    pub fn why(&self) -> Option<String> {
+        self.outcome.reason().map(str::to_owned).or_else(|| self.attempts_in_vain())
+    }
+
+    /// One of its outputs.
+    pub fn output_mut(&mut self, stream: Stream) -> &mut Output {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+
     /// Whether more output may follow: the step was just spawned, or somebody still holds its streams.
     pub fn may_print_more(&self) -> bool {
         self.leaky || self.outcome == Outcome::Spawned
@@ -110,12 +172,8 @@ impl StepResult {
 
     /// Takes what a leaky step has printed since: all that came of a stream so far.
     pub fn grow(&mut self, stream: Stream, output: &Output) {
-        let known = match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
-        };
-        if self.leaky && output.printed() > known.printed() {
-            *known = output.clone();
+        if self.leaky && output.printed() > self.output_mut(stream).printed() {
+            *self.output_mut(stream) = output.clone();
         }
     }
 
@@ -139,21 +197,7 @@ impl StepResult {
 
     /// A result of a step that left nothing.
     pub fn without_output(outcome: Outcome) -> Self {
-        let (stdout, stderr, attempts) = (Output::empty(), Output::empty(), Vec::new());
-        let (holders, not_stopped, files) = (Box::default(), Box::default(), None);
-        Self {
-            outcome,
-            started: None,
-            duration: None,
-            stdout,
-            stderr,
-            leaky: false,
-            holders,
-            not_stopped,
-            forced: None,
-            attempts,
-            files,
-        }
+        Self { outcome, ..Self::default() }
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named;
+
 /// Which of a step's two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -16,15 +18,7 @@ pub enum Stream {
     Stderr,
 }
 
-impl Stream {
-    /// The word for it in reports and in the names of files.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-        }
-    }
-}
+named!(Stream: Stdout "stdout", Stderr "stderr");
 
 /// The end of an output that could not be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +55,12 @@ struct Part {
     offset: u64,
     length: u64,
     unkept: Option<Unkept>,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self::empty()
+    }
 }
 
 impl Output {

@@ -1,9 +1,10 @@
 //! The four phases of a trial.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use super::named::named;
 
 /// A part of a trial that all workers enter together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,20 +26,9 @@ pub const PHASES_COMPLETE: i64 = 65535;
 /// The message of that result.
 pub const PHASES_COMPLETE_MESSAGE: &str = "phases complete";
 
+named!(Phase: Startup "startup", Run "run", Collect "collect", Reset "reset");
+
 impl Phase {
-    /// All phases in the order in which a trial goes through them.
-    pub const ALL: [Self; 4] = [Self::Startup, Self::Run, Self::Collect, Self::Reset];
-
-    /// The word for it on the command line, on the wire and in reports.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Startup => "startup",
-            Self::Run => "run",
-            Self::Collect => "collect",
-            Self::Reset => "reset",
-        }
-    }
-
     /// The section of a worker file that holds its steps.
     pub const fn section(self) -> &'static str {
         match self {
@@ -47,12 +37,6 @@ impl Phase {
             Self::Collect => "Collect",
             Self::Reset => "Reset",
         }
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(self.word())
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named;
 use super::{Phase, PhaseMap, RunId, Step, StepReference, WorkerId, WorkerName};
 
 /// Everything that a run will do.
@@ -104,37 +105,21 @@ pub enum OnFailure {
     Stop,
 }
 
-impl OnFailure {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Continue, Self::Stop];
+named!(OnFailure: Continue "continue", Stop "stop");
 
-    /// Its name on the command line and in the test file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Continue => "continue",
-            Self::Stop => "stop",
-        }
-    }
-}
-
-/// How a player is reached.
+/// Where a player listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Destination {
-    /// Over TCP.
-    Tcp {
-        /// A name or an address.
-        host: String,
-        /// The player's `cmdport`.
-        port: u16,
-    },
+pub struct Destination {
+    /// A name or an address.
+    pub host: String,
+    /// The player's `cmdport`.
+    pub port: u16,
 }
 
 impl std::fmt::Display for Destination {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(out, "[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(out, "{host}:{port}"),
-        }
+        let Self { host, port } = self;
+        if host.contains(':') { write!(out, "[{host}]:{port}") } else { write!(out, "{host}:{port}") }
     }
 }
 
@@ -145,7 +130,7 @@ impl std::str::FromStr for Destination {
     fn from_str(text: &str) -> Result<Self, ()> {
         let (host, port) = text.rsplit_once(':').ok_or(())?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Ok(Self::Tcp { host: host.to_owned(), port: port.parse().map_err(|_| ())? })
+        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| ())? })
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ConductorTime, Nanoseconds, PlayerTime, WorkerId};
+use super::time::in_nanoseconds;
+use super::{ConductorTime, PlayerTime, WorkerId};
 
 /// When a process started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,26 +14,29 @@ pub struct Start {
     #[serde(rename = "started_ns")]
     pub at: ConductorTime,
     /// How far off that may be, either way: what is not known of the player's clock.
-    #[serde(rename = "error_ns", serialize_with = "Nanoseconds::write", deserialize_with = "Nanoseconds::read")]
+    #[serde(rename = "error_ns", with = "in_nanoseconds")]
     pub error: Duration,
     /// The moment as the player's own clock had it.
     #[serde(rename = "player_clock_ns")]
     pub player: PlayerTime,
     /// How long after the agreed instant that was, when the order to start came too late for it; else zero.
-    #[serde(rename = "late_ns", serialize_with = "Nanoseconds::write", deserialize_with = "Nanoseconds::read")]
+    #[serde(rename = "late_ns", with = "in_nanoseconds")]
     pub late: Duration,
 }
 
 /// How far apart the workers of a phase really started: over the first process of each worker that had one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartSkew {
     /// From the first start to the last.
+    #[serde(rename = "spread_ns", with = "in_nanoseconds")]
     pub spread: Duration,
     /// How far off that may be, either way: the largest sum of two workers' errors.
+    #[serde(rename = "bound_ns", with = "in_nanoseconds")]
     pub bound: Duration,
     /// How many workers it is over.
     pub workers: usize,
     /// Workers that had steps and whose start is not known: those of the seed's wire, and lost ones.
+    #[serde(flatten, with = "unknown")]
     pub unknown: Vec<WorkerId>,
 }
 
@@ -52,6 +56,26 @@ impl StartSkew {
     /// The most that it can be, when the start of every worker is known.
     pub fn most(&self) -> Option<Duration> {
         self.unknown.is_empty().then(|| self.spread.saturating_add(self.bound))
+    }
+}
+
+/// Workers, and how many they are, in the record of a run.
+#[derive(Serialize, Deserialize)]
+struct Unknown {
+    unknown: Vec<WorkerId>,
+    unknown_workers: usize,
+}
+
+/// For serde: workers whose start is not known.
+mod unknown {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Unknown, WorkerId};
+
+    pub fn serialize<S: Serializer>(workers: &[WorkerId], serializer: S) -> Result<S::Ok, S::Error> {
+        Unknown { unknown: workers.to_vec(), unknown_workers: workers.len() }.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<WorkerId>, D::Error> {
+        Unknown::deserialize(deserializer).map(|recorded| recorded.unknown)
     }
 }
 

@@ -1,11 +1,13 @@
 //! A step: one thing that a worker does in a phase.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::StepLabel;
+use super::named::named;
 
 /// One thing that a worker does in a phase, as its line in the worker file says.
 ///
@@ -93,6 +95,8 @@ pub enum Gate {
     MayFail,
 }
 
+named!(Gate: Plain "plain", Must "must", MayFail "mayfail");
+
 /// Whether the next step waits for this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
@@ -104,6 +108,8 @@ pub enum Mode {
     /// `parallel:` it runs together with its neighbours of the same mode.
     Parallel,
 }
+
+named!(Mode: Wait "wait", Spawn "spawn", Parallel "parallel");
 
 /// How long a step may take, and what it means when it took that long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,8 +129,9 @@ pub struct Until {
     pub attempt: Option<Duration>,
 }
 
-/// What a step does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a step does. Each form is displayed as its prefix and what stands behind it; `config` reads that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Runs a command in the shell, which gets exactly this text.
     Command(String),
@@ -141,4 +148,16 @@ pub enum Action {
         /// Where it goes on the player's machine.
         remote: String,
     },
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(command) => out.write_str(command),
+            Self::Barrier(name) => write!(out, "barrier:{name}"),
+            Self::Stop(label) => write!(out, "stop:{label}"),
+            Self::Fetch(pattern) => write!(out, "fetch:{pattern}"),
+            Self::Put { local, remote } => write!(out, "put:{} -> {remote}", local.display()),
+        }
+    }
 }

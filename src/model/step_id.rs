@@ -50,7 +50,7 @@ impl StepId {
 }
 
 /// Which step of which worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct StepReference {
     /// The trial, from 1.
     pub trial: u32,

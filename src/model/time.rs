@@ -36,20 +36,16 @@ impl From<Nanoseconds> for Duration {
     }
 }
 
-impl Nanoseconds {
-    /// For serde: writes a duration as its nanoseconds.
-    pub(super) fn write<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::from(*duration).serialize(serializer)
+/// For serde: a duration as its number of nanoseconds.
+pub(super) mod in_nanoseconds {
+    use super::{Deserialize, Deserializer, Duration, Nanoseconds, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        Nanoseconds::from(*duration).serialize(serializer)
     }
 
-    /// For serde: reads a duration back.
-    pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        Self::deserialize(deserializer).map(Into::into)
-    }
-
-    /// The number.
-    pub fn number(self) -> u64 {
-        self.0
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Nanoseconds::deserialize(deserializer).map(Into::into)
     }
 }
 

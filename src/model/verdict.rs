@@ -1,9 +1,9 @@
 //! The verdict of a trial and of a run.
 
-use std::fmt;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use serde::{Deserialize, Serialize};
-
+use super::named::named;
 use super::signal_name;
 
 /// How a trial, or a run as a whole, went.
@@ -18,40 +18,51 @@ pub enum Verdict {
     Incomplete,
 }
 
-impl Verdict {
-    /// The word for it in reports.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Incomplete => "incomplete",
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(self.word())
-    }
-}
+named!(Verdict: Passed "passed", Failed "failed", Incomplete "incomplete");
 
 /// What is in the reason of a worker whose player could not be reached any more.
 pub const NOT_REACHED_AGAIN: &str = "it could not be reached again within its lease of";
 
 /// Why a run is not simply passed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "text")]
 pub enum Reason {
     /// It could not be carried out: a player can't be reached, is busy, or an output can't be written.
+    #[serde(rename = "not carried out")]
     NotCarriedOut(String),
     /// A signal of this number told the conductor to stop.
+    #[serde(rename = "interrupted", serialize_with = "interrupt", deserialize_with = "signal")]
     Interrupted(i32),
     /// Something was not seen to its end.
+    #[serde(rename = "incomplete")]
     Incomplete(String),
     /// A step failed.
+    #[serde(rename = "failed")]
     Failed(String),
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn interrupt<S: Serializer>(signal: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Reason::Interrupted(*signal).text())
+}
+
+fn signal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let signal = (1..=64).find(|signal| Reason::Interrupted(*signal).text() == text);
+    signal.ok_or_else(|| D::Error::custom(format!("unknown interrupt `{text}`")))
+}
+
 impl Reason {
+    /// The word for its kind.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NotCarriedOut(_) => "not carried out",
+            Self::Interrupted(_) => "interrupted",
+            Self::Incomplete(_) => "incomplete",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// The sentence for people.
     pub fn text(&self) -> String {
         match self {

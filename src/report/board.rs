@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::excerpt::last_lines;
-use super::words;
-use crate::model::on_one_line;
+use super::{last_lines, words};
 use crate::model::{
     Bound, ConductorTime, Event, Mode, Output, Phase, Plan, Stamped, Step, StepReference, StepResult, WorkerId,
-    WorkerPlan,
+    WorkerPlan, on_one_line,
 };
 
 /// Names and labels take no more columns than this.

@@ -18,8 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use super::seed_result::{Message, SeedResult};
-use super::words;
+use super::{Message, SeedResult, words};
 use crate::model::{
     Conclusion, Event, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, Reason, Reporter, Stamped, StepReference,
     StepResult, WorkerId, harmless,
@@ -161,7 +160,7 @@ impl Reporter for ClassicReporter {
             Event::WorkerLost { worker, reason } => self.lost.push((*worker, reason.clone())),
             Event::PhaseEnded { .. } | Event::TrialEnded { .. } => self.what_is_left()?,
             Event::CheckEnded { trial, result } if result.outcome.is_failure() => {
-                self.text(1, format!("check of trial {trial}: {}", words::outcome_in_detail(&result.outcome)))?;
+                self.text(1, format!("check of trial {trial}: {}", result.outcome.in_detail()))?;
             }
             Event::RunEnded { conclusion } => {
                 self.what_is_left()?;

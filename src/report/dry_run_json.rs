@@ -46,10 +46,10 @@ pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
 /// # Errors
 ///
 /// Says what in the document can't be read.
-pub(super) fn read(document: &str, run: &str) -> Result<Plan, String> {
-    let document: Document<'_> = serde_json::from_str(document).map_err(|error| error.to_string())?;
+pub(super) fn read(document: &str, run: &str) -> io::Result<Plan> {
+    let document: Document<'_> = serde_json::from_str(document)?;
     Ok(Plan {
-        run: RunId::new(run).map_err(|error| error.to_string())?,
+        run: RunId::new(run).map_err(io::Error::other)?,
         file: document.config.into_owned().into(),
         trials: document.trials,
         phases: document.phases,
@@ -162,13 +162,13 @@ impl<'a> WorkerEntry<'a> {
         }
     }
 
-    fn plan(mut self) -> Result<WorkerPlan, String> {
+    fn plan(mut self) -> io::Result<WorkerPlan> {
         let steps = |phase| self.phases.remove(&phase).unwrap_or_default().into_iter().map(StepEntry::step).collect();
         let steps = PhaseMap::from_fn(steps);
         Ok(WorkerPlan {
-            name: WorkerName::new(&self.name).map_err(|error| error.to_string())?,
+            name: WorkerName::new(&self.name).map_err(io::Error::other)?,
             file: self.file.into_owned().into(),
-            player: self.player.parse().map_err(|()| format!("invalid address `{}`", self.player))?,
+            player: self.player.parse().map_err(|()| io::Error::other(format!("invalid address `{}`", self.player)))?,
             player_host: String::new(),
             conductor: None,
             results_port: 0,
@@ -200,29 +200,13 @@ struct StepEntry<'a> {
     gate: Gate,
     #[serde(default, skip_serializing_if = "is_default")]
     parallel: bool,
+    /// What it does that is no command.
     #[serde(flatten)]
-    other: Option<Other<'a>>,
-}
-
-/// What a step does that is no command.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Other<'a> {
-    Barrier(Cow<'a, str>),
-    Stop(Cow<'a, str>),
-    Fetch(Cow<'a, str>),
-    Put { local: Cow<'a, str>, remote: Cow<'a, str> },
+    action: Option<Cow<'a, Action>>,
 }
 
 impl<'a> StepEntry<'a> {
     fn new(plan: &Plan, phase: Phase, step: &'a Step) -> Self {
-        let other = match &step.action {
-            Action::Command(_) => None,
-            Action::Barrier(name) => Some(Other::Barrier(name.into())),
-            Action::Stop(label) => Some(Other::Stop(label.as_str().into())),
-            Action::Fetch(pattern) => Some(Other::Fetch(pattern.into())),
-            Action::Put { local, remote } => Some(Other::Put { local: local.to_string_lossy(), remote: remote.into() }),
-        };
         Self {
             step: step.label.as_str().into(),
             command: step.command().map(Cow::from),
@@ -233,20 +217,13 @@ impl<'a> StepEntry<'a> {
             attempt_timeout: step.until.and_then(|until| until.attempt).map(Seconds),
             gate: step.gate,
             parallel: step.mode == Mode::Parallel,
-            other,
+            action: step.command().is_none().then_some(Cow::Borrowed(&step.action)),
         }
     }
 
     fn step(self) -> Step {
-        let action = match self.other {
-            Some(Other::Barrier(name)) => Action::Barrier(name.into_owned()),
-            Some(Other::Stop(label)) => Action::Stop(StepLabel::new(label)),
-            Some(Other::Fetch(pattern)) => Action::Fetch(pattern.into_owned()),
-            Some(Other::Put { local, remote }) => {
-                Action::Put { local: local.into_owned().into(), remote: remote.into_owned() }
-            }
-            None => Action::Command(self.command.unwrap_or_default().into_owned()),
-        };
+        let command = || Action::Command(self.command.unwrap_or_default().into_owned());
+        let action = self.action.map_or_else(command, Cow::into_owned);
         // A limit that came from the settings is told as the step's own: it is the same limit.
         let bound = self.for_.map(|length| Bound::For(length.0));
         Step {

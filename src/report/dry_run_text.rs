@@ -6,8 +6,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::words;
-use crate::model::on_one_line;
-use crate::model::{Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan};
+use crate::model::{Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan, on_one_line};
 
 /// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply.
 ///
@@ -77,16 +76,8 @@ fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io:
 /// How a step is run, in the words of its prefixes, and how long it may take.
 fn how(plan: &Plan, phase: Phase, step: &Step) -> String {
     let mut parts = Vec::new();
-    match step.gate {
-        Gate::Plain => {}
-        Gate::Must => parts.push("must".to_owned()),
-        Gate::MayFail => parts.push("mayfail".to_owned()),
-    }
-    match step.mode {
-        Mode::Wait => {}
-        Mode::Spawn => parts.push("spawn".to_owned()),
-        Mode::Parallel => parts.push("parallel".to_owned()),
-    }
+    parts.extend((step.gate != Gate::Plain).then(|| step.gate.to_string()));
+    parts.extend((step.mode != Mode::Wait).then(|| step.mode.to_string()));
     if let Some(Bound::For(length)) = step.bound {
         parts.push(format!("for {}", format_duration(length)));
     }

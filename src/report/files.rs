@@ -1,8 +1,7 @@
 //! What a step fetched, for people.
 
 use super::words::counted;
-use crate::model::on_one_line;
-use crate::model::{FetchedFile, FetchedFiles};
+use crate::model::{FetchedFile, FetchedFiles, on_one_line};
 
 /// So many files are named to people.
 const NAMED: usize = 20;

@@ -13,9 +13,7 @@ use std::io::{self, Write};
 
 use minijinja::{AutoEscape, Environment};
 
-use super::record::Ended;
-use super::share::fair_limit;
-use super::{innermost, json_writer};
+use super::{Ended, fair_limit, innermost, json_writer};
 use crate::model::Output;
 
 const TEMPLATE: &str = include_str!("html/page.html");
@@ -35,7 +33,7 @@ pub(super) fn write(ended: Ended<'_>, mut writer: &mut dyn Write) -> io::Result<
     let template = environment.template_from_named_str("page.html", TEMPLATE).map_err(io::Error::other)?;
     template.render_captured_to(summary::values(ended, STYLE), &mut writer).map_err(|error| innermost(&error))?;
     let limit = fair_limit(run.outputs().map(Output::length), BUDGET, MOST);
-    embed(writer, "data", &data::Data::new(run, at))?;
+    embed(writer, "data", &data::data(run, at))?;
     embed(writer, "outputs", &data::outputs(run, limit))?;
     write!(writer, "<script>\n{SCRIPT}</script>\n</body>\n</html>\n")
 }

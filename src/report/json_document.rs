@@ -10,146 +10,77 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json_result::{date, name, trial_entry};
-use super::json_writer::{self, List};
-use super::player_entry::PlayerEntry;
-use super::record::{Ended, Remark, Run};
-use super::statistics::{self, Row, Subject};
-use super::{dry_run_json, words};
-use crate::model::{Plan, Reason, WorkerId, WorkerPlan};
+use super::{Ended, List, Remark, Row, Run, Subject, dry_run_json, json_writer, statistics};
+use crate::model::{Plan, PlayerEntry, WorkerId, WorkerPlan, object};
 
 /// Writes the document of a run.
 pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Document<'a, T: Serialize, C: Serialize> {
-        metadata: Metadata<'a>,
-        workers: Vec<WorkerEntry<'a>>,
-        trials: T,
-        statistics: Vec<StatisticsEntry>,
-        lost: Vec<RemarkEntry<'a>>,
-        not_reset: Vec<NotReset<'a>>,
-        warnings: Vec<RemarkEntry<'a>>,
-        configuration: Option<C>,
-    }
     let run = ended.run;
-    let worker = |(id, worker): (WorkerId, &WorkerPlan)| WorkerEntry {
-        name: worker.name.to_string(),
-        location: worker.player.to_string(),
-        player: run.players.get(&id).map(PlayerEntry::from).unwrap_or_default(),
+    let worker = |(id, worker): (WorkerId, &WorkerPlan)| {
+        object! {
+            name: worker.name.to_string(),
+            player: worker.player.to_string(),
+            #[serde(flatten)]
+            description: run.players.get(&id).cloned().map(PlayerEntry::from).unwrap_or_default(),
+        }
     };
-    let not_reset = |(trial, worker)| NotReset { trial, worker: name(ended, worker) };
-    let document = Document {
+    let not_reset = |(trial, worker)| object! { trial: trial, worker: name(ended, worker) };
+    let rows = statistics::rows(run);
+    let document = object! {
         metadata: metadata(ended),
-        workers: run.plan().into_iter().flat_map(Plan::workers).map(worker).collect(),
-        trials: List(|| run.trials.iter().map(move |trial| trial_entry(ended, trial))),
-        statistics: statistics::rows(run).iter().map(|row| StatisticsEntry::new(run, row)).collect(),
-        lost: run.lost.iter().map(|remark| RemarkEntry::new(ended, remark)).collect(),
-        not_reset: run.not_reset().into_iter().map(not_reset).collect(),
-        warnings: run.warnings.iter().map(|remark| RemarkEntry::new(ended, remark)).collect(),
+        workers: run.plan().into_iter().flat_map(Plan::workers).map(worker).collect::<Vec<_>>(),
+        trials: List(|| run.trials.values().map(move |trial| trial_entry(ended, trial))),
+        statistics: rows.iter().map(|row| statistics_entry(run, row)).collect::<Vec<_>>(),
+        lost: List(|| run.lost.iter().map(|remark| remark_entry(ended, remark))),
+        // Workers of which it is not known that their Reset ran to its end.
+        not_reset: run.not_reset().into_iter().map(not_reset).collect::<Vec<_>>(),
+        warnings: List(|| run.warnings.iter().map(|remark| remark_entry(ended, remark))),
         configuration: run.plan().map(dry_run_json::document),
     };
     json_writer::write(writer, &document)
 }
 
-fn metadata(ended: Ended<'_>) -> Metadata<'_> {
+fn metadata(ended: Ended<'_>) -> impl Serialize + '_ {
     let (plan, conclusion) = (ended.run.plan(), ended.conclusion);
-    let reason = |reason: &Reason| ReasonEntry { kind: words::reason(reason), text: reason.text() };
-    Metadata {
+    object! {
         start_time: ended.run.start.and_then(|start| date(ended, start)),
         end_time: date(ended, ended.at),
         total_trials: plan.map_or(0, |plan| plan.trials),
         total_workers: plan.map_or(0, |plan| plan.workers.len()),
         version: env!("CARGO_PKG_VERSION"),
         run: plan.map(|plan| plan.run.as_str()),
-        config: plan.map(|plan| plan.file.to_string_lossy().into_owned()),
-        verdict: conclusion.verdict.word(),
-        reasons: conclusion.reasons.iter().map(reason).collect(),
+        config: plan.map(|plan| plan.file.to_string_lossy()),
+        verdict: conclusion.verdict,
+        reasons: &conclusion.reasons,
         exit_status: conclusion.exit_status(),
     }
 }
 
-#[derive(Serialize)]
-struct Metadata<'a> {
-    start_time: Option<String>,
-    end_time: Option<String>,
-    total_trials: u32,
-    total_workers: usize,
-    version: &'static str,
-    run: Option<&'a str>,
-    config: Option<String>,
-    verdict: &'static str,
-    reasons: Vec<ReasonEntry>,
-    exit_status: u8,
-}
-
-#[derive(Serialize)]
-struct ReasonEntry {
-    kind: &'static str,
-    text: String,
-}
-
-#[derive(Serialize)]
-struct WorkerEntry<'a> {
-    name: String,
-    #[serde(rename = "player")]
-    location: String,
-    #[serde(flatten)]
-    player: PlayerEntry<'a>,
-}
-
-/// A worker of which it is not known that its Reset ran to its end.
-#[derive(Serialize)]
-struct NotReset<'a> {
-    trial: u32,
-    worker: Option<&'a str>,
-}
-
 /// Durations over trials, in seconds.
-#[derive(Serialize)]
-struct StatisticsEntry {
-    phase: &'static str,
-    /// `phase`, `start_skew` or `step`.
-    of: &'static str,
-    step: Option<String>,
-    position: Option<usize>,
-    workers: Option<String>,
-    count: usize,
-    minimum: f64,
-    median: f64,
-    maximum: f64,
-}
-
-impl StatisticsEntry {
-    fn new(run: &Run, row: &Row) -> Self {
-        let (of, step, position) = match &row.subject {
-            Subject::Phase => ("phase", None, None),
-            Subject::Skew => ("start_skew", None, None),
-            Subject::Step { label, position, .. } => ("step", Some(label.clone()), Some(*position)),
-        };
-        Self {
-            phase: row.phase.word(),
-            of,
-            workers: step.is_some().then(|| row.who(run)),
-            step,
-            position,
-            count: row.spread.count,
-            minimum: row.spread.minimum.as_secs_f64(),
-            median: row.spread.median.as_secs_f64(),
-            maximum: row.spread.maximum.as_secs_f64(),
-        }
+fn statistics_entry<'a>(run: &Run, row: &'a Row) -> impl Serialize + 'a {
+    let (of, step) = match &row.subject {
+        Subject::Phase => ("phase", None),
+        Subject::Skew => ("start_skew", None),
+        Subject::Step { label, position, .. } => ("step", Some((label, position))),
+    };
+    object! {
+        phase: row.phase,
+        of: of,
+        step: step.map(|(label, _)| label),
+        position: step.map(|(_, position)| position),
+        workers: step.map(|_| row.who(run)),
+        count: row.spread.count,
+        minimum: row.spread.minimum.as_secs_f64(),
+        median: row.spread.median.as_secs_f64(),
+        maximum: row.spread.maximum.as_secs_f64(),
     }
 }
 
-#[derive(Serialize)]
-struct RemarkEntry<'a> {
-    timestamp: Option<String>,
-    trial: Option<u32>,
-    worker: Option<&'a str>,
-    text: &'a str,
-}
-
-impl<'a> RemarkEntry<'a> {
-    fn new(ended: Ended<'a>, remark: &'a Remark) -> Self {
-        let (timestamp, worker) = (date(ended, remark.at), remark.worker.and_then(|worker| name(ended, worker)));
-        Self { timestamp, trial: remark.trial, worker, text: &remark.text }
+fn remark_entry<'a>(ended: Ended<'a>, remark: &'a Remark) -> impl Serialize + 'a {
+    object! {
+        timestamp: date(ended, remark.at),
+        trial: remark.trial,
+        worker: remark.worker.and_then(|worker| name(ended, worker)),
+        text: &remark.text,
     }
 }

@@ -8,7 +8,11 @@ use serde::{Serialize, Serializer};
 use crate::model::is_harmful;
 
 /// Writes `value` and a newline.
-pub(super) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+///
+/// # Errors
+///
+/// Those of the writer.
+pub(crate) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(Escaping(&mut *writer, is_harmful), value)?;
     writeln!(writer)
 }

@@ -4,25 +4,24 @@
 //! steps print has lines of its own, as it came, of at most 64 KiB. `line` has the shape; `read` reads a report back.
 
 mod bytes;
-mod left;
 mod line;
 mod read;
 #[cfg(test)]
 mod tests;
-mod written;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::json_writer;
 use crate::model::{
-    ClockAnchor, ConductorTime, Event, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream,
+    ClockAnchor, ConductorTime, Event, Names, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream,
 };
 use bytes::Bytes;
-use line::{Line, RecordedEvent};
+use line::{Line, Part, RunStarted, utc};
 pub(crate) use read::{RecordedOutputs, Replay};
-use written::Names;
 
 /// So many bytes of an output stand in a line at most: six times as many are what they come to when each is escaped.
 const PIECE: u64 = 10_000;
@@ -30,7 +29,7 @@ const PIECE: u64 = 10_000;
 /// Writes events as lines.
 pub(super) struct JsonlReporter {
     writer: Box<dyn Write + Send>,
-    plan: Option<Arc<Plan>>,
+    names: Option<Arc<Names>>,
     anchor: Option<ClockAnchor>,
     /// How much of each stream was written, of those that may still grow.
     written: BTreeMap<(StepReference, Stream), u64>,
@@ -39,26 +38,27 @@ pub(super) struct JsonlReporter {
 impl JsonlReporter {
     /// Writes to `writer`, which should not buffer.
     pub(super) fn new(writer: Box<dyn Write + Send>) -> Self {
-        Self { writer, plan: None, anchor: None, written: BTreeMap::new() }
+        Self { writer, names: None, anchor: None, written: BTreeMap::new() }
     }
 
-    fn line(&mut self, at: ConductorTime, event: RecordedEvent<'_>) -> io::Result<()> {
+    fn line(&mut self, at: ConductorTime, event: impl Serialize) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(512);
-        json_writer::write_line(&mut bytes, &Line::new(at, self.anchor.as_ref(), event))?;
+        let line = Line { at_ns: at, time: self.anchor.and_then(|anchor| utc(&anchor, at)), event };
+        Names::during(self.names.as_ref(), || json_writer::write_line(&mut bytes, &line))?;
         bytes.push(b'\n');
         self.writer.write_all(&bytes)
     }
 
     /// The run's first lines: its settings, its workers, and what each of them will do.
     fn begin(&mut self, at: ConductorTime, plan: &Arc<Plan>, anchor: &ClockAnchor) -> io::Result<()> {
-        self.plan = Some(Arc::clone(plan));
+        self.names = Some(Names::new(Arc::clone(plan)));
         self.anchor = Some(*anchor);
-        self.line(at, RecordedEvent::run_started(plan, anchor))?;
+        self.line(at, Part::RunStarted(RunStarted::new(plan, anchor)))?;
         for worker in &plan.workers {
-            self.line(at, RecordedEvent::worker_planned(worker))?;
+            self.line(at, Part::worker_planned(worker))?;
             for &phase in &plan.phases {
                 for (position, step) in worker.steps[phase].iter().enumerate() {
-                    self.line(at, RecordedEvent::step_planned(worker, phase, position, step))?;
+                    self.line(at, Part::step_planned(worker, phase, position, step))?;
                 }
             }
         }
@@ -69,7 +69,6 @@ impl JsonlReporter {
     fn output(
         &mut self,
         at: ConductorTime,
-        names: Names<'_>,
         (step, stream): (StepReference, Stream),
         output: &Output,
         last: bool,
@@ -85,7 +84,7 @@ impl JsonlReporter {
             let (bytes, unfinished) =
                 Bytes::first_of(piece, whole).map_or((Bytes::Text("".into()), count as u64), |bytes| (bytes, 0));
             let used = bytes.length() as u64;
-            self.line(at, RecordedEvent::Output { step: names.step(step), stream, offset, bytes, unfinished })?;
+            self.line(at, Part::Output { step, stream, offset, bytes, unfinished })?;
             if unfinished > 0 {
                 break;
             }
@@ -98,39 +97,32 @@ impl JsonlReporter {
     }
 
     /// Writes what came of both streams since the last time.
-    fn outputs(
-        &mut self,
-        at: ConductorTime,
-        names: Names<'_>,
-        step: StepReference,
-        result: &StepResult,
-    ) -> io::Result<()> {
+    fn outputs(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) -> io::Result<()> {
         let last = !result.may_print_more();
-        self.output(at, names, (step, Stream::Stdout), &result.stdout, last)?;
-        self.output(at, names, (step, Stream::Stderr), &result.stderr, last)
+        self.output(at, (step, Stream::Stdout), &result.stdout, last)?;
+        self.output(at, (step, Stream::Stderr), &result.stderr, last)
     }
 }
 
 impl Reporter for JsonlReporter {
     fn report(&mut self, Stamped { at, event }: &Stamped) -> io::Result<()> {
-        let plan = self.plan.clone();
-        let names = Names(plan.as_deref());
         match event {
             Event::RunStarted { plan, anchor } => self.begin(*at, plan, anchor),
-            Event::OutputReceived { step, stream, output } => self.output(*at, names, (*step, *stream), output, false),
-            Event::OutputEnded { step, stream, output } => self.output(*at, names, (*step, *stream), output, true),
+            Event::OutputReceived { step, stream, output } => self.output(*at, (*step, *stream), output, false),
+            Event::OutputEnded { step, stream, output } => self.output(*at, (*step, *stream), output, true),
             Event::RunEnded { conclusion } => {
                 for reason in &conclusion.reasons {
-                    self.line(*at, RecordedEvent::reason(reason))?;
+                    self.line(*at, Part::Reason(reason.clone()))?;
                 }
-                self.line(*at, RecordedEvent::run_ended(conclusion))?;
+                let (verdict, exit_status) = (conclusion.verdict, conclusion.exit_status());
+                self.line(*at, Part::RunEnded { verdict, exit_status })?;
                 self.writer.flush()
             }
             other => {
                 if let Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } = other {
-                    self.outputs(*at, names, *step, result)?;
+                    self.outputs(*at, *step, result)?;
                 }
-                RecordedEvent::of(other, names).map_or(Ok(()), |event| self.line(*at, event))
+                self.line(*at, other)
             }
         }
     }

@@ -17,13 +17,9 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::excerpt::last_lines;
-use super::record::{Ended, PhaseOfTrial, Run, Trial};
-use super::share::fair_limit;
-use super::{innermost, words};
-use crate::model::harmless;
+use super::{Ended, PhaseOfTrial, Run, Trial, fair_limit, innermost, last_lines, words};
 use crate::model::{Conclusion, Outcome, StepResult, Verdict, WorkerId, WorkerPlan};
-use case::Cases;
+use case::{Cases, not_green, text};
 
 /// So many bytes of all outputs together are kept.
 const BUDGET: u64 = 32 << 20;
@@ -45,9 +41,9 @@ fn report_of(Ended { run, at, conclusion, .. }: Ended<'_>) -> Report {
     report.add_test_suite(verdict(run, conclusion));
     let limit = fair_limit(run.outputs().map(crate::model::Output::length), BUDGET, MOST);
     let Some((plan, _)) = &run.plan else { return report };
-    for trial in &run.trials {
+    for trial in run.trials.values() {
         report.add_test_suites(trial.check.as_ref().map(|check| check_suite(trial.number, check)));
-        for phase in &trial.phases {
+        for phase in trial.phases.values() {
             for (id, worker) in plan.workers() {
                 report.add_test_suites(worker_suite(run, limit, (trial, phase), (id, worker)));
             }
@@ -89,7 +85,7 @@ fn verdict(run: &Run, conclusion: &Conclusion) -> TestSuite {
 
 /// The test's own judgement of a trial.
 fn check_suite(trial: u32, check: &StepResult) -> TestSuite {
-    let word = words::outcome_in_detail(&check.outcome);
+    let word = check.outcome.in_detail();
     let status = match &check.outcome {
         Outcome::Passed => TestCaseStatus::success(),
         failed if failed.is_failure() => not_green(NonSuccessKind::Failure, &word, &word),
@@ -129,19 +125,4 @@ fn worker_suite(
         suite.add_test_case(cases.step(position, step));
     }
     Some(suite)
-}
-
-fn not_green(kind: NonSuccessKind, word: &str, description: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::non_success(kind);
-    status.set_type(text(word)).set_message(text(description.lines().next().unwrap_or(word)));
-    status.set_description(text(description));
-    status
-}
-
-/// Remote text as XML can have it: what it can't have is shown by escapes.
-fn text(text: &str) -> String {
-    // The library drops tabs with everything else that it takes for a terminal's.
-    let shown = harmless(text).replace('\t', "    ");
-    // These two are the only other characters that XML has no place for.
-    shown.replace('\u{fffe}', "\\u{fffe}").replace('\u{ffff}', "\\u{ffff}")
 }

@@ -4,14 +4,11 @@
 //! formats share stands in files of its own: how much of an output is kept (`excerpt`), how the seed would have put a
 //! result (`seed_result`), and the words for outcomes (`words`).
 
-use std::io::{self, Write};
-
-use jiff::tz::TimeZone;
+use std::io::Write;
 
 use crate::model::{Format, Reporter};
 
 mod board;
-mod check_json;
 mod classic;
 mod dry_run_json;
 mod dry_run_text;
@@ -25,7 +22,6 @@ mod jsonl;
 mod junit;
 mod names;
 mod notes;
-mod player_entry;
 mod record;
 mod record_reporter;
 #[cfg(test)]
@@ -33,6 +29,7 @@ mod recorded;
 mod seed_result;
 mod share;
 mod statistics;
+mod style;
 #[cfg(test)]
 mod snapshots;
 mod summary;
@@ -42,39 +39,26 @@ mod text_page;
 mod words;
 
 pub(crate) use board::{Board, BoardLine};
-pub(crate) use check_json::{CheckEntry, check_json};
 pub use dry_run_json::write as dry_run_json;
 pub use dry_run_text::write as dry_run_text;
+pub(crate) use json_writer::write as write_json;
 pub(crate) use jsonl::{RecordedOutputs, Replay};
-pub(crate) use words::{NOT_STARTED, counted, hint, is_refused, milliseconds, outcome_in_detail, skew};
+pub use style::Style;
+pub(crate) use words::{NOT_STARTED, counted, hint, is_refused, milliseconds, skew};
+
+// What the formats have from each other.
+pub(in crate::report) use excerpt::{Excerpt, last_lines};
+pub(in crate::report) use json_writer::{List, Map};
+pub(in crate::report) use names::compact;
+pub(in crate::report) use notes::notes;
+pub(in crate::report) use record::{Ended, Finished, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase};
+pub(in crate::report) use record_reporter::innermost;
+pub(in crate::report) use seed_result::{Message, SeedResult};
+pub(in crate::report) use share::fair_limit;
+pub(in crate::report) use statistics::{Row, Spread, Subject};
+pub(in crate::report) use text_page::{Page, Tone};
 
 use record_reporter::{RecordReporter, Render};
-
-/// The error in which a library wrapped it: the library says only that it could not write, this one says why.
-fn innermost(error: &dyn std::error::Error) -> io::Error {
-    match error.source() {
-        Some(source) => innermost(source),
-        None => io::Error::other(error.to_string()),
-    }
-}
-
-/// How an output looks, which depends on where it goes.
-#[derive(Debug, Clone)]
-pub struct Style {
-    /// Whether `text` marks outcomes with colours as well as with words.
-    pub color: bool,
-    /// Whether a terminal reads it, so that control characters in remote text must be made harmless.
-    pub terminal: bool,
-    /// The zone in which times are told.
-    pub time_zone: TimeZone,
-}
-
-impl Style {
-    /// For a file or a pipe: no colour, remote text as it came, times of this machine's zone.
-    pub fn plain() -> Self {
-        Self { color: false, terminal: false, time_zone: TimeZone::system() }
-    }
-}
 
 /// Makes the output of a run in this format. It buffers for itself, and flushes whenever it has told something whole.
 pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> Box<dyn Reporter> {

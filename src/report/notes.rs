@@ -1,8 +1,7 @@
 //! What is said of a result besides its outcome, a line each: why it failed, how its attempts ended.
 
 use super::words;
-use crate::model::on_one_line;
-use crate::model::{Outcome, StepResult};
+use crate::model::{Outcome, StepResult, on_one_line};
 
 /// The lines.
 pub(super) fn notes(result: &StepResult) -> Vec<String> {

@@ -18,7 +18,8 @@ pub(super) struct Run {
     pub(super) plan: Option<(Arc<Plan>, ClockAnchor)>,
     pub(super) start: Option<ConductorTime>,
     pub(super) players: BTreeMap<WorkerId, PlayerDescription>,
-    pub(super) trials: Vec<Trial>,
+    /// Trials by their numbers.
+    pub(super) trials: BTreeMap<u32, Trial>,
     pub(super) lost: Vec<Remark>,
     pub(super) warnings: Vec<Remark>,
 }
@@ -40,7 +41,7 @@ pub(super) struct Trial {
     pub(super) end: Option<ConductorTime>,
     pub(super) verdict: Option<Verdict>,
     pub(super) check: Option<StepResult>,
-    pub(super) phases: Vec<PhaseOfTrial>,
+    pub(super) phases: BTreeMap<Phase, PhaseOfTrial>,
 }
 
 /// A phase of a trial.
@@ -153,7 +154,8 @@ impl Run {
 
     /// Every step that is over, in the order of the run.
     pub(super) fn results(&self) -> impl Iterator<Item = Finished<'_>> {
-        let phases = self.trials.iter().flat_map(|trial| trial.phases.iter().map(move |phase| (trial.number, phase)));
+        let phases =
+            self.trials.values().flat_map(|trial| trial.phases.values().map(move |phase| (trial.number, phase)));
         let workers = phases
             .flat_map(|(trial, phase)| phase.workers.iter().map(move |(&id, worker)| (trial, phase.phase, id, worker)));
         workers.flat_map(move |(trial, phase, worker, own)| {
@@ -168,16 +170,16 @@ impl Run {
     pub(super) fn counts(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for finished in self.results() {
-            *counts.entry(words::outcome(&finished.result().outcome)).or_default() += 1;
+            *counts.entry(finished.result().outcome.word()).or_default() += 1;
         }
         let counted = |word: &&str| counts.get(word).map(|count| format!("{count} {word}"));
-        let counted: Vec<String> = words::OUTCOMES.iter().filter_map(counted).collect();
+        let counted: Vec<String> = Outcome::WORDS.iter().filter_map(counted).collect();
         if counted.is_empty() { "no step was run".to_owned() } else { counted.join(", ") }
     }
 
     /// How many trials are over, of how many.
     pub(super) fn ended_trials(&self) -> usize {
-        self.trials.iter().filter(|trial| trial.end.is_some()).count()
+        self.trials.values().filter(|trial| trial.end.is_some()).count()
     }
 
     /// Workers of which it is not known that their Reset ran to its end, in trials in which they ran something and were
@@ -185,13 +187,13 @@ impl Run {
     pub(super) fn not_reset(&self) -> Vec<(u32, WorkerId)> {
         let Some((plan, _)) = self.plan.as_ref().filter(|(plan, _)| plan.has(Phase::Reset)) else { return Vec::new() };
         let open = |trial: &Trial, worker: WorkerId| {
-            let phases = || trial.phases.iter().filter_map(|phase| Some((phase.phase, phase.workers.get(&worker)?)));
+            let phases = || trial.phases.values().filter_map(|phase| Some((phase.phase, phase.workers.get(&worker)?)));
             let ran = phases().any(|(_, own)| own.results.values().any(|recorded| recorded.result.started.is_some()));
             ran && !phases().any(|(phase, own)| phase == Phase::Reset && own.end.is_some())
         };
         let workers =
             |trial: &Trial| plan.workers().map(|(id, _)| id).filter(|id| open(trial, *id)).collect::<Vec<_>>();
-        self.trials.iter().flat_map(|trial| workers(trial).into_iter().map(|id| (trial.number, id))).collect()
+        self.trials.values().flat_map(|trial| workers(trial).into_iter().map(|id| (trial.number, id))).collect()
     }
 
     /// Everything that was printed, a stream each.
@@ -209,7 +211,7 @@ impl Run {
             Event::WorkerConnected { worker, player } => {
                 self.players.insert(*worker, player.clone());
             }
-            Event::TrialStarted { trial } => self.begin(*trial, at),
+            Event::TrialStarted { trial } => self.trial(*trial, at).start = at,
             // A worker that left may have been in its Reset before all others.
             Event::PhaseStarted { trial, phase } => self.phase(*trial, *phase, at).start = at,
             Event::PhaseReceived { trial, phase, worker } => {
@@ -267,37 +269,25 @@ impl Run {
 
     /// What is recorded of a step, if anything is.
     fn recorded(&mut self, step: StepReference) -> Option<&mut Recorded> {
-        let trial = self.trials.iter_mut().rfind(|trial| trial.number == step.trial)?;
-        let phase = trial.phases.iter_mut().find(|known| known.phase == step.phase)?;
+        let phase = self.trials.get_mut(&step.trial)?.phases.get_mut(&step.phase)?;
         phase.workers.get_mut(&step.worker)?.results.get_mut(&step.position).map(Box::as_mut)
     }
 
     fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str) -> Remark {
-        let open = self.trials.last().filter(|trial| trial.end.is_none());
+        let open = self.trials.values().next_back().filter(|trial| trial.end.is_none());
         Remark { at, trial: open.map(|trial| trial.number), worker, text: text.to_owned() }
-    }
-
-    fn begin(&mut self, number: u32, at: ConductorTime) {
-        self.trials.push(Trial { number, start: at, end: None, verdict: None, check: None, phases: Vec::new() });
     }
 
     /// The trial, which is made when nothing was said of it before.
     fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
-        let index = self.trials.iter().rposition(|trial| trial.number == number).unwrap_or_else(|| {
-            self.begin(number, at);
-            self.trials.len() - 1
-        });
-        &mut self.trials[index]
+        let (end, verdict, check, phases) = Default::default();
+        self.trials.entry(number).or_insert(Trial { number, start: at, end, verdict, check, phases })
     }
 
     fn phase(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> &mut PhaseOfTrial {
-        let phases = &mut self.trial(trial, at).phases;
-        let index = phases.partition_point(|known| known.phase < phase);
-        if phases.get(index).is_none_or(|known| known.phase != phase) {
-            let (barriers, workers) = (Vec::new(), BTreeMap::new());
-            phases.insert(index, PhaseOfTrial { phase, start: at, end: None, skew: None, barriers, workers });
-        }
-        &mut phases[index]
+        let (end, skew, barriers, workers) = Default::default();
+        let fresh = PhaseOfTrial { phase, start: at, end, skew, barriers, workers };
+        self.trial(trial, at).phases.entry(phase).or_insert(fresh)
     }
 
     fn in_phase(&mut self, trial: u32, phase: Phase, worker: WorkerId, at: ConductorTime) -> &mut WorkerOfPhase {

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use jiff::tz::TimeZone;
 
-use super::record::{Ended, Run};
+use super::{Ended, Run};
 use crate::model::{Event, Reporter, Stamped};
 
 /// Writes a report of a run that is over.
@@ -34,5 +34,13 @@ impl Reporter for RecordReporter {
         };
         render(Ended { run, at: *at, conclusion, time_zone }, writer)?;
         writer.flush()
+    }
+}
+
+/// The error in which a library wrapped it: the library says only that it could not write, this one says why.
+pub(super) fn innermost(error: &dyn std::error::Error) -> io::Error {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => io::Error::other(error.to_string()),
     }
 }

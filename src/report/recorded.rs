@@ -58,7 +58,7 @@ pub(super) fn worker(name: &str, startup: Vec<Step>, run: Vec<Step>) -> WorkerPl
     WorkerPlan {
         name: WorkerName::new(name).unwrap(),
         file: PathBuf::from(format!("{name}.cfg")),
-        player: Destination::Tcp { host: "127.0.0.1".to_owned(), port: 6970 },
+        player: Destination { host: "127.0.0.1".to_owned(), port: 6970 },
         player_host: "127.0.0.1".to_owned(),
         conductor: None,
         results_port: 6971,

@@ -13,12 +13,11 @@
 //!
 //! The seed knows the first four only.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::io;
 use std::time::Duration;
 
-use super::excerpt::Excerpt;
-use super::words;
+use super::Excerpt;
 use crate::model::{Ending, Outcome, Step, StepResult};
 
 /// A result in the seed's form.
@@ -30,6 +29,8 @@ pub(super) struct SeedResult {
 }
 
 /// The message of a result in the seed's form.
+#[derive(Serialize)]
+#[serde(untagged)]
 pub(super) enum Message {
     /// What a step printed on standard output.
     Output(Excerpt),
@@ -50,15 +51,6 @@ impl Message {
         match self {
             Self::Output(excerpt) => excerpt.pieces(&mut take).is_ok() && found.eq_ignore_ascii_case(WORD),
             Self::Text(text) => text.eq_ignore_ascii_case(WORD),
-        }
-    }
-}
-
-impl Serialize for Message {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Output(excerpt) => excerpt.serialize(serializer),
-            Self::Text(text) => text.serialize(serializer),
         }
     }
 }
@@ -85,7 +77,7 @@ impl SeedResult {
 }
 
 fn command_line(step: Option<&Step>) -> String {
-    step.map(words::action).unwrap_or_default()
+    step.map(|step| step.action.to_string()).unwrap_or_default()
 }
 
 /// Seconds as Python writes them: `30`, `0.5`.

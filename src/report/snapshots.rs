@@ -11,10 +11,9 @@ use super::recorded::{
     spawned, told, worker,
 };
 use super::{Style, html, reporter};
-use crate::model::Format;
 use crate::model::{
-    Conclusion, ConductorTime, Ending, Event, Outcome, Output, OutputSource, Phase, Reason, Stamped, Step, StepResult,
-    Verdict,
+    Conclusion, ConductorTime, Ending, Event, Format, Outcome, Output, OutputSource, Phase, Reason, Stamped, Step,
+    StepResult, Verdict,
 };
 
 fn json(events: &[Stamped]) -> Value {

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::record::Run;
-use super::words;
+use super::{Run, words};
 use crate::model::{Phase, StepReference, WorkerId};
 
 /// The least, the middle and the greatest of some durations.
@@ -85,7 +84,7 @@ pub(super) fn rows(run: &Run) -> Vec<Row> {
     let Some(plan) = run.plan().filter(|_| run.trials.len() > 1) else { return Vec::new() };
     let steps = steps(run);
     let of_phase = |&phase: &Phase| {
-        let phases = || run.trials.iter().flat_map(|trial| &trial.phases).filter(move |known| known.phase == phase);
+        let phases = || run.trials.values().filter_map(move |trial| trial.phases.get(&phase));
         let took = phases().filter_map(|phase| Some(phase.end?.since(phase.start))).collect();
         let skew = phases().filter_map(|phase| phase.skew.as_ref().filter(|skew| skew.workers > 1));
         let skew = skew.map(|skew| skew.spread).collect();

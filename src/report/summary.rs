@@ -3,13 +3,8 @@
 
 use std::io;
 
-use super::notes::notes;
-use super::record::{Finished, Run};
-use super::statistics::{self, Row, Spread, Subject};
-use super::text_page::{Page, Tone};
-use super::words;
-use crate::model::on_one_line;
-use crate::model::{Bound, Conclusion, ConductorTime, Outcome};
+use super::{Finished, Page, Row, Run, Spread, Subject, Tone, notes, statistics, words};
+use crate::model::{Bound, Conclusion, ConductorTime, Outcome, on_one_line};
 
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
 const REPEATED: usize = 50;
@@ -133,7 +128,7 @@ fn repeat(page: &mut Page, run: &Run, finished: Finished<'_>) -> io::Result<()> 
     let result = finished.result();
     let (name, label) = (run.name(reference.worker), words::label(step));
     let place = format!("trial {}, {}, {name}, {label}", reference.trial, reference.phase);
-    let outcome = page.toned(Tone::of(&result.outcome), &words::outcome_in_detail(&result.outcome));
+    let outcome = page.toned(Tone::of(&result.outcome), &result.outcome.in_detail());
     let excuse = finished.excuse().map_or(String::new(), |why| format!("  ({why}: does not count)"));
     page.line(&format!("  {place}: {outcome}  {}{excuse}", words::command(step)))?;
     notes(result).iter().try_for_each(|line| page.note(line))?;

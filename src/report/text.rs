@@ -11,16 +11,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::names::compact;
-use super::notes::notes;
-use super::record::{Finished, Run};
 use super::text_groups::{Groups, Told};
-use super::text_page::{Page, Tone};
-use super::{Style, files, summary, words};
-use crate::model::on_one_line;
+use super::{Finished, Page, Run, Style, Tone, compact, files, notes, summary, words};
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
-    StepReference, StepResult, WorkerId,
+    StepReference, StepResult, WorkerId, on_one_line,
 };
 
 /// Columns are no wider than this, so that one long name does not push everything else off the screen.
@@ -110,7 +105,7 @@ impl TextReporter {
         let (label, command) = (words::label(step), words::command(step));
         let may_fail = step.is_some_and(|step| step.gate == Gate::MayFail);
         // Padded before it is coloured: the escapes have no width.
-        let outcome = format!("{:16}", words::outcome_in_detail(&result.outcome));
+        let outcome = format!("{:16}", result.outcome.in_detail());
         let names = compact(&workers.iter().map(|worker| self.run.name(*worker)).collect::<Vec<_>>());
         let fits = workers.len() == 1 || names.chars().count() <= self.columns.worker;
         let mut line = format!(
@@ -142,7 +137,7 @@ impl TextReporter {
     fn check(&mut self, trial: u32, result: &StepResult) -> io::Result<()> {
         self.heading(trial, "check")?;
         let command = self.run.plan().and_then(|plan| plan.settings.check.as_deref()).unwrap_or_default();
-        let outcome = self.page.toned(Tone::of(&result.outcome), &words::outcome_in_detail(&result.outcome));
+        let outcome = self.page.toned(Tone::of(&result.outcome), &result.outcome.in_detail());
         let duration = result.duration.map_or_else(|| "-".to_owned(), words::duration);
         self.page.line(&format!("  {outcome}  {duration}  {}", on_one_line(command)))?;
         self.below(result)

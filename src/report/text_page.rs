@@ -2,9 +2,8 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::excerpt::{Excerpt, last_lines};
-use crate::model::harmless;
-use crate::model::{Outcome, Output};
+use super::{Excerpt, last_lines};
+use crate::model::{Outcome, Output, harmless};
 
 /// What stands below a step is so far to the right.
 const INDENT: &str = "      ";

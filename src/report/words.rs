@@ -1,65 +1,10 @@
 //! The words for outcomes, signals, durations and actions, the same in every report.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::{
-    Action, Attempt, Bound, Conclusion, Ending, Gate, NOT_REACHED_AGAIN, Outcome, Phase, Reason, StartSkew, Step,
-    StepResult, on_one_line, signal_name,
+    Attempt, Conclusion, Gate, NOT_REACHED_AGAIN, Outcome, Phase, Reason, StartSkew, Step, on_one_line,
 };
-
-/// The word for an outcome.
-pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Passed => "passed",
-        Outcome::Failed(_) | Outcome::Unfulfilled(_) => "failed",
-        Outcome::TimedOut(_) => "timed out",
-        Outcome::Spawned => "spawned",
-        Outcome::Stopped => "stopped",
-        Outcome::NotStarted(_) => "not started",
-        Outcome::Skipped(_) => "skipped",
-        Outcome::Lost => "lost",
-    }
-}
-
-/// The words for outcomes, in the order in which they are counted for people.
-pub(super) const OUTCOMES: [&str; 8] =
-    ["passed", "failed", "timed out", "not started", "stopped", "skipped", "lost", "spawned"];
-
-/// The word for an outcome with what belongs to it: `failed: exit 3`.
-pub(crate) fn outcome_in_detail(result: &Outcome) -> String {
-    match result {
-        Outcome::Failed(Ending::Exit(status)) => format!("failed: exit {status}"),
-        Outcome::Failed(Ending::Signal(number)) => format!("failed: {}", signal_name(*number)),
-        other => outcome(other).to_owned(),
-    }
-}
-
-/// Why a step did not do what it was to do, where more is known than its outcome.
-pub(super) fn why(result: &StepResult) -> Option<Cow<'_, str>> {
-    own_reason(&result.outcome).map(Cow::Borrowed).or_else(|| result.attempts_in_vain().map(Cow::Owned))
-}
-
-/// The reason that an outcome has.
-pub(super) fn own_reason(outcome: &Outcome) -> Option<&str> {
-    match outcome {
-        Outcome::NotStarted(why) | Outcome::Unfulfilled(why) => Some(why),
-        Outcome::Skipped(why) => why.as_deref(),
-        _ => None,
-    }
-}
-
-/// The exit status or the signal of a step's process, where its outcome says it.
-pub(super) fn ending(step: Option<&Step>, outcome: &Outcome) -> (Option<i32>, Option<i32>) {
-    match outcome {
-        // A step with `for:` passes by being stopped, so that its process's own status is not known here.
-        Outcome::Passed if step.is_some_and(|step| matches!(step.bound, Some(Bound::For(_)))) => (None, None),
-        Outcome::Passed => (Some(0), None),
-        Outcome::Failed(Ending::Exit(status)) => (Some(*status), None),
-        Outcome::Failed(Ending::Signal(signal)) => (None, Some(*signal)),
-        _ => (None, None),
-    }
-}
 
 /// Why a failure of this step does not count, when it failed and that does not.
 pub(super) fn excuse(step: Option<&Step>, phase: Phase, outcome: &Outcome) -> Option<&'static str> {
@@ -82,7 +27,7 @@ pub(super) fn duration(duration: Duration) -> String {
 pub(super) fn attempts(attempts: &[Attempt]) -> String {
     let same = |a: &Attempt, b: &Attempt| a.outcome == b.outcome;
     let parts = attempts.chunk_by(same).map(|alike| {
-        let word = alike.first().map(|attempt| outcome_in_detail(&attempt.outcome)).unwrap_or_default();
+        let word = alike.first().map(|attempt| attempt.outcome.in_detail()).unwrap_or_default();
         if alike.len() == 1 { word } else { format!("{word} ({} times)", alike.len()) }
     });
     format!("{}: {}", counted(attempts.len(), "attempt"), parts.collect::<Vec<_>>().join(", "))
@@ -98,20 +43,9 @@ pub(crate) fn milliseconds(duration: Duration) -> String {
     format!("{:.3} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// What a step does, as its line says it without prefixes.
-pub(super) fn action(step: &Step) -> String {
-    match &step.action {
-        Action::Command(command) => command.clone(),
-        Action::Barrier(name) => format!("barrier:{name}"),
-        Action::Stop(label) => format!("stop:{label}"),
-        Action::Fetch(pattern) => format!("fetch:{pattern}"),
-        Action::Put { local, remote } => format!("put:{} -> {remote}", local.display()),
-    }
-}
-
 /// What a step does, on one line; nothing where the plan does not have it.
 pub(super) fn command(step: Option<&Step>) -> String {
-    step.map_or(String::new(), |step| on_one_line(&action(step)).into_owned())
+    step.map_or(String::new(), |step| on_one_line(&step.action.to_string()).into_owned())
 }
 
 /// A step's label, on one line; nothing where the plan does not have it.
@@ -119,29 +53,19 @@ pub(super) fn label(step: Option<&Step>) -> String {
     step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned())
 }
 
-/// The word for a kind of reason.
-pub(super) const fn reason(reason: &Reason) -> &'static str {
-    match reason {
-        Reason::NotCarriedOut(_) => "not carried out",
-        Reason::Interrupted(_) => "interrupted",
-        Reason::Incomplete(_) => "incomplete",
-        Reason::Failed(_) => "failed",
-    }
-}
-
 /// The word for how a run went: one that could not be carried out, or was interrupted, has no verdict worth its name.
 pub(super) fn verdict(conclusion: &Conclusion) -> &'static str {
     let is = |wanted: fn(&Reason) -> bool| conclusion.reasons.iter().find(|known| wanted(known));
     let interrupted = is(|known| matches!(known, Reason::Interrupted(_)));
     let not_carried_out = || is(|known| matches!(known, Reason::NotCarriedOut(_)));
-    interrupted.or_else(not_carried_out).map_or(conclusion.verdict.word(), reason)
+    interrupted.or_else(not_carried_out).map_or(conclusion.verdict.word(), Reason::kind)
 }
 
 /// A reason as a line of its own: its kind and its text, unless the text names the kind.
 pub(super) fn reason_line(reason: &Reason) -> String {
     match reason {
         Reason::Interrupted(_) => reason.text(),
-        other => format!("{}: {}", self::reason(other), other.text()),
+        other => format!("{}: {}", other.kind(), other.text()),
     }
 }
 

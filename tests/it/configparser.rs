@@ -4,8 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitStatus, Stdio};
 
-use conductor::config::dialect::Problem;
-use conductor::config::{Input, Lint, validate};
+use conductor::config::{Diagnostic, Input, Lint, validate};
 use serde_json::{Value, json};
 
 use crate::support::configparser::{parse, python_error, python_sections};
@@ -27,8 +26,8 @@ fn cases() -> Option<Vec<Value>> {
 }
 
 /// The error that Python raises: the first that ends its reading, else the one for all lines that are nothing.
-fn first_error(problems: &[Problem]) -> Option<&'static str> {
-    let errors = || problems.iter().map(|problem| python_error(&problem.kind));
+fn first_error(findings: &[Diagnostic]) -> Option<&'static str> {
+    let errors = || findings.iter().map(python_error);
     errors().find(|error| *error != "ParsingError").or_else(|| errors().next())
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use conductor::config::Position;
-use conductor::config::dialect::{Interpolated, ProblemKind, VariableProblemKind, Variables, interpolate};
+use conductor::config::dialect::{Interpolated, Variables, interpolate};
+use conductor::config::{Lint, Position};
 use ini::{Ini, ParseOption};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -30,10 +30,9 @@ fn all_recorded_cases_have_the_answer_of_python() {
         match problems.as_slice() {
             [] => assert_eq!(&python_sections(&document), python, "{name}"),
             [problem] => {
-                assert_eq!(python_error(&problem.kind), python["error"], "{name}");
+                assert_eq!(python_error(problem), python["error"], "{name}");
                 if let Some(line) = python["line"].as_u64() {
-                    let position = document.source.position(problem.span.start);
-                    assert_eq!(position.line as u64, line, "{name}");
+                    assert_eq!(problem.position().map(|position| position.line as u64), Some(line), "{name}");
                 }
             }
             more => panic!("{name}: {more:?}"),
@@ -47,23 +46,21 @@ fn all_recorded_cases_have_the_answer_of_python() {
 fn what_python_refuses_and_we_accept_is_read_as_it_is_meant() {
     let (document, problems) = parse("\u{feff}[a]\nk = date +%s 100%% %\n".as_bytes());
     assert_eq!(problems.len(), 1);
-    assert_eq!(problems[0].kind, ProblemKind::ByteOrderMark);
+    assert_eq!(problems[0].lint, Lint::ByteOrderMark);
     let entry = document.section("a").unwrap().entry("k").unwrap();
     let variables = Variables { document: &document, defines: None, predefined: &[] };
-    let Interpolated { text, problems, .. } = interpolate(&entry.value, "a", &variables);
+    let Interpolated { text, findings, .. } = interpolate(&entry.value, "a", &variables);
     assert_eq!(text.unwrap().as_str(), "date +%s 100% %");
-    assert_eq!(problems.len(), 1, "one note for a value is enough");
-    assert_eq!(problems[0].place.position(), Position { line: 2, column: 11 });
+    assert_eq!(findings.len(), 1, "one warning for a value is enough");
+    assert_eq!(findings[0].position(), Some(Position { line: 2, column: 11 }));
 }
 
 #[test]
 fn the_reader_goes_on_behind_every_problem() {
     let text = "early = 1\n[a]\nno delimiter\n= v\nk = 1\nk = 2\n[a]\nj = 3\nbad\n";
     let (document, problems) = parse(text.as_bytes());
-    let lines: Vec<_> = problems
-        .iter()
-        .map(|problem| (python_error(&problem.kind), document.source.position(problem.span.start).line))
-        .collect();
+    let lines: Vec<_> =
+        problems.iter().map(|problem| (python_error(problem), problem.position().unwrap().line)).collect();
     assert_eq!(
         lines,
         [
@@ -110,9 +107,9 @@ fn variables_that_multiply_end_soon() {
     let (document, _) = parse(text.as_bytes());
     let entry = document.section("a").unwrap().entry("v1").unwrap();
     let variables = Variables { document: &document, defines: None, predefined: &[] };
-    let Interpolated { text: value, problems, .. } = interpolate(&entry.value, "a", &variables);
+    let Interpolated { text: value, findings, .. } = interpolate(&entry.value, "a", &variables);
     assert!(value.is_none());
-    assert_eq!(problems[0].kind, VariableProblemKind::TooLong);
+    assert_eq!(findings[0].lint, Lint::TooLarge);
 }
 
 /// A text in the language that Python and the `ini` crate read alike: no quotes, escapes, comments behind values, and
@@ -151,12 +148,12 @@ proptest! {
             })
             .collect();
         let (document, problems) = parse(text.as_bytes());
-        prop_assert_eq!(problems, vec![]);
+        prop_assert!(problems.is_empty());
         let ours: Vec<_> = document
             .sections
             .iter()
             .map(|section| {
-                let entries = section.entries.iter().map(|entry| (entry.key().into_owned(), entry.value.as_str().to_owned()));
+                let entries = section.entries.iter().map(|entry| (entry.key().to_owned(), entry.value.as_str().to_owned()));
                 (section.name.clone(), entries.collect::<Vec<_>>())
             })
             .collect();

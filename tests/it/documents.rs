@@ -258,12 +258,12 @@ fn strings(file: &str, constant: &str) -> BTreeSet<String> {
 #[test]
 fn the_tables_of_settings_have_every_setting() {
     let text = read("docs/configuration.md");
-    for (section, constant) in [("Test", "const TEST_KEYS:"), ("Coordinator", "const COORDINATOR_KEYS:")] {
+    for (section, constant) in [("Test", "const TEST_SETTINGS:"), ("Coordinator", "const COORDINATOR_SETTINGS:")] {
         let (_, part) = text.split_once(&format!("\n## `[{section}]`\n")).expect("the section");
         let rows = part.lines().skip_while(|line| !line.starts_with("| key")).skip(2);
         let rows = rows.take_while(|line| line.starts_with('|'));
         let found: BTreeSet<_> = rows.filter_map(|row| quoted(row).next().map(str::to_owned)).collect();
-        assert_eq!(found, strings("src/config/sections.rs", constant), "[{section}]");
+        assert_eq!(found, strings("src/config/settings.rs", constant), "[{section}]");
     }
 }
 
@@ -296,9 +296,7 @@ fn the_defaults_in_the_tables_of_settings_are_those_of_the_program() {
 
 #[test]
 fn the_table_of_forms_has_every_prefix_and_each_form_is_one() {
-    let source = "src/config/step/prefix.rs";
-    let mut expected = strings(source, "const WORDS:");
-    expected.extend(strings(source, "const TIMED:"));
+    let expected = strings("src/config/step/prefix.rs", "static PREFIXES:");
     let rows = table("docs/steps.md", "form");
     let word = |form: &str| form.split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default().to_owned();
     let found: BTreeSet<_> = rows.iter().map(|row| word(row[0].trim_matches('`'))).collect();

@@ -117,7 +117,7 @@ impl Dial<'_> {
 
     fn look_up(&mut self, until: Instant) -> Result<(), Failure> {
         if self.addresses.is_empty() {
-            let Destination::Tcp { host, port } = self.destination;
+            let Destination { host, port } = self.destination;
             let left = until.saturating_duration_since(Instant::now());
             let found = self.while_wanted(|is_wanted| Wait::NameLookup.look_up(host, *port, left, is_wanted))?;
             self.addresses =
@@ -138,7 +138,7 @@ impl Dial<'_> {
     }
 
     fn not_connected(&self, error: &io::Error) -> Failure {
-        let Destination::Tcp { host, .. } = self.destination;
+        let Destination { host, .. } = self.destination;
         Failure::Again(match error.kind() {
             io::ErrorKind::TimedOut => "connection timed out".to_owned(),
             io::ErrorKind::AddrNotAvailable if self.addresses.is_empty() => format!("`{host}` has no address"),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn destination(port: u16) -> Destination {
-        Destination::Tcp { host: "127.0.0.1".to_owned(), port }
+        Destination { host: "127.0.0.1".to_owned(), port }
     }
 
     fn patient(time: Duration) -> Option<End> {

@@ -1,26 +1,23 @@
-//! Barriers, looked at across all workers: who meets whom, and who waits in vain.
+//! Barriers of all workers: who waits for whom, and who waits in vain.
 //!
 //! A barrier is known by its phase and name, and all workers that have it wait for each other there. So each worker says
-//! of two barriers of a phase which one comes first, and when these sayings go round in a circle, nobody ever goes on.
+//! for two barriers of a phase which one comes first. If these orders form a circle, nobody ever continues.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
-use super::{NoteKind, Notes};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::diagnostics::Diagnostics;
-use crate::config::lint::Lint;
-use crate::config::nearest;
-use crate::config::source::Place;
-use crate::model::Phase;
+use super::Steps;
+use crate::config::{Diagnostic, Diagnostics, Lint, Place, nearest, quoted};
+use crate::model::{Action, Mode, Phase, WorkerPlan};
 
-/// How many barriers of neighbouring `parallel:` steps are looked at: more are no test, and cost time by their square.
+/// How many barriers of adjacent `parallel:` steps are checked: no test has more, and the time grows with the square.
 const MOST_TOGETHER: usize = 100;
 
 /// A worker at a barrier.
 #[derive(Debug, Clone, Copy)]
 struct Visit<'a> {
     worker: &'a str,
+    /// Steps that run together have the same number.
     group: usize,
     place: &'a Place,
 }
@@ -28,31 +25,20 @@ struct Visit<'a> {
 /// Who comes to each barrier, by phase and name.
 type Barriers<'a> = BTreeMap<(Phase, &'a str), Vec<Visit<'a>>>;
 
-/// Refuses a barrier to which a worker comes twice in a phase: it would wait for itself.
-pub(in crate::config) fn check_worker(notes: &Notes, diagnostics: &mut Diagnostics) {
-    let mut seen: HashMap<(Phase, &str), &Place> = HashMap::new();
-    for note in &notes.steps {
-        let NoteKind::Barrier(name) = &note.kind else { continue };
-        let Some(first) = seen.get(&(note.phase, name.as_str())) else {
-            seen.insert((note.phase, name), &note.place);
-            continue;
-        };
-        let message = format!("`[{}]` has the barrier {} twice", note.phase.section(), quoted(name));
-        let hint = "give one of them another name, in the files of all workers that wait there";
-        let error = Diagnostic::new(Lint::RepeatedBarrier, note.place.clone(), message, hint);
-        diagnostics.push(error.other((*first).clone(), "first used here"));
-    }
-}
-
-/// Looks at the barriers of all workers; `complete` tells whether these are all that the test has.
-pub(in crate::config) fn check(workers: &[(String, Notes)], complete: bool, diagnostics: &mut Diagnostics) {
+/// Checks the barriers of all workers; `complete` means that these are all workers of the test.
+pub(in crate::config) fn check(workers: &[(WorkerPlan, Steps)], complete: bool, diagnostics: &mut Diagnostics) {
     let mut barriers = Barriers::new();
-    for (worker, notes) in workers {
-        for note in &notes.steps {
-            if let NoteKind::Barrier(name) = &note.kind {
-                let visits = barriers.entry((note.phase, name)).or_default();
+    for (plan, steps) in workers {
+        let worker = plan.name.as_str();
+        for (phase, steps) in steps.iter() {
+            let groups = steps.chunk_by(|left, right| [left, right].iter().all(|it| it.step.mode == Mode::Parallel));
+            for (group, located) in
+                groups.enumerate().flat_map(|(group, steps)| steps.iter().map(move |it| (group, it)))
+            {
+                let Action::Barrier(name) = &located.step.action else { continue };
+                let visits = barriers.entry((phase, name)).or_default();
                 if visits.last().is_none_or(|last| last.worker != worker) {
-                    visits.push(Visit { worker, group: note.group, place: &note.place });
+                    visits.push(Visit { worker, group, place: &located.action });
                 }
             }
         }
@@ -66,7 +52,7 @@ pub(in crate::config) fn check(workers: &[(String, Notes)], complete: bool, diag
     }
 }
 
-/// Warns of barriers at which somebody is alone, but for those of which that was said otherwise.
+/// Warns of barriers that only one worker has, except those whose names are in other phases, which has been reported.
 fn check_company(barriers: &Barriers<'_>, apart: &HashSet<&str>, diagnostics: &mut Diagnostics) {
     for ((phase, name), visits) in barriers {
         let [visit] = visits.as_slice() else { continue };
@@ -84,13 +70,13 @@ fn check_company(barriers: &Barriers<'_>, apart: &HashSet<&str>, diagnostics: &m
 
 /// Warns of a name that one worker has in one phase, and another in others only. Returns all such names.
 fn check_phases<'a>(barriers: &Barriers<'a>, diagnostics: &mut Diagnostics) -> HashSet<&'a str> {
-    let mut by_name: BTreeMap<&str, Vec<(Phase, &Vec<Visit<'_>>)>> = BTreeMap::new();
+    let mut by_name: BTreeMap<&str, Vec<(Phase, Visit<'_>)>> = BTreeMap::new();
     for ((phase, name), visits) in barriers {
-        by_name.entry(name).or_default().push((*phase, visits));
+        by_name.entry(name).or_default().extend(visits.iter().map(|visit| (*phase, *visit)));
     }
     let mut apart = HashSet::new();
-    for (name, phases) in by_name.into_iter().filter(|(_, phases)| phases.len() > 1) {
-        let Some(((first_phase, first), (phase, second))) = disjoint(&phases) else { continue };
+    for (name, visits) in by_name {
+        let Some([(first_phase, first), (phase, second)]) = disjoint(&visits) else { continue };
         apart.insert(name);
         let message = format!(
             "`{}` has the barrier {} in {phase}, but `{}` in {first_phase}, so they do not wait for each other",
@@ -105,26 +91,20 @@ fn check_phases<'a>(barriers: &Barriers<'a>, diagnostics: &mut Diagnostics) -> H
     apart
 }
 
-type InPhase<'a> = (Phase, Visit<'a>);
-
-/// Two workers that have no phase in common, each with its first.
-fn disjoint<'a>(phases: &[(Phase, &Vec<Visit<'a>>)]) -> Option<(InPhase<'a>, InPhase<'a>)> {
+/// Two workers that have no phase in common, each with its first, in the order of the phases.
+fn disjoint<'a>(visits: &[(Phase, Visit<'a>)]) -> Option<[(Phase, Visit<'a>); 2]> {
     let mut sets: HashMap<&str, u8> = HashMap::new();
-    for (phase, visits) in phases {
-        for visit in *visits {
-            *sets.entry(visit.worker).or_default() |= 1 << (*phase as u8);
-        }
+    for (phase, visit) in visits {
+        *sets.entry(visit.worker).or_default() |= 1 << (*phase as u8);
     }
-    let mut firsts: BTreeMap<u8, InPhase<'a>> = BTreeMap::new();
-    for (phase, visits) in phases {
-        for visit in *visits {
-            let set = sets.get(visit.worker).copied().unwrap_or_default();
-            firsts.entry(set).or_insert((*phase, *visit));
-        }
+    // One worker stands for all that have the barrier in the same phases.
+    let mut firsts = BTreeMap::new();
+    for visit in visits {
+        firsts.entry(sets[visit.1.worker]).or_insert(*visit);
     }
-    let pairs = firsts.iter().flat_map(|left| firsts.iter().map(move |right| (left, right)));
-    let mut pairs = pairs.filter(|((left, _), (right, _))| *left & *right == 0);
-    pairs.next().map(|((_, left), (_, right))| if left.0 <= right.0 { (*left, *right) } else { (*right, *left) })
+    let mut pairs = firsts.iter().flat_map(|left| firsts.iter().map(move |right| (left, right)));
+    let ((_, left), (_, right)) = pairs.find(|((left, _), (right, _))| *left & *right == 0)?;
+    Some(if left.0 <= right.0 { [*left, *right] } else { [*right, *left] })
 }
 
 /// The barriers of one worker, by groups of steps that run together.
@@ -133,17 +113,14 @@ type Groups<'a> = BTreeMap<usize, Vec<(&'a str, Visit<'a>)>>;
 /// From a barrier to one that a worker has behind it: by whom that is said.
 type Order<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (Visit<'a>, Visit<'a>)>>;
 
-/// Refuses barriers of a phase whose order goes round in a circle.
-fn check_order(phase: Phase, barriers: &Barriers<'_>, diagnostics: &mut Diagnostics) {
+/// Refuses barriers of a phase whose orders form a circle.
+fn check_order<'a>(phase: Phase, barriers: &Barriers<'a>, diagnostics: &mut Diagnostics) {
     let order = order(phase, barriers);
     let mut done = HashSet::new();
     for start in order.keys().copied() {
         let Some(circle) = circle(start, &order, &mut done) else { continue };
-        let steps: Vec<_> = circle
-            .iter()
-            .zip(circle.iter().cycle().skip(1))
-            .filter_map(|(from, to)| order.get(from).and_then(|behind| behind.get(to)).map(|by| (*from, *to, *by)))
-            .collect();
+        let visits = |pair: &[&'a str]| Some((pair[0], pair[1], *order.get(pair[0])?.get(pair[1])?));
+        let steps: Vec<_> = circle.windows(2).filter_map(visits).collect();
         let Some(((from, to, (_, visit)), rest)) = steps.split_last() else { continue };
         let mut message =
             format!("workers wait for each other: `{}` comes to {} before {}", visit.worker, quoted(from), quoted(to));
@@ -182,7 +159,8 @@ fn order<'a>(phase: Phase, barriers: &Barriers<'a>) -> Order<'a> {
     order
 }
 
-/// A circle that can be reached from `start` without what is done. What was seen is done afterwards.
+/// A circle that can be reached from `start` without what is done, with its first barrier again at its end. What was seen
+/// is done afterwards.
 fn circle<'a>(start: &'a str, order: &Order<'a>, done: &mut HashSet<&'a str>) -> Option<Vec<&'a str>> {
     let behind = |name: &str| order.get(name).map(|behind| behind.keys().copied().collect()).unwrap_or_default();
     let mut way: Vec<(&str, Vec<&'a str>)> = Vec::new();
@@ -199,8 +177,8 @@ fn circle<'a>(start: &'a str, order: &Order<'a>, done: &mut HashSet<&'a str>) ->
             continue;
         };
         if let Some(at) = on_way.get(next) {
-            // The first circle is told; what else goes round here is looked at when this one is mended.
-            found = found.or_else(|| Some(way[*at..].iter().map(|(name, _)| *name).collect()));
+            // The first circle is reported. There may be others, which are found once this one is corrected.
+            found = found.or_else(|| Some(way[*at..].iter().map(|(name, _)| *name).chain([next]).collect()));
         } else if done.insert(next) {
             on_way.insert(next, way.len());
             way.push((next, behind(next)));

@@ -1,31 +1,26 @@
-//! `[DEFAULT]`: variables that nothing uses, and what the Python conductor makes of its lines.
+//! `[DEFAULT]`: unused variables, and how the Python conductor reads its lines.
 
 use std::collections::HashSet;
 
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::nearest;
-use crate::config::reader::{DEFAULT, Document};
-use crate::config::scope::Scope;
+use crate::config::{DEFAULT, Document, Lint, Scope, nearest, quoted};
 
-/// Looks at `[DEFAULT]` of a file in which `keys` have a meaning. `entries` is what the Python conductor reads its lines as.
+/// Checks `[DEFAULT]` of a file whose settings have these keys. `entries` is what the Python conductor reads its lines as.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, keys: &[&str], entries: &str) {
     let Some(section) = scope.document.section(DEFAULT).filter(|section| !section.entries.is_empty()) else { return };
     let message = format!("the Python conductor also reads the lines of `[DEFAULT]` as {entries}");
-    let place = scope.section_place(DEFAULT);
     let hint = "if it never reads this file, write `# conductor: allow(default-entries)` above the section";
-    scope.diagnostics.push(Diagnostic::new(Lint::DefaultEntries, place, message, hint));
+    scope.report(Lint::DefaultEntries, scope.section_place(DEFAULT), message, hint);
     // A letter's other case may have a third of its bytes.
     let longest = 3 * section.entries.iter().map(|entry| entry.written_key().len()).max().unwrap_or(0);
     let used = references([scope.document, scope.defines], longest);
     for entry in &section.entries {
-        let key = &*entry.key();
+        let key = entry.key();
         if used.contains(key) || keys.contains(&key) {
             continue;
         }
         let message = format!("the variable {} is not used", quoted(entry.written_key()));
         let hint = nearest::hint_or(key, keys.iter().copied(), || format!("use it as `%({key})s`, or remove it"));
-        scope.diagnostics.push(Diagnostic::new(Lint::UnusedVariable, entry.key_place(), message, hint));
+        scope.report(Lint::UnusedVariable, entry.key_place(), message, hint);
     }
 }
 

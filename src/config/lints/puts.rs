@@ -1,14 +1,11 @@
-//! `put:`: the file has to be there before anything runs.
+//! `put:`: the file must exist before anything runs.
 
 use std::fs::File;
 use std::path::Path;
 
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::scope::Scope;
-use crate::config::source::Place;
+use crate::config::{Lint, Place, Scope, quoted};
 
-/// Refuses to put a file that is not there or can't be read.
+/// Refuses a file that does not exist or cannot be read.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &Path, place: Place) {
     let path = scope.document.source.path().parent().unwrap_or(Path::new("")).join(local);
     let why = match path.metadata() {
@@ -20,6 +17,6 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &Path, place: Place
     if let Some(why) = why {
         let message = format!("the file {} cannot be sent: {why}", quoted(&local.to_string_lossy()));
         let hint = "its name is relative to the worker file; `put:` sends one regular file";
-        scope.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place, message, hint));
+        scope.report(Lint::UnreadableFile, place, message, hint);
     }
 }

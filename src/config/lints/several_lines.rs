@@ -1,11 +1,8 @@
-//! Commands of several lines: what the dialect drops of them.
+//! Commands of several lines: what does not reach the shell.
 
-use super::shell_text::{Inside, ShellText};
-use crate::config::diagnostic::{Diagnostic, quoted};
-use crate::config::lint::Lint;
-use crate::config::reader::{COMMENT, Entry, is_space};
-use crate::config::scope::Scope;
-use crate::config::source::{Place, Span};
+use super::shell_text::ShellText;
+use crate::config::reader::COMMENT;
+use crate::config::{Entry, Lint, Place, Scope, Span, is_space, quoted};
 
 /// A line of a value as it stands in the file.
 struct Line<'a> {
@@ -19,23 +16,16 @@ struct Line<'a> {
 pub(in crate::config) fn check(scope: &mut Scope<'_>, entry: &Entry) {
     let whole = entry.value.span(0..entry.value.as_str().len());
     let text = &scope.document.source.text()[whole.start..whole.end];
-    // Behind a single line break stands what the command goes on with, as it is meant.
-    if memchr::memchr_iter(b'\n', text.as_bytes()).nth(1).is_none() {
+    if !text.contains('\n') {
         return;
     }
-    let (mut least, mut most) = (usize::MAX, 0);
-    for line in lines(text, whole.start).skip(1) {
-        if line.content.starts_with(COMMENT) {
-            dropped(scope, line.content, line.start);
-        } else if !line.content.is_empty() {
-            (least, most) = (least.min(line.indent), most.max(line.indent));
-        }
+    let mut lines = lines(text, whole.start);
+    let first = lines.next();
+    let (dropped, kept): (Vec<_>, Vec<_>) = lines.partition(|line| line.content.starts_with(COMMENT));
+    for line in dropped {
+        self::dropped(scope, line.content, line.start);
     }
-    // Most commands are indented evenly, and need no closer look.
-    if least < most {
-        let kept: Vec<_> = lines(text, whole.start).filter(|line| !line.content.starts_with(COMMENT)).collect();
-        indentation(scope, &kept);
-    }
+    indentation(scope, first.iter().chain(&kept));
 }
 
 /// The lines of a value; `start` is where it stands.
@@ -63,22 +53,17 @@ fn dropped(scope: &mut Scope<'_>, content: &str, start: usize) {
         "put comments above the step, and a text that needs such lines into a file of its own"
     };
     let place = Place::new(&scope.document.source, Span::new(start, start + content.len()));
-    scope.diagnostics.push(Diagnostic::new(Lint::DroppedLine, place, message, hint));
+    scope.report(Lint::DroppedLine, place, message, hint);
 }
 
-/// One warning for a command is enough, at the first line that stands deeper than its text as a whole.
-fn indentation(scope: &mut Scope<'_>, lines: &[Line<'_>]) {
+/// One warning for a command is enough, at the first line that is indented more than its text as a whole.
+fn indentation<'a>(scope: &mut Scope<'_>, lines: impl Iterator<Item = &'a Line<'a>>) {
     let mut shell = ShellText::default();
-    let mut inside = Vec::new();
-    for line in lines {
-        if shell.line(line.content) == Inside::Data && !line.content.is_empty() {
-            inside.push(line);
-        }
-    }
+    let inside: Vec<_> = lines.filter(|line| shell.is_data(line.content) && !line.content.is_empty()).collect();
     let Some(least) = inside.iter().map(|line| line.indent).min() else { return };
     let Some(line) = inside.iter().find(|line| line.indent > least) else { return };
     let place = Place::new(&scope.document.source, Span::new(line.start - line.indent, line.start));
     let message = "this indentation in a quoted text or here-document does not reach the shell";
     let hint = "keep the text in a file of its own";
-    scope.diagnostics.push(Diagnostic::new(Lint::LostIndentation, place, message, hint));
+    scope.report(Lint::LostIndentation, place, message, hint);
 }

@@ -1,16 +1,7 @@
-//! A rough look at a command: which of its lines stand inside quotes or here-documents, where indentation may matter.
+//! Finds out roughly which lines of a command are in quotes or here-documents, where indentation may matter.
 //!
-//! It follows quotes, comments and here-documents, and takes nested substitutions for what they look like. It serves a
-//! warning, and is wrong only where quotes are nested in ways that people don't write over several lines.
-
-/// What a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inside {
-    /// A part of the program, or of a text whose reader does not mind indentation.
-    Program,
-    /// A part of a text that may need its indentation.
-    Data,
-}
+//! It follows quotes, comments and here-documents, but not nested substitutions. That is enough for a warning: it is wrong
+//! only for nested quotes that people do not write over several lines.
 
 /// Programs whose texts, given in quotes, mean the same however they are indented.
 const FREE_FORM: [&str; 17] = [
@@ -30,29 +21,25 @@ pub(super) struct ShellText {
 }
 
 impl ShellText {
-    /// Takes the next line, without its indentation, and says what it is.
-    pub(super) fn line(&mut self, line: &str) -> Inside {
+    /// Takes the next line, without its indentation. Whether it is part of a text that may need its indentation, and not of
+    /// the program, or of a text whose reader ignores indentation.
+    pub(super) fn is_data(&mut self, line: &str) -> bool {
         if self.in_here {
             return self.here_line(line);
         }
-        let is_end = |quote: char| line.starts_with(quote);
-        let inside = match self.quote {
-            Some(quote) if !self.free && !is_end(quote) => Inside::Data,
-            _ => Inside::Program,
-        };
+        let is_data = self.quote.is_some_and(|quote| !self.free && !line.starts_with(quote));
         self.scan(line);
         self.in_here = self.quote.is_none() && !self.here.is_empty();
-        inside
+        is_data
     }
 
-    fn here_line(&mut self, line: &str) -> Inside {
+    fn here_line(&mut self, line: &str) -> bool {
         let (end, strips) = self.here.first().cloned().unwrap_or_default();
         if line == end {
             self.here.remove(0);
             self.in_here = !self.here.is_empty();
-            return Inside::Program;
         }
-        if strips { Inside::Program } else { Inside::Data }
+        line != end && !strips
     }
 
     fn scan(&mut self, line: &str) {
@@ -103,7 +90,7 @@ mod tests {
 
     fn data(text: &str) -> Vec<&str> {
         let mut shell = ShellText::default();
-        text.lines().filter(|line| shell.line(line) == Inside::Data).collect()
+        text.lines().filter(|line| shell.is_data(line)).collect()
     }
 
     #[test]

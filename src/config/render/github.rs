@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::config::diagnostic::Diagnostic;
-use crate::config::diagnostics::Diagnostics;
+use crate::config::{Diagnostic, Diagnostics};
 
-/// A command on each line.
-pub(super) fn render(diagnostics: &Diagnostics) -> String {
-    diagnostics.iter().map(|diagnostic| command(diagnostic) + "\n").collect()
+impl Diagnostics {
+    /// All findings as workflow commands of GitHub, a line each.
+    pub fn to_github(&self) -> String {
+        self.iter().map(|diagnostic| command(diagnostic) + "\n").collect()
+    }
 }
 
 fn command(diagnostic: &Diagnostic) -> String {

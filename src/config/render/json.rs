@@ -4,70 +4,49 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::diagnostic::Diagnostic;
-use crate::config::diagnostics::Diagnostics;
-use crate::config::source::Place;
+use crate::config::{Diagnostic, Diagnostics, Place};
+use crate::model::object;
 
-#[derive(Serialize)]
-struct Finding<'a> {
-    severity: &'a str,
-    name: &'a str,
-    message: &'a str,
-    #[serde(flatten)]
-    place: Located,
-    hint: &'a str,
-    related: Vec<Related<'a>>,
-}
-
-#[derive(Serialize)]
-struct Related<'a> {
-    message: &'a str,
-    #[serde(flatten)]
-    place: Located,
-}
-
-#[derive(Serialize)]
-struct Located {
-    file: String,
-    line: Option<usize>,
-    column: Option<usize>,
-    end_line: Option<usize>,
-    end_column: Option<usize>,
-}
-
-impl Located {
-    fn new(path: &Path, place: Option<&Place>) -> Self {
-        let start = place.map(Place::position);
-        let end = place.map(|place| place.source.position(place.span.end));
-        Self {
-            file: path.to_string_lossy().into_owned(),
-            line: start.map(|start| start.line),
-            column: start.map(|start| start.column),
-            end_line: end.map(|end| end.line),
-            end_column: end.map(|end| end.column),
-        }
+fn located(path: &Path, place: Option<&Place>) -> impl Serialize + use<> {
+    let start = place.map(Place::position);
+    let end = place.map(|place| place.source.position(place.span.end));
+    object! {
+        file: path.to_string_lossy().into_owned(),
+        line: start.map(|start| start.line),
+        column: start.map(|start| start.column),
+        end_line: end.map(|end| end.line),
+        end_column: end.map(|end| end.column),
     }
 }
 
-/// An array with a finding on each line.
-pub(super) fn render(diagnostics: &Diagnostics) -> String {
-    let lines: Vec<_> = diagnostics.iter().map(|diagnostic| format!("\n  {}", object(diagnostic))).collect();
-    let end = if lines.is_empty() { "" } else { "\n" };
-    format!("[{}{end}]\n", lines.join(","))
+impl Diagnostics {
+    /// All findings as a JSON array of objects, in order, each on a line. Each has `severity` (`error` or `warning`),
+    /// `name` (the lint's), `message`, `hint`, a place, and `related`, an array of objects with a `message` and a place. A
+    /// place is `file`, `line`, `column`, `end_line`, `end_column`: lines and columns count from 1, columns in characters,
+    /// the end is the first column after it; all but `file` are null if the finding is about the file as a whole.
+    pub fn to_json(&self) -> String {
+        let lines: Vec<_> = self.iter().map(|diagnostic| format!("\n  {}", line(diagnostic))).collect();
+        let end = if lines.is_empty() { "" } else { "\n" };
+        format!("[{}{end}]\n", lines.join(","))
+    }
 }
 
-fn object(diagnostic: &Diagnostic) -> String {
+fn line(diagnostic: &Diagnostic) -> String {
     let related = diagnostic.others.iter().map(|(place, message)| {
-        let place = Located::new(place.source.path(), Some(place));
-        Related { message, place }
+        object! {
+            message: message,
+            #[serde(flatten)]
+            place: located(place.source.path(), Some(place)),
+        }
     });
-    let finding = Finding {
+    let finding = object! {
         severity: diagnostic.severity().word(),
         name: diagnostic.name(),
         message: &diagnostic.message,
-        place: Located::new(&diagnostic.path, diagnostic.place.as_ref()),
+        #[serde(flatten)]
+        place: located(&diagnostic.path, diagnostic.place.as_ref()),
         hint: &diagnostic.hint,
-        related: related.collect(),
+        related: related.collect::<Vec<_>>(),
     };
     #[expect(clippy::expect_used, reason = "texts and numbers are always JSON")]
     serde_json::to_string(&finding).expect("a finding is JSON")

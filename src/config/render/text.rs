@@ -3,28 +3,21 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
-use crate::config::diagnostic::Diagnostic;
-use crate::config::diagnostics::Diagnostics;
-use crate::config::severity::Severity;
-use crate::config::source::{Place, Source, Span};
+use crate::config::{Diagnostic, Diagnostics, Place, Severity, Source, Span};
 
 /// The longest line that is shown: what is longer was not written by hand, and nobody would find the mark in it.
 const LONGEST_LINE: usize = 4096;
 /// How far apart two places may be to be shown in one excerpt.
 const FAR: usize = 2048;
 
-pub(super) fn render(diagnostics: &Diagnostics, color: bool) -> String {
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let renderer = renderer.decor_style(DecorStyle::Ascii);
-    let mut all = String::new();
-    for diagnostic in diagnostics {
-        if !all.is_empty() {
-            all.push('\n');
-        }
-        all.push_str(&renderer.render(&[group(diagnostic)]));
-        all.push('\n');
+impl Diagnostics {
+    /// All findings as text for people, a blank line between them; empty if there is none.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let texts: Vec<_> = self.iter().map(|finding| renderer.render(&[group(finding)]) + "\n").collect();
+        texts.join("\n")
     }
-    all
 }
 
 fn group(diagnostic: &Diagnostic) -> Group<'_> {

@@ -2,31 +2,36 @@
 
 use std::time::Duration;
 
+use crate::config::Refusal;
 use crate::config::duration::duration;
 use crate::config::nearest::nearest;
-use crate::config::refusal::Refusal;
-use crate::model::{Bound, Gate, Mode};
+use crate::model::{Action, Bound, FilePattern, Gate, Mode, Step, StepLabel, Until};
 
 /// A prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prefix {
-    Gate(Gate),
-    Mode(Mode),
-    Bound(Bound),
-    Until(Duration),
+pub(super) struct Prefix {
+    /// The word before the colon, or before the time.
+    pub(super) word: &'static str,
+    /// Its place in the order of prefixes.
+    pub(super) slot: Slot,
+    /// What it means.
+    pub(super) meaning: Meaning,
+}
+
+/// What a prefix means.
+#[derive(Clone, Copy)]
+pub(super) enum Meaning {
+    /// The word says it all.
+    Alone(fn(&mut Step)),
+    /// The word has a time.
+    Timed(fn(&mut Step, Duration)),
+    /// The rest of the value is what the step does instead of a command.
     Form(Form),
 }
 
-/// What is done when that is not a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Barrier,
-    Stop,
-    Fetch,
-    Put,
-}
+/// Reads the text after the prefix of a form: what the step does, or what is wrong, with a hint.
+pub(super) type Form = fn(&str) -> Result<Action, (String, &'static str)>;
 
-/// The places of the prefixes, outermost first: each is taken once.
+/// The places of the prefixes, outermost first: each is taken once. A `timeout` after `until` limits each attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Slot {
     Gate,
@@ -37,59 +42,69 @@ pub(super) enum Slot {
     Form,
 }
 
-const WORDS: [(&str, Prefix); 8] = [
-    ("must", Prefix::Gate(Gate::Must)),
-    ("mayfail", Prefix::Gate(Gate::MayFail)),
-    ("spawn", Prefix::Mode(Mode::Spawn)),
-    ("parallel", Prefix::Mode(Mode::Parallel)),
-    ("barrier", Prefix::Form(Form::Barrier)),
-    ("stop", Prefix::Form(Form::Stop)),
-    ("fetch", Prefix::Form(Form::Fetch)),
-    ("put", Prefix::Form(Form::Put)),
+/// All prefixes. The player carries out what is read here, and `model::Action` writes it.
+static PREFIXES: [Prefix; 11] = [
+    alone("must", Slot::Gate, |step| step.gate = Gate::Must),
+    alone("mayfail", Slot::Gate, |step| step.gate = Gate::MayFail),
+    alone("spawn", Slot::Mode, |step| step.mode = Mode::Spawn),
+    alone("parallel", Slot::Mode, |step| step.mode = Mode::Parallel),
+    timed("timeout", Slot::Bound, |step, limit| match &mut step.until {
+        Some(until) => until.attempt = Some(limit),
+        None => step.bound = Some(Bound::Timeout(limit)),
+    }),
+    timed("for", Slot::Bound, |step, time| step.bound = Some(Bound::For(time))),
+    timed("until", Slot::Until, |step, limit| step.until = Some(Until { limit, attempt: None })),
+    form("barrier", barrier),
+    form("stop", |label| Ok(Action::Stop(StepLabel::new(label)))),
+    form("fetch", fetch),
+    form("put", put),
 ];
 
-type Timed = (&'static str, fn(Duration) -> Prefix);
+const fn alone(word: &'static str, slot: Slot, set: fn(&mut Step)) -> Prefix {
+    Prefix { word, slot, meaning: Meaning::Alone(set) }
+}
 
-const TIMED: [Timed; 3] = [
-    ("timeout", |limit| Prefix::Bound(Bound::Timeout(limit))),
-    ("for", |time| Prefix::Bound(Bound::For(time))),
-    ("until", Prefix::Until),
-];
+const fn timed(word: &'static str, slot: Slot, set: fn(&mut Step, Duration)) -> Prefix {
+    Prefix { word, slot, meaning: Meaning::Timed(set) }
+}
 
-impl Prefix {
-    /// Its place behind the prefix that has the place `before`.
-    pub(super) fn slot(self, before: Option<Slot>) -> Slot {
-        match self {
-            Self::Gate(_) => Slot::Gate,
-            Self::Mode(_) => Slot::Mode,
-            Self::Bound(Bound::Timeout(_)) if before == Some(Slot::Until) => Slot::Attempt,
-            Self::Bound(_) => Slot::Bound,
-            Self::Until(_) => Slot::Until,
-            Self::Form(_) => Slot::Form,
-        }
+const fn form(word: &'static str, read: Form) -> Prefix {
+    Prefix { word, slot: Slot::Form, meaning: Meaning::Form(read) }
+}
+
+fn barrier(name: &str) -> Result<Action, (String, &'static str)> {
+    let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    let invalid = || ("invalid barrier name".to_owned(), "names have letters, digits, `.`, `_` and `-`");
+    is_name.then(|| Action::Barrier(name.to_owned())).ok_or_else(invalid)
+}
+
+fn fetch(pattern: &str) -> Result<Action, (String, &'static str)> {
+    FilePattern::new(pattern, None).map(|_| Action::Fetch(pattern.to_owned()))
+}
+
+fn put(files: &str) -> Result<Action, (String, &'static str)> {
+    const HINT: &str = "write `put:local -> remote`";
+    let (local, remote) = files.split_once(" -> ").ok_or_else(|| ("`put:` has no ` -> `".to_owned(), HINT))?;
+    let (local, remote) = (local.trim(), remote.trim());
+    if local.is_empty() || remote.is_empty() {
+        return Err(("`put:` needs a file on both sides of ` -> `".to_owned(), HINT));
     }
-
-    /// Its time.
-    pub(super) fn duration(self) -> Option<Duration> {
-        match self {
-            Self::Bound(Bound::Timeout(duration) | Bound::For(duration)) | Self::Until(duration) => Some(duration),
-            _ => None,
-        }
-    }
+    Ok(Action::Put { local: local.into(), remote: remote.to_owned() })
 }
 
 /// A prefix at the start of a text.
 pub(super) struct Found {
-    /// The prefix, or what is wrong with its time.
-    pub(super) prefix: Result<Prefix, Refusal>,
-    /// How long it is, the colon included.
+    pub(super) prefix: &'static Prefix,
+    /// Its time, or what is wrong with it.
+    pub(super) time: Result<Option<Duration>, Refusal>,
+    /// Its length, with the colon.
     pub(super) length: usize,
 }
 
 /// The prefix at the start of a text, if there is one.
 ///
-/// Words are told apart by case, and nothing may stand between word, time and colon, so that no command that means
-/// something to a shell is taken for a prefix. A time begins with a digit: `timeoutx:` is a command's name.
+/// Upper and lower case differ, and there is nothing between word, time and colon, so that no command that means something
+/// to a shell is taken for a prefix. A time begins with a digit: `timeoutx:` is the name of a command.
 pub(super) fn at_start(text: &str) -> Option<Found> {
     const LONGEST: usize = 64;
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'.' || !byte.is_ascii();
@@ -98,12 +113,13 @@ pub(super) fn at_start(text: &str) -> Option<Found> {
         return None;
     }
     let head = &text[..colon];
-    let length = colon + 1;
-    if let Some((_, prefix)) = WORDS.iter().find(|(word, _)| *word == head) {
-        return Some(Found { prefix: Ok(*prefix), length });
-    }
-    let (time, make) = TIMED.iter().find_map(|(word, make)| head.strip_prefix(word).map(|time| (time, make)))?;
-    is_time(time).then(|| Found { prefix: duration(time).map(make), length })
+    let (prefix, time) =
+        PREFIXES.iter().find_map(|prefix| match (head.strip_prefix(prefix.word)?, prefix.meaning) {
+            (time, Meaning::Timed(_)) => is_time(time).then(|| (prefix, duration(time).map(Some))),
+            ("", _) => Some((prefix, Ok(None))),
+            _ => None,
+        })?;
+    Some(Found { prefix, time, length: colon + 1 })
 }
 
 fn is_time(text: &str) -> bool {
@@ -111,9 +127,9 @@ fn is_time(text: &str) -> bool {
         && text.chars().all(|character| character.is_alphanumeric() || character == '.')
 }
 
-/// What looks like a prefix at the start of a command and is none: its length, the colon included, and what to write.
+/// A misspelt prefix at the start of a command: its length, with the colon, and what to write.
 ///
-/// No program's name has a colon behind it, so a word with one that is nearly a prefix's was meant as a prefix.
+/// No name of a program is followed by a colon, so a word with a colon that is nearly that of a prefix was meant as one.
 pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
     let word = leading(command, u8::is_ascii_alphabetic);
     let gap = leading(&command[word.len()..], |byte| b" _-=".contains(byte));
@@ -125,9 +141,8 @@ pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
         return None;
     }
     let length = command.len() - rest.trim_start_matches(' ').len();
-    let words = WORDS.iter().map(|(word, _)| *word).chain(TIMED.iter().map(|(word, _)| *word));
-    let meant = nearest(word, words)?;
-    let timed = TIMED.iter().any(|(word, _)| *word == meant);
+    let meant = nearest(word, PREFIXES.iter().map(|prefix| prefix.word))?;
+    let timed = PREFIXES.iter().any(|prefix| prefix.word == meant && matches!(prefix.meaning, Meaning::Timed(_)));
     let hint = match time {
         "" if timed => format!("did you mean `{meant}30:`?"),
         "" => format!("did you mean `{meant}:`?"),

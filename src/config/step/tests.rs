@@ -1,15 +1,16 @@
 //! Tests of the step grammar, as tables.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::model::Gate;
+use crate::model::{Bound, Gate, Mode, StepLabel, Until};
 
 fn step(key: &str, value: &str) -> Step {
     let parsed = parse(key, value);
     let errors = parsed.problems.iter().filter(|(reason, _)| reason.lint != Lint::MisspeltPrefix).count();
     assert_eq!(errors, 0, "{key} = {value}: {:?}", parsed.problems);
-    parsed.complete(key, value)
+    parsed.step
 }
 
 fn seconds(count: u64) -> Duration {
@@ -104,6 +105,8 @@ fn other_things_to_do_than_commands_are_read() {
         ("put:a b.txt -> /tmp/c d", Action::Put { local: PathBuf::from("a b.txt"), remote: "/tmp/c d".to_owned() }),
     ] {
         assert_eq!(step("a", value).action, action, "{value}");
+        // What is displayed is read as the same.
+        assert_eq!(step("a", &action.to_string()).action, action, "{action}");
     }
 }
 

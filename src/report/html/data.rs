@@ -3,15 +3,13 @@
 //! Times are nanoseconds from the start of the run.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::{Action, BarrierResult, ConductorTime, Mode, Nanoseconds, Outcome, Output, Phase, Stream};
-use crate::report::excerpt::Excerpt;
-use crate::report::json_writer::List;
-use crate::report::record::{Finished, PhaseOfTrial, Run};
-use crate::report::words;
+use crate::model::{
+    Action, BarrierResult, ConductorTime, Mode, Outcome, Output, Phase, StepResult, Stream, nanoseconds, object,
+};
+use crate::report::{Excerpt, Finished, List, PhaseOfTrial, Run, Trial};
 
 /// Its start is not known: it is drawn where its end was seen.
 const SEEN: u8 = 1;
@@ -24,51 +22,7 @@ const BARRIER: u8 = 8;
 /// Its failure does not count.
 const EXCUSED: u8 = 16;
 
-/// The data.
-#[derive(Serialize)]
-pub(super) struct Data {
-    /// The start of the run in UTC, in microseconds.
-    utc_us: i64,
-    end: u64,
-    outcomes: [&'static str; 8],
-    workers: Vec<String>,
-    trials: Vec<TrialEntry>,
-    phases: Vec<PhaseEntry>,
-    labels: Vec<String>,
-    commands: Vec<String>,
-    details: Vec<String>,
-    steps: Columns,
-}
-
-#[derive(Serialize)]
-struct TrialEntry {
-    number: u32,
-    verdict: Option<&'static str>,
-    start: u64,
-    end: u64,
-}
-
-#[derive(Serialize)]
-struct PhaseEntry {
-    /// The trial's place in the list.
-    trial: usize,
-    phase: &'static str,
-    start: u64,
-    end: u64,
-    /// The first start of a process.
-    go: Option<u64>,
-    /// The spread of the starts, its bound, and of how many workers.
-    skew: Option<(u128, u128, usize)>,
-    barriers: Vec<BarrierEntry>,
-}
-
-#[derive(Serialize)]
-struct BarrierEntry {
-    name: String,
-    /// When all went on, as it was seen here.
-    at: Option<u64>,
-}
-
+/// The steps: a list for each of their properties.
 #[derive(Default, Serialize)]
 struct Columns {
     worker: Vec<usize>,
@@ -113,7 +67,7 @@ struct Times {
 
 impl Times {
     fn since_start(self, at: ConductorTime) -> u64 {
-        Nanoseconds::from(at.since(self.start)).number()
+        nanoseconds(at.since(self.start))
     }
 
     fn end(self, end: Option<ConductorTime>) -> u64 {
@@ -121,72 +75,60 @@ impl Times {
     }
 }
 
-impl Data {
-    /// The data of a run that ended at `end`.
-    pub(super) fn new(run: &Run, end: ConductorTime) -> Self {
-        let times = Times { start: run.start.unwrap_or(end), end };
-        let date = run.plan.as_ref().and_then(|(_, anchor)| jiff::Timestamp::try_from(anchor.date(times.start)).ok());
-        let mut made = Maker {
-            times,
-            labels: Texts::default(),
-            commands: Texts::default(),
-            details: Texts::default(),
-            steps: Columns::default(),
-        };
-        let trials = || run.trials.iter().enumerate();
-        let phases = || trials().flat_map(|(place, trial)| trial.phases.iter().map(move |phase| (place, trial, phase)));
-        let numbers = phases().map(|(_, trial, phase)| (trial.number, phase.phase)).zip(0..);
-        let numbers: BTreeMap<(u32, Phase), usize> = numbers.collect();
-        // Others number the steps in this order.
-        for finished in run.results() {
-            made.step(numbers[&(finished.reference.trial, finished.reference.phase)], finished);
-        }
-        let phases = phases().map(|(trial, _, phase)| phase_entry(run, times, trial, phase)).collect();
-        let workers = run.plan.iter().flat_map(|(plan, _)| &plan.workers);
-        Self {
-            utc_us: date.map_or(0, jiff::Timestamp::as_microsecond),
-            end: times.since_start(end),
-            outcomes: words::OUTCOMES,
-            workers: workers.map(|worker| worker.name.to_string()).collect(),
-            trials: run
-                .trials
-                .iter()
-                .map(|trial| TrialEntry {
-                    number: trial.number,
-                    verdict: trial.verdict.map(crate::model::Verdict::word),
-                    start: times.since_start(trial.start),
-                    end: times.end(trial.end),
-                })
-                .collect(),
-            phases,
-            labels: made.labels.list(),
-            commands: made.commands.list(),
-            details: made.details.list(),
-            steps: made.steps,
-        }
+/// The data of a run that ended at `end`.
+pub(super) fn data(run: &Run, end: ConductorTime) -> impl Serialize + '_ {
+    let times = Times { start: run.start.unwrap_or(end), end };
+    let date = run.plan.as_ref().and_then(|(_, anchor)| jiff::Timestamp::try_from(anchor.date(times.start)).ok());
+    let (labels, commands, details, steps) = Default::default();
+    let mut made = Maker { times, labels, commands, details, steps };
+    let trials = || run.trials.values().enumerate();
+    let phases = || trials().flat_map(|(place, trial)| trial.phases.values().map(move |phase| (place, trial, phase)));
+    let numbers = phases().map(|(_, trial, phase)| (trial.number, phase.phase)).zip(0..);
+    let numbers: BTreeMap<(u32, Phase), usize> = numbers.collect();
+    // Others number the steps in this order.
+    for finished in run.results() {
+        made.step(numbers[&(finished.reference.trial, finished.reference.phase)], finished);
+    }
+    let phases = phases().map(|(trial, _, phase)| phase_entry(run, times, trial, phase)).collect::<Vec<_>>();
+    let workers = run.plan.iter().flat_map(|(plan, _)| &plan.workers);
+    let trial_entry = |trial: &Trial| {
+        let (start, end) = (times.since_start(trial.start), times.end(trial.end));
+        object! { number: trial.number, verdict: trial.verdict, start: start, end: end }
+    };
+    object! {
+        // The start of the run in UTC, in microseconds.
+        utc_us: date.map_or(0, jiff::Timestamp::as_microsecond),
+        end: times.since_start(end),
+        outcomes: Outcome::WORDS,
+        workers: workers.map(|worker| worker.name.as_str()).collect::<Vec<_>>(),
+        trials: run.trials.values().map(trial_entry).collect::<Vec<_>>(),
+        phases: phases,
+        labels: made.labels.list(),
+        commands: made.commands.list(),
+        details: made.details.list(),
+        steps: made.steps,
     }
 }
 
-fn phase_entry(run: &Run, times: Times, trial: usize, phase: &PhaseOfTrial) -> PhaseEntry {
+/// A phase; `trial` is the place of its trial in the list.
+fn phase_entry<'a>(run: &'a Run, times: Times, trial: usize, phase: &'a PhaseOfTrial) -> impl Serialize + 'a {
     let results = || phase.workers.values().flat_map(|worker| worker.results.values());
     let go = results().filter_map(|recorded| recorded.result.started).map(|start| start.at).min();
-    let barrier = |barrier: &BarrierResult| BarrierEntry {
-        name: barrier.name.clone(),
-        at: barrier
-            .passed
-            .as_ref()
-            .ok()
-            .and_then(|_| release(run, phase, &barrier.name))
-            .map(|at| times.since_start(at)),
+    // When all continued behind a barrier, as it was seen here.
+    let at = |barrier: &BarrierResult| barrier.passed.as_ref().ok().and_then(|_| release(run, phase, &barrier.name));
+    let barrier = |barrier: &'a BarrierResult| {
+        object! { name: &barrier.name, at: at(barrier).map(|at| times.since_start(at)) }
     };
-    PhaseEntry {
-        trial,
-        phase: phase.phase.word(),
+    object! {
+        trial: trial,
+        phase: phase.phase,
         start: times.since_start(phase.start),
         end: times.end(phase.end),
+        // The first start of a process.
         go: go.map(|go| times.since_start(go)),
+        // The spread of the starts, its bound, and of how many workers.
         skew: phase.skew.as_ref().map(|skew| (skew.spread.as_nanos(), skew.bound.as_nanos(), skew.workers)),
-        barriers: phase.barriers.iter().map(barrier).collect(),
+        barriers: phase.barriers.iter().map(barrier).collect::<Vec<_>>(),
     }
 }
 
@@ -222,24 +164,23 @@ impl Maker {
         ] {
             flags |= if holds { flag } else { 0 };
         }
-        let word = words::outcome(&result.outcome);
-        let detail = match words::why(result) {
+        let word = result.outcome.word();
+        let detail = match result.why() {
             Some(why) => format!("{word}: {why}"),
-            None => words::outcome_in_detail(&result.outcome),
+            None => result.outcome.in_detail(),
         };
         let steps = &mut self.steps;
-        steps.outcome.push(words::OUTCOMES.iter().position(|known| *known == word).unwrap_or(0));
+        steps.outcome.push(Outcome::WORDS.iter().position(|known| *known == word).unwrap_or(0));
         steps.detail.push(self.details.number(&detail));
         steps.worker.push(reference.worker.0);
         steps.phase.push(phase);
         steps.label.push(self.labels.number(step.map_or("", |step| step.label.as_str())));
-        steps.command.push(self.commands.number(&step.map_or(String::new(), words::action)));
+        steps.command.push(self.commands.number(&step.map_or(String::new(), |step| step.action.to_string())));
         self.time(finished, flags);
     }
 
     fn time(&mut self, finished: Finished<'_>, flags: u8) {
         let (result, recorded) = (finished.result(), finished.recorded);
-        let nanoseconds = |duration: Duration| Nanoseconds::from(duration).number();
         let duration = result.duration.map(nanoseconds);
         let seen = self.times.since_start(finished.at());
         let (start, duration, error, seen_only) = if let Some(started) = result.started.or(recorded.result.started) {
@@ -258,29 +199,19 @@ impl Maker {
     }
 }
 
-#[derive(Serialize)]
-struct OutputEntry {
-    step: usize,
-    stream: &'static str,
-    bytes: u64,
-    left_out: u64,
-    text: Excerpt,
-}
-
 /// What the steps printed, each with its step's number; at most `limit` bytes of each.
 pub(super) fn outputs(run: &Run, limit: u64) -> impl Serialize + '_ {
-    let entry = move |step, stream: Stream, output: &Output| {
+    let entry = move |step: usize, stream: Stream, output: &Output| {
         let text = Excerpt::new(output, limit);
-        OutputEntry { step, stream: stream.word(), bytes: output.printed(), left_out: text.left_out(), text }
+        let left_out = text.left_out();
+        object! { step: step, stream: stream, bytes: output.printed(), left_out: left_out, text: text }
     };
     List(move || {
         run.results().enumerate().flat_map(move |(step, finished)| {
-            let result = finished.result();
-            let streams = [(Stream::Stdout, &result.stdout), (Stream::Stderr, &result.stderr)];
-            streams
-                .into_iter()
-                .filter(|(_, output)| !output.is_empty())
-                .map(move |(stream, output)| entry(step, stream, output))
+            let StepResult { stdout, stderr, .. } = finished.result();
+            let streams = [(Stream::Stdout, stdout), (Stream::Stderr, stderr)].into_iter();
+            let printed = streams.filter(|(_, output)| !output.is_empty());
+            printed.map(move |(stream, output)| entry(step, stream, output))
         })
     })
 }

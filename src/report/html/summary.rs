@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use minijinja::{Value, context};
 
-use crate::model::{BarrierResult, Output, Phase, Plan, PlayerDescription, StepResult, WorkerId, WorkerPlan};
-use crate::model::{harmless, on_one_line};
-use crate::report::excerpt::last_lines;
-use crate::report::record::{Ended, Finished, PhaseOfTrial, Remark, Run, Trial};
-use crate::report::statistics::{self, Row};
-use crate::report::words;
+use crate::model::{
+    BarrierResult, Output, Phase, Plan, PlayerDescription, StepResult, WorkerId, WorkerPlan, harmless, on_one_line,
+};
+use crate::report::{Ended, Finished, PhaseOfTrial, Remark, Row, Run, Trial, last_lines, statistics, words};
 
 /// So many failures are told with their last lines.
 const FAILURES: usize = 50;
@@ -37,7 +35,7 @@ pub(super) fn values(ended: Ended<'_>, style: &str) -> Value {
         reasons => list(conclusion.reasons.iter().map(|reason| line(&words::reason_line(reason)).into())),
         has_check => plan.is_some_and(|plan| plan.settings.check.is_some()),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
-        trials => list(plan.iter().flat_map(|plan| run.trials.iter().map(|trial| trial_value(plan, trial)))),
+        trials => list(plan.iter().flat_map(|plan| run.trials.values().map(|trial| trial_value(plan, trial)))),
         failures_shown => failures.len(),
         more_failures => self::failures(run).count() - failures.len(),
         failures => list(failures.into_iter()),
@@ -77,7 +75,7 @@ fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
 }
 
 fn trial_value(plan: &Plan, trial: &Trial) -> Value {
-    let cell = |phase: &Phase| match trial.phases.iter().find(|known| known.phase == *phase) {
+    let cell = |phase: &Phase| match trial.phases.get(phase) {
         None => context! { duration => "–" },
         Some(known) => cell_value(known),
     };
@@ -92,8 +90,8 @@ fn trial_value(plan: &Plan, trial: &Trial) -> Value {
 /// The test's own judgement, with its last lines.
 fn check_value(check: &StepResult) -> Value {
     context! {
-        class => class(words::outcome(&check.outcome)),
-        outcome => words::outcome_in_detail(&check.outcome),
+        class => class(check.outcome.word()),
+        outcome => check.outcome.in_detail(),
         stdout => shown_lines(&check.stdout),
         stderr => shown_lines(&check.stderr),
     }
@@ -131,10 +129,10 @@ fn failure_value(run: &Run, (number, finished): (usize, Finished<'_>)) -> Value 
     let (label, name) = (words::label(step), run.name(reference.worker));
     context! {
         step => number,
-        class => class(words::outcome(&result.outcome)),
-        outcome => words::outcome_in_detail(&result.outcome),
+        class => class(result.outcome.word()),
+        outcome => result.outcome.in_detail(),
         place => format!("{label} on {name}, {} of trial {}", reference.phase, reference.trial),
-        why => words::why(result).map(|why| line(&why)),
+        why => result.why().map(|why| line(&why)),
         excuse => finished.excuse(),
         command => words::command(step),
         stdout => shown_lines(&result.stdout),

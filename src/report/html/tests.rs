@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::Format;
-use crate::model::{Outcome, Phase, Reason, Stamped, Step, Verdict};
+use crate::model::{Format, Outcome, Phase, Reason, Stamped, Step, Verdict};
 use crate::report::recorded::{Recording, failed, left, lost, passed, plain, plan, printing, told, worker};
 
 /// What is embedded under this name.

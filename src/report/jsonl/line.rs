@@ -1,30 +1,21 @@
-//! The events of a run as they are recorded: the lines of the `jsonl` report, to be written and to be read back.
-//!
-//! Every line is an object with `at_ns` (nanoseconds on the conductor's clock), `time` (the same in UTC) and `event`.
-//! All durations are nanoseconds. `written` makes lines from events, `read` makes events from lines.
+//! A line of the `jsonl` report: an object with `at_ns` (nanoseconds on the conductor's clock), `time` (the same in UTC)
+//! and `event`. Most lines are a [`crate::model::Event`] as serde has it; those of some events are a [`Part`].
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
-use super::left::{Left, Text, is_zero};
-use crate::model::{ClockAnchor, ConductorTime, Nanoseconds, Phase, Start, Stream, Verdict};
-use crate::report::player_entry::PlayerEntry;
+use crate::model::{
+    ClockAnchor, ConductorTime, Nanoseconds, Phase, Plan, Reason, Step, StepReference, Stream, Verdict, WorkerPlan,
+};
 
 /// A line.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Line<'a> {
+pub(super) struct Line<E> {
     pub(super) at_ns: ConductorTime,
     pub(super) time: Option<String>,
     #[serde(flatten)]
-    pub(super) event: RecordedEvent<'a>,
-}
-
-impl<'a> Line<'a> {
-    /// A line for what happened at this moment.
-    pub(super) fn new(at: ConductorTime, anchor: Option<&ClockAnchor>, event: RecordedEvent<'a>) -> Self {
-        Self { at_ns: at, time: anchor.and_then(|anchor| utc(anchor, at)), event }
-    }
+    pub(super) event: E,
 }
 
 /// A moment in UTC, to the microsecond.
@@ -32,56 +23,28 @@ pub(super) fn utc(anchor: &ClockAnchor, at: ConductorTime) -> Option<String> {
     Timestamp::try_from(anchor.date(at)).ok().map(|date| format!("{date:.6}"))
 }
 
-/// What happened; each has the name of its event.
+/// A part of an event that has several lines: the start of the run with its plan, what a step printed, the end of the run.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum RecordedEvent<'a> {
-    RunStarted(RunStarted<'a>),
+pub(super) enum Part<'a> {
+    RunStarted(RunStarted),
     WorkerPlanned {
-        worker: Text<'a>,
-        file: Text<'a>,
-        player: Text<'a>,
-        shell: Text<'a>,
-        directory: Option<Text<'a>>,
+        worker: String,
+        file: String,
+        player: String,
+        shell: String,
+        directory: Option<String>,
     },
     StepPlanned {
-        worker: Text<'a>,
+        worker: String,
         phase: Phase,
         position: usize,
-        label: Text<'a>,
-        action: Text<'a>,
-    },
-    WorkerConnected {
-        worker: Text<'a>,
-        #[serde(flatten)]
-        player: PlayerEntry<'a>,
-    },
-    TrialStarted {
-        trial: u32,
-    },
-    PhaseStarted {
-        trial: u32,
-        phase: Phase,
-    },
-    PhaseReceived {
-        trial: u32,
-        phase: Phase,
-        worker: Text<'a>,
-    },
-    PhaseGo {
-        trial: u32,
-        phase: Phase,
-        lead_ns: Nanoseconds,
-    },
-    StepStarted {
-        #[serde(flatten)]
-        step: StepName<'a>,
-        #[serde(flatten)]
-        started: Start,
+        label: String,
+        action: String,
     },
     Output {
         #[serde(flatten)]
-        step: StepName<'a>,
+        step: StepReference,
         stream: Stream,
         offset: u64,
         #[serde(flatten)]
@@ -90,126 +53,78 @@ pub(super) enum RecordedEvent<'a> {
         #[serde(default, skip_serializing_if = "is_zero")]
         unfinished: u64,
     },
-    StepEnded {
-        #[serde(flatten)]
-        step: StepName<'a>,
-        #[serde(flatten)]
-        left: Box<Left<'a>>,
-    },
-    SpawnedEnded {
-        #[serde(flatten)]
-        step: StepName<'a>,
-        #[serde(flatten)]
-        left: Box<Left<'a>>,
-    },
-    WorkerPhaseEnded {
-        trial: u32,
-        phase: Phase,
-        worker: Text<'a>,
-    },
-    PhaseEnded {
-        trial: u32,
-        phase: Phase,
-        start_skew: Option<Skew<'a>>,
-    },
-    BarrierReleased {
-        trial: u32,
-        phase: Phase,
-        name: Text<'a>,
-        lead_ns: Nanoseconds,
-    },
-    BarrierEnded(Barrier<'a>),
-    WorkerBroken {
-        worker: Text<'a>,
-        reason: Text<'a>,
-    },
-    WorkerResumed {
-        worker: Text<'a>,
-        silent_ns: Nanoseconds,
-    },
-    WorkerLost {
-        worker: Text<'a>,
-        reason: Text<'a>,
-    },
-    Warning {
-        worker: Option<Text<'a>>,
-        text: Text<'a>,
-    },
-    CheckEnded {
-        trial: u32,
-        #[serde(flatten)]
-        left: Box<Left<'a>>,
-        /// How they begin.
-        stdout: Text<'a>,
-        stderr: Text<'a>,
-    },
-    TrialEnded {
-        trial: u32,
-        verdict: Verdict,
-    },
-    Reason {
-        kind: Text<'a>,
-        text: Text<'a>,
-    },
+    Reason(Reason),
     RunEnded {
         verdict: Verdict,
         exit_status: u8,
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What is said of the whole run.
 #[derive(Serialize, Deserialize)]
-pub(super) struct RunStarted<'a> {
-    pub(super) version: Text<'a>,
-    pub(super) run: Text<'a>,
-    pub(super) config: Text<'a>,
-    pub(super) utc: Option<String>,
-    pub(super) trials: u32,
-    pub(super) phases: Vec<Phase>,
-    pub(super) workers: usize,
-    pub(super) step_timeout_ns: Option<Nanoseconds>,
-    pub(super) reset_timeout_ns: Nanoseconds,
-    pub(super) connect_timeout_ns: Nanoseconds,
-    pub(super) lease_ns: Nanoseconds,
-    pub(super) max_start_skew_ns: Option<Nanoseconds>,
+pub(super) struct RunStarted {
+    version: String,
+    pub(super) run: String,
+    config: String,
+    utc: Option<String>,
+    trials: u32,
+    phases: Vec<Phase>,
+    workers: usize,
+    step_timeout_ns: Option<Nanoseconds>,
+    reset_timeout_ns: Nanoseconds,
+    connect_timeout_ns: Nanoseconds,
+    lease_ns: Nanoseconds,
+    max_start_skew_ns: Option<Nanoseconds>,
 }
 
-/// Which step.
-#[derive(Serialize, Deserialize)]
-pub(super) struct StepName<'a> {
-    pub(super) trial: u32,
-    pub(super) phase: Phase,
-    pub(super) worker: Text<'a>,
-    pub(super) position: usize,
-    pub(super) label: Text<'a>,
+impl RunStarted {
+    pub(super) fn new(plan: &Plan, anchor: &ClockAnchor) -> Self {
+        let settings = &plan.settings;
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            run: plan.run.to_string(),
+            config: plan.file.to_string_lossy().into_owned(),
+            utc: utc(anchor, anchor.conductor),
+            trials: plan.trials,
+            phases: plan.phases.clone(),
+            workers: plan.workers.len(),
+            step_timeout_ns: settings.step_timeout.map(Into::into),
+            reset_timeout_ns: settings.reset_timeout.into(),
+            connect_timeout_ns: settings.connect_timeout.into(),
+            lease_ns: settings.lease.into(),
+            max_start_skew_ns: settings.max_start_skew.map(Into::into),
+        }
+    }
 }
 
-/// What became of a barrier.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Barrier<'a> {
-    pub(super) trial: u32,
-    pub(super) phase: Phase,
-    pub(super) name: Text<'a>,
-    pub(super) passed: bool,
-    pub(super) reason: Option<Text<'a>>,
-    pub(super) waited: Vec<Waited<'a>>,
-    pub(super) waited_workers: usize,
-    pub(super) release_skew: Option<Skew<'a>>,
-}
+impl Part<'_> {
+    /// The parts that come first: they are the start of the run together.
+    pub(super) const PLANNED: [&'static str; 3] = ["run_started", "worker_planned", "step_planned"];
 
-/// How long a worker waited at a barrier.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Waited<'a> {
-    pub(super) worker: Text<'a>,
-    pub(super) waited_ns: Nanoseconds,
-}
+    /// Whether this is the `event` of a part.
+    pub(super) fn has(name: &str) -> bool {
+        Self::PLANNED.contains(&name) || ["output", "reason", "run_ended"].contains(&name)
+    }
 
-/// How far apart a phase's workers started.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Skew<'a> {
-    pub(super) spread_ns: Nanoseconds,
-    pub(super) bound_ns: Nanoseconds,
-    pub(super) workers: usize,
-    pub(super) unknown: Vec<Text<'a>>,
-    pub(super) unknown_workers: usize,
+    /// A worker of the plan.
+    pub(super) fn worker_planned(worker: &WorkerPlan) -> Self {
+        Self::WorkerPlanned {
+            worker: worker.name.to_string(),
+            file: worker.file.to_string_lossy().into_owned(),
+            player: worker.player.to_string(),
+            shell: worker.shell.clone(),
+            directory: worker.directory.clone(),
+        }
+    }
+
+    /// A step of the plan.
+    pub(super) fn step_planned(worker: &WorkerPlan, phase: Phase, position: usize, step: &Step) -> Self {
+        let (worker, label) = (worker.name.to_string(), step.label.to_string());
+        Self::StepPlanned { worker, phase, position, label, action: step.action.to_string() }
+    }
 }

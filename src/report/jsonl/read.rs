@@ -1,14 +1,15 @@
 //! From lines to events: a recorded run, read back.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
-use super::left::Left;
-use super::line::{Barrier, Line, RecordedEvent, RunStarted, Skew, StepName};
+use serde_json::Value;
+
+use super::line::{Line, Part};
 use crate::model::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Output, Plan, Printer, Reason, Stamped, StartSkew,
-    StepReference, StepResult, Stream, Unkept, Verdict, WorkerId,
+    ClockAnchor, Conclusion, ConductorTime, Event, Names, Output, Plan, Printer, Reason, Stamped, StepReference,
+    StepResult, Stream, Unkept, Verdict,
 };
 use crate::report::dry_run_json;
 
@@ -31,8 +32,7 @@ pub(crate) struct Replay<R, O> {
     outputs: O,
     /// The plan while all that is recorded of it is being read.
     planned: Option<(ConductorTime, Plan, ClockAnchor)>,
-    plan: Option<Arc<Plan>>,
-    workers: BTreeMap<String, WorkerId>,
+    names: Option<Arc<Names>>,
     reasons: Vec<Reason>,
     /// Output of one moment. It waits for the next line: if that is the end of the step, it has this output too.
     printed: Vec<(StepReference, Event)>,
@@ -51,8 +51,7 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
             configuration,
             outputs,
             planned: None,
-            plan: None,
-            workers: BTreeMap::new(),
+            names: None,
             reasons: Vec::new(),
             printed: Vec::new(),
             ready: VecDeque::new(),
@@ -84,54 +83,73 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
                 self.push(Event::RunEnded { conclusion: Conclusion { verdict: Verdict::Incomplete, reasons } });
                 break;
             }
-            let taken =
-                serde_json::from_slice(&line).map_err(|error| error.to_string()).and_then(|line| self.take(line));
-            taken.map_err(|why| io::Error::other(format!("line {}: {why}", self.number)))?;
+            self.take(&line).map_err(|why| io::Error::other(format!("line {}: {why}", self.number)))?;
         }
         Ok(self.ready.pop_front())
     }
 
-    fn take(&mut self, Line { at_ns, time, event }: Line<'_>) -> Result<(), String> {
+    fn take(&mut self, line: &[u8]) -> io::Result<()> {
+        let Line { at_ns, time, event } = serde_json::from_slice::<Line<Value>>(line)?;
         if at_ns != self.at {
             self.print();
         }
         self.at = at_ns;
-        match event {
-            RecordedEvent::RunStarted(started) => return self.run_started(time.as_deref(), &started),
-            RecordedEvent::WorkerPlanned { worker, player, .. } => {
-                let (_, plan, _) = self.planned.as_mut().ok_or("it is not where the plan is")?;
-                let known = plan.workers.iter_mut().find(|known| known.name.as_str() == worker);
-                let known = known.ok_or_else(|| unknown_worker(&worker))?;
-                known.player = player.parse().map_err(|()| format!("invalid address `{player}`"))?;
+        let name = event["event"].as_str().unwrap_or_default();
+        if !Part::PLANNED.contains(&name) {
+            self.begin();
+        }
+        let names = self.names.clone();
+        if Part::has(name) {
+            let part = Names::during(names.as_ref(), || serde_json::from_value(event))?;
+            return self.part(time.as_deref(), part);
+        }
+        let mut event = Names::during(names.as_ref(), || serde_json::from_value(event))?;
+        match &mut event {
+            Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
+                self.printed.retain(|(other, _)| other != step);
+                self.find_outputs(Printer::Step(*step), result);
             }
-            RecordedEvent::StepPlanned { .. } => {}
-            RecordedEvent::Reason { kind, text } => self.reasons.push(reason(&kind, text.into_owned())?),
-            RecordedEvent::Output { step, stream, offset, bytes, unfinished } => {
-                self.begin();
-                let step = self.step(&step)?;
+            Event::CheckEnded { trial, result } => self.find_outputs(Printer::Check(*trial), result),
+            _ => {}
+        }
+        self.push(event);
+        Ok(())
+    }
+
+    fn part(&mut self, time: Option<&str>, part: Part<'_>) -> io::Result<()> {
+        match part {
+            Part::RunStarted(started) => {
+                let missing = || io::Error::other("the folder has no `configuration.json`");
+                let plan = dry_run_json::read(self.configuration.as_deref().ok_or_else(missing)?, &started.run)?;
+                let utc = time.and_then(|time| humantime::parse_rfc3339(time).ok());
+                let utc = utc.ok_or_else(|| io::Error::other("invalid time"))?;
+                self.planned = Some((self.at, plan, ClockAnchor { conductor: self.at, utc }));
+            }
+            Part::WorkerPlanned { worker, player, .. } => {
+                let (_, plan, _) =
+                    self.planned.as_mut().ok_or_else(|| io::Error::other("it is not where the plan is"))?;
+                let known = plan.workers.iter_mut().find(|known| known.name.as_str() == worker);
+                let known = known.ok_or_else(|| io::Error::other(format!("unknown worker `{worker}`")))?;
+                let invalid = |()| io::Error::other(format!("invalid address `{player}`"));
+                known.player = player.parse().map_err(invalid)?;
+            }
+            Part::StepPlanned { .. } => {}
+            Part::Reason(reason) => self.reasons.push(reason),
+            Part::Output { step, stream, offset, bytes, unfinished } => {
                 let length = offset.saturating_add(bytes.length() as u64).saturating_add(unfinished);
                 let output = self.output(Printer::Step(step), stream, length, None);
-                self.printed.push((
-                    step,
-                    if unfinished == 0 && bytes.is_unfinished() {
-                        Event::OutputEnded { step, stream, output }
-                    } else {
-                        Event::OutputReceived { step, stream, output }
-                    },
-                ));
+                let is_last = unfinished == 0 && bytes.is_unfinished();
+                let event = if is_last {
+                    Event::OutputEnded { step, stream, output }
+                } else {
+                    Event::OutputReceived { step, stream, output }
+                };
+                self.printed.push((step, event));
             }
-            RecordedEvent::RunEnded { verdict, .. } => {
+            Part::RunEnded { verdict, .. } => {
                 let reasons = std::mem::take(&mut self.reasons);
                 self.push(Event::RunEnded { conclusion: Conclusion { verdict, reasons } });
                 self.ended = true;
-            }
-            event => {
-                self.begin();
-                let event = self.event(event)?;
-                if let Event::StepEnded { step, .. } | Event::SpawnedEnded { step, .. } = &event {
-                    self.printed.retain(|(other, _)| other != step);
-                }
-                self.push(event);
             }
         }
         Ok(())
@@ -149,131 +167,24 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
         self.ready.extend(self.printed.drain(..).map(|(_, event)| Stamped { at, event }));
     }
 
-    fn run_started(&mut self, time: Option<&str>, started: &RunStarted<'_>) -> Result<(), String> {
-        let configuration = self.configuration.as_deref().ok_or("the folder has no `configuration.json`")?;
-        let plan = dry_run_json::read(configuration, &started.run)?;
-        let utc = time.and_then(|time| humantime::parse_rfc3339(time).ok()).ok_or("invalid time")?;
-        let anchor = ClockAnchor { conductor: self.at, utc };
-        self.planned = Some((self.at, plan, anchor));
-        Ok(())
-    }
-
     /// The run begins, once all that is recorded of its plan is read.
     fn begin(&mut self) {
         if let Some((at, plan, anchor)) = self.planned.take() {
-            self.workers = plan.workers().map(|(id, worker)| (worker.name.to_string(), id)).collect();
             let plan = Arc::new(plan);
-            self.plan = Some(Arc::clone(&plan));
-            let event = Event::RunStarted { plan, anchor };
-            self.ready.push_back(Stamped { at, event });
+            self.names = Some(Names::new(Arc::clone(&plan)));
+            self.ready.push_back(Stamped { at, event: Event::RunStarted { plan, anchor } });
         }
     }
 
-    /// The event of a line that is one event.
-    fn event(&self, event: RecordedEvent<'_>) -> Result<Event, String> {
-        Ok(match event {
-            RecordedEvent::WorkerConnected { worker, player } => {
-                let player = player.player().ok_or("invalid player")?;
-                Event::WorkerConnected { worker: self.worker(&worker)?, player }
-            }
-            RecordedEvent::TrialStarted { trial } => Event::TrialStarted { trial },
-            RecordedEvent::PhaseStarted { trial, phase } => Event::PhaseStarted { trial, phase },
-            RecordedEvent::PhaseReceived { trial, phase, worker } => {
-                Event::PhaseReceived { trial, phase, worker: self.worker(&worker)? }
-            }
-            RecordedEvent::PhaseGo { trial, phase, lead_ns } => Event::PhaseGo { trial, phase, lead: lead_ns.into() },
-            RecordedEvent::StepStarted { step, started } => Event::StepStarted { step: self.step(&step)?, started },
-            RecordedEvent::StepEnded { step, left } => {
-                let step = self.step(&step)?;
-                Event::StepEnded { step, result: self.result(Printer::Step(step), *left)? }
-            }
-            RecordedEvent::SpawnedEnded { step, left } => {
-                let step = self.step(&step)?;
-                Event::SpawnedEnded { step, result: self.result(Printer::Step(step), *left)? }
-            }
-            RecordedEvent::WorkerPhaseEnded { trial, phase, worker } => {
-                Event::WorkerPhaseEnded { trial, phase, worker: self.worker(&worker)? }
-            }
-            RecordedEvent::PhaseEnded { trial, phase, start_skew } => {
-                Event::PhaseEnded { trial, phase, skew: start_skew.map(|skew| self.skew(&skew)).transpose()? }
-            }
-            RecordedEvent::BarrierReleased { trial, phase, name, lead_ns } => {
-                Event::BarrierReleased { trial, phase, name: name.into_owned(), lead: lead_ns.into() }
-            }
-            RecordedEvent::BarrierEnded(barrier) => {
-                let (trial, phase) = (barrier.trial, barrier.phase);
-                Event::BarrierEnded { trial, phase, barrier: self.barrier(barrier)? }
-            }
-            RecordedEvent::WorkerBroken { worker, reason } => {
-                Event::WorkerBroken { worker: self.worker(&worker)?, reason: reason.into_owned() }
-            }
-            RecordedEvent::WorkerResumed { worker, silent_ns } => {
-                Event::WorkerResumed { worker: self.worker(&worker)?, silent: silent_ns.into() }
-            }
-            RecordedEvent::WorkerLost { worker, reason } => {
-                Event::WorkerLost { worker: self.worker(&worker)?, reason: reason.into_owned() }
-            }
-            RecordedEvent::Warning { worker, text } => {
-                let worker = worker.map(|worker| self.worker(&worker)).transpose()?;
-                Event::Warning { worker, text: text.into_owned() }
-            }
-            RecordedEvent::CheckEnded { trial, left, .. } => {
-                Event::CheckEnded { trial, result: self.result(Printer::Check(trial), *left)? }
-            }
-            RecordedEvent::TrialEnded { trial, verdict } => Event::TrialEnded { trial, verdict },
-            RecordedEvent::RunStarted(_)
-            | RecordedEvent::WorkerPlanned { .. }
-            | RecordedEvent::StepPlanned { .. }
-            | RecordedEvent::Output { .. }
-            | RecordedEvent::Reason { .. }
-            | RecordedEvent::RunEnded { .. } => return Err("it is several events".to_owned()),
-        })
-    }
-
-    fn worker(&self, name: &str) -> Result<WorkerId, String> {
-        self.workers.get(name).copied().ok_or_else(|| unknown_worker(name))
-    }
-
-    fn step(&self, step: &StepName<'_>) -> Result<StepReference, String> {
-        let StepName { trial, phase, position, .. } = *step;
-        Ok(StepReference { trial, phase, worker: self.worker(&step.worker)?, position })
-    }
-
-    fn skew(&self, skew: &Skew<'_>) -> Result<StartSkew, String> {
-        let unknown = skew.unknown.iter().map(|worker| self.worker(worker)).collect::<Result<_, _>>()?;
-        Ok(StartSkew { spread: skew.spread_ns.into(), bound: skew.bound_ns.into(), workers: skew.workers, unknown })
-    }
-
-    fn barrier(&self, barrier: Barrier<'_>) -> Result<BarrierResult, String> {
-        let Barrier { name, passed, reason, waited, release_skew, .. } = barrier;
-        let skew = release_skew.map(|skew| self.skew(&skew)).transpose()?;
-        let passed = if passed { Ok(skew) } else { Err(reason.unwrap_or_default().into_owned()) };
-        let waited = waited.iter().map(|waited| Ok((self.worker(&waited.worker)?, waited.waited_ns.into())));
-        Ok(BarrierResult { name: name.into_owned(), waited: waited.collect::<Result<_, String>>()?, passed })
-    }
-
     fn output(&self, of: Printer, stream: Stream, length: u64, unkept: Option<Unkept>) -> Output {
-        self.outputs.output(self.plan.as_deref(), of, stream, length, unkept)
+        self.outputs.output(self.names.as_ref().map(|names| &*names.plan), of, stream, length, unkept)
     }
 
-    fn result(&self, of: Printer, left: Left<'_>) -> Result<StepResult, String> {
-        let output = |stream, length, unkept| self.output(of, stream, length, unkept);
-        left.result(output).ok_or_else(|| "invalid outcome".to_owned())
+    /// Puts the outputs of a result in place of their lengths.
+    fn find_outputs(&self, of: Printer, result: &mut StepResult) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let output = result.output_mut(stream);
+            *output = self.output(of, stream, output.length(), output.unkept().cloned());
+        }
     }
-}
-
-fn unknown_worker(name: &str) -> String {
-    format!("unknown worker `{name}`")
-}
-
-fn reason(kind: &str, text: String) -> Result<Reason, String> {
-    let interrupted = || (1..=64).map(Reason::Interrupted).find(|reason| reason.text() == text);
-    match kind {
-        "interrupted" => interrupted(),
-        "not carried out" => Some(Reason::NotCarriedOut(text)),
-        "incomplete" => Some(Reason::Incomplete(text)),
-        "failed" => Some(Reason::Failed(text)),
-        _ => None,
-    }
-    .ok_or_else(|| format!("unknown reason `{kind}`"))
 }

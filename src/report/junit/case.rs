@@ -4,12 +4,8 @@ use std::collections::BTreeSet;
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 
-use super::{not_green, text};
-use crate::model::{Mode, Outcome, Output, Process, Start, Step, StepResult, WorkerId, WorkerPlan};
-use crate::report::excerpt::{Excerpt, last_lines};
-use crate::report::notes::notes;
-use crate::report::record::{PhaseOfTrial, Run, WorkerOfPhase};
-use crate::report::words;
+use crate::model::{Mode, Outcome, Output, Process, Start, Step, StepResult, WorkerId, WorkerPlan, harmless};
+use crate::report::{Excerpt, PhaseOfTrial, Run, WorkerOfPhase, last_lines, notes, words};
 
 /// So many of its last lines on standard error stand in the failure of a step.
 const LINES: usize = 10;
@@ -83,7 +79,7 @@ impl<'a> Cases<'a> {
         let status = if excuse.is_some() { TestCaseStatus::success() } else { status(step, result) };
         let mut case = self.case(label, status);
         if let Some(excuse) = excuse {
-            let outcome = words::outcome_in_detail(&result.outcome);
+            let outcome = result.outcome.in_detail();
             case.add_property(("not_counted", &*text(&format!("{outcome} ({excuse})"))));
         }
         if let Some(duration) = result.duration {
@@ -122,13 +118,13 @@ fn status(step: &Step, result: &StepResult) -> TestCaseStatus {
         Outcome::Skipped(Some(why)) => skipped(&format!("not run: {why}")),
         Outcome::Lost => error("its worker was lost"),
         Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => {
-            not_green(NonSuccessKind::Failure, words::outcome(&result.outcome), reason)
+            not_green(NonSuccessKind::Failure, result.outcome.word(), reason)
         }
         Outcome::Failed(_) | Outcome::TimedOut(_) => {
-            let mut lines = vec![words::outcome_in_detail(&result.outcome), words::action(step)];
+            let mut lines = vec![result.outcome.in_detail(), step.action.to_string()];
             lines.extend(notes(result));
             lines.extend(last_lines(&result.stderr, LINES));
-            not_green(NonSuccessKind::Failure, words::outcome(&result.outcome), &lines.join("\n"))
+            not_green(NonSuccessKind::Failure, result.outcome.word(), &lines.join("\n"))
         }
     }
 }
@@ -141,4 +137,20 @@ fn skipped(why: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::skipped();
     status.set_message(text(why));
     status
+}
+
+/// The status of a case that is not green.
+pub(super) fn not_green(kind: NonSuccessKind, word: &str, description: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_type(text(word)).set_message(text(description.lines().next().unwrap_or(word)));
+    status.set_description(text(description));
+    status
+}
+
+/// Remote text as XML can have it: what it can't have is shown by escapes.
+pub(super) fn text(text: &str) -> String {
+    // The library drops tabs with everything else that it takes for a terminal's.
+    let shown = harmless(text).replace('\t', "    ");
+    // These two are the only other characters that XML has no place for.
+    shown.replace('\u{fffe}', "\\u{fffe}").replace('\u{ffff}', "\\u{ffff}")
 }

@@ -2,8 +2,7 @@
 
 use junit_parser::{TestCase, TestSuites};
 
-use crate::model::Format;
-use crate::model::{Ending, Outcome, Phase, Reason, Stamped, Step, StepResult, Verdict};
+use crate::model::{Ending, Format, Outcome, Phase, Reason, Stamped, Step, StepResult, Verdict};
 use crate::report::recorded::{
     Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, spawned, told, worker,
 };

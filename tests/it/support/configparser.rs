@@ -3,38 +3,39 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use conductor::config::Source;
-use conductor::config::dialect::{
-    DEFAULT, Document, Entry, Interpolated, Problem, ProblemKind, Section, VariableProblemKind, Variables, interpolate,
-    read,
-};
+use conductor::config::dialect::{DEFAULT, Document, Entry, Interpolated, Section, Variables, interpolate, read};
+use conductor::config::{Diagnostic, Diagnostics, Lint, Source};
 use serde_json::{Value, json};
 
 /// Reads a text.
-pub fn parse(bytes: &[u8]) -> (Document, Vec<Problem>) {
-    read(&Arc::new(Source::new(Path::new("case.cfg"), 0, bytes)))
+pub fn parse(bytes: &[u8]) -> (Document, Vec<Diagnostic>) {
+    let mut diagnostics = Diagnostics::default();
+    let document = read(&Arc::new(Source::new(Path::new("case.cfg"), 0, bytes)), &mut diagnostics);
+    (document, diagnostics.iter().cloned().collect())
 }
 
-/// What Python would raise for a problem.
-pub fn python_error(kind: &ProblemKind) -> &'static str {
-    match kind {
-        ProblemKind::ByteOrderMark | ProblemKind::MissingSectionHeader => "MissingSectionHeaderError",
-        ProblemKind::NotUtf8(_) => "UnicodeDecodeError",
-        ProblemKind::NoDelimiter | ProblemKind::EmptyKey => "ParsingError",
-        ProblemKind::DuplicateSection(_) => "DuplicateSectionError",
-        ProblemKind::DuplicateKey { .. } => "DuplicateOptionError",
+/// What Python would raise for a finding of the reader.
+pub fn python_error(finding: &Diagnostic) -> &'static str {
+    match finding.lint {
+        Lint::ByteOrderMark | Lint::MissingSectionHeader => "MissingSectionHeaderError",
+        Lint::NotUtf8 => "UnicodeDecodeError",
+        Lint::NotASetting | Lint::EmptyKey => "ParsingError",
+        Lint::DuplicateSection => "DuplicateSectionError",
+        Lint::DuplicateKey | Lint::RepeatedTimeout => "DuplicateOptionError",
+        lint => panic!("the reader does not look for {}", lint.name()),
     }
 }
 
 /// What Python's `get` would return or raise.
 pub fn python_value(document: &Document, section: &str, entry: &Entry) -> Value {
     let variables = Variables { document, defines: None, predefined: &[] };
-    let Interpolated { text, problems, .. } = interpolate(&entry.value, section, &variables);
-    let error = problems.first().map(|problem| match problem.kind {
-        VariableProblemKind::LonePercent | VariableProblemKind::BadReference => "InterpolationSyntaxError",
-        VariableProblemKind::Undefined(_) => "InterpolationMissingOptionError",
-        VariableProblemKind::TooDeep => "InterpolationDepthError",
-        VariableProblemKind::TooLong => "none: Python takes all memory",
+    let Interpolated { text, findings, .. } = interpolate(&entry.value, section, &variables);
+    let error = findings.first().map(|finding| match finding.lint {
+        Lint::LonePercent | Lint::BadReference => "InterpolationSyntaxError",
+        Lint::UndefinedVariable => "InterpolationMissingOptionError",
+        Lint::VariableDepth => "InterpolationDepthError",
+        Lint::TooLarge => "none: Python takes all memory",
+        lint => panic!("variables are not {}", lint.name()),
     });
     match (text, error) {
         (_, Some(error)) => json!({ "error": error }),

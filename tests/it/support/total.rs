@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use conductor::config::dialect::{DEFAULT, Interpolated, Variables, interpolate, read};
-use conductor::config::{Diagnostics, Input, ShellCommand, ShellRefusal, ShellSyntax, Source, Span, validate};
+use conductor::config::{
+    Diagnostics, Input, Severity, ShellCommand, ShellRefusal, ShellSyntax, Source, Span, validate,
+};
 
 /// Separates the files in the bytes for [`whole`]; it is in no UTF-8.
 pub const SEPARATOR: u8 = 0xff;
@@ -14,18 +16,22 @@ pub const SEPARATOR: u8 = 0xff;
 /// The reader alone: every place that it tells of lies in the text, between characters.
 pub fn reader(bytes: &[u8]) {
     let source = Arc::new(Source::new(Path::new("any.cfg"), 0, bytes));
-    let (document, problems) = read(&source);
+    let mut findings = Diagnostics::default();
+    let document = read(&source, &mut findings);
     let is_inside = |span: Span| source.text().get(span.start..span.end).is_some();
-    assert!(problems.iter().all(|problem| is_inside(problem.span) && problem.first.is_none_or(is_inside)));
+    for finding in &findings {
+        let places = finding.place.iter().chain(finding.others.iter().map(|(place, _)| place));
+        assert!(places.into_iter().all(|place| is_inside(place.span)));
+    }
     let variables =
         Variables { document: &document, defines: Some(&document), predefined: &[("worker", "w".to_owned())] };
     for section in &document.sections {
         assert!(is_inside(section.name_span));
         for entry in &section.entries {
             assert!(!entry.key().is_empty());
-            assert_eq!(section.entry(&entry.key()).map(conductor::config::dialect::Entry::key), Some(entry.key()));
-            let Interpolated { text, problems, .. } = interpolate(&entry.value, &section.name, &variables);
-            let failed = problems.iter().any(|problem| problem.kind.is_error());
+            assert_eq!(section.entry(entry.key()).map(conductor::config::dialect::Entry::key), Some(entry.key()));
+            let Interpolated { text, findings, .. } = interpolate(&entry.value, &section.name, &variables);
+            let failed = findings.iter().any(|finding| finding.severity() == Severity::Error);
             assert_eq!(text.is_none(), failed);
             for text in text.iter().chain([&entry.value]) {
                 assert!(is_inside(text.place().span));

@@ -1,0 +1,141 @@
+//! Lints on all steps of one worker.
+
+use std::collections::BTreeMap;
+
+use super::{LocatedStep, Steps, repeated};
+use crate::config::{Diagnostic, Document, Lint, Place, Scope, nearest, quoted};
+use crate::model::{Action, Mode, Phase, variable};
+
+/// Runs all of them.
+pub(in crate::config) fn check(scope: &mut Scope<'_>, steps: &Steps) {
+    const ALL: [fn(&Document, &Steps) -> Vec<Diagnostic>; 4] =
+        [stop_without_spawn, process_variable_collision, repeated_barrier, fetch_collision];
+    for lint in ALL {
+        scope.context.diagnostics.extend(lint(scope.document, steps));
+    }
+}
+
+/// All steps in order.
+fn all(steps: &Steps) -> impl Iterator<Item = &LocatedStep> {
+    steps.iter().flat_map(|(_, steps)| steps)
+}
+
+/// `stop:` of a step that is not spawned before, in the same phase or an earlier one.
+fn stop_without_spawn(document: &Document, steps: &Steps) -> Vec<Diagnostic> {
+    // Labels are keys: upper and lower case are the same.
+    let mut spawned: BTreeMap<String, (usize, &LocatedStep)> = BTreeMap::new();
+    for (position, located) in all(steps).enumerate().filter(|(_, located)| located.step.mode == Mode::Spawn) {
+        spawned.entry(located.step.label.as_str().to_lowercase()).or_insert((position, located));
+    }
+    let finding = |(position, located): (usize, &LocatedStep)| {
+        let Action::Stop(label) = &located.step.action else { return None };
+        let label = label.as_str();
+        let later = spawned.get(&label.to_lowercase());
+        if later.is_some_and(|(spawned, _)| *spawned < position) {
+            return None;
+        }
+        let message = format!("no step {} is spawned before it is stopped here", quoted(label));
+        let error = |hint: String| Diagnostic::new(Lint::StopWithoutSpawn, located.action.clone(), message, hint);
+        Some(match later {
+            Some((_, later)) => {
+                error("stop it after that step".to_owned()).other(later.key.clone(), "it is spawned here")
+            }
+            None => error(stop_hint(document, spawned.keys(), label)),
+        })
+    };
+    all(steps).enumerate().filter_map(finding).collect()
+}
+
+fn stop_hint<'a>(document: &Document, spawned: impl Iterator<Item = &'a String>, label: &str) -> String {
+    let key = label.to_lowercase();
+    let has = |phase: &Phase| document.section(phase.section()).is_some_and(|section| section.entry(&key).is_some());
+    if Phase::ALL.iter().any(has) {
+        return format!("only spawned steps can be stopped: write `{label} = spawn:…`");
+    }
+    // A few are enough to find a slip, and many cost time.
+    let known = spawned.map(String::as_str).take(100);
+    nearest::hint_or(&key, known, || format!("start it with `{label} = spawn:…`, or remove this step"))
+}
+
+/// Two spawned steps with different labels and the same variable.
+fn process_variable_collision(_: &Document, steps: &Steps) -> Vec<Diagnostic> {
+    let label = |located: &LocatedStep| located.step.label.as_str().to_owned();
+    let spawned = all(steps).filter(|located| located.step.mode == Mode::Spawn);
+    let spawned = spawned.map(|located| (variable("CONDUCTOR_PID", &label(located)), located));
+    let finding = |(variable, first, again): (String, &LocatedStep, &LocatedStep)| {
+        let (first_label, label) = (label(first), label(again));
+        if first_label.to_lowercase() == label.to_lowercase() {
+            return None;
+        }
+        let (first_label, label) = (quoted(&first_label), quoted(&label));
+        let message = format!("the spawned steps {first_label} and {label} both have the variable `{variable}`");
+        let hint = "give one of them a label with other letters or digits";
+        let warning = Diagnostic::new(Lint::ProcessVariableCollision, again.key.clone(), message, hint);
+        Some(warning.other(first.key.clone(), format!("{first_label} is defined here")))
+    };
+    repeated(spawned).filter_map(finding).collect()
+}
+
+/// A barrier to which a worker comes twice in a phase: it would wait for itself.
+fn repeated_barrier(_: &Document, steps: &Steps) -> Vec<Diagnostic> {
+    let steps = steps.iter().flat_map(|(phase, steps)| steps.iter().map(move |located| (phase, located)));
+    let barriers = steps.filter_map(|(phase, located)| match &located.step.action {
+        Action::Barrier(name) => Some(((phase, name), located)),
+        _ => None,
+    });
+    let finding = |((phase, name), first, again): ((Phase, &String), &LocatedStep, &LocatedStep)| {
+        let message = format!("`[{}]` has the barrier {} twice", phase.section(), quoted(name));
+        let hint = "give one of them another name, in the files of all workers that wait there";
+        let error = Diagnostic::new(Lint::RepeatedBarrier, again.action.clone(), message, hint);
+        error.other(first.action.clone(), "first used here")
+    };
+    repeated(barriers).map(finding).collect()
+}
+
+/// The steps that fetch files, with their patterns.
+fn fetches(steps: &Steps) -> impl Iterator<Item = (&str, &LocatedStep)> {
+    all(steps).filter_map(|located| match &located.step.action {
+        Action::Fetch(pattern) => Some((pattern.as_str(), located)),
+        _ => None,
+    })
+}
+
+/// Two fetches whose files have the same names.
+fn fetch_collision(_: &Document, steps: &Steps) -> Vec<Diagnostic> {
+    let finding = |(name, first, again): (&str, &LocatedStep, &LocatedStep)| {
+        let message = format!("this worker fetches {} twice", quoted(name));
+        let hint = "a file is kept by its path below the last folder without `*`: fetch both by one pattern, as in `/tmp/*/a.log`";
+        let warning = Diagnostic::new(Lint::FetchCollision, again.action.clone(), message, hint);
+        warning.other(first.action.clone(), "first fetched here")
+    };
+    repeated(fetches(steps).map(|(pattern, located)| (kept_name(pattern), located))).map(finding).collect()
+}
+
+/// Fetches of a run without a results folder.
+pub(in crate::config) fn fetch_without_results(steps: &Steps) -> impl Iterator<Item = Diagnostic> {
+    let message = "`fetch:` needs a results folder";
+    let hint = "set `results = FOLDER` in `[Test]`, or run `conduct` with `--results FOLDER`";
+    let finding = move |place: &Place| Diagnostic::new(Lint::FetchWithoutResults, place.clone(), message, hint);
+    fetches(steps).map(move |(_, located)| finding(&located.action))
+}
+
+/// What follows the fixed part of a pattern, which is the folders before the first wildcard.
+fn kept_name(pattern: &str) -> &str {
+    let fixed = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
+    let start = pattern[..fixed].rfind('/').map_or(0, |slash| slash + 1);
+    &pattern[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_kept_by_its_path_below_the_fixed_part() {
+        for (pattern, kept) in
+            [("/a/b/c.log", "c.log"), ("/a/b*/c", "b*/c"), ("/a/*.log", "*.log"), ("x", "x"), ("/", "")]
+        {
+            assert_eq!(kept_name(pattern), kept, "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The settings of test files and worker files: their keys, how their values are read, and where the results go.
+
+use std::path::PathBuf;
+
+use super::{COORDINATOR, Refusal, duration, value};
+use crate::model::{Format, Network, RunSettings};
+
+/// A setting of a section whose values make a `T`.
+pub(super) struct Setting<T> {
+    /// The key.
+    pub(super) key: &'static str,
+    /// A comment can follow the value.
+    pub(super) is_word: bool,
+    /// Reads the value.
+    pub(super) set: fn(&mut T, &str) -> Result<(), Refusal>,
+}
+
+impl<T> Setting<T> {
+    /// A number, an address or the like: a `#` or `;` after white space begins a comment.
+    pub(super) const fn word(key: &'static str, set: fn(&mut T, &str) -> Result<(), Refusal>) -> Self {
+        Self { key, is_word: true, set }
+    }
+
+    /// A text such as a command or a folder: it may have `#` and `;`.
+    pub(super) const fn text(key: &'static str, set: fn(&mut T, &str) -> Result<(), Refusal>) -> Self {
+        Self { key, is_word: false, set }
+    }
+
+    /// The keys of some settings.
+    pub(super) fn keys(settings: &[Self]) -> Vec<&'static str> {
+        settings.iter().map(|setting| setting.key).collect()
+    }
+}
+
+/// What `[Test]` says.
+#[derive(Debug, Default)]
+pub(super) struct TestSettings {
+    pub(super) trials: Option<u32>,
+    pub(super) outputs: Outputs,
+    /// Everything else but `results`.
+    pub(super) run: RunSettings,
+}
+
+/// What a test file says about outputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// `format`.
+    pub format: Option<Format>,
+    /// `output`, as it was written.
+    pub output: Option<PathBuf>,
+    /// `results`, as it was written.
+    pub results: Option<PathBuf>,
+}
+
+/// The settings of `[Test]`.
+pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 12] = [
+    Setting::word("trials", |test, text| value::count(text).map(|trials| test.trials = Some(trials))),
+    Setting::word("format", |test, text| value::one_of(text).map(|format| test.outputs.format = Some(format))),
+    Setting::text("output", |test, text| value::text(text).map(|file| test.outputs.output = Some(file.into()))),
+    Setting::word("max_message_size", |test, text| value::mebibytes(text).map(|size| test.run.max_message_size = size)),
+    Setting::word("step_timeout", |test, text| duration::limit(text).map(|limit| test.run.step_timeout = limit)),
+    Setting::word("reset_timeout", |test, text| duration::positive(text).map(|limit| test.run.reset_timeout = limit)),
+    Setting::word("connect_timeout", |test, text| duration::duration(text).map(|time| test.run.connect_timeout = time)),
+    Setting::word("lease", |test, text| duration::lease(text).map(|lease| test.run.lease = lease)),
+    Setting::word("on_failure", |test, text| value::one_of(text).map(|choice| test.run.on_failure = choice)),
+    Setting::word("max_start_skew", |test, text| {
+        duration::optional_duration(text).map(|skew| test.run.max_start_skew = skew)
+    }),
+    Setting::text("results", |test, text| value::text(text).map(|folder| test.outputs.results = Some(folder.into()))),
+    Setting::text("check", |test, text| value::text(text).map(|command| test.run.check = Some(command))),
+];
+
+/// The port on which a player listens by default.
+const COMMAND_PORT: u16 = 6970;
+/// The port for the results of a Python player by default.
+const RESULTS_PORT: u16 = 6971;
+
+/// What `[Coordinator]` says.
+#[derive(Debug)]
+pub(super) struct Coordinator {
+    /// The player's host; empty if it is missing or wrong.
+    pub(super) player: String,
+    pub(super) conductor: Option<String>,
+    pub(super) port: u16,
+    pub(super) results_port: u16,
+    pub(super) max_message_size: u64,
+    pub(super) allow: Option<Vec<Network>>,
+    pub(super) shell: String,
+    pub(super) directory: Option<String>,
+}
+
+impl Default for Coordinator {
+    fn default() -> Self {
+        Self {
+            player: String::new(),
+            conductor: None,
+            port: COMMAND_PORT,
+            results_port: RESULTS_PORT,
+            max_message_size: RunSettings::default().max_message_size,
+            allow: None,
+            shell: "/bin/sh".to_owned(),
+            directory: None,
+        }
+    }
+}
+
+/// The settings of `[Coordinator]`. Each can use the variables of those before it.
+pub(super) const COORDINATOR_SETTINGS: [Setting<Coordinator>; 8] = [
+    Setting::word("player", |file, text| value::host(text).map(|host| file.player = host)),
+    Setting::word("conductor", |file, text| value::host(text).map(|host| file.conductor = Some(host))),
+    Setting::word("cmdport", |file, text| value::port(text).map(|port| file.port = port)),
+    Setting::word("resultsport", |file, text| value::port(text).map(|port| file.results_port = port)),
+    Setting::word("max_message_size", |file, text| value::mebibytes(text).map(|size| file.max_message_size = size)),
+    Setting::word("allow", |file, text| value::networks(text).map(|networks| file.allow = Some(networks))),
+    Setting::text("shell", |file, text| value::text(text).map(|shell| file.shell = shell)),
+    Setting::text("directory", |file, text| value::text(text).map(|folder| file.directory = Some(folder))),
+];
+
+/// Settings that this version knows and refuses, with their sections.
+pub(super) const NOT_YET: [(&str, &str); 1] = [(COORDINATOR, "connect")];

@@ -1,0 +1,47 @@
+//! JSON objects for reports that are only written.
+
+/// Makes a value that serde writes as an object with these members, in this order: `object! { name: value, … }`. It has
+/// the attributes of serde. A member that may be missing is `#[serde(flatten)] name: optional!(name: option)`.
+macro_rules! object {
+    ($($(#[$attribute:meta])* $name:ident: $value:expr),* $(,)?) => {{
+        // Each member has a type of its own, which is named like the member.
+        #[expect(non_camel_case_types, reason = "members have names in lower case")]
+        let object = {
+            #[derive(serde::Serialize)]
+            struct Object<$($name),*> {
+                $($(#[$attribute])* $name: $name),*
+            }
+            Object { $($name: $value),* }
+        };
+        object
+    }};
+}
+
+/// A member of [`object`] that is left out without a value.
+macro_rules! optional {
+    ($name:ident: $value:expr) => {
+        $value.map(|value| $crate::model::object! { $name: value })
+    };
+}
+
+pub(crate) use {object, optional};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn members_are_written_in_order_and_missing_ones_are_left_out() {
+        let inner = object! { b: [1, 2], a: "x" };
+        let object = object! {
+            z: Some(true),
+            #[serde(flatten)]
+            inner: inner,
+            #[serde(flatten)]
+            c: optional!(c: Some(1.5)),
+            #[serde(flatten)]
+            d: optional!(d: None::<u8>),
+            #[serde(rename = "for")]
+            e: None::<u8>,
+        };
+        assert_eq!(serde_json::to_string(&object).unwrap(), r#"{"z":true,"b":[1,2],"a":"x","c":1.5,"for":null}"#);
+    }
+}

@@ -1,0 +1,244 @@
+//! What a step left, as it is recorded; its output has lines of its own.
+
+use std::io;
+
+use serde::de::Error;
+use serde::{Deserialize, Serialize};
+
+use super::Names;
+use crate::model::{
+    Attempt, Ending, FetchedFiles, Nanoseconds, Outcome, Output, OutputSource, Process, Start, Step, StepReference,
+    StepResult, Unkept,
+};
+
+/// So many bytes of what a check printed are in the line of its end.
+const BEGINNING: usize = 4000;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// What a step left, besides its output.
+#[derive(Serialize, Deserialize)]
+struct Left {
+    outcome: String,
+    exit_status: Option<i32>,
+    signal: Option<i32>,
+    limit_ns: Option<Nanoseconds>,
+    reason: Option<String>,
+    #[serde(flatten)]
+    started: Option<Start>,
+    duration_ns: Option<Nanoseconds>,
+    /// How much was printed, how much of that could not be kept, and why.
+    stdout_bytes: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    stdout_left_out: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stdout_error: Option<String>,
+    stderr_bytes: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    stderr_left_out: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stderr_error: Option<String>,
+    leaky: bool,
+    /// Who still held its output, and what could not be stopped.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    holders: Box<[Process]>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    not_stopped: Box<[Process]>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<AttemptEntry>,
+    #[serde(flatten)]
+    files: Option<Box<FetchedFiles>>,
+}
+
+/// One attempt of a step that is repeated; `after_ns` counts from the step's start.
+#[derive(Serialize, Deserialize)]
+struct AttemptEntry {
+    after_ns: Nanoseconds,
+    duration_ns: Nanoseconds,
+    outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exit_status: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit_ns: Option<Nanoseconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// An output whose bytes are elsewhere.
+struct Elsewhere(u64, Option<Unkept>);
+
+impl OutputSource for Elsewhere {
+    fn length(&self) -> u64 {
+        self.0
+    }
+
+    fn unkept(&self) -> Option<&Unkept> {
+        self.1.as_ref()
+    }
+
+    fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+fn output(printed: u64, left_out: u64, why: Option<String>) -> Output {
+    let unkept = (left_out > 0).then(|| Unkept { bytes: left_out, why: why.unwrap_or_default().into() });
+    Output::new(Elsewhere(printed.saturating_sub(left_out), unkept))
+}
+
+fn limit(outcome: &Outcome) -> Option<Nanoseconds> {
+    if let Outcome::TimedOut(limit) = outcome { Some((*limit).into()) } else { None }
+}
+
+fn left_out(output: &Output) -> (u64, Option<String>) {
+    (output.printed() - output.length(), output.unkept().map(|unkept| unkept.why.to_string()))
+}
+
+impl Left {
+    fn new(step: Option<&Step>, result: &StepResult) -> Self {
+        let (exit_status, signal) = result.outcome.ending(step);
+        let (stdout_left_out, stdout_error) = left_out(&result.stdout);
+        let (stderr_left_out, stderr_error) = left_out(&result.stderr);
+        Self {
+            outcome: result.outcome.word().to_owned(),
+            exit_status,
+            signal,
+            limit_ns: limit(&result.outcome),
+            reason: result.why(),
+            started: result.started,
+            duration_ns: result.duration.map(Nanoseconds::from),
+            stdout_bytes: result.stdout.printed(),
+            stdout_left_out,
+            stdout_error,
+            stderr_bytes: result.stderr.printed(),
+            stderr_left_out,
+            stderr_error,
+            leaky: result.leaky,
+            holders: result.holders.clone(),
+            not_stopped: result.not_stopped.clone(),
+            attempts: result.attempts.iter().map(AttemptEntry::new).collect(),
+            files: result.files.clone(),
+        }
+    }
+
+    fn result<E: Error>(self) -> Result<StepResult, E> {
+        let ending = (self.exit_status, self.signal, self.limit_ns);
+        Ok(StepResult {
+            started: self.started,
+            duration: self.duration_ns.map(Into::into),
+            stdout: output(self.stdout_bytes, self.stdout_left_out, self.stdout_error),
+            stderr: output(self.stderr_bytes, self.stderr_left_out, self.stderr_error),
+            leaky: self.leaky,
+            holders: self.holders,
+            not_stopped: self.not_stopped,
+            attempts: self.attempts.into_iter().map(AttemptEntry::attempt).collect::<Result<_, _>>()?,
+            files: self.files,
+            ..StepResult::without_output(outcome(&self.outcome, ending, self.reason)?)
+        })
+    }
+}
+
+impl AttemptEntry {
+    fn new(Attempt { after, duration, outcome }: &Attempt) -> Self {
+        let (exit_status, signal) = outcome.ending(None);
+        Self {
+            after_ns: (*after).into(),
+            duration_ns: (*duration).into(),
+            outcome: outcome.in_detail(),
+            exit_status,
+            signal,
+            limit_ns: limit(outcome),
+            reason: outcome.reason().map(str::to_owned),
+        }
+    }
+
+    fn attempt<E: Error>(self) -> Result<Attempt, E> {
+        let outcome = outcome(&self.outcome, (self.exit_status, self.signal, self.limit_ns), self.reason)?;
+        Ok(Attempt { after: self.after_ns.into(), duration: self.duration_ns.into(), outcome })
+    }
+}
+
+/// The outcome that begins with this word. Attempts have more behind it.
+fn outcome<E: Error>(
+    word: &str,
+    (exit_status, signal, limit): (Option<i32>, Option<i32>, Option<Nanoseconds>),
+    reason: Option<String>,
+) -> Result<Outcome, E> {
+    let ending = exit_status.map(Ending::Exit).or(signal.map(Ending::Signal));
+    Ok(match (word.split(':').next(), limit) {
+        (Some("passed"), _) => Outcome::Passed,
+        (Some("failed"), _) => ending.map_or_else(|| Outcome::Unfulfilled(reason.unwrap_or_default()), Outcome::Failed),
+        (Some("timed out"), Some(limit)) => Outcome::TimedOut(limit.into()),
+        (Some("spawned"), _) => Outcome::Spawned,
+        (Some("stopped"), _) => Outcome::Stopped,
+        (Some("not started"), _) => Outcome::NotStarted(reason.unwrap_or_default()),
+        (Some("skipped"), _) => Outcome::Skipped(reason),
+        (Some("lost"), _) => Outcome::Lost,
+        _ => return Err(E::custom("invalid outcome")),
+    })
+}
+
+/// For serde: the end of a step.
+pub(in crate::model) mod step_ended {
+    use serde::{Deserializer, Serializer};
+
+    use super::{Deserialize, Left, Names, Serialize, StepReference, StepResult};
+
+    #[derive(Serialize, Deserialize)]
+    struct Ended {
+        #[serde(flatten)]
+        step: StepReference,
+        #[serde(flatten)]
+        left: Left,
+    }
+
+    pub fn serialize<S: Serializer>(step: &StepReference, result: &StepResult, to: S) -> Result<S::Ok, S::Error> {
+        let left = Names::step(*step, |step| Left::new(step, result));
+        Ended { step: *step, left }.serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(StepReference, StepResult), D::Error> {
+        let Ended { step, left } = Ended::deserialize(from)?;
+        Ok((step, left.result()?))
+    }
+}
+
+/// For serde: the end of a check, with the beginning of what it printed.
+pub(in crate::model) mod check_ended {
+    use serde::{Deserializer, Serializer};
+
+    use super::{BEGINNING, Deserialize, Left, Output, Serialize, StepResult};
+
+    #[derive(Serialize, Deserialize)]
+    struct Ended {
+        trial: u32,
+        #[serde(flatten)]
+        left: Left,
+        stdout: String,
+        stderr: String,
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    pub fn serialize<S: Serializer>(trial: &u32, result: &StepResult, to: S) -> Result<S::Ok, S::Error> {
+        let (left, trial) = (Left::new(None, result), *trial);
+        Ended { trial, left, stdout: beginning(&result.stdout), stderr: beginning(&result.stderr) }.serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(u32, StepResult), D::Error> {
+        let Ended { trial, left, .. } = Ended::deserialize(from)?;
+        Ok((trial, left.result()?))
+    }
+
+    /// How an output begins; its length stands beside it.
+    fn beginning(output: &Output) -> String {
+        let mut bytes = vec![0; usize::try_from(output.length()).unwrap_or(BEGINNING).min(BEGINNING)];
+        // That the bytes cannot be read back is reported by the formats that have whole outputs.
+        let read = output.read_exact_at(0, &mut bytes).is_ok();
+        String::from_utf8_lossy(if read { &bytes } else { &[] }).into_owned()
+    }
+}
