@@ -129,6 +129,18 @@ fn hundred_megabytes(folder: &Folder) {
         raw / run
     );
     println!("  listener {:.1} MB", memory(player.pid(), "VmHWM"));
+    let kept = (0..ROUNDS).map(|_| {
+        let start = Instant::now();
+        assert!(conduct(folder, &["--results", "kept"]).status().expect("it runs").success());
+        let time = start.elapsed();
+        std::fs::remove_dir_all(folder.join("kept")).expect("the results");
+        time
+    });
+    let kept = milliseconds(median(kept.collect()));
+    println!(
+        "  with a results folder, whose `events.jsonl` has every byte too: {kept:.0} ms, speed ratio {:.2}",
+        raw / kept
+    );
 }
 
 fn through_tcp() -> Duration {

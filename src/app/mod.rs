@@ -12,10 +12,8 @@ mod player;
 mod report;
 mod report_file;
 mod results;
-mod room;
 mod shell_syntax;
 mod signals;
-mod step_files;
 mod validate;
 
 use std::process::ExitCode;

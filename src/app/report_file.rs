@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::Receiver;
 use rustix::fs::OFlags;
 
-use super::room::{Room, Sparing};
+use crate::conduct::{Room, Sparing};
 use crate::model::{Event, Format, Reporter, Stamped, on_one_line};
 use crate::report::{self, Style};
 use crate::telemetry::ForReader;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `configuration.json` | the plan: every worker and every step, with all variables replaced |
 //! | `events.jsonl` | the events, as they happened |
-//! | `outputs/trial-1/WORKER/run-01-LABEL.stdout` | what a step printed, whole |
+//! | `outputs/trial-1/WORKER/run-01-LABEL.stdout` | what a step printed, whole; the store writes there |
 //! | `report.txt`, `report.json`, … | the run in the other formats |
 //! | `trial-1/WORKER/` | what the worker fetched; the connection actors write there |
 
@@ -14,9 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::messages;
 use super::report_file;
-use super::room::Room;
-use super::step_files::StepFiles;
-use crate::conduct::NamedReporters;
+use crate::conduct::{NamedReporters, Room};
 use crate::model::{Event, Format, Plan, Reporter, RunId, Stamped};
 use crate::report::{self, Style};
 
@@ -57,8 +55,6 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
         reporters.push((results.join("latest").display().to_string(), Box::new(latest)));
     }
     let room = Room::of(&folder);
-    // Before the events: what an event refers to is in its file, even if the conductor is killed.
-    reporters.push((folder.join("outputs").display().to_string(), Box::new(StepFiles::new(folder.clone(), room))));
     for (format, name) in KEPT {
         let path = folder.join(name);
         let reporter = report_file::create_new(format, &path, Style::plain(), room)

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::store::{Store, StreamWriter};
+use super::store::StreamWriter;
 use crate::model::Output;
 
 /// How much is read at once.
@@ -24,10 +24,10 @@ impl Printed {
     /// # Errors
     ///
     /// Says why there is no pipe.
-    pub(super) fn begin(store: &Store) -> io::Result<(Self, PipeWriter)> {
+    pub(super) fn begin(kept: StreamWriter) -> io::Result<(Self, PipeWriter)> {
         let (pipe, theirs) = io::pipe()?;
         rustix::io::ioctl_fionbio(&pipe, true)?;
-        Ok((Self { pipe: Some(pipe), kept: store.stream(), buffer: vec![0; PIECE] }, theirs))
+        Ok((Self { pipe: Some(pipe), kept, buffer: vec![0; PIECE] }, theirs))
     }
 
     /// What to wait for.

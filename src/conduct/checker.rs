@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::model::{Attention, Outcome, Plan, PlayerTime, Start, StepResult, words};
+use crate::model::{Attention, Outcome, Plan, PlayerTime, Printer, Start, StepResult, Stream, words};
 use crate::wait::Wait;
 use crate::wire::KeeperMessage;
 
@@ -120,8 +120,9 @@ fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Re
 
 fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     let at = now();
-    let (stdout, their_stdout) = Printed::begin(&check.store)?;
-    let (stderr, their_stderr) = Printed::begin(&check.store)?;
+    let printer = Printer::Check(check.trial);
+    let (stdout, their_stdout) = Printed::begin(check.store.stream(printer, Stream::Stdout))?;
+    let (stderr, their_stderr) = Printed::begin(check.store.stream(printer, Stream::Stderr))?;
     let (socket, theirs) = UnixStream::pair()?;
     socket.set_nonblocking(true)?;
     let mut command = command(check)?;
@@ -267,7 +268,7 @@ mod tests {
             plan: Arc::new(plan(1, 1, 1, &[])),
             trial: 1,
             keeper: keeper(),
-            store: Store::new(None).unwrap(),
+            store: Store::unnamed().unwrap(),
             results: None,
             kept: reports.mark(),
         };

@@ -1,6 +1,5 @@
 //! A thread that passes events to reporters, and the queue to it.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-use crate::model::{Event, Reporter, Stamped, WorkerId};
+use crate::model::{Event, Reporter, Stamped};
 use crate::wait::Wait;
 
 use super::threads::Threads;
@@ -20,15 +19,6 @@ const BEHIND: usize = 10_000;
 
 /// Reporters with their names for messages.
 pub type NamedReporters = Vec<(String, Box<dyn Reporter>)>;
-
-/// What an output has to say to the run.
-#[derive(Debug)]
-pub(super) enum Said {
-    /// It can't be written.
-    Failure(String),
-    /// Something for all reports, of this worker.
-    Warning(Option<WorkerId>, String),
-}
 
 /// What a thread is sent.
 pub(super) enum Item {
@@ -80,7 +70,7 @@ impl Queue {
         reporters: NamedReporters,
         order: Order,
         threads: &mut Threads,
-        failed: &Sender<Said>,
+        failed: &Sender<String>,
     ) -> Self {
         let (sender, items) = unbounded();
         let taken = Arc::new(AtomicU64::new(0));
@@ -90,7 +80,7 @@ impl Queue {
             && let Err(error) =
                 threads.start(name.to_owned(), move || tell(reporters, &items, order, &counter, &failing))
         {
-            let _ = failed.send(Said::Failure(format!("no output can be written: {error}")));
+            let _ = failed.send(format!("no output can be written: {error}"));
         }
         Self { sender, taken }
     }
@@ -109,10 +99,9 @@ fn tell(
     items: &Receiver<Item>,
     mut order: Order,
     taken: &AtomicU64,
-    said: &Sender<Said>,
+    failed: &Sender<String>,
 ) {
     // The run loop drops its sender at the end of every run, which ends this loop.
-    let mut known = BTreeSet::new();
     for item in items {
         let Item::Event(stamped) = item else { continue };
         if is_in_order(&stamped) {
@@ -121,21 +110,15 @@ fn tell(
         reporters.retain_mut(|(name, reporter)| {
             let told = catch_unwind(AssertUnwindSafe(|| reporter.report(&stamped)));
             taken.fetch_add(1, Ordering::Relaxed);
-            for (worker, text) in reporter.warnings() {
-                let _ = said.send(Said::Warning(worker, text));
-            }
-            let (why, goes_on) = match told {
+            let why = match told {
                 Ok(Ok(())) => return true,
-                Ok(Err(error)) => (error.to_string(), reporter.goes_on()),
-                Err(_) => ("internal error".to_owned(), false),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "internal error".to_owned(),
             };
             let text = format!("output `{name}` can't be written: {why}");
             tracing::error!("{text}");
-            // One is enough to say that the run's results are not complete.
-            if known.insert(name.clone()) {
-                let _ = said.send(Said::Failure(text));
-            }
-            goes_on
+            let _ = failed.send(text);
+            false
         });
         if is_in_order(&stamped) {
             order.after();

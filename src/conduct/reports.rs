@@ -14,7 +14,6 @@ use crate::model::{Conclusion, ConductorTime, Event, Reason, Reporter, Stamped, 
 use crate::wait::{Patience, Wait};
 
 pub use super::report_queue::NamedReporters;
-pub(super) use super::report_queue::Said;
 use super::report_queue::{Item, Order, Queue};
 use super::threads::Threads;
 
@@ -46,7 +45,7 @@ pub struct Reporters {
 pub(super) struct Reports {
     queues: Vec<Queue>,
     kept: Queue,
-    said: Receiver<Said>,
+    failures: Receiver<String>,
     threads: Threads,
     patience: Patience,
 }
@@ -61,14 +60,6 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Takes what an output says when no report can tell it any more.
-    fn take(&mut self, said: Said) {
-        match said {
-            Said::Failure(failure) => self.failures.push(failure),
-            Said::Warning(_, text) => tracing::warn!("{text}"),
-        }
-    }
-
     /// Adds what went wrong to the reasons of a run.
     pub(super) fn add_to(self, conclusion: &mut Conclusion) {
         let interrupted = self.interrupted.map(Reason::Interrupted);
@@ -84,8 +75,8 @@ impl Reports {
     /// Starts the threads.
     pub(super) fn start(reporters: Reporters) -> Self {
         let Reporters { shown, apart, kept, log, patience } = reporters;
-        // At most one failure for each reporter and each thread, and one warning for each step.
-        let (failed, said) = unbounded();
+        // At most one for each reporter and each thread.
+        let (failed, failures) = unbounded();
         let mut threads = Threads::new();
         let (show, is_shown) = unbounded();
         let (log_it, is_logged) = unbounded();
@@ -95,7 +86,7 @@ impl Reports {
         let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
         queues.push(start("log of the run", log, Order::Second { other: is_shown, done: log_it, ahead: 0 }));
         let kept = start("results", kept, Order::Any);
-        Self { queues, kept, said, threads, patience }
+        Self { queues, kept, failures, threads, patience }
     }
 
     /// Passes an event on.
@@ -129,28 +120,19 @@ impl Reports {
                 break;
             }
         }
-        let mut failures = Vec::new();
-        for said in self.said.try_iter() {
-            match said {
-                Said::Failure(failure) => failures.push(failure),
-                Said::Warning(worker, text) => {
-                    let warning = Arc::new(Stamped { at, event: Event::Warning { worker, text } });
-                    self.queues.iter().for_each(|queue| queue.tell(Arc::clone(&warning)));
-                }
-            }
-        }
+        let failures = self.failures.try_iter().collect();
         Taken { failures, interrupted: None }.add_to(conclusion);
         self.queues.iter().for_each(|queue| queue.tell(ended(conclusion)));
     }
 
-    /// What the outputs have to say.
-    pub(super) fn said(&self) -> &Receiver<Said> {
-        &self.said
+    /// Which outputs can't be written, and why.
+    pub(super) fn failures(&self) -> &Receiver<String> {
+        &self.failures
     }
 
     /// Waits until everything was told. A slow reader may take its time, until an interrupt says that it has not.
     pub(super) fn finish(self, interrupts: &Receiver<i32>, hurry: bool) -> Taken {
-        let Self { queues, kept, said, threads, patience } = self;
+        let Self { queues, kept, failures, threads, patience } = self;
         drop((queues, kept));
         let mut taken = Taken { failures: Vec::new(), interrupted: None };
         let mut interrupts = interrupts.clone();
@@ -159,8 +141,8 @@ impl Reports {
         let mut looked = Instant::now();
         let is_cut = loop {
             select! {
-                recv(said) -> said => match said {
-                    Ok(said) => taken.take(said),
+                recv(failures) -> failure => match failure {
+                    Ok(failure) => taken.failures.push(failure),
                     Err(_) => break false,
                 },
                 recv(interrupts) -> signal => match signal {
@@ -186,7 +168,7 @@ impl Reports {
         if !is_cut {
             // The signal cut nothing off.
             taken.interrupted = None;
-        } else if !give_up(&said, &patience, &mut taken) {
+        } else if !give_up(&failures, &patience, &mut taken) {
             let text = "the outputs were not taken to their end";
             tracing::error!("{text}");
             taken.failures.push(text.to_owned());
@@ -197,12 +179,12 @@ impl Reports {
 }
 
 /// Has nobody wait for a reader any more: each output that had to fails. Whether all threads have ended.
-fn give_up(said: &Receiver<Said>, patience: &Patience, taken: &mut Taken) -> bool {
+fn give_up(failures: &Receiver<String>, patience: &Patience, taken: &mut Taken) -> bool {
     patience.end();
     let end = Instant::now() + LAST;
     loop {
-        match Wait::OutputsHurried.receive(said, Some(end.saturating_duration_since(Instant::now()))) {
-            Ok(said) => taken.take(said),
+        match Wait::OutputsHurried.receive(failures, Some(end.saturating_duration_since(Instant::now()))) {
+            Ok(failure) => taken.failures.push(failure),
             Err(error) => return error == RecvTimeoutError::Disconnected,
         }
     }
@@ -277,32 +259,6 @@ mod tests {
         }
         let failures = reports.finish(&never(), false);
         assert_eq!(failures.failures, ["output `full.json` can't be written: no space left"]);
-        assert_eq!(told.iter().count(), 3);
-    }
-
-    /// An output of which one part fails after the other.
-    struct Parts(Sender<()>);
-
-    impl Reporter for Parts {
-        fn report(&mut self, _: &Stamped) -> io::Result<()> {
-            self.0.send(()).map_err(io::Error::other)?;
-            Err(io::Error::other("no space left"))
-        }
-
-        fn goes_on(&self) -> bool {
-            true
-        }
-    }
-
-    #[test]
-    fn an_output_of_many_parts_goes_on_after_the_failure_of_one_and_counts_once() {
-        let (sender, told) = unbounded();
-        let kept: NamedReporters = vec![("outputs".to_owned(), Box::new(Parts(sender)))];
-        let reports = Reports::start(Reporters { kept, ..Reporters::default() });
-        for _ in 0..3 {
-            reports.tell(event());
-        }
-        assert_eq!(reports.finish(&never(), false).failures, ["output `outputs` can't be written: no space left"]);
         assert_eq!(told.iter().count(), 3);
     }
 

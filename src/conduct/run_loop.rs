@@ -2,12 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
-use rustix::fs::statvfs;
 
 use crate::model::{
     Attention, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId,
@@ -25,7 +23,8 @@ use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::mailbox::{Postbox, mailbox};
 use super::now::now;
 use super::options::{Options, hello};
-use super::reports::{Mark, Reporters, Reports, Said};
+use super::reports::{Mark, Reporters, Reports};
+use super::results_folder::ResultsFolder;
 use super::seed::players::SeedPlayers;
 use super::store::Store;
 use super::threads::Threads;
@@ -51,6 +50,7 @@ struct Actor {
 struct Actors<'a> {
     plan: &'a Arc<Plan>,
     options: &'a Options,
+    results: Option<ResultsFolder>,
     store: Store,
     seeds: Arc<SeedPlayers>,
     events: Sender<(WorkerId, u64, ConnectionEvent)>,
@@ -77,7 +77,7 @@ impl Actors<'_> {
             mailbox,
             uplink: Uplink { worker, session, sender: self.events.clone() },
             seeds: Arc::clone(&self.seeds),
-            results: self.options.results.clone(),
+            results: self.results.clone(),
         };
         let name = format!("worker {}", self.plan.worker(worker).name);
         self.threads.start(name, move || connection::run(&context))?;
@@ -133,14 +133,17 @@ fn anchor() -> ClockAnchor {
 pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, reporters: Reporters) -> Conclusion {
     let anchor = anchor();
     let reports = Reports::start(reporters);
-    let store = match open_store(&plan) {
-        Ok(store) => store,
+    let opened = options.results.as_deref().map(ResultsFolder::open).transpose();
+    let opened = opened.and_then(|results| Ok((Store::new(&plan, results.as_ref())?, results)));
+    let (store, results) = match opened {
+        Ok(opened) => opened,
         Err(error) => return without_store(plan, anchor, reports, interrupts, &error),
     };
     let (sender, events) = bounded(EVENTS);
     let mut actors = Actors {
         plan: &plan,
         options,
+        results,
         store,
         seeds: Arc::new(SeedPlayers::new(&plan)),
         events: sender,
@@ -233,28 +236,9 @@ fn turn(
                 Input::Tick
             },
             recv(actors.checked.1) -> end => end.map_or(Input::Tick, Input::Checked),
-            recv(reports.said()) -> said => match said {
-                Ok(Said::Failure(failure)) => Input::OutputFailed(failure),
-                Ok(Said::Warning(worker, text)) => Input::OutputLacks(worker, text),
-                Err(_) => Input::Tick,
-            },
+            recv(reports.failures()) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
             recv(timer) -> _ => Input::Tick,
         });
-    }
-}
-
-/// The store: where the results are, unless there is little room that they need for themselves, and more among the
-/// temporary files.
-fn open_store(plan: &Plan) -> io::Result<Store> {
-    /// Less than this is little.
-    const LITTLE: u64 = 64 << 20;
-    let room = |folder: &Path| statvfs(folder).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize));
-    let temporary = std::env::temp_dir();
-    match &plan.settings.results {
-        Some(folder) if folder.is_dir() && (room(folder) >= LITTLE || room(folder) >= room(&temporary)) => {
-            Store::new(Some(folder))
-        }
-        _ => Store::new(None),
     }
 }
 

@@ -1,101 +1,67 @@
 //! The output store: what all steps printed, on disk, as it arrives.
 //!
-//! One file without a name, which is gone with the process. Each stream takes room at its end and writes there without a
-//! lock; it is a list of such pieces, and neighbouring pieces are one. The more a stream has, the more room it takes ahead:
-//! bytes that come one by one, in turn with those of other streams, would otherwise be a piece each.
+//! With a folder of results, each stream is written to its file there. Without one, all streams share a file without a
+//! name, which is gone with the process.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod named;
+mod sink;
+mod unnamed;
 
-use crate::model::{Output, OutputSource, Unkept, words};
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+use super::results_folder::ResultsFolder;
+use crate::model::{Output, Plan, Printer, Stream, Unkept, words};
+use named::NamedFiles;
+use sink::Sink;
+use unnamed::UnnamedFile;
 
 /// The store of a run. A copy is the same store.
 #[derive(Debug, Clone)]
-pub(crate) struct Store(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    file: File,
-    end: AtomicU64,
+pub(crate) enum Store {
+    /// In the folder of results.
+    Named(Arc<NamedFiles>),
+    /// In a temporary file.
+    Unnamed(Arc<UnnamedFile>),
 }
 
 impl Store {
-    /// Makes an empty store in this folder, or in the one for temporary files.
-    pub(crate) fn new(folder: Option<&Path>) -> io::Result<Self> {
-        let file = match folder {
-            Some(folder) => tempfile::tempfile_in(folder)?,
-            None => tempfile::tempfile()?,
+    /// Makes an empty store, in the folder of results if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Says why there can be no temporary file.
+    pub(crate) fn new(plan: &Arc<Plan>, results: Option<&ResultsFolder>) -> io::Result<Self> {
+        match results {
+            Some(folder) => Ok(Self::Named(Arc::new(NamedFiles::new(folder.clone(), Arc::clone(plan))))),
+            None => Self::unnamed(),
+        }
+    }
+
+    /// Makes an empty store in a temporary file.
+    pub(crate) fn unnamed() -> io::Result<Self> {
+        Ok(Self::Unnamed(Arc::new(UnnamedFile::new(tempfile::tempfile()?))))
+    }
+
+    /// Begins a stream. Its file is created when its first bytes come.
+    pub(crate) fn stream(&self, of: Printer, stream: Stream) -> StreamWriter {
+        let sink: Box<dyn Sink> = match self {
+            Self::Named(files) => Box::new(files.file(of, stream)),
+            Self::Unnamed(file) => Box::new(file.begin()),
         };
-        Ok(Self(Arc::new(Shared { file, end: AtomicU64::new(0) })))
-    }
-
-    /// Begins a stream.
-    pub(crate) fn stream(&self) -> StreamWriter {
-        let room = Room { at: 0, length: 0 };
-        StreamWriter { store: self.clone(), pieces: Pieces::default(), received: 0, kept: 0, room, failed: None }
-    }
-}
-
-impl Shared {
-    /// Takes so much room at the end of the file.
-    fn take(&self, length: u64) -> Room {
-        Room { at: self.end.fetch_add(length, Ordering::Relaxed), length }
-    }
-
-    /// Takes room back, unless somebody has taken the place behind it.
-    fn take_back(&self, room: Room) {
-        let _ = self.end.compare_exchange(room.at + room.length, room.at, Ordering::Relaxed, Ordering::Relaxed);
-    }
-}
-
-/// A place in the file that a stream has taken and not yet written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Room {
-    at: u64,
-    length: u64,
-}
-
-/// A piece of a stream: where it lies in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Piece {
-    /// Where it begins in the stream.
-    offset: u64,
-    /// Where it begins in the file.
-    at: u64,
-    /// How long it is.
-    length: u64,
-}
-
-/// The pieces of a stream, in order: the writer adds to them, and whoever reads looks at the first ones, which stay.
-#[derive(Debug, Clone, Default)]
-struct Pieces(Arc<Mutex<Vec<Piece>>>);
-
-impl Pieces {
-    fn lock(&self) -> MutexGuard<'_, Vec<Piece>> {
-        // A list that was being added to when somebody panicked is whole: it is changed in one step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        StreamWriter { sink, received: 0, kept: 0, failed: None }
     }
 }
 
 /// One stream, while it grows.
 #[derive(Debug)]
 pub(crate) struct StreamWriter {
-    store: Store,
-    pieces: Pieces,
+    sink: Box<dyn Sink>,
     received: u64,
     kept: u64,
-    /// Where the next bytes go.
-    room: Room,
     /// Why no more is kept.
     failed: Option<Arc<str>>,
 }
-
-/// The most room that a stream takes ahead: the file has it as a hole until it is written to.
-const AHEAD: u64 = 64 << 10;
 
 impl StreamWriter {
     /// How many bytes of the stream have come, kept or not.
@@ -110,41 +76,23 @@ impl StreamWriter {
     /// Says why the bytes, or some of them, can't be kept; of each stream once.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.received += bytes.len() as u64;
-        if self.failed.is_some() {
-            return Ok(());
-        }
-        let mut rest = bytes;
+        let mut rest = if self.failed.is_none() { bytes } else { &[] };
         while !rest.is_empty() {
-            if self.room.length == 0 {
-                self.room = self.store.0.take((rest.len() as u64).max(self.kept.min(AHEAD)));
-            }
-            let (part, behind) = rest.split_at(rest.len().min(usize::try_from(self.room.length).unwrap_or(usize::MAX)));
-            let (written, end) = write_at(&self.store.0.file, part, self.room.at);
-            self.wrote(written);
-            if let Err(error) = end {
-                self.failed = Some(words(&error).into());
-                // A shorter piece of another stream may still have room.
-                self.store.0.take_back(self.room);
-                self.room.length = 0;
-                return Err(error);
-            }
-            rest = behind;
+            let error = match self.sink.write(rest, self.kept) {
+                Ok(0) => ErrorKind::WriteZero.into(),
+                Ok(count) => {
+                    self.kept += count as u64;
+                    rest = &rest[count..];
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            self.failed = Some(words(&error).into());
+            self.sink.end();
+            return Err(error);
         }
         Ok(())
-    }
-
-    /// So many bytes were written to the beginning of the room.
-    fn wrote(&mut self, length: u64) {
-        let at = self.room.at;
-        if length > 0 {
-            let mut pieces = self.pieces.lock();
-            match pieces.last_mut() {
-                Some(last) if last.at + last.length == at => last.length += length,
-                _ => pieces.push(Piece { offset: self.kept, at, length }),
-            }
-        }
-        self.kept += length;
-        self.room = Room { at: at + length, length: self.room.length - length };
     }
 
     /// The first `length` bytes of the stream, or what was kept of them. It costs nothing, however long the stream is.
@@ -156,134 +104,124 @@ impl StreamWriter {
         }
         let lost = |why: &Arc<str>| Unkept { bytes: printed - length, why: Arc::clone(why) };
         let unkept = self.failed.as_ref().filter(|_| printed > length).map(lost);
-        Output::new(Stored { shared: Arc::clone(&self.store.0), pieces: self.pieces.clone(), length, unkept })
+        Output::new(self.sink.source(), length, unkept)
     }
 }
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
-        self.store.0.take_back(self.room);
-    }
-}
-
-/// Writes as much as there is room for: how much that was, and why not all.
-fn write_at(file: &File, bytes: &[u8], at: u64) -> (u64, io::Result<()>) {
-    let mut written = 0;
-    while written < bytes.len() {
-        match file.write_at(&bytes[written..], at + written as u64) {
-            Ok(0) => return (written as u64, Err(io::ErrorKind::WriteZero.into())),
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (written as u64, Err(error)),
-        }
-    }
-    (written as u64, Ok(()))
-}
-
-/// A stream that is read back.
-struct Stored {
-    shared: Arc<Shared>,
-    pieces: Pieces,
-    length: u64,
-    unkept: Option<Unkept>,
-}
-
-impl OutputSource for Stored {
-    fn unkept(&self) -> Option<&Unkept> {
-        self.unkept.as_ref()
-    }
-
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        if offset >= self.length || buffer.is_empty() {
-            return Ok(0);
-        }
-        let piece = {
-            let pieces = self.pieces.lock();
-            let index = pieces.partition_point(|piece| piece.offset + piece.length <= offset);
-            pieces.get(index).copied()
-        };
-        let Some(piece) = piece else {
-            return Ok(0);
-        };
-        let within = offset - piece.offset;
-        let there = (piece.length - within).min(self.length - offset);
-        let count = buffer.len().min(usize::try_from(there).unwrap_or(usize::MAX));
-        self.shared.file.read_at(&mut buffer[..count], piece.at + within)
+        self.sink.end();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs::File;
 
-    fn bytes(output: &Output) -> Vec<u8> {
-        let mut bytes = vec![0; usize::try_from(output.length()).unwrap()];
-        output.read_exact_at(0, &mut bytes).unwrap();
-        bytes
+    use super::*;
+    use crate::conduct::testing::{bytes, plan};
+    use crate::model::{Phase, StepId, WorkerId};
+
+    fn stdout(store: &Store, position: usize) -> StreamWriter {
+        let step = StepId { trial: 1, phase: Phase::Run, position };
+        store.stream(Printer::Step(step.of(WorkerId(0))), Stream::Stdout)
+    }
+
+    /// A store of each kind, with the folder of the one that has one.
+    fn stores() -> (tempfile::TempDir, [Store; 2]) {
+        let folder = tempfile::tempdir().unwrap();
+        let results = ResultsFolder::open(folder.path()).unwrap();
+        let plan = Arc::new(plan(1, 500, 1, &[Phase::Run]));
+        let named = Store::new(&plan, Some(&results)).unwrap();
+        (folder, [named, Store::unnamed().unwrap()])
     }
 
     #[test]
     fn streams_that_grow_together_are_read_back_apart() {
-        let store = Store::new(None).unwrap();
-        std::thread::scope(|scope| {
-            for number in 0..4_u8 {
-                let mut stream = store.stream();
-                scope.spawn(move || {
-                    let mut expected = Vec::new();
-                    for round in 0..100_u8 {
-                        let piece = vec![number ^ round; usize::from(round) + 1];
-                        stream.append(&piece).unwrap();
-                        expected.extend(piece);
-                    }
-                    assert_eq!(bytes(&stream.output(u64::MAX)), expected);
-                    assert_eq!(bytes(&stream.output(7)), expected[..7]);
-                });
-            }
-        });
-    }
-
-    #[test]
-    fn neighbouring_pieces_are_one() {
-        let store = Store::new(None).unwrap();
-        let mut stream = store.stream();
-        for _ in 0..10 {
-            stream.append(b"abc").unwrap();
+        let (_folder, stores) = stores();
+        for store in &stores {
+            std::thread::scope(|scope| {
+                for number in 0..4_u8 {
+                    let mut stream = stdout(store, number.into());
+                    scope.spawn(move || {
+                        let mut expected = Vec::new();
+                        for round in 0..100_u8 {
+                            let piece = vec![number ^ round; usize::from(round) + 1];
+                            stream.append(&piece).unwrap();
+                            expected.extend(piece);
+                        }
+                        assert_eq!(stream.received(), expected.len() as u64);
+                        assert_eq!(bytes(&stream.output(u64::MAX)), expected);
+                        assert_eq!(bytes(&stream.output(7)), expected[..7]);
+                    });
+                }
+            });
         }
-        assert_eq!(stream.pieces.lock().len(), 1);
-        assert_eq!(stream.received(), 30);
     }
 
     #[test]
-    fn bytes_that_come_one_by_one_in_turn_of_two_streams_are_few_pieces() {
-        let store = Store::new(None).unwrap();
-        let mut streams = [store.stream(), store.stream()];
-        for number in 0..200_000_u32 {
+    fn an_earlier_view_does_not_grow() {
+        let (_folder, stores) = stores();
+        for store in &stores {
+            let mut stream = stdout(store, 0);
+            stream.append(b"early").unwrap();
+            let early = stream.output(5);
+            stream.append(b" and late").unwrap();
+            assert_eq!(bytes(&early), b"early");
+            assert_eq!(bytes(&stream.output(stream.received())), b"early and late");
+            assert_eq!(bytes(&stream.output(u64::MAX).since(&early)), b" and late");
+            assert!(stdout(store, 1).output(9).is_empty());
+        }
+    }
+
+    #[test]
+    fn more_streams_than_files_are_kept_open_grow_in_turn() {
+        let (folder, [named, _]) = stores();
+        let mut streams: Vec<_> = (0..500).map(|position| stdout(&named, position)).collect();
+        for piece in ["a", "b", "c"] {
             for stream in &mut streams {
-                stream.append(&number.to_le_bytes()[..1]).unwrap();
+                stream.append(piece.as_bytes()).unwrap();
             }
         }
-        for stream in streams {
-            let pieces = stream.pieces.lock().len();
-            assert!(pieces < 30, "{pieces} pieces");
-            let expected: Vec<u8> = (0..200_000_u32).map(|number| number.to_le_bytes()[0]).collect();
-            assert!(bytes(&stream.output(u64::MAX)) == expected, "each byte is at its place");
-        }
-        assert!(store.0.end.load(Ordering::Relaxed) < 400_000 + 2 * AHEAD);
+        let open = || {
+            let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+            let files = open.filter_map(|entry| entry.path().read_link().ok());
+            files.filter(|file| file.starts_with(folder.path().join("outputs"))).count()
+        };
+        assert!((1..100).contains(&open()), "{} files are open", open());
+        let outputs: Vec<_> = streams.iter().map(|stream| stream.output(u64::MAX)).collect();
+        drop(streams);
+        assert_eq!(open(), 0, "files of streams that are over are closed");
+        assert!(outputs.iter().all(|output| bytes(output) == b"abc"));
+        let file = folder.path().join("outputs/trial-1/w0/run-500-s499.stdout");
+        assert_eq!(std::fs::read(file).unwrap(), b"abc");
     }
 
-    /// A store whose file can't be written.
-    fn full() -> Store {
-        let file = File::options().read(true).write(true).open("/dev/full").unwrap();
-        Store(Arc::new(Shared { file, end: AtomicU64::new(0) }))
+    #[test]
+    fn a_stream_without_bytes_makes_no_file() {
+        let (folder, [named, _]) = stores();
+        assert!(stdout(&named, 0).append(b"").is_ok());
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_is_there_already_is_not_written_to() {
+        let (folder, [named, _]) = stores();
+        let outputs = folder.path().join("outputs/trial-1/w0");
+        std::fs::create_dir_all(&outputs).unwrap();
+        let (outside, target) = (outputs.join("run-01-s0.stdout"), folder.path().join("target"));
+        std::fs::write(&target, "mine").unwrap();
+        std::os::unix::fs::symlink(&target, &outside).unwrap();
+        let mut stream = stdout(&named, 0);
+        assert_eq!(stream.append(b"theirs").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(stream.output(u64::MAX).unkept().unwrap().to_string(), "6 bytes could not be kept: file exists");
+        assert_eq!(std::fs::read(&target).unwrap(), b"mine");
     }
 
     #[test]
     fn what_can_not_be_kept_is_counted_and_said_once() {
-        let mut stream = full().stream();
+        let file = File::options().read(true).write(true).open("/dev/full").unwrap();
+        let mut stream = stdout(&Store::Unnamed(Arc::new(UnnamedFile::new(file))), 0);
         assert!(stream.append(b"lost").is_err());
         assert!(stream.append(b" too").is_ok());
         let output = stream.output(u64::MAX);
@@ -291,24 +229,5 @@ mod tests {
         assert_eq!(output.unkept().unwrap().to_string(), "8 bytes could not be kept: no space left on device");
         let (first, all) = (stream.output(3), output);
         assert_eq!((first.printed(), all.since(&first).printed()), (3, 5));
-    }
-
-    #[test]
-    fn a_full_store_gives_back_the_room_that_it_could_not_use() {
-        let store = full();
-        assert!(store.stream().append(&[b'x'; 1000]).is_err());
-        assert_eq!(store.0.end.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
-    fn an_earlier_view_does_not_grow() {
-        let store = Store::new(None).unwrap();
-        let mut stream = store.stream();
-        stream.append(b"early").unwrap();
-        let early = stream.output(5);
-        stream.append(b" and late").unwrap();
-        assert_eq!(bytes(&early), b"early");
-        assert_eq!(bytes(&stream.output(stream.received())), b"early and late");
-        assert!(store.stream().output(9).is_empty());
     }
 }

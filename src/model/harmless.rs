@@ -18,9 +18,13 @@ pub fn on_one_line(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a terminal could take this character for something else than text.
+#[inline]
 pub fn is_harmful(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    // Most text is ASCII, and there is much of it.
+    let is_plain = matches!(character, ' '..='~');
+    !is_plain
+        && (character.is_control()
+            || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
 }
 
 fn escaped(text: &str, escape: impl Fn(char) -> bool) -> Cow<'_, str> {

@@ -37,14 +37,6 @@ impl fmt::Display for Unkept {
 
 /// Something that keeps the bytes of one stream.
 pub trait OutputSource: Send + Sync {
-    /// How many bytes there are.
-    fn length(&self) -> u64;
-
-    /// What was printed behind them and could not be kept.
-    fn unkept(&self) -> Option<&Unkept> {
-        None
-    }
-
     /// Reads some bytes from `offset` on; none at the end.
     ///
     /// # Errors
@@ -53,9 +45,17 @@ pub trait OutputSource: Send + Sync {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
-/// The bytes of one stream of a step. A copy refers to the same bytes.
+/// The bytes of one stream of a step, as far as they have come. A copy refers to the same bytes.
 #[derive(Clone)]
-pub struct Output(Arc<dyn OutputSource>);
+pub struct Output(Arc<Part>);
+
+/// A part of what a source keeps.
+struct Part {
+    source: Arc<dyn OutputSource>,
+    offset: u64,
+    length: u64,
+    unkept: Option<Unkept>,
+}
 
 impl Default for Output {
     fn default() -> Self {
@@ -64,9 +64,9 @@ impl Default for Output {
 }
 
 impl Output {
-    /// Refers to bytes that are kept elsewhere.
-    pub fn new(source: impl OutputSource + 'static) -> Self {
-        Self(Arc::new(source))
+    /// The first `length` bytes of a source, and what was printed behind them and could not be kept.
+    pub fn new(source: Arc<dyn OutputSource>, length: u64, unkept: Option<Unkept>) -> Self {
+        Self(Arc::new(Part { source, offset: 0, length, unkept }))
     }
 
     /// No bytes.
@@ -74,36 +74,44 @@ impl Output {
         Self::from_bytes(Vec::new())
     }
 
-    /// Keeps the bytes in memory: for the short texts of a seed player, and for tests.
+    /// Keeps the bytes in memory: for short texts, and for tests.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::new(InMemory(bytes.into()))
+        let bytes = bytes.into();
+        let length = bytes.len() as u64;
+        Self::new(Arc::new(bytes), length, None)
     }
 
     /// How many bytes there are.
     pub fn length(&self) -> u64 {
-        self.0.length()
+        self.0.length
     }
 
     /// What was printed behind them and could not be kept.
     pub fn unkept(&self) -> Option<&Unkept> {
-        self.0.unkept()
+        self.0.unkept.as_ref()
     }
 
     /// How many bytes were printed, kept or not.
     pub fn printed(&self) -> u64 {
-        self.length() + self.unkept().map_or(0, |unkept| unkept.bytes)
+        self.length() + self.left_out()
+    }
+
+    /// How many bytes could not be kept.
+    pub fn left_out(&self) -> u64 {
+        self.unkept().map_or(0, |unkept| unkept.bytes)
     }
 
     /// What came after an earlier state of the same output.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let before = earlier.unkept().map_or(0, |unkept| unkept.bytes);
-        let unkept = self.unkept().map(|now| Unkept { bytes: now.bytes.saturating_sub(before), ..now.clone() });
-        Self::new(Rest {
-            of: self.clone(),
-            offset: earlier.length().min(self.length()),
-            unkept: unkept.filter(|unkept| unkept.bytes > 0),
-        })
+        let known = earlier.length().min(self.length());
+        let bytes = self.left_out().saturating_sub(earlier.left_out());
+        Self(Arc::new(Part {
+            source: Arc::clone(&self.0.source),
+            offset: self.0.offset + known,
+            length: self.length() - known,
+            unkept: self.unkept().filter(|_| bytes > 0).map(|unkept| Unkept { bytes, ..unkept.clone() }),
+        }))
     }
 
     /// Whether nothing was printed.
@@ -117,8 +125,11 @@ impl Output {
     ///
     /// Says why the bytes can't be read back; an end before the buffer is full is one reason.
     pub fn read_exact_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+        if offset.saturating_add(buffer.len() as u64) > self.length() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         while !buffer.is_empty() {
-            let count = self.0.read_at(offset, buffer)?;
+            let count = self.0.source.read_at(self.0.offset + offset, buffer)?;
             if count == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -135,37 +146,11 @@ impl fmt::Debug for Output {
     }
 }
 
-struct Rest {
-    of: Output,
-    offset: u64,
-    unkept: Option<Unkept>,
-}
-
-impl OutputSource for Rest {
-    fn length(&self) -> u64 {
-        self.of.length() - self.offset
-    }
-
-    fn unkept(&self) -> Option<&Unkept> {
-        self.unkept.as_ref()
-    }
-
+impl OutputSource for Vec<u8> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.of.0.read_at(self.offset + offset, buffer)
-    }
-}
-
-struct InMemory(Vec<u8>);
-
-impl OutputSource for InMemory {
-    fn length(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
-        let count = buffer.len().min(self.0.len() - from);
-        buffer[..count].copy_from_slice(&self.0[from..from + count]);
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
+        let count = buffer.len().min(self.len() - from);
+        buffer[..count].copy_from_slice(&self[from..from + count]);
         Ok(count)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Stamped, WorkerId};
+use super::Stamped;
 
 /// An output: something that is told every event of a run, in order.
 pub trait Reporter: Send {
@@ -10,16 +10,6 @@ pub trait Reporter: Send {
     ///
     /// # Errors
     ///
-    /// Says why the output can't be written. It is not called again after an error, unless it goes on.
+    /// Says why the output can't be written. It is not called again after an error.
     fn report(&mut self, stamped: &Stamped) -> io::Result<()>;
-
-    /// What all reports are to say of this output since it was asked last, and of which worker.
-    fn warnings(&mut self) -> Vec<(Option<WorkerId>, String)> {
-        Vec::new()
-    }
-
-    /// Whether it goes on after an error, because other things that it writes may still succeed.
-    fn goes_on(&self) -> bool {
-        false
-    }
 }

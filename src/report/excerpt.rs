@@ -39,7 +39,7 @@ impl Excerpt {
 
     /// How many of the bytes that were printed are not in it: those between head and tail, and what could not be kept.
     pub(super) fn left_out(&self) -> u64 {
-        self.cut() + self.output.unkept().map_or(0, |unkept| unkept.bytes)
+        self.cut() + self.output.left_out()
     }
 
     /// How many bytes there are between head and tail.
@@ -223,14 +223,11 @@ mod tests {
     fn an_output_that_can_not_be_read_back_is_told_of() {
         struct Gone;
         impl crate::model::OutputSource for Gone {
-            fn length(&self) -> u64 {
-                5
-            }
             fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<usize> {
                 Err(io::Error::other("disk gone"))
             }
         }
-        let text = Excerpt::new(&Output::new(Gone), 100).to_string();
+        let text = Excerpt::new(&Output::new(std::sync::Arc::new(Gone), 5, None), 100).to_string();
         assert_eq!(text, "\n[… the rest can't be read back: disk gone …]\n");
     }
 }

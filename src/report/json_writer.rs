@@ -48,9 +48,9 @@ impl<F: Fn() -> I, I: Iterator<Item = (String, V)>, V: Serialize> Serialize for 
 
 /// Writes JSON with escapes for some characters. Outside of texts, JSON has none of them but newlines, which in texts are
 /// escapes already.
-struct Escaping<'a, W: ?Sized>(&'a mut W, fn(char) -> bool);
+struct Escaping<'a, W: ?Sized, F>(&'a mut W, F);
 
-impl<W: Write + ?Sized> Write for Escaping<'_, W> {
+impl<W: Write + ?Sized, F: Fn(char) -> bool> Write for Escaping<'_, W, F> {
     /// The serializer hands on pieces of text, each with whole characters.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut rest = str::from_utf8(bytes).map_err(io::Error::other)?;

@@ -1,7 +1,6 @@
 //! What an actor works with, whichever protocol its player speaks.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::mailbox::Mailbox;
+use crate::conduct::results_folder::ResultsFolder;
 use crate::conduct::seed::players::SeedPlayers;
 use crate::conduct::store::Store;
 use crate::model::{Plan, StepId, WorkerId, words};
@@ -43,7 +43,7 @@ pub(in crate::conduct) struct Context {
     pub(in crate::conduct) uplink: Uplink,
     pub(in crate::conduct) seeds: Arc<SeedPlayers>,
     /// The run's folder of results.
-    pub(in crate::conduct) results: Option<PathBuf>,
+    pub(in crate::conduct) results: Option<ResultsFolder>,
 }
 
 impl Context {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fault::Fault;
-use crate::conduct::results_folder;
+use crate::conduct::results_folder::ResultsFolder;
 use crate::model::{Action, FetchedFile, FetchedFiles, Plan, StepId, WorkerId, on_one_line};
 use crate::wire::{
     ConductorMessage, Data, FileEndedMessage, FileMessage, FileName, IncomingFile, Outbox, OutgoingFile, Piece,
@@ -21,7 +21,7 @@ pub(super) struct Files {
     plan: Arc<Plan>,
     worker: WorkerId,
     /// The run's folder of results.
-    results: Option<PathBuf>,
+    results: Option<ResultsFolder>,
     arriving: HashMap<u32, Arriving>,
     fetched: BTreeMap<StepId, Box<FetchedFiles>>,
     leaving: Vec<Leaving>,
@@ -48,7 +48,7 @@ struct Leaving {
 }
 
 impl Files {
-    pub(super) fn new(plan: Arc<Plan>, worker: WorkerId, results: Option<PathBuf>) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, worker: WorkerId, results: Option<ResultsFolder>) -> Self {
         let (arriving, fetched, leaving) = (HashMap::new(), BTreeMap::new(), Vec::new());
         Self { plan, worker, results, arriving, fetched, leaving, next_stream: 0 }
     }
@@ -135,7 +135,7 @@ impl Files {
             none => {
                 let Some(results) = &self.results else { return Err("there is no folder of results".to_owned()) };
                 let worker = self.plan.worker(self.worker).name.as_str();
-                let place = results_folder::place(results, arriving.step.trial, worker, arriving.name.bytes());
+                let place = results.place(arriving.step.trial, worker, arriving.name.bytes());
                 let (folder, name) = place.map_err(|why| why.to_string())?;
                 Ok(none.insert(IncomingFile::create(folder, &name, false).map_err(|why| why.to_string())?))
             }

@@ -73,7 +73,7 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         hello,
         channel: Channel::new(now()),
         clock: ClockEstimate::default(),
-        streams: Streams::new(context.store.clone()),
+        streams: Streams::new(context.store.clone(), context.worker),
         files: Files::new(Arc::clone(&context.plan), context.worker, context.results.clone()),
         said: Said::new(Arc::clone(&context.plan), context.worker),
         asked: None,

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::step_result::{list_weight, step_result, weight};
 use crate::conduct::event::ConnectionEvent;
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Outcome, Start, StepId, StepResult, Stream};
+use crate::model::{Outcome, Printer, Start, StepId, StepResult, Stream, WorkerId};
 use crate::wire::{
     Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage, StepStartedMessage, bounds,
 };
@@ -38,6 +38,7 @@ struct Writing {
 #[derive(Debug)]
 pub(super) struct Streams {
     store: Store,
+    worker: WorkerId,
     open: HashMap<StepId, Open>,
     writers: HashMap<u32, Writing>,
     held: VecDeque<PlayerMessage>,
@@ -54,9 +55,10 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn new(store: Store) -> Self {
+    pub(super) fn new(store: Store, worker: WorkerId) -> Self {
         Self {
             store,
+            worker,
             open: HashMap::new(),
             writers: HashMap::new(),
             held: VecDeque::new(),
@@ -93,7 +95,8 @@ impl Streams {
             self.open.insert(step, Open { started: started(message), streams: [stdout, stderr] });
             for (number, stream) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
                 self.announce(number);
-                let writing = Writing { step, stream, writer: self.store.stream(), told: None };
+                let writer = self.store.stream(Printer::Step(step.of(self.worker)), stream);
+                let writing = Writing { step, stream, writer, told: None };
                 if self.writers.insert(number, writing).is_some() {
                     return Err(Fault::StreamTwice(number));
                 }
@@ -321,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_spawned_step_ends_twice_and_each_end_has_its_bytes() {
-        let mut streams = Streams::new(Store::new(None).unwrap());
+        let mut streams = Streams::new(Store::unnamed().unwrap(), WorkerId(0));
         take(&mut streams, started(0, 10));
         take(&mut streams, PlayerMessage::StepEnded(ended(0, OutcomeMessage::Spawned, 3)));
         take(&mut streams, PlayerMessage::PhaseEnded(startup(0).phase_id()));
@@ -363,7 +366,7 @@ mod tests {
 
     #[test]
     fn what_comes_behind_the_end_of_a_leaky_step_is_its_output_until_the_trial_ends() {
-        let mut streams = Streams::new(Store::new(None).unwrap());
+        let mut streams = Streams::new(Store::unnamed().unwrap(), WorkerId(0));
         leaks(&mut streams);
         streams.data(&data(10, 2, " late")).unwrap();
         let grown = streams.grown();
@@ -381,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_leaky_step_that_prints_nothing_more_is_told_of_once() {
-        let mut streams = Streams::new(Store::new(None).unwrap());
+        let mut streams = Streams::new(Store::unnamed().unwrap(), WorkerId(0));
         leaks(&mut streams);
         take(&mut streams, PlayerMessage::TrialEnded { trial: 1 });
         assert!(matches!(streams.next(), Some(ConnectionEvent::TrialEnded(1))));
@@ -390,7 +393,7 @@ mod tests {
 
     #[test]
     fn late_output_is_told_of_when_the_connection_is_lost() {
-        let mut streams = Streams::new(Store::new(None).unwrap());
+        let mut streams = Streams::new(Store::unnamed().unwrap(), WorkerId(0));
         leaks(&mut streams);
         streams.data(&data(10, 2, " late")).unwrap();
         let lost = streams.lost();
@@ -400,7 +403,7 @@ mod tests {
 
     #[test]
     fn what_is_not_settled_holds_up_what_comes_behind_it_and_gets_what_was_printed_by_then() {
-        let mut streams = Streams::new(Store::new(None).unwrap());
+        let mut streams = Streams::new(Store::unnamed().unwrap(), WorkerId(0));
         take(&mut streams, started(0, 10));
         let left = LeftMessage { unsettled: true, ..LeftMessage::default() };
         let exit = OutcomeMessage::Exit { status: 0 };
@@ -428,7 +431,7 @@ mod tests {
 
     #[test]
     fn thousands_of_messages_that_are_no_events_are_passed_over_one_by_one() {
-        let mut streams = Streams::new(Store::new(None).unwrap());
+        let mut streams = Streams::new(Store::unnamed().unwrap(), WorkerId(0));
         let exit = OutcomeMessage::Exit { status: 0 };
         let left = LeftMessage { unsettled: true, ..LeftMessage::default() };
         take(&mut streams, PlayerMessage::StepEnded(StepEndedMessage { left, ..ended(0, exit, 0) }));
@@ -445,7 +448,7 @@ mod tests {
 
     #[test]
     fn what_was_never_announced_is_the_players_error() {
-        let mut streams = Streams::new(Store::new(None).unwrap());
+        let mut streams = Streams::new(Store::unnamed().unwrap(), WorkerId(0));
         assert!(streams.data(&data(10, 0, "b")).is_err());
         take(&mut streams, started(0, 10));
         assert!(streams.data(&data(12, 0, "b")).is_err());
@@ -457,7 +460,7 @@ mod tests {
 
     #[test]
     fn a_gap_in_a_stream_is_the_players_error() {
-        let mut streams = Streams::new(Store::new(None).unwrap());
+        let mut streams = Streams::new(Store::unnamed().unwrap(), WorkerId(0));
         take(&mut streams, started(0, 10));
         assert!(streams.data(&data(10, 1, "b")).is_err());
     }

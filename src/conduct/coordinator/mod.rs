@@ -49,8 +49,6 @@ pub(super) enum Input {
     Interrupt(i32),
     /// An output can't be written any more.
     OutputFailed(String),
-    /// An output does not have all that it should have of this worker.
-    OutputLacks(Option<WorkerId>, String),
     /// The check of the trial is over.
     Checked(CheckEnd),
     /// The conductor itself did not run for so long, until now.
@@ -189,7 +187,6 @@ impl Coordinator {
                 Input::Connection(worker, event) => self.connection(worker, event),
                 Input::Interrupt(signal) => self.interrupt(signal),
                 Input::OutputFailed(text) => self.judge.not_carried_out(text),
-                Input::OutputLacks(worker, text) => self.report(Event::Warning { worker, text }),
                 Input::Checked(end) => self.checked(end),
                 Input::HeldUp(pause) => self.was_held_up(pause),
                 Input::Tick => {}

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError, select};
 
-use crate::model::{Attention, ConductorTime, Ending, Mode, Outcome, Phase, PhaseId, Step, StepId, StepResult, words};
+use crate::model::{
+    Attention, ConductorTime, Ending, Mode, Outcome, Phase, PhaseId, Printer, Step, StepId, StepResult, Stream, words,
+};
 use crate::wait::Wait;
 use crate::wire::Connection;
 use crate::wire::seed::SeedPhase;
@@ -265,7 +267,7 @@ impl<'a> SeedDriver<'a> {
         let outcome = outcome(step, code, text);
         let mut result = StepResult::without_output(outcome);
         if result.outcome == Outcome::Passed {
-            let mut stream = self.context.store.stream();
+            let mut stream = self.context.store.stream(Printer::Step(id.of(self.context.worker)), Stream::Stdout);
             if let Err(error) = stream.append(text.as_bytes()) {
                 self.context.unkept(id, &error);
             }

@@ -1,14 +1,14 @@
 //! What a step left, as it is recorded; its output has lines of its own.
 
-use std::io;
+use std::sync::Arc;
 
 use serde::de::Error;
 use serde::{Deserialize, Serialize};
 
 use super::Names;
 use crate::model::{
-    Attempt, Ending, FetchedFiles, Nanoseconds, Outcome, Output, OutputSource, Process, Start, Step, StepReference,
-    StepResult, Unkept,
+    Attempt, Ending, FetchedFiles, Nanoseconds, Outcome, Output, Process, Start, Step, StepReference, StepResult,
+    Unkept,
 };
 
 /// So many bytes of what a check printed are in the line of its end.
@@ -70,25 +70,9 @@ struct AttemptEntry {
 }
 
 /// An output whose bytes are elsewhere.
-struct Elsewhere(u64, Option<Unkept>);
-
-impl OutputSource for Elsewhere {
-    fn length(&self) -> u64 {
-        self.0
-    }
-
-    fn unkept(&self) -> Option<&Unkept> {
-        self.1.as_ref()
-    }
-
-    fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-}
-
 fn output(printed: u64, left_out: u64, why: Option<String>) -> Output {
     let unkept = (left_out > 0).then(|| Unkept { bytes: left_out, why: why.unwrap_or_default().into() });
-    Output::new(Elsewhere(printed.saturating_sub(left_out), unkept))
+    Output::new(Arc::new(Vec::new()), printed.saturating_sub(left_out), unkept)
 }
 
 fn limit(outcome: &Outcome) -> Option<Nanoseconds> {
@@ -96,7 +80,7 @@ fn limit(outcome: &Outcome) -> Option<Nanoseconds> {
 }
 
 fn left_out(output: &Output) -> (u64, Option<String>) {
-    (output.printed() - output.length(), output.unkept().map(|unkept| unkept.why.to_string()))
+    (output.left_out(), output.unkept().map(|unkept| unkept.why.to_string()))
 }
 
 impl Left {

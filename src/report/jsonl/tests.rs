@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::{RecordedOutputs, Replay};
 use crate::model::{
     Action, Attempt, BarrierResult, Bound, Conclusion, Destination, Ending, Event, FetchedFile, FetchedFiles, Format,
-    Gate, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped,
-    StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
+    Gate, Mode, Outcome, Output, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped, StartSkew, Step,
+    StepResult, Stream, Unkept, Until, Verdict, WorkerId,
 };
 use crate::report::dry_run_json;
 use crate::report::recorded::{
@@ -17,23 +17,8 @@ use crate::report::recorded::{
 };
 
 /// Bytes that were kept, and what was not.
-struct Kept(Vec<u8>, Option<Unkept>);
-
-impl OutputSource for Kept {
-    fn length(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn unkept(&self) -> Option<&Unkept> {
-        self.1.as_ref()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let bytes = &self.0[usize::try_from(offset).unwrap().min(self.0.len())..];
-        let count = buffer.len().min(bytes.len());
-        buffer[..count].copy_from_slice(&bytes[..count]);
-        Ok(count)
-    }
+fn kept(bytes: &[u8], unkept: Option<Unkept>) -> Output {
+    Output::new(Arc::new(bytes.to_vec()), bytes.len() as u64, unkept)
 }
 
 /// All that was printed in a run, as the folder of results has it.
@@ -77,7 +62,7 @@ impl RecordedOutputs for Files {
     fn output(&self, _: Option<&Plan>, of: Printer, stream: Stream, length: u64, unkept: Option<Unkept>) -> Output {
         let bytes = self.0.get(&(of, stream)).map_or(&[][..], Vec::as_slice);
         let bytes = &bytes[..bytes.len().min(usize::try_from(length).unwrap())];
-        Output::new(Kept(bytes.to_vec(), unkept))
+        kept(bytes, unkept)
     }
 }
 
@@ -221,12 +206,7 @@ fn nothing_of_a_run_is_lost_when_it_is_read_back() {
     run.step(Phase::Run, 0, 6, StepResult::without_output(Outcome::Skipped(Some("a".repeat(5000)))));
     run.step(Phase::Run, 0, 7, StepResult::without_output(Outcome::NotStarted("no shell".to_owned())));
     let unkept = Unkept { bytes: 8, why: Arc::from("no space left on device") };
-    run.step(
-        Phase::Run,
-        0,
-        8,
-        StepResult { stdout: Output::new(Kept(b"kept".to_vec(), Some(unkept))), ..left(Outcome::Lost, b"", b"") },
-    );
+    run.step(Phase::Run, 0, 8, StepResult { stdout: kept(b"kept", Some(unkept)), ..left(Outcome::Lost, b"", b"") });
     let spawned = step(&run, 2);
     run.add(Event::SpawnedEnded { step: spawned, result: left(Outcome::Failed(Ending::Signal(9)), b"up", b"") });
     run.add(Event::Warning { worker: None, text: "look\n".to_owned() });

@@ -16,28 +16,30 @@ const PART: u64 = 2;
 
 /// The space that long files leave.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
+pub(crate) struct Room {
     spare: u64,
 }
 
 impl Room {
     /// For the disk that this folder is on, from its free space now.
-    pub(super) fn of(folder: &Path) -> Self {
+    pub(crate) fn of(folder: &Path) -> Self {
         Self { spare: SPARE.min(available(statvfs(folder)) / PART) }
     }
 
-    /// How many more bytes may be written to a file that has `written` bytes.
+    /// The first of these bytes, as many as may be written to a file that has `written` bytes.
     ///
     /// # Errors
     ///
     /// Fails with `ENOSPC` if none may.
-    pub(super) fn for_more(self, file: &File, written: u64) -> io::Result<u64> {
-        if written < SHORT {
-            return Ok(SHORT - written);
-        }
-        match available(fstatvfs(file)).saturating_sub(self.spare) {
-            0 => Err(Errno::NOSPC.into()),
-            room => Ok(room),
+    pub(super) fn part_of<'a>(self, bytes: &'a [u8], file: &File, written: u64) -> io::Result<&'a [u8]> {
+        let room = match SHORT.saturating_sub(written) {
+            0 => available(fstatvfs(file)).saturating_sub(self.spare),
+            short => short,
+        };
+        if room == 0 {
+            Err(Errno::NOSPC.into())
+        } else {
+            Ok(&bytes[..bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX))])
         }
     }
 }
@@ -48,16 +50,15 @@ fn available(found: rustix::io::Result<StatVfs>) -> u64 {
 }
 
 /// A file that leaves room.
-pub(super) struct Sparing {
-    pub(super) file: File,
-    pub(super) room: Room,
-    pub(super) written: u64,
+pub(crate) struct Sparing {
+    pub(crate) file: File,
+    pub(crate) room: Room,
+    pub(crate) written: u64,
 }
 
 impl Write for Sparing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = usize::try_from(self.room.for_more(&self.file, self.written)?).unwrap_or(usize::MAX);
-        let count = self.file.write(&bytes[..bytes.len().min(room)])?;
+        let count = self.file.write(self.room.part_of(bytes, &self.file, self.written)?)?;
         self.written += count as u64;
         Ok(count)
     }
