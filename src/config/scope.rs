@@ -64,16 +64,16 @@ impl<'a> Scope<'a> {
     }
 
     /// A value with its variables replaced, and otherwise unchanged; `None` if there was an error, which is reported.
-    pub(super) fn value<'t>(&mut self, section: &str, text: &'t Text) -> Option<Cow<'t, Text>> {
+    pub(super) fn value<'t>(&mut self, section: &str, text: Cow<'t, Text>) -> Option<Cow<'t, Text>> {
         if !text.as_str().contains('%') {
-            return Some(Cow::Borrowed(text));
+            return Some(text);
         }
         if self.context.bytes > MOST_BYTES {
             return None;
         }
         let variables =
             Variables { document: self.document, defines: Some(self.defines), predefined: &self.predefined };
-        let Interpolated { text: value, findings, references } = interpolate(text, section, &variables);
+        let Interpolated { text: value, findings, references } = interpolate(&text, section, &variables);
         self.context.diagnostics.extend(findings);
         let work = value.as_ref().map_or(0, |value| value.as_str().len()).max(BYTES_OF_REFERENCE * references);
         let has_room = self.has_room(work, || text.place());
@@ -94,29 +94,27 @@ impl<'a> Scope<'a> {
     }
 
     /// A value without the comment after it: for numbers, addresses and the like, never for commands and folders.
-    pub(super) fn word(&mut self, section: &str, text: &Text) -> Option<Text> {
-        let mut raw = text.clone();
+    pub(super) fn word<'t>(&mut self, section: &str, text: &'t Text) -> Option<Cow<'t, Text>> {
         // A comment may have signs that would be taken for variables, so it goes first; a variable may bring another.
-        self.cut_comment(&mut raw);
-        let mut value = self.value(section, &raw)?.into_owned();
-        self.cut_comment(&mut value);
-        Some(value)
+        let raw = self.without_comment(Cow::Borrowed(text));
+        let value = self.value(section, raw)?;
+        Some(self.without_comment(value))
     }
 
-    fn cut_comment(&mut self, text: &mut Text) {
-        let Some(start) = comment(text.as_str()) else { return };
+    fn without_comment<'t>(&mut self, text: Cow<'t, Text>) -> Cow<'t, Text> {
+        let Some(start) = comment(text.as_str()) else { return text };
         let place = text.place_of(start..text.as_str().len());
         let message = "the Python conductor reads this comment as part of the value";
         self.report(Lint::TrailingComment, place, message, "put the comment on a line of its own");
-        let length = text.as_str()[..start].trim_end_matches(is_space).len();
-        text.truncate(length);
+        let mut text = text.into_owned();
+        text.truncate(text.as_str()[..start].trim_end_matches(is_space).len());
+        Cow::Owned(text)
     }
 
     /// Reads a setting. One that is missing or wrong leaves the target as it is; a wrong one is reported.
     pub(super) fn set<T>(&mut self, section: &str, setting: &Setting<T>, target: &mut T) {
         let Some(text) = self.entry(section, setting.key).map(|entry| &entry.value) else { return };
-        let value =
-            if setting.is_word { self.word(section, text) } else { self.value(section, text).map(Cow::into_owned) };
+        let value = if setting.is_word { self.word(section, text) } else { self.value(section, Cow::Borrowed(text)) };
         let Some(value) = value else { return };
         if let Err(refusal) = (setting.set)(target, value.as_str()) {
             let shown = if value.as_str().is_empty() { "the value".to_owned() } else { quoted(value.as_str()) };

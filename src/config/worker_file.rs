@@ -1,5 +1,7 @@
 //! A worker file: `[Coordinator]`, `[Environment]`, and the steps of the four phases.
 
+use std::borrow::Cow;
+
 use super::lints::{LocatedStep, Steps, bounds};
 use super::settings::{COORDINATOR_SETTINGS, Coordinator, Setting, TEST_SETTINGS};
 use super::{COORDINATOR, Entry, Lint, Scope, Severity, WORKER_FILE, environment, lints, step};
@@ -44,6 +46,8 @@ pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
     let mut steps = Steps::default();
     for phase in Phase::ALL {
         bounds::check_phase(scope, phase);
+        // Many workers can share a file, and each has its steps.
+        steps[phase].reserve_exact(scope.entries(phase.section()).len());
         for entry in scope.entries(phase.section()) {
             steps[phase].extend(step(scope, phase, entry, &settings.shell));
         }
@@ -92,7 +96,7 @@ fn check_loopback(scope: &mut Scope<'_>, player: &str, conductor: &str) {
 
 /// Reads a step; `None` if it has an error.
 fn step(scope: &mut Scope<'_>, phase: Phase, entry: &Entry, shell: &str) -> Option<LocatedStep> {
-    let text = scope.value(phase.section(), &entry.value)?;
+    let text = scope.value(phase.section(), Cow::Borrowed(&entry.value))?;
     let parsed = step::parse(entry.written_key(), text.as_str());
     let from = |start: usize| text.place_of(start..text.as_str().len());
     let (key, action) = (entry.key_place(), from(parsed.form_at.unwrap_or(parsed.at)));

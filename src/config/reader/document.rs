@@ -1,6 +1,6 @@
 //! What a file has: its sections, and their keys and values, each found by its name at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::config::{Place, Source, Span, Text};
@@ -17,12 +17,12 @@ pub struct Document {
     pub sections: Vec<Section>,
     /// Where comments speak to us: `conductor: allow(…)`, without the comment's sign.
     pub(in crate::config) directives: Vec<Span>,
-    index: HashMap<String, usize>,
+    index: BTreeMap<String, usize>,
 }
 
 impl Document {
     pub(in crate::config) fn new(source: &Arc<Source>) -> Self {
-        Self { source: Arc::clone(source), sections: Vec::new(), directives: Vec::new(), index: HashMap::new() }
+        Self { source: Arc::clone(source), sections: Vec::new(), directives: Vec::new(), index: BTreeMap::new() }
     }
 
     /// The section of this name; upper and lower case differ.
