@@ -34,7 +34,7 @@ use crate::wait::Wait;
 ///
 /// # Errors
 ///
-/// Says why the file can't be written.
+/// Says why the file cannot be written.
 pub(crate) fn start(verbosity: Verbosity, format: LogFormat, file: Option<&Path>) -> Result<(), String> {
     match file {
         None => init(verbosity, format, Mutex::new(Lines::impatient(io::stderr(), format))),
@@ -48,7 +48,7 @@ pub(crate) fn start(verbosity: Verbosity, format: LogFormat, file: Option<&Path>
 ///
 /// # Errors
 ///
-/// Says why the file can't be written, or the thread can't be started.
+/// Says why the file cannot be written, or the thread cannot be started.
 pub(crate) fn start_aside(
     verbosity: Verbosity,
     format: LogFormat,
@@ -67,7 +67,7 @@ pub(crate) fn start_aside(
     Ok(())
 }
 
-/// A line that can't be written is counted by its writer. The subscriber must not tell of it as well: it does so on standard
+/// A line that cannot be written is counted by its writer. The subscriber must not tell of it as well: it does so on standard
 /// error, and panics when nobody reads that.
 fn init(verbosity: Verbosity, format: LogFormat, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let builder = tracing_subscriber::fmt().log_internal_errors(false).with_max_level(verbosity.filter());

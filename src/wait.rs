@@ -36,9 +36,9 @@ impl fmt::Display for Limit {
         match self {
             Self::Fixed(time) => f.write_str(&shown(time)),
             Self::Setting(name, Duration::ZERO) => write!(f, "`{name}`"),
-            Self::Setting(name, margin) => write!(f, "`{name}` and {}", shown(margin)),
+            Self::Setting(name, margin) => write!(f, "`{name}` + {}", shown(margin)),
             Self::AtLeast(name, least) => write!(f, "`{name}`, at least {}", shown(least)),
-            Self::Announced(margin) => write!(f, "what the other side announces, and {}", shown(margin)),
+            Self::Announced(margin) => write!(f, "the time that the other side announces + {}", shown(margin)),
             Self::Progress(step, all) => write!(f, "{} without progress, {} in all", shown(step), shown(all)),
             Self::Computed(text) => f.write_str(text),
             Self::Earliest => f.write_str("the earliest of its other limits"),
@@ -96,7 +96,7 @@ const fn setting(name: &'static str, margin: u64) -> Limit {
 waits! {
     "conductor" {
         Connection: "the connection" of "the players", setting("connect_timeout", 5),
-            "the worker cannot be reached: no phase starts, or the run goes on without it (`--skip-unreachable`)";
+            "the worker cannot be reached: no phase starts, or the run continues without it (`--skip-unreachable`)";
         PlanAnswer: "the answer to the plan" of "the players", seconds(30), "the worker cannot be reached, as above";
         Readiness: "the readiness for the phase" of "the players", seconds(30), "the worker is lost";
         PhaseEnd: "the end of the phase" of "the workers",
@@ -110,7 +110,7 @@ waits! {
         ConductorEvents: "the next event" of "all connections", Limit::Earliest, "as for that limit";
     }
     "conductor and player, at their start" {
-        PipeReader: "a process that reads the named pipe of an output or the log" of "whoever opens the pipe", seconds(60),
+        PipeReader: "a process that reads the named pipe of an output or the log" of "another process", seconds(60),
             "the output cannot be written, and nothing is run";
     }
     "conductor, for a worker" {
@@ -124,7 +124,7 @@ waits! {
             "the worker cannot be reached";
         Reconnection: "the player to be reached again" of "the player", setting("lease", 2), "the worker is lost";
         StoppedSession: "a session that does not respond to be killed" of "the player",
-            Limit::Computed("the player's limit for a sign of life, a quarter of it, and 5s, less the lease"), "the worker is lost";
+            Limit::Computed("1.25 times the player's limit for a sign of life + 5s - the lease"), "the worker is lost";
         AnnouncedOutput: "output that the player announced" of "the player", seconds(60), "the worker is lost";
         ConnectionEvents: "the next event" of "the player and the coordinator", Limit::Earliest,
             "as for that limit";
@@ -132,7 +132,7 @@ waits! {
         Parting: "the end of the connection" of "a player that has ended the session", seconds(10), "the connection is closed";
     }
     "conductor, for a Python player" {
-        PythonCommand: "the next command" of "the coordinator", Limit::Computed("as long as the run goes on"),
+        PythonCommand: "the next command" of "the coordinator", Limit::Computed("until the run ends"),
             "the connection ends with the run";
         PythonAnswer: "a connection or an answer" of "the Python player", seconds(5), "the worker is lost";
         PythonStart: "the start time" of "the clock", Limit::Computed("the time until the start, 5s at most"), "the phase starts";
@@ -142,7 +142,7 @@ waits! {
             Limit::Computed("the time that the plan allows for the phase's steps"), "the worker is lost";
     }
     "conductor, at its end" {
-        ResultsWritten: "the folder of results to be complete" of "the disk", seconds(60),
+        ResultsWritten: "the results folder to be complete" of "the disk", seconds(60),
             "`check` is not run, because the results could not be written";
         CheckAnswer: "the result of `check`" of "the process that supervises it", Limit::Computed("`step_timeout`, and 20s for its stop"),
             "the process is killed, and the result of `check` is unknown";
@@ -152,7 +152,7 @@ waits! {
             "the output is incomplete, and the exit status is 1";
         PlainOutput: "space for the output of `--dry-run`, `--check` or `validate`" of "its reader",
             Limit::Fixed(Duration::from_hours(1)), "the output is incomplete, and the exit status is 1";
-        OutputFirst: "an event to be written to the results before it is logged" of "whoever reads the results", ms(500), "it is logged";
+        OutputFirst: "an event to be written to the results before it is logged" of "the disk, or the readers of the results", ms(500), "it is logged";
         OutputsTaken: "its outputs to be read" of "their readers", Limit::Fixed(Duration::from_hours(1)),
             "the output is incomplete, and the exit status is 1";
         OutputsHurried: "its outputs to be read after an interrupt" of "their readers", seconds(2),
@@ -169,12 +169,12 @@ waits! {
         PrivatePlayerSecret: "its secret" of "the conductor that started it", seconds(10), "it does not start";
     }
     "`validate`" {
-        ShellSyntax: "the syntax check of a command" of "the shell", seconds(5), "this shell checks no more commands";
+        ShellSyntax: "the syntax check of a command" of "the shell", seconds(5), "this shell is not used for further checks";
     }
     "listener" {
         ListenerEvents: "the next event" of "connections, sessions and signals", Limit::Earliest,
             "as for that limit";
-        Caller: "the first message" of "whoever connects",
+        Caller: "the first message" of "the peer",
             Limit::Progress(Duration::from_secs(5), Duration::from_mins(1)),
             "the connection is closed";
         RoomForConnection: "resources for another connection" of "the kernel", ms(500), "the next connection is tried";
@@ -190,21 +190,21 @@ waits! {
             "the phases are dropped, and this is logged";
         CutOffEnd: "the processes that its sessions left to end" of "those processes", seconds(10),
             "the player ends";
-        LeftoverEnd: "killed processes to end" of "the kernel", seconds(1), "they are not waited for any longer";
+        LeftoverEnd: "killed processes to end" of "the kernel", seconds(1), "the listener stops waiting for them";
     }
     "session" {
         SessionEvents: "the next event" of "the conductor, steps and signals", Limit::Earliest,
             "as for that limit";
         ConductorSilence: "a sign of life" of "the conductor", setting("lease", 0), "steps are stopped, and Reset runs";
-        Plan: "the plan" of "a conductor that is there", Limit::Fixed(Duration::from_hours(1)), "the session ends";
-        FirstPlan: "the plan" of "a conductor that is gone", seconds(10), "the session ends";
+        Plan: "the plan" of "a conductor that sends only heartbeats", Limit::Fixed(Duration::from_hours(1)), "the session ends";
+        FirstPlan: "the plan" of "a conductor that cannot be reached", seconds(10), "the session ends";
         LastDelivery: "its last messages to be acknowledged" of "the conductor", seconds(5), "the session ends";
         LateDelivery: "its conductor to reconnect for the last messages" of "the conductor", Limit::Fixed(Duration::from_hours(1)),
             "the session ends";
         StoppedReset: "its Reset, after a signal to stop" of "the steps of Reset", seconds(30), "Reset is stopped";
         StepGrace: "a step to end, after a signal" of "the step's processes", seconds(2), "the next signal is sent; the last one is KILL";
         StepStart: "a step's process to start" of "the kernel", seconds(1), "the step could not be started";
-        PreparedEnd: "a prepared process to end that is not needed" of "the kernel", ms(100), "the session goes on";
+        PreparedEnd: "a prepared process to end that is not needed" of "the kernel", ms(100), "the session continues";
     }
     "session, for a Python conductor" {
         PythonConductor: "its results port to be open" of "the Python conductor", seconds(10), "the results are dropped";

@@ -4,7 +4,7 @@
 //!
 //! `scripts/many-workers` builds the program as it is shipped and runs this.
 
-#![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot measure has nothing to say but that")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -4,7 +4,7 @@
 //! its memory is its own; what the events and their outputs take is told apart. With a folder as its argument the
 //! reports stay there.
 
-#![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot measure has nothing to say but that")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@
 //! `scripts/start-skew` builds the program as it is shipped and runs this, `scripts/barriers` the part of it that is named so: the
 //! same behind barriers, and how long a release is on its way.
 
-#![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot measure has nothing to say but that")]
 #![expect(unsafe_code, reason = "the floor forks and execs by itself")]
 
 mod barriers;

@@ -5,7 +5,7 @@
     clippy::allow_attributes,
     clippy::expect_used,
     missing_docs,
-    reason = "each benchmark uses the part of it that it needs; one that can't measure has nothing to say but that"
+    reason = "each benchmark uses the part of it that it needs; one that cannot measure has nothing to say but that"
 )]
 
 #[path = "../../tests/it/support/mod.rs"]

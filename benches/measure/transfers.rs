@@ -4,7 +4,7 @@
 //! `scripts/transfers` builds the program as it is shipped and runs this. Its argument is the size of the large file in MB, 1000
 //! without one.
 
-#![expect(clippy::expect_used, reason = "a benchmark that can't measure has nothing to say but that")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot measure has nothing to say but that")]
 
 use std::fs;
 use std::io::Write;

@@ -12,7 +12,7 @@ use crate::conduct::{self, CheckAnswer, CheckReport, Options};
 use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, object, on_one_line};
 use crate::report::{NOT_STARTED, is_refused, milliseconds, write_json};
 
-/// Asks every player and tells of each, and what it holds or has left. 1 when one can't be reached or is held by another
+/// Asks every player and tells of each, and what it holds or has left. 1 when one cannot be reached or is held by another
 /// run.
 pub(super) fn run(
     plan: &Arc<Plan>,

@@ -37,7 +37,9 @@ pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     let outputs = Outputs::new(arguments, outputs, screen);
     let refused = match (&plan, arguments.strict && !diagnostics.is_empty()) {
         (None, _) => Some(messages::has_errors(path, &diagnostics)),
-        (_, true) => Some(format!("the configuration `{}` has warnings, and `--strict` refuses them", path.display())),
+        (_, true) => {
+            Some(format!("the configuration `{}` has warnings, which `--strict` does not allow", path.display()))
+        }
         (Some(plan), false) => conduct::too_large(plan),
     };
     match (plan, refused) {
@@ -53,7 +55,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         Err(why) => return refuse(arguments, outputs, &plan.run, why),
     };
     if arguments.check {
-        let output = instead_of_results(arguments).open_plain("a check", &interrupts)?;
+        let output = instead_of_results(arguments).open_plain("`--check`", &interrupts)?;
         return super::check::run(&Arc::new(plan), &options, &interrupts, output);
     }
     let Opened { mut reporters, refused } = outputs.open(&plan.run, Some(&plan), &interrupts);
@@ -90,12 +92,12 @@ fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Resu
     let elsewhere = if arguments.local && !arguments.yes { local::elsewhere(plan) } else { Vec::new() };
     if !elsewhere.is_empty() {
         return Err(format!(
-            "`--local` would run on this machine what is meant for others: {}; add `--yes` if that is what you want",
+            "`--local` would run workers of other machines on this machine: {}; to run them here, add `--yes`",
             elsewhere.join(", ")
         ));
     }
     let interrupts = signals::interrupts().map_err(|error| format!("cannot install signal handlers: {error}"))?;
-    let run_secret = Secret::random().map_err(|error| format!("can't get random bytes for the run: {error}"))?;
+    let run_secret = Secret::random().map_err(|error| format!("cannot get random bytes for the run: {error}"))?;
     let options = Options {
         skip_unreachable: arguments.skip_unreachable,
         take_over: arguments.take_over,
@@ -128,7 +130,7 @@ fn instead_of_results(arguments: &ConductArguments) -> Outputs {
 
 /// Prints the plan.
 fn dry_run(arguments: &ConductArguments, plan: &Plan) -> Result<ExitCode, Refused> {
-    let mut output = instead_of_results(arguments).open_plain("a plan", &crossbeam_channel::never())?;
+    let mut output = instead_of_results(arguments).open_plain("`--dry-run`", &crossbeam_channel::never())?;
     let print = if output.json { report::dry_run_json } else { report::dry_run_text };
     print(plan, &mut output.writer).map_err(|error| output.cannot(&error))?;
     Ok(ExitCode::from(PASSED))

@@ -23,7 +23,7 @@ impl LocalPlayer {
     ///
     /// Says why it does not.
     pub(super) fn start() -> Result<Self, String> {
-        let failed = |error: std::io::Error| format!("the private player can't be started: {error}");
+        let failed = |error: std::io::Error| format!("cannot start the private player: {error}");
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
         // The program may have been called `conduct` through a link, which would choose that command.
@@ -48,9 +48,9 @@ impl LocalPlayer {
         Err(match line {
             Some(Err(error)) if error.kind() == ErrorKind::TimedOut => {
                 let limit = humantime::format_duration(Wait::PrivatePlayerStart.time());
-                format!("the private player did not listen within {limit}, and was killed")
+                format!("the private player was not ready within {limit} and was killed")
             }
-            _ => "the private player did not start; its own message is above".to_owned(),
+            _ => "the private player did not start; see its message above".to_owned(),
         })
     }
 
@@ -74,7 +74,7 @@ impl Drop for LocalPlayer {
         drop(self.child.stdin.take());
         let wait = Wait::PrivatePlayerEnd;
         if wait.end_of(&mut self.child, wait.time()).is_err() {
-            tracing::error!("the private player did not end, and was killed: its steps may still run");
+            tracing::error!("the private player did not stop and was killed; its steps may still be running");
         }
     }
 }

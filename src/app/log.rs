@@ -41,31 +41,31 @@ impl Reporter for LogReporter {
             Event::PhaseReceived { phase, worker, .. } => {
                 tracing::debug!("{}: ready for {phase}", self.worker(*worker));
             }
-            Event::PhaseGo { phase, lead, .. } => tracing::debug!("{phase}: go, in {lead:.1?}"),
+            Event::PhaseGo { phase, lead, .. } => tracing::debug!("{phase}: starts in {lead:.1?}"),
             Event::OutputReceived { .. } | Event::OutputEnded { .. } => {}
             Event::StepStarted { step, .. } => tracing::debug!("{} started", self.step(*step)),
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
                 tracing::debug!("{} {}", self.step(*step), result.outcome.in_detail());
             }
             Event::BarrierReleased { phase, name, lead, .. } => {
-                tracing::debug!("{phase}: barrier `{}` is released, in {lead:.1?}", on_one_line(name));
+                tracing::debug!("{phase}: barrier `{}` is released in {lead:.1?}", on_one_line(name));
             }
             Event::BarrierEnded { phase, barrier, .. } => tell_barrier(*phase, barrier),
             Event::WorkerPhaseEnded { phase, worker, .. } => {
-                tracing::debug!("{}: through with {phase}", self.worker(*worker));
+                tracing::debug!("{}: finished {phase}", self.worker(*worker));
             }
             Event::PhaseEnded { trial, phase, skew } => {
                 let skew = skew
                     .as_ref()
                     .filter(|skew| skew.workers > 1)
                     .map(|skew| format!("; start skew {}", crate::report::skew(skew)));
-                tracing::debug!("Trial {trial}: {phase} is over{}", skew.unwrap_or_default());
+                tracing::debug!("Trial {trial}: {phase} ended{}", skew.unwrap_or_default());
             }
             Event::WorkerBroken { worker, reason } => {
-                tracing::warn!("{}: {}; it is tried again", self.worker(*worker), on_one_line(reason));
+                tracing::warn!("{}: {}; reconnecting", self.worker(*worker), on_one_line(reason));
             }
             Event::WorkerResumed { worker, silent } => {
-                tracing::info!("{}: the connection is there again after {silent:.1?}", self.worker(*worker));
+                tracing::info!("{}: reconnected after {silent:.1?}", self.worker(*worker));
             }
             Event::WorkerLost { worker, reason } => {
                 tracing::warn!("{} is lost: {}", self.worker(*worker), on_one_line(reason));
@@ -78,7 +78,7 @@ impl Reporter for LogReporter {
                 tracing::debug!("Trial {trial}: check {}", result.outcome.in_detail());
             }
             Event::TrialEnded { trial, verdict } => tracing::info!("Trial {trial} of {trials}: {}", verdict.word()),
-            Event::RunEnded { conclusion } => tracing::debug!("The run is over: {}", conclusion.verdict.word()),
+            Event::RunEnded { conclusion } => tracing::debug!("Run ended: {}", conclusion.verdict.word()),
         }
         Ok(())
     }

@@ -36,9 +36,9 @@ pub(super) fn print(text: &str) -> Result<(), String> {
     }
 }
 
-/// Says that an output can't be written.
+/// Says that an output cannot be written.
 pub(super) fn cannot_write(name: &str, error: &std::io::Error) -> String {
-    format!("the output `{name}` can't be written: {error}")
+    format!("cannot write the output `{name}`: {error}")
 }
 
 /// Whether a terminal may get colours: `NO_COLOR` is not set, and the terminal can do more than print lines.

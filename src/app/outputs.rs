@@ -1,4 +1,4 @@
-//! The outputs of a run: the results where they are wanted, further reports, and the folder of results.
+//! The outputs of a run: the results where they are wanted, further reports, and the results folder.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -58,8 +58,9 @@ impl Outputs {
         let inode = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
         let mut written = std::iter::once(&self.main).chain(&self.reports).filter_map(|target| target.path.as_ref());
         let found = written.find(|path| inode(path).is_some_and(|found| Some(found) == inode(file)));
-        found
-            .map_or(Ok(()), |path| Err(format!("cannot write a report to `{}`, which it is made from", path.display())))
+        found.map_or(Ok(()), |path| {
+            Err(format!("cannot write a report to `{}`: the report is made from this file", path.display()))
+        })
     }
 
     /// The folder of this run's results, if they are kept.
@@ -77,7 +78,7 @@ impl Outputs {
         self.main.path.is_some()
     }
 
-    /// Opens all of them, each on its own: where one can't be written, the others still are. An interrupt ends the wait for
+    /// Opens all of them, each on its own: where one cannot be written, the others still are. An interrupt ends the wait for
     /// a reader, and stays in its channel.
     pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>, interrupts: &Receiver<i32>) -> Opened {
         let mut opened = self.open_reports(interrupts);
@@ -88,7 +89,7 @@ impl Outputs {
         opened
     }
 
-    /// Opens those that are not in the folder of results.
+    /// Opens those that are not in the results folder.
     pub(super) fn open_reports(&self, interrupts: &Receiver<i32>) -> Opened {
         let mut opened = Opened::default();
         let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
@@ -113,7 +114,7 @@ impl Outputs {
             Format::Json => true,
             Format::Text | Format::Classic => false,
             other @ (Format::Jsonl | Format::Junit | Format::Html) => {
-                return Err(format!("{what} has no form `{other}`; it has `text` and `json`"));
+                return Err(format!("{what} does not support the format `{other}`; use `text` or `json`"));
             }
         };
         let name = self.main.name();
@@ -145,7 +146,7 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    /// Says that it can't be written.
+    /// Says that it cannot be written.
     pub(super) fn cannot(&self, error: &io::Error) -> String {
         messages::cannot_write(&self.name, error)
     }

@@ -44,8 +44,8 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, Refused> {
         ConductorHost::Unnamed => None,
         ConductorHost::Unknown(place) => {
             tracing::warn!(
-                "{place}: `conductor` uses a variable that this file does not set, so it allows no address; set `allow` to \
-                 the conductor's address"
+                "{place}: `conductor` uses a variable that this file does not define, so the player does not know its address; \
+                 add it to `allow`"
             );
             None
         }

@@ -17,20 +17,20 @@ use crate::model::{NOT_CARRIED_OUT, Output, OutputSource, PASSED, Plan, Printer,
 use crate::report::{RecordedOutputs, Replay};
 use crate::telemetry::{self, LogFormat, Screen, Verbosity};
 
-/// Writes the reports; 1 if the run can't be read, or one of them can't be written.
+/// Writes the reports; 1 if the run cannot be read, or one of them cannot be written.
 pub(super) fn run(arguments: &ReportArguments) -> Result<ExitCode, Refused> {
     let screen = Screen::default();
     telemetry::start_aside(Verbosity::Normal, LogFormat::Text, None, &screen)?;
     Ok(ExitCode::from(if write(arguments, screen)? { PASSED } else { NOT_CARRIED_OUT }))
 }
 
-/// Whether all reports were written. Those that can't be do not keep the others from being written.
+/// Whether all reports were written. Those that cannot be do not keep the others from being written.
 fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     let shown = arguments.folder.display();
     let folder = ResultsFolder::open(&arguments.folder).map_err(|error| cannot_read(&arguments.folder, &error))?;
     let events = folder.open_file(&[EVENTS], OFlags::RDONLY).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => format!(
-            "`{shown}` is not the folder of a run: it has no file `{EVENTS}`\n  hint: name the folder of one run in the \
+            "`{shown}` is not the folder of a run: it does not contain `{EVENTS}`\n  hint: name the folder of one run in the \
              results folder, such as `results/latest`"
         ),
         _ => cannot_read(&arguments.folder.join(EVENTS), &error),
@@ -61,8 +61,8 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     if !replay.is_whole() {
         telemetry::flush();
         telemetry::say(&format!(
-            "warning: `{shown}` has no end of the run: its conductor was killed, or is still running; the reports have what \
-             was recorded"
+            "warning: `{shown}` is incomplete: its conductor was killed or is still running; the reports have what \
+             was recorded until then"
         ));
     }
     Ok(all)

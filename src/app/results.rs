@@ -36,14 +36,14 @@ const KEPT: [(Format, &str); 5] = [
 ///
 /// # Errors
 ///
-/// Says what can't be made, for people.
+/// Says what cannot be made, for people.
 pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<NamedReporters, String> {
     let folder = results.join(run.as_str());
     let refused = |what: &Path, error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists if what == folder => {
-            format!("the folder of results `{}` is there already; a run needs a name of its own", what.display())
+            format!("the results folder `{}` already exists; use another name for the run", what.display())
         }
-        _ => format!("the folder of results `{}` can't be made: {error}", what.display()),
+        _ => format!("cannot create the results folder `{}`: {error}", what.display()),
     };
     fs::create_dir_all(results).map_err(|error| refused(results, &error))?;
     fs::create_dir(&folder).map_err(|error| refused(&folder, &error))?;

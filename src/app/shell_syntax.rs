@@ -93,7 +93,7 @@ fn refusal(complaint: &str, shell: &str) -> ShellRefusal {
     let shown = reason.chars().take(200).map(|c| if c.is_control() { ' ' } else { c });
     let mut characters = shown.collect::<String>().trim().to_owned();
     if characters.is_empty() {
-        "it does not say why".clone_into(&mut characters);
+        "it gives no reason".clone_into(&mut characters);
     }
     let length = characters.chars().next().map_or(0, char::len_utf8);
     let reason = characters[..length].to_lowercase() + &characters[length..];
@@ -120,7 +120,7 @@ mod tests {
             ),
             ("sh: line 1: syntax error: bad \u{1b}[31m\n", "bad  [31m", Some(1)),
             ("what is this", "what is this", None),
-            ("", "it does not say why", None),
+            ("", "it gives no reason", None),
         ] {
             assert_eq!(refusal(complaint, "/bin/sh"), ShellRefusal { reason: reason.to_owned(), line }, "{complaint}");
         }

@@ -51,7 +51,7 @@ pub struct ConductArguments {
     /// If a run whose conductor is gone still uses a player, end it immediately instead of waiting for it
     #[arg(long, conflicts_with = "check")]
     pub take_over: bool,
-    /// Time to try to reach a player [default: `connect_timeout` in CONFIG, or 10s]
+    /// Time limit to reach a player [default: `connect_timeout` in CONFIG, or 10s]
     #[arg(long, value_name = "DURATION", value_parser = config::duration, help_heading = LIMITS)]
     pub connect_timeout: Option<Duration>,
     /// Time that a player continues without its conductor [default: `lease` in CONFIG, or 1m]
@@ -142,20 +142,20 @@ fn word_means(word: &str, phase: Phase) -> bool {
 }
 
 fn definition(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     if name.trim().is_empty() {
-        return Err("the name is empty; write NAME=VALUE".to_owned());
+        return Err("the name is empty; expected NAME=VALUE".to_owned());
     }
     Ok((name.trim().to_lowercase(), value.to_owned()))
 }
 
 /// Reads FORMAT=FILE.
 pub(super) fn report(text: &str) -> Result<(Format, PathBuf), String> {
-    let (word, file) = text.split_once('=').ok_or("write FORMAT=FILE")?;
+    let (word, file) = text.split_once('=').ok_or("expected FORMAT=FILE")?;
     let unknown = || format!("unknown format `{word}` (expected {})", Format::ALL.map(Format::word).join(", "));
     let format = Format::from_str(word, true).map_err(|_| unknown())?;
     if file.is_empty() {
-        Err("the name of the file is missing; write FORMAT=FILE".to_owned())
+        Err("the file name is missing; expected FORMAT=FILE".to_owned())
     } else {
         Ok((format, file.into()))
     }
@@ -163,7 +163,7 @@ pub(super) fn report(text: &str) -> Result<(Format, PathBuf), String> {
 
 fn run_id(text: &str) -> Result<RunId, String> {
     if text == "latest" {
-        return Err("in a results folder, `latest` is the link to the last run".to_owned());
+        return Err("`latest` is reserved for the link to the last run".to_owned());
     }
     RunId::new(text).map_err(|error| error.to_string())
 }

@@ -19,7 +19,7 @@ pub struct LogArguments {
     /// Record all messages to and from other machines in this file, for `conductor frames`
     #[arg(long, value_name = "FILE")]
     pub trace_frames: Option<PathBuf>,
-    /// Log more
+    /// Also log connections, waits and messages
     #[arg(short, long)]
     verbose: bool,
     /// Log only errors

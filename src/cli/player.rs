@@ -18,7 +18,7 @@ pub struct PlayerArguments {
     /// Port to listen on; 0 selects a free one [default: `cmdport` in CONFIG, or 6970]
     #[arg(short, long)]
     pub port: Option<u16>,
-    /// Addresses and networks that may connect, such as 10.0.0.0/8, or `any`; the `conductor` in CONFIG always may
+    /// Addresses and networks that may connect, such as 10.0.0.0/8, or `any`; the `conductor` in CONFIG always can
     /// [default: `allow` in CONFIG, or this machine]
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_delimiter = ',')]
     pub allow: Vec<String>,

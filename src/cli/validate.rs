@@ -19,7 +19,7 @@ pub struct ValidateArguments {
     /// Do not check the syntax of commands with the shells of this machine
     #[arg(long)]
     pub no_shell_check: bool,
-    /// Print the name of every lint and what it finds, and check nothing
+    /// Print all lints and what they find, and check nothing
     #[arg(long, exclusive = true)]
     pub list: bool,
 }

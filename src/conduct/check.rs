@@ -55,7 +55,7 @@ pub fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) ->
     let (sender, answers) = unbounded();
     // That this sender is dropped ends the waits of all threads.
     let (wanted, commands) = bounded(1);
-    let mut found: Vec<_> = plan.workers.iter().map(|_| Err("it was not asked to the end".to_owned())).collect();
+    let mut found: Vec<_> = plan.workers.iter().map(|_| Err("the check was not completed".to_owned())).collect();
     let mut left = 0;
     for (worker, _) in plan.workers() {
         match ask(plan, options, worker, &mut threads, &sender, &commands) {
@@ -108,7 +108,7 @@ fn answer(plan: &Plan, worker: WorkerId, hello: &Hello, commands: &Receiver<Comm
     let dialled =
         dial(player, &mut hello.clone(), deadline, |time| unless_ended(commands, time)).map_err(|end| match end {
             End::Unreachable(why) | End::Refused(why) | End::Lost(why) => why,
-            End::Closed => "it was not asked to the end".to_owned(),
+            End::Closed => "the check was not completed".to_owned(),
         })?;
     let round_trip = dialled.answered.since(dialled.sent);
     match &dialled.greeting {
@@ -139,11 +139,15 @@ fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) ->
 fn held_by(holder: &Holder) -> String {
     let Holder { seconds, state, free_within, .. } = holder;
     let state = match state {
-        HolderState::Silent => format!("; its conductor is silent, and the player is free in {free_within} s at most"),
-        HolderState::Unresponsive => {
-            format!("; its process on the player does not respond, and the player is free in {free_within} s at most")
+        HolderState::Silent => {
+            format!("; its conductor does not respond; the player will be free within {free_within} s")
         }
-        HolderState::Orphaned => format!("; the player cleans up after it, and is free in {free_within} s at most"),
+        HolderState::Unresponsive => {
+            format!("; its process on the player does not respond; the player will be free within {free_within} s")
+        }
+        HolderState::Orphaned => {
+            format!("; the player is cleaning up after it and will be free within {free_within} s")
+        }
         HolderState::Live | HolderState::Other => String::new(),
     };
     format!("{}, for {seconds} s{state}", holder.describe())

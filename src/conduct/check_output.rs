@@ -35,11 +35,11 @@ impl Printed {
         self.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN))
     }
 
-    /// Takes what is there, or a part of it when it is much. What can't be kept is taken all the same.
+    /// Takes what is there, or a part of it when it is much. What cannot be kept is taken all the same.
     ///
     /// # Errors
     ///
-    /// Says why it can't be kept.
+    /// Says why it cannot be kept.
     pub(super) fn take(&mut self) -> io::Result<()> {
         /// Then the caller looks at everything else.
         const ROUNDS: usize = 16;

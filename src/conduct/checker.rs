@@ -1,7 +1,7 @@
 //! The test's own judgement of a trial: the command `check` of the test file, run on the conductor.
 //!
-//! It starts when everything of the trial stands in the folder of results, in the test file's folder, with what the steps
-//! know of the run and with the folder of results. It is kept by a process that runs our own program, which ends whatever the
+//! It starts when everything of the trial stands in the results folder, in the test file's folder, with what the steps
+//! know of the run and with the results folder. It is kept by a process that runs our own program, which ends whatever the
 //! check leaves running, also when the conductor is killed. Its surroundings are those of a step.
 
 use std::convert::Infallible;
@@ -34,11 +34,11 @@ use super::threads::Threads;
 
 /// How often we look whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(20);
-/// How often we say that it can't begin yet.
+/// How often we say that it cannot begin yet.
 const WORD: Duration = Duration::from_secs(10);
 /// How long the keeper may take to end.
 const STOP: Duration = Duration::from_secs(20);
-/// How long the folder of results may take nothing of what it is told until it is given up.
+/// How long the results folder may take nothing of what it is told until it is given up.
 const STUCK: Duration = Wait::ResultsWritten.time();
 
 /// Makes the process that keeps a check: our own program, in a session of its own and with the limits that whoever started us
@@ -112,9 +112,9 @@ fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Re
             (taken, since) = (now_taken, Instant::now());
         } else if since.elapsed() >= stuck {
             let stuck = humantime::format_duration(stuck);
-            return Err(Outcome::NotStarted(format!("nothing could be written to the folder of results for {stuck}")));
+            return Err(Outcome::NotStarted(format!("nothing could be written to the results folder for {stuck}")));
         }
-        tracing::info!("`check` of trial {} waits until the folder of results is written", check.trial);
+        tracing::info!("`check` of trial {} waits until the results folder is written", check.trial);
     }
 }
 
@@ -163,7 +163,7 @@ fn folder(plan: &Plan) -> Option<&Path> {
 /// Why it could not be started, where that is its folder.
 fn not_entered(plan: &Plan, error: io::Error) -> io::Error {
     let Some(folder) = folder(plan).filter(|folder| !folder.is_dir()) else { return error };
-    io::Error::other(format!("the folder `{}` can't be entered: {}", folder.display(), words(&error)))
+    io::Error::other(format!("cannot enter the folder `{}`: {}", folder.display(), words(&error)))
 }
 
 /// A check that its keeper keeps.
@@ -173,7 +173,7 @@ struct Kept {
     socket: UnixStream,
     said: Vec<u8>,
     printed: [Printed; 2],
-    /// Why what it prints can't be kept.
+    /// Why what it prints cannot be kept.
     unkept: Option<String>,
 }
 
@@ -279,7 +279,7 @@ mod tests {
     fn a_check_is_not_begun_when_the_disk_does_not_answer() {
         let (check, disk) = held_up();
         let (_wanted, unwanted) = bounded(0);
-        let why = "nothing could be written to the folder of results for 10ms".to_owned();
+        let why = "nothing could be written to the results folder for 10ms".to_owned();
         assert_eq!(settle(&check, &unwanted, Duration::from_millis(10)), Err(Outcome::NotStarted(why)));
         drop(disk);
         assert_eq!(settle(&check, &unwanted, STUCK), Ok(()));

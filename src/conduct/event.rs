@@ -55,9 +55,9 @@ pub(crate) enum ConnectionEvent {
     SpawnedEnded(StepId, StepResult),
     /// The connection is lost, and a step was open: what is known of it. The end of the connection follows.
     StepLost(StepId, StepResult),
-    /// The worker is through with a phase, and everything of it was passed on.
+    /// The worker has finished a phase, and everything of it was passed on.
     PhaseEnded(PhaseId),
-    /// The worker is through with a phase, and not everything of it is here yet: its output is on its way.
+    /// The worker has finished a phase, and not everything of it is here yet: its output is on its way.
     Delivering(PhaseId),
     /// Nothing that was spawned in the trial is left.
     TrialEnded(u32),
@@ -66,13 +66,13 @@ pub(crate) enum ConnectionEvent {
     Leaving(String),
     /// A sentence for people.
     Warning(String),
-    /// What a step printed can't be kept.
+    /// What a step printed cannot be kept.
     OutputFailed(String),
     /// The player is held by somebody else whose conductor is gone: it is waited for, so long at most.
     Held(String, Duration),
     /// The connection is broken, and is being made again.
     Broken(String),
-    /// It is there again; so long nothing was heard of the player.
+    /// It is there again; so long nothing was received from the player.
     Resumed(Duration),
     /// The connection is over; nothing follows.
     Ended(End),
@@ -95,7 +95,7 @@ pub(crate) enum End {
     Closed,
     /// The player was never reached.
     Unreachable(String),
-    /// The player was reached, and can't or won't do what the plan says.
+    /// The player was reached, and cannot or won't do what the plan says.
     Refused(String),
     /// It was there and is not any more.
     Lost(String),

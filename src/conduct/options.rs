@@ -9,7 +9,7 @@ use crate::wire::{Hello, PROTOCOL, Secret, TAKE_OVER};
 /// What a run is told beside its plan.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Go on without the players that can't be reached; the run is incomplete then.
+    /// Go on without the players that cannot be reached; the run is incomplete then.
     pub skip_unreachable: bool,
     /// End what an orphaned run left on a player, instead of being refused.
     pub take_over: bool,

@@ -80,7 +80,7 @@ impl Queue {
             && let Err(error) =
                 threads.start(name.to_owned(), move || tell(reporters, &items, order, &counter, &failing))
         {
-            let _ = failed.send(format!("no output can be written: {error}"));
+            let _ = failed.send(format!("cannot write any output: {error}"));
         }
         Self { sender, taken }
     }
@@ -115,7 +115,7 @@ fn tell(
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "internal error".to_owned(),
             };
-            let text = format!("output `{name}` can't be written: {why}");
+            let text = format!("cannot write output `{name}`: {why}");
             tracing::error!("{text}");
             let _ = failed.send(text);
             false

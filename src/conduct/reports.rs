@@ -1,6 +1,6 @@
 //! The reports threads: they tell the reporters, however slow these are, and slow nobody.
 //!
-//! Whoever reads an output slowly keeps neither the folder of results nor another output from being written, nor the log: each
+//! Whoever reads an output slowly keeps neither the results folder nor another output from being written, nor the log: each
 //! has a thread of its own. A mark in what that folder's reporters are told says when everything before it stands there.
 
 use std::convert::Infallible;
@@ -33,7 +33,7 @@ pub struct Reporters {
     pub shown: NamedReporters,
     /// Further reports, each for a reader of its own.
     pub apart: NamedReporters,
-    /// Those that write the folder of results, which a check reads.
+    /// Those that write the results folder, which a check reads.
     pub kept: NamedReporters,
     /// The log. It is told of an event when that is shown, but does not wait for whoever reads the results slowly.
     pub log: Option<Box<dyn Reporter>>,
@@ -97,7 +97,7 @@ impl Reports {
         }
     }
 
-    /// Sets a mark behind everything that the folder of results was told so far.
+    /// Sets a mark behind everything that the results folder was told so far.
     pub(super) fn mark(&self) -> Mark {
         // Nothing is ever sent: that it is closed says that the mark is reached, or that nobody writes any more.
         let (sender, reached) = bounded(0);
@@ -105,7 +105,7 @@ impl Reports {
         Mark { reached, taken: Arc::clone(&self.kept.taken) }
     }
 
-    /// Tells the end of the run: first to those that write the folder of results, so that the others can tell what became
+    /// Tells the end of the run: first to those that write the results folder, so that the others can tell what became
     /// of that. An interrupt ends the wait for them, and stays in its channel.
     pub(super) fn tell_end(&self, at: ConductorTime, conclusion: &mut Conclusion, interrupts: &Receiver<i32>) {
         let ended = |conclusion: &Conclusion| {
@@ -125,7 +125,7 @@ impl Reports {
         self.queues.iter().for_each(|queue| queue.tell(ended(conclusion)));
     }
 
-    /// Which outputs can't be written, and why.
+    /// Which outputs cannot be written, and why.
     pub(super) fn failures(&self) -> &Receiver<String> {
         &self.failures
     }
@@ -149,7 +149,7 @@ impl Reports {
                     Ok(signal) => {
                         let shown = humantime::format_duration(HURRY);
                         let name = signal_name(signal);
-                        tracing::warn!("{name} after the run, while its outputs are read: they have {shown} left");
+                        tracing::warn!("{name} after the end of the run: waiting {shown} more for the readers of the outputs");
                         taken.interrupted = Some(signal);
                         left = left.min(HURRY);
                     }
@@ -159,7 +159,7 @@ impl Reports {
                     if left <= PATIENCE {
                         break true;
                     }
-                    tracing::warn!("the run is over; waiting for whoever reads the outputs");
+                    tracing::warn!("the run is over; waiting for the readers of the outputs");
                 }
             }
             left = left.saturating_sub(looked.elapsed().min(PATIENCE));
@@ -169,7 +169,7 @@ impl Reports {
             // The signal cut nothing off.
             taken.interrupted = None;
         } else if !give_up(&failures, &patience, &mut taken) {
-            let text = "the outputs were not taken to their end";
+            let text = "the outputs were not read completely";
             tracing::error!("{text}");
             taken.failures.push(text.to_owned());
         }
@@ -190,7 +190,7 @@ fn give_up(failures: &Receiver<String>, patience: &Patience, taken: &mut Taken) 
     }
 }
 
-/// A place in what the folder of results is told.
+/// A place in what the results folder is told.
 pub(super) struct Mark {
     reached: Receiver<Infallible>,
     taken: Arc<AtomicU64>,
@@ -258,7 +258,7 @@ mod tests {
             reports.tell(event());
         }
         let failures = reports.finish(&never(), false);
-        assert_eq!(failures.failures, ["output `full.json` can't be written: no space left"]);
+        assert_eq!(failures.failures, ["cannot write output `full.json`: no space left"]);
         assert_eq!(told.iter().count(), 3);
     }
 
@@ -297,7 +297,7 @@ mod tests {
         reports.tell(event());
         let (sender, interrupts) = bounded(1);
         sender.send(2).unwrap();
-        let failures = vec!["the outputs were not taken to their end".to_owned()];
+        let failures = vec!["the outputs were not read completely".to_owned()];
         assert_eq!(reports.finish(&interrupts, false), Taken { failures, interrupted: Some(2) });
     }
 

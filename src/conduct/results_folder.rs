@@ -16,14 +16,14 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use super::room::Room;
 use crate::model::{on_one_line, words};
 
-/// Why a file or folder can't be made in the folder of results.
+/// Why a file or folder cannot be made in the results folder.
 #[derive(Debug)]
 pub(super) enum FolderError {
     /// The name of the file is not that of one below the worker's folder.
     LeadsOut,
-    /// The folder of results itself can't be entered.
+    /// The folder of results itself cannot be entered.
     Results(Errno),
-    /// This folder in it can't be made or entered.
+    /// This folder in it cannot be made or entered.
     Folder(OsString, Errno),
     /// This folder in it is a symbolic link.
     Link(OsString),
@@ -33,14 +33,14 @@ impl fmt::Display for FolderError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |name: &OsString| on_one_line(&name.to_string_lossy()).into_owned();
         match self {
-            Self::LeadsOut => write!(out, "its name leads out of the worker's folder of results"),
+            Self::LeadsOut => write!(out, "its name points outside the worker's results folder"),
             Self::Results(error) => {
-                write!(out, "the folder of results can't be entered: {}", words(&(*error).into()))
+                write!(out, "cannot enter the results folder: {}", words(&(*error).into()))
             }
             Self::Folder(name, error) => write!(out, "the folder `{}`: {}", shown(name), words(&(*error).into())),
             Self::Link(name) => {
                 let name = shown(name);
-                write!(out, "`{name}` in the folder of results is a symbolic link, which `conduct` does not follow")
+                write!(out, "`{name}` in the results folder is a symbolic link, which `conduct` does not follow")
             }
         }
     }
@@ -60,7 +60,7 @@ impl ResultsFolder {
     ///
     /// # Errors
     ///
-    /// Says why it can't be opened.
+    /// Says why it cannot be opened.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let folder = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { folder: Arc::new(folder), room: Room::of(path) })
@@ -75,7 +75,7 @@ impl ResultsFolder {
     ///
     /// # Errors
     ///
-    /// Says why it can't be opened; a link is never followed.
+    /// Says why it cannot be opened; a link is never followed.
     pub(crate) fn open_file(&self, parts: &[impl AsRef<OsStr>], access: OFlags) -> io::Result<File> {
         self.file(parts, false, access)
     }
@@ -156,7 +156,7 @@ mod tests {
         let (run, folder) = run();
         for name in [&b"../x"[..], b"/etc/x", b"a/../../x", b"a//b", b"a/", b".", b"..", b"", b"a/./b", b"a\0b"] {
             let refused = folder.place(1, "w", name).unwrap_err();
-            assert_eq!(refused.to_string(), "its name leads out of the worker's folder of results");
+            assert_eq!(refused.to_string(), "its name points outside the worker's results folder");
         }
         assert!(folder.place(1, "..", b"x").is_err(), "the run's own folder is not a worker's");
         assert_eq!(run.path().read_dir().unwrap().count(), 0);
@@ -174,7 +174,7 @@ mod tests {
         {
             let why = folder.place(trial, worker, name).unwrap_err();
             let expected =
-                format!("`{link}` in the folder of results is a symbolic link, which `conduct` does not follow");
+                format!("`{link}` in the results folder is a symbolic link, which `conduct` does not follow");
             assert_eq!(why.to_string(), expected);
         }
         assert_eq!(outside.path().read_dir().unwrap().count(), 0);

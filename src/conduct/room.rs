@@ -44,7 +44,7 @@ impl Room {
     }
 }
 
-/// A disk that can't be asked is written to until it is full.
+/// A disk that cannot be asked is written to until it is full.
 fn available(found: rustix::io::Result<StatVfs>) -> u64 {
     found.map_or(u64::MAX, |found| found.f_bavail.saturating_mul(found.f_frsize))
 }

@@ -85,7 +85,7 @@ impl Actors<'_> {
         Ok(())
     }
 
-    /// Begins the check of a trial, which waits for the mark; one that can't be begun is over at once.
+    /// Begins the check of a trial, which waits for the mark; one that cannot be begun is over at once.
     fn check(&mut self, trial: u32, kept: Mark) -> Option<CheckEnd> {
         let check = Check {
             plan: Arc::clone(self.plan),
@@ -201,7 +201,7 @@ fn turn(
                 match action {
                     Action::Connect(worker) => {
                         if let Err(error) = actors.start(worker) {
-                            let end = End::Unreachable(format!("it can't be connected: {}", words(&error)));
+                            let end = End::Unreachable(format!("cannot start its connection: {}", words(&error)));
                             inputs.push_back(Input::Connection(worker, ConnectionEvent::Ended(end)));
                         }
                     }
@@ -228,7 +228,7 @@ fn turn(
             },
             recv(interrupts) -> signal => if let Ok(signal) = signal {
                 *signals += 1;
-                let next = if *signals == 1 { "stopping and running Reset; once more leaves at once" } else { "leaving" };
+                let next = if *signals == 1 { "stopping and running Reset; interrupt again to leave immediately" } else { "leaving" };
                 tracing::info!("{} while waiting for {}: {next}", signal_name(signal), coordinator.waiting());
                 Input::Interrupt(signal)
             } else {
@@ -250,7 +250,7 @@ fn without_store(
     interrupts: &Receiver<i32>,
     error: &io::Error,
 ) -> Conclusion {
-    let text = format!("there is no place to keep what the steps print: {}", words(error));
+    let text = format!("cannot store the output of steps: {}", words(error));
     let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
     let at = anchor.conductor;
     reports.tell(Stamped { at, event: Event::RunStarted { plan, anchor: anchor.at(at) } });

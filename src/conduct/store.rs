@@ -19,14 +19,14 @@ use unnamed::UnnamedFile;
 /// The store of a run. A copy is the same store.
 #[derive(Debug, Clone)]
 pub(crate) enum Store {
-    /// In the folder of results.
+    /// In the results folder.
     Named(Arc<NamedFiles>),
     /// In a temporary file.
     Unnamed(Arc<UnnamedFile>),
 }
 
 impl Store {
-    /// Makes an empty store, in the folder of results if there is one.
+    /// Makes an empty store, in the results folder if there is one.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl StreamWriter {
     ///
     /// # Errors
     ///
-    /// Says why the bytes, or some of them, can't be kept; of each stream once.
+    /// Says why the bytes, or some of them, cannot be kept; of each stream once.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.received += bytes.len() as u64;
         let mut rest = if self.failed.is_none() { bytes } else { &[] };
@@ -214,7 +214,7 @@ mod tests {
         std::os::unix::fs::symlink(&target, &outside).unwrap();
         let mut stream = stdout(&named, 0);
         assert_eq!(stream.append(b"theirs").unwrap_err().kind(), ErrorKind::AlreadyExists);
-        assert_eq!(stream.output(u64::MAX).unkept().unwrap().to_string(), "6 bytes could not be kept: file exists");
+        assert_eq!(stream.output(u64::MAX).unkept().unwrap().to_string(), "6 bytes could not be stored: file exists");
         assert_eq!(std::fs::read(&target).unwrap(), b"mine");
     }
 
@@ -226,7 +226,7 @@ mod tests {
         assert!(stream.append(b" too").is_ok());
         let output = stream.output(u64::MAX);
         assert_eq!((output.length(), output.printed(), output.is_empty()), (0, 8, false));
-        assert_eq!(output.unkept().unwrap().to_string(), "8 bytes could not be kept: no space left on device");
+        assert_eq!(output.unkept().unwrap().to_string(), "8 bytes could not be stored: no space left on device");
         let (first, all) = (stream.output(3), output);
         assert_eq!((first.printed(), all.since(&first).printed()), (3, 5));
     }

@@ -42,7 +42,7 @@ fn useless(document: &Document, allow: &Allow) -> Diagnostic {
             (format!("unknown lint {name}"), nearest::hint_or(&allow.name, known, list))
         }
         Some(lint) if lint.severity() == Severity::Error => {
-            (format!("{name} is an error, which cannot be allowed"), "correct the line below instead".to_owned())
+            (format!("{name} is an error and cannot be silenced"), "correct the next line instead".to_owned())
         }
         Some(_) => (format!("the next line has no finding {name}"), "remove it".to_owned()),
     };

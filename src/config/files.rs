@@ -37,7 +37,7 @@ impl Input {
 /// The files that were read so far.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    /// What each name came to: the document, or why it can't be read.
+    /// What each name came to: the document, or why it cannot be read.
     known: HashMap<PathBuf, Result<Arc<Document>, String>>,
     /// Files by device and number, which tell that two names mean one file.
     identities: HashMap<(u64, u64), Arc<Document>>,
@@ -95,7 +95,7 @@ impl Files {
 
     /// Whether there is a file of this name, as far as that can be seen.
     pub(super) fn may_be_there(&self, path: &Path) -> bool {
-        // What can't even be looked at is left to the reading, which says why.
+        // What cannot even be looked at is left to the reading, which says why.
         self.known.contains_key(path) || !matches!(path.try_exists(), Ok(false))
     }
 

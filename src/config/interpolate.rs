@@ -111,7 +111,7 @@ impl<'a> Work<'a> {
         let rest = &value.as_str()[at..];
         let name = rest[2..].find(')').map(|end| &rest[2..2 + end]);
         let Some(name) = name.filter(|name| !name.is_empty() && rest[3 + name.len()..].starts_with('s')) else {
-            let hint = "write `%(name)s`, or `%%(` for the characters themselves";
+            let hint = "write `%(name)s`, or `%%(` for a literal `%(`";
             self.report(value, at..at + 2, Lint::BadReference, "`%(` has no matching `)s`", hint);
             return 2;
         };
@@ -121,7 +121,7 @@ impl<'a> Work<'a> {
         self.references += 1;
         if self.references > MAX_REFERENCES || self.added > MAX_ADDED {
             self.over = true;
-            let message = "the value becomes too large with its variables";
+            let message = "the value is too large after its variables are replaced";
             self.report(value, range, Lint::TooLarge, message, "use fewer variables");
             return length;
         }
@@ -175,9 +175,9 @@ impl<'a> Work<'a> {
         match name {
             "conductor" | "player" => format!("set `{name}` in `[Coordinator]`"),
             "worker" | "index" if self.variables.predefined.is_empty() => {
-                format!("`{name}` is known only where a worker's file is read")
+                format!("`{name}` is defined only in worker files")
             }
-            _ => format!("set it in `[DEFAULT]` or with `-D {name}=…`, or write `%%(` for the characters"),
+            _ => format!("set it in `[DEFAULT]` or with `-D {name}=…`, or write `%%(` for a literal `%(`"),
         }
     }
 }

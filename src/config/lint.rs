@@ -6,7 +6,7 @@
 /// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// The test can't be run.
+    /// The test cannot be run.
     Error,
     /// It can, but perhaps not as intended, or not by the Python conductor.
     Warning,

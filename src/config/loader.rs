@@ -144,7 +144,7 @@ impl Loader {
         if let [beside, here] = there[..]
             && are_different(beside, here)
         {
-            let message = format!("{} exists both beside the test file and in the current folder", quoted(name));
+            let message = format!("{} exists in the folder of the test file and in the current folder", quoted(name));
             let hint = format!("{} is used", quoted_path(beside));
             self.context.diagnostics.push(Diagnostic::new(Lint::AmbiguousFile, place.clone(), message, hint));
         }
@@ -154,9 +154,13 @@ impl Loader {
         let message = format!("there is no worker file {}", quoted(name));
         let hint = match paths.as_slice() {
             [beside, _] => {
-                format!("it is looked for as {}, then as {} in the current folder", quoted_path(beside), quoted(name))
+                format!(
+                    "create the file, or correct the name; conductor looks for {}, then for {} in the current folder",
+                    quoted_path(beside),
+                    quoted(name)
+                )
             }
-            _ => "it is looked for in the current folder".to_owned(),
+            _ => "create the file, or correct the name; it is relative to the current folder".to_owned(),
         };
         self.context.diagnostics.push(Diagnostic::new(Lint::UnreadableFile, place.clone(), message, hint));
         None

@@ -29,7 +29,7 @@ pub(crate) fn hint_or<'a>(
 pub(super) fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     hint_or(wanted, known.clone(), || {
         let all: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();
-        format!("known are {}", all.join(", "))
+        format!("expected one of {}", all.join(", "))
     })
 }
 

@@ -104,13 +104,13 @@ fn not_a_worker_file(document: &Document) -> Option<Diagnostic> {
     if is_worker(document) {
         let names = document.sections.iter().map(|section| section.name.trim());
         let hint = match nearest::nearest(COORDINATOR, names) {
-            Some(name) => format!("did you write `[{name}]` for it?"),
-            None => "this section gives the addresses of the player and its conductor".to_owned(),
+            Some(name) => format!("did you mean `[Coordinator]` by `[{name}]`?"),
+            None => "add the section, with the address of the player: `player = ADDRESS`".to_owned(),
         };
         return error("the worker file has no section `[Coordinator]`", hint);
     }
     if is_test(document) {
-        let hint = "start the player with the file of its worker, which `[Workers]` of the test file names";
+        let hint = "start the player with its worker file; `[Workers]` of the test file lists the worker files";
         return error("this is a test file, but a player needs a worker file", hint.to_owned());
     }
     Some(neither(document))

@@ -105,7 +105,7 @@ impl<'a> Scope<'a> {
         let Some(start) = comment(text.as_str()) else { return text };
         let place = text.place_of(start..text.as_str().len());
         let message = "the Python conductor reads this comment as part of the value";
-        self.report(Lint::TrailingComment, place, message, "put the comment on a line of its own");
+        self.report(Lint::TrailingComment, place, message, "move the comment to a separate line");
         let mut text = text.into_owned();
         text.truncate(text.as_str()[..start].trim_end_matches(is_space).len());
         Cow::Owned(text)

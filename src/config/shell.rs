@@ -58,9 +58,9 @@ impl Commands {
         let (commands, places): (Vec<_>, Vec<_>) = self.places.into_iter().unzip();
         for ((command, places), refusal) in commands.iter().zip(places).zip(shell.check(&commands)) {
             let Some(refusal) = refusal else { continue };
-            let message = format!("`{} -n` does not understand the command: {}", command.shell, refusal.reason);
+            let message = format!("`{} -n` rejects the command: {}", command.shell, refusal.reason);
             for (text, at) in places {
-                let hint = "correct it, or set `shell` if another shell is to run it";
+                let hint = "correct the command, or set `shell` if it is for another shell";
                 let place = place(&text, at, refusal.line);
                 diagnostics.push(Diagnostic::new(Lint::ShellSyntax, place, message.as_str(), hint));
             }

@@ -117,7 +117,7 @@ impl<'t> Parser<'t> {
         };
         if by_key {
             let message = format!("`{text}` conflicts with the key `{}`, which is also a prefix", self.written_key);
-            let hint = "keep only one of them: any key that is not a prefix is just a label";
+            let hint = "keep only one of them; a key that is not a prefix is only a label";
             return self.problem(Lint::StepPrefix, message, hint, Some(range));
         }
         match (prefix.meaning, time) {

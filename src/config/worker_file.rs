@@ -88,8 +88,8 @@ fn check_loopback(scope: &mut Scope<'_>, player: &str, conductor: &str) {
     let Some(entry) = scope.entry(COORDINATOR, "conductor") else { return };
     if !player.is_empty() && is_loopback_host(conductor) && !is_loopback_host(player) {
         let message =
-            format!("the player `{player}` is not on this machine, and cannot reach the conductor at `{conductor}`");
-        let hint = "write the address by which that machine reaches this one";
+            format!("the player `{player}` is on another machine, and cannot reach the conductor at `{conductor}`");
+        let hint = "use an address of the conductor that the player can reach";
         scope.report(Lint::LoopbackConductor, entry.value.place(), message, hint);
     }
 }

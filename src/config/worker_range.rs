@@ -44,7 +44,7 @@ pub(super) fn expand(key: &str) -> Result<Expansion, Reason> {
 fn name(text: &str) -> Result<WorkerName, Reason> {
     WorkerName::new(text).map_err(|error| {
         let message = format!("invalid worker name {}: {error}", quoted(text));
-        Reason::new(Lint::InvalidWorkerName, message, "names have letters, digits, `.`, `_` and `-`")
+        Reason::new(Lint::InvalidWorkerName, message, "names consist of letters, digits, `.`, `_` and `-`")
     })
 }
 

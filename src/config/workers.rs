@@ -38,7 +38,7 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
     if clients.is_some() {
         let place = scope.section_place(CLIENTS);
         scope.context.diagnostics.push(if workers.is_some() {
-            let message = "`[Clients]` is another name for `[Workers]`, which is defined, too";
+            let message = "`[Clients]` is another name for `[Workers]`, which is also defined";
             let hint = "put all lines into `[Workers]`";
             let error = Diagnostic::new(Lint::DuplicateSection, place, message, hint);
             error.other(scope.section_place(WORKERS), "`[Workers]` is defined here")

@@ -148,7 +148,7 @@ pub enum Event {
         #[serde(flatten)]
         barrier: BarrierResult,
     },
-    /// A worker is through with its phase.
+    /// A worker has finished its phase.
     WorkerPhaseEnded {
         /// The trial.
         trial: u32,
@@ -157,7 +157,7 @@ pub enum Event {
         /// The worker.
         worker: WorkerId,
     },
-    /// All workers that are not lost are through with the phase.
+    /// All workers that are not lost have finished the phase.
     PhaseEnded {
         /// The trial.
         trial: u32,
@@ -178,11 +178,11 @@ pub enum Event {
     WorkerResumed {
         /// The worker.
         worker: WorkerId,
-        /// How long nothing was heard of it.
+        /// How long nothing was received from it.
         #[serde(rename = "silent_ns", with = "in_nanoseconds")]
         silent: Duration,
     },
-    /// A worker can't be heard of any more.
+    /// A worker cannot be heard of any more.
     WorkerLost {
         /// The worker.
         worker: WorkerId,

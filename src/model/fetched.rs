@@ -22,7 +22,7 @@ pub struct FetchedFiles {
 }
 
 impl FetchedFiles {
-    /// So many are named; the folder of results has all of them.
+    /// So many are named; the results folder has all of them.
     const NAMED: usize = 1000;
 
     /// Adds one.

@@ -32,7 +32,7 @@ impl FilePattern {
     /// Says why it fits no file, and what to do about that.
     pub fn new(text: &str, directory: Option<&str>) -> Result<Self, (String, &'static str)> {
         if text.ends_with('/') {
-            return Err((format!("`{text}` is about folders"), "a `*` behind it is about the files in one"));
+            return Err((format!("`{text}` matches only folders"), "add `*` to match the files in a folder"));
         }
         let mut fixed = directory.map_or_else(PathBuf::new, PathBuf::from);
         if text.starts_with('/') {
@@ -43,7 +43,7 @@ impl FilePattern {
         let (before, behind) = parts.split_at(first_wild.min(parts.len().saturating_sub(1)));
         fixed.extend(before);
         if behind.is_empty() || behind.contains(&"..") {
-            return Err((format!("`{text}` names no file"), "`..` can only stand before the first wildcard"));
+            return Err((format!("`{text}` does not name a file"), "`..` is allowed only before the first wildcard"));
         }
         let mut components: Vec<_> = behind.iter().map(|part| PatternComponent::new(part)).collect();
         components.dedup_by(|next, before| (&*next, &*before) == (&PatternComponent::Any, &PatternComponent::Any));

@@ -15,7 +15,7 @@ pub enum NameError {
     Character(char),
     /// It has more bytes than a name may have.
     TooLong,
-    /// It is `.` or `..`, which a folder of results can't be called.
+    /// It is `.` or `..`, which a folder of results cannot be called.
     Dots,
 }
 
@@ -23,9 +23,9 @@ impl fmt::Display for NameError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => write!(out, "the name is empty"),
-            Self::Character(found) => write!(out, "a name has no `{}`", on_one_line(&found.to_string())),
-            Self::TooLong => write!(out, "a name has {LONGEST_NAME} bytes at most"),
-            Self::Dots => write!(out, "a name is not made of dots alone"),
+            Self::Character(found) => write!(out, "a name cannot contain `{}`", on_one_line(&found.to_string())),
+            Self::TooLong => write!(out, "a name can have at most {LONGEST_NAME} bytes"),
+            Self::Dots => write!(out, "a name cannot consist of dots only"),
         }
     }
 }
@@ -59,7 +59,7 @@ macro_rules! name {
             ///
             /// # Errors
             ///
-            /// Says what in the text a name can't have.
+            /// Says what in the text a name cannot have.
             pub fn new(text: &str) -> Result<Self, NameError> {
                 checked(text).map(Self)
             }

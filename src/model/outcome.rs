@@ -90,7 +90,7 @@ impl Outcome {
     pub fn how_it_failed(&self) -> String {
         match self {
             Self::Failed(Ending::Exit(status)) => format!("failed with exit status {status}"),
-            Self::Failed(Ending::Signal(signal)) => format!("was ended by {}", signal_name(*signal)),
+            Self::Failed(Ending::Signal(signal)) => format!("was terminated by {}", signal_name(*signal)),
             Self::TimedOut(limit) => format!("took longer than {limit:?}"),
             Self::Unfulfilled(why) => format!("failed: {why}"),
             Self::NotStarted(why) => format!("could not be started: {why}"),
@@ -188,7 +188,7 @@ impl StepResult {
         let how = last.outcome.how_it_failed();
         let the_last = how.strip_prefix("failed ").unwrap_or(&how);
         Some(match (failed.len(), went_on) {
-            (1, false) => format!("its one attempt {how}"),
+            (1, false) => format!("its only attempt {how}"),
             (count, false) => format!("all {count} attempts failed, the last {the_last}"),
             (1, true) => format!("its first attempt {how}; the second had not ended"),
             (count, true) => format!("{count} attempts failed, the last {the_last}; another had not ended"),
@@ -227,7 +227,7 @@ mod tests {
         let late = Outcome::TimedOut(5 * second);
         let slow = attempt(2, Outcome::TimedOut(second));
         for (attempts, text) in [
-            (vec![failed(0)], "its one attempt failed with exit status 1"),
+            (vec![failed(0)], "its only attempt failed with exit status 1"),
             (vec![failed(0), slow], "all 2 attempts failed, the last took longer than 1s"),
             (vec![failed(0), failed(2)], "all 2 attempts failed, the last with exit status 1"),
             (vec![failed(4)], "its first attempt had not ended"),

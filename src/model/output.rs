@@ -31,7 +31,7 @@ pub struct Unkept {
 
 impl fmt::Display for Unkept {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} bytes could not be kept: {}", self.bytes, self.why)
+        write!(out, "{} bytes could not be stored: {}", self.bytes, self.why)
     }
 }
 
@@ -41,7 +41,7 @@ pub trait OutputSource: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Says why the bytes can't be read back.
+    /// Says why the bytes cannot be read back.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
@@ -123,7 +123,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// Says why the bytes can't be read back; an end before the buffer is full is one reason.
+    /// Says why the bytes cannot be read back; an end before the buffer is full is one reason.
     pub fn read_exact_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<()> {
         if offset.saturating_add(buffer.len() as u64) > self.length() {
             return Err(io::ErrorKind::UnexpectedEof.into());

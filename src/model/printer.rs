@@ -1,4 +1,4 @@
-//! What prints, and the name of the file that has what it printed, in the folder of results of a run.
+//! What prints, and the name of the file that has what it printed, in the results folder of a run.
 
 use super::{Plan, StepReference, Stream};
 

@@ -10,6 +10,6 @@ pub trait Reporter: Send {
     ///
     /// # Errors
     ///
-    /// Says why the output can't be written. It is not called again after an error.
+    /// Says why the output cannot be written. It is not called again after an error.
     fn report(&mut self, stamped: &Stamped) -> io::Result<()>;
 }

@@ -1,4 +1,4 @@
-//! Readings of clocks, one type for each clock, so that two machines' readings can't be mixed up.
+//! Readings of clocks, one type for each clock, so that two machines' readings cannot be mixed up.
 
 use std::time::{Duration, SystemTime};
 

@@ -27,7 +27,7 @@ pub const NOT_REACHED_AGAIN: &str = "it could not be reached again within its le
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "text")]
 pub enum Reason {
-    /// It could not be carried out: a player can't be reached, is busy, or an output can't be written.
+    /// It could not be carried out: a player cannot be reached, is busy, or an output cannot be written.
     #[serde(rename = "not carried out")]
     NotCarriedOut(String),
     /// A signal of this number told the conductor to stop.

@@ -84,10 +84,10 @@ impl Admission {
             }
             Err(_) if std::mem::replace(&mut self.has_failed, true) => None,
             Err(why) if self.addresses.is_empty() => {
-                Some(format!("can't look up `conductor = {host}`, which can't connect until this succeeds: {why}"))
+                Some(format!("cannot look up `conductor = {host}`, which cannot connect until this succeeds: {why}"))
             }
             Err(why) => {
-                Some(format!("can't look up `conductor = {host}`; its known addresses may still connect: {why}"))
+                Some(format!("cannot look up `conductor = {host}`; its known addresses may still connect: {why}"))
             }
         }
     }
@@ -167,7 +167,8 @@ mod tests {
         let admits = |admission: &Admission, peer: &str| admission.admits(peer.parse().unwrap(), local);
         assert!(!admits(&admission, "10.0.0.1"));
         let failed = || Err("no such name".to_owned());
-        let text = "can't look up `conductor = lab.example.org`, which can't connect until this succeeds: no such name";
+        let text =
+            "cannot look up `conductor = lab.example.org`, which cannot connect until this succeeds: no such name";
         assert_eq!(admission.learn(failed()).as_deref(), Some(text));
         assert_eq!(admission.learn(failed()), None);
         assert_eq!(admission.learn(Ok(vec!["::ffff:10.0.0.1".parse().unwrap()])), None);

@@ -84,7 +84,7 @@ impl Listener {
                     let is_tried = self.registry.python.try_again(clock());
                     let but = if is_tried { "trying again" } else { "the phase is not run" };
                     tracing::error!(
-                        "can't create a process for the phase whose results go to {host}:{port}: {error}; {but}"
+                        "cannot create a process for the phase whose results go to {host}:{port}: {error}; {but}"
                     );
                 }
             }
@@ -119,26 +119,29 @@ impl Listener {
     fn judge(&mut self, hello: &Hello) -> Result<Option<u32>, Refusal> {
         let now = clock();
         if !hello.protocols.contains(&PROTOCOL) {
-            return Err(refusal(RefusalReason::Protocol, format!("this player speaks protocol {PROTOCOL} only")));
+            return Err(refusal(RefusalReason::Protocol, format!("this player supports only protocol {PROTOCOL}")));
         }
         match self.registry.claim(hello) {
             Claim::Resume(pid) => return Ok(Some(pid)),
             Claim::New => {}
             Claim::Older(pid) => {
-                self.processes.abandon(pid, "its conductor has given it up, and begins another session", None);
+                self.processes.abandon(pid, "its conductor has abandoned it and is starting another session", None);
                 return Err(busy(self.registry.older(hello, now)));
             }
             Claim::Refused(reason, text) => return Err(refusal(reason, text)),
         }
         if let Some(holder) = self.registry.holder_for(&hello.run, now) {
             if holder.state != HolderState::Live && hello.features.iter().any(|feature| feature == TAKE_OVER) {
-                let reason = format!("run {} of {} took the player over", hello.run, hello.conductor);
+                let reason = format!("run {} of {} took over the player", hello.run, hello.conductor);
                 self.processes.abandon(self.registry.other_pids(&hello.run), &reason, Some(TAKE_OVER_RESET));
             }
             return Err(busy(Some(holder)));
         }
         if self.registry.is_full() {
-            return Err(refusal(RefusalReason::Full, format!("it has {} sessions already", bounds::SESSIONS.most())));
+            return Err(refusal(
+                RefusalReason::Full,
+                format!("this player already has {} sessions", bounds::SESSIONS.most()),
+            ));
         }
         Ok(None)
     }
@@ -156,11 +159,11 @@ impl Listener {
             Ok(pid) => {
                 self.registry.was_told();
                 tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
-                let reason = "its conductor has begun another session";
+                let reason = "its conductor has started another session";
                 self.processes.abandon(self.registry.undelivered_of(hello), reason, None);
                 self.registry.sessions.push(SessionEntry::new(hello, lease, pid, clock()));
             }
-            Err(error) => tracing::error!("can't create a process: {error}"),
+            Err(error) => tracing::error!("cannot create a process: {error}"),
         }
         Continue(())
     }
@@ -169,7 +172,8 @@ impl Listener {
     fn welcome(&self, state: WelcomeState, run: Option<&str>) -> Welcome {
         let leftovers = self.registry.leftovers.iter().map(|process| {
             let (Process { pid, user, .. }, command) = (process, process.command_shown());
-            let text = "was left running by an earlier run; if it still runs, it is ended with the player";
+            let text =
+                "was left running by an earlier run; if it is still running, it is stopped when the player stops";
             cleaned(&format!("process {pid} ({user}) {text}: `{command}`"))
         });
         let told = run.into_iter().flat_map(|run| self.registry.told_to(run));
@@ -193,7 +197,7 @@ fn few(mut all: Vec<String>) -> Vec<String> {
     let most = bounds::SENTENCES.most() / 2 - 2;
     if let Some(more @ 1..) = all.len().checked_sub(most) {
         all.truncate(most);
-        all.push(format!("further processes that earlier runs left running: {more}"));
+        all.push(format!("more processes that earlier runs left running: {more}"));
     }
     all
 }
@@ -205,7 +209,7 @@ fn refusal(reason: RefusalReason, message: String) -> Refusal {
 fn busy(holder: Option<Holder>) -> Refusal {
     let message = holder.as_ref().map_or("this player is busy".to_owned(), |holder| {
         let duration = humantime::format_duration(Duration::from_secs(holder.seconds));
-        format!("{} has held this player for {duration}", holder.describe())
+        format!("{} has used this player for {duration}", holder.describe())
     });
     Refusal { reason: RefusalReason::Busy, message, holder }
 }

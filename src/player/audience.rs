@@ -105,8 +105,8 @@ impl Conductor {
         let Hello { run, worker, attempt, next, .. } = hello;
         let resumed = self.channel.connect(open(connection, decoder, lease(hello), welcome), *next);
         match &resumed {
-            Ok(()) => tracing::info!("run {run}: the session of `{worker}` goes on over connection {attempt}"),
-            Err(why) => tracing::warn!("run {run}: the session of `{worker}` can't go on: {why}"),
+            Ok(()) => tracing::info!("run {run}: the session of `{worker}` continues over connection {attempt}"),
+            Err(why) => tracing::warn!("run {run}: the session of `{worker}` cannot go on: {why}"),
         }
         resumed.is_ok()
     }

@@ -87,7 +87,7 @@ impl Callers {
                     _ if self.free_descriptor() => {}
                     _ => {
                         if !std::mem::replace(&mut self.is_full, true) {
-                            tracing::warn!("no connection can be taken at present: {error}");
+                            tracing::warn!("cannot accept connections at the moment: {error}");
                         }
                         self.paused = Some(now.plus(Wait::RoomForConnection.time()));
                         return;
@@ -162,7 +162,7 @@ impl Callers {
             let largest = self.waiting.iter().enumerate().max_by_key(|(_, caller)| caller.held());
             let Some((index, _)) = largest else { return };
             let peer = self.waiting.swap_remove(index).peer();
-            tracing::warn!("a connection from {peer} was closed: unfinished messages take too much memory");
+            tracing::warn!("a connection from {peer} was closed: incomplete messages use too much memory");
         }
     }
 }

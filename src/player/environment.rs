@@ -59,7 +59,7 @@ pub(super) fn folder_warning() -> Option<String> {
     let folder = deleted()?;
     Some(format!(
         "the player's current folder `{}` was deleted, and steps start there unless `directory` names another; \
-         start the player anew, in a folder that exists",
+         restart the player in a folder that exists",
         folder.display()
     ))
 }

@@ -29,6 +29,8 @@ pub(super) fn show() {
 /// has no effect on a process that runs.
 pub(super) fn continue_without_parent() {
     if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::CONT)) {
-        tracing::warn!("if this process is stopped when its parent dies, it stays stopped: {error}");
+        tracing::warn!(
+            "cannot set the parent-death signal; if this process is stopped when its parent dies, it stays stopped: {error}"
+        );
     }
 }

@@ -136,7 +136,7 @@ impl Listener {
             let work = move |notes, _| look_up(&host, notes);
             match self.processes.create(&mut self.callers, watch::MOST, work)? {
                 Ok(pid) => self.lookup = Some(pid),
-                Err(error) => tracing::error!("can't look up `conductor`: can't create a process: {error}"),
+                Err(error) => tracing::error!("cannot look up `conductor`: cannot create a process: {error}"),
             }
         }
         self.end()
@@ -168,7 +168,7 @@ impl Listener {
     fn take_signals(&mut self) -> ControlFlow<End> {
         while let Some(signal) = self.signals.take() {
             if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
-                tracing::info!("SIGHUP: the log goes on in the file that has its name");
+                tracing::info!("SIGHUP: the log continues in the file with its name");
             } else if signal != libc::SIGCHLD {
                 self.stop()?;
             }
@@ -225,7 +225,7 @@ impl Listener {
         }
         for process in self.registry.leftovers.drain(..) {
             let (Process { pid, user, .. }, command) = (&process, process.command_shown());
-            tracing::warn!("process {pid} ({user}), which an earlier run left running, is ended: `{command}`");
+            tracing::warn!("stopping process {pid} ({user}), which an earlier run left running: `{command}`");
         }
         let end = give_up.plus(Wait::CutOffEnd.time());
         if self.cleanup.has_ended_all_but(&sys::direct_children()) || now >= end {
@@ -240,7 +240,7 @@ impl Listener {
     /// The player is over.
     fn over(&mut self, status: i32) -> ControlFlow<End> {
         for summary in self.registry.take_untold() {
-            tracing::warn!("this player ends, and no conductor was told: {summary}");
+            tracing::warn!("this player stops, and no conductor received this: {summary}");
         }
         self.processes.cgroups.iter().for_each(|cgroups| cgroups.remove());
         Break(End::Status(status))
@@ -266,7 +266,7 @@ impl Listener {
                 tracing::warn!("{line}");
             }
         }
-        let reason = "too many other ended sessions wait to deliver their results";
+        let reason = "too many ended sessions are waiting to deliver their results";
         self.processes.abandon(self.registry.too_many_undelivered(), reason, None);
     }
 
@@ -328,9 +328,9 @@ impl Listener {
         let Some(remaining) = self.cleanup.go_on(keep, clock()) else { return Continue(()) };
         if !remaining.is_empty() {
             let remaining = Process::list(&remaining);
-            tracing::warn!("could not be stopped: {remaining}");
+            tracing::warn!("processes could not be stopped: {remaining}");
             if !self.is_stopping() {
-                let text = format!("of a session that died, could not be stopped: {remaining}");
+                let text = format!("processes of a session that died could not be stopped: {remaining}");
                 self.registry.tell_later(Summary::of_nobody(text));
             }
         }
@@ -356,7 +356,7 @@ impl Listener {
                     }
                 }
                 Err(error) => {
-                    tracing::error!("{}: can't run Reset yet: can't create a process: {error}", entry.describe());
+                    tracing::error!("{}: cannot run Reset yet: cannot create a process: {error}", entry.describe());
                     entry.reset_failed(&error, clock());
                 }
             }
@@ -367,7 +367,7 @@ impl Listener {
 
 /// Where steps get their control groups, if this process may create some: on most machines that requires root.
 fn cgroups(port: u16) -> Cgroups {
-    let made = CgroupRoot::make(port).inspect_err(|error| tracing::debug!("steps get no control groups: {error}"));
+    let made = CgroupRoot::make(port).inspect_err(|error| tracing::debug!("steps have no control groups: {error}"));
     made.ok().map(Rc::new)
 }
 
@@ -376,7 +376,7 @@ fn cgroups(port: u16) -> Cgroups {
 fn end_stale(port: u16) -> Option<String> {
     let ended = CgroupRoot::remove_stale(port);
     let text = format!(
-        "an earlier player died with its sessions; their Reset was not run, and the processes that their steps left were ended now: {}",
+        "an earlier player and its sessions were killed; their Reset was not run, and the processes that their steps left have been stopped: {}",
         Process::list(&ended)
     );
     (!ended.is_empty()).then_some(text).inspect(|text| tracing::warn!("{text}"))
@@ -421,7 +421,7 @@ fn bind(address: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
         None => bind_to_all(any_v6).or_else(|_| TcpListener::bind(any_v4)),
     };
     let shown = address.map_or_else(|| format!("port {port}"), |address| SocketAddr::new(address, port).to_string());
-    let socket = socket.map_err(|error| io::Error::other(format!("can't listen on {shown}: {error}")))?;
+    let socket = socket.map_err(|error| io::Error::other(format!("cannot listen on {shown}: {error}")))?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

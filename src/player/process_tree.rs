@@ -59,7 +59,7 @@ impl ProcessTree {
         if made.in_cgroup {
             origin.cgroup = cgroup;
         } else if cgroup.is_some() {
-            tracing::debug!("steps get no control groups: the kernel makes no process in one");
+            tracing::debug!("steps have no control groups: the kernel cannot create a process in one");
             self.origins.cgroups = None;
         }
         origin.pid = made.pid;
@@ -98,7 +98,7 @@ impl ProcessTree {
                 // Something that was left on purpose is in it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
-                    tracing::debug!("steps get no control groups: {error}");
+                    tracing::debug!("steps have no control groups: {error}");
                     self.origins.cgroups = None;
                     return None;
                 }

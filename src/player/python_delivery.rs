@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 ///
-/// Says why they are not wanted, or can't be delivered.
+/// Says why they are not wanted, or cannot be delivered.
 pub(super) fn deliver(phase: &SeedPhase, results: &[Vec<u8>], before: &[Process], is_stopping: bool) -> io::Result<()> {
     let mut delivery = Delivery {
         phase,
@@ -191,7 +191,7 @@ impl Delivery<'_> {
         life::show();
         while let Some(signal) = self.signals.take() {
             if signal == SUPERSEDED {
-                return Err(io::Error::other("their conductor has been started anew"));
+                return Err(io::Error::other("their conductor was restarted"));
             }
             self.hurry();
         }

@@ -66,7 +66,7 @@ impl PythonPhases {
         if let Some((holder, _)) = self.holder(now)
             && holder != address
         {
-            return Err(format!("busy: the Python conductor at {holder} holds this player"));
+            return Err(format!("busy: the Python conductor at {holder} uses this player"));
         }
         let is_to = |entry: &&PhaseEntry| (entry.address, entry.phase.result_port) == (address, phase.result_port);
         let superseded: Vec<u64> = self.phases.iter().filter(is_to).filter_map(|entry| entry.run).collect();
@@ -159,9 +159,7 @@ impl PythonPhases {
             count => format!("{count} phases"),
         };
         let ((address, _), within) = (self.holder?, humantime::format_duration(Wait::PythonRun.time()));
-        Some(format!(
-            "the Python conductor at {address} sent {phases} and no `run` within {within}: dropped, and not run"
-        ))
+        Some(format!("dropped {phases} of the Python conductor at {address}: it did not send `run` within {within}"))
     }
 
     /// When to drop phases, or to try again.
@@ -252,10 +250,10 @@ mod tests {
     fn a_conductor_at_another_address_is_told_who_holds_the_player() {
         let mut conductors = PythonPhases::default();
         conductors.store(ONE, phase(7, "true"), at(1)).unwrap();
-        let busy = Err("busy: the Python conductor at 10.0.0.1 holds this player".to_owned());
+        let busy = Err("busy: the Python conductor at 10.0.0.1 uses this player".to_owned());
         assert_eq!(conductors.store(OTHER, phase(7, "true"), at(2)), busy);
         assert_eq!(conductors.run(OTHER), None);
-        let said = "the Python conductor at 10.0.0.1 sent 1 phase and no `run` within 30s: dropped, and not run";
+        let said = "dropped 1 phase of the Python conductor at 10.0.0.1: it did not send `run` within 30s";
         assert_eq!((conductors.expire(at(31)).as_deref(), conductors.expire(at(31))), (Some(said), None));
         assert_eq!(conductors.store(OTHER, phase(7, "true"), at(31)), Ok(vec![]), "phases without a `run` expire");
         assert_eq!(conductors.run(ONE), None);

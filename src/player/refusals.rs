@@ -26,7 +26,9 @@ impl Refusals {
         let is_known = self.counted.contains_key(&Some(address));
         if !is_known && self.counted.len() < MOST {
             self.counted.insert(Some(address), (now, 0));
-            return Some(format!("a connection from {address} was refused: neither `allow` nor `conductor` names it"));
+            return Some(format!(
+                "a connection from {address} was refused: the address is not in `allow` or `conductor`"
+            ));
         }
         self.counted.entry(is_known.then_some(address)).or_insert((now, 0)).1 += 1;
         None
@@ -69,7 +71,7 @@ mod tests {
     fn an_address_has_a_line_at_once_and_then_one_a_minute_with_a_count() {
         let mut refusals = Refusals::default();
         let address = "10.0.0.1".parse().unwrap();
-        let first = "a connection from 10.0.0.1 was refused: neither `allow` nor `conductor` names it";
+        let first = "a connection from 10.0.0.1 was refused: the address is not in `allow` or `conductor`";
         assert_eq!(refusals.add(address, at(0)).as_deref(), Some(first));
         for _ in 0..4999 {
             assert_eq!(refusals.add(address, at(1)), None);

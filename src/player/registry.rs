@@ -87,7 +87,8 @@ impl Registry {
 
     /// What a `hello` may have. A session that is resumed has its attempt from now on.
     pub(super) fn claim(&mut self, hello: &Hello) -> Claim {
-        let stranger = || Claim::Refused(RefusalReason::Secret, "this is not the run's conductor".to_owned());
+        let stranger =
+            || Claim::Refused(RefusalReason::Secret, "this conductor does not have the secret of the run".to_owned());
         // Knowing a run's name is not enough to join it. A new run may have the name of one that is over.
         let is_guarded = |entry: &&SessionEntry| !entry.is_over || entry.pid.is_some() || hello.incarnation.is_some();
         let mut known = self.sessions.iter().filter(is_guarded).map(|entry| &entry.hello);
@@ -110,7 +111,7 @@ impl Registry {
             return if entry.is_over { Claim::New } else { Claim::Older(entry.pid) };
         }
         if hello.session < known.session || hello.attempt <= known.attempt {
-            let text = format!("worker {} of this run has a session already", hello.worker);
+            let text = format!("worker {} of this run already has a session", hello.worker);
             return Claim::Refused(RefusalReason::Attempt, text);
         }
         if let Some(pid) = entry.pid {
@@ -121,7 +122,7 @@ impl Registry {
         let summary = || self.summaries.iter().rev().find(|summary| summary.is_of(known)).map(|found| &found.text);
         Claim::Refused(
             RefusalReason::Unknown,
-            died.or_else(summary).map_or("its session is over", String::as_str).to_owned(),
+            died.or_else(summary).map_or("its session has ended", String::as_str).to_owned(),
         )
     }
 
@@ -165,7 +166,7 @@ impl Registry {
     /// A process is gone. Returns a line for the log if it died; then what it left is to be ended.
     pub(super) fn process_ended(&mut self, pid: u32, now: PlayerTime) -> Option<String> {
         if self.python.process_ended(pid) {
-            return Some("the process that ran a phase of a Python conductor died; its steps are ended".to_owned());
+            return Some("the process that ran a phase of a Python conductor died; its steps are stopped".to_owned());
         }
         let entry = self.of_process(pid)?;
         if entry.is_over {
@@ -208,7 +209,7 @@ impl Registry {
     /// What the conductor of `run` is told about earlier sessions.
     pub(super) fn told_to(&self, run: &str) -> impl Iterator<Item = String> {
         let untold = (self.untold > 0)
-            .then(|| format!("the results of earlier sessions that are in its log only: {}", self.untold));
+            .then(|| format!("results of earlier sessions that are only in the player's log: {}", self.untold));
         untold.into_iter().chain(self.summaries.iter().map(move |summary| summary.told_to(run)))
     }
 
@@ -249,7 +250,7 @@ impl Registry {
     /// If the player is held, or there is no room.
     pub(super) fn store(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
         if let Some(holder) = self.live().next() {
-            return Err(format!("busy: run {} of {} holds this player", holder.hello.run, holder.hello.conductor));
+            return Err(format!("busy: run {} of {} uses this player", holder.hello.run, holder.hello.conductor));
         }
         self.python.store(address, phase, now)
     }
@@ -261,7 +262,7 @@ impl Registry {
 
     /// A process has not responded for so long, and is killed. Returns its description.
     pub(super) fn give_up_on(&mut self, pid: u32, limit: Duration) -> String {
-        let Some(entry) = self.of_process(pid) else { return format!("process {pid}, which works for a conductor") };
+        let Some(entry) = self.of_process(pid) else { return format!("process {pid}, which serves a conductor") };
         entry.given_up = Some(limit);
         format!("{}: process {pid}", entry.describe())
     }
@@ -307,7 +308,8 @@ mod tests {
             registry.sessions[0].is_over = false;
             (live, past)
         };
-        let stranger = || Claim::Refused(RefusalReason::Secret, "this is not the run's conductor".to_owned());
+        let stranger =
+            || Claim::Refused(RefusalReason::Secret, "this conductor does not have the secret of the run".to_owned());
         for run_secret in [None, Some(""), Some("ru"), Some("rum"), Some("runs")] {
             assert_eq!(claim("other", "two", run_secret, 1), (stranger(), stranger()), "{run_secret:?}");
             assert_eq!(claim("w", "one", run_secret, 2), (stranger(), stranger()), "{run_secret:?}");
@@ -318,7 +320,7 @@ mod tests {
             claim("w", "one", Some("run"), 2),
             (
                 Claim::Resume(7),
-                Claim::Refused(RefusalReason::Attempt, "worker w of this run has a session already".to_owned())
+                Claim::Refused(RefusalReason::Attempt, "worker w of this run already has a session".to_owned())
             ),
             "it is that connection's now"
         );

@@ -163,7 +163,7 @@ impl Session {
     fn message(&mut self, message: ConductorMessage, turn: &mut Turn) {
         match message {
             ConductorMessage::Plan(plan) if plan.incarnation.is_some() && plan.incarnation != self.incarnation => {
-                self.orphan("its plan was made for a player that is gone".to_owned(), None, turn);
+                self.orphan("its plan was made for an earlier start of the player".to_owned(), None, turn);
             }
             ConductorMessage::Plan(plan) if self.plan.is_none() && self.orphaned.is_none() => {
                 if let Some((lease, _)) = &mut self.lease {
@@ -197,7 +197,7 @@ impl Session {
                 self.stage = Stage::Finished;
                 turn.push(SessionAction::Finish);
             }
-            ConductorMessage::Bye => self.orphan("the conductor left".to_owned(), None, turn),
+            ConductorMessage::Bye => self.orphan("the conductor ended the session".to_owned(), None, turn),
             // The others have no meaning now, and our conductor never sends them then. Messages about files are handled
             // elsewhere.
             ConductorMessage::Plan(_)

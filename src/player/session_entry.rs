@@ -157,15 +157,15 @@ impl SessionEntry {
     pub(super) fn cut_off(&self) -> Option<String> {
         let what = match self.reset {
             Reset::Needed(_) => "its Reset is not run",
-            Reset::Begun if self.orphaned.is_some() => "its Reset is not run to its end",
+            Reset::Begun if self.orphaned.is_some() => "its Reset is not completed",
             Reset::Begun | Reset::NotNeeded => return None,
         };
-        Some(format!("{}: it is ended now, and {what}", self.describe()))
+        Some(format!("{}: it is killed now, and {what}", self.describe()))
     }
 
     /// Its process died: that of the session, or the one that was to run its Reset. Returns what to report.
     pub(super) fn process_died(&mut self, now: PlayerTime) -> String {
-        let who = if self.death.is_some() { "the process that cleans up after it" } else { "its session" };
+        let who = if self.death.is_some() { "its clean-up process" } else { "its session" };
         let how = match self.given_up.take().map(humantime::format_duration) {
             None => format!("{who} died"),
             Some(limit) => format!("{who} did not respond for {limit} and was killed"),
@@ -175,9 +175,9 @@ impl SessionEntry {
         self.orphaned.get_or_insert(now);
         self.silent_since.get_or_insert(now);
         let then = match self.reset {
-            Reset::Needed(_) => "its steps are ended, and Reset is run",
-            Reset::Begun => "its steps are ended, and its Reset is not run again",
-            Reset::NotNeeded => "nothing has to be reset",
+            Reset::Needed(_) => "its steps are stopped, and Reset is run",
+            Reset::Begun => "its steps are stopped, and its Reset is not run again",
+            Reset::NotNeeded => "no Reset is needed",
         };
         let text = format!("{how}; {then}");
         self.death = Some(match self.death.take() {
@@ -192,10 +192,10 @@ impl SessionEntry {
     pub(super) fn due(&self, now: PlayerTime) -> Option<Due> {
         let death = self.death.as_ref().filter(|_| self.pid.is_none() && !self.is_over)?;
         let what = match self.reset {
-            Reset::Begun => "its steps were ended, and its Reset is not run again",
-            Reset::NotNeeded => "nothing had to be reset",
+            Reset::Begun => "its steps were stopped, and its Reset is not run again",
+            Reset::NotNeeded => "no Reset was needed",
             Reset::Needed(_) if death.give_up.is_some_and(|end| end <= now) => {
-                "its steps were ended, but its Reset was not run"
+                "its steps were stopped, but its Reset was not run"
             }
             Reset::Needed(trial) => return (now >= death.next).then_some(Due::Reset(trial)),
         };
@@ -212,7 +212,7 @@ impl SessionEntry {
 
     /// It could not be created.
     pub(super) fn reset_failed(&mut self, why: &io::Error, now: PlayerTime) {
-        let why = format!("; can't create a process: {why}");
+        let why = format!("; cannot create a process: {why}");
         if let Some(death) = &mut self.death {
             death.next = now.plus(AGAIN);
             if !death.how.ends_with(&why) {
@@ -224,7 +224,7 @@ impl SessionEntry {
     /// The process that was created has run its Reset: what became of the session.
     pub(super) fn reset_was_run(&self) -> Option<Summary> {
         let death = self.death.as_ref()?;
-        Some(self.summary(format!("{}; its steps were ended, and Reset was run", death.how)))
+        Some(self.summary(format!("{}; its steps were stopped, and Reset was run", death.how)))
     }
 }
 
@@ -255,7 +255,7 @@ impl Summary {
     pub(super) fn told_to(&self, run: &str) -> String {
         match &self.of {
             Some((of, worker, _)) if of == run => {
-                format!("this run's own earlier session of worker {worker}: {}", self.text)
+                format!("an earlier session of this run for worker {worker}: {}", self.text)
             }
             _ => self.to_string(),
         }
@@ -295,16 +295,16 @@ mod tests {
     #[test]
     fn what_is_due_and_said_depends_on_how_far_the_session_was() {
         let table = [
-            (Reset::Needed(3), "its session died; its steps are ended, and Reset is run", Due::Reset(3)),
+            (Reset::Needed(3), "its session died; its steps are stopped, and Reset is run", Due::Reset(3)),
             (
                 Reset::Begun,
-                "its session died; its steps are ended, and its Reset is not run again",
-                Due::Nothing("its session died; its steps were ended, and its Reset is not run again".to_owned()),
+                "its session died; its steps are stopped, and its Reset is not run again",
+                Due::Nothing("its session died; its steps were stopped, and its Reset is not run again".to_owned()),
             ),
             (
                 Reset::NotNeeded,
-                "its session died; nothing has to be reset",
-                Due::Nothing("its session died; nothing had to be reset".to_owned()),
+                "its session died; no Reset is needed",
+                Due::Nothing("its session died; no Reset was needed".to_owned()),
             ),
         ];
         for (reset, said, due) in table {
@@ -319,7 +319,7 @@ mod tests {
     fn a_session_that_was_given_up_is_said_to_have_given_no_sign_of_life() {
         let mut entry = session(Reset::Needed(1));
         entry.given_up = Some(Duration::from_mins(1));
-        let said = "its session did not respond for 1m and was killed; its steps are ended, and Reset is run";
+        let said = "its session did not respond for 1m and was killed; its steps are stopped, and Reset is run";
         assert_eq!(entry.process_died(at(1)), said);
     }
 
@@ -335,7 +335,7 @@ mod tests {
             assert_eq!(entry.due(at(second)), None);
         }
         let told = format!(
-            "its session died; can't create a process: {error}; its steps were ended, but its Reset was not run"
+            "its session died; cannot create a process: {error}; its steps were stopped, but its Reset was not run"
         );
         assert_eq!(entry.due(at(31)), Some(Due::Nothing(told)));
     }
@@ -347,7 +347,7 @@ mod tests {
         entry.reset_is_tried(at(1));
         entry.pid = Some(8);
         assert_eq!(entry.due(at(1)), None, "it is at work");
-        let said = "the process that cleans up after it died; its steps are ended, and Reset is run";
+        let said = "its clean-up process died; its steps are stopped, and Reset is run";
         assert_eq!(entry.process_died(at(2)), said);
         assert_eq!(entry.due(at(2)), None, "it may have lacked something");
         assert_eq!(entry.due(at(3)), Some(Due::Reset(1)));
@@ -355,6 +355,6 @@ mod tests {
         entry.reset = Reset::Begun;
         entry.process_died(at(4));
         let Some(Due::Nothing(told)) = entry.due(at(4)) else { panic!("{entry:?}") };
-        assert!(told.ends_with("; its steps were ended, and its Reset is not run again"), "{told}");
+        assert!(told.ends_with("; its steps were stopped, and its Reset is not run again"), "{told}");
     }
 }

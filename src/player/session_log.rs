@@ -41,19 +41,19 @@ impl Words<'_> {
             SessionEvent::Message(message) => message,
             // In other phases, this ends the step.
             SessionEvent::NotStarted(key, NotStarted { why, may_work_later: true }) if key.phase == Phase::Reset => {
-                return Some(format!("{} can't be started yet: {}", self.step(*key), cleaned(why)));
+                return Some(format!("{} cannot be started yet: {}", self.step(*key), cleaned(why)));
             }
             _ => return None,
         };
         Some(match message {
             ConductorMessage::Go { phase, at } => format!("{}: go{}", phase.phase, when(*at, now)),
-            ConductorMessage::Stop(id) => format!("{} is to stop", id.phase),
+            ConductorMessage::Stop(id) => format!("{}: stop requested", id.phase),
             ConductorMessage::Release { step, at } => format!("{}: released{}", self.step(*step), when(*at, now)),
             ConductorMessage::FailBarrier { step, why } => {
-                format!("{}: never passed: {}", self.step(*step), cleaned(why))
+                format!("{}: not passed: {}", self.step(*step), cleaned(why))
             }
-            ConductorMessage::EndTrial { trial } => format!("trial {trial} is to end"),
-            ConductorMessage::Bye => "the conductor takes leave".to_owned(),
+            ConductorMessage::EndTrial { trial } => format!("end of trial {trial} requested"),
+            ConductorMessage::Bye => "the conductor ends the session".to_owned(),
             _ => return None,
         })
     }
@@ -61,15 +61,15 @@ impl Words<'_> {
     fn action(&self, action: &SessionAction) -> Option<String> {
         let message = match action {
             SessionAction::Send(message) => message,
-            SessionAction::Start { key, again: true, .. } => return Some(format!("{}: once more", self.step(*key))),
-            SessionAction::Stop(key, _) => return Some(format!("{} is being stopped", self.step(*key))),
+            SessionAction::Start { key, again: true, .. } => return Some(format!("{}: next attempt", self.step(*key))),
+            SessionAction::Stop(key, _) => return Some(format!("stopping {}", self.step(*key))),
             SessionAction::Transfer(key) => return Some(format!("{} transfers files", self.step(*key))),
-            SessionAction::Sweep => return Some("everything that was started is being stopped".to_owned()),
-            SessionAction::Finish => return Some("the session is over".to_owned()),
+            SessionAction::Sweep => return Some("stopping all processes of the trial".to_owned()),
+            SessionAction::Finish => return Some("the session has ended".to_owned()),
             _ => return None,
         };
         Some(match message {
-            PlayerMessage::PlanTaken => "the plan is taken".to_owned(),
+            PlayerMessage::PlanTaken => "the plan was accepted".to_owned(),
             PlayerMessage::Armed(id) => format!("ready for {} of trial {}", id.phase, id.trial),
             PlayerMessage::StepStarted(started) => {
                 let late = Some(started.late).filter(|late| *late > 0).map(Duration::from_nanos);
@@ -79,10 +79,10 @@ impl Words<'_> {
             PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => {
                 format!("{} {}", self.step(ended.step), outcome_in_words(ended.outcome.clone()))
             }
-            PlayerMessage::BarrierReached(step) => format!("{}: waits for the others", self.step(*step)),
-            PlayerMessage::Withdraw(step) => format!("{}: waited for long enough", self.step(*step)),
-            PlayerMessage::PhaseEnded(id) => format!("through with {}", id.phase),
-            PlayerMessage::TrialEnded { trial } => format!("trial {trial} is over"),
+            PlayerMessage::BarrierReached(step) => format!("{}: waiting for the other workers", self.step(*step)),
+            PlayerMessage::Withdraw(step) => format!("{}: time limit of the barrier reached", self.step(*step)),
+            PlayerMessage::PhaseEnded(id) => format!("finished {}", id.phase),
+            PlayerMessage::TrialEnded { trial } => format!("trial {trial} has ended"),
             PlayerMessage::Warning { text } => cleaned(text),
             _ => return None,
         })

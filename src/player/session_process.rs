@@ -98,7 +98,7 @@ pub(super) fn run_phase(
 }
 
 fn exit_status(held: io::Result<()>) -> i32 {
-    i32::from(held.inspect_err(|error| tracing::error!("a session can't be held: {error}")).is_err())
+    i32::from(held.inspect_err(|error| tracing::error!("cannot run a session: {error}")).is_err())
 }
 
 impl SessionProcess {
@@ -227,7 +227,7 @@ impl SessionProcess {
             self.deliver_at_once();
             // Such a signal also reaches the prepared processes; Reset must not use one of them.
             self.executor.retain_prepared(&[]);
-            self.orphan("the player was told to stop".to_owned(), Some(Wait::StoppedReset.time()));
+            self.orphan("the player was shut down".to_owned(), Some(Wait::StoppedReset.time()));
         }
     }
 
@@ -264,7 +264,7 @@ impl SessionProcess {
         }
         self.deliver_at_once();
         if self.audience.conductor().is_some_and(|conductor| conductor.channel.link().is_none()) {
-            self.orphan("its listener died, so its conductor can't reconnect".to_owned(), None);
+            self.orphan("its listener died, so its conductor cannot reconnect".to_owned(), None);
         }
     }
 

@@ -59,7 +59,7 @@ impl Spool {
             match self.write(&data) {
                 Ok(()) => return,
                 Err(error) => {
-                    tracing::error!("output can't be kept in a temporary file: {error}");
+                    tracing::error!("cannot write output to a temporary file: {error}");
                     self.failed = true;
                 }
             }
@@ -90,7 +90,7 @@ impl Spool {
         {
             let mut bytes = vec![0; length];
             if let Err(error) = file.read_exact_at(&mut bytes, self.from) {
-                tracing::error!("output can't be read from a temporary file: {error}");
+                tracing::error!("cannot read output from a temporary file: {error}");
                 self.failed = true;
                 return;
             }

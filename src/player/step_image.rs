@@ -52,7 +52,7 @@ fn not_possible(why: String) -> NotStarted {
 /// Why nothing can be done in the folder of a worker's steps.
 pub(super) fn not_entered(directory: &str, error: &io::Error) -> String {
     let folder = absolute_folder(directory);
-    format!("the folder `{}`, which `directory` names, can't be entered: {}", on_one_line(&folder), words(error))
+    format!("cannot enter the folder `{}`, which `directory` names: {}", on_one_line(&folder), words(error))
 }
 
 impl From<StartError> for NotStarted {
@@ -60,15 +60,15 @@ impl From<StartError> for NotStarted {
         let why = match &error {
             StartError::Directory(folder, error) => not_entered(&folder.to_string_lossy(), error),
             StartError::Program(shell, error) => {
-                format!("the shell `{}` can't be run: {}", on_one_line(&shell.to_string_lossy()), words(error))
+                format!("cannot run the shell `{}`: {}", on_one_line(&shell.to_string_lossy()), words(error))
             }
             StartError::Process(error) => {
                 let limit = match error.raw_os_error() {
-                    Some(libc::EMFILE) => " by the player's `ulimit -n`",
-                    Some(libc::EAGAIN) => " by the `ulimit -u` of the player's user",
+                    Some(libc::EMFILE) => " (`ulimit -n` of the player)",
+                    Some(libc::EAGAIN) => " (`ulimit -u` of the player's user)",
                     _ => "",
                 };
-                format!("the shell can't be run: {}{limit}", words(error))
+                format!("cannot run the shell: {}{limit}", words(error))
             }
         };
         let (StartError::Directory(_, cause) | StartError::Program(_, cause) | StartError::Process(cause)) = error;

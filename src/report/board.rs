@@ -226,10 +226,10 @@ impl Board {
         let mut slow = false;
         let what = match (&worker.standing, &worker.broken) {
             (Standing::Lost(why), _) => format!("lost: {}", on_one_line(why)),
-            (_, Some(why)) => format!("broken: {}", on_one_line(why)),
+            (_, Some(why)) => format!("reconnecting: {}", on_one_line(why)),
             (Standing::Away, None) => "connecting".to_owned(),
             (Standing::Ready, None) => "not ready yet".to_owned(),
-            (Standing::Through, None) => "through".to_owned(),
+            (Standing::Through, None) => "done".to_owned(),
             (Standing::In, None) => match self.current(id) {
                 None => "ready".to_owned(),
                 Some((position, step, since)) => {
@@ -344,7 +344,7 @@ mod tests {
             lines(&run, 2, 10),
             [
                 "  dut        measure           2.6s  20 %\\x1b[2J",
-                "! generator  through",
+                "! generator  done",
                 "Trial 1 of 1, run, 2.9s: waiting for dut",
                 "[===============>              ] 2 of 4 steps",
             ]

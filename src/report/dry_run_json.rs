@@ -1,4 +1,4 @@
-//! The plan as one JSON document, for `--dry-run -f json`, the folder of results, and in the `json` report. From the folder
+//! The plan as one JSON document, for `--dry-run -f json`, the results folder, and in the `json` report. From the folder
 //! of results it is read back.
 
 use std::borrow::Cow;
@@ -45,7 +45,7 @@ pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
 ///
 /// # Errors
 ///
-/// Says what in the document can't be read.
+/// Says what in the document cannot be read.
 pub(super) fn read(document: &str, run: &str) -> io::Result<Plan> {
     let document: Document<'_> = serde_json::from_str(document)?;
     Ok(Plan {

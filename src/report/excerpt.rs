@@ -83,7 +83,7 @@ pub(super) fn last_lines(output: &Output, count: usize) -> Vec<String> {
         text.push_str(piece);
         Ok(())
     });
-    debug_assert!(collected.is_ok(), "collecting in memory can't fail");
+    debug_assert!(collected.is_ok(), "collecting in memory cannot fail");
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
 }
@@ -114,7 +114,7 @@ fn boundary_after(output: &Output, offset: u64) -> u64 {
     (offset..offset + LONGEST_CHARACTER).find(|&place| is_boundary(output, place)).unwrap_or(offset)
 }
 
-/// Reads a part of an output as text, piece by piece. Bytes that can't be read back are told of in the text: a report
+/// Reads a part of an output as text, piece by piece. Bytes that cannot be read back are told of in the text: a report
 /// with a hole that says so is worth more than half a report.
 fn decode(output: &Output, range: Range<u64>, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
     let total = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
@@ -124,7 +124,7 @@ fn decode(output: &Output, range: Range<u64>, take: &mut dyn FnMut(&str) -> io::
     while offset < range.end {
         let room = (buffer.len() - kept).min(usize::try_from(range.end - offset).unwrap_or(usize::MAX));
         if let Err(error) = output.read_exact_at(offset, &mut buffer[kept..kept + room]) {
-            return take(&format!("\n[… the rest can't be read back: {error} …]\n"));
+            return take(&format!("\n[… cannot read the rest: {error} …]\n"));
         }
         offset += room as u64;
         let filled = kept + room;
@@ -228,6 +228,6 @@ mod tests {
             }
         }
         let text = Excerpt::new(&Output::new(std::sync::Arc::new(Gone), 5, None), 100).to_string();
-        assert_eq!(text, "\n[… the rest can't be read back: disk gone …]\n");
+        assert_eq!(text, "\n[… cannot read the rest: disk gone …]\n");
     }
 }

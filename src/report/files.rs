@@ -9,7 +9,7 @@ const NAMED: usize = 20;
 /// A line for each, at most some, and one for all when there are several.
 pub(super) fn lines(fetched: &FetchedFiles) -> Vec<String> {
     let shown = |file: &FetchedFile| {
-        let grew = if file.grew { "  (it grew; this is what it had at first)" } else { "" };
+        let grew = if file.grew { "  (it grew during the copy; only its original part was copied)" } else { "" };
         format!("< {}  {}{grew}", on_one_line(&file.name.to_string_lossy()), size(file.length))
     };
     let mut lines: Vec<_> = fetched.first.iter().take(NAMED).map(shown).collect();
@@ -65,7 +65,7 @@ mod tests {
         }
         let lines = lines(&fetched);
         assert_eq!((lines.len(), lines[20].as_str()), (21, "1500 files, 15.0 kB"));
-        assert_eq!(lines[1], "< x/1\\n  10 bytes  (it grew; this is what it had at first)");
+        assert_eq!(lines[1], "< x/1\\n  10 bytes  (it grew during the copy; only its original part was copied)");
         let entry = serde_json::to_value(&fetched).unwrap();
         assert_eq!((entry["files"].as_array().unwrap().len(), &entry["files_left_out"]), (1000, &500.into()));
         assert_eq!((&entry["fetched_files"], &entry["fetched_bytes"]), (&1500.into(), &15_000.into()));

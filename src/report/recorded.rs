@@ -271,7 +271,7 @@ pub(super) fn range() -> Vec<Stamped> {
 /// A run that never connected.
 pub(super) fn not_carried_out() -> Vec<Stamped> {
     let run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "work")])]));
-    let reason = "dut at 127.0.0.1:6970 can't be reached: connection refused";
+    let reason = "dut at 127.0.0.1:6970 cannot be reached: connection refused";
     run.ended(Verdict::Incomplete, vec![Reason::NotCarriedOut(reason.to_owned())])
 }
 

@@ -49,7 +49,7 @@ fn classic_names_a_lost_worker_and_why_the_run_is_incomplete() {
 fn classic_says_why_a_run_was_not_carried_out_or_was_interrupted() {
     assert_eq!(
         told(Format::Classic, plain(), &not_carried_out()),
-        "1 not carried out: dut at 127.0.0.1:6970 can't be reached: connection refused\n"
+        "1 not carried out: dut at 127.0.0.1:6970 cannot be reached: connection refused\n"
     );
     let expected = "0 phase received\n1 Command stopped\n1 interrupted by SIGINT\n";
     assert_eq!(told(Format::Classic, plain(), &interrupted()), expected);
@@ -94,7 +94,7 @@ fn a_reset_while_others_are_in_run_is_told_as_what_it_is_and_stands_with_the_oth
     let mut board = super::Board::default();
     run.events.iter().for_each(|stamped| board.take(stamped));
     let shown = board.lines(run.events.last().unwrap().at, 10);
-    assert_eq!(shown[1].text, "  b  through");
+    assert_eq!(shown[1].text, "  b  done");
     run.worker_done(Phase::Reset, 1);
     run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
     run.worker_done(Phase::Run, 0);
@@ -218,13 +218,13 @@ fn json_is_a_whole_document_when_nothing_was_run() {
 
 #[test]
 fn every_format_says_why_when_there_was_not_even_a_plan() {
-    let reason = Reason::NotCarriedOut("test.cfg can't be read".to_owned());
+    let reason = Reason::NotCarriedOut("test.cfg cannot be read".to_owned());
     let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![reason] };
     let events = [Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::RunEnded { conclusion } }];
-    assert_eq!(told(Format::Classic, plain(), &events), "1 not carried out: test.cfg can't be read\n");
-    let expected = "not carried out: test.cfg can't be read\nnot carried out: no step was run\n";
+    assert_eq!(told(Format::Classic, plain(), &events), "1 not carried out: test.cfg cannot be read\n");
+    let expected = "not carried out: test.cfg cannot be read\nnot carried out: no step was run\n";
     assert_eq!(told(Format::Text, plain(), &events), expected);
-    assert_eq!(json(&events)["metadata"]["reasons"][0]["text"], "test.cfg can't be read");
+    assert_eq!(json(&events)["metadata"]["reasons"][0]["text"], "test.cfg cannot be read");
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn statistics(page: &mut Page, run: &Run) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    page.heading(&format!("Over {}", words::counted(run.trials.len(), "trial")))?;
+    page.heading(&format!("Statistics of {}", words::counted(run.trials.len(), "trial")))?;
     let head = ["", "", "", "minimum", "median", "maximum"].map(str::to_owned);
     let cells: Vec<[String; 6]> = [head].into_iter().chain(rows.iter().take(ROWS).map(|row| cells(run, row))).collect();
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -51,7 +51,7 @@ fn statistics(page: &mut Page, run: &Run) -> io::Result<()> {
     }
     match rows.len().saturating_sub(ROWS) {
         0 => Ok(()),
-        more => page.line(&format!("  and {more} more, which the json report has")),
+        more => page.line(&format!("  and {more} more, see the `json` report")),
     }
 }
 
@@ -129,7 +129,7 @@ fn repeat(page: &mut Page, run: &Run, finished: Finished<'_>) -> io::Result<()> 
     let (name, label) = (run.name(reference.worker), words::label(step));
     let place = format!("trial {}, {}, {name}, {label}", reference.trial, reference.phase);
     let outcome = page.toned(Tone::of(&result.outcome), &result.outcome.in_detail());
-    let excuse = finished.excuse().map_or(String::new(), |why| format!("  ({why}: does not count)"));
+    let excuse = finished.excuse().map_or(String::new(), |why| format!("  ({why}: not counted)"));
     page.line(&format!("  {place}: {outcome}  {}{excuse}", words::command(step)))?;
     notes(result).iter().try_for_each(|line| page.note(line))?;
     page.last_lines([&result.stdout, &result.stderr], LINES)

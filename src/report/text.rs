@@ -128,7 +128,7 @@ impl TextReporter {
         }
         let (fastest, slowest) = (fastest.map(words::duration), result.duration.map(words::duration));
         if let Some(fastest) = fastest.filter(|fastest| Some(fastest) != slowest.as_ref()) {
-            self.page.note(&format!("the fastest in {fastest}"))?;
+            self.page.note(&format!("fastest: {fastest}"))?;
         }
         self.below(result)
     }
@@ -160,7 +160,7 @@ impl TextReporter {
         let late: Vec<_> = if leaky.is_empty() { Vec::new() } else { self.run.results().filter_map(rest).collect() };
         for (reference, [stdout, stderr]) in &late {
             let line = format!(
-                "  {:worker$}  {:label$}  printed after its end (in {})",
+                "  {:worker$}  {:label$}  printed after the end of the step (in {})",
                 self.run.name(reference.worker),
                 words::label(self.run.step(*reference)),
                 reference.phase,
@@ -188,7 +188,7 @@ impl TextReporter {
         }
         if !skew.unknown.is_empty() {
             let names: Vec<&str> = skew.unknown.iter().map(|worker| self.run.name(*worker)).collect();
-            parts.push(format!("not known of {}", names.join(", ")));
+            parts.push(format!("unknown for {}", names.join(", ")));
         }
         if parts.is_empty() { Ok(()) } else { self.page.line(&format!("  start skew: {}", parts.join("; "))) }
     }
@@ -252,7 +252,7 @@ impl TextReporter {
         match event {
             Event::RunStarted { plan, anchor } => self.begin(plan, anchor)?,
             Event::WorkerConnected { worker, player: PlayerDescription::Seed } => {
-                self.remark(Tone::Plain, "note", Some(*worker), "its player speaks the Python seed's wire")?;
+                self.remark(Tone::Plain, "note", Some(*worker), "its player is a Python player (protocol version 1)")?;
             }
             Event::PhaseStarted { trial, phase } => {
                 self.phase = Some(*phase);

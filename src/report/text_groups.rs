@@ -152,7 +152,7 @@ fn digest(result: &StepResult) -> u64 {
     for output in [&result.stdout, &result.stderr] {
         output.length().hash(&mut hasher);
         let mut buffer = vec![0; usize::try_from(PIECE.min(output.length())).unwrap_or(0)];
-        // What can't be read back is compared in vain afterwards.
+        // What cannot be read back is compared in vain afterwards.
         let _ = output.read_exact_at(0, &mut buffer);
         buffer.hash(&mut hasher);
     }

@@ -71,7 +71,7 @@ pub(super) fn reason_line(reason: &Reason) -> String {
 
 /// What to do about players that are not there.
 pub(crate) const NOT_STARTED: &str =
-    "is the player started there? `conductor player FILE` listens on the port that `cmdport` names in its FILE";
+    "start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file";
 
 /// Whether this is why a player was not reached: its machine is there, and nobody listens on the port.
 pub(crate) fn is_refused(why: &str) -> bool {
@@ -79,8 +79,8 @@ pub(crate) fn is_refused(why: &str) -> bool {
 }
 
 /// What to do about workers that were lost.
-const LOST: &str = "a player that is still there runs the worker's Reset by itself; if the player is gone, start it again on the same \
-                    port: it ends what its steps left in control groups, but runs no Reset";
+const LOST: &str = "a player that is still running runs Reset by itself; if it is not running, start it again on the same \
+                    port; it stops the processes that are left in control groups, but it does not run Reset";
 
 /// What the user can do about a run that did not get through, where that is known.
 pub(crate) fn hint(conclusion: &Conclusion) -> Option<&'static str> {

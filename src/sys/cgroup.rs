@@ -35,7 +35,7 @@ impl CgroupRoot {
     ///
     /// # Errors
     ///
-    /// Says why it can't be; on most machines because it needs the rights of root.
+    /// Says why it cannot be; on most machines because it needs the rights of root.
     pub fn make(port: u16) -> io::Result<Self> {
         let base = own_group()?;
         // Another player may have this port at another address, and may clear away what it does not see locked yet.
@@ -77,7 +77,7 @@ impl CgroupRoot {
     ///
     /// # Errors
     ///
-    /// Says why it can't be.
+    /// Says why it cannot be.
     pub fn make_group(&self, number: u32) -> io::Result<Cgroup> {
         let name = format!("{}.{number}", std::process::id());
         let path = self.path.join(&name);

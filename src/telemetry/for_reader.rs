@@ -24,7 +24,7 @@ pub(crate) struct ForReader<W> {
 }
 
 impl<W: Write + AsFd> ForReader<W> {
-    /// The log's own, which can't say itself that it has to wait: that is said on standard error.
+    /// The log's own, which cannot say itself that it has to wait: that is said on standard error.
     pub(super) fn of_log(writer: W, name: String) -> Self {
         Self { say: say_if_heard, ..Self::new(writer, name, Wait::OutputRoom, Patience::default()) }
     }

@@ -57,7 +57,10 @@ impl LogFormat {
             return String::new();
         }
         let lines = if count == 1 { "1 line is".to_owned() } else { format!("{count} lines are") };
-        self.line("WARNING", &format!("{lines} missing here: the log could not be written, or nobody read it"))
+        self.line(
+            "WARNING",
+            &format!("{lines} missing here: the log could not be written, or its reader did not read it"),
+        )
     }
 }
 

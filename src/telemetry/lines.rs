@@ -21,7 +21,7 @@ pub(super) struct Lines<W> {
     is_cut: bool,
     /// Whether there is room in the writer, or comes within this time; `None` if the writer itself waits for its reader.
     has_room: Option<fn(&W, Duration) -> bool>,
-    /// The file that is written, until people were told that it can't be.
+    /// The file that is written, until people were told that it cannot be.
     file: Option<PathBuf>,
 }
 
@@ -39,7 +39,7 @@ impl<W: Write> Lines<W> {
         Self { has_room: Some(|writer, time| Wait::LogRoom.has_room(writer, time)), ..Self::patient(writer, format) }
     }
 
-    /// One of this file: when it can't be written, people are told on standard error, once.
+    /// One of this file: when it cannot be written, people are told on standard error, once.
     pub(super) fn of_file(self, path: &Path) -> Self {
         Self { file: Some(path.to_owned()), ..self }
     }
@@ -117,7 +117,9 @@ mod tests {
         let note = rest.strip_suffix("c").unwrap();
         assert!(!note.starts_with('\n'), "nothing was cut");
         assert!(
-            note.ends_with("- WARNING - 2 lines are missing here: the log could not be written, or nobody read it\n"),
+            note.ends_with(
+                "- WARNING - 2 lines are missing here: the log could not be written, or its reader did not read it\n"
+            ),
             "{note}"
         );
     }

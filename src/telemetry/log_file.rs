@@ -28,7 +28,7 @@ impl LogFile {
         Ok(Self { path: std::path::absolute(path)?, file, is_refused: false })
     }
 
-    /// Goes on in the file that has the name now. Where there can't be one, the old one is written as before, and people are
+    /// Goes on in the file that has the name now. Where there cannot be one, the old one is written as before, and people are
     /// told so on standard error, once.
     fn follow(&mut self) {
         let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());

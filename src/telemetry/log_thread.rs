@@ -77,7 +77,7 @@ pub(crate) fn flush() {
 fn write(entries: &Receiver<Entry>, mut writer: Box<dyn Write + Send>) {
     for entry in entries {
         if let Entry::Line(line) = entry {
-            // The writer counts what it can't write.
+            // The writer counts what it cannot write.
             let _ = writer.write_all(&line);
         }
     }

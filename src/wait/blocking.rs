@@ -50,7 +50,7 @@ impl Wait {
         poll(descriptors, timeout.as_ref())
     }
 
-    /// Waits until whoever reads a stream has made room for a page, and says whether there is room. What can't be asked, or
+    /// Waits until whoever reads a stream has made room for a page, and says whether there is room. What cannot be asked, or
     /// has an error, has room: a write does not wait there.
     pub fn has_room(self, stream: &impl AsFd, time: Duration) -> bool {
         self.poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(time)) != Ok(0)
@@ -228,7 +228,7 @@ impl Wait {
     ) -> io::Result<usize> {
         /// How often `more` is asked.
         const LOOK: Duration = Duration::from_millis(100);
-        self.until(slow, more, "nobody has read it", || {
+        self.until(slow, more, "no process has read it", || {
             // What cannot be polled, or has an error, is written to: that does not wait either.
             let ready = self.poll(&mut [PollFd::new(&*to, PollFlags::OUT)], Some(LOOK));
             Ok((!matches!(ready, Ok(0) | Err(Errno::INTR))).then_some(()))

@@ -32,7 +32,7 @@ impl<T: Reading> Channel<T> {
     ///
     /// # Errors
     ///
-    /// Says when the peer can't be the one that we spoke with.
+    /// Says when the peer cannot be the one that we spoke with.
     pub fn connect(&mut self, link: Link<T>, next: u64) -> Result<(), WireError> {
         self.outbox.reconnect(next)?;
         self.heard = link.heard();

@@ -75,7 +75,7 @@ mod tests {
         for name in ["", ".", "..", "../escaped", "/escaped", "a/b", "a/"] {
             let beside = std::fs::File::open(folder.path()).unwrap();
             let refused = IncomingFile::create(beside.into(), name.as_ref(), true).map(drop);
-            assert_eq!(refused.unwrap_err().to_string(), "its name leads out of the folder", "`{name}`");
+            assert_eq!(refused.unwrap_err().to_string(), "its name points outside the folder", "`{name}`");
         }
     }
 
@@ -92,13 +92,13 @@ mod tests {
         let other = FileEndedMessage { digest: "0".repeat(64), ..end.clone() };
         assert_eq!(
             receive(&pieces, &other).unwrap_err().to_string(),
-            "what arrived is not what was sent: its digest differs"
+            "the received data differs from the data that was sent (wrong digest)"
         );
         let gap = Data { offset: 1, ..pieces[0].clone() };
-        assert_eq!(receive(&[gap], &end).unwrap_err().to_string(), "byte 1 came where byte 0 had to come");
+        assert_eq!(receive(&[gap], &end).unwrap_err().to_string(), "byte 1 arrived instead of byte 0");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left");
         receive(&pieces, &end).unwrap();
-        assert_eq!(receive(&pieces, &end).unwrap_err().to_string(), "it is there already");
+        assert_eq!(receive(&pieces, &end).unwrap_err().to_string(), "it already exists");
     }
 
     #[test]

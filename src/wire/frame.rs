@@ -90,7 +90,7 @@ impl FrameDecoder {
     ///
     /// # Errors
     ///
-    /// Says why the socket can't be read, or that it would block.
+    /// Says why the socket cannot be read, or that it would block.
     pub fn read(&mut self, socket: impl AsFd) -> io::Result<usize> {
         /// A frame of a session and a little more.
         const ROOM: usize = 80 << 10;

@@ -327,7 +327,7 @@ pub enum LinkError {
         /// Who that is, for people.
         peer: &'static str,
     },
-    /// It can't be read from or written to.
+    /// It cannot be read from or written to.
     Broken(io::Error),
     /// The peer sent what it must not. Another connection would not help.
     Fault(WireError),
@@ -337,7 +337,7 @@ impl fmt::Display for LinkError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |limit: &Duration| humantime::format_duration(round(*limit));
         match self {
-            Self::Silent { peer, limit } => write!(out, "nothing was heard of {peer} for {}", shown(limit)),
+            Self::Silent { peer, limit } => write!(out, "nothing was received from {peer} for {}", shown(limit)),
             Self::Stuck { peer, limit } => write!(out, "{peer} has not read for {}", shown(limit)),
             Self::Closed { peer } => write!(out, "the connection was closed by {peer}"),
             Self::Broken(error) => write!(out, "the connection broke: {}", words(error)),

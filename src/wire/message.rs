@@ -53,7 +53,7 @@ pub enum ConductorMessage {
     FileTaken {
         /// Its stream.
         stream: u32,
-        /// Why it is not in the folder of results, if it is not.
+        /// Why it is not in the results folder, if it is not.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::reason_if_any")]
         error: Option<String>,
     },
@@ -116,7 +116,7 @@ pub enum PlayerMessage {
         #[serde(deserialize_with = "peer::reason")]
         summary: String,
     },
-    /// What the steps print can't be kept any more until some of it was taken: steps that print stand still.
+    /// What the steps print cannot be kept any more until some of it was taken: steps that print are paused.
     Stalled {
         /// How many bytes wait on the player's disk.
         kept: u64,

@@ -123,7 +123,7 @@ pub fn encode_result(code: i64, text: &str) -> Vec<u8> {
 pub fn decode_result(payload: &[u8]) -> Result<(i64, String), SeedError> {
     let (kind, data) = open(payload)?;
     if kind != "result" {
-        return Err(format!("`{}` where a result had to come", on_one_line(&kind)).into());
+        return Err(format!("`{}` instead of a result", on_one_line(&kind)).into());
     }
     let code = data.get("code").and_then(Value::as_i64).ok_or("a result without a code")?;
     let text = data.get("message").and_then(Value::as_str).ok_or("a result without a message")?;

@@ -43,13 +43,13 @@ pub enum WireError {
 impl fmt::Display for WireError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAMessage(why) => write!(out, "the peer sent what is no message: {why}"),
+            Self::NotAMessage(why) => write!(out, "the peer sent an invalid message: {why}"),
             Self::OutOfOrder { expected, found } => {
-                write!(out, "the peer sent frame {found} where frame {expected} had to come")
+                write!(out, "the peer sent frame {found} instead of frame {expected}")
             }
-            Self::Forgotten => write!(out, "the peer asks for what it had acknowledged"),
+            Self::Forgotten => write!(out, "the peer requested a frame that it had already acknowledged"),
             Self::TooMuch(too_much) => write!(out, "the peer sent {too_much}"),
-            Self::AcknowledgedTooMuch => write!(out, "the peer acknowledged what was never sent"),
+            Self::AcknowledgedTooMuch => write!(out, "the peer acknowledged a frame that was not sent"),
             Self::UnknownProbe => write!(out, "the peer answered a clock probe that was not sent"),
             Self::Frame(error) => error.fmt(out),
         }
@@ -145,7 +145,7 @@ impl<M: DeserializeOwned> SessionFrame<M> {
         }
         // An array would do where it is only asked for a structure's fields.
         if payload.trim_ascii_start().first() != Some(&b'{') {
-            return Err(WireError::NotAMessage("it is no JSON object".to_owned()));
+            return Err(WireError::NotAMessage("it is not a JSON object".to_owned()));
         }
         let Head { kind, number } = serde_json::from_slice(payload).map_err(|error| not_a_message(&error))?;
         let Some(kind) = kind else { return Err(WireError::NotAMessage("it has no type".to_owned())) };

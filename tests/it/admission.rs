@@ -73,7 +73,9 @@ fn strangers_take_no_place_from_callers_and_one_line_of_the_log() {
     let log = folder.read("log");
     let lines = log.lines().filter(|line| line.contains("127.0.0.2")).collect::<Vec<_>>();
     assert_eq!(lines.len(), 1, "{log}");
-    assert!(lines[0].ends_with("a connection from 127.0.0.2 was refused: neither `allow` nor `conductor` names it"));
+    assert!(
+        lines[0].ends_with("a connection from 127.0.0.2 was refused: the address is not in `allow` or `conductor`")
+    );
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn a_player_does_not_start_with_a_file_in_which_it_finds_nothing_for_itself() {
         ("", "this is neither a test file nor a worker file"),
         ("[Master]\nallow = 10.0.0.0/8\n", "this is neither a test file nor a worker file"),
         ("[Coordinater]\nallow = 10.0.0.0/8\n", "did you mean `[Coordinator]`?"),
-        ("[Coordinater]\nallow = 10.0.0.0/8\n[Run]\na = true\n", "did you write `[Coordinater]` for it?"),
+        ("[Coordinater]\nallow = 10.0.0.0/8\n[Run]\na = true\n", "did you mean `[Coordinator]` by `[Coordinater]`?"),
         ("[Run]\na = true\n", "the worker file has no section `[Coordinator]`"),
         ("[Test]\n[Workers]\nw = w.cfg\n", "this is a test file, but a player needs a worker file"),
         ("[Coordinator]\nallow = 10.0.0.0/33\n", " --> player.cfg:2:9"),
@@ -117,7 +119,7 @@ warning[unknown-key]: `[Coordinator]` has no setting `alow`
  --> player.cfg:4:1
 warning[unknown-section]: unknown section `[Runn]`
  --> player.cfg:5:2
-[..] - WARNING - player.cfg:3: `conductor` uses a variable that this file does not set, so it allows no address; set `allow` to the conductor's address
+[..] - WARNING - player.cfg:3: `conductor` uses a variable that this file does not define, so the player does not know its address; add it to `allow`
 
 "#]]
     );
@@ -180,5 +182,5 @@ fn a_conductor_whose_name_is_unknown_is_named_in_the_log() {
     command.arg(&log).arg("w.cfg");
     let _player = Player::from(command);
     let said = || std::fs::read_to_string(&log).unwrap_or_default();
-    eventually("the name was looked up", || said().contains("can't look up `conductor = nosuch.invalid`"));
+    eventually("the name was looked up", || said().contains("cannot look up `conductor = nosuch.invalid`"));
 }

@@ -50,7 +50,7 @@ fn a_long_or_harmful_name_of_a_conductor_troubles_nobody_after_it() {
     plan["lease"] = json!(1_000_000);
     conductor.send(plan);
     drop(conductor);
-    eventually("the session is over", || folder.read("log").contains("the session is over"));
+    eventually("the session has ended", || folder.read("log").contains("the session has ended"));
     folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
@@ -109,7 +109,7 @@ fn a_plan_that_no_player_takes_is_found_before_any_is_asked() {
     let name = "n".repeat(256);
     let folder = at_no_player("");
     folder.file("test.cfg", &format!("[Workers]\n{name} = w.cfg\n"));
-    assert_too_large(&folder, "--> test.cfg:2:1\n", "a name has 255 bytes at most");
+    assert_too_large(&folder, "--> test.cfg:2:1\n", "a name can have at most 255 bytes");
 }
 
 #[test]

@@ -52,14 +52,14 @@ fn a_check_begins_when_everything_of_the_trial_stands_in_the_folder_of_results()
     }
 }
 
-/// Starts a run that prints more than a pipe holds, and waits until all of it is in the folder of results though nobody
+/// Starts a run that prints more than a pipe holds, and waits until all of it is in the results folder though nobody
 /// has read any of it.
 fn start_unread(folder: &Folder, player: &Player) -> Child {
     let check = "wc -c <$CONDUCTOR_RESULTS/outputs/trial-1/node-1/run-01-much.stdout";
     folder.test(&format!("results = kept\ncheck = {check}"), &["node-1"]);
     folder.worker("node-1", player.port, "[Run]\nmuch = yes unread | head -n 200000\n");
     let child = start(conductor(folder, ["conduct", "--quiet", "test.cfg"]));
-    eventually("the run is over in the folder of results", || {
+    eventually("the run is over in the results folder", || {
         folder.read("kept/latest/events.jsonl").contains("\"event\":\"run_ended\"")
     });
     assert_eq!(folder.read("kept/latest/outputs/trial-1/check.stdout"), "1400000\n");
@@ -82,7 +82,7 @@ fn an_interrupt_ends_the_wait_for_a_reader_that_does_not_read() {
     let mut child = start_unread(&folder, &player);
     kill(child.id(), 2);
     assert_eq!(wait(&mut child).code(), Some(130));
-    assert!(finish(child).stderr.contains("output `standard output` can't be written: nobody has read it"));
+    assert!(finish(child).stderr.contains("cannot write output `standard output`: no process has read it"));
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn what_became_of_a_check_whose_keeper_is_killed_is_not_known() {
     let (_player, folder) = scene("check = kill -9 $PPID");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
-    assert!(finished.stdout.contains("incomplete: what became of `check` of trial 1 is not known\n"), "{finished:#?}");
+    assert!(finished.stdout.contains("incomplete: the result of `check` of trial 1 is unknown\n"), "{finished:#?}");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn nothing_is_left_of_a_check_whose_keeper_is_killed() {
     let (_player, folder, pipe) = scene_with_stray("", "kill -9 $PPID; sleep 600");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
-    assert!(finished.stdout.contains("incomplete: what became of `check` of trial 1 is not known\n"), "{finished:#?}");
+    assert!(finished.stdout.contains("incomplete: the result of `check` of trial 1 is unknown\n"), "{finished:#?}");
     pipe.wait_for_end();
 }
 
@@ -342,9 +342,9 @@ Trial 1 of 1, reset
 
 Trial 1 of 1, check
   not started  -  exit 3
-      the folder `gone` can't be entered: no such file or directory
+      cannot enter the folder `gone`: no such file or directory
 
-not carried out: `check` of trial 1 could not be started: the folder `gone` can't be entered: no such file or directory
+not carried out: `check` of trial 1 could not be started: cannot enter the folder `gone`: no such file or directory
 not carried out: 1 passed; 1 of 1 trial; 1 worker; [..]s
 
 "#]],

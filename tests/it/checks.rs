@@ -34,7 +34,7 @@ fn an_unreachable_player_is_named_beside_those_that_answer() {
         str![[r#"
 here       127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
 elsewhere  127.0.0.1:[..]  connection refused
-  hint: is the player started there? `conductor player FILE` listens on the port that `cmdport` names in its FILE
+  hint: start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file
 
 "#]],
         str![""],
@@ -81,7 +81,7 @@ w  127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
 test.cfg  run [..]
 1 trial of startup, run, collect, reset on 1 worker
 
-not carried out: worker `w` at 127.0.0.1:[..]: its player is busy: run `first` of anna@[..], process [..] has held it for [..]
+not carried out: worker `w` at 127.0.0.1:[..]: its player is busy: run `first` of anna@[..], process [..] has used it for [..]
 not carried out: no step was run; 0 of 1 trial; 1 worker; [..]s
 
 "#]], str![""]);
@@ -125,7 +125,7 @@ error[unreadable-file]: there is no worker file `w.cfg`
 5 | w = w.cfg
   |     ^^^^^
   |
-  = hint: it is looked for in the current folder
+  = hint: create the file, or correct the name; it is relative to the current folder
 error: the configuration `test.cfg` has 1 error
 
 "#]],
@@ -164,7 +164,7 @@ fn a_check_in_json_has_the_same_in_one_document() {
         1,
         str![""],
         str![[r#"
-error: a check has no form `junit`; it has `text` and `json`
+error: `--check` does not support the format `junit`; use `text` or `json`
 
 "#]],
     );

@@ -254,7 +254,7 @@ Options:
 
       --allow <ADDRESS>...
           Addresses and networks that may connect, such as 10.0.0.0/8, or `any`;
-          the `conductor` in CONFIG always may [default: `allow` in CONFIG, or
+          the `conductor` in CONFIG always can [default: `allow` in CONFIG, or
           this machine]
 
       --max-message-size <MB>
@@ -291,7 +291,7 @@ Log:
           `conductor frames`
 
   -v, --verbose
-          Log more
+          Also log connections, waits and messages
 
   -q, --quiet
           Log only errors
@@ -330,7 +330,7 @@ Options:
                                `cmdport` in CONFIG, or 6970]
       --allow <ADDRESS>...     Addresses and networks that may connect, such as
                                10.0.0.0/8, or `any`; the `conductor` in CONFIG
-                               always may [default: `allow` in CONFIG, or this
+                               always can [default: `allow` in CONFIG, or this
                                machine]
       --max-message-size <MB>  Largest message that a Python conductor may send
                                [default: `max_message_size` in CONFIG, or 10]
@@ -346,7 +346,7 @@ Log:
                              text, json]
       --trace-frames <FILE>  Record all messages to and from other machines in
                              this file, for `conductor frames`
-  -v, --verbose              Log more
+  -v, --verbose              Also log connections, waits and messages
   -q, --quiet                Log only errors
 
 Examples:
@@ -427,8 +427,8 @@ Options:
 
 Limits:
       --connect-timeout <DURATION>
-          Time to try to reach a player [default: `connect_timeout` in CONFIG,
-          or 10s]
+          Time limit to reach a player [default: `connect_timeout` in CONFIG, or
+          10s]
 
       --lease <DURATION>
           Time that a player continues without its conductor [default: `lease`
@@ -508,7 +508,7 @@ Log:
           `conductor frames`
 
   -v, --verbose
-          Log more
+          Also log connections, waits and messages
 
   -q, --quiet
           Log only errors; the report is printed as usual
@@ -574,8 +574,8 @@ Options:
 
 Limits:
       --connect-timeout <DURATION>
-          Time to try to reach a player [default: `connect_timeout` in CONFIG,
-          or 10s]
+          Time limit to reach a player [default: `connect_timeout` in CONFIG, or
+          10s]
       --lease <DURATION>
           Time that a player continues without its conductor [default: `lease`
           in CONFIG, or 1m]
@@ -617,7 +617,7 @@ Log:
                              text, json]
       --trace-frames <FILE>  Record all messages to and from other machines in
                              this file, for `conductor frames`
-  -v, --verbose              Log more
+  -v, --verbose              Also log connections, waits and messages
   -q, --quiet                Log only errors; the report is printed as usual
 
 Examples:
@@ -678,7 +678,7 @@ Options:
           Do not check the syntax of commands with the shells of this machine
 
       --list
-          Print the name of every lint and what it finds, and check nothing
+          Print all lints and what they find, and check nothing
 
   -h, --help
           Print help (see a summary with '-h')
@@ -761,7 +761,7 @@ until then, and the verdict is `incomplete`. Only the folder of the run is
 read: `events.jsonl`, `configuration.json`, and the files in `outputs`.
 
 Exit status:
-  0  The reports were written, whatever the verdict of the run
+  0  The reports were written; the verdict of the run does not matter
   1  The folder cannot be read, or a report cannot be written
   2  The command line is wrong
 

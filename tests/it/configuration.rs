@@ -208,9 +208,9 @@ fn what_files_need_on_this_machine_is_looked_for_before_anything_runs() {
     let loaded = folder.load(&Overrides::default());
     let messages: Vec<_> = loaded.diagnostics.iter().map(|finding| (finding.name(), finding.message.clone())).collect();
     let fetch = ("fetch-without-results", "`fetch:` needs a results folder".to_owned());
-    let put = |why: &str| ("unreadable-file", format!("the file {why}"));
-    let missing = put("`none` cannot be sent: No such file or directory (os error 2)");
-    assert_eq!(messages, [fetch.clone(), fetch, missing, put("`.` cannot be sent: it is a folder")]);
+    let put = |why: &str| ("unreadable-file", format!("cannot send the file {why}"));
+    let missing = put("`none`: No such file or directory (os error 2)");
+    assert_eq!(messages, [fetch.clone(), fetch, missing, put("`.`: it is a folder")]);
     assert!(loaded.diagnostics.iter().all(|finding| !finding.hint.is_empty()));
     let loaded = folder.load(&Overrides { results: Some("somewhere".into()), ..Overrides::default() });
     assert!(loaded.diagnostics.iter().all(|finding| finding.name() == "unreadable-file"));

@@ -117,7 +117,7 @@ fn a_barrier_whose_member_is_lost_fails_at_once_and_says_who_is_missing_and_what
     folder.worker("doomed", doomed.port, &sections);
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
-    let why = "worker `doomed` is lost, last heard of at `last`";
+    let why = "worker `doomed` is lost, last seen at `last`";
     assert!(finished.stdout.contains(&format!("barrier all: not passed: {why}\n")), "{finished:#?}");
     assert_eq!(
         finished.stdout.matches(&format!("      {why}\n")).count(),
@@ -138,7 +138,7 @@ fn workers_that_wait_for_each_other_in_opposite_order_are_found_before_anything_
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
     // Were they not found, the coordinator would find them: `conduct::coordinator::barriers` has a test of that.
-    let why = "workers wait for each other: `b` comes to `y` before `x`, `a` to `x` before `y`";
+    let why = "workers would wait for each other: `b` reaches `y` before `x`, `a` reaches `x` before `y`";
     assert!(finished.stderr.contains(why), "{finished:#?}");
 }
 

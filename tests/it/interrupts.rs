@@ -204,13 +204,13 @@ fn a_second_interrupt_leaves_now_and_the_player_does_the_rest() {
     let child = crate::support::start(conductor(&folder, ["conduct", "--quiet", "test.cfg"]));
     pipe.wait_for_start();
     kill(child.id(), INTERRUPT);
-    // Reset is at work and can't end before the gate is open: whoever leaves now has not waited for it.
+    // Reset is at work and cannot end before the gate is open: whoever leaves now has not waited for it.
     reset.wait_for_start();
     kill(child.id(), INTERRUPT);
     let finished = finish(child);
     assert_eq!(finished.status, Some(130), "{finished:#?}");
-    let said = "interrupted by SIGINT\nincomplete: Reset on `w` was not seen to its end by this conductor, and is left to their \
-                players: they run it by themselves, after the lease of 1m at the latest\n";
+    let said = "interrupted by SIGINT\nincomplete: this conductor left before the end of Reset on `w`; the \
+                players run it by themselves, at the latest after the lease of 1m\n";
     assert!(finished.stdout.contains(said), "{finished:#?}");
     folder.file("gate", "");
     reset.wait_for_end();
@@ -300,7 +300,7 @@ fn two_players_on_one_port_is_an_error() {
     let port = player.port.to_string();
     let finished = run(&folder, ["player", "--bind", "127.0.0.1", "--port", &port]);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    let expected = format!("can't listen on 127.0.0.1:{port}: Address already in use");
+    let expected = format!("cannot listen on 127.0.0.1:{port}: Address already in use");
     assert!(finished.stderr.contains(&expected), "{finished:#?}");
     assert_eq!(finished.stdout, "");
 }
@@ -333,7 +333,7 @@ fn a_second_interrupt_resets_also_the_workers_that_had_already_stopped() {
     let child = crate::support::start(conductor(&folder, ["conduct", "-v", "--log-file", "conduct.log", "test.cfg"]));
     spawned.wait_for_start();
     pipe.wait_for_start();
-    eventually("quick is through with Run", || folder.read("conduct.log").contains("quick: through with run"));
+    eventually("quick has finished Run", || folder.read("conduct.log").contains("quick: finished run"));
     kill(child.id(), INTERRUPT);
     eventually("it was heard", || folder.read("conduct.log").contains("SIGINT"));
     kill(child.id(), INTERRUPT);

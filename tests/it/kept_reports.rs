@@ -154,12 +154,12 @@ Failures
   trial 1, run, w, before: failed: exit 1  echo over; false
       | over
 
-incomplete: the record of the run has no end: its conductor was killed, or is still running
+incomplete: the end of the run was not recorded: its conductor was killed or is still running
 incomplete: 1 failed; 0 of 1 trial; 1 worker; [..]s
 
 "#]],
         str![[r#"
-warning: `kept/r` has no end of the run: its conductor was killed, or is still running; the reports have what was recorded
+warning: `kept/r` is incomplete: its conductor was killed or is still running; the reports have what was recorded until then
 
 "#]],
     );
@@ -188,7 +188,7 @@ fn a_record_with_a_torn_last_line_is_read_up_to_it() {
     let finished = run(&folder, ["report", "kept/r"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert!(finished.stdout.contains("\nincomplete: 1 passed; 1 of 1 trial;"), "{finished:#?}");
-    assert!(finished.stderr.starts_with("warning: `kept/r` has no end of the run"), "{finished:#?}");
+    assert!(finished.stderr.starts_with("warning: `kept/r` is incomplete"), "{finished:#?}");
     folder.file("kept/r/events.jsonl", &events.replacen("step_ended", "step_mended", 1));
     let finished = run(&folder, ["report", "kept/r", "-o", "again"]);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
@@ -201,7 +201,7 @@ fn what_is_not_the_folder_of_a_run_is_refused() {
     let folder = kept();
     let refused = |arguments: &[&str]| -> Finished { run(&folder, ["report"].iter().chain(arguments)) };
     let hint = str![[r#"
-error: `kept` is not the folder of a run: it has no file `events.jsonl`
+error: `kept` is not the folder of a run: it does not contain `events.jsonl`
   hint: name the folder of one run in the results folder, such as `results/latest`
 
 "#]];
@@ -242,8 +242,8 @@ fn a_report_that_can_not_be_written_does_not_keep_others_from_being_made() {
         1,
         str![""],
         str![[r#"
-error: the output `no/such` can't be written: No such file or directory (os error 2)
-error: the output `/dev/full` can't be written: No space left on device (os error 28)
+error: cannot write the output `no/such`: No such file or directory (os error 2)
+error: cannot write the output `/dev/full`: No space left on device (os error 28)
 
 "#]],
     );
@@ -255,7 +255,7 @@ error: the output `/dev/full` can't be written: No space left on device (os erro
         1,
         str![""],
         str![[r#"
-error: cannot write a report to `link`, which it is made from
+error: cannot write a report to `link`: the report is made from this file
 
 "#]],
     );
@@ -272,8 +272,8 @@ fn an_output_that_is_not_there_any_more_is_told_of_and_no_link_is_followed() {
     let finished = run(&folder, ["report", "kept/r"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     for told in [
-        "      | [… the rest can't be read back: Too many levels of symbolic links (os error 40) …]\n",
-        "      ! [… the rest can't be read back: No such file or directory (os error 2) …]\n",
+        "      | [… cannot read the rest: Too many levels of symbolic links (os error 40) …]\n",
+        "      ! [… cannot read the rest: No such file or directory (os error 2) …]\n",
     ] {
         assert!(finished.stdout.contains(told), "{finished:#?}");
     }

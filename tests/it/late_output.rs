@@ -34,12 +34,12 @@ test.cfg  run [..]
 Trial 1 of 1, run
   w  leaks  passed              [..]s  [..]
       | first
-  warning: w: step `leaks` in run of trial 1 is leaky, its output is still held by [..]; stopped after the trial, if still there
+  warning: w: step `leaks` in run of trial 1 is leaky: its output is still open in [..]; stopped after the trial, if still running
   w  next   passed              [..]s  [..]
       | now
 
 Trial 1 of 1, reset
-  w  leaks  printed after its end (in run)
+  w  leaks  printed after the end of the step (in run)
       | late words
 
 passed: 2 passed; 1 of 1 trial; 1 worker; 1 warning; [..]s

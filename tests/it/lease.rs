@@ -10,7 +10,7 @@ const IN_RUN: Moment = MOMENTS[2];
 const KILL: i32 = 9;
 const CONTINUE: i32 = 18;
 const STOP: i32 = 19;
-const BROKEN: &str = "; it is tried again";
+const BROKEN: &str = "; reconnecting";
 
 /// Breaks the connection at every moment, until the conductor has given the worker up; in the second trial it is back.
 #[track_caller]
@@ -59,7 +59,7 @@ fn assert_lost_once(scene: &Scene, moment: Moment, status: Option<i32>, said: &s
     assert_eq!(scene.folder.read("log-x"), "run\nreset\nrun\nreset\n", "{name}: the other worker goes on");
     let report = scene.report();
     let warnings = report["warnings"].to_string();
-    let own = "this run's own earlier session of worker w: nothing was heard of the conductor for 3s";
+    let own = "an earlier session of this run for worker w: nothing was received from the conductor for 3s";
     assert!(warnings.contains(own) && !warnings.contains("worker w of run "), "{name}: {warnings}");
     let verdicts = ["incomplete", "failed"].map(serde_json::Value::from);
     assert_eq!([0, 1].map(|trial| report["trials"][trial]["verdict"].clone()), verdicts, "{name}: {report:#}");
@@ -140,8 +140,8 @@ fn a_conductor_that_is_killed_leaves_no_step_each_reset_runs_once_and_the_next_r
             scene.pipe.wait_for_end();
             eventually("its Reset was run", || scene.log().ends_with("1 reset ends\n"));
         }
-        let reset = if nothing { "nothing had to be reset" } else { "its steps were stopped and Reset was run" };
-        serves_and_tells(&scene.player, &format!("nothing was heard of the conductor for 3s; {reset}"));
+        let reset = if nothing { "no Reset was needed" } else { "its steps were stopped and Reset was run" };
+        serves_and_tells(&scene.player, &format!("nothing was received from the conductor for 3s; {reset}"));
         assert_eq!(scene.log().matches("1 reset begins\n").count(), usize::from(!nothing), "{}", moment.name);
     });
 }

@@ -48,7 +48,7 @@ fn without_not_yet(lint: Lint, text: &str) -> String {
 
 /// The output, but for a shell's own words, which differ from shell to shell, and for a thousand findings of one kind.
 fn comparable(lint: Lint, text: &str) -> String {
-    const WORDS: &str = "does not understand the command: ";
+    const WORDS: &str = "rejects the command: ";
     let shown = |line: &str| match line.split_once(WORDS) {
         Some((before, _)) => format!("{before}{WORDS}…\n"),
         None => format!("{line}\n"),

@@ -41,13 +41,13 @@ fn the_log_goes_to_standard_error_or_to_its_file_but_never_into_the_results() {
 [..] - INFO - Starting trial 1 of 1
 [..] - DEBUG - Trial 1: run begins
 [..] - DEBUG - w: ready for run
-[..] - DEBUG - run: go, in [..]
+[..] - DEBUG - run: starts in [..]
 [..] - DEBUG - w: s of run started
 [..] - DEBUG - w: s of run passed
-[..] - DEBUG - w: through with run
-[..] - DEBUG - Trial 1: run is over
+[..] - DEBUG - w: finished run
+[..] - DEBUG - Trial 1: run ended
 [..] - INFO - Trial 1 of 1: passed
-[..] - DEBUG - The run is over: passed
+[..] - DEBUG - Run ended: passed
 
 "#]],
     );
@@ -119,25 +119,25 @@ fn a_player_tells_what_its_sessions_are_told_and_do_when_it_is_verbose() {
     snapbox::assert_data_eq!(
         text,
         str![[r#"
-the plan is taken
+the plan was accepted
 ready for run of trial 1
 run: go, [..]
-meet of run: waits for the others
+meet of run: waiting for the other workers
 meet of run: released, [..]
 meet of run passed
 s of run started, process [..]
-s of run failed: exit 3
-through with run
+s of run failed with exit status 3
+finished run
 ready for reset of trial 1
 reset: go, [..]
 r of reset started, process [..]
 r of reset passed
-through with reset
-trial 1 is to end
-everything that was started is being stopped
-trial 1 is over
-the conductor takes leave
-the session is over
+finished reset
+end of trial 1 requested
+stopping all processes of the trial
+trial 1 has ended
+the conductor ends the session
+the session has ended
 
 "#]]
     );

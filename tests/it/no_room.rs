@@ -23,7 +23,7 @@ const fn unharmed(who: Who, when: When) -> Cell {
 
 #[test]
 fn whoever_loses_the_reader_of_its_standard_output_goes_on() {
-    let said = "output `standard output` can't be written: ";
+    let said = "cannot write output `standard output`: ";
     each_goes_on(Stdout, &[Run, Reset, When::Check].map(|when| cell(Conductor, when, 1, said)));
 }
 
@@ -57,7 +57,7 @@ fn whoever_can_make_no_process_goes_on() {
     if let Err(why) = can_limit_processes() {
         return skip(&why);
     }
-    let not_made = "it was tried again until `reset_timeout` had passed";
+    let not_made = "it was retried until `reset_timeout` had passed";
     each_goes_on(
         Processes,
         &[
@@ -84,7 +84,7 @@ fn a_reset_that_finds_no_process_is_run_as_soon_as_there_is_one() {
     scene.wait_for(Run);
     scene.lose();
     scene.let_go_on(Run);
-    scene.wait_for_log("reset of reset can't be started yet: ");
+    scene.wait_for_log("reset of reset cannot be started yet: ");
     scene.make_room();
     for moment in [Reset, When::Check] {
         scene.wait_for(moment);
@@ -106,7 +106,7 @@ fn a_dead_session_for_whose_reset_there_is_no_process_is_reset_as_soon_as_there_
         scene.wait_for(Run);
         scene.lose();
         kill(scene.player.children()[0], libc::SIGKILL);
-        scene.wait_for_log("can't run Reset yet: can't create a process: ");
+        scene.wait_for_log("cannot run Reset yet: cannot create a process: ");
         for moment in [Reset, When::Check] {
             scene.let_go_on(moment);
         }
@@ -117,7 +117,7 @@ fn a_dead_session_for_whose_reset_there_is_no_process_is_reset_as_soon_as_there_
         let finished = scene.finish();
         assert_eq!(finished.status, Some(4), "{finished:#?}");
         let said = scene.run_again();
-        assert!(said.contains("its session died; can't create a process: ") && said.contains(told), "{said}");
+        assert!(said.contains("its session died; cannot create a process: ") && said.contains(told), "{said}");
         assert_eq!(scene.resets(), resets, "{said}");
     }
 }
@@ -156,12 +156,12 @@ fn what_fits_on_a_small_disk_is_kept_and_each_step_that_lacks_something_is_named
     // What is said is the same everywhere, and once.
     let (log, report) = (folder.read("log"), folder.read("report"));
     for step in ["much", "more"] {
-        let lacks = format!("can't save all output of step `{step}` in run of trial 1: no space left on device");
+        let lacks = format!("cannot save all output of step `{step}` in run of trial 1: no space left on device");
         let counts = [&finished.stdout, &log, &report].map(|said| said.matches(&lacks).count());
         assert_eq!(counts, [1, 1, 1], "{lacks}: {finished:#?}\n{log}");
     }
     let named = |text: &str| -> std::collections::BTreeSet<String> {
-        let all = text.lines().filter_map(|line| line.split_once("output `")?.1.split_once("` can't be written: "));
+        let all = text.lines().filter_map(|line| line.split_once("cannot write output `")?.1.split_once("`: "));
         all.map(|(name, _)| name.to_owned()).collect()
     };
     assert!(!named(&log).is_empty(), "{log}");
@@ -173,7 +173,7 @@ fn whoever_loses_its_terminal_ends_in_good_order() {
     if skip_without_hang_ups() {
         return;
     }
-    let stopped = "the player was told to stop; its steps were stopped and Reset was run";
+    let stopped = "the player was shut down; its steps were stopped and Reset was run";
     each_goes_on(
         Terminal,
         &[
@@ -282,9 +282,9 @@ fn a_file_that_may_not_grow_is_an_error_and_not_the_end() {
     assert_eq!(printed, 588_895);
     assert!(left_out >= printed - 200 * 1024, "{left_out} of {printed} bytes are left out");
     assert_eq!(numbers(1), (4, if results[1]["stdout"] == "end\n" { 0 } else { 4 }));
-    let unkept = "can't save all output of step `much` in run of trial 1: file too large";
+    let unkept = "cannot save all output of step `much` in run of trial 1: file too large";
     assert!(finished.stdout.contains(&format!("\"{unkept}\"")), "{finished:#?}");
-    assert!(finished.stdout.contains(" bytes could not be kept: file too large …]"), "{finished:#?}");
+    assert!(finished.stdout.contains(" bytes could not be stored: file too large …]"), "{finished:#?}");
     // The player is free.
     run(&folder, ["conduct", "-q", "-o", "result", "test.cfg"]).assert(0, str![""], str![""]);
 }

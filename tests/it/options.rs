@@ -31,7 +31,7 @@ warning[default-entries]: the Python conductor also reads the lines of `[DEFAULT
 6 | [DEFAULT]
   |  ^^^^^^^
   |
-  = hint: if it never reads this file, write `# conductor: allow(default-entries)` above the section
+  = hint: if the Python conductor does not read this file, write `# conductor: allow(default-entries)` above the section
 
 "#]],
     );
@@ -49,7 +49,7 @@ warning[default-entries]: the Python conductor also reads the lines of `[DEFAULT
 6 | [DEFAULT]
   |  ^^^^^^^
   |
-  = hint: if it never reads this file, write `# conductor: allow(default-entries)` above the section
+  = hint: if the Python conductor does not read this file, write `# conductor: allow(default-entries)` above the section
 
 error[undefined-variable]: the variable `other` is not defined
  --> w.cfg:9:19
@@ -57,7 +57,7 @@ error[undefined-variable]: the variable `other` is not defined
 9 | s = echo %(rate)s %(other)s of %(worker)s
   |                   ^^^^^^^^^
   |
-  = hint: set it in `[DEFAULT]` or with `-D other=…`, or write `%%(` for the characters
+  = hint: set it in `[DEFAULT]` or with `-D other=…`, or write `%%(` for a literal `%(`
 error: the configuration `test.cfg` has 1 error
 
 "#]],
@@ -142,7 +142,7 @@ fn strict_refuses_warnings() {
     run(&folder, ["conduct", "-q", "--strict", "--local", "test.cfg"]).assert(
         1,
         str![[r#"
-not carried out: the configuration `test.cfg` has warnings, and `--strict` refuses them
+not carried out: the configuration `test.cfg` has warnings, which `--strict` does not allow
 not carried out: no step was run
 
 "#]],
@@ -154,7 +154,7 @@ warning[clients-section]: the Python conductor accepts only the name `[Workers]`
   |  ^^^^^^^
   |
   = hint: rename the section to `[Workers]`
-error: the configuration `test.cfg` has warnings, and `--strict` refuses them
+error: the configuration `test.cfg` has warnings, which `--strict` does not allow
 
 "#]],
     );
@@ -204,11 +204,11 @@ fn local_refuses_what_is_meant_for_other_machines_unless_it_is_wanted() {
     );
     folder.file("farther.cfg", "[Coordinator]\nplayer = router.example\nconductor = 10.255.0.2\n");
     run(&folder, ["conduct", "-q", "--local", "test.cfg"]).assert(1, str![[r#"
-not carried out: `--local` would run on this machine what is meant for others: `far` (10.255.0.1), `farther` (router.example); add `--yes` if that is what you want
+not carried out: `--local` would run workers of other machines on this machine: `far` (10.255.0.1), `farther` (router.example); to run them here, add `--yes`
 not carried out: no step was run
 
 "#]], str![[r#"
-error: `--local` would run on this machine what is meant for others: `far` (10.255.0.1), `farther` (router.example); add `--yes` if that is what you want
+error: `--local` would run workers of other machines on this machine: `far` (10.255.0.1), `farther` (router.example); to run them here, add `--yes`
 
 "#]]);
     let wanted = ["conduct", "-q", "-f", "classic", "-p", "run", "-c", "far", "--local", "--yes", "test.cfg"];
@@ -234,7 +234,7 @@ fn a_port_in_use_is_an_error() {
         1,
         str![""],
         str![[r#"
-error: can't listen on 127.0.0.1:[..]: Address already in use (os error 98)
+error: cannot listen on 127.0.0.1:[..]: Address already in use (os error 98)
 
 "#]],
     );
@@ -243,7 +243,7 @@ error: can't listen on 127.0.0.1:[..]: Address already in use (os error 98)
         1,
         str![""],
         str![[r#"
-error: can't listen on port [..]: Address already in use (os error 98)
+error: cannot listen on port [..]: Address already in use (os error 98)
 
 "#]],
     );
@@ -253,7 +253,7 @@ error: can't listen on port [..]: Address already in use (os error 98)
         1,
         str![""],
         str![[r#"
-error: can't listen on 127.0.0.1:[..]: Address already in use (os error 98)
+error: cannot listen on 127.0.0.1:[..]: Address already in use (os error 98)
 
 "#]],
     );

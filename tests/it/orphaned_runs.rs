@@ -40,7 +40,7 @@ impl Orphaned {
     /// The player has to notice that the connection is closed: until then its conductor counts as live.
     fn wait_until_missed(next: &Folder) {
         eventually("the conductor is missed", || {
-            run(next, ["conduct", "--quiet", "--check", "test.cfg"]).stdout.contains("its conductor is silent")
+            run(next, ["conduct", "--quiet", "--check", "test.cfg"]).stdout.contains("its conductor does not respond")
         });
     }
 
@@ -58,16 +58,15 @@ fn the_next_run_waits_for_one_whose_conductor_is_gone_says_so_and_is_told_what_b
     Orphaned::wait_until_missed(&folder);
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
-    let waited = "warning: w: its player is held by run `first` of ";
+    let waited = "warning: w: its player has been busy with run `first` of ";
     assert!(finished.stdout.contains(waited), "{finished:#?}");
+    assert!(finished.stdout.contains("and its conductor does not respond; waiting up to "), "{finished:#?}");
     assert!(
-        finished.stdout.contains("and its conductor is silent; it is waited for until its lease is over, "),
-        "{finished:#?}"
+        finished.stdout.contains(
+            " s for the end of its lease, and then up to 315 s for its Reset; to end it now, use `--take-over`"
+        )
     );
-    assert!(
-        finished.stdout.contains(" s at most, and then for its Reset, 315 s at most; `--take-over` would end it now")
-    );
-    let told = ": nothing was heard of the conductor for 2s; its steps were stopped and Reset was run";
+    let told = ": nothing was received from the conductor for 2s; its steps were stopped and Reset was run";
     assert!(finished.stdout.contains(told), "{finished:#?}");
     orphaned.assert_undone_before_the_next();
 }
@@ -79,7 +78,7 @@ fn a_player_that_goes_away_while_it_is_waited_for_is_told_of() {
     Orphaned::wait_until_missed(&folder);
     let arguments = ["conduct", "--log-file", "conduct.log", "test.cfg"];
     let conduct = start(conductor(&folder, arguments));
-    eventually("it is waited for", || folder.read("conduct.log").contains("it is waited for until its lease is over"));
+    eventually("it is waited for", || folder.read("conduct.log").contains(" s for the end of its lease"));
     orphaned.player.signal(KILL);
     orphaned.player.children().into_iter().for_each(|child| kill(child, KILL));
     orphaned.player.wait();
@@ -97,11 +96,11 @@ fn a_run_that_takes_over_does_not_wait_for_the_lease_and_reset_is_run_before_it(
     Orphaned::wait_until_missed(&folder);
     let finished = run(&folder, ["conduct", "--quiet", "--run-id", "second", "--take-over", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
-    let said = "its conductor is silent; `--take-over` ends it now; waiting for its Reset\n";
+    let said = "its conductor does not respond; `--take-over` ends that run now; waiting for its Reset\n";
     assert!(finished.stdout.contains(said), "{finished:#?}");
     assert!(finished.stdout.contains("run second of "), "who took it over: {finished:#?}");
     assert!(
-        finished.stdout.contains(" took the player over; its steps were stopped and Reset was run"),
+        finished.stdout.contains(" took over the player; its steps were stopped and Reset was run"),
         "{finished:#?}"
     );
     orphaned.assert_undone_before_the_next();
@@ -120,7 +119,7 @@ fn a_live_run_is_not_taken_over() {
     let refused = run(&other, ["conduct", "--quiet", "--take-over", "test.cfg"]);
     assert_eq!(refused.status, Some(1), "{refused:#?}");
     assert!(refused.stdout.contains("its player is busy: run `first` of "), "{refused:#?}");
-    assert!(refused.stdout.contains(" s; `--take-over` ends no run whose conductor is alive\n"), "{refused:#?}");
+    assert!(refused.stdout.contains(" s; `--take-over` does not end a run whose conductor is alive\n"), "{refused:#?}");
     folder.file("gate", "");
     assert_eq!(finish(conduct).status, Some(0));
 }

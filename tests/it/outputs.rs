@@ -200,7 +200,7 @@ error[unreadable-file]: there is no worker file `nowhere.cfg`
 4 | w = nowhere.cfg
   |     ^^^^^^^^^^^
   |
-  = hint: it is looked for in the current folder
+  = hint: create the file, or correct the name; it is relative to the current folder
 error: the configuration `test.cfg` has 2 errors
 
 "#]],
@@ -254,7 +254,7 @@ test.cfg  run [..]
 
 not carried out: worker `first` at 127.0.0.1:[..]: connection refused
 not carried out: worker `second` at 127.0.0.1:[..]: connection refused
-  hint: is the player started there? `conductor player FILE` listens on the port that `cmdport` names in its FILE
+  hint: start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file
 not carried out: no step was run; 0 of 2 trials; 2 workers; [..]s
 
 "#]],
@@ -348,7 +348,7 @@ fn an_output_that_cannot_be_written_is_an_error_before_anything_runs() {
         1,
         str![""],
         str![[r#"
-error: the output `no/such/folder/results` can't be written: No such file or directory (os error 2)
+error: cannot write the output `no/such/folder/results`: No such file or directory (os error 2)
 
 "#]],
     );
@@ -386,14 +386,14 @@ fn an_interrupt_ends_the_wait_for_a_reader_of_a_named_pipe() {
         143,
         str![""],
         str![[r#"
-error: the output `pipe` can't be written: no process has opened this named pipe to read it
+error: cannot write the output `pipe`: no process has opened this named pipe to read it
 
 "#]],
     );
     snapbox::assert_data_eq!(
         end_of(&parsed(&folder.read("report"))),
         str![[r#"
-"incomplete" 143: "interrupted": "interrupted by SIGTERM" | "not carried out": "the output `pipe` can't be written: no process has opened this named pipe to read it"
+"incomplete" 143: "interrupted": "interrupted by SIGTERM" | "not carried out": "cannot write the output `pipe`: no process has opened this named pipe to read it"
 
 "#]]
     );
@@ -467,8 +467,8 @@ fn a_reader_that_never_reads_is_named_and_holds_up_neither_the_run_nor_its_log_n
     eventually("the other report is there", || folder.join("report").exists());
     kill(child.id(), 2);
     finish(child).assert(130, str![""], str![""]);
-    log_says(&folder, "WARNING - SIGINT after the run, while its outputs are read: they have 2s left\n");
-    log_says(&folder, "ERROR - output `pipe` can't be written: nobody has read it\n");
+    log_says(&folder, "WARNING - SIGINT after the end of the run: waiting 2s more for the readers of the outputs\n");
+    log_says(&folder, "ERROR - cannot write output `pipe`: no process has read it\n");
 }
 
 #[test]
@@ -478,7 +478,7 @@ fn an_interrupt_is_heard_and_reset_is_run_while_nobody_reads_standard_output() {
     log_says(&folder, "WARNING - waiting for the process that reads standard output\n");
     eventually("the run goes on", || folder.join("in").exists());
     kill(child.id(), 2);
-    log_says(&folder, ": stopping and running Reset; once more leaves at once\n");
+    log_says(&folder, ": stopping and running Reset; interrupt again to leave immediately\n");
     log_says(&folder, "INFO - Trial 1 of 1: incomplete\n");
     assert!(folder.join("reset").exists(), "Reset was run");
     // Once it is read, nothing is missing.

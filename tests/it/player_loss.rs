@@ -151,11 +151,14 @@ fn a_player_that_falls_silent_is_given_up_and_cleans_up_when_it_wakes() {
         kill(*pid, CONTINUE);
     }
     assert_b_is_lost(&finished, &scene);
-    assert!(finished.stdout.contains("lost: b: nothing was heard of its player for "), "{finished:#?}");
+    assert!(finished.stdout.contains("lost: b: nothing was received from its player for "), "{finished:#?}");
     assert!(!finished.stdout.contains("for 0s"), "{finished:#?}");
     scene.b.wait_for_end();
     eventually("Reset was run", || scene.log("b") == "startup\nreset\n");
-    serves_and_tells(&b, "nothing was heard of the conductor for 1s 200ms; its steps were stopped and Reset was run");
+    serves_and_tells(
+        &b,
+        "nothing was received from the conductor for 1s 200ms; its steps were stopped and Reset was run",
+    );
 }
 
 #[test]
@@ -230,7 +233,7 @@ fn a_session_that_is_killed_alone_has_its_steps_ended_and_its_reset_run_once_by_
     let finished = finish(child);
     assert_b_is_lost(&finished, &scene);
     eventually("the heir is over", || b.children().is_empty());
-    serves_and_tells(&b, "its session died; its steps were ended, and Reset was run");
+    serves_and_tells(&b, "its session died; its steps were stopped, and Reset was run");
     assert_eq!(scene.log("b"), "startup\nreset\n");
 }
 
@@ -246,7 +249,7 @@ fn a_session_that_is_killed_does_not_disturb_another_on_the_same_player() {
     let finished = finish(child);
     assert_b_is_lost(&finished, &scene);
     eventually("nothing is left", || player.children().is_empty());
-    serves_and_tells(&player, "its session died; its steps were ended, and Reset was run");
+    serves_and_tells(&player, "its session died; its steps were stopped, and Reset was run");
 }
 
 #[test]
@@ -279,7 +282,7 @@ fn a_session_that_is_killed_in_its_reset_does_not_have_it_run_again() {
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     pipe.wait_for_end();
     eventually("nothing is left", || player.children().is_empty());
-    serves_and_tells(&player, "its session died; its steps were ended, and its Reset is not run again");
+    serves_and_tells(&player, "its session died; its steps were stopped, and its Reset is not run again");
     assert_eq!(folder.read("log"), "reset\n");
 }
 
@@ -298,7 +301,7 @@ fn a_conductor_that_falls_silent_finds_its_workers_lost_and_reset_when_it_wakes(
     // What was kept for it was delivered, and nobody has to keep it any more.
     eventually("the sessions are over", || player.children().is_empty());
     for name in ["a", "b"] {
-        let lost = "nothing was heard of the conductor for 1s 200ms; its steps were stopped and Reset was run";
+        let lost = "nothing was received from the conductor for 1s 200ms; its steps were stopped and Reset was run";
         assert!(finished.stdout.contains(&format!("lost: {name}: {lost}")), "{finished:#?}");
         assert_eq!(scene.log(name), "startup\nreset\n");
         assert!(
@@ -308,7 +311,7 @@ fn a_conductor_that_falls_silent_finds_its_workers_lost_and_reset_when_it_wakes(
     }
     serves_and_tells(
         &player,
-        "nothing was heard of the conductor for 1s 200ms; its steps were stopped and Reset was run",
+        "nothing was received from the conductor for 1s 200ms; its steps were stopped and Reset was run",
     );
 }
 

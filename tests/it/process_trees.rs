@@ -188,7 +188,7 @@ fn a_step_that_takes_too_long_takes_with_it_what_it_made_and_nothing_of_other_st
         let warnings = document(&finished)["warnings"].clone();
         let named = format!("left a process, stopped after the trial: process {} (", scene.number_in("server-up"));
         assert_eq!(warnings.as_array().map(Vec::len), Some(2), "{warnings}");
-        let killed = "step `timeout2` in run of trial 1 ended only by SIGKILL, ";
+        let killed = "step `timeout2` in run of trial 1 had to be stopped with SIGKILL and ended ";
         assert!(warnings[0]["text"].as_str().is_some_and(|text| text.starts_with(killed)), "{warnings}");
         assert!(warnings[1]["text"].as_str().is_some_and(|text| text.contains(&named)), "{warnings}");
     }
@@ -209,7 +209,7 @@ fn who_holds_the_output_of_a_step_is_named() {
         assert_eq!((&holder["pid"], &holder["user"]), (&json!(pid), &json!(scene.user)), "{left}");
         assert_eq!(holder["command"], "sleep 600", "{left}");
         let warning = document(&finished)["warnings"][0]["text"].clone();
-        let expected = format!("step `leaves` in run of trial 1 is leaky, its output is still held by process {pid} (");
+        let expected = format!("step `leaves` in run of trial 1 is leaky: its output is still open in process {pid} (");
         assert!(warning.as_str().is_some_and(|text| text.starts_with(&expected)), "{warning}");
         assert_eq!(document(&finished)["warnings"].as_array().map(Vec::len), Some(1), "it is named once");
         pipe.wait_for_end();
@@ -327,7 +327,7 @@ fn what_may_not_be_stopped_is_named_and_does_not_keep_the_player_from_its_end() 
     let told = run(&check, ["conduct", "-q", "--check", "test.cfg"]);
     assert!(
         told.stdout.contains(&format!(
-            "process {number} (root) was left running by an earlier run; if it still runs, it is ended with the player: `sleep 600`"
+            "process {number} (root) was left running by an earlier run; if it is still running, it is stopped when the player stops: `sleep 600`"
         )),
         "{told:#?}"
     );
@@ -393,7 +393,7 @@ fn what_is_left_of_a_player_that_was_killed_with_its_sessions_is_ended_by_the_ne
     assert_eq!(finish(child).status, Some(4));
     let told = run(&folder, ["conduct", "-q", "-p", "startup", "test.cfg"]);
     assert!(
-        told.stdout.contains("an earlier player died with its sessions; their Reset was not run, and the processes that their steps left were ended now"),
+        told.stdout.contains("an earlier player and its sessions were killed; their Reset was not run, and the processes that their steps left have been stopped"),
         "{told:#?}"
     );
     assert!(told.stdout.contains(&format!("({}): `sleep 600`", scene.user)), "{told:#?}");

@@ -122,7 +122,7 @@ fn a_signal_to_all_of_the_player_does_not_keep_reset_from_running() {
     let mut conductor = FakeConductor::with_plan(player.port, "r", "w", &phases);
     conductor.phase("run");
     let (session, process) = arm(&player, &mut conductor, "reset");
-    // It has the signal before its session does, and can't end before the session has decided.
+    // It has the signal before its session does, and cannot end before the session has decided.
     kill(process, 19);
     kill(process, 15);
     kill(session, 15);

@@ -68,8 +68,8 @@ fn what_becomes_of_the_processes_of_a_leaky_step_is_said_with_their_names() {
     let is_asleep = "until [ \"$(cat /proc/$!/comm)\" = sleep ]; do sleep 0.01; done";
     folder.test("", &["w"]).worker("w", 1, &format!("[Run]\nleaves = sleep 600 & {is_asleep}\n"));
     for (phases, then) in [
-        ("run,reset", "stopped after the trial, if still there"),
-        ("run", "not stopped after the trial, for this run has no Reset"),
+        ("run,reset", "stopped after the trial, if still running"),
+        ("run", "not stopped after the trial, because this run has no Reset"),
     ] {
         let finished = conduct(&folder, &["-p", phases]);
         let warning = finished.stdout.lines().find(|line| line.contains("is leaky")).expect("a warning");
@@ -86,9 +86,9 @@ fn a_step_that_had_to_be_killed_is_told_of_even_if_it_passed() {
     let finished = conduct(&folder, &[]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert_eq!(finished.stdout.matches("  warning: ").count(), 1, "{finished:#?}");
-    let begin = "  warning: w: step `deaf` in run of trial 1 ended only by SIGKILL, ";
+    let begin = "  warning: w: step `deaf` in run of trial 1 had to be stopped with SIGKILL and ended ";
     let warning = finished.stdout.lines().find(|line| line.starts_with(begin)).expect("a warning");
-    assert!(warning.ends_with("s after it was first told to end"), "{warning}");
+    assert!(warning.ends_with("s after the first signal"), "{warning}");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_player_that_may_have_no_more_descriptors_says_so_and_runs_reset_all_the_sam
     folder.test("", &["w"]).worker("w", player.port, &sections);
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(3), "{finished:#?}");
-    let why = "      the shell can't be run: too many open files by the player's `ulimit -n`\n";
+    let why = "      cannot run the shell: too many open files (`ulimit -n` of the player)\n";
     let not_started = finished.stdout.lines().filter(|line| line.contains(" not started  ")).count();
     assert!(not_started > 0, "{finished:#?}");
     assert_eq!(finished.stdout.matches(why).count(), not_started, "each says why: {finished:#?}");

@@ -27,7 +27,7 @@ fn a_connection_that_is_replayed_is_refused_and_changes_nothing() {
         scene.wait_for(moment, &conductor);
         assert!(answer(scene.relay.replay(0)).contains(r#""reason":"attempt""#));
         scene.relay.cut();
-        conductor.wait_for("w: the connection is there again");
+        conductor.wait_for("w: reconnected");
         for connection in 0..scene.relay.accepted() {
             assert!(answer(scene.relay.replay(connection)).contains(r#""reason":"attempt""#));
         }
@@ -51,7 +51,7 @@ fn a_connection_that_comes_twice_at_the_same_time_changes_nothing() {
         let conductor = scene.start();
         scene.wait_for(moment, &conductor);
         scene.relay.reset();
-        conductor.wait_for("w: the connection is there again");
+        conductor.wait_for("w: reconnected");
         scene.release(moment);
         let (status, said) = conductor.finish();
         scene.assert_undisturbed(moment.name, &said, status);

@@ -1,4 +1,4 @@
-//! Reports beside the results, the folder of results, and what is left when something goes wrong.
+//! Reports beside the results, the results folder, and what is left when something goes wrong.
 
 use std::process::Command;
 
@@ -48,9 +48,9 @@ fn each_report_goes_to_its_file_and_the_results_where_they_always_go() {
 fn a_report_needs_a_format_and_a_file() {
     let folder = Folder::new();
     for (argument, why) in [
-        ("html", "write FORMAT=FILE"),
+        ("html", "expected FORMAT=FILE"),
         ("xml=x", "unknown format `xml` (expected text, classic, json, jsonl, junit, html)"),
-        ("json=", "the name of the file is missing; write FORMAT=FILE"),
+        ("json=", "the file name is missing; expected FORMAT=FILE"),
     ] {
         let finished = run(&folder, ["conduct", "--report", argument, "test.cfg"]);
         assert_eq!(finished.status, Some(2), "{finished:#?}");
@@ -95,12 +95,12 @@ fn a_folder_of_results_has_all_that_a_run_left() {
     run(&folder, ["conduct", "-q", "--run-id", "first", "test.cfg"]).assert(
         1,
         str![[r#"
-not carried out: the folder of results `kept/first` is there already; a run needs a name of its own
+not carried out: the results folder `kept/first` already exists; use another name for the run
 not carried out: no step was run
 
 "#]],
         str![[r#"
-error: the folder of results `kept/first` is there already; a run needs a name of its own
+error: the results folder `kept/first` already exists; use another name for the run
 
 "#]],
     );
@@ -162,7 +162,7 @@ fn an_output_that_is_full_is_told_of_and_the_run_goes_on() {
         let report = format!("{format}=/dev/full");
         let finished = run(&folder, ["conduct", "-q", "-f", "classic", "--report", &report, test]);
         assert_eq!(finished.status, Some(1), "{finished:#?}");
-        let message = "output `/dev/full` can't be written: No space left on device (os error 28)";
+        let message = "cannot write output `/dev/full`: No space left on device (os error 28)";
         assert!(finished.stderr.contains(message), "{finished:#?}");
         assert!(finished.stdout.contains("0 reset\n"), "{finished:#?}");
         // What is written when the run is over can fail only then.
@@ -181,7 +181,7 @@ fn a_report_that_did_not_fit_is_not_there() {
     command.current_dir(folder.path()).args(["-c", script, CONDUCTOR]);
     let finished = finish(start(command));
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    assert!(finished.stderr.contains("output `report` can't be written: File too large"), "{finished:#?}");
+    assert!(finished.stderr.contains("cannot write output `report`: File too large"), "{finished:#?}");
     let left = std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name());
     let mut left: Vec<_> = left.collect();
     left.sort();
@@ -204,6 +204,6 @@ fn whoever_reads_the_results_may_stop_reading() {
     folder.file("gone", "");
     let finished = finish(child);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    assert!(finished.stderr.contains("output `standard output` can't be written: Broken pipe"), "{finished:#?}");
+    assert!(finished.stderr.contains("cannot write output `standard output`: Broken pipe"), "{finished:#?}");
     assert!(reset.exists(), "Reset was run");
 }

@@ -25,7 +25,7 @@ fn outputs_are_not_written_through_a_planted_link() {
     folder.test("trials = 2", &["w"]).worker("w", player.port, &steps);
     let finished = run(&folder, ["conduct", "-q", "-f", "classic", "--results", "kept", "--run-id", "r", "test.cfg"]);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    let why = "can't save the output of the steps: `trial-2` in the folder of results is a symbolic link, which \
+    let why = "cannot save the output of the steps: `trial-2` in the results folder is a symbolic link, which \
                `conduct` does not follow";
     assert!(finished.stdout.contains(why), "{finished:#?}");
     assert!(names(outside.path()).is_empty(), "{:?}", names(outside.path()));
@@ -67,8 +67,8 @@ fn a_report_is_written_though_the_results_can_not_be() {
     assert_eq!(finished.status, Some(1), "{finished:#?}");
     let report = folder.read("report");
     for why in [
-        "the output `no/such` can't be written: No such file or directory (os error 2)",
-        "the folder of results `kept` can't be made: File exists (os error 17)",
+        "cannot write the output `no/such`: No such file or directory (os error 2)",
+        "cannot create the results folder `kept`: File exists (os error 17)",
     ] {
         assert!(finished.stderr.contains(why), "{finished:#?}");
         assert!(finished.stdout.contains(why), "{finished:#?}");

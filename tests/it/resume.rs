@@ -7,8 +7,8 @@ use crate::support::faults::{Conductor, Scene, at_every_moment};
 use crate::support::relay::{Relay, Way};
 use crate::support::{Folder, Player, eventually, kill, run};
 
-const BROKEN: &str = "; it is tried again";
-const THERE_AGAIN: &str = "w: the connection is there again after ";
+const BROKEN: &str = "; reconnecting";
+const THERE_AGAIN: &str = "w: reconnected after ";
 
 /// Breaks the connection at every moment. The player can be reached again only when its steps have gone on.
 #[track_caller]

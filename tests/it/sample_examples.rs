@@ -37,7 +37,7 @@ error[unreadable-file]: there is no worker file `load_generator2.cfg`
 13 | loadgen2 = load_generator2.cfg
    |            ^^^^^^^^^^^^^^^^^^^
    |
-   = hint: it is looked for as `examples/load_generator2.cfg`, then as `load_generator2.cfg` in the current folder
+   = hint: create the file, or correct the name; conductor looks for `examples/load_generator2.cfg`, then for `load_generator2.cfg` in the current folder
 
 error[unreadable-file]: there is no worker file `monitor.cfg`
   --> examples/web_load_test.cfg:15:11
@@ -45,7 +45,7 @@ error[unreadable-file]: there is no worker file `monitor.cfg`
 15 | monitor = monitor.cfg
    |           ^^^^^^^^^^^
    |
-   = hint: it is looked for as `examples/monitor.cfg`, then as `monitor.cfg` in the current folder
+   = hint: create the file, or correct the name; conductor looks for `examples/monitor.cfg`, then for `monitor.cfg` in the current folder
 
 warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/web_server.cfg:3:29
@@ -53,7 +53,7 @@ warning[trailing-comment]: the Python conductor reads this comment as part of th
 3 | player = 10.0.1.10          # Web server IP
   |                             ^^^^^^^^^^^^^^^
   |
-  = hint: put the comment on a line of its own
+  = hint: move the comment to a separate line
 
 warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/web_server.cfg:4:29
@@ -61,7 +61,7 @@ warning[trailing-comment]: the Python conductor reads this comment as part of th
 4 | conductor = 10.0.1.100      # Conductor IP
   |                             ^^^^^^^^^^^^^^
   |
-  = hint: put the comment on a line of its own
+  = hint: move the comment to a separate line
 
 warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/load_generator1.cfg:3:29
@@ -69,7 +69,7 @@ warning[trailing-comment]: the Python conductor reads this comment as part of th
 3 | player = 10.0.1.20          # Load generator 1 IP
   |                             ^^^^^^^^^^^^^^^^^^^^^
   |
-  = hint: put the comment on a line of its own
+  = hint: move the comment to a separate line
 
 warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/load_generator1.cfg:4:29
@@ -77,7 +77,7 @@ warning[trailing-comment]: the Python conductor reads this comment as part of th
 4 | conductor = 10.0.1.100      # Conductor IP
   |                             ^^^^^^^^^^^^^^
   |
-  = hint: put the comment on a line of its own
+  = hint: move the comment to a separate line
 
 warning[repeated-timeout]: the Python conductor does not accept a second `timeout120`
   --> examples/load_generator1.cfg:21:1
@@ -115,7 +115,7 @@ error[unreadable-file]: there is no worker file `database_client1.cfg`
 9 | dbclient1 = database_client1.cfg
   |             ^^^^^^^^^^^^^^^^^^^^
   |
-  = hint: it is looked for as `examples/database_client1.cfg`, then as `database_client1.cfg` in the current folder
+  = hint: create the file, or correct the name; conductor looks for `examples/database_client1.cfg`, then for `database_client1.cfg` in the current folder
 
 error[unreadable-file]: there is no worker file `database_client2.cfg`
   --> examples/database_test.cfg:10:13
@@ -123,7 +123,7 @@ error[unreadable-file]: there is no worker file `database_client2.cfg`
 10 | dbclient2 = database_client2.cfg
    |             ^^^^^^^^^^^^^^^^^^^^
    |
-   = hint: it is looked for as `examples/database_client2.cfg`, then as `database_client2.cfg` in the current folder
+   = hint: create the file, or correct the name; conductor looks for `examples/database_client2.cfg`, then for `database_client2.cfg` in the current folder
 
 warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/database_server.cfg:3:29
@@ -131,7 +131,7 @@ warning[trailing-comment]: the Python conductor reads this comment as part of th
 3 | player = 10.0.2.10          # Database server IP
   |                             ^^^^^^^^^^^^^^^^^^^^
   |
-  = hint: put the comment on a line of its own
+  = hint: move the comment to a separate line
 
 warning[trailing-comment]: the Python conductor reads this comment as part of the value
  --> examples/database_server.cfg:4:29
@@ -139,7 +139,7 @@ warning[trailing-comment]: the Python conductor reads this comment as part of th
 4 | conductor = 10.0.2.100      # Conductor IP
   |                             ^^^^^^^^^^^^^^
   |
-  = hint: put the comment on a line of its own
+  = hint: move the comment to a separate line
 error: the configuration `examples/database_test.cfg` has 2 errors
 
 "#]],

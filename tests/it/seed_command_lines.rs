@@ -80,7 +80,7 @@ Trial 3 of 3, reset
   web_server  step1  passed              [..]s  echo goodbye
       | goodbye
 
-Over 3 trials
+Statistics of 3 trials
 ...
 
 passed: 12 passed; 3 of 3 trials; 1 worker; [..]s
@@ -126,20 +126,20 @@ passed: 2 passed; 1 of 1 trial; 1 worker; [..]s
 [..] - INFO - Starting trial 1 of 1
 [..] - DEBUG - Trial 1: startup begins
 [..] - DEBUG - web_server: ready for startup
-[..] - DEBUG - startup: go, in [..]
+[..] - DEBUG - startup: starts in [..]
 [..] - DEBUG - web_server: step1 of startup started
 [..] - DEBUG - web_server: step1 of startup passed
-[..] - DEBUG - web_server: through with startup
-[..] - DEBUG - Trial 1: startup is over
+[..] - DEBUG - web_server: finished startup
+[..] - DEBUG - Trial 1: startup ended
 [..] - DEBUG - Trial 1: reset begins
 [..] - DEBUG - web_server: ready for reset
-[..] - DEBUG - reset: go, in [..]
+[..] - DEBUG - reset: starts in [..]
 [..] - DEBUG - web_server: step1 of reset started
 [..] - DEBUG - web_server: step1 of reset passed
-[..] - DEBUG - web_server: through with reset
-[..] - DEBUG - Trial 1: reset is over
+[..] - DEBUG - web_server: finished reset
+[..] - DEBUG - Trial 1: reset ended
 [..] - INFO - Trial 1 of 1: passed
-[..] - DEBUG - The run is over: passed
+[..] - DEBUG - Run ended: passed
 
 "#]],
     );
@@ -238,17 +238,17 @@ fn player_with_a_log_file_and_a_configuration_listens_on_its_port() {
     folder.test("", &["config"]);
     assert_eq!(run(&folder, ["conduct", "-q", "test.cfg"]).status, Some(0));
     drop(player);
-    // There is a line more where control groups can't be made.
+    // There is a line more where control groups cannot be made.
     let log = folder.read("player.log");
-    let lines = log.split_inclusive('\n').filter(|line| !line.contains(" - DEBUG - steps get no control groups: "));
+    let lines = log.split_inclusive('\n').filter(|line| !line.contains(" - DEBUG - steps have no control groups: "));
     snapbox::assert_data_eq!(
         lines.collect::<String>(),
         str![[r#"
 [..] - WARNING - anyone who can reach this port can run commands here; to limit this, list addresses in `allow`
 [..] - INFO - run [..] of [..], process [..]: a session for `config`
-[..] - DEBUG - config: the plan is taken
+[..] - DEBUG - config: the plan was accepted
 ...
-[..] - DEBUG - config: the session is over
+[..] - DEBUG - config: the session has ended
 
 "#]]
     );

@@ -170,7 +170,7 @@ fn a_phase_for_which_no_process_can_be_made_runs_when_there_is_one_again() {
     limit_processes(player.pid(), true);
     let mut stream = player.connect();
     stream.write_all(&frame(RUN)).expect("a player reads");
-    eventually("it was tried", || log.read("log").contains("can't create a process for the phase "));
+    eventually("it was tried", || log.read("log").contains("cannot create a process for the phase "));
     limit_processes(player.pid(), false);
     let found = results.take();
     assert!(found.len() == 2 && found[0].contains(r#""message": "here""#), "{found:?}");
@@ -217,7 +217,7 @@ fn a_second_seed_conductor_is_told_who_holds_the_player() {
     let first = Results::new();
     exchange(&player, &phase(first.port(), &["printf mine"]));
     let answer = String::from_utf8(exchange_from([127, 0, 0, 2], &player, &phase(7, &["printf yours"])).split_off(4));
-    let text = r#"{"version": 1, "type": "result", "data": {"code": 1, "message": "busy: the Python conductor at 127.0.0.1 holds this player"}}"#;
+    let text = r#"{"version": 1, "type": "result", "data": {"code": 1, "message": "busy: the Python conductor at 127.0.0.1 uses this player"}}"#;
     assert_eq!(answer.expect("JSON"), text);
     assert_eq!(exchange_from([127, 0, 0, 2], &player, &frame(RUN)), b"", "it has nothing to run");
     let mut stream = player.connect();
@@ -240,7 +240,7 @@ fn a_seed_conductor_is_refused_while_a_session_lives_and_the_other_way_round() {
     folder.test("", &["w"]).worker("w", player.port, "[Run]\nstep = true\n");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    let holder = "its player is busy: the Python conductor at 127.0.0.1 has held it for ";
+    let holder = "its player is busy: the Python conductor at 127.0.0.1 has used it for ";
     assert!(finished.stderr.contains(holder) || finished.stdout.contains(holder), "{finished:#?}");
 }
 
@@ -364,9 +364,9 @@ fn what_a_seed_conductor_spawned_lives_on_and_the_next_run_is_told() {
     let finished = run(&next, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert!(
-        finished
-            .stdout
-            .contains(" was left running by an earlier run; if it still runs, it is ended with the player: `"),
+        finished.stdout.contains(
+            " was left running by an earlier run; if it is still running, it is stopped when the player stops: `"
+        ),
         "{finished:#?}"
     );
     drop(player);

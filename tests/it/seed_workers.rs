@@ -125,7 +125,7 @@ fn a_run_may_mix_seed_workers_and_workers_of_ours() {
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert_eq!(finished.stdout.matches("      | from a seed\n").count(), 2, "{finished:#?}");
     assert_eq!(finished.stdout.matches("      | from ours\n").count(), 2, "{finished:#?}");
-    assert_eq!(finished.stdout.matches("driven over the seed's wire: `old`").count(), 1, "{finished:#?}");
+    assert_eq!(finished.stdout.matches("Python players (protocol version 1): `old`").count(), 1, "{finished:#?}");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn seed_workers_with_the_same_resultsport_get_one_each_with_a_warning() {
         finished.stdout.contains("      | I am a\n") && finished.stdout.contains("      | I am b\n"),
         "{finished:#?}"
     );
-    assert!(finished.stdout.contains(&format!("`resultsport` {port} is another worker's too")), "{finished:#?}");
+    assert!(finished.stdout.contains(&format!("another worker also uses `resultsport` {port}")), "{finished:#?}");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn what_a_seed_cannot_do_is_refused_by_name_before_anything_runs() {
     );
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    for what in ["worker `old`", "Python seed", "`[Environment]`", "`directory`", "`shell = /bin/bash`"] {
+    for what in ["worker `old`", "a Python player", "`[Environment]`", "`directory`", "`shell = /bin/bash`"] {
         assert!(finished.stdout.contains(what), "`{what}` is missing: {finished:#?}");
     }
     assert!(!log.exists(), "nothing was run");
@@ -222,7 +222,7 @@ fn a_seed_that_does_not_end_its_phase_after_an_interrupt_is_named_as_not_reset()
     folder.file("gate", "");
     pipe.wait_for_end();
     assert_eq!(finished.status, Some(130), "{finished:#?}");
-    assert!(finished.stdout.contains("lost: w: ") && finished.stdout.contains("not reset"), "{finished:#?}");
+    assert!(finished.stdout.contains("lost: w: ") && finished.stdout.contains("Reset was not run"), "{finished:#?}");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_seeds_result_that_is_over_the_limit_is_named_and_the_run_goes_on() {
     );
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert!([Some(1), Some(4)].contains(&finished.status), "{finished:#?}");
-    for expected in ["is over `max_message_size`", "  w  long  lost ", "      | short\n", "      | reset\n"] {
+    for expected in ["exceeds `max_message_size`", "  w  long  lost ", "      | short\n", "      | reset\n"] {
         assert!(finished.stdout.contains(expected), "`{expected}` is missing: {finished:#?}");
     }
 }

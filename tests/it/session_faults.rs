@@ -53,7 +53,7 @@ fn a_conductor_of_another_protocol_is_refused_and_told_which_this_player_speaks(
     let (_, kind, data) = FakeConductor::hello_with(player.port, &data);
     assert_eq!(kind, "refused");
     assert_eq!(data["reason"], "protocol");
-    assert_eq!(data["message"], "this player speaks protocol 2 only");
+    assert_eq!(data["message"], "this player supports only protocol 2");
     passes(&player);
 }
 
@@ -73,7 +73,7 @@ fn a_second_hello_of_the_same_worker_is_refused_and_disturbs_nothing() {
     let mut conductor = FakeConductor::with_plan(player.port, "r", "w", &json!({"run": ["echo hello"]}));
     let (mut second, kind, data) = FakeConductor::hello(player.port, "r", "w");
     assert_eq!((kind.as_str(), &data["reason"]), ("refused", &json!("attempt")), "{data}");
-    assert_eq!(data["message"], "worker w of this run has a session already");
+    assert_eq!(data["message"], "worker w of this run already has a session");
     second.wait_for_end();
     let ended = conductor.phase("run");
     assert_eq!(told(&ended), ["step_started null", "step_ended exit", "phase_ended null"]);

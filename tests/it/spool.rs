@@ -10,8 +10,8 @@ use crate::support::surroundings::skip;
 use crate::support::{CONDUCTOR, Folder, Player, eventually};
 
 const LINES: usize = 3_000_000;
-const BROKEN: &str = "; it is tried again";
-const STALLED: &str = "wait on its disk, and steps that print stand still";
+const BROKEN: &str = "; reconnecting";
+const STALLED: &str = "wait on its disk, and steps that print are paused";
 
 /// A worker that prints 22 MB in Run, as fast as they are taken, and waits then until its pipe is read.
 struct Scene {
@@ -164,7 +164,7 @@ fn where_the_players_disk_is_full_the_step_stands_still_which_is_told_and_nothin
     scene.relay.cut();
     conductor.wait_for(BROKEN);
     scene.print();
-    eventually("nothing more finds room", || log.read("log").contains("output can't be kept in a temporary file: "));
+    eventually("nothing more finds room", || log.read("log").contains("cannot write output to a temporary file: "));
     assert!(!scene.printed_all());
     scene.relay.refuse(false);
     let said = scene.assert_whole(conductor);

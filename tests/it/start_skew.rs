@@ -39,7 +39,7 @@ fn each_phase_of_each_trial_says_how_far_apart_its_workers_started_with_a_bound(
     assert_eq!(lines.len(), 2, "one for Run of each trial: {finished:#?}");
     assert!(lines.iter().all(|line| line.ends_with(" on 2 workers") && line.contains(" ms ± ")), "{lines:#?}");
     let logged = run(&folder, ["conduct", "-v", "-t", "1", "test.cfg"]).stderr;
-    assert!(logged.contains(" run is over; start skew ") && logged.contains("run: go, in "), "{logged}");
+    assert!(logged.contains(" run ended; start skew ") && logged.contains("run: starts in "), "{logged}");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_start_skew_over_the_limit_is_incomplete_and_says_by_how_much() {
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     let said = "incomplete: the start skew of run in trial 1 is ";
     let line = finished.stdout.lines().find(|line| line.starts_with(said)).unwrap_or_else(|| panic!("{finished:#?}"));
-    assert!(line.ends_with(", and `max_start_skew` is 0s"), "{line}");
+    assert!(line.ends_with(", but `max_start_skew` is 0s"), "{line}");
     for lifted in ["none", "1m"] {
         let finished = run(&folder, ["conduct", "--quiet", "--max-start-skew", lifted, "test.cfg"]);
         assert_eq!(finished.status, Some(0), "{finished:#?}");

@@ -129,7 +129,7 @@ Trial 1 of 1, startup
 Trial 1 of 1, run
   w  leaves  passed              [..]s  exec 5>[..]/witness; sleep 600 & echo hi
       | hi
-  warning: w: step `leaves` in run of trial 1 is leaky, its output is still held by [..]; stopped after the trial, if still there
+  warning: w: step `leaves` in run of trial 1 is leaky: its output is still open in [..]; stopped after the trial, if still running
   w  next    passed              [..]s  echo next
       | next
 
@@ -242,7 +242,7 @@ passed: 1 spawned; 1 of 1 trial; 1 worker; [..]s
         0,
         str![[r#"
 w  127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
-   left over: process [..] was left running by an earlier run; if it still runs, it is ended with the player: `[..]`
+   left over: process [..] was left running by an earlier run; if it is still running, it is stopped when the player stops: `[..]`
 
 "#]],
         str![""],
@@ -274,7 +274,7 @@ Failures
   trial 1, run, w, c: failed: exit 127  no-such-command
       ! [..]no-such-command: [..]
 
-failed: step `a` was ended by SIGKILL on worker `w` in run of trial 1, and 2 more
+failed: step `a` was terminated by SIGKILL on worker `w` in run of trial 1, and 2 more
 failed: 1 passed, 3 failed; 1 of 1 trial; 1 worker; [..]s
 
 "#]],
@@ -330,7 +330,7 @@ Trial 1 of 1, reset
   w  second  skipped                  -  echo never  (reset took longer than 500ms)
 
 Failures
-  trial 1, reset, w, first: timed out  sleep 600  (in Reset: does not count)
+  trial 1, reset, w, first: timed out  sleep 600  (in Reset: not counted)
       stopped after 500ms
 
 passed: 1 timed out, 1 skipped; 1 of 1 trial; 1 worker; 1 failure not counted; 1 warning; [..]s
@@ -377,7 +377,7 @@ Trial 1 of 1, reset
   warning: w: step `r` failed with exit status 1 in reset of trial 1
 
 Failures
-  trial 1, reset, w, r: failed: exit 1  exit 1  (in Reset: does not count)
+  trial 1, reset, w, r: failed: exit 1  exit 1  (in Reset: not counted)
 
 passed: 1 failed; 1 of 1 trial; 1 worker; 1 failure not counted; 1 warning; [..]s
 

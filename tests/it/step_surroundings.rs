@@ -198,13 +198,13 @@ test.cfg  run [..]
 
 Trial 1 of 1, run
   w  step  not started              -  echo never
-      the folder `/no/such/folder`, which `directory` names, can't be entered: no such file or directory
+      cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory
 
 Failures
   trial 1, run, w, step: not started  echo never
-      the folder `/no/such/folder`, which `directory` names, can't be entered: no such file or directory
+      cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory
 
-failed: step `step` could not be started: the folder `/no/such/folder`, which `directory` names, can't be entered: no such file or directory on worker `w` in run of trial 1
+failed: step `step` could not be started: cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory on worker `w` in run of trial 1
 failed: 1 not started; 1 of 1 trial; 1 worker; [..]s
 
 "#]], str![""]);
@@ -214,13 +214,13 @@ test.cfg  run [..]
 
 Trial 1 of 1, run
   w  step  not started              -  echo never
-      the shell `/no/such/shell` can't be run: no such file or directory
+      cannot run the shell `/no/such/shell`: no such file or directory
 
 Failures
   trial 1, run, w, step: not started  echo never
-      the shell `/no/such/shell` can't be run: no such file or directory
+      cannot run the shell `/no/such/shell`: no such file or directory
 
-failed: step `step` could not be started: the shell `/no/such/shell` can't be run: no such file or directory on worker `w` in run of trial 1
+failed: step `step` could not be started: cannot run the shell `/no/such/shell`: no such file or directory on worker `w` in run of trial 1
 failed: 1 not started; 1 of 1 trial; 1 worker; [..]s
 
 "#]], str![""]);

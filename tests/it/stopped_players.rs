@@ -87,7 +87,7 @@ impl Scene {
     }
 }
 
-const TOLD: &str = "the player was told to stop; its steps were stopped and Reset was run";
+const TOLD: &str = "the player was shut down; its steps were stopped and Reset was run";
 
 #[test]
 fn the_reset_of_a_player_that_is_told_to_stop_is_in_every_report() {
@@ -120,7 +120,7 @@ fn the_reset_of_a_player_that_is_told_to_stop_is_in_every_report() {
 
 #[test]
 fn the_others_go_on_and_the_reset_is_told_while_they_do() {
-    // In the middle of its Run, and when it is through with that and ready for what follows.
+    // In the middle of its Run, and when it has finished that and ready for what follows.
     for is_through in [false, true] {
         let (a, mut b) = (Player::start(), Player::start());
         let scene = Scene::new("", &["a", "b"]);
@@ -134,7 +134,7 @@ fn the_others_go_on_and_the_reset_is_told_while_they_do() {
         waits.wait_for_start();
         pipe.wait_for_start();
         if is_through {
-            scene.wait_for("b: through with run");
+            scene.wait_for("b: finished run");
         }
         b.signal(TERMINATE);
         assert_eq!(b.wait().code(), Some(0));
@@ -190,7 +190,7 @@ fn a_reset_at_work_goes_on_when_its_player_is_told_to_stop_and_is_run_once() {
     let child = scene.start();
     reset.wait_for_start();
     player.signal(TERMINATE);
-    scene.wait_for("the player was told to stop");
+    scene.wait_for("the player was shut down");
     scene.folder.file("second", "");
     assert_eq!(player.wait().code(), Some(0));
     let finished = finish(child);
@@ -216,8 +216,8 @@ fn a_player_that_is_told_to_stop_between_two_trials_has_lost_its_workers_there()
     assert_eq!(player.wait().code(), Some(0));
     scene.folder.file("second", "");
     let finished = finish(child);
-    scene.assert_left(&finished, "w", "the player was told to stop");
-    assert!(finished.stdout.contains("worker `w` did not come back: "), "{finished:#?}");
+    scene.assert_left(&finished, "w", "the player was shut down");
+    assert!(finished.stdout.contains("worker `w` could not be reached again: "), "{finished:#?}");
     assert_eq!(scene.log("w"), "startup\ncollect\nreset\n");
 }
 
@@ -237,7 +237,7 @@ fn a_player_that_is_told_to_stop_twice_ends_now_and_leaves_nothing() {
     let finished = finish(child);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     assert_eq!(scene.json()["not_reset"][0]["worker"], "w");
-    let told = "lost: w: the player was told to stop; it did not report the result of its Reset";
+    let told = "lost: w: the player was shut down; it did not report the result of its Reset";
     assert!(finished.stdout.contains(told), "{finished:#?}");
 }
 
@@ -288,7 +288,7 @@ fn a_hang_up_begins_the_log_anew_and_stops_only_a_player_without_a_log_file() {
     eventually("there is a new log", || scene.folder.join("player.log").exists());
     scene.open_gate();
     assert_eq!(finish(child).status, Some(0), "its sessions go on");
-    assert!(log().contains("SIGHUP: the log goes on in the file that has its name\n"), "{}", log());
+    assert!(log().contains("SIGHUP: the log continues in the file with its name\n"), "{}", log());
     assert_eq!(std::fs::read_to_string(&old).expect("the old log"), moved);
     let mut other = Player::start();
     other.signal(HANG_UP);
@@ -309,7 +309,7 @@ fn a_log_that_can_not_be_opened_again_is_told_of_on_standard_error_and_goes_on_i
         let told = "again; the log continues in the old file: No such file or directory";
         folder.read("said").contains(told)
     });
-    assert!(folder.read("moved/log").contains("SIGHUP: the log goes on in the file that has its name\n"));
+    assert!(folder.read("moved/log").contains("SIGHUP: the log continues in the file with its name\n"));
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn a_player_whose_current_folder_was_deleted_names_it() {
     let gone = gone.canonicalize().unwrap_or(gone);
     for expected in [
         format!("warning: w: the player's current folder `{}` was deleted", gone.display()),
-        format!("the folder `{}/below`, which `directory` names, can't be entered: ", gone.display()),
+        format!("cannot enter the folder `{}/below`, which `directory` names: ", gone.display()),
     ] {
         assert!(finished.stdout.contains(&expected), "`{expected}` is missing: {finished:#?}");
     }
@@ -345,14 +345,14 @@ fn a_player_that_ends_says_in_its_log_what_no_conductor_was_told() {
     pipe.wait_for_start();
     kill(child.id(), KILL);
     finish(child);
-    let told = "nothing was heard of the conductor for 1s; its steps were stopped and Reset was run";
+    let told = "nothing was received from the conductor for 1s; its steps were stopped and Reset was run";
     eventually("it is reset", || log().contains(told));
     player.signal(TERMINATE);
     assert_eq!(player.wait().code(), Some(0));
     let log = log();
     let last = log.lines().last().unwrap_or_default();
     assert!(
-        last.contains("this player ends, and no conductor was told: worker w of run ") && last.ends_with(told),
+        last.contains("this player stops, and no conductor received this: worker w of run ") && last.ends_with(told),
         "{log}"
     );
 }
@@ -370,6 +370,6 @@ fn a_player_that_ends_names_what_it_ends_along_and_not_what_was_told() {
     assert_eq!(player.wait().code(), Some(0));
     spawned.wait_for_end();
     let log = log();
-    assert!(log.contains("which an earlier run left running, is ended: `"), "{log}");
+    assert!(log.contains("which an earlier run left running: `"), "{log}");
     assert!(!log.contains("no conductor was told"), "{log}");
 }

@@ -134,11 +134,11 @@ fn what_fits_nothing_fails_and_says_so_and_must_skips_the_rest() {
     );
     fs::create_dir(transfer.here("folder")).expect("a folder");
     assert_eq!(transfer.run().status, Some(3));
-    assert_eq!(transfer.reason(0), "no file fits `*.log`");
+    assert_eq!(transfer.reason(0), "no file matches `*.log`");
     assert_eq!(transfer.reason(1), "there is no file `none`");
-    assert_eq!(transfer.reason(2), "`folder` is a folder; `folder/*` is about the files in it");
+    assert_eq!(transfer.reason(2), "`folder` is a folder; use `folder/*` for the files in it");
     assert_eq!(transfer.reason(3), "`/dev/null`: it is not a regular file");
-    assert_eq!(transfer.reason(4), "no file fits `x/*`");
+    assert_eq!(transfer.reason(4), "no file matches `x/*`");
     assert_eq!(transfer.result(5)["outcome"], "skipped");
 }
 
@@ -149,9 +149,9 @@ fn a_fetch_in_a_folder_that_is_not_there_says_that_of_the_folder() {
     assert_eq!(transfer.run().status, Some(3));
     let here = transfer.here("").display().to_string();
     let here = here.trim_end_matches('/');
-    let why = format!("the folder `{here}`, which `directory` names, can't be entered: no such file or directory");
+    let why = format!("cannot enter the folder `{here}`, which `directory` names: no such file or directory");
     assert_eq!([transfer.reason(0), transfer.reason(1)], [why.as_str(), &why]);
-    assert_eq!(transfer.reason(2), "no file fits `/no/such/*.log`", "it does not begin there");
+    assert_eq!(transfer.reason(2), "no file matches `/no/such/*.log`", "it does not begin there");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn two_files_for_one_name_fail_the_step_and_the_first_stays() {
     }
     assert_eq!(transfer.run().status, Some(3));
     assert_eq!(transfer.result(0)["outcome"], "passed");
-    assert_eq!(transfer.reason(1), "`x`: it is there already");
+    assert_eq!(transfer.reason(1), "`x`: it already exists");
     assert_eq!(fs::read(transfer.fetched("x")).expect("a file"), b"first");
     assert_eq!(fs::read(transfer.fetched("y")).expect("what can be fetched is"), b"other");
     assert_eq!(below(&transfer.fetched("")).len(), 2);
@@ -191,7 +191,7 @@ fn nothing_is_written_through_a_link_in_the_folder_of_results() {
         assert_eq!(below(&outside), Vec::<PathBuf>::new(), "{link}");
         let why = transfer.reason(1);
         assert!(
-            why.contains("is a symbolic link, which `conduct` does not follow") || why.contains("there already"),
+            why.contains("is a symbolic link, which `conduct` does not follow") || why.contains("already exists"),
             "{why}"
         );
     }
@@ -336,14 +336,14 @@ fn a_put_that_can_not_be_done_says_why_and_changes_nothing() {
     let here = transfer.folder.join("here");
     let here = here.display();
     let missing = format!("the folder `{here}/none`: no such file or directory");
-    assert_eq!(transfer.reason(0), format!("`none/file` can't be written: {missing}"));
+    assert_eq!(transfer.reason(0), format!("cannot write `none/file`: {missing}"));
     assert_eq!(
         transfer.reason(1),
-        format!("`none/` can't be written: the folder `{here}/none/`: no such file or directory")
+        format!("cannot write `none/`: the folder `{here}/none/`: no such file or directory")
     );
-    assert_eq!(transfer.reason(2), format!("`file/x` can't be written: `{here}/file` is not a folder"));
-    assert_eq!(transfer.reason(3), "`/dev/null` can't be written: it is there, and not a regular file");
-    assert_eq!(transfer.reason(5), "`gone` can't be read: no such file or directory");
+    assert_eq!(transfer.reason(2), format!("cannot write `file/x`: `{here}/file` is not a folder"));
+    assert_eq!(transfer.reason(3), "cannot write `/dev/null`: it exists and is not a regular file");
+    assert_eq!(transfer.reason(5), "cannot read `gone`: no such file or directory");
     assert_eq!(transfer.result(6)["outcome"], "skipped");
     assert_eq!(below(&transfer.here("")), [Path::new("file")]);
     assert_eq!(fs::read(transfer.here("file")).expect("a file"), b"old");
@@ -373,7 +373,7 @@ fn a_full_disk_fails_the_step_on_either_side() {
     transfer.folder.file("file", &"x".repeat(5_000_000));
     transfer.steps(player.port, "a = put:file -> file\nb = echo on");
     assert_eq!(transfer.run().status, Some(3));
-    assert_eq!(transfer.reason(0), "`file` can't be written: file too large");
+    assert_eq!(transfer.reason(0), "cannot write `file`: file too large");
     assert_eq!(transfer.result(1)["outcome"], "passed");
     assert_eq!(below(&transfer.here("")), Vec::<PathBuf>::new());
 }

@@ -75,7 +75,7 @@ fn a_session_that_is_stopped_is_killed_after_its_lease_and_reset_once() {
     next.test("", &["w"]).worker("w", player.port, "[Run]\nstep = echo next\n");
     let check = || run(&next, ["conduct", "--quiet", "--check", "test.cfg"]).stdout;
     eventually("it is said that the process does not respond", || {
-        check().contains("its process on the player does not respond, and the player is free in ")
+        check().contains("its process on the player does not respond; the player will be free within ")
     });
     let finished = finish(child);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
@@ -83,7 +83,7 @@ fn a_session_that_is_stopped_is_killed_after_its_lease_and_reset_once() {
     assert!(finished.stdout.contains(killed), "the conductor's own report says so: {finished:#?}");
     serves_and_tells(
         &player,
-        "its session did not respond for 5s and was killed; its steps were ended, and Reset was run",
+        "its session did not respond for 5s and was killed; its steps were stopped, and Reset was run",
     );
     scene.pipe.wait_for_end();
     assert_eq!(scene.log(), "reset\n");
@@ -104,7 +104,7 @@ fn a_player_that_is_told_to_stop_ends_a_session_that_is_stopped() {
     let finished = finish(child);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     assert!(
-        finished.stdout.contains("the player was told to stop; its steps were stopped and Reset was run"),
+        finished.stdout.contains("the player was shut down; its steps were stopped and Reset was run"),
         "{finished:#?}"
     );
 }
@@ -138,7 +138,8 @@ fn a_run_that_takes_over_ends_a_session_that_is_stopped() {
     eventually("the process is known not to respond", || check().contains("does not respond"));
     let finished = run(&folder, ["conduct", "--quiet", "--run-id", "second", "--take-over", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
-    let said = "and its process on the player does not respond; `--take-over` ends it now; waiting for its Reset\n";
+    let said =
+        "and its process on the player does not respond; `--take-over` ends that run now; waiting for its Reset\n";
     assert!(finished.stdout.contains(said), "{finished:#?}");
     assert!(finished.stdout.contains("; its steps were stopped and Reset was run"), "{finished:#?}");
     scene.pipe.wait_for_end();
@@ -172,8 +173,8 @@ fn a_clean_up_process_that_is_stopped_is_killed_and_its_reset_is_not_run_again()
     eventually("nothing is left", || player.children().is_empty());
     serves_and_tells(
         &player,
-        "its session died; the process that cleans up after it did not respond for 5s and was killed; \
-         its steps were ended, and its Reset is not run again",
+        "its session died; its clean-up process did not respond for 5s and was killed; \
+         its steps were stopped, and its Reset is not run again",
     );
     assert_eq!(scene.log(), "reset\n");
 }

@@ -18,7 +18,7 @@ For more information, try '--help'.
 
 "#]],
     );
-    // One word behind a list is what the list wants, or the test file: it can't be both.
+    // One word behind a list is what the list wants, or the test file: it cannot be both.
     run(&folder, ["conduct", "--phases", "startup"]).assert(
         2,
         str![""],
@@ -171,7 +171,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: invalid value 'latest' for '--run-id <NAME>': in a results folder, `latest` is the link to the last run
+error: invalid value 'latest' for '--run-id <NAME>': `latest` is reserved for the link to the last run
 
 For more information, try '--help'.
 
@@ -191,7 +191,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: invalid value 'name' for '--define <NAME=VALUE>': write NAME=VALUE
+error: invalid value 'name' for '--define <NAME=VALUE>': expected NAME=VALUE
 
 For more information, try '--help'.
 
@@ -211,7 +211,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: invalid value 'a/b' for '--run-id <NAME>': a name has no `/`
+error: invalid value 'a/b' for '--run-id <NAME>': a name cannot contain `/`
 
 For more information, try '--help'.
 

@@ -52,7 +52,7 @@ fn github_gets_an_annotation_for_each_finding() {
 ::warning file=a.cfg,line=5,endLine=5,col=11,endColumn=12,title=lone-percent::the Python conductor does not accept a single `%25`%0Ahint: write `%25%25`
 ::error file=a.cfg,line=6,endLine=6,col=1,endColumn=2,title=duplicate-key::the key `x` is defined twice in `[Run]`%0Ahint: use another name; upper and lower case are the same
 ::error file=a%2Cb%3Ac.cfg,line=1,endLine=1,col=1,endColumn=1,title=missing-setting::the worker file has no `player`%0Ahint: add the player's address, `player = ADDRESS`, to `[Coordinator]`
-::error file=a%2Cb%3Ac.cfg,line=2,endLine=2,col=5,endColumn=13,title=undefined-variable::the variable `100%25` is not defined%0Ahint: set it in `[DEFAULT]` or with `-D 100%25=…`, or write `%25%25(` for the characters
+::error file=a%2Cb%3Ac.cfg,line=2,endLine=2,col=5,endColumn=13,title=undefined-variable::the variable `100%25` is not defined%0Ahint: set it in `[DEFAULT]` or with `-D 100%25=…`, or write `%25%25(` for a literal `%25(`
 
 "#]],
         "4 errors, 1 warning\n",
@@ -99,7 +99,7 @@ fn an_allowance_silences_the_line_below_and_is_told_of_when_it_is_of_no_use() {
     };
     assert_eq!(lines(&["validate", "-f", "json", "a.cfg"]), (Some(0), vec![Some(7)]));
     assert_eq!(lines(&["validate", "-f", "json", "--strict", "test.cfg"]), (Some(1), vec![Some(7)]));
-    // Several stand above one line, in one comment or in two; what no lint looked for can't be called useless.
+    // Several stand above one line, in one comment or in two; what no lint looked for cannot be called useless.
     let worker = "[Coordinator]\nplayer = 127.0.0.1\n\n[Run]\n# conductor: allow(shell-syntax, unknown-key)\n; conductor: allow( lone-percent )\nx = date +%s '\n";
     folder.file("a.cfg", worker);
     assert_eq!(lines(&["validate", "-f", "json", "a.cfg"]), (Some(0), vec![Some(5)]));
@@ -158,8 +158,7 @@ fn three_workers_that_wait_in_a_circle_are_all_named() {
         folder.file(&format!("{worker}.cfg"), &format!("[Coordinator]\nplayer = 127.0.0.1\n\n{steps}"));
     }
     let finished = run(&folder, ["validate", "test.cfg"]);
-    let message =
-        "workers wait for each other: `c` comes to `z` before `x`, `a` to `x` before `y`, `b` to `y` before `z`";
+    let message = "workers would wait for each other: `c` reaches `z` before `x`, `a` reaches `x` before `y`, `b` reaches `y` before `z`";
     assert!(finished.stdout.contains(message), "{}", finished.stdout);
     assert_eq!(finished.stdout.matches("error[barrier-order]").count(), 1);
 }

@@ -52,9 +52,9 @@ impl Context {
         let StepId { trial, phase, .. } = step;
         let label = self.plan.step(step.of(self.worker)).map_or("?", |step| step.label.as_str());
         let why = words(error);
-        let warning = format!("can't save all output of step `{label}` in {phase} of trial {trial}: {why}");
+        let warning = format!("cannot save all output of step `{label}` in {phase} of trial {trial}: {why}");
         self.uplink.say(ConnectionEvent::Warning(warning));
-        self.uplink.say(ConnectionEvent::OutputFailed(format!("can't save the output of the steps: {why}")));
+        self.uplink.say(ConnectionEvent::OutputFailed(format!("cannot save the output of the steps: {why}")));
     }
 }
 

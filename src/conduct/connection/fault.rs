@@ -45,10 +45,10 @@ impl fmt::Display for Fault {
                 write!(out, "its player sent a message about {phase} of trial {trial}, which has not begun")
             }
             Self::NoSuchStep(StepId { phase, position, .. }) => {
-                write!(out, "its player sent a message about step {position} of {phase}, which the plan does not have")
+                write!(out, "its player sent a message about step {position} of {phase}, which is not in the plan")
             }
             Self::TrialOver(label, trial) => {
-                write!(out, "its player sent a message about step `{label}` of trial {trial}, which is over")
+                write!(out, "its player sent a message about step `{label}` of trial {trial}, which has ended")
             }
             Self::Twice(what, label, PhaseId { trial, phase }) => {
                 write!(out, "its player reported {what} of step `{label}` in {phase} of trial {trial} twice")
@@ -61,7 +61,7 @@ impl fmt::Display for Fault {
                 write!(out, "its player sent data of stream {stream}, which it did not announce")
             }
             Self::Gap { stream, found, expected } => {
-                write!(out, "its player sent byte {found} of stream {stream} where byte {expected} had to come")
+                write!(out, "its player sent byte {found} of stream {stream} instead of byte {expected}")
             }
             Self::SeveralFiles => write!(out, "its player sends several files of a step at the same time"),
         }

@@ -1,4 +1,4 @@
-//! The files of a worker's `fetch:` and `put:` steps: what is fetched is written to the folder of results as it arrives, and
+//! The files of a worker's `fetch:` and `put:` steps: what is fetched is written to the results folder as it arrives, and
 //! what is put is read from the disk as there is room for it on its way.
 
 use std::collections::{BTreeMap, HashMap};
@@ -86,7 +86,7 @@ impl Files {
         let FileMessage { step, stream, name, mode } = file;
         let is_meant = matches!(self.action(step), Some(Action::Fetch(_)));
         if !is_meant || !(1..=self.plan.trials).contains(&step.trial) || self.arriving.contains_key(&stream) {
-            answer(stream, Err("no step fetches it".to_owned()), outbox);
+            answer(stream, Err("no step has requested it".to_owned()), outbox);
             return Ok(());
         }
         let count = self.arriving.values().filter(|arriving| arriving.step == step).count();
@@ -129,11 +129,13 @@ impl Files {
 
     /// The file of a stream, begun if it was not.
     fn file(&mut self, stream: u32) -> Result<&mut IncomingFile, String> {
-        let Some(arriving) = self.arriving.get_mut(&stream) else { return Err("it was not announced".to_owned()) };
+        let Some(arriving) = self.arriving.get_mut(&stream) else {
+            return Err("the file was not announced".to_owned());
+        };
         match &mut arriving.file {
             Some(file) => Ok(file),
             none => {
-                let Some(results) = &self.results else { return Err("there is no folder of results".to_owned()) };
+                let Some(results) = &self.results else { return Err("there is no results folder".to_owned()) };
                 let worker = self.plan.worker(self.worker).name.as_str();
                 let place = results.place(arriving.step.trial, worker, arriving.name.bytes());
                 let (folder, name) = place.map_err(|why| why.to_string())?;
@@ -180,7 +182,7 @@ impl Files {
         match opened {
             Ok(file) => self.leaving.push(Leaving { step, name: shown, file }),
             Err(why) => {
-                let failed = FileEndedMessage::failed(stream, format!("{shown} can't be read: {why}"));
+                let failed = FileEndedMessage::failed(stream, format!("cannot read {shown}: {why}"));
                 outbox.push(&ConductorMessage::FileEnded(failed));
             }
         }
@@ -200,7 +202,7 @@ impl Files {
                     true
                 }
                 Piece::End(end) => {
-                    let failed = end.failed.map(|why| format!("{} can't be read: {why}", leaving.name));
+                    let failed = end.failed.map(|why| format!("cannot read {}: {why}", leaving.name));
                     outbox.push(&ConductorMessage::FileEnded(FileEndedMessage { failed, ..end }));
                     false
                 }

@@ -51,7 +51,7 @@ impl Failure {
     /// The reason, for people.
     pub(super) fn reason(self, destination: &Destination) -> String {
         match self {
-            Self::NotAnswered => "the connection was taken and `hello` was not answered".to_owned(),
+            Self::NotAnswered => "the connection was accepted, but `hello` was not answered".to_owned(),
             Self::Stranger => not_a_player(destination),
             Self::Again(why) => why,
             Self::Final(end) => end.reason().to_owned(),
@@ -122,5 +122,5 @@ fn begins_an_answer(bytes: &[u8]) -> bool {
 
 /// What is said of a peer that speaks something else.
 pub(super) fn not_a_player(destination: &Destination) -> String {
-    format!("what answers at {destination} is not a player")
+    format!("the program at {destination} is not a player")
 }

@@ -37,7 +37,7 @@ use refused::waiting_for;
 /// The body of an actor's thread.
 pub(super) fn run(context: &Context) {
     let end = catch_unwind(AssertUnwindSafe(|| drive(context)));
-    let end = end.unwrap_or_else(|_| End::Lost("its connection broke by a bug of the conductor".to_owned()));
+    let end = end.unwrap_or_else(|_| End::Lost("its connection failed because of a bug in `conduct`".to_owned()));
     context.uplink.say(ConnectionEvent::Ended(end));
 }
 

@@ -9,27 +9,27 @@ pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
     let Holder { run, seconds, state, free_within, lease_within, .. } = holder;
     let is_silent = *state == HolderState::Silent;
     let why = match state {
-        HolderState::Silent => "its conductor is silent",
+        HolderState::Silent => "its conductor does not respond",
         HolderState::Unresponsive => "its process on the player does not respond",
-        _ => "the player cleans up after it",
+        _ => "the player is cleaning up after it",
     };
     if *run == hello.run {
         return format!(
-            "its player still holds this run's own earlier session of it, and {why}; it is waited for, {free_within} s at most"
+            "its player is still busy with an earlier session of this run, and {why}; waiting up to {free_within} s"
         );
     }
     let what = match (is_silent, lease_within) {
         _ if takes_over(hello) && (is_silent || *state == HolderState::Unresponsive) => {
-            "`--take-over` ends it now; waiting for its Reset".to_owned()
+            "`--take-over` ends that run now; waiting for its Reset".to_owned()
         }
         (true, Some(lease)) => format!(
-            "it is waited for until its lease is over, {lease} s at most, and then for its Reset, {} s at most; \
-             `--take-over` would end it now",
+            "waiting up to {lease} s for the end of its lease, and then up to {} s for its Reset; \
+             to end it now, use `--take-over`",
             free_within.saturating_sub(*lease)
         ),
-        _ => format!("it is waited for, {free_within} s at most"),
+        _ => format!("waiting up to {free_within} s"),
     };
-    format!("its player is held by {} for {seconds} s, and {why}; {what}", holder.describe())
+    format!("its player has been busy with {} for {seconds} s, and {why}; {what}", holder.describe())
 }
 
 /// Whether this run ends what is left of another.
@@ -51,10 +51,13 @@ fn refused(refusal: &Refusal, hello: &Hello) -> String {
     match &refusal.holder {
         Some(holder) => {
             let is_live = holder.state == HolderState::Live;
-            let but =
-                if is_live && takes_over(hello) { "; `--take-over` ends no run whose conductor is alive" } else { "" };
-            format!("its player is busy: {} has held it for {} s{but}", holder.describe(), holder.seconds)
+            let but = if is_live && takes_over(hello) {
+                "; `--take-over` does not end a run whose conductor is alive"
+            } else {
+                ""
+            };
+            format!("its player is busy: {} has used it for {} s{but}", holder.describe(), holder.seconds)
         }
-        None => format!("its player refuses: {}", refusal.message),
+        None => format!("its player refused the session: {}", refusal.message),
     }
 }

@@ -130,12 +130,14 @@ impl Session<'_> {
     fn connect(&mut self, dialled: Dialled) -> Result<(), Stop> {
         let Dialled { connection, greeting, decoder, .. } = dialled;
         let lost = |why: String| Stop::End(End::Lost(why));
-        let Greeting::Welcome(welcome) = greeting else { return Err(lost("its player said no welcome".to_owned())) };
+        let Greeting::Welcome(welcome) = greeting else {
+            return Err(lost("its player did not answer with `welcome`".to_owned()));
+        };
         self.hello.incarnation = Some(welcome.incarnation);
         let interval = interval(self.context.plan.settings.lease);
         let mut link = Link::new(connection, "its player", decoder, interval, now());
         link.probe(PROBES);
-        // What was announced can't have come while there was no connection.
+        // What was announced cannot have come while there was no connection.
         self.waiting = (Instant::now(), 0);
         self.attention.look(now());
         // A player that does not remember what was said never will.
@@ -176,7 +178,7 @@ impl Session<'_> {
         if !self.streams.is_waiting() {
             self.waiting = (Instant::now(), 0);
         } else if since.elapsed() > Wait::AnnouncedOutput.time() + Duration::from_secs(bytes / DATA_RATE) {
-            return Err(End::Lost("its player does not send the output that it announced".to_owned()));
+            return Err(End::Lost("its player did not send the output that it announced".to_owned()));
         }
         let is_over = self.left.is_some_and(|left| left.elapsed() > Wait::Parting.time()) && !self.streams.is_waiting();
         match self.parting.take_if(|_| is_over) {
@@ -263,7 +265,7 @@ impl Session<'_> {
         }
         // What it says has answers, which it may never take.
         let unheard = self.channel.outbox.check();
-        unheard.map_err(|why| Stop::End(End::Lost(format!("its player leaves {why}"))))?;
+        unheard.map_err(|why| Stop::End(End::Lost(format!("its player did not acknowledge messages: {why}"))))?;
         self.tell_growth();
         match received.broken {
             None => Ok(()),
@@ -436,7 +438,7 @@ fn started(clock: &ClockEstimate, step: &StepStartedMessage) -> Start {
 fn stalled(kept: u64) -> String {
     let megabytes = kept / 1_000_000;
     format!(
-        "what its steps print is not taken fast enough: {megabytes} MB wait on its disk, and steps that print stand still"
+        "the output of its steps arrives too slowly: {megabytes} MB wait on its disk, and steps that print are paused"
     )
 }
 

@@ -172,7 +172,7 @@ fn a_player_that_has_heard_what_was_never_said_is_lost_at_once() {
     let (conclusion, _) = run(plan);
     player.join().unwrap();
     let text = not_carried_out(&conclusion.reasons);
-    assert!(text.ends_with("the peer acknowledged what was never sent"), "{text}");
+    assert!(text.ends_with("the peer acknowledged a frame that was not sent"), "{text}");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_silent_player_is_lost() {
     let (conclusion, _) = run(plan);
     player.join().unwrap();
     let text = not_carried_out(&conclusion.reasons);
-    assert!(text.contains("nothing was heard of its player"), "{text}");
+    assert!(text.contains("nothing was received from its player"), "{text}");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_busy_player_says_who_holds_it() {
     };
     let refusal = Refusal { reason: RefusalReason::Busy, message: "busy".to_owned(), holder: Some(holder) };
     let text = greeted_with(Greeting::Refused(refusal));
-    assert!(text.ends_with("its player is busy: run `other` of ann@lab has held it for 7 s"), "{text}");
+    assert!(text.ends_with("its player is busy: run `other` of ann@lab has used it for 7 s"), "{text}");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_player_that_is_free_in_more_time_than_there_is_is_asked_again() {
         player.join().unwrap();
         let text = not_carried_out(&conclusion.reasons);
         assert!(text.ends_with("its player answers: no such command"), "{text}");
-        let is_said = |event: &Event| format!("{event:?}").contains("is held by run `other` of ann@lab");
+        let is_said = |event: &Event| format!("{event:?}").contains("has been busy with run `other` of ann@lab");
         assert!(events.iter().any(is_said), "{events:?}");
     }
 }
@@ -255,7 +255,7 @@ fn what_is_no_player_is_called_so() {
     let (conclusion, _) = run(plan_at(&[port], 1, &Phase::ALL));
     stranger.join().unwrap();
     let text = not_carried_out(&conclusion.reasons);
-    assert!(text.ends_with(&format!("what answers at 127.0.0.1:{port} is not a player")), "{text}");
+    assert!(text.ends_with(&format!("the program at 127.0.0.1:{port} is not a player")), "{text}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! The barriers of a phase, pure: who has to come, who waits, who can't come any more.
+//! The barriers of a phase, pure: who has to come, who waits, who cannot come any more.
 //!
-//! A barrier is passed when every worker that has it is there. One that can't be is failed at once, so that nobody waits
-//! for ever: because a member can't come any more, or because its members wait for each other.
+//! A barrier is passed when every worker that has it is there. One that cannot be is failed at once, so that nobody waits
+//! for ever: because a member cannot come any more, or because its members wait for each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(super) struct Barrier {
     members: BTreeMap<WorkerId, Place>,
     /// Those that arrived, when, and when they were let go.
     arrived: BTreeMap<WorkerId, (ConductorTime, Option<ConductorTime>)>,
-    /// Those that can't come any more, and why.
+    /// Those that cannot come any more, and why.
     gone: BTreeMap<WorkerId, String>,
     /// The first process that each started behind it.
     next: BTreeMap<WorkerId, Start>,
@@ -40,7 +40,7 @@ struct Place {
 pub(super) enum Decision {
     /// Everybody is there.
     Pass(String),
-    /// This member can't come, for this reason.
+    /// This member cannot come, for this reason.
     Fail {
         /// The barrier.
         name: String,
@@ -111,7 +111,7 @@ impl Barriers {
         true
     }
 
-    /// A worker can't come to any barrier any more, for this reason.
+    /// A worker cannot come to any barrier any more, for this reason.
     pub(super) fn gone(&mut self, worker: WorkerId, why: &str, now: ConductorTime) {
         let open = self.0.values_mut().filter(|barrier| barrier.over.is_none());
         open.filter(|barrier| barrier.members.contains_key(&worker))
@@ -218,7 +218,7 @@ impl Barrier {
         let passed = match &self.over {
             Some(Ok(())) => Ok(StartSkew::of(&starts, Vec::new())),
             Some(Err(why)) => Err(why.clone()),
-            None => Err("the phase was stopped before everybody was there".to_owned()),
+            None => Err("the phase was stopped before all workers had reached the barrier".to_owned()),
         };
         BarrierResult { name: name.to_owned(), waited: self.arrived.iter().map(waited).collect(), passed }
     }

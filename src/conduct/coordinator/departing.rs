@@ -98,7 +98,7 @@ impl Coordinator {
             if departure.deadline > self.now {
                 continue;
             }
-            let reason = format!("{}; it did not come to its end in time", departure.reason);
+            let reason = format!("{}; it did not finish in time", departure.reason);
             match self.stage {
                 Stage::Connecting | Stage::Planning => self.shut_out(worker, End::Lost(reason)),
                 _ => self.give_up(worker, &reason),
@@ -106,7 +106,7 @@ impl Coordinator {
         }
     }
 
-    /// How a step that was not heard of ended, when its worker is through with its phase: whoever was told to stop, or
+    /// How a step that was not heard of ended, when its worker has finished its phase: whoever was told to stop, or
     /// leaves, need not name what it never began.
     pub(super) fn unheard(&self, worker: WorkerId) -> Outcome {
         if self.stopping.is_some() || self.is_departing(worker) {

@@ -79,7 +79,7 @@ impl Judge {
             let text = format!("`check` of trial {trial} {}", outcome.how_it_failed());
             self.first_failure.get_or_insert(text);
         } else if *outcome == Outcome::Lost {
-            self.incomplete(format!("what became of `check` of trial {trial} is not known"));
+            self.incomplete(format!("the result of `check` of trial {trial} is unknown"));
         } else if *outcome != Outcome::Passed {
             self.incomplete(format!("`check` of trial {trial} was stopped"));
         }

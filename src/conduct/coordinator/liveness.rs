@@ -83,7 +83,7 @@ impl Coordinator {
         let missing = std::mem::take(&mut self.faults);
         for (worker, end) in &missing {
             let name = &self.plan.worker(*worker).name;
-            self.judge.incomplete(format!("worker `{name}` did not come back: {}", end.reason()));
+            self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason()));
         }
         if !missing.is_empty() {
             self.trials_were_left_out();
@@ -95,7 +95,8 @@ impl Coordinator {
     fn trials_were_left_out(&mut self) {
         let left = self.plan.trials - self.trial;
         if left > 0 {
-            self.judge.incomplete(format!("{left} of {} trials were not run, for a worker was lost", self.plan.trials));
+            self.judge
+                .incomplete(format!("{left} of {} trials were not run, because a worker was lost", self.plan.trials));
         }
     }
 }

@@ -40,8 +40,8 @@ impl Coordinator {
 
     /// A worker does not want to wait any longer. A release that was sent wins.
     pub(super) fn withdraw(&mut self, worker: WorkerId, step: StepId) {
-        if self.meets(worker, step) && self.barriers.left(worker, step.position, "waited no longer", self.now) {
-            let why = "it was waited for long enough".to_owned();
+        if self.meets(worker, step) && self.barriers.left(worker, step.position, "stopped waiting", self.now) {
+            let why = "the time limit of the barrier has passed".to_owned();
             self.command(worker, Command::FailBarrier(step, why));
             self.decide_barriers();
         }
@@ -57,7 +57,7 @@ impl Coordinator {
         let why = match outcome {
             Outcome::Passed => return,
             Outcome::Skipped(_) => "skipped it",
-            Outcome::TimedOut(_) => "waited no longer",
+            Outcome::TimedOut(_) => "stopped waiting",
             _ => "did not wait for it",
         };
         if self.barriers.left(worker, position, why, self.now) {
@@ -65,15 +65,15 @@ impl Coordinator {
         }
     }
 
-    /// A worker comes to no barrier any more: it is lost, or through with its phase.
+    /// A worker comes to no barrier any more: it is lost, or finished its phase.
     pub(super) fn comes_no_more(&mut self, worker: WorkerId, is_lost: bool) {
         let steps = &self.plan.worker(worker).steps[self.plan.phases[self.position]];
         let last = self.workers[worker.0].part.at().and_then(|position| steps.get(position));
-        let last = last.map(|step| format!(", last heard of at `{}`", step.label));
+        let last = last.map(|step| format!(", last seen at `{}`", step.label));
         let why = match (is_lost, last) {
             (true, Some(last)) => format!("is lost{last}"),
             (true, None) => "is lost".to_owned(),
-            (false, _) => format!("is through with its {}", self.phase()),
+            (false, _) => format!("has finished its {}", self.phase()),
         };
         self.barriers.gone(worker, &why, self.now);
         self.decide_barriers();

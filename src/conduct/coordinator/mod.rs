@@ -47,7 +47,7 @@ pub(super) enum Input {
     Connection(WorkerId, ConnectionEvent),
     /// A signal told the conductor to stop.
     Interrupt(i32),
-    /// An output can't be written any more.
+    /// An output cannot be written any more.
     OutputFailed(String),
     /// The check of the trial is over.
     Checked(CheckEnd),

@@ -113,7 +113,7 @@ impl Coordinator {
         if *outcome == Outcome::Lost {
             let label = self.judge.label(step).to_owned();
             let name = &self.plan.worker(step.worker).name;
-            self.judge.incomplete(format!("what became of step `{label}` of worker `{name}` is not known"));
+            self.judge.incomplete(format!("the result of step `{label}` of worker `{name}` is unknown"));
         } else if self.judge.counts(step, outcome) {
             self.judge.failed(step, how);
             if self.plan.settings.on_failure == OnFailure::Stop {
@@ -143,7 +143,7 @@ impl Coordinator {
         let open = self.close_steps(worker, id, &outcome);
         if open > 0 && outcome == Outcome::Lost {
             let name = &self.plan.worker(worker).name;
-            self.judge.incomplete(format!("worker `{name}` did not say how {open} of its steps ended"));
+            self.judge.incomplete(format!("worker `{name}` did not report how {open} of its steps ended"));
         }
         let PhaseId { trial, phase } = id;
         self.report(Event::WorkerPhaseEnded { trial, phase, worker });
@@ -221,20 +221,23 @@ pub(super) fn what_stays(result: &StepResult, with_reset: bool) -> Vec<String> {
     let mut said = Vec::new();
     if result.leaky {
         let who = match &result.holders[..] {
-            [] => "a process that can't be seen".to_owned(),
+            [] => "an unknown process".to_owned(),
             holders => Process::list(holders),
         };
         let then = if with_reset {
-            "; stopped after the trial, if still there"
+            "; stopped after the trial, if still running"
         } else {
-            "; not stopped after the trial, for this run has no Reset"
+            "; not stopped after the trial, because this run has no Reset"
         };
-        said.push(format!("is leaky, its output is still held by {who}{then}"));
+        said.push(format!("is leaky: its output is still open in {who}{then}"));
     }
     if !result.not_stopped.is_empty() {
         said.push(format!("could not be stopped: {}", Process::list(&result.not_stopped)));
     } else if let Some(Forced { signal, after }) = result.forced.as_deref() {
-        said.push(format!("ended only by {}, {after:.1?} after it was first told to end", signal_name(*signal)));
+        said.push(format!(
+            "had to be stopped with {} and ended {after:.1?} after the first signal",
+            signal_name(*signal)
+        ));
     }
     said
 }

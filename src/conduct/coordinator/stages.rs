@@ -74,14 +74,14 @@ impl Coordinator {
         let late: Vec<_> = self.pending.iter().copied().filter(|id| !self.is_excused(*id, excuses)).collect();
         for worker in late {
             match self.stage {
-                Stage::Connecting => self.shut_out(worker, End::Unreachable("its player does not answer".to_owned())),
-                Stage::Planning => self.shut_out(worker, End::Lost("its player does not answer the plan".to_owned())),
-                Stage::Arming => self.give_up(worker, "its player does not get ready"),
+                Stage::Connecting => self.shut_out(worker, End::Unreachable("its player did not answer".to_owned())),
+                Stage::Planning => self.shut_out(worker, End::Lost("its player did not answer the plan".to_owned())),
+                Stage::Arming => self.give_up(worker, "its player did not get ready for the phase"),
                 Stage::Running if self.stopping.is_some() => {
                     self.give_up(worker, "its player did not stop the phase in time");
                 }
                 Stage::Running => self.give_up(worker, "its reset took longer than `reset_timeout`"),
-                Stage::EndingTrial => self.give_up(worker, "its player did not stop what was spawned in time"),
+                Stage::EndingTrial => self.give_up(worker, "its player did not stop the spawned steps in time"),
                 Stage::Leaving => {
                     self.command(worker, Command::Abandon);
                     self.workers[worker.0].standing = Standing::Gone;
@@ -101,7 +101,7 @@ impl Coordinator {
         self.ended(worker, end);
     }
 
-    /// Everybody who was tried has answered, or can't be reached.
+    /// Everybody who was tried has answered, or cannot be reached.
     fn all_connected(&mut self) {
         if !self.may_go_on() {
             return self.leave();
@@ -157,8 +157,8 @@ impl Coordinator {
         let names: Vec<_> = seeds.map(|(_, worker)| format!("`{}`", worker.name)).collect();
         if !names.is_empty() {
             let text = format!(
-                "driven over the seed's wire: {}; from there come no standard error, no output of steps that fail, no \
-                 times and no end of spawned steps, and a phase that runs can't be stopped",
+                "Python players (protocol version 1): {}; they do not report standard error, the output of failed steps, \
+                 start times or the end of spawned steps, and a running phase cannot be stopped",
                 names.join(", ")
             );
             self.report(Event::Warning { worker: None, text });
@@ -286,7 +286,7 @@ impl Coordinator {
             let trial = self.trial;
             self.judge.check(trial, &result.outcome);
             if let Some(why) = unkept {
-                self.judge.not_carried_out(format!("can't save the output of `check` of trial {trial}: {why}"));
+                self.judge.not_carried_out(format!("cannot save the output of `check` of trial {trial}: {why}"));
             }
             let ended = (!left.is_empty())
                 .then(|| format!("left {}, stopped after it: {}", Process::count(&left), Process::list(&left)));
@@ -382,13 +382,12 @@ impl Coordinator {
             open.map(|(_, worker)| format!("`{}`", worker.name)).collect::<Vec<_>>().join(", ")
         };
         let lease = humantime::format_duration(self.plan.settings.lease);
-        let by_itself =
-            format!("is left to their players: they run it by themselves, after the lease of {lease} at the latest");
-        let seed = "is left undone where it had not begun: Python players run none by themselves".to_owned();
+        let by_itself = format!("the players run it by themselves, at the latest after the lease of {lease}");
+        let seed =
+            "it is not run where it had not begun, because Python players do not run it by themselves".to_owned();
         for (names, then) in [(names(false), by_itself), (names(true), seed)] {
             if !names.is_empty() {
-                self.judge
-                    .incomplete(format!("Reset on {names} was not seen to its end by this conductor, and {then}"));
+                self.judge.incomplete(format!("this conductor left before the end of Reset on {names}; {then}"));
             }
         }
     }

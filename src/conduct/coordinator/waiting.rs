@@ -52,7 +52,7 @@ impl Coordinator {
         }
     }
 
-    /// Says when the workers of a phase started farther apart than the test allows, or when that can't be known. Reset is
+    /// Says when the workers of a phase started farther apart than the test allows, or when that cannot be known. Reset is
     /// cleaning up, and measures nothing.
     pub(super) fn judge_skew(&mut self, trial: u32, phase: Phase, skew: Option<&StartSkew>) {
         let (Some(limit), Some(skew)) = (self.plan.settings.max_start_skew.filter(|_| phase != Phase::Reset), skew)
@@ -64,12 +64,12 @@ impl Coordinator {
         match skew.most() {
             Some(most) if most <= limit => {}
             Some(_) => self.judge.incomplete(format!(
-                "the start skew of {phase} in trial {trial} is {} ± {}, and `max_start_skew` is {allowed}",
+                "the start skew of {phase} in trial {trial} is {} ± {}, but `max_start_skew` is {allowed}",
                 shown(skew.spread),
                 shown(skew.bound)
             )),
             None => self.judge.incomplete(format!(
-                "the start skew of {phase} in trial {trial} is not known of {}, and `max_start_skew` is {allowed}",
+                "the start skew of {phase} in trial {trial} is unknown for {}, but `max_start_skew` is {allowed}",
                 skew.unknown.iter().map(name).collect::<Vec<_>>().join(", ")
             )),
         }

@@ -27,8 +27,8 @@ fn connect(player: SocketAddr) -> io::Result<TcpStream> {
 
 /// Sends a phase and has it acknowledged.
 pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), End> {
-    let failed = |error: io::Error| End::Lost(format!("its seed player does not take a phase: {}", words(&error)));
-    let refused = |text: &str| End::Lost(format!("its Python player refuses a phase: {}", on_one_line(text)));
+    let failed = |error: io::Error| End::Lost(format!("its Python player did not accept a phase: {}", words(&error)));
+    let refused = |text: &str| End::Lost(format!("its Python player refused a phase: {}", on_one_line(text)));
     let mut stream = connect(player).map_err(failed)?;
     let (tap, message) = (Tap::new(player), frame(&phase.encode()));
     stream.write_all(&message).map_err(failed)?;
@@ -51,7 +51,7 @@ fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(io::Error::other("no answer came"));
+            return Err(io::Error::other("no answer was received"));
         }
         Wait::PythonAnswer.limit_reads(&*stream, left)?;
         match decoder.read(&*stream) {
@@ -76,11 +76,11 @@ pub(super) fn start(player: SocketAddr) -> Result<TcpStream, End> {
         stream.set_nonblocking(true)?;
         Ok(stream)
     };
-    let failed = |error: io::Error| format!("its seed player can't be told to run: {}", words(&error));
+    let failed = |error: io::Error| format!("cannot start its Python player: {}", words(&error));
     started().map_err(|error| End::Lost(failed(error)))
 }
 
-/// Whether the player has closed the connection, or can't be reached any more. It never sends anything there.
+/// Whether the player has closed the connection, or cannot be reached any more. It never sends anything there.
 pub(super) fn is_over(mut stream: &TcpStream) -> bool {
     match stream.read(&mut [0; 512]) {
         Ok(count) => count == 0,

@@ -1,4 +1,4 @@
-//! What the seed can't do, and its form of a step.
+//! What the seed cannot do, and its form of a step.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::wire::seed::SeedStep;
 /// How much longer a phase may take than its steps.
 pub(super) const MARGIN: Duration = if cfg!(test) { Duration::from_secs(2) } else { Duration::from_mins(1) };
 
-/// What of a worker's plan the seed can't do, by name.
+/// What of a worker's plan the seed cannot do, by name.
 pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
     let entry = plan.worker(worker);
     let mut found = Vec::new();
@@ -27,7 +27,7 @@ pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
     for phase in &plan.phases {
         found.extend(entry.steps[*phase].iter().filter_map(|step| unsupported_form(*phase, step)));
     }
-    (!found.is_empty()).then(|| found.join(", and no "))
+    (!found.is_empty()).then(|| found.join(", "))
 }
 
 fn unsupported_form(phase: Phase, step: &Step) -> Option<String> {

@@ -53,10 +53,10 @@ impl<'a> SeedDriver<'a> {
     ///
     /// # Errors
     ///
-    /// Says what of the plan the seed can't do, or why nothing can be listened on.
+    /// Says what of the plan the seed cannot do, or why nothing can be listened on.
     pub(super) fn new(context: &'a Context, connection: &Connection) -> Result<Self, End> {
         if let Some(what) = unsupported(&context.plan, context.worker) {
-            return Err(End::Refused(format!("its player is a Python seed, which has no {what}")));
+            return Err(End::Refused(format!("its player is a Python player, which does not support {what}")));
         }
         let entry = context.plan.worker(context.worker);
         let (player, local) = connection.addresses().map_err(|error| End::Refused(words(&error)))?;
@@ -64,11 +64,11 @@ impl<'a> SeedDriver<'a> {
         let port = if own { entry.results_port } else { 0 };
         let limit = context.plan.settings.max_message_size;
         let results = Results::listen(port, player.ip(), limit).map_err(|error| {
-            End::Refused(format!("port {port} can't be listened on for its results: {}", words(&error)))
+            End::Refused(format!("port {port} cannot be used to receive its results: {}", words(&error)))
         })?;
         if !own {
             let text = format!(
-                "`resultsport` {} is another worker's too; its results come to port {}",
+                "another worker also uses `resultsport` {}; the results of this worker are received on port {}",
                 entry.results_port,
                 results.port()
             );
@@ -133,7 +133,9 @@ impl<'a> SeedDriver<'a> {
 
     fn stop_unstarted(&mut self, phase: PhaseId) -> Result<(), End> {
         if self.has_phase {
-            return lost("its seed player keeps the phase that it was sent until it is restarted; it was not reset");
+            return lost(
+                "its Python player keeps the phase that it has received until it is restarted; Reset was not run",
+            );
         }
         for position in 0..self.steps(phase.phase).len() {
             let skipped = StepResult::without_output(Outcome::Skipped(None));
@@ -153,7 +155,11 @@ impl<'a> SeedDriver<'a> {
             None => None,
             Some(turns) => {
                 if turns.is_taken() {
-                    tracing::info!("worker `{}` waits for its turn on the seed player at {}", entry.name, entry.player);
+                    tracing::info!(
+                        "worker `{}` waits for its turn on the Python player at {}",
+                        entry.name,
+                        entry.player
+                    );
                 }
                 let never = Wait::PythonTurn.no_timer();
                 select! {
@@ -216,7 +222,7 @@ impl<'a> SeedDriver<'a> {
             collecting.quiet = Some(Instant::now());
         }
         if collecting.quiet.is_some_and(|since| since.elapsed() > MISSING) {
-            return lost("its player closed the connection and sent no results");
+            return lost("its player closed the connection without sending results");
         }
         if let (Some(limit), Some(end)) = (collecting.limit, collecting.end)
             && end < Instant::now()
@@ -227,7 +233,7 @@ impl<'a> SeedDriver<'a> {
             ));
         }
         if collecting.stopped.is_some_and(|since| since.elapsed() > INTERRUPTED) {
-            return lost("its seed player did not finish the phase within 10 s of the stop; it was not reset");
+            return lost("its Python player did not finish the phase within 10 s after the stop; Reset was not run");
         }
         Ok(false)
     }
@@ -243,11 +249,11 @@ impl<'a> SeedDriver<'a> {
             Arrival::Elsewhere(address) => {
                 let player = self.player.ip().to_canonical();
                 let text =
-                    format!("a connection to its results port came from {address}, not from {player}: it was closed");
+                    format!("closed a connection to its results port: it came from {address}, not from {player}");
                 return self.say(ConnectionEvent::Warning(text));
             }
             Arrival::Stranger(why) => {
-                let text = format!("a connection to its results port brought none: {why}");
+                let text = format!("a connection to its results port did not send a valid result: {why}");
                 return self.say(ConnectionEvent::Warning(text));
             }
         }
@@ -261,7 +267,7 @@ impl<'a> SeedDriver<'a> {
     fn result(&self, id: StepId, code: i64, text: &str) -> Result<(), End> {
         let Some(step) = self.context.plan.step(id.of(self.context.worker)) else {
             return lost(
-                "its seed player sent more results than it was given steps: it had kept some of an earlier run",
+                "its Python player sent more results than the phase has steps: it still had steps of an earlier run",
             );
         };
         let outcome = outcome(step, code, text);

@@ -175,7 +175,7 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.is_too_slow() {
-                        self.arrival = Some(Arrival::Stranger("it is too slow".to_owned()));
+                        self.arrival = Some(Arrival::Stranger("the sender is too slow".to_owned()));
                     }
                     return;
                 }
@@ -200,7 +200,7 @@ impl Connection {
             }
             // A length that begins with `{` or a letter is no length: whoever sends it is no player.
             Err(FrameError::TooLarge { length, limit }) if length < 0x2000_0000 => Some(Arrival::TooLarge(format!(
-                "a result of {length} bytes is over `max_message_size`, which is {limit} bytes"
+                "a result of {length} bytes exceeds `max_message_size` ({limit} bytes)"
             ))),
             Err(error) => Some(Arrival::Stranger(error.to_string())),
         }

@@ -202,7 +202,7 @@ fn workers_on_one_seed_player_run_one_after_another() {
     let kinds: Vec<bool> =
         player.join().unwrap().iter().map(|told| matches!(Request::decode(told), Ok(Request::Run))).collect();
     assert_eq!(kinds, [false, true, false, true, false, true, false, true]);
-    let shared = "is another worker's too";
+    let shared = "another worker also uses";
     let warned = |event: &&Event| matches!(event, Event::Warning { worker: Some(_), text } if text.contains(shared));
     assert_eq!(events.iter().filter(warned).count(), 1);
 }
@@ -221,7 +221,7 @@ fn what_the_seed_has_not_is_refused_by_name() {
     let (conclusion, _) = run(plan);
     player.join().unwrap();
     let text = format!(
-        "worker `w0` at 127.0.0.1:{port}: its player is a Python seed, which has no `[Environment]`, and no `shell = \
+        "worker `w0` at 127.0.0.1:{port}: its player is a Python player, which does not support `[Environment]`, `shell = \
          /bin/bash`"
     );
     assert_eq!(conclusion.reasons, [Reason::NotCarriedOut(text)]);
@@ -237,7 +237,7 @@ fn a_result_over_the_limit_is_named_and_the_run_goes_on() {
     player.join().unwrap();
     assert_eq!(ends(&events), [Outcome::Lost, Outcome::Lost]);
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
-    assert!(conclusion.reasons[0].text().ends_with("is over `max_message_size`, which is 1000 bytes"));
+    assert!(conclusion.reasons[0].text().ends_with("exceeds `max_message_size` (1000 bytes)"));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_seed_player_that_ends_without_results_is_lost() {
     let (conclusion, events) = run(plan);
     player.join().unwrap();
     assert_eq!(ends(&events), [Outcome::Lost]);
-    let text = "worker `w0` was lost: its player closed the connection and sent no results";
+    let text = "worker `w0` was lost: its player closed the connection without sending results";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(text.to_owned())]);
 }
 
@@ -319,5 +319,5 @@ fn only_the_player_is_believed_and_only_while_its_phase_runs_and_who_drips_bytes
     assert_eq!(conclusion.verdict, Verdict::Failed);
     let warned = |text: &str| events.iter().any(|event| format!("{event:?}").contains(text));
     assert!(warned("came from 127.0.0.2, not from 127.0.0.1"), "{events:?}");
-    assert!(warned("it is too slow"), "{events:?}");
+    assert!(warned("the sender is too slow"), "{events:?}");
 }

@@ -1,4 +1,4 @@
-//! The files of outputs in the folder of results: `outputs/trial-1/WORKER/run-01-LABEL.stdout`.
+//! The files of outputs in the results folder: `outputs/trial-1/WORKER/run-01-LABEL.stdout`.
 //!
 //! They grow as the steps print. If the disk is full, what fits is kept, and long outputs leave some space for later ones.
 

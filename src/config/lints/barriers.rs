@@ -62,7 +62,7 @@ fn check_company(barriers: &Barriers<'_>, apart: &HashSet<&str>, diagnostics: &m
         let message = format!("only `{}` has the barrier {} in {phase}", visit.worker, quoted(name));
         let others = barriers.keys().filter(|(other, known)| other == phase && known != name);
         let hint = nearest::hint_or(name, others.map(|(_, name)| *name).take(100), || {
-            "add it to the workers that are to wait here, or remove it".to_owned()
+            "add it to the workers that should wait here, or remove it".to_owned()
         });
         diagnostics.push(Diagnostic::new(Lint::LonelyBarrier, visit.place.clone(), message, hint));
     }
@@ -122,17 +122,21 @@ fn check_order<'a>(phase: Phase, barriers: &Barriers<'a>, diagnostics: &mut Diag
         let visits = |pair: &[&'a str]| Some((pair[0], pair[1], *order.get(pair[0])?.get(pair[1])?));
         let steps: Vec<_> = circle.windows(2).filter_map(visits).collect();
         let Some(((from, to, (_, visit)), rest)) = steps.split_last() else { continue };
-        let mut message =
-            format!("workers wait for each other: `{}` comes to {} before {}", visit.worker, quoted(from), quoted(to));
+        let mut message = format!(
+            "workers would wait for each other: `{}` reaches {} before {}",
+            visit.worker,
+            quoted(from),
+            quoted(to)
+        );
         for (from, to, (visit, _)) in rest {
-            // Writing to a `String` can't fail.
-            let _ = write!(message, ", `{}` to {} before {}", visit.worker, quoted(from), quoted(to));
+            // Writing to a `String` cannot fail.
+            let _ = write!(message, ", `{}` reaches {} before {}", visit.worker, quoted(from), quoted(to));
         }
         let hint = "use these barriers in the same order in all workers";
         let mut error = Diagnostic::new(Lint::BarrierOrder, visit.place.clone(), message, hint);
         for (from, to, (first, second)) in rest {
             error = error.other(first.place.clone(), format!("`{}` waits here for {}", first.worker, quoted(from)));
-            error = error.other(second.place.clone(), format!("and only then comes to {}", quoted(to)));
+            error = error.other(second.place.clone(), format!("and only then reaches {}", quoted(to)));
         }
         diagnostics.push(error);
     }

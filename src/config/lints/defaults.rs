@@ -8,7 +8,7 @@ use crate::config::{DEFAULT, Document, Lint, Scope, nearest, quoted};
 pub(in crate::config) fn check(scope: &mut Scope<'_>, keys: &[&str], entries: &str) {
     let Some(section) = scope.document.section(DEFAULT).filter(|section| !section.entries.is_empty()) else { return };
     let message = format!("the Python conductor also reads the lines of `[DEFAULT]` as {entries}");
-    let hint = "if it never reads this file, write `# conductor: allow(default-entries)` above the section";
+    let hint = "if the Python conductor does not read this file, write `# conductor: allow(default-entries)` above the section";
     scope.report(Lint::DefaultEntries, scope.section_place(DEFAULT), message, hint);
     // A letter's other case may have a third of its bytes.
     let longest = 3 * section.entries.iter().map(|entry| entry.written_key().len()).max().unwrap_or(0);

@@ -15,7 +15,7 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &Path, place: Place
         Err(error) => Some(error.to_string()),
     };
     if let Some(why) = why {
-        let message = format!("the file {} cannot be sent: {why}", quoted(&local.to_string_lossy()));
+        let message = format!("cannot send the file {}: {why}", quoted(&local.to_string_lossy()));
         let hint = "its name is relative to the worker file; `put:` sends one regular file";
         scope.report(Lint::UnreadableFile, place, message, hint);
     }

@@ -48,9 +48,9 @@ fn dropped(scope: &mut Scope<'_>, content: &str, start: usize) {
     let sign = if content.starts_with(";;") { ";;" } else { &content[..1] };
     let message = format!("this line does not reach the shell, because {} begins a comment", quoted(sign));
     let hint = if sign.starts_with(';') {
-        "put it at the end of the line before"
+        "move it to the end of the previous line"
     } else {
-        "put comments above the step, and a text that needs such lines into a file of its own"
+        "move comments above the step, and move a text that needs such lines to a separate file"
     };
     let place = Place::new(&scope.document.source, Span::new(start, start + content.len()));
     scope.report(Lint::DroppedLine, place, message, hint);
@@ -64,6 +64,6 @@ fn indentation<'a>(scope: &mut Scope<'_>, lines: impl Iterator<Item = &'a Line<'
     let Some(line) = inside.iter().find(|line| line.indent > least) else { return };
     let place = Place::new(&scope.document.source, Span::new(line.start - line.indent, line.start));
     let message = "this indentation in a quoted text or here-document does not reach the shell";
-    let hint = "keep the text in a file of its own";
+    let hint = "move the text to a separate file";
     scope.report(Lint::LostIndentation, place, message, hint);
 }

@@ -34,7 +34,7 @@ fn stop_without_spawn(document: &Document, steps: &Steps) -> Vec<Diagnostic> {
         if later.is_some_and(|(spawned, _)| *spawned < position) {
             return None;
         }
-        let message = format!("no step {} is spawned before it is stopped here", quoted(label));
+        let message = format!("step {} is not spawned before it is stopped here", quoted(label));
         let error = |hint: String| Diagnostic::new(Lint::StopWithoutSpawn, located.action.clone(), message, hint);
         Some(match later {
             Some((_, later)) => {
@@ -104,7 +104,7 @@ fn fetches(steps: &Steps) -> impl Iterator<Item = (&str, &LocatedStep)> {
 fn fetch_collision(_: &Document, steps: &Steps) -> Vec<Diagnostic> {
     let finding = |(name, first, again): (&str, &LocatedStep, &LocatedStep)| {
         let message = format!("this worker fetches {} twice", quoted(name));
-        let hint = "a file is kept by its path below the last folder without `*`: fetch both by one pattern, as in `/tmp/*/a.log`";
+        let hint = "files are stored by their path below the last folder before a wildcard; fetch both with one pattern, such as `/tmp/*/a.log`";
         let warning = Diagnostic::new(Lint::FetchCollision, again.action.clone(), message, hint);
         warning.other(first.action.clone(), "first fetched here")
     };

@@ -17,7 +17,7 @@ fn command(diagnostic: &Diagnostic) -> String {
     if let Some(place) = &diagnostic.place {
         let (start, end) = (place.position(), place.source.position(place.source.first_line(place.span).end));
         let (line, column) = (start.line, start.column);
-        // Writing to a `String` can't fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(command, ",line={line},endLine={line},col={column},endColumn={}", end.column);
     }
     let text = format!("{}\nhint: {}", diagnostic.message, diagnostic.hint);

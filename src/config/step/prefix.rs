@@ -74,7 +74,7 @@ const fn form(word: &'static str, read: Form) -> Prefix {
 
 fn barrier(name: &str) -> Result<Action, (String, &'static str)> {
     let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
-    let invalid = || ("invalid barrier name".to_owned(), "names have letters, digits, `.`, `_` and `-`");
+    let invalid = || ("invalid barrier name".to_owned(), "names consist of letters, digits, `.`, `_` and `-`");
     is_name.then(|| Action::Barrier(name.to_owned())).ok_or_else(invalid)
 }
 

@@ -145,8 +145,8 @@ fn everything_else_is_refused_at_its_place() {
         ("a", "until5:stop:x", Some("stop:"), "`stop:` cannot be combined with `until`"),
         ("a", "barrier:a b", Some("barrier:a b"), "invalid barrier name"),
         ("a", "barrier:", Some("barrier:"), "`barrier:` has no argument"),
-        ("a", "fetch:/log/", Some("fetch:/log/"), "`/log/` is about folders"),
-        ("a", "fetch:/log/*/../a", Some("fetch:/log/*/../a"), "`/log/*/../a` names no file"),
+        ("a", "fetch:/log/", Some("fetch:/log/"), "`/log/` matches only folders"),
+        ("a", "fetch:/log/*/../a", Some("fetch:/log/*/../a"), "`/log/*/../a` does not name a file"),
         ("a", "put:a b", Some("put:a b"), "`put:` has no ` -> `"),
         ("a", "put:a -> ", Some("put:a -> "), "`put:` needs a file on both sides of ` -> `"),
     ] {

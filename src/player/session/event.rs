@@ -70,7 +70,7 @@ pub enum SessionEvent {
     NotStarted(StepId, NotStarted),
     /// A step's process has ended at this time. If there is another attempt, the step itself goes on.
     Ended(StepEndedMessage, PlayerTime),
-    /// The files of a step are transferred, or can't be.
+    /// The files of a step are transferred, or cannot be.
     TransferEnded {
         /// Which step.
         key: StepId,

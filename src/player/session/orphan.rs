@@ -33,7 +33,7 @@ impl Session {
         let text = if self.begun.is_some_and(|begun| begun.phase == Phase::Reset) {
             format!("{reason}; its steps were stopped and Reset was run{but}")
         } else {
-            format!("{reason}; nothing had to be reset")
+            format!("{reason}; no Reset was needed")
         };
         Some(cleaned(&text))
     }
@@ -58,7 +58,7 @@ impl Session {
             let reason = if self.plan_by.is_some_and(|end| end <= turn.now) {
                 format!("its conductor sent no plan for {}", humantime::format_duration(Wait::Plan.time()))
             } else {
-                format!("nothing was heard of the conductor for {}", humantime::format_duration(lease))
+                format!("nothing was received from the conductor for {}", humantime::format_duration(lease))
             };
             self.orphan(reason, None, turn);
             self.may_come_back = self.plan.is_some();

@@ -242,7 +242,7 @@ impl Session {
         let outcome = if self.ended.iter().any(|(trial, of)| *trial == key.trial && of == label) {
             OutcomeMessage::Exit { status: 0 }
         } else {
-            OutcomeMessage::Unfulfilled { why: format!("no step `{label}` was spawned in this trial") }
+            OutcomeMessage::Unfulfilled { why: format!("step `{label}` was not spawned in this trial") }
         };
         self.wait_ended(key, outcome, turn.now, turn);
     }

@@ -248,7 +248,7 @@ fn a_step_of_reset_whose_process_can_not_be_made_is_tried_again_for_as_long_as_r
             session.handle(started(undo, second), at(second));
             assert_eq!(starts(&session.handle(ended(undo, 21), at(21))), [key(Phase::Reset, 1)]);
         } else {
-            let why = "no processes; it was tried again until `reset_timeout` had passed".to_owned();
+            let why = "no processes; it was retried until `reset_timeout` had passed".to_owned();
             assert_eq!(outcomes(&session.handle(SessionEvent::Tick, at(50))), [], "a last attempt was due");
             let end = outcomes(&session.handle(lacks(undo), at(50)));
             let expected = [(0, OutcomeMessage::NotStarted { why }), (1, skipped_for("reset took longer than 50s"))];

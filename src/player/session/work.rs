@@ -223,7 +223,7 @@ impl Work {
         let lacks = self.lacks.take();
         self.ended_by_us.get_or_insert_with(|| match lacks {
             Some(why) => {
-                let why = format!("{why}; it was tried again until `reset_timeout` had passed");
+                let why = format!("{why}; it was retried until `reset_timeout` had passed");
                 OutcomeMessage::NotStarted { why }
             }
             None => outcome.clone(),

@@ -77,7 +77,7 @@ impl Put {
     }
 
     fn cannot(&self, why: &str) -> String {
-        format!("`{}` can't be written: {why}", on_one_line(&self.remote))
+        format!("cannot write `{}`: {why}", on_one_line(&self.remote))
     }
 
     /// The folder and the name in it. In a folder the file keeps its own name; links are followed.
@@ -99,11 +99,11 @@ impl Put {
             return Ok((open(&path)?, own.to_owned()));
         }
         if found.is_ok_and(|found| !found.is_file()) {
-            return Err(self.cannot("it is there, and not a regular file"));
+            return Err(self.cannot("it exists and is not a regular file"));
         }
         match (path.parent(), path.file_name()) {
             (Some(folder), Some(name)) => Ok((open(folder)?, name.to_owned())),
-            _ => Err(self.cannot("it has no name")),
+            _ => Err(self.cannot("the path has no file name")),
         }
     }
 }

@@ -98,9 +98,9 @@ impl Walk {
         match &self.error {
             Some(error) => Some(error.clone()),
             None if self.any_file => None,
-            None if self.any_folder && self.pattern.is_wild() => Some(format!("only folders fit `{text}`")),
-            None if self.any_folder => Some(format!("`{text}` is a folder; `{text}/*` is about the files in it")),
-            None if self.pattern.is_wild() => Some(format!("no file fits `{text}`")),
+            None if self.any_folder && self.pattern.is_wild() => Some(format!("only folders match `{text}`")),
+            None if self.any_folder => Some(format!("`{text}` is a folder; use `{text}/*` for the files in it")),
+            None if self.pattern.is_wild() => Some(format!("no file matches `{text}`")),
             None => Some(format!("there is no file `{text}`")),
         }
     }
@@ -225,11 +225,11 @@ mod tests {
     fn what_fits_nothing_says_so() {
         let folder = tree(&["x/a"]);
         let why = |pattern| found(folder.path(), pattern).1.unwrap();
-        assert_eq!(why("*.log"), "no file fits `*.log`");
-        assert_eq!(why("none/*.log"), "no file fits `none/*.log`");
+        assert_eq!(why("*.log"), "no file matches `*.log`");
+        assert_eq!(why("none/*.log"), "no file matches `none/*.log`");
         assert_eq!(why("y"), "there is no file `y`");
-        assert_eq!(why("x"), "`x` is a folder; `x/*` is about the files in it");
-        assert_eq!(why("*"), "only folders fit `*`");
+        assert_eq!(why("x"), "`x` is a folder; use `x/*` for the files in it");
+        assert_eq!(why("*"), "only folders match `*`");
         assert_eq!(why("/dev/null"), "`/dev/null`: it is not a regular file");
     }
 

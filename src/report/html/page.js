@@ -390,7 +390,7 @@
       if (phase.go !== null) fact("After the phase's first start", span(Math.max(0, steps.start[i] - phase.go)));
     }
     fact("Duration", steps.duration[i] ? span(steps.duration[i]) : "—");
-    if (steps.flags[i] & LEAKY) fact("Leaky", "other processes still held its output");
+    if (steps.flags[i] & LEAKY) fact("Leaky", "its output was still open in other processes");
     const place = byId("step-outputs");
     place.replaceChildren();
     for (const output of outputsOf(i)) {
@@ -401,7 +401,7 @@
       if (output.stream === "stderr") text.className = "err";
       place.append(head, text);
     }
-    if (!place.firstChild) { const none = document.createElement("p"); none.className = "dim small"; none.textContent = "It printed nothing."; place.append(none); }
+    if (!place.firstChild) { const none = document.createElement("p"); none.className = "dim small"; none.textContent = "No output."; place.append(none); }
     soon();
     if (go) section.scrollIntoView({ block: "nearest" });
   };

@@ -65,8 +65,8 @@ fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
     let mut facts: Vec<(&str, String)> = Vec::new();
     if let Some((plan, anchor)) = &run.plan {
         let date = jiff::Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(time_zone.clone()));
-        facts.push(("Begun", date.map(|date| date.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()).unwrap_or_default()));
-        facts.push(("Took", run.start.map_or(String::new(), |start| words::duration(end.since(start)))));
+        facts.push(("Started", date.map(|date| date.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()).unwrap_or_default()));
+        facts.push(("Duration", run.start.map_or(String::new(), |start| words::duration(end.since(start)))));
         facts.push(("Trials", format!("{} of {}", run.ended_trials(), plan.trials)));
         facts.push(("Workers", plan.workers.len().to_string()));
     }

@@ -14,7 +14,7 @@ use crate::model::{
 use crate::report::dry_run_json;
 
 /// Why a run is incomplete whose record has no end.
-const NO_END: &str = "the record of the run has no end: its conductor was killed, or is still running";
+const NO_END: &str = "the end of the run was not recorded: its conductor was killed or is still running";
 
 /// Finds the outputs of a recorded run.
 pub(crate) trait RecordedOutputs {
@@ -69,7 +69,7 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
     ///
     /// # Errors
     ///
-    /// Says which line can't be read, and why.
+    /// Says which line cannot be read, and why.
     pub(crate) fn next(&mut self) -> io::Result<Option<Stamped>> {
         while self.ready.is_empty() && !self.ended {
             let mut line = Vec::new();

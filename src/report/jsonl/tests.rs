@@ -21,7 +21,7 @@ fn kept(bytes: &[u8], unkept: Option<Unkept>) -> Output {
     Output::new(Arc::new(bytes.to_vec()), bytes.len() as u64, unkept)
 }
 
-/// All that was printed in a run, as the folder of results has it.
+/// All that was printed in a run, as the results folder has it.
 #[derive(Default)]
 struct Files(BTreeMap<(Printer, Stream), Vec<u8>>);
 
@@ -110,7 +110,7 @@ fn runs_that_are_read_back_have_the_same_reports() {
 
 #[test]
 fn a_run_without_a_plan_is_read_back() {
-    let reasons = vec![Reason::NotCarriedOut("test.cfg can't be read".to_owned())];
+    let reasons = vec![Reason::NotCarriedOut("test.cfg cannot be read".to_owned())];
     let event = Event::RunEnded { conclusion: Conclusion { verdict: Verdict::Incomplete, reasons } };
     let at = crate::model::ConductorTime::from_nanoseconds(1);
     assert_same_reports("no plan", &[Stamped { at, event }]);
@@ -254,7 +254,7 @@ fn of_a_record_without_an_end_there_are_reports_of_what_was_recorded() {
         let (read, whole) = read_back(&lines[..end], &events).unwrap();
         assert!(!whole, "{end}");
         let text = told(Format::Text, plain(), &read);
-        assert!(text.contains("incomplete: the record of the run has no end"), "{text}");
+        assert!(text.contains("incomplete: the end of the run was not recorded"), "{text}");
         let again = told(Format::Jsonl, plain(), &read);
         let kept = lines[..end].rfind('\n').map_or(0, |at| at + 1);
         assert!(again.starts_with(&lines[..kept]), "{end}");

@@ -47,7 +47,9 @@ impl<'a> Cases<'a> {
         let unknown = self.phase.skew.as_ref().is_some_and(|skew| skew.unknown.contains(&self.id));
         let lost = self.run.lost.iter().any(|lost| lost.worker == Some(self.id));
         let status = match started {
-            None if self.own.is_none() => error("the worker was not there: it was lost or left out before the phase"),
+            None if self.own.is_none() => {
+                error("the worker did not take part: it was lost or left out before the phase")
+            }
             None if unknown && lost => error("the worker was lost before it started"),
             _ => TestCaseStatus::success(),
         };
@@ -69,8 +71,8 @@ impl<'a> Cases<'a> {
         let label = step.label.as_str();
         let Some(recorded) = self.own.and_then(|own| own.results.get(&position)) else {
             let status = match self.own {
-                Some(_) => error("nothing was heard of its end"),
-                None => skipped("the worker was not there"),
+                Some(_) => error("its end was not reported"),
+                None => skipped("the worker did not take part"),
             };
             return self.case(label, status);
         };
@@ -147,7 +149,7 @@ pub(super) fn not_green(kind: NonSuccessKind, word: &str, description: &str) -> 
     status
 }
 
-/// Remote text as XML can have it: what it can't have is shown by escapes.
+/// Remote text as XML can have it: what it cannot have is shown by escapes.
 pub(super) fn text(text: &str) -> String {
     // The library drops tabs with everything else that it takes for a terminal's.
     let shown = harmless(text).replace('\t', "    ");

@@ -70,8 +70,8 @@ fn a_worker_that_is_not_there_any_more_is_an_error_in_every_later_phase() {
     assert_eq!(
         cases(&suites)[1..],
         [
-            "trial 1, run, w: start error (the worker was not there: it was lost or left out before the phase)",
-            "trial 1, run, w: work skipped (the worker was not there)",
+            "trial 1, run, w: start error (the worker did not take part: it was lost or left out before the phase)",
+            "trial 1, run, w: work skipped (the worker did not take part)",
         ]
     );
 }

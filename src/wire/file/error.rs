@@ -1,11 +1,11 @@
-//! Why a file can't be transferred.
+//! Why a file cannot be transferred.
 
 use std::fmt;
 use std::io;
 
 use crate::model::words;
 
-/// Why a file can't be sent, or can't be put into place. The text does not name the file.
+/// Why a file cannot be sent, or cannot be put into place. The text does not name the file.
 #[derive(Debug)]
 pub enum FileError {
     /// It is a folder, a device, or the like.
@@ -46,12 +46,12 @@ impl fmt::Display for FileError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRegular => write!(out, "it is not a regular file"),
-            Self::LeadsOut => write!(out, "its name leads out of the folder"),
-            Self::Exists => write!(out, "it is there already"),
+            Self::LeadsOut => write!(out, "its name points outside the folder"),
+            Self::Exists => write!(out, "it already exists"),
             Self::System(error) => write!(out, "{}", words(error)),
-            Self::Gap { found, expected } => write!(out, "byte {found} came where byte {expected} had to come"),
+            Self::Gap { found, expected } => write!(out, "byte {found} arrived instead of byte {expected}"),
             Self::Length { received, announced } => write!(out, "{received} bytes arrived instead of {announced}"),
-            Self::Digest => write!(out, "what arrived is not what was sent: its digest differs"),
+            Self::Digest => write!(out, "the received data differs from the data that was sent (wrong digest)"),
             Self::Sender(why) => write!(out, "{why}"),
         }
     }

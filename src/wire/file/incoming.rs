@@ -26,7 +26,7 @@ impl IncomingFile {
     ///
     /// # Errors
     ///
-    /// Says why it can't be written, without its name.
+    /// Says why it cannot be written, without its name.
     pub fn create(folder: OwnedFd, name: &OsStr, replace: bool) -> Result<Self, FileError> {
         if matches!(name.as_bytes(), b"" | b"." | b"..") || name.as_bytes().contains(&b'/') {
             return Err(FileError::LeadsOut);
@@ -47,7 +47,7 @@ impl IncomingFile {
     ///
     /// # Errors
     ///
-    /// Says why they can't be written, or that others had to come.
+    /// Says why they cannot be written, or that others had to come.
     pub fn append(&mut self, data: &Data) -> Result<(), FileError> {
         let received = self.received();
         if data.offset != received {

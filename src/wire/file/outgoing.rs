@@ -35,7 +35,7 @@ impl OutgoingFile {
     ///
     /// # Errors
     ///
-    /// Says why it can't be sent, without its name.
+    /// Says why it cannot be sent, without its name.
     pub fn open(path: &Path, stream: u32) -> Result<Self, FileError> {
         // A device may do something when it is opened, so that it is looked at first. Nothing is waited for.
         let regular = |metadata: Metadata| {

@@ -27,7 +27,7 @@ impl UnplacedFile {
     ///
     /// # Errors
     ///
-    /// Says why the folder can't take a file.
+    /// Says why the folder cannot take a file.
     pub fn create(folder: OwnedFd, mode: u32) -> io::Result<Self> {
         let mode = Mode::from_raw_mode(mode);
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
@@ -51,7 +51,7 @@ impl UnplacedFile {
     ///
     /// # Errors
     ///
-    /// The reason why the file can't get that name; it does not exist then.
+    /// The reason why the file cannot get that name; it does not exist then.
     pub fn place(mut self, name: &OsStr, replace: bool) -> io::Result<()> {
         if self.temporary.is_none() {
             match self.link(name) {

@@ -64,14 +64,14 @@ fn three_silent_intervals_break_a_connection_and_anything_that_is_heard_begins_t
     scene.pass(0, 2_900).unwrap();
     scene.hear(&Signal::Heartbeat, 2_900);
     scene.pass(3_000, 5_800).unwrap();
-    assert_eq!(scene.pass(5_900, 5_900).unwrap_err().to_string(), "nothing was heard of its peer for 3s");
+    assert_eq!(scene.pass(5_900, 5_900).unwrap_err().to_string(), "nothing was received from its peer for 3s");
 }
 
 #[test]
 fn a_silence_is_told_without_what_its_limit_lost_in_being_divided() {
     let mut scene = Scene::new();
     scene.link.interval = interval(5 * SECOND);
-    assert_eq!(scene.pass(0, 3_000).unwrap_err().to_string(), "nothing was heard of its peer for 2s 500ms");
+    assert_eq!(scene.pass(0, 3_000).unwrap_err().to_string(), "nothing was received from its peer for 2s 500ms");
 }
 
 #[test]

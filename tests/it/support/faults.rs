@@ -50,11 +50,11 @@ pub const MOMENTS: [Moment; 9] = [
     Moment { name: "in startup", gates: &["w-startup"], reached: Log("1 startup begins\n") },
     Moment { name: "in run", gates: &["w-run"], reached: Log("1 run begins\n") },
     Moment { name: "with a spawned step", gates: &["w-spawned", "w-run"], reached: Log("1 run begins\n") },
-    Moment { name: "between phases", gates: &["x-run"], reached: Said("w: through with run") },
+    Moment { name: "between phases", gates: &["x-run"], reached: Said("w: finished run") },
     Moment { name: "in collect", gates: &["w-collect"], reached: Log("1 collect begins\n") },
     Moment { name: "at a barrier", gates: &["x-collect"], reached: Log("1 collect ends\n") },
     Moment { name: "in reset", gates: &["w-reset"], reached: Log("1 reset begins\n") },
-    Moment { name: "behind reset", gates: &["x-reset"], reached: Said("w: through with reset") },
+    Moment { name: "behind reset", gates: &["x-reset"], reached: Said("w: finished reset") },
 ];
 
 /// Two workers on one player.

@@ -316,13 +316,13 @@ impl Player<'_> {
 
     /// Leaves on its own account: its Reset runs, and it says what became of it.
     fn leave(&mut self) -> Result<(), Over> {
-        self.say(json!({"type": "leaving", "reason": "the player was told to stop"}))?;
+        self.say(json!({"type": "leaving", "reason": "the player was shut down"}))?;
         self.at(State::Leaving)?;
         self.through()?;
         "reset".clone_into(&mut self.place.phase);
         self.command(false)?;
         self.say(json!({"type": "phase_ended", "trial": self.place.trial, "phase": "reset"}))?;
-        self.say(json!({"type": "left", "summary": "the player was told to stop; Reset was run"}))?;
+        self.say(json!({"type": "left", "summary": "the player was shut down; Reset was run"}))?;
         self.at(State::Left)?;
         self.connection.close_half();
         Ok(())

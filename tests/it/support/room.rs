@@ -123,7 +123,7 @@ pub fn each_goes_on(loss: Loss, cells: &[Cell]) {
 /// Somebody loses something at a moment of a run that is otherwise without fault: the run ends with this status, Reset was
 /// run, nothing is left, and the player serves the next run.
 fn goes_on(loss: Loss, cell: Cell) {
-    // One that can't be run is tried for so long.
+    // One that cannot be run is tried for so long.
     let mut scene = Scene::new(loss, cell.who, if cell.resets == 0 { "2s" } else { "1m" });
     if cell.when == When::Idle {
         scene.lose();
@@ -417,14 +417,14 @@ pub fn limit_user(command: &mut Command) {
     }
 }
 
-/// Whether processes can be limited in number, or why they can't.
+/// Whether processes can be limited in number, or why they cannot.
 pub fn can_limit_processes() -> Result<(), String> {
     let mut command = Command::new(CONDUCTOR);
     command.arg("--version").stdout(Stdio::null());
     limit_user(&mut command);
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        other => Err(format!("another user can't run the program, and the limit does not bind root: {other:?}")),
+        other => Err(format!("another user cannot run the program, and the limit does not bind root: {other:?}")),
     }
 }
 

@@ -39,7 +39,7 @@ pub enum Kind {
     Stall,
     /// Its session's process is stopped for less than the lease.
     Stop,
-    /// It can't be reached, or its connections carry nothing, for longer than the lease.
+    /// It cannot be reached, or its connections carry nothing, for longer than the lease.
     Outage,
     Void,
     /// Its session's process is killed.

@@ -115,7 +115,7 @@ fn a_player_that_never_says_what_it_has_heard_of_its_files_is_lost() {
     });
     let (conclusion, _) = run(plan);
     player.join().unwrap();
-    let expected = "worker `w0` was lost: its player leaves too many bytes of unacknowledged messages: at most 16777216 \
+    let expected = "worker `w0` was lost: its player did not acknowledge messages: too many bytes of unacknowledged messages: at most 16777216 \
                     are allowed";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
 }
@@ -161,7 +161,7 @@ fn names_that_lead_out_of_the_folder_write_nothing_and_are_told() {
         b"x\0y",
     ];
     let answers = answers(&results, names.iter().map(|name| named(name)).collect());
-    let refused = Some("its name leads out of the worker's folder of results".to_owned());
+    let refused = Some("its name points outside the worker's results folder".to_owned());
     assert_eq!(answers, vec![refused; names.len()]);
     assert_eq!(below(around.path()), Vec::<PathBuf>::new());
 }
@@ -188,14 +188,14 @@ fn only_what_a_step_fetches_and_what_is_as_announced_is_taken() {
         told,
         [
             "taken",
-            "no step fetches it",
-            "no step fetches it",
-            "what arrived is not what was sent: its digest differs",
-            "byte 1 came where byte 0 had to come",
+            "no step has requested it",
+            "no step has requested it",
+            "the received data differs from the data that was sent (wrong digest)",
+            "byte 1 arrived instead of byte 0",
             "4 bytes arrived instead of 3",
             "it is cold",
             "file name too long",
-            "it is there already",
+            "it already exists",
         ]
     );
     assert_eq!(below(results.path()), [results.path().join("trial-1/w0/good")]);

@@ -30,14 +30,14 @@ const DEVIATIONS: [(&str, Deviation); 8] = [
     ("which it did not announce", |peer| {
         peer.outbox.push_data(Data { stream: 7777, offset: 0, bytes: vec![0; 100] });
     }),
-    ("the peer sent what is no message", |peer| {
+    ("the peer sent an invalid message", |peer| {
         peer.stream.write_all(&frame(b"hello")).unwrap();
     }),
     ("a clock probe that was not sent", |peer| {
         let answer = Signal::ProbeAnswer { sent: 0, received: 0, answered: 0 };
         peer.stream.write_all(&frame(&serde_json::to_vec(&answer).unwrap())).unwrap();
     }),
-    ("which the plan does not have", |peer| peer.outbox.push(&started(1, 99, 500))),
+    ("which is not in the plan", |peer| peer.outbox.push(&started(1, 99, 500))),
     ("which has not begun", |peer| peer.outbox.push(&started(9, 0, 500))),
     ("too many warnings in a trial", |peer| {
         for number in 0..11_000 {

@@ -129,7 +129,7 @@ fn one_that_leaves_and_never_ends_is_given_up() {
         }
         world.players[1].mute = true;
         world.until(|event| matches!(event, Event::TrialEnded { .. }));
-        let reason = "worker `w1` was lost: it is told to stop; it did not come to its end in time".to_owned();
+        let reason = "worker `w1` was lost: it is told to stop; it did not finish in time".to_owned();
         assert_eq!(world.finish().reasons, [Reason::Incomplete(reason)]);
     }
 }

@@ -180,7 +180,7 @@ impl Check<'_> {
     }
 }
 
-/// Gives each worker some of two barriers in each phase, in front of its steps: also in orders that can't be passed.
+/// Gives each worker some of two barriers in each phase, in front of its steps: also in orders that cannot be passed.
 fn add_barriers(plan: &mut Plan, choices: &[usize]) {
     const NAMES: [&[&str]; 5] = [&[], &["x"], &["y"], &["x", "y"], &["y", "x"]];
     let barrier = |name: &&str| ModelStep { action: Action::Barrier((*name).to_owned()), ..ModelStep::plain("b", "") };

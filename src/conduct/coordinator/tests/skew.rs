@@ -49,7 +49,7 @@ fn a_start_skew_over_the_limit_makes_the_trial_incomplete_and_its_bound_counts()
     assert_eq!(started_apart(Some(4 * MILLISECOND)).finish().verdict, Verdict::Passed);
     let conclusion = started_apart(Some(Duration::from_nanos(3_999_999))).finish();
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
-    let text = "the start skew of run in trial 1 is 3.000ms ± 1.000ms, and `max_start_skew` is 3ms 999us 999ns";
+    let text = "the start skew of run in trial 1 is 3.000ms ± 1.000ms, but `max_start_skew` is 3ms 999us 999ns";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(text.to_owned())]);
 }
 
@@ -62,7 +62,7 @@ fn a_start_that_is_not_known_is_over_every_limit() {
     world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
     world.cut(1, End::Lost("cut".to_owned()));
     let conclusion = world.finish();
-    let text = "the start skew of run in trial 1 is not known of `w1`, and `max_start_skew` is 1h";
+    let text = "the start skew of run in trial 1 is unknown for `w1`, but `max_start_skew` is 1h";
     assert!(conclusion.reasons.contains(&Reason::Incomplete(text.to_owned())), "{conclusion:?}");
     assert_eq!(skew_of(&world, Phase::Run).map(|skew| skew.unknown), Some(vec![WorkerId(1)]));
 }

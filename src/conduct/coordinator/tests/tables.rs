@@ -187,8 +187,8 @@ fn a_lost_worker_that_does_not_come_back_ends_the_run() {
         conclusion.reasons,
         [
             Reason::Incomplete("worker `w1` was lost: nothing heard for 6 s".to_owned()),
-            Reason::Incomplete("worker `w1` did not come back: connection refused".to_owned()),
-            Reason::Incomplete("2 of 3 trials were not run, for a worker was lost".to_owned()),
+            Reason::Incomplete("worker `w1` could not be reached again: connection refused".to_owned()),
+            Reason::Incomplete("2 of 3 trials were not run, because a worker was lost".to_owned()),
         ]
     );
     assert_eq!(phases_begun(&world).len(), 4);
@@ -265,8 +265,8 @@ fn a_second_interrupt_leaves_at_once() {
     world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
     world.give(Input::Interrupt(2));
     world.give(Input::Interrupt(2));
-    let reset = "Reset on `w0`, `w1` was not seen to its end by this conductor, and is left to their players: they run it by \
-                 themselves, after the lease of 1m at the latest";
+    let reset = "this conductor left before the end of Reset on `w0`, `w1`; the players run it by \
+                 themselves, at the latest after the lease of 1m";
     let reasons = [Reason::Interrupted(2), Reason::Incomplete(reset.to_owned())];
     assert_eq!(world.conclusion.as_ref().unwrap().reasons, reasons);
     assert_eq!(lost_steps(&world, WorkerId(0)), 2);
@@ -367,8 +367,8 @@ fn an_interrupt_stops_the_check_and_a_second_one_does_not_wait_for_it() {
 fn an_output_that_fails_is_a_reason_and_the_run_goes_on() {
     let mut world = World::new(plan(1, 1, 1, &Phase::ALL), false);
     world.give(Input::Start);
-    world.give(Input::OutputFailed("`x.json` can't be written".to_owned()));
+    world.give(Input::OutputFailed("`x.json` cannot be written".to_owned()));
     let conclusion = world.finish();
     assert_eq!(conclusion.verdict, Verdict::Passed);
-    assert_eq!(conclusion.reasons, [Reason::NotCarriedOut("`x.json` can't be written".to_owned())]);
+    assert_eq!(conclusion.reasons, [Reason::NotCarriedOut("`x.json` cannot be written".to_owned())]);
 }

@@ -213,7 +213,7 @@ fn a_wait_at_a_barrier_that_takes_too_long_asks_to_be_let_go_and_a_release_on_it
     assert_eq!(outcomes(&session.handle(release(0, None), at(7))), [(0, passed())]);
     let (mut session, _) = begun(steps());
     assert_eq!(session.handle(SessionEvent::Tick, at(5)), [withdraw]);
-    let why = "it was waited for long enough".to_owned();
+    let why = "the time limit of the barrier has passed".to_owned();
     let fail = ConductorMessage::FailBarrier { step: run(0), why };
     let end = session.handle(SessionEvent::Message(fail), at(6));
     let late = OutcomeMessage::TimedOut { after: 5 * SECOND };
@@ -248,7 +248,7 @@ fn a_stop_of_what_has_ended_passes_and_of_what_was_never_spawned_fails() {
     session.handle(started(run(0), 1), at(1));
     session.handle(ended(run(0), 2), at(2));
     let end = session.handle(ended(run(1), 3), at(3));
-    let why = "no step `other` was spawned in this trial".to_owned();
+    let why = "step `other` was not spawned in this trial".to_owned();
     assert_eq!(outcomes(&end), [(1, passed()), (2, passed()), (3, OutcomeMessage::Unfulfilled { why })]);
 }
 
@@ -331,7 +331,7 @@ fn a_for_that_is_over_at_a_barrier_has_passed_and_the_rest_is_run() {
     let mut session =
         in_run(vec![StepMessage { timeout: Some(5 * SECOND), passes_at_limit: true, ..barrier("all") }, plain("next")]);
     session.handle(SessionEvent::Tick, at(5));
-    let why = "it was waited for long enough".to_owned();
+    let why = "the time limit of the barrier has passed".to_owned();
     let fail = ConductorMessage::FailBarrier { step: run(0), why };
     let actions = session.handle(SessionEvent::Message(fail), at(6));
     assert_eq!(outcomes(&actions), [(0, OutcomeMessage::Elapsed { after: 5 * SECOND })]);

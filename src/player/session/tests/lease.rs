@@ -20,7 +20,7 @@ fn a_lease_ends_when_nothing_was_heard_for_so_long_and_not_before() {
     assert_eq!(session.next_deadline(), Some(at(90)));
     session.heard(at(20));
     assert_eq!(session.handle(SessionEvent::Tick, PlayerTime::from_nanoseconds(90 * SECOND - 1)), []);
-    let reason = "nothing was heard of the conductor for 1m".to_owned();
+    let reason = "nothing was received from the conductor for 1m".to_owned();
     let gone = session.handle(SessionEvent::Tick, at(90));
     assert_eq!(gone[0], SessionAction::Orphaned { reason });
     assert_eq!(gone.last(), Some(&stop(key(Phase::Startup, 0))));
@@ -50,7 +50,7 @@ fn a_conductor_that_is_gone_before_its_plan_ends_the_session_and_nothing_has_to_
     assert_eq!(session.next_deadline(), Some(at(10)));
     let gone = session.handle(SessionEvent::Tick, at(10));
     assert!(starts(&gone).is_empty() && gone.last() == Some(&SessionAction::Sweep), "{gone:?}");
-    let told = left("nothing was heard of the conductor for 10s; nothing had to be reset");
+    let told = left("nothing was received from the conductor for 10s; no Reset was needed");
     assert_eq!(session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(11)), [told, SessionAction::Finish]);
     assert!(!session.may_be_asked() && session.begun.is_none_or(|begun| begun.phase != Phase::Reset));
 }
@@ -60,7 +60,7 @@ fn a_lease_that_ends_in_reset_stops_nothing_of_it() {
     let mut session = with_plan(Vec::new());
     session.handle(arm(Phase::Reset), at(0));
     session.handle(go(Phase::Reset), at(55));
-    let reason = "nothing was heard of the conductor for 1m".to_owned();
+    let reason = "nothing was received from the conductor for 1m".to_owned();
     let told = SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() });
     assert_eq!(session.handle(SessionEvent::Tick, at(60)), [SessionAction::Orphaned { reason }, told]);
     session.handle(started(key(Phase::Reset, 0), 60), at(60));

@@ -4,7 +4,7 @@ use super::*;
 use crate::wire::{ActionMessage, PlanMessage};
 
 fn told_to_stop() -> SessionEvent {
-    let reason = "the player was told to stop".to_owned();
+    let reason = "the player was shut down".to_owned();
     SessionEvent::Orphaned { reason, reset_limit: Some(Duration::from_secs(30)) }
 }
 
@@ -27,7 +27,7 @@ fn where_nothing_was_begun_its_last_word_is_that_nothing_had_to_be_reset() {
     session.handle(arm(Phase::Reset), at(0));
     assert_eq!(starts(&session.handle(told_to_stop(), at(1))), []);
     let over = session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(2));
-    assert_eq!(over, [left("the player was told to stop; nothing had to be reset"), SessionAction::Finish]);
+    assert_eq!(over, [left("the player was shut down; no Reset was needed"), SessionAction::Finish]);
 }
 
 #[test]

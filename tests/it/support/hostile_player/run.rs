@@ -214,7 +214,7 @@ impl Scene {
         }
     }
 
-    /// Puts links into the folder of results as soon as it is there; whether it is.
+    /// Puts links into the results folder as soon as it is there; whether it is.
     fn plant(&self) -> bool {
         let (run, outside) = (self.folder.join(&self.results("")), self.folder.join("outside"));
         if !run.is_dir() || std::fs::create_dir_all(run.join("trial-1/h2")).is_err() {
@@ -242,7 +242,7 @@ impl Scene {
                 judge_hostile(&report, cases, outcome);
                 judge_honest(&report, purpose, outcome);
             }
-            Err(error) => outcome.faults.push(format!("the results can't be read: {error}")),
+            Err(error) => outcome.faults.push(format!("the results cannot be read: {error}")),
         }
         self.judge_clocks(outcome);
         if !outcome.faults.is_empty() {
@@ -256,7 +256,7 @@ impl Scene {
     fn judge_log(&self, outcome: &mut Outcome) {
         let log = std::fs::read(self.folder.join("stderr")).unwrap_or_default();
         let text = String::from_utf8_lossy(&log);
-        for word in ["panicked", "RUST_BACKTRACE", "a bug of", "by a bug"] {
+        for word in ["panicked", "RUST_BACKTRACE", "a bug of", "a bug in"] {
             outcome.faults.extend(text.lines().filter(|line| line.contains(word)).map(str::to_owned));
         }
         outcome.faults.extend(text.lines().filter(|line| line.contains(is_harmful)).map(|line| format!("{line:?}")));
@@ -269,7 +269,7 @@ impl Scene {
         }
     }
 
-    /// Nothing was written but what belongs into the folder of results.
+    /// Nothing was written but what belongs into the results folder.
     fn judge_files(&self, outcome: &mut Outcome) {
         let names = |path: &Path| -> Vec<String> {
             let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
