@@ -785,3 +785,44 @@ fn help_fits_80_columns_and_is_the_same_through_a_link() {
         }
     }
 }
+
+#[test]
+fn the_help_of_frames_is_complete() {
+    run(&Folder::new(), ["frames", "--help"]).assert(
+        0,
+        str![[r#"
+Print what `--trace-frames` recorded
+
+Usage: conductor frames [OPTIONS] <FILES>...
+
+Arguments:
+  <FILES>...  Files that `--trace-frames` wrote; the frames of all are printed
+              in the order of their times
+
+Options:
+      --full     Print long messages in full
+  -h, --help     Print help
+  -V, --version  Print version
+
+Examples:
+  conductor conduct --trace-frames frames test.cfg
+          Record what a run sends and receives
+  conductor frames frames
+          Print it
+  conductor frames player player.4711 player.4712
+          Print what a player recorded, and two of its sessions
+
+A line has the time in UTC, the process and the number of its connection, the
+address of the peer, the direction, the type of the message, its length in
+bytes, and its fields. Secrets are not recorded. For the data of outputs and
+files, only the length is recorded.
+
+Exit status:
+  0  The frames were printed
+  1  A file cannot be read
+  2  The command line is wrong
+
+"#]],
+        "",
+    );
+}
