@@ -1,5 +1,8 @@
 //! `--trace-frames`, and `frames`, which prints what it recorded.
 
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -33,7 +36,7 @@ pub(super) fn run(arguments: &FramesArguments) -> Result<ExitCode, Refused> {
 /// The frames of a file. The last one may be incomplete: its process was killed.
 fn read(path: &Path) -> Result<Vec<TracedFrame>, String> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read `{shown}`: {}", words(&error)))?;
+    let text = text(path).map_err(|error| format!("cannot read `{shown}`: {}", words(&error)))?;
     let mut frames = Vec::new();
     for (index, line) in text.split_inclusive('\n').enumerate() {
         match serde_json::from_str(line) {
@@ -50,6 +53,17 @@ fn read(path: &Path) -> Result<Vec<TracedFrame>, String> {
         }
     }
     Ok(frames)
+}
+
+/// The text of a file. A named pipe is an error: its writer would have to be waited for.
+fn text(path: &Path) -> io::Result<String> {
+    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn line(frame: TracedFrame, is_full: bool) -> String {

@@ -120,6 +120,21 @@ error: cannot read `none`: no such file or directory
 }
 
 #[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = Folder::new();
+    rustix::fs::mknodat(rustix::fs::CWD, folder.join("pipe"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
+    run(&folder, ["frames", "pipe"]).assert(
+        1,
+        "",
+        str![[r#"
+error: cannot read `pipe`: it is not a regular file
+
+"#]],
+    );
+}
+
+#[test]
 fn the_record_of_a_killed_process_is_printed_up_to_its_last_whole_frame() {
     let folder = Folder::new();
     let frame = r#"{"time":"2026-01-02T03:04:05.000006Z","process":7,"connection":1,"peer":"10.0.0.1:6970","sent":true,"length":26,"payload":{"type":"bye","number":12}}"#;
