@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const WORD: Duration = Duration::from_secs(10);
 /// How long the keeper may take to end.
 const STOP: Duration = Duration::from_secs(20);
-/// How long the results folder may take nothing of what it is told until it is given up.
+/// How long the writers of the results folder may make no progress before the check no longer waits for them.
 const STUCK: Duration = Wait::ResultsWritten.time();
 
 /// Makes the process that keeps a check: our own program, in a session of its own and with the limits that whoever started us

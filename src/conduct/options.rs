@@ -6,7 +6,7 @@ use super::checker::KeeperCommand;
 use crate::model::{Plan, WorkerId, nanoseconds};
 use crate::wire::{Hello, PROTOCOL, Secret, TAKE_OVER};
 
-/// What a run is told beside its plan.
+/// The options of a run that are not part of its plan.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Go on without the players that cannot be reached; the run is incomplete then.

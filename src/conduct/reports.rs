@@ -190,7 +190,7 @@ fn give_up(failures: &Receiver<String>, patience: &Patience, taken: &mut Taken) 
     }
 }
 
-/// A place in what the results folder is told.
+/// A position in the events that were passed to the writers of the results folder.
 pub(super) struct Mark {
     reached: Receiver<Infallible>,
     taken: Arc<AtomicU64>,

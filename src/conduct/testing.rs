@@ -24,7 +24,7 @@ use crate::wire::{
 /// The longest that a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What a run is told beside its plan: nothing.
+/// Options that change nothing.
 pub(crate) fn options() -> Options {
     Options {
         skip_unreachable: false,

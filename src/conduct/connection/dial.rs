@@ -1,4 +1,4 @@
-//! Reaching a player: its addresses, a connection, and its first answer. Tried again until there is no time left.
+//! Reaching a player: its addresses, a connection, and its first answer. It tries again until the deadline.
 
 use std::io;
 use std::net::SocketAddr;

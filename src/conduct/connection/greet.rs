@@ -105,7 +105,7 @@ pub(super) fn greet(
     }
 }
 
-/// Whether the player refuses connections from this address. A Python player's answer has the same form, and is no refusal.
+/// Whether the player refuses connections from this address. A Python player's answer has the same form but is not a refusal.
 pub(super) fn is_refusal(greeting: &Greeting) -> bool {
     matches!(greeting, Greeting::Result { .. }) && !is_seed(greeting)
 }

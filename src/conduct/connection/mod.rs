@@ -1,7 +1,7 @@
 //! One connection actor a worker: everything between the coordinator's commands and the worker's player.
 //!
 //! The actor's thread reaches the player (`dial`: `connect` makes a TCP connection, `greet` says `hello` on any
-//! connection), and then drives it over the session (`session`) or over the seed's wire (`super::seed`), whichever its
+//! connection), and then drives it over the session (`session`) or with protocol version 1 (`super::seed`), whichever its
 //! first answer asks for. Its last event is its end.
 
 mod connect;

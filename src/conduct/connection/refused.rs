@@ -37,7 +37,7 @@ fn takes_over(hello: &Hello) -> bool {
     hello.features.iter().any(|feature| feature == TAKE_OVER)
 }
 
-/// Why there is no session, where the answer is no `welcome`.
+/// Why an answer other than `welcome` begins no session.
 pub(in crate::conduct) fn not_welcome(greeting: &Greeting, destination: &Destination, hello: &Hello) -> String {
     match greeting {
         Greeting::Refused(refusal) => refused(refusal, hello),

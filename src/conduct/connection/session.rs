@@ -239,7 +239,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// A moment as the player is told it, once its clock is known.
+    /// A time on the player's clock, in the form of messages; `None` until that clock is known.
     fn instant(&self, at: ConductorTime) -> Option<u64> {
         self.clock.to_player(at).map(PlayerTime::nanoseconds)
     }

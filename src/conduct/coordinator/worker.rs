@@ -86,7 +86,7 @@ pub(super) struct Worker {
     pub(super) break_is_told: bool,
     /// It was lost in this trial, and may come back for the next.
     pub(super) lost: bool,
-    /// It is driven over the seed's wire.
+    /// Its player uses protocol version 1.
     pub(super) seed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Driving a worker over the seed's wire: the same commands and events as a session, with what the seed can do.
+//! Driving a worker whose player is the Python program (protocol version 1): the same commands and events as for a session.
 //!
 //! A phase is downloaded, started by `run`, and answered result by result on connections of their own; nothing can be
 //! stopped, and nothing is known of it before its end. The driver works in its actor's thread, and looks for commands

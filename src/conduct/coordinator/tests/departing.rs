@@ -71,7 +71,7 @@ fn reset_is_over_when_those_that_leave_have_ended_theirs_too() {
     }
     while world.speak(0) {}
     assert!(
-        world.coordinator.waiting().contains("`w1` (it leaves: it is told to stop)"),
+        world.coordinator.waiting().contains("`w1` (it leaves: the player was shut down)"),
         "{}",
         world.coordinator.waiting()
     );
@@ -102,7 +102,7 @@ fn nobody_waits_at_a_barrier_for_one_that_leaves() {
         })
     };
     let never = |text: &str| Some(Outcome::Unfulfilled(text.to_owned()));
-    assert_eq!(why(Phase::Run, 0), never("worker `w1` leaves: it is told to stop"));
+    assert_eq!(why(Phase::Run, 0), never("worker `w1` leaves: the player was shut down"));
     assert_eq!(why(Phase::Reset, 1), never(LEAVES));
 }
 
@@ -129,7 +129,7 @@ fn one_that_leaves_and_never_ends_is_given_up() {
         }
         world.players[1].mute = true;
         world.until(|event| matches!(event, Event::TrialEnded { .. }));
-        let reason = "worker `w1` was lost: it is told to stop; it did not finish in time".to_owned();
+        let reason = "worker `w1` was lost: the player was shut down; it did not finish in time".to_owned();
         assert_eq!(world.finish().reasons, [Reason::Incomplete(reason)]);
     }
 }
@@ -144,6 +144,6 @@ fn a_player_that_leaves_while_its_trial_is_checked_has_nothing_left_to_say() {
     world.speak(1);
     world.check_ends(Outcome::Passed);
     let conclusion = world.finish();
-    assert_eq!(conclusion.reasons, [Reason::Incomplete("worker `w1` was lost: it is told to stop".to_owned())]);
+    assert_eq!(conclusion.reasons, [Reason::Incomplete("worker `w1` was lost: the player was shut down".to_owned())]);
     assert_eq!(world.players[1].resets, 2, "it is back in the second trial");
 }

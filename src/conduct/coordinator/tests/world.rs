@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 /// Why players leave here.
-pub(super) const LEAVES: &str = "it is told to stop";
+pub(super) const LEAVES: &str = "the player was shut down";
 
 /// A worker as the coordinator sees it.
 #[derive(Default)]
