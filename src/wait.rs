@@ -131,6 +131,15 @@ waits! {
         Farewell: "the end of the connection" of "the player", ms(1500), "the connection is closed";
         Parting: "the end of the connection" of "a player that has ended the session", seconds(10), "the connection is closed";
     }
+    "conductor, for a worker that is reached through a command" {
+        TransportAnswer: "an answer" of "the machine", Limit::Computed("what is left of `connect_timeout` or `lease`"),
+            "the next attempt";
+        ProgramCopy: "room for the next part of the program" of "the machine",
+            Limit::Progress(Duration::from_secs(30), Duration::from_hours(1)), "the next attempt";
+        TransportWords: "the last line on standard error" of "a command such as `ssh` that has ended", ms(500),
+            "the worker cannot be reached";
+        TransportEnd: "its end, when its connection is closed" of "a command such as `ssh`", seconds(5), "it is killed";
+    }
     "conductor, for a Python player" {
         PythonCommand: "the next command" of "the coordinator", Limit::Computed("until the run ends"),
             "the connection ends with the run";

@@ -27,6 +27,7 @@ mod now;
 mod options;
 mod plan_message;
 mod report_queue;
+mod reach;
 mod reports;
 mod results_folder;
 mod room;

@@ -30,6 +30,7 @@ mod start;
 mod step;
 mod step_id;
 mod time;
+mod transport;
 mod verdict;
 
 pub use attention::Attention;
@@ -58,4 +59,5 @@ pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, Step, Until};
 pub use step_id::{PhaseId, StepId, StepReference, WorkerId};
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
+pub use transport::{Transport, TransportError};
 pub use verdict::{Conclusion, NOT_REACHED_AGAIN, Reason, Verdict};

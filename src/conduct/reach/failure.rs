@@ -1,0 +1,149 @@
+//! Why a machine could not be reached, as sentences for people. The script and what the transport printed decide, never an
+//! exit status: 255 of `ssh` means three things.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+
+use super::process::TransportProcess;
+use super::programs::ProgramError;
+use crate::conduct::event::End;
+use crate::model::{on_one_line, words};
+
+/// Why a machine could not be reached.
+#[derive(Debug)]
+pub(in crate::conduct) enum ReachError {
+    /// Nobody wants it any more.
+    Unwanted(End),
+    /// The transport's program cannot be run.
+    Start(String, io::Error),
+    /// A system call of the conductor failed.
+    System(io::Error),
+    /// The time for it is over.
+    TimedOut,
+    /// The transport ended before a player spoke.
+    Ended,
+    /// Something else than the script answers: it prints without an end.
+    Greeting,
+    /// The script printed what it never does.
+    Unexpected(String),
+    /// There is no program for the machine.
+    Program(ProgramError),
+    /// No folder takes a program and executes it: each that was tried, and what it lacks.
+    NoFolder(Vec<String>),
+    /// The program did not arrive complete.
+    CutShort,
+    /// The program arrived, and does not run there.
+    Broken(String),
+    /// `program` does not exist there.
+    NotInstalled(String),
+    /// One of the above, with what the transport printed.
+    Said(Box<Self>, Vec<String>),
+}
+
+/// What a transport prints, and what to do about it.
+const HINTS: [(&str, &str); 11] = [
+    ("Permission denied (", "allow the conductor's key on that machine, or name a key in `connect_options`"),
+    ("Host key verification failed", "add the machine's host key to `known_hosts`, for example with `ssh-keyscan`"),
+    (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "the machine was installed again, or is another one: check it, then replace its key in `known_hosts`",
+    ),
+    ("Could not resolve hostname", "correct the name in `connect`"),
+    ("No route to host", "check the network between the conductor and the machine"),
+    ("Connection refused", "is sshd running on that machine? another port is set with `connect_options = -p PORT`"),
+    ("No such container", "start the container, or correct its name in `connect`"),
+    ("no such container", "start the container, or correct its name in `connect`"),
+    ("is not running", "start the container first"),
+    ("Cannot open network namespace", "create the network namespace, or correct its name in `connect`"),
+    ("a password is required", "let the user run commands without a password, or remove `become`"),
+];
+
+impl ReachError {
+    /// Adds what the transport printed, now that it is of no more use.
+    pub(super) fn with_words_of(self, mut process: TransportProcess, stream: UnixStream, greeting: &[u8]) -> Self {
+        let is_ours = matches!(self, Self::Unwanted(_) | Self::System(_) | Self::Program(_));
+        drop(stream);
+        if is_ours || matches!(self, Self::TimedOut) {
+            process.is_broken();
+        }
+        if is_ours {
+            return self;
+        }
+        let mut said = process.last_words();
+        if said.is_empty() {
+            let greeting = String::from_utf8_lossy(greeting);
+            said.extend(
+                greeting
+                    .lines()
+                    .rev()
+                    .map(str::trim)
+                    .find(|line| !line.is_empty())
+                    .map(|line| on_one_line(line).into_owned()),
+            );
+        }
+        if said.is_empty() { self } else { Self::Said(Box::new(self), said) }
+    }
+
+    /// Whether another attempt may succeed.
+    pub(in crate::conduct) fn may_pass(&self) -> bool {
+        match self {
+            Self::Ended | Self::TimedOut | Self::CutShort => true,
+            Self::Said(error, said) => {
+                error.may_pass() && !said.iter().any(|line| HINTS[..3].iter().any(|(text, _)| line.contains(text)))
+            }
+            _ => false,
+        }
+    }
+
+    /// The sentence.
+    pub(in crate::conduct) fn sentence(&self) -> String {
+        match self {
+            Self::Unwanted(_) => "it is not needed any more".to_owned(),
+            Self::Start(program, error) if error.kind() == io::ErrorKind::NotFound => {
+                format!("`{program}` is not installed on the conductor's machine")
+            }
+            Self::Start(program, error) => format!("cannot run `{program}`: {}", words(error)),
+            Self::System(error) => words(error),
+            Self::TimedOut => "the machine did not answer in time".to_owned(),
+            Self::Ended => "the connection ended before a player started".to_owned(),
+            Self::Greeting => "the machine answers with something else than the conductor's script".to_owned(),
+            Self::Unexpected(line) => format!("the machine gave an unexpected answer: `{}`", on_one_line(line)),
+            Self::Program(error) => error.to_string(),
+            Self::NoFolder(tried) => no_folder(tried),
+            Self::CutShort => {
+                "the program did not arrive completely: the folder is full, or the connection broke".to_owned()
+            }
+            Self::Broken(why) => {
+                let why = on_one_line(why);
+                format!(
+                    "the program does not run there: {why}; build a static one with `scripts/package`, or install it there and set `program`"
+                )
+            }
+            Self::NotInstalled(path) => format!("`program` names `{path}`, which is not an executable file there"),
+            Self::Said(error, said) => {
+                let hint = said.iter().find_map(|line| HINTS.iter().find(|(text, _)| line.contains(text)));
+                let hint = hint.map_or(String::new(), |(_, hint)| format!("; {hint}"));
+                format!("{}: {}{hint}", error.sentence(), said.join(" / "))
+            }
+        }
+    }
+}
+
+/// What the folders lack that were tried.
+fn no_folder(tried: &[String]) -> String {
+    let lacks = |tried: &String| {
+        let (folder, what) = tried.rsplit_once(':').unwrap_or((tried, ""));
+        let what = match what {
+            "space" => "not enough space",
+            "execute" => "files cannot be executed",
+            "network" => "a network file system",
+            _ => "not writable",
+        };
+        format!("`{}` ({what})", on_one_line(folder))
+    };
+    let tried: Vec<_> = tried.iter().map(lacks).collect();
+    format!(
+        "no folder can hold the program: {}; set `scratch` to a folder, or `program` to an installed one",
+        tried.join(", ")
+    )
+}

@@ -1,0 +1,183 @@
+//! Reaching a machine on which no player listens: a command such as `ssh` runs a script there, which runs a player, if need
+//! be a copy of this program. What comes of it is a connection like any other.
+
+mod failure;
+mod process;
+mod programs;
+mod script;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::event::End;
+use crate::model::Transport;
+use crate::sys::DescriptorLimit;
+use crate::wait::Wait;
+use crate::wire::{Connection, Secret};
+
+pub(super) use failure::ReachError;
+pub(super) use process::TransportProcess;
+use programs::Program;
+pub(crate) use programs::Programs;
+use script::Script;
+pub(crate) use script::can_be_quoted;
+
+/// How often a wait looks whether the coordinator still wants it.
+const SLICE: Duration = Duration::from_millis(100);
+/// The most that is read before the first line of the script: a greeting of a login shell.
+const GREETING: usize = 64 << 10;
+
+/// The machine of one worker, and what is known of it.
+pub(super) struct Machine<'a> {
+    pub(super) transport: &'a Transport,
+    pub(super) worker: &'a str,
+    pub(super) programs: &'a Programs,
+    /// The limit of descriptors that this program was started with: the transport gets it.
+    pub(super) descriptors: DescriptorLimit,
+    /// The process of the session's player, and the mark of the session, if the player was there before.
+    pub(super) running: Option<(u32, &'a str)>,
+}
+
+/// What waits, and says when nobody wants that any more.
+pub(super) type Patience<'a> = &'a mut dyn FnMut(Duration) -> Option<End>;
+
+/// Has the machine run a player. The player waits for `hello` on the connection.
+///
+/// # Errors
+///
+/// Says why that failed, or that it is not wanted any more.
+pub(super) fn reach(
+    machine: &Machine<'_>,
+    until: Instant,
+    patience: Patience<'_>,
+) -> Result<(Connection, TransportProcess), ReachError> {
+    let mark = Secret::random().map_err(ReachError::System)?;
+    let mark = mark.reveal();
+    let script = Script { mark, running: machine.running, size: machine.programs.size() };
+    let left = until.saturating_duration_since(Instant::now());
+    let command = machine.transport.command(&script.text(machine.transport), left);
+    let started = TransportProcess::start(machine.transport, &command, machine.worker, machine.descriptors);
+    let (process, stream) =
+        started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
+    let mut talk = Talk { stream, mark, heard: Vec::new(), until, patience };
+    match talk.bring_player(machine) {
+        Ok(()) => {
+            let connection = Connection::new(talk.stream.into(), None).map_err(ReachError::System)?;
+            Ok((connection, process))
+        }
+        Err(error) => Err(error.with_words_of(process, talk.stream, &talk.heard)),
+    }
+}
+
+/// What is said with the script.
+struct Talk<'a, 'p> {
+    stream: UnixStream,
+    mark: &'a str,
+    /// What was read and is not part of a line of the script: first of all a greeting.
+    heard: Vec<u8>,
+    until: Instant,
+    patience: Patience<'p>,
+}
+
+impl Talk<'_, '_> {
+    fn bring_player(&mut self, machine: &Machine<'_>) -> Result<(), ReachError> {
+        self.stream.set_nonblocking(true).map_err(ReachError::System)?;
+        loop {
+            let line = self.line()?;
+            let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+            match word {
+                "player" => return Ok(()),
+                "copy" => {
+                    let mut words = rest.splitn(3, ' ');
+                    let (system, architecture) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+                    let program = machine.programs.for_machine(system, architecture).map_err(ReachError::Program)?;
+                    self.send(&program)?;
+                }
+                "none" => return Err(ReachError::NoFolder(rest.split_whitespace().map(str::to_owned).collect())),
+                "short" => return Err(ReachError::CutShort),
+                "broken" => return Err(ReachError::Broken(rest.to_owned())),
+                "missing" => {
+                    return Err(ReachError::NotInstalled(machine.transport.program.clone().unwrap_or_default()));
+                }
+                _ => return Err(ReachError::Unexpected(line)),
+            }
+        }
+    }
+
+    /// The next line of the script, without the mark.
+    fn line(&mut self) -> Result<String, ReachError> {
+        loop {
+            if let Some(line) = self.take_line() {
+                return Ok(line);
+            }
+            if self.heard.len() > GREETING {
+                return Err(ReachError::Greeting);
+            }
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(ReachError::Ended),
+                Ok(count) => self.heard.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(PollFlags::IN)?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(ReachError::Ended),
+            }
+        }
+    }
+
+    /// Takes a complete line that begins with the mark out of what was heard, and drops what came before it.
+    fn take_line(&mut self) -> Option<String> {
+        let heard = &self.heard;
+        let begins = heard.windows(self.mark.len()).position(|window| window == self.mark.as_bytes())?;
+        let end = begins + heard[begins..].iter().position(|byte| *byte == b'\n')?;
+        let line = String::from_utf8_lossy(&heard[begins + self.mark.len()..end]).trim().to_owned();
+        self.heard.drain(..=end);
+        Some(line)
+    }
+
+    /// Sends the size of the program, and then the program. It takes as long as the machine makes progress.
+    fn send(&mut self, program: &Arc<Program>) -> Result<(), ReachError> {
+        let mut buffer = vec![0; 64 << 10];
+        let mut unsent = format!("{}\n", program.size).into_bytes();
+        let mut offset = 0;
+        let soon = || Instant::now() + Wait::ProgramCopy.without_progress();
+        self.until = soon();
+        while !unsent.is_empty() {
+            match self.stream.write(&unsent) {
+                Ok(count) => {
+                    unsent.drain(..count);
+                    self.until = soon();
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(PollFlags::OUT)?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // The script has ended; its last line says why.
+                Err(_) => return Ok(()),
+            }
+            if unsent.is_empty() && offset < program.size {
+                let count = program.read_at(&mut buffer, offset).map_err(ReachError::System)?;
+                if count == 0 {
+                    return Err(ReachError::System(io::ErrorKind::UnexpectedEof.into()));
+                }
+                unsent.extend_from_slice(&buffer[..count]);
+                offset += count as u64;
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, flags: PollFlags) -> Result<(), ReachError> {
+        if let Some(end) = (self.patience)(Duration::ZERO) {
+            return Err(ReachError::Unwanted(end));
+        }
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ReachError::TimedOut);
+        }
+        // Whatever this says, the next round looks at everything.
+        let _ = Wait::TransportAnswer.poll(&mut [PollFd::new(&self.stream, flags)], Some(left.min(SLICE)));
+        Ok(())
+    }
+}

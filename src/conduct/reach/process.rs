@@ -1,0 +1,116 @@
+//! The process of a transport, such as `ssh`: its standard input and output are one end of a socket pair, and what it prints
+//! on standard error goes to the log.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::model::{Transport, on_one_line};
+use crate::sys::{DescriptorLimit, start_apart};
+use crate::wait::Wait;
+
+/// How many of its last lines are kept, to say why it failed.
+const LINES: usize = 5;
+/// The longest line that is kept, in bytes.
+const LONGEST: u64 = 400;
+
+/// The process of a transport. When it is dropped, the transport gets a moment to end by itself.
+#[derive(Debug)]
+pub(in crate::conduct) struct TransportProcess {
+    child: Child,
+    lines: Arc<Mutex<VecDeque<String>>>,
+    reader: Option<JoinHandle<()>>,
+    is_never_signalled: bool,
+    /// How long it may take to end, once its connection is closed.
+    patience: Duration,
+}
+
+impl TransportProcess {
+    /// Starts the command of a transport. Returns our end of its standard input and output, too.
+    ///
+    /// # Errors
+    ///
+    /// If the program cannot be run.
+    pub(super) fn start(
+        transport: &Transport,
+        command: &[String],
+        worker: &str,
+        limit: DescriptorLimit,
+    ) -> io::Result<(Self, UnixStream)> {
+        let (near, far) = UnixStream::pair()?;
+        let (program, arguments) = command.split_first().ok_or(io::ErrorKind::NotFound)?;
+        let mut process = Command::new(program);
+        process
+            .args(arguments)
+            .stdin(OwnedFd::from(far.try_clone()?))
+            .stdout(OwnedFd::from(far))
+            .stderr(Stdio::piped());
+        start_apart(&mut process, limit);
+        let mut child = process.spawn()?;
+        let lines = Arc::new(Mutex::new(VecDeque::new()));
+        let reader = child.stderr.take().map(|stderr| {
+            let (kept, worker) = (Arc::clone(&lines), worker.to_owned());
+            let name = format!("transport of {worker}");
+            std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &kept))
+        });
+        let reader = reader.transpose()?;
+        let is_never_signalled = transport.is_never_signalled();
+        Ok((Self { child, lines, reader, is_never_signalled, patience: Wait::TransportEnd.time() }, near))
+    }
+
+    /// What it printed last on standard error, once it has ended or a moment has passed.
+    pub(super) fn last_words(&mut self) -> Vec<String> {
+        /// The reader sees the end of standard error a little later than the process ends.
+        const LOOKS: u32 = 50;
+        let wait = Wait::TransportWords;
+        for _ in 0..LOOKS {
+            if self.reader.as_ref().is_none_or(JoinHandle::is_finished) {
+                break;
+            }
+            wait.pause(wait.time() / LOOKS);
+        }
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Its connection broke: it is not waited for.
+    pub(in crate::conduct) fn is_broken(&mut self) {
+        self.patience = Duration::ZERO;
+    }
+}
+
+impl Drop for TransportProcess {
+    fn drop(&mut self) {
+        // What must not get a signal ends by itself when its standard input has ended, sooner or later.
+        if !self.is_never_signalled {
+            let _ = Wait::TransportEnd.end_of(&mut self.child, self.patience);
+        }
+    }
+}
+
+/// Passes on lines until the stream ends.
+fn read_lines(stderr: ChildStderr, worker: &str, kept: &Mutex<VecDeque<String>>) {
+    let mut stderr = BufReader::new(stderr);
+    loop {
+        let mut line = Vec::new();
+        match stderr.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return,
+        }
+        let line = String::from_utf8_lossy(&line);
+        let line = on_one_line(line.trim_end()).into_owned();
+        if line.is_empty() {
+            continue;
+        }
+        tracing::info!("{worker}: {line}");
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == LINES {
+            kept.pop_front();
+        }
+        kept.push_back(line);
+    }
+}

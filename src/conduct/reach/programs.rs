@@ -1,0 +1,148 @@
+//! The programs that the conductor sends to machines: itself, or one for another architecture.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::model::words;
+
+/// Where the programs for other architectures may be.
+const FOLDER_VARIABLE: &str = "CONDUCTOR_PROGRAMS";
+
+/// The programs that can be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Programs {
+    own: Arc<Program>,
+    /// The machine of this process, as `uname -m` prints it.
+    machine: String,
+    /// From `--program`: the file for a machine.
+    given: BTreeMap<String, PathBuf>,
+    /// The folders that may have a program for a machine, in order.
+    folders: Vec<PathBuf>,
+}
+
+/// A program that can be sent.
+#[derive(Debug)]
+pub(super) struct Program {
+    file: File,
+    pub(super) size: u64,
+}
+
+/// Why there is no program for a machine.
+#[derive(Debug)]
+pub(super) enum ProgramError {
+    /// The machine does not run Linux.
+    System(String),
+    /// No file has it.
+    Missing {
+        /// The machine, as `uname -m` prints it.
+        machine: String,
+        /// The files that would have it.
+        tried: Vec<PathBuf>,
+    },
+    /// The file cannot be opened.
+    Unreadable(PathBuf, io::Error),
+}
+
+impl fmt::Display for ProgramError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(system) => write!(out, "the machine runs {system}, and players run only on Linux"),
+            Self::Missing { machine, tried } => {
+                let tried: Vec<_> = tried.iter().map(|file| format!("`{}`", file.display())).collect();
+                write!(out, "there is no program for {machine}: none of {} exists; ", tried.join(", "))?;
+                write!(out, "build one with `scripts/package {machine}`, or name it with `--program {machine}=FILE`")
+            }
+            Self::Unreadable(file, error) => write!(out, "cannot open `{}`: {}", file.display(), words(error)),
+        }
+    }
+}
+
+impl Program {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { file, size })
+    }
+
+    /// Reads some bytes of it.
+    ///
+    /// # Errors
+    ///
+    /// As pread(2).
+    pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+}
+
+impl Programs {
+    /// This program, those of `--program`, and those in the usual folders.
+    ///
+    /// # Errors
+    ///
+    /// If the program of this process cannot be opened.
+    pub(crate) fn new(given: BTreeMap<String, PathBuf>) -> io::Result<Self> {
+        let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.join("../lib/conductor")));
+        let folders = std::env::var_os(FOLDER_VARIABLE).map(PathBuf::from).into_iter().chain(beside).collect();
+        let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
+        // The file may have been replaced since this process began; this is the one that runs.
+        Ok(Self { own: Arc::new(Program::open(Path::new("/proc/self/exe"))?), machine, given, folders })
+    }
+
+    /// How large a program is, about: the machine has to have as much space.
+    pub(super) fn size(&self) -> u64 {
+        self.own.size
+    }
+
+    /// The program for a machine.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is none.
+    pub(super) fn for_machine(&self, system: &str, machine: &str) -> Result<Arc<Program>, ProgramError> {
+        if system != "Linux" {
+            return Err(ProgramError::System(system.to_owned()));
+        }
+        let given = self.given.get(machine);
+        if given.is_none() && machine == self.machine {
+            return Ok(Arc::clone(&self.own));
+        }
+        let name = format!("conductor-{machine}");
+        let tried = given
+            .cloned()
+            .map_or_else(|| self.folders.iter().map(|folder| folder.join(&name)).collect(), |file| vec![file]);
+        for file in &tried {
+            match Program::open(file) {
+                Ok(program) => return Ok(Arc::new(program)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(ProgramError::Unreadable(file.clone(), error)),
+            }
+        }
+        Err(ProgramError::Missing { machine: machine.to_owned(), tried })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_for_another_machine_is_looked_for_and_its_places_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut programs = Programs::new(BTreeMap::new()).unwrap();
+        programs.folders = vec![folder.path().to_owned()];
+        assert_eq!(programs.for_machine("Linux", &programs.machine).unwrap().size, programs.size());
+        assert!(programs.for_machine("Darwin", "arm64").unwrap_err().to_string().contains("players run only on Linux"));
+        let file = folder.path().join("conductor-riscv64");
+        let missing = programs.for_machine("Linux", "riscv64").unwrap_err().to_string();
+        assert!(missing.contains(&format!("none of `{}` exists", file.display())), "{missing}");
+        std::fs::write(&file, "x").unwrap();
+        assert_eq!(programs.for_machine("Linux", "riscv64").unwrap().size, 1);
+        programs.given.insert("riscv64".to_owned(), folder.path().join("none"));
+        assert!(programs.for_machine("Linux", "riscv64").unwrap_err().to_string().contains("none` exists"));
+    }
+}

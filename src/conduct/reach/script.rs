@@ -1,0 +1,89 @@
+//! The script that is run first on a machine without a player. It runs a player: the one of this session that is running
+//! there, the program at a path, or a copy that the conductor sends.
+//!
+//! It is one line of POSIX `sh` without `'`, `!` and `\`, because a login shell may be csh, tcsh or fish: each passes it on
+//! unchanged in single quotes. Each line that it prints for the conductor begins with a random mark; what a shell prints
+//! before the first of them is a greeting.
+
+use crate::model::Transport;
+
+/// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size.
+const BEGIN: &str = "umask 077; m=MARK; ";
+
+/// Continues with the player of this session, if there is one: a process of this user with the session's mark in its command
+/// line.
+const AGAIN: &str = "p=PID; if [ -O /proc/$p ] && grep -q SESSION /proc/$p/cmdline 2>/dev/null; then \
+    exec /proc/$p/exe player --stdio $m; fi; ";
+
+/// Runs a program that is there.
+const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then exec \"$p\" player --stdio $m; fi; echo \"$m missing\"";
+
+/// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. A
+/// network file system is passed over: it keeps files that are removed while they are open.
+const COPY: &str = "f=; t=; for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
+    [ \"$d\" ] && [ -d \"$d\" ] || continue; \
+    case \"$(stat -f -c %T \"$d\" 2>/dev/null)\" in nfs*|cifs|smb*|afs|fuse*|9p) t=\"$t $d:network\"; continue;; esac; \
+    f=\"$d/conductor-$m\"; mkdir \"$f\" 2>/dev/null || { t=\"$t $d:write\"; f=; continue; }; \
+    k=$(df -Pk \"$f\" 2>/dev/null | tail -n 1 | { read a b c k e; echo \"$k\"; }); \
+    if [ \"${k:-99999999}\" -lt KIBIBYTES ]; then w=space; \
+    elif echo \"echo $m\" >\"$f/x\" && chmod 700 \"$f/x\" && [ \"$(\"$f/x\" 2>/dev/null)\" = $m ]; then rm \"$f/x\"; break; \
+    else w=execute; fi; rm -rf \"$f\"; t=\"$t $d:$w\"; f=; done; \
+    if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
+    echo \"$m copy $(uname -s) $(uname -m) $f\"; read n; p=\"$f/p\"; head -c \"$n\" >\"$p\"; \
+    if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then echo \"$m short\"; rm -rf \"$f\"; exit 1; fi; chmod 700 \"$p\"; \
+    if \"$p\" --version >\"$f/v\" 2>\"$f/e\"; then exec 3<\"$p\"; rm -rf \"$f\"; exec /proc/self/fd/3 player --stdio $m; fi; \
+    echo \"$m broken $(head -n 1 \"$f/e\")\"; rm -rf \"$f\"";
+
+/// What a machine is asked to run.
+#[derive(Debug)]
+pub(super) struct Script<'a> {
+    /// What each of its lines begins with.
+    pub(super) mark: &'a str,
+    /// The process number of this session's player, and what its command line has.
+    pub(super) running: Option<(u32, &'a str)>,
+    /// How many bytes the program has that may be sent.
+    pub(super) size: u64,
+}
+
+impl Script<'_> {
+    /// The script for a machine that is reached in this way.
+    pub(super) fn text(&self, transport: &Transport) -> String {
+        let again = self
+            .running
+            .map_or(String::new(), |(pid, session)| AGAIN.replace("PID", &pid.to_string()).replace("SESSION", session));
+        let run = match &transport.program {
+            Some(program) => INSTALLED.replace("PROGRAM", &quoted(program)),
+            None => {
+                let scratch = transport.scratch.as_deref().map_or("\"\"".to_owned(), quoted);
+                COPY.replace("SCRATCH", &scratch).replace("KIBIBYTES", &(self.size / 1024 + 16).to_string())
+            }
+        };
+        format!("{}{again}{run}", BEGIN.replace("MARK", self.mark))
+    }
+}
+
+/// Whether a path can stand in the script. A few characters cannot be quoted for every login shell.
+pub(crate) fn can_be_quoted(path: &str) -> bool {
+    !path.contains(['\'', '!', '\\', '\n', '"', '$', '`', '\0'])
+}
+
+fn quoted(path: &str) -> String {
+    format!("\"{path}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_login_shell_passes_the_script_on_unchanged() {
+        let script = Script { mark: "0123456789abcdef", running: Some((7, "0123456789abcdef")), size: 5_000_000 };
+        for (program, scratch) in [(None, None), (None, Some("/a b")), (Some("/opt/conductor"), None)] {
+            let mut transport = Transport::read("ssh:h").unwrap();
+            (transport.program, transport.scratch) = (program.map(str::to_owned), scratch.map(str::to_owned));
+            let text = script.text(&transport);
+            assert!(can_be_quoted("/a b") && !text.contains(['\'', '!', '\\', '\n']), "{text}");
+            assert!(text.len() < 1800, "{} bytes", text.len());
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! How the conductor reaches a machine on which no player listens: the forms of `connect`, and the command of each.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How a worker's machine is reached, from `connect` and the settings that go with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transport {
+    form: Form,
+    /// As it was written, for people.
+    text: String,
+    /// What the form's command gets: the host, the container. For a command of the user, its words.
+    target: Vec<String>,
+    /// `connect_options`: more arguments of the form's command.
+    pub options: Vec<String>,
+    /// `become`: what is put before the remote script.
+    pub become_user: Vec<String>,
+    /// `program`: a player's program that is on the machine already; if there is none, the conductor copies its own.
+    pub program: Option<String>,
+    /// `scratch`: the folder that is tried first for the copy.
+    pub scratch: Option<String>,
+    /// `exclusive`: whether one run at a time may use the machine; the default depends on the form.
+    pub exclusive: Option<bool>,
+}
+
+/// A form of `connect`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Form {
+    /// What is written before the colon; empty for a command of the user.
+    name: &'static str,
+    /// What is written after it, for messages.
+    target: &'static str,
+    /// The command.
+    command: &'static [Word],
+    /// Whether the machine's login shell reads the script, so that it has to be one quoted word.
+    is_quoted: bool,
+    /// Whether a machine is used by one run at a time unless `exclusive` says otherwise.
+    is_exclusive: bool,
+    /// Whether the far side loses its processes when the transport's own process gets a signal.
+    is_never_signalled: bool,
+}
+
+/// A part of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// A word.
+    Is(&'static str),
+    /// A word that ends with the time limit for a connection, in seconds.
+    Limit(&'static str),
+    /// `connect_options`.
+    Options,
+    /// What was written after the colon.
+    Target,
+}
+
+use Word::{Is, Limit, Options, Target};
+
+const USUAL: Form =
+    Form { name: "", target: "", command: &[Target], is_quoted: false, is_exclusive: false, is_never_signalled: false };
+
+/// All forms but `local` and a command of the user.
+const FORMS: [Form; 7] = [
+    Form {
+        name: "ssh",
+        target: "[USER@]HOST",
+        // For `-o`, ssh takes the first value: what has to be ours comes before the user's options, the rest after them.
+        command: &[
+            Is("ssh"),
+            Is("-T"),
+            Is("-oBatchMode=yes"),
+            Is("-oRemoteCommand=none"),
+            Is("-oControlPath=none"),
+            Is("-oControlMaster=no"),
+            Options,
+            Is("-a"),
+            Is("-x"),
+            Limit("-oConnectTimeout="),
+            Is("-oServerAliveInterval=5"),
+            Is("-oServerAliveCountMax=3"),
+            Is("-oClearAllForwardings=yes"),
+            Is("-oLogLevel=ERROR"),
+            Is("--"),
+            Target,
+        ],
+        is_quoted: true,
+        is_exclusive: true,
+        ..USUAL
+    },
+    Form {
+        name: "docker",
+        target: "CONTAINER",
+        command: &[Is("docker"), Is("exec"), Is("-i"), Options, Target],
+        ..USUAL
+    },
+    Form {
+        name: "podman",
+        target: "CONTAINER",
+        command: &[Is("podman"), Is("exec"), Is("-i"), Options, Target],
+        ..USUAL
+    },
+    Form {
+        name: "kubectl",
+        target: "[NAMESPACE/]POD[/CONTAINER]",
+        command: &[Is("kubectl"), Is("exec"), Is("-i"), Options, Target, Is("--")],
+        ..USUAL
+    },
+    Form {
+        name: "slurm",
+        target: "NODE",
+        command: &[Is("srun"), Is("-Q"), Is("-u"), Is("--overlap"), Is("-N1"), Is("-n1"), Options, Is("-w"), Target],
+        is_never_signalled: true,
+        ..USUAL
+    },
+    Form { name: "netns", target: "NAME", command: &[Is("ip"), Options, Is("netns"), Is("exec"), Target], ..USUAL },
+    Form {
+        name: "machine",
+        target: "NAME",
+        command: &[Is("systemd-run"), Is("-q"), Is("--pipe"), Options, Is("-M"), Target],
+        ..USUAL
+    },
+];
+
+/// What is wrong with a value of `connect`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransportError {
+    /// It is empty.
+    Empty,
+    /// The word before the colon is not a form.
+    UnknownForm(String),
+    /// Nothing, or something that a command would take for an option, is behind the colon.
+    Target(&'static str, &'static str, String),
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => out.write_str("`connect` is empty"),
+            Self::UnknownForm(name) => write!(out, "unknown form `{name}:` of `connect`"),
+            Self::Target(form, target, text) => write!(out, "`{text}` is not `{form}:{target}`"),
+        }
+    }
+}
+
+impl Transport {
+    /// The names of the forms, for hints.
+    pub fn forms() -> impl Iterator<Item = &'static str> {
+        FORMS.iter().map(|form| form.name)
+    }
+
+    /// Reads the value of `connect`.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with it.
+    pub fn read(text: &str) -> Result<Self, TransportError> {
+        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        let (form, target) = match &words[..] {
+            [] => return Err(TransportError::Empty),
+            [word] => match word.split_once(':') {
+                Some((name, target)) => {
+                    let form = FORMS.iter().find(|form| form.name == name);
+                    let form = form.ok_or_else(|| TransportError::UnknownForm(name.to_owned()))?;
+                    let wrong = || TransportError::Target(form.name, form.target, text.trim().to_owned());
+                    (*form, form.words(target).ok_or_else(wrong)?)
+                }
+                None => (USUAL, words),
+            },
+            _ => (USUAL, words),
+        };
+        Ok(Self {
+            form,
+            text: text.trim().to_owned(),
+            target,
+            options: Vec::new(),
+            become_user: Vec::new(),
+            program: None,
+            scratch: None,
+            exclusive: None,
+        })
+    }
+
+    /// The program that is run, and its arguments, so that `script` is run by `sh` on the machine.
+    pub fn command(&self, script: &str, limit: Duration) -> Vec<String> {
+        let mut words = Vec::new();
+        for word in self.form.command {
+            match word {
+                Is(word) => words.push((*word).to_owned()),
+                Limit(word) => words.push(format!("{word}{}", limit.as_secs().max(1))),
+                Options => words.extend(self.options.iter().cloned()),
+                Target => words.extend(self.target.iter().cloned()),
+            }
+        }
+        if self.form.is_quoted {
+            let prefix = self.become_user.iter().map(|word| format!("{word} ")).collect::<String>();
+            words.push(format!("{prefix}sh -c '{script}'"));
+        } else {
+            words.extend(self.become_user.iter().cloned().chain(["sh", "-c", script].map(str::to_owned)));
+        }
+        words
+    }
+
+    /// What runs the transport, for messages: the name of its program.
+    pub fn program_name(&self) -> &str {
+        match self.form.command.first() {
+            Some(Is(word)) => word,
+            _ => self.target.first().map_or("", String::as_str),
+        }
+    }
+
+    /// Whether one run at a time may use the machine.
+    pub fn is_exclusive(&self) -> bool {
+        self.exclusive.unwrap_or(self.form.is_exclusive)
+    }
+
+    /// Whether its own process must not get a signal: the far side would lose its processes.
+    pub fn is_never_signalled(&self) -> bool {
+        self.form.is_never_signalled
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.text)
+    }
+}
+
+impl Form {
+    /// The words for what was written behind the colon; `None` if that is wrong.
+    fn words(self, target: &str) -> Option<Vec<String>> {
+        let is_word = |word: &str| !word.is_empty() && !word.starts_with('-') && !word.contains('\0');
+        if self.name != "kubectl" {
+            return is_word(target).then(|| vec![target.to_owned()]);
+        }
+        let (namespace, pod, container) = match target.split('/').collect::<Vec<_>>()[..] {
+            [pod] => (None, pod, None),
+            [namespace, pod] => (Some(namespace), pod, None),
+            [namespace, pod, container] => (Some(namespace).filter(|name| !name.is_empty()), pod, Some(container)),
+            _ => return None,
+        };
+        let options =
+            [("-n", namespace), ("-c", container)].into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let options: Vec<(&str, &str)> = options.collect();
+        let are_words = is_word(pod) && options.iter().all(|(_, value)| is_word(value));
+        let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value.to_owned()]);
+        are_words.then(|| options.chain([pod.to_owned()]).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(text: &str) -> String {
+        let mut transport = Transport::read(text).unwrap();
+        transport.options = vec!["-p".to_owned(), "22".to_owned()];
+        transport.become_user = vec!["sudo".to_owned(), "-n".to_owned()];
+        transport.command("SCRIPT", Duration::from_secs(10)).join("|")
+    }
+
+    #[test]
+    fn each_form_has_its_command() {
+        for (text, expected) in [
+            (
+                "ssh:root@lab7",
+                "ssh|-T|-oBatchMode=yes|-oRemoteCommand=none|-oControlPath=none|-oControlMaster=no|-p|22|-a|-x|-oConnectTimeout=10\
+                 |-oServerAliveInterval=5|-oServerAliveCountMax=3|-oClearAllForwardings=yes|-oLogLevel=ERROR|--|root@lab7\
+                 |sudo -n sh -c 'SCRIPT'",
+            ),
+            ("docker:c", "docker|exec|-i|-p|22|c|sudo|-n|sh|-c|SCRIPT"),
+            ("podman:c", "podman|exec|-i|-p|22|c|sudo|-n|sh|-c|SCRIPT"),
+            ("kubectl:p", "kubectl|exec|-i|-p|22|p|--|sudo|-n|sh|-c|SCRIPT"),
+            ("kubectl:n/p", "kubectl|exec|-i|-p|22|-n|n|p|--|sudo|-n|sh|-c|SCRIPT"),
+            ("kubectl:n/p/c", "kubectl|exec|-i|-p|22|-n|n|-c|c|p|--|sudo|-n|sh|-c|SCRIPT"),
+            ("kubectl:/p/c", "kubectl|exec|-i|-p|22|-c|c|p|--|sudo|-n|sh|-c|SCRIPT"),
+            ("slurm:n1", "srun|-Q|-u|--overlap|-N1|-n1|-p|22|-w|n1|sudo|-n|sh|-c|SCRIPT"),
+            ("netns:n", "ip|-p|22|netns|exec|n|sudo|-n|sh|-c|SCRIPT"),
+            ("machine:m", "systemd-run|-q|--pipe|-p|22|-M|m|sudo|-n|sh|-c|SCRIPT"),
+            ("nsenter  -t 1", "nsenter|-t|1|sudo|-n|sh|-c|SCRIPT"),
+            ("chroot-me", "chroot-me|sudo|-n|sh|-c|SCRIPT"),
+        ] {
+            assert_eq!(command(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_form_or_would_be_an_option_is_refused() {
+        for (text, expected) in [
+            (" ", "`connect` is empty"),
+            ("shh:lab7", "unknown form `shh:` of `connect`"),
+            ("ssh:", "`ssh:` is not `ssh:[USER@]HOST`"),
+            ("ssh:-oProxyCommand=x", "`ssh:-oProxyCommand=x` is not `ssh:[USER@]HOST`"),
+            ("docker:-u", "`docker:-u` is not `docker:CONTAINER`"),
+            ("kubectl:a/b/c/d", "`kubectl:a/b/c/d` is not `kubectl:[NAMESPACE/]POD[/CONTAINER]`"),
+            ("kubectl:a//c", "`kubectl:a//c` is not `kubectl:[NAMESPACE/]POD[/CONTAINER]`"),
+        ] {
+            assert_eq!(Transport::read(text).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn machines_that_are_reached_with_ssh_are_used_by_one_run_at_a_time() {
+        let exclusive: Vec<_> =
+            Transport::forms().filter(|name| Transport::read(&format!("{name}:x")).unwrap().is_exclusive()).collect();
+        assert_eq!(exclusive, ["ssh"]);
+    }
+}

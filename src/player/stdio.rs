@@ -1,0 +1,161 @@
+//! `player --stdio`: a conductor has run this program on the machine through a command such as `ssh`. It passes its standard
+//! input and output to the player of the conductor's session, which it starts if there is none, and ends when that player has
+//! closed the connection.
+//!
+//! The player of a session listens on an abstract Unix socket (unix(7)) whose name follows from the session's secret. Both
+//! sides check that the other one runs as the same user.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
+
+use crate::sys::{self, DescriptorLimit};
+use crate::wait::Wait;
+use crate::wire::{Connection, FrameDecoder, Greeting, bounds, frame};
+
+/// The largest first message, with its length.
+const MESSAGE: usize = 64 << 10;
+
+/// Serves as the way from a conductor to the player of its session; the exit status. The first line that it prints begins
+/// with `mark`.
+///
+/// # Errors
+///
+/// Says why there is no player, or no message.
+pub fn pass_on(mark: &str) -> io::Result<i32> {
+    // The copy of the program itself is open, for one.
+    sys::close_all_but_standard();
+    let mut output = io::stdout();
+    writeln!(output, "{mark} player {}", env!("CARGO_PKG_VERSION"))?;
+    output.flush()?;
+    let hello = hello()?;
+    let Ok(Greeting::Hello(content)) = Greeting::decode(&hello) else {
+        return Err(io::Error::new(ErrorKind::InvalidData, "the conductor's first message is not `hello`"));
+    };
+    let session = content.secret.fingerprint();
+    let player = player_of(&session)?;
+    hand_over(&player, &hello)?;
+    close_standard()?;
+    // The player closes its end with the connection; it never writes.
+    while Wait::PassedOn.poll(&mut [PollFd::new(&player, PollFlags::IN)], None).is_err() {}
+    Ok(0)
+}
+
+/// Reads the first message, and nothing that comes after it.
+fn hello() -> io::Result<Vec<u8>> {
+    let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
+    let input = io::stdin();
+    let mut descriptors = [PollFd::new(&input, PollFlags::IN)];
+    loop {
+        if Wait::Caller.poll(&mut descriptors, None) == Ok(0) {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        if decoder.read(&input)? == 0 {
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, decoder.end().to_string()));
+        }
+        match decoder.next_frame() {
+            Ok(Some(payload)) => return Ok(payload),
+            Ok(None) => {}
+            Err(error) => return Err(io::Error::new(ErrorKind::InvalidData, error.to_string())),
+        }
+    }
+}
+
+/// A connection to the player of a session, which is started if there is none.
+fn player_of(session: &str) -> io::Result<UnixStream> {
+    let name = SocketAddr::from_abstract_name(format!("conductor-{session}"))?;
+    for _ in 0..2 {
+        match UnixStream::connect_addr(&name) {
+            Ok(player) => return has_same_user(&player).then_some(player).ok_or_else(another_user),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            Err(error) => return Err(error),
+        }
+        match UnixListener::bind_addr(&name) {
+            // Connections are accepted once the player runs; until then they wait.
+            Ok(listener) => start_player(session, listener)?,
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("the player of this session ended while it was started"))
+}
+
+fn another_user() -> io::Error {
+    io::Error::new(ErrorKind::PermissionDenied, "another user listens at the name of this session")
+}
+
+/// Whether the other side of a socket runs as this user. All users that a user namespace does not know are 65534: none of
+/// them can be told from the others.
+pub(super) fn has_same_user(socket: impl AsFd) -> bool {
+    /// user_namespaces(7), `overflowuid`.
+    const OVERFLOW: u32 = 65534;
+    let own = rustix::process::geteuid();
+    own.as_raw() != OVERFLOW && socket_peercred(socket).is_ok_and(|peer| peer.uid == own)
+}
+
+/// Starts a player for one session in its own terminal session, so that it stays when the conductor's way to it breaks.
+fn start_player(session: &str, listener: UnixListener) -> io::Result<()> {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("conductor").args(["player", "--quiet", "--session", session]);
+    command.stdin(OwnedFd::from(listener)).stdout(Stdio::null()).stderr(Stdio::null());
+    sys::start_apart(&mut command, DescriptorLimit::of_this_process());
+    command.spawn().map(drop)
+}
+
+/// Passes the first message, and this process's standard input and output.
+fn hand_over(player: &UnixStream, hello: &[u8]) -> io::Result<()> {
+    let (input, output) = (io::stdin(), io::stdout());
+    let descriptors = [input.as_fd(), output.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let message = frame(hello);
+    let sent = sendmsg(player, &[IoSlice::new(&message)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    if sent == message.len() { Ok(()) } else { Err(ErrorKind::WriteZero.into()) }
+}
+
+/// Closes this process's copies of the connection: its end is to be seen on the other side.
+fn close_standard() -> io::Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    Ok(rustix::stdio::dup2_stderr(&null)?)
+}
+
+/// Takes what a process has passed on: the connection, which stays open on its side as long as `stream` is, and the bytes of
+/// its first message.
+///
+/// # Errors
+///
+/// If nothing comes in time, or something else.
+pub(super) fn take(stream: UnixStream) -> io::Result<(Connection, Vec<u8>)> {
+    if !has_same_user(&stream) {
+        return Err(another_user());
+    }
+    Wait::PassedOnMessage.limit_reads(&stream, Wait::PassedOnMessage.time())?;
+    let mut bytes = vec![0; MESSAGE];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(&stream, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    bytes.truncate(received.bytes);
+    let mut descriptors = ancillary.drain().flat_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect::<Vec<_>>(),
+        _ => Vec::new(),
+    });
+    let (Some(input), Some(output)) = (descriptors.next(), descriptors.next()) else {
+        return Err(ErrorKind::InvalidData.into());
+    };
+    Ok((Connection::passed_on(input, output, stream.into())?, bytes))
+}
