@@ -5,6 +5,7 @@
 
 mod attention;
 mod barrier;
+mod environment;
 mod event;
 mod exit_status;
 mod fetched;
@@ -29,6 +30,7 @@ mod reporter;
 mod start;
 mod step;
 mod step_id;
+pub(crate) mod text;
 mod time;
 mod verdict;
 
@@ -57,5 +59,6 @@ pub use reporter::Reporter;
 pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, Step, Until};
 pub use step_id::{PhaseId, StepId, StepReference, WorkerId};
+pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
 pub use verdict::{Conclusion, NOT_REACHED_AGAIN, Reason, Verdict};

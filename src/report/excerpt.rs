@@ -117,47 +117,35 @@ fn boundary_after(output: &Output, offset: u64) -> u64 {
 /// Reads a part of an output as text, piece by piece. Bytes that cannot be read back are told of in the text: a report
 /// with a hole that says so is worth more than half a report.
 fn decode(output: &Output, range: Range<u64>, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
-    let total = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-    let mut buffer = vec![0; total.min(PIECE)];
-    let mut kept = 0;
-    let mut offset = range.start;
-    while offset < range.end {
-        let room = (buffer.len() - kept).min(usize::try_from(range.end - offset).unwrap_or(usize::MAX));
-        if let Err(error) = output.read_exact_at(offset, &mut buffer[kept..kept + room]) {
-            return take(&format!("\n[… cannot read the rest: {error} …]\n"));
+    let mut bytes = Vec::new();
+    for piece in output.pieces(range, PIECE) {
+        match piece {
+            Ok(piece) => bytes.extend(piece),
+            Err(error) => return take(&format!("\n[… cannot read the rest: {error} …]\n")),
         }
-        offset += room as u64;
-        let filled = kept + room;
-        let used = take_text(&buffer[..filled], offset == range.end, take)?;
-        buffer.copy_within(used..filled, 0);
-        kept = filled - used;
+        let used = take_text(&bytes, false, take)?;
+        bytes.drain(..used);
     }
-    Ok(())
+    take_text(&bytes, true, take).map(drop)
 }
 
 /// Hands on the text in `bytes` and says how many of them it used: all but the beginning of a character that the next
 /// piece completes.
-fn take_text(mut bytes: &[u8], last: bool, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<usize> {
-    let length = bytes.len();
-    loop {
-        let error = match str::from_utf8(bytes) {
-            Ok(text) => return give(text, take).map(|()| length),
-            Err(error) => error,
-        };
-        let (valid, rest) = bytes.split_at(error.valid_up_to());
-        give(str::from_utf8(valid).unwrap_or_default(), take)?;
-        match error.error_len() {
-            None if !last => return Ok(length - rest.len()),
-            wrong => {
-                take("\u{fffd}")?;
-                bytes = &rest[wrong.unwrap_or(rest.len())..];
-            }
+fn take_text(bytes: &[u8], last: bool, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<usize> {
+    let mut used = 0;
+    for chunk in bytes.utf8_chunks() {
+        if !chunk.valid().is_empty() {
+            take(chunk.valid())?;
+            used += chunk.valid().len();
+        }
+        let wrong = chunk.invalid();
+        let is_begun = str::from_utf8(wrong).is_err_and(|error| error.error_len().is_none());
+        if !wrong.is_empty() && (last || !is_begun || used + wrong.len() < bytes.len()) {
+            take("\u{fffd}")?;
+            used += wrong.len();
         }
     }
-}
-
-fn give(text: &str, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
-    if text.is_empty() { Ok(()) } else { take(text) }
+    Ok(used)
 }
 
 #[cfg(test)]
