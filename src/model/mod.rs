@@ -43,6 +43,7 @@ pub use file_pattern::{FilePattern, PatternComponent};
 pub use format::Format;
 pub use harmless::{harmless, is_harmful, on_one_line};
 pub use name::{NameError, RunId, StepLabel, WorkerName, variable};
+pub(crate) use named::named;
 pub use network::{Network, is_loopback, is_loopback_host};
 pub(crate) use object::{object, optional};
 pub use os_error::{is_timeout, words};

@@ -88,6 +88,24 @@ pub(super) fn last_lines(output: &Output, count: usize) -> Vec<String> {
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
+/// The most bytes that can be kept of each of the outputs of these lengths, so that together they are no more than
+/// `budget`; never more than `most` of one.
+pub(super) fn fair_limit(lengths: impl Iterator<Item = u64>, budget: u64, most: u64) -> u64 {
+    let mut lengths: Vec<u64> = lengths.map(|length| length.min(most)).filter(|length| *length > 0).collect();
+    lengths.sort_unstable();
+    let mut left = budget;
+    let mut others = lengths.len() as u64;
+    for length in lengths {
+        let share = left / others;
+        if length > share {
+            return share;
+        }
+        left -= length;
+        others -= 1;
+    }
+    most
+}
+
 fn is_continuation(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
 }
@@ -217,5 +235,17 @@ mod tests {
         }
         let text = Excerpt::new(&Output::new(std::sync::Arc::new(Gone), 5, None), 100).to_string();
         assert_eq!(text, "\n[… cannot read the rest: disk gone …]\n");
+    }
+
+    #[test]
+    fn what_fits_is_kept_whole() {
+        assert_eq!(fair_limit([10, 20, 30].into_iter(), 60, 100), 100);
+        assert_eq!(fair_limit([].into_iter(), 0, 100), 100);
+    }
+
+    #[test]
+    fn the_long_ones_share_what_the_short_ones_leave() {
+        assert_eq!(fair_limit([10, 500, 0, 900].into_iter(), 110, 1000), 50);
+        assert_eq!(fair_limit([1_000_000].into_iter(), 500, 100), 100);
     }
 }
