@@ -18,7 +18,7 @@ const TOLD: usize = 10;
 /// What a step may take beyond its limit: its start, the signals of its stop each with its grace, and the last look.
 const STEP_MARGIN: Duration = Duration::from_secs(10);
 /// What a worker may take beyond its steps, and once its connection is there again.
-pub(super) const MARGIN: Duration = Wait::PhaseStop.time();
+const MARGIN: Duration = Wait::PhaseStop.time();
 
 /// Whether a break of this number in its phase is reported, and so is its end.
 fn is_told(breaks: usize) -> bool {
@@ -86,6 +86,7 @@ impl Coordinator {
 
     /// From the start of a phase on, each worker has the time that the plan gives it.
     pub(super) fn limit_workers(&mut self, phase: Phase, start: ConductorTime) {
+        self.allowance = MARGIN;
         let default = self.plan.settings.step_timeout;
         let longest = |id: WorkerId| Step::longest(&self.plan.worker(id).steps[phase], default, STEP_MARGIN);
         for worker in self.pending.clone() {

@@ -261,7 +261,7 @@ impl Coordinator {
         self.stage = stage;
         self.since = self.now;
         self.pending = pending;
-        self.allowance = limit.unwrap_or(liveness::MARGIN);
+        self.allowance = limit.unwrap_or_default();
         self.extra = Duration::ZERO;
         for worker in self.workers.iter_mut().filter(|worker| !worker.is_departing()) {
             worker.due = limit.map(|limit| self.now.plus(limit));
