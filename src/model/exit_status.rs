@@ -17,6 +17,8 @@ impl Conclusion {
     /// The exit status of `conduct`. When several reasons hold, an interrupt comes first, then what could not be carried
     /// out, then what is incomplete, then what failed.
     pub fn exit_status(&self) -> u8 {
+        // An interrupt is none of these, and comes before them.
+        const ORDER: [u8; 4] = [NOT_CARRIED_OUT, INCOMPLETE, FAILED, PASSED];
         let reasons = self.reasons.iter().map(|reason| match reason {
             Reason::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
             Reason::NotCarriedOut(_) => NOT_CARRIED_OUT,
@@ -28,17 +30,8 @@ impl Conclusion {
             Verdict::Failed => FAILED,
             Verdict::Incomplete => INCOMPLETE,
         };
-        reasons.chain([verdict]).min_by_key(|status| rank(*status)).unwrap_or(verdict)
-    }
-}
-
-fn rank(status: u8) -> u8 {
-    match status {
-        128.. => 0,
-        NOT_CARRIED_OUT => 1,
-        INCOMPLETE => 2,
-        FAILED => 3,
-        _ => 4,
+        let rank = |status: &u8| ORDER.iter().position(|known| known == status);
+        reasons.chain([verdict]).min_by_key(rank).unwrap_or(verdict)
     }
 }
 

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json_result::{date, name, trial_entry};
-use super::{Ended, List, Remark, Row, Run, Subject, dry_run_json, json_writer, statistics};
+use super::{Ended, List, Remark, Row, Subject, dry_run_json, json_writer, statistics};
 use crate::model::{Plan, PlayerEntry, WorkerId, WorkerPlan, object};
 
 /// Writes the document of a run.
@@ -30,7 +30,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
         metadata: metadata(ended),
         workers: run.plan().into_iter().flat_map(Plan::workers).map(worker).collect::<Vec<_>>(),
         trials: List(|| run.trials.values().map(move |trial| trial_entry(ended, trial))),
-        statistics: rows.iter().map(|row| statistics_entry(run, row)).collect::<Vec<_>>(),
+        statistics: rows.iter().map(statistics_entry).collect::<Vec<_>>(),
         lost: List(|| run.lost.iter().map(|remark| remark_entry(ended, remark))),
         // Workers of which it is not known that their Reset ran to its end.
         not_reset: run.not_reset().into_iter().map(not_reset).collect::<Vec<_>>(),
@@ -57,7 +57,7 @@ fn metadata(ended: Ended<'_>) -> impl Serialize + '_ {
 }
 
 /// Durations over trials, in seconds.
-fn statistics_entry<'a>(run: &Run, row: &'a Row) -> impl Serialize + 'a {
+fn statistics_entry(row: &Row) -> impl Serialize + '_ {
     let (of, step) = match &row.subject {
         Subject::Phase => ("phase", None),
         Subject::Skew => ("start_skew", None),
@@ -68,7 +68,7 @@ fn statistics_entry<'a>(run: &Run, row: &'a Row) -> impl Serialize + 'a {
         of: of,
         step: step.map(|(label, _)| label),
         position: step.map(|(_, position)| position),
-        workers: step.map(|_| row.who(run)),
+        workers: step.map(|_| row.who()),
         count: row.spread.count,
         minimum: row.spread.minimum.as_secs_f64(),
         median: row.spread.median.as_secs_f64(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 
 use crate::model::{Mode, Outcome, Output, Process, Start, Step, StepResult, WorkerId, WorkerPlan, harmless};
-use crate::report::{Excerpt, PhaseOfTrial, Run, WorkerOfPhase, last_lines, notes, words};
+use crate::report::{Excerpt, PhaseOfTrial, Run, WorkerOfPhase, last_lines, words};
 
 /// So many of its last lines on standard error stand in the failure of a step.
 const LINES: usize = 10;
@@ -124,7 +124,7 @@ fn status(step: &Step, result: &StepResult) -> TestCaseStatus {
         }
         Outcome::Failed(_) | Outcome::TimedOut(_) => {
             let mut lines = vec![result.outcome.in_detail(), step.action.to_string()];
-            lines.extend(notes(result));
+            lines.extend(words::notes(result));
             lines.extend(last_lines(&result.stderr, LINES));
             not_green(NonSuccessKind::Failure, result.outcome.word(), &lines.join("\n"))
         }
