@@ -13,7 +13,7 @@ use super::{
     Commands, Diagnostic, Diagnostics, Document, Files, Input, Lint, Place, Scope, ShellSyntax, Span, allow,
     environment, quoted, quoted_path, test_file, worker_file, workers,
 };
-use crate::model::{Destination, PhaseMap, WorkerPlan};
+use crate::model::{Destination, PhaseMap, Transport, WorkerPlan};
 
 /// What has been read and found so far.
 pub(super) struct Loader {
@@ -94,11 +94,15 @@ impl Loader {
         let document = self.files.read(&path, Some(place), &mut self.context.diagnostics)?;
         self.in_tests.insert(document.source.order());
         let WorkerFile { settings, environment, steps } = self.worker_file(&document, Some((test, worker)))?;
+        let transport = settings.transport.map(|transport| Transport { settings: settings.transport_settings, ..transport });
+        let host = transport.as_ref().filter(|_| settings.player.is_empty()).and_then(Transport::host).map(str::to_owned);
+        let player = host.unwrap_or(settings.player);
         let plan = WorkerPlan {
             name: worker.name.clone(),
             file: path,
-            player: Destination { host: settings.player.clone(), port: settings.port },
-            player_host: settings.player,
+            player: Destination { host: player.clone(), port: settings.port },
+            player_host: player,
+            transport,
             conductor: settings.conductor,
             results_port: settings.results_port,
             shell: settings.shell,

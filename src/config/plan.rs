@@ -23,6 +23,10 @@ pub struct Overrides {
     // A later one wins.
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE", value_parser = value::definition)]
     pub defines: Vec<(String, String)>,
+    /// How to reach the machines of workers without `connect`: ssh:HOST, docker:NAME, podman:NAME, kubectl:POD, slurm:NODE,
+    /// netns:NAME, machine:NAME, or a command
+    #[arg(long, value_name = "FORM")]
+    pub connect: Option<String>,
     /// Time limit to reach a player [default: `connect_timeout` in CONFIG, or 10s]
     #[arg(long, value_name = "DURATION", value_parser = duration::duration, help_heading = LIMITS)]
     pub connect_timeout: Option<Duration>,
@@ -64,7 +68,10 @@ pub struct Loaded {
 /// Reads a test file and the files of its chosen workers, and reports all their mistakes. If there is a shell, it checks
 /// the syntax of the commands.
 pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&dyn ShellSyntax>) -> Loaded {
-    let mut loader = Loader::new(files::defines(&overrides.defines), shell.is_some());
+    // A setting that a file lacks is looked for among the definitions.
+    let connect = overrides.connect.iter().map(|form| ("connect".to_owned(), form.clone()));
+    let defines: Vec<_> = overrides.defines.iter().cloned().chain(connect).collect();
+    let mut loader = Loader::new(files::defines(&defines), shell.is_some());
     let Some(test) = loader.read(&Input::File(path.to_owned())) else {
         return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish(shell) };
     };

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::interpolate::{Interpolated, Variables, interpolate};
-use super::settings::NOT_YET;
 use super::{
     Commands, DEFAULT, Diagnostic, Diagnostics, Document, Entry, Lint, Place, Section, Setting, Span, Text, is_space,
     nearest, quoted, quoted_section,
@@ -133,10 +132,7 @@ impl<'a> Scope<'a> {
         let known = Setting::keys(known);
         for entry in self.entries(section) {
             let key = entry.key();
-            if NOT_YET.contains(&(section, key)) {
-                let message = format!("`{key}` is not supported yet");
-                self.report(Lint::NotSupportedYet, entry.key_place(), message, "leave the line out");
-            } else if !known.contains(&key) {
+            if !known.contains(&key) {
                 let message = format!("`[{section}]` has no setting {}", quoted(entry.written_key()));
                 let hint = if others.iter().any(|other| other.key == key) {
                     format!("it belongs in {elsewhere}")

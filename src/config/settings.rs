@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{COORDINATOR, Refusal, duration, value};
-use crate::model::{Format, Network, RunSettings};
+use super::{Refusal, duration, value};
+use crate::model::{Format, Network, RunSettings, Transport, TransportSettings};
 
 /// A setting of a section whose values make a `T`.
 pub(super) struct Setting<T> {
@@ -87,6 +87,8 @@ pub(super) struct Coordinator {
     pub(super) allow: Option<Vec<Network>>,
     pub(super) shell: String,
     pub(super) directory: Option<String>,
+    pub(super) transport: Option<Transport>,
+    pub(super) transport_settings: TransportSettings,
 }
 
 impl Default for Coordinator {
@@ -100,12 +102,14 @@ impl Default for Coordinator {
             allow: None,
             shell: "/bin/sh".to_owned(),
             directory: None,
+            transport: None,
+            transport_settings: TransportSettings::default(),
         }
     }
 }
 
 /// The settings of `[Coordinator]`. Each can use the variables of those before it.
-pub(super) const COORDINATOR_SETTINGS: [Setting<Coordinator>; 8] = [
+pub(super) const COORDINATOR_SETTINGS: [Setting<Coordinator>; 14] = [
     Setting::word("player", |file, text| value::host(text).map(|host| file.player = host)),
     Setting::word("conductor", |file, text| value::host(text).map(|host| file.conductor = Some(host))),
     Setting::word("cmdport", |file, text| value::port(text).map(|port| file.port = port)),
@@ -114,7 +118,12 @@ pub(super) const COORDINATOR_SETTINGS: [Setting<Coordinator>; 8] = [
     Setting::word("allow", |file, text| value::networks(text).map(|networks| file.allow = Some(networks))),
     Setting::text("shell", |file, text| value::text(text).map(|shell| file.shell = shell)),
     Setting::text("directory", |file, text| value::text(text).map(|folder| file.directory = Some(folder))),
+    Setting::text("connect", |file, text| value::transport(text).map(|transport| file.transport = transport)),
+    Setting::text("connect_options", |file, text| value::words(text).map(|words| file.transport_settings.options = words)),
+    Setting::text("become", |file, text| value::words(text).map(|words| file.transport_settings.become_user = words)),
+    Setting::text("program", |file, text| {
+        value::remote_path(text).map(|path| file.transport_settings.program = path.filter(|path| path != "copy"))
+    }),
+    Setting::text("scratch", |file, text| value::remote_path(text).map(|path| file.transport_settings.scratch = path)),
+    Setting::word("exclusive", |file, text| value::yes(text).map(|yes| file.transport_settings.exclusive = Some(yes))),
 ];
-
-/// Settings that this version knows and refuses, with their sections.
-pub(super) const NOT_YET: [(&str, &str); 1] = [(COORDINATOR, "connect")];

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use super::nearest;
-use crate::model::Network;
+use crate::model::{Network, Transport, TransportError};
 
 /// What is wrong with a value, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,45 @@ pub(super) fn text(text: &str) -> Result<String, Refusal> {
         return Err(Refusal::new(problem, "leave the character out"));
     }
     Ok(text.to_owned())
+}
+
+/// How a machine is reached; `tcp` is the connection to a player that listens there.
+pub(super) fn transport(text: &str) -> Result<Option<Transport>, Refusal> {
+    if text.trim().eq_ignore_ascii_case("tcp") {
+        return Ok(None);
+    }
+    Transport::read(text).map(Some).map_err(|error| {
+        let hint = match &error {
+            TransportError::UnknownForm(name) => nearest::hint(name, Transport::forms()),
+            TransportError::Empty => "write a form such as `ssh:HOST`, or leave the line out".to_owned(),
+            TransportError::Target(form, target) => format!("write `{form}:{target}`"),
+        };
+        Refusal::new(error.problem(), hint)
+    })
+}
+
+/// Words that become arguments of a program.
+pub(super) fn words(value: &str) -> Result<Vec<String>, Refusal> {
+    Ok(text(value)?.split_whitespace().map(str::to_owned).collect())
+}
+
+/// A path on another machine, which several shells have to pass on unchanged.
+pub(super) fn remote_path(value: &str) -> Result<Option<String>, Refusal> {
+    let path = text(value)?;
+    if path.contains(['\'', '!', '\\', '\n', '"', '$', '`']) {
+        let problem = "has a character that not all login shells pass on";
+        return Err(Refusal::new(problem, "use a path without quotes, `!`, `$` and backslashes"));
+    }
+    Ok(Some(path))
+}
+
+/// `yes` or `no`.
+pub(super) fn yes(text: &str) -> Result<bool, Refusal> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(Refusal::new("is neither `yes` nor `no`", "write `yes` or `no`")),
+    }
 }
 
 #[cfg(test)]

@@ -70,8 +70,8 @@ fn coordinator(scope: &mut Scope<'_>) -> Coordinator {
             _ => {}
         }
     }
-    if scope.entry(COORDINATOR, "player").is_none() {
-        let hint = "add the player's address, `player = ADDRESS`, to `[Coordinator]`";
+    if scope.entry(COORDINATOR, "player").is_none() && settings.transport.is_none() {
+        let hint = "add the player's address, `player = ADDRESS`, to `[Coordinator]`, or `connect`";
         scope.report(Lint::MissingSetting, scope.section_place(COORDINATOR), "the worker file has no `player`", hint);
     }
     check_loopback(scope, &settings.player, settings.conductor.as_deref().unwrap_or_default());

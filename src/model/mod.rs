@@ -63,5 +63,5 @@ pub use step::{Action, Bound, Gate, Mode, Step, Until};
 pub use step_id::{PhaseId, StepId, StepReference, WorkerId};
 pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
-pub use transport::{Transport, TransportError};
+pub use transport::{Transport, TransportError, TransportSettings};
 pub use verdict::{Conclusion, NOT_REACHED_AGAIN, Reason, Verdict};

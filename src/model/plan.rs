@@ -156,6 +156,9 @@ pub struct WorkerPlan {
     /// The player's host as the worker file has it, for `CONDUCTOR_ADDR_…` and for people.
     #[serde(skip)]
     pub player_host: String,
+    /// How its machine is reached, if no player listens there.
+    #[serde(skip)]
+    pub transport: Option<Transport>,
     /// The conductor's address as the worker file has it; a seed player sends its results there.
     #[serde(skip)]
     pub conductor: Option<String>,

@@ -11,6 +11,13 @@ pub struct Transport {
     text: String,
     /// What the form's command gets: the host, the container. For a command of the user, its words.
     target: Vec<String>,
+    /// The settings that go with it.
+    pub settings: TransportSettings,
+}
+
+/// The settings that go with `connect`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TransportSettings {
     /// `connect_options`: more arguments of the form's command.
     pub options: Vec<String>,
     /// `become`: what is put before the remote script.
@@ -128,15 +135,16 @@ pub enum TransportError {
     /// The word before the colon is not a form.
     UnknownForm(String),
     /// Nothing, or something that a command would take for an option, is behind the colon.
-    Target(&'static str, &'static str, String),
+    Target(&'static str, &'static str),
 }
 
-impl fmt::Display for TransportError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl TransportError {
+    /// What is wrong; it can follow the value itself.
+    pub fn problem(&self) -> String {
         match self {
-            Self::Empty => out.write_str("`connect` is empty"),
-            Self::UnknownForm(name) => write!(out, "unknown form `{name}:` of `connect`"),
-            Self::Target(form, target, text) => write!(out, "`{text}` is not `{form}:{target}`"),
+            Self::Empty => "is empty".to_owned(),
+            Self::UnknownForm(name) => format!("begins with an unknown form, `{name}:`"),
+            Self::Target(form, ..) => format!("has no valid target of `{form}:`"),
         }
     }
 }
@@ -160,23 +168,20 @@ impl Transport {
                 Some((name, target)) => {
                     let form = FORMS.iter().find(|form| form.name == name);
                     let form = form.ok_or_else(|| TransportError::UnknownForm(name.to_owned()))?;
-                    let wrong = || TransportError::Target(form.name, form.target, text.trim().to_owned());
+                    let wrong = || TransportError::Target(form.name, form.target);
                     (*form, form.words(target).ok_or_else(wrong)?)
                 }
                 None => (USUAL, words),
             },
             _ => (USUAL, words),
         };
-        Ok(Self {
-            form,
-            text: text.trim().to_owned(),
-            target,
-            options: Vec::new(),
-            become_user: Vec::new(),
-            program: None,
-            scratch: None,
-            exclusive: None,
-        })
+        Ok(Self { form, text: text.trim().to_owned(), target, settings: TransportSettings::default() })
+    }
+
+    /// The host that `ssh` connects to, if this is `ssh`: the machine's address, unless `player` names another.
+    pub fn host(&self) -> Option<&str> {
+        let target = self.target.first().filter(|_| self.form.name == "ssh")?;
+        Some(target.rsplit_once('@').map_or(target, |(_, host)| host))
     }
 
     /// The program that is run, and its arguments, so that `script` is run by `sh` on the machine.
@@ -186,15 +191,15 @@ impl Transport {
             match word {
                 Is(word) => words.push((*word).to_owned()),
                 Limit(word) => words.push(format!("{word}{}", limit.as_secs().max(1))),
-                Options => words.extend(self.options.iter().cloned()),
+                Options => words.extend(self.settings.options.iter().cloned()),
                 Target => words.extend(self.target.iter().cloned()),
             }
         }
         if self.form.is_quoted {
-            let prefix = self.become_user.iter().map(|word| format!("{word} ")).collect::<String>();
+            let prefix = self.settings.become_user.iter().map(|word| format!("{word} ")).collect::<String>();
             words.push(format!("{prefix}sh -c '{script}'"));
         } else {
-            words.extend(self.become_user.iter().cloned().chain(["sh", "-c", script].map(str::to_owned)));
+            words.extend(self.settings.become_user.iter().cloned().chain(["sh", "-c", script].map(str::to_owned)));
         }
         words
     }
@@ -209,7 +214,7 @@ impl Transport {
 
     /// Whether one run at a time may use the machine.
     pub fn is_exclusive(&self) -> bool {
-        self.exclusive.unwrap_or(self.form.is_exclusive)
+        self.settings.exclusive.unwrap_or(self.form.is_exclusive)
     }
 
     /// Whether its own process must not get a signal: the far side would lose its processes.
@@ -252,8 +257,8 @@ mod tests {
 
     fn command(text: &str) -> String {
         let mut transport = Transport::read(text).unwrap();
-        transport.options = vec!["-p".to_owned(), "22".to_owned()];
-        transport.become_user = vec!["sudo".to_owned(), "-n".to_owned()];
+        transport.settings.options = vec!["-p".to_owned(), "22".to_owned()];
+        transport.settings.become_user = vec!["sudo".to_owned(), "-n".to_owned()];
         transport.command("SCRIPT", Duration::from_secs(10)).join("|")
     }
 
@@ -285,15 +290,15 @@ mod tests {
     #[test]
     fn what_is_not_a_form_or_would_be_an_option_is_refused() {
         for (text, expected) in [
-            (" ", "`connect` is empty"),
-            ("shh:lab7", "unknown form `shh:` of `connect`"),
-            ("ssh:", "`ssh:` is not `ssh:[USER@]HOST`"),
-            ("ssh:-oProxyCommand=x", "`ssh:-oProxyCommand=x` is not `ssh:[USER@]HOST`"),
-            ("docker:-u", "`docker:-u` is not `docker:CONTAINER`"),
-            ("kubectl:a/b/c/d", "`kubectl:a/b/c/d` is not `kubectl:[NAMESPACE/]POD[/CONTAINER]`"),
-            ("kubectl:a//c", "`kubectl:a//c` is not `kubectl:[NAMESPACE/]POD[/CONTAINER]`"),
+            (" ", "is empty"),
+            ("shh:lab7", "begins with an unknown form, `shh:`"),
+            ("ssh:", "has no valid target of `ssh:`"),
+            ("ssh:-oProxyCommand=x", "has no valid target of `ssh:`"),
+            ("docker:-u", "has no valid target of `docker:`"),
+            ("kubectl:a/b/c/d", "has no valid target of `kubectl:`"),
+            ("kubectl:a//c", "has no valid target of `kubectl:`"),
         ] {
-            assert_eq!(Transport::read(text).unwrap_err().to_string(), expected);
+            assert_eq!(Transport::read(text).unwrap_err().problem(), expected, "{text}");
         }
     }
 

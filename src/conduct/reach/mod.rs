@@ -24,7 +24,6 @@ pub(super) use process::TransportProcess;
 use programs::Program;
 pub(crate) use programs::Programs;
 use script::Script;
-pub(crate) use script::can_be_quoted;
 
 /// How often a wait looks whether the coordinator still wants it.
 const SLICE: Duration = Duration::from_millis(100);
@@ -101,7 +100,7 @@ impl Talk<'_, '_> {
                 "short" => return Err(ReachError::CutShort),
                 "broken" => return Err(ReachError::Broken(rest.to_owned())),
                 "missing" => {
-                    return Err(ReachError::NotInstalled(machine.transport.program.clone().unwrap_or_default()));
+                    return Err(ReachError::NotInstalled(machine.transport.settings.program.clone().unwrap_or_default()));
                 }
                 _ => return Err(ReachError::Unexpected(line)),
             }
