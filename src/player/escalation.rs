@@ -20,7 +20,8 @@ pub(super) struct Escalation {
     first: (i32, PlayerTime),
     signal: i32,
     until: PlayerTime,
-    look_at: PlayerTime,
+    /// When to look again, whatever happens.
+    pub(super) look_at: PlayerTime,
     /// Whether the current signal has not been sent yet.
     begins: bool,
     /// The processes that got it, and those that were found since the beginning.
@@ -44,11 +45,6 @@ impl Escalation {
             told: BTreeSet::new(),
             known: BTreeSet::new(),
         }
-    }
-
-    /// When to look again, whatever happens.
-    pub(super) fn next_deadline(&self) -> PlayerTime {
-        self.look_at
     }
 
     /// Something has ended, so that it is time to look.

@@ -10,9 +10,9 @@ use super::escalation::Escalation;
 use super::origin::Cgroups;
 use super::process_tree::ProcessTree;
 use super::session::{NotStarted, SessionEvent, StopWith};
-use super::step_process::StepProcess;
+use super::step_process::{StepProcess, Stop};
 use super::sweep::Sweep;
-use crate::model::{PlayerTime, Process, StepId, nanoseconds};
+use crate::model::{PlayerTime, StepId, nanoseconds};
 use crate::sys::{self, Image, PreparedProcess, Spawned, Spawner, Start, When};
 use crate::wire::{LeftMessage, StepSettledMessage, StepStartedMessage};
 
@@ -29,7 +29,7 @@ pub(super) struct Executor {
     /// Prepared processes: they are created before the message that starts them arrives, so that many workers on a machine
     /// can start at the same time. Each is in its own group, and has not executed the step's program yet.
     prepared: Vec<(StepId, Spawned)>,
-    tree: ProcessTree,
+    pub(super) tree: ProcessTree,
     next_stream: u32,
     /// The numbers of the streams of steps whose processes have ended, and how much was read from them.
     streams: HashMap<StepId, [(u32, u64); 2]>,
@@ -119,9 +119,9 @@ impl Executor {
 
     /// Ends a step's process, and everything that belongs to the step.
     pub(super) fn stop(&mut self, key: StepId, with: StopWith, now: PlayerTime) {
-        let mut open = self.processes.iter_mut().filter(|process| !process.is_reported && process.stopping.is_none());
-        if let Some(process) = open.find(|process| process.key == key) {
-            process.stopping = Some(Escalation::new(with, now));
+        let mut open = self.processes.iter_mut().filter(|process| !process.is_reported && process.key == key);
+        if let Some(process) = open.find(|process| matches!(process.stop, Stop::No)) {
+            process.stop = Stop::InProgress(Escalation::new(with, now));
         }
     }
 
@@ -132,19 +132,16 @@ impl Executor {
         self.sweep = Some(Sweep::new(open.map(|process| process.key).collect(), now));
     }
 
-    /// The processes that are alive.
-    pub(super) fn alive(&self) -> Vec<Process> {
-        self.tree.children()
-    }
-
     /// When it is to be called again, even if nothing happens.
     pub(super) fn next_deadline(&self, now: PlayerTime) -> Option<PlayerTime> {
-        let stopping = self.processes.iter().filter(|process| !process.is_reported && process.stopped.is_none());
-        let stopping = stopping.filter_map(|process| process.stopping.as_ref()).map(Escalation::next_deadline);
-        let starting = self.processes.iter().filter(|process| process.report.is_some() && process.expected > now);
-        let sweep = self.sweep.as_ref().map(|sweep| sweep.escalation.next_deadline());
-        let settling = self.processes.iter().filter_map(|process| process.settled_by);
-        stopping.chain(starting.map(|process| process.expected)).chain(sweep).chain(settling).min()
+        let of_process = |process: &StepProcess| {
+            let stopping =
+                if let Stop::InProgress(escalation) = &process.stop { Some(escalation.look_at) } else { None };
+            let starting = process.report.as_ref().map(|_| process.expected).filter(|expected| *expected > now);
+            [stopping, starting, process.settled_by].into_iter().flatten().min()
+        };
+        let sweep = self.sweep.as_ref().map(|sweep| sweep.escalation.look_at);
+        self.processes.iter().filter_map(of_process).chain(sweep).min()
     }
 
     /// The descriptors to wait for; without `room` the output stays in its pipes.
@@ -181,14 +178,12 @@ impl Executor {
     pub(super) fn events(&mut self, audience: &mut Audience, now: PlayerTime) -> Vec<SessionEvent> {
         self.reap();
         self.read_reports();
-        for process in self.processes.iter_mut().filter(|process| !process.is_reported && process.stopped.is_none()) {
-            if let Some(escalation) = &mut process.stopping {
-                let remaining = self.tree.end_step(process.key, process.pid, escalation, now);
-                process.stopped = remaining.map(|remaining| LeftMessage {
-                    not_stopped: remaining,
-                    forced: escalation.forced(now),
-                    ..LeftMessage::default()
-                });
+        for process in &mut self.processes {
+            if let Stop::InProgress(escalation) = &mut process.stop
+                && let Some(not_stopped) = self.tree.end_step(process.key, process.pid, escalation, now)
+            {
+                let forced = escalation.forced(now);
+                process.stop = Stop::Over(LeftMessage { not_stopped, forced, ..LeftMessage::default() });
             }
         }
         for process in self.processes.iter_mut().filter(|process| process.is_over(self.waits_for_output)) {
@@ -212,8 +207,12 @@ impl Executor {
             if let Some(process) = running.find(|process| process.pid == reaped.pid) {
                 process.ending = Some(reaped);
             }
-            let escalations = self.processes.iter_mut().filter_map(|process| process.stopping.as_mut());
-            escalations.chain(self.sweep.iter_mut().map(|sweep| &mut sweep.escalation)).for_each(Escalation::hurry);
+            for process in &mut self.processes {
+                if let Stop::InProgress(escalation) = &mut process.stop {
+                    escalation.hurry();
+                }
+            }
+            self.sweep.iter_mut().for_each(|sweep| sweep.escalation.hurry());
         }
     }
 
@@ -236,7 +235,7 @@ impl Executor {
             }
             process.settled_by = None;
             process.drain(audience, &mut self.buffer);
-            let ([stdout, stderr], leaky) = (process.lengths(), process.is_held());
+            let ([(_, stdout), (_, stderr)], leaky) = (process.stream_lengths(), process.is_held());
             let holders = if leaky { self.tree.holders(process.key, &process.pipes()) } else { Vec::new() };
             settled.push(StepSettledMessage { step: process.key, stdout, stderr, leaky, holders });
         }

@@ -84,13 +84,13 @@ pub(super) fn run_phase(
     notes: UnixStream,
     cgroups: Cgroups,
 ) -> io::Result<PhaseRun> {
-    let mut process = SessionProcess::new(Session::new(), Audience::Python(results), notes, cgroups)?;
+    let mut process = SessionProcess::new(Session::default(), Audience::Python(results), notes, cgroups)?;
     let phase = PhaseId { trial: 1, phase: Phase::Run };
     for message in [ConductorMessage::Plan(Box::new(plan)), ConductorMessage::Go { phase, at: None }] {
         process.handle(SessionEvent::Message(message));
     }
     process.run()?;
-    let (left, stopped) = (process.executor.alive(), process.stopping);
+    let (left, stopped) = (process.executor.tree.children(), process.stopping);
     match process.audience {
         Audience::Python(results) => Ok(PhaseRun { results, left, stopped }),
         Audience::Conductor(_) | Audience::Nobody => Err(io::ErrorKind::InvalidData.into()),
@@ -365,7 +365,7 @@ impl SessionProcess {
         self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.inbox.close());
         let summary = self.session.summary(matches!(self.audience, Audience::Nobody));
         self.executor.retain_prepared(&[]);
-        let left = self.executor.alive();
+        let left = self.executor.tree.children();
         self.tell(&Note::Over { left, summary });
         // There may be many such processes, each for an hour.
         self.session.forget_plan();

@@ -77,35 +77,16 @@ impl Sweep {
 /// The sweeps of the listener, which end what dead processes have left.
 #[derive(Debug, Default)]
 pub(super) struct Cleanup {
-    sweep: Option<Sweep>,
+    /// The one in progress.
+    pub(super) sweep: Option<Sweep>,
     /// What the last one could not end: another one could not either.
-    not_ended: BTreeSet<u32>,
+    pub(super) not_ended: BTreeSet<u32>,
 }
 
 impl Cleanup {
     /// Begins a sweep, even if one is in progress, because something has died since.
     pub(super) fn begin(&mut self, now: PlayerTime) {
         self.sweep = Some(Sweep::new(BTreeSet::new(), now));
-    }
-
-    /// Whether one is in progress.
-    pub(super) fn is_at_work(&self) -> bool {
-        self.sweep.is_some()
-    }
-
-    /// What could not be ended before is tried again.
-    pub(super) fn try_again(&mut self) {
-        self.not_ended.clear();
-    }
-
-    /// Whether these children are only those that could not be ended.
-    pub(super) fn has_ended_all_but(&self, children: &[u32]) -> bool {
-        children.iter().all(|child| self.not_ended.contains(child))
-    }
-
-    /// When to continue.
-    pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
-        self.sweep.as_ref().map(|sweep| sweep.escalation.next_deadline())
     }
 
     /// Continues. Children that are kept, and everything below them, are left alone. Once no sweep is in progress, returns

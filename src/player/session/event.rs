@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{PlayerTime, StepId};
-use crate::wire::{ConductorMessage, LeftMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
+use crate::wire::{ConductorMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
 
 /// The first signal with which a step is stopped. Each signal has some time before the next; the last one is `SIGKILL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,12 +12,6 @@ pub enum StopWith {
     Interrupt,
     /// `SIGTERM`.
     Terminate,
-}
-
-/// The message about a step that left nothing.
-pub(super) fn ended(step: StepId, outcome: OutcomeMessage) -> StepEndedMessage {
-    let (left, attempts) = (LeftMessage::default(), Vec::new());
-    StepEndedMessage { step, outcome, duration: None, stdout: 0, stderr: 0, left, attempts }
 }
 
 /// What is decided about one event.
@@ -37,16 +31,6 @@ impl Turn {
     /// Sends a message to the conductor.
     pub(super) fn send(&mut self, message: PlayerMessage) {
         self.push(SessionAction::Send(message));
-    }
-
-    /// Reports the end of a step that its phase waited for.
-    pub(super) fn step_ended(&mut self, end: StepEndedMessage) {
-        self.send(PlayerMessage::StepEnded(end));
-    }
-
-    /// Reports the end of a spawned step.
-    pub(super) fn spawned_ended(&mut self, end: StepEndedMessage) {
-        self.send(PlayerMessage::SpawnedEnded(end));
     }
 }
 

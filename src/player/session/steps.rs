@@ -1,6 +1,6 @@
 //! What a session does when steps begin, start and end, and how it continues after that.
 
-use super::event::{SessionAction, Turn, ended};
+use super::event::{SessionAction, Turn};
 use super::work::Work;
 use super::{Session, Stage};
 use crate::model::{Phase, PlayerTime, StepId, nanoseconds};
@@ -30,7 +30,7 @@ impl Session {
             if work.spawn {
                 work.is_spawned = true;
                 turn.push(SessionAction::Spawned { key, pid });
-                turn.step_ended(ended(key, OutcomeMessage::Spawned));
+                turn.send(PlayerMessage::StepEnded(StepEndedMessage::new(key, OutcomeMessage::Spawned)));
             }
         }
     }
@@ -83,9 +83,9 @@ impl Session {
             running.step_failed(&work);
         }
         if !work.is_spawned {
-            return turn.step_ended(end);
+            return turn.send(PlayerMessage::StepEnded(end));
         }
-        turn.spawned_ended(end);
+        turn.send(PlayerMessage::SpawnedEnded(end));
         let waiting = self.works.iter().filter(|waiting| waiting.waits_for() == Some(work.key));
         for key in waiting.map(|waiting| waiting.key).collect::<Vec<_>>() {
             self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, at, turn);
@@ -133,7 +133,7 @@ impl Session {
         }
         // What could not be stopped is reported as stopped, with the warning above, because its end will not be noticed.
         for work in std::mem::take(&mut self.works) {
-            turn.spawned_ended(ended(work.key, OutcomeMessage::Stopped));
+            turn.send(PlayerMessage::SpawnedEnded(StepEndedMessage::new(work.key, OutcomeMessage::Stopped)));
         }
         self.ended.clear();
         if let Some(trial) = trial {
@@ -196,7 +196,7 @@ impl Session {
                 return Some((key, step));
             }
             let why = running.skipped_for.clone();
-            turn.step_ended(ended(key, OutcomeMessage::Skipped { why }));
+            turn.send(PlayerMessage::StepEnded(StepEndedMessage::new(key, OutcomeMessage::Skipped { why })));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{SessionAction, StopWith, Turn, ended};
+use super::event::{SessionAction, StopWith, Turn};
 use crate::model::{PlayerTime, StepId, nanoseconds};
 use crate::wait::Wait;
 use crate::wire::{
@@ -205,7 +205,7 @@ impl Work {
     /// What it waited for has happened, or will not happen.
     pub(super) fn wait_ended(&mut self, outcome: OutcomeMessage, at: PlayerTime) -> StepEndedMessage {
         let [stdout, stderr] = self.until.as_ref().map(|until| until.lengths).unwrap_or_default();
-        self.over(StepEndedMessage { stdout, stderr, ..ended(self.key, outcome) }, Some(at))
+        self.over(StepEndedMessage { stdout, stderr, ..StepEndedMessage::new(self.key, outcome) }, Some(at))
     }
 
     fn over(&mut self, end: StepEndedMessage, at: Option<PlayerTime>) -> StepEndedMessage {

@@ -121,7 +121,7 @@ fn what_failed_in_a_reset_without_a_conductor_is_in_the_summary() {
     assert_eq!(starts(&begun), [key(Phase::Reset, 0)]);
     session.handle(started(key(Phase::Reset, 0), 1), at(1));
     let outcome = OutcomeMessage::Exit { status: 9 };
-    session.handle(SessionEvent::Ended(event::ended(key(Phase::Reset, 0), outcome), at(2)), at(2));
+    session.handle(SessionEvent::Ended(StepEndedMessage::new(key(Phase::Reset, 0), outcome), at(2)), at(2));
     session.handle(started(key(Phase::Reset, 1), 3), at(3));
     session.handle(ended(key(Phase::Reset, 1), 4), at(4));
     let told = "the test says so; its steps were stopped and Reset was run, but `undo` failed";
