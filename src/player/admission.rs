@@ -17,8 +17,8 @@ pub struct Admission {
     host: Option<String>,
     /// The conductor's addresses.
     addresses: Vec<IpAddr>,
-    /// When the name is looked up next; `None` means at once.
-    next_lookup: Option<PlayerTime>,
+    /// When the name is looked up next.
+    next_lookup: PlayerTime,
     /// Whether the last lookup failed.
     has_failed: bool,
 }
@@ -61,13 +61,13 @@ impl Admission {
 
     /// When the conductor's name has to be looked up, if it has one.
     pub(super) fn next_lookup(&self) -> Option<PlayerTime> {
-        self.host.as_ref().map(|_| self.next_lookup.unwrap_or(PlayerTime::from_nanoseconds(0)))
+        self.host.as_ref().map(|_| self.next_lookup)
     }
 
     /// The name, if it has to be looked up now.
     pub(super) fn lookup_due(&mut self, now: PlayerTime) -> Option<String> {
         self.next_lookup().filter(|next| *next <= now)?;
-        self.next_lookup = Some(now.plus(AGAIN));
+        self.next_lookup = now.plus(AGAIN);
         self.host.clone()
     }
 

@@ -27,7 +27,7 @@ impl Listener {
             Ok(Request::Run) => {
                 // The first `run` runs everything that is there. Later ones find nothing, and their connections are closed
                 // without an answer, as the Python player does.
-                let run = self.registry.python.run(caller.peer());
+                let run = self.registry.python.run(caller.peer);
                 self.python_runs.extend(run.map(|run| (run, caller.into_parts().0)));
                 return Continue(());
             }
@@ -37,7 +37,7 @@ impl Listener {
                 // A test of a Python player's answers may send an empty `hello`.
                 Err(why) => (1, format!("Invalid message format: {}", cleaned(&why.to_string()))),
             },
-            Ok(Request::Phase(phase)) => match self.registry.store(caller.peer(), phase, clock()) {
+            Ok(Request::Phase(phase)) => match self.registry.store(caller.peer, phase, clock()) {
                 Ok(superseded) => {
                     for pid in superseded {
                         sys::signal_child(pid, SUPERSEDED);

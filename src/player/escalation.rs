@@ -49,7 +49,7 @@ impl Escalation {
 
     /// Something has ended, so that it is time to look.
     pub(super) fn hurry(&mut self) {
-        self.look_at = PlayerTime::from_nanoseconds(0);
+        self.look_at = PlayerTime::default();
     }
 
     /// Whether the current signal is `SIGKILL`.

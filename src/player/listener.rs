@@ -147,7 +147,7 @@ impl Listener {
     fn wait(&self) -> bool {
         let input = std::io::stdin();
         let owner = (self.settings.owner.is_some() && self.stopping.is_none()).then_some(input.as_fd());
-        let socket = self.socket.as_ref().filter(|_| self.callers.takes_connections()).map(AsFd::as_fd);
+        let socket = self.socket.as_ref().filter(|_| self.callers.paused.is_none()).map(AsFd::as_fd);
         let descriptors = [Some(self.signals.as_fd()), socket, owner].into_iter().flatten();
         let descriptors =
             descriptors.chain(self.callers.connections().map(AsFd::as_fd)).chain(self.processes.descriptors());
@@ -196,7 +196,7 @@ impl Listener {
         }
         self.stopping = Some(clock().plus(Wait::SessionsEnd.time()));
         self.socket = None;
-        self.callers.clear();
+        self.callers.all.clear();
         // The process has blocked the listener's signals, but this one cannot be blocked.
         self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, libc::SIGKILL));
         self.cleanup.not_ended.clear();

@@ -16,8 +16,6 @@ use crate::sys::{self, Cgroup, Descendant, Image, PipeId, Spawned, Spawner, When
 pub(super) struct ProcessTree {
     spawner: Spawner,
     origins: Origins,
-    /// Empty control groups that can be used again.
-    free: Vec<Cgroup>,
     /// How many control groups were created.
     made: u32,
     /// A unique name.
@@ -38,7 +36,6 @@ impl ProcessTree {
         Ok(Self {
             spawner: Spawner::new()?,
             origins: Origins { all: Vec::new(), cgroups },
-            free: Vec::new(),
             made: 0,
             name: format!("{}-{:x}", std::process::id(), sys::clock().nanoseconds()),
             named: BTreeSet::new(),
@@ -54,7 +51,7 @@ impl ProcessTree {
     pub(super) fn start(&mut self, key: StepId, mut image: Image, when: Option<When>) -> io::Result<Spawned> {
         self.prepare_spare(key.phase);
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);
-        let cgroup = self.take_cgroup();
+        let cgroup = self.make_cgroup();
         let made = self.spawner.spawn(image, when, cgroup.as_ref().map(AsFd::as_fd))?;
         if made.in_cgroup {
             origin.cgroup = cgroup;
@@ -89,12 +86,12 @@ impl ProcessTree {
         self.origins.all.retain(|origin| origin.pid != pid || origin.cgroup.is_some());
     }
 
-    fn take_cgroup(&mut self) -> Option<Cgroup> {
+    fn make_cgroup(&mut self) -> Option<Cgroup> {
         let root = self.origins.cgroups.clone()?;
-        while self.free.is_empty() {
+        loop {
             self.made += 1;
             match root.make_group(self.made) {
-                Ok(cgroup) => self.free.push(cgroup),
+                Ok(cgroup) => return Some(cgroup),
                 // Something that was left on purpose is in it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
@@ -104,7 +101,6 @@ impl ProcessTree {
                 }
             }
         }
-        self.free.pop()
     }
 
     /// Continues ending a step, with everything that comes from it. Returns what could not be ended, once that is all that
@@ -117,7 +113,7 @@ impl ProcessTree {
         now: PlayerTime,
     ) -> Option<Vec<Process>> {
         let find = |known: &BTreeSet<_>| {
-            let (mut found, is_certain) = self.find();
+            let (mut found, is_certain) = self.origins.find(|_| false);
             // A process that is ending does not say any more where it comes from.
             found.retain(|process| process.of == Some(key) || process.is_ending && known.contains(&process.identity()));
             (found, is_certain)
@@ -137,8 +133,7 @@ impl ProcessTree {
         }
         let warnings = sweep.warnings(&self.origins, &self.named, &remaining?);
         // A group that is not empty by now is left to the listener.
-        let cgroups = self.origins.all.drain(..).filter_map(|origin| origin.cgroup);
-        self.free.extend(cgroups.filter(Cgroup::is_as_new));
+        self.origins.all.clear();
         self.named.clear();
         Some(warnings)
     }
@@ -150,7 +145,7 @@ impl ProcessTree {
     /// The processes that can write to these pipes of a step. If there seem to be none, those that come from the step and
     /// cannot be inspected.
     pub(super) fn holders(&mut self, key: StepId, pipes: &[PipeId]) -> Vec<Process> {
-        let (found, _) = self.find();
+        let (found, _) = self.origins.find(|_| false);
         let with = |wanted: &dyn Fn(&Descendant) -> bool| -> Vec<Process> {
             found.iter().filter(|holder| wanted(holder)).map(|holder| holder.process.describe()).collect()
         };
@@ -164,18 +159,15 @@ impl ProcessTree {
 
     /// A step is over. What it left still comes from it.
     pub(super) fn is_over(&mut self, key: StepId) {
-        let origins = self.origins.all.iter_mut().filter(|origin| origin.key == key);
-        self.free.extend(origins.filter_map(|origin| origin.cgroup.take_if(|cgroup| cgroup.is_as_new())));
+        for origin in self.origins.all.iter_mut().filter(|origin| origin.key == key) {
+            origin.cgroup.take_if(|cgroup| cgroup.remove());
+        }
     }
 
     /// All children that are alive, including inherited ones.
     pub(super) fn children(&self) -> Vec<Process> {
-        let (found, _) = self.find();
+        let (found, _) = self.origins.find(|_| false);
         let children = found.iter().filter(|found| found.is_child && !found.process.has_ended());
         children.map(|child| child.process.describe()).collect()
-    }
-
-    fn find(&self) -> (Vec<Descendant>, bool) {
-        self.origins.find(|_| false)
     }
 }

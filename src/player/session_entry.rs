@@ -36,9 +36,10 @@ pub(super) enum Due {
 }
 
 /// How far the Reset of a session is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Reset {
     /// Nothing was started that Reset would undo.
+    #[default]
     NotNeeded,
     /// It has to be run for this trial.
     Needed(u32),
@@ -47,7 +48,7 @@ pub(super) enum Reset {
 }
 
 /// A session, as the listener knows it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SessionEntry {
     /// What its conductor said on its last connection.
     pub(super) hello: Hello,
@@ -77,21 +78,7 @@ pub(super) struct SessionEntry {
 impl SessionEntry {
     /// The entry of a session that begins with this `hello`, in this process.
     pub(super) fn new(hello: &Hello, lease: Duration, pid: u32, now: PlayerTime) -> Self {
-        Self {
-            hello: hello.clone(),
-            since: now,
-            lease,
-            silent_since: None,
-            orphaned: None,
-            pid: Some(pid),
-            plan: None,
-            reset_timeout: Duration::ZERO,
-            reset: Reset::NotNeeded,
-            is_over: false,
-            give_up_at: None,
-            given_up: None,
-            death: None,
-        }
+        Self { hello: hello.clone(), since: now, lease, pid: Some(pid), ..Self::default() }
     }
 
     /// Whether it is a session of the worker that says this.

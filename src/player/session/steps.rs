@@ -27,7 +27,7 @@ impl Session {
         }
         if is_first {
             turn.send(PlayerMessage::StepStarted(message));
-            if work.spawn {
+            if work.step.spawn {
                 work.is_spawned = true;
                 turn.push(SessionAction::Spawned { key, pid });
                 turn.send(PlayerMessage::StepEnded(StepEndedMessage::new(key, OutcomeMessage::Spawned)));
@@ -90,7 +90,7 @@ impl Session {
         for key in waiting.map(|waiting| waiting.key).collect::<Vec<_>>() {
             self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, at, turn);
         }
-        self.ended.push((work.key.trial, work.label));
+        self.ended.push((work.key.trial, work.step.label));
     }
 
     /// Calls `act` for each spawned step, or each other step; those for which it returns true are over.
@@ -187,7 +187,7 @@ impl Session {
             let key = running.id.step(running.position);
             let step = plan.step(key)?;
             let mut open = self.works.iter().filter(|work| !work.is_spawned);
-            if !open.all(|work| work.parallel && step.parallel && !running.skips()) {
+            if !open.all(|work| work.step.parallel && step.parallel && !running.skips()) {
                 return None;
             }
             running.position += 1;
@@ -233,7 +233,7 @@ impl Session {
     /// Stops the last spawned step with this label. If it is over already, there is nothing to stop.
     fn stop_spawned(&mut self, key: StepId, label: &str, turn: &mut Turn) {
         let mut spawned = self.works.iter_mut().rev().filter(|work| work.is_spawned && work.key.trial == key.trial);
-        if let Some(target) = spawned.find(|work| work.label == label) {
+        if let Some(target) = spawned.find(|work| work.step.label == label) {
             target.stop(&OutcomeMessage::Stopped, turn);
             let target = target.key;
             self.work(key).into_iter().for_each(|work| work.wait_for(target, turn.now));
