@@ -13,7 +13,7 @@ use super::session::{NotStarted, SessionEvent, StopWith};
 use super::step_process::{StepProcess, Stop};
 use super::sweep::Sweep;
 use crate::model::{PlayerTime, StepId, nanoseconds};
-use crate::sys::{self, Image, PreparedProcess, Spawned, Spawner, Start, When};
+use crate::sys::{self, Image, PreparedProcess, Spawned, Start};
 use crate::wire::{LeftMessage, StepSettledMessage, StepStartedMessage};
 
 /// How soon the start of a step is reported. If it ends before that, both are reported together.
@@ -69,34 +69,39 @@ impl Executor {
             self.tree.forget(key, process.pid);
         }
         let is_ready = |key: &StepId| self.prepared.iter().any(|(of, _)| of == key);
-        wanted.iter().copied().filter(|key| Spawner::CAN_WAIT && !is_ready(key)).collect()
+        wanted.iter().copied().filter(|key| !is_ready(key)).collect()
     }
 
     /// Creates a step's process, which waits until the step is started. If that fails it is created then, and fails again.
     pub(super) fn prepare(&mut self, key: StepId, image: Image) {
-        if let Ok(process) = self.tree.start(key, image, None) {
+        if let Ok(process) = self.tree.create(key, image) {
             self.prepared.push((key, process));
         }
     }
 
     /// Starts a step that has a prepared process; whether it has one.
-    pub(super) fn start_prepared(&mut self, key: StepId, when: When, now: PlayerTime) -> bool {
+    pub(super) fn start_prepared(&mut self, key: StepId, at: Option<PlayerTime>, now: PlayerTime) -> bool {
         let Some(index) = self.prepared.iter().position(|(of, _)| *of == key) else { return false };
         let (_, mut process) = self.prepared.swap_remove(index);
         // Somebody else may have ended it.
         let is_ready = process.report.is_preparing();
         if is_ready {
-            process.report.start(when);
-            self.begin(key, when, process, now);
+            self.begin(key, at, process, now);
         }
         is_ready
     }
 
     /// Creates a step's process. Another attempt of a step continues the streams; whoever still holds those of the previous
     /// attempt is not read from any more.
-    pub(super) fn start(&mut self, key: StepId, when: When, image: Result<Image, NotStarted>, now: PlayerTime) {
-        match image.and_then(|image| Ok(self.tree.start(key, image, Some(when))?)) {
-            Ok(process) => self.begin(key, when, process, now),
+    pub(super) fn start(
+        &mut self,
+        key: StepId,
+        at: Option<PlayerTime>,
+        image: Result<Image, NotStarted>,
+        now: PlayerTime,
+    ) {
+        match image.and_then(|image| Ok(self.tree.create(key, image)?)) {
+            Ok(process) => self.begin(key, at, process, now),
             Err(why) => self.events.push(SessionEvent::NotStarted(key, why)),
         }
     }
@@ -107,14 +112,15 @@ impl Executor {
         starting.for_each(|process| process.expected = process.expected.min(now));
     }
 
-    fn begin(&mut self, key: StepId, when: When, process: Spawned, now: PlayerTime) {
-        let at = if let When::At(instant) = when { instant.max(now) } else { now };
+    fn begin(&mut self, key: StepId, at: Option<PlayerTime>, process: Spawned, now: PlayerTime) {
+        process.report.start(at);
+        let expected = at.map_or(now, |at| at.max(now)).plus(REPORT_WITHIN);
         self.processes.retain(|process| process.key != key || !process.is_reported);
         let streams = self.streams.remove(&key).unwrap_or_else(|| {
             self.next_stream += 2;
             [(self.next_stream - 2, 0), (self.next_stream - 1, 0)]
         });
-        self.processes.push(StepProcess::new(key, process, streams, at.plus(REPORT_WITHIN)));
+        self.processes.push(StepProcess::new(key, process, streams, expected));
     }
 
     /// Ends a step's process, and everything that belongs to the step.

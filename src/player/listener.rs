@@ -134,7 +134,7 @@ impl Listener {
         if self.stopping.is_none()
             && let Some(host) = self.settings.admission.lookup_due(clock())
         {
-            let work = move |notes, _| look_up(&host, notes);
+            let work = move |notes, _| look_up(&host, &notes);
             match self.processes.create(&mut self.callers, watch::MOST, work)? {
                 Ok(pid) => self.lookup = Some(pid),
                 Err(error) => tracing::error!("cannot look up `conductor`: cannot create a process: {error}"),

@@ -9,7 +9,7 @@ use super::escalation::Escalation;
 use super::origin::{Cgroups, Origin, Origins};
 use super::sweep::Sweep;
 use crate::model::{Phase, PlayerTime, Process, StepId};
-use crate::sys::{self, Cgroup, Descendant, Image, PipeId, Spawned, Spawner, When};
+use crate::sys::{self, Cgroup, Descendant, Image, PipeId, Spawned, Spawner};
 
 /// The processes of steps since the last sweep.
 #[derive(Debug)]
@@ -43,16 +43,16 @@ impl ProcessTree {
         })
     }
 
-    /// Creates a step's process.
+    /// Creates a step's process, which waits to be started.
     ///
     /// # Errors
     ///
     /// As [`Spawner::spawn`].
-    pub(super) fn start(&mut self, key: StepId, mut image: Image, when: Option<When>) -> io::Result<Spawned> {
+    pub(super) fn create(&mut self, key: StepId, mut image: Image) -> io::Result<Spawned> {
         self.prepare_spare(key.phase);
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);
         let cgroup = self.make_cgroup();
-        let made = self.spawner.spawn(image, when, cgroup.as_ref().map(AsFd::as_fd))?;
+        let made = self.spawner.spawn(image, cgroup.as_ref().map(AsFd::as_fd))?;
         if made.in_cgroup {
             origin.cgroup = cgroup;
         } else if cgroup.is_some() {

@@ -29,7 +29,7 @@ pub(super) struct PythonRun {
 
 impl PythonRun {
     /// Runs the phase, delivers its results; the exit status.
-    pub(super) fn run(self, mut notes: UnixStream, cgroups: Cgroups) -> i32 {
+    pub(super) fn run(self, notes: UnixStream, cgroups: Cgroups) -> i32 {
         let Self { phase, connection, limit, is_wanted, before } = self;
         let results = PhaseResults::new(limit);
         let run = if is_wanted {
@@ -38,7 +38,7 @@ impl PythonRun {
             Ok(PhaseRun { results, left: Vec::new(), stopped: None })
         };
         let Ok(PhaseRun { results, left, stopped }) = run else { return 1 };
-        note::send(&mut notes, &Note::Delivering);
+        note::send(&notes, &Note::Delivering);
         let mut results = results.results(&phase);
         results.push(encode_result(PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE));
         if stopped != Some(SUPERSEDED)
@@ -46,7 +46,7 @@ impl PythonRun {
         {
             tracing::warn!("results for {}:{} are lost: {why}", phase.result_host, phase.result_port);
         }
-        note::send(&mut notes, &Note::Over { left, summary: None });
+        note::send(&notes, &Note::Over { left, summary: None });
         drop(connection);
         0
     }

@@ -14,6 +14,7 @@ mod work;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::note::Note;
 use crate::model::{LONGEST_LEASE, Phase, PhaseId, PlayerTime, StepId};
 use crate::wait::Wait;
 use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepMessage};
@@ -38,8 +39,8 @@ pub struct Session {
     plan_by: Option<PlayerTime>,
     /// Why it is orphaned, once it is.
     orphaned: Option<String>,
-    /// Whether its conductor may reconnect even so.
-    may_come_back: bool,
+    /// Whether its conductor may reconnect even so, and ask for its results.
+    pub(super) may_come_back: bool,
     reset_limit: Option<Duration>,
     /// The steps that have begun and are not over: those that the phase waits for, and spawned ones.
     works: Vec<Work>,
@@ -246,7 +247,7 @@ impl Session {
         let limit = (id.phase == Phase::Reset).then(|| (most, turn.now.plus(most)));
         if id.phase == Phase::Reset {
             self.touched = None;
-            turn.push(SessionAction::ResetBegun);
+            turn.push(SessionAction::Report(Note::ResetBegun));
         }
         // An instant that far away is an error of a clock.
         let at = at.filter(|at| at.since(turn.now) <= FARTHEST);

@@ -88,14 +88,12 @@ impl SessionEntry {
 
     /// Which session it is, for people.
     pub(super) fn describe(&self) -> String {
-        let Hello { worker, run, conductor, .. } = &self.hello;
-        format!("worker {worker} of run {run} of {conductor}")
+        describe(&self.hello)
     }
 
     /// What became of it, for the next conductor.
     pub(super) fn summary(&self, text: String) -> Summary {
-        let Hello { run, worker, session, .. } = self.hello.clone();
-        Summary { of: Some((run, worker, session)), who: self.describe(), text }
+        Summary { of: Some(self.hello.clone()), text }
     }
 
     /// How it holds the player, for other runs.
@@ -218,31 +216,28 @@ impl SessionEntry {
 /// What became of a session whose conductor was not there at its end.
 #[derive(Debug, Clone)]
 pub(super) struct Summary {
-    /// The run, worker and number of the session.
-    of: Option<(String, String, u64)>,
-    /// The session, for people.
-    who: String,
+    /// What its conductor said.
+    of: Option<Hello>,
     pub(super) text: String,
 }
 
 impl Summary {
     /// One that belongs to no particular session.
     pub(super) fn of_nobody(text: String) -> Self {
-        Self { of: None, who: String::new(), text }
+        Self { of: None, text }
     }
 
     /// Whether it is about this session.
     pub(super) fn is_of(&self, hello: &Hello) -> bool {
-        self.of
-            .as_ref()
-            .is_some_and(|(run, worker, session)| (run, worker, *session) == (&hello.run, &hello.worker, hello.session))
+        let id = |hello: &Hello| (hello.run.clone(), hello.worker.clone(), hello.session);
+        self.of.as_ref().is_some_and(|of| id(of) == id(hello))
     }
 
     /// The text for a conductor. Sessions of its own run need no further description.
     pub(super) fn told_to(&self, run: &str) -> String {
         match &self.of {
-            Some((of, worker, _)) if of == run => {
-                format!("an earlier session of this run for worker {worker}: {}", self.text)
+            Some(of) if of.run == run => {
+                format!("an earlier session of this run for worker {}: {}", of.worker, self.text)
             }
             _ => self.to_string(),
         }
@@ -251,9 +246,13 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let separator = if self.who.is_empty() { "" } else { ": " };
-        write!(out, "{}{separator}{}", self.who, self.text)
+        self.of.iter().try_for_each(|hello| write!(out, "{}: ", describe(hello)))?;
+        out.write_str(&self.text)
     }
+}
+
+fn describe(Hello { worker, run, conductor, .. }: &Hello) -> String {
+    format!("worker {worker} of run {run} of {conductor}")
 }
 
 #[cfg(test)]

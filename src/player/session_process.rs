@@ -172,7 +172,7 @@ impl SessionProcess {
 
     fn is_over(&self) -> bool {
         match (&self.audience, self.finished) {
-            (Audience::Python(results), finished) => results.is_complete() || finished.is_some(),
+            (Audience::Python(results), finished) => results.is_complete || finished.is_some(),
             (Audience::Nobody, finished) => finished.is_some(),
             (Audience::Conductor(_), None) => false,
             (Audience::Conductor(conductor), Some(give_up)) => {
@@ -184,7 +184,7 @@ impl SessionProcess {
 
     /// Whether the conductor may reconnect, through the listener.
     fn may_be_asked(&self) -> bool {
-        self.notes.open().is_some() && self.session.may_be_asked()
+        self.notes.open().is_some() && self.session.may_come_back
     }
 
     /// Waits until something has arrived or is due.
@@ -251,7 +251,7 @@ impl SessionProcess {
                 }
                 Order::Abandon { reason, reset_limit } => {
                     self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.disconnect());
-                    self.orphan(reason, reset_limit.map(Duration::from_secs));
+                    self.orphan(reason, reset_limit);
                 }
             }
         }
@@ -297,7 +297,7 @@ impl SessionProcess {
     }
 
     fn tell(&mut self, note: &Note) {
-        note::send(self.notes.stream(), note);
+        note::send(&self.notes.stream, note);
     }
 
     fn handle(&mut self, event: SessionEvent) {
@@ -320,9 +320,7 @@ impl SessionProcess {
                     self.settle(AT_ONCE);
                     self.executor.sweep(clock());
                 }
-                SessionAction::ResetNeeded { trial } => self.tell(&Note::ResetNeeded { trial }),
-                SessionAction::ResetBegun => self.tell(&Note::ResetBegun),
-                SessionAction::Orphaned { reason } => self.tell(&Note::Orphaned { reason }),
+                SessionAction::Report(note) => self.tell(&note),
                 SessionAction::Finish => self.finish(),
             }
         }

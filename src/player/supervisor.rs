@@ -23,7 +23,7 @@ use super::session::NotStarted;
 use super::step_image::shell_image;
 use super::sweep::Sweep;
 use crate::model::{Ending, PlayerTime, Process, nanoseconds};
-use crate::sys::{self, Image, PrintsTo, Reaped, SignalDescriptor, Spawned, Spawner, When, clock};
+use crate::sys::{self, Image, PrintsTo, Reaped, SignalDescriptor, Spawned, Spawner, clock};
 use crate::wait::Wait;
 use crate::wire::{OutcomeMessage, SupervisorMessage};
 
@@ -136,7 +136,8 @@ fn run(command: &OsStr) -> Result<SupervisorMessage, NotStarted> {
     let image = shell_image("/bin/sh", command.as_bytes(), None, &Environment::inherited())?;
     let image = Image { prints_to: PrintsTo::Inherited, ..image };
     let began = clock();
-    let Spawned { pid, mut report, .. } = Spawner::new()?.spawn(image, Some(When::Now), None)?;
+    let Spawned { pid, mut report, .. } = Spawner::new()?.spawn(image, None)?;
+    report.start(None);
     descendants.child = pid;
     while descendants.ended.is_none() && !descendants.is_stopped {
         descendants.wait(None);

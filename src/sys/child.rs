@@ -2,12 +2,15 @@
 //! the C library, or continues after an error.
 
 use std::ffi::{CStr, CString};
+use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::clock::boot_time_nanoseconds;
 use super::raw::call;
+use super::shared::Shared;
+use crate::model::PlayerTime;
 
 /// What a process consists of.
 #[derive(Debug, Clone)]
@@ -90,29 +93,29 @@ pub(super) struct Blueprint {
     /// The signals that its parent ignores, the first in the lowest bit.
     ignored: u64,
     /// When to start.
-    pub(super) start: StartSignal,
+    pub(super) start: Shared<StartSignal>,
     /// The stack of a child that shares our memory.
     pub(super) stack: Vec<u8>,
 }
 
 impl Blueprint {
-    pub(super) fn new(image: Image, when: Option<u64>, descriptors: [RawFd; 4], ignored: u64) -> Self {
+    pub(super) fn new(image: Image, descriptors: [RawFd; 4], ignored: u64) -> io::Result<Self> {
         let null = [std::ptr::null()];
-        Self {
+        Ok(Self {
             arguments: image.arguments.iter().map(|argument| argument.as_ptr()).chain(null).collect(),
             environment: image.environment.iter().map(|variable| variable.as_ptr()).chain(null).collect(),
             image,
             descriptors,
             ignored,
-            start: StartSignal::new(when),
+            start: Shared::new(StartSignal { parent: std::process::id(), ..StartSignal::default() })?,
             stack: Vec::new(),
-        }
+        })
     }
 }
 
-/// When a child is to start its program. It may be created before that is known: the signal is in memory that it shares with
+/// When a child is to start its program. It is created before that is known: the signal is in memory that it shares with
 /// its parent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct StartSignal {
     /// Zero until the instant is known.
     is_given: AtomicU32,
@@ -123,18 +126,12 @@ pub(super) struct StartSignal {
 }
 
 impl StartSignal {
-    /// One that is given now, or will be.
-    pub(super) fn new(at: Option<u64>) -> Self {
-        let (is_given, parent) = (AtomicU32::new(at.is_some().into()), std::process::id());
-        Self { is_given, at: AtomicU64::new(at.unwrap_or(0)), parent }
-    }
-
-    /// Gives it.
-    pub(super) fn give(&self, at: u64) {
-        self.at.store(at, Ordering::Relaxed);
+    /// Gives it: at this instant, or at once.
+    pub(super) fn give(&self, at: Option<PlayerTime>) {
+        self.at.store(at.map_or(0, PlayerTime::nanoseconds), Ordering::Relaxed);
         self.is_given.store(1, Ordering::Release);
         // SAFETY: the signal is there for as long as this runs; nothing is written.
-        unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAKE, 1, 0, 0, 0]) };
+        unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), libc::FUTEX_WAKE as usize, 1, 0, 0, 0]) };
     }
 
     /// Waits for it. If the parent ends meanwhile, the child ends too, because nobody else gives the signal.
@@ -152,16 +149,15 @@ impl StartSignal {
             }
             while self.is_given.load(Ordering::Acquire) == 0 {
                 // SAFETY: the signal is there until the child is another program; it is only read.
-                unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAIT, 0, 0, 0, 0]) };
+                unsafe {
+                    call(libc::SYS_futex, [self.is_given.as_ptr().addr(), libc::FUTEX_WAIT as usize, 0, 0, 0, 0])
+                };
             }
             ends_with_parent(0);
         }
         self.at.load(Ordering::Relaxed)
     }
 }
-
-const WAIT: usize = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
-const WAKE: usize = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
 
 /// The descriptor on which it reports its start, once all are in their places.
 const REPORT: usize = 3;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{PlayerTime, StepId};
+use crate::player::note::Note;
 use crate::wire::{ConductorMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
 
 /// The first signal with which a step is stopped. Each signal has some time before the next; the last one is `SIGKILL`.
@@ -108,18 +109,8 @@ pub enum SessionAction {
     CancelTransfer(StepId),
     /// Stop everything that was started; the end of it comes as an event.
     Sweep,
-    /// Reset has to be run if this session dies.
-    ResetNeeded {
-        /// In which trial.
-        trial: u32,
-    },
-    /// Reset has begun; nobody else may run it.
-    ResetBegun,
-    /// The session is orphaned.
-    Orphaned {
-        /// Why.
-        reason: String,
-    },
+    /// Report this to the listener, which cleans up if the session dies.
+    Report(Note),
     /// The session is over.
     Finish,
 }

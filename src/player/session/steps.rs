@@ -4,6 +4,7 @@ use super::event::{SessionAction, Turn};
 use super::work::Work;
 use super::{Session, Stage};
 use crate::model::{Phase, PlayerTime, StepId, nanoseconds};
+use crate::player::note::Note;
 use crate::wire::{
     ActionMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepMessage, StepStartedMessage,
 };
@@ -226,7 +227,7 @@ impl Session {
     fn touch(&mut self, key: StepId, plan: &PlanMessage, turn: &mut Turn) {
         let is_new = key.phase != Phase::Reset && self.touched.replace(key.trial) != Some(key.trial);
         if is_new && plan.phases.contains(&Phase::Reset) {
-            turn.push(SessionAction::ResetNeeded { trial: key.trial });
+            turn.push(SessionAction::Report(Note::ResetNeeded { trial: key.trial }));
         }
     }
 

@@ -87,7 +87,7 @@ fn without_reset_among_the_phases_none_is_left_to_anybody() {
         let plan = PlanMessage { phases: phases.to_vec(), ..plan(vec![step("one", false, None)]) };
         session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
         session.handle(arm(Phase::Run), at(0));
-        session.handle(go(Phase::Run), at(0)).contains(&SessionAction::ResetNeeded { trial: 1 })
+        session.handle(go(Phase::Run), at(0)).contains(&SessionAction::Report(Note::ResetNeeded { trial: 1 }))
     };
     assert!(needs_reset(&[Phase::Run, Phase::Reset]));
     assert!(!needs_reset(&[Phase::Run]));
