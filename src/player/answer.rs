@@ -8,7 +8,7 @@ use super::listener::Listener;
 use super::note::Order;
 use super::processes::End;
 use super::python_delivery::SUPERSEDED;
-use super::python_run::PythonRun;
+use super::python_run;
 use super::registry::{Abandoned, Claim};
 use super::session::Session;
 use super::session_entry::SessionEntry;
@@ -62,15 +62,15 @@ impl Listener {
     /// Starts the next phase of a Python conductor when the one before it has run.
     pub(super) fn start_python_phase(&mut self) -> ControlFlow<End> {
         while let Some((phase, run, before)) = self.registry.python.next(clock()) {
-            let (host, port) = (phase.result_host.clone(), phase.result_port);
-            let run = PythonRun {
-                phase: phase.clone(),
-                connection: self.python_runs.get(&run).cloned(),
-                limit: self.settings.max_message_size,
-                is_wanted: self.stopping.is_none(),
-                before: before.into_iter().filter_map(sys::Process::pin).collect(),
+            let (phase, host, port) = (phase.clone(), phase.result_host.clone(), phase.result_port);
+            let before: Vec<sys::Process> = before.into_iter().filter_map(sys::Process::pin).collect();
+            let (limit, is_wanted) = (self.settings.max_message_size, self.stopping.is_none());
+            let connection = self.python_runs.get(&run).cloned();
+            let work = move |notes, cgroups| {
+                // It is closed when all phases of the run are over.
+                let _connection = connection;
+                python_run::run(&phase, &before, limit, is_wanted, &notes, cgroups)
             };
-            let work = move |notes, cgroups| run.run(notes, cgroups);
             match self.processes.create(&mut self.callers, watch::MOST, work)? {
                 Ok(pid) => self.registry.python.started(pid),
                 Err(error) => {

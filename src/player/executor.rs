@@ -127,7 +127,7 @@ impl Executor {
     pub(super) fn stop(&mut self, key: StepId, with: StopWith, now: PlayerTime) {
         let mut open = self.processes.iter_mut().filter(|process| !process.is_reported && process.key == key);
         if let Some(process) = open.find(|process| matches!(process.stop, Stop::No)) {
-            process.stop = Stop::InProgress(Escalation::new(with, now));
+            process.stop = Stop::InProgress(Escalation::new(Some(key), with, now));
         }
     }
 
@@ -186,7 +186,7 @@ impl Executor {
         self.read_reports();
         for process in &mut self.processes {
             if let Stop::InProgress(escalation) = &mut process.stop
-                && let Some(not_stopped) = self.tree.end_step(process.key, process.pid, escalation, now)
+                && let Some(not_stopped) = escalation.look(now, &self.tree.origins, |_| false, |_| {})
             {
                 let forced = escalation.forced(now);
                 process.stop = Stop::Over(LeftMessage { not_stopped, forced, ..LeftMessage::default() });

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::escalation::Escalation;
 use super::origin::{Cgroups, Origin, Origins};
 use super::sweep::Sweep;
 use crate::model::{Phase, PlayerTime, Process, StepId};
@@ -15,7 +14,7 @@ use crate::sys::{self, Cgroup, Descendant, Image, PipeId, Spawned, Spawner};
 #[derive(Debug)]
 pub(super) struct ProcessTree {
     spawner: Spawner,
-    origins: Origins,
+    pub(super) origins: Origins,
     /// How many control groups were created.
     made: u32,
     /// A unique name.
@@ -103,43 +102,14 @@ impl ProcessTree {
         }
     }
 
-    /// Continues ending a step, with everything that comes from it. Returns what could not be ended, once that is all that
-    /// is left.
-    pub(super) fn end_step(
-        &self,
-        key: StepId,
-        group: u32,
-        escalation: &mut Escalation,
-        now: PlayerTime,
-    ) -> Option<Vec<Process>> {
-        let find = |known: &BTreeSet<_>| {
-            let (mut found, is_certain) = self.origins.find(|_| false);
-            // A process that is ending does not say any more where it comes from.
-            found.retain(|process| process.of == Some(key) || process.is_ending && known.contains(&process.identity()));
-            (found, is_certain)
-        };
-        let remaining = escalation.look(now, find, |of| of == group && sys::something_of_group(of));
-        if escalation.is_killing() && remaining.is_none() {
-            self.kill(|origin| origin.key == key);
-        }
-        remaining
-    }
-
     /// Continues a sweep. Returns its warnings once it is over.
     pub(super) fn look(&mut self, sweep: &mut Sweep, now: PlayerTime) -> Option<Vec<String>> {
-        let remaining = sweep.look(now, &self.origins, |_| false);
-        if sweep.escalation.is_killing() && remaining.is_none() {
-            self.kill(|_| true);
-        }
-        let warnings = sweep.warnings(&self.origins, &self.named, &remaining?);
+        let remaining = sweep.look(now, &self.origins, |_| false)?;
+        let warnings = sweep.warnings(&self.origins, &self.named, &remaining);
         // A group that is not empty by now is left to the listener.
         self.origins.all.clear();
         self.named.clear();
         Some(warnings)
-    }
-
-    fn kill(&self, of: impl Fn(&&Origin) -> bool) {
-        self.origins.all.iter().filter(of).filter_map(|origin| origin.cgroup.as_ref()).for_each(Cgroup::kill);
     }
 
     /// The processes that can write to these pipes of a step. If there seem to be none, those that come from the step and

@@ -28,20 +28,11 @@ use crate::wire::{ConductorMessage, Link, LinkError, PlanMessage, PlayerMessage}
 /// For what must not wait any longer.
 const AT_ONCE: PlayerTime = PlayerTime::from_nanoseconds(u64::MAX);
 
-/// The result of a phase of a Python conductor.
-pub(super) struct PhaseRun {
-    pub(super) results: PhaseResults,
-    /// What is still alive.
-    pub(super) left: Vec<Process>,
-    /// The signal that stopped it, if one did.
-    pub(super) stopped: Option<i32>,
-}
-
 /// A session process.
-pub(super) struct SessionProcess {
+pub(super) struct SessionProcess<'a> {
     session: Session,
     executor: Executor,
-    audience: Audience,
+    audience: Audience<'a>,
     notes: Notes,
     signals: SignalDescriptor,
     environment: Environment,
@@ -73,36 +64,33 @@ pub(super) fn run_reset(plan: PlanMessage, trial: u32, notes: UnixStream, cgroup
     }))
 }
 
-/// Runs the Run phase of this plan for a Python conductor.
+/// Runs the Run phase of this plan for a Python conductor. Returns the processes that are still there, and the signal that
+/// stopped the phase, if one did.
 ///
 /// # Errors
 ///
 /// If the process lacks a descriptor, or cannot wait.
 pub(super) fn run_phase(
     plan: PlanMessage,
-    results: PhaseResults,
+    results: &mut PhaseResults,
     notes: UnixStream,
     cgroups: Cgroups,
-) -> io::Result<PhaseRun> {
+) -> io::Result<(Vec<Process>, Option<i32>)> {
     let mut process = SessionProcess::new(Session::default(), Audience::Python(results), notes, cgroups)?;
     let phase = PhaseId { trial: 1, phase: Phase::Run };
     for message in [ConductorMessage::Plan(Box::new(plan)), ConductorMessage::Go { phase, at: None }] {
         process.handle(SessionEvent::Message(message));
     }
     process.run()?;
-    let (left, stopped) = (process.executor.tree.children(), process.stopping);
-    match process.audience {
-        Audience::Python(results) => Ok(PhaseRun { results, left, stopped }),
-        Audience::Conductor(_) | Audience::Nobody => Err(io::ErrorKind::InvalidData.into()),
-    }
+    Ok((process.executor.tree.children(), process.stopping))
 }
 
 fn exit_status(held: io::Result<()>) -> i32 {
     i32::from(held.inspect_err(|error| tracing::error!("cannot run a session: {error}")).is_err())
 }
 
-impl SessionProcess {
-    fn new(session: Session, audience: Audience, notes: UnixStream, cgroups: Cgroups) -> io::Result<Self> {
+impl<'a> SessionProcess<'a> {
+    fn new(session: Session, audience: Audience<'a>, notes: UnixStream, cgroups: Cgroups) -> io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         Ok(Self {
             session,

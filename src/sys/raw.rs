@@ -14,30 +14,29 @@ pub(super) const IS_KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch =
 /// As the system call that is made.
 pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
     let [first, second, third, fourth, fifth, sixth] = arguments;
-    let answer: isize;
+    let answer: i64;
     // SAFETY: the registers are those of the kernel's convention; it keeps all but the one with the answer, and on x86-64
     // rcx and r11.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         asm!(
-            "syscall", inlateout("rax") number as isize => answer, in("rdi") first, in("rsi") second, in("rdx") third,
+            "syscall", inlateout("rax") number => answer, in("rdi") first, in("rsi") second, in("rdx") third,
             in("r10") fourth, in("r8") fifth, in("r9") sixth, lateout("rcx") _, lateout("r11") _, options(nostack)
         );
         #[cfg(target_arch = "aarch64")]
         asm!(
-            "svc 0", in("x8") number, inlateout("x0") first => answer, in("x1") second, in("x2") third,
+            "svc 0", in("x8") number, inlateout("x0") first.cast_signed() as i64 => answer, in("x1") second, in("x2") third,
             in("x3") fourth, in("x4") fifth, in("x5") sixth, options(nostack)
         );
         #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         {
-            let failed = || -std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO) as isize;
-            answer = match libc::syscall(number, first, second, third, fourth, fifth, sixth) as isize {
-                -1 => failed(),
-                answer => answer,
+            answer = match libc::syscall(number, first, second, third, fourth, fifth, sixth) {
+                -1 => -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)),
+                answer => answer.into(),
             };
         }
     }
-    answer as i64
+    answer
 }
 
 /// Creates a process that shares our memory, with the stack and the control group in `arguments`; it calls `function` with
@@ -53,20 +52,20 @@ pub(super) unsafe fn clone_into(
     argument: *mut libc::c_void,
 ) -> i64 {
     let (start, size) = (arguments.as_ptr(), size_of_val(arguments));
-    let answer: isize;
+    let answer: i64;
     // SAFETY: as in `call`. Only the child, whose answer is zero, goes on to the call, and it does not come back: it has
     // a stack of its own, which is empty.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         asm!(
             "syscall", "test rax, rax", "jnz 2f", "xor ebp, ebp", "mov rdi, r8", "call r9", "ud2", "2:",
-            inlateout("rax") libc::SYS_clone3 as isize => answer, in("rdi") start, in("rsi") size, in("r8") argument,
+            inlateout("rax") libc::SYS_clone3 => answer, in("rdi") start, in("rsi") size, in("r8") argument,
             in("r9") function, lateout("rcx") _, lateout("r11") _, options(nostack)
         );
         #[cfg(target_arch = "aarch64")]
         asm!(
             "svc 0", "cbnz x0, 2f", "mov x29, xzr", "mov x30, xzr", "mov x0, x10", "blr x9", "brk 1", "2:",
-            in("x8") libc::SYS_clone3, inlateout("x0") start => answer, in("x1") size, in("x10") argument,
+            in("x8") libc::SYS_clone3, inlateout("x0") start.addr().cast_signed() as i64 => answer, in("x1") size, in("x10") argument,
             in("x9") function, options(nostack)
         );
         #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -75,5 +74,5 @@ pub(super) unsafe fn clone_into(
             answer = -1;
         }
     }
-    answer as i64
+    answer
 }

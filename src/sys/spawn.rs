@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::child::{Blueprint, Image, PrintsTo, Record, Stage};
+use super::child::{Blueprint, Image, PrintsTo, Stage};
 use super::children::signal_child;
 use super::fork::fork_beside;
 use super::signals::is_ignored;
@@ -101,7 +101,7 @@ impl Spawner {
         let blueprint = ManuallyDrop::new(blueprint);
         // SAFETY: both the child and we put it into its group, so that it is there whoever comes first.
         unsafe { libc::setpgid(pid.cast_signed(), pid.cast_signed()) };
-        let report = PreparedProcess { pid, descriptor: report, reported: Vec::new(), blueprint, is_over: false };
+        let report = PreparedProcess { pid, descriptor: report, blueprint, is_over: false };
         for ours in [&stdout, &stderr, &report.descriptor] {
             rustix::io::ioctl_fionbio(ours, true)?;
         }
@@ -113,8 +113,8 @@ impl Spawner {
 #[derive(Debug)]
 pub struct PreparedProcess {
     pid: u32,
+    /// It ends when the process has executed its program, or has ended: only the process has the other end.
     descriptor: OwnedFd,
-    reported: Vec<u8>,
     /// The child uses it until it has executed its program, or has ended.
     blueprint: ManuallyDrop<Box<Blueprint>>,
     is_over: bool,
@@ -150,24 +150,18 @@ impl PreparedProcess {
     /// How the start went, once that is known. It never blocks: a shell on a file server that does not answer only delays
     /// its own step. It must not be called again after it has returned a result.
     pub fn read(&mut self) -> Option<Result<Start, StartError>> {
-        let mut bytes = [0; 64];
-        loop {
-            match rustix::io::read(&self.descriptor, &mut bytes) {
-                Ok(0) => {
-                    // Only the child had the other end: it has executed its program, or has ended.
-                    self.is_over = true;
-                    return Some(self.result());
-                }
-                Ok(count) => self.reported.extend_from_slice(&bytes[..count]),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return None,
-                Err(error) => return Some(Err(StartError::Process(error.into()))),
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.descriptor, &mut [0])) {
+            Ok(_) => {
+                self.is_over = true;
+                Some(self.result())
             }
+            Err(rustix::io::Errno::AGAIN) => None,
+            Err(error) => Some(Err(StartError::Process(error.into()))),
         }
     }
 
     fn result(&self) -> Result<Start, StartError> {
-        let Some(Record { stage, numbers: [first, second] }) = Record::last(&self.reported) else {
+        let Some((stage, [first, second])) = self.blueprint.start.report() else {
             return Err(StartError::Process(io::Error::other("it ended before it ran the command")));
         };
         let image = &self.blueprint.image;

@@ -70,11 +70,14 @@ impl FrameDecoder {
 
     /// Adds bytes that arrived.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.from > 0 {
-            self.buffer.drain(..self.from);
-            self.from = 0;
-        }
+        self.compact();
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Frees the memory of the frames that were taken.
+    fn compact(&mut self) {
+        self.buffer.drain(..self.from);
+        self.from = 0;
     }
 
     /// Reads once from a socket, into memory that is used again and again: little, until more comes.
@@ -85,12 +88,8 @@ impl FrameDecoder {
     pub fn read(&mut self, socket: impl AsFd) -> io::Result<usize> {
         /// A frame of a session and a little more.
         const ROOM: usize = 80 << 10;
-        if self.from == self.buffer.len() {
-            self.buffer.clear();
-            self.from = 0;
-        } else if self.from > 0 && self.buffer.capacity() - self.buffer.len() < ROOM {
-            self.buffer.drain(..self.from);
-            self.from = 0;
+        if self.from == self.buffer.len() || self.buffer.capacity() - self.buffer.len() < ROOM {
+            self.compact();
         }
         self.buffer.reserve(if self.is_busy { ROOM } else { IDLE });
         let room = self.buffer.capacity() - self.buffer.len();

@@ -8,7 +8,7 @@ use crate::player::session::NotStarted;
 use crate::player::step_image::image;
 use crate::sys::{Image, PrintsTo, clock};
 
-impl SessionProcess {
+impl SessionProcess<'_> {
     /// The steps get the plan's variables in addition to ours.
     pub(super) fn take_environment(&mut self) {
         for (name, value) in self.session.plan().into_iter().flat_map(|plan| &plan.environment) {
