@@ -180,7 +180,13 @@ waits! {
     "`validate`" {
         ShellSyntax: "the syntax check of a command" of "the shell", seconds(5), "this shell is not used for further checks";
     }
+    "`player --stdio`" {
+        PassedOn: "the end of the connection" of "the player of the session", Limit::Computed("as long as the session's connection lasts"),
+            "the process ends";
+    }
     "listener" {
+        PassedOnMessage: "a connection and its first message" of "`player --stdio`", seconds(1), "the connection is closed";
+        SessionPlayerIdle: "its session to begin" of "`player --stdio`", seconds(10), "the player of the session ends";
         ListenerEvents: "the next event" of "connections, sessions and signals", Limit::Earliest,
             "as for that limit";
         Caller: "the first message" of "the peer",

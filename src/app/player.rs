@@ -1,25 +1,25 @@
 //! `player`: waits for conductors.
 
-use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use super::frames;
 use super::messages::{self, Refused};
 use crate::cli::PlayerArguments;
 use crate::config::{ConductorHost, PlayerSettings, load_player};
-use crate::model::Network;
-use crate::player::{Admission, Settings, play};
+use crate::model::{Network, words};
+use crate::player::{Admission, Service, Settings, pass_on, play};
 use crate::telemetry;
-use crate::wait::Wait;
-use crate::wire::Secret;
 
 /// Serves until the player is told to stop.
 pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let log = &arguments.log;
     telemetry::start(log.levels(), log.log_format, log.log_file.as_deref())?;
     frames::trace(log)?;
+    if let Some(mark) = &arguments.stdio {
+        let status = pass_on(mark).map_err(|error| format!("cannot pass on the connection: {}", words(&error)))?;
+        return Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)));
+    }
     let settings = settings(arguments)?;
     let announce = |address| {
         let mut output = std::io::stdout();
@@ -51,30 +51,19 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, Refused> {
         }
     };
     let admission = Admission::new(allow, conductor);
-    if !arguments.until_input_ends {
+    if arguments.session.is_none() {
         warn_of(&admission);
     }
     Ok(Settings {
-        bind: arguments.bind,
-        port: arguments.port.unwrap_or(from_file.port),
+        service: match &arguments.session {
+            Some(session) => Service::Session(session.clone()),
+            None => Service::Machine { bind: arguments.bind, port: arguments.port.unwrap_or(from_file.port) },
+        },
         max_message_size: arguments.max_message_size.map_or(from_file.max_message_size, |mebibytes| mebibytes << 20),
         spool_limit: arguments.spool_limit << 20,
         admission,
         stops_at_hang_up: arguments.log.log_file.is_none(),
-        owner: if arguments.until_input_ends { Some(owner()?) } else { None },
     })
-}
-
-/// Reads the secret of the conductor to which this player belongs.
-fn owner() -> Result<Secret, Refused> {
-    /// More than a secret has.
-    const MOST: usize = 64;
-    // Not through the standard library's buffer, which would take more than the line.
-    let input = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
-    let line = input.and_then(|input| Wait::PrivatePlayerSecret.read_line(input, MOST));
-    let secret = line.ok().and_then(|line| Secret::from_digits(line.trim_end()));
-    let missing = "`--until-input-ends` needs a secret in the first line of standard input";
-    secret.ok_or_else(|| missing.to_owned().into())
 }
 
 /// Says who may run commands here that is not meant to, perhaps.

@@ -30,8 +30,10 @@ pub struct PlayerArguments {
     pub spool_limit: u64,
     #[command(flatten)]
     pub log: LogArguments,
-    /// Serve only the conductor that knows the secret in the first line of standard input, and stop when standard input
-    /// ends; used by `conduct --local`
-    #[arg(long, hide = true)]
-    pub until_input_ends: bool,
+    /// Pass standard input and output on to the player of the session whose conductor has run this; used by `connect`
+    #[arg(long, hide = true, value_name = "MARK", conflicts_with_all = ["config", "session"])]
+    pub stdio: Option<String>,
+    /// Serve the session with this fingerprint, at the Unix socket that is standard input; used by `--stdio`
+    #[arg(long, hide = true, value_name = "FINGERPRINT", conflicts_with = "config")]
+    pub session: Option<String>,
 }

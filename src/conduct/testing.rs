@@ -54,6 +54,7 @@ pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) 
         file: PathBuf::from("w.cfg"),
         player: Destination { host: "localhost".to_owned(), port: 6970 },
         player_host: "localhost".to_owned(),
+        transport: None,
         conductor: None,
         results_port: 6971,
         shell: "/bin/sh".to_owned(),
@@ -278,6 +279,7 @@ pub(crate) fn welcome() -> Welcome {
         limits: Limits { frame: 65536, window: WINDOW as u64 },
         holder: None,
         leftovers: Vec::new(),
+        process: None,
     }
 }
 

@@ -119,7 +119,9 @@ pub(super) const COORDINATOR_SETTINGS: [Setting<Coordinator>; 14] = [
     Setting::text("shell", |file, text| value::text(text).map(|shell| file.shell = shell)),
     Setting::text("directory", |file, text| value::text(text).map(|folder| file.directory = Some(folder))),
     Setting::text("connect", |file, text| value::transport(text).map(|transport| file.transport = transport)),
-    Setting::text("connect_options", |file, text| value::words(text).map(|words| file.transport_settings.options = words)),
+    Setting::text("connect_options", |file, text| {
+        value::words(text).map(|words| file.transport_settings.options = words)
+    }),
     Setting::text("become", |file, text| value::words(text).map(|words| file.transport_settings.become_user = words)),
     Setting::text("program", |file, text| {
         value::remote_path(text).map(|path| file.transport_settings.program = path.filter(|path| path != "copy"))

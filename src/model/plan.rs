@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::named::named;
 use super::time::in_seconds;
-use super::{Phase, PhaseMap, RunId, Step, StepReference, WorkerId, WorkerName, environment, text};
+use super::{Phase, PhaseMap, RunId, Step, StepReference, Transport, WorkerId, WorkerName, environment, text};
 
 /// Everything that a run will do.
 #[derive(Debug, Clone, PartialEq, Eq)]

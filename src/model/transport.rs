@@ -58,14 +58,20 @@ enum Word {
     Options,
     /// What was written after the colon.
     Target,
+    /// The script's mark. A command that has it runs a player without a script.
+    Mark,
 }
 
-use Word::{Is, Limit, Options, Target};
+use Word::{Is, Limit, Mark, Options, Target};
 
 const USUAL: Form =
     Form { name: "", target: "", command: &[Target], is_quoted: false, is_exclusive: false, is_never_signalled: false };
 
-/// All forms but `local` and a command of the user.
+/// This machine: the conductor's own program is the player.
+const LOCAL: Form =
+    Form { name: "local", command: &[Is("/proc/self/exe"), Is("player"), Is("--stdio"), Mark], ..USUAL };
+
+/// All forms with a target.
 const FORMS: [Form; 7] = [
     Form {
         name: "ssh",
@@ -151,7 +157,7 @@ impl TransportError {
 
 impl Transport {
     /// The names of the forms, for hints.
-    pub fn forms() -> impl Iterator<Item = &'static str> {
+    pub fn forms() -> impl Iterator<Item = &'static str> + Clone {
         FORMS.iter().map(|form| form.name)
     }
 
@@ -164,6 +170,7 @@ impl Transport {
         let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
         let (form, target) = match &words[..] {
             [] => return Err(TransportError::Empty),
+            [word] if word == LOCAL.name => (LOCAL, Vec::new()),
             [word] => match word.split_once(':') {
                 Some((name, target)) => {
                     let form = FORMS.iter().find(|form| form.name == name);
@@ -184,8 +191,13 @@ impl Transport {
         Some(target.rsplit_once('@').map_or(target, |(_, host)| host))
     }
 
-    /// The program that is run, and its arguments, so that `script` is run by `sh` on the machine.
-    pub fn command(&self, script: &str, limit: Duration) -> Vec<String> {
+    /// This machine.
+    pub fn local() -> Self {
+        Self { form: LOCAL, text: LOCAL.name.to_owned(), target: Vec::new(), settings: TransportSettings::default() }
+    }
+
+    /// The program that is run, and its arguments, so that `script`, which has this mark, is run by `sh` on the machine.
+    pub fn command(&self, script: &str, mark: &str, limit: Duration) -> Vec<String> {
         let mut words = Vec::new();
         for word in self.form.command {
             match word {
@@ -193,6 +205,10 @@ impl Transport {
                 Limit(word) => words.push(format!("{word}{}", limit.as_secs().max(1))),
                 Options => words.extend(self.settings.options.iter().cloned()),
                 Target => words.extend(self.target.iter().cloned()),
+                Mark => {
+                    words.push(mark.to_owned());
+                    return words;
+                }
             }
         }
         if self.form.is_quoted {
@@ -259,7 +275,7 @@ mod tests {
         let mut transport = Transport::read(text).unwrap();
         transport.settings.options = vec!["-p".to_owned(), "22".to_owned()];
         transport.settings.become_user = vec!["sudo".to_owned(), "-n".to_owned()];
-        transport.command("SCRIPT", Duration::from_secs(10)).join("|")
+        transport.command("SCRIPT", "MARK", Duration::from_secs(10)).join("|")
     }
 
     #[test]
@@ -281,6 +297,7 @@ mod tests {
             ("netns:n", "ip|-p|22|netns|exec|n|sudo|-n|sh|-c|SCRIPT"),
             ("machine:m", "systemd-run|-q|--pipe|-p|22|-M|m|sudo|-n|sh|-c|SCRIPT"),
             ("nsenter  -t 1", "nsenter|-t|1|sudo|-n|sh|-c|SCRIPT"),
+            ("local", "/proc/self/exe|player|--stdio|MARK"),
             ("chroot-me", "chroot-me|sudo|-n|sh|-c|SCRIPT"),
         ] {
             assert_eq!(command(text), expected, "{text}");

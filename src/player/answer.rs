@@ -4,7 +4,7 @@ use std::ops::ControlFlow::{self, Continue};
 
 use super::audience::{Conductor, lease, open};
 use super::callers::Caller;
-use super::listener::Listener;
+use super::listener::{Listener, Service};
 use super::note::Order;
 use super::processes::End;
 use super::python_delivery::SUPERSEDED;
@@ -53,10 +53,10 @@ impl Listener {
         Continue(())
     }
 
-    /// Whether a first message may be answered: a private player accepts only a `hello` with its owner's secret.
+    /// Whether a first message may be answered: the player of a session accepts only a `hello` of this session.
     fn is_for(&self, payload: &[u8]) -> bool {
-        let Some(owner) = &self.settings.owner else { return true };
-        matches!(Greeting::decode(payload), Ok(Greeting::Hello(hello)) if hello.player_secret.as_ref() == Some(owner))
+        let Service::Session(session) = &self.settings.service else { return true };
+        matches!(Greeting::decode(payload), Ok(Greeting::Hello(hello)) if hello.secret.fingerprint() == *session)
     }
 
     /// Starts the next phase of a Python conductor when the one before it has run.
@@ -155,6 +155,7 @@ impl Listener {
             clock: clock().nanoseconds(),
             holder: None,
             leftovers: few(leftovers.collect()).into_iter().chain(told).collect(),
+            process: matches!(self.settings.service, Service::Session(_)).then(std::process::id),
         }
     }
 }

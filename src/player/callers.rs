@@ -1,10 +1,13 @@
 //! The connections that belong to no session: callers that have not said what they want, and those that are refused.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::os::unix::net::UnixStream;
 
 use super::admission::Admission;
+use super::door::Door;
 use super::refusals::Refusals;
+use super::stdio;
 use crate::model::PlayerTime;
 use crate::sys;
 use crate::wait::Wait;
@@ -27,6 +30,8 @@ pub(super) struct Callers {
     limit: u64,
     /// Until when no connection is accepted.
     pub(super) paused: Option<PlayerTime>,
+    /// Whether `player --stdio` has passed on a connection.
+    pub(super) has_taken_any: bool,
     /// Whether the system had no resources for the last one; that is logged once.
     is_full: bool,
 }
@@ -54,18 +59,21 @@ impl Callers {
     }
 
     /// Accepts the connections that have arrived.
-    pub(super) fn accept(&mut self, socket: &TcpListener, admission: &Admission, now: PlayerTime) {
+    pub(super) fn accept(&mut self, door: &Door, admission: &Admission, now: PlayerTime) {
         self.refusals.due(now).iter().for_each(|line| tracing::warn!("{line}"));
         if self.paused.is_some_and(|until| now < until) {
             return;
         }
         self.paused = None;
         for _ in 0..AT_ONCE {
-            match socket.accept() {
-                Ok((stream, peer)) => {
-                    self.is_full = false;
-                    self.take(stream, peer.ip().to_canonical(), admission, now);
+            let accepted = match door {
+                Door::Machine(socket) => {
+                    socket.accept().map(|(stream, peer)| self.take(stream, peer.ip().to_canonical(), admission, now))
                 }
+                Door::Session(socket) => socket.accept().map(|(stream, _)| self.take_passed(stream, now)),
+            };
+            match accepted {
+                Ok(()) => self.is_full = false,
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
@@ -108,6 +116,28 @@ impl Callers {
             self.close_slowest(is_stranger);
         }
         self.all.push(caller);
+    }
+
+    /// Takes a connection that `player --stdio` passes on.
+    fn take_passed(&mut self, stream: UnixStream, now: PlayerTime) {
+        match stdio::take(stream) {
+            Ok((connection, message)) => {
+                let mut decoder = FrameDecoder::new(self.limit);
+                decoder.push(&message);
+                let peer = Ipv4Addr::LOCALHOST.into();
+                self.all.push(Caller {
+                    connection,
+                    decoder,
+                    peer,
+                    progress: now,
+                    since: now,
+                    is_stranger: false,
+                    answered: false,
+                });
+                self.has_taken_any = true;
+            }
+            Err(error) => tracing::warn!("a connection was not taken: {error}"),
+        }
     }
 
     /// Closes a connection that makes no progress, to free its descriptor; whether there was one.
@@ -191,6 +221,10 @@ impl Caller {
         /// After so many reads it is another caller's turn.
         const AT_ONCE: usize = 16;
         let mut buffer = [0; 16 << 10];
+        // What was passed on has its first message already.
+        if let Ok(Some(payload)) = self.decoder.next_frame() {
+            return Heard::Message(payload);
+        }
         for _ in 0..AT_ONCE {
             match self.connection.read(&mut buffer) {
                 Ok(0) if self.answered => return Heard::Gone,

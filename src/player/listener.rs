@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
-use socket2::{Domain, Socket, Type};
 
 use super::admission::Admission;
 use super::callers::Callers;
+use super::door::Door;
 use super::environment::folder_warning;
-use super::life;
 use super::lookup::look_up;
 use super::note::Note;
 use super::origin::Origins;
@@ -25,16 +24,14 @@ use super::session_process;
 use super::sweep::Cleanup;
 use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
-use crate::sys::{self, CgroupRoot, SignalDescriptor, clock, input_has_ended};
+use crate::sys::{self, CgroupRoot, SignalDescriptor, clock};
 use crate::wait::Wait;
-use crate::wire::{Connection, Secret};
+use crate::wire::Connection;
 
 /// The settings of a player.
 pub struct Settings {
-    /// The address to listen on; `None` means all.
-    pub bind: Option<IpAddr>,
-    /// The port; 0 picks one.
-    pub port: u16,
+    /// Whom it serves.
+    pub service: Service,
     /// The largest message of a Python conductor, in bytes.
     pub max_message_size: u64,
     /// How many bytes of output a session stores on disk while its conductor receives none.
@@ -43,15 +40,26 @@ pub struct Settings {
     pub admission: Admission,
     /// Whether `SIGHUP` stops the player. If not, it only starts a new log.
     pub stops_at_hang_up: bool,
-    /// The secret of the conductor that started this player. The player serves only this conductor, and stops when its
-    /// standard input ends.
-    pub owner: Option<Secret>,
+}
+
+/// Whom a player serves.
+pub enum Service {
+    /// Conductors that connect to a port.
+    Machine {
+        /// The address to listen on; `None` means all.
+        bind: Option<IpAddr>,
+        /// The port; 0 picks one.
+        port: u16,
+    },
+    /// The conductor whose session has this fingerprint, which connects through `player --stdio`. The player ends with
+    /// the session.
+    Session(String),
 }
 
 /// The listener's state. A process that it forks drops all of it, and so closes every descriptor.
 pub(super) struct Listener {
     pub(super) settings: Settings,
-    socket: Option<TcpListener>,
+    socket: Option<Door>,
     signals: SignalDescriptor,
     pub(super) callers: Callers,
     /// The process that looks up the conductor's name.
@@ -62,6 +70,7 @@ pub(super) struct Listener {
     pub(super) processes: Processes,
     cleanup: Cleanup,
     pub(super) incarnation: String,
+    begun: PlayerTime,
     /// When stopping is given up, once the player was told to stop.
     pub(super) stopping: Option<PlayerTime>,
     /// Whether some sessions had not ended by then.
@@ -74,21 +83,25 @@ impl Listener {
     /// # Errors
     ///
     /// If the port cannot be opened.
-    pub(super) fn open(settings: Settings) -> io::Result<(Self, SocketAddr)> {
+    pub(super) fn open(settings: Settings) -> io::Result<(Self, Option<SocketAddr>)> {
         let signals = SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-        if settings.owner.is_some() {
-            life::continue_without_parent();
-        }
-        let socket = bind(settings.bind, settings.port)?;
-        let address = socket.local_addr()?;
+        let socket = match &settings.service {
+            Service::Machine { bind, port } => Door::machine(*bind, *port)?,
+            Service::Session(_) => Door::session()?,
+        };
+        let address = socket.address();
+        let name = match &settings.service {
+            Service::Machine { port, .. } => address.map_or(*port, |address| address.port()).to_string(),
+            Service::Session(fingerprint) => fingerprint.clone(),
+        };
         if let Some(text) = folder_warning() {
             tracing::warn!("{text}");
         }
         let mut registry = Registry::default();
-        end_stale(address.port()).map(Summary::of_nobody).into_iter().for_each(|summary| registry.tell_later(summary));
-        let cgroups = CgroupRoot::make(address.port())
-            .inspect_err(|error| tracing::debug!("steps have no control groups: {error}"));
+        end_stale(&name).map(Summary::of_nobody).into_iter().for_each(|summary| registry.tell_later(summary));
+        let cgroups =
+            CgroupRoot::make(&name).inspect_err(|error| tracing::debug!("steps have no control groups: {error}"));
         let listener = Self {
             socket: Some(socket),
             signals,
@@ -100,6 +113,7 @@ impl Listener {
             processes: Processes::new(cgroups.ok().map(Rc::new)),
             cleanup: Cleanup::default(),
             incarnation: format!("{:x}-{:x}", std::process::id(), clock().nanoseconds()),
+            begun: clock(),
             stopping: None,
             is_cut_off: false,
         };
@@ -145,10 +159,8 @@ impl Listener {
 
     /// Waits until something happens or is due; whether that works.
     fn wait(&self) -> bool {
-        let input = std::io::stdin();
-        let owner = (self.settings.owner.is_some() && self.stopping.is_none()).then_some(input.as_fd());
         let socket = self.socket.as_ref().filter(|_| self.callers.paused.is_none()).map(AsFd::as_fd);
-        let descriptors = [Some(self.signals.as_fd()), socket, owner].into_iter().flatten();
+        let descriptors = [Some(self.signals.as_fd()), socket].into_iter().flatten();
         let descriptors =
             descriptors.chain(self.callers.connections().map(AsFd::as_fd)).chain(self.processes.descriptors());
         let mut descriptors: Vec<_> = descriptors.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
@@ -163,6 +175,9 @@ impl Listener {
             self.processes.next_check(),
             self.registry.python.next_deadline(),
             self.stopping,
+            matches!(self.settings.service, Service::Session(_))
+                .then(|| self.begun.plus(Wait::SessionPlayerIdle.time()))
+                .filter(|end| *end > clock()),
         ];
         let timeout = deadlines.into_iter().flatten().min().map(|deadline| deadline.since(clock()));
         matches!(Wait::ListenerEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
@@ -176,9 +191,6 @@ impl Listener {
             } else if signal != libc::SIGCHLD {
                 self.stop()?;
             }
-        }
-        if self.settings.owner.is_some() && self.stopping.is_none() && input_has_ended() {
-            self.stop()?;
         }
         while let Some(reaped) = sys::reap() {
             self.take_notes();
@@ -205,8 +217,23 @@ impl Listener {
         Continue(())
     }
 
+    /// Whether this player serves one session, and that is over or did not begin in time.
+    fn has_served(&self) -> bool {
+        let is_idle = || {
+            self.callers.all.is_empty()
+                && self.processes.pids().next().is_none()
+                && self.registry.dead().next().is_none()
+        };
+        matches!(self.settings.service, Service::Session(_))
+            && is_idle()
+            && (self.callers.has_taken_any || clock() >= self.begun.plus(Wait::SessionPlayerIdle.time()))
+    }
+
     /// Ends the player, once it was told to stop and nothing is left.
     fn end(&mut self) -> ControlFlow<End> {
+        if self.stopping.is_none() && self.has_served() {
+            self.stop()?;
+        }
         let Some(give_up) = self.stopping else { return Continue(()) };
         let now = clock();
         if self.processes.pids().next().is_some() || self.registry.dead().next().is_some() {
@@ -362,8 +389,8 @@ impl Listener {
 
 /// Ends what a player at this port left in control groups, if it died with all of its sessions. Returns what the next
 /// conductor has to know about that.
-fn end_stale(port: u16) -> Option<String> {
-    let ended = CgroupRoot::remove_stale(port);
+fn end_stale(name: &str) -> Option<String> {
+    let ended = CgroupRoot::remove_stale(name);
     let text = format!(
         "an earlier player and its sessions were killed; their Reset was not run, and the processes that their steps left have been stopped: {}",
         Process::list(&ended)
@@ -388,29 +415,4 @@ fn end_everything() {
         }
         Wait::LeftoverEnd.pause(LOOK);
     }
-}
-
-/// Listens on every address, even if the system's sockets for IPv6 accept no IPv4 (`net.ipv6.bindv6only`).
-fn bind_to_all(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
-    socket.set_only_v6(false)?;
-    // As the standard library does: a player that is started again gets its port at once.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(128)?;
-    Ok(socket.into())
-}
-
-fn bind(address: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
-    let any_v6 = SocketAddr::from(([0u16; 8], port));
-    let any_v4 = SocketAddr::from(([0u8; 4], port));
-    let socket = match address {
-        Some(address) => TcpListener::bind((address, port)),
-        // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
-        None => bind_to_all(any_v6).or_else(|_| TcpListener::bind(any_v4)),
-    };
-    let shown = address.map_or_else(|| format!("port {port}"), |address| SocketAddr::new(address, port).to_string());
-    let socket = socket.map_err(|error| io::Error::other(format!("cannot listen on {shown}: {error}")))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
 }

@@ -9,6 +9,7 @@ mod admission;
 mod answer;
 mod audience;
 mod callers;
+mod door;
 mod environment;
 mod escalation;
 mod executor;
@@ -30,6 +31,7 @@ mod session_entry;
 mod session_log;
 mod session_process;
 mod spool;
+mod stdio;
 mod step_image;
 mod step_process;
 mod supervisor;
@@ -42,8 +44,9 @@ use std::net::SocketAddr;
 use crate::sys;
 pub use admission::Admission;
 use listener::Listener;
-pub use listener::Settings;
+pub use listener::{Service, Settings};
 use processes::End;
+pub use stdio::pass_on;
 pub use supervisor::supervise;
 
 /// Waits for conductors until it is told to stop; the exit status. `announce` is told where it listens.
@@ -55,7 +58,9 @@ pub use supervisor::supervise;
 /// If it cannot listen.
 pub fn play(settings: Settings, announce: impl FnOnce(SocketAddr)) -> std::io::Result<i32> {
     let (listener, address) = Listener::open(settings)?;
-    announce(address);
+    if let Some(address) = address {
+        announce(address);
+    }
     match listener.run() {
         End::Status(status) => Ok(status),
         // This is a copy: it must not go on as the program that made it.

@@ -2,20 +2,16 @@
 //! conductor's next connection.
 
 use std::collections::VecDeque;
-use std::io::{IoSlice, IoSliceMut, Write};
-use std::mem::MaybeUninit;
+use std::io::{ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
-};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{PlayerTime, Process};
+use crate::sys;
 use crate::wire::{Connection, FrameDecoder, Hello, Welcome, frame};
 
 /// What a process reports to the listener.
@@ -131,34 +127,22 @@ impl Notes {
         let Ok(text) = serde_json::to_vec(order) else { return };
         let bytes = frame(&text);
         let descriptors = connection.map(Connection::descriptors).unwrap_or_default();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        if !descriptors.is_empty() {
-            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-        }
         // An order is short: if the process does not take all of it, it is stopped, and needs none.
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        let _ = sendmsg(&self.stream, &[IoSlice::new(&bytes)], &mut ancillary, flags);
+        let _ = sys::send_with(&self.stream, &bytes, &descriptors);
     }
 
     fn read(&mut self) -> bool {
         let mut buffer = [0; 4 << 10];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        match recvmsg(&self.stream, &mut [IoSliceMut::new(&mut buffer)], &mut ancillary, flags) {
-            Ok(received) if received.bytes > 0 => {
-                for message in ancillary.drain() {
-                    if let RecvAncillaryMessage::ScmRights(mut descriptors) = message {
-                        let connection = descriptors.next().map(|input| Connection::new(input, descriptors.next()));
-                        self.connections.extend(connection.and_then(Result::ok));
-                    }
+        match sys::receive_with(&self.stream, &mut buffer) {
+            Ok((count @ 1.., descriptors)) => {
+                if !descriptors.is_empty() {
+                    self.connections.extend(Connection::passed(descriptors));
                 }
-                self.decoder.push(&buffer[..received.bytes]);
+                self.decoder.push(&buffer[..count]);
                 true
             }
-            Err(rustix::io::Errno::INTR) => true,
-            Err(rustix::io::Errno::AGAIN) => false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
             Ok(_) | Err(_) => {
                 self.ended = true;
                 false

@@ -6,8 +6,7 @@
 //! sides check that the other one runs as the same user.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Write};
-use std::mem::MaybeUninit;
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
@@ -16,10 +15,6 @@ use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::sockopt::socket_peercred;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
-};
 
 use crate::sys::{self, DescriptorLimit};
 use crate::wait::Wait;
@@ -117,12 +112,8 @@ fn start_player(session: &str, listener: UnixListener) -> io::Result<()> {
 /// Passes the first message, and this process's standard input and output.
 fn hand_over(player: &UnixStream, hello: &[u8]) -> io::Result<()> {
     let (input, output) = (io::stdin(), io::stdout());
-    let descriptors = [input.as_fd(), output.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
     let message = frame(hello);
-    let sent = sendmsg(player, &[IoSlice::new(&message)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    let sent = sys::send_with(player, &message, &[input.as_fd(), output.as_fd()])?;
     if sent == message.len() { Ok(()) } else { Err(ErrorKind::WriteZero.into()) }
 }
 
@@ -134,7 +125,7 @@ fn close_standard() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
-/// Takes what a process has passed on: the connection, which stays open on its side as long as `stream` is, and the bytes of
+/// Takes what a process has passed on: the connection, which stays open on its side as long as it is here, and the bytes of
 /// its first message.
 ///
 /// # Errors
@@ -144,18 +135,17 @@ pub(super) fn take(stream: UnixStream) -> io::Result<(Connection, Vec<u8>)> {
     if !has_same_user(&stream) {
         return Err(another_user());
     }
-    Wait::PassedOnMessage.limit_reads(&stream, Wait::PassedOnMessage.time())?;
+    let wait = Wait::PassedOnMessage;
+    if wait.poll(&mut [PollFd::new(&stream, PollFlags::IN)], None)? == 0 {
+        return Err(ErrorKind::TimedOut.into());
+    }
     let mut bytes = vec![0; MESSAGE];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = recvmsg(&stream, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-    bytes.truncate(received.bytes);
-    let mut descriptors = ancillary.drain().flat_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect::<Vec<_>>(),
-        _ => Vec::new(),
-    });
-    let (Some(input), Some(output)) = (descriptors.next(), descriptors.next()) else {
-        return Err(ErrorKind::InvalidData.into());
-    };
-    Ok((Connection::passed_on(input, output, stream.into())?, bytes))
+    let (count, mut descriptors) = sys::receive_with(&stream, &mut bytes)?;
+    bytes.truncate(count);
+    descriptors.push(stream.into());
+    if descriptors.len() == 3 {
+        Ok((Connection::passed(descriptors)?, bytes))
+    } else {
+        Err(ErrorKind::InvalidData.into())
+    }
 }

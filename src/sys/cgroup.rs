@@ -30,16 +30,16 @@ pub struct CgroupRoot {
 }
 
 impl CgroupRoot {
-    /// Makes one for the player at this port, below the group that this process is in.
+    /// Makes one for the player of this name, below the group that this process is in.
     ///
     /// # Errors
     ///
     /// Says why it cannot be; on most machines because it needs the rights of root.
-    pub fn make(port: u16) -> io::Result<Self> {
+    pub fn make(name: &str) -> io::Result<Self> {
         let base = own_group()?;
         // Another player may have this port at another address, and may clear away what it does not see locked yet.
         for attempt in 0..100 {
-            let path = base.join(format!("{PREFIX}{port}-{attempt}"));
+            let path = base.join(format!("{PREFIX}{name}-{attempt}"));
             match fs::create_dir(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => made?,
@@ -53,16 +53,16 @@ impl CgroupRoot {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes the groups of players that died, and ends what is left in those of a player at this port. Returns the
+    /// Removes the groups of players that died, and ends what is left in those of the player of this name. Returns the
     /// processes that it ended.
-    pub fn remove_stale(port: u16) -> Vec<model::Process> {
+    pub fn remove_stale(player: &str) -> Vec<model::Process> {
         let mut ended = Vec::new();
         let Ok(base) = own_group() else { return ended };
         for path in folders_in(&base) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let Some(_lock) = name.starts_with(PREFIX).then(|| lock(&path).ok()).flatten() else { continue };
             // A player at another port cleans up what its predecessor left.
-            if name.starts_with(&format!("{PREFIX}{port}-")) {
+            if name.starts_with(&format!("{PREFIX}{player}-")) {
                 let processes: Vec<Process> = members(&path).into_iter().filter_map(Process::pin).collect();
                 ended.extend(processes.iter().filter(|process| !process.has_ended()).map(Process::describe));
                 end_all(&path, &processes);

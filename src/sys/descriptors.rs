@@ -44,3 +44,9 @@ pub fn input_has_ended() -> bool {
     let input = std::io::stdin();
     is_ready(&input, PollFlags::IN) && matches!(rustix::io::read(input.as_fd(), &mut [0; 64]), Ok(0) | Err(_))
 }
+
+/// Closes every descriptor but standard input, output and error: those that another program left open.
+pub fn close_all_but_standard() {
+    // SAFETY: nothing in this process owns a descriptor yet; the caller has just begun.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+}

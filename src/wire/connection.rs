@@ -21,6 +21,8 @@ const UNSENT: u32 = 64 << 10;
 pub struct Connection {
     input: Arc<OwnedFd>,
     output: Arc<OwnedFd>,
+    /// What keeps the connection open elsewhere, and is closed with it.
+    companion: Option<Arc<OwnedFd>>,
     /// Records the frames.
     tap: Arc<Tap>,
 }
@@ -38,7 +40,19 @@ impl Connection {
         rustix::io::ioctl_fionbio(&output, true)?;
         let peer = getpeername(&input).ok().flatten().and_then(|address| SocketAddr::try_from(address).ok());
         let peer = peer.map_or_else(|| "pipe".to_owned(), |address| address.to_string());
-        Ok(Self { input, output, tap: Arc::new(Tap::new(peer)) })
+        Ok(Self { input, output, companion: None, tap: Arc::new(Tap::new(peer)) })
+    }
+
+    /// Over the descriptors that another process has passed: those of [`Self::descriptors`].
+    ///
+    /// # Errors
+    ///
+    /// As fcntl(2); `InvalidInput` when there are none.
+    pub fn passed(descriptors: Vec<OwnedFd>) -> io::Result<Self> {
+        let mut descriptors = descriptors.into_iter();
+        let input = descriptors.next().ok_or(io::ErrorKind::InvalidInput)?;
+        let connection = Self::new(input, descriptors.next())?;
+        Ok(Self { companion: descriptors.next().map(Arc::new), ..connection })
     }
 
     /// Over a TCP connection, which then sends small messages at once.
@@ -107,10 +121,11 @@ impl Connection {
         [PollFd::new(&self.input, PollFlags::IN)].into_iter().chain(output)
     }
 
-    /// The descriptors that another process needs to go on with the connection: [`Self::new`] takes them.
+    /// The descriptors that another process needs to go on with the connection: [`Self::passed`] takes them.
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let is_one = self.input.as_raw_fd() == self.output.as_raw_fd();
-        [self.input.as_fd()].into_iter().chain((!is_one).then(|| self.output.as_fd())).collect()
+        let is_one = self.input.as_raw_fd() == self.output.as_raw_fd() && self.companion.is_none();
+        let output = (!is_one).then(|| self.output.as_fd());
+        [self.input.as_fd()].into_iter().chain(output).chain(self.companion.as_deref().map(AsFd::as_fd)).collect()
     }
 
     /// The addresses of the other side and of this side.

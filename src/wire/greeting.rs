@@ -84,6 +84,9 @@ pub struct Welcome {
     /// What earlier runs left, one sentence each.
     #[serde(default, deserialize_with = "peer::sentences")]
     pub leftovers: Vec<String>,
+    /// The number of the player's process, if it serves only this session: `player --stdio` can be run from there again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<u32>,
 }
 
 /// What a player can take.

@@ -6,6 +6,7 @@ use std::io;
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::hex::hex;
 use super::peer;
@@ -35,6 +36,11 @@ impl Secret {
     pub fn from_digits(text: &str) -> Option<Self> {
         let is_secret = text.len() == Self::DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_secret.then(|| Self(text.to_owned()))
+    }
+
+    /// What follows from it, and does not tell it: others can recognise its owner's messages by that.
+    pub fn fingerprint(&self) -> String {
+        hex(&Sha256::digest(self.0.as_bytes())[..Self::DIGITS / 2])
     }
 
     /// The text itself, to hand it to another process.

@@ -58,7 +58,7 @@ pub(super) fn reach(
     let mark = mark.reveal();
     let script = Script { mark, running: machine.running, size: machine.programs.size() };
     let left = until.saturating_duration_since(Instant::now());
-    let command = machine.transport.command(&script.text(machine.transport), left);
+    let command = machine.transport.command(&script.text(machine.transport), mark, left);
     let started = TransportProcess::start(machine.transport, &command, machine.worker, machine.descriptors);
     let (process, stream) =
         started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
@@ -100,7 +100,9 @@ impl Talk<'_, '_> {
                 "short" => return Err(ReachError::CutShort),
                 "broken" => return Err(ReachError::Broken(rest.to_owned())),
                 "missing" => {
-                    return Err(ReachError::NotInstalled(machine.transport.settings.program.clone().unwrap_or_default()));
+                    return Err(ReachError::NotInstalled(
+                        machine.transport.settings.program.clone().unwrap_or_default(),
+                    ));
                 }
                 _ => return Err(ReachError::Unexpected(line)),
             }

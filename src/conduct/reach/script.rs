@@ -75,7 +75,8 @@ mod tests {
         let script = Script { mark: "0123456789abcdef", running: Some((7, "0123456789abcdef")), size: 5_000_000 };
         for (program, scratch) in [(None, None), (None, Some("/a b")), (Some("/opt/conductor"), None)] {
             let mut transport = Transport::read("ssh:h").unwrap();
-            (transport.settings.program, transport.settings.scratch) = (program.map(str::to_owned), scratch.map(str::to_owned));
+            (transport.settings.program, transport.settings.scratch) =
+                (program.map(str::to_owned), scratch.map(str::to_owned));
             let text = script.text(&transport);
             assert!(!text.contains(['\'', '!', '\\', '\n']), "{text}");
             assert!(text.len() < 1800, "{} bytes", text.len());
