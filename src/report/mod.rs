@@ -16,7 +16,6 @@ mod excerpt;
 mod files;
 mod html;
 mod json_document;
-mod json_result;
 mod json_writer;
 mod jsonl;
 mod junit;
@@ -50,7 +49,7 @@ pub(in crate::report) use names::compact;
 pub(in crate::report) use record::{
     Ended, Finished, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase, innermost,
 };
-pub(in crate::report) use seed_result::{Message, SeedResult};
+pub(in crate::report) use seed_result::SeedResult;
 pub(in crate::report) use statistics::{Row, Spread, Subject};
 pub(in crate::report) use text_page::{Page, Tone};
 

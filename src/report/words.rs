@@ -119,18 +119,16 @@ const LOST: &str = "a player that is still running runs Reset by itself; if it i
 
 /// What the user can do about a run that did not get through, where that is known.
 pub(crate) fn hint(conclusion: &Conclusion) -> Option<&'static str> {
-    if conclusion
-        .reasons
-        .iter()
-        .any(|reason| matches!(reason, Reason::Incomplete(text) if text.contains(NOT_REACHED_AGAIN)))
-    {
+    let texts = || {
+        conclusion.reasons.iter().filter_map(|reason| match reason {
+            Reason::NotCarriedOut(text) | Reason::Incomplete(text) => Some(text),
+            Reason::Interrupted(_) | Reason::Failed(_) => None,
+        })
+    };
+    if texts().any(|text| text.contains(NOT_REACHED_AGAIN)) {
         return Some(LOST);
     }
-    let refused = |reason: &Reason| match reason {
-        Reason::NotCarriedOut(text) | Reason::Incomplete(text) => is_refused(text),
-        Reason::Interrupted(_) | Reason::Failed(_) => false,
-    };
-    conclusion.reasons.iter().any(refused).then_some(NOT_STARTED)
+    texts().any(|text| is_refused(text)).then_some(NOT_STARTED)
 }
 
 /// `1 trial`, `2 trials`.
