@@ -131,7 +131,7 @@ impl Loader {
         if !scope.has_room(document.source.text().len(), place) {
             return None;
         }
-        let mut file = worker_file::read(&mut scope);
+        let mut file = worker_file::read(&mut scope, of.and_then(|(_, worker)| worker.host.as_deref()));
         if let Some((test, _)) = of {
             let known = std::mem::take(&mut scope.predefined);
             let environment = worker_file::environment(&mut self.scope(test, known));

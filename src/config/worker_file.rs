@@ -40,8 +40,8 @@ pub(super) fn check(scope: &mut Scope<'_>) {
 }
 
 /// Reads a worker file. Afterwards the scope knows `player` and `conductor`.
-pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
-    let settings = coordinator(scope);
+pub(super) fn read(scope: &mut Scope<'_>, host: Option<&str>) -> WorkerFile {
+    let settings = coordinator(scope, host);
     let environment = environment(scope);
     let mut steps = Steps::default();
     for phase in Phase::ALL {
@@ -57,12 +57,19 @@ pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
     WorkerFile { settings, environment, steps }
 }
 
-fn coordinator(scope: &mut Scope<'_>) -> Coordinator {
+/// Reads `[Coordinator]`. `host` is the machine with which the test file pairs the worker.
+fn coordinator(scope: &mut Scope<'_>, host: Option<&str>) -> Coordinator {
     let mut settings = Coordinator::default();
     for setting in &COORDINATOR_SETTINGS {
         scope.set(COORDINATOR, setting, &mut settings);
         match setting.key {
-            "player" => scope.predefined.push(("player", settings.player.clone())),
+            "player" => {
+                if let Some(host) = host {
+                    refuse_other_player(scope, &settings.player, host);
+                    host.clone_into(&mut settings.player);
+                }
+                scope.predefined.push(("player", settings.player.clone()));
+            }
             // If it is wrong, that has been reported; that the variable is unknown would be a second report.
             "conductor" if scope.entry(COORDINATOR, "conductor").is_some() => {
                 scope.predefined.push(("conductor", settings.conductor.clone().unwrap_or_default()));
@@ -70,7 +77,7 @@ fn coordinator(scope: &mut Scope<'_>) -> Coordinator {
             _ => {}
         }
     }
-    if scope.entry(COORDINATOR, "player").is_none() && settings.transport.is_none() {
+    if scope.entry(COORDINATOR, "player").is_none() && settings.transport.is_none() && host.is_none() {
         let hint = "add the player's address, `player = ADDRESS`, to `[Coordinator]`, or `connect`";
         scope.report(Lint::MissingSetting, scope.section_place(COORDINATOR), "the worker file has no `player`", hint);
     }
@@ -98,6 +105,14 @@ pub(super) fn environment(scope: &mut Scope<'_>) -> Vec<(String, String)> {
         variables.push((entry.written_key().to_owned(), text.as_str().to_owned()));
     }
     variables
+}
+
+/// Refuses a player of the file that is not the machine with which the test file pairs the worker.
+fn refuse_other_player(scope: &mut Scope<'_>, player: &str, host: &str) {
+    if let Some(entry) = scope.entry(COORDINATOR, "player").filter(|_| !player.is_empty() && player != host) {
+        let message = format!("the player is `{player}` here, and `{host}` in the test file");
+        scope.report(Lint::InvalidValue, entry.value.place(), message, "remove one of them");
+    }
 }
 
 /// Warns of a conductor that a player on another machine cannot reach.

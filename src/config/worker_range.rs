@@ -1,6 +1,6 @@
 //! Keys of `[Workers]`: a name, or `node[01-16]` for sixteen of them.
 
-use super::{Lint, Reason, quoted};
+use super::{Lint, Reason, Refusal, quoted, value};
 use crate::model::WorkerName;
 
 /// How many workers a test may have.
@@ -15,11 +15,40 @@ pub(super) struct Expansion {
     pub(super) names: Vec<(WorkerName, u64)>,
 }
 
-/// The workers of a key.
-pub(super) fn expand(key: &str) -> Result<Expansion, Reason> {
-    let Some((base, rest)) = key.split_once('[') else {
-        return Ok(Expansion { base: key.to_owned(), names: vec![(name(key)?, 1)] });
+/// The workers of a key. `node[*]` is as many as there are `hosts`.
+pub(super) fn expand(key: &str, hosts: usize) -> Result<Expansion, Reason> {
+    let (base, texts) = match key.split_once("[*]") {
+        Some((base, suffix)) => {
+            (base, (1..=hosts as u64).map(|number| (format!("{base}{number}{suffix}"), number)).collect())
+        }
+        None => texts(key)?,
     };
+    let names = texts.into_iter().map(|(text, number)| Ok((name(&text)?, number))).collect::<Result<_, _>>()?;
+    Ok(Expansion { base: base.to_owned(), names })
+}
+
+/// The hosts of a list: names or addresses, separated by commas or white space, each perhaps with a range.
+pub(super) fn hosts(list: &str) -> Result<Vec<String>, Reason> {
+    let words = list.split([',', ' ', '\t']).filter(|word| !word.is_empty());
+    let mut hosts = Vec::new();
+    for word in words {
+        let texts = if value::host(word).is_ok() { vec![(word.to_owned(), 1)] } else { texts(word)?.1 };
+        for (text, _) in texts {
+            let refused = |refusal: Refusal| {
+                Reason::new(Lint::InvalidValue, format!("{} {}", quoted(&text), refusal.problem), refusal.hint)
+            };
+            hosts.push(value::host(&text).map_err(refused)?);
+        }
+    }
+    if hosts.is_empty() {
+        return Err(Reason::new(Lint::InvalidValue, "there is no host after `@`", "write `name = worker-file @ HOST`"));
+    }
+    Ok(hosts)
+}
+
+/// What a text with or without a range stands for, each text with its number, and what stands before the range.
+fn texts(key: &str) -> Result<(&str, Vec<(String, u64)>), Reason> {
+    let Some((base, rest)) = key.split_once('[') else { return Ok((key, vec![(key.to_owned(), 1)])) };
     let range = |message| Reason::new(Lint::InvalidRange, message, "write a range as `node[01-16]`");
     let (numbers, suffix) = rest.split_once(']').ok_or_else(|| range("the range has no `]`"))?;
     let (first, last) = numbers.split_once('-').ok_or_else(|| range("the range has no `-`"))?;
@@ -37,8 +66,7 @@ pub(super) fn expand(key: &str) -> Result<Expansion, Reason> {
         return Err(range("the range has more than 10000 workers"));
     }
     let width = if first.starts_with('0') { first.len() } else { 1 };
-    let make = |number: u64| Ok((name(&format!("{base}{number:0width$}{suffix}"))?, number));
-    Ok(Expansion { base: base.to_owned(), names: (from..=to).map(make).collect::<Result<_, _>>()? })
+    Ok((base, (from..=to).map(|number| (format!("{base}{number:0width$}{suffix}"), number)).collect()))
 }
 
 fn name(text: &str) -> Result<WorkerName, Reason> {
@@ -53,7 +81,7 @@ mod tests {
     use super::*;
 
     fn names(key: &str) -> Vec<String> {
-        expand(key).unwrap().names.iter().map(|(name, number)| format!("{name} {number}")).collect()
+        expand(key, 3).unwrap().names.iter().map(|(name, number)| format!("{name} {number}")).collect()
     }
 
     #[test]
@@ -61,14 +89,27 @@ mod tests {
         assert_eq!(names("node[08-10]"), ["node08 8", "node09 9", "node10 10"]);
         assert_eq!(names("n[9-10].lab"), ["n9.lab 9", "n10.lab 10"]);
         assert_eq!(names("router"), ["router 1"]);
-        assert_eq!(expand("node[1-16]").unwrap().names.len(), 16);
+        assert_eq!(names("n[*].lab"), ["n1.lab 1", "n2.lab 2", "n3.lab 3"]);
+        assert_eq!(expand("node[1-16]", 0).unwrap().names.len(), 16);
     }
 
     #[test]
     fn a_wrong_range_is_refused() {
         for key in ["n[1-", "n[1]", "n[a-b]", "n[2-1]", "n[1-99999999]", "n[-]", "n[1-2][3-4]", "a b", "", ".."] {
-            assert!(expand(key).is_err(), "{key}");
+            assert!(expand(key, 3).is_err(), "{key}");
         }
-        assert!(expand("n[1-99999999999999999999]").is_err());
+        assert!(expand("n[1-99999999999999999999]", 3).is_err());
+    }
+
+    #[test]
+    fn hosts_are_names_addresses_and_ranges() {
+        let read = |list| hosts(list).map_err(|reason| reason.message);
+        assert_eq!(
+            read("lab[08-10].net, ::1 10.0.0.1"),
+            Ok(["lab08.net", "lab09.net", "lab10.net", "::1", "10.0.0.1"].map(str::to_owned).to_vec())
+        );
+        assert_eq!(read(" ,"), Err("there is no host after `@`".to_owned()));
+        assert_eq!(read("lab[2-1]"), Err("the range ends before it begins".to_owned()));
+        assert!(read("a:b:c").is_err() && read("lab[1-2]:22").is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::lints::repeated;
-use super::worker_range::{Expansion, MOST, expand};
+use super::worker_range::{self, Expansion, MOST, expand};
 use super::{CLIENTS, Diagnostic, Entry, Lint, Place, Reason, Scope, WORKERS, nearest, quoted};
 use crate::model::{WorkerName, variable};
 
@@ -22,6 +22,8 @@ pub(super) struct Worker {
     pub(super) place: Place,
     /// The name of its file, with its place; `None` if it is wrong, which has been reported.
     pub(super) file: Option<(String, Place)>,
+    /// The machine that it is paired with.
+    pub(super) host: Option<String>,
 }
 
 /// Reads `[Workers]` or `[Clients]`.
@@ -53,13 +55,13 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
     }
     let mut workers = Vec::new();
     for entry in &section.entries {
-        match expand(entry.written_key()) {
-            Ok(expansion) if workers.len() + expansion.names.len() > MOST => {
+        match line(scope, &section.name, entry) {
+            Ok(line) if workers.len() + line.len() > MOST => {
                 let message = format!("the test has more than {MOST} workers");
                 scope.report(Lint::InvalidRange, entry.key_place(), message, "use fewer workers");
                 break;
             }
-            Ok(expansion) => workers.extend(expanded(scope, &section.name, entry, &expansion)),
+            Ok(line) => workers.extend(line),
             Err(reason) => scope.context.diagnostics.push(reason.at(entry.key_place())),
         }
     }
@@ -68,26 +70,57 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
 }
 
 /// The workers of one line.
-fn expanded(scope: &mut Scope<'_>, section: &str, entry: &Entry, expansion: &Expansion) -> Vec<Worker> {
+fn line(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Vec<Worker>, Reason> {
+    let hosts = hosts_of(scope, section, entry)?;
+    let Expansion { base, names } = expand(entry.written_key(), hosts.as_ref().map_or(0, Vec::len))?;
+    if let Some(hosts) = hosts.as_ref().filter(|hosts| hosts.len() != names.len()) {
+        let message = format!("there are {} workers and {} hosts", names.len(), hosts.len());
+        return Err(Reason::new(
+            Lint::InvalidRange,
+            message,
+            "write as many hosts as workers, or `[*]` for the workers",
+        ));
+    }
     let mut workers = Vec::new();
-    for (name, index) in &expansion.names {
+    for (at, (name, index)) in names.into_iter().enumerate() {
         scope.predefined = vec![("worker", name.to_string()), ("index", index.to_string())];
-        let mut text = scope.word(section, &entry.value);
-        if text.take_if(|text| text.as_str().is_empty() || text.as_str().contains('\0')).is_some() {
+        let text = scope.word(section, &entry.value);
+        let file = text.map(|text| (file_and_hosts(text.as_str()).0.to_owned(), text.place()));
+        let file = file.filter(|(file, _)| !file.is_empty() && !file.contains('\0'));
+        if file.is_none() {
             let message = format!("the worker `{name}` has no file");
             scope.report(Lint::InvalidValue, entry.key_place(), message, "write `name = worker-file`");
         }
         workers.push(Worker {
-            name: name.clone(),
-            index: *index,
-            base: expansion.base.clone(),
+            name,
+            index,
+            base: base.clone(),
             key: entry.key().to_owned(),
             place: entry.key_place(),
-            file: text.map(|text| (text.as_str().to_owned(), text.place())),
+            file,
+            host: hosts.as_ref().map(|hosts| hosts[at].clone()),
         });
     }
     scope.predefined.clear();
-    workers
+    Ok(workers)
+}
+
+/// The hosts of a line, if it has some: they stand behind an `@` between spaces.
+fn hosts_of(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Option<Vec<String>>, Reason> {
+    if !entry.value.as_str().contains('@') {
+        return Ok(None);
+    }
+    scope.predefined = vec![("worker", entry.written_key().to_owned()), ("index", "1".to_owned())];
+    let text = scope.word(section, &entry.value);
+    text.and_then(|text| file_and_hosts(text.as_str()).1.map(worker_range::hosts)).transpose()
+}
+
+/// The parts of a line before and behind the `@`.
+fn file_and_hosts(text: &str) -> (&str, Option<&str>) {
+    match text.split_once(" @ ") {
+        Some((file, hosts)) => (file.trim_end(), Some(hosts)),
+        None => text.strip_suffix(" @").map_or((text, None), |file| (file.trim_end(), Some(""))),
+    }
 }
 
 /// Refuses two workers with the same name, and two whose addresses would have the same variable.
@@ -132,7 +165,7 @@ pub(super) fn choose(scope: &mut Scope<'_>, workers: Vec<Worker>, chosen: &[Stri
     // A worker's own name wins.
     let find = |name: &str| names.get(&name.to_lowercase()).or_else(|| bases.get(&name.to_lowercase())).cloned();
     let find_range = |range: &str| -> Option<Vec<usize>> {
-        let range = range.contains('[').then(|| expand(range).ok())??;
+        let range = range.contains('[').then(|| expand(range, 0).ok())??;
         Some(range.names.iter().map(|(name, _)| find(name.as_str())).collect::<Option<Vec<_>>>()?.concat())
     };
     let mut is_chosen = vec![false; workers.len()];

@@ -62,4 +62,3 @@ pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
 pub use transport::{Transport, TransportError, TransportSettings};
 pub use verdict::{Conclusion, FAILED, INCOMPLETE, NOT_CARRIED_OUT, NOT_REACHED_AGAIN, PASSED, Reason, USAGE, Verdict};
-pub use verdict::{Conclusion, NOT_REACHED_AGAIN, Reason, Verdict};
