@@ -30,6 +30,7 @@ use crate::telemetry;
 pub fn run() -> ExitCode {
     report_panics();
     sys::ignore_limits();
+    sys::keep_freed_memory();
     let status = match cli::parse(std::env::args_os().collect()) {
         Ok(Command::Player(arguments)) => player::run(&arguments),
         Ok(Command::Conduct(arguments)) => conduct::run(&arguments),

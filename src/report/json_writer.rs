@@ -1,7 +1,7 @@
 //! JSON as we write it: indented by two spaces, as Python's `json.dump(indent=2)` does, or in one line; and with every
 //! character that a terminal could obey as an escape, which means the same to every reader.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::{Serialize, Serializer};
 
@@ -13,19 +13,27 @@ use crate::model::is_harmful;
 ///
 /// Those of the writer.
 pub(crate) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(Escaping(&mut *writer, is_harmful), value)?;
-    writeln!(writer)
+    let mut escaping = escaping(writer, is_harmful);
+    serde_json::to_writer_pretty(&mut escaping, value)?;
+    writeln!(escaping)?;
+    escaping.flush()
 }
 
 /// Writes `value` in one line, without the newline.
 pub(super) fn write_line(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    Ok(serde_json::to_writer(Escaping(writer, is_harmful), value)?)
+    write_compact(writer, is_harmful, value)
 }
 
 /// Writes `value` in one line that can stand in an HTML page: nothing in it can end an element or begin one.
 pub(super) fn write_for_html(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     let is_markup = |character| is_harmful(character) || matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
-    Ok(serde_json::to_writer(Escaping(writer, is_markup), value)?)
+    write_compact(writer, is_markup, value)
+}
+
+fn write_compact(writer: &mut dyn Write, escape: impl Fn(char) -> bool, value: &impl Serialize) -> io::Result<()> {
+    let mut escaping = escaping(writer, escape);
+    serde_json::to_writer(&mut escaping, value)?;
+    escaping.flush()
 }
 
 /// A list that is made while it is written.
@@ -46,15 +54,24 @@ impl<F: Fn() -> I, I: Iterator<Item = (String, V)>, V: Serialize> Serialize for 
     }
 }
 
+/// The serializer writes single escapes; the buffer combines them. It never splits what it was given, so that characters stay
+/// whole.
+fn escaping<F: Fn(char) -> bool>(writer: &mut dyn Write, escape: F) -> BufWriter<Escaping<'_, F>> {
+    BufWriter::with_capacity(4096, Escaping(writer, escape))
+}
+
 /// Writes JSON with escapes for some characters. Outside of texts, JSON has none of them but newlines, which in texts are
 /// escapes already.
-struct Escaping<'a, W: ?Sized, F>(&'a mut W, F);
+struct Escaping<'a, F>(&'a mut dyn Write, F);
 
-impl<W: Write + ?Sized, F: Fn(char) -> bool> Write for Escaping<'_, W, F> {
+impl<F: Fn(char) -> bool> Write for Escaping<'_, F> {
     /// The serializer hands on pieces of text, each with whole characters.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut rest = str::from_utf8(bytes).map_err(io::Error::other)?;
         let is_escaped = |character| character != '\n' && self.1(character);
+        if bytes.is_ascii() && !bytes.iter().any(|&byte| is_escaped(char::from(byte))) {
+            return self.0.write(bytes);
+        }
+        let mut rest = str::from_utf8(bytes).map_err(io::Error::other)?;
         while let Some((place, found)) = rest.char_indices().find(|(_, character)| is_escaped(*character)) {
             self.0.write_all(&rest.as_bytes()[..place])?;
             write!(self.0, "\\u{:04x}", u32::from(found))?;

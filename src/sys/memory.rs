@@ -1,5 +1,16 @@
 //! Memory that the C library has reserved.
 
+/// Keeps a few MiB of freed memory for the next use. By default, the C library returns memory to the system whenever 128 KiB
+/// are free; while output is passed on, it would return the same pages and request them again for every few frames
+/// (mallopt(3), `M_TRIM_THRESHOLD`).
+pub fn keep_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes two numbers, and only changes when memory is returned.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 4 << 20);
+    }
+}
+
 /// Returns freed memory to the system. Otherwise a forked process keeps copies of pages that it does not need, and a process
 /// that has finished a large task keeps its pages for as long as it lives.
 pub fn give_back_memory() {

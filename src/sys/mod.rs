@@ -22,7 +22,7 @@ pub use clock::{boot_time_nanoseconds, clock};
 pub use descendants::{Descendant, descendants};
 pub use descriptors::{DescriptorLimit, can_have_more, input_has_ended};
 pub use fork::{exit_now, fork, own_session, start_apart};
-pub use memory::give_back_memory;
+pub use memory::{give_back_memory, keep_freed_memory};
 pub use process::{PipeId, Process};
 pub use shared::Shared;
 pub use signals::{SignalDescriptor, ignore_limits, is_ignored};

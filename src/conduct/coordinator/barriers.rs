@@ -15,52 +15,29 @@ pub(super) struct Barriers(BTreeMap<String, Barrier>);
 /// One barrier.
 #[derive(Debug, Default)]
 pub(super) struct Barrier {
-    /// The workers that have it, and its place in their phase.
-    members: BTreeMap<WorkerId, Place>,
-    /// Those that arrived, when, and when they were let go.
-    arrived: BTreeMap<WorkerId, (ConductorTime, Option<ConductorTime>)>,
-    /// Those that cannot come any more, and why.
-    gone: BTreeMap<WorkerId, String>,
-    /// The first process that each started behind it.
-    next: BTreeMap<WorkerId, Start>,
+    members: BTreeMap<WorkerId, Member>,
     /// Why it will never be passed, or that it was.
     over: Option<Result<(), String>>,
 }
 
-/// Where a worker has a barrier in its phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+/// A worker that has a barrier.
+#[derive(Debug)]
+struct Member {
+    /// Where it has the barrier in its phase.
     position: usize,
-    /// The first of the neighbours that run together with it, or its own position.
+    /// The first of the neighbours that run together with the barrier, or its own position.
     neighbours: usize,
+    /// When it arrived, and when it was let go.
+    visit: Option<(ConductorTime, Option<ConductorTime>)>,
+    /// Why it cannot come any more.
+    gone: Option<String>,
+    /// The first process that it started behind the barrier.
+    next: Option<Start>,
 }
 
-/// What has become certain.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Decision {
-    /// Everybody is there.
-    Pass(String),
-    /// This member cannot come, for this reason.
-    Fail {
-        /// The barrier.
-        name: String,
-        /// Who is missing.
-        missing: WorkerId,
-        /// Why, to follow its name.
-        why: String,
-    },
-}
-
-/// What an arrival means.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Arrival {
-    /// The worker waits.
-    Waits,
-    /// It waits for nothing: the barrier was failed before, for this reason.
-    TooLate(String),
-    /// Nothing.
-    Nothing,
-}
+/// What has become certain of the barrier of this name: everybody is there, or this member cannot come, for this reason, which
+/// follows its name.
+pub(super) type Decision = (String, Result<(), (WorkerId, String)>);
 
 impl Barriers {
     /// Those of a phase; `takes_part` says which workers the run has.
@@ -70,8 +47,9 @@ impl Barriers {
             let steps = &worker.steps[phase];
             for (position, step) in steps.iter().enumerate() {
                 if let Action::Barrier(name) = &step.action {
-                    let place = Place { position, neighbours: Step::first_together(steps, position) };
-                    all.entry(name.clone()).or_default().members.insert(id, place);
+                    let neighbours = Step::first_together(steps, position);
+                    let member = Member { position, neighbours, visit: None, gone: None, next: None };
+                    all.entry(name.clone()).or_default().members.insert(id, member);
                 }
             }
         }
@@ -82,74 +60,66 @@ impl Barriers {
         self.0.get_mut(name)
     }
 
-    /// The barrier that this worker has at this position, unless it is over.
-    fn open(&mut self, worker: WorkerId, position: usize) -> Option<&mut Barrier> {
-        self.0.values_mut().find(|barrier| barrier.over.is_none() && barrier.is_at(worker, position))
+    /// The barriers that are neither passed nor failed.
+    fn open(&self) -> impl Iterator<Item = (&str, &Barrier)> {
+        self.0.iter().filter(|(_, barrier)| barrier.over.is_none()).map(|(name, barrier)| (name.as_str(), barrier))
     }
 
-    /// A worker is at the barrier at this position.
-    pub(super) fn reached(&mut self, worker: WorkerId, position: usize, now: ConductorTime) -> Arrival {
-        let here = |barrier: &&mut Barrier| barrier.is_at(worker, position);
-        let Some(barrier) = self.0.values_mut().find(here) else { return Arrival::Nothing };
-        match &barrier.over {
-            None => {
-                barrier.arrived.entry(worker).or_insert((now, None));
-                Arrival::Waits
-            }
-            Some(Err(why)) => {
-                barrier.arrived.entry(worker).or_insert((now, Some(now)));
-                Arrival::TooLate(why.clone())
-            }
-            Some(Ok(())) => Arrival::Nothing,
+    /// What this worker is to the barriers that it has, with what became of those.
+    fn memberships(&mut self, worker: WorkerId) -> impl Iterator<Item = (&Option<Result<(), String>>, &mut Member)> {
+        self.0.values_mut().filter_map(move |barrier| Some((&barrier.over, barrier.members.get_mut(&worker)?)))
+    }
+
+    /// A worker is at the barrier at this position. Why it waits there for nothing, if the barrier was failed before.
+    pub(super) fn reached(&mut self, worker: WorkerId, position: usize, now: ConductorTime) -> Option<String> {
+        let (over, member) = self.memberships(worker).find(|(_, member)| member.position == position)?;
+        let failed = over.as_ref().and_then(|over| over.as_ref().err());
+        if over.is_none() || failed.is_some() {
+            member.visit.get_or_insert((now, failed.map(|_| now)));
         }
+        failed.cloned()
     }
 
     /// A worker is past the barrier at this position, or waits there no more, for this reason; whether that was open.
     pub(super) fn left(&mut self, worker: WorkerId, position: usize, why: &str, now: ConductorTime) -> bool {
-        let Some(barrier) = self.open(worker, position) else { return false };
-        barrier.leave(worker, why, now);
-        true
+        let here = self.memberships(worker).find(|(over, member)| over.is_none() && member.position == position);
+        here.map(|(_, member)| member.leave(why, now)).is_some()
     }
 
     /// A worker cannot come to any barrier any more, for this reason.
     pub(super) fn gone(&mut self, worker: WorkerId, why: &str, now: ConductorTime) {
-        let open = self.0.values_mut().filter(|barrier| barrier.over.is_none());
-        open.filter(|barrier| barrier.members.contains_key(&worker))
-            .for_each(|barrier| barrier.leave(worker, why, now));
+        self.memberships(worker).filter(|(over, _)| over.is_none()).for_each(|(_, member)| member.leave(why, now));
     }
 
     /// A worker started a process: the first behind the last barrier that it passed tells when it went on from there.
     pub(super) fn started(&mut self, worker: WorkerId, position: usize, start: Start) {
-        let passed = self.0.values_mut().filter(|barrier| barrier.over == Some(Ok(())));
-        let before = passed.filter_map(|barrier| Some((barrier.members.get(&worker)?.position, barrier)));
-        let last = before.filter(|(at, _)| *at < position).max_by_key(|(at, _)| *at);
-        if let Some((_, barrier)) = last {
-            barrier.next.entry(worker).or_insert(start);
+        let passed = self.memberships(worker).filter(|(over, _)| **over == Some(Ok(()))).map(|(_, member)| member);
+        let before = passed.filter(|member| member.position < position);
+        if let Some(last) = before.max_by_key(|member| member.position) {
+            last.next.get_or_insert(start);
         }
     }
 
     /// What became of each barrier at which somebody arrived.
     pub(super) fn results(&self) -> Vec<BarrierResult> {
-        let visited = self.0.iter().filter(|(_, barrier)| !barrier.arrived.is_empty());
-        visited.map(|(name, barrier)| barrier.result(name)).collect()
+        self.0.iter().filter_map(|(name, barrier)| barrier.result(name)).collect()
     }
 
     /// What is certain by now; each barrier is decided once somebody waits at it.
     pub(super) fn decide(&self) -> Vec<Decision> {
         let possible = self.possible();
-        let awaited = self.0.iter().filter(|(_, barrier)| barrier.over.is_none() && barrier.waiting().next().is_some());
+        let awaited = self.open().filter(|(_, barrier)| barrier.members.values().any(Member::is_waiting));
         let decided = awaited.filter_map(|(name, barrier)| {
             let missing = || barrier.missing();
             if missing().next().is_none() {
-                return Some(Decision::Pass(name.clone()));
+                return Some((name.to_owned(), Ok(())));
             }
-            let gone = missing().find_map(|id| Some((id, barrier.gone.get(&id)?.clone())));
+            let gone = missing().find_map(|(id, member)| Some((id, member.gone.clone()?)));
             let stuck = || {
-                let (id, at) = missing().find_map(|id| Some((id, self.blocked_at(id, barrier, &possible)?)))?;
+                let (id, at) = missing().find_map(|(id, to)| Some((id, self.blocked_at(id, to, &possible)?)))?;
                 Some((id, format!("waits at barrier `{at}`")))
             };
-            let (missing, why) = gone.or_else(stuck)?;
-            Some(Decision::Fail { name: name.clone(), missing, why })
+            Some((name.to_owned(), Err(gone.or_else(stuck)?)))
         });
         decided.collect()
     }
@@ -159,11 +129,12 @@ impl Barriers {
     fn possible(&self) -> BTreeSet<&str> {
         let mut possible = BTreeSet::new();
         loop {
-            let more = self.0.iter().filter(|(name, barrier)| {
-                let comes = |id| !barrier.gone.contains_key(&id) && self.blocked_at(id, barrier, &possible).is_none();
-                !possible.contains(name.as_str()) && barrier.over.is_none() && barrier.missing().all(comes)
+            let more = self.open().filter(|(name, barrier)| {
+                let comes =
+                    |(id, to): (WorkerId, &Member)| to.gone.is_none() && self.blocked_at(id, to, &possible).is_none();
+                !possible.contains(name) && barrier.missing().all(comes)
             });
-            let more: Vec<_> = more.map(|(name, _)| name.as_str()).collect();
+            let more: Vec<_> = more.map(|(name, _)| name).collect();
             if more.is_empty() {
                 return possible;
             }
@@ -172,55 +143,52 @@ impl Barriers {
     }
 
     /// A barrier at which this worker waits before it comes to that one, and which is not in the set.
-    fn blocked_at(&self, worker: WorkerId, to: &Barrier, possible: &BTreeSet<&str>) -> Option<&str> {
-        let place = to.members.get(&worker);
-        let waits = self.0.iter().filter(|(_, barrier)| barrier.over.is_none() && barrier.is_waiting(worker));
-        // Of neighbours that run together none waits for the other.
-        let waits = waits.filter(|(_, barrier)| {
-            let own = barrier.members.get(&worker);
-            own.zip(place).is_none_or(|(own, place)| own.neighbours != place.neighbours)
+    fn blocked_at(&self, worker: WorkerId, to: &Member, possible: &BTreeSet<&str>) -> Option<&str> {
+        let waits = self.open().filter(|(_, barrier)| {
+            // Of neighbours that run together none waits for the other.
+            let is_before = |at: &Member| at.is_waiting() && at.neighbours != to.neighbours;
+            barrier.members.get(&worker).is_some_and(is_before)
         });
-        waits.map(|(name, _)| name.as_str()).find(|name| !possible.contains(name))
+        waits.map(|(name, _)| name).find(|name| !possible.contains(name))
+    }
+}
+
+impl Member {
+    fn is_waiting(&self) -> bool {
+        self.visit.is_some_and(|(_, until)| until.is_none())
+    }
+
+    fn let_go(&mut self, at: ConductorTime) {
+        if let Some((_, until)) = &mut self.visit {
+            until.get_or_insert(at);
+        }
+    }
+
+    fn leave(&mut self, why: &str, now: ConductorTime) {
+        self.gone.get_or_insert_with(|| why.to_owned());
+        self.let_go(now);
     }
 }
 
 impl Barrier {
-    /// Whether it is this one that the worker has at this position.
-    fn is_at(&self, worker: WorkerId, position: usize) -> bool {
-        self.members.get(&worker).is_some_and(|place| place.position == position)
+    fn missing(&self) -> impl Iterator<Item = (WorkerId, &Member)> {
+        self.members.iter().filter(|(_, member)| !member.is_waiting()).map(|(id, member)| (*id, member))
     }
 
-    /// Those that wait.
-    fn waiting(&self) -> impl Iterator<Item = WorkerId> {
-        self.arrived.iter().filter(|(_, (_, until))| until.is_none()).map(|(id, _)| *id)
-    }
-
-    fn is_waiting(&self, worker: WorkerId) -> bool {
-        self.arrived.get(&worker).is_some_and(|(_, until)| until.is_none())
-    }
-
-    fn missing(&self) -> impl Iterator<Item = WorkerId> {
-        self.members.keys().copied().filter(|id| !self.is_waiting(*id))
-    }
-
-    fn leave(&mut self, worker: WorkerId, why: &str, now: ConductorTime) {
-        self.gone.entry(worker).or_insert_with(|| why.to_owned());
-        if let Some((_, until)) = self.arrived.get_mut(&worker) {
-            until.get_or_insert(now);
-        }
-    }
-
-    fn result(&self, name: &str) -> BarrierResult {
-        let waited = |(id, (from, until)): (&WorkerId, &(ConductorTime, Option<ConductorTime>))| {
-            (*id, until.map_or(Duration::ZERO, |until| until.since(*from)))
-        };
-        let starts: Vec<_> = self.next.values().copied().collect();
+    /// What became of it, if anybody arrived.
+    fn result(&self, name: &str) -> Option<BarrierResult> {
+        let waited = self.members.iter().filter_map(|(id, member)| {
+            let (from, until) = member.visit?;
+            Some((*id, until.map_or(Duration::ZERO, |until| until.since(from))))
+        });
+        let waited: Vec<_> = waited.collect();
+        let starts: Vec<_> = self.members.values().filter_map(|member| member.next).collect();
         let passed = match &self.over {
             Some(Ok(())) => Ok(StartSkew::of(&starts, Vec::new())),
             Some(Err(why)) => Err(why.clone()),
             None => Err("the phase was stopped before all workers had reached the barrier".to_owned()),
         };
-        BarrierResult { name: name.to_owned(), waited: self.arrived.iter().map(waited).collect(), passed }
+        (!waited.is_empty()).then(|| BarrierResult { name: name.to_owned(), waited, passed })
     }
 
     /// How many workers have it.
@@ -230,10 +198,13 @@ impl Barrier {
 
     /// Lets everybody go; who waited, each with the barrier's position.
     pub(super) fn close(&mut self, result: Result<(), String>, now: ConductorTime) -> Vec<(WorkerId, usize)> {
-        let waiting: Vec<_> = self.waiting().collect();
         self.over = Some(result);
-        self.arrived.values_mut().for_each(|(_, until)| *until = Some(until.unwrap_or(now)));
-        waiting.into_iter().filter_map(|id| Some((id, self.members.get(&id)?.position))).collect()
+        let waiting = self.members.iter_mut().filter(|(_, member)| member.is_waiting());
+        let let_go = waiting.map(|(id, member)| {
+            member.let_go(now);
+            (*id, member.position)
+        });
+        let_go.collect()
     }
 }
 
@@ -259,20 +230,20 @@ mod tests {
     }
 
     fn fail(name: &str, missing: WorkerId, why: &str) -> Decision {
-        Decision::Fail { name: name.to_owned(), missing, why: why.to_owned() }
+        (name.to_owned(), Err((missing, why.to_owned())))
     }
 
     #[test]
     fn a_barrier_is_passed_when_every_worker_that_has_it_is_there() {
         let mut barriers = barriers(["x", "x", ""]);
-        assert_eq!(barriers.reached(A, 0, NOW), Arrival::Waits);
+        assert_eq!(barriers.reached(A, 0, NOW), None);
         assert_eq!(barriers.decide(), []);
-        assert_eq!(barriers.reached(B, 0, NOW), Arrival::Waits);
-        assert_eq!(barriers.decide(), [Decision::Pass("x".to_owned())]);
+        assert_eq!(barriers.reached(B, 0, NOW), None);
+        assert_eq!(barriers.decide(), [("x".to_owned(), Ok(()))]);
         let told = barriers.get_mut("x").unwrap().close(Ok(()), NOW);
         assert_eq!(told, [(A, 0), (B, 0)]);
         assert_eq!(barriers.decide(), []);
-        assert_eq!(barriers.reached(A, 0, NOW), Arrival::Nothing, "it is over");
+        assert_eq!(barriers.reached(A, 0, NOW), None, "it is over");
         assert!(!barriers.left(A, 0, "left", NOW), "a release that was sent wins");
     }
 
@@ -284,7 +255,7 @@ mod tests {
         barriers.reached(C, 0, NOW);
         assert_eq!(barriers.decide(), [fail("x", B, "is lost")]);
         assert_eq!(barriers.get_mut("x").unwrap().close(Err("no".to_owned()), NOW), [(C, 0)]);
-        assert_eq!(barriers.reached(A, 0, NOW), Arrival::TooLate("no".to_owned()));
+        assert_eq!(barriers.reached(A, 0, NOW), Some("no".to_owned()));
     }
 
     #[test]
@@ -323,7 +294,7 @@ mod tests {
         barriers.reached(B, 0, NOW);
         assert_eq!(barriers.decide(), [], "the first comes to the other at the same time");
         barriers.reached(A, 1, NOW);
-        assert_eq!(barriers.decide(), [Decision::Pass("y".to_owned())]);
+        assert_eq!(barriers.decide(), [("y".to_owned(), Ok(()))]);
     }
 
     #[test]

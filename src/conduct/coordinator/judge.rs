@@ -12,8 +12,8 @@ pub(super) struct Judge {
     incomplete: Vec<String>,
     first_failure: Option<String>,
     failures: usize,
-    trial_failed: bool,
-    trial_incomplete: bool,
+    /// The verdict of the trial, as far as it is known, and the worst of the run.
+    trial: Verdict,
     worst: Verdict,
 }
 
@@ -25,8 +25,7 @@ impl Judge {
             incomplete: Vec::new(),
             first_failure: None,
             failures: 0,
-            trial_failed: false,
-            trial_incomplete: false,
+            trial: Verdict::Passed,
             worst: Verdict::Passed,
         }
     }
@@ -40,55 +39,53 @@ impl Judge {
 
     /// Something was not seen to its end.
     pub(super) fn incomplete(&mut self, text: String) {
-        self.trial_incomplete = true;
+        self.trial = Verdict::Incomplete;
         self.incomplete.push(text);
     }
 
     /// A worker could not be heard of any more.
     pub(super) fn lost(&mut self, worker: WorkerId, reason: &str) {
-        let name = &self.plan.worker(worker).name;
-        self.incomplete.push(format!("worker `{name}` was lost: {reason}"));
+        self.incomplete.push(format!("worker `{}` was lost: {reason}", self.plan.name(worker)));
     }
 
     /// Whether this outcome makes its trial a failed one.
     pub(super) fn counts(&self, step: StepReference, outcome: &Outcome) -> bool {
-        let gate = self.plan.worker(step.worker).steps[step.phase].get(step.position).map(|step| step.gate);
+        let gate = self.plan.step(step).map(|step| step.gate);
         outcome.is_failure() && step.phase != Phase::Reset && gate != Some(Gate::MayFail)
     }
 
     /// A step failed in a way that counts.
     pub(super) fn failed(&mut self, step: StepReference, how: &str) {
-        self.trial_failed = true;
+        let StepReference { trial, phase, worker, .. } = step;
+        let (text, name) = (self.failure(step, how), self.plan.name(worker));
+        let text = format!("{text} on worker `{name}` in {phase} of trial {trial}");
+        self.fails(text);
+    }
+
+    fn fails(&mut self, text: String) {
+        self.trial = self.trial.max(Verdict::Failed);
         self.failures += 1;
-        if self.first_failure.is_none() {
-            let (trial, phase) = (step.trial, step.phase);
-            let name = &self.plan.worker(step.worker).name;
-            let text = self.failure(step, how);
-            self.first_failure = Some(format!("{text} on worker `{name}` in {phase} of trial {trial}"));
-        }
+        self.first_failure.get_or_insert(text);
     }
 
     /// What the test's own check came to. One that could not be started has not judged the trial: that is our trouble.
     pub(super) fn check(&mut self, trial: u32, outcome: &Outcome) {
-        if let Outcome::NotStarted(_) = outcome {
-            self.trial_incomplete = true;
-            self.not_carried_out(format!("`check` of trial {trial} {}", outcome.how_it_failed()));
-        } else if outcome.is_failure() {
-            self.trial_failed = true;
-            self.failures += 1;
-            let text = format!("`check` of trial {trial} {}", outcome.how_it_failed());
-            self.first_failure.get_or_insert(text);
-        } else if *outcome == Outcome::Lost {
-            self.incomplete(format!("the result of `check` of trial {trial} is unknown"));
-        } else if *outcome != Outcome::Passed {
-            self.incomplete(format!("`check` of trial {trial} was stopped"));
+        let failed = || format!("`check` of trial {trial} {}", outcome.how_it_failed());
+        match outcome {
+            Outcome::Passed => {}
+            Outcome::NotStarted(_) => {
+                self.trial = Verdict::Incomplete;
+                self.not_carried_out(failed());
+            }
+            outcome if outcome.is_failure() => self.fails(failed()),
+            Outcome::Lost => self.incomplete(format!("the result of `check` of trial {trial} is unknown")),
+            _ => self.incomplete(format!("`check` of trial {trial} was stopped")),
         }
     }
 
     /// A step's label.
     pub(super) fn label(&self, step: StepReference) -> &str {
-        let steps = &self.plan.worker(step.worker).steps[step.phase];
-        steps.get(step.position).map_or("?", |step| step.label.as_str())
+        self.plan.step(step).map_or("?", |step| step.label.as_str())
     }
 
     /// What is to be said of a step that failed, without its worker.
@@ -98,13 +95,8 @@ impl Judge {
 
     /// The verdict of the trial that is over now; the next one begins.
     pub(super) fn end_trial(&mut self, incomplete: bool) -> Verdict {
-        let verdict = match (incomplete || self.trial_incomplete, self.trial_failed) {
-            (true, _) => Verdict::Incomplete,
-            (false, true) => Verdict::Failed,
-            (false, false) => Verdict::Passed,
-        };
-        self.trial_failed = false;
-        self.trial_incomplete = false;
+        let verdict = std::mem::replace(&mut self.trial, Verdict::Passed);
+        let verdict = if incomplete { Verdict::Incomplete } else { verdict };
         self.worst = self.worst.max(verdict);
         verdict
     }
@@ -116,9 +108,11 @@ impl Judge {
 
     /// The verdict of the run. `whole` says that everything that was asked for was run.
     pub(super) fn conclude(&mut self, interrupted: Option<i32>, whole: bool) -> Conclusion {
+        // What was judged after the last trial counts, too.
+        let verdict =
+            if whole && self.incomplete.is_empty() { self.worst.max(self.trial) } else { Verdict::Incomplete };
         let mut reasons: Vec<Reason> = interrupted.map(Reason::Interrupted).into_iter().collect();
         reasons.extend(self.not_carried_out.drain(..).map(Reason::NotCarriedOut));
-        let complete = whole && self.incomplete.is_empty();
         reasons.extend(self.incomplete.drain(..).map(Reason::Incomplete));
         if let Some(mut text) = self.first_failure.take() {
             if self.failures > 1 {
@@ -126,8 +120,7 @@ impl Judge {
             }
             reasons.push(Reason::Failed(text));
         }
-        let worst = if self.failures > 0 { self.worst.max(Verdict::Failed) } else { self.worst };
-        Conclusion { verdict: if complete { worst } else { Verdict::Incomplete }, reasons }
+        Conclusion { verdict, reasons }
     }
 }
 

@@ -1,9 +1,13 @@
-//! Workers whose connections break and are made again, and lost ones that come back for the next trial.
+//! How long workers are waited for, pure: in each stage, in a phase by its plan, while their connections are broken, and when
+//! the conductor itself did not run.
+//!
+//! A player keeps the limits of its steps itself. A worker that passes them all the same is given up, however alive its
+//! connection is.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::model::{Event, WorkerId};
+use crate::conduct::event::End;
+use crate::model::{ConductorTime, Event, Phase, PhaseId, Step, WorkerId};
 use crate::wait::Wait;
 
 use super::worker::Standing;
@@ -11,13 +15,22 @@ use super::{Coordinator, Stage};
 
 /// So many breaks of a connection in a phase are reported one by one; of the others, each that doubles their number.
 const TOLD: usize = 10;
+/// What a step may take beyond its limit: its start, the signals of its stop each with its grace, and the last look.
+const STEP_MARGIN: Duration = Duration::from_secs(10);
+/// What a worker may take beyond its steps, and once its connection is there again.
+const MARGIN: Duration = Wait::PhaseStop.time();
+
+/// Whether a break of this number in its phase is reported, and so is its end.
+fn is_told(breaks: usize) -> bool {
+    breaks <= TOLD || breaks.is_power_of_two()
+}
 
 impl Coordinator {
-    /// The player is held by somebody whose conductor is gone.
+    /// The player is held by somebody whose conductor is gone: all that are connecting get so much time.
     pub(super) fn held(&mut self, worker: WorkerId, text: String, within: Duration) {
         if self.stage == Stage::Connecting && self.pending.contains(&worker) {
             let free = self.now.plus(within + Wait::Connection.time());
-            self.deadline = self.deadline.map(|deadline| deadline.max(free));
+            self.workers.iter_mut().for_each(|worker| worker.due = worker.due.max(Some(free)));
             self.report(Event::Warning { worker: Some(worker), text });
         }
     }
@@ -25,17 +38,16 @@ impl Coordinator {
     /// The connection is broken. Until it is there again, or the worker is lost, no phase begins without it, and it is
     /// not blamed for being late.
     pub(super) fn broken(&mut self, worker: WorkerId, reason: String) {
-        if std::mem::replace(&mut self.workers[worker.0].broken, true) {
+        let entry = &mut self.workers[worker.0];
+        if std::mem::replace(&mut entry.broken, true) {
             return;
         }
-        if self.stage == Stage::Arming && self.workers[worker.0].part.is_open {
-            self.pending.insert(worker);
-        }
-        let entry = &mut self.workers[worker.0];
         entry.breaks += 1;
         let breaks = entry.breaks;
-        entry.break_is_told = breaks <= TOLD || breaks.is_power_of_two();
-        if entry.break_is_told {
+        if self.stage == Stage::Arming && self.is_in(worker, self.phase_id()) {
+            self.pending.insert(worker);
+        }
+        if is_told(breaks) {
             let often = if breaks > TOLD { format!(" ({breaks} times in this phase)") } else { String::new() };
             self.report(Event::WorkerBroken { worker, reason: reason + &often });
         }
@@ -43,60 +55,142 @@ impl Coordinator {
 
     /// The connection is there again, and what was missed is on its way.
     pub(super) fn resumed(&mut self, worker: WorkerId, silent: Duration) {
-        if !std::mem::replace(&mut self.workers[worker.0].broken, false) {
+        let now = self.now;
+        let entry = &mut self.workers[worker.0];
+        if !std::mem::replace(&mut entry.broken, false) {
             return;
         }
-        self.workers[worker.0].resumed = Some(self.now);
-        if self.workers[worker.0].break_is_told {
-            self.report(Event::WorkerResumed { worker, silent });
-        }
-        if self.stage == Stage::Arming && self.workers[worker.0].received {
+        entry.resumed = Some(now);
+        if self.stage == Stage::Arming && entry.part.received {
             self.pending.remove(&worker);
         }
-        if self.pending.contains(&worker) && self.deadline.is_none() {
-            self.deadline = self.limit.map(|limit| self.now.plus(limit));
+        if is_told(entry.breaks) {
+            self.report(Event::WorkerResumed { worker, silent });
         }
     }
 
-    /// Workers that were lost in the trial before and whose players are tried again.
-    pub(super) fn lost(&self) -> BTreeSet<WorkerId> {
-        let ids = self.plan.workers().map(|(id, _)| id);
-        ids.filter(|id| self.workers[id.0].lost).collect()
+    /// The workers that share this one's player if that is a Python player, where they run one after another, and itself.
+    fn queue(&self, worker: WorkerId) -> impl Iterator<Item = WorkerId> {
+        let is_on_player = move |id: &WorkerId| {
+            let seeds = self.workers[worker.0].seed && self.workers[id.0].seed;
+            *id == worker || (seeds && self.plan.worker(*id).player == self.plan.worker(worker).player)
+        };
+        self.plan.workers().map(|(id, _)| id).filter(is_on_player)
     }
 
-    /// Goes on to the next trial, with everybody who can come back.
-    pub(super) fn gather(&mut self) {
-        let lost = self.lost();
-        if lost.is_empty() {
-            return self.begin_trial();
-        }
-        for worker in &lost {
-            let entry = &mut self.workers[worker.0];
-            entry.standing = Standing::Connecting;
-            entry.broken = false;
-        }
-        self.connect();
+    /// How many workers run one after another at most.
+    pub(super) fn longest_queue(&self) -> u32 {
+        let longest = self.plan.workers().map(|(id, _)| self.queue(id).count()).max();
+        longest.and_then(|longest| u32::try_from(longest).ok()).unwrap_or(1)
     }
 
-    /// Whether all who were lost are here again; who is not is named.
-    pub(super) fn everybody_is_back(&mut self) -> bool {
-        let missing = std::mem::take(&mut self.faults);
-        for (worker, end) in &missing {
-            let name = &self.plan.worker(*worker).name;
-            self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason()));
+    /// From the start of a phase on, each worker has the time that the plan gives it.
+    pub(super) fn limit_workers(&mut self, phase: Phase, start: ConductorTime) {
+        self.allowance = MARGIN;
+        let default = self.plan.settings.step_timeout;
+        let longest = |id: WorkerId| Step::longest(&self.plan.worker(id).steps[phase], default, STEP_MARGIN);
+        for worker in self.pending.clone() {
+            let limit = self.queue(worker).try_fold(MARGIN, |sum, id| Some(sum.saturating_add(longest(id)?)));
+            self.workers[worker.0].due = limit.map(|limit| start.plus(limit));
         }
-        if !missing.is_empty() {
-            self.trials_were_left_out();
-        }
-        missing.is_empty()
     }
 
-    /// Says that not all trials were run.
-    fn trials_were_left_out(&mut self) {
-        let left = self.plan.trials - self.trial;
-        if left > 0 {
-            self.judge
-                .incomplete(format!("{left} of {} trials were not run, because a worker was lost", self.plan.trials));
+    /// A worker is through, and what its steps printed is on its way: its connection says if that takes too long.
+    pub(super) fn delivers(&mut self, worker: WorkerId, phase: PhaseId) {
+        let by_plan = self.stage == Stage::Running && self.stopping.is_none() && phase.phase != Phase::Reset;
+        if by_plan && self.is_in(worker, phase) {
+            self.workers[worker.0].due = None;
         }
+    }
+
+    /// When a worker is given up that is still waited for. One whose connection is broken then has as long as its lease,
+    /// and one that is back has some time for what it could not say. One that leaves has a limit of its own.
+    fn due(&self, id: WorkerId) -> Option<ConductorTime> {
+        let worker = &self.workers[id.0];
+        let due = worker.due.filter(|_| worker.is_departing() || self.pending.contains(&id))?;
+        if worker.is_departing() || self.stage == Stage::Leaving {
+            return Some(due);
+        }
+        let latest = due.plus(self.allowance.saturating_add(self.plan.settings.lease));
+        Some(match worker.resumed {
+            _ if worker.broken => latest,
+            Some(resumed) => due.max(resumed.plus(self.allowance)).min(latest),
+            None => due,
+        })
+    }
+
+    /// When [`super::Input::Tick`] is due.
+    pub(in crate::conduct) fn next_deadline(&self) -> Option<ConductorTime> {
+        self.plan.workers().filter_map(|(id, _)| self.due(id)).min()
+    }
+
+    /// Gives up those that have used up their time.
+    pub(super) fn give_up_overdue(&mut self) {
+        for worker in self.who(|worker| worker.due.is_some()) {
+            if self.due(worker).is_some_and(|due| due <= self.now) {
+                self.give_up(worker, self.too_late(worker));
+            }
+        }
+    }
+
+    /// What is said of a worker that was waited for in vain.
+    fn too_late(&self, worker: WorkerId) -> End {
+        let why = match (&self.workers[worker.0].standing, self.stage) {
+            (Standing::Departing(reason), _) => return End::Lost(format!("{reason}; it did not finish in time")),
+            (_, Stage::Connecting) => return End::Unreachable("its player did not answer".to_owned()),
+            (_, Stage::Planning) => "its player did not answer the plan",
+            (_, Stage::Arming) => "its player did not get ready for the phase",
+            (_, Stage::Running) if self.stopping.is_some() => "its player did not stop the phase in time",
+            (_, Stage::Running) if self.phase() == Phase::Reset => "its reset took longer than `reset_timeout`",
+            (_, Stage::Running) => "its steps took longer than the plan allows",
+            (_, Stage::EndingTrial) => "its player did not stop the spawned steps in time",
+            (_, Stage::Checking | Stage::Leaving | Stage::Over) => return End::Closed,
+        };
+        End::Lost(why.to_owned())
+    }
+
+    /// The conductor did not run for so long: it was stopped, or its machine was suspended. No worker is given up for that.
+    /// Every limit comes so much later, and as much again for taking what has come meanwhile: of that, all pauses of a stage
+    /// together get no more than [`MARGIN`].
+    pub(super) fn was_held_up(&mut self, pause: Duration) {
+        let extra = pause.min(MARGIN.saturating_sub(self.extra));
+        let later = pause.saturating_add(extra);
+        self.extra = self.extra.saturating_add(extra);
+        for due in self.workers.iter_mut().filter_map(|worker| worker.due.as_mut()) {
+            *due = due.plus(later);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, Bound, Mode, Until};
+
+    fn longest(steps: &[Step], default: Option<Duration>) -> Option<Duration> {
+        Step::longest(steps, default, STEP_MARGIN)
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn steps_one_after_another_add_up_and_those_that_run_together_do_not() {
+        let step = |mode, seconds| Step { mode, bound: Some(Bound::For(seconds * SECOND)), ..Step::plain("s", "") };
+        let plain = |seconds| step(Mode::Wait, seconds);
+        let parallel = |seconds| step(Mode::Parallel, seconds);
+        assert_eq!(longest(&[], None), Some(Duration::ZERO));
+        assert_eq!(longest(&[plain(1), plain(2)], None), Some(3 * SECOND + 2 * STEP_MARGIN));
+        let both = [plain(1), parallel(5), parallel(7), plain(2), parallel(3)];
+        assert_eq!(longest(&both, None), Some(13 * SECOND + 4 * STEP_MARGIN));
+        assert_eq!(longest(&[step(Mode::Spawn, 100)], None), Some(STEP_MARGIN));
+    }
+
+    #[test]
+    fn a_step_without_a_limit_of_its_own_has_that_of_all_steps_if_there_is_one() {
+        let barrier = Step { action: Action::Barrier("b".to_owned()), ..Step::plain("b", "") };
+        assert_eq!(longest(std::slice::from_ref(&barrier), Some(60 * SECOND)), Some(60 * SECOND + STEP_MARGIN));
+        assert_eq!(longest(&[barrier], None), None);
+        let until = Some(Until { limit: 30 * SECOND, attempt: Some(2 * SECOND) });
+        assert_eq!(longest(&[Step { until, ..Step::plain("u", "") }], None), Some(32 * SECOND + STEP_MARGIN));
     }
 }

@@ -3,24 +3,23 @@
 use std::time::Duration;
 
 use crate::conduct::event::Command;
-use crate::model::{Event, Outcome, StepId, WorkerId};
+use crate::model::{Event, Outcome, PhaseId, StepId, WorkerId};
 
-use super::barriers::{Arrival, Barriers, Decision};
-use super::worker::Standing;
+use super::barriers::Barriers;
+use super::worker::{Progress, Standing};
 use super::{Coordinator, Stage};
 
 impl Coordinator {
     /// The barriers of the phase that begins. Who was left out of the run is not waited for; who is lost fails them.
     pub(super) fn prepare_barriers(&mut self) {
         let workers = &self.workers;
-        let takes_part = |id: WorkerId| workers[id.0].standing != Standing::Gone || workers[id.0].lost;
-        self.barriers = Barriers::of(&self.plan, self.plan.phases[self.position], takes_part);
+        self.barriers = Barriers::of(&self.plan, self.phase(), |id| workers[id.0].standing != Standing::Gone);
         self.barrier_round_trip = Duration::ZERO;
-        for (worker, (id, _)) in self.workers.iter().zip(self.plan.workers()) {
-            match (worker.standing, &worker.departure) {
-                (Standing::Gone, _) => self.barriers.gone(id, "is lost", self.now),
-                (Standing::Departing, Some(departure)) => self.barriers.gone(id, &departure.leaves(), self.now),
-                _ => {}
+        for (id, _) in self.plan.workers() {
+            let worker = &self.workers[id.0];
+            let lost = (worker.standing == Standing::Lost).then(|| "is lost".to_owned());
+            if let Some(why) = lost.or_else(|| worker.leaves()) {
+                self.barriers.gone(id, &why, self.now);
             }
         }
     }
@@ -30,11 +29,10 @@ impl Coordinator {
             return;
         }
         self.barrier_round_trip = self.barrier_round_trip.max(round_trip);
-        self.workers[worker.0].part.start(step.position);
+        self.workers[worker.0].part.advance(step.position, Progress::Started);
         match self.barriers.reached(worker, step.position, self.now) {
-            Arrival::Waits => self.decide_barriers(),
-            Arrival::TooLate(why) => self.command(worker, Command::FailBarrier(step, why)),
-            Arrival::Nothing => {}
+            Some(why) => self.command(worker, Command::FailBarrier(step, why)),
+            None => self.decide_barriers(),
         }
     }
 
@@ -67,55 +65,44 @@ impl Coordinator {
 
     /// A worker comes to no barrier any more: it is lost, or finished its phase.
     pub(super) fn comes_no_more(&mut self, worker: WorkerId, is_lost: bool) {
-        let steps = &self.plan.worker(worker).steps[self.plan.phases[self.position]];
-        let last = self.workers[worker.0].part.at().and_then(|position| steps.get(position));
-        let last = last.map(|step| format!(", last seen at `{}`", step.label));
-        let why = match (is_lost, last) {
-            (true, Some(last)) => format!("is lost{last}"),
-            (true, None) => "is lost".to_owned(),
-            (false, _) => format!("has finished its {}", self.phase()),
+        let why = match self.at(worker) {
+            Some(step) if is_lost => format!("is lost, last seen at `{}`", step.label),
+            None if is_lost => "is lost".to_owned(),
+            _ => format!("has finished its {}", self.phase()),
         };
         self.barriers.gone(worker, &why, self.now);
         self.decide_barriers();
     }
 
-    /// Lets those go for whom it is certain.
+    /// Lets those go for whom it is certain: all at the same moment, as with `go`, where a barrier is passed.
     pub(super) fn decide_barriers(&mut self) {
         if self.stage != Stage::Running || self.stopping.is_some() {
             return;
         }
-        for decision in self.barriers.decide() {
+        let PhaseId { trial, phase } = self.phase_id();
+        for (name, decision) in self.barriers.decide() {
+            let Some(barrier) = self.barriers.get_mut(&name) else { continue };
             match decision {
-                Decision::Pass(name) => self.pass(&name),
-                Decision::Fail { name, missing, why } => {
-                    let who = &self.plan.worker(missing).name;
-                    self.fail_barrier(&name, &format!("worker `{who}` {why}"));
+                Ok(()) => {
+                    let lead = self.lead.between(self.barrier_round_trip, barrier.count());
+                    let at = self.now.plus(lead);
+                    for (worker, position) in barrier.close(Ok(()), at) {
+                        self.command(worker, Command::Release(self.phase_id().step(position), at));
+                    }
+                    self.report(Event::BarrierReleased { trial, phase, name, lead });
+                }
+                Err((missing, why)) => {
+                    let why = format!("worker `{}` {why}", self.plan.name(missing));
+                    for (worker, position) in barrier.close(Err(why.clone()), self.now) {
+                        self.command(worker, Command::FailBarrier(self.phase_id().step(position), why.clone()));
+                    }
                 }
             }
         }
     }
 
-    /// All go on at the same moment, as with `go`.
-    fn pass(&mut self, name: &str) {
-        let (trial, phase) = (self.trial, self.phase());
-        let Some(barrier) = self.barriers.get_mut(name) else { return };
-        let lead = self.lead.between(self.barrier_round_trip, barrier.count());
-        let at = self.now.plus(lead);
-        for (worker, position) in barrier.close(Ok(()), at) {
-            self.command(worker, Command::Release(self.phase_id().step(position), at));
-        }
-        self.report(Event::BarrierReleased { trial, phase, name: name.to_owned(), lead });
-    }
-
-    fn fail_barrier(&mut self, name: &str, why: &str) {
-        let Some(barrier) = self.barriers.get_mut(name) else { return };
-        for (worker, position) in barrier.close(Err(why.to_owned()), self.now) {
-            self.command(worker, Command::FailBarrier(self.phase_id().step(position), why.to_owned()));
-        }
-    }
-
     pub(super) fn report_barriers(&mut self) {
-        let (trial, phase) = (self.trial, self.phase());
+        let PhaseId { trial, phase } = self.phase_id();
         for barrier in self.barriers.results() {
             self.report(Event::BarrierEnded { trial, phase, barrier });
         }

@@ -1,22 +1,20 @@
 //! The coordinator, pure: it takes what happened and when, and says what to do.
 //!
-//! A run is a row of stages, and every stage waits for a set of workers ([`Coordinator::pending`]) until a deadline. A
+//! A run is a row of stages, and every stage waits for a set of workers ([`Coordinator::pending`]), each until its limit. A
 //! worker that is lost leaves the set, so that a stage is over when the set is empty, whatever became of its workers:
 //!
 //! ```text
 //! Connecting → Planning → (Arming → Running)* → EndingTrial → Checking → … → Leaving → Over
 //! ```
 //!
-//! `stages` goes from stage to stage, `phase` looks after what happens within one, `limits` says how long a worker may take for
-//! it by the plan, and what a pause of the conductor itself changes in all limits, `liveness` looks after connections that break,
-//! `departing` after players that leave, `meeting` after barriers, `judge` makes the verdicts, `waiting` says in words what
-//! is waited for.
+//! `stages` goes from stage to stage, `phase` looks after what happens within one, `liveness` says how long each worker is
+//! waited for and looks after connections that break, `departing` looks after players that leave, `meeting` after barriers,
+//! `judge` makes the verdicts, `waiting` says in words what is waited for.
 
 mod barriers;
 mod departing;
 mod judge;
 mod lead;
-mod limits;
 mod liveness;
 mod meeting;
 mod phase;
@@ -26,7 +24,7 @@ mod tests;
 mod waiting;
 mod worker;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +34,7 @@ use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use barriers::Barriers;
 use judge::Judge;
 use lead::Lead;
-use worker::{Standing, Worker};
+use worker::Worker;
 
 /// What happened.
 #[derive(Debug, Clone)]
@@ -117,16 +115,13 @@ pub(super) struct Coordinator {
     /// When the stage began.
     since: ConductorTime,
     pending: BTreeSet<WorkerId>,
-    deadline: Option<ConductorTime>,
-    /// How long the stage may take, for those who were held up.
-    limit: Option<Duration>,
-    /// How much later than by the plan the stage's limits come, since the conductor itself was held up.
-    held_up: Duration,
-    /// How much of that is for taking what came in pauses.
+    /// How much longer than until its limit a worker of the stage may take after its connection was broken.
+    allowance: Duration,
+    /// How much later the stage's limits come for taking what came while the conductor itself was held up.
     extra: Duration,
     workers: Vec<Worker>,
     /// Why workers could not take part; before the first phase any of them ends the run.
-    faults: Vec<(WorkerId, End)>,
+    faults: BTreeMap<WorkerId, End>,
     trial: u32,
     /// The current phase's place in the plan's phases.
     position: usize,
@@ -156,12 +151,10 @@ impl Coordinator {
             stage: Stage::Connecting,
             since: anchor.conductor,
             pending: BTreeSet::new(),
-            deadline: None,
-            limit: None,
-            held_up: Duration::ZERO,
+            allowance: Duration::ZERO,
             extra: Duration::ZERO,
             workers: plan.workers.iter().map(|_| Worker::default()).collect(),
-            faults: Vec::new(),
+            faults: BTreeMap::new(),
             trial: 0,
             position: 0,
             stopping: None,
@@ -191,31 +184,20 @@ impl Coordinator {
                 Input::HeldUp(pause) => self.was_held_up(pause),
                 Input::Tick => {}
             }
-            let is_over = |deadline: Option<ConductorTime>| deadline.is_some_and(|deadline| deadline <= now);
-            if is_over(self.deadline) || is_over(self.latest()) {
-                self.too_late();
-            }
             self.give_up_overdue();
-            self.give_up_departing();
             self.advance();
         }
         std::mem::take(&mut self.actions)
     }
 
-    /// When [`Input::Tick`] is due.
-    pub(super) fn next_deadline(&self) -> Option<ConductorTime> {
-        let others = [self.latest(), self.worker_deadline(), self.departure_deadline()];
-        self.deadline.into_iter().chain(others.into_iter().flatten()).min()
-    }
-
     fn connection(&mut self, worker: WorkerId, event: ConnectionEvent) {
         // What a worker says that was given up comes too late.
-        if self.workers[worker.0].standing == Standing::Gone {
+        if self.workers[worker.0].is_gone() {
             return;
         }
         match event {
             ConnectionEvent::Connected(player) => self.connected(worker, player),
-            ConnectionEvent::PlanTaken => self.answered(Stage::Planning, worker),
+            ConnectionEvent::PlanTaken => self.plan_taken(worker),
             ConnectionEvent::Armed(phase, round_trip) => self.armed(worker, phase, round_trip),
             ConnectionEvent::BarrierReached(place, round_trip) => self.barrier_reached(worker, place, round_trip),
             ConnectionEvent::Withdraw(place) => self.withdraw(worker, place),
@@ -233,7 +215,7 @@ impl Coordinator {
             ConnectionEvent::Delivering(phase) => self.delivers(worker, phase),
             ConnectionEvent::TrialEnded(trial) if trial == self.trial => self.answered(Stage::EndingTrial, worker),
             ConnectionEvent::TrialEnded(_) => {}
-            ConnectionEvent::Leaving(reason) => self.departs(worker, &reason),
+            ConnectionEvent::Leaving(reason) => self.departs(worker, reason),
             ConnectionEvent::Warning(text) => self.report(Event::Warning { worker: Some(worker), text }),
             ConnectionEvent::OutputFailed(text) => self.judge.not_carried_out(text),
             ConnectionEvent::Held(text, within) => self.held(worker, text, within),
@@ -245,7 +227,7 @@ impl Coordinator {
 
     /// The worker did what this stage waits for. One that leaves is in phases like others; otherwise its end is waited for.
     fn answered(&mut self, stage: Stage, worker: WorkerId) {
-        if self.stage == stage && (stage == Stage::Running || !self.is_departing(worker)) {
+        if self.stage == stage && (stage == Stage::Running || !self.workers[worker.0].is_departing()) {
             self.pending.remove(&worker);
         }
     }
@@ -259,27 +241,36 @@ impl Coordinator {
     }
 
     fn live(&self) -> BTreeSet<WorkerId> {
-        self.standing(Standing::Live)
+        self.who(Worker::is_live)
     }
 
-    fn standing(&self, standing: Standing) -> BTreeSet<WorkerId> {
+    /// The workers of which this is so.
+    fn who(&self, is_so: impl Fn(&Worker) -> bool) -> BTreeSet<WorkerId> {
         let ids = self.plan.workers().map(|(id, _)| id);
-        ids.filter(|id| self.workers[id.0].standing == standing).collect()
+        ids.filter(|id| is_so(&self.workers[id.0])).collect()
     }
 
+    /// The names of workers, for people.
+    fn names(&self, workers: impl IntoIterator<Item = WorkerId>) -> String {
+        let names = workers.into_iter().map(|id| format!("`{}`", self.plan.name(id)));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Waits for these workers, each for so long; without a limit, as long as is said of each.
     fn wait(&mut self, stage: Stage, pending: BTreeSet<WorkerId>, limit: Option<Duration>) {
         self.stage = stage;
         self.since = self.now;
         self.pending = pending;
-        self.limit = limit;
-        (self.held_up, self.extra) = (Duration::ZERO, Duration::ZERO);
-        self.workers.iter_mut().for_each(|worker| worker.due = None);
-        self.deadline = limit.map(|limit| self.now.plus(limit));
+        self.allowance = limit.unwrap_or_default();
+        self.extra = Duration::ZERO;
+        for worker in self.workers.iter_mut().filter(|worker| !worker.is_departing()) {
+            worker.due = limit.map(|limit| self.now.plus(limit));
+        }
     }
 
     /// Tells those who are waited for, but for those that leave: they do what is to be done by themselves.
     fn command_pending(&mut self, command: &Command) {
-        let told = self.pending.iter().filter(|id| !self.is_departing(**id));
+        let told = self.pending.iter().filter(|id| !self.workers[id.0].is_departing());
         let actions: Vec<_> = told.map(|id| Action::Command(*id, command.clone())).collect();
         self.actions.extend(actions);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::conduct::event::Command;
+use crate::conduct::event::{Command, End};
 use crate::model::{
     Event, Forced, OnFailure, Outcome, Phase, PhaseId, Process, Start, Step, StepId, StepReference, StepResult,
     WorkerId, signal_name,
@@ -10,15 +10,14 @@ use crate::model::{
 use crate::wait::Wait;
 
 use super::judge::how;
-use super::worker::{Part, Standing};
+use super::worker::{Part, Progress};
 use super::{Coordinator, Rest, Stage};
 
 impl Coordinator {
     pub(super) fn armed(&mut self, worker: WorkerId, id: PhaseId, round_trip: Duration) {
-        if !self.is_in(worker, id) || self.workers[worker.0].received {
+        if !self.is_in(worker, id) || std::mem::replace(&mut self.workers[worker.0].part.received, true) {
             return;
         }
-        self.workers[worker.0].received = true;
         self.lead.ready(round_trip);
         let PhaseId { trial, phase } = id;
         self.report(Event::PhaseReceived { trial, phase, worker });
@@ -28,12 +27,14 @@ impl Coordinator {
     }
 
     pub(super) fn step_started(&mut self, worker: WorkerId, place: StepId, started: Start) {
-        if !self.part(worker, place.phase_id()).is_some_and(|part| part.start(place.position)) {
+        if !self.part(worker, place.phase_id()).is_some_and(|part| part.advance(place.position, Progress::Started)) {
             return;
         }
         if self.is_in(worker, place.phase_id()) {
-            if self.starts_the_phase(worker, place) {
-                self.workers[worker.0].first.get_or_insert(started);
+            // It starts with `go` if no other comes before it.
+            let starts = Step::first_together(&self.plan.worker(worker).steps[place.phase], place.position) == 0;
+            if starts {
+                self.workers[worker.0].part.first.get_or_insert(started);
             }
             self.lead.started(started.late);
             self.barriers.started(worker, place.position, started);
@@ -41,13 +42,8 @@ impl Coordinator {
         self.report(Event::StepStarted { step: place.of(worker), started });
     }
 
-    /// Whether this step starts with `go`: no other comes before it.
-    fn starts_the_phase(&self, worker: WorkerId, place: StepId) -> bool {
-        Step::first_together(&self.plan.worker(worker).steps[place.phase], place.position) == 0
-    }
-
     pub(super) fn step_ended(&mut self, worker: WorkerId, place: StepId, mut result: StepResult) {
-        if !self.part(worker, place.phase_id()).is_some_and(|part| part.end(place.position)) {
+        if !self.part(worker, place.phase_id()).is_some_and(|part| part.advance(place.position, Progress::Ended)) {
             return;
         }
         if let Outcome::Skipped(why @ None) = &mut result.outcome {
@@ -70,7 +66,10 @@ impl Coordinator {
         let (step, outcome, how) = (place.of(worker), result.outcome.clone(), how(&result));
         let warnings = what_stays(&result, self.plan.has(Phase::Reset));
         self.report(told(step, result));
-        self.warn_of_what_stays(step, warnings);
+        for what in warnings {
+            let text = format!("step `{}` in {} of trial {} {what}", self.judge.label(step), step.phase, step.trial);
+            self.report(Event::Warning { worker: Some(worker), text });
+        }
         if self.is_in(worker, place.phase_id()) {
             self.not_at_barrier(worker, place.position, &outcome);
         }
@@ -82,7 +81,7 @@ impl Coordinator {
         let step = place.of(worker);
         if self.workers[worker.0].spawned.remove(&place) {
             self.report(Event::SpawnedEnded { step, result });
-        } else if self.part(worker, place.phase_id()).is_some_and(|part| part.lose(place.position)) {
+        } else if self.part(worker, place.phase_id()).is_some_and(|part| part.advance(place.position, Progress::Lost)) {
             self.report(Event::StepEnded { step, result });
         }
     }
@@ -94,32 +93,23 @@ impl Coordinator {
         // What ends once Reset has begun was ended by it, whatever its exit status: that is what Reset is for. A player that
         // leaves begins with that when it says so.
         let ended = result.started.zip(result.duration).map_or(self.now, |(started, ran)| started.at.plus(ran));
-        let by_reset = self.is_departing(worker) || self.reset_began.is_some_and(|began| ended >= began);
+        let by_reset = self.workers[worker.0].is_departing() || self.reset_began.is_some_and(|began| ended >= began);
         if result.outcome.is_failure() && by_reset {
             result.outcome = Outcome::Stopped;
         }
         self.result(worker, place, result, |step, result| Event::SpawnedEnded { step, result });
     }
 
-    /// Names, in every output, the processes that outlived their step.
-    fn warn_of_what_stays(&mut self, step: StepReference, warnings: Vec<String>) {
-        for what in warnings {
-            let text = format!("step `{}` in {} of trial {} {what}", self.judge.label(step), step.phase, step.trial);
-            self.report(Event::Warning { worker: Some(step.worker), text });
-        }
-    }
-
     fn judge_step(&mut self, step: StepReference, outcome: &Outcome, how: &str) {
         if *outcome == Outcome::Lost {
-            let label = self.judge.label(step).to_owned();
-            let name = &self.plan.worker(step.worker).name;
+            let (label, name) = (self.judge.label(step), self.plan.name(step.worker));
             self.judge.incomplete(format!("the result of step `{label}` of worker `{name}` is unknown"));
         } else if self.judge.counts(step, outcome) {
             self.judge.failed(step, how);
             if self.plan.settings.on_failure == OnFailure::Stop {
                 self.rest = self.rest.max(Rest::CollectAndReset);
                 if matches!(self.current(), Some(Phase::Startup | Phase::Run)) {
-                    let (label, name) = (self.judge.label(step), &self.plan.worker(step.worker).name);
+                    let (label, name) = (self.judge.label(step), self.plan.name(step.worker));
                     self.stop_phase(format!("`on_failure = stop`: step `{label}` failed on worker `{name}`"));
                 }
             }
@@ -133,8 +123,8 @@ impl Coordinator {
         if self.part(worker, id).is_none() {
             return;
         }
-        if self.stage == Stage::Arming && !self.is_departing(worker) {
-            return self.give_up(worker, "its player ended a phase that had not begun");
+        if self.stage == Stage::Arming && !self.workers[worker.0].is_departing() {
+            return self.give_up(worker, End::Lost("its player ended a phase that had not begun".to_owned()));
         }
         if self.is_in(worker, id) {
             self.comes_no_more(worker, false);
@@ -142,7 +132,7 @@ impl Coordinator {
         let outcome = self.unheard(worker);
         let open = self.close_steps(worker, id, &outcome);
         if open > 0 && outcome == Outcome::Lost {
-            let name = &self.plan.worker(worker).name;
+            let name = self.plan.name(worker);
             self.judge.incomplete(format!("worker `{name}` did not report how {open} of its steps ended"));
         }
         let PhaseId { trial, phase } = id;
@@ -156,22 +146,20 @@ impl Coordinator {
             return;
         }
         self.stopping = Some(why);
-        let inside = self.plan.workers().map(|(id, _)| id).filter(|id| self.workers[id.0].part.is_open).collect();
+        let phase = self.phase_id();
+        let inside = self.who(|worker| worker.part.is_in(phase));
         self.wait(Stage::Running, inside, Some(Wait::PhaseStop.time()));
-        self.command_pending(&Command::Stop(self.phase_id()));
+        self.command_pending(&Command::Stop(phase));
     }
 
     /// A worker is not waited for any more.
-    pub(super) fn give_up(&mut self, worker: WorkerId, reason: &str) {
+    pub(super) fn give_up(&mut self, worker: WorkerId, end: End) {
         self.command(worker, Command::Abandon);
-        self.lose(worker, reason);
+        self.ended(worker, end);
     }
 
     /// A worker is lost: what it had open is closed, the others go on.
     pub(super) fn lose(&mut self, worker: WorkerId, reason: &str) {
-        self.workers[worker.0].standing = Standing::Gone;
-        self.workers[worker.0].lost = true;
-        self.pending.remove(&worker);
         self.comes_no_more(worker, true);
         self.judge.lost(worker, reason);
         self.report(Event::WorkerLost { worker, reason: reason.to_owned() });
@@ -180,7 +168,7 @@ impl Coordinator {
 
     /// Closes what a worker has open; it is not known what became of it.
     pub(super) fn close_all(&mut self, worker: WorkerId) {
-        for phase in self.workers[worker.0].open() {
+        if let Some(phase) = self.workers[worker.0].part.of {
             self.close_steps(worker, phase, &Outcome::Lost);
         }
         for place in std::mem::take(&mut self.workers[worker.0].spawned) {
@@ -190,7 +178,7 @@ impl Coordinator {
     }
 
     fn close_steps(&mut self, worker: WorkerId, phase: PhaseId, outcome: &Outcome) -> usize {
-        let open = self.workers[worker.0].part_in(phase).map(Part::leave).unwrap_or_default();
+        let open = self.workers[worker.0].part.leave();
         for position in &open {
             let result = StepResult::without_output(outcome.clone());
             self.report(Event::StepEnded { step: phase.step(*position).of(worker), result });
@@ -205,14 +193,20 @@ impl Coordinator {
 
     /// Whether a worker is in this phase, and the others too.
     pub(super) fn is_in(&self, worker: WorkerId, phase: PhaseId) -> bool {
+        self.current().is_some() && phase == self.phase_id() && self.workers[worker.0].part.is_in(phase)
+    }
+
+    /// The step of the current phase that a worker is at, or was when it was lost.
+    pub(super) fn at(&self, worker: WorkerId) -> Option<&Step> {
         let part = &self.workers[worker.0].part;
-        self.current() == Some(phase.phase) && part.is_open && part.is_of(phase)
+        let position = part.at().filter(|_| part.is_in(self.phase_id()))?;
+        self.plan.worker(worker).steps[self.phase()].get(position)
     }
 
     /// What a worker has to do in this phase, which may be a Reset of its own, as long as it has not ended it.
     fn part(&mut self, worker: WorkerId, phase: PhaseId) -> Option<&mut Part> {
         self.notice_own_reset(worker, phase);
-        self.workers[worker.0].part_in(phase)
+        Some(&mut self.workers[worker.0].part).filter(|part| part.is_open && part.of == Some(phase))
     }
 }
 

@@ -1,6 +1,6 @@
 //! From stage to stage: connecting, trials with their phases, leaving.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End};
 use crate::model::{Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId};
@@ -19,35 +19,42 @@ impl Coordinator {
     /// Asks for a connection to each worker that has none and is to have one.
     pub(super) fn connect(&mut self) {
         let limit = self.plan.settings.connect_timeout + Wait::Connection.time();
-        self.wait(Stage::Connecting, self.standing(Standing::Connecting), Some(limit));
+        self.wait(Stage::Connecting, self.who(|worker| worker.standing == Standing::Connecting), Some(limit));
         self.actions.extend(self.pending.iter().map(|id| Action::Connect(*id)));
     }
 
     pub(super) fn connected(&mut self, worker: WorkerId, player: PlayerDescription) {
         let entry = &mut self.workers[worker.0];
         if entry.standing == Standing::Connecting && self.stage == Stage::Connecting {
-            entry.standing = Standing::Live;
+            entry.standing = Standing::Connected;
             entry.seed = player == PlayerDescription::Seed;
             self.report(Event::WorkerConnected { worker, player });
             self.answered(Stage::Connecting, worker);
         }
     }
 
-    pub(super) fn ended(&mut self, worker: WorkerId, end: End) {
-        match self.stage {
-            Stage::Connecting | Stage::Planning => {
-                self.workers[worker.0].standing = Standing::Gone;
-                self.pending.remove(&worker);
-                self.faults.push((worker, end));
-            }
-            Stage::Leaving | Stage::Over => {
-                self.workers[worker.0].standing = Standing::Gone;
-                self.pending.remove(&worker);
-            }
-            Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking => {
-                self.lose(worker, end.reason());
-            }
+    pub(super) fn plan_taken(&mut self, worker: WorkerId) {
+        let entry = &mut self.workers[worker.0];
+        if entry.standing == Standing::Connected && self.stage == Stage::Planning {
+            entry.standing = Standing::Live;
+            self.answered(Stage::Planning, worker);
         }
+    }
+
+    /// A worker's connection is over, or nobody waits for it any more.
+    pub(super) fn ended(&mut self, worker: WorkerId, end: End) {
+        self.pending.remove(&worker);
+        let in_trial = self.is_in_trial();
+        self.workers[worker.0].standing = if in_trial { Standing::Lost } else { Standing::Gone };
+        if in_trial {
+            self.lose(worker, end.reason());
+        } else if matches!(self.stage, Stage::Connecting | Stage::Planning) {
+            self.faults.insert(worker, end);
+        }
+    }
+
+    fn is_in_trial(&self) -> bool {
+        matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking)
     }
 
     /// Goes on from every stage that waits for nobody.
@@ -65,52 +72,15 @@ impl Coordinator {
         }
     }
 
-    /// The deadline has come: whoever is still waited for is given up.
-    pub(super) fn too_late(&mut self) {
-        // Those whose connections are broken are late by no fault of theirs; they come again, or are lost, until the latest
-        // moment. Those that leave have deadlines of their own.
-        let excuses = self.latest().is_none_or(|latest| latest > self.now);
-        self.deadline = None;
-        let late: Vec<_> = self.pending.iter().copied().filter(|id| !self.is_excused(*id, excuses)).collect();
-        for worker in late {
-            match self.stage {
-                Stage::Connecting => self.shut_out(worker, End::Unreachable("its player did not answer".to_owned())),
-                Stage::Planning => self.shut_out(worker, End::Lost("its player did not answer the plan".to_owned())),
-                Stage::Arming => self.give_up(worker, "its player did not get ready for the phase"),
-                Stage::Running if self.stopping.is_some() => {
-                    self.give_up(worker, "its player did not stop the phase in time");
-                }
-                Stage::Running => self.give_up(worker, "its reset took longer than `reset_timeout`"),
-                Stage::EndingTrial => self.give_up(worker, "its player did not stop the spawned steps in time"),
-                Stage::Leaving => {
-                    self.command(worker, Command::Abandon);
-                    self.workers[worker.0].standing = Standing::Gone;
-                    self.pending.remove(&worker);
-                }
-                Stage::Checking | Stage::Over => {}
-            }
-        }
-    }
-
-    fn is_excused(&self, worker: WorkerId, excuses: bool) -> bool {
-        self.stage != Stage::Leaving && ((excuses && self.workers[worker.0].broken) || self.is_departing(worker))
-    }
-
-    pub(super) fn shut_out(&mut self, worker: WorkerId, end: End) {
-        self.command(worker, Command::Abandon);
-        self.ended(worker, end);
-    }
-
     /// Everybody who was tried has answered, or cannot be reached.
     fn all_connected(&mut self) {
         if !self.may_go_on() {
             return self.leave();
         }
-        // Only who was lost has no plan, once a trial was begun.
-        let unplanned = if self.trial == 0 { self.live() } else { self.lost() };
         if self.trial == 0 {
             self.warn_of_seeds();
         }
+        let unplanned = self.who(|worker| worker.standing == Standing::Connected);
         self.wait(Stage::Planning, unplanned, Some(Wait::PlanAnswer.time()));
         self.command_pending(&Command::Plan);
     }
@@ -119,7 +89,6 @@ impl Coordinator {
         if !self.may_go_on() {
             return self.leave();
         }
-        self.workers.iter_mut().for_each(|worker| worker.lost = false);
         self.begin_trial();
     }
 
@@ -129,7 +98,6 @@ impl Coordinator {
     }
 
     fn enough_are_there(&mut self) -> bool {
-        self.faults.sort_by_key(|(worker, _)| *worker);
         let mut fatal = false;
         for (worker, end) in std::mem::take(&mut self.faults) {
             let entry = self.plan.worker(worker);
@@ -145,7 +113,7 @@ impl Coordinator {
                 }
             }
         }
-        if !fatal && self.live().is_empty() {
+        if !fatal && self.workers.iter().all(Worker::is_gone) {
             fatal = true;
             self.judge.not_carried_out("no worker can be reached".to_owned());
         }
@@ -153,13 +121,11 @@ impl Coordinator {
     }
 
     fn warn_of_seeds(&mut self) {
-        let seeds = self.plan.workers().filter(|(id, _)| self.workers[id.0].seed);
-        let names: Vec<_> = seeds.map(|(_, worker)| format!("`{}`", worker.name)).collect();
+        let names = self.names(self.who(|worker| worker.seed));
         if !names.is_empty() {
             let text = format!(
-                "Python players (protocol version 1): {}; they do not report standard error, the output of failed steps, \
-                 start times or the end of spawned steps, and a running phase cannot be stopped",
-                names.join(", ")
+                "Python players (protocol version 1): {names}; they do not report standard error, the output of failed \
+                 steps, start times or the end of spawned steps, and a running phase cannot be stopped"
             );
             self.report(Event::Warning { worker: None, text });
         }
@@ -183,7 +149,7 @@ impl Coordinator {
         let live = self.live();
         // Where nobody stays, those that leave are still seen through their Reset.
         let seen = |phase: Phase| match phase {
-            Phase::Reset => !live.is_empty() || (self.dirty && !self.resetting().is_empty()),
+            Phase::Reset if self.dirty => !self.who(|worker| worker.is_live() || self.is_resetting(worker)).is_empty(),
             _ => !live.is_empty(),
         };
         let mut phases = self.plan.phases.iter().enumerate().skip(from);
@@ -196,9 +162,6 @@ impl Coordinator {
         let id = self.phase_id();
         let PhaseId { trial, phase } = id;
         self.report(Event::PhaseStarted { trial, phase });
-        for worker in &mut self.workers {
-            worker.enter(Part::default());
-        }
         for worker in &live {
             let steps = self.plan.worker(*worker).steps[phase].len();
             self.workers[worker.0].enter(Part::new(id, steps));
@@ -220,7 +183,7 @@ impl Coordinator {
         let mut pending = self.live();
         let lead = self.lead.take(pending.len());
         if phase == Phase::Reset {
-            pending.append(&mut self.resetting());
+            pending = self.who(|worker| worker.is_live() || self.is_resetting(worker));
         }
         self.wait(Stage::Running, pending, limit);
         if limit.is_none() {
@@ -228,17 +191,6 @@ impl Coordinator {
         }
         self.report(Event::PhaseGo { trial, phase, lead });
         self.command_pending(&Command::Go(self.phase_id(), self.now.plus(lead)));
-    }
-
-    /// How many workers run one after another, because they share a seed player.
-    fn longest_queue(&self) -> u32 {
-        let mut queues = BTreeMap::new();
-        for (id, worker) in self.plan.workers() {
-            if self.workers[id.0].seed {
-                *queues.entry(worker.player.to_string()).or_insert(0) += 1;
-            }
-        }
-        queues.into_values().max().unwrap_or(1)
     }
 
     fn phase_over(&mut self) {
@@ -255,19 +207,21 @@ impl Coordinator {
 
     /// How far apart the workers of the phase started. One that had steps and did not say when is not known.
     fn start_skew(&self) -> Option<StartSkew> {
-        let starts: Vec<_> = self.workers.iter().filter_map(|worker| worker.first).collect();
-        let silent = |worker: &Worker| worker.first.is_none() && (worker.seed || worker.standing == Standing::Gone);
-        let unknown = self.plan.workers().map(|(id, _)| id).filter(|id| {
-            let worker = &self.workers[id.0];
-            silent(worker) && worker.part.has_steps()
+        let phase = self.phase_id();
+        let parts = self.workers.iter().map(|worker| &worker.part).filter(|part| part.of == Some(phase));
+        let starts: Vec<_> = parts.filter_map(|part| part.first).collect();
+        let unknown = self.who(|worker| {
+            let part = &worker.part;
+            let is_silent = part.first.is_none() && (worker.seed || worker.is_gone());
+            is_silent && part.of == Some(phase) && !part.is_own && !part.steps.is_empty()
         });
-        StartSkew::of(&starts, unknown.collect())
+        StartSkew::of(&starts, unknown.into_iter().collect())
     }
 
     /// Ends what was spawned. Without Reset it stays, and the next run is told of it.
     fn end_trial(&mut self) {
-        let mut pending = if self.plan.has(Phase::Reset) { self.live() } else { BTreeSet::new() };
-        pending.append(&mut self.standing(Standing::Departing));
+        let has_reset = self.plan.has(Phase::Reset);
+        let pending = self.who(|worker| (worker.is_live() && has_reset) || worker.is_departing());
         self.wait(Stage::EndingTrial, pending, Some(Wait::TrialEnd.time()));
         self.command_pending(&Command::EndTrial(self.trial));
     }
@@ -313,6 +267,32 @@ impl Coordinator {
         }
     }
 
+    /// Goes on to the next trial, with everybody who can come back.
+    fn gather(&mut self) {
+        let lost = self.workers.iter_mut().filter(|worker| worker.standing == Standing::Lost);
+        let mut all_are_there = true;
+        for worker in lost {
+            worker.standing = Standing::Connecting;
+            worker.broken = false;
+            all_are_there = false;
+        }
+        if all_are_there { self.begin_trial() } else { self.connect() }
+    }
+
+    /// Whether all who were lost are here again; who is not is named.
+    fn everybody_is_back(&mut self) -> bool {
+        let missing = std::mem::take(&mut self.faults);
+        for (worker, end) in &missing {
+            let name = self.plan.name(*worker);
+            self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason()));
+        }
+        let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
+        if !missing.is_empty() && left > 0 {
+            self.judge.incomplete(format!("{left} of {trials} trials were not run, because a worker was lost"));
+        }
+        missing.is_empty()
+    }
+
     pub(super) fn interrupt(&mut self, signal: i32) {
         if self.interrupted.is_some() {
             return self.leave_now();
@@ -321,7 +301,7 @@ impl Coordinator {
         match self.stage {
             Stage::Connecting => {
                 for worker in self.pending.clone() {
-                    self.shut_out(worker, End::Closed);
+                    self.give_up(worker, End::Closed);
                 }
             }
             Stage::Planning => self.leave(),
@@ -336,8 +316,7 @@ impl Coordinator {
     }
 
     pub(super) fn leave(&mut self) {
-        let mut pending = self.live();
-        pending.append(&mut self.standing(Standing::Departing));
+        let pending = self.who(|worker| !worker.is_gone());
         for worker in &pending {
             self.workers[worker.0].standing = Standing::Leaving;
         }
@@ -347,16 +326,13 @@ impl Coordinator {
 
     /// Leaves without waiting for anybody; the players' leases do the rest.
     fn leave_now(&mut self) {
-        let in_trial = matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking);
+        let in_trial = self.is_in_trial();
         self.name_whose_reset_is_open();
-        for index in 0..self.workers.len() {
-            let worker = WorkerId(index);
-            if self.workers[index].standing != Standing::Gone {
-                self.command(worker, Command::Abandon);
-                self.workers[index].standing = Standing::Gone;
-                if in_trial {
-                    self.close_all(worker);
-                }
+        for worker in self.who(|worker| !worker.is_gone()) {
+            self.command(worker, Command::Abandon);
+            self.workers[worker.0].standing = Standing::Gone;
+            if in_trial {
+                self.close_all(worker);
             }
         }
         if in_trial {
@@ -372,15 +348,8 @@ impl Coordinator {
         if !self.plan.has(Phase::Reset) || !(self.dirty || resets) {
             return;
         }
-        let is_open = |worker: &Worker| match worker.standing {
-            Standing::Live => worker.part.is_open || !resets,
-            standing => standing == Standing::Departing,
-        };
-        let names = |seed: bool| {
-            let open = self.plan.workers().filter(|(id, _)| is_open(&self.workers[id.0]));
-            let open = open.filter(|(id, _)| self.workers[id.0].seed == seed);
-            open.map(|(_, worker)| format!("`{}`", worker.name)).collect::<Vec<_>>().join(", ")
-        };
+        let is_due = |worker: &Worker| worker.is_departing() || (worker.is_live() && (worker.part.is_open || !resets));
+        let names = |seed: bool| self.names(self.who(|worker| worker.seed == seed && is_due(worker)));
         let lease = humantime::format_duration(self.plan.settings.lease);
         let by_itself = format!("the players run it by themselves, at the latest after the lease of {lease}");
         let seed =

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::model::{ConductorTime, Phase, StartSkew, WorkerId};
 use crate::wait::Wait;
 
-use super::worker::Departure;
 use super::{Coordinator, Stage};
 
 /// How many workers are named; the others are counted.
@@ -35,20 +34,18 @@ impl Coordinator {
         if self.pending.len() > NAMED {
             names.push(format!("and {} more", self.pending.len() - NAMED));
         }
-        format!("{what} of {}", names.join(", "))
+        ["the players", "the workers"].iter().fold(what, |what, all| what.replace(all, &names.join(", ")))
     }
 
     /// A worker, and what it was last heard to do.
     fn doing(&self, id: WorkerId) -> String {
-        let (worker, entry) = (&self.workers[id.0], self.plan.worker(id));
-        let open = worker.part.at().filter(|_| self.stage == Stage::Running && worker.part.is_open);
-        let label = open.and_then(|position| entry.steps[self.phase()].get(position)).map(|step| &step.label);
-        let leaves = worker.departure.as_ref().filter(|_| self.is_departing(id)).map(Departure::leaves);
-        match (leaves, worker.broken, label) {
-            (Some(leaves), ..) => format!("`{}` (it {leaves})", entry.name),
-            (None, true, _) => format!("`{}` (its connection is broken)", entry.name),
-            (None, false, Some(label)) => format!("`{}` (at `{label}`)", entry.name),
-            (None, false, None) => format!("`{}`", entry.name),
+        let (worker, name) = (&self.workers[id.0], self.plan.name(id));
+        let step = self.at(id).filter(|_| self.stage == Stage::Running);
+        match (worker.leaves(), step) {
+            (Some(leaves), _) => format!("`{name}` (it {leaves})"),
+            (None, _) if worker.broken => format!("`{name}` (its connection is broken)"),
+            (None, Some(step)) => format!("`{name}` (at `{}`)", step.label),
+            (None, None) => format!("`{name}`"),
         }
     }
 
@@ -59,7 +56,6 @@ impl Coordinator {
         else {
             return;
         };
-        let name = |id: &WorkerId| format!("`{}`", self.plan.worker(*id).name);
         let allowed = humantime::format_duration(limit);
         match skew.most() {
             Some(most) if most <= limit => {}
@@ -70,7 +66,7 @@ impl Coordinator {
             )),
             None => self.judge.incomplete(format!(
                 "the start skew of {phase} in trial {trial} is unknown for {}, but `max_start_skew` is {allowed}",
-                skew.unknown.iter().map(name).collect::<Vec<_>>().join(", ")
+                self.names(skew.unknown.iter().copied())
             )),
         }
     }

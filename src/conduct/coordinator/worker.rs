@@ -5,174 +5,131 @@ use std::collections::BTreeSet;
 use crate::model::{ConductorTime, PhaseId, Start, StepId};
 
 /// Whether a worker takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Standing {
     /// Its player has not answered yet.
     #[default]
     Connecting,
+    /// Its player has answered, and does not have the plan yet.
+    Connected,
     /// It takes part.
     Live,
-    /// Its player leaves: it takes part in no other phase, and what it does by itself is still heard.
-    Departing,
+    /// Its player leaves, for this reason: it takes part in no other phase, and what it does by itself is still heard.
+    Departing(String),
     /// It was told that the run is over.
     Leaving,
-    /// Its connection is over, or it was given up.
+    /// It was lost in this trial, and may come back for the next.
+    Lost,
+    /// Its connection is over.
     Gone,
 }
 
 /// How far a step of a phase is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Progress {
     /// Nothing was heard of it.
     Waiting,
     /// Its process was started.
     Started,
     /// It is over, as far as the phase is concerned.
     Ended,
+    /// It was at work when the worker was lost.
+    Lost,
 }
 
 /// A worker's part in a phase.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     /// The trial and the phase; nothing before the first.
-    of: Option<PhaseId>,
-    /// It has not ended it.
+    pub(super) of: Option<PhaseId>,
+    /// Its player leaves and runs this Reset by itself, whatever phase the others are in.
+    pub(super) is_own: bool,
+    /// The worker has not ended it.
     pub(super) is_open: bool,
-    steps: Vec<Progress>,
-    /// The step that was at work when the worker was lost.
-    lost_at: Option<usize>,
-}
-
-/// A player that leaves.
-#[derive(Debug)]
-pub(super) struct Departure {
-    /// Why, in its words.
-    pub(super) reason: String,
-    /// Until when its end is waited for.
-    pub(super) deadline: ConductorTime,
-}
-
-impl Departure {
-    /// What it does, to follow the worker's name.
-    pub(super) fn leaves(&self) -> String {
-        format!("leaves: {}", self.reason)
-    }
+    /// The worker said that it was ready for it.
+    pub(super) received: bool,
+    /// When the worker began it: the start of its first step's process, or of its first steps' that run together.
+    pub(super) first: Option<Start>,
+    pub(super) steps: Vec<Progress>,
 }
 
 /// One worker.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and every combination can be")]
 pub(super) struct Worker {
     pub(super) standing: Standing,
-    /// What it does in the current phase: it was armed for it.
+    /// What it does in the phase that it was armed for last, or in a Reset of its own.
     pub(super) part: Part,
-    /// The Reset that it runs by itself, since its player leaves, whatever the current phase is.
-    pub(super) own_reset: Part,
-    /// Why and until when it leaves, when it does.
-    pub(super) departure: Option<Departure>,
-    /// It said that it was ready for the current phase.
-    pub(super) received: bool,
-    /// When it began the current phase: the start of its first step's process, or of its first steps' that run together.
-    pub(super) first: Option<Start>,
     /// Spawned steps that were not seen to end.
     pub(super) spawned: BTreeSet<StepId>,
-    /// When its part of the phase is over at the latest, by the plan.
+    /// Until when it is waited for, unless its connection breaks.
     pub(super) due: Option<ConductorTime>,
     /// Its connection is broken, and is being made again.
     pub(super) broken: bool,
-    /// When its connection was there again last, and how often it broke, in the phase; whether the last break was reported.
+    /// When its connection was there again last, and how often it broke, in the phase.
     pub(super) resumed: Option<ConductorTime>,
     pub(super) breaks: usize,
-    pub(super) break_is_told: bool,
-    /// It was lost in this trial, and may come back for the next.
-    pub(super) lost: bool,
     /// Its player uses protocol version 1.
     pub(super) seed: bool,
 }
 
 impl Worker {
-    /// It enters a phase, or has no part in what begins.
+    pub(super) fn is_live(&self) -> bool {
+        self.standing == Standing::Live
+    }
+
+    /// Whether its player leaves.
+    pub(super) fn is_departing(&self) -> bool {
+        matches!(self.standing, Standing::Departing(_))
+    }
+
+    /// Whether nothing of what it says is heard any more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.standing, Standing::Lost | Standing::Gone)
+    }
+
+    /// What its player does that leaves, to follow the worker's name.
+    pub(super) fn leaves(&self) -> Option<String> {
+        match &self.standing {
+            Standing::Departing(reason) => Some(format!("leaves: {reason}")),
+            _ => None,
+        }
+    }
+
+    /// It enters a phase.
     pub(super) fn enter(&mut self, part: Part) {
         self.part = part;
-        self.received = false;
-        self.first = None;
-        (self.resumed, self.breaks) = (None, 0);
-    }
-
-    /// What it has to do in this phase, as long as it has not ended it.
-    pub(super) fn part_in(&mut self, phase: PhaseId) -> Option<&mut Part> {
-        [&mut self.part, &mut self.own_reset].into_iter().find(|part| part.is_open && part.is_of(phase))
-    }
-
-    /// Whether it went through this phase, or is in it.
-    pub(super) fn has_part_in(&self, phase: PhaseId) -> bool {
-        [&self.part, &self.own_reset].into_iter().any(|part| part.is_of(phase))
-    }
-
-    /// The phases that it has not ended.
-    pub(super) fn open(&self) -> Vec<PhaseId> {
-        let open = [&self.part, &self.own_reset].into_iter().filter(|part| part.is_open);
-        open.filter_map(|part| part.of).collect()
+        self.resumed = None;
+        if !self.broken {
+            self.breaks = 0;
+        }
     }
 }
 
 impl Part {
     /// That of a phase with so many steps.
     pub(super) fn new(phase: PhaseId, steps: usize) -> Self {
-        Self { of: Some(phase), is_open: true, steps: vec![Progress::Waiting; steps], lost_at: None }
+        Self { of: Some(phase), is_open: true, steps: vec![Progress::Waiting; steps], ..Self::default() }
     }
 
-    pub(super) fn is_of(&self, phase: PhaseId) -> bool {
-        self.of == Some(phase)
+    /// Whether the worker is in this phase with the others.
+    pub(super) fn is_in(&self, phase: PhaseId) -> bool {
+        self.of == Some(phase) && self.is_open && !self.is_own
     }
 
-    pub(super) fn has_steps(&self) -> bool {
-        !self.steps.is_empty()
-    }
-
-    /// Marks a step as started, if it has not been yet.
-    pub(super) fn start(&mut self, position: usize) -> bool {
-        match self.steps.get_mut(position) {
-            Some(step) if *step == Progress::Waiting => {
-                *step = Progress::Started;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Marks a step as ended, if it has not been yet.
-    pub(super) fn end(&mut self, position: usize) -> bool {
-        match self.steps.get_mut(position) {
-            Some(step) if *step != Progress::Ended => {
-                *step = Progress::Ended;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The same of a step that is lost with its worker.
-    pub(super) fn lose(&mut self, position: usize) -> bool {
-        let was_open = self.end(position);
-        if was_open {
-            self.lost_at.get_or_insert(position);
-        }
-        was_open
+    /// Marks a step as having come so far, if it has not yet.
+    pub(super) fn advance(&mut self, position: usize, to: Progress) -> bool {
+        let step = self.steps.get_mut(position).filter(|step| **step < to.min(Progress::Ended));
+        step.map(|step| *step = to).is_some()
     }
 
     /// The step that it is at, or was when it was lost.
     pub(super) fn at(&self) -> Option<usize> {
-        self.lost_at.or_else(|| self.steps.iter().position(|step| *step != Progress::Ended))
+        self.steps.iter().position(|step| *step != Progress::Ended)
     }
 
     /// Ends it; what of it was not seen to end.
     pub(super) fn leave(&mut self) -> Vec<usize> {
-        if !self.is_open {
-            return Vec::new();
-        }
         self.is_open = false;
-        let count = self.steps.len();
-        (0..count).filter(|position| self.end(*position)).collect()
+        (0..self.steps.len()).filter(|position| self.advance(*position, Progress::Ended)).collect()
     }
 }

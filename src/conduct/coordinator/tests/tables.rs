@@ -1,5 +1,7 @@
 //! What happens when: the rows of DESIGN 4, one test each.
 
+use std::time::Duration;
+
 use super::world::World;
 use crate::conduct::coordinator::Input;
 use crate::conduct::event::{ConnectionEvent, End};
@@ -7,6 +9,7 @@ use crate::conduct::testing::plan;
 use crate::model::{
     Ending, Event, Gate, OnFailure, Outcome, Phase, PlayerDescription, Reason, StepId, StepResult, Verdict, WorkerId,
 };
+use crate::wait::Wait;
 
 fn failing_in_startup(worker: WorkerId, place: StepId) -> Outcome {
     let here = worker == WorkerId(0) && place.phase == Phase::Startup && place.position == 0;
@@ -202,7 +205,8 @@ fn no_phase_begins_while_a_connection_is_broken_and_nobody_is_blamed_for_that() 
     world.set_broken(1, true);
     while world.speak(0) {}
     assert!(!phases_gone(&world).contains(&Phase::Run));
-    world.wait();
+    world.now = world.now.plus(Wait::Readiness.time() + Duration::from_secs(1));
+    world.give(Input::Tick);
     assert!(!phases_gone(&world).contains(&Phase::Run), "and nobody is late");
     world.set_broken(1, false);
     assert_eq!(world.finish().verdict, Verdict::Passed);
