@@ -54,9 +54,8 @@ mod tests {
             Reason::NotCarriedOut(String::new()),
             Reason::Interrupted(15),
         ];
-        let statuses =
-            (1..=4).map(|count| Conclusion { verdict: Verdict::Failed, reasons: all[..count].to_vec() }.exit_status());
+        let statuses = (1..=4).map(|count| Conclusion::new(Verdict::Failed, all[..count].to_vec()).exit_status());
         assert_eq!(statuses.collect::<Vec<_>>(), [3, 4, 1, 143]);
-        assert_eq!(Conclusion { verdict: Verdict::Passed, reasons: Vec::new() }.exit_status(), 0);
+        assert_eq!(Conclusion::new(Verdict::Passed, Vec::new()).exit_status(), 0);
     }
 }

@@ -58,4 +58,4 @@ pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, Step, Until};
 pub use step_id::{PhaseId, StepId, StepReference, WorkerId};
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
-pub use verdict::{Conclusion, NOT_REACHED_AGAIN, Reason, Verdict};
+pub use verdict::{Conclusion, Hint, NOT_REACHED_AGAIN, Reason, Verdict};
