@@ -15,7 +15,7 @@
 //!                                              └── events ── executor
 //! ```
 //!
-//! Decisions are separate from effects: `conduct::coordinator` and [`player::session`] take an event and the time, and return
+//! Decisions are separate from effects: `conduct::coordinator` and `player::session` take an event and the time, and return
 //! actions. They have no sockets, threads, clocks or files, so tests can try any order of events. The rest carries out actions
 //! and decides nothing: threads in the conductor, one poll loop in each process of the player.
 //!

@@ -7,22 +7,20 @@ mod log_file;
 mod log_thread;
 mod screen;
 mod stderr;
-mod terminal;
 
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
 use rustix::fs::OFlags;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 pub(crate) use for_reader::ForReader;
 pub use format::LogFormat;
-pub(crate) use format::Verbosity;
 pub(crate) use log_thread::flush;
-pub(crate) use screen::{Screen, answer_to_stdout};
+pub(crate) use screen::{Screen, answer_to_stdout, terminal_is_dumb, terminal_size};
 pub(crate) use stderr::{say, say_if_heard};
-pub(crate) use terminal::{is_dumb as terminal_is_dumb, size as terminal_size};
 
 use lines::Lines;
 use log_file::LogFile;
@@ -35,10 +33,10 @@ use crate::wait::Wait;
 /// # Errors
 ///
 /// Says why the file cannot be written.
-pub(crate) fn start(verbosity: Verbosity, format: LogFormat, file: Option<&Path>) -> Result<(), String> {
+pub(crate) fn start(levels: LevelFilter, format: LogFormat, file: Option<&Path>) -> Result<(), String> {
     match file {
-        None => init(verbosity, format, Mutex::new(Lines::impatient(io::stderr(), format))),
-        Some(path) => init(verbosity, format, Mutex::new(Lines::impatient(open(path)?, format).of_file(path))),
+        None => init(levels, format, Mutex::new(Lines::impatient(io::stderr(), format))),
+        Some(path) => init(levels, format, Mutex::new(Lines::impatient(open(path)?, format).of_file(path))),
     }
     Ok(())
 }
@@ -50,7 +48,7 @@ pub(crate) fn start(verbosity: Verbosity, format: LogFormat, file: Option<&Path>
 ///
 /// Says why the file cannot be written, or the thread cannot be started.
 pub(crate) fn start_aside(
-    verbosity: Verbosity,
+    levels: LevelFilter,
     format: LogFormat,
     file: Option<&Path>,
     screen: &Screen,
@@ -63,14 +61,14 @@ pub(crate) fn start_aside(
         }
     };
     let queue = Queue::start(writer, format).map_err(|error| format!("cannot start the log: {error}"))?;
-    init(verbosity, format, queue);
+    init(levels, format, queue);
     Ok(())
 }
 
 /// A line that cannot be written is counted by its writer. The subscriber must not tell of it as well: it does so on standard
 /// error, and panics when nobody reads that.
-fn init(verbosity: Verbosity, format: LogFormat, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
-    let builder = tracing_subscriber::fmt().log_internal_errors(false).with_max_level(verbosity.filter());
+fn init(levels: LevelFilter, format: LogFormat, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
+    let builder = tracing_subscriber::fmt().log_internal_errors(false).with_max_level(levels);
     builder.event_format(format).with_writer(writer).init();
 }
 

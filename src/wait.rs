@@ -3,12 +3,12 @@
 //! Each blocking call takes a [`Wait`] (`blocking`); a test finds those that do not. `docs/waits.md` is this table.
 
 mod blocking;
-mod patience;
 
 pub use blocking::{PAGE, is_ready};
-pub use patience::Patience;
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long a wait may take.
@@ -95,18 +95,18 @@ const fn setting(name: &'static str, margin: u64) -> Limit {
 
 waits! {
     "conductor" {
-        Connection: "the connection" of "the players", setting("connect_timeout", 5),
+        Connection: "connections to the players" of "the players", setting("connect_timeout", 5),
             "the worker cannot be reached: no phase starts, or the run continues without it (`--skip-unreachable`)";
-        PlanAnswer: "the answer to the plan" of "the players", seconds(30), "the worker cannot be reached, as above";
-        Readiness: "the readiness for the phase" of "the players", seconds(30), "the worker is lost";
-        PhaseEnd: "the end of the phase" of "the workers",
+        PlanAnswer: "the players to accept the plan" of "the players", seconds(30), "the worker cannot be reached, as above";
+        Readiness: "the players to be ready for the phase" of "the players", seconds(30), "the worker is lost";
+        PhaseEnd: "the workers to finish the phase" of "the workers",
             Limit::Computed("the time that the plan allows for the worker's steps"), "the worker is lost";
-        PhaseStop: "the stop of the phase" of "the workers", seconds(15), "the worker is lost";
-        ResetEnd: "the end of reset" of "the workers", setting("reset_timeout", 15), "the worker is lost";
-        TrialEnd: "the end of the spawned steps" of "the workers", seconds(30), "the worker is lost";
+        PhaseStop: "the workers to stop the phase" of "the workers", seconds(15), "the worker is lost";
+        ResetEnd: "the workers to finish reset" of "the workers", setting("reset_timeout", 15), "the worker is lost";
+        TrialEnd: "the workers to end the spawned steps" of "the workers", seconds(30), "the worker is lost";
         CheckEnd: "the end of `check`" of "the test's own command", setting("step_timeout", 0),
             "the command is stopped, and the trial fails";
-        Leave: "the end of the session" of "the players", seconds(2), "the connection is closed";
+        Leave: "the players to end the session" of "the players", seconds(2), "the connection is closed";
         ConductorEvents: "the next event" of "all connections", Limit::Earliest, "as for that limit";
     }
     "conductor and player, at their start" {
@@ -248,5 +248,22 @@ impl Wait {
             Limit::AtLeast(_, least) => value.max(least),
             Limit::Fixed(_) | Limit::Progress(..) | Limit::Computed(_) | Limit::Earliest => self.time(),
         }
+    }
+}
+
+/// Whether somebody is still waited for, decided by another thread than the one that waits: the patience of all who wait for
+/// the same thing. A copy is the same patience.
+#[derive(Debug, Clone, Default)]
+pub struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    /// From now on nobody is waited for.
+    pub fn end(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they still wait.
+    pub fn lasts(&self) -> bool {
+        !self.0.load(Ordering::Relaxed)
     }
 }

@@ -15,7 +15,7 @@ use super::shell_syntax::LocalShells;
 use super::{frames, signals};
 use crate::cli::ConductArguments;
 use crate::conduct::{self, Options};
-use crate::config::{self, Loaded, Overrides, load_test_with_shell};
+use crate::config::{self, Loaded, load_test};
 use crate::model::{Conclusion, PASSED, Plan, Reason, RunId, USAGE, on_one_line};
 use crate::report;
 use crate::sys::DescriptorLimit;
@@ -25,13 +25,12 @@ use crate::wire::Secret;
 /// Runs the test; the exit status says how it went.
 pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     let (screen, log) = (Screen::default(), &arguments.log);
-    telemetry::start_aside(log.verbosity(), log.log_format, log.log_file.as_deref(), &screen)?;
+    telemetry::start_aside(log.levels(), log.log_format, log.log_file.as_deref(), &screen)?;
     frames::trace(log)?;
     let Some(path) = &arguments.config else { return Ok(ExitCode::from(USAGE)) };
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
     let shells = LocalShells::default();
-    let Loaded { plan, outputs, diagnostics } =
-        load_test_with_shell(path, &overrides(arguments), run_id.clone(), Some(&shells));
+    let Loaded { plan, outputs, diagnostics } = load_test(path, &arguments.overrides, run_id.clone(), Some(&shells));
     messages::print_findings(&diagnostics);
     let outputs = Outputs::new(arguments, outputs, screen);
     let refused = match (&plan, arguments.strict && !diagnostics.is_empty()) {
@@ -144,22 +143,6 @@ fn log_reasons(conclusion: &Conclusion) {
     }
     if let Some(hint) = conclusion.hint {
         tracing::info!("hint: {}", report::hint(hint));
-    }
-}
-
-fn overrides(arguments: &ConductArguments) -> Overrides {
-    Overrides {
-        trials: arguments.trials,
-        phases: arguments.phases(),
-        workers: arguments.workers.clone(),
-        defines: arguments.defines.clone(),
-        max_message_size: arguments.max_message_size.map(|mebibytes| mebibytes << 20),
-        connect_timeout: arguments.connect_timeout,
-        lease: arguments.lease,
-        step_timeout: arguments.step_timeout.map(|limit| limit.0),
-        on_failure: arguments.on_failure,
-        max_start_skew: arguments.max_start_skew.map(|limit| limit.0),
-        results: arguments.results.clone(),
     }
 }
 

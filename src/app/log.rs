@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::model::{BarrierResult, Event, Phase, Plan, Reporter, Stamped, StepReference, WorkerId, on_one_line};
+use crate::report::skew_of_several;
 
 /// Logs the events of a run.
 #[derive(Debug, Default)]
@@ -55,10 +56,7 @@ impl Reporter for LogReporter {
                 tracing::debug!("{}: finished {phase}", self.worker(*worker));
             }
             Event::PhaseEnded { trial, phase, skew } => {
-                let skew = skew
-                    .as_ref()
-                    .filter(|skew| skew.workers > 1)
-                    .map(|skew| format!("; start skew {}", crate::report::skew(skew)));
+                let skew = skew_of_several(skew.as_ref()).map(|skew| format!("; start skew {skew}"));
                 tracing::debug!("Trial {trial}: {phase} ended{}", skew.unwrap_or_default());
             }
             Event::WorkerBroken { worker, reason } => {

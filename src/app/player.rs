@@ -18,7 +18,7 @@ use crate::wire::Secret;
 /// Serves until the player is told to stop.
 pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let log = &arguments.log;
-    telemetry::start(log.verbosity(), log.log_format, log.log_file.as_deref())?;
+    telemetry::start(log.levels(), log.log_format, log.log_file.as_deref())?;
     frames::trace(log)?;
     let settings = settings(arguments)?;
     let announce = |address| {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
+use tracing::level_filters::LevelFilter;
 
 use super::messages::{self, Refused};
 use super::outputs::{Opened, Outputs};
@@ -15,12 +16,12 @@ use crate::cli::ReportArguments;
 use crate::conduct::ResultsFolder;
 use crate::model::{NOT_CARRIED_OUT, Output, OutputSource, PASSED, Plan, Printer, Stream, Unkept, on_one_line};
 use crate::report::{RecordedOutputs, Replay};
-use crate::telemetry::{self, LogFormat, Screen, Verbosity};
+use crate::telemetry::{self, LogFormat, Screen};
 
 /// Writes the reports; 1 if the run cannot be read, or one of them cannot be written.
 pub(super) fn run(arguments: &ReportArguments) -> Result<ExitCode, Refused> {
     let screen = Screen::default();
-    telemetry::start_aside(Verbosity::Normal, LogFormat::Text, None, &screen)?;
+    telemetry::start_aside(LevelFilter::INFO, LogFormat::Text, None, &screen)?;
     Ok(ExitCode::from(if write(arguments, screen)? { PASSED } else { NOT_CARRIED_OUT }))
 }
 

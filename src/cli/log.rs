@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tracing::level_filters::LevelFilter;
 
-use crate::telemetry::{LogFormat, Verbosity};
+use crate::telemetry::LogFormat;
 
 /// The options of the log.
 #[derive(Debug, Args)]
@@ -28,12 +29,12 @@ pub struct LogArguments {
 }
 
 impl LogArguments {
-    /// How much is logged.
-    pub(crate) fn verbosity(&self) -> Verbosity {
+    /// The levels that are logged.
+    pub(crate) fn levels(&self) -> LevelFilter {
         match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Verbose,
-            _ => Verbosity::Normal,
+            (true, _) => LevelFilter::ERROR,
+            (_, true) => LevelFilter::DEBUG,
+            _ => LevelFilter::INFO,
         }
     }
 }

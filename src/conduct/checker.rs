@@ -23,7 +23,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::model::{Attention, Outcome, Plan, PlayerTime, Printer, Start, StepResult, Stream, words};
 use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
-use crate::wire::KeeperMessage;
+use crate::wire::SupervisorMessage;
 
 use super::check_output::Printed;
 use super::event::CheckEnd;
@@ -190,7 +190,7 @@ impl Kept {
         let _ = Wait::CheckAnswer.end_of(&mut self.keeper, STOP);
         self.take();
         // One that was killed left no word.
-        let said: Option<KeeperMessage> = serde_json::from_slice(&self.said).ok();
+        let said: Option<SupervisorMessage> = serde_json::from_slice(&self.said).ok();
         let mut end = said.map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
         if let (Outcome::Stopped, Some((outcome, _))) = (&end.result.outcome, ended_by_us) {
             end.result.outcome = outcome;
@@ -200,7 +200,7 @@ impl Kept {
 
     /// Whether the keeper has said what came of the check: the process above it has the same socket, and may be stopped.
     fn has_said_all(&self) -> bool {
-        self.said.last() == Some(&b'}') && serde_json::from_slice::<KeeperMessage>(&self.said).is_ok()
+        self.said.last() == Some(&b'}') && serde_json::from_slice::<SupervisorMessage>(&self.said).is_ok()
     }
 
     /// Waits a moment for the keeper and the check, and takes what they say; whether the keeper will say more.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::{
     ConductorTime, Hint, Outcome, Output, PhaseId, PlayerDescription, Process, Start, StepId, StepResult, Stream,
 };
-use crate::wire::KeeperMessage;
+use crate::wire::SupervisorMessage;
 
 /// What the coordinator wants of a worker's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,8 +136,8 @@ impl From<Outcome> for CheckEnd {
     }
 }
 
-impl From<KeeperMessage> for CheckEnd {
-    fn from(KeeperMessage { outcome, duration, left, not_stopped }: KeeperMessage) -> Self {
+impl From<SupervisorMessage> for CheckEnd {
+    fn from(SupervisorMessage { outcome, duration, left, not_stopped }: SupervisorMessage) -> Self {
         let result = StepResult::without_output(outcome.into());
         let duration = duration.map(Duration::from_nanos);
         Self { result: StepResult { duration, not_stopped: not_stopped.into(), ..result }, left, unkept: None }

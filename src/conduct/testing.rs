@@ -128,7 +128,7 @@ impl Peer {
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         let decoder = FrameDecoder::new(1 << 20);
         let mut peer =
-            Self { stream, outbox: Outbox::new(), decoder, inbox: Inbox::new(), plan: None, acknowledged: 0 };
+            Self { stream, outbox: Outbox::default(), decoder, inbox: Inbox::default(), plan: None, acknowledged: 0 };
         let payload = peer.payload().expect("a hello comes");
         match Greeting::decode(&payload).unwrap() {
             Greeting::Hello(hello) => (peer, hello),
@@ -177,7 +177,7 @@ impl Peer {
                 }
                 SessionFrame::Signal(_) => {}
                 SessionFrame::Numbered(number, body @ (Body::Message(_) | Body::Part { .. })) => {
-                    if let Taken::Message(message) = self.inbox.take(number, body).unwrap() {
+                    if let Some(Taken::Message(message)) = self.inbox.take(number, body).unwrap() {
                         if let ConductorMessage::Plan(plan) = &message {
                             self.plan = Some((**plan).clone());
                         }

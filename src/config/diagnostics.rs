@@ -1,7 +1,6 @@
 //! All findings in a configuration: in the order of files and places, each once, without those that are allowed.
 
-use std::collections::{BTreeMap, HashMap, btree_map};
-use std::iter::Flatten;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Diagnostic, Lint, Reason, Severity};
 
@@ -15,9 +14,6 @@ pub struct Diagnostics {
     found: BTreeMap<(usize, usize), Vec<Diagnostic>>,
     files: HashMap<usize, FileCount>,
 }
-
-/// The findings, in order.
-type Iter<'a> = Flatten<btree_map::Values<'a, (usize, usize), Vec<Diagnostic>>>;
 
 /// What was found in one file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,7 +58,7 @@ impl Diagnostics {
     }
 
     /// The findings, in order.
-    pub fn iter(&self) -> Iter<'_> {
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.found.values().flatten()
     }
 
@@ -93,14 +89,5 @@ impl Diagnostics {
 
     fn count(&self, severity: Severity) -> usize {
         self.iter().filter(|finding| finding.severity() == severity).count()
-    }
-}
-
-impl<'a> IntoIterator for &'a Diagnostics {
-    type Item = &'a Diagnostic;
-    type IntoIter = Iter<'a>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
     }
 }

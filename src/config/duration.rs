@@ -55,22 +55,26 @@ pub(crate) fn lease(text: &str) -> Result<Duration, Refusal> {
     if found > LONGEST_LEASE { Err(Refusal::new("is longer than a day", HINT)) } else { Ok(found) }
 }
 
+/// A limit that can be lifted: `None` means none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(pub Option<Duration>);
+
 /// Reads a duration, or `none` for no limit.
-pub(crate) fn optional_duration(text: &str) -> Result<Option<Duration>, Refusal> {
+pub(crate) fn optional_duration(text: &str) -> Result<Limit, Refusal> {
     or_none(text, duration)
 }
 
 /// Reads a duration that is not zero, or `none` for no limit.
-pub(crate) fn limit(text: &str) -> Result<Option<Duration>, Refusal> {
+pub(crate) fn limit(text: &str) -> Result<Limit, Refusal> {
     or_none(text, positive)
 }
 
-fn or_none(text: &str, read: fn(&str) -> Result<Duration, Refusal>) -> Result<Option<Duration>, Refusal> {
+fn or_none(text: &str, read: fn(&str) -> Result<Duration, Refusal>) -> Result<Limit, Refusal> {
     if text.trim().eq_ignore_ascii_case("none") {
-        return Ok(None);
+        return Ok(Limit(None));
     }
     let or_none = |refusal: Refusal| Refusal::new(refusal.problem, format!("{HINT}, or `none` for no limit"));
-    read(text).map(Some).map_err(or_none)
+    read(text).map(|limit| Limit(Some(limit))).map_err(or_none)
 }
 
 #[cfg(test)]
@@ -119,8 +123,8 @@ mod tests {
 
     #[test]
     fn none_lifts_a_limit() {
-        assert_eq!(optional_duration("none"), Ok(None));
-        assert_eq!(optional_duration("2m"), Ok(Some(Duration::from_mins(2))));
+        assert_eq!(optional_duration("none"), Ok(Limit(None)));
+        assert_eq!(optional_duration("2m"), Ok(Limit(Some(Duration::from_mins(2)))));
         assert!(optional_duration("never").is_err());
     }
 }

@@ -3,6 +3,8 @@
 //! A name stays the same from version to version, for `# conductor: allow(name)` and for whoever reads findings by
 //! program. `validate --list`, the table in `docs/lints.md`, and the tests that want an example of each lint are made from it.
 
+use crate::model::named;
+
 /// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -12,15 +14,7 @@ pub enum Severity {
     Warning,
 }
 
-impl Severity {
-    /// The word for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
-}
+named!(Severity: Error "error", Warning "warning");
 
 macro_rules! lints {
     ($($severity:ident { $($lint:ident $name:literal: $sentence:literal,)* })*) => {

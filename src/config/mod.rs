@@ -9,7 +9,6 @@ mod allow;
 mod diagnostic;
 mod diagnostics;
 mod duration;
-mod environment;
 mod files;
 mod interpolate;
 mod lint;
@@ -26,7 +25,6 @@ mod settings;
 mod shell;
 mod source;
 mod step;
-mod test_file;
 mod text;
 mod validate;
 mod value;
@@ -36,17 +34,17 @@ mod workers;
 
 pub use diagnostic::Diagnostic;
 pub use diagnostics::Diagnostics;
-pub(crate) use duration::{duration, lease, limit, optional_duration};
+pub use duration::Limit;
 pub use files::Input;
 pub use lint::{Lint, Severity};
 pub(crate) use nearest::hint_or;
-pub use plan::{Loaded, Overrides, load_test, load_test_with_shell};
+pub use plan::{Loaded, Overrides, load_test};
 pub use player::{ConductorHost, PlayerSettings, load_player};
 pub use settings::Outputs;
 pub use shell::{ShellCommand, ShellRefusal, ShellSyntax};
 pub use source::{Place, Position, Source, Span};
 pub use validate::validate;
-pub(crate) use value::{Refusal, count};
+pub(in crate::config) use value::Refusal;
 
 // What the parts of this module use of each other.
 pub(in crate::config) use diagnostic::{Reason, quoted, quoted_path, quoted_section};

@@ -4,35 +4,51 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::settings::TestSettings;
-use super::{Diagnostics, Input, Loader, Outputs, ShellSyntax, files};
+use super::{Diagnostics, Input, Limit, Loader, Outputs, ShellSyntax, duration, files, value};
 use crate::model::{OnFailure, Phase, Plan, RunId, RunSettings};
 
-/// What the command line says, which overrides the files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What the command line says, which overrides the files. The comments are the help of the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub struct Overrides {
-    /// `--trials`.
+    /// Number of trials [default: `trials` in CONFIG, or 1]
+    #[arg(short, long, value_name = "N", value_parser = value::count)]
     pub trials: Option<u32>,
-    /// `--phases`, in any order; all when it is absent.
+    /// The phases to run, in any order; all when it is absent.
+    #[arg(skip)]
     pub phases: Option<Vec<Phase>>,
-    /// `--workers`: names of workers, bases of ranges, or ranges; all workers when it is empty.
+    /// Workers to run: names, or ranges such as node[1-3] [default: all]
+    #[arg(short = 'c', long, visible_alias = "clients", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub workers: Vec<String>,
-    /// `-D`: names and values; a later one wins.
+    /// Set the variable `%(NAME)s` in all configuration files; can be repeated
+    // A later one wins.
+    #[arg(short = 'D', long = "define", value_name = "NAME=VALUE", value_parser = value::definition)]
     pub defines: Vec<(String, String)>,
-    /// `--max-message-size`, in bytes.
-    pub max_message_size: Option<u64>,
-    /// `--connect-timeout`.
+    /// Time limit to reach a player [default: `connect_timeout` in CONFIG, or 10s]
+    #[arg(long, value_name = "DURATION", value_parser = duration::duration, help_heading = LIMITS)]
     pub connect_timeout: Option<Duration>,
-    /// `--lease`.
+    /// Time that a player continues without its conductor [default: `lease` in CONFIG, or 1m]
+    #[arg(long, value_name = "DURATION", value_parser = duration::lease, help_heading = LIMITS)]
     pub lease: Option<Duration>,
-    /// `--step-timeout`; `Some(None)` lifts the limit.
-    pub step_timeout: Option<Option<Duration>>,
-    /// `--on-failure`.
+    /// Time limit of a step, or `none` [default: `step_timeout` in CONFIG, or 1h]
+    #[arg(long, value_name = "DURATION", value_parser = duration::limit, help_heading = LIMITS)]
+    pub step_timeout: Option<Limit>,
+    /// Largest time between the starts of the first and the last worker, including the uncertainty of the measurement,
+    /// or `none` [default: `max_start_skew` in CONFIG, or none]
+    #[arg(long, value_name = "DURATION", value_parser = duration::optional_duration, help_heading = LIMITS)]
+    pub max_start_skew: Option<Limit>,
+    /// What to do when a step has failed [default: `on_failure` in CONFIG, or continue]
+    #[arg(long, value_enum, value_name = "ACTION", help_heading = LIMITS)]
     pub on_failure: Option<OnFailure>,
-    /// `--max-start-skew`; `Some(None)` lifts the limit.
-    pub max_start_skew: Option<Option<Duration>>,
-    /// `--results`.
+    /// Size of the part of each output that the reports keep, and of the largest message of a Python player
+    /// [default: `max_message_size` in CONFIG, or 10]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095), help_heading = LIMITS)]
+    pub max_message_size: Option<u64>,
+    /// The folder for the results.
+    #[arg(skip)]
     pub results: Option<PathBuf>,
 }
+
+const LIMITS: &str = "Limits";
 
 /// A test that was read.
 #[derive(Debug, Clone)]
@@ -45,13 +61,9 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
 }
 
-/// Reads a test file and the files of its chosen workers, and reports all their mistakes.
-pub fn load_test(path: &Path, overrides: &Overrides, run: RunId) -> Loaded {
-    load_test_with_shell(path, overrides, run, None)
-}
-
-/// Reads a test as [`load_test`] does, and has a shell check the syntax of the commands.
-pub fn load_test_with_shell(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&dyn ShellSyntax>) -> Loaded {
+/// Reads a test file and the files of its chosen workers, and reports all their mistakes. If there is a shell, it checks
+/// the syntax of the commands.
+pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&dyn ShellSyntax>) -> Loaded {
     let mut loader = Loader::new(files::defines(&overrides.defines), shell.is_some());
     let Some(test) = loader.read(&Input::File(path.to_owned())) else {
         return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish(shell) };
@@ -73,12 +85,12 @@ pub fn load_test_with_shell(path: &Path, overrides: &Overrides, run: RunId, shel
 
 fn overridden(settings: RunSettings, outputs: &Outputs, overrides: &Overrides) -> RunSettings {
     RunSettings {
-        step_timeout: overrides.step_timeout.unwrap_or(settings.step_timeout),
+        step_timeout: overrides.step_timeout.map_or(settings.step_timeout, |limit| limit.0),
         connect_timeout: overrides.connect_timeout.unwrap_or(settings.connect_timeout),
         lease: overrides.lease.unwrap_or(settings.lease),
         on_failure: overrides.on_failure.unwrap_or(settings.on_failure),
-        max_start_skew: overrides.max_start_skew.unwrap_or(settings.max_start_skew),
-        max_message_size: overrides.max_message_size.unwrap_or(settings.max_message_size),
+        max_start_skew: overrides.max_start_skew.map_or(settings.max_start_skew, |limit| limit.0),
+        max_message_size: overrides.max_message_size.map_or(settings.max_message_size, |mebibytes| mebibytes << 20),
         results: overrides.results.clone().or_else(|| outputs.results.clone()),
         ..settings
     }

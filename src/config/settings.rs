@@ -58,13 +58,13 @@ pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 12] = [
     Setting::word("format", |test, text| value::one_of(text).map(|format| test.outputs.format = Some(format))),
     Setting::text("output", |test, text| value::text(text).map(|file| test.outputs.output = Some(file.into()))),
     Setting::word("max_message_size", |test, text| value::mebibytes(text).map(|size| test.run.max_message_size = size)),
-    Setting::word("step_timeout", |test, text| duration::limit(text).map(|limit| test.run.step_timeout = limit)),
+    Setting::word("step_timeout", |test, text| duration::limit(text).map(|limit| test.run.step_timeout = limit.0)),
     Setting::word("reset_timeout", |test, text| duration::positive(text).map(|limit| test.run.reset_timeout = limit)),
     Setting::word("connect_timeout", |test, text| duration::duration(text).map(|time| test.run.connect_timeout = time)),
     Setting::word("lease", |test, text| duration::lease(text).map(|lease| test.run.lease = lease)),
     Setting::word("on_failure", |test, text| value::one_of(text).map(|choice| test.run.on_failure = choice)),
     Setting::word("max_start_skew", |test, text| {
-        duration::optional_duration(text).map(|skew| test.run.max_start_skew = skew)
+        duration::optional_duration(text).map(|skew| test.run.max_start_skew = skew.0)
     }),
     Setting::text("results", |test, text| value::text(text).map(|folder| test.outputs.results = Some(folder.into()))),
     Setting::text("check", |test, text| value::text(text).map(|command| test.run.check = Some(command))),

@@ -51,6 +51,15 @@ pub(super) fn mebibytes(text: &str) -> Result<u64, Refusal> {
     number.map(|number| number << 20).ok_or_else(refusal)
 }
 
+/// Reads NAME=VALUE.
+pub(super) fn definition(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    if name.trim().is_empty() {
+        return Err("the name is empty; expected NAME=VALUE".to_owned());
+    }
+    Ok((name.trim().to_lowercase(), value.to_owned()))
+}
+
 /// One of the words of a type, in upper or lower case.
 pub(super) fn one_of<T: ValueEnum>(text: &str) -> Result<T, Refusal> {
     T::from_str(text, true).map_err(|_| {

@@ -1,8 +1,10 @@
 //! What a step fetched, in memory and in the reports that programs read.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::text;
 
 /// What a step fetched: the first of the files in the order in which they were there, and how many and how much in all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -41,7 +43,7 @@ impl FetchedFiles {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchedFile {
     /// Its path in the worker's folder of results. Reports have marks for bytes of it that are no text.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "text::path")]
     pub name: PathBuf,
     /// How many bytes it has.
     #[serde(rename = "bytes")]
@@ -55,10 +57,6 @@ pub struct FetchedFile {
     /// Whether it grew while it was read, on the player; it was fetched as it was when that began.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub grew: bool,
-}
-
-fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

@@ -5,8 +5,8 @@
 
 mod attention;
 mod barrier;
+mod environment;
 mod event;
-mod exit_status;
 mod fetched;
 mod file_pattern;
 mod format;
@@ -20,42 +20,45 @@ mod outcome;
 mod output;
 mod phase;
 mod plan;
-mod plan_bounds;
 mod player;
 mod printer;
 mod process;
 mod recorded;
-mod reporter;
 mod start;
 mod step;
 mod step_id;
+pub(crate) mod text;
 mod time;
 mod verdict;
 
 pub use attention::Attention;
 pub use barrier::BarrierResult;
-pub use event::{Event, Stamped};
-pub use exit_status::{FAILED, INCOMPLETE, NOT_CARRIED_OUT, PASSED, USAGE};
+pub use event::{Event, Reporter, Stamped};
 pub use fetched::{FetchedFile, FetchedFiles};
 pub use file_pattern::{FilePattern, PatternComponent};
 pub use format::Format;
 pub use harmless::{harmless, is_harmful, on_one_line};
-pub use name::{NameError, RunId, StepLabel, WorkerName, variable};
+pub use name::{LONGEST_NAME, NameError, RunId, StepLabel, WorkerName, variable};
+pub(crate) use named::named;
 pub use network::{Network, is_loopback, is_loopback_host};
 pub(crate) use object::{object, optional};
 pub use os_error::{is_timeout, words};
 pub use outcome::{Attempt, Ending, Forced, Outcome, StepResult, signal_name};
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
-pub use plan::{Destination, LONGEST_LEASE, OnFailure, Plan, RunSettings, WorkerPlan};
-pub use plan_bounds::{LARGEST_PLAN, LONGEST_NAME, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES};
+pub use plan::{
+    Destination, LARGEST_PLAN, LONGEST_LEASE, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, OnFailure, Plan, RunSettings,
+    WorkerPlan,
+};
 pub use player::{PlayerDescription, PlayerEntry};
 pub use printer::Printer;
 pub use process::Process;
 pub use recorded::Names;
-pub use reporter::Reporter;
 pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, Step, Until};
 pub use step_id::{PhaseId, StepId, StepReference, WorkerId};
+pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
-pub use verdict::{Conclusion, Hint, NOT_REACHED_AGAIN, Reason, Verdict};
+pub use verdict::{
+    Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, NOT_REACHED_AGAIN, PASSED, Reason, USAGE, Verdict,
+};

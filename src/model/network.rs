@@ -9,9 +9,13 @@ use std::str::FromStr;
 /// It is in canonical form: `::ffff:10.1.2.3/104` is `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
-    address: IpAddr,
-    bits: u8,
+    /// An IPv4 address stands for the IPv6 address to which it is mapped.
+    bits: u128,
+    length: u8,
 }
+
+/// The bits in front of an IPv4 address that is mapped to an IPv6 address.
+const MAPPED: u8 = 96;
 
 impl Network {
     /// Reads a word of `allow`: an address, a network, or `any`, which stands for all addresses of both kinds.
@@ -20,59 +24,51 @@ impl Network {
     ///
     /// Says what the word is not.
     pub fn read(word: &str) -> Result<Vec<Self>, String> {
-        const ANY: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
-        if word.eq_ignore_ascii_case("any") {
-            return Ok(ANY.map(|address| Self { address, bits: 0 }).to_vec());
-        }
-        word.parse().map(|network| vec![network])
+        let words = if word.eq_ignore_ascii_case("any") { &["0.0.0.0/0", "::/0"][..] } else { &[word] };
+        words.iter().map(|word| word.parse()).collect()
     }
 
     /// The network of the addresses that have their first `bits` bits in common with `address`; `None` when an address has
     /// fewer bits.
     pub fn new(address: IpAddr, bits: u8) -> Option<Self> {
-        /// The bits in front of an IPv4 address that came in over IPv6.
-        const MAPPED: u8 = 96;
-        match address {
-            IpAddr::V6(v6) if bits >= MAPPED && v6.to_ipv4_mapped().is_some() => {
-                Self::new(v6.to_canonical(), bits - MAPPED)
-            }
-            IpAddr::V4(v4) => {
-                let mask = u32::MAX.checked_shl(32_u32.checked_sub(bits.into())?).unwrap_or(0);
-                Some(Self { address: Ipv4Addr::from_bits(v4.to_bits() & mask).into(), bits })
-            }
-            IpAddr::V6(v6) => {
-                let mask = u128::MAX.checked_shl(128_u32.checked_sub(bits.into())?).unwrap_or(0);
-                Some(Self { address: Ipv6Addr::from_bits(v6.to_bits() & mask).into(), bits })
-            }
+        let length = bits.checked_add(if address.is_ipv4() { MAPPED } else { 0 })?;
+        let mask = u128::MAX.checked_shl(128_u32.checked_sub(length.into())?).unwrap_or(0);
+        Some(Self { bits: mapped(address) & mask, length })
+    }
+
+    /// Its first address, and the length of its prefix.
+    fn parts(&self) -> (IpAddr, u8) {
+        match Ipv6Addr::from_bits(self.bits) {
+            v6 if self.length >= MAPPED && v6.to_canonical().is_ipv4() => (v6.to_canonical(), self.length - MAPPED),
+            v6 => (v6.into(), self.length),
         }
     }
 
     /// Whether every address of its kind belongs to it.
     pub fn is_everybody(&self) -> bool {
-        self.bits == 0
+        self.parts().1 == 0
     }
 
     /// Whether it has an address by which a machine means itself.
     pub fn has_loopback(&self) -> bool {
         self.contains(Ipv4Addr::LOCALHOST.into())
             || self.contains(Ipv6Addr::LOCALHOST.into())
-            || is_loopback(self.address)
+            || is_loopback(self.parts().0)
     }
 
     /// Whether the address belongs to it. An IPv4 address that came in over IPv6 counts as the IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let bits = u32::from(self.bits);
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let differ = own.to_bits() ^ other.to_bits();
-                differ.checked_shr(32 - bits).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let differ = own.to_bits() ^ other.to_bits();
-                differ.checked_shr(128 - bits).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
+        let address = address.to_canonical();
+        let differ = self.bits ^ mapped(address);
+        let begins_alike = differ.checked_shr(128 - u32::from(self.length)).unwrap_or(0) == 0;
+        begins_alike && self.parts().0.is_ipv4() == address.is_ipv4()
+    }
+}
+
+fn mapped(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
     }
 }
 
@@ -81,25 +77,22 @@ impl FromStr for Network {
 
     /// Reads `10.0.0.1`, `10.0.0.0/8`, `::1`, `fe80::/10`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let read = || {
+            let address: IpAddr = address.parse().ok()?;
+            let all = if address.is_ipv4() { 32 } else { 128 };
+            Self::new(address, bits.map_or(Some(all), |bits| bits.parse().ok())?)
         };
-        let refused = || "is neither an address nor a network".to_owned();
-        let address: IpAddr = address.parse().map_err(|_| refused())?;
-        let bits = match bits {
-            None if address.is_ipv4() => 32,
-            None => 128,
-            Some(bits) => bits.parse().map_err(|_| refused())?,
-        };
-        Self::new(address, bits).ok_or_else(refused)
+        read().ok_or_else(|| "is neither an address nor a network".to_owned())
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = if self.address.is_ipv4() { 32 } else { 128 };
-        if self.bits == all { write!(out, "{}", self.address) } else { write!(out, "{}/{}", self.address, self.bits) }
+        match (self.length, self.parts()) {
+            (128, (address, _)) => write!(out, "{address}"),
+            (_, (address, bits)) => write!(out, "{address}/{bits}"),
+        }
     }
 }
 

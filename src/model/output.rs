@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -117,6 +118,14 @@ impl Output {
     /// Whether nothing was printed.
     pub fn is_empty(&self) -> bool {
         self.printed() == 0
+    }
+
+    /// The bytes of a range in pieces of at most `size` bytes, or why they cannot be read back.
+    pub fn pieces(&self, range: Range<u64>, size: usize) -> impl Iterator<Item = io::Result<Vec<u8>>> + '_ {
+        range.clone().step_by(size).map(move |offset| {
+            let mut piece = vec![0; usize::try_from(range.end - offset).unwrap_or(size).min(size)];
+            self.read_exact_at(offset, &mut piece).map(|()| piece)
+        })
     }
 
     /// Reads exactly the bytes from `offset` to the end of `buffer`.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::named::named;
-use super::{Phase, PhaseMap, RunId, Step, StepReference, WorkerId, WorkerName};
+use super::time::in_seconds;
+use super::{Phase, PhaseMap, RunId, Step, StepReference, WorkerId, WorkerName, environment, text};
 
 /// Everything that a run will do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,26 +56,33 @@ impl Plan {
 /// The longest lease: so long a conductor that is gone may hold a player.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(24);
 
-/// What applies to a run as a whole (DESIGN 3, *Test file*).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What applies to a run as a whole (DESIGN 3, *Test file*). Reports have what is not skipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSettings {
     /// How long a step may take; `None` lifts the limit.
+    #[serde(with = "in_seconds")]
     pub step_timeout: Option<Duration>,
     /// How long a worker's whole Reset may take.
+    #[serde(with = "in_seconds")]
     pub reset_timeout: Duration,
     /// How long to go on trying to reach a player.
+    #[serde(with = "in_seconds")]
     pub connect_timeout: Duration,
     /// How long a player goes on without its conductor.
+    #[serde(with = "in_seconds")]
     pub lease: Duration,
     /// What a failed step means for the rest of the run.
     pub on_failure: OnFailure,
     /// How far apart the workers may start.
+    #[serde(with = "in_seconds")]
     pub max_start_skew: Option<Duration>,
     /// How many bytes of each stream the reports keep, and the largest frame of the seed's wire.
     pub max_message_size: u64,
     /// The folder for results.
+    #[serde(skip)]
     pub results: Option<PathBuf>,
     /// The command that judges each trial, on the conductor.
+    #[serde(skip)]
     pub check: Option<String>,
 }
 
@@ -134,27 +142,48 @@ impl std::str::FromStr for Destination {
     }
 }
 
-/// What one worker will do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What one worker will do. Reports have what is not skipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerPlan {
     /// Its name.
     pub name: WorkerName,
     /// The worker file.
+    #[serde(serialize_with = "text::path")]
     pub file: PathBuf,
     /// How its player is reached.
+    #[serde(with = "text")]
     pub player: Destination,
     /// The player's host as the worker file has it, for `CONDUCTOR_ADDR_…` and for people.
+    #[serde(skip)]
     pub player_host: String,
     /// The conductor's address as the worker file has it; a seed player sends its results there.
+    #[serde(skip)]
     pub conductor: Option<String>,
     /// The port for a seed player's results.
+    #[serde(skip)]
     pub results_port: u16,
     /// The shell that runs its commands.
     pub shell: String,
     /// The folder in which its steps start; the player's own when it is none.
     pub directory: Option<String>,
     /// Variables that its steps get, in order; a later one wins.
+    #[serde(with = "environment")]
     pub environment: Vec<(String, String)>,
     /// Its steps.
+    #[serde(skip)]
     pub steps: PhaseMap<Vec<Step>>,
 }
+
+// How large a plan may be: `validate` and `conduct` report a larger one, and a player does not accept it.
+
+/// A path on the player's machine, or a pattern of paths, in bytes: as long as Linux takes one.
+pub const LONGEST_PATH: usize = 4 << 10;
+
+/// The steps of one phase of a worker.
+pub const MOST_STEPS: usize = 16 << 10;
+
+/// The environment variables of a worker; each worker of a run is one of them.
+pub const MOST_VARIABLES: usize = 16 << 10;
+
+/// The plan of one worker, in bytes of its message.
+pub const LARGEST_PLAN: usize = 2 << 20;

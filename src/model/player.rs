@@ -31,26 +31,19 @@ impl fmt::Display for PlayerDescription {
 /// What is known of a player, as the reports that programs read have it; `null` what is not.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct PlayerEntry {
-    kind: Option<Kind>,
+    /// `seed` or `session`.
+    kind: Option<String>,
     version: Option<String>,
     host: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Seed,
-    Session,
-}
-
 impl From<PlayerDescription> for PlayerEntry {
     fn from(player: PlayerDescription) -> Self {
-        match player {
-            PlayerDescription::Seed => Self { kind: Some(Kind::Seed), version: None, host: None },
-            PlayerDescription::Session { version, host } => {
-                Self { kind: Some(Kind::Session), version: Some(version), host: Some(host) }
-            }
-        }
+        let (kind, version, host) = match player {
+            PlayerDescription::Seed => ("seed", None, None),
+            PlayerDescription::Session { version, host } => ("session", Some(version), Some(host)),
+        };
+        Self { kind: Some(kind.to_owned()), version, host }
     }
 }
 
@@ -58,9 +51,9 @@ impl TryFrom<PlayerEntry> for PlayerDescription {
     type Error = &'static str;
 
     fn try_from(PlayerEntry { kind, version, host }: PlayerEntry) -> Result<Self, Self::Error> {
-        match (kind, version, host) {
-            (Some(Kind::Seed), ..) => Ok(Self::Seed),
-            (Some(Kind::Session), Some(version), Some(host)) => Ok(Self::Session { version, host }),
+        match (kind.as_deref(), version, host) {
+            (Some("seed"), ..) => Ok(Self::Seed),
+            (Some("session"), Some(version), Some(host)) => Ok(Self::Session { version, host }),
             _ => Err("invalid player"),
         }
     }

@@ -36,6 +36,28 @@ impl From<Nanoseconds> for Duration {
     }
 }
 
+/// For serde: a duration, or none, in seconds; whole seconds are an integer, as they were written.
+pub(crate) mod in_seconds {
+    use serde::de::Error;
+    use serde_json::Number;
+
+    use super::{Deserialize, Deserializer, Duration, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(time: &(impl Copy + Into<Option<Duration>>), to: S) -> Result<S::Ok, S::Error> {
+        match (*time).into() {
+            Some(time) if time.subsec_nanos() > 0 => time.as_secs_f64().serialize(to),
+            time => time.map(|time| time.as_secs()).serialize(to),
+        }
+    }
+
+    pub fn deserialize<'de, T: From<Duration> + Default, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+        let Some(number) = Option::<Number>::deserialize(from)? else { return Ok(T::default()) };
+        let fraction = || Duration::try_from_secs_f64(number.as_f64()?).ok();
+        let time = number.as_u64().map(Duration::from_secs).or_else(fraction);
+        time.map(T::from).ok_or_else(|| D::Error::custom("invalid number of seconds"))
+    }
+}
+
 /// For serde: a duration as its number of nanoseconds.
 pub(super) mod in_nanoseconds {
     use super::{Deserialize, Deserializer, Duration, Nanoseconds, Serialize, Serializer};
@@ -52,7 +74,7 @@ pub(super) mod in_nanoseconds {
 macro_rules! reading {
     ($(#[$meta:meta])* $type:ident) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $type(u64);
 
         impl $type {

@@ -18,17 +18,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use super::{Message, SeedResult, words};
+use super::{Excerpt, SeedResult, words};
 use crate::model::{
     Conclusion, Event, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, Reason, Reporter, Stamped, StepReference,
     StepResult, WorkerId, harmless,
 };
 
-/// A result's place among those that wait: by worker, what ended late after what ended in its turn, then as planned.
-type Place = (WorkerId, Late, Phase, usize);
-
-/// Whether a result is the end of a spawned step.
-type Late = bool;
+/// The results of a worker: those of spawned steps that have ended (`true`) after the others, each as planned.
+type Results = BTreeMap<(bool, Phase, usize), (StepReference, StepResult)>;
 
 /// Tells a run in the seed's lines.
 pub(super) struct ClassicReporter {
@@ -36,7 +33,7 @@ pub(super) struct ClassicReporter {
     terminal: bool,
     plan: Option<Arc<Plan>>,
     /// Results that wait for the end of their worker's phase, in the order in which they will be told.
-    waiting: BTreeMap<Place, (StepReference, StepResult)>,
+    waiting: BTreeMap<WorkerId, Results>,
     /// The workers whose phase is over and was not told, for those before them have not ended theirs.
     ended: BTreeSet<WorkerId>,
     /// The worker whose results are told next.
@@ -58,22 +55,18 @@ impl ClassicReporter {
         }
     }
 
-    fn line(&mut self, code: i64, message: &Message) -> io::Result<()> {
+    fn line(&mut self, code: i64, message: &Excerpt) -> io::Result<()> {
         write!(self.writer, "{code} ")?;
         let (writer, terminal) = (&mut self.writer, self.terminal);
-        let mut put = |text: &str| {
+        message.pieces(&mut |text| {
             let shown = if terminal { harmless(text) } else { text.into() };
             writer.write_all(shown.as_bytes())
-        };
-        match message {
-            Message::Output(excerpt) => excerpt.pieces(&mut put)?,
-            Message::Text(text) => put(text)?,
-        }
+        })?;
         writeln!(self.writer)
     }
 
     fn text(&mut self, code: i64, text: impl Into<String>) -> io::Result<()> {
-        self.line(code, &Message::Text(text.into()))
+        self.line(code, &Excerpt::of_text(text))
     }
 
     fn result(&mut self, reference: StepReference, result: &StepResult) -> io::Result<()> {
@@ -81,31 +74,25 @@ impl ClassicReporter {
         let step = plan.as_ref().and_then(|plan| plan.step(reference));
         let limit = plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
         let put = SeedResult::new(step, result, limit);
-        // The seed takes the word for the end of a phase.
-        if put.code == 0 && put.message.is_done() {
+        if put.is_done() {
             return writeln!(self.writer, "done");
         }
         self.line(put.code, &put.message)
     }
 
-    fn wait(&mut self, step: StepReference, result: &StepResult, late: Late) {
-        self.waiting.insert((step.worker, late, step.phase, step.position), (step, result.clone()));
+    fn wait(&mut self, step: StepReference, result: &StepResult, is_late: bool) {
+        let results = self.waiting.entry(step.worker).or_default();
+        results.insert((is_late, step.phase, step.position), (step, result.clone()));
     }
 
-    fn results_of(&mut self, worker: WorkerId) -> io::Result<()> {
-        let from = (worker, false, Phase::Startup, 0);
-        let to = (WorkerId(worker.0 + 1), false, Phase::Startup, 0);
-        while let Some(&place) = self.waiting.range(from..to).next().map(|(place, _)| place) {
-            if let Some((reference, result)) = self.waiting.remove(&place) {
-                self.result(reference, &result)?;
-            }
-        }
-        Ok(())
+    fn results(&mut self, results: Results) -> io::Result<()> {
+        results.into_values().try_for_each(|(reference, result)| self.result(reference, &result))
     }
 
     /// Tells a worker's phase that is over.
     fn phase_of(&mut self, worker: WorkerId) -> io::Result<()> {
-        self.results_of(worker)?;
+        let results = self.waiting.remove(&worker).unwrap_or_default();
+        self.results(results)?;
         self.text(PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE)
     }
 
@@ -115,8 +102,8 @@ impl ClassicReporter {
         while let Some(worker) = self.ended.pop_first() {
             self.phase_of(worker)?;
         }
-        while let Some((_, (reference, result))) = self.waiting.pop_first() {
-            self.result(reference, &result)?;
+        while let Some((_, results)) = self.waiting.pop_first() {
+            self.results(results)?;
         }
         for (worker, reason) in std::mem::take(&mut self.lost) {
             let plan = self.plan.clone();
@@ -139,15 +126,14 @@ impl Reporter for ClassicReporter {
         match &stamped.event {
             Event::RunStarted { plan, .. } => self.plan = Some(Arc::clone(plan)),
             Event::PhaseReceived { .. } => self.text(0, "phase received")?,
-            Event::StepEnded { step, result } => {
-                self.wait(*step, result, false);
-            }
+            Event::StepEnded { step, result } => self.wait(*step, result, false),
             Event::OutputReceived { step, stream, output } | Event::OutputEnded { step, stream, output } => {
-                let waiting = self.waiting.get_mut(&(step.worker, false, step.phase, step.position));
-                return waiting.map_or(Ok(()), |(_, result)| {
+                let results = self.waiting.get_mut(&step.worker);
+                let waiting = results.and_then(|results| results.get_mut(&(false, step.phase, step.position)));
+                if let Some((_, result)) = waiting {
                     result.grow(*stream, output);
-                    Ok(())
-                });
+                }
+                return Ok(());
             }
             Event::SpawnedEnded { step, result } if result.outcome.is_failure() => self.wait(*step, result, true),
             Event::WorkerPhaseEnded { worker, .. } => {

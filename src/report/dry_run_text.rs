@@ -14,15 +14,7 @@ use crate::model::{Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan, on_one_line
 ///
 /// Says why `writer` did not take it.
 pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
-    let phases: Vec<&str> = plan.phases.iter().map(|phase| phase.word()).collect();
-    writeln!(
-        writer,
-        "{}: {} of {} on {}",
-        on_one_line(&plan.file.to_string_lossy()),
-        words::counted(plan.trials as usize, "trial"),
-        phases.join(", "),
-        words::counted(plan.workers.len(), "worker"),
-    )?;
+    writeln!(writer, "{}: {}", on_one_line(&plan.file.to_string_lossy()), words::extent(plan))?;
     let settings = &plan.settings;
     let step_timeout = settings.step_timeout.map_or("none".to_owned(), |limit| format_duration(limit).to_string());
     writeln!(

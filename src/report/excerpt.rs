@@ -32,9 +32,15 @@ impl Excerpt {
         if length <= limit {
             return Self { output: output.clone(), head: 0..length, tail: length..length };
         }
-        let head_end = boundary_before(output, limit / 2);
+        let (half, first) = (limit / 2, (limit / 2).saturating_sub(LONGEST_CHARACTER - 1));
+        let head_end = boundary(output, (first..=half).rev(), half);
         let tail_start = boundary_after(output, length - (limit - limit / 2));
         Self { output: output.clone(), head: 0..head_end, tail: tail_start..length }
+    }
+
+    /// Keeps a whole text.
+    pub(super) fn of_text(text: impl Into<String>) -> Self {
+        Self::new(&Output::from_bytes(text.into()), u64::MAX)
     }
 
     /// How many of the bytes that were printed are not in it: those between head and tail, and what could not be kept.
@@ -88,76 +94,70 @@ pub(super) fn last_lines(output: &Output, count: usize) -> Vec<String> {
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
-fn is_continuation(byte: u8) -> bool {
-    byte & 0b1100_0000 == 0b1000_0000
+/// The most bytes that can be kept of each of the outputs of these lengths, so that together they are no more than
+/// `budget`; never more than `most` of one.
+pub(super) fn fair_limit(lengths: impl Iterator<Item = u64>, budget: u64, most: u64) -> u64 {
+    let mut lengths: Vec<u64> = lengths.map(|length| length.min(most)).filter(|length| *length > 0).collect();
+    lengths.sort_unstable();
+    let mut left = budget;
+    let mut others = lengths.len() as u64;
+    for length in lengths {
+        let share = left / others;
+        if length > share {
+            return share;
+        }
+        left -= length;
+        others -= 1;
+    }
+    most
 }
 
-fn byte_at(output: &Output, offset: u64) -> Option<u8> {
-    let mut byte = [0];
-    output.read_exact_at(offset, &mut byte).ok().map(|()| byte[0])
+/// The first of some places where a character begins; `otherwise` where the bytes are not UTF-8.
+fn boundary(output: &Output, mut places: impl Iterator<Item = u64>, otherwise: u64) -> u64 {
+    let begins = |place: &u64| {
+        let mut byte = [0];
+        output.read_exact_at(*place, &mut byte).is_err() || byte[0] & 0b1100_0000 != 0b1000_0000
+    };
+    places.find(begins).unwrap_or(otherwise)
 }
 
-fn is_boundary(output: &Output, offset: u64) -> bool {
-    !byte_at(output, offset).is_some_and(is_continuation)
-}
-
-/// The last place at or before `offset` where a character begins; `offset` itself where the bytes are not UTF-8.
-fn boundary_before(output: &Output, offset: u64) -> u64 {
-    (offset.saturating_sub(LONGEST_CHARACTER - 1)..=offset)
-        .rev()
-        .find(|&place| is_boundary(output, place))
-        .unwrap_or(offset)
-}
-
-/// The first place at or after `offset` where a character begins; `offset` itself where the bytes are not UTF-8.
+/// The first place at or after `offset` where a character begins.
 fn boundary_after(output: &Output, offset: u64) -> u64 {
-    (offset..offset + LONGEST_CHARACTER).find(|&place| is_boundary(output, place)).unwrap_or(offset)
+    boundary(output, offset..offset + LONGEST_CHARACTER, offset)
 }
 
 /// Reads a part of an output as text, piece by piece. Bytes that cannot be read back are told of in the text: a report
 /// with a hole that says so is worth more than half a report.
 fn decode(output: &Output, range: Range<u64>, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
-    let total = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-    let mut buffer = vec![0; total.min(PIECE)];
-    let mut kept = 0;
-    let mut offset = range.start;
-    while offset < range.end {
-        let room = (buffer.len() - kept).min(usize::try_from(range.end - offset).unwrap_or(usize::MAX));
-        if let Err(error) = output.read_exact_at(offset, &mut buffer[kept..kept + room]) {
-            return take(&format!("\n[… cannot read the rest: {error} …]\n"));
+    let mut bytes = Vec::new();
+    for piece in output.pieces(range, PIECE) {
+        match piece {
+            Ok(piece) => bytes.extend(piece),
+            Err(error) => return take(&format!("\n[… cannot read the rest: {error} …]\n")),
         }
-        offset += room as u64;
-        let filled = kept + room;
-        let used = take_text(&buffer[..filled], offset == range.end, take)?;
-        buffer.copy_within(used..filled, 0);
-        kept = filled - used;
+        let used = take_text(&bytes, false, take)?;
+        bytes.drain(..used);
     }
-    Ok(())
+    take_text(&bytes, true, take).map(drop)
 }
 
 /// Hands on the text in `bytes` and says how many of them it used: all but the beginning of a character that the next
 /// piece completes.
-fn take_text(mut bytes: &[u8], last: bool, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<usize> {
-    let length = bytes.len();
-    loop {
-        let error = match str::from_utf8(bytes) {
-            Ok(text) => return give(text, take).map(|()| length),
-            Err(error) => error,
-        };
-        let (valid, rest) = bytes.split_at(error.valid_up_to());
-        give(str::from_utf8(valid).unwrap_or_default(), take)?;
-        match error.error_len() {
-            None if !last => return Ok(length - rest.len()),
-            wrong => {
-                take("\u{fffd}")?;
-                bytes = &rest[wrong.unwrap_or(rest.len())..];
-            }
+fn take_text(bytes: &[u8], last: bool, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<usize> {
+    let mut used = 0;
+    for chunk in bytes.utf8_chunks() {
+        if !chunk.valid().is_empty() {
+            take(chunk.valid())?;
+            used += chunk.valid().len();
+        }
+        let wrong = chunk.invalid();
+        let is_begun = str::from_utf8(wrong).is_err_and(|error| error.error_len().is_none());
+        if !wrong.is_empty() && (last || !is_begun || used + wrong.len() < bytes.len()) {
+            take("\u{fffd}")?;
+            used += wrong.len();
         }
     }
-}
-
-fn give(text: &str, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
-    if text.is_empty() { Ok(()) } else { take(text) }
+    Ok(used)
 }
 
 #[cfg(test)]
@@ -229,5 +229,17 @@ mod tests {
         }
         let text = Excerpt::new(&Output::new(std::sync::Arc::new(Gone), 5, None), 100).to_string();
         assert_eq!(text, "\n[… cannot read the rest: disk gone …]\n");
+    }
+
+    #[test]
+    fn what_fits_is_kept_whole() {
+        assert_eq!(fair_limit([10, 20, 30].into_iter(), 60, 100), 100);
+        assert_eq!(fair_limit([].into_iter(), 0, 100), 100);
+    }
+
+    #[test]
+    fn the_long_ones_share_what_the_short_ones_leave() {
+        assert_eq!(fair_limit([10, 500, 0, 900].into_iter(), 110, 1000), 50);
+        assert_eq!(fair_limit([1_000_000].into_iter(), 500, 100), 100);
     }
 }

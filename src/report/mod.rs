@@ -16,18 +16,14 @@ mod excerpt;
 mod files;
 mod html;
 mod json_document;
-mod json_result;
 mod json_writer;
 mod jsonl;
 mod junit;
 mod names;
-mod notes;
 mod record;
-mod record_reporter;
 #[cfg(test)]
 mod recorded;
 mod seed_result;
-mod share;
 mod statistics;
 mod style;
 #[cfg(test)]
@@ -44,21 +40,20 @@ pub use dry_run_text::write as dry_run_text;
 pub(crate) use json_writer::write as write_json;
 pub(crate) use jsonl::{RecordedOutputs, Replay};
 pub use style::Style;
-pub(crate) use words::{counted, hint, milliseconds, skew};
+pub(crate) use words::{counted, hint, milliseconds, skew_of_several};
 
 // What the formats have from each other.
-pub(in crate::report) use excerpt::{Excerpt, last_lines};
+pub(in crate::report) use excerpt::{Excerpt, fair_limit, last_lines};
 pub(in crate::report) use json_writer::{List, Map};
 pub(in crate::report) use names::compact;
-pub(in crate::report) use notes::notes;
-pub(in crate::report) use record::{Ended, Finished, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase};
-pub(in crate::report) use record_reporter::innermost;
-pub(in crate::report) use seed_result::{Message, SeedResult};
-pub(in crate::report) use share::fair_limit;
+pub(in crate::report) use record::{
+    Ended, Finished, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase, innermost,
+};
+pub(in crate::report) use seed_result::SeedResult;
 pub(in crate::report) use statistics::{Row, Spread, Subject};
 pub(in crate::report) use text_page::{Page, Tone};
 
-use record_reporter::{RecordReporter, Render};
+use record::{RecordReporter, Render};
 
 /// Makes the output of a run in this format. It buffers for itself, and flushes whenever it has told something whole.
 pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> Box<dyn Reporter> {

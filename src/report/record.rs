@@ -2,6 +2,7 @@
 //! the run is over.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -9,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::words;
 use crate::model::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Output, Phase, Plan, PlayerDescription,
-    StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
+    Reporter, Stamped, StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
 };
 
 /// What is known of the run so far.
@@ -32,6 +33,44 @@ pub(super) struct Ended<'a> {
     pub(super) conclusion: &'a Conclusion,
     /// The zone of the dates that people read.
     pub(super) time_zone: &'a TimeZone,
+}
+
+/// Writes a report of a run that is over.
+pub(super) type Render = fn(Ended<'_>, &mut dyn Write) -> io::Result<()>;
+
+/// Records a run, and writes its report when it is over.
+pub(super) struct RecordReporter {
+    writer: BufWriter<Box<dyn Write + Send>>,
+    time_zone: TimeZone,
+    run: Run,
+    render: Render,
+}
+
+impl RecordReporter {
+    /// Writes to `writer`, with dates of `time_zone`.
+    pub(super) fn new(render: Render, writer: Box<dyn Write + Send>, time_zone: TimeZone) -> Self {
+        Self { writer: BufWriter::with_capacity(64 * 1024, writer), time_zone, run: Run::default(), render }
+    }
+}
+
+impl Reporter for RecordReporter {
+    fn report(&mut self, Stamped { at, event }: &Stamped) -> io::Result<()> {
+        let Self { writer, time_zone, run, render } = self;
+        let Event::RunEnded { conclusion } = event else {
+            run.take(*at, event);
+            return Ok(());
+        };
+        render(Ended { run, at: *at, conclusion, time_zone }, writer)?;
+        writer.flush()
+    }
+}
+
+/// The error in which a library wrapped it: the library says only that it could not write, this one says why.
+pub(super) fn innermost(error: &dyn std::error::Error) -> io::Error {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => io::Error::other(error.to_string()),
+    }
 }
 
 /// A trial.
@@ -237,25 +276,15 @@ impl Run {
                 let ended = self.phase(*trial, *phase, at);
                 (ended.end, ended.skew) = (Some(at), skew.clone());
             }
-            Event::WorkerLost { worker, reason } => {
-                let remark = self.remark(at, Some(*worker), reason);
-                self.lost.push(remark);
-            }
-            Event::Warning { worker, text } => {
-                let remark = self.remark(at, *worker, text);
-                self.warnings.push(remark);
-            }
+            Event::WorkerLost { worker, reason } => self.lost.push(self.remark(at, Some(*worker), reason)),
+            Event::Warning { worker, text } => self.warnings.push(self.remark(at, *worker, text)),
             Event::CheckEnded { trial, result } => self.trial(*trial, at).check = Some(result.clone()),
             Event::TrialEnded { trial, verdict } => {
                 let ended = self.trial(*trial, at);
                 (ended.end, ended.verdict) = (Some(at), Some(*verdict));
             }
-            Event::WorkerBroken { .. }
-            | Event::WorkerResumed { .. }
-            | Event::PhaseGo { .. }
-            | Event::BarrierReleased { .. }
-            | Event::StepStarted { .. }
-            | Event::RunEnded { .. } => {}
+            // The other events are only for reports that are written during the run.
+            _ => {}
         }
     }
 

@@ -42,10 +42,8 @@ pub(super) enum Subject {
         position: usize,
         /// Its label.
         label: String,
-        /// The first of its workers.
-        first: WorkerId,
-        /// How many they are.
-        workers: usize,
+        /// Its worker, or how many they are.
+        who: String,
     },
 }
 
@@ -68,13 +66,10 @@ impl Row {
     }
 
     /// Whose it is; nobody's when it is everybody's.
-    pub(super) fn who(&self, run: &Run) -> String {
+    pub(super) fn who(&self) -> &str {
         match &self.subject {
-            Subject::Phase | Subject::Skew => String::new(),
-            Subject::Step { first, workers: 1, .. } => {
-                run.worker(*first).map_or(String::new(), |worker| worker.name.to_string())
-            }
-            Subject::Step { workers, .. } => words::counted(*workers, "worker"),
+            Subject::Phase | Subject::Skew => "",
+            Subject::Step { who, .. } => who,
         }
     }
 }
@@ -109,7 +104,8 @@ fn steps(run: &Run) -> Vec<Row> {
         let Some(&first) = group.keys().next() else { continue };
         let step = run.worker(first).and_then(|worker| worker.steps[phase].get(position));
         let label = step.map_or(String::new(), |step| step.label.as_str().to_owned());
-        let subject = Subject::Step { position, label, first, workers: group.len() };
+        let who = if group.len() == 1 { run.name(first).to_owned() } else { words::counted(group.len(), "worker") };
+        let subject = Subject::Step { position, label, who };
         let spread = Spread::of(group.into_values().flatten().collect());
         rows.extend(spread.map(|spread| (first, Row { phase, subject, spread })));
     }

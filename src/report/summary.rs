@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{Finished, Page, Row, Run, Spread, Subject, Tone, notes, statistics, words};
+use super::{Finished, Page, Row, Run, Spread, Subject, Tone, statistics, words};
 use crate::model::{Bound, Conclusion, ConductorTime, Outcome, on_one_line};
 
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
@@ -38,7 +38,7 @@ fn statistics(page: &mut Page, run: &Run) -> io::Result<()> {
     }
     page.heading(&format!("Statistics of {}", words::counted(run.trials.len(), "trial")))?;
     let head = ["", "", "", "minimum", "median", "maximum"].map(str::to_owned);
-    let cells: Vec<[String; 6]> = [head].into_iter().chain(rows.iter().take(ROWS).map(|row| cells(run, row))).collect();
+    let cells: Vec<[String; 6]> = [head].into_iter().chain(rows.iter().take(ROWS).map(cells)).collect();
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; 6] = std::array::from_fn(width);
     for row in &cells {
@@ -55,7 +55,7 @@ fn statistics(page: &mut Page, run: &Run) -> io::Result<()> {
     }
 }
 
-fn cells(run: &Run, row: &Row) -> [String; 6] {
+fn cells(row: &Row) -> [String; 6] {
     let short = |duration| match row.subject {
         Subject::Skew => words::milliseconds(duration),
         _ => words::duration(duration),
@@ -63,7 +63,7 @@ fn cells(run: &Run, row: &Row) -> [String; 6] {
     let Spread { minimum, median, maximum, .. } = row.spread;
     let [minimum, median, maximum] = [minimum, median, maximum].map(short);
     let what = on_one_line(row.what()).into_owned();
-    [row.phase.to_string(), what, row.who(run), minimum, median, maximum]
+    [row.phase.to_string(), what, row.who().to_owned(), minimum, median, maximum]
 }
 
 /// Says why and how the run ended; `excused` failures do not count.
@@ -131,6 +131,6 @@ fn repeat(page: &mut Page, run: &Run, finished: Finished<'_>) -> io::Result<()> 
     let outcome = page.toned(Tone::of(&result.outcome), &result.outcome.in_detail());
     let excuse = finished.excuse().map_or(String::new(), |why| format!("  ({why}: not counted)"));
     page.line(&format!("  {place}: {outcome}  {}{excuse}", words::command(step)))?;
-    notes(result).iter().try_for_each(|line| page.note(line))?;
+    words::notes(result).iter().try_for_each(|line| page.note(line))?;
     page.last_lines([&result.stdout, &result.stderr], LINES)
 }

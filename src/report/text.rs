@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::text_groups::{Groups, Told};
-use super::{Finished, Page, Run, Style, Tone, compact, files, notes, summary, words};
+use super::{Finished, Page, Run, Style, Tone, compact, files, summary, words};
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
     StepReference, StepResult, WorkerId, on_one_line,
@@ -79,14 +79,8 @@ impl TextReporter {
         self.groups = Groups::new(plan);
         let date = Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(self.style.time_zone.clone()));
         let date = date.map(|local| local.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
-        let phases: Vec<&str> = plan.phases.iter().map(|phase| phase.word()).collect();
         self.page.line(&format!("{}  run {}  {date}", on_one_line(&plan.file.to_string_lossy()), plan.run))?;
-        self.page.line(&format!(
-            "{} of {} on {}",
-            words::counted(plan.trials as usize, "trial"),
-            phases.join(", "),
-            words::counted(plan.workers.len(), "worker"),
-        ))
+        self.page.line(&words::extent(plan))
     }
 
     /// A heading for a part of a trial.
@@ -176,16 +170,15 @@ impl TextReporter {
     /// What stands below the line of a result.
     fn below(&mut self, result: &StepResult) -> io::Result<()> {
         let files = result.files.iter().flat_map(|fetched| files::lines(fetched));
-        notes(result).into_iter().chain(files).try_for_each(|line| self.page.note(&line))?;
+        words::notes(result).into_iter().chain(files).try_for_each(|line| self.page.note(&line))?;
         self.page.outputs([&result.stdout, &result.stderr], self.run.limit())
     }
 
     /// How far apart the workers started. One worker alone is together with itself.
     fn skew(&mut self, skew: &StartSkew) -> io::Result<()> {
-        let mut parts = Vec::new();
-        if skew.workers > 1 {
-            parts.push(format!("{} on {} workers", words::skew(skew), skew.workers));
-        }
+        let several = words::skew_of_several(Some(skew));
+        let mut parts: Vec<_> =
+            several.map(|known| format!("{known} on {} workers", skew.workers)).into_iter().collect();
         if !skew.unknown.is_empty() {
             let names: Vec<&str> = skew.unknown.iter().map(|worker| self.run.name(*worker)).collect();
             parts.push(format!("unknown for {}", names.join(", ")));
@@ -201,14 +194,9 @@ impl TextReporter {
             .map(|(id, waited)| format!("; {} waited longest, {}", self.run.name(*id), words::duration(*waited)));
         let text = match &barrier.passed {
             Ok(skew) => {
-                let skew = skew.as_ref().filter(|skew| skew.workers > 1);
-                let skew = skew.map(|skew| format!("; release skew {}", words::skew(skew)));
-                format!(
-                    "passed by {}{}{}",
-                    words::counted(barrier.waited.len(), "worker"),
-                    longest.unwrap_or_default(),
-                    skew.unwrap_or_default()
-                )
+                let skew = words::skew_of_several(skew.as_ref()).map(|skew| format!("; release skew {skew}"));
+                let workers = words::counted(barrier.waited.len(), "worker");
+                format!("passed by {workers}{}{}", longest.unwrap_or_default(), skew.unwrap_or_default())
             }
             Err(why) => self.page.toned(Tone::Bad, &format!("not passed: {}", on_one_line(why))),
         };

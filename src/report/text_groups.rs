@@ -3,20 +3,20 @@
 //! Workers that share a file, as those of a range do, run the same steps. A step's results are held back until all of
 //! these workers have theirs, but for a few seconds at most; a worker with a file of its own waits for nobody.
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Action, ConductorTime, Outcome, Output, Plan, StepReference, StepResult, WorkerId};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{Action, ConductorTime, Plan, StepReference, StepResult, WorkerId};
 
 /// The longest that a result is held back, as far as other events tell the time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How much of two outputs is compared at once.
-const PIECE: u64 = 64 * 1024;
+/// How much of an output is read at once.
+const PIECE: usize = 64 * 1024;
 
 /// A result that some workers have in common.
 #[derive(Debug)]
@@ -97,34 +97,33 @@ impl Groups {
 
     fn told(&self, mut group: Group) -> Vec<Told> {
         group.results.sort_by_key(|(step, _)| step.worker);
+        let is_alone = group.results.len() == 1;
         let mut told: Vec<Told> = Vec::new();
-        // Of a thousand results each is compared with the few that may be the same.
-        let mut alike: HashMap<u64, Vec<usize>> = HashMap::new();
+        let mut places = HashMap::new();
         for (step, result) in group.results {
-            let candidates = alike.entry(digest(&result)).or_default();
-            let same = |index: &&usize| self.are_same((told[**index].step, &told[**index].result), (step, &result));
-            if let Some(index) = candidates.iter().find(same) {
-                told[*index].add(step.worker, &result);
-            } else {
-                candidates.push(told.len());
-                told.push(Told { step, workers: vec![step.worker], result, fastest: None });
+            // What cannot be read back is the same as nothing else.
+            let digest = if is_alone { Err(step.worker) } else { self.digest(step, &result).map_err(|_| step.worker) };
+            let place = *places.entry(digest).or_insert(told.len());
+            match told.get_mut(place) {
+                Some(known) => known.add(step.worker, &result),
+                None => told.push(Told { step, workers: vec![step.worker], result, fastest: None }),
             }
         }
         told
     }
 
-    fn are_same(
-        &self,
-        (step, result): (StepReference, &StepResult),
-        (other, second): (StepReference, &StepResult),
-    ) -> bool {
-        result.outcome == second.outcome
-            && result.leaky == second.leaky
-            && result.not_stopped == second.not_stopped
-            && outcomes(result).eq(outcomes(second))
-            && self.action(step) == self.action(other)
-            && have_same_bytes(&result.stdout, &second.stdout)
-            && have_same_bytes(&result.stderr, &second.stderr)
+    /// A number that only results have in common that are told together.
+    fn digest(&self, step: StepReference, result: &StepResult) -> io::Result<[u8; 32]> {
+        let attempts: Vec<_> = result.attempts.iter().map(|attempt| &attempt.outcome).collect();
+        let facts = (&result.outcome, result.leaky, &result.not_stopped, attempts, self.action(step));
+        let mut digest = Sha256::new_with_prefix(format!("{facts:?}"));
+        for output in [&result.stdout, &result.stderr] {
+            digest.update(format!("{} {:?}", output.length(), output.unkept()));
+            for piece in output.pieces(0..output.length(), PIECE) {
+                digest.update(piece?);
+            }
+        }
+        Ok(digest.finalize().into())
     }
 
     fn action(&self, step: StepReference) -> Option<&Action> {
@@ -142,47 +141,10 @@ impl Told {
     }
 }
 
-fn outcomes(result: &StepResult) -> impl Iterator<Item = &Outcome> {
-    result.attempts.iter().map(|attempt| &attempt.outcome)
-}
-
-/// A number that is the same for results with the same outputs, and seldom for others.
-fn digest(result: &StepResult) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for output in [&result.stdout, &result.stderr] {
-        output.length().hash(&mut hasher);
-        let mut buffer = vec![0; usize::try_from(PIECE.min(output.length())).unwrap_or(0)];
-        // What cannot be read back is compared in vain afterwards.
-        let _ = output.read_exact_at(0, &mut buffer);
-        buffer.hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
-fn have_same_bytes(one: &Output, other: &Output) -> bool {
-    one.length() == other.length() && one.unkept() == other.unkept() && compare(one, other).unwrap_or(false)
-}
-
-fn compare(one: &Output, other: &Output) -> io::Result<bool> {
-    let size = usize::try_from(PIECE.min(one.length())).unwrap_or(0);
-    let (mut left, mut right) = (vec![0; size], vec![0; size]);
-    let mut offset = 0;
-    while offset < one.length() {
-        let count = size.min(usize::try_from(one.length() - offset).unwrap_or(size));
-        one.read_exact_at(offset, &mut left[..count])?;
-        other.read_exact_at(offset, &mut right[..count])?;
-        if left[..count] != right[..count] {
-            return Ok(false);
-        }
-        offset += count as u64;
-    }
-    Ok(true)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Ending, Phase, Step};
+    use crate::model::{Ending, Outcome, Phase, Step};
     use crate::report::recorded::{left, plan, worker};
 
     const START: ConductorTime = ConductorTime::from_nanoseconds(1_000_000_000);
@@ -242,12 +204,27 @@ mod tests {
 
     #[test]
     fn outputs_of_one_length_are_compared_byte_by_byte() {
-        let mut one = vec![b'x'; 200_000];
-        let (same, mut other) = (one.clone(), one.clone());
-        other[150_000] = b'y';
-        one[0] = b'x';
-        let output = Output::from_bytes(one);
-        assert!(have_same_bytes(&output, &Output::from_bytes(same)));
-        assert!(!have_same_bytes(&output, &Output::from_bytes(other)));
+        let (mut groups, mut output) = (groups(), vec![b'x'; 200_000]);
+        groups.take(START, step(0, 0), left(Outcome::Passed, &output, b""));
+        groups.take(START, step(1, 0), left(Outcome::Passed, &output, b""));
+        output[150_000] = b'y';
+        groups.take(START, step(2, 0), left(Outcome::Passed, &output, b""));
+        assert_eq!(shared(&groups.ready(START)), [vec![0, 1], vec![2]]);
+    }
+
+    #[test]
+    fn outputs_that_cannot_be_read_back_are_the_same_as_nothing_else() {
+        struct Gone;
+        impl crate::model::OutputSource for Gone {
+            fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("disk gone"))
+            }
+        }
+        let mut groups = groups();
+        for worker in 0..3 {
+            let stdout = crate::model::Output::new(Arc::new(Gone), 5, None);
+            groups.take(START, step(worker, 0), StepResult { stdout, ..left(Outcome::Passed, b"", b"") });
+        }
+        assert_eq!(shared(&groups.ready(START)), [vec![0], vec![1], vec![2]]);
     }
 }

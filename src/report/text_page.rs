@@ -28,13 +28,9 @@ impl Tone {
     pub(super) const fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed => Self::Good,
-            Outcome::Failed(_)
-            | Outcome::TimedOut(_)
-            | Outcome::NotStarted(_)
-            | Outcome::Unfulfilled(_)
-            | Outcome::Lost => Self::Bad,
-            Outcome::Stopped | Outcome::Skipped(_) => Self::Doubtful,
             Outcome::Spawned => Self::Plain,
+            Outcome::Stopped | Outcome::Skipped(_) => Self::Doubtful,
+            _ => Self::Bad,
         }
     }
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::model::{Attempt, Conclusion, Gate, Hint, Outcome, Phase, Reason, StartSkew, Step, on_one_line};
+use humantime::format_duration;
+
+use crate::model::{
+    Attempt, Conclusion, Gate, Hint, Outcome, Phase, Plan, Reason, StartSkew, Step, StepResult, on_one_line,
+};
 
 /// Why a failure of this step does not count, when it failed and that does not.
 pub(super) fn excuse(step: Option<&Step>, phase: Phase, outcome: &Outcome) -> Option<&'static str> {
@@ -31,14 +35,46 @@ pub(super) fn attempts(attempts: &[Attempt]) -> String {
     format!("{}: {}", counted(attempts.len(), "attempt"), parts.collect::<Vec<_>>().join(", "))
 }
 
+/// What is said of a result besides its outcome, a line each: why it failed, how its attempts ended.
+pub(super) fn notes(result: &StepResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    let in_vain = result.attempts_in_vain();
+    match (&result.outcome, &in_vain) {
+        (Outcome::TimedOut(limit), Some(attempts)) => {
+            lines.push(format!("gave up after {}: {}", format_duration(*limit), on_one_line(attempts)));
+        }
+        (Outcome::TimedOut(limit), None) => lines.push(format!("stopped after {}", format_duration(*limit))),
+        (Outcome::NotStarted(why) | Outcome::Unfulfilled(why), _) => lines.push(on_one_line(why).into_owned()),
+        _ => {}
+    }
+    let alike = result.attempts.windows(2).all(|pair| pair[0].outcome == pair[1].outcome);
+    if result.attempts.len() > 1 && !(in_vain.is_some() && alike) {
+        lines.push(self::attempts(&result.attempts));
+    }
+    lines
+}
+
 /// How far apart workers started and how far off that may be, for people: `1.234 ms ± 0.150 ms`.
 pub(crate) fn skew(skew: &StartSkew) -> String {
     format!("{} ± {}", milliseconds(skew.spread), milliseconds(skew.bound))
 }
 
+/// The same where there are several workers: one alone starts together with itself.
+pub(crate) fn skew_of_several(known: Option<&StartSkew>) -> Option<String> {
+    known.filter(|known| known.workers > 1).map(skew)
+}
+
 /// A short time for people, in milliseconds.
 pub(crate) fn milliseconds(duration: Duration) -> String {
     format!("{:.3} ms", duration.as_secs_f64() * 1000.0)
+}
+
+/// What a run consists of: `2 trials of startup, run on 3 workers`.
+pub(super) fn extent(plan: &Plan) -> String {
+    let phases = plan.phases.iter().map(|phase| phase.word()).collect::<Vec<_>>().join(", ");
+    let [trials, workers] =
+        [(plan.trials as usize, "trial"), (plan.workers.len(), "worker")].map(|(n, of)| counted(n, of));
+    format!("{trials} of {phases} on {workers}")
 }
 
 /// What a step does, on one line; nothing where the plan does not have it.

@@ -1,34 +1,11 @@
-//! How much is logged, and the form of a line.
+//! The form of a line of the log.
 
 use std::fmt;
 
-use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
-
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verbosity {
-    /// Errors only.
-    Quiet,
-    /// What people want to know.
-    Normal,
-    /// Everything.
-    Verbose,
-}
-
-impl Verbosity {
-    /// The levels that are logged.
-    pub(super) fn filter(self) -> LevelFilter {
-        match self {
-            Self::Quiet => LevelFilter::ERROR,
-            Self::Normal => LevelFilter::INFO,
-            Self::Verbose => LevelFilter::DEBUG,
-        }
-    }
-}
 
 /// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

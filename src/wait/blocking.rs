@@ -22,6 +22,8 @@ use super::{Limit, Wait};
 pub const PAGE: usize = 4096;
 /// After so long a wait for a reader is told of.
 const SLOW: Duration = Duration::from_secs(1);
+/// How often whoever waits is asked whether to continue.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Whether a descriptor has one of these now. It does not wait.
 pub fn is_ready(descriptor: impl AsFd, flags: PollFlags) -> bool {
@@ -151,16 +153,14 @@ impl Wait {
     ///
     /// # Errors
     ///
-    /// What the resolver says, `TimedOut`, or `Interrupted` when `more` says no.
+    /// What the resolver says; `TimedOut` when the time is over, or `more` says no.
     pub fn look_up(
         self,
         host: &str,
         port: u16,
         time: Duration,
-        mut more: impl FnMut() -> bool,
+        more: impl FnMut() -> bool,
     ) -> io::Result<Vec<SocketAddr>> {
-        /// How often `more` is asked.
-        const LOOK: Duration = Duration::from_millis(100);
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![(address, port).into()]);
         }
@@ -171,17 +171,17 @@ impl Wait {
             // Nobody may wait for it any more.
             let _ = sender.send(addresses);
         })?;
-        let end = Instant::now() + self.within(time);
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.receive(&found, Some(left.min(LOOK))) {
-                Ok(addresses) => return addresses,
-                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("the resolver's thread has ended")),
-                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
-                Err(RecvTimeoutError::Timeout) if !more() => return Err(io::ErrorKind::Interrupted.into()),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
+        self.until(
+            Some(time),
+            || (),
+            more,
+            "timed out",
+            || match self.receive(&found, Some(LOOK)) {
+                Ok(addresses) => addresses.map(Some),
+                Err(RecvTimeoutError::Timeout) => Ok(None),
+                Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the resolver's thread has ended")),
+            },
+        )
     }
 
     /// Opens a file to write to it, and makes it if it is not there. Only a named pipe is waited for, until a process opens it
@@ -199,14 +199,14 @@ impl Wait {
         more: impl Fn() -> bool,
     ) -> io::Result<File> {
         /// How often to look for a reader.
-        const LOOK: Duration = Duration::from_millis(20);
+        const PAUSE: Duration = Duration::from_millis(20);
         let flags = flags | OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = self.until(slow, more, "no process has opened this named pipe to read it", || {
+        let file = self.until(None, slow, more, "no process has opened this named pipe to read it", || {
             match open(path, flags, Mode::from_raw_mode(0o666)) {
                 Err(Errno::NXIO) if path.metadata().is_ok_and(|found| found.file_type().is_fifo()) => {}
                 opened => return Ok(Some(opened?)),
             }
-            self.pause(LOOK);
+            self.pause(PAUSE);
             Ok(None)
         })?;
         fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
@@ -226,9 +226,7 @@ impl Wait {
         slow: impl FnOnce(),
         more: impl Fn() -> bool,
     ) -> io::Result<usize> {
-        /// How often `more` is asked.
-        const LOOK: Duration = Duration::from_millis(100);
-        self.until(slow, more, "no process has read it", || {
+        self.until(None, slow, more, "no process has read it", || {
             // What cannot be polled, or has an error, is written to: that does not wait either.
             let ready = self.poll(&mut [PollFd::new(&*to, PollFlags::OUT)], Some(LOOK));
             Ok((!matches!(ready, Ok(0) | Err(Errno::INTR))).then_some(()))
@@ -240,13 +238,14 @@ impl Wait {
     /// than a second; `more` is asked whether to continue.
     fn until<T>(
         self,
+        time: Option<Duration>,
         slow: impl FnOnce(),
-        more: impl Fn() -> bool,
+        mut more: impl FnMut() -> bool,
         late: &str,
         mut attempt: impl FnMut() -> io::Result<Option<T>>,
     ) -> io::Result<T> {
         let (begin, mut slow) = (Instant::now(), Some(slow));
-        let end = self.at_most(None).map(|limit| begin + limit);
+        let end = self.at_most(time).map(|limit| begin + limit);
         loop {
             if let Some(done) = attempt()? {
                 return Ok(done);
@@ -266,33 +265,35 @@ impl Wait {
     ///
     /// `TimedOut` for one that was killed; else what waitpid(2) says.
     pub fn end_of(self, child: &mut Child, time: Duration) -> io::Result<ExitStatus> {
-        if let Some(status) = self.look_for_end(child, time)? {
-            return Ok(status);
+        let ended = self.look_for_end(child, time);
+        if ended.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            // It may have ended by itself just now.
+            let _ = child.kill();
+            let _ = Self::LeftoverEnd.look_for_end(child, Self::LeftoverEnd.time());
         }
-        // It may have ended by itself just now.
-        let _ = child.kill();
-        Self::LeftoverEnd.look_for_end(child, Self::LeftoverEnd.time())?;
-        Err(io::ErrorKind::TimedOut.into())
+        ended
     }
 
-    fn look_for_end(self, child: &mut Child, time: Duration) -> io::Result<Option<ExitStatus>> {
+    fn look_for_end(self, child: &mut Child, time: Duration) -> io::Result<ExitStatus> {
         /// How often to look at a process for which no descriptor can be had.
-        const LOOK: Duration = Duration::from_millis(5);
-        let end = Instant::now() + self.at_most(Some(time)).unwrap_or(time);
+        const PAUSE: Duration = Duration::from_millis(5);
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
         let process = pidfd_open(pid, PidfdFlags::empty()).ok();
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            match child.try_wait()? {
-                None if left.is_zero() => return Ok(None),
-                None => {}
-                ended => return Ok(ended),
-            }
-            match &process {
-                // Interrupted or not, the next round looks again.
-                Some(process) => drop(self.poll(&mut [PollFd::new(process, PollFlags::IN)], Some(left))),
-                None => self.pause(left.min(LOOK)),
-            }
-        }
+        self.until(
+            Some(time),
+            || (),
+            || true,
+            "timed out",
+            || {
+                let ended = child.try_wait()?;
+                match &process {
+                    _ if ended.is_some() || time.is_zero() => {}
+                    // Interrupted or not, the next round looks again.
+                    Some(process) => drop(self.poll(&mut [PollFd::new(process, PollFlags::IN)], Some(LOOK.min(time)))),
+                    None => self.pause(PAUSE),
+                }
+                Ok(ended)
+            },
+        )
     }
 }

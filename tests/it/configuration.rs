@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use conductor::config::{Diagnostics, Input, Loaded, Overrides, Severity, load_player, load_test, validate};
+use conductor::config::{Diagnostics, Input, Limit, Loaded, Overrides, Severity, load_player, load_test, validate};
 use conductor::model::{Destination, Format, Network, OnFailure, Phase, Plan, RunId, WorkerPlan};
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ impl Folder {
 }
 
 fn load(path: &Path, overrides: &Overrides) -> Loaded {
-    load_test(path, overrides, RunId::new("run").unwrap())
+    load_test(path, overrides, RunId::new("run").unwrap(), None)
 }
 
 /// What is found in one file, and in those that it names.
@@ -145,7 +145,7 @@ fn all_settings_are_read_and_the_command_line_wins() {
         trials: Some(7),
         phases: Some(vec![Phase::Reset, Phase::Startup]),
         max_message_size: Some(5),
-        step_timeout: Some(Some(Duration::from_secs(4))),
+        step_timeout: Some(Limit(Some(Duration::from_secs(4)))),
         lease: Some(Duration::from_secs(3)),
         on_failure: Some(OnFailure::Continue),
         ..Overrides::default()
@@ -153,7 +153,7 @@ fn all_settings_are_read_and_the_command_line_wins() {
     let plan = folder.plan(&overrides);
     assert_eq!((plan.trials, plan.phases), (7, vec![Phase::Startup, Phase::Reset]));
     assert_eq!(plan.settings.step_timeout, Some(Duration::from_secs(4)));
-    assert_eq!((plan.settings.lease, plan.settings.max_message_size), (Duration::from_secs(3), 5));
+    assert_eq!((plan.settings.lease, plan.settings.max_message_size), (Duration::from_secs(3), 5 << 20));
     assert_eq!(plan.settings.on_failure, OnFailure::Continue);
 }
 
@@ -209,7 +209,7 @@ fn what_files_need_on_this_machine_is_looked_for_before_anything_runs() {
     let messages: Vec<_> = loaded.diagnostics.iter().map(|finding| (finding.name(), finding.message.clone())).collect();
     let fetch = ("fetch-without-results", "`fetch:` needs a results folder".to_owned());
     let put = |why: &str| ("unreadable-file", format!("cannot send the file {why}"));
-    let missing = put("`none`: No such file or directory (os error 2)");
+    let missing = put("`none`: no such file or directory");
     assert_eq!(messages, [fetch.clone(), fetch, missing, put("`.`: it is a folder")]);
     assert!(loaded.diagnostics.iter().all(|finding| !finding.hint.is_empty()));
     let loaded = folder.load(&Overrides { results: Some("somewhere".into()), ..Overrides::default() });

@@ -40,7 +40,7 @@ fn read_everywhere(bytes: &[u8]) {
     fs::write(&test, "[Workers]\nnode[1-2] = w.cfg\n").unwrap();
     let run = RunId::new("run").unwrap();
     for path in [&worker, &test] {
-        let loaded = load_test(path, &Overrides::default(), run.clone());
+        let loaded = load_test(path, &Overrides::default(), run.clone(), None);
         assert_eq!(loaded.plan.is_none(), loaded.diagnostics.has_errors());
         for diagnostics in [loaded.diagnostics, validate_file(path), load_player(path).1] {
             total::shown(&diagnostics);
@@ -78,7 +78,7 @@ proptest! {
         let (defines, workers) = (vec![(name, value)], vec!["[".to_owned()]);
         let overrides = Overrides { defines, workers, ..Overrides::default() };
         let run = RunId::new("run").unwrap();
-        load_test("testdata/localhost/conductor.cfg".as_ref(), &overrides, run).diagnostics.render(false);
+        load_test("testdata/localhost/conductor.cfg".as_ref(), &overrides, run, None).diagnostics.render(false);
     }
 }
 

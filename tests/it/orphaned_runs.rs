@@ -130,12 +130,12 @@ fn with_v_a_wait_names_what_is_waited_for_and_on_whom() {
     let pipe = Pipe::new(&folder, "pipe");
     let log = folder.join("conduct.log");
     // The step goes on until it was said that it is waited for.
-    let until = format!("until grep -q 'waiting for the end of run of' {}; do sleep 0.05; done", log.display());
+    let until = format!("until grep -q 'waiting for .* to finish run' {}; do sleep 0.05; done", log.display());
     let work = format!("{}; {until}", pipe.hold());
     folder.test("", &["w", "quick"]).worker("w", player.port, &format!("[Run]\nlong = {work}\n"));
     folder.worker("quick", player.port, "[Run]\nstep = true\n");
     let finished = run(&folder, ["conduct", "-v", "--log-file", "conduct.log", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     let said = folder.read("conduct.log");
-    assert!(said.contains("waiting for the end of run of `w` (at `long`), 1s so far"), "{said}");
+    assert!(said.contains("waiting for `w` (at `long`) to finish run, 1s so far"), "{said}");
 }

@@ -8,7 +8,7 @@ use conductor::config::{Input, Lint, Loaded, Overrides, Severity, load_player, l
 use conductor::model::{Bound, Destination, Format, Mode, Phase, RunId, WorkerPlan};
 
 fn load(path: &Path, overrides: &Overrides) -> Loaded {
-    load_test(path, overrides, RunId::new("run").unwrap())
+    load_test(path, overrides, RunId::new("run").unwrap(), None)
 }
 
 fn commands(worker: &WorkerPlan, phase: Phase) -> Vec<&str> {

@@ -119,7 +119,7 @@ impl Session<'_> {
                 Ok(dialled) => dialled,
                 Err(end) => return end,
             };
-            let silent = self.channel.silence(now());
+            let silent = now().since(self.channel.heard());
             self.context.say(ConnectionEvent::Resumed(silent));
         }
     }
@@ -285,7 +285,7 @@ impl Session<'_> {
 
     fn take(&mut self, taken: Taken<PlayerMessage>) -> Result<(), Fault> {
         match taken {
-            Taken::Nothing | Taken::Message(PlayerMessage::Unknown) => return Ok(()),
+            Taken::Message(PlayerMessage::Unknown) => return Ok(()),
             Taken::Data(data) => {
                 if self.files.data(&data, &mut self.channel.outbox)? || self.streams.data(&data)? {
                     self.waiting.1 += data.bytes.len() as u64;

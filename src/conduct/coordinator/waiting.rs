@@ -34,7 +34,7 @@ impl Coordinator {
         if self.pending.len() > NAMED {
             names.push(format!("and {} more", self.pending.len() - NAMED));
         }
-        format!("{what} of {}", names.join(", "))
+        ["the players", "the workers"].iter().fold(what, |what, all| what.replace(all, &names.join(", ")))
     }
 
     /// A worker, and what it was last heard to do.

@@ -4,15 +4,16 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::config::{Lint, Place, Scope, quoted};
+use crate::model::words;
 
 /// Refuses a file that does not exist or cannot be read.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &Path, place: Place) {
     let path = scope.document.source.path().parent().unwrap_or(Path::new("")).join(local);
     let why = match path.metadata() {
-        Ok(found) if found.is_file() => File::open(&path).err().map(|error| error.to_string()),
+        Ok(found) if found.is_file() => File::open(&path).err().map(|error| words(&error)),
         Ok(found) if found.is_dir() => Some("it is a folder".to_owned()),
         Ok(_) => Some("it is not a regular file".to_owned()),
-        Err(error) => Some(error.to_string()),
+        Err(error) => Some(words(&error)),
     };
     if let Some(why) = why {
         let message = format!("cannot send the file {}: {why}", quoted(&local.to_string_lossy()));

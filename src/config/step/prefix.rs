@@ -44,32 +44,28 @@ pub(super) enum Slot {
 
 /// All prefixes. The player carries out what is read here, and `model::Action` writes it.
 static PREFIXES: [Prefix; 11] = [
-    alone("must", Slot::Gate, |step| step.gate = Gate::Must),
-    alone("mayfail", Slot::Gate, |step| step.gate = Gate::MayFail),
-    alone("spawn", Slot::Mode, |step| step.mode = Mode::Spawn),
-    alone("parallel", Slot::Mode, |step| step.mode = Mode::Parallel),
-    timed("timeout", Slot::Bound, |step, limit| match &mut step.until {
-        Some(until) => until.attempt = Some(limit),
-        None => step.bound = Some(Bound::Timeout(limit)),
-    }),
-    timed("for", Slot::Bound, |step, time| step.bound = Some(Bound::For(time))),
-    timed("until", Slot::Until, |step, limit| step.until = Some(Until { limit, attempt: None })),
-    form("barrier", barrier),
-    form("stop", |label| Ok(Action::Stop(StepLabel::new(label)))),
-    form("fetch", fetch),
-    form("put", put),
+    prefix("must", Slot::Gate, Meaning::Alone(|step| step.gate = Gate::Must)),
+    prefix("mayfail", Slot::Gate, Meaning::Alone(|step| step.gate = Gate::MayFail)),
+    prefix("spawn", Slot::Mode, Meaning::Alone(|step| step.mode = Mode::Spawn)),
+    prefix("parallel", Slot::Mode, Meaning::Alone(|step| step.mode = Mode::Parallel)),
+    prefix("timeout", Slot::Bound, Meaning::Timed(timeout)),
+    prefix("for", Slot::Bound, Meaning::Timed(|step, time| step.bound = Some(Bound::For(time)))),
+    prefix("until", Slot::Until, Meaning::Timed(|step, limit| step.until = Some(Until { limit, attempt: None }))),
+    prefix("barrier", Slot::Form, Meaning::Form(barrier)),
+    prefix("stop", Slot::Form, Meaning::Form(|label| Ok(Action::Stop(StepLabel::new(label))))),
+    prefix("fetch", Slot::Form, Meaning::Form(fetch)),
+    prefix("put", Slot::Form, Meaning::Form(put)),
 ];
 
-const fn alone(word: &'static str, slot: Slot, set: fn(&mut Step)) -> Prefix {
-    Prefix { word, slot, meaning: Meaning::Alone(set) }
+const fn prefix(word: &'static str, slot: Slot, meaning: Meaning) -> Prefix {
+    Prefix { word, slot, meaning }
 }
 
-const fn timed(word: &'static str, slot: Slot, set: fn(&mut Step, Duration)) -> Prefix {
-    Prefix { word, slot, meaning: Meaning::Timed(set) }
-}
-
-const fn form(word: &'static str, read: Form) -> Prefix {
-    Prefix { word, slot: Slot::Form, meaning: Meaning::Form(read) }
+fn timeout(step: &mut Step, limit: Duration) {
+    match &mut step.until {
+        Some(until) => until.attempt = Some(limit),
+        None => step.bound = Some(Bound::Timeout(limit)),
+    }
 }
 
 fn barrier(name: &str) -> Result<Action, (String, &'static str)> {

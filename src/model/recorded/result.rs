@@ -220,9 +220,8 @@ pub(in crate::model) mod check_ended {
 
     /// How an output begins; its length stands beside it.
     fn beginning(output: &Output) -> String {
-        let mut bytes = vec![0; usize::try_from(output.length()).unwrap_or(BEGINNING).min(BEGINNING)];
         // That the bytes cannot be read back is reported by the formats that have whole outputs.
-        let read = output.read_exact_at(0, &mut bytes).is_ok();
-        String::from_utf8_lossy(if read { &bytes } else { &[] }).into_owned()
+        let bytes = output.pieces(0..output.length(), BEGINNING).next().and_then(Result::ok).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }

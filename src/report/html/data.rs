@@ -37,24 +37,19 @@ struct Columns {
     error: Vec<u64>,
 }
 
-/// Texts, each once.
+/// Texts, each once, with their numbers.
 #[derive(Default)]
 struct Texts(BTreeMap<String, usize>);
 
 impl Texts {
-    fn number(&mut self, text: &str) -> usize {
-        if let Some(number) = self.0.get(text) {
-            return *number;
-        }
-        let number = self.0.len();
-        self.0.insert(text.to_owned(), number);
-        number
+    fn number(&mut self, text: String) -> usize {
+        let next = self.0.len();
+        *self.0.entry(text).or_insert(next)
     }
 
     fn list(self) -> Vec<String> {
-        let mut list: Vec<(usize, String)> = self.0.into_iter().map(|(text, number)| (number, text)).collect();
-        list.sort_unstable();
-        list.into_iter().map(|(_, text)| text).collect()
+        let list: BTreeMap<usize, String> = self.0.into_iter().map(|(text, number)| (number, text)).collect();
+        list.into_values().collect()
     }
 }
 
@@ -171,11 +166,11 @@ impl Maker {
         };
         let steps = &mut self.steps;
         steps.outcome.push(Outcome::WORDS.iter().position(|known| *known == word).unwrap_or(0));
-        steps.detail.push(self.details.number(&detail));
+        steps.detail.push(self.details.number(detail));
         steps.worker.push(reference.worker.0);
         steps.phase.push(phase);
-        steps.label.push(self.labels.number(step.map_or("", |step| step.label.as_str())));
-        steps.command.push(self.commands.number(&step.map_or(String::new(), |step| step.action.to_string())));
+        steps.label.push(self.labels.number(step.map_or(String::new(), |step| step.label.to_string())));
+        steps.command.push(self.commands.number(step.map_or(String::new(), |step| step.action.to_string())));
         self.time(finished, flags);
     }
 

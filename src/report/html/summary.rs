@@ -41,7 +41,7 @@ pub(super) fn values(ended: Ended<'_>, style: &str) -> Value {
         failures => list(failures.into_iter()),
         remarks => list(remarks(run)),
         trials_told => words::counted(run.trials.len(), "trial"),
-        statistics => list(rows.iter().take(ROWS).map(|row| row_value(run, row))),
+        statistics => list(rows.iter().take(ROWS).map(row_value)),
         more_statistics => rows.len().saturating_sub(ROWS),
         workers => list(workers(run)),
         more_workers => plan.map_or(0, |plan| plan.workers.len().saturating_sub(ROWS)),
@@ -101,19 +101,17 @@ fn cell_value(phase: &PhaseOfTrial) -> Value {
     let duration = phase.end.map_or_else(|| "not over".to_owned(), |end| words::duration(end.since(phase.start)));
     let results = phase.workers.values().flat_map(|worker| worker.results.values());
     let failed = results.filter(|recorded| recorded.is_bad()).count();
-    let skew = phase.skew.as_ref().filter(|skew| skew.workers > 1).map(words::skew);
     let barrier = |barrier: &BarrierResult| {
-        let name = line(&barrier.name);
-        Value::from(match &barrier.passed {
-            Ok(Some(skew)) if skew.workers > 1 => format!("{name}: release skew {}", words::skew(skew)),
-            Ok(_) => format!("{name}: passed"),
-            Err(why) => format!("{name}: not passed: {}", line(why)),
-        })
+        let passed =
+            |skew| words::skew_of_several(skew).map_or("passed".to_owned(), |skew| format!("release skew {skew}"));
+        let text =
+            barrier.passed.as_ref().map_or_else(|why| format!("not passed: {why}"), |skew| passed(skew.as_ref()));
+        Value::from(line(&format!("{}: {text}", barrier.name)))
     };
     context! {
         duration,
         failed => (failed > 0).then(|| format!("{failed} not passed")),
-        skew,
+        skew => words::skew_of_several(phase.skew.as_ref()),
         barriers => list(phase.barriers.iter().map(barrier)),
     }
 }
@@ -156,7 +154,7 @@ fn remarks(run: &Run) -> impl Iterator<Item = Value> {
     run.lost.iter().map(remark("lost:")).chain(run.warnings.iter().map(remark("warning:")))
 }
 
-fn row_value(run: &Run, row: &Row) -> Value {
+fn row_value(row: &Row) -> Value {
     let spread = &row.spread;
     let part = |duration: Duration| {
         let whole = spread.maximum.as_secs_f64();
@@ -168,7 +166,7 @@ fn row_value(run: &Run, row: &Row) -> Value {
     context! {
         phase => row.phase.word(),
         what => line(row.what()),
-        who => row.who(run),
+        who => row.who(),
         minimum => short(spread.minimum),
         median => short(spread.median),
         maximum => short(spread.maximum),

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
 use crate::model::{
-    ClockAnchor, ConductorTime, Nanoseconds, Phase, Plan, Reason, Step, StepReference, Stream, Verdict, WorkerPlan,
+    ClockAnchor, ConductorTime, Destination, Nanoseconds, Phase, Plan, Reason, RunId, Step, StepReference, Stream,
+    Verdict, WorkerPlan, text,
 };
 
 /// A line.
@@ -31,7 +32,8 @@ pub(super) enum Part<'a> {
     WorkerPlanned {
         worker: String,
         file: String,
-        player: String,
+        #[serde(with = "text")]
+        player: Destination,
         shell: String,
         directory: Option<String>,
     },
@@ -69,7 +71,7 @@ fn is_zero(count: &u64) -> bool {
 #[derive(Serialize, Deserialize)]
 pub(super) struct RunStarted {
     version: String,
-    pub(super) run: String,
+    pub(super) run: RunId,
     config: String,
     utc: Option<String>,
     trials: u32,
@@ -87,7 +89,7 @@ impl RunStarted {
         let settings = &plan.settings;
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            run: plan.run.to_string(),
+            run: plan.run.clone(),
             config: plan.file.to_string_lossy().into_owned(),
             utc: utc(anchor, anchor.conductor),
             trials: plan.trials,
@@ -116,7 +118,7 @@ impl Part<'_> {
         Self::WorkerPlanned {
             worker: worker.name.to_string(),
             file: worker.file.to_string_lossy().into_owned(),
-            player: worker.player.to_string(),
+            player: worker.player.clone(),
             shell: worker.shell.clone(),
             directory: worker.directory.clone(),
         }

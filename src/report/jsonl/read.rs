@@ -120,7 +120,7 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
         match part {
             Part::RunStarted(started) => {
                 let missing = || io::Error::other("the folder has no `configuration.json`");
-                let plan = dry_run_json::read(self.configuration.as_deref().ok_or_else(missing)?, &started.run)?;
+                let plan = dry_run_json::read(self.configuration.as_deref().ok_or_else(missing)?, started.run)?;
                 let utc = time.and_then(|time| humantime::parse_rfc3339(time).ok());
                 let utc = utc.ok_or_else(|| io::Error::other("invalid time"))?;
                 self.planned = Some((self.at, plan, ClockAnchor { conductor: self.at, utc }));
@@ -130,8 +130,7 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
                     self.planned.as_mut().ok_or_else(|| io::Error::other("it is not where the plan is"))?;
                 let known = plan.workers.iter_mut().find(|known| known.name.as_str() == worker);
                 let known = known.ok_or_else(|| io::Error::other(format!("unknown worker `{worker}`")))?;
-                let invalid = |()| io::Error::other(format!("invalid address `{player}`"));
-                known.player = player.parse().map_err(invalid)?;
+                known.player = player;
             }
             Part::StepPlanned { .. } => {}
             Part::Reason(reason) => self.reasons.push(reason),

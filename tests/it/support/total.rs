@@ -19,7 +19,7 @@ pub fn reader(bytes: &[u8]) {
     let mut findings = Diagnostics::default();
     let document = read(&source, &mut findings);
     let is_inside = |span: Span| source.text().get(span.start..span.end).is_some();
-    for finding in &findings {
+    for finding in findings.iter() {
         let places = finding.place.iter().chain(finding.others.iter().map(|(place, _)| place));
         assert!(places.into_iter().all(|place| is_inside(place.span)));
     }
@@ -47,8 +47,8 @@ pub fn reader(bytes: &[u8]) {
 /// The whole of `validate`: the bytes are a test file, and behind each separator a worker file `w0.cfg`, `w1.cfg`, ….
 pub fn whole(bytes: &[u8]) {
     let mut parts = bytes.split(|byte| *byte == SEPARATOR).take(5);
-    let test = Input::Text("test.cfg".into(), parts.next().unwrap_or_default().to_vec());
-    let workers = parts.enumerate().map(|(at, part)| Input::Text(format!("w{at}.cfg").into(), part.to_vec()));
+    let test = Input::Text("test.cfg".into(), Ok(parts.next().unwrap_or_default().to_vec()));
+    let workers = parts.enumerate().map(|(at, part)| Input::Text(format!("w{at}.cfg").into(), Ok(part.to_vec())));
     let inputs: Vec<_> = workers.chain([test]).collect();
     shown(&validate(&inputs, Some(&Grumbler)));
     shown(&validate(&inputs, None));
@@ -64,7 +64,7 @@ pub fn shown(diagnostics: &Diagnostics) {
     let github = diagnostics.to_github();
     assert_eq!(json.as_array().map(Vec::len), Some(diagnostics.iter().count()));
     assert_eq!(github.lines().count(), diagnostics.iter().count());
-    for finding in diagnostics {
+    for finding in diagnostics.iter() {
         assert!(text.contains(finding.name()), "{}", finding.name());
         assert!(!finding.message.contains('\n'), "{}", finding.message);
         assert!(!finding.hint.is_empty(), "{}", finding.message);

@@ -91,16 +91,16 @@ fn what_is_waited_for_names_the_workers_and_what_they_are_at() {
     let mut world = World::new(plan(10, 2, 1, &[Phase::Run]), false);
     world.give(Input::Start);
     let names = (0..8).map(|worker| format!("`w{worker}`")).collect::<Vec<_>>().join(", ");
-    assert_eq!(world.coordinator.waiting(), format!("the connection of {names}, and 2 more"));
+    assert_eq!(world.coordinator.waiting(), format!("connections to {names}, and 2 more"));
     world.until(|event| matches!(event, Event::PhaseGo { .. }));
     for worker in 2..10 {
         while world.speak(worker) {}
     }
-    assert_eq!(world.coordinator.waiting(), "the end of run of `w0` (at `s0`), `w1` (at `s0`)");
+    assert_eq!(world.coordinator.waiting(), "`w0` (at `s0`), `w1` (at `s0`) to finish run");
     world.speak(0);
     world.speak(0);
     world.set_broken(1, true);
-    assert_eq!(world.coordinator.waiting(), "the end of run of `w0` (at `s1`), `w1` (its connection is broken)");
+    assert_eq!(world.coordinator.waiting(), "`w0` (at `s1`), `w1` (its connection is broken) to finish run");
 }
 
 #[test]
