@@ -138,7 +138,7 @@ waits! {
             Limit::Progress(Duration::from_secs(30), Duration::from_hours(1)), "the next attempt";
         TransportWords: "the last line on standard error" of "a command such as `ssh` that has ended", ms(500),
             "the worker cannot be reached";
-        TransportEnd: "its end, when its connection is closed" of "a command such as `ssh`", seconds(5), "it is killed";
+        TransportEnd: "its end, when its connection is closed" of "a command such as `ssh`", seconds(1), "it is killed";
     }
     "conductor, for a Python player" {
         PythonCommand: "the next command" of "the coordinator", Limit::Computed("until the run ends"),
@@ -169,13 +169,6 @@ waits! {
         LogWritten: "its log to be written" of "the log's reader", seconds(1), "the rest is not written";
         LogRoom: "room for a line of the log" of "the log's reader", ms(50), "the line is dropped, and counted";
         LiveView: "the next update of the live view" of "the clock", ms(100), "the view is drawn";
-    }
-    "`conduct --local`" {
-        PrivatePlayerStart: "the private player to listen" of "the private player", seconds(10), "the run does not begin";
-        PrivatePlayerEnd: "the private player to end" of "the private player", seconds(120), "it is killed";
-    }
-    "the private player of `conduct --local`" {
-        PrivatePlayerSecret: "its secret" of "the conductor that started it", seconds(10), "it does not start";
     }
     "`validate`" {
         ShellSyntax: "the syntax check of a command" of "the shell", seconds(5), "this shell is not used for further checks";

@@ -1,25 +1,24 @@
 //! `conduct`: reads the configuration, opens the outputs, and has the test run.
 
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crossbeam_channel::Receiver;
 
 use super::live::LiveView;
-use super::local::{self, LocalPlayer};
 use super::log::LogReporter;
 use super::messages::{self, Refused};
 use super::outputs::{self, Opened, Outputs};
 use super::shell_syntax::LocalShells;
 use super::{frames, signals};
 use crate::cli::ConductArguments;
-use crate::conduct::{self, KeeperCommand, Options};
+use crate::conduct::{self, Access, Options, Programs};
 use crate::config::{self, Loaded, load_test};
-use crate::model::{Conclusion, PASSED, Plan, Reason, RunId, USAGE, on_one_line};
+use crate::model::{Conclusion, PASSED, Plan, Reason, RunId, Transport, USAGE, is_loopback_host, on_one_line, words};
 use crate::report;
-use crate::sys::{self, DescriptorLimit};
+use crate::sys::DescriptorLimit;
 use crate::telemetry::{self, Screen};
 use crate::wire::Secret;
 
@@ -49,10 +48,13 @@ pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
 }
 
 fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) -> Result<ExitCode, Refused> {
-    let (interrupts, mut options) = match prepare(arguments, &plan, outputs) {
+    let (interrupts, options) = match prepare(arguments, &plan, outputs) {
         Ok(prepared) => prepared,
         Err(why) => return refuse(arguments, outputs, &plan.run, why),
     };
+    if arguments.local {
+        run_here(&mut plan);
+    }
     if arguments.check {
         let output = instead_of_results(arguments).open_plain("`--check`", &interrupts)?;
         return super::check::run(&Arc::new(plan), &options, &interrupts, output);
@@ -60,15 +62,6 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     let Opened { mut reporters, refused } = outputs.open(&plan.run, Some(&plan), &interrupts);
     if !refused.is_empty() {
         return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
-    }
-    let player = if arguments.local { Some(LocalPlayer::start()) } else { None };
-    let player = match player.transpose() {
-        Ok(player) => player,
-        Err(why) => return Ok(outputs::not_carried_out(reporters, why, &interrupts)),
-    };
-    if let Some(player) = &player {
-        player.serve(&mut plan);
-        options.player_secret = Some(player.secret());
     }
     DescriptorLimit::raise();
     reporters.log = Some(Box::new(LogReporter::default()));
@@ -79,7 +72,6 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         reporters.shown.insert(0, ("the live view".to_owned(), Box::new(view)));
     }
     let conclusion = conduct::conduct(Arc::new(plan), &options, &interrupts, reporters);
-    drop(player);
     if outputs.is_elsewhere() {
         log_reasons(&conclusion);
     }
@@ -88,7 +80,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
 
 /// What a run needs before anything is opened: the interrupts, and the options; or why it cannot be carried out.
 fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Result<(Receiver<i32>, Options), String> {
-    let elsewhere = if arguments.local && !arguments.yes { local::elsewhere(plan) } else { Vec::new() };
+    let elsewhere = if arguments.local && !arguments.yes { elsewhere(plan) } else { Vec::new() };
     if !elsewhere.is_empty() {
         return Err(format!(
             "`--local` would run workers of other machines on this machine: {}; to run them here, add `--yes`",
@@ -97,14 +89,15 @@ fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Resu
     }
     let interrupts = signals::interrupts().map_err(|error| format!("cannot install signal handlers: {error}"))?;
     let run_secret = Secret::random().map_err(|error| format!("cannot get random bytes for the run: {error}"))?;
+    let programs = arguments.programs.iter().cloned().collect();
+    let programs = Programs::new(programs).map_err(|error| format!("cannot open this program: {}", words(&error)))?;
     let options = Options {
         skip_unreachable: arguments.skip_unreachable,
         take_over: arguments.take_over,
         results: outputs.folder(&plan.run),
         conductor: who_asks(),
         run_secret,
-        player_secret: None,
-        keeper: keeper(),
+        access: Access { programs, descriptors: DescriptorLimit::of_this_process() },
     };
     Ok((interrupts, options))
 }
@@ -142,8 +135,8 @@ fn log_reasons(conclusion: &Conclusion) {
             tracing::error!("{}", on_one_line(text));
         }
     }
-    if let Some(hint) = report::hint(conclusion) {
-        tracing::info!("hint: {hint}");
+    if let Some(hint) = conclusion.hint {
+        tracing::info!("hint: {}", report::hint(hint));
     }
 }
 
@@ -160,23 +153,24 @@ fn random_run_id() -> RunId {
     RunId::new(&text).expect("a run's own name is a name")
 }
 
-/// The process that keeps a `check`. What a terminal sends to us is not for the check: we end it in good order.
-fn keeper() -> KeeperCommand {
-    let limit = DescriptorLimit::of_this_process();
-    KeeperCommand::new(move || {
-        // Our own program, though its file may have been replaced by another version. What it is called must not choose
-        // what it does.
-        let mut command = Command::new("/proc/self/exe");
-        command.arg0("conductor").args(["keep", "--"]);
-        sys::start_apart(&mut command, limit);
-        command
-    })
-}
-
 /// Who asks, for the people whose player is busy.
 fn who_asks() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let user = user.unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{host}, process {}", std::process::id())
+}
+
+/// Has all workers run on this machine.
+fn run_here(plan: &mut Plan) {
+    for worker in &mut plan.workers {
+        worker.transport = Some(Transport::local());
+        worker.player_host = Ipv4Addr::LOCALHOST.to_string();
+    }
+}
+
+/// The workers whose addresses are not of this machine.
+fn elsewhere(plan: &Plan) -> Vec<String> {
+    let workers = plan.workers.iter().filter(|worker| !is_loopback_host(&worker.player_host));
+    workers.map(|worker| format!("`{}` ({})", worker.name, worker.player_host)).collect()
 }

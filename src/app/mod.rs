@@ -4,7 +4,6 @@ mod check;
 mod conduct;
 mod frames;
 mod live;
-mod local;
 mod log;
 mod messages;
 mod outputs;

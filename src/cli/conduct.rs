@@ -37,6 +37,9 @@ pub struct ConductArguments {
     /// Run nothing if the configuration has warnings
     #[arg(long)]
     pub strict: bool,
+    /// The program for machines of this architecture, as `uname -m` prints it, if it is not the conductor's; can be repeated
+    #[arg(long = "program", value_name = "ARCH=FILE", value_parser = program)]
+    pub programs: Vec<(String, PathBuf)>,
     /// Run the test without the players that cannot be reached
     #[arg(long)]
     pub skip_unreachable: bool,
@@ -112,6 +115,12 @@ pub(super) fn report(text: &str) -> Result<(Format, PathBuf), String> {
     } else {
         Ok((format, file.into()))
     }
+}
+
+/// Reads ARCH=FILE.
+fn program(text: &str) -> Result<(String, PathBuf), String> {
+    let (machine, file) = text.split_once('=').ok_or("expected ARCH=FILE")?;
+    Ok((machine.to_owned(), file.into()))
 }
 
 fn run_id(text: &str) -> Result<RunId, String> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::checker::KeeperCommand;
+use super::reach::Access;
 use crate::model::{Plan, WorkerId, nanoseconds};
 use crate::wire::{Hello, PROTOCOL, Secret, TAKE_OVER};
 
@@ -19,10 +19,8 @@ pub struct Options {
     pub conductor: String,
     /// What players know this run's conductor by.
     pub run_secret: Secret,
-    /// What the private player knows its conductor by, when the run has one.
-    pub player_secret: Option<Secret>,
-    /// How the process is made that keeps a `check`.
-    pub keeper: KeeperCommand,
+    /// What reaching machines takes.
+    pub access: Access,
 }
 
 /// The first message to a worker's player.
@@ -35,7 +33,6 @@ pub(super) fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: Se
         worker: plan.worker(worker).name.to_string(),
         secret,
         run_secret: options.run_secret.clone(),
-        player_secret: options.player_secret.clone(),
         session: 1,
         attempt: 1,
         next: 0,

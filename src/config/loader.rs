@@ -94,8 +94,7 @@ impl Loader {
         let document = self.files.read(&path, Some(place), &mut self.context.diagnostics)?;
         self.in_tests.insert(document.source.order());
         let WorkerFile { settings, environment, steps } = self.worker_file(&document, Some((test, worker)))?;
-        let transport =
-            settings.transport.map(|transport| Transport { settings: settings.transport_settings, ..transport });
+        let transport = settings.transport.map(|transport| transport.with(settings.transport_settings));
         let host =
             transport.as_ref().filter(|_| settings.player.is_empty()).and_then(Transport::host).map(str::to_owned);
         let player = host.unwrap_or(settings.player);

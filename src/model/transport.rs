@@ -156,6 +156,12 @@ impl TransportError {
 }
 
 impl Transport {
+    /// The same, with these settings.
+    #[must_use]
+    pub fn with(self, settings: TransportSettings) -> Self {
+        Self { settings, ..self }
+    }
+
     /// The names of the forms, for hints.
     pub fn forms() -> impl Iterator<Item = &'static str> + Clone {
         FORMS.iter().map(|form| form.name)

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
 
-use socket2::{Domain, Socket, Type};
+use crate::wire::listen_everywhere;
 
 /// Where a player waits for conductors.
 pub(super) enum Door {
@@ -22,12 +22,9 @@ impl Door {
     ///
     /// If the port cannot be opened.
     pub(super) fn machine(address: Option<IpAddr>, port: u16) -> io::Result<Self> {
-        let any_v6 = SocketAddr::from(([0u16; 8], port));
-        let any_v4 = SocketAddr::from(([0u8; 4], port));
         let socket = match address {
             Some(address) => TcpListener::bind((address, port)),
-            // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
-            None => bind_to_all(any_v6).or_else(|_| TcpListener::bind(any_v4)),
+            None => listen_everywhere(port),
         };
         let shown =
             address.map_or_else(|| format!("port {port}"), |address| SocketAddr::new(address, port).to_string());
@@ -61,15 +58,4 @@ impl AsFd for Door {
             Self::Session(socket) => socket.as_fd(),
         }
     }
-}
-
-/// Listens on every address, even if the system's sockets for IPv6 accept no IPv4 (`net.ipv6.bindv6only`).
-fn bind_to_all(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
-    socket.set_only_v6(false)?;
-    // As the standard library does: a player that is started again gets its port at once.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(128)?;
-    Ok(socket.into())
 }

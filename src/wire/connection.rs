@@ -1,19 +1,43 @@
 //! A connection: a descriptor to read from and one to write to, whatever they are.
 
+use std::fmt::Debug;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{Shutdown, getpeername, getsockname, shutdown};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::FrameDecoder;
 use super::trace::Tap;
 
 /// How much may wait unsent in the kernel: what is urgent then waits behind little that is not.
 const UNSENT: u32 = 64 << 10;
+
+/// Listens on a port, 0 for any, on all addresses of this machine, even if its sockets for IPv6 accept no IPv4
+/// (`net.ipv6.bindv6only`).
+///
+/// # Errors
+///
+/// As bind(2) and listen(2).
+pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
+    let listen = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+        socket.set_only_v6(false)?;
+        // As the standard library does: a program that is started again gets its port at once.
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
+        socket.listen(128)?;
+        Ok(socket.into())
+    };
+    match listen() {
+        // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)),
+        other => other,
+    }
+}
 
 /// A connection that never blocks. Its ends are one socket, or two descriptors such as those of pipes. A copy is the same
 /// connection.
@@ -23,6 +47,8 @@ pub struct Connection {
     output: Arc<OwnedFd>,
     /// What keeps the connection open elsewhere, and is closed with it.
     companion: Option<Arc<OwnedFd>>,
+    /// What is dropped after the last copy is closed.
+    guard: Option<Arc<dyn Debug + Send + Sync>>,
     /// Records the frames.
     tap: Arc<Tap>,
 }
@@ -40,7 +66,7 @@ impl Connection {
         rustix::io::ioctl_fionbio(&output, true)?;
         let peer = getpeername(&input).ok().flatten().and_then(|address| SocketAddr::try_from(address).ok());
         let peer = peer.map_or_else(|| "pipe".to_owned(), |address| address.to_string());
-        Ok(Self { input, output, companion: None, tap: Arc::new(Tap::new(peer)) })
+        Ok(Self { input, output, companion: None, guard: None, tap: Arc::new(Tap::new(peer)) })
     }
 
     /// Over the descriptors that another process has passed: those of [`Self::descriptors`].
@@ -53,6 +79,11 @@ impl Connection {
         let input = descriptors.next().ok_or(io::ErrorKind::InvalidInput)?;
         let connection = Self::new(input, descriptors.next())?;
         Ok(Self { companion: descriptors.next().map(Arc::new), ..connection })
+    }
+
+    /// The same, and drops `guard` after the last copy is closed.
+    pub fn with_guard(self, guard: impl Debug + Send + Sync + 'static) -> Self {
+        Self { guard: Some(Arc::new(guard)), ..self }
     }
 
     /// Over a TCP connection, which then sends small messages at once.

@@ -27,9 +27,6 @@ pub struct Hello {
     /// Who may add sessions to this run: made once a run, and the same for all of its workers.
     #[serde(default)]
     pub run_secret: Secret,
-    /// What a private player was given by the conductor that started it; it serves nobody who does not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub player_secret: Option<Secret>,
     /// Counts this worker's sessions in the run, from 1: a lost worker comes back in another one.
     #[serde(default = "one")]
     pub session: u64,

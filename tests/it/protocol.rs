@@ -194,7 +194,6 @@ fn greetings() -> Vec<Row> {
         worker: text(),
         secret: Secret::default(),
         run_secret: Secret::default(),
-        player_secret: Some(Secret::default()),
         session: 1,
         attempt: 1,
         next: 0,
@@ -214,6 +213,7 @@ fn greetings() -> Vec<Row> {
         clock: 1,
         holder: Some(holder()),
         leftovers: vec![text()],
+        process: None,
     };
     let refusal = Refusal { reason: RefusalReason::Busy, message: text(), holder: Some(holder()) };
     vec![

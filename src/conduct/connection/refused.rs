@@ -1,7 +1,7 @@
 //! What people are told about a player that does not begin a session, or not yet.
 
 use super::greet::not_a_player;
-use crate::model::Destination;
+use crate::conduct::reach::Way;
 use crate::wire::{Greeting, Hello, Holder, HolderState, Refusal, TAKE_OVER};
 
 /// Who holds a player that will be free, and what is waited for.
@@ -38,11 +38,11 @@ fn takes_over(hello: &Hello) -> bool {
 }
 
 /// Why an answer other than `welcome` begins no session.
-pub(in crate::conduct) fn not_welcome(greeting: &Greeting, destination: &Destination, hello: &Hello) -> String {
+pub(in crate::conduct) fn not_welcome(greeting: &Greeting, way: &Way<'_>, hello: &Hello) -> String {
     match greeting {
         Greeting::Refused(refusal) => refused(refusal, hello),
         Greeting::Result { message, .. } => format!("its player answers: {message}"),
-        Greeting::Welcome(_) | Greeting::Hello(_) => not_a_player(destination),
+        Greeting::Welcome(_) | Greeting::Hello(_) => not_a_player(way),
     }
 }
 

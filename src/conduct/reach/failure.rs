@@ -63,9 +63,6 @@ impl ReachError {
     pub(super) fn with_words_of(self, mut process: TransportProcess, stream: UnixStream, greeting: &[u8]) -> Self {
         let is_ours = matches!(self, Self::Unwanted(_) | Self::System(_) | Self::Program(_));
         drop(stream);
-        if is_ours || matches!(self, Self::TimedOut) {
-            process.is_broken();
-        }
         if is_ours {
             return self;
         }
@@ -84,8 +81,14 @@ impl ReachError {
         if said.is_empty() { self } else { Self::Said(Box::new(self), said) }
     }
 
+    /// What it means for the connection, and whether another attempt may succeed.
+    pub(in crate::conduct) fn end(self) -> (End, bool) {
+        let (sentence, may_pass) = (self.sentence(), self.may_pass());
+        if let Self::Unwanted(end) = self { (end, false) } else { (End::unreachable(sentence), may_pass) }
+    }
+
     /// Whether another attempt may succeed.
-    pub(in crate::conduct) fn may_pass(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
             Self::Ended | Self::TimedOut | Self::CutShort => true,
             Self::Said(error, said) => {
@@ -96,7 +99,7 @@ impl ReachError {
     }
 
     /// The sentence.
-    pub(in crate::conduct) fn sentence(&self) -> String {
+    fn sentence(&self) -> String {
         match self {
             Self::Unwanted(_) => "it is not needed any more".to_owned(),
             Self::Start(program, error) if error.kind() == io::ErrorKind::NotFound => {

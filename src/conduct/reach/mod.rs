@@ -6,6 +6,7 @@ mod process;
 mod programs;
 mod script;
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -14,15 +15,15 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 use super::event::End;
-use crate::model::Transport;
+use crate::model::{Destination, Transport, WorkerPlan};
 use crate::sys::DescriptorLimit;
 use crate::wait::Wait;
 use crate::wire::{Connection, Secret};
 
 pub(super) use failure::ReachError;
-pub(super) use process::TransportProcess;
+use process::TransportProcess;
 use programs::Program;
-pub(crate) use programs::Programs;
+pub use programs::Programs;
 use script::Script;
 
 /// How often a wait looks whether the coordinator still wants it.
@@ -34,11 +35,45 @@ const GREETING: usize = 64 << 10;
 pub(super) struct Machine<'a> {
     pub(super) transport: &'a Transport,
     pub(super) worker: &'a str,
-    pub(super) programs: &'a Programs,
-    /// The limit of descriptors that this program was started with: the transport gets it.
-    pub(super) descriptors: DescriptorLimit,
+    pub(super) access: &'a Access,
     /// The process of the session's player, and the mark of the session, if the player was there before.
     pub(super) running: Option<(u32, &'a str)>,
+}
+
+/// How a worker's player is reached.
+pub(super) enum Way<'a> {
+    /// It listens there.
+    Port(&'a Destination),
+    /// Through a command.
+    Transport(Machine<'a>),
+}
+
+impl<'a> Way<'a> {
+    /// The way that the plan names. `running` is the player of the session, if it was there before.
+    pub(super) fn of(plan: &'a WorkerPlan, access: &'a Access, running: Option<(u32, &'a str)>) -> Self {
+        match &plan.transport {
+            None => Self::Port(&plan.player),
+            Some(transport) => Self::Transport(Machine { transport, worker: plan.name.as_str(), access, running }),
+        }
+    }
+}
+
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(destination) => destination.fmt(out),
+            Self::Transport(machine) => write!(out, "`{}`", machine.transport),
+        }
+    }
+}
+
+/// What reaching machines takes.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The programs that can be sent.
+    pub programs: Programs,
+    /// The limit of descriptors that this program was started with: other programs get it.
+    pub descriptors: DescriptorLimit,
 }
 
 /// What waits, and says when nobody wants that any more.
@@ -49,24 +84,20 @@ pub(super) type Patience<'a> = &'a mut dyn FnMut(Duration) -> Option<End>;
 /// # Errors
 ///
 /// Says why that failed, or that it is not wanted any more.
-pub(super) fn reach(
-    machine: &Machine<'_>,
-    until: Instant,
-    patience: Patience<'_>,
-) -> Result<(Connection, TransportProcess), ReachError> {
+pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_>) -> Result<Connection, ReachError> {
     let mark = Secret::random().map_err(ReachError::System)?;
     let mark = mark.reveal();
-    let script = Script { mark, running: machine.running, size: machine.programs.size() };
+    let script = Script { mark, running: machine.running, size: machine.access.programs.size() };
     let left = until.saturating_duration_since(Instant::now());
     let command = machine.transport.command(&script.text(machine.transport), mark, left);
-    let started = TransportProcess::start(machine.transport, &command, machine.worker, machine.descriptors);
+    let started = TransportProcess::start(machine.transport, &command, machine.worker, machine.access.descriptors);
     let (process, stream) =
         started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
     let mut talk = Talk { stream, mark, heard: Vec::new(), until, patience };
     match talk.bring_player(machine) {
         Ok(()) => {
             let connection = Connection::new(talk.stream.into(), None).map_err(ReachError::System)?;
-            Ok((connection, process))
+            Ok(connection.with_guard(process))
         }
         Err(error) => Err(error.with_words_of(process, talk.stream, &talk.heard)),
     }
@@ -93,7 +124,8 @@ impl Talk<'_, '_> {
                 "copy" => {
                     let mut words = rest.splitn(3, ' ');
                     let (system, architecture) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-                    let program = machine.programs.for_machine(system, architecture).map_err(ReachError::Program)?;
+                    let program =
+                        machine.access.programs.for_machine(system, architecture).map_err(ReachError::Program)?;
                     self.send(&program)?;
                 }
                 "none" => return Err(ReachError::NoFolder(rest.split_whitespace().map(str::to_owned).collect())),

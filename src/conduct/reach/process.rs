@@ -8,7 +8,6 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use crate::model::{Transport, on_one_line};
 use crate::sys::{DescriptorLimit, start_apart};
@@ -21,13 +20,11 @@ const LONGEST: u64 = 400;
 
 /// The process of a transport. When it is dropped, the transport gets a moment to end by itself.
 #[derive(Debug)]
-pub(in crate::conduct) struct TransportProcess {
+pub(super) struct TransportProcess {
     child: Child,
     lines: Arc<Mutex<VecDeque<String>>>,
     reader: Option<JoinHandle<()>>,
     is_never_signalled: bool,
-    /// How long it may take to end, once its connection is closed.
-    patience: Duration,
 }
 
 impl TransportProcess {
@@ -59,8 +56,7 @@ impl TransportProcess {
             std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &kept))
         });
         let reader = reader.transpose()?;
-        let is_never_signalled = transport.is_never_signalled();
-        Ok((Self { child, lines, reader, is_never_signalled, patience: Wait::TransportEnd.time() }, near))
+        Ok((Self { child, lines, reader, is_never_signalled: transport.is_never_signalled() }, near))
     }
 
     /// What it printed last on standard error, once it has ended or a moment has passed.
@@ -76,18 +72,13 @@ impl TransportProcess {
         }
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
-
-    /// Its connection broke: it is not waited for.
-    pub(in crate::conduct) fn is_broken(&mut self) {
-        self.patience = Duration::ZERO;
-    }
 }
 
 impl Drop for TransportProcess {
     fn drop(&mut self) {
         // What must not get a signal ends by itself when its standard input has ended, sooner or later.
         if !self.is_never_signalled {
-            let _ = Wait::TransportEnd.end_of(&mut self.child, self.patience);
+            let _ = Wait::TransportEnd.end_of(&mut self.child, Wait::TransportEnd.time());
         }
     }
 }

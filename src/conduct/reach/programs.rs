@@ -15,7 +15,7 @@ const FOLDER_VARIABLE: &str = "CONDUCTOR_PROGRAMS";
 
 /// The programs that can be sent.
 #[derive(Debug, Clone)]
-pub(crate) struct Programs {
+pub struct Programs {
     own: Arc<Program>,
     /// The machine of this process, as `uname -m` prints it.
     machine: String,
@@ -34,7 +34,7 @@ pub(super) struct Program {
 
 /// Why there is no program for a machine.
 #[derive(Debug)]
-pub(super) enum ProgramError {
+pub(in crate::conduct) enum ProgramError {
     /// The machine does not run Linux.
     System(String),
     /// No file has it.
@@ -85,7 +85,7 @@ impl Programs {
     /// # Errors
     ///
     /// If the program of this process cannot be opened.
-    pub(crate) fn new(given: BTreeMap<String, PathBuf>) -> io::Result<Self> {
+    pub fn new(given: BTreeMap<String, PathBuf>) -> io::Result<Self> {
         let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.join("../lib/conductor")));
         let folders = std::env::var_os(FOLDER_VARIABLE).map(PathBuf::from).into_iter().chain(beside).collect();
         let machine = rustix::system::uname().machine().to_string_lossy().into_owned();

@@ -45,6 +45,7 @@ fn plan(size: Size) -> Plan {
         file: PathBuf::from("node.cfg"),
         player: Destination { host: "10.0.0.1".to_owned(), port: 6970 },
         player_host: "10.0.0.1".to_owned(),
+        transport: None,
         conductor: None,
         results_port: 6971,
         shell: "/bin/sh".to_owned(),
@@ -83,8 +84,7 @@ pub fn events(size: Size) -> Vec<Stamped> {
         }
         tell(now, Event::TrialEnded { trial, verdict: Verdict::Failed });
     }
-    let conclusion =
-        Conclusion { verdict: Verdict::Failed, reasons: vec![Reason::Failed("some steps failed".to_owned())] };
+    let conclusion = Conclusion::new(Verdict::Failed, vec![Reason::Failed("some steps failed".to_owned())]);
     tell(now, Event::RunEnded { conclusion });
     events
 }
