@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
-use socket2::{Domain, Socket, Type};
 
 use super::admission::Admission;
 use super::callers::Callers;
@@ -28,7 +27,7 @@ use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot, SignalDescriptor, clock, input_has_ended};
 use crate::wait::Wait;
-use crate::wire::{Connection, Secret};
+use crate::wire::{Connection, Secret, listen_everywhere};
 
 /// The settings of a player.
 pub struct Settings {
@@ -388,24 +387,10 @@ fn end_everything() {
     }
 }
 
-/// Listens on every address, even if the system's sockets for IPv6 accept no IPv4 (`net.ipv6.bindv6only`).
-fn bind_to_all(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
-    socket.set_only_v6(false)?;
-    // As the standard library does: a player that is started again gets its port at once.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(128)?;
-    Ok(socket.into())
-}
-
 fn bind(address: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
-    let any_v6 = SocketAddr::from(([0u16; 8], port));
-    let any_v4 = SocketAddr::from(([0u8; 4], port));
     let socket = match address {
         Some(address) => TcpListener::bind((address, port)),
-        // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
-        None => bind_to_all(any_v6).or_else(|_| TcpListener::bind(any_v4)),
+        None => listen_everywhere(port),
     };
     let shown = address.map_or_else(|| format!("port {port}"), |address| SocketAddr::new(address, port).to_string());
     let socket = socket.map_err(|error| io::Error::other(format!("cannot listen on {shown}: {error}")))?;

@@ -40,7 +40,7 @@ mod supervisor;
 pub mod trace;
 
 pub use channel::Channel;
-pub use connection::Connection;
+pub use connection::{Connection, listen_everywhere};
 pub use file::{FileEndedMessage, FileError, FileMessage, FileName, IncomingFile, OutgoingFile, Piece, UnplacedFile};
 pub use frame::{FrameDecoder, FrameError, MAX_FRAME, frame};
 pub use greeting::{Greeting, Hello, Holder, HolderState, Limits, Refusal, RefusalReason, Welcome, WelcomeState};
