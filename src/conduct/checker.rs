@@ -5,11 +5,11 @@
 //! check leaves running, also when the conductor is killed. Its surroundings are those of a step.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -21,8 +21,9 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::model::{Attention, Outcome, Plan, PlayerTime, Printer, Start, StepResult, Stream, words};
+use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
-use crate::wire::KeeperMessage;
+use crate::wire::SupervisorMessage;
 
 use super::check_output::Printed;
 use super::event::CheckEnd;
@@ -41,29 +42,12 @@ const STOP: Duration = Duration::from_secs(20);
 /// How long the writers of the results folder may make no progress before the check no longer waits for them.
 const STUCK: Duration = Wait::ResultsWritten.time();
 
-/// Makes the process that keeps a check: our own program, in a session of its own and with the limits that whoever started us
-/// has set. What the check is, is added to its arguments.
-#[derive(Clone)]
-pub struct KeeperCommand(Arc<dyn Fn() -> Command + Send + Sync>);
-
-impl KeeperCommand {
-    /// One that is made so.
-    pub fn new(make: impl Fn() -> Command + Send + Sync + 'static) -> Self {
-        Self(Arc::new(make))
-    }
-}
-
-impl fmt::Debug for KeeperCommand {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", (self.0)())
-    }
-}
-
 /// One check of one trial.
 pub(super) struct Check {
     pub(super) plan: Arc<Plan>,
     pub(super) trial: u32,
-    pub(super) keeper: KeeperCommand,
+    /// The limit on descriptors that it gets: that with which we were started.
+    pub(super) descriptors: DescriptorLimit,
     /// Where what it prints is kept.
     pub(super) store: Store,
     /// The folder of the run's results.
@@ -140,10 +124,15 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     Ok(CheckEnd { result, unkept: kept.unkept, ..end })
 }
 
-/// The keeper of the check, with what it is to keep.
+/// The keeper of the check, with what it is to keep: our own program, in a session of its own. What a terminal sends to us is
+/// not for the check: we end it in good order.
 fn command(check: &Check) -> io::Result<Command> {
-    let Check { plan, trial, results, keeper, .. } = check;
-    let mut command = (keeper.0)();
+    let Check { plan, trial, results, descriptors, .. } = check;
+    // Our own program, though its file may have been replaced by another version. What it is called must not choose what
+    // it does.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("conductor").args(["keep", "--"]);
+    start_apart(&mut command, *descriptors);
     command.arg(plan.settings.check.as_deref().unwrap_or("true"));
     command.envs(common_variables(plan)).env("CONDUCTOR_TRIAL", trial.to_string());
     if let Some(results) = results {
@@ -201,7 +190,7 @@ impl Kept {
         let _ = Wait::CheckAnswer.end_of(&mut self.keeper, STOP);
         self.take();
         // One that was killed left no word.
-        let said: Option<KeeperMessage> = serde_json::from_slice(&self.said).ok();
+        let said: Option<SupervisorMessage> = serde_json::from_slice(&self.said).ok();
         let mut end = said.map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
         if let (Outcome::Stopped, Some((outcome, _))) = (&end.result.outcome, ended_by_us) {
             end.result.outcome = outcome;
@@ -211,7 +200,7 @@ impl Kept {
 
     /// Whether the keeper has said what came of the check: the process above it has the same socket, and may be stopped.
     fn has_said_all(&self) -> bool {
-        self.said.last() == Some(&b'}') && serde_json::from_slice::<KeeperMessage>(&self.said).is_ok()
+        self.said.last() == Some(&b'}') && serde_json::from_slice::<SupervisorMessage>(&self.said).is_ok()
     }
 
     /// Waits a moment for the keeper and the check, and takes what they say; whether the keeper will say more.
@@ -245,7 +234,7 @@ impl Kept {
 mod tests {
     use super::*;
     use crate::conduct::reports::{NamedReporters, Reporters, Reports};
-    use crate::conduct::testing::{keeper, plan};
+    use crate::conduct::testing::plan;
     use crate::model::{ConductorTime, Event, Reporter, Stamped};
 
     /// A disk that does not answer.
@@ -267,7 +256,7 @@ mod tests {
         let check = Check {
             plan: Arc::new(plan(1, 1, 1, &[])),
             trial: 1,
-            keeper: keeper(),
+            descriptors: DescriptorLimit::of_this_process(),
             store: Store::unnamed().unwrap(),
             results: None,
             kept: reports.mark(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unbounded};
 
 use crate::model::{Conclusion, ConductorTime, Event, Reason, Reporter, Stamped, signal_name};
 use crate::wait::{Patience, Wait};
@@ -46,6 +46,8 @@ pub(super) struct Reports {
     queues: Vec<Queue>,
     kept: Queue,
     failures: Receiver<String>,
+    /// That there is one says, as long as the run lasts, that more failures can come.
+    failed: Sender<String>,
     threads: Threads,
     patience: Patience,
 }
@@ -81,12 +83,12 @@ impl Reports {
         let (show, is_shown) = unbounded();
         let (log_it, is_logged) = unbounded();
         let mut start = |name: &str, reporters, order| Queue::start(name, reporters, order, &mut threads, &failed);
-        let mut queues = vec![start("reports", shown, Order::First { done: show, other: is_logged })];
-        queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], Order::Any)));
+        let mut queues = vec![start("reports", shown, Some(Order::first(show, is_logged)))];
+        queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], None)));
         let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
-        queues.push(start("log of the run", log, Order::Second { other: is_shown, done: log_it, ahead: 0 }));
-        let kept = start("results", kept, Order::Any);
-        Self { queues, kept, failures, threads, patience }
+        queues.push(start("log of the run", log, Some(Order::second(log_it, is_shown))));
+        let kept = start("results", kept, None);
+        Self { queues, kept, failures, failed, threads, patience }
     }
 
     /// Passes an event on.
@@ -132,8 +134,8 @@ impl Reports {
 
     /// Waits until everything was told. A slow reader may take its time, until an interrupt says that it has not.
     pub(super) fn finish(self, interrupts: &Receiver<i32>, hurry: bool) -> Taken {
-        let Self { queues, kept, failures, threads, patience } = self;
-        drop((queues, kept));
+        let Self { queues, kept, failures, failed, threads, patience } = self;
+        drop((queues, kept, failed));
         let mut taken = Taken { failures: Vec::new(), interrupted: None };
         let mut interrupts = interrupts.clone();
         let mut left = if hurry { HURRY } else { Wait::OutputsTaken.time() };
@@ -212,7 +214,7 @@ impl Mark {
 mod tests {
     use std::io;
 
-    use crossbeam_channel::{Sender, bounded, never};
+    use crossbeam_channel::{bounded, never};
 
     use super::*;
     use crate::model::{ConductorTime, Event};
@@ -287,6 +289,13 @@ mod tests {
         let nothing = Reports::start(Reporters::default());
         nothing.tell(event());
         assert_eq!(nothing.mark().reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn without_reporters_nothing_says_all_the_time_that_there_are_no_failures() {
+        let reports = Reports::start(Reporters::default());
+        assert!(reports.failures().try_recv().is_err_and(|error| error.is_empty()), "a select would return at once");
+        assert_eq!(reports.finish(&never(), false), Taken { failures: Vec::new(), interrupted: None });
     }
 
     #[test]

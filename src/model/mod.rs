@@ -60,4 +60,6 @@ pub use step::{Action, Bound, Gate, Mode, Step, Until};
 pub use step_id::{PhaseId, StepId, StepReference, WorkerId};
 pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
-pub use verdict::{Conclusion, FAILED, INCOMPLETE, NOT_CARRIED_OUT, NOT_REACHED_AGAIN, PASSED, Reason, USAGE, Verdict};
+pub use verdict::{
+    Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, NOT_REACHED_AGAIN, PASSED, Reason, USAGE, Verdict,
+};

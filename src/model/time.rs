@@ -74,7 +74,7 @@ pub(super) mod in_nanoseconds {
 macro_rules! reading {
     ($(#[$meta:meta])* $type:ident) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $type(u64);
 
         impl $type {

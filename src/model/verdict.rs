@@ -79,6 +79,37 @@ pub struct Conclusion {
     pub verdict: Verdict,
     /// Why; empty when it passed.
     pub reasons: Vec<Reason>,
+    /// What the user can do about it, where that is known. Records do not have it.
+    pub hint: Option<Hint>,
+}
+
+/// What the user can do about a run that did not get through. The later of two says more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hint {
+    /// The machine of a player is there, and nobody listens on the port: start the player.
+    StartPlayer,
+    /// A player was there, and could not be reached any more.
+    RestartPlayer,
+}
+
+impl Conclusion {
+    /// One without a hint.
+    pub const fn new(verdict: Verdict, reasons: Vec<Reason>) -> Self {
+        Self { verdict, reasons, hint: None }
+    }
+
+    /// One that was read from a record: the reasons say what the hint was.
+    pub fn recorded(verdict: Verdict, reasons: Vec<Reason>) -> Self {
+        let hint = |reason: &Reason| match reason {
+            Reason::Incomplete(text) if text.contains(NOT_REACHED_AGAIN) => Some(Hint::RestartPlayer),
+            Reason::NotCarriedOut(text) | Reason::Incomplete(text) if text.ends_with("connection refused") => {
+                Some(Hint::StartPlayer)
+            }
+            _ => None,
+        };
+        let hint = reasons.iter().filter_map(hint).max();
+        Self { verdict, reasons, hint }
+    }
 }
 
 // The exit statuses of the commands.
@@ -128,9 +159,8 @@ mod tests {
             Reason::NotCarriedOut(String::new()),
             Reason::Interrupted(15),
         ];
-        let statuses =
-            (1..=4).map(|count| Conclusion { verdict: Verdict::Failed, reasons: all[..count].to_vec() }.exit_status());
+        let statuses = (1..=4).map(|count| Conclusion::new(Verdict::Failed, all[..count].to_vec()).exit_status());
         assert_eq!(statuses.collect::<Vec<_>>(), [3, 4, 1, 143]);
-        assert_eq!(Conclusion { verdict: Verdict::Passed, reasons: Vec::new() }.exit_status(), 0);
+        assert_eq!(Conclusion::new(Verdict::Passed, Vec::new()).exit_status(), 0);
     }
 }

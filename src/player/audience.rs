@@ -20,16 +20,16 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Who gets what a session reports and what its steps print.
 #[derive(Debug)]
-pub(super) enum Audience {
+pub(super) enum Audience<'a> {
     /// Its conductor.
     Conductor(Box<Conductor>),
     /// Nobody: it runs the Reset of a session whose process died.
     Nobody,
     /// A Python conductor, after its phase; the results until then.
-    Python(PhaseResults),
+    Python(&'a mut PhaseResults),
 }
 
-impl Audience {
+impl Audience<'_> {
     /// The conductor, if there is one.
     pub(super) fn conductor(&mut self) -> Option<&mut Conductor> {
         if let Self::Conductor(conductor) = self { Some(conductor) } else { None }

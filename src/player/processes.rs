@@ -4,15 +4,16 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::callers::Callers;
-use super::life;
+use super::life::{PULSE, Pulse};
 use super::note::{Note, Notes, Order};
 use super::origin::Cgroups;
 use super::watch::{Found, Watch};
 use crate::model::PlayerTime;
-use crate::sys::{self, DescriptorLimit, Pulse, clock};
+use crate::sys::{self, DescriptorLimit, clock};
 use crate::wire::Connection;
 
 /// How the listener's loop ends in this process.
@@ -62,11 +63,11 @@ impl Processes {
                 made => break made,
             }
         };
-        let made = pair.and_then(|pair| Ok((pair, Pulse::new()?, sys::fork()?)));
+        let made = pair.and_then(|pair| Ok((pair, Pulse::new(0.into())?, sys::fork()?)));
         ControlFlow::Continue(match made {
             Ok(((_, theirs), pulse, None)) => {
                 self.descriptors.restore();
-                life::begin(pulse);
+                let _ = PULSE.set(pulse);
                 let cgroups = self.cgroups.take();
                 return ControlFlow::Break(End::Child(Box::new(move || work(theirs, cgroups))));
             }
@@ -114,7 +115,6 @@ impl Processes {
 
     /// Tells sessions to end. One that was stopped is continued for that; one that hangs is killed soon.
     pub(super) fn abandon(&mut self, pids: impl IntoIterator<Item = u32>, reason: &str, reset_limit: Option<Duration>) {
-        let reset_limit = reset_limit.map(|limit| limit.as_secs());
         let order = Order::Abandon { reason: reason.to_owned(), reset_limit };
         for pid in pids {
             self.order(pid, &order, None);
@@ -137,13 +137,13 @@ impl Processes {
     /// Checks those whose check is due; what was found of each.
     pub(super) fn check(&mut self, now: PlayerTime) -> Vec<(u32, Found)> {
         let check = |process: &mut ListenerProcess| {
-            Some((process.pid, process.watch.as_mut()?.look(process.pulse.count(), now)?))
+            Some((process.pid, process.watch.as_mut()?.look(process.pulse.load(Ordering::Relaxed), now)?))
         };
         self.all.iter_mut().filter_map(check).collect()
     }
 
     /// When the next check is due.
     pub(super) fn next_check(&self) -> Option<PlayerTime> {
-        self.all.iter().filter_map(|process| process.watch.as_ref()?.next()).min()
+        self.all.iter().filter_map(|process| process.watch.as_ref()?.next).min()
     }
 }

@@ -39,7 +39,7 @@ pub use dry_run_text::write as dry_run_text;
 pub(crate) use json_writer::write as write_json;
 pub(crate) use jsonl::{RecordedOutputs, Replay};
 pub use text_page::Style;
-pub(crate) use words::{NOT_STARTED, counted, hint, is_refused, milliseconds, skew_of_several};
+pub(crate) use words::{counted, hint, milliseconds, skew_of_several};
 
 // What the formats have from each other.
 pub(in crate::report) use excerpt::{Excerpt, fair_limit, last_lines};

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::raw::call;
 
@@ -45,15 +45,10 @@ impl SignalDescriptor {
 
     /// The next signal that has arrived, if any.
     pub fn take(&self) -> Option<i32> {
-        let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
-        let size = size_of::<libc::signalfd_siginfo>();
-        // SAFETY: the buffer has the size that is given.
-        let count = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
-        if usize::try_from(count).ok()? != size {
-            return None;
-        }
-        // SAFETY: the kernel has filled the whole structure.
-        i32::try_from(unsafe { info.assume_init() }.ssi_signo).ok()
+        // The kernel's `struct signalfd_siginfo`, which begins with the number of the signal.
+        let mut info = [[0; 4]; size_of::<libc::signalfd_siginfo>() / 4];
+        let count = rustix::io::read(&self.0, info.as_flattened_mut()).ok()?;
+        (count > 0).then(|| i32::from_ne_bytes(info[0]))
     }
 }
 

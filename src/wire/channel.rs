@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use serde::de::DeserializeOwned;
 
 use super::{Inbox, Link, LinkError, Outbox, Received, WireError};
@@ -25,7 +23,7 @@ pub struct Channel<T> {
 impl<T: Reading> Channel<T> {
     /// One on which nothing was said, and that has no connection yet.
     pub fn new(now: T) -> Self {
-        Self { inbox: Inbox::new(), outbox: Outbox::new(), link: None, heard: now }
+        Self { inbox: Inbox::default(), outbox: Outbox::default(), link: None, heard: now }
     }
 
     /// Goes on with this connection, whose peer expects frame `next` of us.
@@ -50,19 +48,9 @@ impl<T: Reading> Channel<T> {
         self.link.as_ref()
     }
 
-    /// The same, to be told something.
-    pub fn link_mut(&mut self) -> Option<&mut Link<T>> {
-        self.link.as_mut()
-    }
-
     /// When the peer was last heard of.
     pub fn heard(&self) -> T {
         self.heard
-    }
-
-    /// How long it has not been heard of.
-    pub fn silence(&self, now: T) -> Duration {
-        now.since(self.heard)
     }
 
     /// Whether everything was delivered, and the peer has said so.

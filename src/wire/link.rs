@@ -8,12 +8,12 @@
 mod tests;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use rustix::event::PollFd;
 use serde::de::DeserializeOwned;
+use thiserror::Error;
 
 use super::outbox::to_json;
 use super::{
@@ -187,28 +187,39 @@ impl<T: Reading> Link<T> {
         clock: impl Fn() -> T,
     ) -> Received<M, T> {
         let mut received = Received::default();
-        // What came along with the first message is there already.
-        received.broken = self.take_frames(inbox, outbox, &mut received).err().map(LinkError::Fault);
+        received.broken = self.read_all(inbox, outbox, clock, &mut received).err();
+        received
+    }
+
+    fn read_all<M: DeserializeOwned>(
+        &mut self,
+        inbox: &mut Inbox,
+        outbox: &mut Outbox,
+        clock: impl Fn() -> T,
+        received: &mut Received<M, T>,
+    ) -> Result<(), LinkError> {
+        // What arrived together with the first message was read before.
+        self.take_frames(inbox, outbox, received)?;
         let mut count = 0;
-        while received.broken.is_none() && count < READ {
+        while count < READ {
             match self.connection.read_into(&mut self.decoder) {
-                Ok(0) => received.broken = Some(LinkError::Closed { peer: self.peer }),
+                Ok(0) => return Err(LinkError::Closed { peer: self.peer }),
                 Ok(read) => {
                     count += read;
                     self.heard = clock();
-                    received.broken = self.take_frames(inbox, outbox, &mut received).err().map(LinkError::Fault);
+                    self.take_frames(inbox, outbox, received)?;
                     if self.decoder.is_busy() {
                         continue;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => received.broken = Some(LinkError::Broken(error)),
+                Err(error) => return Err(error.into()),
             }
             self.decoder.rest();
             break;
         }
-        received
+        Ok(())
     }
 
     fn take_frames<M: DeserializeOwned>(
@@ -233,10 +244,10 @@ impl<T: Reading> Link<T> {
                 SessionFrame::Signal(Signal::Heartbeat) => {}
                 SessionFrame::Numbered(number, body) => {
                     let taken = inbox.take(number, body)?;
-                    if let Taken::Data(data) = &taken {
+                    if let Some(Taken::Data(data)) = &taken {
                         self.taken += data.bytes.len();
                     }
-                    received.taken.extend(Some(taken).filter(|taken| !matches!(taken, Taken::Nothing)));
+                    received.taken.extend(taken);
                 }
             }
         }
@@ -269,7 +280,7 @@ impl<T: Reading> Link<T> {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(LinkError::Broken(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -292,9 +303,7 @@ impl<T: Reading> Link<T> {
             let at = *self.acknowledge_at.get_or_insert(now.plus(ACKNOWLEDGE_WITHIN));
             let goes_along = !self.pending.is_empty() || !outbox.is_idle();
             if at <= now || self.taken >= ACKNOWLEDGE || goes_along {
-                self.acknowledged = inbox.next();
-                self.acknowledge_at = None;
-                self.taken = 0;
+                (self.acknowledged, self.acknowledge_at, self.taken) = (inbox.next(), None, 0);
                 self.put(Signal::Acknowledge { next: self.acknowledged });
             }
         }
@@ -306,9 +315,10 @@ impl<T: Reading> Link<T> {
 }
 
 /// Why a connection has ended.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum LinkError {
     /// The peer was silent for as long as this.
+    #[error("nothing was received from {peer} for {}", shown(.limit))]
     Silent {
         /// Who that is, for people.
         peer: &'static str,
@@ -316,6 +326,7 @@ pub enum LinkError {
         limit: Duration,
     },
     /// The peer has read nothing for as long as this.
+    #[error("{peer} has not read for {}", shown(.limit))]
     Stuck {
         /// Who that is, for people.
         peer: &'static str,
@@ -323,32 +334,22 @@ pub enum LinkError {
         limit: Duration,
     },
     /// The peer closed it.
+    #[error("the connection was closed by {peer}")]
     Closed {
         /// Who that is, for people.
         peer: &'static str,
     },
     /// It cannot be read from or written to.
-    Broken(io::Error),
+    #[error("the connection broke: {}", words(.0))]
+    Broken(#[from] io::Error),
     /// The peer sent what it must not. Another connection would not help.
-    Fault(WireError),
+    #[error(transparent)]
+    Fault(#[from] WireError),
 }
 
-impl fmt::Display for LinkError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |limit: &Duration| humantime::format_duration(round(*limit));
-        match self {
-            Self::Silent { peer, limit } => write!(out, "nothing was received from {peer} for {}", shown(limit)),
-            Self::Stuck { peer, limit } => write!(out, "{peer} has not read for {}", shown(limit)),
-            Self::Closed { peer } => write!(out, "the connection was closed by {peer}"),
-            Self::Broken(error) => write!(out, "the connection broke: {}", words(error)),
-            Self::Fault(error) => error.fmt(out),
-        }
-    }
-}
-
-impl std::error::Error for LinkError {}
-
-/// For people: three of an interval can be a nanosecond less than what they are meant to be.
-fn round(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX))
+/// A limit for people: three intervals can be a nanosecond less than what they are meant to be.
+fn shown(limit: &Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_millis(
+        u64::try_from((limit.as_micros() + 500) / 1000).unwrap_or(u64::MAX),
+    ))
 }

@@ -176,7 +176,15 @@ pub struct StepEndedMessage {
     pub attempts: Vec<AttemptMessage>,
 }
 
-/// What came of a step whose output was still held by others at its end.
+impl StepEndedMessage {
+    /// A step that has printed nothing and left nothing.
+    pub fn new(step: StepId, outcome: OutcomeMessage) -> Self {
+        let (left, attempts) = (LeftMessage::default(), Vec::new());
+        Self { step, outcome, duration: None, stdout: 0, stderr: 0, left, attempts }
+    }
+}
+
+/// The result of a step whose output was still held by others at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepSettledMessage {
     /// The step.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::conduct::event::End;
 use crate::model::{PhaseId, StepId, StepLabel};
 use crate::wire::bounds::TooMuch;
 
@@ -69,3 +70,9 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        Self::lost(fault.to_string())
+    }
+}

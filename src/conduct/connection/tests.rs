@@ -121,7 +121,7 @@ fn left_with(last: Option<&'static str>) -> (Vec<Reason>, usize) {
                 peer.answer(&message, &|_, _| Vec::new());
                 continue;
             };
-            peer.outbox.push(&PlayerMessage::Leaving { reason: "it is told to stop".to_owned() });
+            peer.outbox.push(&PlayerMessage::Leaving { reason: "the player was shut down".to_owned() });
             peer.outbox.push(&PlayerMessage::PhaseEnded(PhaseId { trial, phase: Phase::Run }));
             let reset = ConductorMessage::Go { phase: PhaseId { trial, phase: Phase::Reset }, at: None };
             peer.answer(&reset, &|_, _| b"undone".to_vec());
@@ -147,9 +147,9 @@ fn left_with(last: Option<&'static str>) -> (Vec<Reason>, usize) {
 #[test]
 fn a_player_that_leaves_is_heard_to_its_end_and_has_the_last_word() {
     let lost = |why: &str| vec![Reason::Incomplete(format!("worker `w0` was lost: {why}"))];
-    let summary = "it is told to stop; its steps were stopped and Reset was run";
+    let summary = "the player was shut down; its steps were stopped and Reset was run";
     assert_eq!(left_with(Some(summary)), (lost(summary), 2));
-    let silent = "it is told to stop; it did not report the result of its Reset";
+    let silent = "the player was shut down; it did not report the result of its Reset";
     assert_eq!(left_with(None), (lost(silent), 2), "so says an older one");
     assert_eq!(left_with(Some("")), (lost("no reason was given"), 2));
 }

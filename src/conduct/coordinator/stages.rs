@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::conduct::event::{CheckEnd, Command, End};
+use crate::conduct::event::{CheckEnd, Command, End, EndKind};
 use crate::model::{Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId};
 use crate::wait::Wait;
 
@@ -47,7 +47,7 @@ impl Coordinator {
         let in_trial = self.is_in_trial();
         self.workers[worker.0].standing = if in_trial { Standing::Lost } else { Standing::Gone };
         if in_trial {
-            self.lose(worker, end.reason());
+            self.lose(worker, &end);
         } else if matches!(self.stage, Stage::Connecting | Stage::Planning) {
             self.faults.insert(worker, end);
         }
@@ -102,15 +102,13 @@ impl Coordinator {
         for (worker, end) in std::mem::take(&mut self.faults) {
             let entry = self.plan.worker(worker);
             let who = format!("worker `{}` at {}", entry.name, entry.player);
-            match end {
-                End::Unreachable(reason) if self.skip_unreachable => {
-                    self.judge.incomplete(format!("{who} was left out: {reason}"));
-                    self.report(Event::WorkerLost { worker, reason });
-                }
-                end => {
-                    fatal = true;
-                    self.judge.not_carried_out(format!("{who}: {}", end.reason()));
-                }
+            self.judge.hint(end.hint);
+            if end.kind == EndKind::Unreachable && self.skip_unreachable {
+                self.judge.incomplete(format!("{who} was left out: {}", end.reason));
+                self.report(Event::WorkerLost { worker, reason: end.reason });
+            } else {
+                fatal = true;
+                self.judge.not_carried_out(format!("{who}: {}", end.reason));
             }
         }
         if !fatal && self.workers.iter().all(Worker::is_gone) {
@@ -284,7 +282,8 @@ impl Coordinator {
         let missing = std::mem::take(&mut self.faults);
         for (worker, end) in &missing {
             let name = self.plan.name(*worker);
-            self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason()));
+            self.judge.hint(end.hint);
+            self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason));
         }
         let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
         if !missing.is_empty() && left > 0 {
@@ -301,7 +300,7 @@ impl Coordinator {
         match self.stage {
             Stage::Connecting => {
                 for worker in self.pending.clone() {
-                    self.give_up(worker, End::Closed);
+                    self.give_up(worker, End::closed());
                 }
             }
             Stage::Planning => self.leave(),
@@ -364,8 +363,7 @@ impl Coordinator {
     fn finish(&mut self) {
         let whole = self.trial >= 1 && self.interrupted.is_none();
         let conclusion = self.judge.conclude(self.interrupted, whole);
-        self.report(Event::RunEnded { conclusion: conclusion.clone() });
-        self.actions.push(Action::Finish(conclusion));
+        self.report(Event::RunEnded { conclusion });
         self.wait(Stage::Over, BTreeSet::new(), None);
     }
 }

@@ -6,9 +6,9 @@ use super::{Audience, SessionProcess};
 use crate::model::{PlayerTime, StepId, variable};
 use crate::player::session::NotStarted;
 use crate::player::step_image::image;
-use crate::sys::{Image, PrintsTo, When, clock};
+use crate::sys::{Image, PrintsTo, clock};
 
-impl SessionProcess {
+impl SessionProcess<'_> {
     /// The steps get the plan's variables in addition to ours.
     pub(super) fn take_environment(&mut self) {
         for (name, value) in self.session.plan().into_iter().flat_map(|plan| &plan.environment) {
@@ -29,10 +29,9 @@ impl SessionProcess {
     }
 
     pub(super) fn start(&mut self, key: StepId, at: Option<PlayerTime>) {
-        let when = When::at(at);
-        if !self.executor.start_prepared(key, when, clock()) {
+        if !self.executor.start_prepared(key, at, clock()) {
             let image = self.image(key);
-            self.executor.start(key, when, image, clock());
+            self.executor.start(key, at, image, clock());
         }
         if self.session.step(key).is_some_and(|step| step.spawn) {
             self.executor.is_waited_for(key, clock());

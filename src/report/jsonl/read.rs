@@ -80,7 +80,7 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
                 (self.ended, self.whole) = (true, false);
                 self.reasons.push(Reason::Incomplete(NO_END.to_owned()));
                 let reasons = std::mem::take(&mut self.reasons);
-                self.push(Event::RunEnded { conclusion: Conclusion { verdict: Verdict::Incomplete, reasons } });
+                self.push(Event::RunEnded { conclusion: Conclusion::recorded(Verdict::Incomplete, reasons) });
                 break;
             }
             self.take(&line).map_err(|why| io::Error::other(format!("line {}: {why}", self.number)))?;
@@ -147,7 +147,7 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
             }
             Part::RunEnded { verdict, .. } => {
                 let reasons = std::mem::take(&mut self.reasons);
-                self.push(Event::RunEnded { conclusion: Conclusion { verdict, reasons } });
+                self.push(Event::RunEnded { conclusion: Conclusion::recorded(verdict, reasons) });
                 self.ended = true;
             }
         }

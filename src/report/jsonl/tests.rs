@@ -111,7 +111,7 @@ fn runs_that_are_read_back_have_the_same_reports() {
 #[test]
 fn a_run_without_a_plan_is_read_back() {
     let reasons = vec![Reason::NotCarriedOut("test.cfg cannot be read".to_owned())];
-    let event = Event::RunEnded { conclusion: Conclusion { verdict: Verdict::Incomplete, reasons } };
+    let event = Event::RunEnded { conclusion: Conclusion::new(Verdict::Incomplete, reasons) };
     let at = crate::model::ConductorTime::from_nanoseconds(1);
     assert_same_reports("no plan", &[Stamped { at, event }]);
 }
