@@ -57,7 +57,7 @@ impl Session {
                 format!("nothing was received from the conductor for {}", humantime::format_duration(lease))
             };
             self.orphan(reason, None, turn);
-            self.may_come_back = self.plan.is_some();
+            self.may_come_back = self.plan.is_some() && !self.ends_with_lease;
         }
     }
 
