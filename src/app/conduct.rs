@@ -16,7 +16,9 @@ use super::{frames, signals};
 use crate::cli::ConductArguments;
 use crate::conduct::{self, Access, Options, Programs};
 use crate::config::{self, Loaded, load_test};
-use crate::model::{Conclusion, PASSED, Plan, Reason, RunId, Transport, USAGE, is_loopback_host, on_one_line, words};
+use crate::model::{
+    Conclusion, PASSED, Plan, PlayerAddress, Reason, RunId, Transport, USAGE, is_loopback_host, on_one_line, words,
+};
 use crate::report;
 use crate::sys::DescriptorLimit;
 use crate::telemetry::{self, Screen};
@@ -164,7 +166,7 @@ fn who_asks() -> String {
 /// Has all workers run on this machine.
 fn run_here(plan: &mut Plan) {
     for worker in &mut plan.workers {
-        worker.transport = Some(Transport::local());
+        worker.player = PlayerAddress::Transport(Transport::local());
         worker.player_host = Ipv4Addr::LOCALHOST.to_string();
     }
 }

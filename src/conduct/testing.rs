@@ -50,9 +50,8 @@ pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) 
     let worker = |index: usize| WorkerPlan {
         name: WorkerName::new(&format!("w{index}")).unwrap(),
         file: PathBuf::from("w.cfg"),
-        player: Destination { host: "localhost".to_owned(), port: 6970 },
+        player: Destination { host: "localhost".to_owned(), port: 6970 }.into(),
         player_host: "localhost".to_owned(),
-        transport: None,
         conductor: None,
         results_port: 6971,
         shell: "/bin/sh".to_owned(),
@@ -80,7 +79,7 @@ pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) 
 pub(crate) fn plan_at(ports: &[u16], steps: usize, phases: &[Phase]) -> Plan {
     let mut plan = plan(ports.len(), steps, 1, phases);
     for (worker, port) in plan.workers.iter_mut().zip(ports) {
-        worker.player = Destination { host: "127.0.0.1".to_owned(), port: *port };
+        worker.player = Destination { host: "127.0.0.1".to_owned(), port: *port }.into();
     }
     plan.settings.connect_timeout = Duration::from_secs(5);
     plan

@@ -13,7 +13,7 @@ use super::{
     CLIENTS, Commands, Diagnostic, Diagnostics, Document, ENVIRONMENT, Files, Input, Lint, Place, Scope, ShellSyntax,
     Span, TEST, WORKERS, allow, quoted, quoted_path, worker_file, workers,
 };
-use crate::model::{Destination, PhaseMap, Transport, WorkerPlan};
+use crate::model::{Destination, PhaseMap, PlayerAddress, Transport, WorkerPlan};
 
 /// What has been read and found so far.
 pub(super) struct Loader {
@@ -97,13 +97,13 @@ impl Loader {
         let transport = settings.transport.map(|transport| transport.with(settings.transport_settings));
         let host =
             transport.as_ref().filter(|_| settings.player.is_empty()).and_then(Transport::host).map(str::to_owned);
-        let player = host.unwrap_or(settings.player);
+        let host = host.unwrap_or(settings.player);
+        let port = || Destination { host: host.clone(), port: settings.port };
         let plan = WorkerPlan {
             name: worker.name.clone(),
             file: path,
-            player: Destination { host: player.clone(), port: settings.port },
-            player_host: player,
-            transport,
+            player: transport.map_or_else(|| port().into(), PlayerAddress::Transport),
+            player_host: host,
             conductor: settings.conductor,
             results_port: settings.results_port,
             shell: settings.shell,

@@ -142,6 +142,39 @@ impl std::str::FromStr for Destination {
     }
 }
 
+/// How a worker's player is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PlayerAddress {
+    /// It listens there.
+    Port(Destination),
+    /// A command brings it to the machine.
+    Transport(Transport),
+}
+
+impl From<Destination> for PlayerAddress {
+    fn from(destination: Destination) -> Self {
+        Self::Port(destination)
+    }
+}
+
+impl std::fmt::Display for PlayerAddress {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Port(destination) => destination.fmt(out),
+            Self::Transport(transport) => transport.fmt(out),
+        }
+    }
+}
+
+impl std::str::FromStr for PlayerAddress {
+    type Err = ();
+
+    /// Reads what is displayed.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        text.parse().map(Self::Port).or_else(|()| Transport::read(text).map(Self::Transport).map_err(|_| ()))
+    }
+}
+
 /// What one worker will do. Reports have what is not skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerPlan {
@@ -152,13 +185,10 @@ pub struct WorkerPlan {
     pub file: PathBuf,
     /// How its player is reached.
     #[serde(with = "text")]
-    pub player: Destination,
+    pub player: PlayerAddress,
     /// The player's host as the worker file has it, for `CONDUCTOR_ADDR_…` and for people.
     #[serde(skip)]
     pub player_host: String,
-    /// How its machine is reached, if no player listens there.
-    #[serde(skip)]
-    pub transport: Option<Transport>,
     /// The conductor's address as the worker file has it; a seed player sends its results there.
     #[serde(skip)]
     pub conductor: Option<String>,

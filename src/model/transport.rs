@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// How a worker's machine is reached, from `connect` and the settings that go with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Transport {
     form: Form,
     /// As it was written, for people.
@@ -16,7 +16,7 @@ pub struct Transport {
 }
 
 /// The settings that go with `connect`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct TransportSettings {
     /// `connect_options`: more arguments of the form's command.
     pub options: Vec<String>,
@@ -31,7 +31,7 @@ pub struct TransportSettings {
 }
 
 /// A form of `connect`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Form {
     /// What is written before the colon; empty for a command of the user.
     name: &'static str,
@@ -48,7 +48,7 @@ struct Form {
 }
 
 /// A part of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Word {
     /// A word.
     Is(&'static str),

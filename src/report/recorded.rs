@@ -58,9 +58,8 @@ pub(super) fn worker(name: &str, startup: Vec<Step>, run: Vec<Step>) -> WorkerPl
     WorkerPlan {
         name: WorkerName::new(name).unwrap(),
         file: PathBuf::from(format!("{name}.cfg")),
-        player: Destination { host: "127.0.0.1".to_owned(), port: 6970 },
+        player: Destination { host: "127.0.0.1".to_owned(), port: 6970 }.into(),
         player_host: "127.0.0.1".to_owned(),
-        transport: None,
         conductor: None,
         results_port: 6971,
         shell: "/bin/sh".to_owned(),

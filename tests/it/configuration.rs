@@ -106,7 +106,7 @@ fn defaults_serve_fixed_keys_and_never_become_entries() {
     let plan = folder.plan(&Overrides::default());
     assert_eq!((plan.trials, plan.workers.len()), (3, 1));
     let worker = &plan.workers[0];
-    assert_eq!(worker.player, Destination { host: "h".to_owned(), port: 7000 });
+    assert_eq!(worker.player, Destination { host: "h".to_owned(), port: 7000 }.into());
     assert_eq!(worker.steps.iter().map(|(_, steps)| steps.len()).sum::<usize>(), 1);
     let environment: Vec<_> = worker.environment.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     assert_eq!(environment, [("A", "1"), ("b", "2"), ("A", "3")]);

@@ -25,7 +25,7 @@ fn the_localhost_test_of_the_seed_is_read() {
     assert_eq!((plan.trials, plan.phases.as_slice()), (2, Phase::ALL.as_slice()));
     let [worker] = plan.workers.as_slice() else { panic!("{:?}", plan.workers) };
     assert_eq!(worker.name.as_str(), "worker1");
-    assert_eq!(worker.player, Destination { host: "127.0.0.1".to_owned(), port: 6970 });
+    assert_eq!(worker.player, Destination { host: "127.0.0.1".to_owned(), port: 6970 }.into());
     assert_eq!((worker.conductor.as_deref(), worker.results_port), (Some("127.0.0.1"), 6971));
     assert_eq!((worker.shell.as_str(), worker.directory.as_deref()), ("/bin/sh", None));
     assert_eq!(commands(worker, Phase::Startup), ["echo \"startup\""]);

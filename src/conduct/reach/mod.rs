@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 use super::event::End;
-use crate::model::{Destination, Transport, WorkerPlan};
+use crate::model::{Destination, PlayerAddress, Transport, WorkerPlan};
 use crate::sys::DescriptorLimit;
 use crate::wait::Wait;
 use crate::wire::{Connection, Secret};
@@ -51,9 +51,11 @@ pub(super) enum Way<'a> {
 impl<'a> Way<'a> {
     /// The way that the plan names. `running` is the player of the session, if it was there before.
     pub(super) fn of(plan: &'a WorkerPlan, access: &'a Access, running: Option<(u32, &'a str)>) -> Self {
-        match &plan.transport {
-            None => Self::Port(&plan.player),
-            Some(transport) => Self::Transport(Machine { transport, worker: plan.name.as_str(), access, running }),
+        match &plan.player {
+            PlayerAddress::Port(destination) => Self::Port(destination),
+            PlayerAddress::Transport(transport) => {
+                Self::Transport(Machine { transport, worker: plan.name.as_str(), access, running })
+            }
         }
     }
 }

@@ -5,14 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::model::{Destination, Plan, WorkerId};
+use crate::model::{Plan, PlayerAddress, WorkerId};
 
 /// What the workers of a run share.
 pub(in crate::conduct) struct SeedPlayers {
     /// Who has each port.
     ports: Mutex<BTreeMap<u16, WorkerId>>,
     /// The players that several workers share.
-    turns: HashMap<Destination, Turns>,
+    turns: HashMap<PlayerAddress, Turns>,
 }
 
 impl SeedPlayers {
@@ -29,7 +29,7 @@ impl SeedPlayers {
     }
 
     /// The turns on a player, if several workers share it.
-    pub(super) fn turns(&self, player: &Destination) -> Option<&Turns> {
+    pub(super) fn turns(&self, player: &PlayerAddress) -> Option<&Turns> {
         self.turns.get(player)
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
 use crate::model::{
-    ClockAnchor, ConductorTime, Destination, Nanoseconds, Phase, Plan, Reason, RunId, Step, StepReference, Stream,
+    ClockAnchor, ConductorTime, Nanoseconds, Phase, Plan, PlayerAddress, Reason, RunId, Step, StepReference, Stream,
     Verdict, WorkerPlan, text,
 };
 
@@ -33,7 +33,7 @@ pub(super) enum Part<'a> {
         worker: String,
         file: String,
         #[serde(with = "text")]
-        player: Destination,
+        player: PlayerAddress,
         shell: String,
         directory: Option<String>,
     },

@@ -173,7 +173,7 @@ fn nothing_of_a_run_is_lost_when_it_is_read_back() {
         worker("b", Vec::new(), steps()),
         worker("c", Vec::new(), Vec::new()),
     ]);
-    plan.workers[1].player = Destination { host: "fe80::1".to_owned(), port: 1 };
+    plan.workers[1].player = Destination { host: "fe80::1".to_owned(), port: 1 }.into();
     plan.workers[1].environment = vec![("Z".to_owned(), "1".to_owned()), ("A".to_owned(), "2\n".to_owned())];
     plan.workers[1].directory = Some("/tmp".to_owned());
     plan.settings.check = Some("check".to_owned());

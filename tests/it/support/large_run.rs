@@ -43,9 +43,8 @@ fn plan(size: Size) -> Plan {
     let worker = |index: usize| WorkerPlan {
         name: WorkerName::new(&format!("node{:04}", index + 1)).expect("a name"),
         file: PathBuf::from("node.cfg"),
-        player: Destination { host: "10.0.0.1".to_owned(), port: 6970 },
+        player: Destination { host: "10.0.0.1".to_owned(), port: 6970 }.into(),
         player_host: "10.0.0.1".to_owned(),
-        transport: None,
         conductor: None,
         results_port: 6971,
         shell: "/bin/sh".to_owned(),
