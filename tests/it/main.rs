@@ -53,6 +53,7 @@ mod process_trees;
 mod protocol;
 mod python_conductors;
 
+mod reaching;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ready_processes;
 mod reasons;

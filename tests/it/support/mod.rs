@@ -19,6 +19,7 @@ pub mod hostile_arena;
 pub mod hostile_conductor;
 pub mod hostile_player;
 pub mod large_run;
+pub mod machines;
 pub mod memory;
 pub mod message_types;
 pub mod pipes;
