@@ -60,8 +60,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     if !refused.is_empty() {
         return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
     }
-    let player = if arguments.local { Some(LocalPlayer::start()) } else { None };
-    let player = match player.transpose() {
+    let player = match arguments.local.then(LocalPlayer::start).transpose() {
         Ok(player) => player,
         Err(why) => return Ok(outputs::not_carried_out(reporters, why, &interrupts)),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recorded::{check_ended, step_ended};
+use super::recorded_result::{check_ended, step_ended};
 use super::time::in_nanoseconds;
 use super::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, PlayerDescription, Start, StartSkew,

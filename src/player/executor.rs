@@ -5,11 +5,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::audience::Audience;
 use super::escalation::Escalation;
 use super::origin::Cgroups;
 use super::process_tree::ProcessTree;
-use super::session::{NotStarted, SessionEvent, StopWith};
+use super::session::{NotStarted, SessionEvent};
 use super::step_process::{StepProcess, Stop};
 use super::sweep::Sweep;
 use crate::model::{PlayerTime, StepId, nanoseconds};
@@ -124,10 +126,10 @@ impl Executor {
     }
 
     /// Ends a step's process, and everything that belongs to the step.
-    pub(super) fn stop(&mut self, key: StepId, with: StopWith, now: PlayerTime) {
+    pub(super) fn stop(&mut self, key: StepId, signal: Signal, now: PlayerTime) {
         let mut open = self.processes.iter_mut().filter(|process| !process.is_reported && process.key == key);
         if let Some(process) = open.find(|process| matches!(process.stop, Stop::No)) {
-            process.stop = Stop::InProgress(Escalation::new(Some(key), with, now));
+            process.stop = Stop::InProgress(Escalation::new(Some(key), signal, now));
         }
     }
 
@@ -177,7 +179,6 @@ impl Executor {
                 self.streams.insert(process.key, process.stream_lengths());
             }
         }
-        self.processes.retain(|process| !process.is_done());
     }
 
     /// Reaps children, continues with what is being stopped, and returns what happened.
@@ -197,7 +198,6 @@ impl Executor {
             self.streams.insert(process.key, process.stream_lengths());
             self.tree.is_over(process.key);
         }
-        self.processes.retain(|process| !process.is_done());
         if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| self.tree.look(sweep, now)) {
             self.sweep = None;
             self.processes.clear();

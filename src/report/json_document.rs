@@ -17,7 +17,7 @@ use super::{
 };
 use crate::model::{
     Attempt, BarrierResult, ConductorTime, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, PlayerEntry,
-    StartSkew, Step, StepResult, WorkerId, WorkerPlan, object, optional,
+    StartSkew, Step, StepResult, WorkerId, WorkerPlan, object,
 };
 
 /// Writes the document of a run.
@@ -117,8 +117,7 @@ fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
         verdict: trial.verdict,
         phases: Map(phases),
         // The test's own judgement.
-        #[serde(flatten)]
-        check: optional!(check: trial.check.as_ref().map(|check| left_entry(ended, None, check))),
+        check: @optional trial.check.as_ref().map(|check| left_entry(ended, None, check)),
     }
 }
 
@@ -134,8 +133,7 @@ fn phase_entry<'a>(ended: Ended<'a>, phase: &'a PhaseOfTrial) -> impl Serialize 
         start_time: date(ended, phase.start),
         end_time: phase.end.and_then(|end| date(ended, end)),
         start_skew: phase.skew.as_ref().map(|skew| skew_entry(ended, skew)),
-        #[serde(flatten)]
-        barriers: optional!(barriers: (!barriers.is_empty()).then_some(barriers)),
+        barriers: @optional (!barriers.is_empty()).then_some(barriers),
         workers: Map(workers),
     }
 }
@@ -210,8 +208,7 @@ fn result_entry<'a>(
         #[serde(flatten)]
         left: left_entry(ended, step, &recorded.result),
         // How a spawned step ended at last.
-        #[serde(flatten)]
-        spawned_end: optional!(spawned_end: recorded.end.as_deref().map(end)),
+        spawned_end: @optional recorded.end.as_deref().map(end),
     }
 }
 
@@ -230,16 +227,13 @@ fn left_entry<'a>(ended: Ended<'a>, step: Option<&Step>, result: &'a StepResult)
         outcome: result.outcome.word(),
         exit_status: exit_status,
         signal: signal,
-        #[serde(flatten)]
-        limit: optional!(limit: limit),
-        #[serde(flatten)]
-        reason: optional!(reason: result.why()),
+        limit: @optional limit,
+        reason: @optional result.why(),
         started_at: result.started.and_then(|started| date(ended, started.at)),
         // How far off that may be on the conductor's clock.
         started_at_error: result.started.map(|started| started.error.as_secs_f64()),
         // By how much the order to start came too late for the instant at which all were to start.
-        #[serde(flatten)]
-        late: optional!(started_late: late.map(|late| late.as_secs_f64())),
+        started_late: @optional late.map(|late| late.as_secs_f64()),
         duration: result.duration.map(|duration| duration.as_secs_f64()),
         stdout: stdout,
         stdout_bytes: result.stdout.printed(),
@@ -249,13 +243,10 @@ fn left_entry<'a>(ended: Ended<'a>, step: Option<&Step>, result: &'a StepResult)
         stderr_left_out: stderr_left_out,
         leaky: result.leaky,
         // Who still held its output.
-        #[serde(flatten)]
-        holders: optional!(holders: (!result.holders.is_empty()).then_some(&result.holders)),
-        #[serde(flatten)]
-        not_stopped: optional!(not_stopped: (!result.not_stopped.is_empty()).then_some(&result.not_stopped)),
+        holders: @optional (!result.holders.is_empty()).then_some(&result.holders),
+        not_stopped: @optional (!result.not_stopped.is_empty()).then_some(&result.not_stopped),
         // The attempts of a step that was repeated until it succeeded.
-        #[serde(flatten)]
-        attempts: optional!(attempts: (!attempts.is_empty()).then_some(attempts)),
+        attempts: @optional (!attempts.is_empty()).then_some(attempts),
         #[serde(flatten)]
         files: &result.files,
     }

@@ -69,12 +69,8 @@ fn verdict(run: &Run, conclusion: &Conclusion) -> TestSuite {
     case.set_classname("conductor");
     let remarks =
         run.warnings.iter().map(|warning| ("warning", warning)).chain(run.lost.iter().map(|lost| ("lost", lost)));
-    let name = |worker: Option<WorkerId>| match worker.and_then(|worker| run.worker(worker)) {
-        Some(worker) => format!("{}: ", worker.name),
-        None => String::new(),
-    };
     let remarks: Vec<String> =
-        remarks.map(|(kind, remark)| format!("{kind}: {}{}\n", name(remark.worker), remark.text)).collect();
+        remarks.map(|(kind, remark)| format!("{kind}: {}{}\n", run.prefix(remark.worker), remark.text)).collect();
     if !remarks.is_empty() {
         case.set_system_out(text(&remarks.concat()));
     }

@@ -25,7 +25,6 @@ mod record;
 mod recorded;
 mod seed_result;
 mod statistics;
-mod style;
 #[cfg(test)]
 mod snapshots;
 mod summary;
@@ -39,7 +38,7 @@ pub use dry_run_json::write as dry_run_json;
 pub use dry_run_text::write as dry_run_text;
 pub(crate) use json_writer::write as write_json;
 pub(crate) use jsonl::{RecordedOutputs, Replay};
-pub use style::Style;
+pub use text_page::Style;
 pub(crate) use words::{counted, hint, milliseconds, skew_of_several};
 
 // What the formats have from each other.
