@@ -28,7 +28,7 @@ impl Listener {
                 // The first `run` runs everything that is there. Later ones find nothing, and their connections are closed
                 // without an answer, as the Python player does.
                 let run = self.registry.python.run(caller.peer);
-                self.python_runs.extend(run.map(|run| (run, caller.into_parts().0)));
+                self.python_runs.extend(run.map(|run| (run, caller.connection)));
                 return Continue(());
             }
             Ok(Request::Other(kind)) if kind == "hello" => match Greeting::decode(payload) {
@@ -98,10 +98,10 @@ impl Listener {
             Claim::New => return self.create_session(hello, caller),
             Claim::Resume(pid) => {
                 // If the process takes no orders it is about to end; the conductor sees the connection close, and asks again.
-                let (connection, decoder) = caller.into_parts();
                 let welcome = Box::new(self.welcome(WelcomeState::Resumed, None));
-                let order = Order::Resume { hello: Box::new(hello.clone()), welcome, rest: decoder.pending().to_vec() };
-                self.processes.order(pid, &order, Some(&connection));
+                let rest = caller.decoder.pending().to_vec();
+                let order = Order::Resume { hello: Box::new(hello.clone()), welcome, rest };
+                self.processes.order(pid, &order, Some(&caller.connection));
             }
             Claim::Refused(refusal, abandoned) => {
                 if let Some(Abandoned { pids, reason, reset_limit }) = abandoned {
@@ -117,9 +117,8 @@ impl Listener {
         let welcome = self.welcome(WelcomeState::New, Some(&hello.run));
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let made = self.processes.create(&mut self.callers, lease, move |notes, cgroups| {
-            let (connection, decoder) = caller.into_parts();
             let session = Session::with_lease(lease, clock()).of(welcome.incarnation.clone());
-            let link = open(connection, decoder, lease, welcome);
+            let link = open(caller.connection, caller.decoder, lease, welcome);
             hold(session, Conductor::new(link, spool_limit), notes, cgroups)
         })?;
         match made {

@@ -156,8 +156,8 @@ impl Callers {
 /// A connection that belongs to no session: it has not said what it wants, or it was answered and is being closed.
 #[derive(Debug)]
 pub(super) struct Caller {
-    connection: Connection,
-    decoder: FrameDecoder,
+    pub(super) connection: Connection,
+    pub(super) decoder: FrameDecoder,
     /// Its address.
     pub(super) peer: IpAddr,
     progress: PlayerTime,
@@ -223,10 +223,5 @@ impl Caller {
         let _ = self.connection.write(&frame(payload));
         self.connection.end_writing();
         self.answered = true;
-    }
-
-    /// The connection, and what was read after the first message.
-    pub(super) fn into_parts(self) -> (Connection, FrameDecoder) {
-        (self.connection, self.decoder)
     }
 }

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::origin::Origins;
-use super::session::StopWith;
 use crate::model::{PlayerTime, Process, StepId, nanoseconds};
 use crate::sys::{self, Cgroup, Descendant};
 use crate::wait::Wait;
@@ -20,8 +21,8 @@ pub(super) struct Escalation {
     /// The step whose processes these are; all processes below this one if there is none.
     of: Option<StepId>,
     /// The first signal and when it was sent, and the current one.
-    first: (i32, PlayerTime),
-    signal: i32,
+    first: (Signal, PlayerTime),
+    signal: Signal,
     until: PlayerTime,
     /// When to look again, whatever happens.
     pub(super) look_at: PlayerTime,
@@ -34,11 +35,7 @@ pub(super) struct Escalation {
 
 impl Escalation {
     /// Begins at `now`; the first look is due at once.
-    pub(super) fn new(of: Option<StepId>, with: StopWith, now: PlayerTime) -> Self {
-        let signal = match with {
-            StopWith::Interrupt => libc::SIGINT,
-            StopWith::Terminate => libc::SIGTERM,
-        };
+    pub(super) fn new(of: Option<StepId>, signal: Signal, now: PlayerTime) -> Self {
         Self {
             of,
             first: (signal, now),
@@ -60,7 +57,7 @@ impl Escalation {
     pub(super) fn forced(&self, now: PlayerTime) -> Option<ForcedMessage> {
         let (first, began) = self.first;
         let after = nanoseconds(now.since(began));
-        (self.signal != first).then_some(ForcedMessage { signal: self.signal, after })
+        (self.signal != first).then_some(ForcedMessage { signal: self.signal.as_raw(), after })
     }
 
     /// Looks for the processes, except children that are skipped, shows them to `see`, and signals them. Children that have
@@ -97,8 +94,8 @@ impl Escalation {
     /// Continues with the next signal; false if there is none.
     fn escalate(&mut self, now: PlayerTime) -> bool {
         self.signal = match self.signal {
-            libc::SIGINT => libc::SIGTERM,
-            libc::SIGTERM => libc::SIGKILL,
+            Signal::INT => Signal::TERM,
+            Signal::TERM => Signal::KILL,
             _ => return false,
         };
         (self.until, self.begins) = (now.plus(Wait::StepGrace.time()), true);
@@ -110,7 +107,7 @@ impl Escalation {
     /// signal is still there at the end, and is reported then.
     fn tell(&mut self, found: &[Descendant], origins: &Origins) {
         // As with Ctrl-C, only the group of the program is interrupted.
-        let interrupts = self.signal == libc::SIGINT;
+        let interrupts = self.signal == Signal::INT;
         // Groups of steps end as a whole, even if their leaders have ended. Something of ours has to be in them, so that
         // their numbers are unique. While a child is not reaped, the number of the group that it leads is unique too.
         let is_step = |group| origins.of(self.of).any(|origin| origin.pid == group) && sys::something_of_group(group);
@@ -119,7 +116,7 @@ impl Escalation {
                 || is_step(descendant.group)
         };
         let groups: BTreeSet<u32> = found.iter().filter(is_led).map(|descendant| descendant.group).collect();
-        let again = self.signal == libc::SIGKILL;
+        let again = self.signal == Signal::KILL;
         if again {
             origins.of(self.of).filter_map(|origin| origin.cgroup.as_ref()).for_each(Cgroup::kill);
         }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
 
 use super::admission::Admission;
 use super::callers::Callers;
@@ -74,7 +75,7 @@ impl Listener {
     ///
     /// If the port cannot be opened.
     pub(super) fn open(settings: Settings) -> io::Result<(Self, SocketAddr)> {
-        let signals = SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
+        let signals = SignalDescriptor::new(&[Signal::CHILD, Signal::TERM, Signal::INT, Signal::HUP])?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         if settings.owner.is_some() {
             life::continue_without_parent();
@@ -170,9 +171,9 @@ impl Listener {
     /// Takes signals: children that have ended, and requests to stop.
     fn take_signals(&mut self) -> ControlFlow<End> {
         while let Some(signal) = self.signals.take() {
-            if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
+            if signal == Signal::HUP && !self.settings.stops_at_hang_up {
                 tracing::info!("SIGHUP: the log continues in the file with its name");
-            } else if signal != libc::SIGCHLD {
+            } else if signal != Signal::CHILD {
                 self.stop()?;
             }
         }
@@ -197,9 +198,9 @@ impl Listener {
         self.socket = None;
         self.callers.all.clear();
         // The process has blocked the listener's signals, but this one cannot be blocked.
-        self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, libc::SIGKILL));
+        self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, Signal::KILL));
         self.cleanup.not_ended.clear();
-        self.processes.pids().for_each(|pid| sys::end_child(pid, libc::SIGTERM));
+        self.processes.pids().for_each(|pid| sys::end_child(pid, Signal::TERM));
         self.processes.hasten(|_| true);
         Continue(())
     }
@@ -233,7 +234,7 @@ impl Listener {
 
     /// The player is over.
     fn over(&mut self, status: i32) -> ControlFlow<End> {
-        for summary in self.registry.take_untold() {
+        for summary in self.registry.summaries.drain(..) {
             tracing::warn!("this player stops, and no conductor received this: {summary}");
         }
         self.processes.cgroups.iter().for_each(|cgroups| cgroups.remove());
@@ -249,9 +250,6 @@ impl Listener {
     /// Takes what the processes report.
     fn take_notes(&mut self) {
         for (pid, note) in self.processes.take_notes() {
-            if let Note::Delivering = note {
-                self.processes.watch_no_more(pid);
-            }
             let line = match note {
                 Note::Addresses { found } => self.settings.admission.learn(found),
                 note => self.registry.take(pid, note, self.stopping.is_some(), clock()),
@@ -274,7 +272,7 @@ impl Listener {
                     let whose = self.registry.give_up_on(pid, limit);
                     let limit = humantime::format_duration(limit);
                     tracing::error!("{whose} did not respond for {limit}; killing it");
-                    sys::end_child(pid, libc::SIGKILL);
+                    sys::end_child(pid, Signal::KILL);
                 }
             }
         }
@@ -346,7 +344,7 @@ impl Listener {
                     entry.pid = Some(pid);
                     if self.stopping.is_some() {
                         // It has no more time for Reset than the others.
-                        sys::end_child(pid, libc::SIGTERM);
+                        sys::end_child(pid, Signal::TERM);
                     }
                 }
                 Err(error) => {
@@ -382,8 +380,8 @@ fn end_everything() {
             return;
         }
         for child in children {
-            sys::end_group(child, libc::SIGKILL);
-            sys::end_child(child, libc::SIGKILL);
+            sys::end_group(child, Signal::KILL);
+            sys::end_child(child, Signal::KILL);
         }
         Wait::LeftoverEnd.pause(LOOK);
     }

@@ -7,6 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::callers::Callers;
 use super::life::{PULSE, Pulse};
 use super::note::{Note, Notes, Order};
@@ -102,8 +104,15 @@ impl Processes {
 
     /// What they report.
     pub(super) fn take_notes(&mut self) -> Vec<(u32, Note)> {
-        let all = self.all.iter_mut();
-        all.flat_map(|process| process.notes.take().into_iter().map(|note| (process.pid, note))).collect()
+        let mut notes = Vec::new();
+        for process in &mut self.all {
+            for note in process.notes.take() {
+                // What it waits for from now on has its own limits.
+                process.watch.take_if(|_| note == Note::Delivering);
+                notes.push((process.pid, note));
+            }
+        }
+        notes
     }
 
     /// Gives one an order, with a connection if one belongs to it. If it takes none it is about to end.
@@ -118,14 +127,9 @@ impl Processes {
         let order = Order::Abandon { reason: reason.to_owned(), reset_limit };
         for pid in pids {
             self.order(pid, &order, None);
-            sys::signal_child(pid, libc::SIGCONT);
+            sys::signal_child(pid, Signal::CONT);
             self.hasten(|of| of == pid);
         }
-    }
-
-    /// This one is not watched any more: what it waits for has its own limits.
-    pub(super) fn watch_no_more(&mut self, pid: u32) {
-        self.all.iter_mut().filter(|process| process.pid == pid).for_each(|process| process.watch = None);
     }
 
     /// These are to end: from now on they must give signs of life more often.

@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
 
 use super::life;
 use crate::sys::{Process, SignalDescriptor};
@@ -17,7 +18,7 @@ use crate::wire::seed::SeedPhase;
 use crate::wire::{Connection, frame};
 
 /// The signal that says that nobody waits for the results any more: if a conductor listens, it is a later one.
-pub(super) const SUPERSEDED: i32 = libc::SIGUSR1;
+pub(super) const SUPERSEDED: Signal = Signal::USR1;
 
 /// How long a conductor may take to read a result before the next one is sent. Results stay in order on every network only
 /// if one connection ends before the next begins.
@@ -40,7 +41,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) fn deliver(phase: &SeedPhase, results: &[Vec<u8>], before: &[Process], is_stopping: bool) -> io::Result<()> {
     let mut delivery = Delivery {
         phase,
-        signals: SignalDescriptor::new(&[SUPERSEDED, libc::SIGTERM, libc::SIGINT])?,
+        signals: SignalDescriptor::new(&[SUPERSEDED, Signal::TERM, Signal::INT])?,
         end: Instant::now() + Wait::PythonResult.time(),
         patience: Wait::PythonConductor.time(),
         untaken: VecDeque::new(),

@@ -22,7 +22,7 @@ pub(super) struct Registry {
     /// What earlier runs left running on purpose.
     pub(super) leftovers: Vec<Process>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
-    summaries: VecDeque<Summary>,
+    pub(super) summaries: VecDeque<Summary>,
     /// How many of them were dropped.
     untold: usize,
 }
@@ -249,11 +249,6 @@ impl Registry {
     pub(super) fn was_told(&mut self) {
         self.summaries.clear();
         self.untold = 0;
-    }
-
-    /// What no conductor was told; it is forgotten.
-    pub(super) fn take_untold(&mut self) -> impl Iterator<Item = Summary> {
-        self.summaries.drain(..)
     }
 
     /// The processes of the oldest sessions that are over and have results to deliver, if there are too many.

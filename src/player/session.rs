@@ -19,7 +19,7 @@ use crate::model::{LONGEST_LEASE, Phase, PhaseId, PlayerTime, StepId};
 use crate::wait::Wait;
 use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepMessage};
 use event::Turn;
-pub use event::{NotStarted, SessionAction, SessionEvent, StopWith};
+pub use event::{NotStarted, SessionAction, SessionEvent};
 use running::Running;
 use work::Work;
 
@@ -29,7 +29,7 @@ const FARTHEST: Duration = Duration::from_secs(30);
 /// What a player does for one worker. The default has no plan yet, and no lease: it ends when a message says so.
 #[derive(Debug, Default)]
 pub struct Session {
-    plan: Option<Rc<PlanMessage>>,
+    pub(super) plan: Option<Rc<PlanMessage>>,
     /// The player's incarnation, for a session that begins with a conductor's `hello`.
     incarnation: Option<String>,
     stage: Stage,
@@ -93,11 +93,6 @@ impl Session {
     /// A step of the plan.
     pub fn step(&self, id: StepId) -> Option<&StepMessage> {
         self.plan.as_ref()?.step(id)
-    }
-
-    /// Frees the plan of a session that is over: its process may be kept for long.
-    pub fn forget_plan(&mut self) {
-        self.plan = None;
     }
 
     /// Whether the session is over.

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
 
 use super::audience::{Audience, Conductor};
 use super::environment::{Environment, folder_warning};
@@ -37,7 +38,7 @@ pub(super) struct SessionProcess<'a> {
     signals: SignalDescriptor,
     environment: Environment,
     /// The first signal to stop, once one has arrived.
-    stopping: Option<i32>,
+    stopping: Option<Signal>,
     /// When delivery is given up, once the session is over.
     finished: Option<PlayerTime>,
 }
@@ -75,7 +76,7 @@ pub(super) fn run_phase(
     results: &mut PhaseResults,
     notes: UnixStream,
     cgroups: Cgroups,
-) -> io::Result<(Vec<Process>, Option<i32>)> {
+) -> io::Result<(Vec<Process>, Option<Signal>)> {
     let mut process = SessionProcess::new(Session::default(), Audience::Python(results), notes, cgroups)?;
     let phase = PhaseId { trial: 1, phase: Phase::Run };
     for message in [ConductorMessage::Plan(Box::new(plan)), ConductorMessage::Go { phase, at: None }] {
@@ -97,7 +98,7 @@ impl<'a> SessionProcess<'a> {
             executor: Executor::new(cgroups, matches!(audience, Audience::Python(_)))?,
             audience,
             notes: Notes::new(notes),
-            signals: SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, SUPERSEDED])?,
+            signals: SignalDescriptor::new(&[Signal::CHILD, Signal::TERM, Signal::INT, Signal::HUP, SUPERSEDED])?,
             environment: Environment::inherited(),
             stopping: None,
             finished: None,
@@ -147,7 +148,7 @@ impl<'a> SessionProcess<'a> {
     /// Leaves a conductor that acknowledges none of its messages.
     fn give_up(&mut self) {
         if let Some(conductor) = self.audience.conductor()
-            && let Some(too_much) = conductor.given_up
+            && let Err(too_much) = conductor.channel.outbox.check()
         {
             conductor.channel.disconnect();
             self.orphan(format!("its conductor did not acknowledge messages: {too_much}"), None);
@@ -200,7 +201,7 @@ impl<'a> SessionProcess<'a> {
         while let Some(signal) = self.signals.take() {
             // The listener decides what a hang-up means: it goes to all processes when a new log is to be started.
             let is_for_python = matches!(self.audience, Audience::Python(_));
-            if signal == libc::SIGCHLD || (signal == libc::SIGHUP && !is_for_python) {
+            if signal == Signal::CHILD || (signal == Signal::HUP && !is_for_python) {
                 continue;
             }
             if self.stopping.is_some() {
@@ -229,7 +230,8 @@ impl<'a> SessionProcess<'a> {
             match order {
                 Order::Resume { hello, welcome, rest } => {
                     let stream = self.notes.connection();
-                    let conductor = self.audience.conductor().filter(|conductor| conductor.given_up.is_none());
+                    let conductor =
+                        self.audience.conductor().filter(|conductor| conductor.channel.outbox.check().is_ok());
                     if let (Some(conductor), Some(stream)) = (conductor, stream)
                         && conductor.resume(stream, &hello, *welcome, &rest)
                     {
@@ -354,7 +356,7 @@ impl<'a> SessionProcess<'a> {
         let left = self.executor.tree.children();
         self.tell(&Note::Over { left, summary });
         // There may be many such processes, each for an hour.
-        self.session.forget_plan();
+        self.session.plan = None;
         self.environment = Environment::default();
         give_back_memory();
     }

@@ -15,6 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
 
 use super::environment::Environment;
 use super::life;
@@ -61,9 +62,9 @@ fn guard(supervisor: u32, mut descendants: Descendants) -> i32 {
         }
         if descendants.is_stopped && kill_at.is_none() {
             kill_at = Some(clock().plus(Wait::SupervisorEnd.time()));
-            sys::end_child(supervisor, libc::SIGTERM);
+            sys::end_child(supervisor, Signal::TERM);
         } else if kill_at.is_some_and(|end| end <= clock()) {
-            sys::end_child(supervisor, libc::SIGKILL);
+            sys::end_child(supervisor, Signal::KILL);
         }
     };
     descendants.end();
@@ -95,7 +96,7 @@ struct Descendants {
 impl Descendants {
     fn new() -> io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-        let signals = SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
+        let signals = SignalDescriptor::new(&[Signal::CHILD, Signal::TERM, Signal::INT, Signal::HUP])?;
         Ok(Self { child: 0, ended: None, signals, is_stopped: false })
     }
 
@@ -108,7 +109,7 @@ impl Descendants {
         }
         let _ = Wait::SupervisorEvents.poll(&mut descriptors, until.map(|until| until.since(clock())));
         while let Some(signal) = self.signals.take() {
-            self.is_stopped |= signal != libc::SIGCHLD;
+            self.is_stopped |= signal != Signal::CHILD;
         }
         self.is_stopped = self.is_stopped || sys::input_has_ended();
         let reaped: Vec<Reaped> = std::iter::from_fn(sys::reap).collect();

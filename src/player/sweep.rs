@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustix::process::Signal;
+
 use super::escalation::Escalation;
 use super::origin::{Origin, Origins};
-use super::session::StopWith;
 use crate::model::{PlayerTime, Process, StepId};
 use crate::sys::Descendant;
 
@@ -23,7 +24,7 @@ pub(super) struct Sweep {
 impl Sweep {
     /// Begins at `now`; the first look is due at once.
     pub(super) fn new(expected: BTreeSet<StepId>, now: PlayerTime) -> Self {
-        Self { escalation: Escalation::new(None, StopWith::Terminate, now), expected, strays: BTreeMap::new() }
+        Self { escalation: Escalation::new(None, Signal::TERM, now), expected, strays: BTreeMap::new() }
     }
 
     /// Looks for processes, except children that are skipped, and signals them. Returns what could not be ended, once that

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::process::Signal;
 
 use super::Process;
 use super::fork::lives_in;
@@ -206,7 +207,7 @@ fn end_all(path: &Path, processes: &[Process]) {
         // A process that was pinned and still is in the group belongs to it.
         let members = members(path);
         let inside = processes.iter().filter(|process| members.contains(&process.pid()));
-        inside.for_each(|process| process.end(libc::SIGKILL));
+        inside.for_each(|process| process.end(Signal::KILL));
     }
     for _ in 0..LOOKS {
         if !fs::read_to_string(path.join("cgroup.events")).is_ok_and(|events| events.contains("populated 1")) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Signal;
 
 use super::child::{Blueprint, Image, PrintsTo, Stage};
 use super::children::signal_child;
@@ -132,7 +133,7 @@ impl PreparedProcess {
             // Somebody else ended it, and it may have been reaped: its number may belong to another process by now.
             return;
         }
-        signal_child(self.pid, libc::SIGKILL);
+        signal_child(self.pid, Signal::KILL);
         // Nothing that it does can delay its end by that much.
         let _ = Wait::PreparedEnd.poll(&mut [PollFd::new(&self.descriptor, PollFlags::IN)], None);
         if !self.is_preparing() {

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End, EndKind};
-use crate::model::{Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId};
+use crate::model::{
+    Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId, WorkerPlan,
+};
 use crate::wait::Wait;
 
 use super::phase::what_stays;
@@ -94,28 +96,34 @@ impl Coordinator {
 
     /// Whether nobody is missing who must not; who is missing is named.
     fn may_go_on(&mut self) -> bool {
-        self.interrupted.is_none() && if self.trial == 0 { self.enough_are_there() } else { self.everybody_is_back() }
-    }
-
-    fn enough_are_there(&mut self) -> bool {
-        let mut fatal = false;
+        if self.interrupted.is_some() {
+            return false;
+        }
+        let mut may_go_on = true;
         for (worker, end) in std::mem::take(&mut self.faults) {
-            let entry = self.plan.worker(worker);
-            let who = format!("worker `{}` at {}", entry.name, entry.player);
+            let WorkerPlan { name, player, .. } = self.plan.worker(worker);
             self.judge.hint(end.hint);
-            if end.kind == EndKind::Unreachable && self.skip_unreachable {
-                self.judge.incomplete(format!("{who} was left out: {}", end.reason));
+            if self.trial == 0 && self.skip_unreachable && end.kind == EndKind::Unreachable {
+                self.judge.incomplete(format!("worker `{name}` at {player} was left out: {}", end.reason));
                 self.report(Event::WorkerLost { worker, reason: end.reason });
+                continue;
+            }
+            may_go_on = false;
+            if self.trial == 0 {
+                self.judge.not_carried_out(format!("worker `{name}` at {player}: {}", end.reason));
             } else {
-                fatal = true;
-                self.judge.not_carried_out(format!("{who}: {}", end.reason));
+                self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason));
             }
         }
-        if !fatal && self.workers.iter().all(Worker::is_gone) {
-            fatal = true;
+        let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
+        if may_go_on && self.workers.iter().all(Worker::is_gone) {
             self.judge.not_carried_out("no worker can be reached".to_owned());
+            return false;
         }
-        !fatal
+        if !may_go_on && self.trial > 0 && left > 0 {
+            self.judge.incomplete(format!("{left} of {trials} trials were not run, because a worker was lost"));
+        }
+        may_go_on
     }
 
     fn warn_of_seeds(&mut self) {
@@ -275,21 +283,6 @@ impl Coordinator {
             all_are_there = false;
         }
         if all_are_there { self.begin_trial() } else { self.connect() }
-    }
-
-    /// Whether all who were lost are here again; who is not is named.
-    fn everybody_is_back(&mut self) -> bool {
-        let missing = std::mem::take(&mut self.faults);
-        for (worker, end) in &missing {
-            let name = self.plan.name(*worker);
-            self.judge.hint(end.hint);
-            self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason));
-        }
-        let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
-        if !missing.is_empty() && left > 0 {
-            self.judge.incomplete(format!("{left} of {trials} trials were not run, because a worker was lost"));
-        }
-        missing.is_empty()
     }
 
     pub(super) fn interrupt(&mut self, signal: i32) {

@@ -2,18 +2,11 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::model::{PlayerTime, StepId};
 use crate::player::note::Note;
 use crate::wire::{ConductorMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
-
-/// The first signal with which a step is stopped. Each signal has some time before the next; the last one is `SIGKILL`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopWith {
-    /// `SIGINT`, then `SIGTERM`: for a measurement that has run for its time and may finish its output.
-    Interrupt,
-    /// `SIGTERM`.
-    Terminate,
-}
 
 /// What is decided about one event.
 #[derive(Debug)]
@@ -101,8 +94,9 @@ pub enum SessionAction {
         /// The number of its process.
         pid: u32,
     },
-    /// Stop a step's process; its end comes as an event.
-    Stop(StepId, StopWith),
+    /// Stop a step's process, with this signal first; its end comes as an event. Each signal has some time before the next,
+    /// stronger one.
+    Stop(StepId, Signal),
     /// Transfer the files of a step; the end of it comes as an event.
     Transfer(StepId),
     /// Stop transferring them; no event follows.

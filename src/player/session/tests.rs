@@ -1,13 +1,14 @@
 //! The session's core under tables of events, and under any order of them.
 
 mod awaited;
+mod ending;
 mod forms;
 mod lease;
-mod leave;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use rustix::process::Signal;
 
 use super::*;
 use crate::model::{PhaseId, StepId};
@@ -62,7 +63,7 @@ fn ended(key: StepId, seconds: u64) -> SessionEvent {
 }
 
 fn stop(key: StepId) -> SessionAction {
-    SessionAction::Stop(key, StopWith::Terminate)
+    SessionAction::Stop(key, Signal::TERM)
 }
 
 fn arm(phase: Phase) -> SessionEvent {

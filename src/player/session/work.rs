@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::event::{SessionAction, StopWith, Turn};
+use rustix::process::Signal;
+
+use super::event::{SessionAction, Turn};
 use crate::model::{PlayerTime, StepId, nanoseconds};
 use crate::wait::Wait;
 use crate::wire::{
@@ -217,7 +219,8 @@ impl Work {
         });
         if matches!(self.state, State::Starting | State::Running) {
             let is_elapsed = matches!(outcome, OutcomeMessage::Elapsed { .. });
-            let with = if is_elapsed { StopWith::Interrupt } else { StopWith::Terminate };
+            // A measurement that has run for its time may finish its output.
+            let with = if is_elapsed { Signal::INT } else { Signal::TERM };
             turn.push(SessionAction::Stop(self.key, with));
             return false;
         }
@@ -243,7 +246,7 @@ impl Work {
             return false;
         }
         if self.attempt_end().is_some_and(|end| end <= turn.now) {
-            turn.push(SessionAction::Stop(self.key, StopWith::Terminate));
+            turn.push(SessionAction::Stop(self.key, Signal::TERM));
             self.until.iter_mut().for_each(|until| until.is_late = true);
         }
         if let State::Pausing(again) = self.state

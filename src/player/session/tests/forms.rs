@@ -126,7 +126,7 @@ fn a_for_is_interrupted_at_its_end_and_passes_and_one_that_fails_before_fails() 
     let measure = || StepMessage { passes_at_limit: true, ..step("measure", false, Some(5)) };
     let mut session = in_run(vec![measure()]);
     session.handle(started(run(0), 1), at(1));
-    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Interrupt)]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), Signal::INT)]);
     let end = session.handle(failed(run(0), 7), at(7));
     assert_eq!(outcomes(&end), [(0, OutcomeMessage::Elapsed { after: 5 * SECOND })]);
     let mut session = in_run(vec![measure()]);
@@ -257,7 +257,7 @@ fn a_spawned_step_with_a_time_of_its_own_is_stopped_after_it() {
     let mut session = in_run(vec![StepMessage { passes_at_limit: true, ..step("capture", true, Some(5)) }]);
     session.handle(started(run(0), 1), at(1));
     assert_eq!(session.next_deadline(), Some(at(6)));
-    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Interrupt)]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), Signal::INT)]);
     let end = session.handle(failed(run(0), 7), at(7));
     let [SessionAction::Send(PlayerMessage::SpawnedEnded(spawned))] = &end[..] else { panic!("{end:?}") };
     assert_eq!(spawned.outcome, OutcomeMessage::Elapsed { after: 5 * SECOND });
@@ -313,7 +313,7 @@ fn whoever_is_alone_with_its_reset_waits_for_no_file() {
 fn a_process_that_never_starts_is_given_up_a_second_after_its_limit() {
     let mut session = in_run(vec![step("held", false, Some(5)), plain("next")]);
     assert_eq!(session.handle(SessionEvent::Tick, at(5)), []);
-    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Terminate)]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), Signal::TERM)]);
     let end = session.handle(failed(run(0), 7), at(7));
     assert_eq!(outcomes(&end), [(0, OutcomeMessage::TimedOut { after: 5 * SECOND })]);
     assert_eq!(starts(&end), [run(1)]);
@@ -322,7 +322,7 @@ fn a_process_that_never_starts_is_given_up_a_second_after_its_limit() {
 #[test]
 fn a_spawned_process_that_never_starts_is_given_up_like_any_other() {
     let mut session = in_run(vec![step("server", true, Some(5)), plain("next")]);
-    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Terminate)]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), Signal::TERM)]);
     assert_eq!(starts(&session.handle(failed(run(0), 7), at(7))), [run(1)]);
 }
 
