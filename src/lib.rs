@@ -15,7 +15,7 @@
 //!                                              └── events ── executor
 //! ```
 //!
-//! Decisions are separate from effects: `conduct::coordinator` and [`player::session`] take an event and the time, and return
+//! Decisions are separate from effects: `conduct::coordinator` and `player::session` take an event and the time, and return
 //! actions. They have no sockets, threads, clocks or files, so tests can try any order of events. The rest carries out actions
 //! and decides nothing: threads in the conductor, one poll loop in each process of the player.
 //!
@@ -30,7 +30,7 @@
 //! | [`wait`] | all waits, each with its limit; the calls that block | nothing |
 //! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model` |
 //! | [`wire`] | frames, messages, the protocol of the Python program | `model` |
-//! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `wait`, `wire` |
+//! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `wait`, `wire`, `sys` |
 //! | [`player`] | listener, session, executor, clean-up | `model`, `wait`, `wire`, `sys` |
 //! | [`report`] | the reports, one file for each format | `model` |
 //! | `sys` | system calls that std does not have; the only `unsafe` code | `model`, `wait` |

@@ -7,7 +7,6 @@ mod log_file;
 mod log_thread;
 mod screen;
 mod stderr;
-mod terminal;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -20,9 +19,8 @@ use tracing_subscriber::fmt::MakeWriter;
 pub(crate) use for_reader::ForReader;
 pub use format::LogFormat;
 pub(crate) use log_thread::flush;
-pub(crate) use screen::{Screen, answer_to_stdout};
+pub(crate) use screen::{Screen, answer_to_stdout, terminal_is_dumb, terminal_size};
 pub(crate) use stderr::{say, say_if_heard};
-pub(crate) use terminal::{is_dumb as terminal_is_dumb, size as terminal_size};
 
 use lines::Lines;
 use log_file::LogFile;

@@ -3,12 +3,12 @@
 //! Each blocking call takes a [`Wait`] (`blocking`); a test finds those that do not. `docs/waits.md` is this table.
 
 mod blocking;
-mod patience;
 
 pub use blocking::{PAGE, is_ready};
-pub use patience::Patience;
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long a wait may take.
@@ -248,5 +248,22 @@ impl Wait {
             Limit::AtLeast(_, least) => value.max(least),
             Limit::Fixed(_) | Limit::Progress(..) | Limit::Computed(_) | Limit::Earliest => self.time(),
         }
+    }
+}
+
+/// Whether somebody is still waited for, decided by another thread than the one that waits: the patience of all who wait for
+/// the same thing. A copy is the same patience.
+#[derive(Debug, Clone, Default)]
+pub struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    /// From now on nobody is waited for.
+    pub fn end(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they still wait.
+    pub fn lasts(&self) -> bool {
+        !self.0.load(Ordering::Relaxed)
     }
 }

@@ -10,7 +10,7 @@ use super::messages::Refused;
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options};
 use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, object, on_one_line};
-use crate::report::{NOT_STARTED, is_refused, milliseconds, write_json};
+use crate::report::{hint, milliseconds, write_json};
 
 /// Asks every player and tells of each, and what it holds or has left. 1 when one cannot be reached or is held by another
 /// run.
@@ -41,15 +41,15 @@ fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
         let place = worker.player.to_string();
         let (text, below) = match &answer.result {
             Ok(report) => (describe(report), below(report)),
-            Err(why) => (why.clone(), Vec::new()),
+            Err(end) => (end.reason.clone(), Vec::new()),
         };
         writeln!(output, "{:name_width$}  {place:place_width$}  {}", worker.name, on_one_line(&text))?;
         for line in below {
             writeln!(output, "{:name_width$}  {}", "", on_one_line(&line))?;
         }
     }
-    if answers.iter().any(|answer| answer.result.as_ref().is_err_and(|why| is_refused(why))) {
-        writeln!(output, "  hint: {NOT_STARTED}")?;
+    if let Some(what) = answers.iter().filter_map(|answer| answer.result.as_ref().err()?.hint).max() {
+        writeln!(output, "  hint: {}", hint(what))?;
     }
     Ok(())
 }
@@ -64,7 +64,7 @@ fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
         object! {
             worker: worker.name.as_str(),
             player: worker.player.to_string(),
-            error: answer.result.as_ref().err(),
+            error: answer.result.as_ref().err().map(|end| &end.reason),
             #[serde(flatten)]
             description: report.map(|report| PlayerEntry::from(report.player.clone())).unwrap_or_default(),
             round_trip: report.map(|report| report.round_trip.as_secs_f64()),

@@ -1,7 +1,6 @@
 //! `conduct`: reads the configuration, opens the outputs, and has the test run.
 
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -15,11 +14,11 @@ use super::outputs::{self, Opened, Outputs};
 use super::shell_syntax::LocalShells;
 use super::{frames, signals};
 use crate::cli::ConductArguments;
-use crate::conduct::{self, KeeperCommand, Options};
+use crate::conduct::{self, Options};
 use crate::config::{self, Loaded, load_test};
 use crate::model::{Conclusion, PASSED, Plan, Reason, RunId, USAGE, on_one_line};
 use crate::report;
-use crate::sys::{self, DescriptorLimit};
+use crate::sys::DescriptorLimit;
 use crate::telemetry::{self, Screen};
 use crate::wire::Secret;
 
@@ -61,8 +60,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
     if !refused.is_empty() {
         return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
     }
-    let player = if arguments.local { Some(LocalPlayer::start()) } else { None };
-    let player = match player.transpose() {
+    let player = match arguments.local.then(LocalPlayer::start).transpose() {
         Ok(player) => player,
         Err(why) => return Ok(outputs::not_carried_out(reporters, why, &interrupts)),
     };
@@ -104,7 +102,7 @@ fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Resu
         conductor: who_asks(),
         run_secret,
         player_secret: None,
-        keeper: keeper(),
+        descriptors: DescriptorLimit::of_this_process(),
     };
     Ok((interrupts, options))
 }
@@ -142,8 +140,8 @@ fn log_reasons(conclusion: &Conclusion) {
             tracing::error!("{}", on_one_line(text));
         }
     }
-    if let Some(hint) = report::hint(conclusion) {
-        tracing::info!("hint: {hint}");
+    if let Some(hint) = conclusion.hint {
+        tracing::info!("hint: {}", report::hint(hint));
     }
 }
 
@@ -158,19 +156,6 @@ fn random_run_id() -> RunId {
     let text = format!("{}-{}-{number:06}", &digits[..8], &digits[8..]);
     #[expect(clippy::expect_used, reason = "digits and `-` are what a name may have")]
     RunId::new(&text).expect("a run's own name is a name")
-}
-
-/// The process that keeps a `check`. What a terminal sends to us is not for the check: we end it in good order.
-fn keeper() -> KeeperCommand {
-    let limit = DescriptorLimit::of_this_process();
-    KeeperCommand::new(move || {
-        // Our own program, though its file may have been replaced by another version. What it is called must not choose
-        // what it does.
-        let mut command = Command::new("/proc/self/exe");
-        command.arg0("conductor").args(["keep", "--"]);
-        sys::start_apart(&mut command, limit);
-        command
-    })
 }
 
 /// Who asks, for the people whose player is busy.

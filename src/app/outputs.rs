@@ -191,6 +191,6 @@ pub(super) fn not_carried_out(reporters: Reporters, why: String, interrupts: &Re
     messages::refuse(&why);
     let interrupt = interrupts.try_recv().ok().map(Reason::Interrupted);
     let reasons = interrupt.into_iter().chain([Reason::NotCarriedOut(why)]).collect();
-    let conclusion = conduct::tell_end(reporters, Conclusion { verdict: Verdict::Incomplete, reasons }, interrupts);
+    let conclusion = conduct::tell_end(reporters, Conclusion::new(Verdict::Incomplete, reasons), interrupts);
     ExitCode::from(conclusion.exit_status())
 }

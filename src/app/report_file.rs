@@ -5,10 +5,9 @@
 //! beginning of the run, for that of an earlier run.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Receiver;
 use rustix::fs::OFlags;
@@ -68,40 +67,23 @@ fn whole(format: Format, path: &Path, style: Style) -> io::Result<Box<dyn Report
     let named = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let folder = OwnedFd::from(File::open(named.unwrap_or(Path::new(".")))?);
-    let part = Arc::new(Mutex::new(Some(UnplacedFile::create(folder, 0o666)?)));
-    let inner = report::reporter(format, Box::new(PartWriter(Arc::clone(&part))), style);
-    Ok(Box::new(WholeReport { inner, part, path: path.to_owned() }))
+    let mut part = UnplacedFile::create(folder, 0o666)?;
+    let inner = report::reporter(format, Box::new(part.file().try_clone()?), style);
+    Ok(Box::new(WholeReport { inner, part: Some(part), path: path.to_owned() }))
 }
 
 /// A report that takes its name when it is whole.
 struct WholeReport {
     inner: Box<dyn Reporter>,
-    part: Arc<Mutex<Option<UnplacedFile>>>,
+    part: Option<UnplacedFile>,
     path: PathBuf,
 }
 
 impl Reporter for WholeReport {
     fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
         self.inner.report(stamped)?;
-        let over = matches!(stamped.event, Event::RunEnded { .. });
-        let part = over.then(|| lock(&self.part).take()).flatten();
+        let is_over = matches!(stamped.event, Event::RunEnded { .. });
         let name = self.path.file_name().unwrap_or_default();
-        part.map_or(Ok(()), |part| part.place(name, true))
+        self.part.take_if(|_| is_over).map_or(Ok(()), |part| part.place(name, true))
     }
-}
-
-struct PartWriter(Arc<Mutex<Option<UnplacedFile>>>);
-
-impl Write for PartWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        lock(&self.0).as_mut().map_or(Err(io::ErrorKind::BrokenPipe.into()), |part| part.file().write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn lock(part: &Mutex<Option<UnplacedFile>>) -> std::sync::MutexGuard<'_, Option<UnplacedFile>> {
-    part.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,14 +5,15 @@
 //! check leaves running, also when the conductor is killed. Its surroundings are those of a step.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
@@ -21,8 +22,9 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::model::{Attention, Outcome, Plan, PlayerTime, Printer, Start, StepResult, Stream, words};
+use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
-use crate::wire::KeeperMessage;
+use crate::wire::SupervisorMessage;
 
 use super::check_output::Printed;
 use super::event::CheckEnd;
@@ -41,29 +43,12 @@ const STOP: Duration = Duration::from_secs(20);
 /// How long the writers of the results folder may make no progress before the check no longer waits for them.
 const STUCK: Duration = Wait::ResultsWritten.time();
 
-/// Makes the process that keeps a check: our own program, in a session of its own and with the limits that whoever started us
-/// has set. What the check is, is added to its arguments.
-#[derive(Clone)]
-pub struct KeeperCommand(Arc<dyn Fn() -> Command + Send + Sync>);
-
-impl KeeperCommand {
-    /// One that is made so.
-    pub fn new(make: impl Fn() -> Command + Send + Sync + 'static) -> Self {
-        Self(Arc::new(make))
-    }
-}
-
-impl fmt::Debug for KeeperCommand {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", (self.0)())
-    }
-}
-
 /// One check of one trial.
 pub(super) struct Check {
     pub(super) plan: Arc<Plan>,
     pub(super) trial: u32,
-    pub(super) keeper: KeeperCommand,
+    /// The limit on descriptors that it gets: that with which we were started.
+    pub(super) descriptors: DescriptorLimit,
     /// Where what it prints is kept.
     pub(super) store: Store,
     /// The folder of the run's results.
@@ -72,39 +57,34 @@ pub(super) struct Check {
     pub(super) kept: Mark,
 }
 
-/// A check that was begun; it is ended when this is dropped.
-pub(super) struct Checker {
-    _wanted: Sender<Infallible>,
-}
-
-/// Begins a check; what it left is sent when it is over.
-///
-/// # Errors
-///
-/// Says why there is no thread.
-pub(super) fn start(threads: &mut Threads, check: Check, ended: Sender<CheckEnd>) -> io::Result<Checker> {
-    // Nothing is ever sent: that it is closed says that nobody waits for the check any more.
+/// Begins a check; what it left is sent when it is over. It is stopped when the sender that comes back is dropped, on which
+/// nothing is ever sent.
+pub(super) fn start(threads: &mut Threads, check: Check, ended: &Sender<CheckEnd>) -> Sender<Infallible> {
     let (wanted, unwanted) = bounded(0);
-    threads.start("check".to_owned(), move || {
-        let end = settle(&check, &unwanted, STUCK)
-            .and_then(|()| run(&check, &unwanted).map_err(|error| Outcome::NotStarted(words(&error))));
-        let _ = ended.send(end.unwrap_or_else(CheckEnd::from));
-    })?;
-    Ok(Checker { _wanted: wanted })
+    let not_started = |error: io::Error| Outcome::NotStarted(words(&error));
+    let told = ended.clone();
+    let started = threads.start("check".to_owned(), move || {
+        let end = settle(&check, &unwanted, STUCK).and_then(|()| run(&check, &unwanted).map_err(not_started));
+        let _ = told.send(end.unwrap_or_else(CheckEnd::from));
+    });
+    if let Err(error) = started {
+        let _ = ended.send(not_started(error).into());
+    }
+    wanted
 }
 
 /// Waits until there is everything that the check may read. A folder that is slow is waited for as long as something goes
 /// on there; one that takes nothing for so long is stuck, like the disk below it.
 fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Result<(), Outcome> {
-    let (mut taken, mut since) = (check.kept.taken(), Instant::now());
+    let (mut taken, mut since) = (check.kept.taken.load(Ordering::Relaxed), Instant::now());
     let mut attention = Attention::new(2 * WORD, now());
     loop {
         select! {
-            recv(check.kept.reached()) -> _ => return Ok(()),
+            recv(check.kept.reached) -> _ => return Ok(()),
             recv(unwanted) -> _ => return Err(Outcome::Stopped),
             default(Wait::ResultsWritten.within(WORD.min(stuck))) => {}
         }
-        let now_taken = check.kept.taken();
+        let now_taken = check.kept.taken.load(Ordering::Relaxed);
         if let Some(pause) = attention.look(now()) {
             since += pause;
         }
@@ -130,7 +110,7 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     let keeper = command.spawn().map_err(|error| not_entered(&check.plan, error))?;
     // Our copies of the keeper's ends would keep its pipes open.
     drop(command);
-    let mut kept = Kept { keeper, socket, said: Vec::new(), printed: [stdout, stderr], unkept: None };
+    let mut kept = Kept { keeper, socket, said: Vec::new(), answer: None, printed: [stdout, stderr], unkept: None };
     let end = kept.wait(check.plan.settings.step_timeout, unwanted);
     // It ran on our own clock.
     let player = PlayerTime::from_nanoseconds(at.nanoseconds());
@@ -140,10 +120,15 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     Ok(CheckEnd { result, unkept: kept.unkept, ..end })
 }
 
-/// The keeper of the check, with what it is to keep.
+/// The keeper of the check, with what it is to keep: our own program, in a session of its own. What a terminal sends to us is
+/// not for the check: we end it in good order.
 fn command(check: &Check) -> io::Result<Command> {
-    let Check { plan, trial, results, keeper, .. } = check;
-    let mut command = (keeper.0)();
+    let Check { plan, trial, results, descriptors, .. } = check;
+    // Our own program, though its file may have been replaced by another version. What it is called must not choose what
+    // it does.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("conductor").args(["keep", "--"]);
+    start_apart(&mut command, *descriptors);
     command.arg(plan.settings.check.as_deref().unwrap_or("true"));
     command.envs(common_variables(plan)).env("CONDUCTOR_TRIAL", trial.to_string());
     if let Some(results) = results {
@@ -172,6 +157,8 @@ struct Kept {
     /// Where the keeper says what came of it; its end says that the check is not wanted any more.
     socket: UnixStream,
     said: Vec<u8>,
+    /// That, once all of it is here.
+    answer: Option<SupervisorMessage>,
     printed: [Printed; 2],
     /// Why what it prints cannot be kept.
     unkept: Option<String>,
@@ -182,7 +169,7 @@ impl Kept {
     fn wait(&mut self, limit: Option<Duration>, unwanted: &Receiver<Infallible>) -> CheckEnd {
         let begun = Instant::now();
         let mut ended_by_us = None;
-        while !self.has_said_all() && self.hear() {
+        while self.answer.is_none() && self.hear() {
             let is_unwanted = unwanted.try_recv() == Err(TryRecvError::Disconnected);
             let is_late = limit.filter(|limit| begun.elapsed() >= *limit);
             match &ended_by_us {
@@ -201,17 +188,11 @@ impl Kept {
         let _ = Wait::CheckAnswer.end_of(&mut self.keeper, STOP);
         self.take();
         // One that was killed left no word.
-        let said: Option<KeeperMessage> = serde_json::from_slice(&self.said).ok();
-        let mut end = said.map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
+        let mut end = self.answer.take().map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
         if let (Outcome::Stopped, Some((outcome, _))) = (&end.result.outcome, ended_by_us) {
             end.result.outcome = outcome;
         }
         end
-    }
-
-    /// Whether the keeper has said what came of the check: the process above it has the same socket, and may be stopped.
-    fn has_said_all(&self) -> bool {
-        self.said.last() == Some(&b'}') && serde_json::from_slice::<KeeperMessage>(&self.said).is_ok()
     }
 
     /// Waits a moment for the keeper and the check, and takes what they say; whether the keeper will say more.
@@ -225,6 +206,8 @@ impl Kept {
             Ok(0) => false,
             Ok(count) => {
                 self.said.extend_from_slice(&buffer[..count]);
+                // The process above the keeper has the same socket, and may be stopped: its end need not come.
+                self.answer = serde_json::from_slice(&self.said).ok();
                 true
             }
             Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
@@ -245,7 +228,7 @@ impl Kept {
 mod tests {
     use super::*;
     use crate::conduct::reports::{NamedReporters, Reporters, Reports};
-    use crate::conduct::testing::{keeper, plan};
+    use crate::conduct::testing::plan;
     use crate::model::{ConductorTime, Event, Reporter, Stamped};
 
     /// A disk that does not answer.
@@ -267,7 +250,7 @@ mod tests {
         let check = Check {
             plan: Arc::new(plan(1, 1, 1, &[])),
             trial: 1,
-            keeper: keeper(),
+            descriptors: DescriptorLimit::of_this_process(),
             store: Store::unnamed().unwrap(),
             results: None,
             kept: reports.mark(),

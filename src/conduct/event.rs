@@ -1,11 +1,12 @@
 //! What the coordinator and the connection actors say to each other.
 
+use std::io;
 use std::time::Duration;
 
 use crate::model::{
-    ConductorTime, Outcome, Output, PhaseId, PlayerDescription, Process, Start, StepId, StepResult, Stream,
+    ConductorTime, Hint, Outcome, Output, PhaseId, PlayerDescription, Process, Start, StepId, StepResult, Stream,
 };
-use crate::wire::KeeperMessage;
+use crate::wire::SupervisorMessage;
 
 /// What the coordinator wants of a worker's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,27 +79,44 @@ pub(crate) enum ConnectionEvent {
     Ended(End),
 }
 
-impl End {
-    /// The reason, for people.
-    pub(crate) fn reason(&self) -> &str {
-        match self {
-            Self::Closed => "its connection was closed",
-            Self::Unreachable(reason) | Self::Refused(reason) | Self::Lost(reason) => reason,
-        }
-    }
+/// Why a connection is over, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) kind: EndKind,
+    pub(crate) reason: String,
+    /// What the user can do about it, where that is known.
+    pub(crate) hint: Option<Hint>,
 }
 
-/// Why a connection is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The coordinator wanted it.
+/// How far a connection had come when it was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndKind {
+    /// The coordinator wanted its end.
     Closed,
     /// The player was never reached.
-    Unreachable(String),
-    /// The player was reached, and cannot or won't do what the plan says.
-    Refused(String),
-    /// It was there and is not any more.
-    Lost(String),
+    Unreachable,
+    /// The player was reached; it is not there any more, or cannot do what the plan says, or refuses to.
+    Lost,
+}
+
+impl End {
+    pub(crate) fn closed() -> Self {
+        Self { kind: EndKind::Closed, ..Self::lost("its connection was closed") }
+    }
+
+    pub(crate) fn unreachable(reason: impl Into<String>) -> Self {
+        Self { kind: EndKind::Unreachable, ..Self::lost(reason) }
+    }
+
+    pub(crate) fn lost(reason: impl Into<String>) -> Self {
+        Self { kind: EndKind::Lost, reason: reason.into(), hint: None }
+    }
+
+    /// With the hint that goes with an error of a connection attempt.
+    pub(crate) fn because_of(self, error: &io::Error) -> Self {
+        let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+        Self { hint: is_refused.then_some(Hint::StartPlayer), ..self }
+    }
 }
 
 /// What came of a check.
@@ -118,8 +136,8 @@ impl From<Outcome> for CheckEnd {
     }
 }
 
-impl From<KeeperMessage> for CheckEnd {
-    fn from(KeeperMessage { outcome, duration, left, not_stopped }: KeeperMessage) -> Self {
+impl From<SupervisorMessage> for CheckEnd {
+    fn from(SupervisorMessage { outcome, duration, left, not_stopped }: SupervisorMessage) -> Self {
         let result = StepResult::without_output(outcome.into());
         let duration = duration.map(Duration::from_nanos);
         Self { result: StepResult { duration, not_stopped: not_stopped.into(), ..result }, left, unkept: None }

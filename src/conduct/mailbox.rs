@@ -4,11 +4,13 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::event::Command;
+use super::event::{Command, End};
+use crate::wait::Wait;
 
 /// The coordinator's end.
 #[derive(Debug)]
@@ -51,7 +53,21 @@ impl Drop for Postbox {
 }
 
 impl Mailbox {
-    /// The commands, for who waits for nothing else.
+    /// The next command, if one comes within this time: [`Command::Abandon`] when nobody can give one any more.
+    pub(crate) fn within(&self, wait: Wait, time: Option<Duration>) -> Option<Command> {
+        match wait.receive(&self.commands, time) {
+            Ok(command) => Some(command),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Command::Abandon),
+        }
+    }
+
+    /// Waits so long, unless the coordinator wants something: before there is a plan that can only be the end.
+    pub(crate) fn unless_ended(&self, time: Duration) -> Option<End> {
+        self.within(Wait::RetryPause, Some(time)).map(|_| End::closed())
+    }
+
+    /// The commands, for who waits for something else that comes over a channel.
     pub(crate) fn commands(&self) -> &Receiver<Command> {
         &self.commands
     }

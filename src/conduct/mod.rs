@@ -38,8 +38,7 @@ mod testing;
 mod threads;
 mod waiting_log;
 
-pub use check::{CheckAnswer, CheckReport, ClockCheck, check};
-pub use checker::KeeperCommand;
+pub(crate) use check::{CheckAnswer, CheckReport, check};
 pub use options::Options;
 pub use plan_message::too_large;
 pub use reports::{NamedReporters, Reporters};

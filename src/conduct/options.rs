@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::checker::KeeperCommand;
 use crate::model::{Plan, WorkerId, nanoseconds};
+use crate::sys::DescriptorLimit;
 use crate::wire::{Hello, PROTOCOL, Secret, TAKE_OVER};
 
 /// The options of a run that are not part of its plan.
@@ -21,8 +21,8 @@ pub struct Options {
     pub run_secret: Secret,
     /// What the private player knows its conductor by, when the run has one.
     pub player_secret: Option<Secret>,
-    /// How the process is made that keeps a `check`.
-    pub keeper: KeeperCommand,
+    /// The limit on descriptors that a `check` gets.
+    pub descriptors: DescriptorLimit,
 }
 
 /// The first message to a worker's player.

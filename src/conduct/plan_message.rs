@@ -1,5 +1,7 @@
 //! From the plan to the message that tells one worker of it, pure.
 
+use std::fmt::Debug;
+
 use crate::model::{
     Action, Bound, Gate, LARGEST_PLAN, LONGEST_NAME, Mode, Phase, Plan, Step, WorkerId, WorkerPlan, nanoseconds,
     variable,
@@ -31,20 +33,14 @@ pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<St
 /// Says which worker's plan is larger than a player takes, and of what it has too much; `None` when all are taken. Nothing of
 /// a plan can be cut, and no player is asked.
 pub fn too_large(plan: &Plan) -> Option<String> {
-    let common: usize = common_variables(plan).iter().map(|(name, value)| name.len() + value.len() + OVERHEAD).sum();
-    let of_step = |step: &Step| {
-        let action = match &step.action {
-            Action::Command(text) | Action::Barrier(text) | Action::Put { remote: text, .. } => text.len(),
-            Action::Stop(label) => label.as_str().len(),
-            Action::Fetch(pattern) => pattern.len(),
-        };
-        step.label.as_str().len() + action + OVERHEAD
-    };
+    /// So many bytes at most become of one byte of a text (`\\u0001`).
+    const MOST_ESCAPED: usize = 6;
+    // In this form, a text is at least as long as in memory, and what is around it takes more than in a message.
+    let length = |part: &dyn Debug| format!("{part:?}").len();
+    let common = length(&common_variables(plan));
     plan.workers().find_map(|(id, worker)| {
-        let own: usize = worker.environment.iter().map(|(name, value)| name.len() + value.len() + OVERHEAD).sum();
-        let steps: usize = Phase::ALL.into_iter().flat_map(|phase| &worker.steps[phase]).map(of_step).sum();
         // Most plans are far below the bound: their messages need not be made.
-        if (common + own + steps).saturating_mul(MOST_ESCAPED) < LARGEST_PLAN {
+        if (common + length(worker)).saturating_mul(MOST_ESCAPED) < LARGEST_PLAN {
             return None;
         }
         // As long as a player's name for itself may be.
@@ -53,11 +49,6 @@ pub fn too_large(plan: &Plan) -> Option<String> {
         Some(format!("the plan of worker `{}` (`{}`) has {why}", worker.name, worker.file.display()))
     })
 }
-
-/// More bytes than a variable or a step has in a message, beside its texts.
-const OVERHEAD: usize = 256;
-/// So many bytes at most become of one byte of a text (`\\u0001`).
-const MOST_ESCAPED: usize = 6;
 
 /// The worker's own variables, and behind them those that every step gets.
 fn environment(plan: &Plan, worker: WorkerId) -> Vec<(String, String)> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::model::{Event, Reporter, Stamped};
 use crate::wait::Wait;
@@ -26,27 +26,15 @@ pub(super) enum Item {
     Mark(#[expect(dead_code, reason = "that it is dropped is what it says")] Sender<Infallible>),
 }
 
-/// When a thread passes an event to its reporters. The results and the log may share a terminal: the results have each event
-/// first, and then the log, unless one of them takes longer than [`Wait::OutputFirst`].
-pub(super) enum Order {
-    /// At once.
-    Any,
-    /// Before the other thread. The next event waits until that thread has had this one.
-    First {
-        /// Tells the other thread that an event was passed on here.
-        done: Sender<()>,
-        /// Says that the other thread has passed it on.
-        other: Receiver<()>,
-    },
-    /// After the other thread.
-    Second {
-        /// Says that the other thread has passed an event on.
-        other: Receiver<()>,
-        /// Tells the other thread that it was passed on here.
-        done: Sender<()>,
-        /// How many events were passed on here before the other thread had passed them on.
-        ahead: u64,
-    },
+/// How two threads pass on each event one after the other. The results and the log may share a terminal: the results have
+/// each event first, and then the log, unless one of them takes longer than [`Wait::OutputFirst`].
+pub(super) struct Order {
+    /// Tells the other thread that an event was passed on here.
+    done: Sender<()>,
+    /// Says that the other thread has passed it on.
+    other: Receiver<()>,
+    /// In the second thread, how many events were passed on here before the first thread had passed them on.
+    ahead: Option<u64>,
 }
 
 /// Whether the results and the log have to get an event in their order. The log has no output of steps, so output is
@@ -68,7 +56,7 @@ impl Queue {
     pub(super) fn start(
         name: &str,
         reporters: NamedReporters,
-        order: Order,
+        order: Option<Order>,
         threads: &mut Threads,
         failed: &Sender<String>,
     ) -> Self {
@@ -97,14 +85,15 @@ impl Queue {
 fn tell(
     mut reporters: NamedReporters,
     items: &Receiver<Item>,
-    mut order: Order,
+    mut order: Option<Order>,
     taken: &AtomicU64,
     failed: &Sender<String>,
 ) {
     // The run loop drops its sender at the end of every run, which ends this loop.
     for item in items {
         let Item::Event(stamped) = item else { continue };
-        if is_in_order(&stamped) {
+        let mut order = order.as_mut().filter(|_| is_in_order(&stamped));
+        if let Some(order) = &mut order {
             order.before();
         }
         reporters.retain_mut(|(name, reporter)| {
@@ -120,42 +109,41 @@ fn tell(
             let _ = failed.send(text);
             false
         });
-        if is_in_order(&stamped) {
+        if let Some(order) = order {
             order.after();
         }
     }
 }
 
 impl Order {
-    /// Tells the other thread that an event was passed on; the first of the two waits for the second one.
-    fn after(&self) {
-        match self {
-            Self::Any => {}
-            Self::First { done, other } => {
-                let _ = done.send(());
-                let _ = Wait::OutputFirst.receive(other, Some(Wait::OutputFirst.time()));
-            }
-            Self::Second { done, .. } => {
-                let _ = done.send(());
-            }
-        }
+    /// That of the thread that passes on an event first. The next event waits until the other thread has had this one.
+    pub(super) fn first(done: Sender<()>, other: Receiver<()>) -> Self {
+        Self { done, other, ahead: None }
+    }
+
+    pub(super) fn second(done: Sender<()>, other: Receiver<()>) -> Self {
+        Self { done, other, ahead: Some(0) }
     }
 
     /// In the second thread, waits until the first one has passed the next event on. After a wait that took too long, it does
     /// not wait again before the first thread has caught up.
     fn before(&mut self) {
-        let Self::Second { other, ahead, .. } = self else { return };
+        let Some(ahead) = &mut self.ahead else { return };
         *ahead += 1;
         while *ahead > 0 {
             let time = if *ahead == 1 { Wait::OutputFirst.time() } else { Duration::ZERO };
-            match Wait::OutputFirst.receive(other, Some(time)) {
-                Ok(()) => *ahead -= 1,
-                Err(RecvTimeoutError::Timeout) => return,
-                Err(RecvTimeoutError::Disconnected) => {
-                    *self = Self::Any;
-                    return;
-                }
+            if Wait::OutputFirst.receive(&self.other, Some(time)).is_err() {
+                return;
             }
+            *ahead -= 1;
+        }
+    }
+
+    /// Tells the other thread that an event was passed on; the first of the two waits for the second one.
+    fn after(&self) {
+        let _ = self.done.send(());
+        if self.ahead.is_none() {
+            let _ = Wait::OutputFirst.receive(&self.other, Some(Wait::OutputFirst.time()));
         }
     }
 }

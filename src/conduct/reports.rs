@@ -5,10 +5,10 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unbounded};
 
 use crate::model::{Conclusion, ConductorTime, Event, Reason, Reporter, Stamped, signal_name};
 use crate::wait::{Patience, Wait};
@@ -45,7 +45,10 @@ pub struct Reporters {
 pub(super) struct Reports {
     queues: Vec<Queue>,
     kept: Queue,
-    failures: Receiver<String>,
+    /// Which outputs cannot be written, and why.
+    pub(super) failures: Receiver<String>,
+    /// That there is one says, as long as the run lasts, that more failures can come.
+    failed: Sender<String>,
     threads: Threads,
     patience: Patience,
 }
@@ -81,12 +84,12 @@ impl Reports {
         let (show, is_shown) = unbounded();
         let (log_it, is_logged) = unbounded();
         let mut start = |name: &str, reporters, order| Queue::start(name, reporters, order, &mut threads, &failed);
-        let mut queues = vec![start("reports", shown, Order::First { done: show, other: is_logged })];
-        queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], Order::Any)));
+        let mut queues = vec![start("reports", shown, Some(Order::first(show, is_logged)))];
+        queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], None)));
         let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
-        queues.push(start("log of the run", log, Order::Second { other: is_shown, done: log_it, ahead: 0 }));
-        let kept = start("results", kept, Order::Any);
-        Self { queues, kept, failures, threads, patience }
+        queues.push(start("log of the run", log, Some(Order::second(log_it, is_shown))));
+        let kept = start("results", kept, None);
+        Self { queues, kept, failures, failed, threads, patience }
     }
 
     /// Passes an event on.
@@ -115,7 +118,7 @@ impl Reports {
         let mark = self.mark();
         let end = Instant::now() + Wait::ResultsWritten.time();
         while interrupts.is_empty() && Instant::now() < end {
-            let looked = Wait::ResultsWritten.receive(mark.reached(), Some(LOOK));
+            let looked = Wait::ResultsWritten.receive(&mark.reached, Some(LOOK));
             if looked == Err(RecvTimeoutError::Disconnected) {
                 break;
             }
@@ -125,15 +128,10 @@ impl Reports {
         self.queues.iter().for_each(|queue| queue.tell(ended(conclusion)));
     }
 
-    /// Which outputs cannot be written, and why.
-    pub(super) fn failures(&self) -> &Receiver<String> {
-        &self.failures
-    }
-
     /// Waits until everything was told. A slow reader may take its time, until an interrupt says that it has not.
     pub(super) fn finish(self, interrupts: &Receiver<i32>, hurry: bool) -> Taken {
-        let Self { queues, kept, failures, threads, patience } = self;
-        drop((queues, kept));
+        let Self { queues, kept, failures, failed, threads, patience } = self;
+        drop((queues, kept, failed));
         let mut taken = Taken { failures: Vec::new(), interrupted: None };
         let mut interrupts = interrupts.clone();
         let mut left = if hurry { HURRY } else { Wait::OutputsTaken.time() };
@@ -192,27 +190,18 @@ fn give_up(failures: &Receiver<String>, patience: &Patience, taken: &mut Taken) 
 
 /// A position in the events that were passed to the writers of the results folder.
 pub(super) struct Mark {
-    reached: Receiver<Infallible>,
-    taken: Arc<AtomicU64>,
-}
-
-impl Mark {
     /// Closed when everything before it stands in the folder.
-    pub(super) fn reached(&self) -> &Receiver<Infallible> {
-        &self.reached
-    }
-
+    pub(super) reached: Receiver<Infallible>,
     /// How much was taken so far: what shows that those who are behind come nearer.
-    pub(super) fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
-    }
+    pub(super) taken: Arc<AtomicU64>,
 }
 
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::sync::atomic::Ordering;
 
-    use crossbeam_channel::{Sender, bounded, never};
+    use crossbeam_channel::{bounded, never};
 
     use super::*;
     use crate::model::{ConductorTime, Event};
@@ -276,17 +265,24 @@ mod tests {
         }
         let mark = reports.mark();
         go_on.send(()).unwrap();
-        while mark.taken() < 1 {
+        while mark.taken.load(Ordering::Relaxed) < 1 {
             std::thread::yield_now();
         }
-        assert!(mark.reached().try_recv().is_err_and(|error| error.is_empty()), "one of two is taken");
+        assert!(mark.reached.try_recv().is_err_and(|error| error.is_empty()), "one of two is taken");
         go_on.send(()).unwrap();
-        assert_eq!(mark.reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+        assert_eq!(mark.reached.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
         // One behind which nothing is to be taken, and one of a run that keeps nothing.
-        assert_eq!(reports.mark().reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+        assert_eq!(reports.mark().reached.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
         let nothing = Reports::start(Reporters::default());
         nothing.tell(event());
-        assert_eq!(nothing.mark().reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+        assert_eq!(nothing.mark().reached.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn without_reporters_nothing_says_all_the_time_that_there_are_no_failures() {
+        let reports = Reports::start(Reporters::default());
+        assert!(reports.failures.try_recv().is_err_and(|error| error.is_empty()), "a select would return at once");
+        assert_eq!(reports.finish(&never(), false), Taken { failures: Vec::new(), interrupted: None });
     }
 
     #[test]

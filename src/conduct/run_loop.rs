@@ -1,6 +1,7 @@
 //! The run loop: events to the coordinator, its actions to the actors and the reports.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,16 +9,16 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 
 use crate::model::{
-    Attention, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId,
-    signal_name, words,
+    Attention, ClockAnchor, Conclusion, ConductorTime, Event, Plan, Reason, Stamped, Verdict, WorkerId, signal_name,
+    words,
 };
 
 use crate::wait::Wait;
 use crate::wire::{Hello, Secret};
 
-use super::checker::{self, Check, Checker};
+use super::checker::{self, Check};
 use super::connection;
-use super::connection::context::{Context, Uplink};
+use super::connection::context::{Context, Said};
 use super::coordinator::{Action, Coordinator, Input};
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::mailbox::{Postbox, mailbox};
@@ -46,23 +47,25 @@ struct Actor {
     session: u64,
 }
 
-/// The actors of a run, as the run loop sees them.
-struct Actors<'a> {
+/// A run that is under way, beside what its coordinator knows of it.
+struct Run<'a> {
     plan: &'a Arc<Plan>,
     options: &'a Options,
     results: Option<ResultsFolder>,
     store: Store,
     seeds: Arc<SeedPlayers>,
-    events: Sender<(WorkerId, u64, ConnectionEvent)>,
+    events: Sender<Said>,
     /// The actor of each worker's latest session.
     latest: Vec<Option<Actor>>,
     threads: Threads,
-    /// The check at work, and the way that its result comes: one a trial.
-    checker: Option<Checker>,
+    /// What stops the check of the trial when it is dropped, and how its result comes.
+    check: Option<Sender<Infallible>>,
     checked: (Sender<CheckEnd>, Receiver<CheckEnd>),
+    /// How many signals have come.
+    signals: usize,
 }
 
-impl Actors<'_> {
+impl Run<'_> {
     fn start(&mut self, worker: WorkerId) -> io::Result<()> {
         let (postbox, mailbox) = mailbox()?;
         let (secret, session) = match &self.latest[worker.0] {
@@ -75,33 +78,27 @@ impl Actors<'_> {
             hello: Hello { session, ..hello(self.plan, self.options, worker, secret.clone()) },
             store: self.store.clone(),
             mailbox,
-            uplink: Uplink { worker, session, sender: self.events.clone() },
+            events: self.events.clone(),
             seeds: Arc::clone(&self.seeds),
             results: self.results.clone(),
         };
-        let name = format!("worker {}", self.plan.worker(worker).name);
+        let name = format!("worker {}", self.plan.name(worker));
         self.threads.start(name, move || connection::run(&context))?;
         self.latest[worker.0] = Some(Actor { postbox, secret, session });
         Ok(())
     }
 
-    /// Begins the check of a trial, which waits for the mark; one that cannot be begun is over at once.
-    fn check(&mut self, trial: u32, kept: Mark) -> Option<CheckEnd> {
+    /// Begins the check of a trial, which waits for the mark.
+    fn check(&mut self, trial: u32, kept: Mark) {
         let check = Check {
             plan: Arc::clone(self.plan),
             trial,
-            keeper: self.options.keeper.clone(),
+            descriptors: self.options.descriptors,
             store: self.store.clone(),
             results: self.options.results.clone(),
             kept,
         };
-        match checker::start(&mut self.threads, check, self.checked.0.clone()) {
-            Ok(checker) => {
-                self.checker = Some(checker);
-                None
-            }
-            Err(error) => Some(Outcome::NotStarted(words(&error)).into()),
-        }
+        self.check = Some(checker::start(&mut self.threads, check, &self.checked.0));
     }
 
     fn is_current(&self, worker: WorkerId, session: u64) -> bool {
@@ -134,13 +131,17 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
     let anchor = anchor();
     let reports = Reports::start(reporters);
     let opened = options.results.as_deref().map(ResultsFolder::open).transpose();
-    let opened = opened.and_then(|results| Ok((Store::new(&plan, results.as_ref())?, results)));
-    let (store, results) = match opened {
+    let (store, results) = match opened.and_then(|results| Ok((Store::new(&plan, results.as_ref())?, results))) {
         Ok(opened) => opened,
-        Err(error) => return without_store(plan, anchor, reports, interrupts, &error),
+        Err(error) => {
+            let text = format!("cannot store the output of steps: {}", words(&error));
+            let at = anchor.conductor;
+            reports.tell(Stamped { at, event: Event::RunStarted { plan, anchor: anchor.at(at) } });
+            return end(reports, Conclusion::new(Verdict::Incomplete, vec![Reason::NotCarriedOut(text)]), interrupts);
+        }
     };
     let (sender, events) = bounded(EVENTS);
-    let mut actors = Actors {
+    let mut run = Run {
         plan: &plan,
         options,
         results,
@@ -149,16 +150,16 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
         events: sender,
         latest: plan.workers.iter().map(|_| None).collect(),
         threads: Threads::new(),
-        checker: None,
+        check: None,
         checked: bounded(1),
+        signals: 0,
     };
     let coordinator = Coordinator::new(Arc::clone(&plan), options.skip_unreachable, anchor);
-    let mut signals = 0;
-    let mut conclusion = turn(coordinator, &mut actors, &events, interrupts, &reports, &mut signals);
+    let mut conclusion = turn(coordinator, &mut run, &events, interrupts, &reports);
     // Whoever still wants to say something finds nobody listening, and ends.
     drop(events);
-    let Actors { latest, threads, checker, .. } = actors;
-    drop((latest, checker));
+    let Run { latest, threads, check, signals, .. } = run;
+    drop((latest, check));
     threads.join(Wait::ThreadsEnd.time());
     reports.finish(interrupts, signals > 1).add_to(&mut conclusion);
     conclusion
@@ -179,17 +180,15 @@ fn end(reports: Reports, mut conclusion: Conclusion, interrupts: &Receiver<i32>)
 /// The loop itself.
 fn turn(
     mut coordinator: Coordinator,
-    actors: &mut Actors,
-    events: &Receiver<(WorkerId, u64, ConnectionEvent)>,
+    run: &mut Run,
+    events: &Receiver<Said>,
     interrupts: &Receiver<i32>,
     reports: &Reports,
-    signals: &mut usize,
 ) -> Conclusion {
     let mut interrupts = interrupts.clone();
     let mut inputs = VecDeque::from([Input::Start]);
     let mut waits = WaitingLog::new(now());
     let mut attention = Attention::new(LOOKS.1, now());
-    let mut end = None;
     loop {
         while let Some(input) = inputs.pop_front() {
             let at = now();
@@ -200,20 +199,19 @@ fn turn(
             for action in all {
                 match action {
                     Action::Connect(worker) => {
-                        if let Err(error) = actors.start(worker) {
-                            let end = End::Unreachable(format!("cannot start its connection: {}", words(&error)));
+                        if let Err(error) = run.start(worker) {
+                            let end = End::unreachable(format!("cannot start its connection: {}", words(&error)));
                             inputs.push_back(Input::Connection(worker, ConnectionEvent::Ended(end)));
                         }
                     }
-                    Action::Command(worker, command) => actors.command(worker, command),
-                    Action::Check(trial) => inputs.extend(actors.check(trial, reports.mark()).map(Input::Checked)),
-                    Action::StopCheck => actors.checker = None,
+                    Action::Command(worker, command) => run.command(worker, command),
+                    Action::Check(trial) => run.check(trial, reports.mark()),
+                    Action::StopCheck => run.check = None,
                     Action::Report(Event::RunEnded { mut conclusion }) => {
                         reports.tell_end(at, &mut conclusion, &interrupts);
-                        end = Some(conclusion);
+                        return conclusion;
                     }
                     Action::Report(event) => reports.tell(Stamped { at, event }),
-                    Action::Finish(conclusion) => return end.unwrap_or(conclusion),
                 }
             }
         }
@@ -222,37 +220,22 @@ fn turn(
         let timer = Wait::ConductorEvents.timer(deadline.since(now()).min(LOOKS.0));
         inputs.push_back(select! {
             recv(events) -> event => match event {
-                Ok((worker, session, event)) if actors.is_current(worker, session) => Input::Connection(worker, event),
+                Ok((worker, session, event)) if run.is_current(worker, session) => Input::Connection(worker, event),
                 // A worker's earlier session has nothing to say any more; and the run loop holds a sender itself.
                 Ok(_) | Err(_) => Input::Tick,
             },
             recv(interrupts) -> signal => if let Ok(signal) = signal {
-                *signals += 1;
-                let next = if *signals == 1 { "stopping and running Reset; interrupt again to leave immediately" } else { "leaving" };
+                run.signals += 1;
+                let next = if run.signals == 1 { "stopping and running Reset; interrupt again to leave immediately" } else { "leaving" };
                 tracing::info!("{} while waiting for {}: {next}", signal_name(signal), coordinator.waiting());
                 Input::Interrupt(signal)
             } else {
                 interrupts = never();
                 Input::Tick
             },
-            recv(actors.checked.1) -> end => end.map_or(Input::Tick, Input::Checked),
-            recv(reports.failures()) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
+            recv(run.checked.1) -> end => end.map_or(Input::Tick, Input::Checked),
+            recv(reports.failures) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
             recv(timer) -> _ => Input::Tick,
         });
     }
-}
-
-/// Tells the reporters of a run that could not begin.
-fn without_store(
-    plan: Arc<Plan>,
-    anchor: ClockAnchor,
-    reports: Reports,
-    interrupts: &Receiver<i32>,
-    error: &io::Error,
-) -> Conclusion {
-    let text = format!("cannot store the output of steps: {}", words(error));
-    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![Reason::NotCarriedOut(text)] };
-    let at = anchor.conductor;
-    reports.tell(Stamped { at, event: Event::RunStarted { plan, anchor: anchor.at(at) } });
-    end(reports, conclusion, interrupts)
 }

@@ -3,18 +3,18 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, never, unbounded};
 
-use super::{KeeperCommand, NamedReporters, Options, Reporters, conduct};
+use super::{NamedReporters, Options, Reporters, conduct};
 use crate::model::{
     Conclusion, ConductorTime, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime, Reporter, RunId,
     RunSettings, Stamped, Start, Step, WorkerName, WorkerPlan,
 };
+use crate::sys::DescriptorLimit;
 use crate::wire::{
     Body, ConductorMessage, Data, FrameDecoder, Greeting, Hello, Inbox, LeftMessage, Limits, MAX_DATA, Outbox,
     OutcomeMessage, PlanMessage, PlayerMessage, Secret, SessionFrame, Signal, StepEndedMessage, StepStartedMessage,
@@ -33,13 +33,8 @@ pub(crate) fn options() -> Options {
         conductor: String::new(),
         run_secret: Secret::default(),
         player_secret: None,
-        keeper: keeper(),
+        descriptors: DescriptorLimit::of_this_process(),
     }
-}
-
-/// The keeper of checks that no test runs.
-pub(crate) fn keeper() -> KeeperCommand {
-    KeeperCommand::new(|| Command::new("false"))
 }
 
 /// A start at this moment, known exactly.
@@ -133,7 +128,7 @@ impl Peer {
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         let decoder = FrameDecoder::new(1 << 20);
         let mut peer =
-            Self { stream, outbox: Outbox::new(), decoder, inbox: Inbox::new(), plan: None, acknowledged: 0 };
+            Self { stream, outbox: Outbox::default(), decoder, inbox: Inbox::default(), plan: None, acknowledged: 0 };
         let payload = peer.payload().expect("a hello comes");
         match Greeting::decode(&payload).unwrap() {
             Greeting::Hello(hello) => (peer, hello),
@@ -182,7 +177,7 @@ impl Peer {
                 }
                 SessionFrame::Signal(_) => {}
                 SessionFrame::Numbered(number, body @ (Body::Message(_) | Body::Part { .. })) => {
-                    if let Taken::Message(message) = self.inbox.take(number, body).unwrap() {
+                    if let Some(Taken::Message(message)) = self.inbox.take(number, body).unwrap() {
                         if let ConductorMessage::Plan(plan) = &message {
                             self.plan = Some((**plan).clone());
                         }

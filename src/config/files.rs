@@ -18,19 +18,14 @@ const MAX_FILE: u64 = 16 << 20;
 pub enum Input {
     /// A file.
     File(PathBuf),
-    /// A text that is not in a file, and the name for it in findings and test files.
-    Text(PathBuf, Vec<u8>),
-    /// A text that cannot be read, its name, and the reason.
-    Unreadable(PathBuf, String),
+    /// A text that is not in a file, or why it cannot be read, and the name for it in findings and test files.
+    Text(PathBuf, Result<Vec<u8>, String>),
 }
 
 impl Input {
     /// Reads a text to its end, if it is no longer than a file may be.
     pub fn read(name: &Path, input: impl Read) -> Self {
-        match bytes(input, 0) {
-            Ok(bytes) => Self::Text(name.to_owned(), bytes),
-            Err(error) => Self::Unreadable(name.to_owned(), words(&error)),
-        }
+        Self::Text(name.to_owned(), bytes(input, 0).map_err(|error| words(&error)))
     }
 }
 
@@ -50,25 +45,15 @@ impl Files {
     pub(super) fn input(&mut self, input: &Input, diagnostics: &mut Diagnostics) -> Option<Arc<Document>> {
         let path = match input {
             Input::File(path) => path,
-            Input::Text(path, bytes) => {
+            Input::Text(path, text) => {
                 if !self.known.contains_key(path) {
-                    let document = self.add(path, bytes.clone(), diagnostics);
-                    self.known.insert(path.clone(), Ok(document));
+                    let read = text.clone().map(|bytes| self.add(path, bytes, diagnostics));
+                    self.known.insert(path.clone(), read);
                 }
                 path
             }
-            Input::Unreadable(path, why) => {
-                self.refuse(path, why, diagnostics);
-                return None;
-            }
         };
         self.read(path, None, diagnostics)
-    }
-
-    fn refuse(&mut self, path: &Path, why: &str, diagnostics: &mut Diagnostics) {
-        self.count += 1;
-        let reason = unreadable(path, why, "make sure that the file exists and can be read");
-        diagnostics.push(reason.of_file(path, self.count));
     }
 
     /// Reads a file, and reports what is wrong with its lines. `referred` is the place that names it, if one does.
@@ -82,14 +67,18 @@ impl Files {
             let read = self.load(path, referred.is_some(), diagnostics);
             self.known.insert(path.to_owned(), read.map_err(|error| words(&error)));
         }
-        match (self.known.get(path)?.clone(), referred) {
-            (Ok(document), _) => return Some(document),
-            (Err(why), None) => self.refuse(path, &why, diagnostics),
-            (Err(why), Some(place)) => {
-                let hint = "make sure that the file, which is named here, exists and can be read";
-                diagnostics.push(unreadable(path, &why, hint).at(place.clone()));
-            }
-        }
+        let why = match self.known.get(path)? {
+            Ok(document) => return Some(Arc::clone(document)),
+            Err(why) => why,
+        };
+        let which = if referred.is_some() { "the file, which is named here," } else { "the file" };
+        let hint = format!("make sure that {which} exists and can be read");
+        let reason = Reason::new(Lint::UnreadableFile, format!("cannot read {}: {why}", quoted_path(path)), hint);
+        self.count += 1;
+        diagnostics.push(match referred {
+            None => reason.of_file(path, self.count),
+            Some(place) => reason.at(place.clone()),
+        });
         None
     }
 
@@ -124,10 +113,6 @@ impl Files {
         self.documents.push(Arc::clone(&document));
         document
     }
-}
-
-fn unreadable(path: &Path, why: &str, hint: &str) -> Reason {
-    Reason::new(Lint::UnreadableFile, format!("cannot read {}: {why}", quoted_path(path)), hint)
 }
 
 /// Opens a file without waiting for a pipe's other end. Only the command line may name something else than a file: it

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::lints::{Steps, barriers, bounds, steps};
+use super::lints::{self, Steps, barriers, bounds, steps};
 use super::scope::{Context, Known};
-use super::settings::TestSettings;
+use super::settings::{COORDINATOR_SETTINGS, Setting, TEST_SETTINGS, TestSettings};
 use super::worker_file::WorkerFile;
 use super::workers::Worker;
 use super::{
-    Commands, Diagnostic, Diagnostics, Document, Files, Input, Lint, Place, Scope, ShellSyntax, Span, allow,
-    environment, quoted, quoted_path, test_file, worker_file, workers,
+    CLIENTS, Commands, Diagnostic, Diagnostics, Document, ENVIRONMENT, Files, Input, Lint, Place, Scope, ShellSyntax,
+    Span, TEST, WORKERS, allow, quoted, quoted_path, worker_file, workers,
 };
 use crate::model::{Destination, PhaseMap, WorkerPlan};
 
@@ -66,14 +66,14 @@ impl Loader {
         self.in_tests.insert(test.source.order());
         self.is_partial |= !chosen.is_empty();
         let mut scope = self.scope(test, Vec::new());
-        let settings = test_file::read(&mut scope);
+        let settings = test_settings(&mut scope);
         let all = workers::list(&mut scope);
         let chosen_workers = workers::choose(&mut scope, all, chosen);
         let workers: Vec<_> = chosen_workers.iter().filter_map(|worker| self.worker(test, worker)).collect();
         if workers.is_empty() {
             // No worker file could be read, which would have shown the mistakes of the test file's `[Environment]`.
             let predefined = ["worker", "index", "player", "conductor"].map(|name| (name, String::new())).to_vec();
-            environment::read(&mut self.scope(test, predefined));
+            worker_file::environment(&mut self.scope(test, predefined));
         }
         let diagnostics = &mut self.context.diagnostics;
         if !has_results && settings.outputs.results.is_none() {
@@ -128,7 +128,7 @@ impl Loader {
         let mut file = worker_file::read(&mut scope);
         if let Some((test, _)) = of {
             let known = std::mem::take(&mut scope.predefined);
-            let environment = environment::read(&mut self.scope(test, known));
+            let environment = worker_file::environment(&mut self.scope(test, known));
             file.environment.splice(0..0, environment);
         }
         bounds::check_environment(&mut self.scope(document, Vec::new()), &file.environment, &file.steps);
@@ -187,4 +187,16 @@ impl Loader {
 
 fn are_different(left: &Path, right: &Path) -> bool {
     matches!((left.canonicalize(), right.canonicalize()), (Ok(left), Ok(right)) if left != right)
+}
+
+/// Checks the names of sections and settings, and reads `[Test]`, with a default for what is missing or wrong.
+fn test_settings(scope: &mut Scope<'_>) -> TestSettings {
+    scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS]);
+    scope.check_keys(TEST, &TEST_SETTINGS, ("`[Coordinator]` of a worker file", &COORDINATOR_SETTINGS));
+    lints::defaults::check(scope, &Setting::keys(&TEST_SETTINGS), "workers");
+    let mut settings = TestSettings::default();
+    for setting in &TEST_SETTINGS {
+        scope.set(TEST, setting, &mut settings);
+    }
+    settings
 }

@@ -9,6 +9,14 @@ use super::{Place, Source, Span};
 #[derive(Debug, Clone)]
 pub struct Text {
     source: Arc<Source>,
+    /// The part of the file that it begins with, and that it is unless it was made: most texts are read, and not changed.
+    slice: Span,
+    made: Option<Made>,
+}
+
+/// A text that is not just a part of the file.
+#[derive(Debug, Clone)]
+struct Made {
     content: String,
     /// Where its bytes came from; the first piece begins at 0.
     pieces: Vec<Piece>,
@@ -25,14 +33,25 @@ struct Piece {
 
 impl Text {
     /// A part of the file as it stands there.
-    pub(super) fn new(source: &Arc<Source>, span: Span) -> Self {
-        let content = source.text()[span.start..span.end].to_owned();
-        Self { source: Arc::clone(source), content, pieces: vec![Piece { at: 0, origin: span, exact: true }] }
+    pub(super) fn new(source: &Arc<Source>, slice: Span) -> Self {
+        Self { source: Arc::clone(source), slice, made: None }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.content
+        self.made.as_ref().map_or(&self.source.text()[self.slice.start..self.slice.end], |made| &made.content)
+    }
+
+    fn pieces(&self) -> &[Piece] {
+        self.made.as_ref().map_or(&[], |made| &made.pieces)
+    }
+
+    fn made(&mut self) -> &mut Made {
+        let (source, origin) = (&self.source, self.slice);
+        self.made.get_or_insert_with(|| Made {
+            content: source.text()[origin.start..origin.end].to_owned(),
+            pieces: vec![Piece { at: 0, origin, exact: true }],
+        })
     }
 
     /// The file that it came from.
@@ -42,7 +61,7 @@ impl Text {
 
     /// Where it came from, as a whole.
     pub fn place(&self) -> Place {
-        self.place_of(0..self.content.len())
+        self.place_of(0..self.as_str().len())
     }
 
     /// Where a part of it came from.
@@ -60,9 +79,9 @@ impl Text {
     pub(super) fn push_part(&mut self, other: &Self, range: Range<usize>) {
         let mut from = range.start;
         while from < range.end {
-            let after = other.pieces.partition_point(|piece| piece.at <= from);
-            let next = other.pieces.get(after).map_or(range.end, |piece| piece.at.min(range.end));
-            self.push(&other.content[from..next], other.span(from..next), other.piece(from).exact);
+            let after = other.pieces().partition_point(|piece| piece.at <= from);
+            let next = other.pieces().get(after).map_or(range.end, |piece| piece.at.min(range.end));
+            self.push(&other.as_str()[from..next], other.span(from..next), other.piece(from).exact);
             from = next;
         }
     }
@@ -74,15 +93,17 @@ impl Text {
 
     fn push(&mut self, text: &str, origin: Span, exact: bool) {
         if !text.is_empty() {
-            self.pieces.push(Piece { at: self.content.len(), origin, exact });
-            self.content.push_str(text);
+            let made = self.made();
+            made.pieces.push(Piece { at: made.content.len(), origin, exact });
+            made.content.push_str(text);
         }
     }
 
     /// Keeps the first bytes only.
     pub(super) fn truncate(&mut self, length: usize) {
-        self.content.truncate(length);
-        self.pieces.retain(|piece| piece.at == 0 || piece.at < length);
+        let made = self.made();
+        made.content.truncate(length);
+        made.pieces.retain(|piece| piece.at == 0 || piece.at < length);
     }
 
     /// The bytes of the file that a part of the text came from.
@@ -104,7 +125,9 @@ impl Text {
 
     /// The last piece that begins at or before a byte.
     fn piece(&self, offset: usize) -> Piece {
-        self.pieces[self.pieces.partition_point(|piece| piece.at <= offset).saturating_sub(1)]
+        let first = Piece { at: 0, origin: self.slice, exact: true };
+        let last = self.pieces().partition_point(|piece| piece.at <= offset).checked_sub(1);
+        last.map_or(first, |last| self.pieces()[last])
     }
 }
 

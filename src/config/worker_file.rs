@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::lints::{LocatedStep, Steps, bounds};
 use super::settings::{COORDINATOR_SETTINGS, Coordinator, Setting, TEST_SETTINGS};
-use super::{COORDINATOR, Entry, Lint, Scope, Severity, WORKER_FILE, environment, lints, step};
+use super::{COORDINATOR, ENVIRONMENT, Entry, Lint, Scope, Severity, WORKER_FILE, lints, step};
 use crate::model::{Action, Phase, is_loopback_host};
 
 /// What a worker file says to the conductor.
@@ -42,7 +42,7 @@ pub(super) fn check(scope: &mut Scope<'_>) {
 /// Reads a worker file. Afterwards the scope knows `player` and `conductor`.
 pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
     let settings = coordinator(scope);
-    let environment = environment::read(scope);
+    let environment = environment(scope);
     let mut steps = Steps::default();
     for phase in Phase::ALL {
         bounds::check_phase(scope, phase);
@@ -81,6 +81,23 @@ fn coordinator(scope: &mut Scope<'_>) -> Coordinator {
         }
     }
     settings
+}
+
+/// Reads `[Environment]` of a worker file or test file: variables in order, their names as written.
+pub(super) fn environment(scope: &mut Scope<'_>) -> Vec<(String, String)> {
+    let mut variables = Vec::new();
+    for entry in scope.entries(ENVIRONMENT) {
+        let Some(text) = scope.value(ENVIRONMENT, Cow::Borrowed(&entry.value)) else { continue };
+        let in_key = || entry.written_key().contains('\0').then(|| entry.key_place());
+        if let Some(place) = text.as_str().contains('\0').then(|| text.place()).or_else(in_key) {
+            let message = "an environment variable cannot have a NUL character";
+            scope.report(Lint::NulCharacter, place, message, "leave the character out");
+            continue;
+        }
+        bounds::check_variable(scope, entry, &text);
+        variables.push((entry.written_key().to_owned(), text.as_str().to_owned()));
+    }
+    variables
 }
 
 /// Warns of a conductor that a player on another machine cannot reach.

@@ -13,14 +13,14 @@ pub struct Attention<T> {
     most: Duration,
 }
 
-impl<T: Reading> Attention<T> {
+impl<C: Copy> Attention<Reading<C>> {
     /// Of a loop that is held up when two of its looks are further apart than this.
-    pub fn new(most: Duration, now: T) -> Self {
+    pub fn new(most: Duration, now: Reading<C>) -> Self {
         Self { looked: now, most }
     }
 
     /// Looks at the time. How long ago the last look was, when the loop was held up since; else nothing.
-    pub fn look(&mut self, now: T) -> Option<Duration> {
+    pub fn look(&mut self, now: Reading<C>) -> Option<Duration> {
         let gap = now.since(self.looked);
         self.looked = now;
         (gap > self.most).then_some(gap)

@@ -1,11 +1,12 @@
 //! Events: what happened. Every output is a fold over them.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recorded::{check_ended, step_ended};
+use super::recorded_result::{check_ended, step_ended};
 use super::time::in_nanoseconds;
 use super::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, PlayerDescription, Start, StartSkew,
@@ -217,4 +218,14 @@ pub enum Event {
         /// How it went.
         conclusion: Conclusion,
     },
+}
+
+/// An output: something that is told every event of a run, in order.
+pub trait Reporter: Send {
+    /// Takes one event. [`Event::RunEnded`] is the last: the output is complete after it.
+    ///
+    /// # Errors
+    ///
+    /// Says why the output cannot be written. It is not called again after an error.
+    fn report(&mut self, stamped: &Stamped) -> io::Result<()>;
 }

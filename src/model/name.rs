@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LONGEST_NAME, on_one_line};
+use super::on_one_line;
+
+/// The longest name of a run or of a worker, in bytes.
+pub const LONGEST_NAME: usize = 255;
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq)]

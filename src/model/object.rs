@@ -1,15 +1,21 @@
 //! JSON objects for reports that are only written.
 
 /// Makes a value that serde writes as an object with these members, in this order: `object! { name: value, … }`. It has
-/// the attributes of serde. A member that may be missing is `#[serde(flatten)] name: optional!(name: option)`.
+/// the attributes of serde. A member `name: @optional option` is left out without a value.
 macro_rules! object {
-    ($($(#[$attribute:meta])* $name:ident: $value:expr),* $(,)?) => {{
+    (type $name:ident) => { $name };
+    (type optional $name:ident) => { Option<$name> };
+    ($($(#[$attribute:meta])* $name:ident: $(@$optional:ident)? $value:expr),* $(,)?) => {{
         // Each member has a type of its own, which is named like the member.
         #[expect(non_camel_case_types, reason = "members have names in lower case")]
         let object = {
             #[derive(serde::Serialize)]
-            struct Object<$($name),*> {
-                $($(#[$attribute])* $name: $name),*
+            struct Object<$($name: serde::Serialize),*> {
+                $(
+                    $(#[$attribute])*
+                    $(#[serde(skip_serializing_if = "Option::is_none")] #[doc = stringify!($optional)])?
+                    $name: $crate::model::object!(type $($optional)? $name)
+                ),*
             }
             Object { $($name: $value),* }
         };
@@ -17,14 +23,7 @@ macro_rules! object {
     }};
 }
 
-/// A member of [`object`] that is left out without a value.
-macro_rules! optional {
-    ($name:ident: $value:expr) => {
-        $value.map(|value| $crate::model::object! { $name: value })
-    };
-}
-
-pub(crate) use {object, optional};
+pub(crate) use object;
 
 #[cfg(test)]
 mod tests {
@@ -35,10 +34,8 @@ mod tests {
             z: Some(true),
             #[serde(flatten)]
             inner: inner,
-            #[serde(flatten)]
-            c: optional!(c: Some(1.5)),
-            #[serde(flatten)]
-            d: optional!(d: None::<u8>),
+            c: @optional Some(1.5),
+            d: @optional None::<u8>,
             #[serde(rename = "for")]
             e: None::<u8>,
         };

@@ -79,4 +79,88 @@ pub struct Conclusion {
     pub verdict: Verdict,
     /// Why; empty when it passed.
     pub reasons: Vec<Reason>,
+    /// What the user can do about it, where that is known. Records do not have it.
+    pub hint: Option<Hint>,
+}
+
+/// What the user can do about a run that did not get through. The later of two says more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hint {
+    /// The machine of a player is there, and nobody listens on the port: start the player.
+    StartPlayer,
+    /// A player was there, and could not be reached any more.
+    RestartPlayer,
+}
+
+impl Conclusion {
+    /// One without a hint.
+    pub const fn new(verdict: Verdict, reasons: Vec<Reason>) -> Self {
+        Self { verdict, reasons, hint: None }
+    }
+
+    /// One that was read from a record: the reasons say what the hint was.
+    pub fn recorded(verdict: Verdict, reasons: Vec<Reason>) -> Self {
+        let hint = |reason: &Reason| match reason {
+            Reason::Incomplete(text) if text.contains(NOT_REACHED_AGAIN) => Some(Hint::RestartPlayer),
+            Reason::NotCarriedOut(text) | Reason::Incomplete(text) if text.ends_with("connection refused") => {
+                Some(Hint::StartPlayer)
+            }
+            _ => None,
+        };
+        let hint = reasons.iter().filter_map(hint).max();
+        Self { verdict, reasons, hint }
+    }
+}
+
+// The exit statuses of the commands.
+
+/// Everything passed.
+pub const PASSED: u8 = 0;
+/// It could not be carried out.
+pub const NOT_CARRIED_OUT: u8 = 1;
+/// The command line was wrong.
+pub const USAGE: u8 = 2;
+/// Something failed.
+pub const FAILED: u8 = 3;
+/// Not everything was seen.
+pub const INCOMPLETE: u8 = 4;
+
+impl Conclusion {
+    /// The exit status of `conduct`. When several reasons hold, an interrupt comes first, then what could not be carried
+    /// out, then what is incomplete, then what failed.
+    pub fn exit_status(&self) -> u8 {
+        // An interrupt is none of these, and comes before them.
+        const ORDER: [u8; 4] = [NOT_CARRIED_OUT, INCOMPLETE, FAILED, PASSED];
+        let reasons = self.reasons.iter().map(|reason| match reason {
+            Reason::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+            Reason::NotCarriedOut(_) => NOT_CARRIED_OUT,
+            Reason::Incomplete(_) => INCOMPLETE,
+            Reason::Failed(_) => FAILED,
+        });
+        let verdict = match self.verdict {
+            Verdict::Passed => PASSED,
+            Verdict::Failed => FAILED,
+            Verdict::Incomplete => INCOMPLETE,
+        };
+        let rank = |status: &u8| ORDER.iter().position(|known| known == status);
+        reasons.chain([verdict]).min_by_key(rank).unwrap_or(verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_important_reason_decides() {
+        let all = [
+            Reason::Failed(String::new()),
+            Reason::Incomplete(String::new()),
+            Reason::NotCarriedOut(String::new()),
+            Reason::Interrupted(15),
+        ];
+        let statuses = (1..=4).map(|count| Conclusion::new(Verdict::Failed, all[..count].to_vec()).exit_status());
+        assert_eq!(statuses.collect::<Vec<_>>(), [3, 4, 1, 143]);
+        assert_eq!(Conclusion::new(Verdict::Passed, Vec::new()).exit_status(), 0);
+    }
 }

@@ -17,8 +17,8 @@ pub struct Admission {
     host: Option<String>,
     /// The conductor's addresses.
     addresses: Vec<IpAddr>,
-    /// When the name is looked up next; `None` means at once.
-    next_lookup: Option<PlayerTime>,
+    /// When the name is looked up next.
+    next_lookup: PlayerTime,
     /// Whether the last lookup failed.
     has_failed: bool,
 }
@@ -61,13 +61,13 @@ impl Admission {
 
     /// When the conductor's name has to be looked up, if it has one.
     pub(super) fn next_lookup(&self) -> Option<PlayerTime> {
-        self.host.as_ref().map(|_| self.next_lookup.unwrap_or(PlayerTime::from_nanoseconds(0)))
+        self.host.as_ref().map(|_| self.next_lookup)
     }
 
     /// The name, if it has to be looked up now.
     pub(super) fn lookup_due(&mut self, now: PlayerTime) -> Option<String> {
         self.next_lookup().filter(|next| *next <= now)?;
-        self.next_lookup = Some(now.plus(AGAIN));
+        self.next_lookup = now.plus(AGAIN);
         self.host.clone()
     }
 
@@ -76,20 +76,14 @@ impl Admission {
         /// More addresses than any machine has.
         const MOST: usize = 64;
         let host = self.host.as_deref().unwrap_or_default();
-        match found {
-            Ok(found) => {
-                self.has_failed = false;
-                self.addresses = found.into_iter().take(MOST).map(|address| address.to_canonical()).collect();
-                None
-            }
-            Err(_) if std::mem::replace(&mut self.has_failed, true) => None,
-            Err(why) if self.addresses.is_empty() => {
-                Some(format!("cannot look up `conductor = {host}`, which cannot connect until this succeeds: {why}"))
-            }
-            Err(why) => {
-                Some(format!("cannot look up `conductor = {host}`; its known addresses may still connect: {why}"))
-            }
-        }
+        let is_repeated = std::mem::replace(&mut self.has_failed, found.is_err());
+        let then = match &self.addresses[..] {
+            [] => ", which cannot connect until this succeeds",
+            _ => "; its known addresses may still connect",
+        };
+        let known = found.map(|found| found.iter().take(MOST).map(IpAddr::to_canonical).collect());
+        let why = known.map(|known| self.addresses = known).err().filter(|_| !is_repeated)?;
+        Some(format!("cannot look up `conductor = {host}`{then}: {why}"))
     }
 
     /// The answer to an address that may not connect.

@@ -1,7 +1,6 @@
 //! How the listener answers a first message: that of a Python conductor, or the `hello` of one of ours.
 
 use std::ops::ControlFlow::{self, Continue};
-use std::time::Duration;
 
 use super::audience::{Conductor, lease, open};
 use super::callers::Caller;
@@ -9,8 +8,8 @@ use super::listener::Listener;
 use super::note::Order;
 use super::processes::End;
 use super::python_delivery::SUPERSEDED;
-use super::python_run::PythonRun;
-use super::registry::Claim;
+use super::python_run;
+use super::registry::{Abandoned, Claim};
 use super::session::Session;
 use super::session_entry::SessionEntry;
 use super::session_process::hold;
@@ -18,13 +17,7 @@ use super::watch;
 use crate::model::Process;
 use crate::sys::{self, clock};
 use crate::wire::seed::{Request, encode_result};
-use crate::wire::{
-    Greeting, Hello, Holder, HolderState, Limits, MAX_FRAME, PROTOCOL, Refusal, RefusalReason, TAKE_OVER, WINDOW,
-    Welcome, WelcomeState, bounds, cleaned,
-};
-
-/// How long the Reset of a run may take whose player is taken over.
-const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
+use crate::wire::{Greeting, Hello, Limits, MAX_FRAME, PROTOCOL, WINDOW, Welcome, WelcomeState, bounds, cleaned};
 
 impl Listener {
     /// Answers a first message.
@@ -34,8 +27,8 @@ impl Listener {
             Ok(Request::Run) => {
                 // The first `run` runs everything that is there. Later ones find nothing, and their connections are closed
                 // without an answer, as the Python player does.
-                let run = self.registry.python.run(caller.peer());
-                self.python_runs.extend(run.map(|run| (run, caller.into_parts().0)));
+                let run = self.registry.python.run(caller.peer);
+                self.python_runs.extend(run.map(|run| (run, caller.connection)));
                 return Continue(());
             }
             Ok(Request::Other(kind)) if kind == "hello" => match Greeting::decode(payload) {
@@ -44,7 +37,7 @@ impl Listener {
                 // A test of a Python player's answers may send an empty `hello`.
                 Err(why) => (1, format!("Invalid message format: {}", cleaned(&why.to_string()))),
             },
-            Ok(Request::Phase(phase)) => match self.registry.store(caller.peer(), phase, clock()) {
+            Ok(Request::Phase(phase)) => match self.registry.store(caller.peer, phase, clock()) {
                 Ok(superseded) => {
                     for pid in superseded {
                         sys::signal_child(pid, SUPERSEDED);
@@ -69,15 +62,15 @@ impl Listener {
     /// Starts the next phase of a Python conductor when the one before it has run.
     pub(super) fn start_python_phase(&mut self) -> ControlFlow<End> {
         while let Some((phase, run, before)) = self.registry.python.next(clock()) {
-            let (host, port) = (phase.result_host.clone(), phase.result_port);
-            let run = PythonRun {
-                phase: phase.clone(),
-                connection: self.python_runs.get(&run).cloned(),
-                limit: self.settings.max_message_size,
-                is_wanted: !self.is_stopping(),
-                before: before.into_iter().filter_map(sys::Process::pin).collect(),
+            let (phase, host, port) = (phase.clone(), phase.result_host.clone(), phase.result_port);
+            let before: Vec<sys::Process> = before.into_iter().filter_map(sys::Process::pin).collect();
+            let (limit, is_wanted) = (self.settings.max_message_size, self.stopping.is_none());
+            let connection = self.python_runs.get(&run).cloned();
+            let work = move |notes, cgroups| {
+                // It is closed when all phases of the run are over.
+                let _connection = connection;
+                python_run::run(&phase, &before, limit, is_wanted, &notes, cgroups)
             };
-            let work = move |notes, cgroups| run.run(notes, cgroups);
             match self.processes.create(&mut self.callers, watch::MOST, work)? {
                 Ok(pid) => self.registry.python.started(pid),
                 Err(error) => {
@@ -101,58 +94,31 @@ impl Listener {
             self.callers.close(caller, &Greeting::Welcome(welcome).encode());
             return Continue(());
         }
-        match self.judge(hello) {
-            Ok(None) => return self.create_session(hello, caller),
-            Ok(Some(pid)) => {
+        match self.registry.claim(hello, clock()) {
+            Claim::New => return self.create_session(hello, caller),
+            Claim::Resume(pid) => {
                 // If the process takes no orders it is about to end; the conductor sees the connection close, and asks again.
-                let (connection, decoder) = caller.into_parts();
                 let welcome = Box::new(self.welcome(WelcomeState::Resumed, None));
-                let order = Order::Resume { hello: Box::new(hello.clone()), welcome, rest: decoder.pending().to_vec() };
-                self.processes.order(pid, &order, Some(&connection));
+                let rest = caller.decoder.pending().to_vec();
+                let order = Order::Resume { hello: Box::new(hello.clone()), welcome, rest };
+                self.processes.order(pid, &order, Some(&caller.connection));
             }
-            Err(refusal) => self.callers.close(caller, &Greeting::Refused(refusal).encode()),
+            Claim::Refused(refusal, abandoned) => {
+                if let Some(Abandoned { pids, reason, reset_limit }) = abandoned {
+                    self.processes.abandon(pids, &reason, reset_limit);
+                }
+                self.callers.close(caller, &Greeting::Refused(refusal).encode());
+            }
         }
         Continue(())
-    }
-
-    /// Decides about a `hello`: a new session, the session that a process holds, or a refusal.
-    fn judge(&mut self, hello: &Hello) -> Result<Option<u32>, Refusal> {
-        let now = clock();
-        if !hello.protocols.contains(&PROTOCOL) {
-            return Err(refusal(RefusalReason::Protocol, format!("this player supports only protocol {PROTOCOL}")));
-        }
-        match self.registry.claim(hello) {
-            Claim::Resume(pid) => return Ok(Some(pid)),
-            Claim::New => {}
-            Claim::Older(pid) => {
-                self.processes.abandon(pid, "its conductor has abandoned it and is starting another session", None);
-                return Err(busy(self.registry.older(hello, now)));
-            }
-            Claim::Refused(reason, text) => return Err(refusal(reason, text)),
-        }
-        if let Some(holder) = self.registry.holder_for(&hello.run, now) {
-            if holder.state != HolderState::Live && hello.features.iter().any(|feature| feature == TAKE_OVER) {
-                let reason = format!("run {} of {} took over the player", hello.run, hello.conductor);
-                self.processes.abandon(self.registry.other_pids(&hello.run), &reason, Some(TAKE_OVER_RESET));
-            }
-            return Err(busy(Some(holder)));
-        }
-        if self.registry.is_full() {
-            return Err(refusal(
-                RefusalReason::Full,
-                format!("this player already has {} sessions", bounds::SESSIONS.most()),
-            ));
-        }
-        Ok(None)
     }
 
     fn create_session(&mut self, hello: &Hello, caller: Caller) -> ControlFlow<End> {
         let welcome = self.welcome(WelcomeState::New, Some(&hello.run));
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let made = self.processes.create(&mut self.callers, lease, move |notes, cgroups| {
-            let (connection, decoder) = caller.into_parts();
             let session = Session::with_lease(lease, clock()).of(welcome.incarnation.clone());
-            let link = open(connection, decoder, lease, welcome);
+            let link = open(caller.connection, caller.decoder, lease, welcome);
             hold(session, Conductor::new(link, spool_limit), notes, cgroups)
         })?;
         match made {
@@ -200,16 +166,4 @@ fn few(mut all: Vec<String>) -> Vec<String> {
         all.push(format!("more processes that earlier runs left running: {more}"));
     }
     all
-}
-
-fn refusal(reason: RefusalReason, message: String) -> Refusal {
-    Refusal { reason, message, holder: None }
-}
-
-fn busy(holder: Option<Holder>) -> Refusal {
-    let message = holder.as_ref().map_or("this player is busy".to_owned(), |holder| {
-        let duration = humantime::format_duration(Duration::from_secs(holder.seconds));
-        format!("{} has used this player for {duration}", holder.describe())
-    });
-    Refusal { reason: RefusalReason::Busy, message, holder }
 }

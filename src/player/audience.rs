@@ -9,7 +9,6 @@ use super::spool::Spool;
 use super::transfers::Transfers;
 use crate::model::{LONGEST_LEASE, PlayerTime};
 use crate::sys::clock;
-use crate::wire::bounds::TooMuch;
 use crate::wire::{
     Channel, Connection, Data, FrameDecoder, Greeting, Hello, Link, LinkError, MAX_FRAME, PlayerMessage, Welcome,
     interval,
@@ -20,16 +19,16 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Who gets what a session reports and what its steps print.
 #[derive(Debug)]
-pub(super) enum Audience {
+pub(super) enum Audience<'a> {
     /// Its conductor.
     Conductor(Box<Conductor>),
     /// Nobody: it runs the Reset of a session whose process died.
     Nobody,
     /// A Python conductor, after its phase; the results until then.
-    Python(PhaseResults),
+    Python(&'a mut PhaseResults),
 }
 
-impl Audience {
+impl Audience<'_> {
     /// The conductor, if there is one.
     pub(super) fn conductor(&mut self) -> Option<&mut Conductor> {
         if let Self::Conductor(conductor) = self { Some(conductor) } else { None }
@@ -60,7 +59,7 @@ impl Audience {
     /// Takes a message.
     pub(super) fn send(&mut self, message: PlayerMessage) {
         match (self, message) {
-            (Self::Conductor(conductor), message) => conductor.send(&message),
+            (Self::Conductor(conductor), message) => conductor.channel.outbox.push(&message),
             (Self::Nobody, PlayerMessage::Warning { text }) => tracing::warn!("{text}"),
             (Self::Nobody, _) => {}
             (Self::Python(results), message) => results.take(message),
@@ -78,8 +77,6 @@ pub(super) struct Conductor {
     moved: (PlayerTime, usize),
     /// Whether the spool is full, and the conductor was told so.
     is_stalled: bool,
-    /// The bound that unacknowledged messages have exceeded: nothing more is sent.
-    pub(super) given_up: Option<TooMuch>,
 }
 
 impl Conductor {
@@ -93,7 +90,7 @@ impl Conductor {
         let mut channel = Channel::new(now);
         channel.connect(link, 0).map_err(io::Error::other)?;
         let (transfers, spool) = (Transfers::new(), Spool::new(spool_limit));
-        Ok(Self { channel, transfers, spool, moved: (now, 0), is_stalled: false, given_up: None })
+        Ok(Self { channel, transfers, spool, moved: (now, 0), is_stalled: false })
     }
 
     /// Continues on another connection, which is answered with `welcome`; `rest` is what the conductor sent after its
@@ -109,13 +106,6 @@ impl Conductor {
             Err(why) => tracing::warn!("run {run}: the session of `{worker}` cannot go on: {why}"),
         }
         resumed.is_ok()
-    }
-
-    fn send(&mut self, message: &PlayerMessage) {
-        if self.given_up.is_none() {
-            self.channel.outbox.push(message);
-            self.given_up = self.channel.outbox.check().err();
-        }
     }
 
     /// Does a part of the file transfers. Files wait for what steps have printed.

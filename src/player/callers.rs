@@ -21,15 +21,12 @@ const SPARE: u64 = 8;
 /// Connections that belong to no session.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
-    /// Callers that have not said what they want.
-    waiting: Vec<Caller>,
-    /// Refused connections: each was answered and is being closed. They take no place from callers.
-    strangers: Vec<Caller>,
+    pub(super) all: Vec<Caller>,
     refusals: Refusals,
     /// The largest message, in bytes.
     limit: u64,
     /// Until when no connection is accepted.
-    paused: Option<PlayerTime>,
+    pub(super) paused: Option<PlayerTime>,
     /// Whether the system had no resources for the last one; that is logged once.
     is_full: bool,
 }
@@ -40,32 +37,20 @@ impl Callers {
         Self { limit, ..Self::default() }
     }
 
-    /// Closes all connections.
-    pub(super) fn clear(&mut self) {
-        self.waiting.clear();
-        self.strangers.clear();
-    }
-
     /// What to wait for.
     pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
-        self.waiting.iter().chain(&self.strangers).map(|caller| &caller.connection)
+        self.all.iter().map(|caller| &caller.connection)
     }
 
     /// When to look again.
     pub(super) fn deadline(&self) -> Option<PlayerTime> {
-        let connections = self.waiting.iter().chain(&self.strangers).map(Caller::deadline);
-        connections.chain(self.refusals.deadline()).chain(self.paused).min()
-    }
-
-    /// Whether connections are accepted at present.
-    pub(super) fn takes_connections(&self) -> bool {
-        self.paused.is_none()
+        self.all.iter().map(Caller::deadline).chain(self.refusals.deadline()).chain(self.paused).min()
     }
 
     /// Answers a caller, and closes its connection when it has received the answer.
     pub(super) fn close(&mut self, mut caller: Caller, answer: &[u8]) {
         caller.answer(answer);
-        self.waiting.push(caller);
+        self.all.push(caller);
     }
 
     /// Accepts the connections that have arrived.
@@ -104,50 +89,51 @@ impl Callers {
         }
         let Ok(local) = stream.local_addr() else { return };
         let Ok(connection) = Connection::tcp(stream) else { return };
-        let mut caller = Caller::new(connection, peer, self.limit, now);
-        if admission.admits(peer, local.ip()) {
-            if self.waiting.len() >= CALLERS.most() {
-                self.close_slowest();
-            }
-            self.waiting.push(caller);
-            return;
+        let is_stranger = !admission.admits(peer, local.ip());
+        let mut caller = Caller {
+            connection,
+            decoder: FrameDecoder::new(self.limit),
+            peer,
+            progress: now,
+            since: now,
+            is_stranger,
+            answered: false,
+        };
+        if is_stranger {
+            self.refusals.add(peer, now).iter().for_each(|line| tracing::warn!("{line}"));
+            caller.answer(&encode_result(1, &Admission::refusal(peer)));
         }
-        self.refusals.add(peer, now).iter().for_each(|line| tracing::warn!("{line}"));
-        caller.answer(&encode_result(1, &Admission::refusal(peer)));
-        if self.strangers.len() >= STRANGERS.most() {
-            self.strangers.remove(0);
+        let bound = if is_stranger { STRANGERS } else { CALLERS };
+        if self.all.iter().filter(|caller| caller.is_stranger == is_stranger).count() >= bound.most() {
+            self.close_slowest(is_stranger);
         }
-        self.strangers.push(caller);
+        self.all.push(caller);
     }
 
     /// Closes a connection that makes no progress, to free its descriptor; whether there was one.
     pub(super) fn free_descriptor(&mut self) -> bool {
-        if self.strangers.is_empty() {
-            return self.close_slowest();
-        }
-        self.strangers.remove(0);
-        true
+        self.close_slowest(true) || self.close_slowest(false)
     }
 
-    fn close_slowest(&mut self) -> bool {
-        let slowest = self.waiting.iter().enumerate().min_by_key(|(_, caller)| caller.deadline());
-        slowest.map(|(index, _)| index).map(|index| self.waiting.swap_remove(index)).is_some()
+    fn close_slowest(&mut self, is_stranger: bool) -> bool {
+        let callers = self.all.iter().enumerate().filter(|(_, caller)| caller.is_stranger == is_stranger);
+        let slowest = callers.min_by_key(|(_, caller)| caller.deadline()).map(|(index, _)| index);
+        slowest.map(|index| self.all.remove(index)).is_some()
     }
 
     /// Reads what has arrived. Returns the callers whose messages are complete.
     pub(super) fn hear(&mut self, now: PlayerTime) -> Vec<(Caller, Vec<u8>)> {
-        self.strangers.retain_mut(|stranger| now < stranger.deadline() && matches!(stranger.read(now), Heard::Nothing));
         let mut messages = Vec::new();
         let mut index = 0;
-        while index < self.waiting.len() {
-            match self.waiting[index].read(now) {
-                Heard::Nothing if now < self.waiting[index].deadline() => index += 1,
-                Heard::Nothing | Heard::Gone => drop(self.waiting.swap_remove(index)),
+        while index < self.all.len() {
+            match self.all[index].read(now) {
+                Heard::Nothing if now < self.all[index].deadline() => index += 1,
+                Heard::Nothing | Heard::Gone => drop(self.all.swap_remove(index)),
                 Heard::Bad(error) => {
-                    self.waiting[index].answer(&encode_result(1, &error.to_string()));
+                    self.all[index].answer(&encode_result(1, &error.to_string()));
                     index += 1;
                 }
-                Heard::Message(payload) => messages.push((self.waiting.swap_remove(index), payload)),
+                Heard::Message(payload) => messages.push((self.all.swap_remove(index), payload)),
             }
             self.close_largest();
         }
@@ -158,10 +144,10 @@ impl Callers {
     /// always is.
     fn close_largest(&mut self) {
         let most = u64::try_from(CALLERS_BYTES.most()).unwrap_or(u64::MAX).max(self.limit.saturating_mul(2));
-        while self.waiting.iter().map(Caller::held).sum::<u64>() > most {
-            let largest = self.waiting.iter().enumerate().max_by_key(|(_, caller)| caller.held());
+        while self.all.iter().map(Caller::held).sum::<u64>() > most {
+            let largest = self.all.iter().enumerate().max_by_key(|(_, caller)| caller.held());
             let Some((index, _)) = largest else { return };
-            let peer = self.waiting.swap_remove(index).peer();
+            let peer = self.all.swap_remove(index).peer;
             tracing::warn!("a connection from {peer} was closed: incomplete messages use too much memory");
         }
     }
@@ -170,11 +156,14 @@ impl Callers {
 /// A connection that belongs to no session: it has not said what it wants, or it was answered and is being closed.
 #[derive(Debug)]
 pub(super) struct Caller {
-    connection: Connection,
-    decoder: FrameDecoder,
-    peer: IpAddr,
+    pub(super) connection: Connection,
+    pub(super) decoder: FrameDecoder,
+    /// Its address.
+    pub(super) peer: IpAddr,
     progress: PlayerTime,
     since: PlayerTime,
+    /// Whether it may not connect. Strangers take no place from others.
+    is_stranger: bool,
     answered: bool,
 }
 
@@ -192,16 +181,6 @@ enum Heard {
 }
 
 impl Caller {
-    /// A connection with messages of up to `limit` bytes.
-    fn new(connection: Connection, peer: IpAddr, limit: u64, now: PlayerTime) -> Self {
-        Self { connection, decoder: FrameDecoder::new(limit), peer, progress: now, since: now, answered: false }
-    }
-
-    /// Its address.
-    pub(super) fn peer(&self) -> IpAddr {
-        self.peer
-    }
-
     /// When it is closed, if nothing arrives.
     fn deadline(&self) -> PlayerTime {
         self.progress.plus(Wait::Caller.without_progress()).min(self.since.plus(Wait::Caller.time()))
@@ -244,10 +223,5 @@ impl Caller {
         let _ = self.connection.write(&frame(payload));
         self.connection.end_writing();
         self.answered = true;
-    }
-
-    /// The connection, and what was read after the first message.
-    pub(super) fn into_parts(self) -> (Connection, FrameDecoder) {
-        (self.connection, self.decoder)
     }
 }

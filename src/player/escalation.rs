@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::session::StopWith;
-use crate::model::{PlayerTime, Process, nanoseconds};
-use crate::sys::{self, Descendant};
+use rustix::process::Signal;
+
+use super::origin::Origins;
+use crate::model::{PlayerTime, Process, StepId, nanoseconds};
+use crate::sys::{self, Cgroup, Descendant};
 use crate::wait::Wait;
 use crate::wire::ForcedMessage;
 
@@ -16,11 +18,14 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The end of some processes, in progress.
 #[derive(Debug)]
 pub(super) struct Escalation {
+    /// The step whose processes these are; all processes below this one if there is none.
+    of: Option<StepId>,
     /// The first signal and when it was sent, and the current one.
-    first: (i32, PlayerTime),
-    signal: i32,
+    first: (Signal, PlayerTime),
+    signal: Signal,
     until: PlayerTime,
-    look_at: PlayerTime,
+    /// When to look again, whatever happens.
+    pub(super) look_at: PlayerTime,
     /// Whether the current signal has not been sent yet.
     begins: bool,
     /// The processes that got it, and those that were found since the beginning.
@@ -30,12 +35,9 @@ pub(super) struct Escalation {
 
 impl Escalation {
     /// Begins at `now`; the first look is due at once.
-    pub(super) fn new(with: StopWith, now: PlayerTime) -> Self {
-        let signal = match with {
-            StopWith::Interrupt => libc::SIGINT,
-            StopWith::Terminate => libc::SIGTERM,
-        };
+    pub(super) fn new(of: Option<StepId>, signal: Signal, now: PlayerTime) -> Self {
         Self {
+            of,
             first: (signal, now),
             signal,
             until: now.plus(Wait::StepGrace.time()),
@@ -46,64 +48,54 @@ impl Escalation {
         }
     }
 
-    /// When to look again, whatever happens.
-    pub(super) fn next_deadline(&self) -> PlayerTime {
-        self.look_at
-    }
-
     /// Something has ended, so that it is time to look.
     pub(super) fn hurry(&mut self) {
-        self.look_at = PlayerTime::from_nanoseconds(0);
-    }
-
-    /// Whether the current signal is `SIGKILL`.
-    pub(super) fn is_killing(&self) -> bool {
-        self.signal == libc::SIGKILL
+        self.look_at = PlayerTime::default();
     }
 
     /// What it took until `now`, if the first signal was not enough.
     pub(super) fn forced(&self, now: PlayerTime) -> Option<ForcedMessage> {
         let (first, began) = self.first;
         let after = nanoseconds(now.since(began));
-        (self.signal != first).then_some(ForcedMessage { signal: self.signal, after })
+        (self.signal != first).then_some(ForcedMessage { signal: self.signal.as_raw(), after })
     }
 
-    /// Signals the processes that `find` returns; it gets those that were found before. Children that have ended must have
-    /// been reaped before. Returns what could not be ended, once that is all that is left.
-    ///
-    /// `leads` says which groups are to end as a whole, even if their leaders have ended; something of ours has to be in
-    /// them, so that their numbers are unique.
+    /// Looks for the processes, except children that are skipped, shows them to `see`, and signals them. Children that have
+    /// ended must have been reaped before. Returns what could not be ended, once that is all that remains.
     pub(super) fn look(
         &mut self,
         now: PlayerTime,
-        mut find: impl FnMut(&BTreeSet<(u32, u64)>) -> (Vec<Descendant>, bool),
-        leads: impl Fn(u32) -> bool,
+        origins: &Origins,
+        skip: impl Fn(u32) -> bool,
+        mut see: impl FnMut(&[Descendant]),
     ) -> Option<Vec<Process>> {
         if now < self.look_at {
             return None;
         }
-        let (mut found, mut is_certain) = find(&self.known);
-        if found.is_empty() && is_certain {
-            // A process that was changing its parent is found at the second look.
-            (found, is_certain) = find(&self.known);
-            if found.is_empty() && is_certain {
-                return Some(Vec::new());
-            }
-        }
+        // A process that is ending does not say any more where it comes from.
+        let is_known = |process: &Descendant| process.is_ending && self.known.contains(&process.identity());
+        let mut find = || {
+            let (mut found, is_certain) = origins.find(&skip);
+            found.retain(|process| self.of.is_none() || process.of == self.of || is_known(process));
+            see(&found);
+            (!found.is_empty() || !is_certain).then_some(found)
+        };
+        // A process that was changing its parent is found at the second look.
+        let Some(found) = find().or_else(find) else { return Some(Vec::new()) };
         if now >= self.until && !self.escalate(now) {
             let alive = found.iter().map(|found| &found.process).filter(|process| !process.has_ended());
             return Some(alive.map(sys::Process::describe).collect());
         }
         self.look_at = self.until.min(now.plus(LOOK));
-        self.tell(&found, leads);
+        self.tell(&found, origins);
         None
     }
 
     /// Continues with the next signal; false if there is none.
     fn escalate(&mut self, now: PlayerTime) -> bool {
         self.signal = match self.signal {
-            libc::SIGINT => libc::SIGTERM,
-            libc::SIGTERM => libc::SIGKILL,
+            Signal::INT => Signal::TERM,
+            Signal::TERM => Signal::KILL,
             _ => return false,
         };
         (self.until, self.begins) = (now.plus(Wait::StepGrace.time()), true);
@@ -113,16 +105,21 @@ impl Escalation {
 
     /// Signals groups as a whole, and then each process that is in none of them or was found later. A process that we may not
     /// signal is still there at the end, and is reported then.
-    fn tell(&mut self, found: &[Descendant], leads: impl Fn(u32) -> bool) {
+    fn tell(&mut self, found: &[Descendant], origins: &Origins) {
         // As with Ctrl-C, only the group of the program is interrupted.
-        let interrupts = self.signal == libc::SIGINT;
-        // While a child is not reaped, the number of the group that it leads is unique too.
+        let interrupts = self.signal == Signal::INT;
+        // Groups of steps end as a whole, even if their leaders have ended. Something of ours has to be in them, so that
+        // their numbers are unique. While a child is not reaped, the number of the group that it leads is unique too.
+        let is_step = |group| origins.of(self.of).any(|origin| origin.pid == group) && sys::something_of_group(group);
         let is_led = |descendant: &&Descendant| {
             (descendant.is_child && descendant.process.pid() == descendant.group && !interrupts)
-                || leads(descendant.group)
+                || is_step(descendant.group)
         };
         let groups: BTreeSet<u32> = found.iter().filter(is_led).map(|descendant| descendant.group).collect();
-        let again = self.is_killing();
+        let again = self.signal == Signal::KILL;
+        if again {
+            origins.of(self.of).filter_map(|origin| origin.cgroup.as_ref()).for_each(Cgroup::kill);
+        }
         if self.begins || again {
             for group in &groups {
                 sys::end_group(*group, self.signal);

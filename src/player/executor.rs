@@ -5,19 +5,18 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::audience::Audience;
 use super::escalation::Escalation;
 use super::origin::Cgroups;
 use super::process_tree::ProcessTree;
-use super::session::{NotStarted, SessionEvent, StopWith};
-use super::step_process::StepProcess;
+use super::session::SessionEvent;
+use super::step_process::{StepProcess, Stop};
 use super::sweep::Sweep;
-use crate::model::{PlayerTime, Process, StepId, nanoseconds};
-use crate::sys::{self, Image, PreparedProcess, Spawned, Spawner, Start, When};
+use crate::model::{PlayerTime, StepId, nanoseconds};
+use crate::sys::{self, PreparedProcess, Spawned, Start};
 use crate::wire::{LeftMessage, StepSettledMessage, StepStartedMessage};
-
-/// How soon the start of a step is reported. If it ends before that, both are reported together.
-const REPORT_WITHIN: Duration = Duration::from_millis(50);
 
 /// How long others may hold a step's output after its end before the step counts as leaky.
 const LET_GO_WITHIN: Duration = Duration::from_millis(200);
@@ -28,8 +27,8 @@ pub(super) struct Executor {
     processes: Vec<StepProcess>,
     /// Prepared processes: they are created before the message that starts them arrives, so that many workers on a machine
     /// can start at the same time. Each is in its own group, and has not executed the step's program yet.
-    prepared: Vec<(StepId, Spawned)>,
-    tree: ProcessTree,
+    pub(super) prepared: Vec<(StepId, Spawned)>,
+    pub(super) tree: ProcessTree,
     next_stream: u32,
     /// The numbers of the streams of steps whose processes have ended, and how much was read from them.
     streams: HashMap<StepId, [(u32, u64); 2]>,
@@ -39,7 +38,7 @@ pub(super) struct Executor {
     /// Whether a step is over only when its standard output is closed, as for the Python player. Its time limit applies
     /// until then.
     waits_for_output: bool,
-    events: Vec<SessionEvent>,
+    pub(super) events: Vec<SessionEvent>,
 }
 
 impl Executor {
@@ -69,59 +68,33 @@ impl Executor {
             self.tree.forget(key, process.pid);
         }
         let is_ready = |key: &StepId| self.prepared.iter().any(|(of, _)| of == key);
-        wanted.iter().copied().filter(|key| Spawner::CAN_WAIT && !is_ready(key)).collect()
+        wanted.iter().copied().filter(|key| !is_ready(key)).collect()
     }
 
-    /// Creates a step's process, which waits until the step is started. If that fails it is created then, and fails again.
-    pub(super) fn prepare(&mut self, key: StepId, image: Image) {
-        if let Ok(process) = self.tree.start(key, image, None) {
-            self.prepared.push((key, process));
-        }
-    }
-
-    /// Starts a step that has a prepared process; whether it has one.
-    pub(super) fn start_prepared(&mut self, key: StepId, when: When, now: PlayerTime) -> bool {
-        let Some(index) = self.prepared.iter().position(|(of, _)| *of == key) else { return false };
+    /// The prepared process of a step, if it has one that nobody else has ended.
+    pub(super) fn take_prepared(&mut self, key: StepId) -> Option<Spawned> {
+        let index = self.prepared.iter().position(|(of, _)| *of == key)?;
         let (_, mut process) = self.prepared.swap_remove(index);
-        // Somebody else may have ended it.
-        let is_ready = process.report.is_preparing();
-        if is_ready {
-            process.report.start(when);
-            self.begin(key, when, process, now);
-        }
-        is_ready
+        process.report.is_preparing().then_some(process)
     }
 
-    /// Creates a step's process. Another attempt of a step continues the streams; whoever still holds those of the previous
-    /// attempt is not read from any more.
-    pub(super) fn start(&mut self, key: StepId, when: When, image: Result<Image, NotStarted>, now: PlayerTime) {
-        match image.and_then(|image| Ok(self.tree.start(key, image, Some(when))?)) {
-            Ok(process) => self.begin(key, when, process, now),
-            Err(why) => self.events.push(SessionEvent::NotStarted(key, why)),
-        }
-    }
-
-    /// The next step waits for the start of this one: it is reported as soon as it is known.
-    pub(super) fn is_waited_for(&mut self, key: StepId, now: PlayerTime) {
-        let starting = self.processes.iter_mut().filter(|process| process.key == key && process.report.is_some());
-        starting.for_each(|process| process.expected = process.expected.min(now));
-    }
-
-    fn begin(&mut self, key: StepId, when: When, process: Spawned, now: PlayerTime) {
-        let at = if let When::At(instant) = when { instant.max(now) } else { now };
+    /// Starts a step's process; the start is reported when it is `expected`. Another attempt of a step continues the streams;
+    /// whoever still holds those of the previous attempt is not read from any more.
+    pub(super) fn start(&mut self, key: StepId, process: Spawned, at: Option<PlayerTime>, expected: PlayerTime) {
+        process.report.start(at);
         self.processes.retain(|process| process.key != key || !process.is_reported);
         let streams = self.streams.remove(&key).unwrap_or_else(|| {
             self.next_stream += 2;
             [(self.next_stream - 2, 0), (self.next_stream - 1, 0)]
         });
-        self.processes.push(StepProcess::new(key, process, streams, at.plus(REPORT_WITHIN)));
+        self.processes.push(StepProcess::new(key, process, streams, expected));
     }
 
     /// Ends a step's process, and everything that belongs to the step.
-    pub(super) fn stop(&mut self, key: StepId, with: StopWith, now: PlayerTime) {
-        let mut open = self.processes.iter_mut().filter(|process| !process.is_reported && process.stopping.is_none());
-        if let Some(process) = open.find(|process| process.key == key) {
-            process.stopping = Some(Escalation::new(with, now));
+    pub(super) fn stop(&mut self, key: StepId, signal: Signal, now: PlayerTime) {
+        let mut open = self.processes.iter_mut().filter(|process| !process.is_reported && process.key == key);
+        if let Some(process) = open.find(|process| matches!(process.stop, Stop::No)) {
+            process.stop = Stop::InProgress(Escalation::new(Some(key), signal, now));
         }
     }
 
@@ -132,19 +105,16 @@ impl Executor {
         self.sweep = Some(Sweep::new(open.map(|process| process.key).collect(), now));
     }
 
-    /// The processes that are alive.
-    pub(super) fn alive(&self) -> Vec<Process> {
-        self.tree.children()
-    }
-
     /// When it is to be called again, even if nothing happens.
     pub(super) fn next_deadline(&self, now: PlayerTime) -> Option<PlayerTime> {
-        let stopping = self.processes.iter().filter(|process| !process.is_reported && process.stopped.is_none());
-        let stopping = stopping.filter_map(|process| process.stopping.as_ref()).map(Escalation::next_deadline);
-        let starting = self.processes.iter().filter(|process| process.report.is_some() && process.expected > now);
-        let sweep = self.sweep.as_ref().map(|sweep| sweep.escalation.next_deadline());
-        let settling = self.processes.iter().filter_map(|process| process.settled_by);
-        stopping.chain(starting.map(|process| process.expected)).chain(sweep).chain(settling).min()
+        let of_process = |process: &StepProcess| {
+            let stopping =
+                if let Stop::InProgress(escalation) = &process.stop { Some(escalation.look_at) } else { None };
+            let starting = process.report.as_ref().map(|_| process.expected).filter(|expected| *expected > now);
+            [stopping, starting, process.settled_by].into_iter().flatten().min()
+        };
+        let sweep = self.sweep.as_ref().map(|sweep| sweep.escalation.look_at);
+        self.processes.iter().filter_map(of_process).chain(sweep).min()
     }
 
     /// The descriptors to wait for; without `room` the output stays in its pipes.
@@ -174,21 +144,18 @@ impl Executor {
                 self.streams.insert(process.key, process.stream_lengths());
             }
         }
-        self.processes.retain(|process| !process.is_done());
     }
 
     /// Reaps children, continues with what is being stopped, and returns what happened.
     pub(super) fn events(&mut self, audience: &mut Audience, now: PlayerTime) -> Vec<SessionEvent> {
         self.reap();
         self.read_reports();
-        for process in self.processes.iter_mut().filter(|process| !process.is_reported && process.stopped.is_none()) {
-            if let Some(escalation) = &mut process.stopping {
-                let remaining = self.tree.end_step(process.key, process.pid, escalation, now);
-                process.stopped = remaining.map(|remaining| LeftMessage {
-                    not_stopped: remaining,
-                    forced: escalation.forced(now),
-                    ..LeftMessage::default()
-                });
+        for process in &mut self.processes {
+            if let Stop::InProgress(escalation) = &mut process.stop
+                && let Some(not_stopped) = escalation.look(now, &self.tree.origins, |_| false, |_| {})
+            {
+                let forced = escalation.forced(now);
+                process.stop = Stop::Over(LeftMessage { not_stopped, forced, ..LeftMessage::default() });
             }
         }
         for process in self.processes.iter_mut().filter(|process| process.is_over(self.waits_for_output)) {
@@ -196,7 +163,6 @@ impl Executor {
             self.streams.insert(process.key, process.stream_lengths());
             self.tree.is_over(process.key);
         }
-        self.processes.retain(|process| !process.is_done());
         if let Some(warnings) = self.sweep.as_mut().and_then(|sweep| self.tree.look(sweep, now)) {
             self.sweep = None;
             self.processes.clear();
@@ -212,8 +178,12 @@ impl Executor {
             if let Some(process) = running.find(|process| process.pid == reaped.pid) {
                 process.ending = Some(reaped);
             }
-            let escalations = self.processes.iter_mut().filter_map(|process| process.stopping.as_mut());
-            escalations.chain(self.sweep.iter_mut().map(|sweep| &mut sweep.escalation)).for_each(Escalation::hurry);
+            for process in &mut self.processes {
+                if let Stop::InProgress(escalation) = &mut process.stop {
+                    escalation.hurry();
+                }
+            }
+            self.sweep.iter_mut().for_each(|sweep| sweep.escalation.hurry());
         }
     }
 
@@ -236,7 +206,7 @@ impl Executor {
             }
             process.settled_by = None;
             process.drain(audience, &mut self.buffer);
-            let ([stdout, stderr], leaky) = (process.lengths(), process.is_held());
+            let ([(_, stdout), (_, stderr)], leaky) = (process.stream_lengths(), process.is_held());
             let holders = if leaky { self.tree.holders(process.key, &process.pipes()) } else { Vec::new() };
             settled.push(StepSettledMessage { step: process.key, stdout, stderr, leaky, holders });
         }

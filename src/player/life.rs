@@ -2,23 +2,22 @@
 //! nothing to do; and what happens to a stopped process when its parent dies.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::Signal;
 
-use crate::sys::Pulse;
+use crate::sys::Shared;
 
-/// A process has one listener, and so one pulse.
-static PULSE: OnceLock<Pulse> = OnceLock::new();
+/// A counter that a process increments as long as it works. Its listener sees that without a message.
+pub(super) type Pulse = Shared<AtomicU64>;
 
-/// This process gives its signs of life here from now on.
-pub(super) fn begin(pulse: Pulse) {
-    let _ = PULSE.set(pulse);
-}
+/// A process has one listener, and so one pulse. It gives its signs of life here.
+pub(super) static PULSE: OnceLock<Pulse> = OnceLock::new();
 
 /// Gives a sign of life, in a process that has a listener.
 pub(super) fn show() {
     if let Some(pulse) = PULSE.get() {
-        pulse.beat();
+        pulse.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
-use socket2::{Domain, Socket, Type};
+use rustix::process::Signal;
 
 use super::admission::Admission;
 use super::callers::Callers;
@@ -17,7 +17,7 @@ use super::environment::folder_warning;
 use super::life;
 use super::lookup::look_up;
 use super::note::Note;
-use super::origin::{Cgroups, Origins};
+use super::origin::Origins;
 use super::processes::{End, Processes};
 use super::registry::Registry;
 use super::session_entry::{SessionEntry, Summary};
@@ -27,7 +27,7 @@ use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot, SignalDescriptor, clock, input_has_ended};
 use crate::wait::Wait;
-use crate::wire::{Connection, Secret};
+use crate::wire::{Connection, Secret, listen_everywhere};
 
 /// The settings of a player.
 pub struct Settings {
@@ -63,7 +63,7 @@ pub(super) struct Listener {
     cleanup: Cleanup,
     pub(super) incarnation: String,
     /// When stopping is given up, once the player was told to stop.
-    stopping: Option<PlayerTime>,
+    pub(super) stopping: Option<PlayerTime>,
     /// Whether some sessions had not ended by then.
     is_cut_off: bool,
 }
@@ -75,7 +75,7 @@ impl Listener {
     ///
     /// If the port cannot be opened.
     pub(super) fn open(settings: Settings) -> io::Result<(Self, SocketAddr)> {
-        let signals = SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
+        let signals = SignalDescriptor::new(&[Signal::CHILD, Signal::TERM, Signal::INT, Signal::HUP])?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         if settings.owner.is_some() {
             life::continue_without_parent();
@@ -87,6 +87,8 @@ impl Listener {
         }
         let mut registry = Registry::default();
         end_stale(address.port()).map(Summary::of_nobody).into_iter().for_each(|summary| registry.tell_later(summary));
+        let cgroups = CgroupRoot::make(address.port())
+            .inspect_err(|error| tracing::debug!("steps have no control groups: {error}"));
         let listener = Self {
             socket: Some(socket),
             signals,
@@ -95,7 +97,7 @@ impl Listener {
             settings,
             python_runs: BTreeMap::new(),
             registry,
-            processes: Processes::new(cgroups(address.port())),
+            processes: Processes::new(cgroups.ok().map(Rc::new)),
             cleanup: Cleanup::default(),
             incarnation: format!("{:x}-{:x}", std::process::id(), clock().nanoseconds()),
             stopping: None,
@@ -129,11 +131,10 @@ impl Listener {
         }
         self.start_python_phase()?;
         self.clean_up()?;
-        if !self.is_stopping()
+        if self.stopping.is_none()
             && let Some(host) = self.settings.admission.lookup_due(clock())
         {
-            self.end_lookup();
-            let work = move |notes, _| look_up(&host, notes);
+            let work = move |notes, _| look_up(&host, &notes);
             match self.processes.create(&mut self.callers, watch::MOST, work)? {
                 Ok(pid) => self.lookup = Some(pid),
                 Err(error) => tracing::error!("cannot look up `conductor`: cannot create a process: {error}"),
@@ -145,17 +146,20 @@ impl Listener {
     /// Waits until something happens or is due; whether that works.
     fn wait(&self) -> bool {
         let input = std::io::stdin();
-        let owner = (self.settings.owner.is_some() && !self.is_stopping()).then_some(input.as_fd());
-        let socket = self.socket.as_ref().filter(|_| self.callers.takes_connections()).map(AsFd::as_fd);
+        let owner = (self.settings.owner.is_some() && self.stopping.is_none()).then_some(input.as_fd());
+        let socket = self.socket.as_ref().filter(|_| self.callers.paused.is_none()).map(AsFd::as_fd);
         let descriptors = [Some(self.signals.as_fd()), socket, owner].into_iter().flatten();
         let descriptors =
             descriptors.chain(self.callers.connections().map(AsFd::as_fd)).chain(self.processes.descriptors());
         let mut descriptors: Vec<_> = descriptors.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         let deadlines = [
             // While a clean-up is in progress, the Reset of dead sessions has to wait.
-            self.cleanup.next_deadline().or_else(|| self.registry.next_attempt()),
+            self.cleanup
+                .sweep
+                .as_ref()
+                .map_or_else(|| self.registry.next_attempt(), |sweep| Some(sweep.escalation.look_at)),
             self.callers.deadline(),
-            self.settings.admission.next_lookup().filter(|_| !self.is_stopping()),
+            self.settings.admission.next_lookup().filter(|_| self.stopping.is_none()),
             self.processes.next_check(),
             self.registry.python.next_deadline(),
             self.stopping,
@@ -167,13 +171,13 @@ impl Listener {
     /// Takes signals: children that have ended, and requests to stop.
     fn take_signals(&mut self) -> ControlFlow<End> {
         while let Some(signal) = self.signals.take() {
-            if signal == libc::SIGHUP && !self.settings.stops_at_hang_up {
+            if signal == Signal::HUP && !self.settings.stops_at_hang_up {
                 tracing::info!("SIGHUP: the log continues in the file with its name");
-            } else if signal != libc::SIGCHLD {
+            } else if signal != Signal::CHILD {
                 self.stop()?;
             }
         }
-        if self.settings.owner.is_some() && !self.is_stopping() && input_has_ended() {
+        if self.settings.owner.is_some() && self.stopping.is_none() && input_has_ended() {
             self.stop()?;
         }
         while let Some(reaped) = sys::reap() {
@@ -185,29 +189,20 @@ impl Listener {
 
     /// Begins to stop. The second time, ends everything at once.
     fn stop(&mut self) -> ControlFlow<End> {
-        if self.is_stopping() {
+        if self.stopping.is_some() {
             self.report_cut_off();
             end_everything();
             return self.over(1);
         }
         self.stopping = Some(clock().plus(Wait::SessionsEnd.time()));
         self.socket = None;
-        self.callers.clear();
-        self.end_lookup();
-        self.cleanup.try_again();
-        self.processes.pids().for_each(|pid| sys::end_child(pid, libc::SIGTERM));
+        self.callers.all.clear();
+        // The process has blocked the listener's signals, but this one cannot be blocked.
+        self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, Signal::KILL));
+        self.cleanup.not_ended.clear();
+        self.processes.pids().for_each(|pid| sys::end_child(pid, Signal::TERM));
         self.processes.hasten(|_| true);
         Continue(())
-    }
-
-    fn end_lookup(&self) {
-        // The process has blocked the listener's signals, but this one cannot be blocked.
-        self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, libc::SIGKILL));
-    }
-
-    /// Whether the player was told to stop.
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.is_some()
     }
 
     /// Ends the player, once it was told to stop and nothing is left.
@@ -228,10 +223,10 @@ impl Listener {
             tracing::warn!("stopping process {pid} ({user}), which an earlier run left running: `{command}`");
         }
         let end = give_up.plus(Wait::CutOffEnd.time());
-        if self.cleanup.has_ended_all_but(&sys::direct_children()) || now >= end {
+        if sys::direct_children().iter().all(|child| self.cleanup.not_ended.contains(child)) || now >= end {
             return self.over(i32::from(self.is_cut_off));
         }
-        if !self.cleanup.is_at_work() {
+        if self.cleanup.sweep.is_none() {
             self.cleanup.begin(now);
         }
         Continue(())
@@ -239,7 +234,7 @@ impl Listener {
 
     /// The player is over.
     fn over(&mut self, status: i32) -> ControlFlow<End> {
-        for summary in self.registry.take_untold() {
+        for summary in self.registry.summaries.drain(..) {
             tracing::warn!("this player stops, and no conductor received this: {summary}");
         }
         self.processes.cgroups.iter().for_each(|cgroups| cgroups.remove());
@@ -255,9 +250,6 @@ impl Listener {
     /// Takes what the processes report.
     fn take_notes(&mut self) {
         for (pid, note) in self.processes.take_notes() {
-            if let Note::Delivering = note {
-                self.processes.watch_no_more(pid);
-            }
             let line = match note {
                 Note::Addresses { found } => self.settings.admission.learn(found),
                 note => self.registry.take(pid, note, self.stopping.is_some(), clock()),
@@ -280,7 +272,7 @@ impl Listener {
                     let whose = self.registry.give_up_on(pid, limit);
                     let limit = humantime::format_duration(limit);
                     tracing::error!("{whose} did not respond for {limit}; killing it");
-                    sys::end_child(pid, libc::SIGKILL);
+                    sys::end_child(pid, Signal::KILL);
                 }
             }
         }
@@ -308,7 +300,7 @@ impl Listener {
         let in_good_order = leftovers.len() < known || self.registry.is_past(ended);
         let processes: Vec<u32> = self.processes.pids().collect();
         // During a clean-up, nobody can tell these processes from those of a dead session.
-        if in_good_order && !self.cleanup.is_at_work() {
+        if in_good_order && self.cleanup.sweep.is_none() {
             let leftovers = &mut self.registry.leftovers;
             let (found, _) = Origins::default().find(|pid| pid == ended || processes.contains(&pid));
             for left in found.iter().filter(|found| found.is_child && !found.process.has_ended()) {
@@ -329,7 +321,7 @@ impl Listener {
         if !remaining.is_empty() {
             let remaining = Process::list(&remaining);
             tracing::warn!("processes could not be stopped: {remaining}");
-            if !self.is_stopping() {
+            if self.stopping.is_none() {
                 let text = format!("processes of a session that died could not be stopped: {remaining}");
                 self.registry.tell_later(Summary::of_nobody(text));
             }
@@ -352,7 +344,7 @@ impl Listener {
                     entry.pid = Some(pid);
                     if self.stopping.is_some() {
                         // It has no more time for Reset than the others.
-                        sys::end_child(pid, libc::SIGTERM);
+                        sys::end_child(pid, Signal::TERM);
                     }
                 }
                 Err(error) => {
@@ -363,12 +355,6 @@ impl Listener {
         }
         Continue(())
     }
-}
-
-/// Where steps get their control groups, if this process may create some: on most machines that requires root.
-fn cgroups(port: u16) -> Cgroups {
-    let made = CgroupRoot::make(port).inspect_err(|error| tracing::debug!("steps have no control groups: {error}"));
-    made.ok().map(Rc::new)
 }
 
 /// Ends what a player at this port left in control groups, if it died with all of its sessions. Returns what the next
@@ -394,31 +380,17 @@ fn end_everything() {
             return;
         }
         for child in children {
-            sys::end_group(child, libc::SIGKILL);
-            sys::end_child(child, libc::SIGKILL);
+            sys::end_group(child, Signal::KILL);
+            sys::end_child(child, Signal::KILL);
         }
         Wait::LeftoverEnd.pause(LOOK);
     }
 }
 
-/// Listens on every address, even if the system's sockets for IPv6 accept no IPv4 (`net.ipv6.bindv6only`).
-fn bind_to_all(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
-    socket.set_only_v6(false)?;
-    // As the standard library does: a player that is started again gets its port at once.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(128)?;
-    Ok(socket.into())
-}
-
 fn bind(address: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
-    let any_v6 = SocketAddr::from(([0u16; 8], port));
-    let any_v4 = SocketAddr::from(([0u8; 4], port));
     let socket = match address {
         Some(address) => TcpListener::bind((address, port)),
-        // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
-        None => bind_to_all(any_v6).or_else(|_| TcpListener::bind(any_v4)),
+        None => listen_everywhere(port),
     };
     let shown = address.map_or_else(|| format!("port {port}"), |address| SocketAddr::new(address, port).to_string());
     let socket = socket.map_err(|error| io::Error::other(format!("cannot listen on {shown}: {error}")))?;

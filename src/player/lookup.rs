@@ -7,10 +7,10 @@ use super::note::{Note, send};
 use crate::wait::Wait;
 
 /// Looks the name up, and reports its addresses; the exit status.
-pub(super) fn look_up(host: &str, mut notes: UnixStream) -> i32 {
+pub(super) fn look_up(host: &str, notes: &UnixStream) -> i32 {
     let limit = Wait::ConductorLookup;
     let found = limit.look_up(host, 0, limit.time(), || true).map_err(|error| error.to_string());
     let found = found.map(|found| found.iter().map(SocketAddr::ip).collect::<Vec<IpAddr>>());
-    send(&mut notes, &Note::Addresses { found });
+    send(notes, &Note::Addresses { found });
     0
 }

@@ -2,7 +2,7 @@
 //!
 //! It is built like sshd. A listener of one thread takes connections, and forks a process for each session;
 //! a session process holds one worker, and is the sub-reaper of its steps. A crash of one touches no
-//! other. What a session decides is in its [core](session), which is pure. A conductor uses what ends processes for its own
+//! other. What a session decides is in its core (`session`), which is pure. A conductor uses what ends processes for its own
 //! `check`: a process [supervises](supervise) it.
 
 mod admission;
@@ -25,7 +25,7 @@ mod python_results;
 mod python_run;
 mod refusals;
 mod registry;
-pub mod session;
+mod session;
 mod session_entry;
 mod session_log;
 mod session_process;

@@ -6,6 +6,7 @@ use std::io::{IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -78,13 +79,13 @@ pub(super) enum Order {
     Abandon {
         /// Why.
         reason: String,
-        /// How long Reset may take at most, in seconds.
-        reset_limit: Option<u64>,
+        /// How long Reset may take at most.
+        reset_limit: Option<Duration>,
     },
 }
 
 /// Reports to the listener. If that has died, it does not matter.
-pub(super) fn send(stream: &mut UnixStream, note: &Note) {
+pub(super) fn send(mut stream: &UnixStream, note: &Note) {
     if let Ok(text) = serde_json::to_vec(note) {
         let _ = stream.write_all(&frame(&text));
     }
@@ -93,7 +94,7 @@ pub(super) fn send(stream: &mut UnixStream, note: &Note) {
 /// One end of the connection between the two. Reading never blocks.
 #[derive(Debug)]
 pub(super) struct Notes {
-    stream: UnixStream,
+    pub(super) stream: UnixStream,
     decoder: FrameDecoder,
     /// Connections that were passed with orders.
     connections: VecDeque<Connection>,
@@ -103,11 +104,6 @@ pub(super) struct Notes {
 impl Notes {
     pub(super) fn new(stream: UnixStream) -> Self {
         Self { stream, decoder: FrameDecoder::new(u64::from(u32::MAX)), connections: VecDeque::new(), ended: false }
-    }
-
-    /// The connection, to write to it.
-    pub(super) fn stream(&mut self) -> &mut UnixStream {
-        &mut self.stream
     }
 
     /// The socket to wait for, until the other end is closed.

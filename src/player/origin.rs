@@ -47,6 +47,11 @@ pub(super) struct Origins {
 }
 
 impl Origins {
+    /// Those of this step, or all of them.
+    pub(super) fn of(&self, step: Option<StepId>) -> impl Iterator<Item = &Origin> {
+        self.all.iter().filter(move |origin| step.is_none_or(|step| step == origin.key))
+    }
+
     /// All processes below this one except those children that are skipped; and whether it is certain that there are no
     /// others.
     pub(super) fn find(&self, skip: impl Fn(u32) -> bool) -> (Vec<Descendant>, bool) {

@@ -5,19 +5,16 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::escalation::Escalation;
 use super::origin::{Cgroups, Origin, Origins};
 use super::sweep::Sweep;
 use crate::model::{Phase, PlayerTime, Process, StepId};
-use crate::sys::{self, Cgroup, Descendant, Image, PipeId, Spawned, Spawner, When};
+use crate::sys::{self, Cgroup, Descendant, Image, PipeId, Spawned, Spawner};
 
 /// The processes of steps since the last sweep.
 #[derive(Debug)]
 pub(super) struct ProcessTree {
     spawner: Spawner,
-    origins: Origins,
-    /// Empty control groups that can be used again.
-    free: Vec<Cgroup>,
+    pub(super) origins: Origins,
     /// How many control groups were created.
     made: u32,
     /// A unique name.
@@ -38,7 +35,6 @@ impl ProcessTree {
         Ok(Self {
             spawner: Spawner::new()?,
             origins: Origins { all: Vec::new(), cgroups },
-            free: Vec::new(),
             made: 0,
             name: format!("{}-{:x}", std::process::id(), sys::clock().nanoseconds()),
             named: BTreeSet::new(),
@@ -46,16 +42,16 @@ impl ProcessTree {
         })
     }
 
-    /// Creates a step's process.
+    /// Creates a step's process, which waits to be started.
     ///
     /// # Errors
     ///
     /// As [`Spawner::spawn`].
-    pub(super) fn start(&mut self, key: StepId, mut image: Image, when: Option<When>) -> io::Result<Spawned> {
+    pub(super) fn create(&mut self, key: StepId, mut image: Image) -> io::Result<Spawned> {
         self.prepare_spare(key.phase);
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);
-        let cgroup = self.take_cgroup();
-        let made = self.spawner.spawn(image, when, cgroup.as_ref().map(AsFd::as_fd))?;
+        let cgroup = self.make_cgroup();
+        let made = self.spawner.spawn(image, cgroup.as_ref().map(AsFd::as_fd))?;
         if made.in_cgroup {
             origin.cgroup = cgroup;
         } else if cgroup.is_some() {
@@ -89,12 +85,12 @@ impl ProcessTree {
         self.origins.all.retain(|origin| origin.pid != pid || origin.cgroup.is_some());
     }
 
-    fn take_cgroup(&mut self) -> Option<Cgroup> {
+    fn make_cgroup(&mut self) -> Option<Cgroup> {
         let root = self.origins.cgroups.clone()?;
-        while self.free.is_empty() {
+        loop {
             self.made += 1;
             match root.make_group(self.made) {
-                Ok(cgroup) => self.free.push(cgroup),
+                Ok(cgroup) => return Some(cgroup),
                 // Something that was left on purpose is in it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
@@ -104,53 +100,22 @@ impl ProcessTree {
                 }
             }
         }
-        self.free.pop()
-    }
-
-    /// Continues ending a step, with everything that comes from it. Returns what could not be ended, once that is all that
-    /// is left.
-    pub(super) fn end_step(
-        &self,
-        key: StepId,
-        group: u32,
-        escalation: &mut Escalation,
-        now: PlayerTime,
-    ) -> Option<Vec<Process>> {
-        let find = |known: &BTreeSet<_>| {
-            let (mut found, is_certain) = self.find();
-            // A process that is ending does not say any more where it comes from.
-            found.retain(|process| process.of == Some(key) || process.is_ending && known.contains(&process.identity()));
-            (found, is_certain)
-        };
-        let remaining = escalation.look(now, find, |of| of == group && sys::something_of_group(of));
-        if escalation.is_killing() && remaining.is_none() {
-            self.kill(|origin| origin.key == key);
-        }
-        remaining
     }
 
     /// Continues a sweep. Returns its warnings once it is over.
     pub(super) fn look(&mut self, sweep: &mut Sweep, now: PlayerTime) -> Option<Vec<String>> {
-        let remaining = sweep.look(now, &self.origins, |_| false);
-        if sweep.escalation.is_killing() && remaining.is_none() {
-            self.kill(|_| true);
-        }
-        let warnings = sweep.warnings(&self.origins, &self.named, &remaining?);
+        let remaining = sweep.look(now, &self.origins, |_| false)?;
+        let warnings = sweep.warnings(&self.origins, &self.named, &remaining);
         // A group that is not empty by now is left to the listener.
-        let cgroups = self.origins.all.drain(..).filter_map(|origin| origin.cgroup);
-        self.free.extend(cgroups.filter(Cgroup::is_as_new));
+        self.origins.all.clear();
         self.named.clear();
         Some(warnings)
-    }
-
-    fn kill(&self, of: impl Fn(&&Origin) -> bool) {
-        self.origins.all.iter().filter(of).filter_map(|origin| origin.cgroup.as_ref()).for_each(Cgroup::kill);
     }
 
     /// The processes that can write to these pipes of a step. If there seem to be none, those that come from the step and
     /// cannot be inspected.
     pub(super) fn holders(&mut self, key: StepId, pipes: &[PipeId]) -> Vec<Process> {
-        let (found, _) = self.find();
+        let (found, _) = self.origins.find(|_| false);
         let with = |wanted: &dyn Fn(&Descendant) -> bool| -> Vec<Process> {
             found.iter().filter(|holder| wanted(holder)).map(|holder| holder.process.describe()).collect()
         };
@@ -164,18 +129,15 @@ impl ProcessTree {
 
     /// A step is over. What it left still comes from it.
     pub(super) fn is_over(&mut self, key: StepId) {
-        let origins = self.origins.all.iter_mut().filter(|origin| origin.key == key);
-        self.free.extend(origins.filter_map(|origin| origin.cgroup.take_if(|cgroup| cgroup.is_as_new())));
+        for origin in self.origins.all.iter_mut().filter(|origin| origin.key == key) {
+            origin.cgroup.take_if(|cgroup| cgroup.remove());
+        }
     }
 
     /// All children that are alive, including inherited ones.
     pub(super) fn children(&self) -> Vec<Process> {
-        let (found, _) = self.find();
+        let (found, _) = self.origins.find(|_| false);
         let children = found.iter().filter(|found| found.is_child && !found.process.has_ended());
         children.map(|child| child.process.describe()).collect()
-    }
-
-    fn find(&self) -> (Vec<Descendant>, bool) {
-        self.origins.find(|_| false)
     }
 }

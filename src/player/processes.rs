@@ -4,15 +4,18 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::callers::Callers;
-use super::life;
+use super::life::{PULSE, Pulse};
 use super::note::{Note, Notes, Order};
 use super::origin::Cgroups;
 use super::watch::{Found, Watch};
 use crate::model::PlayerTime;
-use crate::sys::{self, DescriptorLimit, Pulse, clock};
+use crate::sys::{self, DescriptorLimit, clock};
 use crate::wire::Connection;
 
 /// How the listener's loop ends in this process.
@@ -62,11 +65,11 @@ impl Processes {
                 made => break made,
             }
         };
-        let made = pair.and_then(|pair| Ok((pair, Pulse::new()?, sys::fork()?)));
+        let made = pair.and_then(|pair| Ok((pair, Pulse::new(0.into())?, sys::fork()?)));
         ControlFlow::Continue(match made {
             Ok(((_, theirs), pulse, None)) => {
                 self.descriptors.restore();
-                life::begin(pulse);
+                let _ = PULSE.set(pulse);
                 let cgroups = self.cgroups.take();
                 return ControlFlow::Break(End::Child(Box::new(move || work(theirs, cgroups))));
             }
@@ -101,8 +104,15 @@ impl Processes {
 
     /// What they report.
     pub(super) fn take_notes(&mut self) -> Vec<(u32, Note)> {
-        let all = self.all.iter_mut();
-        all.flat_map(|process| process.notes.take().into_iter().map(|note| (process.pid, note))).collect()
+        let mut notes = Vec::new();
+        for process in &mut self.all {
+            for note in process.notes.take() {
+                // What it waits for from now on has its own limits.
+                process.watch.take_if(|_| note == Note::Delivering);
+                notes.push((process.pid, note));
+            }
+        }
+        notes
     }
 
     /// Gives one an order, with a connection if one belongs to it. If it takes none it is about to end.
@@ -114,18 +124,12 @@ impl Processes {
 
     /// Tells sessions to end. One that was stopped is continued for that; one that hangs is killed soon.
     pub(super) fn abandon(&mut self, pids: impl IntoIterator<Item = u32>, reason: &str, reset_limit: Option<Duration>) {
-        let reset_limit = reset_limit.map(|limit| limit.as_secs());
         let order = Order::Abandon { reason: reason.to_owned(), reset_limit };
         for pid in pids {
             self.order(pid, &order, None);
-            sys::signal_child(pid, libc::SIGCONT);
+            sys::signal_child(pid, Signal::CONT);
             self.hasten(|of| of == pid);
         }
-    }
-
-    /// This one is not watched any more: what it waits for has its own limits.
-    pub(super) fn watch_no_more(&mut self, pid: u32) {
-        self.all.iter_mut().filter(|process| process.pid == pid).for_each(|process| process.watch = None);
     }
 
     /// These are to end: from now on they must give signs of life more often.
@@ -137,13 +141,13 @@ impl Processes {
     /// Checks those whose check is due; what was found of each.
     pub(super) fn check(&mut self, now: PlayerTime) -> Vec<(u32, Found)> {
         let check = |process: &mut ListenerProcess| {
-            Some((process.pid, process.watch.as_mut()?.look(process.pulse.count(), now)?))
+            Some((process.pid, process.watch.as_mut()?.look(process.pulse.load(Ordering::Relaxed), now)?))
         };
         self.all.iter_mut().filter_map(check).collect()
     }
 
     /// When the next check is due.
     pub(super) fn next_check(&self) -> Option<PlayerTime> {
-        self.all.iter().filter_map(|process| process.watch.as_ref()?.next()).min()
+        self.all.iter().filter_map(|process| process.watch.as_ref()?.next).min()
     }
 }

@@ -5,21 +5,20 @@
 //! was not read, and is sent again.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
 
 use super::life;
 use crate::sys::{Process, SignalDescriptor};
 use crate::wait::Wait;
-use crate::wire::frame;
 use crate::wire::seed::SeedPhase;
-use crate::wire::trace::Tap;
+use crate::wire::{Connection, frame};
 
 /// The signal that says that nobody waits for the results any more: if a conductor listens, it is a later one.
-pub(super) const SUPERSEDED: i32 = libc::SIGUSR1;
+pub(super) const SUPERSEDED: Signal = Signal::USR1;
 
 /// How long a conductor may take to read a result before the next one is sent. Results stay in order on every network only
 /// if one connection ends before the next begins.
@@ -42,7 +41,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) fn deliver(phase: &SeedPhase, results: &[Vec<u8>], before: &[Process], is_stopping: bool) -> io::Result<()> {
     let mut delivery = Delivery {
         phase,
-        signals: SignalDescriptor::new(&[SUPERSEDED, libc::SIGTERM, libc::SIGINT])?,
+        signals: SignalDescriptor::new(&[SUPERSEDED, Signal::TERM, Signal::INT])?,
         end: Instant::now() + Wait::PythonResult.time(),
         patience: Wait::PythonConductor.time(),
         untaken: VecDeque::new(),
@@ -64,7 +63,7 @@ struct Delivery<'a> {
     /// How long a conductor that does not listen is tried.
     patience: Duration,
     /// The connections whose results were sent and not taken yet.
-    untaken: VecDeque<TcpStream>,
+    untaken: VecDeque<Connection>,
 }
 
 /// Why a result is not delivered.
@@ -102,12 +101,12 @@ impl Delivery<'_> {
 
     fn attempt(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.look()?;
-        let mut stream = self.connect()?;
-        self.send(&mut stream, bytes)?;
-        if self.is_taken(&stream, IN_ORDER)? {
+        let connection = self.connect()?;
+        self.send(&connection, bytes)?;
+        if self.is_taken(&connection, IN_ORDER)? {
             return Ok(());
         }
-        self.untaken.push_back(stream);
+        self.untaken.push_back(connection);
         if self.untaken.len() > MOST_UNTAKEN
             && let Some(oldest) = self.untaken.pop_front()
         {
@@ -119,13 +118,13 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    fn connect(&mut self) -> Result<TcpStream, Failure> {
+    fn connect(&mut self) -> Result<Connection, Failure> {
         let SeedPhase { result_host, result_port, .. } = self.phase;
         let addresses = Wait::NameLookup.look_up(result_host, *result_port, self.left(), || true);
         let mut failure = Failure::NotTaken(io::Error::other("the name has no address"));
         for address in addresses.map_err(Failure::NotTaken)? {
-            match Wait::PythonConnection.connect(&address) {
-                Ok(stream) => return Ok(stream),
+            match Wait::PythonConnection.connect(&address).and_then(Connection::tcp) {
+                Ok(connection) => return Ok(connection),
                 Err(error) if error.kind() == ErrorKind::TimedOut => failure = Failure::NoAnswer,
                 Err(error) => failure = Failure::NotTaken(error),
             }
@@ -133,28 +132,26 @@ impl Delivery<'_> {
         Err(failure)
     }
 
-    fn send(&mut self, stream: &mut TcpStream, all: &[u8]) -> Result<(), Failure> {
-        let mut bytes = all;
-        stream.set_nonblocking(true)?;
+    fn send(&mut self, connection: &Connection, mut bytes: &[u8]) -> Result<(), Failure> {
         while !bytes.is_empty() {
-            match stream.write(bytes) {
+            match connection.write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.wait(Some((stream, PollFlags::OUT)), LOOK)?;
+                    self.wait(Some((connection, PollFlags::OUT)), LOOK)?;
                 }
                 Err(error) => return Err(Failure::NotTaken(error)),
             }
         }
-        Tap::new(format!("{}:{}", self.phase.result_host, self.phase.result_port)).sent(all);
-        stream.shutdown(Shutdown::Write).map_err(Failure::NotTaken)
+        connection.end_writing();
+        Ok(())
     }
 
     /// Whether the conductor closes a connection within this time, as it does when it has read the result.
-    fn is_taken(&mut self, mut stream: &TcpStream, time: Duration) -> Result<bool, Failure> {
+    fn is_taken(&mut self, connection: &Connection, time: Duration) -> Result<bool, Failure> {
         let end = Instant::now() + time;
         loop {
-            match stream.read(&mut [0; 16]) {
+            match connection.read(&mut [0; 16]) {
                 Ok(_) => return Ok(true),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -162,21 +159,21 @@ impl Delivery<'_> {
                     if left.is_zero() {
                         return Ok(false);
                     }
-                    self.wait(Some((stream, PollFlags::IN)), left.min(LOOK))?;
+                    self.wait(Some((connection, PollFlags::IN)), left.min(LOOK))?;
                 }
                 Err(error) => return Err(Failure::NotTaken(error)),
             }
         }
     }
 
-    /// Waits until the stream is ready, or for this time.
-    fn wait(&mut self, stream: Option<(&TcpStream, PollFlags)>, time: Duration) -> io::Result<()> {
+    /// Waits until the connection is ready, or for this time.
+    fn wait(&mut self, connection: Option<(&Connection, PollFlags)>, time: Duration) -> io::Result<()> {
         let left = self.left();
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
         let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
-        descriptors.extend(stream.map(|(stream, flags)| PollFd::new(stream, flags)));
+        descriptors.extend(connection.map(|(connection, flags)| PollFd::new(connection, flags)));
         // Interrupted or not, the caller looks and waits again.
         let _ = Wait::PythonResult.poll(&mut descriptors, Some(time.min(left)));
         self.look()

@@ -14,7 +14,8 @@ pub(super) struct PhaseResults {
     outputs: BTreeMap<u32, Vec<u8>>,
     streams: BTreeMap<usize, u32>,
     ended: BTreeMap<usize, StepEndedMessage>,
-    is_complete: bool,
+    /// Whether its phase is over.
+    pub(super) is_complete: bool,
 }
 
 impl PhaseResults {
@@ -45,11 +46,6 @@ impl PhaseResults {
             PlayerMessage::PhaseEnded(_) => self.is_complete = true,
             _ => {}
         }
-    }
-
-    /// Whether its phase is over.
-    pub(super) fn is_complete(&self) -> bool {
-        self.is_complete
     }
 
     /// The results of the phase, as the Python player words them.

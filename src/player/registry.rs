@@ -9,7 +9,7 @@ use super::python_phases::PythonPhases;
 use super::session_entry::{Due, SessionEntry, Summary};
 use crate::model::{PlayerTime, Process};
 use crate::wire::seed::SeedPhase;
-use crate::wire::{Hello, Holder, HolderState, RefusalReason, bounds};
+use crate::wire::{Hello, Holder, HolderState, PROTOCOL, Refusal, RefusalReason, TAKE_OVER, bounds};
 
 /// Who holds this player.
 #[derive(Debug, Default)]
@@ -22,13 +22,16 @@ pub(super) struct Registry {
     /// What earlier runs left running on purpose.
     pub(super) leftovers: Vec<Process>,
     /// What became of sessions whose conductors were not there at their end; for the next conductor.
-    summaries: VecDeque<Summary>,
+    pub(super) summaries: VecDeque<Summary>,
     /// How many of them were dropped.
     untold: usize,
 }
 
 /// How many sessions that are over are remembered.
 const REMEMBERED: usize = 1024;
+
+/// How long the Reset of a run may take whose player is taken over.
+const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
 
 /// What is to be done about a `hello` of a worker.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,10 +40,29 @@ pub(super) enum Claim {
     New,
     /// It continues the session that this process holds.
     Resume(u32),
-    /// An older session of the same worker has to end first: that of this process.
-    Older(Option<u32>),
-    /// It is refused: the reason, and a sentence.
-    Refused(RefusalReason, String),
+    /// It is refused. The sessions that prevent it have to end, if they may.
+    Refused(Refusal, Option<Abandoned>),
+}
+
+/// Sessions that have to end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Abandoned {
+    /// Their processes.
+    pub(super) pids: Vec<u32>,
+    /// Why.
+    pub(super) reason: String,
+    /// How long their Reset may take at most.
+    pub(super) reset_limit: Option<Duration>,
+}
+
+fn refused(reason: RefusalReason, message: impl Into<String>) -> Claim {
+    Claim::Refused(Refusal { reason, message: message.into(), holder: None }, None)
+}
+
+fn busy(holder: Holder, abandoned: Option<Abandoned>) -> Claim {
+    let duration = humantime::format_duration(Duration::from_secs(holder.seconds));
+    let message = format!("{} has used this player for {duration}", holder.describe());
+    Claim::Refused(Refusal { reason: RefusalReason::Busy, message, holder: Some(holder) }, abandoned)
 }
 
 impl Registry {
@@ -63,11 +85,6 @@ impl Registry {
         self.live().filter(move |entry| entry.hello.run != run)
     }
 
-    /// The processes of the sessions of other runs.
-    pub(super) fn other_pids(&self, run: &str) -> impl Iterator<Item = u32> {
-        self.others(run).filter_map(|entry| entry.pid)
-    }
-
     /// Who prevents a session of `run`, if anybody does.
     pub(super) fn holder_for(&self, run: &str, now: PlayerTime) -> Option<Holder> {
         // A run is as live as the most live of its sessions.
@@ -86,9 +103,11 @@ impl Registry {
     }
 
     /// What a `hello` may have. A session that is resumed has its attempt from now on.
-    pub(super) fn claim(&mut self, hello: &Hello) -> Claim {
-        let stranger =
-            || Claim::Refused(RefusalReason::Secret, "this conductor does not have the secret of the run".to_owned());
+    pub(super) fn claim(&mut self, hello: &Hello, now: PlayerTime) -> Claim {
+        if !hello.protocols.contains(&PROTOCOL) {
+            return refused(RefusalReason::Protocol, format!("this player supports only protocol {PROTOCOL}"));
+        }
+        let stranger = || refused(RefusalReason::Secret, "this conductor does not have the secret of the run");
         // Knowing a run's name is not enough to join it. A new run may have the name of one that is over.
         let is_guarded = |entry: &&SessionEntry| !entry.is_over || entry.pid.is_some() || hello.incarnation.is_some();
         let mut known = self.sessions.iter().filter(is_guarded).map(|entry| &entry.hello);
@@ -97,39 +116,52 @@ impl Registry {
         }
         let is_of_run = |entry: &&mut SessionEntry| !entry.is_over || entry.hello.run_secret == hello.run_secret;
         let mut of_worker = self.sessions.iter_mut().rev().filter(|entry| entry.is_of(hello));
-        let Some(entry) = of_worker.find(is_of_run) else {
-            return match hello.incarnation {
-                Some(_) => Claim::Refused(RefusalReason::Unknown, "its player was restarted".to_owned()),
-                None => Claim::New,
-            };
-        };
-        let known = &mut entry.hello;
-        if known.secret != hello.secret {
-            return stranger();
+        match of_worker.find(is_of_run) {
+            None if hello.incarnation.is_some() => refused(RefusalReason::Unknown, "its player was restarted"),
+            None => self.claim_of_new(hello, now),
+            Some(SessionEntry { hello: known, .. }) if known.secret != hello.secret => stranger(),
+            Some(entry) if hello.session > entry.hello.session && entry.is_over => self.claim_of_new(hello, now),
+            Some(entry) if hello.session > entry.hello.session => {
+                let reason = "its conductor has abandoned it and is starting another session".to_owned();
+                let abandoned = Abandoned { pids: entry.pid.into_iter().collect(), reason, reset_limit: None };
+                busy(Holder { state: HolderState::Orphaned, ..entry.holder(now) }, Some(abandoned))
+            }
+            Some(SessionEntry { hello: known, .. })
+                if hello.session < known.session || hello.attempt <= known.attempt =>
+            {
+                let text = format!("worker {} of this run already has a session", hello.worker);
+                refused(RefusalReason::Attempt, text)
+            }
+            Some(SessionEntry { pid: Some(pid), hello: known, .. }) => {
+                known.attempt = hello.attempt;
+                Claim::Resume(*pid)
+            }
+            Some(entry) => {
+                let died = entry.death.as_ref().filter(|_| !entry.is_over).map(|death| &death.text);
+                let mut summaries = self.summaries.iter().rev().filter(|summary| summary.is_of(&entry.hello));
+                let text = died.or_else(|| summaries.next().map(|summary| &summary.text));
+                refused(RefusalReason::Unknown, text.map_or("its session has ended", String::as_str))
+            }
         }
-        if hello.session > known.session {
-            return if entry.is_over { Claim::New } else { Claim::Older(entry.pid) };
-        }
-        if hello.session < known.session || hello.attempt <= known.attempt {
-            let text = format!("worker {} of this run already has a session", hello.worker);
-            return Claim::Refused(RefusalReason::Attempt, text);
-        }
-        if let Some(pid) = entry.pid {
-            known.attempt = hello.attempt;
-            return Claim::Resume(pid);
-        }
-        let died = entry.death.as_ref().filter(|_| !entry.is_over).map(|death| &death.text);
-        let summary = || self.summaries.iter().rev().find(|summary| summary.is_of(known)).map(|found| &found.text);
-        Claim::Refused(
-            RefusalReason::Unknown,
-            died.or_else(summary).map_or("its session has ended", String::as_str).to_owned(),
-        )
     }
 
-    /// The session of the same worker that has to end before a newer one can begin.
-    pub(super) fn older(&self, hello: &Hello, now: PlayerTime) -> Option<Holder> {
-        let entry = self.live().find(|entry| entry.is_of(hello))?;
-        Some(Holder { state: HolderState::Orphaned, ..entry.holder(now) })
+    /// Whether a session may begin.
+    fn claim_of_new(&self, hello: &Hello, now: PlayerTime) -> Claim {
+        if let Some(holder) = self.holder_for(&hello.run, now) {
+            let is_taken_over =
+                holder.state != HolderState::Live && hello.features.iter().any(|name| name == TAKE_OVER);
+            let abandoned = is_taken_over.then(|| Abandoned {
+                pids: self.others(&hello.run).filter_map(|entry| entry.pid).collect(),
+                reason: format!("run {} of {} took over the player", hello.run, hello.conductor),
+                reset_limit: Some(TAKE_OVER_RESET),
+            });
+            return busy(holder, abandoned);
+        }
+        if bounds::SESSIONS.check(self.live().count() + 1).is_err() {
+            let text = format!("this player already has {} sessions", bounds::SESSIONS.most());
+            return refused(RefusalReason::Full, text);
+        }
+        Claim::New
     }
 
     /// The processes that still have results of an earlier session of the same worker.
@@ -219,16 +251,6 @@ impl Registry {
         self.untold = 0;
     }
 
-    /// What no conductor was told; it is forgotten.
-    pub(super) fn take_untold(&mut self) -> impl Iterator<Item = Summary> {
-        self.summaries.drain(..)
-    }
-
-    /// Whether there is no room for another session.
-    pub(super) fn is_full(&self) -> bool {
-        bounds::SESSIONS.check(self.live().count() + 1).is_err()
-    }
-
     /// The processes of the oldest sessions that are over and have results to deliver, if there are too many.
     pub(super) fn too_many_undelivered(&mut self) -> Vec<u32> {
         let undelivered =
@@ -302,14 +324,13 @@ mod tests {
         let mut registry = Registry { sessions: vec![entry], ..Registry::default() };
         let mut claim = |worker, secret, run_secret, attempt| {
             let hello = hello(worker, secret, run_secret, 1, attempt);
-            let live = registry.claim(&hello);
+            let live = registry.claim(&hello, PlayerTime::from_nanoseconds(1));
             registry.sessions[0].is_over = true;
-            let past = registry.claim(&hello);
+            let past = registry.claim(&hello, PlayerTime::from_nanoseconds(1));
             registry.sessions[0].is_over = false;
             (live, past)
         };
-        let stranger =
-            || Claim::Refused(RefusalReason::Secret, "this conductor does not have the secret of the run".to_owned());
+        let stranger = || refused(RefusalReason::Secret, "this conductor does not have the secret of the run");
         for run_secret in [None, Some(""), Some("ru"), Some("rum"), Some("runs")] {
             assert_eq!(claim("other", "two", run_secret, 1), (stranger(), stranger()), "{run_secret:?}");
             assert_eq!(claim("w", "one", run_secret, 2), (stranger(), stranger()), "{run_secret:?}");
@@ -318,10 +339,7 @@ mod tests {
         assert_eq!(claim("other", "two", Some("run"), 1), (Claim::New, Claim::New));
         assert_eq!(
             claim("w", "one", Some("run"), 2),
-            (
-                Claim::Resume(7),
-                Claim::Refused(RefusalReason::Attempt, "worker w of this run already has a session".to_owned())
-            ),
+            (Claim::Resume(7), refused(RefusalReason::Attempt, "worker w of this run already has a session")),
             "it is that connection's now"
         );
     }

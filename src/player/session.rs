@@ -14,21 +14,22 @@ mod work;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::note::Note;
 use crate::model::{LONGEST_LEASE, Phase, PhaseId, PlayerTime, StepId};
 use crate::wait::Wait;
-use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepMessage};
-pub use event::{NotStarted, SessionAction, SessionEvent, StopWith};
-use event::{Turn, ended};
+use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepMessage};
+use event::Turn;
+pub use event::{NotStarted, SessionAction, SessionEvent};
 use running::Running;
 use work::Work;
 
 /// How far away an instant may be at which a phase is to start.
 const FARTHEST: Duration = Duration::from_secs(30);
 
-/// What a player does for one worker.
+/// What a player does for one worker. The default has no plan yet, and no lease: it ends when a message says so.
 #[derive(Debug, Default)]
 pub struct Session {
-    plan: Option<Rc<PlanMessage>>,
+    pub(super) plan: Option<Rc<PlanMessage>>,
     /// The player's incarnation, for a session that begins with a conductor's `hello`.
     incarnation: Option<String>,
     stage: Stage,
@@ -38,8 +39,8 @@ pub struct Session {
     plan_by: Option<PlayerTime>,
     /// Why it is orphaned, once it is.
     orphaned: Option<String>,
-    /// Whether its conductor may reconnect even so.
-    may_come_back: bool,
+    /// Whether its conductor may reconnect even so, and ask for its results.
+    pub(super) may_come_back: bool,
     reset_limit: Option<Duration>,
     /// The steps that have begun and are not over: those that the phase waits for, and spawned ones.
     works: Vec<Work>,
@@ -67,15 +68,10 @@ enum Stage {
 }
 
 impl Session {
-    /// One that has no plan yet, and no lease: it ends when it is told to.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// One whose conductor may be silent for so long, from now on.
     pub fn with_lease(lease: Duration, now: PlayerTime) -> Self {
         let plan_by = Some(now.plus(Wait::Plan.time()));
-        Self { lease: Some((lease.min(LONGEST_LEASE), now)), plan_by, ..Self::new() }
+        Self { lease: Some((lease.min(LONGEST_LEASE), now)), plan_by, ..Self::default() }
     }
 
     /// The same on a player of this incarnation.
@@ -86,7 +82,7 @@ impl Session {
 
     /// One that runs the Reset of a session that died in this trial.
     pub fn for_reset(plan: PlanMessage, trial: u32) -> Self {
-        Self { plan: Some(Rc::new(plan)), touched: Some(trial), ..Self::new() }
+        Self { plan: Some(Rc::new(plan)), touched: Some(trial), ..Self::default() }
     }
 
     /// The plan, once there is one.
@@ -97,11 +93,6 @@ impl Session {
     /// A step of the plan.
     pub fn step(&self, id: StepId) -> Option<&StepMessage> {
         self.plan.as_ref()?.step(id)
-    }
-
-    /// Frees the plan of a session that is over: its process may be kept for long.
-    pub fn forget_plan(&mut self) {
-        self.plan = None;
     }
 
     /// Whether the session is over.
@@ -142,7 +133,8 @@ impl Session {
                 let reset =
                     self.work(key).filter(|work| may_work_later && key.phase == Phase::Reset && !work.is_spawned);
                 if !reset.is_some_and(|work| work.try_again(&why, now)) {
-                    self.process_ended(ended(key, OutcomeMessage::NotStarted { why }), None, &mut turn);
+                    let end = StepEndedMessage::new(key, OutcomeMessage::NotStarted { why });
+                    self.process_ended(end, None, &mut turn);
                 }
             }
             SessionEvent::Ended(end, at) => self.process_ended(end, Some(at), &mut turn),
@@ -250,7 +242,7 @@ impl Session {
         let limit = (id.phase == Phase::Reset).then(|| (most, turn.now.plus(most)));
         if id.phase == Phase::Reset {
             self.touched = None;
-            turn.push(SessionAction::ResetBegun);
+            turn.push(SessionAction::Report(Note::ResetBegun));
         }
         // An instant that far away is an error of a clock.
         let at = at.filter(|at| at.since(turn.now) <= FARTHEST);

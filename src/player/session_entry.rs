@@ -36,9 +36,10 @@ pub(super) enum Due {
 }
 
 /// How far the Reset of a session is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Reset {
     /// Nothing was started that Reset would undo.
+    #[default]
     NotNeeded,
     /// It has to be run for this trial.
     Needed(u32),
@@ -47,7 +48,7 @@ pub(super) enum Reset {
 }
 
 /// A session, as the listener knows it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SessionEntry {
     /// What its conductor said on its last connection.
     pub(super) hello: Hello,
@@ -77,21 +78,7 @@ pub(super) struct SessionEntry {
 impl SessionEntry {
     /// The entry of a session that begins with this `hello`, in this process.
     pub(super) fn new(hello: &Hello, lease: Duration, pid: u32, now: PlayerTime) -> Self {
-        Self {
-            hello: hello.clone(),
-            since: now,
-            lease,
-            silent_since: None,
-            orphaned: None,
-            pid: Some(pid),
-            plan: None,
-            reset_timeout: Duration::ZERO,
-            reset: Reset::NotNeeded,
-            is_over: false,
-            give_up_at: None,
-            given_up: None,
-            death: None,
-        }
+        Self { hello: hello.clone(), since: now, lease, pid: Some(pid), ..Self::default() }
     }
 
     /// Whether it is a session of the worker that says this.
@@ -101,14 +88,12 @@ impl SessionEntry {
 
     /// Which session it is, for people.
     pub(super) fn describe(&self) -> String {
-        let Hello { worker, run, conductor, .. } = &self.hello;
-        format!("worker {worker} of run {run} of {conductor}")
+        describe(&self.hello)
     }
 
     /// What became of it, for the next conductor.
     pub(super) fn summary(&self, text: String) -> Summary {
-        let Hello { run, worker, session, .. } = self.hello.clone();
-        Summary { of: Some((run, worker, session)), who: self.describe(), text }
+        Summary { of: Some(self.hello.clone()), text }
     }
 
     /// How it holds the player, for other runs.
@@ -231,31 +216,28 @@ impl SessionEntry {
 /// What became of a session whose conductor was not there at its end.
 #[derive(Debug, Clone)]
 pub(super) struct Summary {
-    /// The run, worker and number of the session.
-    of: Option<(String, String, u64)>,
-    /// The session, for people.
-    who: String,
+    /// What its conductor said.
+    of: Option<Hello>,
     pub(super) text: String,
 }
 
 impl Summary {
     /// One that belongs to no particular session.
     pub(super) fn of_nobody(text: String) -> Self {
-        Self { of: None, who: String::new(), text }
+        Self { of: None, text }
     }
 
     /// Whether it is about this session.
     pub(super) fn is_of(&self, hello: &Hello) -> bool {
-        self.of
-            .as_ref()
-            .is_some_and(|(run, worker, session)| (run, worker, *session) == (&hello.run, &hello.worker, hello.session))
+        let id = |hello: &Hello| (hello.run.clone(), hello.worker.clone(), hello.session);
+        self.of.as_ref().is_some_and(|of| id(of) == id(hello))
     }
 
     /// The text for a conductor. Sessions of its own run need no further description.
     pub(super) fn told_to(&self, run: &str) -> String {
         match &self.of {
-            Some((of, worker, _)) if of == run => {
-                format!("an earlier session of this run for worker {worker}: {}", self.text)
+            Some(of) if of.run == run => {
+                format!("an earlier session of this run for worker {}: {}", of.worker, self.text)
             }
             _ => self.to_string(),
         }
@@ -264,9 +246,13 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let separator = if self.who.is_empty() { "" } else { ": " };
-        write!(out, "{}{separator}{}", self.who, self.text)
+        self.of.iter().try_for_each(|hello| write!(out, "{}: ", describe(hello)))?;
+        out.write_str(&self.text)
     }
+}
+
+fn describe(Hello { worker, run, conductor, .. }: &Hello) -> String {
+    format!("worker {worker} of run {run} of {conductor}")
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use super::session::{NotStarted, Session, SessionAction, SessionEvent};
+use super::session::SessionAction::{self, Send};
+use super::session::SessionEvent::{self, Message};
+use super::session::{NotStarted, Session};
 use crate::model::{Outcome, Phase, PlayerTime, StepId};
 use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, cleaned};
 
@@ -37,53 +39,47 @@ struct Words<'a>(Option<&'a PlanMessage>);
 
 impl Words<'_> {
     fn event(&self, event: &SessionEvent, now: PlayerTime) -> Option<String> {
-        let message = match event {
-            SessionEvent::Message(message) => message,
-            // In other phases, this ends the step.
-            SessionEvent::NotStarted(key, NotStarted { why, may_work_later: true }) if key.phase == Phase::Reset => {
-                return Some(format!("{} cannot be started yet: {}", self.step(*key), cleaned(why)));
+        Some(match event {
+            Message(ConductorMessage::Go { phase, at }) => format!("{}: go{}", phase.phase, when(*at, now)),
+            Message(ConductorMessage::Stop(id)) => format!("{}: stop requested", id.phase),
+            Message(ConductorMessage::Release { step, at }) => {
+                format!("{}: released{}", self.step(*step), when(*at, now))
             }
-            _ => return None,
-        };
-        Some(match message {
-            ConductorMessage::Go { phase, at } => format!("{}: go{}", phase.phase, when(*at, now)),
-            ConductorMessage::Stop(id) => format!("{}: stop requested", id.phase),
-            ConductorMessage::Release { step, at } => format!("{}: released{}", self.step(*step), when(*at, now)),
-            ConductorMessage::FailBarrier { step, why } => {
+            Message(ConductorMessage::FailBarrier { step, why }) => {
                 format!("{}: not passed: {}", self.step(*step), cleaned(why))
             }
-            ConductorMessage::EndTrial { trial } => format!("end of trial {trial} requested"),
-            ConductorMessage::Bye => "the conductor ends the session".to_owned(),
+            Message(ConductorMessage::EndTrial { trial }) => format!("end of trial {trial} requested"),
+            Message(ConductorMessage::Bye) => "the conductor ends the session".to_owned(),
+            // In other phases, this ends the step.
+            SessionEvent::NotStarted(key, NotStarted { why, may_work_later: true }) if key.phase == Phase::Reset => {
+                format!("{} cannot be started yet: {}", self.step(*key), cleaned(why))
+            }
             _ => return None,
         })
     }
 
     fn action(&self, action: &SessionAction) -> Option<String> {
-        let message = match action {
-            SessionAction::Send(message) => message,
-            SessionAction::Start { key, again: true, .. } => return Some(format!("{}: next attempt", self.step(*key))),
-            SessionAction::Stop(key, _) => return Some(format!("stopping {}", self.step(*key))),
-            SessionAction::Transfer(key) => return Some(format!("{} transfers files", self.step(*key))),
-            SessionAction::Sweep => return Some("stopping all processes of the trial".to_owned()),
-            SessionAction::Finish => return Some("the session has ended".to_owned()),
-            _ => return None,
-        };
-        Some(match message {
-            PlayerMessage::PlanTaken => "the plan was accepted".to_owned(),
-            PlayerMessage::Armed(id) => format!("ready for {} of trial {}", id.phase, id.trial),
-            PlayerMessage::StepStarted(started) => {
+        Some(match action {
+            SessionAction::Start { key, again: true, .. } => format!("{}: next attempt", self.step(*key)),
+            SessionAction::Stop(key, _) => format!("stopping {}", self.step(*key)),
+            SessionAction::Transfer(key) => format!("{} transfers files", self.step(*key)),
+            SessionAction::Sweep => "stopping all processes of the trial".to_owned(),
+            SessionAction::Finish => "the session has ended".to_owned(),
+            Send(PlayerMessage::PlanTaken) => "the plan was accepted".to_owned(),
+            Send(PlayerMessage::Armed(id)) => format!("ready for {} of trial {}", id.phase, id.trial),
+            Send(PlayerMessage::StepStarted(started)) => {
                 let late = Some(started.late).filter(|late| *late > 0).map(Duration::from_nanos);
                 let late = late.map(|late| format!(", {late:.1?} late")).unwrap_or_default();
                 format!("{} started, process {}{late}", self.step(started.step), started.pid)
             }
-            PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => {
+            Send(PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended)) => {
                 format!("{} {}", self.step(ended.step), outcome_in_words(ended.outcome.clone()))
             }
-            PlayerMessage::BarrierReached(step) => format!("{}: waiting for the other workers", self.step(*step)),
-            PlayerMessage::Withdraw(step) => format!("{}: time limit of the barrier reached", self.step(*step)),
-            PlayerMessage::PhaseEnded(id) => format!("finished {}", id.phase),
-            PlayerMessage::TrialEnded { trial } => format!("trial {trial} has ended"),
-            PlayerMessage::Warning { text } => cleaned(text),
+            Send(PlayerMessage::BarrierReached(step)) => format!("{}: waiting for the other workers", self.step(*step)),
+            Send(PlayerMessage::Withdraw(step)) => format!("{}: time limit of the barrier reached", self.step(*step)),
+            Send(PlayerMessage::PhaseEnded(id)) => format!("finished {}", id.phase),
+            Send(PlayerMessage::TrialEnded { trial }) => format!("trial {trial} has ended"),
+            Send(PlayerMessage::Warning { text }) => cleaned(text),
             _ => return None,
         })
     }

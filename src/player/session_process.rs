@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
 
 use super::audience::{Audience, Conductor};
 use super::environment::{Environment, folder_warning};
@@ -28,25 +29,16 @@ use crate::wire::{ConductorMessage, Link, LinkError, PlanMessage, PlayerMessage}
 /// For what must not wait any longer.
 const AT_ONCE: PlayerTime = PlayerTime::from_nanoseconds(u64::MAX);
 
-/// The result of a phase of a Python conductor.
-pub(super) struct PhaseRun {
-    pub(super) results: PhaseResults,
-    /// What is still alive.
-    pub(super) left: Vec<Process>,
-    /// The signal that stopped it, if one did.
-    pub(super) stopped: Option<i32>,
-}
-
 /// A session process.
-pub(super) struct SessionProcess {
+pub(super) struct SessionProcess<'a> {
     session: Session,
     executor: Executor,
-    audience: Audience,
+    audience: Audience<'a>,
     notes: Notes,
     signals: SignalDescriptor,
     environment: Environment,
     /// The first signal to stop, once one has arrived.
-    stopping: Option<i32>,
+    stopping: Option<Signal>,
     /// When delivery is given up, once the session is over.
     finished: Option<PlayerTime>,
 }
@@ -73,43 +65,40 @@ pub(super) fn run_reset(plan: PlanMessage, trial: u32, notes: UnixStream, cgroup
     }))
 }
 
-/// Runs the Run phase of this plan for a Python conductor.
+/// Runs the Run phase of this plan for a Python conductor. Returns the processes that are still there, and the signal that
+/// stopped the phase, if one did.
 ///
 /// # Errors
 ///
 /// If the process lacks a descriptor, or cannot wait.
 pub(super) fn run_phase(
     plan: PlanMessage,
-    results: PhaseResults,
+    results: &mut PhaseResults,
     notes: UnixStream,
     cgroups: Cgroups,
-) -> io::Result<PhaseRun> {
-    let mut process = SessionProcess::new(Session::new(), Audience::Python(results), notes, cgroups)?;
+) -> io::Result<(Vec<Process>, Option<Signal>)> {
+    let mut process = SessionProcess::new(Session::default(), Audience::Python(results), notes, cgroups)?;
     let phase = PhaseId { trial: 1, phase: Phase::Run };
     for message in [ConductorMessage::Plan(Box::new(plan)), ConductorMessage::Go { phase, at: None }] {
         process.handle(SessionEvent::Message(message));
     }
     process.run()?;
-    let (left, stopped) = (process.executor.alive(), process.stopping);
-    match process.audience {
-        Audience::Python(results) => Ok(PhaseRun { results, left, stopped }),
-        Audience::Conductor(_) | Audience::Nobody => Err(io::ErrorKind::InvalidData.into()),
-    }
+    Ok((process.executor.tree.children(), process.stopping))
 }
 
 fn exit_status(held: io::Result<()>) -> i32 {
     i32::from(held.inspect_err(|error| tracing::error!("cannot run a session: {error}")).is_err())
 }
 
-impl SessionProcess {
-    fn new(session: Session, audience: Audience, notes: UnixStream, cgroups: Cgroups) -> io::Result<Self> {
+impl<'a> SessionProcess<'a> {
+    fn new(session: Session, audience: Audience<'a>, notes: UnixStream, cgroups: Cgroups) -> io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         Ok(Self {
             session,
             executor: Executor::new(cgroups, matches!(audience, Audience::Python(_)))?,
             audience,
             notes: Notes::new(notes),
-            signals: SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, SUPERSEDED])?,
+            signals: SignalDescriptor::new(&[Signal::CHILD, Signal::TERM, Signal::INT, Signal::HUP, SUPERSEDED])?,
             environment: Environment::inherited(),
             stopping: None,
             finished: None,
@@ -159,7 +148,7 @@ impl SessionProcess {
     /// Leaves a conductor that acknowledges none of its messages.
     fn give_up(&mut self) {
         if let Some(conductor) = self.audience.conductor()
-            && let Some(too_much) = conductor.given_up
+            && let Err(too_much) = conductor.channel.outbox.check()
         {
             conductor.channel.disconnect();
             self.orphan(format!("its conductor did not acknowledge messages: {too_much}"), None);
@@ -172,7 +161,7 @@ impl SessionProcess {
 
     fn is_over(&self) -> bool {
         match (&self.audience, self.finished) {
-            (Audience::Python(results), finished) => results.is_complete() || finished.is_some(),
+            (Audience::Python(results), finished) => results.is_complete || finished.is_some(),
             (Audience::Nobody, finished) => finished.is_some(),
             (Audience::Conductor(_), None) => false,
             (Audience::Conductor(conductor), Some(give_up)) => {
@@ -184,7 +173,7 @@ impl SessionProcess {
 
     /// Whether the conductor may reconnect, through the listener.
     fn may_be_asked(&self) -> bool {
-        self.notes.open().is_some() && self.session.may_be_asked()
+        self.notes.open().is_some() && self.session.may_come_back
     }
 
     /// Waits until something has arrived or is due.
@@ -212,7 +201,7 @@ impl SessionProcess {
         while let Some(signal) = self.signals.take() {
             // The listener decides what a hang-up means: it goes to all processes when a new log is to be started.
             let is_for_python = matches!(self.audience, Audience::Python(_));
-            if signal == libc::SIGCHLD || (signal == libc::SIGHUP && !is_for_python) {
+            if signal == Signal::CHILD || (signal == Signal::HUP && !is_for_python) {
                 continue;
             }
             if self.stopping.is_some() {
@@ -241,7 +230,8 @@ impl SessionProcess {
             match order {
                 Order::Resume { hello, welcome, rest } => {
                     let stream = self.notes.connection();
-                    let conductor = self.audience.conductor().filter(|conductor| conductor.given_up.is_none());
+                    let conductor =
+                        self.audience.conductor().filter(|conductor| conductor.channel.outbox.check().is_ok());
                     if let (Some(conductor), Some(stream)) = (conductor, stream)
                         && conductor.resume(stream, &hello, *welcome, &rest)
                     {
@@ -251,7 +241,7 @@ impl SessionProcess {
                 }
                 Order::Abandon { reason, reset_limit } => {
                     self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.disconnect());
-                    self.orphan(reason, reset_limit.map(Duration::from_secs));
+                    self.orphan(reason, reset_limit);
                 }
             }
         }
@@ -297,7 +287,7 @@ impl SessionProcess {
     }
 
     fn tell(&mut self, note: &Note) {
-        note::send(self.notes.stream(), note);
+        note::send(&self.notes.stream, note);
     }
 
     fn handle(&mut self, event: SessionEvent) {
@@ -320,9 +310,7 @@ impl SessionProcess {
                     self.settle(AT_ONCE);
                     self.executor.sweep(clock());
                 }
-                SessionAction::ResetNeeded { trial } => self.tell(&Note::ResetNeeded { trial }),
-                SessionAction::ResetBegun => self.tell(&Note::ResetBegun),
-                SessionAction::Orphaned { reason } => self.tell(&Note::Orphaned { reason }),
+                SessionAction::Report(note) => self.tell(&note),
                 SessionAction::Finish => self.finish(),
             }
         }
@@ -365,10 +353,10 @@ impl SessionProcess {
         self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.inbox.close());
         let summary = self.session.summary(matches!(self.audience, Audience::Nobody));
         self.executor.retain_prepared(&[]);
-        let left = self.executor.alive();
+        let left = self.executor.tree.children();
         self.tell(&Note::Over { left, summary });
         // There may be many such processes, each for an hour.
-        self.session.forget_plan();
+        self.session.plan = None;
         self.environment = Environment::default();
         give_back_memory();
     }

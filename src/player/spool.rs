@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn output_comes_back_in_its_order_from_memory_file_and_beyond_the_limit() {
-        let (mut outbox, mut spool) = (Outbox::new(), Spool::new(300_000));
+        let (mut outbox, mut spool) = (Outbox::default(), Spool::new(300_000));
         spool.is_open = true;
         // The file is used a second time when all of it was taken back.
         for _ in 0..2 {
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn without_need_nothing_goes_to_the_file() {
-        let (mut outbox, mut spool) = (Outbox::new(), Spool::new(300_000));
+        let (mut outbox, mut spool) = (Outbox::default(), Spool::new(300_000));
         spool.push(Data { stream: 1, offset: 0, bytes: vec![0; ROOM] }, &mut outbox);
         assert!(!spool.has_room(&outbox), "a pipe can wait a moment");
         assert_eq!(spool.waiting(), 0);

@@ -8,7 +8,7 @@ use super::environment::{Environment, absolute_folder};
 use super::session::NotStarted;
 use crate::model::{StepId, on_one_line, words};
 use crate::sys::{Image, PrintsTo, StartError};
-use crate::wire::{OutcomeMessage, PlanMessage};
+use crate::wire::PlanMessage;
 
 /// The image of this step. `environment` has the step's own variables from now on.
 ///
@@ -80,12 +80,6 @@ impl From<StartError> for NotStarted {
 impl From<io::Error> for NotStarted {
     fn from(error: io::Error) -> Self {
         StartError::Process(error).into()
-    }
-}
-
-impl From<NotStarted> for OutcomeMessage {
-    fn from(NotStarted { why, .. }: NotStarted) -> Self {
-        Self::NotStarted { why }
     }
 }
 

@@ -23,14 +23,22 @@ pub(super) struct StepProcess {
     pub(super) streams: [Stream; 2],
     /// How the process ended, once it has.
     pub(super) ending: Option<Reaped>,
-    /// The signals to end it, once it is being stopped.
-    pub(super) stopping: Option<Escalation>,
-    /// What that left, once it is over.
-    pub(super) stopped: Option<LeftMessage>,
+    pub(super) stop: Stop,
     /// Whether its end was reported.
     pub(super) is_reported: bool,
     /// When it is checked whether somebody still holds its streams, until that was reported.
     pub(super) settled_by: Option<PlayerTime>,
+}
+
+/// Whether a step is being stopped, until its end is reported.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It is not.
+    No,
+    /// It is, with these signals.
+    InProgress(Escalation),
+    /// It was, and this is what that took and left.
+    Over(LeftMessage),
 }
 
 /// One of the two streams.
@@ -57,8 +65,7 @@ impl StepProcess {
             expected,
             streams,
             ending: None,
-            stopping: None,
-            stopped: None,
+            stop: Stop::No,
             is_reported: false,
             settled_by: None,
         }
@@ -75,12 +82,7 @@ impl StepProcess {
         }
     }
 
-    /// How much the step has printed.
-    pub(super) fn lengths(&self) -> [u64; 2] {
-        self.streams.each_ref().map(|stream| stream.length)
-    }
-
-    /// The same, with the numbers of the streams.
+    /// The numbers of the streams, and how much the step has printed on each.
     pub(super) fn stream_lengths(&self) -> [(u32, u64); 2] {
         self.streams.each_ref().map(|stream| (stream.number, stream.length))
     }
@@ -88,9 +90,10 @@ impl StepProcess {
     /// Whether its end is to be reported: its process has ended and, if that is waited for, its standard output is closed;
     /// or, if it is being stopped, that is over.
     pub(super) fn is_over(&self, waits_for_output: bool) -> bool {
-        let is_over = match &self.stopping {
-            Some(_) => self.stopped.is_some(),
-            None => self.ending.is_some() && !(waits_for_output && self.streams[0].descriptor.is_some()),
+        let is_over = match &self.stop {
+            Stop::No => self.ending.is_some() && !(waits_for_output && self.streams[0].descriptor.is_some()),
+            Stop::InProgress(_) => false,
+            Stop::Over(_) => true,
         };
         is_over && !self.is_reported
     }
@@ -99,16 +102,17 @@ impl StepProcess {
     pub(super) fn end(&mut self, audience: &mut Audience, buffer: &mut Vec<u8>, now: PlayerTime) -> SessionEvent {
         self.drain(audience, buffer);
         self.is_reported = true;
-        let [stdout, stderr] = self.lengths();
+        let [(_, stdout), (_, stderr)] = self.stream_lengths();
         let outcome = self.ending.map_or(OutcomeMessage::Stopped, |reaped| reaped.how.into());
-        let (left, attempts) = (self.stopped.take().unwrap_or_default(), Vec::new());
-        let end = StepEndedMessage { step: self.key, outcome, duration: None, stdout, stderr, left, attempts };
+        let stop = std::mem::replace(&mut self.stop, Stop::No);
+        let left = if let Stop::Over(left) = stop { left } else { LeftMessage::default() };
+        let end = StepEndedMessage { stdout, stderr, left, ..StepEndedMessage::new(self.key, outcome) };
         SessionEvent::Ended(end, self.ending.map_or(now, |reaped| reaped.at))
     }
 
     /// It was not started, and ends by itself; its end is not reported a second time.
     pub(super) fn fail(&mut self) {
-        self.is_reported = true;
+        (self.is_reported, self.stop) = (true, Stop::No);
         self.streams.iter_mut().for_each(|stream| stream.descriptor = None);
     }
 

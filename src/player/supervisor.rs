@@ -15,6 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
 
 use super::environment::Environment;
 use super::life;
@@ -23,9 +24,9 @@ use super::session::NotStarted;
 use super::step_image::shell_image;
 use super::sweep::Sweep;
 use crate::model::{Ending, PlayerTime, Process, nanoseconds};
-use crate::sys::{self, Image, PreparedProcess, PrintsTo, Reaped, SignalDescriptor, Spawner, When, clock};
+use crate::sys::{self, Image, PrintsTo, Reaped, SignalDescriptor, Spawned, Spawner, clock};
 use crate::wait::Wait;
-use crate::wire::{KeeperMessage, OutcomeMessage};
+use crate::wire::{OutcomeMessage, SupervisorMessage};
 
 /// How long processes that outlive the command may take to end by themselves.
 const LET_GO_WITHIN: Duration = Duration::from_millis(200);
@@ -61,9 +62,9 @@ fn guard(supervisor: u32, mut descendants: Descendants) -> i32 {
         }
         if descendants.is_stopped && kill_at.is_none() {
             kill_at = Some(clock().plus(Wait::SupervisorEnd.time()));
-            sys::end_child(supervisor, libc::SIGTERM);
+            sys::end_child(supervisor, Signal::TERM);
         } else if kill_at.is_some_and(|end| end <= clock()) {
-            sys::end_child(supervisor, libc::SIGKILL);
+            sys::end_child(supervisor, Signal::KILL);
         }
     };
     descendants.end();
@@ -71,10 +72,7 @@ fn guard(supervisor: u32, mut descendants: Descendants) -> i32 {
 }
 
 fn report(command: &OsStr) -> i32 {
-    let message = match Supervisor::start(command) {
-        Ok(supervisor) => supervisor.run(),
-        Err(error) => OutcomeMessage::from(error).into(),
-    };
+    let message = run(command).unwrap_or_else(|NotStarted { why, .. }| OutcomeMessage::NotStarted { why }.into());
     let socket = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     let sent = socket.and_then(|mut socket| {
         socket.write_all(&serde_json::to_vec(&message)?)?;
@@ -98,7 +96,7 @@ struct Descendants {
 impl Descendants {
     fn new() -> io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-        let signals = SignalDescriptor::new(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
+        let signals = SignalDescriptor::new(&[Signal::CHILD, Signal::TERM, Signal::INT, Signal::HUP])?;
         Ok(Self { child: 0, ended: None, signals, is_stopped: false })
     }
 
@@ -111,7 +109,7 @@ impl Descendants {
         }
         let _ = Wait::SupervisorEvents.poll(&mut descriptors, until.map(|until| until.since(clock())));
         while let Some(signal) = self.signals.take() {
-            self.is_stopped |= signal != libc::SIGCHLD;
+            self.is_stopped |= signal != Signal::CHILD;
         }
         self.is_stopped = self.is_stopped || sys::input_has_ended();
         let reaped: Vec<Reaped> = std::iter::from_fn(sys::reap).collect();
@@ -126,55 +124,38 @@ impl Descendants {
             if let Some(remaining) = sweep.look(clock(), &Origins::default(), |_| false) {
                 return [sweep.found(), remaining];
             }
-            if self.wait(Some(sweep.escalation.next_deadline())) {
+            if self.wait(Some(sweep.escalation.look_at)) {
                 sweep.escalation.hurry();
             }
         }
     }
 }
 
-/// A command that runs.
-struct Supervisor {
-    began: PlayerTime,
-    /// Where its process reports its start.
-    report: PreparedProcess,
-    descendants: Descendants,
-}
-
-impl Supervisor {
-    fn start(command: &OsStr) -> Result<Self, NotStarted> {
-        let mut descendants = Descendants::new()?;
-        let image = shell_image("/bin/sh", command.as_bytes(), None, &Environment::inherited())?;
-        let image = Image { prints_to: PrintsTo::Inherited, ..image };
-        let began = clock();
-        let process = Spawner::new()?.spawn(image, Some(When::Now), None)?;
-        descendants.child = process.pid;
-        Ok(Self { began, report: process.report, descendants })
+/// Runs a command to its end, and ends everything that it has started.
+fn run(command: &OsStr) -> Result<SupervisorMessage, NotStarted> {
+    let mut descendants = Descendants::new()?;
+    let image = shell_image("/bin/sh", command.as_bytes(), None, &Environment::inherited())?;
+    let image = Image { prints_to: PrintsTo::Inherited, ..image };
+    let began = clock();
+    let Spawned { pid, mut report, .. } = Spawner::new()?.spawn(image, None)?;
+    report.start(None);
+    descendants.child = pid;
+    while descendants.ended.is_none() && !descendants.is_stopped {
+        descendants.wait(None);
     }
-
-    fn run(mut self) -> KeeperMessage {
-        while self.descendants.ended.is_none() && !self.descendants.is_stopped {
-            self.descendants.wait(None);
-        }
-        let outcome = match self.report.read() {
-            Some(Err(error)) => NotStarted::from(error).into(),
-            start => {
-                self.began = start.and_then(Result::ok).map_or(self.began, |start| start.at);
-                // If we end it, how it ends is not its own result.
-                self.descendants.ended.map_or(OutcomeMessage::Stopped, |ended| ended.how.into())
-            }
-        };
-        // What is still there may end by itself.
-        let end = clock().plus(LET_GO_WITHIN);
-        while !self.descendants.is_stopped && clock() < end && has_descendants() {
-            self.descendants.wait(Some(clock().plus(LOOK)));
-        }
-        let [left, not_stopped] = self.descendants.end();
-        let left = if outcome == OutcomeMessage::Stopped { Vec::new() } else { left };
-        let ran = self.descendants.ended.filter(|_| !matches!(outcome, OutcomeMessage::NotStarted { .. }));
-        let duration = ran.map(|ended| nanoseconds(ended.at.since(self.began)));
-        KeeperMessage { outcome, duration, left, not_stopped }
+    let start = report.read().transpose()?;
+    // If we end it, how it ends is not its own result.
+    let outcome = descendants.ended.map_or(OutcomeMessage::Stopped, |ended| ended.how.into());
+    // What is still there may end by itself.
+    let end = clock().plus(LET_GO_WITHIN);
+    while !descendants.is_stopped && clock() < end && has_descendants() {
+        descendants.wait(Some(clock().plus(LOOK)));
     }
+    let [left, not_stopped] = descendants.end();
+    let left = if outcome == OutcomeMessage::Stopped { Vec::new() } else { left };
+    let began = start.map_or(began, |start| start.at);
+    let duration = descendants.ended.map(|ended| nanoseconds(ended.at.since(began)));
+    Ok(SupervisorMessage { outcome, duration, left, not_stopped })
 }
 
 /// Whether something below this process runs.

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustix::process::Signal;
+
 use super::escalation::Escalation;
 use super::origin::{Origin, Origins};
-use super::session::StopWith;
 use crate::model::{PlayerTime, Process, StepId};
-use crate::sys::{self, Descendant};
+use crate::sys::Descendant;
 
 /// A sweep in progress.
 ///
@@ -23,7 +24,7 @@ pub(super) struct Sweep {
 impl Sweep {
     /// Begins at `now`; the first look is due at once.
     pub(super) fn new(expected: BTreeSet<StepId>, now: PlayerTime) -> Self {
-        Self { escalation: Escalation::new(StopWith::Terminate, now), expected, strays: BTreeMap::new() }
+        Self { escalation: Escalation::new(None, Signal::TERM, now), expected, strays: BTreeMap::new() }
     }
 
     /// Looks for processes, except children that are skipped, and signals them. Returns what could not be ended, once that
@@ -35,17 +36,13 @@ impl Sweep {
         skip: impl Fn(u32) -> bool,
     ) -> Option<Vec<Process>> {
         let Self { escalation, expected, strays } = self;
-        let find = |_: &BTreeSet<_>| {
-            let (found, is_certain) = origins.find(&skip);
+        escalation.look(now, origins, skip, |found| {
             // Each is described once, and early: less and less can be seen of a process that is ending.
             let is_expected = |found: &Descendant| found.of.is_some_and(|key| expected.contains(&key));
             for stray in found.iter().filter(|found| !is_expected(found) && !found.is_ending) {
                 strays.entry(stray.identity()).or_insert_with(|| (stray.of, stray.process.describe()));
             }
-            (found, is_certain)
-        };
-        let leads = |group| origins.all.iter().any(|origin| origin.pid == group) && sys::something_of_group(group);
-        escalation.look(now, find, leads)
+        })
     }
 
     /// The processes that were found, other than the expected ones.
@@ -77,35 +74,16 @@ impl Sweep {
 /// The sweeps of the listener, which end what dead processes have left.
 #[derive(Debug, Default)]
 pub(super) struct Cleanup {
-    sweep: Option<Sweep>,
+    /// The one in progress.
+    pub(super) sweep: Option<Sweep>,
     /// What the last one could not end: another one could not either.
-    not_ended: BTreeSet<u32>,
+    pub(super) not_ended: BTreeSet<u32>,
 }
 
 impl Cleanup {
     /// Begins a sweep, even if one is in progress, because something has died since.
     pub(super) fn begin(&mut self, now: PlayerTime) {
         self.sweep = Some(Sweep::new(BTreeSet::new(), now));
-    }
-
-    /// Whether one is in progress.
-    pub(super) fn is_at_work(&self) -> bool {
-        self.sweep.is_some()
-    }
-
-    /// What could not be ended before is tried again.
-    pub(super) fn try_again(&mut self) {
-        self.not_ended.clear();
-    }
-
-    /// Whether these children are only those that could not be ended.
-    pub(super) fn has_ended_all_but(&self, children: &[u32]) -> bool {
-        children.iter().all(|child| self.not_ended.contains(child))
-    }
-
-    /// When to continue.
-    pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
-        self.sweep.as_ref().map(|sweep| sweep.escalation.next_deadline())
     }
 
     /// Continues. Children that are kept, and everything below them, are left alone. Once no sweep is in progress, returns

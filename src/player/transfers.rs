@@ -66,7 +66,6 @@ impl Transfers {
                 self.with_put(|put| put.has(data.stream), outbox, |put| put.data(&data));
                 None
             }
-            Taken::Nothing => None,
         }
     }
 

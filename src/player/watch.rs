@@ -42,32 +42,30 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Watch {
     limit: Duration,
-    next: PlayerTime,
+    /// When the next check is due, unless it was given up.
+    pub(super) next: Option<PlayerTime>,
     seen: u64,
     silent_looks: u64,
-    is_given_up: bool,
 }
 
 impl Watch {
     /// Over a process that is created now, with this limit.
     pub(super) fn new(limit: Duration, now: PlayerTime) -> Self {
         let limit = Wait::SignOfLife.given(limit);
-        Self { limit, next: now.plus(interval(limit)), seen: 0, silent_looks: 0, is_given_up: false }
+        Self { limit, next: Some(now.plus(interval(limit))), seen: 0, silent_looks: 0 }
     }
 
     /// Sets the shortest limit.
     pub(super) fn hasten(&mut self, now: PlayerTime) {
         self.limit = LEAST;
-        self.next = self.next.min(now.plus(interval(LEAST)));
+        self.next = self.next.map(|next| next.min(now.plus(interval(LEAST))));
     }
 
     /// Checks the count of signs, if that is due.
     pub(super) fn look(&mut self, count: u64, now: PlayerTime) -> Option<Found> {
-        if now < self.next || self.is_given_up {
-            return None;
-        }
+        self.next.filter(|next| *next <= now)?;
         let interval = interval(self.limit);
-        self.next = now.plus(interval);
+        self.next = Some(now.plus(interval));
         if count != self.seen {
             (self.seen, self.silent_looks) = (count, 0);
             return Some(Found::Alive);
@@ -75,16 +73,11 @@ impl Watch {
         self.silent_looks += 1;
         let silence = Duration::from_nanos(nanoseconds(interval).saturating_mul(self.silent_looks));
         if silence >= self.limit {
-            self.is_given_up = true;
+            self.next = None;
             return Some(Found::GivenUp(self.limit));
         }
         let is_doubtful = self.silent_looks >= DOUBTFUL;
         Some(if is_doubtful { Found::Doubtful(now.plus(self.limit.saturating_sub(silence))) } else { Found::Alive })
-    }
-
-    /// When the next check is due, unless it was given up.
-    pub(super) fn next(&self) -> Option<PlayerTime> {
-        (!self.is_given_up).then_some(self.next)
     }
 }
 
@@ -172,10 +165,10 @@ mod tests {
         let mut watch = Watch::new(LIMIT, at(0));
         assert_eq!(watch.look(15, at(15)), Some(Alive));
         watch.hasten(at(16));
-        assert_eq!(watch.next(), Some(at(16).plus(interval(LEAST))));
+        assert_eq!(watch.next, Some(at(16).plus(interval(LEAST))));
         let found: Vec<Found> = (18..=24).step_by(2).filter_map(|second| watch.look(15, at(second))).collect();
         assert_eq!(found.last(), Some(&GivenUp(LEAST)), "{found:?}");
-        assert_eq!(watch.next(), None, "it was said");
+        assert_eq!(watch.next, None, "it was said");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use super::{Message, SeedResult, words};
+use super::{Excerpt, SeedResult, words};
 use crate::model::{
     Conclusion, Event, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, Reason, Reporter, Stamped, StepReference,
     StepResult, WorkerId, harmless,
@@ -55,22 +55,18 @@ impl ClassicReporter {
         }
     }
 
-    fn line(&mut self, code: i64, message: &Message) -> io::Result<()> {
+    fn line(&mut self, code: i64, message: &Excerpt) -> io::Result<()> {
         write!(self.writer, "{code} ")?;
         let (writer, terminal) = (&mut self.writer, self.terminal);
-        let mut put = |text: &str| {
+        message.pieces(&mut |text| {
             let shown = if terminal { harmless(text) } else { text.into() };
             writer.write_all(shown.as_bytes())
-        };
-        match message {
-            Message::Output(excerpt) => excerpt.pieces(&mut put)?,
-            Message::Text(text) => put(text)?,
-        }
+        })?;
         writeln!(self.writer)
     }
 
     fn text(&mut self, code: i64, text: impl Into<String>) -> io::Result<()> {
-        self.line(code, &Message::Text(text.into()))
+        self.line(code, &Excerpt::of_text(text))
     }
 
     fn result(&mut self, reference: StepReference, result: &StepResult) -> io::Result<()> {
@@ -78,8 +74,7 @@ impl ClassicReporter {
         let step = plan.as_ref().and_then(|plan| plan.step(reference));
         let limit = plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
         let put = SeedResult::new(step, result, limit);
-        // The seed takes the word for the end of a phase.
-        if put.code == 0 && put.message.is_done() {
+        if put.is_done() {
             return writeln!(self.writer, "done");
         }
         self.line(put.code, &put.message)

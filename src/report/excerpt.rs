@@ -32,9 +32,15 @@ impl Excerpt {
         if length <= limit {
             return Self { output: output.clone(), head: 0..length, tail: length..length };
         }
-        let head_end = boundary_before(output, limit / 2);
+        let (half, first) = (limit / 2, (limit / 2).saturating_sub(LONGEST_CHARACTER - 1));
+        let head_end = boundary(output, (first..=half).rev(), half);
         let tail_start = boundary_after(output, length - (limit - limit / 2));
         Self { output: output.clone(), head: 0..head_end, tail: tail_start..length }
+    }
+
+    /// Keeps a whole text.
+    pub(super) fn of_text(text: impl Into<String>) -> Self {
+        Self::new(&Output::from_bytes(text.into()), u64::MAX)
     }
 
     /// How many of the bytes that were printed are not in it: those between head and tail, and what could not be kept.
@@ -106,30 +112,18 @@ pub(super) fn fair_limit(lengths: impl Iterator<Item = u64>, budget: u64, most: 
     most
 }
 
-fn is_continuation(byte: u8) -> bool {
-    byte & 0b1100_0000 == 0b1000_0000
+/// The first of some places where a character begins; `otherwise` where the bytes are not UTF-8.
+fn boundary(output: &Output, mut places: impl Iterator<Item = u64>, otherwise: u64) -> u64 {
+    let begins = |place: &u64| {
+        let mut byte = [0];
+        output.read_exact_at(*place, &mut byte).is_err() || byte[0] & 0b1100_0000 != 0b1000_0000
+    };
+    places.find(begins).unwrap_or(otherwise)
 }
 
-fn byte_at(output: &Output, offset: u64) -> Option<u8> {
-    let mut byte = [0];
-    output.read_exact_at(offset, &mut byte).ok().map(|()| byte[0])
-}
-
-fn is_boundary(output: &Output, offset: u64) -> bool {
-    !byte_at(output, offset).is_some_and(is_continuation)
-}
-
-/// The last place at or before `offset` where a character begins; `offset` itself where the bytes are not UTF-8.
-fn boundary_before(output: &Output, offset: u64) -> u64 {
-    (offset.saturating_sub(LONGEST_CHARACTER - 1)..=offset)
-        .rev()
-        .find(|&place| is_boundary(output, place))
-        .unwrap_or(offset)
-}
-
-/// The first place at or after `offset` where a character begins; `offset` itself where the bytes are not UTF-8.
+/// The first place at or after `offset` where a character begins.
 fn boundary_after(output: &Output, offset: u64) -> u64 {
-    (offset..offset + LONGEST_CHARACTER).find(|&place| is_boundary(output, place)).unwrap_or(offset)
+    boundary(output, offset..offset + LONGEST_CHARACTER, offset)
 }
 
 /// Reads a part of an output as text, piece by piece. Bytes that cannot be read back are told of in the text: a report

@@ -5,13 +5,20 @@
 //! a time that is not known, such as the end of what was interrupted, is `null`. Each level is made while it is
 //! written, and outputs are read then, piece by piece.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::json_result::{date, name, trial_entry};
-use super::{Ended, List, Remark, Row, Subject, dry_run_json, json_writer, statistics};
-use crate::model::{Plan, PlayerEntry, WorkerId, WorkerPlan, object};
+use super::{
+    Ended, Excerpt, List, Map, PhaseOfTrial, Recorded, Remark, Row, SeedResult, Subject, Trial, WorkerOfPhase,
+    dry_run_json, json_writer, statistics,
+};
+use crate::model::{
+    Attempt, BarrierResult, ConductorTime, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, PlayerEntry,
+    StartSkew, Step, StepResult, WorkerId, WorkerPlan, object,
+};
 
 /// Writes the document of a run.
 pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
@@ -82,5 +89,165 @@ fn remark_entry<'a>(ended: Ended<'a>, remark: &'a Remark) -> impl Serialize + 'a
         trial: remark.trial,
         worker: remark.worker.and_then(|worker| name(ended, worker)),
         text: &remark.text,
+    }
+}
+
+/// A date as Python's `isoformat` writes it, always with microseconds.
+fn date(ended: Ended<'_>, reading: ConductorTime) -> Option<String> {
+    let (_, anchor) = ended.run.plan.as_ref()?;
+    let local = Timestamp::try_from(anchor.date(reading)).ok()?.to_zoned_datetime(ended.time_zone.clone());
+    Some(local.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string())
+}
+
+/// A worker's name.
+fn name(ended: Ended<'_>, worker: WorkerId) -> Option<&str> {
+    Some(ended.run.worker(worker)?.name.as_str())
+}
+
+/// A trial in the seed's shape.
+fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
+    let phases = move || {
+        let entry = move |phase: &'a PhaseOfTrial| (phase.phase.word().to_owned(), phase_entry(ended, phase));
+        trial.phases.values().map(entry)
+    };
+    object! {
+        trial_number: trial.number,
+        start_time: date(ended, trial.start),
+        end_time: trial.end.and_then(|end| date(ended, end)),
+        verdict: trial.verdict,
+        phases: Map(phases),
+        // The test's own judgement.
+        check: @optional trial.check.as_ref().map(|check| left_entry(ended, None, check)),
+    }
+}
+
+fn phase_entry<'a>(ended: Ended<'a>, phase: &'a PhaseOfTrial) -> impl Serialize + 'a {
+    let workers = move || {
+        phase.workers.iter().map(move |(&id, worker)| {
+            let name = name(ended, id).map_or_else(|| format!("worker_{}", id.0), str::to_owned);
+            (name, worker_entry(ended, phase.phase, id, worker))
+        })
+    };
+    let barriers = phase.barriers.iter().map(|barrier| barrier_entry(ended, barrier)).collect::<Vec<_>>();
+    object! {
+        start_time: date(ended, phase.start),
+        end_time: phase.end.and_then(|end| date(ended, end)),
+        start_skew: phase.skew.as_ref().map(|skew| skew_entry(ended, skew)),
+        barriers: @optional (!barriers.is_empty()).then_some(barriers),
+        workers: Map(workers),
+    }
+}
+
+/// What became of a barrier: how many seconds each worker waited, and how far apart they went on.
+fn barrier_entry<'a>(ended: Ended<'a>, barrier: &'a BarrierResult) -> impl Serialize + 'a {
+    let waited = barrier.waited.iter().filter_map(|(id, time)| Some((name(ended, *id)?, time.as_secs_f64())));
+    object! {
+        name: &barrier.name,
+        passed: barrier.passed.is_ok(),
+        reason: barrier.passed.as_ref().err(),
+        waited: waited.collect::<BTreeMap<_, _>>(),
+        release_skew: barrier.passed.as_ref().ok().and_then(Option::as_ref).map(|skew| skew_entry(ended, skew)),
+    }
+}
+
+/// How far apart the workers of a phase started, in seconds, how far off that may be, and whose start is not known.
+fn skew_entry<'a>(ended: Ended<'a>, skew: &StartSkew) -> impl Serialize + use<'a> {
+    object! {
+        seconds: skew.spread.as_secs_f64(),
+        bound: skew.bound.as_secs_f64(),
+        workers: skew.workers,
+        unknown: skew.unknown.iter().filter_map(|worker| name(ended, *worker)).collect::<Vec<_>>(),
+    }
+}
+
+fn worker_entry<'a>(ended: Ended<'a>, phase: Phase, id: WorkerId, worker: &'a WorkerOfPhase) -> impl Serialize + 'a {
+    let end_time = worker.end.and_then(|end| date(ended, end));
+    let last = worker.end.map(|_| end_time.clone());
+    let results = move || {
+        let results = worker.results.iter().map(move |(&position, recorded)| {
+            let step = ended.run.worker(id).and_then(|worker| worker.steps[phase].get(position));
+            Item::Result(result_entry(ended, step, position, recorded))
+        });
+        // The last item of a worker that reached the end of its phase, as the Python conductor writes it.
+        let end = |timestamp| object! { timestamp: timestamp, code: PHASES_COMPLETE, message: PHASES_COMPLETE_MESSAGE };
+        results.chain(last.clone().map(end).map(Item::End))
+    };
+    object! { start_time: date(ended, worker.start), end_time: end_time, results: List(results) }
+}
+
+/// An item of a worker's `results`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Item<R, E> {
+    Result(R),
+    End(E),
+}
+
+/// A result: the seed's three fields, then ours.
+fn result_entry<'a>(
+    ended: Ended<'a>,
+    step: Option<&'a Step>,
+    position: usize,
+    recorded: &'a Recorded,
+) -> impl Serialize + 'a {
+    let SeedResult { code, message } = SeedResult::new(step, &recorded.result, ended.run.limit());
+    let end = move |(at, result): &'a (ConductorTime, StepResult)| {
+        object! {
+            timestamp: date(ended, *at),
+            #[serde(flatten)]
+            left: left_entry(ended, step, result),
+        }
+    };
+    object! {
+        timestamp: date(ended, recorded.at),
+        code: code,
+        message: message,
+        step: step.map(|step| step.label.as_str()),
+        position: position,
+        command: step.map(|step| step.action.to_string()),
+        #[serde(flatten)]
+        left: left_entry(ended, step, &recorded.result),
+        // How a spawned step ended at last.
+        spawned_end: @optional recorded.end.as_deref().map(end),
+    }
+}
+
+/// What a step left. Durations are in seconds; `after` of an attempt counts from the step's start.
+fn left_entry<'a>(ended: Ended<'a>, step: Option<&Step>, result: &'a StepResult) -> impl Serialize + use<'a> {
+    let (exit_status, signal) = result.outcome.ending(step);
+    let limit = if let Outcome::TimedOut(limit) = result.outcome { Some(limit.as_secs_f64()) } else { None };
+    let late = result.started.map(|started| started.late).filter(|late| !late.is_zero());
+    let attempt = |Attempt { after, duration, outcome }: &Attempt| {
+        object! { after: after.as_secs_f64(), duration: duration.as_secs_f64(), outcome: outcome.in_detail() }
+    };
+    let attempts = result.attempts.iter().map(attempt).collect::<Vec<_>>();
+    let [stdout, stderr] = [&result.stdout, &result.stderr].map(|output| Excerpt::new(output, ended.run.limit()));
+    let [stdout_left_out, stderr_left_out] = [stdout.left_out(), stderr.left_out()];
+    object! {
+        outcome: result.outcome.word(),
+        exit_status: exit_status,
+        signal: signal,
+        limit: @optional limit,
+        reason: @optional result.why(),
+        started_at: result.started.and_then(|started| date(ended, started.at)),
+        // How far off that may be on the conductor's clock.
+        started_at_error: result.started.map(|started| started.error.as_secs_f64()),
+        // By how much the order to start came too late for the instant at which all were to start.
+        started_late: @optional late.map(|late| late.as_secs_f64()),
+        duration: result.duration.map(|duration| duration.as_secs_f64()),
+        stdout: stdout,
+        stdout_bytes: result.stdout.printed(),
+        stdout_left_out: stdout_left_out,
+        stderr: stderr,
+        stderr_bytes: result.stderr.printed(),
+        stderr_left_out: stderr_left_out,
+        leaky: result.leaky,
+        // Who still held its output.
+        holders: @optional (!result.holders.is_empty()).then_some(&result.holders),
+        not_stopped: @optional (!result.not_stopped.is_empty()).then_some(&result.not_stopped),
+        // The attempts of a step that was repeated until it succeeded.
+        attempts: @optional (!attempts.is_empty()).then_some(attempts),
+        #[serde(flatten)]
+        files: &result.files,
     }
 }

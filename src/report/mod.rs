@@ -16,7 +16,6 @@ mod excerpt;
 mod files;
 mod html;
 mod json_document;
-mod json_result;
 mod json_writer;
 mod jsonl;
 mod junit;
@@ -26,7 +25,6 @@ mod record;
 mod recorded;
 mod seed_result;
 mod statistics;
-mod style;
 #[cfg(test)]
 mod snapshots;
 mod summary;
@@ -39,9 +37,9 @@ pub(crate) use board::{Board, BoardLine};
 pub use dry_run_json::write as dry_run_json;
 pub use dry_run_text::write as dry_run_text;
 pub(crate) use json_writer::write as write_json;
-pub(crate) use jsonl::{RecordedOutputs, Replay};
-pub use style::Style;
-pub(crate) use words::{NOT_STARTED, counted, hint, is_refused, milliseconds, skew_of_several};
+pub(crate) use jsonl::Replay;
+pub use text_page::Style;
+pub(crate) use words::{counted, hint, milliseconds, skew_of_several};
 
 // What the formats have from each other.
 pub(in crate::report) use excerpt::{Excerpt, fair_limit, last_lines};
@@ -50,7 +48,7 @@ pub(in crate::report) use names::compact;
 pub(in crate::report) use record::{
     Ended, Finished, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase, innermost,
 };
-pub(in crate::report) use seed_result::{Message, SeedResult};
+pub(in crate::report) use seed_result::SeedResult;
 pub(in crate::report) use statistics::{Row, Spread, Subject};
 pub(in crate::report) use text_page::{Page, Tone};
 

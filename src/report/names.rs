@@ -1,55 +1,38 @@
 //! The names of several workers in few words: `node[01-03,07], router`.
 
+/// A name: what stands before its number, the digits of that as they are written, and the number.
+type Name<'a> = (&'a str, &'a str, Option<u64>);
+
 /// The names, where neighbours that differ only in a number are told as a range, as the test file writes ranges.
 pub(super) fn compact(names: &[&str]) -> String {
-    let mut parts: Vec<Part<'_>> = Vec::new();
-    for name in names {
-        let (base, digits) = name.split_at(name.trim_end_matches(|c: char| c.is_ascii_digit()).len());
-        let number = digits.parse::<u64>().ok().filter(|_| digits.len() < 16);
-        match (parts.last_mut(), number) {
-            (Some(last), Some(number)) if last.takes(base, digits) => last.add(number),
-            _ => parts.push(Part { base, digits, ranges: number.map(|number| (number, number)).into_iter().collect() }),
-        }
-    }
-    parts.iter().map(Part::text).collect::<Vec<_>>().join(", ")
+    let names: Vec<Name<'_>> = names.iter().map(|name| split(name)).collect();
+    names.chunk_by(|one, next| are_alike(*one, *next)).map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// Names with one base.
-struct Part<'a> {
-    base: &'a str,
-    /// The first one's number as it is written.
-    digits: &'a str,
-    /// First and last of each row of numbers.
-    ranges: Vec<(u64, u64)>,
+fn split(name: &str) -> Name<'_> {
+    let (base, digits) = name.split_at(name.trim_end_matches(|c: char| c.is_ascii_digit()).len());
+    (base, digits, digits.parse().ok().filter(|_| digits.len() < 16))
 }
 
-impl Part<'_> {
-    /// Whether a name with this base and number can be told with these: with as many digits, unless none is a zero too
-    /// many.
-    fn takes(&self, base: &str, digits: &str) -> bool {
-        let padded = |digits: &str| digits.starts_with('0');
-        let alike = digits.len() == self.digits.len() || (!padded(digits) && !padded(self.digits));
-        !self.ranges.is_empty() && self.base == base && alike
-    }
+/// Whether two names can be told together: with as many digits, unless none is a zero too many.
+fn are_alike((base, digits, number): Name<'_>, (other, others, next): Name<'_>) -> bool {
+    let is_padded = digits.starts_with('0') || others.starts_with('0');
+    base == other && number.and(next).is_some() && (digits.len() == others.len() || !is_padded)
+}
 
-    fn add(&mut self, number: u64) {
-        match self.ranges.last_mut() {
-            Some((_, last)) if *last + 1 == number => *last = number,
-            _ => self.ranges.push((number, number)),
-        }
+fn text(names: &[Name<'_>]) -> String {
+    let (base, digits, _) = names[0];
+    if names.len() == 1 {
+        return format!("{base}{digits}");
     }
-
-    fn text(&self) -> String {
-        let Self { base, digits, ranges } = self;
-        if ranges.len() < 2 && ranges.iter().all(|(first, last)| first == last) {
-            return format!("{base}{digits}");
-        }
-        let width = digits.len();
-        let range = |(first, last): &(u64, u64)| {
-            if first == last { format!("{first:0width$}") } else { format!("{first:0width$}-{last:0width$}") }
-        };
-        format!("{base}[{}]", ranges.iter().map(range).collect::<Vec<_>>().join(","))
-    }
+    let width = digits.len();
+    let range = |row: &[u64]| match row {
+        [first, .., last] => format!("{first:0width$}-{last:0width$}"),
+        _ => format!("{:0width$}", row[0]),
+    };
+    let numbers: Vec<u64> = names.iter().filter_map(|(_, _, number)| *number).collect();
+    let ranges = numbers.chunk_by(|one, next| one + 1 == *next).map(range);
+    format!("{base}[{}]", ranges.collect::<Vec<_>>().join(","))
 }
 
 #[cfg(test)]

@@ -175,6 +175,11 @@ impl Run {
         self.plan().map_or("?", |plan| plan.name(worker))
     }
 
+    /// The name of a worker before a text about it, and nothing before one about none.
+    pub(super) fn prefix(&self, worker: Option<WorkerId>) -> String {
+        worker.map_or(String::new(), |worker| format!("{}: ", self.name(worker)))
+    }
+
     /// A step of the plan.
     pub(super) fn step(&self, step: StepReference) -> Option<&Step> {
         self.plan()?.step(step)

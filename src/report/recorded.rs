@@ -177,7 +177,7 @@ impl Recording {
 
     /// The run is over.
     pub(super) fn ended(mut self, verdict: Verdict, reasons: Vec<Reason>) -> Vec<Stamped> {
-        self.add(Event::RunEnded { conclusion: Conclusion { verdict, reasons } });
+        self.add(Event::RunEnded { conclusion: Conclusion::recorded(verdict, reasons) });
         self.events
     }
 }

@@ -13,7 +13,6 @@
 //!
 //! The seed knows the first four only.
 
-use serde::Serialize;
 use std::io;
 use std::time::Duration;
 
@@ -24,44 +23,15 @@ use crate::model::{Ending, Outcome, Step, StepResult};
 pub(super) struct SeedResult {
     /// 0 for what passed.
     pub(super) code: i64,
-    /// What the seed tells with it.
-    pub(super) message: Message,
-}
-
-/// The message of a result in the seed's form.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Message {
-    /// What a step printed on standard output.
-    Output(Excerpt),
-    /// A text of the program's own, or the command line.
-    Text(String),
-}
-
-impl Message {
-    /// Whether it is the word `done`, in whatever case.
-    pub(super) fn is_done(&self) -> bool {
-        const WORD: &str = "done";
-        let mut found = String::new();
-        let mut take = |text: &str| {
-            // More than the word is enough to know.
-            found.extend(text.chars().take(WORD.len() + 1));
-            if found.len() > WORD.len() { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
-        };
-        match self {
-            Self::Output(excerpt) => excerpt.pieces(&mut take).is_ok() && found.eq_ignore_ascii_case(WORD),
-            Self::Text(text) => text.eq_ignore_ascii_case(WORD),
-        }
-    }
+    /// What the seed tells with it: what a step printed on standard output, a text of the program's own, or the command line.
+    pub(super) message: Excerpt,
 }
 
 impl SeedResult {
     /// Puts the result of `step`, of whose output at most `limit` bytes are kept.
     pub(super) fn new(step: Option<&Step>, result: &StepResult, limit: u64) -> Self {
         let (code, text) = match &result.outcome {
-            Outcome::Passed => {
-                return Self { code: 0, message: Message::Output(Excerpt::new(&result.stdout, limit)) };
-            }
+            Outcome::Passed => return Self { code: 0, message: Excerpt::new(&result.stdout, limit) },
             Outcome::Failed(Ending::Exit(status)) => (i64::from(*status), command_line(step)),
             Outcome::Failed(Ending::Signal(signal)) => (-i64::from(*signal), command_line(step)),
             Outcome::TimedOut(after) => (1, format!("Command timed out after {} seconds", python_seconds(*after))),
@@ -72,7 +42,19 @@ impl SeedResult {
             Outcome::Skipped(_) => (1, "Command skipped".to_owned()),
             Outcome::Lost => (1, "Command lost with its worker".to_owned()),
         };
-        Self { code, message: Message::Text(text) }
+        Self { code, message: Excerpt::of_text(text) }
+    }
+
+    /// Whether it is the word `done`, in whatever case, which the seed takes for the end of a phase.
+    pub(super) fn is_done(&self) -> bool {
+        const WORD: &str = "done";
+        let mut found = String::new();
+        let whole = self.message.pieces(&mut |text| {
+            // More than the word is enough to know.
+            found.extend(text.chars().take(WORD.len() + 1));
+            if found.len() > WORD.len() { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
+        });
+        self.code == 0 && whole.is_ok() && found.eq_ignore_ascii_case(WORD)
     }
 }
 
@@ -94,11 +76,7 @@ mod tests {
         let mut result = StepResult::without_output(outcome);
         result.stdout = Output::from_bytes("out\n");
         let seed = SeedResult::new(Some(&Step::plain("one", "the command")), &result, 100);
-        let message = match seed.message {
-            Message::Output(excerpt) => excerpt.to_string(),
-            Message::Text(text) => text,
-        };
-        (seed.code, message)
+        (seed.code, seed.message.to_string())
     }
 
     #[test]

@@ -219,7 +219,7 @@ fn json_is_a_whole_document_when_nothing_was_run() {
 #[test]
 fn every_format_says_why_when_there_was_not_even_a_plan() {
     let reason = Reason::NotCarriedOut("test.cfg cannot be read".to_owned());
-    let conclusion = Conclusion { verdict: Verdict::Incomplete, reasons: vec![reason] };
+    let conclusion = Conclusion::new(Verdict::Incomplete, vec![reason]);
     let events = [Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::RunEnded { conclusion } }];
     assert_eq!(told(Format::Classic, plain(), &events), "1 not carried out: test.cfg cannot be read\n");
     let expected = "not carried out: test.cfg cannot be read\nnot carried out: no step was run\n";

@@ -204,7 +204,7 @@ impl TextReporter {
     }
 
     fn remark(&mut self, tone: Tone, word: &str, worker: Option<WorkerId>, text: &str) -> io::Result<()> {
-        let worker = worker.map(|worker| format!("{}: ", self.run.name(worker))).unwrap_or_default();
+        let worker = self.run.prefix(worker);
         let word = self.page.toned(tone, word);
         self.page.line(&format!("  {word}: {worker}{}", on_one_line(text)))
     }

@@ -1,12 +1,32 @@
-//! The paper that the `text` report is written on: colours, lines, and outputs indented below them.
+//! How reports for people look, and the page of the `text` report: colours, lines, and outputs indented below them.
 
 use std::io::{self, BufWriter, Write};
+
+use jiff::tz::TimeZone;
 
 use super::{Excerpt, last_lines};
 use crate::model::{Outcome, Output, harmless};
 
 /// What stands below a step is so far to the right.
 const INDENT: &str = "      ";
+
+/// How an output looks, which depends on where it goes.
+#[derive(Debug, Clone)]
+pub struct Style {
+    /// Whether `text` marks outcomes with colours as well as with words.
+    pub color: bool,
+    /// Whether a terminal reads it, so that control characters in remote text must be made harmless.
+    pub terminal: bool,
+    /// The zone in which times are told.
+    pub time_zone: TimeZone,
+}
+
+impl Style {
+    /// For a file or a pipe: no colour, remote text as it came, times of this machine's zone.
+    pub fn plain() -> Self {
+        Self { color: false, terminal: false, time_zone: TimeZone::system() }
+    }
+}
 
 /// What a colour says; the words say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +48,9 @@ impl Tone {
     pub(super) const fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed => Self::Good,
-            Outcome::Failed(_)
-            | Outcome::TimedOut(_)
-            | Outcome::NotStarted(_)
-            | Outcome::Unfulfilled(_)
-            | Outcome::Lost => Self::Bad,
-            Outcome::Stopped | Outcome::Skipped(_) => Self::Doubtful,
             Outcome::Spawned => Self::Plain,
+            Outcome::Stopped | Outcome::Skipped(_) => Self::Doubtful,
+            _ => Self::Bad,
         }
     }
 

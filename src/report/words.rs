@@ -5,8 +5,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use crate::model::{
-    Attempt, Conclusion, Gate, NOT_REACHED_AGAIN, Outcome, Phase, Plan, Reason, StartSkew, Step, StepResult,
-    on_one_line,
+    Attempt, Conclusion, Gate, Hint, Outcome, Phase, Plan, Reason, StartSkew, Step, StepResult, on_one_line,
 };
 
 /// Why a failure of this step does not count, when it failed and that does not.
@@ -104,33 +103,17 @@ pub(super) fn reason_line(reason: &Reason) -> String {
     }
 }
 
-/// What to do about players that are not there.
-pub(crate) const NOT_STARTED: &str =
-    "start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file";
-
-/// Whether this is why a player was not reached: its machine is there, and nobody listens on the port.
-pub(crate) fn is_refused(why: &str) -> bool {
-    why.ends_with("connection refused")
-}
-
-/// What to do about workers that were lost.
-const LOST: &str = "a player that is still running runs Reset by itself; if it is not running, start it again on the same \
-                    port; it stops the processes that are left in control groups, but it does not run Reset";
-
-/// What the user can do about a run that did not get through, where that is known.
-pub(crate) fn hint(conclusion: &Conclusion) -> Option<&'static str> {
-    if conclusion
-        .reasons
-        .iter()
-        .any(|reason| matches!(reason, Reason::Incomplete(text) if text.contains(NOT_REACHED_AGAIN)))
-    {
-        return Some(LOST);
+/// What the user can do.
+pub(crate) fn hint(hint: Hint) -> &'static str {
+    match hint {
+        Hint::StartPlayer => {
+            "start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file"
+        }
+        Hint::RestartPlayer => {
+            "a player that is still running runs Reset by itself; if it is not running, start it again on the same port; \
+             it stops the processes that are left in control groups, but it does not run Reset"
+        }
     }
-    let refused = |reason: &Reason| match reason {
-        Reason::NotCarriedOut(text) | Reason::Incomplete(text) => is_refused(text),
-        Reason::Interrupted(_) | Reason::Failed(_) => false,
-    };
-    conclusion.reasons.iter().any(refused).then_some(NOT_STARTED)
 }
 
 /// `1 trial`, `2 trials`.

@@ -2,12 +2,15 @@
 //! the C library, or continues after an error.
 
 use std::ffi::{CStr, CString};
+use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use super::clock::boot_time_nanoseconds;
 use super::raw::call;
+use super::shared::Shared;
+use crate::model::PlayerTime;
 
 /// What a process consists of.
 #[derive(Debug, Clone)]
@@ -37,44 +40,15 @@ pub enum PrintsTo {
 
 /// How far a child has come when it reports something about its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(super) enum Stage {
     /// It executes its program now. The numbers are the time and how late it is, in nanoseconds.
-    Start,
+    Start = 1,
     /// It has no room for its descriptors. The first number of this and the others is the error's.
     Descriptors,
     /// It cannot enter its folder.
     Directory,
     /// It cannot execute its program.
     Program,
-}
-
-/// What a child reports about its start.
-#[derive(Debug)]
-pub(super) struct Record {
-    pub(super) stage: Stage,
-    pub(super) numbers: [u64; 2],
-}
-
-impl Record {
-    const SIZE: usize = 17;
-
-    /// The last record of a report. A pipe never splits something that short.
-    pub(super) fn last(report: &[u8]) -> Option<Self> {
-        let [stage, numbers @ ..] = report.as_chunks::<{ Self::SIZE }>().0.last()?;
-        let stages = [Stage::Start, Stage::Descriptors, Stage::Directory, Stage::Program];
-        let [first, second] = numbers.as_chunks().0 else { return None };
-        let stage = stages.into_iter().find(|known| *known as u8 == *stage)?;
-        Some(Self { stage, numbers: [*first, *second].map(u64::from_ne_bytes) })
-    }
-
-    fn write(&self, descriptor: usize) {
-        let mut bytes = [self.stage as u8; Self::SIZE];
-        bytes[1..9].copy_from_slice(&self.numbers[0].to_ne_bytes());
-        bytes[9..].copy_from_slice(&self.numbers[1].to_ne_bytes());
-        // SAFETY: the buffer has the given length.
-        unsafe { call(libc::SYS_write, [descriptor, bytes.as_ptr().addr(), bytes.len(), 0, 0, 0]) };
-    }
 }
 
 /// Everything that a child needs until exec, in memory that stays where it is.
@@ -85,56 +59,74 @@ pub(super) struct Blueprint {
     arguments: Vec<*const libc::c_char>,
     /// The same of its environment.
     environment: Vec<*const libc::c_char>,
-    /// Standard input, output and error, and where it reports its start.
+    /// Standard input, output and error, and one that is closed when it executes its program.
     descriptors: [RawFd; 4],
     /// The signals that its parent ignores, the first in the lowest bit.
     ignored: u64,
-    /// When to start.
-    pub(super) start: StartSignal,
+    /// When to start, and what becomes of it.
+    pub(super) start: Shared<StartState>,
     /// The stack of a child that shares our memory.
     pub(super) stack: Vec<u8>,
 }
 
 impl Blueprint {
-    pub(super) fn new(image: Image, when: Option<u64>, descriptors: [RawFd; 4], ignored: u64) -> Self {
+    pub(super) fn new(image: Image, descriptors: [RawFd; 4], ignored: u64) -> io::Result<Self> {
         let null = [std::ptr::null()];
-        Self {
+        Ok(Self {
             arguments: image.arguments.iter().map(|argument| argument.as_ptr()).chain(null).collect(),
             environment: image.environment.iter().map(|variable| variable.as_ptr()).chain(null).collect(),
             image,
             descriptors,
             ignored,
-            start: StartSignal::new(when),
+            start: Shared::new(StartState { parent: std::process::id(), ..StartState::default() })?,
             stack: Vec::new(),
-        }
+        })
     }
 }
 
-/// When a child is to start its program. It may be created before that is known: the signal is in memory that it shares with
-/// its parent.
-#[derive(Debug)]
-pub(super) struct StartSignal {
+/// When a child is to start its program, and its report about that. It is created before the instant is known: all this is
+/// in memory that it shares with its parent.
+#[derive(Debug, Default)]
+pub(super) struct StartState {
     /// Zero until the instant is known.
     is_given: AtomicU32,
     /// The instant, in nanoseconds of `CLOCK_BOOTTIME`; zero for at once.
     at: AtomicU64,
     /// The process that gives it.
     parent: u32,
+    /// The last stage that was reported, with its numbers; zero before that.
+    stage: AtomicU8,
+    numbers: [AtomicU64; 2],
 }
 
-impl StartSignal {
-    /// One that is given now, or will be.
-    pub(super) fn new(at: Option<u64>) -> Self {
-        let (is_given, parent) = (AtomicU32::new(at.is_some().into()), std::process::id());
-        Self { is_given, at: AtomicU64::new(at.unwrap_or(0)), parent }
+impl StartState {
+    /// What the child has reported, once it has executed its program or has ended.
+    pub(super) fn report(&self) -> Option<(Stage, [u64; 2])> {
+        let reported = self.stage.load(Ordering::Acquire);
+        let stages = [Stage::Start, Stage::Descriptors, Stage::Directory, Stage::Program];
+        let stage = stages.into_iter().find(|stage| *stage as u8 == reported)?;
+        Some((stage, self.numbers.each_ref().map(|number| number.load(Ordering::Relaxed))))
     }
 
-    /// Gives it.
-    pub(super) fn give(&self, at: u64) {
-        self.at.store(at, Ordering::Relaxed);
+    fn reports(&self, stage: Stage, numbers: [u64; 2]) {
+        for (place, number) in self.numbers.iter().zip(numbers) {
+            place.store(number, Ordering::Relaxed);
+        }
+        self.stage.store(stage as u8, Ordering::Release);
+    }
+
+    /// Reports an error, and ends the child.
+    fn give_up(&self, stage: Stage, answer: i64) -> ! {
+        self.reports(stage, [answer.unsigned_abs(), 0]);
+        end()
+    }
+
+    /// Starts the program at this instant, or at once.
+    pub(super) fn give(&self, at: Option<PlayerTime>) {
+        self.at.store(at.map_or(0, PlayerTime::nanoseconds), Ordering::Relaxed);
         self.is_given.store(1, Ordering::Release);
         // SAFETY: the signal is there for as long as this runs; nothing is written.
-        unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAKE, 1, 0, 0, 0]) };
+        unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), libc::FUTEX_WAKE as usize, 1, 0, 0, 0]) };
     }
 
     /// Waits for it. If the parent ends meanwhile, the child ends too, because nobody else gives the signal.
@@ -152,7 +144,9 @@ impl StartSignal {
             }
             while self.is_given.load(Ordering::Acquire) == 0 {
                 // SAFETY: the signal is there until the child is another program; it is only read.
-                unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), WAIT, 0, 0, 0, 0]) };
+                unsafe {
+                    call(libc::SYS_futex, [self.is_given.as_ptr().addr(), libc::FUTEX_WAIT as usize, 0, 0, 0, 0])
+                };
             }
             ends_with_parent(0);
         }
@@ -160,10 +154,7 @@ impl StartSignal {
     }
 }
 
-const WAIT: usize = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
-const WAKE: usize = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
-
-/// The descriptor on which it reports its start, once all are in their places.
+/// The place of the descriptor that is closed when it executes its program, or ends.
 const REPORT: usize = 3;
 
 /// Executes the program. Every pointer of the blueprint is valid as long as this runs.
@@ -172,20 +163,20 @@ pub(super) fn become_program(blueprint: &Blueprint) -> ! {
     // SAFETY: system calls on numbers, and on strings that are there until exec.
     unsafe {
         call(libc::SYS_setpgid, [0; 6]);
-        arrange(blueprint.descriptors);
+        arrange(blueprint);
         // Only now: the folder may not have existed before the signal.
         let at = blueprint.start.wait();
         if let Some(directory) = &blueprint.image.directory {
             let answer = call(libc::SYS_chdir, [directory.as_ptr().addr(), 0, 0, 0, 0, 0]);
             if answer < 0 {
-                give_up(REPORT, Stage::Directory, answer);
+                blueprint.start.give_up(Stage::Directory, answer);
             }
         }
-        report_start(at);
+        report_start(&blueprint.start, at);
         let (arguments, environment) = (blueprint.arguments.as_ptr().addr(), blueprint.environment.as_ptr().addr());
         let program = blueprint.image.program.as_ptr().addr();
         let answer = call(libc::SYS_execve, [program, arguments, environment, 0, 0, 0]);
-        give_up(REPORT, Stage::Program, answer)
+        blueprint.start.give_up(Stage::Program, answer)
     }
 }
 
@@ -208,16 +199,15 @@ fn restore_signals(ignored: u64) {
 /// # Safety
 ///
 /// The process must have a table of descriptors of its own.
-unsafe fn arrange(descriptors: [RawFd; 4]) {
+unsafe fn arrange(blueprint: &Blueprint) {
     /// Above the four places, so that none is overwritten before it is copied.
     const ABOVE: usize = 10;
     // SAFETY: plain numbers; the table is this process's own.
     unsafe {
-        let copies = descriptors.map(|descriptor| {
+        let copies = blueprint.descriptors.map(|descriptor| {
             let arguments = [descriptor.unsigned_abs() as usize, libc::F_DUPFD as usize, ABOVE, 0, 0, 0];
             let answer = call(libc::SYS_fcntl, arguments);
-            usize::try_from(answer)
-                .unwrap_or_else(|_| give_up(descriptors[REPORT].unsigned_abs() as usize, Stage::Descriptors, answer))
+            usize::try_from(answer).unwrap_or_else(|_| blueprint.start.give_up(Stage::Descriptors, answer))
         });
         for (place, copy) in copies.into_iter().enumerate() {
             let flags = if place == REPORT { libc::O_CLOEXEC as usize } else { 0 };
@@ -228,12 +218,12 @@ unsafe fn arrange(descriptors: [RawFd; 4]) {
 }
 
 /// Waits for the instant, if there is one, and reports when this process started and how late it was ready.
-fn report_start(at: u64) {
+fn report_start(start: &StartState, at: u64) {
     let late = if at > 0 { boot_time_nanoseconds().saturating_sub(at) } else { 0 };
     if late == 0 {
         wait_until(at);
     }
-    Record { stage: Stage::Start, numbers: [boot_time_nanoseconds(), late] }.write(REPORT);
+    start.reports(Stage::Start, [boot_time_nanoseconds(), late]);
 }
 
 /// Sleeps until shortly before the instant, and then reads the clock in a loop: sleeping until the end would be late by the time
@@ -250,11 +240,6 @@ fn wait_until(at: u64) {
     while boot_time_nanoseconds() < at {
         std::hint::spin_loop();
     }
-}
-
-fn give_up(report: usize, stage: Stage, answer: i64) -> ! {
-    Record { stage, numbers: [answer.unsigned_abs(), 0] }.write(report);
-    end()
 }
 
 fn end() -> ! {

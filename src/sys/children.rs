@@ -39,22 +39,20 @@ fn is_child(of: WaitId<'_>) -> bool {
 
 /// Sends a signal to a child that was not reaped, so that its number belongs to no other process. One that has ended, or
 /// that we may not signal, gets none.
-pub fn signal_child(child: u32, signal: i32) {
-    if let (Some(child), Some(signal)) = (Pid::from_raw(child.cast_signed()), Signal::from_named_raw(signal)) {
-        let _ = rustix::process::kill_process(child, signal);
-    }
+pub fn signal_child(child: u32, signal: Signal) {
+    let _ = Pid::from_raw(child.cast_signed()).map(|child| rustix::process::kill_process(child, signal));
 }
 
 /// Ends a child with this signal, even if it was stopped.
-pub fn end_child(child: u32, signal: i32) {
+pub fn end_child(child: u32, signal: Signal) {
     signal_child(child, signal);
-    signal_child(child, libc::SIGCONT);
+    signal_child(child, Signal::CONT);
 }
 
 /// Ends the processes of a group with this signal, even if they were stopped. The caller has a child in the group, so that
 /// its number belongs to no other group.
-pub fn end_group(group: u32, signal: i32) {
-    for signal in [signal, libc::SIGCONT].into_iter().filter_map(Signal::from_named_raw) {
+pub fn end_group(group: u32, signal: Signal) {
+    for signal in [signal, Signal::CONT] {
         let _ = Pid::from_raw(group.cast_signed()).map(|group| rustix::process::kill_process_group(group, signal));
     }
 }

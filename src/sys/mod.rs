@@ -10,8 +10,8 @@ mod descriptors;
 mod fork;
 mod memory;
 mod process;
-mod pulse;
 mod raw;
+mod shared;
 mod signals;
 mod spawn;
 
@@ -24,6 +24,6 @@ pub use descriptors::{DescriptorLimit, can_have_more, input_has_ended};
 pub use fork::{exit_now, fork, own_session, start_apart};
 pub use memory::{give_back_memory, keep_freed_memory};
 pub use process::{PipeId, Process};
-pub use pulse::Pulse;
+pub use shared::Shared;
 pub use signals::{SignalDescriptor, ignore_limits, is_ignored};
-pub use spawn::{PreparedProcess, Spawned, Spawner, Start, StartError, When};
+pub use spawn::{PreparedProcess, Spawned, Spawner, Start, StartError};

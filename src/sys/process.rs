@@ -50,9 +50,9 @@ impl Process {
     }
 
     /// Ends it with this signal, even if it was stopped. One that has ended, or that we may not signal, gets none.
-    pub fn end(&self, signal: i32) {
+    pub fn end(&self, signal: Signal) {
         if let Some(handle) = &self.handle {
-            for signal in [signal, libc::SIGCONT].into_iter().filter_map(Signal::from_named_raw) {
+            for signal in [signal, Signal::CONT] {
                 let _ = pidfd_send_signal(handle, signal);
             }
         } else if self.status().is_some_and(|status| status.parent == std::process::id()) {

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::process::Signal;
 
 use super::raw::call;
 
@@ -19,9 +21,9 @@ impl SignalDescriptor {
     /// # Errors
     ///
     /// If the kernel provides no such descriptor.
-    pub fn new(signals: &[i32]) -> io::Result<Self> {
-        let wanted: Vec<i32> =
-            signals.iter().copied().filter(|signal| *signal != libc::SIGHUP || !is_ignored(*signal)).collect();
+    pub fn new(signals: &[Signal]) -> io::Result<Self> {
+        let signals = signals.iter().map(|signal| signal.as_raw());
+        let wanted: Vec<i32> = signals.filter(|signal| *signal != libc::SIGHUP || !is_ignored(*signal)).collect();
         let mut set = MaybeUninit::uninit();
         // SAFETY: `sigemptyset` initialises the set before anything else reads it, and the old mask is not requested. The
         // default disposition runs no code of ours, and the signals are blocked by then. The descriptor is new.
@@ -44,16 +46,11 @@ impl SignalDescriptor {
     }
 
     /// The next signal that has arrived, if any.
-    pub fn take(&self) -> Option<i32> {
-        let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
-        let size = size_of::<libc::signalfd_siginfo>();
-        // SAFETY: the buffer has the size that is given.
-        let count = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
-        if usize::try_from(count).ok()? != size {
-            return None;
-        }
-        // SAFETY: the kernel has filled the whole structure.
-        i32::try_from(unsafe { info.assume_init() }.ssi_signo).ok()
+    pub fn take(&self) -> Option<Signal> {
+        // The kernel's `struct signalfd_siginfo`, which begins with the number of the signal.
+        let mut info = [[0; 4]; size_of::<libc::signalfd_siginfo>() / 4];
+        let count = rustix::io::read(&self.0, info.as_flattened_mut()).ok()?;
+        Signal::from_named_raw(i32::from_ne_bytes(info[0])).filter(|_| count > 0)
     }
 }
 

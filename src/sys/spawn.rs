@@ -10,38 +10,14 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Signal;
 
-use super::child::{Blueprint, Image, PrintsTo, Record, Stage};
+use super::child::{Blueprint, Image, PrintsTo, Stage};
 use super::children::signal_child;
 use super::fork::fork_beside;
-use super::raw;
 use super::signals::is_ignored;
 use crate::model::PlayerTime;
 use crate::wait::Wait;
-
-/// When a program is to start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// At once.
-    Now,
-    /// At this instant.
-    At(PlayerTime),
-}
-
-impl When {
-    /// At this instant if there is one.
-    pub fn at(instant: Option<PlayerTime>) -> Self {
-        instant.map_or(Self::Now, Self::At)
-    }
-
-    /// As a child expects it: in nanoseconds, zero for at once.
-    fn instant(self) -> u64 {
-        match self {
-            Self::Now => 0,
-            Self::At(instant) => instant.nanoseconds(),
-        }
-    }
-}
 
 /// A process that was created, and our ends of its pipes, none of which blocks.
 #[derive(Debug)]
@@ -90,9 +66,6 @@ pub struct Spawner {
 }
 
 impl Spawner {
-    /// Whether a process can be created here before it is known when its program is to start.
-    pub const CAN_WAIT: bool = raw::IS_KNOWN;
-
     /// One for this process, which must have one thread.
     ///
     /// # Errors
@@ -106,13 +79,12 @@ impl Spawner {
     /// Creates a process with default signals, `/dev/null` as standard input, and pipes as standard output and error.
     ///
     /// It shares our memory until exec, which saves copying it; we do not wait for that. It begins in the control group if
-    /// one is given and the kernel supports it. Without a `when` it waits for [`PreparedProcess::start`], which works only
-    /// where [`Self::CAN_WAIT`].
+    /// one is given and the kernel supports it, and waits for [`PreparedProcess::start`].
     ///
     /// # Errors
     ///
     /// If the kernel creates no process or no pipe.
-    pub fn spawn(&mut self, image: Image, when: Option<When>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
+    pub fn spawn(&mut self, image: Image, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
         let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -125,12 +97,12 @@ impl Spawner {
             PrintsTo::Inherited => [libc::STDOUT_FILENO, libc::STDERR_FILENO],
         };
         let descriptors = [null, out, error, child_report.as_raw_fd()];
-        let mut blueprint = Box::new(Blueprint::new(image, when.map(When::instant), descriptors, self.ignored));
+        let mut blueprint = Box::new(Blueprint::new(image, descriptors, self.ignored)?);
         let (pid, in_cgroup) = fork_beside(&mut blueprint, cgroup)?;
         let blueprint = ManuallyDrop::new(blueprint);
         // SAFETY: both the child and we put it into its group, so that it is there whoever comes first.
         unsafe { libc::setpgid(pid.cast_signed(), pid.cast_signed()) };
-        let report = PreparedProcess { pid, descriptor: report, reported: Vec::new(), blueprint, is_over: false };
+        let report = PreparedProcess { pid, descriptor: report, blueprint, is_over: false };
         for ours in [&stdout, &stderr, &report.descriptor] {
             rustix::io::ioctl_fionbio(ours, true)?;
         }
@@ -142,17 +114,17 @@ impl Spawner {
 #[derive(Debug)]
 pub struct PreparedProcess {
     pid: u32,
+    /// It ends when the process has executed its program, or has ended: only the process has the other end.
     descriptor: OwnedFd,
-    reported: Vec<u8>,
     /// The child uses it until it has executed its program, or has ended.
     blueprint: ManuallyDrop<Box<Blueprint>>,
     is_over: bool,
 }
 
 impl PreparedProcess {
-    /// Sets when the program is to start, for a process that waits for that.
-    pub fn start(&self, when: When) {
-        self.blueprint.start.give(when.instant());
+    /// Starts the program at this instant, or at once.
+    pub fn start(&self, at: Option<PlayerTime>) {
+        self.blueprint.start.give(at);
     }
 
     /// Ends a process that waits to be started.
@@ -161,7 +133,7 @@ impl PreparedProcess {
             // Somebody else ended it, and it may have been reaped: its number may belong to another process by now.
             return;
         }
-        signal_child(self.pid, libc::SIGKILL);
+        signal_child(self.pid, Signal::KILL);
         // Nothing that it does can delay its end by that much.
         let _ = Wait::PreparedEnd.poll(&mut [PollFd::new(&self.descriptor, PollFlags::IN)], None);
         if !self.is_preparing() {
@@ -179,24 +151,18 @@ impl PreparedProcess {
     /// How the start went, once that is known. It never blocks: a shell on a file server that does not answer only delays
     /// its own step. It must not be called again after it has returned a result.
     pub fn read(&mut self) -> Option<Result<Start, StartError>> {
-        let mut bytes = [0; 64];
-        loop {
-            match rustix::io::read(&self.descriptor, &mut bytes) {
-                Ok(0) => {
-                    // Only the child had the other end: it has executed its program, or has ended.
-                    self.is_over = true;
-                    return Some(self.result());
-                }
-                Ok(count) => self.reported.extend_from_slice(&bytes[..count]),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return None,
-                Err(error) => return Some(Err(StartError::Process(error.into()))),
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.descriptor, &mut [0])) {
+            Ok(_) => {
+                self.is_over = true;
+                Some(self.result())
             }
+            Err(rustix::io::Errno::AGAIN) => None,
+            Err(error) => Some(Err(StartError::Process(error.into()))),
         }
     }
 
     fn result(&self) -> Result<Start, StartError> {
-        let Some(Record { stage, numbers: [first, second] }) = Record::last(&self.reported) else {
+        let Some((stage, [first, second])) = self.blueprint.start.report() else {
             return Err(StartError::Process(io::Error::other("it ended before it ran the command")));
         };
         let image = &self.blueprint.image;

@@ -9,7 +9,7 @@ use rustix::fs::fstat;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::for_reader::ForReader;
-use super::{log_thread, terminal};
+use super::log_thread;
 use crate::wait::{Patience, Wait};
 
 /// The terminal. A copy is the same terminal.
@@ -29,7 +29,7 @@ impl Screen {
     /// Draws the view: lines, each with its colour or none. They are cut at the edge of the terminal.
     pub(crate) fn draw(&self, lines: Vec<(String, &'static str)>) {
         let Some(view) = &mut *self.lock() else { return };
-        let (columns, rows) = terminal::size();
+        let (columns, rows) = terminal_size();
         let too_many = lines.len().saturating_sub(rows.into());
         let fitting = lines.into_iter().skip(too_many).map(|(line, color)| (cut(&line, columns), color)).collect();
         let beginning = view.beginning();
@@ -103,7 +103,7 @@ fn is_one_file() -> bool {
 impl View {
     /// Moves the cursor from the view's end to its beginning. A terminal that was made narrower has broken the lines.
     fn beginning(&self) -> String {
-        let columns = usize::from(terminal::size().0);
+        let columns = usize::from(terminal_size().0);
         let rows: usize = self.0.iter().map(|(line, _)| line.width().div_ceil(columns).max(1)).sum();
         if rows > 1 { format!("\r\x1b[{}A", rows - 1) } else { "\r".to_owned() }
     }
@@ -137,6 +137,22 @@ fn cut(line: &str, columns: u16) -> String {
 fn write(text: &str) {
     let mut terminal = io::stderr().lock();
     let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
+}
+
+/// The size of a terminal that does not tell it.
+const USUAL: (u16, u16) = (80, 24);
+
+/// Columns and rows of the terminal on standard error.
+pub(crate) fn terminal_size() -> (u16, u16) {
+    match rustix::termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+        _ => USUAL,
+    }
+}
+
+/// Whether the terminal knows neither colours nor a cursor, or nobody said what it is (`TERM`).
+pub(crate) fn terminal_is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty())
 }
 
 /// A stream of this process that may be the terminal.

@@ -43,7 +43,7 @@
 //!
 //! A test compares the table with the constants.
 
-use std::fmt;
+use thiserror::Error;
 
 use crate::model::{LARGEST_PLAN, LONGEST_NAME, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES};
 
@@ -95,16 +95,9 @@ impl Bound {
 }
 
 /// A peer has passed a bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("too many {}: at most {} are allowed", .0.what, .0.most)]
 pub struct TooMuch(Bound);
-
-impl fmt::Display for TooMuch {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "too many {}: at most {} are allowed", self.0.what, self.0.most)
-    }
-}
-
-impl std::error::Error for TooMuch {}
 
 /// The payload of a session's frame, in bytes.
 pub const FRAME: Bound = Bound::new("bytes in a frame", super::MAX_FRAME, Beyond::AtFault);

@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use serde::de::DeserializeOwned;
 
 use super::{Inbox, Link, LinkError, Outbox, Received, WireError};
@@ -22,10 +20,10 @@ pub struct Channel<T> {
     heard: T,
 }
 
-impl<T: Reading> Channel<T> {
+impl<C: Copy + Ord> Channel<Reading<C>> {
     /// One on which nothing was said, and that has no connection yet.
-    pub fn new(now: T) -> Self {
-        Self { inbox: Inbox::new(), outbox: Outbox::new(), link: None, heard: now }
+    pub fn new(now: Reading<C>) -> Self {
+        Self { inbox: Inbox::default(), outbox: Outbox::default(), link: None, heard: now }
     }
 
     /// Goes on with this connection, whose peer expects frame `next` of us.
@@ -33,7 +31,7 @@ impl<T: Reading> Channel<T> {
     /// # Errors
     ///
     /// Says when the peer cannot be the one that we spoke with.
-    pub fn connect(&mut self, link: Link<T>, next: u64) -> Result<(), WireError> {
+    pub fn connect(&mut self, link: Link<Reading<C>>, next: u64) -> Result<(), WireError> {
         self.outbox.reconnect(next)?;
         self.heard = link.heard();
         self.link = Some(link);
@@ -46,23 +44,13 @@ impl<T: Reading> Channel<T> {
     }
 
     /// The connection, while there is one.
-    pub fn link(&self) -> Option<&Link<T>> {
+    pub fn link(&self) -> Option<&Link<Reading<C>>> {
         self.link.as_ref()
     }
 
-    /// The same, to be told something.
-    pub fn link_mut(&mut self) -> Option<&mut Link<T>> {
-        self.link.as_mut()
-    }
-
     /// When the peer was last heard of.
-    pub fn heard(&self) -> T {
+    pub fn heard(&self) -> Reading<C> {
         self.heard
-    }
-
-    /// How long it has not been heard of.
-    pub fn silence(&self, now: T) -> Duration {
-        now.since(self.heard)
     }
 
     /// Whether everything was delivered, and the peer has said so.
@@ -71,7 +59,7 @@ impl<T: Reading> Channel<T> {
     }
 
     /// Reads what has come. When that is the end of the connection there is none any more.
-    pub fn read<M: DeserializeOwned>(&mut self, clock: impl Fn() -> T) -> Received<M, T> {
+    pub fn read<M: DeserializeOwned>(&mut self, clock: impl Fn() -> Reading<C>) -> Received<M, Reading<C>> {
         let Some(link) = &mut self.link else { return Received::default() };
         let received = link.read(&mut self.inbox, &mut self.outbox, clock);
         self.heard = link.heard();
@@ -82,7 +70,7 @@ impl<T: Reading> Channel<T> {
     }
 
     /// Tells the peer what was taken, and closes the connection.
-    pub fn close(&mut self, clock: impl Fn() -> T) {
+    pub fn close(&mut self, clock: impl Fn() -> Reading<C>) {
         if let Some(mut link) = self.link.take() {
             link.acknowledge_now(clock());
             let _ = link.write(&self.inbox, &mut self.outbox, clock);
@@ -94,7 +82,7 @@ impl<T: Reading> Channel<T> {
     /// # Errors
     ///
     /// Says why there is no connection any more.
-    pub fn write(&mut self, clock: impl Fn() -> T) -> Result<(), LinkError> {
+    pub fn write(&mut self, clock: impl Fn() -> Reading<C>) -> Result<(), LinkError> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let done = link.time_passed(clock()).and_then(|()| link.write(&self.inbox, &mut self.outbox, clock));
         if done.is_err() {

@@ -1,19 +1,42 @@
 //! A connection: a descriptor to read from and one to write to, whatever they are.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{Shutdown, getpeername, getsockname, shutdown};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::FrameDecoder;
 use super::trace::Tap;
 
 /// How much may wait unsent in the kernel: what is urgent then waits behind little that is not.
 const UNSENT: u32 = 64 << 10;
+
+/// Listens on a port, 0 for any, on all addresses of this machine, even if its sockets for IPv6 accept no IPv4
+/// (`net.ipv6.bindv6only`).
+///
+/// # Errors
+///
+/// As bind(2) and listen(2).
+pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
+    let listen = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+        socket.set_only_v6(false)?;
+        // As the standard library does: a program that is started again gets its port at once.
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
+        socket.listen(128)?;
+        Ok(socket.into())
+    };
+    match listen() {
+        // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)),
+        other => other,
+    }
+}
 
 /// A connection that never blocks. Its ends are one socket, or two descriptors such as those of pipes. A copy is the same
 /// connection.

@@ -1,8 +1,9 @@
 //! Frames: a length of four bytes and a payload.
 
-use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
+
+use thiserror::Error;
 
 /// The largest payload of a session's frame, in bytes.
 pub const MAX_FRAME: usize = 64 << 10;
@@ -21,10 +22,11 @@ pub fn frame(payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Why bytes are not a frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why bytes are not a frame. The texts are those of the Python program, because its conductors get them as answers.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FrameError {
     /// The length is over the limit.
+    #[error("Message too large: {length} bytes (max: {limit})")]
     TooLarge {
         /// What the header says, in bytes.
         length: u64,
@@ -32,26 +34,15 @@ pub enum FrameError {
         limit: u64,
     },
     /// The stream ended before a frame began.
+    #[error("Connection closed")]
     Closed,
     /// The stream ended within the length.
+    #[error("Incomplete length header")]
     InHeader,
     /// The stream ended within the payload.
+    #[error("Incomplete message received")]
     InPayload,
 }
-
-impl fmt::Display for FrameError {
-    /// These are the seed's own texts, because a seed conductor is answered with them.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge { length, limit } => write!(out, "Message too large: {length} bytes (max: {limit})"),
-            Self::Closed => write!(out, "Connection closed"),
-            Self::InHeader => write!(out, "Incomplete length header"),
-            Self::InPayload => write!(out, "Incomplete message received"),
-        }
-    }
-}
-
-impl std::error::Error for FrameError {}
 
 /// Cuts a stream of bytes into frames, however the bytes arrive.
 #[derive(Debug)]
@@ -79,11 +70,14 @@ impl FrameDecoder {
 
     /// Adds bytes that arrived.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.from > 0 {
-            self.buffer.drain(..self.from);
-            self.from = 0;
-        }
+        self.compact();
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Frees the memory of the frames that were taken.
+    fn compact(&mut self) {
+        self.buffer.drain(..self.from);
+        self.from = 0;
     }
 
     /// Reads once from a socket, into memory that is used again and again: little, until more comes.
@@ -94,12 +88,8 @@ impl FrameDecoder {
     pub fn read(&mut self, socket: impl AsFd) -> io::Result<usize> {
         /// A frame of a session and a little more.
         const ROOM: usize = 80 << 10;
-        if self.from == self.buffer.len() {
-            self.buffer.clear();
-            self.from = 0;
-        } else if self.from > 0 && self.buffer.capacity() - self.buffer.len() < ROOM {
-            self.buffer.drain(..self.from);
-            self.from = 0;
+        if self.from == self.buffer.len() || self.buffer.capacity() - self.buffer.len() < ROOM {
+            self.compact();
         }
         self.buffer.reserve(if self.is_busy { ROOM } else { IDLE });
         let room = self.buffer.capacity() - self.buffer.len();

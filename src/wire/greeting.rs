@@ -8,7 +8,7 @@ use super::secret::Secret;
 use super::{bounds, peer};
 
 /// How the conductor opens a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The protocols that it speaks.
     #[serde(deserialize_with = "peer::protocols")]

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::session_frame::decode_message;
+use super::session_frame::parse;
 use super::{Body, Data, WireError, bounds};
 
 /// Takes numbered frames in their order, each once.
@@ -21,16 +21,9 @@ pub enum Taken<M> {
     Message(M),
     /// Bytes.
     Data(Data),
-    /// Nothing: it came before, or is a part of something.
-    Nothing,
 }
 
 impl Inbox {
-    /// One that has seen nothing.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// The number that is expected next, for acknowledgements.
     pub fn next(&self) -> u64 {
         self.next
@@ -41,35 +34,30 @@ impl Inbox {
         (self.parts, self.is_closed) = (String::new(), true);
     }
 
-    /// Takes a frame.
+    /// Takes a frame. It brings nothing if it came before, or is a part of something.
     ///
     /// # Errors
     ///
     /// Says when a number was left out, or when parts make no message, or one that is too long.
-    pub fn take<M: DeserializeOwned>(&mut self, number: u64, body: Body<M>) -> Result<Taken<M>, WireError> {
+    pub fn take<M: DeserializeOwned>(&mut self, number: u64, body: Body<M>) -> Result<Option<Taken<M>>, WireError> {
         if number < self.next {
-            return Ok(Taken::Nothing);
+            return Ok(None);
         }
         if number > self.next {
             return Err(WireError::OutOfOrder { expected: self.next, found: number });
         }
         self.next += 1;
-        if self.is_closed {
-            return Ok(Taken::Nothing);
-        }
-        match body {
-            Body::Message(message) => Ok(Taken::Message(message)),
-            Body::Data(data) => Ok(Taken::Data(data)),
+        Ok(match body {
+            _ if self.is_closed => None,
+            Body::Message(message) => Some(Taken::Message(message)),
+            Body::Data(data) => Some(Taken::Data(data)),
             Body::Part { text, last } => {
                 bounds::MESSAGE.check(self.parts.len() + text.len())?;
                 self.parts.push_str(&text);
-                if !last {
-                    return Ok(Taken::Nothing);
-                }
-                let text = std::mem::take(&mut self.parts);
-                Ok(Taken::Message(decode_message(text.as_bytes())?))
+                let whole = last.then(|| std::mem::take(&mut self.parts));
+                whole.map(|text| parse(text.as_bytes()).map(Taken::Message)).transpose()?
             }
-        }
+        })
     }
 }
 
@@ -80,25 +68,25 @@ mod tests {
 
     #[test]
     fn whoever_wants_nothing_more_keeps_no_parts_and_counts_on() {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::default();
         let part = |last| Body::Part::<ConductorMessage> { text: "{\"type\":".to_owned(), last };
-        assert_eq!(inbox.take(0, part(false)), Ok(Taken::Nothing));
+        assert_eq!(inbox.take(0, part(false)), Ok(None));
         inbox.close();
         assert_eq!(inbox.parts.capacity(), 0);
-        assert_eq!(inbox.take(1, part(true)), Ok(Taken::Nothing), "the rest of a message that is thrown away");
-        assert_eq!(inbox.take(2, Body::Message(ConductorMessage::Bye)), Ok(Taken::Nothing));
+        assert_eq!(inbox.take(1, part(true)), Ok(None), "the rest of a message that is thrown away");
+        assert_eq!(inbox.take(2, Body::Message(ConductorMessage::Bye)), Ok(None));
         assert_eq!(inbox.next(), 3);
     }
 
     #[test]
     fn parts_that_never_end_are_the_peers_fault() {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::default();
         let mut take = |number| {
             let part = Body::Part { text: "x".repeat(60_000), last: false };
             inbox.take::<ConductorMessage>(number, part)
         };
         let most = u64::try_from(bounds::MESSAGE.most() / 60_000).unwrap();
-        assert!((0..most).all(|number| take(number) == Ok(Taken::Nothing)));
+        assert!((0..most).all(|number| take(number) == Ok(None)));
         let why = take(most).unwrap_err().to_string();
         assert_eq!(why, "the peer sent too many bytes in a message of several parts: at most 2097152 are allowed");
     }

@@ -8,12 +8,12 @@
 mod tests;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use rustix::event::PollFd;
 use serde::de::DeserializeOwned;
+use thiserror::Error;
 
 use super::outbox::to_json;
 use super::{
@@ -83,14 +83,14 @@ impl<M, T> Default for Received<M, T> {
     }
 }
 
-impl<T: Reading> Link<T> {
+impl<C: Copy + Ord> Link<Reading<C>> {
     /// Takes over a connection on which the first messages were said, with the bytes that came behind them.
     pub fn new(
         connection: Connection,
         peer: &'static str,
         mut decoder: FrameDecoder,
         interval: Duration,
-        now: T,
+        now: Reading<C>,
     ) -> Self {
         decoder.set_limit(MAX_FRAME as u64);
         Self {
@@ -132,7 +132,7 @@ impl<T: Reading> Link<T> {
     }
 
     /// When something was last heard.
-    pub fn heard(&self) -> T {
+    pub fn heard(&self) -> Reading<C> {
         self.heard
     }
 
@@ -143,14 +143,14 @@ impl<T: Reading> Link<T> {
     }
 
     /// Has what was taken acknowledged with the next write.
-    pub fn acknowledge_now(&mut self, now: T) {
+    pub fn acknowledge_now(&mut self, now: Reading<C>) {
         self.acknowledge_at = Some(now);
     }
 
     /// When it wants to be told that time has passed.
-    pub fn next_deadline(&self) -> T {
+    pub fn next_deadline(&self) -> Reading<C> {
         let silent = self.heard.max(self.since).plus(self.interval * SILENCE);
-        self.acknowledge_at.into_iter().fold(self.beat_at.min(silent), T::min)
+        self.acknowledge_at.into_iter().fold(self.beat_at.min(silent), Ord::min)
     }
 
     /// Gives a sign of life when it is time for one.
@@ -158,7 +158,7 @@ impl<T: Reading> Link<T> {
     /// # Errors
     ///
     /// Says when the peer has been silent, or has read nothing, for too long.
-    pub fn time_passed(&mut self, now: T) -> Result<(), LinkError> {
+    pub fn time_passed(&mut self, now: Reading<C>) -> Result<(), LinkError> {
         let limit = self.interval * SILENCE;
         if self.attention.look(now).is_some() {
             self.since = now;
@@ -184,38 +184,49 @@ impl<T: Reading> Link<T> {
         &mut self,
         inbox: &mut Inbox,
         outbox: &mut Outbox,
-        clock: impl Fn() -> T,
-    ) -> Received<M, T> {
+        clock: impl Fn() -> Reading<C>,
+    ) -> Received<M, Reading<C>> {
         let mut received = Received::default();
-        // What came along with the first message is there already.
-        received.broken = self.take_frames(inbox, outbox, &mut received).err().map(LinkError::Fault);
+        received.broken = self.read_all(inbox, outbox, clock, &mut received).err();
+        received
+    }
+
+    fn read_all<M: DeserializeOwned>(
+        &mut self,
+        inbox: &mut Inbox,
+        outbox: &mut Outbox,
+        clock: impl Fn() -> Reading<C>,
+        received: &mut Received<M, Reading<C>>,
+    ) -> Result<(), LinkError> {
+        // What arrived together with the first message was read before.
+        self.take_frames(inbox, outbox, received)?;
         let mut count = 0;
-        while received.broken.is_none() && count < READ {
+        while count < READ {
             match self.connection.read_into(&mut self.decoder) {
-                Ok(0) => received.broken = Some(LinkError::Closed { peer: self.peer }),
+                Ok(0) => return Err(LinkError::Closed { peer: self.peer }),
                 Ok(read) => {
                     count += read;
                     self.heard = clock();
-                    received.broken = self.take_frames(inbox, outbox, &mut received).err().map(LinkError::Fault);
+                    self.take_frames(inbox, outbox, received)?;
                     if self.decoder.is_busy() {
                         continue;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => received.broken = Some(LinkError::Broken(error)),
+                Err(error) => return Err(error.into()),
             }
             self.decoder.rest();
             break;
         }
-        received
+        Ok(())
     }
 
     fn take_frames<M: DeserializeOwned>(
         &mut self,
         inbox: &mut Inbox,
         outbox: &mut Outbox,
-        received: &mut Received<M, T>,
+        received: &mut Received<M, Reading<C>>,
     ) -> Result<(), WireError> {
         while let Some(payload) = self.decoder.next_payload()? {
             match SessionFrame::decode(payload)? {
@@ -233,10 +244,10 @@ impl<T: Reading> Link<T> {
                 SessionFrame::Signal(Signal::Heartbeat) => {}
                 SessionFrame::Numbered(number, body) => {
                     let taken = inbox.take(number, body)?;
-                    if let Taken::Data(data) = &taken {
+                    if let Some(Taken::Data(data)) = &taken {
                         self.taken += data.bytes.len();
                     }
-                    received.taken.extend(Some(taken).filter(|taken| !matches!(taken, Taken::Nothing)));
+                    received.taken.extend(taken);
                 }
             }
         }
@@ -248,7 +259,12 @@ impl<T: Reading> Link<T> {
     /// # Errors
     ///
     /// Says why the connection has ended.
-    pub fn write(&mut self, inbox: &Inbox, outbox: &mut Outbox, clock: impl Fn() -> T) -> Result<(), LinkError> {
+    pub fn write(
+        &mut self,
+        inbox: &Inbox,
+        outbox: &mut Outbox,
+        clock: impl Fn() -> Reading<C>,
+    ) -> Result<(), LinkError> {
         loop {
             if !self.wants_to_write() {
                 self.pending.clear();
@@ -269,13 +285,13 @@ impl<T: Reading> Link<T> {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(LinkError::Broken(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
     /// What goes before everything else, stamped now, that is: right before the connection gets it.
-    fn put_signals(&mut self, inbox: &Inbox, outbox: &Outbox, now: T) {
+    fn put_signals(&mut self, inbox: &Inbox, outbox: &Outbox, now: Reading<C>) {
         for (sent, came) in std::mem::take(&mut self.answers) {
             self.put(Signal::ProbeAnswer { sent, received: came.nanoseconds(), answered: now.nanoseconds() });
         }
@@ -292,9 +308,7 @@ impl<T: Reading> Link<T> {
             let at = *self.acknowledge_at.get_or_insert(now.plus(ACKNOWLEDGE_WITHIN));
             let goes_along = !self.pending.is_empty() || !outbox.is_idle();
             if at <= now || self.taken >= ACKNOWLEDGE || goes_along {
-                self.acknowledged = inbox.next();
-                self.acknowledge_at = None;
-                self.taken = 0;
+                (self.acknowledged, self.acknowledge_at, self.taken) = (inbox.next(), None, 0);
                 self.put(Signal::Acknowledge { next: self.acknowledged });
             }
         }
@@ -306,9 +320,10 @@ impl<T: Reading> Link<T> {
 }
 
 /// Why a connection has ended.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum LinkError {
     /// The peer was silent for as long as this.
+    #[error("nothing was received from {peer} for {}", shown(.limit))]
     Silent {
         /// Who that is, for people.
         peer: &'static str,
@@ -316,6 +331,7 @@ pub enum LinkError {
         limit: Duration,
     },
     /// The peer has read nothing for as long as this.
+    #[error("{peer} has not read for {}", shown(.limit))]
     Stuck {
         /// Who that is, for people.
         peer: &'static str,
@@ -323,32 +339,22 @@ pub enum LinkError {
         limit: Duration,
     },
     /// The peer closed it.
+    #[error("the connection was closed by {peer}")]
     Closed {
         /// Who that is, for people.
         peer: &'static str,
     },
     /// It cannot be read from or written to.
-    Broken(io::Error),
+    #[error("the connection broke: {}", words(.0))]
+    Broken(#[from] io::Error),
     /// The peer sent what it must not. Another connection would not help.
-    Fault(WireError),
+    #[error(transparent)]
+    Fault(#[from] WireError),
 }
 
-impl fmt::Display for LinkError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |limit: &Duration| humantime::format_duration(round(*limit));
-        match self {
-            Self::Silent { peer, limit } => write!(out, "nothing was received from {peer} for {}", shown(limit)),
-            Self::Stuck { peer, limit } => write!(out, "{peer} has not read for {}", shown(limit)),
-            Self::Closed { peer } => write!(out, "the connection was closed by {peer}"),
-            Self::Broken(error) => write!(out, "the connection broke: {}", words(error)),
-            Self::Fault(error) => error.fmt(out),
-        }
-    }
-}
-
-impl std::error::Error for LinkError {}
-
-/// For people: three of an interval can be a nanosecond less than what they are meant to be.
-fn round(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX))
+/// A limit for people: three intervals can be a nanosecond less than what they are meant to be.
+fn shown(limit: &Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_millis(
+        u64::try_from((limit.as_micros() + 500) / 1000).unwrap_or(u64::MAX),
+    ))
 }

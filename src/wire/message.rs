@@ -87,32 +87,32 @@ pub enum PlayerMessage {
     StepSettled(StepSettledMessage),
     /// A worker waits at a barrier.
     BarrierReached(StepId),
-    /// A worker has waited for long enough, and asks to be let go; a release that is on its way wins.
+    /// The time limit of a barrier has passed: the worker wants to stop waiting. A release that is on its way wins.
     Withdraw(StepId),
-    /// A fetched file comes.
+    /// A fetched file follows.
     File(FileMessage),
     /// All of it was sent, or no more will be.
     FileEnded(FileEndedMessage),
-    /// The file of this `put:` may come.
+    /// Requests the file of this `put:` step.
     PutWanted(StepId),
-    /// No more of this file of a `put:` is wanted.
+    /// No more of the file of this `put:` step is needed.
     PutOver(StepId),
-    /// Nothing more comes for this phase but the data that was announced.
+    /// The phase has ended. Only announced data follows.
     PhaseEnded(PhaseId),
-    /// Nothing that was spawned is left.
+    /// All spawned steps have ended.
     TrialEnded {
         /// The trial.
         trial: u32,
     },
-    /// The player leaves on its own account: it runs its Reset, delivers what it has, and closes the connection.
+    /// The player ends the session by itself: it runs Reset, sends the results and closes the connection.
     Leaving {
         /// Why, for people.
         #[serde(deserialize_with = "peer::reason")]
         reason: String,
     },
-    /// The player has left: nothing more comes but the data that was announced.
+    /// The last message of such a session. Only announced data follows.
     Left {
-        /// Why, and what became of its steps and its Reset, for people.
+        /// Why it ended, and what happened to its steps and its Reset, for people.
         #[serde(deserialize_with = "peer::reason")]
         summary: String,
     },
@@ -176,7 +176,15 @@ pub struct StepEndedMessage {
     pub attempts: Vec<AttemptMessage>,
 }
 
-/// What came of a step whose output was still held by others at its end.
+impl StepEndedMessage {
+    /// A step that has printed nothing and left nothing.
+    pub fn new(step: StepId, outcome: OutcomeMessage) -> Self {
+        let (left, attempts) = (LeftMessage::default(), Vec::new());
+        Self { step, outcome, duration: None, stdout: 0, stderr: 0, left, attempts }
+    }
+}
+
+/// The result of a step whose output was still held by others at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepSettledMessage {
     /// The step.

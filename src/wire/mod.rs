@@ -17,7 +17,7 @@
 //! | [`trace`] | the record of all frames for `--trace-frames` |
 //! | `hex` | bytes as hexadecimal digits |
 //! | [`seed`] | the protocol of the Python program, version 1 |
-//! | `keeper` | what the process that supervises `check` reports |
+//! | `supervisor` | what the process that supervises `check` reports |
 
 pub mod bounds;
 mod channel;
@@ -27,7 +27,6 @@ mod frame;
 mod greeting;
 mod hex;
 mod inbox;
-mod keeper;
 mod link;
 mod message;
 mod outbox;
@@ -37,15 +36,15 @@ mod plan;
 mod secret;
 pub mod seed;
 mod session_frame;
+mod supervisor;
 pub mod trace;
 
 pub use channel::Channel;
-pub use connection::Connection;
+pub use connection::{Connection, listen_everywhere};
 pub use file::{FileEndedMessage, FileError, FileMessage, FileName, IncomingFile, OutgoingFile, Piece, UnplacedFile};
 pub use frame::{FrameDecoder, FrameError, MAX_FRAME, frame};
 pub use greeting::{Greeting, Hello, Holder, HolderState, Limits, Refusal, RefusalReason, Welcome, WelcomeState};
 pub use inbox::{Inbox, Taken};
-pub use keeper::KeeperMessage;
 pub use link::{Link, LinkError, Received, interval};
 pub use message::{
     ConductorMessage, ForcedMessage, LeftMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
@@ -57,6 +56,7 @@ pub use peer::cleaned;
 pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
 pub use secret::Secret;
 pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, SessionFrame, Signal, WireError};
+pub use supervisor::SupervisorMessage;
 
 /// How long an acknowledgement may wait for something to go along with. Nobody waits for one, but for credit, and so it
 /// need not wake its reader by itself.

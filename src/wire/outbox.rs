@@ -34,11 +34,6 @@ enum Payload {
 }
 
 impl Outbox {
-    /// One from which nothing was sent.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Adds a message; one that is too long for a frame goes in parts.
     pub fn push(&mut self, message: &impl Serialize) {
         /// Leaves room for the rest of the part's JSON, when every character has to be escaped in six bytes.
@@ -77,7 +72,8 @@ impl Outbox {
         self.data.push_back(data);
     }
 
-    /// Takes data back that was not sent: for those who keep it instead.
+    /// Takes data back that was not sent.
+    #[cfg(test)]
     pub fn take_data(&mut self) -> Option<Data> {
         let data = self.data.pop_front()?;
         self.waiting_data -= data.bytes.len();

@@ -1,5 +1,7 @@
 //! The plan of one worker, as its player is told it.
 
+use std::ops::Not;
+
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{self, TooMuch};
@@ -90,28 +92,23 @@ pub struct StepMessage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<ActionMessage>,
     /// Whether the rest of the phase is skipped when it fails.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub must: bool,
     /// Whether the next step starts at once.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub spawn: bool,
     /// Whether it runs together with its neighbours that say so too.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub parallel: bool,
     /// Its own limit in nanoseconds, instead of the plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u64>,
     /// Whether it passes when it is stopped at its own limit, instead of failing.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub passes_at_limit: bool,
     /// Whether it is repeated until it succeeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UntilMessage>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// What a step does that runs no command.

@@ -26,14 +26,8 @@ impl Secret {
     /// Fails when the system has no random bytes.
     pub fn random() -> io::Result<Self> {
         let mut bytes = [0_u8; Self::DIGITS / 2];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
-                Ok(count) => filled += count,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        // The kernel returns so few bytes at once.
+        rustix::io::retry_on_intr(|| getrandom(&mut bytes, GetRandomFlags::empty()))?;
         Ok(Self(hex(&bytes)))
     }
 

@@ -3,12 +3,13 @@
 //! Source: `FACTS.md` of the seed, and the conversations in `testdata/seed/wire`. The texts of errors are the seed's
 //! own, since its conductors print them.
 
+use std::io;
 use std::time::Duration;
-use std::{fmt, io};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Map, Value};
+use thiserror::Error;
 
 use crate::model::on_one_line;
 
@@ -18,7 +19,8 @@ pub use crate::model::PHASES_COMPLETE;
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a payload is no message of version 1, in the words of the Python program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
 pub struct SeedError(String);
 
 impl<T: Into<String>> From<T> for SeedError {
@@ -26,14 +28,6 @@ impl<T: Into<String>> From<T> for SeedError {
         Self(text.into())
     }
 }
-
-impl fmt::Display for SeedError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SeedError {}
 
 /// What a seed conductor sends to a player.
 #[derive(Debug, Clone, PartialEq)]

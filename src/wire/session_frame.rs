@@ -1,10 +1,10 @@
 //! The frames of a session: signals, numbered messages, parts, data.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::bounds::TooMuch;
 use super::cleaned;
@@ -17,11 +17,13 @@ pub const DATA_HEADER: usize = 1 + 8 + 4 + 8;
 pub const MAX_DATA: usize = MAX_FRAME - DATA_HEADER;
 
 /// Why a payload is not a frame of this session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WireError {
     /// It is neither JSON nor data, or not the JSON of a message.
+    #[error("the peer sent an invalid message: {0}")]
     NotAMessage(String),
     /// A number is missing or does not follow the one before.
+    #[error("the peer sent frame {found} instead of frame {expected}")]
     OutOfOrder {
         /// The number that had to come.
         expected: u64,
@@ -29,46 +31,21 @@ pub enum WireError {
         found: u64,
     },
     /// More is acknowledged than was sent.
+    #[error("the peer acknowledged a frame that was not sent")]
     AcknowledgedTooMuch,
     /// A clock probe is answered that was not sent.
+    #[error("the peer answered a clock probe that was not sent")]
     UnknownProbe,
     /// A frame is too large.
-    Frame(FrameError),
-    /// A frame is asked for that was acknowledged before.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A frame is requested that was acknowledged before.
+    #[error("the peer requested a frame that it had already acknowledged")]
     Forgotten,
     /// More came than a peer can make us keep.
-    TooMuch(TooMuch),
+    #[error("the peer sent {0}")]
+    TooMuch(#[from] TooMuch),
 }
-
-impl fmt::Display for WireError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAMessage(why) => write!(out, "the peer sent an invalid message: {why}"),
-            Self::OutOfOrder { expected, found } => {
-                write!(out, "the peer sent frame {found} instead of frame {expected}")
-            }
-            Self::Forgotten => write!(out, "the peer requested a frame that it had already acknowledged"),
-            Self::TooMuch(too_much) => write!(out, "the peer sent {too_much}"),
-            Self::AcknowledgedTooMuch => write!(out, "the peer acknowledged a frame that was not sent"),
-            Self::UnknownProbe => write!(out, "the peer answered a clock probe that was not sent"),
-            Self::Frame(error) => error.fmt(out),
-        }
-    }
-}
-
-impl From<TooMuch> for WireError {
-    fn from(too_much: TooMuch) -> Self {
-        Self::TooMuch(too_much)
-    }
-}
-
-impl From<FrameError> for WireError {
-    fn from(error: FrameError) -> Self {
-        Self::Frame(error)
-    }
-}
-
-impl std::error::Error for WireError {}
 
 /// A frame without a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,23 +124,23 @@ impl<M: DeserializeOwned> SessionFrame<M> {
         if payload.trim_ascii_start().first() != Some(&b'{') {
             return Err(WireError::NotAMessage("it is not a JSON object".to_owned()));
         }
-        let Head { kind, number } = serde_json::from_slice(payload).map_err(|error| not_a_message(&error))?;
+        let Head { kind, number } = parse(payload)?;
         let Some(kind) = kind else { return Err(WireError::NotAMessage("it has no type".to_owned())) };
         if matches!(&*kind, "heartbeat" | "probe" | "probe_answer" | "acknowledge") {
-            return serde_json::from_slice(payload).map(Self::Signal).map_err(|error| not_a_message(&error));
+            return parse(payload).map(Self::Signal);
         }
         let Some(number) = number else {
             return Err(WireError::NotAMessage(format!("`{}` has no number", cleaned(&kind))));
         };
         if kind == "part" {
-            let Part { text, last } = serde_json::from_slice(payload).map_err(|error| not_a_message(&error))?;
+            let Part { text, last } = parse(payload)?;
             return Ok(Self::Numbered(number, Body::Part { text, last }));
         }
-        Ok(Self::Numbered(number, Body::Message(decode_message(payload)?)))
+        Ok(Self::Numbered(number, Body::Message(parse(payload)?)))
     }
 }
 
-/// What tells one frame of JSON from another.
+/// What distinguishes one frame of JSON from another.
 #[derive(Deserialize)]
 struct Head<'a> {
     #[serde(borrow, rename = "type")]
@@ -177,21 +154,21 @@ struct Part {
     last: bool,
 }
 
-/// Reads the JSON of a message.
-pub(super) fn decode_message<M: DeserializeOwned>(json: &[u8]) -> Result<M, WireError> {
-    serde_json::from_slice(json).map_err(|error| not_a_message(&error))
+/// Reads the JSON of a message, or a part of it.
+pub(super) fn parse<'a, M: Deserialize<'a>>(json: &'a [u8]) -> Result<M, WireError> {
+    serde_json::from_slice(json).map_err(|error| WireError::NotAMessage(cleaned(&error.to_string())))
 }
 
 /// Reads a data frame: its number and its data.
 pub(super) fn decode_data(payload: &[u8]) -> Result<(u64, Data), WireError> {
-    let short = || WireError::NotAMessage("a data frame is too short".to_owned());
-    let header = payload.get(1..DATA_HEADER).ok_or_else(short)?;
-    let (number, rest) = header.split_first_chunk::<8>().ok_or_else(short)?;
-    let (stream, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
-    let (offset, _) = rest.split_first_chunk::<8>().ok_or_else(short)?;
-    let (number, stream, offset) =
-        (u64::from_be_bytes(*number), u32::from_be_bytes(*stream), u64::from_be_bytes(*offset));
-    Ok((number, Data { stream, offset, bytes: payload[DATA_HEADER..].to_vec() }))
+    let fields = || {
+        let (number, rest) = payload.get(1..)?.split_first_chunk()?;
+        let (stream, rest) = rest.split_first_chunk()?;
+        let (offset, bytes) = rest.split_first_chunk()?;
+        let (stream, offset) = (u32::from_be_bytes(*stream), u64::from_be_bytes(*offset));
+        Some((u64::from_be_bytes(*number), Data { stream, offset, bytes: bytes.to_vec() }))
+    };
+    fields().ok_or_else(|| WireError::NotAMessage("a data frame is too short".to_owned()))
 }
 
 /// Appends the whole frame, length included, of some bytes of a stream.
@@ -204,10 +181,6 @@ pub(super) fn encode_data(number: u64, data: &Data, out: &mut Vec<u8>) {
     out.extend_from_slice(&data.stream.to_be_bytes());
     out.extend_from_slice(&data.offset.to_be_bytes());
     out.extend_from_slice(&data.bytes);
-}
-
-fn not_a_message(error: &serde_json::Error) -> WireError {
-    WireError::NotAMessage(cleaned(&error.to_string()))
 }
 
 #[cfg(test)]

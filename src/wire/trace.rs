@@ -100,33 +100,26 @@ pub struct Tap(Option<Recorder>);
 struct Recorder {
     connection: u64,
     peer: String,
-    sent: Mutex<Direction>,
-    received: Mutex<Direction>,
+    sent: Direction,
+    received: Direction,
 }
 
-/// The bytes of one direction, cut into frames.
-#[derive(Debug)]
-struct Direction {
-    is_sent: bool,
-    /// `None` behind something that is not a frame.
-    decoder: Option<FrameDecoder>,
-}
+/// Cuts the bytes of one direction into frames; `None` after something that is not a frame.
+type Direction = Mutex<Option<FrameDecoder>>;
 
 impl Tap {
     /// One for a connection to this peer.
     pub fn new(peer: impl fmt::Display) -> Self {
         Self(IS_ON.load(Ordering::Relaxed).then(|| {
-            let direction = |is_sent| Mutex::new(Direction { is_sent, decoder: Some(FrameDecoder::new(LARGEST)) });
+            let direction = || Mutex::new(Some(FrameDecoder::new(LARGEST)));
             let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1;
-            Recorder { connection, peer: peer.to_string(), sent: direction(true), received: direction(false) }
+            Recorder { connection, peer: peer.to_string(), sent: direction(), received: direction() }
         }))
     }
 
     /// Takes bytes that were sent.
     pub fn sent(&self, bytes: &[u8]) {
-        if let Some(Recorder { connection, peer, sent, .. }) = &self.0 {
-            lock(sent).take(bytes, *connection, peer);
-        }
+        self.0.iter().for_each(|recorder| recorder.take(true, bytes));
     }
 
     /// Takes one frame that was received, by its payload.
@@ -138,29 +131,27 @@ impl Tap {
 
     /// Takes bytes that were received.
     pub fn received(&self, bytes: &[u8]) {
-        if let Some(Recorder { connection, peer, received, .. }) = &self.0 {
-            lock(received).take(bytes, *connection, peer);
-        }
+        self.0.iter().for_each(|recorder| recorder.take(false, bytes));
     }
 }
 
-impl Direction {
-    fn take(&mut self, bytes: &[u8], connection: u64, peer: &str) {
-        let Some(decoder) = &mut self.decoder else { return };
+impl Recorder {
+    fn take(&self, sent: bool, bytes: &[u8]) {
         let time = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
-        decoder.push(bytes);
-        loop {
+        let mut direction = lock(if sent { &self.sent } else { &self.received });
+        direction.iter_mut().for_each(|decoder| decoder.push(bytes));
+        while let Some(decoder) = &mut *direction {
             let (length, payload) = match decoder.next_payload() {
                 Ok(None) => return,
                 Ok(Some(payload)) => (Some(payload.len()), readable(payload)),
                 Err(_) => (None, unreadable("this is not the beginning of a frame")),
             };
-            let (time, process, peer) = (time.clone(), std::process::id(), peer.to_owned());
-            write(&TracedFrame { time, process, connection, peer, sent: self.is_sent, length, payload });
             if length.is_none() {
-                self.decoder = None;
-                return;
+                *direction = None;
             }
+            let (time, process) = (time.clone(), std::process::id());
+            let (connection, peer) = (self.connection, self.peer.clone());
+            write(&TracedFrame { time, process, connection, peer, sent, length, payload });
         }
     }
 }

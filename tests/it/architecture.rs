@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("config", &["model"]),
     ("wire", &["model"]),
-    ("conduct", &["model", "wait", "wire"]),
+    ("conduct", &["model", "wait", "wire", "sys"]),
     ("player", &["model", "wait", "wire", "sys"]),
     ("report", &["model"]),
     ("sys", &["model", "wait"]),

@@ -220,7 +220,7 @@ fn the_documents_name_only_options_that_exist() {
 
 #[test]
 fn the_table_of_exit_statuses_is_that_of_the_program() {
-    let source = read("src/model/exit_status.rs");
+    let source = read("src/model/verdict.rs");
     let constants = source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once("u8 = "));
     let mut expected: Vec<_> = constants.map(|(_, value)| value.trim_end_matches(';').to_owned()).collect();
     expected.push("129, 130, 143".to_owned());

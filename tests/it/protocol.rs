@@ -298,7 +298,7 @@ fn player_messages() -> Vec<Row> {
 
 /// A part as it is sent: of a message that is longer than a frame.
 fn part() -> Row {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     outbox.push(&PlayerMessage::Warning { text: "x".repeat(1 << 20) });
     let mut bytes = Vec::new();
     assert!(outbox.write_next(&mut bytes));

@@ -17,41 +17,28 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// How long one attempt may take to reach a player again that was there before.
 const ATTEMPT: Duration = Duration::from_secs(4);
 
-/// Reaches a player and says `hello`. Any command ends the attempt, for before a plan only the end can come.
+/// Reaches a player and says `hello`. `patience` waits for a time, or until something ends the attempts.
+///
+/// With `again`, the player answered before. No attempt waits long then, since its packets may be dropped on the way. A player
+/// that refuses our address, or something that is not a player, is tried again: either side may have another address now. One
+/// that takes connections and does not answer has so much longer: its listener will say what became of a session that does
+/// not respond.
 pub(crate) fn dial(
     destination: &Destination,
     hello: &mut Hello,
     deadline: Instant,
-    mut patience: impl FnMut(Duration) -> Option<End>,
+    again: Option<Duration>,
+    patience: &mut dyn FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, End> {
-    let unanswered = Duration::ZERO;
-    Dial { destination, deadline, unanswered, most: None, patience: &mut patience, addresses: Vec::new() }.repeat(hello)
-}
-
-/// The same for a player that answered before. No attempt waits long, since its packets may be dropped on the way. A player
-/// that refuses our address, or something that is not a player, is tried again: either side may have another address now. One
-/// that takes connections and does not answer has so much longer: its listener will say what became of a session that does
-/// not respond.
-pub(super) fn again(
-    destination: &Destination,
-    hello: &mut Hello,
-    (deadline, unanswered): (Instant, Duration),
-    mut patience: impl FnMut(Duration) -> Option<End>,
-) -> Result<Dialled, End> {
-    hello.attempt += 1;
-    let most = Some(ATTEMPT);
-    Dial { destination, deadline, unanswered, most, patience: &mut patience, addresses: Vec::new() }.repeat(hello)
+    Dial { destination, deadline, again, patience, addresses: Vec::new() }.repeat(hello)
 }
 
 /// The attempts to reach a player.
 struct Dial<'a> {
     destination: &'a Destination,
     deadline: Instant,
-    /// How much longer a player may take that does not answer.
-    unanswered: Duration,
-    /// How long one attempt may take, for a player that was there before.
-    most: Option<Duration>,
-    /// Waits so long, or until something ends the attempts.
+    /// How much longer a player may take that does not answer, if it answered before.
+    again: Option<Duration>,
     patience: &'a mut dyn FnMut(Duration) -> Option<End>,
     /// The player's addresses, once they are known.
     addresses: Vec<SocketAddr>,
@@ -59,29 +46,31 @@ struct Dial<'a> {
 
 impl Dial<'_> {
     fn repeat(mut self, hello: &mut Hello) -> Result<Dialled, End> {
-        let was_there = self.most.is_some();
+        let was_there = self.again.is_some();
         let mut pause = PAUSES.0;
         loop {
-            let until = self.most.map_or(self.deadline, |most| self.deadline.min(Instant::now() + most));
+            let until = if was_there { self.deadline.min(Instant::now() + ATTEMPT) } else { self.deadline };
             let failure = match self.attempt(hello, until) {
                 // A copy of this connection came before it. The next attempt is a higher one, and takes over.
                 Ok(Dialled { greeting: Greeting::Refused(refusal), .. })
                     if refusal.reason == RefusalReason::Attempt =>
                 {
-                    Failure::Again(refusal.message)
+                    Failure::Again(End::unreachable(refusal.message))
                 }
-                Ok(Dialled { greeting: Greeting::Result { message, .. }, .. }) if was_there => Failure::Again(message),
+                Ok(Dialled { greeting: Greeting::Result { message, .. }, .. }) if was_there => {
+                    Failure::Again(End::unreachable(message))
+                }
                 Ok(dialled) => return Ok(dialled),
-                Err(Failure::Stranger) if !was_there => return Err(End::Refused(not_a_player(self.destination))),
+                Err(Failure::Stranger) if !was_there => return Err(End::lost(not_a_player(self.destination))),
                 Err(Failure::Final(end)) => return Err(end),
                 Err(failure) => failure,
             };
             if Instant::now() + pause >= self.deadline {
-                match failure {
-                    Failure::NotAnswered if !self.unanswered.is_zero() => {
-                        self.deadline = Instant::now() + std::mem::take(&mut self.unanswered);
+                match (&failure, self.again) {
+                    (Failure::NotAnswered, Some(more)) if !more.is_zero() => {
+                        (self.deadline, self.again) = (Instant::now() + more, Some(Duration::ZERO));
                     }
-                    failure => return Err(End::Unreachable(failure.reason(self.destination))),
+                    _ => return Err(failure.end(self.destination)),
                 }
             }
             if let Some(end) = (self.patience)(pause) {
@@ -120,8 +109,8 @@ impl Dial<'_> {
             let Destination { host, port } = self.destination;
             let left = until.saturating_duration_since(Instant::now());
             let found = self.while_wanted(|is_wanted| Wait::NameLookup.look_up(host, *port, left, is_wanted))?;
-            self.addresses =
-                found.map_err(|error| Failure::Again(format!("`{host}` has no address: {}", words(&error))))?;
+            let none = |error| Failure::Again(End::unreachable(format!("`{host}` has no address: {}", words(&error))));
+            self.addresses = found.map_err(none)?;
         }
         Ok(())
     }
@@ -139,11 +128,12 @@ impl Dial<'_> {
 
     fn not_connected(&self, error: &io::Error) -> Failure {
         let Destination { host, .. } = self.destination;
-        Failure::Again(match error.kind() {
+        let why = match error.kind() {
             io::ErrorKind::TimedOut => "connection timed out".to_owned(),
             io::ErrorKind::AddrNotAvailable if self.addresses.is_empty() => format!("`{host}` has no address"),
             _ => words(error),
-        })
+        };
+        Failure::Again(End::unreachable(why).because_of(error))
     }
 }
 
@@ -198,13 +188,13 @@ mod tests {
     fn a_player_that_was_there_and_does_not_admit_us_is_tried_again_until_the_deadline() {
         let (address, player) = answering(vec![refusal(), refusal(), welcoming()]);
         let deadline = Instant::now() + Duration::from_secs(30);
-        let dialled = again(&destination(address.port()), &mut hello(), (deadline, Duration::ZERO), patient);
+        let again = Some(Duration::ZERO);
+        let dialled = dial(&destination(address.port()), &mut hello(), deadline, again, &mut patient);
         assert!(dialled.is_ok_and(|dialled| matches!(dialled.greeting, Greeting::Welcome(_))));
         player.join().unwrap();
         let (address, player) = answering(vec![refusal()]);
-        let end = again(&destination(address.port()), &mut hello(), (Instant::now(), Duration::ZERO), patient).err();
-        let why = "this player takes no connections from 192.0.2.1".to_owned();
-        assert_eq!(end, Some(End::Unreachable(why)));
+        let end = dial(&destination(address.port()), &mut hello(), Instant::now(), again, &mut patient).err();
+        assert_eq!(end, Some(End::unreachable("this player takes no connections from 192.0.2.1")));
         player.join().unwrap();
     }
 
@@ -214,8 +204,7 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(30);
         let attempt = |addresses| {
             let (destination, patience) = (&destination(1), &mut patient);
-            Dial { destination, deadline, unanswered: Duration::ZERO, most: None, patience, addresses }
-                .attempt(&hello(), deadline)
+            Dial { destination, deadline, again: None, patience, addresses }.attempt(&hello(), deadline)
         };
         let dialled = attempt(vec![first.0, other.0]);
         assert!(dialled.is_ok_and(|dialled| matches!(dialled.greeting, Greeting::Welcome(_))));

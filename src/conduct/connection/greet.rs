@@ -35,26 +35,25 @@ pub(super) enum Failure {
     NotAnswered,
     /// What answers is not a player.
     Stranger,
-    /// Another attempt may succeed; this one failed for this reason.
-    Again(String),
+    /// Another attempt may succeed, unless this is the last.
+    Again(End),
     /// Nobody wants another attempt.
     Final(End),
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::Again(words(&error))
+        Self::Again(End::unreachable(words(&error)).because_of(&error))
     }
 }
 
 impl Failure {
-    /// The reason, for people.
-    pub(super) fn reason(self, destination: &Destination) -> String {
+    /// What it means for the connection when there is no other attempt.
+    pub(super) fn end(self, destination: &Destination) -> End {
         match self {
-            Self::NotAnswered => "the connection was accepted, but `hello` was not answered".to_owned(),
-            Self::Stranger => not_a_player(destination),
-            Self::Again(why) => why,
-            Self::Final(end) => end.reason().to_owned(),
+            Self::NotAnswered => End::unreachable("the connection was accepted, but `hello` was not answered"),
+            Self::Stranger => End::unreachable(not_a_player(destination)),
+            Self::Again(end) | Self::Final(end) => end,
         }
     }
 }
@@ -81,7 +80,7 @@ pub(super) fn greet(
         }
         match connection.read_into(&mut decoder) {
             Ok(0) if begins_an_answer(decoder.pending()) => {
-                return Err(Failure::Again("the connection was closed without an answer".to_owned()));
+                return Err(Failure::Again(End::unreachable("the connection was closed without an answer")));
             }
             Ok(0) => return Err(Failure::Stranger),
             Ok(_) => {}

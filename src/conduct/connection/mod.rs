@@ -26,9 +26,9 @@ use crate::model::PlayerDescription;
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, HolderState, Refusal};
 
-use super::event::{ConnectionEvent, End};
+use super::event::{ConnectionEvent, End, EndKind};
 use super::seed::SeedDriver;
-pub(super) use context::{Context, unless_ended};
+pub(super) use context::Context;
 pub(super) use dial::dial;
 pub(super) use greet::{Dialled, is_seed};
 pub(super) use refused::not_welcome;
@@ -37,12 +37,12 @@ use refused::waiting_for;
 /// The body of an actor's thread.
 pub(super) fn run(context: &Context) {
     let end = catch_unwind(AssertUnwindSafe(|| drive(context)));
-    let end = end.unwrap_or_else(|_| End::Lost("its connection failed because of a bug in `conduct`".to_owned()));
-    context.uplink.say(ConnectionEvent::Ended(end));
+    let end = end.unwrap_or_else(|_| End::lost("its connection failed because of a bug in `conduct`"));
+    context.say(ConnectionEvent::Ended(end));
 }
 
 fn drive(context: &Context) -> End {
-    let destination = &context.plan.worker(context.worker).player;
+    let destination = &context.entry().player;
     let mut hello = context.hello.clone();
     let dialled = match reach(context, &mut hello) {
         Ok(dialled) => dialled,
@@ -51,21 +51,21 @@ fn drive(context: &Context) -> End {
     match dialled.greeting.clone() {
         Greeting::Welcome(welcome) => {
             let (version, host) = (welcome.version, welcome.host);
-            context.uplink.say(ConnectionEvent::Connected(PlayerDescription::Session { version, host }));
+            context.say(ConnectionEvent::Connected(PlayerDescription::Session { version, host }));
             for leftover in welcome.leftovers {
-                context.uplink.say(ConnectionEvent::Warning(leftover));
+                context.say(ConnectionEvent::Warning(leftover));
             }
             session::run(context, hello, dialled)
         }
         greeting if is_seed(&greeting) => match SeedDriver::new(context, &dialled.connection) {
             Ok(driver) => {
                 drop(dialled);
-                context.uplink.say(ConnectionEvent::Connected(PlayerDescription::Seed));
+                context.say(ConnectionEvent::Connected(PlayerDescription::Seed));
                 driver.run()
             }
             Err(end) => end,
         },
-        greeting => End::Refused(not_welcome(&greeting, destination, &context.hello)),
+        greeting => End::lost(not_welcome(&greeting, destination, &context.hello)),
     }
 }
 
@@ -79,10 +79,9 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
     const ROUND: Duration = Duration::from_secs(2);
     /// For how long a player is waited for at most, whatever it says, unless this run's own times are longer.
     const MOST: Duration = Duration::from_hours(1);
-    let destination = &context.plan.worker(context.worker).player;
+    let destination = &context.entry().player;
     let settings = &context.plan.settings;
     let most = MOST.max(settings.lease.saturating_add(settings.reset_timeout));
-    let commands = context.mailbox.commands();
     let asked = Instant::now();
     let mut deadline = Instant::now() + context.plan.settings.connect_timeout;
     let mut held = false;
@@ -91,12 +90,13 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
     let mut is_gone = false;
     loop {
         let until = if held { deadline.min(Instant::now() + ROUND) } else { deadline };
-        let dialled = match dial(destination, hello, until, |time| unless_ended(commands, time)) {
-            Err(End::Unreachable(_)) if refused.is_some() => return refused.ok_or(End::Closed),
-            Err(End::Unreachable(why)) if held && Instant::now() + ROUND < deadline => {
+        let is_unreachable = |end: &End| end.kind == EndKind::Unreachable;
+        let dialled = match dial(destination, hello, until, None, &mut |time| context.mailbox.unless_ended(time)) {
+            Err(end) if is_unreachable(&end) && refused.is_some() => return refused.ok_or(end),
+            Err(end) if is_unreachable(&end) && held && Instant::now() + ROUND < deadline => {
                 if !std::mem::replace(&mut is_gone, true) {
-                    let text = format!("its player became unreachable during the wait; trying again: {why}");
-                    context.uplink.say(ConnectionEvent::Warning(text));
+                    let text = format!("its player became unreachable during the wait; trying again: {}", end.reason);
+                    context.say(ConnectionEvent::Warning(text));
                 }
                 hello.attempt += 1;
                 continue;
@@ -114,9 +114,9 @@ fn reach(context: &Context, hello: &mut Hello) -> Result<Dialled, End> {
         } else if !std::mem::replace(&mut held, true) {
             let within = Wait::BusyPlayer.given(Duration::from_secs(holder.free_within).min(most));
             deadline = deadline.max(Instant::now() + within);
-            context.uplink.say(ConnectionEvent::Held(waiting_for(holder, &context.hello), within));
+            context.say(ConnectionEvent::Held(waiting_for(holder, &context.hello), within));
         }
-        if let Some(end) = unless_ended(commands, AGAIN) {
+        if let Some(end) = context.mailbox.unless_ended(AGAIN) {
             return Err(end);
         }
     }

@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::RecvTimeoutError;
 use rustix::event::{PollFd, PollFlags};
 
 use super::context::Context;
-use super::dial::again;
+use super::dial::dial;
 use super::fault::Fault;
 use super::files::Files;
 use super::greet::Dialled;
@@ -19,10 +18,10 @@ use super::refused::not_welcome;
 use super::said::Said;
 use super::streams::Streams;
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
-use crate::conduct::event::{Command, ConnectionEvent, End};
+use crate::conduct::event::{Command, ConnectionEvent, End, EndKind};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
-use crate::model::{Attention, ConductorTime, NOT_REACHED_AGAIN, PhaseId, PlayerTime, Start};
+use crate::model::{Attention, ConductorTime, Hint, NOT_REACHED_AGAIN, PhaseId, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
     Channel, ConductorMessage, Greeting, Hello, Link, LinkError, PlayerMessage, RefusalReason, StepStartedMessage,
@@ -66,6 +65,12 @@ struct Session<'a> {
     farewell: Option<Instant>,
 }
 
+impl From<End> for Stop {
+    fn from(end: End) -> Self {
+        Self::End(end)
+    }
+}
+
 /// Drives the session until its end.
 pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
     let mut session = Session {
@@ -86,10 +91,8 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         farewell: None,
     };
     let end = session.run(dialled);
-    if let End::Lost(_) = &end {
-        for event in session.streams.lost() {
-            context.uplink.say(event);
-        }
+    if end.kind == EndKind::Lost {
+        session.streams.lost().into_iter().for_each(|event| context.say(event));
     }
     end
 }
@@ -106,18 +109,18 @@ impl Session<'_> {
             let is_idle = self.channel.outbox.is_settled();
             self.reconnections.broke(self.counts(), is_idle, self.channel.heard(), now());
             if let Some(parting) = self.parting.take() {
-                return End::Lost(parting);
+                return End::lost(parting);
             }
             if self.farewell.is_some() && self.channel.is_settled() {
-                return End::Closed;
+                return End::closed();
             }
-            self.context.uplink.say(ConnectionEvent::Broken(reason.clone()));
+            self.context.say(ConnectionEvent::Broken(reason.clone()));
             dialled = match self.reach_again(&reason) {
                 Ok(dialled) => dialled,
                 Err(end) => return end,
             };
-            let silent = self.channel.silence(now());
-            self.context.uplink.say(ConnectionEvent::Resumed(silent));
+            let silent = now().since(self.channel.heard());
+            self.context.say(ConnectionEvent::Resumed(silent));
         }
     }
 
@@ -129,9 +132,8 @@ impl Session<'_> {
     /// Goes on with a connection on which the player has said `welcome`.
     fn connect(&mut self, dialled: Dialled) -> Result<(), Stop> {
         let Dialled { connection, greeting, decoder, .. } = dialled;
-        let lost = |why: String| Stop::End(End::Lost(why));
         let Greeting::Welcome(welcome) = greeting else {
-            return Err(lost("its player did not answer with `welcome`".to_owned()));
+            return Err(End::lost("its player did not answer with `welcome`").into());
         };
         self.hello.incarnation = Some(welcome.incarnation);
         let interval = interval(self.context.plan.settings.lease);
@@ -141,7 +143,7 @@ impl Session<'_> {
         self.waiting = (Instant::now(), 0);
         self.attention.look(now());
         // A player that does not remember what was said never will.
-        self.channel.connect(link, welcome.next).map_err(|error| lost(error.to_string()))?;
+        self.channel.connect(link, welcome.next).map_err(|error| End::lost(error.to_string()))?;
         self.reconnections.begun(self.counts(), now());
         Ok(())
     }
@@ -158,13 +160,13 @@ impl Session<'_> {
     fn turn(&mut self) -> Result<(), Stop> {
         self.read()?;
         for command in self.context.mailbox.take() {
-            self.command(command).map_err(Stop::End)?;
+            self.command(command)?;
         }
         self.tell_if_ready();
         if self.farewell.is_some_and(|end| end <= Instant::now()) {
-            return Err(Stop::End(End::Closed));
+            return Err(End::closed().into());
         }
-        self.data_comes().map_err(Stop::End)?;
+        self.data_comes()?;
         self.files.work(&mut self.channel.outbox);
         self.channel.write(now).map_err(Stop::Broken)
     }
@@ -178,11 +180,11 @@ impl Session<'_> {
         if !self.streams.is_waiting() {
             self.waiting = (Instant::now(), 0);
         } else if since.elapsed() > Wait::AnnouncedOutput.time() + Duration::from_secs(bytes / DATA_RATE) {
-            return Err(End::Lost("its player did not send the output that it announced".to_owned()));
+            return Err(End::lost("its player did not send the output that it announced"));
         }
         let is_over = self.left.is_some_and(|left| left.elapsed() > Wait::Parting.time()) && !self.streams.is_waiting();
         match self.parting.take_if(|_| is_over) {
-            Some(parting) => Err(End::Lost(parting)),
+            Some(parting) => Err(End::lost(parting)),
             None => Ok(()),
         }
     }
@@ -208,7 +210,7 @@ impl Session<'_> {
             Command::Plan => {
                 let incarnation = self.hello.incarnation.clone();
                 let plan = plan_message(&self.context.plan, self.context.worker, incarnation);
-                plan.check().map_err(|why| End::Refused(format!("its plan has {why}")))?;
+                plan.check().map_err(|why| End::lost(format!("its plan has {why}")))?;
                 ConductorMessage::Plan(Box::new(plan))
             }
             Command::Arm(phase) => {
@@ -232,7 +234,7 @@ impl Session<'_> {
                 // Whoever hears it need not wait for the end of the lease.
                 self.channel.outbox.push(&ConductorMessage::Bye);
                 let _ = self.channel.write(now);
-                return Err(End::Closed);
+                return Err(End::closed());
             }
         };
         self.channel.outbox.push(&message);
@@ -261,15 +263,15 @@ impl Session<'_> {
             }
         }
         for taken in received.taken {
-            self.take(taken).map_err(|fault| Stop::End(End::Lost(fault.to_string())))?;
+            self.take(taken).map_err(End::from)?;
         }
         // What it says has answers, which it may never take.
         let unheard = self.channel.outbox.check();
-        unheard.map_err(|why| Stop::End(End::Lost(format!("its player did not acknowledge messages: {why}"))))?;
+        unheard.map_err(|why| End::lost(format!("its player did not acknowledge messages: {why}")))?;
         self.tell_growth();
         match received.broken {
             None => Ok(()),
-            Some(LinkError::Fault(fault)) => Err(Stop::End(End::Lost(fault.to_string()))),
+            Some(LinkError::Fault(fault)) => Err(End::lost(fault.to_string()).into()),
             Some(reason) => Err(Stop::Broken(reason)),
         }
     }
@@ -277,13 +279,13 @@ impl Session<'_> {
     /// Passes on a sentence for people, unless there were too many.
     fn warn(&mut self, text: String) {
         if let Some(text) = self.said.sentence(text) {
-            self.context.uplink.say(ConnectionEvent::Warning(text));
+            self.context.say(ConnectionEvent::Warning(text));
         }
     }
 
     fn take(&mut self, taken: Taken<PlayerMessage>) -> Result<(), Fault> {
         match taken {
-            Taken::Nothing | Taken::Message(PlayerMessage::Unknown) => return Ok(()),
+            Taken::Message(PlayerMessage::Unknown) => return Ok(()),
             Taken::Data(data) => {
                 if self.files.data(&data, &mut self.channel.outbox)? || self.streams.data(&data)? {
                     self.waiting.1 += data.bytes.len() as u64;
@@ -324,16 +326,16 @@ impl Session<'_> {
             // Who waits at a barrier waits for no data.
             PlayerMessage::BarrierReached(step) => {
                 let round_trip = self.clock.round_trip().unwrap_or_default();
-                self.context.uplink.say(ConnectionEvent::BarrierReached(*step, round_trip));
+                self.context.say(ConnectionEvent::BarrierReached(*step, round_trip));
                 return Ok(());
             }
             PlayerMessage::Withdraw(step) => {
-                self.context.uplink.say(ConnectionEvent::Withdraw(*step));
+                self.context.say(ConnectionEvent::Withdraw(*step));
                 return Ok(());
             }
             PlayerMessage::File(file) => self.streams.announce(file.stream),
             PlayerMessage::PhaseEnded(phase) if self.streams.is_waiting() => {
-                self.context.uplink.say(ConnectionEvent::Delivering(*phase));
+                self.context.say(ConnectionEvent::Delivering(*phase));
             }
             _ => {}
         }
@@ -343,7 +345,7 @@ impl Session<'_> {
     }
 
     fn tell_growth(&mut self) {
-        self.streams.grown().into_iter().for_each(|event| self.context.uplink.say(event));
+        self.streams.grown().into_iter().for_each(|event| self.context.say(event));
     }
 
     /// Tells the coordinator; but that a worker is ready only when it was asked.
@@ -352,9 +354,9 @@ impl Session<'_> {
             ConnectionEvent::Armed(phase, _) => self.ready = Some(phase),
             ConnectionEvent::StepEnded(place, mut result) => {
                 result.files = self.files.fetched(place);
-                self.context.uplink.say(ConnectionEvent::StepEnded(place, result));
+                self.context.say(ConnectionEvent::StepEnded(place, result));
             }
-            event => self.context.uplink.say(event),
+            event => self.context.say(event),
         }
     }
 
@@ -363,55 +365,45 @@ impl Session<'_> {
         let Some(round_trip) = self.clock.round_trip() else { return };
         if let Some(phase) = self.asked.filter(|asked| self.ready == Some(*asked)) {
             (self.asked, self.ready) = (None, None);
-            self.context.uplink.say(ConnectionEvent::Armed(phase, round_trip));
+            self.context.say(ConnectionEvent::Armed(phase, round_trip));
         }
     }
 
-    /// Waits before the next connection, and takes commands meanwhile.
-    fn pause(&mut self, time: Duration) -> Result<(), End> {
-        let end = Instant::now() + time;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(left)) {
-                Ok(command) => self.command(command)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(End::Closed),
-            }
-        }
+    /// Waits so long, or until a command comes, and obeys it.
+    fn patience(&mut self, time: Duration) -> Option<End> {
+        let command = self.context.mailbox.within(Wait::RetryPause, Some(time))?;
+        self.command(command).err()
     }
 
     /// Makes another connection, until the worker's lease is over.
     fn reach_again(&mut self, reason: &str) -> Result<Dialled, End> {
         let lease = self.context.plan.settings.lease;
         let Some((pause, limit)) = self.reconnections.again(now()) else {
-            return Err(End::Lost(format!("{reason}, repeatedly and without progress")));
+            return Err(End::lost(format!("{reason}, repeatedly and without progress")));
         };
         let deadline = Instant::now() + limit;
-        self.pause(pause)?;
+        if let Some(end) = self.patience(pause) {
+            return Err(end);
+        }
         self.hello.next = self.channel.inbox.next();
-        let mut hello = self.hello.clone();
-        let player = &self.context.plan.worker(self.context.worker).player;
-        let patience = |time| match Wait::RetryPause.receive(self.context.mailbox.commands(), Some(time)) {
-            Ok(command) => self.command(command).err(),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(End::Closed),
-        };
-        let unanswered = Wait::StoppedSession.within(until_killed(lease));
-        let dialled = again(player, &mut hello, (deadline, unanswered), patience);
+        let mut hello = Hello { attempt: self.hello.attempt + 1, ..self.hello.clone() };
+        let player = &self.context.entry().player;
+        let unanswered = Some(Wait::StoppedSession.within(until_killed(lease)));
+        let dialled = dial(player, &mut hello, deadline, unanswered, &mut |time| self.patience(time));
         self.hello.attempt = hello.attempt;
         let lease = humantime::format_duration(lease);
         match dialled {
             Ok(dialled) => match &dialled.greeting {
                 Greeting::Welcome(_) => Ok(dialled),
                 Greeting::Refused(refusal) if refusal.reason == RefusalReason::Unknown => {
-                    Err(End::Lost(format!("{reason}: {}", refusal.message)))
+                    Err(End::lost(format!("{reason}: {}", refusal.message)))
                 }
-                other => Err(End::Lost(format!("{reason}; {}", not_welcome(other, player, &self.hello)))),
+                other => Err(End::lost(format!("{reason}; {}", not_welcome(other, player, &self.hello)))),
             },
-            Err(End::Unreachable(why)) => Err(End::Lost(format!("{reason}, and {NOT_REACHED_AGAIN} {lease}: {why}"))),
+            Err(End { kind: EndKind::Unreachable, reason: why, .. }) => {
+                let end = End::lost(format!("{reason}, and {NOT_REACHED_AGAIN} {lease}: {why}"));
+                Err(End { hint: Some(Hint::RestartPlayer), ..end })
+            }
             Err(end) => Err(end),
         }
     }

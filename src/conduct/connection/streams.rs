@@ -203,21 +203,12 @@ impl Streams {
             }
             PlayerMessage::StepEnded(ended) => ConnectionEvent::StepEnded(ended.step, self.result(ended)),
             PlayerMessage::SpawnedEnded(ended) => ConnectionEvent::SpawnedEnded(ended.step, self.result(ended)),
-            // None of these is ever held back.
-            PlayerMessage::BarrierReached(_)
-            | PlayerMessage::Withdraw(_)
-            | PlayerMessage::StepSettled(_)
-            | PlayerMessage::File(_)
-            | PlayerMessage::FileEnded(_)
-            | PlayerMessage::PutWanted(_)
-            | PlayerMessage::PutOver(_)
-            | PlayerMessage::Stalled { .. }
-            | PlayerMessage::Left { .. }
-            | PlayerMessage::Unknown => return None,
             PlayerMessage::PhaseEnded(phase) => ConnectionEvent::PhaseEnded(phase),
             PlayerMessage::TrialEnded { trial } => ConnectionEvent::TrialEnded(trial),
             PlayerMessage::Leaving { reason } => ConnectionEvent::Leaving(reason),
             PlayerMessage::Warning { text } => ConnectionEvent::Warning(text),
+            // The others are never held back.
+            _ => return None,
         })
     }
 

@@ -11,7 +11,7 @@ use crossbeam_channel::{bounded, never};
 
 use crate::conduct::testing::{Peer, bytes, listener, options, plan_at, player, run, welcome};
 use crate::conduct::{Options, Reporters, check, conduct};
-use crate::model::{Event, Outcome, Phase, PhaseId, PlayerDescription, Reason, Verdict};
+use crate::model::{Conclusion, Event, Hint, Outcome, Phase, PhaseId, PlayerDescription, Reason, Verdict};
 use crate::wire::{ConductorMessage, Greeting, Holder, HolderState, PlayerMessage, Refusal, RefusalReason, Welcome};
 
 fn not_carried_out(reasons: &[Reason]) -> &str {
@@ -106,6 +106,8 @@ fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() 
     let expected = "worker `w0` was lost: the connection was closed by its player, and it could not be reached again within \
                     its lease of 300ms: connection refused";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
+    assert_eq!(conclusion.hint, Some(Hint::RestartPlayer));
+    assert_eq!(Conclusion::recorded(conclusion.verdict, conclusion.reasons.clone()), conclusion);
     let lost = |event: &&Event| matches!(event, Event::StepEnded { result, .. } if result.outcome == Outcome::Lost);
     assert_eq!(events.iter().filter(lost).count(), 2);
 }
@@ -121,7 +123,7 @@ fn left_with(last: Option<&'static str>) -> (Vec<Reason>, usize) {
                 peer.answer(&message, &|_, _| Vec::new());
                 continue;
             };
-            peer.outbox.push(&PlayerMessage::Leaving { reason: "it is told to stop".to_owned() });
+            peer.outbox.push(&PlayerMessage::Leaving { reason: "the player was shut down".to_owned() });
             peer.outbox.push(&PlayerMessage::PhaseEnded(PhaseId { trial, phase: Phase::Run }));
             let reset = ConductorMessage::Go { phase: PhaseId { trial, phase: Phase::Reset }, at: None };
             peer.answer(&reset, &|_, _| b"undone".to_vec());
@@ -147,9 +149,9 @@ fn left_with(last: Option<&'static str>) -> (Vec<Reason>, usize) {
 #[test]
 fn a_player_that_leaves_is_heard_to_its_end_and_has_the_last_word() {
     let lost = |why: &str| vec![Reason::Incomplete(format!("worker `w0` was lost: {why}"))];
-    let summary = "it is told to stop; its steps were stopped and Reset was run";
+    let summary = "the player was shut down; its steps were stopped and Reset was run";
     assert_eq!(left_with(Some(summary)), (lost(summary), 2));
-    let silent = "it is told to stop; it did not report the result of its Reset";
+    let silent = "the player was shut down; it did not report the result of its Reset";
     assert_eq!(left_with(None), (lost(silent), 2), "so says an older one");
     assert_eq!(left_with(Some("")), (lost("no reason was given"), 2));
 }
@@ -267,6 +269,8 @@ fn a_player_that_is_not_there_is_tried_again() {
     let (conclusion, _) = run(plan);
     let text = not_carried_out(&conclusion.reasons);
     assert_eq!(text, format!("worker `w0` at 127.0.0.1:{port}: connection refused"));
+    assert_eq!(conclusion.hint, Some(Hint::StartPlayer));
+    assert_eq!(Conclusion::recorded(conclusion.verdict, conclusion.reasons.clone()), conclusion);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::model::{Conclusion, Gate, Outcome, Phase, Plan, Reason, StepReference, StepResult, Verdict, WorkerId};
+use crate::conduct::event::End;
+use crate::model::{
+    Conclusion, Gate, Hint, Outcome, Phase, Plan, Reason, StepReference, StepResult, Verdict, WorkerId,
+};
 
 /// Gathers what speaks against a run.
 #[derive(Debug)]
@@ -15,6 +18,7 @@ pub(super) struct Judge {
     /// The verdict of the trial, as far as it is known, and the worst of the run.
     trial: Verdict,
     worst: Verdict,
+    hint: Option<Hint>,
 }
 
 impl Judge {
@@ -27,6 +31,7 @@ impl Judge {
             failures: 0,
             trial: Verdict::Passed,
             worst: Verdict::Passed,
+            hint: None,
         }
     }
 
@@ -44,8 +49,14 @@ impl Judge {
     }
 
     /// A worker could not be heard of any more.
-    pub(super) fn lost(&mut self, worker: WorkerId, reason: &str) {
-        self.incomplete.push(format!("worker `{}` was lost: {reason}", self.plan.name(worker)));
+    pub(super) fn lost(&mut self, worker: WorkerId, end: &End) {
+        self.hint(end.hint);
+        self.incomplete.push(format!("worker `{}` was lost: {}", self.plan.name(worker), end.reason));
+    }
+
+    /// The user can do this about the run. The hint that says most is kept.
+    pub(super) fn hint(&mut self, hint: Option<Hint>) {
+        self.hint = self.hint.max(hint);
     }
 
     /// Whether this outcome makes its trial a failed one.
@@ -120,7 +131,7 @@ impl Judge {
             }
             reasons.push(Reason::Failed(text));
         }
-        Conclusion { verdict, reasons }
+        Conclusion { verdict, reasons, hint: self.hint }
     }
 }
 

@@ -136,17 +136,17 @@ impl Coordinator {
     /// What is said of a worker that was waited for in vain.
     fn too_late(&self, worker: WorkerId) -> End {
         let why = match (&self.workers[worker.0].standing, self.stage) {
-            (Standing::Departing(reason), _) => return End::Lost(format!("{reason}; it did not finish in time")),
-            (_, Stage::Connecting) => return End::Unreachable("its player did not answer".to_owned()),
+            (Standing::Departing(reason), _) => return End::lost(format!("{reason}; it did not finish in time")),
+            (_, Stage::Connecting) => return End::unreachable("its player did not answer"),
             (_, Stage::Planning) => "its player did not answer the plan",
             (_, Stage::Arming) => "its player did not get ready for the phase",
             (_, Stage::Running) if self.stopping.is_some() => "its player did not stop the phase in time",
             (_, Stage::Running) if self.phase() == Phase::Reset => "its reset took longer than `reset_timeout`",
             (_, Stage::Running) => "its steps took longer than the plan allows",
             (_, Stage::EndingTrial) => "its player did not stop the spawned steps in time",
-            (_, Stage::Checking | Stage::Leaving | Stage::Over) => return End::Closed,
+            (_, Stage::Checking | Stage::Leaving | Stage::Over) => return End::closed(),
         };
-        End::Lost(why.to_owned())
+        End::lost(why)
     }
 
     /// The conductor did not run for so long: it was stopped, or its machine was suspended. No worker is given up for that.

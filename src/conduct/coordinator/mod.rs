@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ClockAnchor, Conclusion, ConductorTime, Event, Phase, PhaseId, Plan, WorkerId};
+use crate::model::{ClockAnchor, ConductorTime, Event, Phase, PhaseId, Plan, WorkerId};
 
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use barriers::Barriers;
@@ -66,10 +66,8 @@ pub(super) enum Action {
     Check(u32),
     /// End the check that was begun: nobody waits for it.
     StopCheck,
-    /// Tell the outputs something.
+    /// Tell the outputs something. [`Event::RunEnded`] comes last.
     Report(Event),
-    /// The run is over; this comes last.
-    Finish(Conclusion),
 }
 
 /// What the pending workers are waited for.

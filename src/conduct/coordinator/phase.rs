@@ -124,7 +124,7 @@ impl Coordinator {
             return;
         }
         if self.stage == Stage::Arming && !self.workers[worker.0].is_departing() {
-            return self.give_up(worker, End::Lost("its player ended a phase that had not begun".to_owned()));
+            return self.give_up(worker, End::lost("its player ended a phase that had not begun"));
         }
         if self.is_in(worker, id) {
             self.comes_no_more(worker, false);
@@ -159,10 +159,10 @@ impl Coordinator {
     }
 
     /// A worker is lost: what it had open is closed, the others go on.
-    pub(super) fn lose(&mut self, worker: WorkerId, reason: &str) {
+    pub(super) fn lose(&mut self, worker: WorkerId, end: &End) {
         self.comes_no_more(worker, true);
-        self.judge.lost(worker, reason);
-        self.report(Event::WorkerLost { worker, reason: reason.to_owned() });
+        self.judge.lost(worker, end);
+        self.report(Event::WorkerLost { worker, reason: end.reason.clone() });
         self.close_all(worker);
     }
 

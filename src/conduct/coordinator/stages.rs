@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::conduct::event::{CheckEnd, Command, End};
-use crate::model::{Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId};
+use crate::conduct::event::{CheckEnd, Command, End, EndKind};
+use crate::model::{
+    Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId, WorkerPlan,
+};
 use crate::wait::Wait;
 
 use super::phase::what_stays;
@@ -47,7 +49,7 @@ impl Coordinator {
         let in_trial = self.is_in_trial();
         self.workers[worker.0].standing = if in_trial { Standing::Lost } else { Standing::Gone };
         if in_trial {
-            self.lose(worker, end.reason());
+            self.lose(worker, &end);
         } else if matches!(self.stage, Stage::Connecting | Stage::Planning) {
             self.faults.insert(worker, end);
         }
@@ -94,30 +96,34 @@ impl Coordinator {
 
     /// Whether nobody is missing who must not; who is missing is named.
     fn may_go_on(&mut self) -> bool {
-        self.interrupted.is_none() && if self.trial == 0 { self.enough_are_there() } else { self.everybody_is_back() }
-    }
-
-    fn enough_are_there(&mut self) -> bool {
-        let mut fatal = false;
+        if self.interrupted.is_some() {
+            return false;
+        }
+        let mut may_go_on = true;
         for (worker, end) in std::mem::take(&mut self.faults) {
-            let entry = self.plan.worker(worker);
-            let who = format!("worker `{}` at {}", entry.name, entry.player);
-            match end {
-                End::Unreachable(reason) if self.skip_unreachable => {
-                    self.judge.incomplete(format!("{who} was left out: {reason}"));
-                    self.report(Event::WorkerLost { worker, reason });
-                }
-                end => {
-                    fatal = true;
-                    self.judge.not_carried_out(format!("{who}: {}", end.reason()));
-                }
+            let WorkerPlan { name, player, .. } = self.plan.worker(worker);
+            self.judge.hint(end.hint);
+            if self.trial == 0 && self.skip_unreachable && end.kind == EndKind::Unreachable {
+                self.judge.incomplete(format!("worker `{name}` at {player} was left out: {}", end.reason));
+                self.report(Event::WorkerLost { worker, reason: end.reason });
+                continue;
+            }
+            may_go_on = false;
+            if self.trial == 0 {
+                self.judge.not_carried_out(format!("worker `{name}` at {player}: {}", end.reason));
+            } else {
+                self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason));
             }
         }
-        if !fatal && self.workers.iter().all(Worker::is_gone) {
-            fatal = true;
+        let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
+        if may_go_on && self.workers.iter().all(Worker::is_gone) {
             self.judge.not_carried_out("no worker can be reached".to_owned());
+            return false;
         }
-        !fatal
+        if !may_go_on && self.trial > 0 && left > 0 {
+            self.judge.incomplete(format!("{left} of {trials} trials were not run, because a worker was lost"));
+        }
+        may_go_on
     }
 
     fn warn_of_seeds(&mut self) {
@@ -279,20 +285,6 @@ impl Coordinator {
         if all_are_there { self.begin_trial() } else { self.connect() }
     }
 
-    /// Whether all who were lost are here again; who is not is named.
-    fn everybody_is_back(&mut self) -> bool {
-        let missing = std::mem::take(&mut self.faults);
-        for (worker, end) in &missing {
-            let name = self.plan.name(*worker);
-            self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason()));
-        }
-        let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
-        if !missing.is_empty() && left > 0 {
-            self.judge.incomplete(format!("{left} of {trials} trials were not run, because a worker was lost"));
-        }
-        missing.is_empty()
-    }
-
     pub(super) fn interrupt(&mut self, signal: i32) {
         if self.interrupted.is_some() {
             return self.leave_now();
@@ -301,7 +293,7 @@ impl Coordinator {
         match self.stage {
             Stage::Connecting => {
                 for worker in self.pending.clone() {
-                    self.give_up(worker, End::Closed);
+                    self.give_up(worker, End::closed());
                 }
             }
             Stage::Planning => self.leave(),
@@ -364,8 +356,7 @@ impl Coordinator {
     fn finish(&mut self) {
         let whole = self.trial >= 1 && self.interrupted.is_none();
         let conclusion = self.judge.conclude(self.interrupted, whole);
-        self.report(Event::RunEnded { conclusion: conclusion.clone() });
-        self.actions.push(Action::Finish(conclusion));
+        self.report(Event::RunEnded { conclusion });
         self.wait(Stage::Over, BTreeSet::new(), None);
     }
 }

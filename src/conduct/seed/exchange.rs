@@ -27,8 +27,8 @@ fn connect(player: SocketAddr) -> io::Result<TcpStream> {
 
 /// Sends a phase and has it acknowledged.
 pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), End> {
-    let failed = |error: io::Error| End::Lost(format!("its Python player did not accept a phase: {}", words(&error)));
-    let refused = |text: &str| End::Lost(format!("its Python player refused a phase: {}", on_one_line(text)));
+    let failed = |error| failed("its Python player did not accept a phase", &error);
+    let refused = |text: &str| End::lost(format!("its Python player refused a phase: {}", on_one_line(text)));
     let mut stream = connect(player).map_err(failed)?;
     let (tap, message) = (Tap::new(player), frame(&phase.encode()));
     stream.write_all(&message).map_err(failed)?;
@@ -76,8 +76,11 @@ pub(super) fn start(player: SocketAddr) -> Result<TcpStream, End> {
         stream.set_nonblocking(true)?;
         Ok(stream)
     };
-    let failed = |error: io::Error| format!("cannot start its Python player: {}", words(&error));
-    started().map_err(|error| End::Lost(failed(error)))
+    started().map_err(|error| failed("cannot start its Python player", &error))
+}
+
+fn failed(what: &str, error: &io::Error) -> End {
+    End::lost(format!("{what}: {}", words(error))).because_of(error)
 }
 
 /// Whether the player has closed the connection, or cannot be reached any more. It never sends anything there.

@@ -4,17 +4,17 @@
 //! nothing, or too little, is dropped, and those behind it are taken.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Display;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::wait::Wait;
-use crate::wire::seed::{PHASES_COMPLETE, decode_result};
+use crate::wire::seed::decode_result;
 use crate::wire::trace::Tap;
-use crate::wire::{FrameDecoder, FrameError};
+use crate::wire::{FrameDecoder, FrameError, listen_everywhere};
 
 /// How long a connection may take, beside the time that its bytes take at the slowest pace.
 const GRACE: Duration = Duration::from_secs(5);
@@ -34,16 +34,13 @@ pub(super) enum Arrival {
     Result(i64, String),
     /// A result that is over the limit; it is not read.
     TooLarge(String),
-    /// Something else.
+    /// Something that is no result, for people.
     Stranger(String),
-    /// A connection from this address, which is not the player's.
-    Elsewhere(IpAddr),
 }
 
 impl Arrival {
-    /// Whether it says that the phase is over.
-    pub(super) fn is_last(&self) -> bool {
-        matches!(self, Self::Result(PHASES_COMPLETE, _))
+    fn invalid(why: impl Display) -> Self {
+        Self::Stranger(format!("a connection to its results port did not send a valid result: {why}"))
     }
 }
 
@@ -73,10 +70,8 @@ impl Results {
     /// `limit` bytes.
     pub(super) fn listen(port: u16, player: IpAddr, limit: u64) -> io::Result<Self> {
         let player = player.to_canonical();
-        let listener = match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
-            Err(error) if error.kind() != io::ErrorKind::AddrInUse => bind((Ipv4Addr::UNSPECIFIED, port).into())?,
-            other => other?,
-        };
+        let listener = listen_everywhere(port)?;
+        listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         Ok(Self { listener, port, player, strangers: BTreeSet::new(), limit, connections: VecDeque::new() })
     }
@@ -109,10 +104,7 @@ impl Results {
         for connection in &mut self.connections {
             connection.read();
         }
-        while let Some(front) = self.connections.front_mut() {
-            let Some(arrival) = front.arrival.take() else {
-                break;
-            };
+        while let Some(arrival) = self.connections.front_mut().and_then(|front| front.arrival.take()) {
             arrivals.push(arrival);
             self.connections.pop_front();
         }
@@ -139,19 +131,15 @@ impl Results {
             let address = peer.ip().to_canonical();
             if address != self.player {
                 if self.strangers.len() < MOST_STRANGERS && self.strangers.insert(address) {
-                    arrivals.push(Arrival::Elsewhere(address));
+                    arrivals.push(Arrival::Stranger(format!(
+                        "closed a connection to its results port: it came from {address}, not from {}",
+                        self.player
+                    )));
                 }
             } else if stream.set_nonblocking(true).is_ok() {
-                let decoder = FrameDecoder::new(self.limit);
-                let (since, received) = (Instant::now(), 0);
-                self.connections.push_back(Connection {
-                    stream,
-                    tap: Tap::new(peer),
-                    decoder,
-                    since,
-                    received,
-                    arrival: None,
-                });
+                let (tap, decoder) = (Tap::new(peer), FrameDecoder::new(self.limit));
+                let (since, received, arrival) = (Instant::now(), 0, None);
+                self.connections.push_back(Connection { stream, tap, decoder, since, received, arrival });
             }
         }
         arrivals
@@ -167,7 +155,7 @@ impl Connection {
                 return;
             }
             match self.decoder.read(&self.stream) {
-                Ok(0) => self.arrival = Some(Arrival::Stranger(self.decoder.end().to_string())),
+                Ok(0) => self.arrival = Some(Arrival::invalid(self.decoder.end())),
                 Ok(count) => {
                     self.received += count as u64;
                     self.arrival = self.cut();
@@ -175,11 +163,11 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.is_too_slow() {
-                        self.arrival = Some(Arrival::Stranger("the sender is too slow".to_owned()));
+                        self.arrival = Some(Arrival::invalid("the sender is too slow"));
                     }
                     return;
                 }
-                Err(error) => self.arrival = Some(Arrival::Stranger(error.to_string())),
+                Err(error) => self.arrival = Some(Arrival::invalid(error)),
             }
         }
     }
@@ -193,28 +181,14 @@ impl Connection {
             Ok(None) => None,
             Ok(Some(payload)) => {
                 self.tap.received_frame(&payload);
-                Some(match decode_result(&payload) {
-                    Ok((code, text)) => Arrival::Result(code, text),
-                    Err(why) => Arrival::Stranger(why.to_string()),
-                })
+                let result = decode_result(&payload);
+                Some(result.map_or_else(Arrival::invalid, |(code, text)| Arrival::Result(code, text)))
             }
             // A length that begins with `{` or a letter is no length: whoever sends it is no player.
             Err(FrameError::TooLarge { length, limit }) if length < 0x2000_0000 => Some(Arrival::TooLarge(format!(
                 "a result of {length} bytes exceeds `max_message_size` ({limit} bytes)"
             ))),
-            Err(error) => Some(Arrival::Stranger(error.to_string())),
+            Err(error) => Some(Arrival::invalid(error)),
         }
     }
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(128)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
+use super::players::SeedPlayers;
 use crate::conduct::testing::{bytes, listener, plan_at, run};
-use crate::model::{Bound, Ending, Event, Mode, Outcome, Phase, Plan, Reason, Step, Verdict};
+use crate::model::{Bound, Ending, Event, Mode, Outcome, Phase, Plan, Reason, Step, Verdict, WorkerId};
 use crate::wire::seed::{PHASES_COMPLETE, Request, SeedPhase, SeedStep, encode_result};
 use crate::wire::{FrameDecoder, frame};
 
@@ -320,4 +321,11 @@ fn only_the_player_is_believed_and_only_while_its_phase_runs_and_who_drips_bytes
     let warned = |text: &str| events.iter().any(|event| format!("{event:?}").contains(text));
     assert!(warned("came from 127.0.0.2, not from 127.0.0.1"), "{events:?}");
     assert!(warned("the sender is too slow"), "{events:?}");
+}
+
+#[test]
+fn a_worker_that_comes_back_has_its_results_port_again_and_no_other_worker_gets_it() {
+    let players = SeedPlayers::new(&plan_at(&[1, 2], 1, &[Phase::Run]));
+    let claims = [(7, 0), (7, 1), (7, 0), (8, 1)].map(|(port, worker)| players.claim(port, WorkerId(worker)));
+    assert_eq!(claims, [true, false, true, true]);
 }

@@ -2,23 +2,11 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::model::{PlayerTime, StepId};
-use crate::wire::{ConductorMessage, LeftMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
-
-/// The first signal with which a step is stopped. Each signal has some time before the next; the last one is `SIGKILL`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopWith {
-    /// `SIGINT`, then `SIGTERM`: for a measurement that has run for its time and may finish its output.
-    Interrupt,
-    /// `SIGTERM`.
-    Terminate,
-}
-
-/// The message about a step that left nothing.
-pub(super) fn ended(step: StepId, outcome: OutcomeMessage) -> StepEndedMessage {
-    let (left, attempts) = (LeftMessage::default(), Vec::new());
-    StepEndedMessage { step, outcome, duration: None, stdout: 0, stderr: 0, left, attempts }
-}
+use crate::player::note::Note;
+use crate::wire::{ConductorMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
 
 /// What is decided about one event.
 #[derive(Debug)]
@@ -37,16 +25,6 @@ impl Turn {
     /// Sends a message to the conductor.
     pub(super) fn send(&mut self, message: PlayerMessage) {
         self.push(SessionAction::Send(message));
-    }
-
-    /// Reports the end of a step that its phase waited for.
-    pub(super) fn step_ended(&mut self, end: StepEndedMessage) {
-        self.send(PlayerMessage::StepEnded(end));
-    }
-
-    /// Reports the end of a spawned step.
-    pub(super) fn spawned_ended(&mut self, end: StepEndedMessage) {
-        self.send(PlayerMessage::SpawnedEnded(end));
     }
 }
 
@@ -116,26 +94,17 @@ pub enum SessionAction {
         /// The number of its process.
         pid: u32,
     },
-    /// Stop a step's process; its end comes as an event.
-    Stop(StepId, StopWith),
+    /// Stop a step's process, with this signal first; its end comes as an event. Each signal has some time before the next,
+    /// stronger one.
+    Stop(StepId, Signal),
     /// Transfer the files of a step; the end of it comes as an event.
     Transfer(StepId),
     /// Stop transferring them; no event follows.
     CancelTransfer(StepId),
     /// Stop everything that was started; the end of it comes as an event.
     Sweep,
-    /// Reset has to be run if this session dies.
-    ResetNeeded {
-        /// In which trial.
-        trial: u32,
-    },
-    /// Reset has begun; nobody else may run it.
-    ResetBegun,
-    /// The session is orphaned.
-    Orphaned {
-        /// Why.
-        reason: String,
-    },
+    /// Report this to the listener, which cleans up if the session dies.
+    Report(Note),
     /// The session is over.
     Finish,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::event::Turn;
 use super::{Session, SessionAction, Stage};
 use crate::model::{Phase, PhaseId, PlayerTime};
+use crate::player::note::Note;
 use crate::wait::Wait;
 use crate::wire::{OutcomeMessage, PlayerMessage, cleaned};
 
@@ -14,11 +15,6 @@ impl Session {
         if let Some((_, heard)) = &mut self.lease {
             *heard = at.max(*heard);
         }
-    }
-
-    /// Whether the conductor of an orphaned session may still ask for its results.
-    pub fn may_be_asked(&self) -> bool {
-        self.may_come_back
     }
 
     /// What the next conductor has to know about a session that has ended without its own. If this is the clean-up of a dead
@@ -76,7 +72,7 @@ impl Session {
         if self.orphaned.is_some() || self.is_finished() {
             return;
         }
-        turn.push(SessionAction::Orphaned { reason: reason.clone() });
+        turn.push(SessionAction::Report(Note::Orphaned { reason: reason.clone() }));
         turn.send(PlayerMessage::Leaving { reason: reason.clone() });
         match &mut self.stage {
             // A Reset continues.

@@ -55,12 +55,12 @@ impl Running {
     /// A step has failed. If it is a `must:` step, the rest of its phase is skipped.
     pub(super) fn step_failed(&mut self, work: &Work) {
         if !work.is_spawned {
-            self.failed.push(work.label.clone());
+            self.failed.push(work.step.label.clone());
         }
-        if work.must && self.id == work.key.phase_id() {
+        if work.step.must && self.id == work.key.phase_id() {
             self.skip(Some(match work.barrier() {
                 Some(name) => format!("barrier `{name}` failed"),
-                None => format!("`must:` step `{}` failed", work.label),
+                None => format!("`must:` step `{}` failed", work.step.label),
             }));
         }
     }

@@ -1,9 +1,10 @@
 //! What a session does when steps begin, start and end, and how it continues after that.
 
-use super::event::{SessionAction, Turn, ended};
+use super::event::{SessionAction, Turn};
 use super::work::Work;
 use super::{Session, Stage};
 use crate::model::{Phase, PlayerTime, StepId, nanoseconds};
+use crate::player::note::Note;
 use crate::wire::{
     ActionMessage, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage, StepMessage, StepStartedMessage,
 };
@@ -27,10 +28,10 @@ impl Session {
         }
         if is_first {
             turn.send(PlayerMessage::StepStarted(message));
-            if work.spawn {
+            if work.step.spawn {
                 work.is_spawned = true;
                 turn.push(SessionAction::Spawned { key, pid });
-                turn.step_ended(ended(key, OutcomeMessage::Spawned));
+                turn.send(PlayerMessage::StepEnded(StepEndedMessage::new(key, OutcomeMessage::Spawned)));
             }
         }
     }
@@ -83,14 +84,14 @@ impl Session {
             running.step_failed(&work);
         }
         if !work.is_spawned {
-            return turn.step_ended(end);
+            return turn.send(PlayerMessage::StepEnded(end));
         }
-        turn.spawned_ended(end);
+        turn.send(PlayerMessage::SpawnedEnded(end));
         let waiting = self.works.iter().filter(|waiting| waiting.waits_for() == Some(work.key));
         for key in waiting.map(|waiting| waiting.key).collect::<Vec<_>>() {
             self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, at, turn);
         }
-        self.ended.push((work.key.trial, work.label));
+        self.ended.push((work.key.trial, work.step.label));
     }
 
     /// Calls `act` for each spawned step, or each other step; those for which it returns true are over.
@@ -133,7 +134,7 @@ impl Session {
         }
         // What could not be stopped is reported as stopped, with the warning above, because its end will not be noticed.
         for work in std::mem::take(&mut self.works) {
-            turn.spawned_ended(ended(work.key, OutcomeMessage::Stopped));
+            turn.send(PlayerMessage::SpawnedEnded(StepEndedMessage::new(work.key, OutcomeMessage::Stopped)));
         }
         self.ended.clear();
         if let Some(trial) = trial {
@@ -187,7 +188,7 @@ impl Session {
             let key = running.id.step(running.position);
             let step = plan.step(key)?;
             let mut open = self.works.iter().filter(|work| !work.is_spawned);
-            if !open.all(|work| work.parallel && step.parallel && !running.skips()) {
+            if !open.all(|work| work.step.parallel && step.parallel && !running.skips()) {
                 return None;
             }
             running.position += 1;
@@ -196,7 +197,7 @@ impl Session {
                 return Some((key, step));
             }
             let why = running.skipped_for.clone();
-            turn.step_ended(ended(key, OutcomeMessage::Skipped { why }));
+            turn.send(PlayerMessage::StepEnded(StepEndedMessage::new(key, OutcomeMessage::Skipped { why })));
         }
     }
 
@@ -226,14 +227,14 @@ impl Session {
     fn touch(&mut self, key: StepId, plan: &PlanMessage, turn: &mut Turn) {
         let is_new = key.phase != Phase::Reset && self.touched.replace(key.trial) != Some(key.trial);
         if is_new && plan.phases.contains(&Phase::Reset) {
-            turn.push(SessionAction::ResetNeeded { trial: key.trial });
+            turn.push(SessionAction::Report(Note::ResetNeeded { trial: key.trial }));
         }
     }
 
     /// Stops the last spawned step with this label. If it is over already, there is nothing to stop.
     fn stop_spawned(&mut self, key: StepId, label: &str, turn: &mut Turn) {
         let mut spawned = self.works.iter_mut().rev().filter(|work| work.is_spawned && work.key.trial == key.trial);
-        if let Some(target) = spawned.find(|work| work.label == label) {
+        if let Some(target) = spawned.find(|work| work.step.label == label) {
             target.stop(&OutcomeMessage::Stopped, turn);
             let target = target.key;
             self.work(key).into_iter().for_each(|work| work.wait_for(target, turn.now));

@@ -1,13 +1,14 @@
 //! The session's core under tables of events, and under any order of them.
 
 mod awaited;
+mod ending;
 mod forms;
 mod lease;
-mod leave;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use rustix::process::Signal;
 
 use super::*;
 use crate::model::{PhaseId, StepId};
@@ -58,11 +59,11 @@ fn started(key: StepId, seconds: u64) -> SessionEvent {
 
 fn ended(key: StepId, seconds: u64) -> SessionEvent {
     let outcome = OutcomeMessage::Exit { status: 0 };
-    SessionEvent::Ended(StepEndedMessage { stdout: 3, ..event::ended(key, outcome) }, at(seconds))
+    SessionEvent::Ended(StepEndedMessage { stdout: 3, ..StepEndedMessage::new(key, outcome) }, at(seconds))
 }
 
 fn stop(key: StepId) -> SessionAction {
-    SessionAction::Stop(key, StopWith::Terminate)
+    SessionAction::Stop(key, Signal::TERM)
 }
 
 fn arm(phase: Phase) -> SessionEvent {
@@ -79,7 +80,7 @@ fn orphaned() -> SessionEvent {
 
 /// A session with a plan, in the middle of Run.
 fn in_run(steps: Vec<StepMessage>) -> Session {
-    let mut session = Session::new();
+    let mut session = Session::default();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));
     session.handle(arm(Phase::Run), at(0));
     session.handle(go(Phase::Run), at(0));
@@ -112,7 +113,7 @@ fn skipped_for(why: &str) -> OutcomeMessage {
 
 #[test]
 fn nothing_starts_before_go_and_steps_follow_one_another() {
-    let mut session = Session::new();
+    let mut session = Session::default();
     let taken = session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(vec![])))), at(0));
     let ready = PlayerMessage::Armed(PhaseId { trial: 1, phase: Phase::Startup });
     assert_eq!(taken, [SessionAction::Send(PlayerMessage::PlanTaken), SessionAction::Send(ready)]);
@@ -167,7 +168,7 @@ fn an_orphan_stops_its_step_runs_reset_sweeps_and_finishes() {
     session.handle(started(key(Phase::Run, 0), 1), at(1));
     let reason = "the test says so".to_owned();
     let parting = SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() });
-    let orphan = SessionAction::Orphaned { reason };
+    let orphan = SessionAction::Report(Note::Orphaned { reason });
     assert_eq!(session.handle(orphaned(), at(2)), [orphan, parting, stop(key(Phase::Run, 0))]);
     let stopped = session.handle(ended(key(Phase::Run, 0), 3), at(3));
     assert_eq!(starts(&stopped), [key(Phase::Reset, 0)]);
@@ -385,7 +386,7 @@ impl World {
         if let Some(key) = self.running.iter().nth(which - self.starting.len()).copied() {
             self.running.remove(&key);
             let outcome = OutcomeMessage::Exit { status: i32::from(!good) };
-            return Some(SessionEvent::Ended(event::ended(key, outcome), now));
+            return Some(SessionEvent::Ended(StepEndedMessage::new(key, outcome), now));
         }
         self.sweeping = false;
         self.running.clear();
@@ -405,7 +406,7 @@ proptest! {
     fn whatever_happens_a_session_ends_each_step_once_and_resets_at_most_once_a_trial(
         choices in prop::collection::vec(choice(), 0..120),
     ) {
-        let (mut session, mut world, mut now) = (Session::new(), World::default(), at(1));
+        let (mut session, mut world, mut now) = (Session::default(), World::default(), at(1));
         let steps = forms::all();
         world.take(session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), now));
         for choice in choices {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::event::{SessionAction, StopWith, Turn, ended};
+use rustix::process::Signal;
+
+use super::event::{SessionAction, Turn};
 use crate::model::{PlayerTime, StepId, nanoseconds};
 use crate::wait::Wait;
 use crate::wire::{
@@ -31,13 +33,9 @@ enum State {
 
 /// A step that has begun and is not over.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a prefix of the step, except one")]
 pub(super) struct Work {
     pub(super) key: StepId,
-    pub(super) label: String,
-    pub(super) spawn: bool,
-    pub(super) parallel: bool,
-    pub(super) must: bool,
+    pub(super) step: StepMessage,
     /// Whether it runs in the background: its phase does not wait for it.
     pub(super) is_spawned: bool,
     state: State,
@@ -56,7 +54,7 @@ pub(super) struct Work {
 }
 
 /// The attempts of a step that is repeated.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Until {
     /// How long an attempt may take.
     limit: Option<Duration>,
@@ -91,22 +89,13 @@ impl Work {
         let start = now.max(instant).plus(Wait::StepStart.time());
         Self {
             key,
-            label: step.label.clone(),
-            spawn: step.spawn,
-            parallel: step.parallel,
-            must: step.must,
+            step: step.clone(),
             is_spawned: false,
             began: waiting.as_ref().map(|_| now),
             start_by: most.map(|most| (start.plus(Duration::from_nanos(most)), timed_out(most))),
             state: waiting.unwrap_or(State::Starting),
             limits: limit.into_iter().chain(until).collect(),
-            until: step.until.map(|until| Until {
-                limit: until.attempt.map(Duration::from_nanos),
-                started: None,
-                is_late: false,
-                attempts: Vec::new(),
-                lengths: [0; 2],
-            }),
+            until: step.until.map(|until| Until { limit: until.attempt.map(Duration::from_nanos), ..Until::default() }),
             lacks: None,
             ended_by_us: None,
         }
@@ -205,7 +194,7 @@ impl Work {
     /// What it waited for has happened, or will not happen.
     pub(super) fn wait_ended(&mut self, outcome: OutcomeMessage, at: PlayerTime) -> StepEndedMessage {
         let [stdout, stderr] = self.until.as_ref().map(|until| until.lengths).unwrap_or_default();
-        self.over(StepEndedMessage { stdout, stderr, ..ended(self.key, outcome) }, Some(at))
+        self.over(StepEndedMessage { stdout, stderr, ..StepEndedMessage::new(self.key, outcome) }, Some(at))
     }
 
     fn over(&mut self, end: StepEndedMessage, at: Option<PlayerTime>) -> StepEndedMessage {
@@ -230,7 +219,8 @@ impl Work {
         });
         if matches!(self.state, State::Starting | State::Running) {
             let is_elapsed = matches!(outcome, OutcomeMessage::Elapsed { .. });
-            let with = if is_elapsed { StopWith::Interrupt } else { StopWith::Terminate };
+            // A measurement that has run for its time may finish its output.
+            let with = if is_elapsed { Signal::INT } else { Signal::TERM };
             turn.push(SessionAction::Stop(self.key, with));
             return false;
         }
@@ -256,7 +246,7 @@ impl Work {
             return false;
         }
         if self.attempt_end().is_some_and(|end| end <= turn.now) {
-            turn.push(SessionAction::Stop(self.key, StopWith::Terminate));
+            turn.push(SessionAction::Stop(self.key, Signal::TERM));
             self.until.iter_mut().for_each(|until| until.is_late = true);
         }
         if let State::Pausing(again) = self.state

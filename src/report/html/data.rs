@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::{
     Action, BarrierResult, ConductorTime, Mode, Outcome, Output, Phase, StepResult, Stream, nanoseconds, object,
@@ -12,29 +12,29 @@ use crate::model::{
 use crate::report::{Excerpt, Finished, List, PhaseOfTrial, Run, Trial};
 
 /// Its start is not known: it is drawn where its end was seen.
-const SEEN: u8 = 1;
+const SEEN: u64 = 1;
 /// Others held its output when it was over.
-const LEAKY: u8 = 2;
+const LEAKY: u64 = 2;
 /// It was spawned.
-const SPAWN: u8 = 4;
+const SPAWN: u64 = 4;
 /// It waited at a barrier.
-const BARRIER: u8 = 8;
+const BARRIER: u64 = 8;
 /// Its failure does not count.
-const EXCUSED: u8 = 16;
+const EXCUSED: u64 = 16;
 
 /// The steps: a list for each of their properties.
-#[derive(Default, Serialize)]
-struct Columns {
-    worker: Vec<usize>,
-    phase: Vec<usize>,
-    label: Vec<usize>,
-    command: Vec<usize>,
-    outcome: Vec<usize>,
-    detail: Vec<usize>,
-    flags: Vec<u8>,
-    start: Vec<u64>,
-    duration: Vec<u64>,
-    error: Vec<u64>,
+#[derive(Default)]
+struct Columns([Vec<u64>; 10]);
+
+impl Columns {
+    const NAMES: [&str; 10] =
+        ["worker", "phase", "label", "command", "outcome", "detail", "flags", "start", "duration", "error"];
+}
+
+impl Serialize for Columns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Self::NAMES.iter().zip(&self.0))
+    }
 }
 
 /// Texts, each once, with their numbers.
@@ -164,21 +164,23 @@ impl Maker {
             Some(why) => format!("{word}: {why}"),
             None => result.outcome.in_detail(),
         };
-        let steps = &mut self.steps;
-        steps.outcome.push(Outcome::WORDS.iter().position(|known| *known == word).unwrap_or(0));
-        steps.detail.push(self.details.number(detail));
-        steps.worker.push(reference.worker.0);
-        steps.phase.push(phase);
-        steps.label.push(self.labels.number(step.map_or(String::new(), |step| step.label.to_string())));
-        steps.command.push(self.commands.number(step.map_or(String::new(), |step| step.action.to_string())));
-        self.time(finished, flags);
+        let label = step.map_or(String::new(), |step| step.label.to_string());
+        let command = step.map_or(String::new(), |step| step.action.to_string());
+        let texts = [self.labels.number(label), self.commands.number(command)];
+        let outcome = Outcome::WORDS.iter().position(|known| *known == word).unwrap_or(0);
+        let (start, duration, error, seen) = self.time(finished);
+        let [worker, phase, label, command, outcome, detail] =
+            [reference.worker.0, phase, texts[0], texts[1], outcome, self.details.number(detail)].map(|it| it as u64);
+        let row = [worker, phase, label, command, outcome, detail, flags | seen, start, duration, error];
+        self.steps.0.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
     }
 
-    fn time(&mut self, finished: Finished<'_>, flags: u8) {
+    /// When a step started, how long it ran, how far off that may be, and whether only its end was seen.
+    fn time(&self, finished: Finished<'_>) -> (u64, u64, u64, u64) {
         let (result, recorded) = (finished.result(), finished.recorded);
         let duration = result.duration.map(nanoseconds);
         let seen = self.times.since_start(finished.at());
-        let (start, duration, error, seen_only) = if let Some(started) = result.started.or(recorded.result.started) {
+        if let Some(started) = result.started.or(recorded.result.started) {
             let start = self.times.since_start(started.at);
             // What goes on when the run is over is drawn up to its end.
             let last = if result.outcome == Outcome::Spawned { seen.max(self.times.end(None)) } else { seen };
@@ -186,11 +188,7 @@ impl Maker {
         } else {
             let duration = duration.unwrap_or(0).min(seen);
             (seen - duration, duration, 0, SEEN)
-        };
-        self.steps.start.push(start);
-        self.steps.duration.push(duration);
-        self.steps.error.push(error);
-        self.steps.flags.push(flags | seen_only);
+        }
     }
 }
 

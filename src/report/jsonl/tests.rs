@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{RecordedOutputs, Replay};
+use super::Replay;
 use crate::model::{
     Action, Attempt, BarrierResult, Bound, Conclusion, Destination, Ending, Event, FetchedFile, FetchedFiles, Format,
-    Gate, Mode, Outcome, Output, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped, StartSkew, Step,
-    StepResult, Stream, Unkept, Until, Verdict, WorkerId,
+    Gate, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped,
+    StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
 };
 use crate::report::dry_run_json;
 use crate::report::recorded::{
@@ -23,13 +23,17 @@ fn kept(bytes: &[u8], unkept: Option<Unkept>) -> Output {
 
 /// All that was printed in a run, as the results folder has it.
 #[derive(Default)]
-struct Files(BTreeMap<(Printer, Stream), Vec<u8>>);
+struct Files {
+    plan: Option<Arc<Plan>>,
+    files: BTreeMap<Vec<String>, Vec<u8>>,
+}
 
 impl Files {
     fn of(events: &[Stamped]) -> Self {
         let mut files = Self::default();
         for stamped in events {
             match &stamped.event {
+                Event::RunStarted { plan, .. } => files.plan = Some(Arc::clone(plan)),
                 Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
                     files.both(Printer::Step(*step), result);
                 }
@@ -51,18 +55,14 @@ impl Files {
     fn add(&mut self, of: Printer, stream: Stream, output: &Output) {
         let mut bytes = vec![0; usize::try_from(output.length()).unwrap()];
         output.read_exact_at(0, &mut bytes).unwrap();
-        let known = self.0.entry((of, stream)).or_default();
+        let known = self.files.entry(of.file(self.plan.as_deref(), stream)).or_default();
         if known.len() < bytes.len() {
             *known = bytes;
         }
     }
-}
 
-impl RecordedOutputs for Files {
-    fn output(&self, _: Option<&Plan>, of: Printer, stream: Stream, length: u64, unkept: Option<Unkept>) -> Output {
-        let bytes = self.0.get(&(of, stream)).map_or(&[][..], Vec::as_slice);
-        let bytes = &bytes[..bytes.len().min(usize::try_from(length).unwrap())];
-        kept(bytes, unkept)
+    fn source(&self, path: &[String]) -> Arc<dyn OutputSource> {
+        Arc::new(self.files.get(path).cloned().unwrap_or_default())
     }
 }
 
@@ -75,7 +75,8 @@ fn configuration(events: &[Stamped]) -> Option<String> {
 
 /// The events that are read back from these lines of a run, and whether they are all.
 fn read_back(lines: &str, events: &[Stamped]) -> Result<(Vec<Stamped>, bool), String> {
-    let mut replay = Replay::new(lines.as_bytes(), configuration(events), Files::of(events));
+    let files = Files::of(events);
+    let mut replay = Replay::new(lines.as_bytes(), configuration(events), |path| files.source(&path));
     let mut read = Vec::new();
     while let Some(stamped) = replay.next().map_err(|error| error.to_string())? {
         read.push(stamped);
@@ -111,7 +112,7 @@ fn runs_that_are_read_back_have_the_same_reports() {
 #[test]
 fn a_run_without_a_plan_is_read_back() {
     let reasons = vec![Reason::NotCarriedOut("test.cfg cannot be read".to_owned())];
-    let event = Event::RunEnded { conclusion: Conclusion { verdict: Verdict::Incomplete, reasons } };
+    let event = Event::RunEnded { conclusion: Conclusion::new(Verdict::Incomplete, reasons) };
     let at = crate::model::ConductorTime::from_nanoseconds(1);
     assert_same_reports("no plan", &[Stamped { at, event }]);
 }
@@ -276,7 +277,8 @@ fn no_number_in_a_record_makes_a_report_fail() {
             // Numbers that are too large for their type are refused.
             if let Ok((events, _)) = read_back(&lines, &failed()) {
                 read += 1;
-                for format in Format::ALL {
+                // `jsonl` has whole outputs: one that is shorter than its record says is an error there.
+                for format in Format::ALL.into_iter().filter(|format| *format != Format::Jsonl) {
                     told(format, plain(), &events);
                 }
             }

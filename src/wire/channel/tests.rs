@@ -63,7 +63,6 @@ impl Side {
                     assert_eq!(data.bytes, bytes(data.stream, data.offset, data.bytes.len()));
                     *offset += data.bytes.len() as u64;
                 }
-                other => panic!("{other:?}"),
             }
         }
         let _ = self.channel.write(|| now);

@@ -22,7 +22,7 @@ impl Scene {
     fn new() -> Self {
         let (near, peer) = Connection::pair().unwrap();
         let link = Link::new(near, "its peer", FrameDecoder::new(1 << 16), SECOND, at(0));
-        Self { link, peer, inbox: Inbox::new(), outbox: Outbox::new() }
+        Self { link, peer, inbox: Inbox::default(), outbox: Outbox::default() }
     }
 
     /// Lets the time pass in steps that are short enough, and writes.

@@ -83,8 +83,7 @@ pub fn events(size: Size) -> Vec<Stamped> {
         }
         tell(now, Event::TrialEnded { trial, verdict: Verdict::Failed });
     }
-    let conclusion =
-        Conclusion { verdict: Verdict::Failed, reasons: vec![Reason::Failed("some steps failed".to_owned())] };
+    let conclusion = Conclusion::new(Verdict::Failed, vec![Reason::Failed("some steps failed".to_owned())]);
     tell(now, Event::RunEnded { conclusion });
     events
 }

@@ -47,8 +47,8 @@ pub fn reader(bytes: &[u8]) {
 /// The whole of `validate`: the bytes are a test file, and behind each separator a worker file `w0.cfg`, `w1.cfg`, ….
 pub fn whole(bytes: &[u8]) {
     let mut parts = bytes.split(|byte| *byte == SEPARATOR).take(5);
-    let test = Input::Text("test.cfg".into(), parts.next().unwrap_or_default().to_vec());
-    let workers = parts.enumerate().map(|(at, part)| Input::Text(format!("w{at}.cfg").into(), part.to_vec()));
+    let test = Input::Text("test.cfg".into(), Ok(parts.next().unwrap_or_default().to_vec()));
+    let workers = parts.enumerate().map(|(at, part)| Input::Text(format!("w{at}.cfg").into(), Ok(part.to_vec())));
     let inputs: Vec<_> = workers.chain([test]).collect();
     shown(&validate(&inputs, Some(&Grumbler)));
     shown(&validate(&inputs, None));

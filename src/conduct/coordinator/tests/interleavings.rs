@@ -222,8 +222,8 @@ proptest! {
             }
             match step {
                 Step::Speak(worker) => { world.speak(worker % workers); }
-                Step::Cut(worker) => world.cut(worker % workers, End::Lost("cut".to_owned())),
-                Step::Unreachable(worker) => world.cut(worker % workers, End::Unreachable("far".to_owned())),
+                Step::Cut(worker) => world.cut(worker % workers, End::lost("cut")),
+                Step::Unreachable(worker) => world.cut(worker % workers, End::unreachable("far")),
                 // A player that is mute in a phase without a limit is found out by its connection.
                 Step::Mute(worker) => {
                     if world.coordinator.next_deadline().is_some() {
@@ -249,7 +249,7 @@ proptest! {
         }
         for worker in 0..workers {
             if world.players[worker].mute && world.coordinator.next_deadline().is_none() {
-                world.cut(worker, End::Lost("nothing heard".to_owned()));
+                world.cut(worker, End::lost("nothing heard"));
             }
         }
         // A connection that does not come back is the end of its worker.
@@ -257,7 +257,7 @@ proptest! {
             if world.conclusion.is_none() {
                 match worker % 2 {
                     0 => world.set_broken(worker, false),
-                    _ if world.players[worker].broken => world.cut(worker, End::Lost("not back".to_owned())),
+                    _ if world.players[worker].broken => world.cut(worker, End::lost("not back")),
                     _ => {}
                 }
             }

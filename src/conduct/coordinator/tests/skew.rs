@@ -60,7 +60,7 @@ fn a_start_that_is_not_known_is_over_every_limit() {
     let mut world = World::new(plan, false);
     world.give(Input::Start);
     world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
-    world.cut(1, End::Lost("cut".to_owned()));
+    world.cut(1, End::lost("cut"));
     let conclusion = world.finish();
     let text = "the start skew of run in trial 1 is unknown for `w1`, but `max_start_skew` is 1h";
     assert!(conclusion.reasons.contains(&Reason::Incomplete(text.to_owned())), "{conclusion:?}");

@@ -70,8 +70,8 @@ fn nobody_goes_before_everybody_is_armed() {
 fn every_unreachable_worker_is_named_and_nothing_starts() {
     let mut world = World::new(plan(3, 1, 1, &Phase::ALL), false);
     world.give(Input::Start);
-    world.cut(2, End::Unreachable("connection refused".to_owned()));
-    world.cut(0, End::Unreachable("no route".to_owned()));
+    world.cut(2, End::unreachable("connection refused"));
+    world.cut(0, End::unreachable("no route"));
     let conclusion = world.finish();
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
     let text = |worker: usize, why: &str| Reason::NotCarriedOut(format!("worker `w{worker}` at localhost:6970: {why}"));
@@ -84,7 +84,7 @@ fn every_unreachable_worker_is_named_and_nothing_starts() {
 fn skip_unreachable_goes_on_without_them() {
     let mut world = World::new(plan(3, 1, 2, &Phase::ALL), true);
     world.give(Input::Start);
-    world.cut(0, End::Unreachable("no route".to_owned()));
+    world.cut(0, End::unreachable("no route"));
     let conclusion = world.finish();
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
     assert_eq!(
@@ -98,7 +98,7 @@ fn skip_unreachable_goes_on_without_them() {
 fn a_busy_player_ends_the_run_even_when_unreachable_ones_are_skipped() {
     let mut world = World::new(plan(2, 1, 1, &Phase::ALL), true);
     world.give(Input::Start);
-    world.cut(0, End::Refused("busy with run `x`".to_owned()));
+    world.cut(0, End::lost("busy with run `x`"));
     let conclusion = world.finish();
     assert_eq!(
         conclusion.reasons,
@@ -167,7 +167,7 @@ fn a_lost_worker_loses_its_steps_and_the_others_go_on() {
     let mut world = World::new(plan(2, 2, 3, &Phase::ALL), false);
     world.give(Input::Start);
     world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
-    world.cut(1, End::Lost("nothing heard for 6 s".to_owned()));
+    world.cut(1, End::lost("nothing heard for 6 s"));
     let conclusion = world.finish();
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
     let lost = Reason::Incomplete("worker `w1` was lost: nothing heard for 6 s".to_owned());
@@ -182,9 +182,9 @@ fn a_lost_worker_that_does_not_come_back_ends_the_run() {
     let mut world = World::new(plan(2, 2, 3, &Phase::ALL), false);
     world.give(Input::Start);
     world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
-    world.cut(1, End::Lost("nothing heard for 6 s".to_owned()));
+    world.cut(1, End::lost("nothing heard for 6 s"));
     world.until(|event| matches!(event, Event::TrialEnded { .. }));
-    world.cut(1, End::Unreachable("connection refused".to_owned()));
+    world.cut(1, End::unreachable("connection refused"));
     let conclusion = world.finish();
     assert_eq!(
         conclusion.reasons,

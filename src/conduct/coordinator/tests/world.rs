@@ -101,8 +101,12 @@ impl World {
                 Action::Command(worker, command) => self.command(worker, command),
                 Action::Check(_) => self.checking = true,
                 Action::StopCheck => self.stopped_checks += 1,
-                Action::Report(event) => self.reports.push(event),
-                Action::Finish(conclusion) => self.conclusion = Some(conclusion),
+                Action::Report(event) => {
+                    if let Event::RunEnded { conclusion } = &event {
+                        self.conclusion = Some(conclusion.clone());
+                    }
+                    self.reports.push(event);
+                }
             }
         }
     }
@@ -197,13 +201,13 @@ impl World {
             }
             Command::Bye => {
                 player.closed += 1;
-                player.says.push_back(ConnectionEvent::Ended(End::Closed));
+                player.says.push_back(ConnectionEvent::Ended(End::closed()));
             }
             Command::Abandon => {
                 assert!(!player.over || player.closed == 0);
                 player.closed += 1;
                 player.says.clear();
-                player.says.push_back(ConnectionEvent::Ended(End::Closed));
+                player.says.push_back(ConnectionEvent::Ended(End::closed()));
                 player.mute = false;
             }
         }
@@ -224,7 +228,7 @@ impl World {
                 player.resets += usize::from(*phase == Phase::Reset);
                 if *phase == Phase::Reset && player.leaves {
                     self.own_resets.extend(Some((WorkerId(worker), *trial)).filter(|_| player.own_reset));
-                    player.says.push_back(ConnectionEvent::Ended(End::Lost("it left".to_owned())));
+                    player.says.push_back(ConnectionEvent::Ended(End::lost("it left")));
                 }
             }
             ConnectionEvent::StepEnded(place, _) if place.phase == Phase::Reset && player.own_reset => {
@@ -277,7 +281,7 @@ impl World {
                 player.own_reset = true;
                 self.go_on(WorkerId(worker), StepId { trial, phase: Phase::Reset, position: 0 });
             }
-            None => player.says.push_back(ConnectionEvent::Ended(End::Lost("it left".to_owned()))),
+            None => player.says.push_back(ConnectionEvent::Ended(End::lost("it left"))),
         }
     }
 

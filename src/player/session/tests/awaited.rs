@@ -32,7 +32,7 @@ fn run(position: usize) -> StepId {
 #[test]
 fn a_phase_that_is_armed_awaits_its_first_step_and_the_neighbours_that_run_with_it() {
     let steps = vec![parallel("a"), parallel("b"), plain("c"), parallel("d")];
-    let mut session = Session::new();
+    let mut session = Session::default();
     assert_eq!(session.awaited(), []);
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));
     assert_eq!(session.awaited(), [key(Phase::Startup, 0)], "it is armed without being asked");

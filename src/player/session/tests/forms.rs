@@ -53,7 +53,7 @@ fn run(position: usize) -> StepId {
 
 fn failed(key: StepId, seconds: u64) -> SessionEvent {
     let outcome = OutcomeMessage::Exit { status: 1 };
-    SessionEvent::Ended(StepEndedMessage { stdout: 9, ..event::ended(key, outcome) }, at(seconds))
+    SessionEvent::Ended(StepEndedMessage { stdout: 9, ..StepEndedMessage::new(key, outcome) }, at(seconds))
 }
 
 fn passed() -> OutcomeMessage {
@@ -70,7 +70,7 @@ fn ends(actions: &[SessionAction]) -> Vec<StepEndedMessage> {
 
 /// In the middle of Run, and what was begun by that.
 fn begun(steps: Vec<StepMessage>) -> (Session, Vec<SessionAction>) {
-    let mut session = Session::new();
+    let mut session = Session::default();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));
     session.handle(arm(Phase::Run), at(0));
     let actions = session.handle(go(Phase::Run), at(0));
@@ -107,7 +107,7 @@ fn parallel_neighbours_run_together_and_the_next_step_waits_for_all_of_them() {
 #[test]
 fn parallel_steps_at_the_beginning_of_a_phase_all_start_at_its_instant() {
     let parallel = |name| StepMessage { parallel: true, ..plain(name) };
-    let mut session = Session::new();
+    let mut session = Session::default();
     let steps = vec![parallel("a"), parallel("b"), plain("c")];
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));
     session.handle(arm(Phase::Run), at(0));
@@ -126,7 +126,7 @@ fn a_for_is_interrupted_at_its_end_and_passes_and_one_that_fails_before_fails() 
     let measure = || StepMessage { passes_at_limit: true, ..step("measure", false, Some(5)) };
     let mut session = in_run(vec![measure()]);
     session.handle(started(run(0), 1), at(1));
-    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Interrupt)]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), Signal::INT)]);
     let end = session.handle(failed(run(0), 7), at(7));
     assert_eq!(outcomes(&end), [(0, OutcomeMessage::Elapsed { after: 5 * SECOND })]);
     let mut session = in_run(vec![measure()]);
@@ -169,7 +169,7 @@ fn an_until_that_never_succeeds_fails_at_its_limit_also_between_two_attempts() {
     session.handle(started(run(0), 1), at(1));
     session.handle(
         SessionEvent::Ended(
-            event::ended(run(0), OutcomeMessage::Exit { status: 1 }),
+            StepEndedMessage::new(run(0), OutcomeMessage::Exit { status: 1 }),
             PlayerTime::from_nanoseconds(4 * SECOND - 1),
         ),
         at(3),
@@ -257,7 +257,7 @@ fn a_spawned_step_with_a_time_of_its_own_is_stopped_after_it() {
     let mut session = in_run(vec![StepMessage { passes_at_limit: true, ..step("capture", true, Some(5)) }]);
     session.handle(started(run(0), 1), at(1));
     assert_eq!(session.next_deadline(), Some(at(6)));
-    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Interrupt)]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), Signal::INT)]);
     let end = session.handle(failed(run(0), 7), at(7));
     let [SessionAction::Send(PlayerMessage::SpawnedEnded(spawned))] = &end[..] else { panic!("{end:?}") };
     assert_eq!(spawned.outcome, OutcomeMessage::Elapsed { after: 5 * SECOND });
@@ -266,7 +266,7 @@ fn a_spawned_step_with_a_time_of_its_own_is_stopped_after_it() {
 #[test]
 fn files_are_transferred_before_the_next_step_and_count_as_something_to_reset() {
     let (mut session, actions) = begun(vec![fetch("*.log"), plain("after")]);
-    let needed = SessionAction::ResetNeeded { trial: 1 };
+    let needed = SessionAction::Report(Note::ResetNeeded { trial: 1 });
     assert!(actions.ends_with(&[needed, SessionAction::Transfer(run(0))]), "{actions:?}");
     let actions = session.handle(transferred(run(0), 3), at(3));
     assert_eq!(outcomes(&actions), [(0, passed())]);
@@ -295,7 +295,7 @@ fn a_transfer_that_takes_too_long_or_is_stopped_is_cancelled_and_over_at_once() 
 fn whoever_is_alone_with_its_reset_waits_for_no_file() {
     let mut plan = plan(vec![plain("work")]);
     plan.reset = vec![fetch("x"), plain("tidy"), fetch("y")];
-    let mut session = Session::new();
+    let mut session = Session::default();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
     session.handle(arm(Phase::Reset), at(0));
     let actions = session.handle(go(Phase::Reset), at(0));
@@ -313,7 +313,7 @@ fn whoever_is_alone_with_its_reset_waits_for_no_file() {
 fn a_process_that_never_starts_is_given_up_a_second_after_its_limit() {
     let mut session = in_run(vec![step("held", false, Some(5)), plain("next")]);
     assert_eq!(session.handle(SessionEvent::Tick, at(5)), []);
-    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Terminate)]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), Signal::TERM)]);
     let end = session.handle(failed(run(0), 7), at(7));
     assert_eq!(outcomes(&end), [(0, OutcomeMessage::TimedOut { after: 5 * SECOND })]);
     assert_eq!(starts(&end), [run(1)]);
@@ -322,7 +322,7 @@ fn a_process_that_never_starts_is_given_up_a_second_after_its_limit() {
 #[test]
 fn a_spawned_process_that_never_starts_is_given_up_like_any_other() {
     let mut session = in_run(vec![step("server", true, Some(5)), plain("next")]);
-    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), StopWith::Terminate)]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(6)), [SessionAction::Stop(run(0), Signal::TERM)]);
     assert_eq!(starts(&session.handle(failed(run(0), 7), at(7))), [run(1)]);
 }
 

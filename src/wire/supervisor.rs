@@ -1,27 +1,27 @@
-//! What the keeper of a command tells whoever started it, as its only word.
+//! What the supervisor of a command reports to the process that started it, as its only message.
 
 use serde::{Deserialize, Serialize};
 
 use super::{OutcomeMessage, peer};
 use crate::model::Process;
 
-/// What came of a command that was kept.
+/// The result of a command that was supervised.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeeperMessage {
+pub struct SupervisorMessage {
     /// How it ended.
     pub outcome: OutcomeMessage,
-    /// How long its own process ran, in nanoseconds; nothing when it did not start, or has not ended.
+    /// How long its own process ran, in nanoseconds; absent if it did not start, or has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<u64>,
-    /// What it left when it ended by itself; it was ended then.
+    /// The processes that were still running when it had ended by itself; they were stopped then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Process>,
-    /// What could not be ended.
+    /// The processes that could not be stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::processes")]
     pub not_stopped: Vec<Process>,
 }
 
-impl From<OutcomeMessage> for KeeperMessage {
+impl From<OutcomeMessage> for SupervisorMessage {
     fn from(outcome: OutcomeMessage) -> Self {
         Self { outcome, duration: None, left: Vec::new(), not_stopped: Vec::new() }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::{Plan, Step, StepReference, WorkerId, object};
+use super::{Plan, Step, StepReference, WorkerId, object};
 
 thread_local! {
     static NAMES: RefCell<Option<Arc<Names>>> = const { RefCell::new(None) };

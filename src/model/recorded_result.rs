@@ -1,14 +1,13 @@
-//! What a step left, as it is recorded; its output has lines of its own.
+//! What a step left, as the record of a run has it; its output has lines of its own. All durations are nanoseconds.
 
 use std::sync::Arc;
 
 use serde::de::Error;
 use serde::{Deserialize, Serialize};
 
-use super::Names;
-use crate::model::{
-    Attempt, Ending, FetchedFiles, Nanoseconds, Outcome, Output, Process, Start, Step, StepReference, StepResult,
-    Unkept,
+use super::{
+    Attempt, Ending, FetchedFiles, Names, Nanoseconds, Outcome, Output, Process, Start, Step, StepReference,
+    StepResult, Unkept,
 };
 
 /// So many bytes of what a check printed are in the line of its end.
@@ -168,7 +167,7 @@ fn outcome<E: Error>(
 }
 
 /// For serde: the end of a step.
-pub(in crate::model) mod step_ended {
+pub(super) mod step_ended {
     use serde::{Deserializer, Serializer};
 
     use super::{Deserialize, Left, Names, Serialize, StepReference, StepResult};
@@ -193,7 +192,7 @@ pub(in crate::model) mod step_ended {
 }
 
 /// For serde: the end of a check, with the beginning of what it printed.
-pub(in crate::model) mod check_ended {
+pub(super) mod check_ended {
     use serde::{Deserializer, Serializer};
 
     use super::{BEGINNING, Deserialize, Left, Output, Serialize, StepResult};

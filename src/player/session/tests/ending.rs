@@ -22,7 +22,7 @@ fn what_it_was_ready_for_is_not_begun_and_reset_is() {
 
 #[test]
 fn where_nothing_was_begun_its_last_word_is_that_nothing_had_to_be_reset() {
-    let mut session = Session::new();
+    let mut session = Session::default();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(Vec::new())))), at(0));
     session.handle(arm(Phase::Reset), at(0));
     assert_eq!(starts(&session.handle(told_to_stop(), at(1))), []);
@@ -69,7 +69,7 @@ fn a_reset_at_work_may_take_as_long_from_now_on_as_one_that_is_begun_now() {
 fn a_barrier_in_a_reset_that_nobody_listens_to_fails_at_once_and_the_rest_is_run() {
     let barrier =
         StepMessage { action: Some(ActionMessage::Barrier { name: "all".to_owned() }), ..step("meet", false, None) };
-    let mut session = Session::new();
+    let mut session = Session::default();
     let plan = PlanMessage { reset: vec![barrier, step("undo", false, None)], ..plan(vec![step("one", false, None)]) };
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
     session.handle(arm(Phase::Run), at(0));
@@ -83,11 +83,11 @@ fn a_barrier_in_a_reset_that_nobody_listens_to_fails_at_once_and_the_rest_is_run
 #[test]
 fn without_reset_among_the_phases_none_is_left_to_anybody() {
     let needs_reset = |phases: &[Phase]| {
-        let mut session = Session::new();
+        let mut session = Session::default();
         let plan = PlanMessage { phases: phases.to_vec(), ..plan(vec![step("one", false, None)]) };
         session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
         session.handle(arm(Phase::Run), at(0));
-        session.handle(go(Phase::Run), at(0)).contains(&SessionAction::ResetNeeded { trial: 1 })
+        session.handle(go(Phase::Run), at(0)).contains(&SessionAction::Report(Note::ResetNeeded { trial: 1 }))
     };
     assert!(needs_reset(&[Phase::Run, Phase::Reset]));
     assert!(!needs_reset(&[Phase::Run]));
