@@ -46,6 +46,7 @@ impl Coordinator {
     /// A worker's connection is over, or nobody waits for it any more.
     pub(super) fn ended(&mut self, worker: WorkerId, end: End) {
         self.pending.remove(&worker);
+        self.departing.remove(&worker);
         let in_trial = self.is_in_trial();
         self.workers[worker.0].standing = if in_trial { Standing::Lost } else { Standing::Gone };
         if in_trial {
@@ -214,13 +215,8 @@ impl Coordinator {
     /// How far apart the workers of the phase started. One that had steps and did not say when is not known.
     fn start_skew(&self) -> Option<StartSkew> {
         let phase = self.phase_id();
-        let parts = self.workers.iter().map(|worker| &worker.part).filter(|part| part.of == Some(phase));
-        let starts: Vec<_> = parts.filter_map(|part| part.first).collect();
-        let unknown = self.who(|worker| {
-            let part = &worker.part;
-            let is_silent = part.first.is_none() && (worker.seed || worker.is_gone());
-            is_silent && part.of == Some(phase) && !part.is_own && !part.steps.is_empty()
-        });
+        let starts: Vec<_> = self.workers.iter().filter_map(|worker| worker.began(phase)).collect();
+        let unknown = self.who(|worker| worker.first == Some((phase, None)) && (worker.seed || worker.is_gone()));
         StartSkew::of(&starts, unknown.into_iter().collect())
     }
 
@@ -312,6 +308,7 @@ impl Coordinator {
         for worker in &pending {
             self.workers[worker.0].standing = Standing::Leaving;
         }
+        self.departing.clear();
         self.wait(Stage::Leaving, pending, Some(Wait::Leave.time()));
         self.command_pending(&Command::Bye);
     }
@@ -320,6 +317,7 @@ impl Coordinator {
     fn leave_now(&mut self) {
         let in_trial = self.is_in_trial();
         self.name_whose_reset_is_open();
+        self.departing.clear();
         for worker in self.who(|worker| !worker.is_gone()) {
             self.command(worker, Command::Abandon);
             self.workers[worker.0].standing = Standing::Gone;
