@@ -1,6 +1,7 @@
 //! Whether this process itself was held up, pure: it was stopped, its machine was suspended, or it got no processor.
 //!
-//! A limit on somebody else counts only the time in which its keeper ran. Whoever was held up first takes what came meanwhile.
+//! A limit on somebody else counts only the time in which whoever applies it ran. Whoever was held up first takes what came
+//! meanwhile.
 
 use std::time::Duration;
 

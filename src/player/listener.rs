@@ -134,6 +134,7 @@ impl Listener {
         if self.stopping.is_none()
             && let Some(host) = self.settings.admission.lookup_due(clock())
         {
+            self.end_lookup();
             let work = move |notes, _| look_up(&host, &notes);
             match self.processes.create(&mut self.callers, watch::MOST, work)? {
                 Ok(pid) => self.lookup = Some(pid),
@@ -197,12 +198,16 @@ impl Listener {
         self.stopping = Some(clock().plus(Wait::SessionsEnd.time()));
         self.socket = None;
         self.callers.all.clear();
-        // The process has blocked the listener's signals, but this one cannot be blocked.
-        self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, Signal::KILL));
+        self.end_lookup();
         self.cleanup.not_ended.clear();
         self.processes.pids().for_each(|pid| sys::end_child(pid, Signal::TERM));
         self.processes.hasten(|_| true);
         Continue(())
+    }
+
+    fn end_lookup(&self) {
+        // The process has blocked the listener's signals, but this one cannot be blocked.
+        self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, Signal::KILL));
     }
 
     /// Ends the player, once it was told to stop and nothing is left.
