@@ -1,6 +1,6 @@
 //! Carries out what a session decides about processes: creates them, stops them, reads what they print.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -38,7 +38,8 @@ pub(super) struct Executor {
     /// Whether a step is over only when its standard output is closed, as for the Python player. Its time limit applies
     /// until then.
     waits_for_output: bool,
-    pub(super) events: Vec<SessionEvent>,
+    /// What happened, in that order: a step's start comes before its end.
+    pub(super) events: VecDeque<SessionEvent>,
 }
 
 impl Executor {
@@ -57,7 +58,7 @@ impl Executor {
             buffer: Vec::new(),
             sweep: None,
             waits_for_output,
-            events: Vec::new(),
+            events: VecDeque::new(),
         })
     }
 
@@ -146,8 +147,9 @@ impl Executor {
         }
     }
 
-    /// Reaps children, continues with what is being stopped, and returns what happened.
-    pub(super) fn events(&mut self, audience: &mut Audience, now: PlayerTime) -> Vec<SessionEvent> {
+    /// Reaps children, continues with what is being stopped, and returns the first thing that happened and was not returned
+    /// yet.
+    pub(super) fn next_event(&mut self, audience: &mut Audience, now: PlayerTime) -> Option<SessionEvent> {
         self.reap();
         self.read_reports();
         for process in &mut self.processes {
@@ -159,7 +161,7 @@ impl Executor {
             }
         }
         for process in self.processes.iter_mut().filter(|process| process.is_over(self.waits_for_output)) {
-            self.events.push(process.end(audience, &mut self.buffer, now));
+            self.events.push_back(process.end(audience, &mut self.buffer, now));
             self.streams.insert(process.key, process.stream_lengths());
             self.tree.is_over(process.key);
         }
@@ -167,9 +169,9 @@ impl Executor {
             self.sweep = None;
             self.processes.clear();
             self.streams.clear();
-            self.events.push(SessionEvent::Swept { warnings });
+            self.events.push_back(SessionEvent::Swept { warnings });
         }
-        std::mem::take(&mut self.events)
+        self.events.pop_front()
     }
 
     fn reap(&mut self) {
@@ -219,7 +221,7 @@ impl Executor {
         for process in &mut self.processes {
             let Some(result) = process.report.as_mut().and_then(PreparedProcess::read) else { continue };
             process.report = None;
-            self.events.push(match result {
+            self.events.push_back(match result {
                 Ok(Start { at, late }) => SessionEvent::Started(StepStartedMessage {
                     step: process.key,
                     at: at.nanoseconds(),

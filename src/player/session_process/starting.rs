@@ -37,7 +37,7 @@ impl SessionProcess<'_> {
             Some(process) => process,
             None => match self.create(key) {
                 Ok(process) => process,
-                Err(why) => return self.executor.events.push(SessionEvent::NotStarted(key, why)),
+                Err(why) => return self.executor.events.push_back(SessionEvent::NotStarted(key, why)),
             },
         };
         let now = clock();

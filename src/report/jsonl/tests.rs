@@ -1,6 +1,7 @@
 //! Runs that are written as lines and read back give the same reports in every format.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use crate::model::{
     Gate, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped,
     StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
 };
-use crate::report::dry_run_json;
 use crate::report::recorded::{
     Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, range, spawned, told,
     worker,
 };
+use crate::report::{dry_run_json, reporter};
 
 /// Bytes that were kept, and what was not.
 fn kept(bytes: &[u8], unkept: Option<Unkept>) -> Output {
@@ -262,6 +263,19 @@ fn of_a_record_without_an_end_there_are_reports_of_what_was_recorded() {
     }
 }
 
+/// Whether an output of this event ends before the length that was recorded.
+fn has_less_than_recorded(event: &Event) -> bool {
+    let outputs = match event {
+        Event::StepEnded { result, .. } | Event::SpawnedEnded { result, .. } | Event::CheckEnded { result, .. } => {
+            vec![&result.stdout, &result.stderr]
+        }
+        Event::OutputReceived { output, .. } | Event::OutputEnded { output, .. } => vec![output],
+        _ => Vec::new(),
+    };
+    let last = |output: &Output| output.length().checked_sub(1);
+    outputs.into_iter().any(|output| last(output).is_some_and(|last| output.read_exact_at(last, &mut [0]).is_err()))
+}
+
 #[test]
 fn no_number_in_a_record_makes_a_report_fail() {
     let events = failed();
@@ -270,21 +284,28 @@ fn no_number_in_a_record_makes_a_report_fail() {
         let digits = lines[at + 1..].find(|c: char| !c.is_ascii_digit())?;
         (digits > 0).then_some((at + 1, at + 1 + digits))
     });
-    let mut read = 0;
+    let (mut read, mut short) = (0, 0);
     for (start, end) in numbers {
         for number in ["0", "4294967295", "18446744073709551615"] {
             let lines = format!("{}{number}{}", &lines[..start], &lines[end..]);
             // Numbers that are too large for their type are refused.
             if let Ok((events, _)) = read_back(&lines, &failed()) {
                 read += 1;
-                // `jsonl` has whole outputs: one that is shorter than its record says is an error there.
-                for format in Format::ALL.into_iter().filter(|format| *format != Format::Jsonl) {
-                    told(format, plain(), &events);
+                for format in Format::ALL {
+                    let mut reporter = reporter(format, Box::new(io::sink()), plain());
+                    let failed = events.iter().find_map(|one| Some((one, reporter.report(one).err()?)));
+                    // Only `jsonl` has whole outputs: there, one that is shorter than its record says is an error.
+                    if let Some((Stamped { event, .. }, error)) = failed {
+                        let is_short = error.kind() == io::ErrorKind::UnexpectedEof && has_less_than_recorded(event);
+                        assert!(format == Format::Jsonl && is_short, "{format}: {error}: {lines}");
+                        short += 1;
+                    }
                 }
             }
         }
     }
     assert!(read > 100, "{read} records were read");
+    assert!(short > 0, "no output was shorter than its record says");
 }
 
 #[test]
