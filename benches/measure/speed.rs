@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{CONDUCTOR, Folder, Player, conduct, median, memory, milliseconds};
@@ -102,14 +102,17 @@ fn shells_two_at_a_time(count: usize, variables: &Variables) -> Duration {
     start.elapsed()
 }
 
-/// A step that prints 100 MB, against the same bytes through one TCP connection.
+/// A step that prints 100 MB, against the same bytes through one TCP connection, and against what has to be done at least: the
+/// same command's bytes through a pipe, a TCP connection, and into a file.
 fn hundred_megabytes(folder: &Folder) {
     let player = Player::start();
     folder.worker("w", player.port, &format!("[Run]\nstep = head -c {BYTES} /dev/zero\n"));
     folder.test("max_message_size = 1", &["w"]);
-    let (mut runs, mut raw, mut conductor, mut sessions) = (Vec::new(), Vec::new(), 0.0_f64, 0.0_f64);
+    let (mut runs, mut raw, mut least) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut conductor, mut sessions) = (0.0_f64, 0.0_f64);
     for _ in 0..ROUNDS {
-        raw.push(through_tcp());
+        raw.push(through_tcp(&mut std::io::repeat(0), &mut std::io::sink()));
+        least.push(through_pipe_and_file());
         let start = Instant::now();
         let mut child = conduct(folder, &[]).spawn().expect("it starts");
         while child.try_wait().expect("a child").is_none() {
@@ -122,12 +125,15 @@ fn hundred_megabytes(folder: &Folder) {
         let text = folder.read("results.json");
         assert!(text.contains(&format!("\"stdout_bytes\": {BYTES}")), "every byte was counted");
     }
-    let (run, raw) = (milliseconds(median(runs)), milliseconds(median(raw)));
+    let [run, raw, least] = [runs, raw, least].map(|times| milliseconds(median(times)));
     println!("a step that prints 100 MB: {run:.0} ms; the same bytes through one connection: {raw:.0} ms");
+    println!("  through a pipe, a connection and into a file: {least:.0} ms");
     println!(
-        "  speed ratio {:.2} (limit 0.2); conductor {conductor:.1} MB, session {sessions:.1} MB (limit 30)",
+        "  speed ratio {:.2} to the pipe, connection and file (limit 0.5), {:.2} to the connection alone",
+        least / run,
         raw / run
     );
+    println!("  conductor {conductor:.1} MB, session {sessions:.1} MB (limit 30)");
     println!("  listener {:.1} MB", memory(player.pid(), "VmHWM"));
     let kept = (0..ROUNDS).map(|_| {
         let start = Instant::now();
@@ -143,24 +149,45 @@ fn hundred_megabytes(folder: &Folder) {
     );
 }
 
-fn through_tcp() -> Duration {
+/// The bytes of the step's command, through its pipe, a connection and into a file that has no name, as those of a step go.
+fn through_pipe_and_file() -> Duration {
+    let start = Instant::now();
+    let mut command = Command::new("head");
+    command.args(["-c", &BYTES.to_string(), "/dev/zero"]).stdout(Stdio::piped());
+    let mut command = command.spawn().expect("`head` starts");
+    let mut pipe = command.stdout.take().expect("its output");
+    let mut file = tempfile::tempfile().expect("a file");
+    through_tcp(&mut pipe, &mut file);
+    assert!(command.wait().expect("a child").success());
+    drop(file);
+    start.elapsed()
+}
+
+fn through_tcp(from: &mut (impl Read + Send), to: &mut impl Write) -> Duration {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     let start = Instant::now();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let mut stream = TcpStream::connect(address).expect("a connection");
-            let piece = vec![0; 64 << 10];
+            let mut piece = vec![0; 64 << 10];
             let mut left = BYTES;
             while left > 0 {
-                let count = left.min(piece.len());
+                let most = left.min(piece.len());
+                let count = from.read(&mut piece[..most]).expect("it has bytes");
                 stream.write_all(&piece[..count]).expect("it takes bytes");
                 left -= count;
             }
         });
         let (mut stream, _) = listener.accept().expect("a connection");
         let mut buffer = vec![0; 64 << 10];
-        while stream.read(&mut buffer).expect("bytes") > 0 {}
+        loop {
+            let count = stream.read(&mut buffer).expect("bytes");
+            if count == 0 {
+                break;
+            }
+            to.write_all(&buffer[..count]).expect("it takes bytes");
+        }
     });
     start.elapsed()
 }

@@ -14,8 +14,8 @@ use super::outputs::{Opened, Outputs};
 use super::results::{CONFIGURATION, EVENTS};
 use crate::cli::ReportArguments;
 use crate::conduct::ResultsFolder;
-use crate::model::{NOT_CARRIED_OUT, Output, OutputSource, PASSED, Plan, Printer, Stream, Unkept, on_one_line};
-use crate::report::{RecordedOutputs, Replay};
+use crate::model::{NOT_CARRIED_OUT, OutputSource, PASSED, on_one_line};
+use crate::report::Replay;
 use crate::telemetry::{self, LogFormat, Screen};
 
 /// Writes the reports; 1 if the run cannot be read, or one of them cannot be written.
@@ -48,7 +48,9 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     }
     let mut reporters: Vec<_> = reporters.shown.into_iter().chain(reporters.apart).collect();
     let mut all = refused.is_empty();
-    let mut replay = Replay::new(BufReader::new(events), configuration, folder);
+    let mut replay = Replay::new(BufReader::new(events), configuration, |path| {
+        Arc::new(RecordedFile { folder: folder.clone(), path })
+    });
     while let Some(stamped) = replay.next().map_err(|error| cannot_read(&arguments.folder.join(EVENTS), &error))? {
         reporters.retain_mut(|(name, reporter)| {
             let written = reporter.report(&stamped);
@@ -80,13 +82,6 @@ fn read(folder: &ResultsFolder, name: &str) -> io::Result<Option<String>> {
         Ok(_) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-impl RecordedOutputs for ResultsFolder {
-    fn output(&self, plan: Option<&Plan>, of: Printer, stream: Stream, length: u64, unkept: Option<Unkept>) -> Output {
-        let file = RecordedFile { folder: self.clone(), path: of.file(plan, stream) };
-        Output::new(Arc::new(file), length, unkept)
     }
 }
 

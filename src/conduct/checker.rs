@@ -1,7 +1,7 @@
 //! The test's own judgement of a trial: the command `check` of the test file, run on the conductor.
 //!
 //! It starts when everything of the trial stands in the results folder, in the test file's folder, with what the steps
-//! know of the run and with the results folder. It is kept by a process that runs our own program, which ends whatever the
+//! know of the run and with the results folder. A process supervises it that runs our own program, which ends whatever the
 //! check leaves running, also when the conductor is killed. Its surroundings are those of a step.
 
 use std::convert::Infallible;
@@ -13,6 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
@@ -37,7 +38,7 @@ use super::threads::Threads;
 const LOOK: Duration = Duration::from_millis(20);
 /// How often we say that it cannot begin yet.
 const WORD: Duration = Duration::from_secs(10);
-/// How long the keeper may take to end.
+/// How long the supervisor may take to end.
 const STOP: Duration = Duration::from_secs(20);
 /// How long the writers of the results folder may make no progress before the check no longer waits for them.
 const STUCK: Duration = Wait::ResultsWritten.time();
@@ -56,39 +57,34 @@ pub(super) struct Check {
     pub(super) kept: Mark,
 }
 
-/// A check that was begun; it is ended when this is dropped.
-pub(super) struct Checker {
-    _wanted: Sender<Infallible>,
-}
-
-/// Begins a check; what it left is sent when it is over.
-///
-/// # Errors
-///
-/// Says why there is no thread.
-pub(super) fn start(threads: &mut Threads, check: Check, ended: Sender<CheckEnd>) -> io::Result<Checker> {
-    // Nothing is ever sent: that it is closed says that nobody waits for the check any more.
+/// Begins a check; what it left is sent when it is over. It is stopped when the sender that comes back is dropped, on which
+/// nothing is ever sent.
+pub(super) fn start(threads: &mut Threads, check: Check, ended: &Sender<CheckEnd>) -> Sender<Infallible> {
     let (wanted, unwanted) = bounded(0);
-    threads.start("check".to_owned(), move || {
-        let end = settle(&check, &unwanted, STUCK)
-            .and_then(|()| run(&check, &unwanted).map_err(|error| Outcome::NotStarted(words(&error))));
-        let _ = ended.send(end.unwrap_or_else(CheckEnd::from));
-    })?;
-    Ok(Checker { _wanted: wanted })
+    let not_started = |error: io::Error| Outcome::NotStarted(words(&error));
+    let told = ended.clone();
+    let started = threads.start("check".to_owned(), move || {
+        let end = settle(&check, &unwanted, STUCK).and_then(|()| run(&check, &unwanted).map_err(not_started));
+        let _ = told.send(end.unwrap_or_else(CheckEnd::from));
+    });
+    if let Err(error) = started {
+        let _ = ended.send(not_started(error).into());
+    }
+    wanted
 }
 
 /// Waits until there is everything that the check may read. A folder that is slow is waited for as long as something goes
 /// on there; one that takes nothing for so long is stuck, like the disk below it.
 fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Result<(), Outcome> {
-    let (mut taken, mut since) = (check.kept.taken(), Instant::now());
+    let (mut taken, mut since) = (check.kept.taken.load(Ordering::Relaxed), Instant::now());
     let mut attention = Attention::new(2 * WORD, now());
     loop {
         select! {
-            recv(check.kept.reached()) -> _ => return Ok(()),
+            recv(check.kept.reached) -> _ => return Ok(()),
             recv(unwanted) -> _ => return Err(Outcome::Stopped),
             default(Wait::ResultsWritten.within(WORD.min(stuck))) => {}
         }
-        let now_taken = check.kept.taken();
+        let now_taken = check.kept.taken.load(Ordering::Relaxed);
         if let Some(pause) = attention.look(now()) {
             since += pause;
         }
@@ -111,10 +107,10 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     socket.set_nonblocking(true)?;
     let mut command = command(check)?;
     command.stdin(OwnedFd::from(theirs)).stdout(their_stdout).stderr(their_stderr);
-    let keeper = command.spawn().map_err(|error| not_entered(&check.plan, error))?;
-    // Our copies of the keeper's ends would keep its pipes open.
+    let supervisor = command.spawn().map_err(|error| not_entered(&check.plan, error))?;
+    // Our copies of the supervisor's ends would keep its pipes open.
     drop(command);
-    let mut kept = Kept { keeper, socket, said: Vec::new(), printed: [stdout, stderr], unkept: None };
+    let mut kept = Kept { supervisor, socket, said: Vec::new(), answer: None, printed: [stdout, stderr], unkept: None };
     let end = kept.wait(check.plan.settings.step_timeout, unwanted);
     // It ran on our own clock.
     let player = PlayerTime::from_nanoseconds(at.nanoseconds());
@@ -124,7 +120,7 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     Ok(CheckEnd { result, unkept: kept.unkept, ..end })
 }
 
-/// The keeper of the check, with what it is to keep: our own program, in a session of its own. What a terminal sends to us is
+/// The supervisor of the check, with what it is to keep: our own program, in a session of its own. What a terminal sends to us is
 /// not for the check: we end it in good order.
 fn command(check: &Check) -> io::Result<Command> {
     let Check { plan, trial, results, descriptors, .. } = check;
@@ -155,23 +151,25 @@ fn not_entered(plan: &Plan, error: io::Error) -> io::Error {
     io::Error::other(format!("cannot enter the folder `{}`: {}", folder.display(), words(&error)))
 }
 
-/// A check that its keeper keeps.
+/// A check that its supervisor keeps.
 struct Kept {
-    keeper: Child,
-    /// Where the keeper says what came of it; its end says that the check is not wanted any more.
+    supervisor: Child,
+    /// Where the supervisor says what came of it; its end says that the check is not wanted any more.
     socket: UnixStream,
     said: Vec<u8>,
+    /// That, once all of it is here.
+    answer: Option<SupervisorMessage>,
     printed: [Printed; 2],
     /// Why what it prints cannot be kept.
     unkept: Option<String>,
 }
 
 impl Kept {
-    /// Waits for the keeper's word, and has it end the check when that takes too long, or is not wanted any more.
+    /// Waits for the supervisor's word, and has it end the check when that takes too long, or is not wanted any more.
     fn wait(&mut self, limit: Option<Duration>, unwanted: &Receiver<Infallible>) -> CheckEnd {
         let begun = Instant::now();
         let mut ended_by_us = None;
-        while !self.has_said_all() && self.hear() {
+        while self.answer.is_none() && self.hear() {
             let is_unwanted = unwanted.try_recv() == Err(TryRecvError::Disconnected);
             let is_late = limit.filter(|limit| begun.elapsed() >= *limit);
             match &ended_by_us {
@@ -184,26 +182,20 @@ impl Kept {
                 _ => {}
             }
         }
-        // The process above the keeper may have been stopped. One that stays so, or hangs, is killed.
-        let guard = i32::try_from(self.keeper.id()).ok().and_then(Pid::from_raw);
+        // The process above the supervisor may have been stopped. One that stays so, or hangs, is killed.
+        let guard = i32::try_from(self.supervisor.id()).ok().and_then(Pid::from_raw);
         let _ = guard.map(|guard| kill_process(guard, Signal::CONT));
-        let _ = Wait::CheckAnswer.end_of(&mut self.keeper, STOP);
+        let _ = Wait::CheckAnswer.end_of(&mut self.supervisor, STOP);
         self.take();
         // One that was killed left no word.
-        let said: Option<SupervisorMessage> = serde_json::from_slice(&self.said).ok();
-        let mut end = said.map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
+        let mut end = self.answer.take().map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
         if let (Outcome::Stopped, Some((outcome, _))) = (&end.result.outcome, ended_by_us) {
             end.result.outcome = outcome;
         }
         end
     }
 
-    /// Whether the keeper has said what came of the check: the process above it has the same socket, and may be stopped.
-    fn has_said_all(&self) -> bool {
-        self.said.last() == Some(&b'}') && serde_json::from_slice::<SupervisorMessage>(&self.said).is_ok()
-    }
-
-    /// Waits a moment for the keeper and the check, and takes what they say; whether the keeper will say more.
+    /// Waits a moment for the supervisor and the check, and takes what they say; whether the supervisor will say more.
     fn hear(&mut self) -> bool {
         let printed = self.printed.iter().filter_map(Printed::waits_for);
         let mut descriptors: Vec<_> = [PollFd::new(&self.socket, PollFlags::IN)].into_iter().chain(printed).collect();
@@ -214,6 +206,8 @@ impl Kept {
             Ok(0) => false,
             Ok(count) => {
                 self.said.extend_from_slice(&buffer[..count]);
+                // The process above the supervisor has the same socket, and may be stopped: its end need not come.
+                self.answer = serde_json::from_slice(&self.said).ok();
                 true
             }
             Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),

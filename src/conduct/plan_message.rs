@@ -1,12 +1,10 @@
 //! From the plan to the message that tells one worker of it, pure.
 
-use std::fmt::Debug;
-
 use crate::model::{
-    Action, Bound, Gate, LARGEST_PLAN, LONGEST_NAME, Mode, Phase, Plan, Step, WorkerId, WorkerPlan, nanoseconds,
-    variable,
+    Action, Bound, Gate, LARGEST_PLAN, LONGEST_NAME, MOST_STEPS, MOST_VARIABLES, Mode, Phase, Plan, Step, WorkerId,
+    WorkerPlan, nanoseconds, variable,
 };
-use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
+use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage, to_json};
 
 /// What a worker's player is told, in this incarnation of it.
 pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<String>) -> PlanMessage {
@@ -35,12 +33,19 @@ pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<St
 pub fn too_large(plan: &Plan) -> Option<String> {
     /// So many bytes at most become of one byte of a text (`\\u0001`).
     const MOST_ESCAPED: usize = 6;
-    // In this form, a text is at least as long as in memory, and what is around it takes more than in a message.
-    let length = |part: &dyn Debug| format!("{part:?}").len();
-    let common = length(&common_variables(plan));
+    let common = common_variables(plan);
+    let common_length = to_json(&common).len();
+    // Most plans are far below all bounds: their messages need not be made.
+    let is_small = |worker: &WorkerPlan| {
+        // In this form, a text is at least as long as in memory, and what is around it takes more than in a message.
+        let own = format!("{worker:?}").len().saturating_mul(MOST_ESCAPED);
+        common_length.saturating_add(own) < LARGEST_PLAN
+            // One more says the worker's name.
+            && common.len() + worker.environment.len() < MOST_VARIABLES
+            && Phase::ALL.into_iter().all(|phase| worker.steps[phase].len() <= MOST_STEPS)
+    };
     plan.workers().find_map(|(id, worker)| {
-        // Most plans are far below the bound: their messages need not be made.
-        if (common + length(worker)).saturating_mul(MOST_ESCAPED) < LARGEST_PLAN {
+        if is_small(worker) {
             return None;
         }
         // As long as a player's name for itself may be.
@@ -105,6 +110,25 @@ fn step_message(phase: Phase, step: &Step) -> StepMessage {
 mod tests {
     use super::*;
     use crate::conduct::testing::plan;
+
+    #[test]
+    fn a_plan_of_many_short_steps_or_variables_is_too_large_with_the_variables_that_every_worker_has() {
+        let of = |variables: usize, steps: usize| {
+            let mut plan = plan(2, 0, 1, &Phase::ALL);
+            plan.workers[1].environment = vec![("A".to_owned(), String::new()); variables];
+            plan.workers[1].steps[Phase::Run] = vec![Step::plain("s", ""); steps];
+            too_large(&plan)
+        };
+        // Three and the address of each worker are common, and one is the worker's name.
+        assert_eq!(of(MOST_VARIABLES - 6, MOST_STEPS), None);
+        let too_many = of(MOST_VARIABLES - 5, 0).unwrap();
+        assert!(
+            too_many.starts_with("the plan of worker `w1` (`w.cfg`) has too many variables in a plan"),
+            "{too_many}"
+        );
+        let too_many = of(0, MOST_STEPS + 1).unwrap();
+        assert!(too_many.starts_with("the plan of worker `w1` (`w.cfg`) has too many steps in a phase"), "{too_many}");
+    }
 
     #[test]
     fn a_barrier_must_be_passed_unless_its_failure_does_not_count_or_it_stands_in_reset() {

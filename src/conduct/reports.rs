@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unbounded};
@@ -45,7 +45,8 @@ pub struct Reporters {
 pub(super) struct Reports {
     queues: Vec<Queue>,
     kept: Queue,
-    failures: Receiver<String>,
+    /// Which outputs cannot be written, and why.
+    pub(super) failures: Receiver<String>,
     /// That there is one says, as long as the run lasts, that more failures can come.
     failed: Sender<String>,
     threads: Threads,
@@ -117,7 +118,7 @@ impl Reports {
         let mark = self.mark();
         let end = Instant::now() + Wait::ResultsWritten.time();
         while interrupts.is_empty() && Instant::now() < end {
-            let looked = Wait::ResultsWritten.receive(mark.reached(), Some(LOOK));
+            let looked = Wait::ResultsWritten.receive(&mark.reached, Some(LOOK));
             if looked == Err(RecvTimeoutError::Disconnected) {
                 break;
             }
@@ -125,11 +126,6 @@ impl Reports {
         let failures = self.failures.try_iter().collect();
         Taken { failures, interrupted: None }.add_to(conclusion);
         self.queues.iter().for_each(|queue| queue.tell(ended(conclusion)));
-    }
-
-    /// Which outputs cannot be written, and why.
-    pub(super) fn failures(&self) -> &Receiver<String> {
-        &self.failures
     }
 
     /// Waits until everything was told. A slow reader may take its time, until an interrupt says that it has not.
@@ -194,25 +190,16 @@ fn give_up(failures: &Receiver<String>, patience: &Patience, taken: &mut Taken) 
 
 /// A position in the events that were passed to the writers of the results folder.
 pub(super) struct Mark {
-    reached: Receiver<Infallible>,
-    taken: Arc<AtomicU64>,
-}
-
-impl Mark {
     /// Closed when everything before it stands in the folder.
-    pub(super) fn reached(&self) -> &Receiver<Infallible> {
-        &self.reached
-    }
-
+    pub(super) reached: Receiver<Infallible>,
     /// How much was taken so far: what shows that those who are behind come nearer.
-    pub(super) fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
-    }
+    pub(super) taken: Arc<AtomicU64>,
 }
 
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::sync::atomic::Ordering;
 
     use crossbeam_channel::{bounded, never};
 
@@ -278,23 +265,23 @@ mod tests {
         }
         let mark = reports.mark();
         go_on.send(()).unwrap();
-        while mark.taken() < 1 {
+        while mark.taken.load(Ordering::Relaxed) < 1 {
             std::thread::yield_now();
         }
-        assert!(mark.reached().try_recv().is_err_and(|error| error.is_empty()), "one of two is taken");
+        assert!(mark.reached.try_recv().is_err_and(|error| error.is_empty()), "one of two is taken");
         go_on.send(()).unwrap();
-        assert_eq!(mark.reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+        assert_eq!(mark.reached.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
         // One behind which nothing is to be taken, and one of a run that keeps nothing.
-        assert_eq!(reports.mark().reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+        assert_eq!(reports.mark().reached.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
         let nothing = Reports::start(Reporters::default());
         nothing.tell(event());
-        assert_eq!(nothing.mark().reached().recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+        assert_eq!(nothing.mark().reached.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
     }
 
     #[test]
     fn without_reporters_nothing_says_all_the_time_that_there_are_no_failures() {
         let reports = Reports::start(Reporters::default());
-        assert!(reports.failures().try_recv().is_err_and(|error| error.is_empty()), "a select would return at once");
+        assert!(reports.failures.try_recv().is_err_and(|error| error.is_empty()), "a select would return at once");
         assert_eq!(reports.finish(&never(), false), Taken { failures: Vec::new(), interrupted: None });
     }
 

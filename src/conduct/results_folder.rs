@@ -2,7 +2,6 @@
 //! and whatever links somebody puts there. A fetched file goes to `RESULTS/RUN/trial-N/WORKER/`.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,41 +11,31 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, statat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use thiserror::Error;
 
 use super::room::Room;
 use crate::model::{on_one_line, words};
 
 /// Why a file or folder cannot be made in the results folder.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(super) enum FolderError {
     /// The name of the file is not that of one below the worker's folder.
+    #[error("its name points outside the worker's results folder")]
     LeadsOut,
     /// The folder of results itself cannot be entered.
+    #[error("cannot enter the results folder: {}", words(&(*.0).into()))]
     Results(Errno),
     /// This folder in it cannot be made or entered.
+    #[error("the folder `{}`: {}", shown(.0), words(&(*.1).into()))]
     Folder(OsString, Errno),
     /// This folder in it is a symbolic link.
+    #[error("`{}` in the results folder is a symbolic link, which `conduct` does not follow", shown(.0))]
     Link(OsString),
 }
 
-impl fmt::Display for FolderError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |name: &OsString| on_one_line(&name.to_string_lossy()).into_owned();
-        match self {
-            Self::LeadsOut => write!(out, "its name points outside the worker's results folder"),
-            Self::Results(error) => {
-                write!(out, "cannot enter the results folder: {}", words(&(*error).into()))
-            }
-            Self::Folder(name, error) => write!(out, "the folder `{}`: {}", shown(name), words(&(*error).into())),
-            Self::Link(name) => {
-                let name = shown(name);
-                write!(out, "`{name}` in the results folder is a symbolic link, which `conduct` does not follow")
-            }
-        }
-    }
+fn shown(name: &OsStr) -> String {
+    on_one_line(&name.to_string_lossy()).into_owned()
 }
-
-impl std::error::Error for FolderError {}
 
 /// The folder of a run's results. A copy is the same folder.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! The run loop: events to the coordinator, its actions to the actors and the reports.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,14 +9,14 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 
 use crate::model::{
-    Attention, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Plan, Reason, Stamped, Verdict, WorkerId,
-    signal_name, words,
+    Attention, ClockAnchor, Conclusion, ConductorTime, Event, Plan, Reason, Stamped, Verdict, WorkerId, signal_name,
+    words,
 };
 
 use crate::wait::Wait;
 use crate::wire::{Hello, Secret};
 
-use super::checker::{self, Check, Checker};
+use super::checker::{self, Check};
 use super::connection;
 use super::connection::context::{Context, Said};
 use super::coordinator::{Action, Coordinator, Input};
@@ -57,8 +58,8 @@ struct Run<'a> {
     /// The actor of each worker's latest session.
     latest: Vec<Option<Actor>>,
     threads: Threads,
-    /// The check at work, and the way that its result comes: one a trial.
-    checker: Option<Checker>,
+    /// What stops the check of the trial when it is dropped, and how its result comes.
+    check: Option<Sender<Infallible>>,
     checked: (Sender<CheckEnd>, Receiver<CheckEnd>),
     /// How many signals have come.
     signals: usize,
@@ -88,8 +89,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Begins the check of a trial, which waits for the mark; one that cannot be begun is over at once.
-    fn check(&mut self, trial: u32, kept: Mark) -> Option<CheckEnd> {
+    /// Begins the check of a trial, which waits for the mark.
+    fn check(&mut self, trial: u32, kept: Mark) {
         let check = Check {
             plan: Arc::clone(self.plan),
             trial,
@@ -98,13 +99,7 @@ impl Run<'_> {
             results: self.options.results.clone(),
             kept,
         };
-        match checker::start(&mut self.threads, check, self.checked.0.clone()) {
-            Ok(checker) => {
-                self.checker = Some(checker);
-                None
-            }
-            Err(error) => Some(Outcome::NotStarted(words(&error)).into()),
-        }
+        self.check = Some(checker::start(&mut self.threads, check, &self.checked.0));
     }
 
     fn is_current(&self, worker: WorkerId, session: u64) -> bool {
@@ -156,7 +151,7 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
         events: sender,
         latest: plan.workers.iter().map(|_| None).collect(),
         threads: Threads::new(),
-        checker: None,
+        check: None,
         checked: bounded(1),
         signals: 0,
     };
@@ -164,8 +159,8 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
     let mut conclusion = turn(coordinator, &mut run, &events, interrupts, &reports);
     // Whoever still wants to say something finds nobody listening, and ends.
     drop(events);
-    let Run { latest, threads, checker, signals, .. } = run;
-    drop((latest, checker));
+    let Run { latest, threads, check, signals, .. } = run;
+    drop((latest, check));
     threads.join(Wait::ThreadsEnd.time());
     reports.finish(interrupts, signals > 1).add_to(&mut conclusion);
     conclusion
@@ -211,8 +206,8 @@ fn turn(
                         }
                     }
                     Action::Command(worker, command) => run.command(worker, command),
-                    Action::Check(trial) => inputs.extend(run.check(trial, reports.mark()).map(Input::Checked)),
-                    Action::StopCheck => run.checker = None,
+                    Action::Check(trial) => run.check(trial, reports.mark()),
+                    Action::StopCheck => run.check = None,
                     Action::Report(Event::RunEnded { mut conclusion }) => {
                         reports.tell_end(at, &mut conclusion, &interrupts);
                         return conclusion;
@@ -240,7 +235,7 @@ fn turn(
                 Input::Tick
             },
             recv(run.checked.1) -> end => end.map_or(Input::Tick, Input::Checked),
-            recv(reports.failures()) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
+            recv(reports.failures) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
             recv(timer) -> _ => Input::Tick,
         });
     }

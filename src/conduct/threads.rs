@@ -31,7 +31,7 @@ impl Threads {
     pub(crate) fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         self.handles.extract_if(.., |handle| handle.is_finished()).for_each(join);
         let alive = self.alive.clone();
-        let handle = start(name, move || {
+        let handle = Builder::new().name(name).stack_size(STACK).spawn(move || {
             body();
             drop(alive);
         })?;
@@ -64,9 +64,4 @@ fn join(handle: JoinHandle<()>) {
 
 fn name(handle: &JoinHandle<()>) -> String {
     handle.thread().name().unwrap_or("a thread").to_owned()
-}
-
-/// Starts one named thread with a small stack.
-pub(crate) fn start(name: String, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    Builder::new().name(name).stack_size(STACK).spawn(body)
 }

@@ -1,6 +1,7 @@
 //! Whether this process itself was held up, pure: it was stopped, its machine was suspended, or it got no processor.
 //!
-//! A limit on somebody else counts only the time in which its keeper ran. Whoever was held up first takes what came meanwhile.
+//! A limit on somebody else counts only the time in which whoever applies it ran. Whoever was held up first takes what came
+//! meanwhile.
 
 use std::time::Duration;
 
@@ -13,14 +14,14 @@ pub struct Attention<T> {
     most: Duration,
 }
 
-impl<T: Reading> Attention<T> {
+impl<C: Copy> Attention<Reading<C>> {
     /// Of a loop that is held up when two of its looks are further apart than this.
-    pub fn new(most: Duration, now: T) -> Self {
+    pub fn new(most: Duration, now: Reading<C>) -> Self {
         Self { looked: now, most }
     }
 
     /// Looks at the time. How long ago the last look was, when the loop was held up since; else nothing.
-    pub fn look(&mut self, now: T) -> Option<Duration> {
+    pub fn look(&mut self, now: Reading<C>) -> Option<Duration> {
         let gap = now.since(self.looked);
         self.looked = now;
         (gap > self.most).then_some(gap)

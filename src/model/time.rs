@@ -1,5 +1,6 @@
 //! Readings of clocks, one type for each clock, so that two machines' readings cannot be mixed up.
 
+use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,17 +8,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A duration in nanoseconds, as messages and clocks have it; one that is too long becomes the longest, 584 years.
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// What all clocks have in common, for what works on either side of the wire.
-pub trait Reading: Copy + Ord {
-    /// See the method of that name of [`ConductorTime`] or [`PlayerTime`].
-    fn nanoseconds(self) -> u64;
-    /// The same.
-    fn since(self, earlier: Self) -> Duration;
-    /// The same.
-    #[must_use]
-    fn plus(self, duration: Duration) -> Self;
 }
 
 /// A duration as the record of a run has it: its number of nanoseconds.
@@ -71,59 +61,46 @@ pub(super) mod in_nanoseconds {
     }
 }
 
-macro_rules! reading {
-    ($(#[$meta:meta])* $type:ident) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub struct $type(u64);
+/// The clock of the conductor's machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ConductorClock;
 
-        impl $type {
-            /// A reading of so many nanoseconds.
-            pub const fn from_nanoseconds(nanoseconds: u64) -> Self {
-                Self(nanoseconds)
-            }
+/// The clock of a player's machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct PlayerClock;
 
-            /// The reading in nanoseconds.
-            pub const fn nanoseconds(self) -> u64 {
-                self.0
-            }
+/// A reading of `CLOCK_BOOTTIME` on the machine of `C`, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent, bound = "")]
+pub struct Reading<C>(u64, PhantomData<C>);
 
-            /// The time from `earlier` to this reading, zero when `earlier` is later.
-            pub const fn since(self, earlier: Self) -> Duration {
-                Duration::from_nanos(self.0.saturating_sub(earlier.0))
-            }
+/// A reading on the conductor's machine.
+pub type ConductorTime = Reading<ConductorClock>;
 
-            /// The reading so much later; it stops at the clock's end.
-            #[must_use]
-            pub fn plus(self, duration: Duration) -> Self {
-                Self(self.0.saturating_add(nanoseconds(duration)))
-            }
-        }
+/// A reading on a player's machine.
+pub type PlayerTime = Reading<PlayerClock>;
 
-        impl Reading for $type {
-            fn nanoseconds(self) -> u64 {
-                self.0
-            }
+impl<C: Copy> Reading<C> {
+    /// A reading of so many nanoseconds.
+    pub const fn from_nanoseconds(nanoseconds: u64) -> Self {
+        Self(nanoseconds, PhantomData)
+    }
 
-            fn since(self, earlier: Self) -> Duration {
-                Self::since(self, earlier)
-            }
+    /// The reading in nanoseconds.
+    pub const fn nanoseconds(self) -> u64 {
+        self.0
+    }
 
-            fn plus(self, duration: Duration) -> Self {
-                Self::plus(self, duration)
-            }
-        }
-    };
-}
+    /// The time from `earlier` to this reading, zero when `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
 
-reading! {
-    /// A reading of `CLOCK_BOOTTIME` on the conductor's machine.
-    ConductorTime
-}
-
-reading! {
-    /// A reading of `CLOCK_BOOTTIME` on a player's machine.
-    PlayerTime
+    /// The reading so much later; it stops at the clock's end.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self::from_nanoseconds(self.0.saturating_add(nanoseconds(duration)))
+    }
 }
 
 /// One moment on the conductor's clock and in UTC, by which all other readings become dates.

@@ -255,7 +255,7 @@ impl Caller {
     /// Answers, and begins to close. An answer is short: a socket takes all of it, unless its peer reads nothing.
     fn answer(&mut self, payload: &[u8]) {
         let _ = self.connection.write(&frame(payload));
-        self.connection.end_writing();
+        let _ = self.connection.end_writing();
         self.answered = true;
     }
 }

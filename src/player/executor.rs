@@ -1,6 +1,6 @@
 //! Carries out what a session decides about processes: creates them, stops them, reads what they print.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -11,15 +11,12 @@ use super::audience::Audience;
 use super::escalation::Escalation;
 use super::origin::Cgroups;
 use super::process_tree::ProcessTree;
-use super::session::{NotStarted, SessionEvent};
+use super::session::SessionEvent;
 use super::step_process::{StepProcess, Stop};
 use super::sweep::Sweep;
 use crate::model::{PlayerTime, StepId, nanoseconds};
-use crate::sys::{self, Image, PreparedProcess, Spawned, Start};
+use crate::sys::{self, PreparedProcess, Spawned, Start};
 use crate::wire::{LeftMessage, StepSettledMessage, StepStartedMessage};
-
-/// How soon the start of a step is reported. If it ends before that, both are reported together.
-const REPORT_WITHIN: Duration = Duration::from_millis(50);
 
 /// How long others may hold a step's output after its end before the step counts as leaky.
 const LET_GO_WITHIN: Duration = Duration::from_millis(200);
@@ -30,7 +27,7 @@ pub(super) struct Executor {
     processes: Vec<StepProcess>,
     /// Prepared processes: they are created before the message that starts them arrives, so that many workers on a machine
     /// can start at the same time. Each is in its own group, and has not executed the step's program yet.
-    prepared: Vec<(StepId, Spawned)>,
+    pub(super) prepared: Vec<(StepId, Spawned)>,
     pub(super) tree: ProcessTree,
     next_stream: u32,
     /// The numbers of the streams of steps whose processes have ended, and how much was read from them.
@@ -41,7 +38,8 @@ pub(super) struct Executor {
     /// Whether a step is over only when its standard output is closed, as for the Python player. Its time limit applies
     /// until then.
     waits_for_output: bool,
-    events: Vec<SessionEvent>,
+    /// What happened, in that order: a step's start comes before its end.
+    pub(super) events: VecDeque<SessionEvent>,
 }
 
 impl Executor {
@@ -60,7 +58,7 @@ impl Executor {
             buffer: Vec::new(),
             sweep: None,
             waits_for_output,
-            events: Vec::new(),
+            events: VecDeque::new(),
         })
     }
 
@@ -74,49 +72,17 @@ impl Executor {
         wanted.iter().copied().filter(|key| !is_ready(key)).collect()
     }
 
-    /// Creates a step's process, which waits until the step is started. If that fails it is created then, and fails again.
-    pub(super) fn prepare(&mut self, key: StepId, image: Image) {
-        if let Ok(process) = self.tree.create(key, image) {
-            self.prepared.push((key, process));
-        }
-    }
-
-    /// Starts a step that has a prepared process; whether it has one.
-    pub(super) fn start_prepared(&mut self, key: StepId, at: Option<PlayerTime>, now: PlayerTime) -> bool {
-        let Some(index) = self.prepared.iter().position(|(of, _)| *of == key) else { return false };
+    /// The prepared process of a step, if it has one that nobody else has ended.
+    pub(super) fn take_prepared(&mut self, key: StepId) -> Option<Spawned> {
+        let index = self.prepared.iter().position(|(of, _)| *of == key)?;
         let (_, mut process) = self.prepared.swap_remove(index);
-        // Somebody else may have ended it.
-        let is_ready = process.report.is_preparing();
-        if is_ready {
-            self.begin(key, at, process, now);
-        }
-        is_ready
+        process.report.is_preparing().then_some(process)
     }
 
-    /// Creates a step's process. Another attempt of a step continues the streams; whoever still holds those of the previous
-    /// attempt is not read from any more.
-    pub(super) fn start(
-        &mut self,
-        key: StepId,
-        at: Option<PlayerTime>,
-        image: Result<Image, NotStarted>,
-        now: PlayerTime,
-    ) {
-        match image.and_then(|image| Ok(self.tree.create(key, image)?)) {
-            Ok(process) => self.begin(key, at, process, now),
-            Err(why) => self.events.push(SessionEvent::NotStarted(key, why)),
-        }
-    }
-
-    /// The next step waits for the start of this one: it is reported as soon as it is known.
-    pub(super) fn is_waited_for(&mut self, key: StepId, now: PlayerTime) {
-        let starting = self.processes.iter_mut().filter(|process| process.key == key && process.report.is_some());
-        starting.for_each(|process| process.expected = process.expected.min(now));
-    }
-
-    fn begin(&mut self, key: StepId, at: Option<PlayerTime>, process: Spawned, now: PlayerTime) {
+    /// Starts a step's process; the start is reported when it is `expected`. Another attempt of a step continues the streams;
+    /// whoever still holds those of the previous attempt is not read from any more.
+    pub(super) fn start(&mut self, key: StepId, process: Spawned, at: Option<PlayerTime>, expected: PlayerTime) {
         process.report.start(at);
-        let expected = at.map_or(now, |at| at.max(now)).plus(REPORT_WITHIN);
         self.processes.retain(|process| process.key != key || !process.is_reported);
         let streams = self.streams.remove(&key).unwrap_or_else(|| {
             self.next_stream += 2;
@@ -181,8 +147,9 @@ impl Executor {
         }
     }
 
-    /// Reaps children, continues with what is being stopped, and returns what happened.
-    pub(super) fn events(&mut self, audience: &mut Audience, now: PlayerTime) -> Vec<SessionEvent> {
+    /// Reaps children, continues with what is being stopped, and returns the first thing that happened and was not returned
+    /// yet.
+    pub(super) fn next_event(&mut self, audience: &mut Audience, now: PlayerTime) -> Option<SessionEvent> {
         self.reap();
         self.read_reports();
         for process in &mut self.processes {
@@ -194,7 +161,7 @@ impl Executor {
             }
         }
         for process in self.processes.iter_mut().filter(|process| process.is_over(self.waits_for_output)) {
-            self.events.push(process.end(audience, &mut self.buffer, now));
+            self.events.push_back(process.end(audience, &mut self.buffer, now));
             self.streams.insert(process.key, process.stream_lengths());
             self.tree.is_over(process.key);
         }
@@ -202,9 +169,9 @@ impl Executor {
             self.sweep = None;
             self.processes.clear();
             self.streams.clear();
-            self.events.push(SessionEvent::Swept { warnings });
+            self.events.push_back(SessionEvent::Swept { warnings });
         }
-        std::mem::take(&mut self.events)
+        self.events.pop_front()
     }
 
     fn reap(&mut self) {
@@ -254,7 +221,7 @@ impl Executor {
         for process in &mut self.processes {
             let Some(result) = process.report.as_mut().and_then(PreparedProcess::read) else { continue };
             process.report = None;
-            self.events.push(match result {
+            self.events.push_back(match result {
                 Ok(Start { at, late }) => SessionEvent::Started(StepStartedMessage {
                     step: process.key,
                     at: at.nanoseconds(),

@@ -149,6 +149,7 @@ impl Listener {
         if self.stopping.is_none()
             && let Some(host) = self.settings.admission.lookup_due(clock())
         {
+            self.end_lookup();
             let work = move |notes, _| look_up(&host, &notes);
             match self.processes.create(&mut self.callers, watch::MOST, work)? {
                 Ok(pid) => self.lookup = Some(pid),
@@ -210,8 +211,7 @@ impl Listener {
         self.stopping = Some(clock().plus(Wait::SessionsEnd.time()));
         self.socket = None;
         self.callers.all.clear();
-        // The process has blocked the listener's signals, but this one cannot be blocked.
-        self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, Signal::KILL));
+        self.end_lookup();
         self.cleanup.not_ended.clear();
         self.processes.pids().for_each(|pid| sys::end_child(pid, Signal::TERM));
         self.processes.hasten(|_| true);
@@ -228,6 +228,11 @@ impl Listener {
         matches!(self.settings.service, Service::Session(_))
             && is_idle()
             && (self.callers.has_taken_any || clock() >= self.begun.plus(Wait::SessionPlayerIdle.time()))
+    }
+
+    fn end_lookup(&self) {
+        // The process has blocked the listener's signals, but this one cannot be blocked.
+        self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, Signal::KILL));
     }
 
     /// Ends the player, once it was told to stop and nothing is left.

@@ -15,6 +15,8 @@ use crate::sys::{self, Cgroup, Descendant, Image, PipeId, Spawned, Spawner};
 pub(super) struct ProcessTree {
     spawner: Spawner,
     pub(super) origins: Origins,
+    /// Empty control groups that can be used again: making and removing them waits for other processes that do.
+    free: Vec<Cgroup>,
     /// How many control groups were created.
     made: u32,
     /// A unique name.
@@ -35,6 +37,7 @@ impl ProcessTree {
         Ok(Self {
             spawner: Spawner::new()?,
             origins: Origins { all: Vec::new(), cgroups },
+            free: Vec::new(),
             made: 0,
             name: format!("{}-{:x}", std::process::id(), sys::clock().nanoseconds()),
             named: BTreeSet::new(),
@@ -50,7 +53,7 @@ impl ProcessTree {
     pub(super) fn create(&mut self, key: StepId, mut image: Image) -> io::Result<Spawned> {
         self.prepare_spare(key.phase);
         let mut origin = Origin::mark(key, &self.name, &mut image.environment);
-        let cgroup = self.make_cgroup();
+        let cgroup = self.take_cgroup();
         let made = self.spawner.spawn(image, cgroup.as_ref().map(AsFd::as_fd))?;
         if made.in_cgroup {
             origin.cgroup = cgroup;
@@ -85,12 +88,12 @@ impl ProcessTree {
         self.origins.all.retain(|origin| origin.pid != pid || origin.cgroup.is_some());
     }
 
-    fn make_cgroup(&mut self) -> Option<Cgroup> {
+    fn take_cgroup(&mut self) -> Option<Cgroup> {
         let root = self.origins.cgroups.clone()?;
-        loop {
+        while self.free.is_empty() {
             self.made += 1;
             match root.make_group(self.made) {
-                Ok(cgroup) => return Some(cgroup),
+                Ok(cgroup) => self.free.push(cgroup),
                 // Something that was left on purpose is in it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
@@ -100,6 +103,7 @@ impl ProcessTree {
                 }
             }
         }
+        self.free.pop()
     }
 
     /// Continues a sweep. Returns its warnings once it is over.
@@ -107,7 +111,8 @@ impl ProcessTree {
         let remaining = sweep.look(now, &self.origins, |_| false)?;
         let warnings = sweep.warnings(&self.origins, &self.named, &remaining);
         // A group that is not empty by now is left to the listener.
-        self.origins.all.clear();
+        let cgroups = self.origins.all.drain(..).filter_map(|origin| origin.cgroup);
+        self.free.extend(cgroups.filter(Cgroup::is_as_new));
         self.named.clear();
         Some(warnings)
     }
@@ -129,9 +134,8 @@ impl ProcessTree {
 
     /// A step is over. What it left still comes from it.
     pub(super) fn is_over(&mut self, key: StepId) {
-        for origin in self.origins.all.iter_mut().filter(|origin| origin.key == key) {
-            origin.cgroup.take_if(|cgroup| cgroup.remove());
-        }
+        let origins = self.origins.all.iter_mut().filter(|origin| origin.key == key);
+        self.free.extend(origins.filter_map(|origin| origin.cgroup.take_if(|cgroup| cgroup.is_as_new())));
     }
 
     /// All children that are alive, including inherited ones.

@@ -143,8 +143,7 @@ impl Delivery<'_> {
                 Err(error) => return Err(Failure::NotTaken(error)),
             }
         }
-        connection.end_writing();
-        Ok(())
+        connection.end_writing().map_err(Failure::NotTaken)
     }
 
     /// Whether the conductor closes a connection within this time, as it does when it has read the result.

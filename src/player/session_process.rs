@@ -291,6 +291,11 @@ impl<'a> SessionProcess<'a> {
     }
 
     fn handle(&mut self, event: SessionEvent) {
+        self.carry_out(event);
+        self.take_events();
+    }
+
+    fn carry_out(&mut self, event: SessionEvent) {
         for action in session_log::handle(&mut self.session, event, clock()) {
             match action {
                 SessionAction::Send(message) => self.send(message),
@@ -314,13 +319,12 @@ impl<'a> SessionProcess<'a> {
                 SessionAction::Finish => self.finish(),
             }
         }
-        self.take_events();
     }
 
     /// A start that failed, or a sweep that found nothing, must not wait for the next event.
     fn take_events(&mut self) {
-        for event in self.executor.events(&mut self.audience, clock()) {
-            self.handle(event);
+        while let Some(event) = self.executor.next_event(&mut self.audience, clock()) {
+            self.carry_out(event);
         }
         self.settle(clock());
     }

@@ -13,7 +13,7 @@ use crate::model::is_harmful;
 ///
 /// Those of the writer.
 pub(crate) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    let mut escaping = escaping(writer, is_harmful);
+    let mut escaping = escaping::<false>(writer);
     serde_json::to_writer_pretty(&mut escaping, value)?;
     writeln!(escaping)?;
     escaping.flush()
@@ -21,17 +21,14 @@ pub(crate) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Resul
 
 /// Writes `value` in one line, without the newline.
 pub(super) fn write_line(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    write_compact(writer, is_harmful, value)
+    let mut escaping = escaping::<false>(writer);
+    serde_json::to_writer(&mut escaping, value)?;
+    escaping.flush()
 }
 
 /// Writes `value` in one line that can stand in an HTML page: nothing in it can end an element or begin one.
 pub(super) fn write_for_html(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    let is_markup = |character| is_harmful(character) || matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
-    write_compact(writer, is_markup, value)
-}
-
-fn write_compact(writer: &mut dyn Write, escape: impl Fn(char) -> bool, value: &impl Serialize) -> io::Result<()> {
-    let mut escaping = escaping(writer, escape);
+    let mut escaping = escaping::<true>(writer);
     serde_json::to_writer(&mut escaping, value)?;
     escaping.flush()
 }
@@ -56,23 +53,35 @@ impl<F: Fn() -> I, I: Iterator<Item = (String, V)>, V: Serialize> Serialize for 
 
 /// The serializer writes single escapes; the buffer combines them. It never splits what it was given, so that characters stay
 /// whole.
-fn escaping<F: Fn(char) -> bool>(writer: &mut dyn Write, escape: F) -> BufWriter<Escaping<'_, F>> {
-    BufWriter::with_capacity(4096, Escaping(writer, escape))
+fn escaping<const HTML: bool>(writer: &mut dyn Write) -> BufWriter<Escaping<'_, HTML>> {
+    BufWriter::with_capacity(4096, Escaping(writer))
 }
 
-/// Writes JSON with escapes for some characters. Outside of texts, JSON has none of them but newlines, which in texts are
-/// escapes already.
-struct Escaping<'a, F>(&'a mut dyn Write, F);
+/// Writes JSON with escapes for some characters, in `HTML` also for those of markup. Outside of texts, JSON has none of them
+/// but newlines, which in texts are escapes already.
+struct Escaping<'a, const HTML: bool>(&'a mut dyn Write);
 
-impl<F: Fn(char) -> bool> Write for Escaping<'_, F> {
+impl<const HTML: bool> Escaping<'_, HTML> {
+    fn is_escaped(character: char) -> bool {
+        let is_markup = || matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
+        character != '\n' && is_harmful(character) || HTML && is_markup()
+    }
+
+    /// Whether nothing in these bytes is escaped. It looks at all of them, because a loop without an exit is faster.
+    fn are_plain(bytes: &[u8]) -> bool {
+        let is_markup = |byte| HTML && matches!(byte, b'<' | b'>' | b'&');
+        !bytes.iter().fold(false, |found, &byte| found | !matches!(byte, b' '..=b'~' | b'\n') | is_markup(byte))
+    }
+}
+
+impl<const HTML: bool> Write for Escaping<'_, HTML> {
     /// The serializer hands on pieces of text, each with whole characters.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let is_escaped = |character| character != '\n' && self.1(character);
-        if bytes.is_ascii() && !bytes.iter().any(|&byte| is_escaped(char::from(byte))) {
+        if Self::are_plain(bytes) {
             return self.0.write(bytes);
         }
         let mut rest = str::from_utf8(bytes).map_err(io::Error::other)?;
-        while let Some((place, found)) = rest.char_indices().find(|(_, character)| is_escaped(*character)) {
+        while let Some((place, found)) = rest.char_indices().find(|(_, character)| Self::is_escaped(*character)) {
             self.0.write_all(&rest.as_bytes()[..place])?;
             write!(self.0, "\\u{:04x}", u32::from(found))?;
             rest = &rest[place + found.len_utf8()..];

@@ -21,7 +21,7 @@ use crate::model::{
 };
 use bytes::Bytes;
 use line::{Line, Part, RunStarted, utc};
-pub(crate) use read::{RecordedOutputs, Replay};
+pub(crate) use read::Replay;
 
 /// So many bytes of an output stand in a line at most: six times as many are what they come to when each is escaped.
 const PIECE: u64 = 10_000;

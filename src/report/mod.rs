@@ -37,7 +37,7 @@ pub(crate) use board::{Board, BoardLine};
 pub use dry_run_json::write as dry_run_json;
 pub use dry_run_text::write as dry_run_text;
 pub(crate) use json_writer::write as write_json;
-pub(crate) use jsonl::{RecordedOutputs, Replay};
+pub(crate) use jsonl::Replay;
 pub use text_page::Style;
 pub(crate) use words::{counted, hint, milliseconds, skew_of_several};
 

@@ -6,7 +6,14 @@ type Name<'a> = (&'a str, &'a str, Option<u64>);
 /// The names, where neighbours that differ only in a number are told as a range, as the test file writes ranges.
 pub(super) fn compact(names: &[&str]) -> String {
     let names: Vec<Name<'_>> = names.iter().map(|name| split(name)).collect();
-    names.chunk_by(|one, next| are_alike(*one, *next)).map(text).collect::<Vec<_>>().join(", ")
+    // Neighbours may be alike where the first of the range and the last are not.
+    let mut first = names.first().copied().unwrap_or_default();
+    let chunks = names.chunk_by(|_, next| {
+        let is_alike = are_alike(first, *next);
+        first = if is_alike { first } else { *next };
+        is_alike
+    });
+    chunks.map(text).collect::<Vec<_>>().join(", ")
 }
 
 fn split(name: &str) -> Name<'_> {
@@ -25,13 +32,12 @@ fn text(names: &[Name<'_>]) -> String {
     if names.len() == 1 {
         return format!("{base}{digits}");
     }
-    let width = digits.len();
-    let range = |row: &[u64]| match row {
-        [first, .., last] => format!("{first:0width$}-{last:0width$}"),
-        _ => format!("{:0width$}", row[0]),
+    let range = |row: &[Name<'_>]| match row {
+        [(_, first, _), .., (_, last, _)] => format!("{first}-{last}"),
+        _ => row[0].1.to_owned(),
     };
-    let numbers: Vec<u64> = names.iter().filter_map(|(_, _, number)| *number).collect();
-    let ranges = numbers.chunk_by(|one, next| one + 1 == *next).map(range);
+    let follows = |one: &Name<'_>, next: &Name<'_>| one.2.map(|number| number + 1) == next.2 && are_alike(*one, *next);
+    let ranges = names.chunk_by(follows).map(range);
     format!("{base}[{}]", ranges.collect::<Vec<_>>().join(","))
 }
 
@@ -44,6 +50,9 @@ mod tests {
         assert_eq!(compact(&["node01", "node02", "node03", "node07", "router"]), "node[01-03,07], router");
         assert_eq!(compact(&["n8", "n9", "n10"]), "n[8-10]");
         assert_eq!(compact(&["n08", "n9", "n10"]), "n08, n[9-10]");
+        assert_eq!(compact(&["n9", "n10", "n01"]), "n[9-10], n01");
+        assert_eq!(compact(&["n9", "n10", "n01", "n02", "n11"]), "n[9-10], n[01-02,11]");
+        assert_eq!(compact(&["n10", "n9"]), "n[10,9]");
         assert_eq!(compact(&["dut"]), "dut");
         assert_eq!(compact(&["a1"]), "a1");
         assert_eq!(compact(&["a1", "b1", "a2"]), "a1, b1, a2");

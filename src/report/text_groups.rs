@@ -3,20 +3,18 @@
 //! Workers that share a file, as those of a range do, run the same steps. A step's results are held back until all of
 //! these workers have theirs, but for a few seconds at most; a worker with a file of its own waits for nobody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-
-use sha2::{Digest as _, Sha256};
 
 use crate::model::{Action, ConductorTime, Plan, StepReference, StepResult, WorkerId};
 
 /// The longest that a result is held back, as far as other events tell the time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How much of an output is read at once.
-const PIECE: usize = 64 * 1024;
+/// How much of an output is read at once. Of each step, one piece from every worker can be in memory.
+const PIECE: usize = 16 * 1024;
 
 /// A result that some workers have in common.
 #[derive(Debug)]
@@ -95,35 +93,49 @@ impl Groups {
         held.into_values().flat_map(|group| self.told(group)).collect()
     }
 
+    /// Tells the results apart, part by part, until each is alone or what is left together is the same to the end.
     fn told(&self, mut group: Group) -> Vec<Told> {
         group.results.sort_by_key(|(step, _)| step.worker);
-        let is_alone = group.results.len() == 1;
-        let mut told: Vec<Told> = Vec::new();
-        let mut places = HashMap::new();
-        for (step, result) in group.results {
-            // What cannot be read back is the same as nothing else.
-            let digest = if is_alone { Err(step.worker) } else { self.digest(step, &result).map_err(|_| step.worker) };
-            let place = *places.entry(digest).or_insert(told.len());
-            match told.get_mut(place) {
-                Some(known) => known.add(step.worker, &result),
-                None => told.push(Told { step, workers: vec![step.worker], result, fastest: None }),
+        let mut told = Vec::new();
+        let mut alike = vec![(0, group.results)];
+        while let Some((number, results)) = alike.pop() {
+            let mut parts = BTreeMap::<_, Vec<_>>::new();
+            for (step, result) in results {
+                // What cannot be read back is the same as nothing else.
+                let part = self.part(number, step, &result).map_err(|_| step.worker);
+                parts.entry(part).or_default().push((step, result));
+            }
+            for (part, results) in parts {
+                if results.len() > 1 && part != Ok(Vec::new()) {
+                    alike.push((number + 1, results));
+                } else {
+                    told.extend(Told::of(results));
+                }
             }
         }
+        told.sort_by_key(|told| told.step.worker);
         told
     }
 
-    /// A number that only results have in common that are told together.
-    fn digest(&self, step: StepReference, result: &StepResult) -> io::Result<[u8; 32]> {
-        let attempts: Vec<_> = result.attempts.iter().map(|attempt| &attempt.outcome).collect();
-        let facts = (&result.outcome, result.leaky, &result.not_stopped, attempts, self.action(step));
-        let mut digest = Sha256::new_with_prefix(format!("{facts:?}"));
-        for output in [&result.stdout, &result.stderr] {
-            digest.update(format!("{} {:?}", output.length(), output.unkept()));
-            for piece in output.pieces(0..output.length(), PIECE) {
-                digest.update(piece?);
+    /// What tells a result from others: first the facts and how much it printed, then each piece of what it printed, and
+    /// nothing at the end.
+    fn part(&self, number: u64, step: StepReference, result: &StepResult) -> io::Result<Vec<u8>> {
+        let outputs = [&result.stdout, &result.stderr];
+        let Some(mut number) = number.checked_sub(1) else {
+            let attempts: Vec<_> = result.attempts.iter().map(|attempt| &attempt.outcome).collect();
+            let printed = outputs.map(|output| (output.length(), output.unkept()));
+            let facts = (&result.outcome, result.leaky, &result.not_stopped, attempts, self.action(step), printed);
+            return Ok(format!("{facts:?}").into_bytes());
+        };
+        for output in outputs {
+            let pieces = output.length().div_ceil(PIECE as u64);
+            if number < pieces {
+                let rest = number * PIECE as u64..output.length();
+                return output.pieces(rest, PIECE).next().unwrap_or_else(|| Ok(Vec::new()));
             }
+            number -= pieces;
         }
-        Ok(digest.finalize().into())
+        Ok(Vec::new())
     }
 
     fn action(&self, step: StepReference) -> Option<&Action> {
@@ -132,6 +144,15 @@ impl Groups {
 }
 
 impl Told {
+    /// Results that are the same.
+    fn of(results: Vec<(StepReference, StepResult)>) -> Option<Self> {
+        let mut results = results.into_iter();
+        let (step, result) = results.next()?;
+        let mut told = Self { step, workers: vec![step.worker], result, fastest: None };
+        results.for_each(|(step, result)| told.add(step.worker, &result));
+        Some(told)
+    }
+
     fn add(&mut self, worker: WorkerId, result: &StepResult) {
         self.workers.push(worker);
         if let (Some(longest), Some(took)) = (self.result.duration, result.duration) {
@@ -143,6 +164,8 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::model::{Ending, Outcome, Phase, Step};
     use crate::report::recorded::{left, plan, worker};
@@ -210,6 +233,37 @@ mod tests {
         output[150_000] = b'y';
         groups.take(START, step(2, 0), left(Outcome::Passed, &output, b""));
         assert_eq!(shared(&groups.ready(START)), [vec![0, 1], vec![2]]);
+    }
+
+    #[test]
+    fn no_more_is_read_of_an_output_than_tells_it_from_others() {
+        /// Counts the bytes that are read of it.
+        struct Counted(Vec<u8>, Arc<AtomicUsize>);
+        impl crate::model::OutputSource for Counted {
+            fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+                let count = self.0.read_at(offset, buffer)?;
+                self.1.fetch_add(count, Ordering::Relaxed);
+                Ok(count)
+            }
+        }
+        let read_of = |outputs: [Vec<u8>; 3]| {
+            let (mut groups, read) = (groups(), Arc::new(AtomicUsize::new(0)));
+            for (worker, bytes) in outputs.into_iter().enumerate() {
+                let length = bytes.len() as u64;
+                let stderr = crate::model::Output::new(Arc::new(Counted(bytes, Arc::clone(&read))), length, None);
+                groups.take(START, step(worker, 0), StepResult { stderr, ..left(Outcome::Passed, b"same", b"") });
+            }
+            (shared(&groups.ready(START)), read.load(Ordering::Relaxed))
+        };
+        let printed = |first: u8, length: usize| [&[first], &*vec![b'x'; length - 1]].concat();
+        // Of several lengths nothing is read, and of those that begin in other ways only the beginning.
+        let (one, two, three) = (vec![0], vec![1], vec![2]);
+        let other_lengths = [printed(1, 200_000), printed(1, 200_001), printed(1, 200_002)];
+        assert_eq!(read_of(other_lengths), (vec![one.clone(), two.clone(), three], 0));
+        let other_beginnings = [printed(1, 200_000), printed(2, 200_000), printed(1, 200_001)];
+        assert_eq!(read_of(other_beginnings), (vec![one, two.clone(), vec![2]], 2 * PIECE));
+        let two_equal = [printed(1, 200_000), printed(2, 200_000), printed(1, 200_000)];
+        assert_eq!(read_of(two_equal), (vec![vec![0, 2], two], PIECE + 400_000));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A control group for each step, where this process may make some: then what belongs to a step is exact, whatever its
 //! processes do to get away, and all of it ends at one stroke. Version 2 only; no controller is used.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -83,7 +84,8 @@ impl CgroupRoot {
         let path = self.path.join(&name);
         fs::create_dir(&path)?;
         let directory = File::open(&path)?.into();
-        Ok(Cgroup { path, number, directory })
+        let events = File::open(path.join("cgroup.events"))?;
+        Ok(Cgroup { path, number, directory, events, was_killed: Cell::new(false) })
     }
 
     /// The number of the group, made by this process, that another process is in.
@@ -134,6 +136,8 @@ pub struct Cgroup {
     path: PathBuf,
     number: u32,
     directory: OwnedFd,
+    events: File,
+    was_killed: Cell<bool>,
 }
 
 impl Cgroup {
@@ -142,13 +146,15 @@ impl Cgroup {
         self.number
     }
 
-    /// Removes it if nobody is in it; whether it is gone.
-    pub fn remove(&self) -> bool {
-        remove(&self.path)
+    /// Whether another step may have it: it is empty, was never killed, and is not frozen. Recent kernels kill a process that
+    /// begins in a group that was killed, and a process that begins in a frozen group never starts.
+    pub fn is_as_new(&self) -> bool {
+        !self.was_killed.get() && !says(&self.events, b"populated 1") && !says(&self.events, b"frozen 1")
     }
 
     /// Kills all processes in it at once (Linux 5.14).
     pub fn kill(&self) {
+        self.was_killed.set(true);
         // If that is not supported, the processes are killed one by one as they are found.
         let _ = fs::write(self.path.join("cgroup.kill"), "1");
     }
@@ -209,22 +215,28 @@ fn end_all(path: &Path, processes: &[Process]) {
         let inside = processes.iter().filter(|process| members.contains(&process.pid()));
         inside.for_each(|process| process.end(Signal::KILL));
     }
+    let Ok(events) = File::open(path.join("cgroup.events")) else { return };
     for _ in 0..LOOKS {
-        if !fs::read_to_string(path.join("cgroup.events")).is_ok_and(|events| events.contains("populated 1")) {
+        if !says(&events, b"populated 1") {
             return;
         }
         Wait::LeftoverEnd.pause(LOOK);
     }
 }
 
-/// Removes a group and those below it, as far as they are empty; whether all of it is gone.
-fn remove(path: &Path) -> bool {
+fn says(events: &File, line: &[u8]) -> bool {
+    let mut bytes = [0; 128];
+    let count = events.read_at(&mut bytes, 0).unwrap_or(0);
+    bytes[..count].windows(line.len()).any(|window| window == line)
+}
+
+/// Removes a group and those below it, as far as they are empty.
+fn remove(path: &Path) {
     // Most have none below them.
-    let is_gone = || fs::remove_dir(path).is_ok();
-    is_gone() || {
+    if fs::remove_dir(path).is_err() {
         for folder in folders_in(path) {
             remove(&folder);
         }
-        is_gone()
+        let _ = fs::remove_dir(path);
     }
 }

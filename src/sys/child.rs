@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
 use super::clock::boot_time_nanoseconds;
 use super::raw::call;
@@ -109,6 +109,9 @@ impl StartState {
     }
 
     fn reports(&self, stage: Stage, numbers: [u64; 2]) {
+        // A child that is killed between the two has reported nothing, rather than the numbers of another stage.
+        self.stage.store(0, Ordering::Relaxed);
+        fence(Ordering::Release);
         for (place, number) in self.numbers.iter().zip(numbers) {
             place.store(number, Ordering::Relaxed);
         }
@@ -125,11 +128,11 @@ impl StartState {
     pub(super) fn give(&self, at: Option<PlayerTime>) {
         self.at.store(at.map_or(0, PlayerTime::nanoseconds), Ordering::Relaxed);
         self.is_given.store(1, Ordering::Release);
-        // SAFETY: the signal is there for as long as this runs; nothing is written.
+        // SAFETY: the start is there for as long as this runs; nothing is written.
         unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), libc::FUTEX_WAKE as usize, 1, 0, 0, 0]) };
     }
 
-    /// Waits for it. If the parent ends meanwhile, the child ends too, because nobody else gives the signal.
+    /// Waits for it. If the parent ends meanwhile, the child ends too, because nobody else gives the start.
     fn wait(&self) -> u64 {
         let ends_with_parent = |signal: i32| {
             let arguments = [libc::PR_SET_PDEATHSIG as usize, signal.unsigned_abs() as usize, 0, 0, 0, 0];
@@ -143,7 +146,7 @@ impl StartState {
                 end();
             }
             while self.is_given.load(Ordering::Acquire) == 0 {
-                // SAFETY: the signal is there until the child is another program; it is only read.
+                // SAFETY: the start is there until the child is another program; it is only read.
                 unsafe {
                     call(libc::SYS_futex, [self.is_given.as_ptr().addr(), libc::FUTEX_WAIT as usize, 0, 0, 0, 0])
                 };
@@ -164,7 +167,7 @@ pub(super) fn become_program(blueprint: &Blueprint) -> ! {
     unsafe {
         call(libc::SYS_setpgid, [0; 6]);
         arrange(blueprint);
-        // Only now: the folder may not have existed before the signal.
+        // Only now: the folder may not have existed before the start.
         let at = blueprint.start.wait();
         if let Some(directory) = &blueprint.image.directory {
             let answer = call(libc::SYS_chdir, [directory.as_ptr().addr(), 0, 0, 0, 0, 0]);

@@ -6,7 +6,8 @@ use std::ptr::{NonNull, null_mut};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
-/// A value that stays shared across a fork. It is not dropped: its memory is only returned.
+/// A value that stays shared across a fork. It must not point to other memory, which each process has for itself. It is not
+/// dropped: its memory is only returned.
 #[derive(Debug)]
 pub struct Shared<T>(NonNull<T>);
 
@@ -15,7 +16,7 @@ unsafe impl<T: Sync> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Shared<T> {}
 
-impl<T> Shared<T> {
+impl<T: Sync> Shared<T> {
     /// Shares a value with the children that this process creates from now on.
     ///
     /// # Errors

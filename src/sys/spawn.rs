@@ -83,7 +83,7 @@ impl Spawner {
     ///
     /// # Errors
     ///
-    /// If the kernel creates no process or no pipe.
+    /// If the kernel creates no process, no pipe or no shared memory.
     pub fn spawn(&mut self, image: Image, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
         let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;

@@ -20,9 +20,9 @@ pub struct Channel<T> {
     heard: T,
 }
 
-impl<T: Reading> Channel<T> {
+impl<C: Copy + Ord> Channel<Reading<C>> {
     /// One on which nothing was said, and that has no connection yet.
-    pub fn new(now: T) -> Self {
+    pub fn new(now: Reading<C>) -> Self {
         Self { inbox: Inbox::default(), outbox: Outbox::default(), link: None, heard: now }
     }
 
@@ -31,7 +31,7 @@ impl<T: Reading> Channel<T> {
     /// # Errors
     ///
     /// Says when the peer cannot be the one that we spoke with.
-    pub fn connect(&mut self, link: Link<T>, next: u64) -> Result<(), WireError> {
+    pub fn connect(&mut self, link: Link<Reading<C>>, next: u64) -> Result<(), WireError> {
         self.outbox.reconnect(next)?;
         self.heard = link.heard();
         self.link = Some(link);
@@ -44,12 +44,12 @@ impl<T: Reading> Channel<T> {
     }
 
     /// The connection, while there is one.
-    pub fn link(&self) -> Option<&Link<T>> {
+    pub fn link(&self) -> Option<&Link<Reading<C>>> {
         self.link.as_ref()
     }
 
     /// When the peer was last heard of.
-    pub fn heard(&self) -> T {
+    pub fn heard(&self) -> Reading<C> {
         self.heard
     }
 
@@ -59,7 +59,7 @@ impl<T: Reading> Channel<T> {
     }
 
     /// Reads what has come. When that is the end of the connection there is none any more.
-    pub fn read<M: DeserializeOwned>(&mut self, clock: impl Fn() -> T) -> Received<M, T> {
+    pub fn read<M: DeserializeOwned>(&mut self, clock: impl Fn() -> Reading<C>) -> Received<M, Reading<C>> {
         let Some(link) = &mut self.link else { return Received::default() };
         let received = link.read(&mut self.inbox, &mut self.outbox, clock);
         self.heard = link.heard();
@@ -70,7 +70,7 @@ impl<T: Reading> Channel<T> {
     }
 
     /// Tells the peer what was taken, and closes the connection.
-    pub fn close(&mut self, clock: impl Fn() -> T) {
+    pub fn close(&mut self, clock: impl Fn() -> Reading<C>) {
         if let Some(mut link) = self.link.take() {
             link.acknowledge_now(clock());
             let _ = link.write(&self.inbox, &mut self.outbox, clock);
@@ -82,7 +82,7 @@ impl<T: Reading> Channel<T> {
     /// # Errors
     ///
     /// Says why there is no connection any more.
-    pub fn write(&mut self, clock: impl Fn() -> T) -> Result<(), LinkError> {
+    pub fn write(&mut self, clock: impl Fn() -> Reading<C>) -> Result<(), LinkError> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let done = link.time_passed(clock()).and_then(|()| link.write(&self.inbox, &mut self.outbox, clock));
         if done.is_err() {

@@ -32,11 +32,8 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
         socket.listen(128)?;
         Ok(socket.into())
     };
-    match listen() {
-        // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)),
-        other => other,
-    }
+    // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
+    listen().or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
 }
 
 /// A connection that never blocks. Its ends are one socket, or two descriptors such as those of pipes. A copy is the same
@@ -141,9 +138,13 @@ impl Connection {
         Ok(count)
     }
 
-    /// Tells the other side that nothing more will be written, if the connection can say so. A pipe says it when it is closed.
-    pub fn end_writing(&self) {
-        let _ = shutdown(&self.output, Shutdown::Write);
+    /// Tells the other side that nothing more will be written. A pipe cannot say it before it is closed.
+    ///
+    /// # Errors
+    ///
+    /// As shutdown(2).
+    pub fn end_writing(&self) -> io::Result<()> {
+        Ok(shutdown(&self.output, Shutdown::Write)?)
     }
 
     /// What to wait for: that something can be read, or written if that is wanted.

@@ -74,7 +74,7 @@ impl FrameDecoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Frees the memory of the frames that were taken.
+    /// Makes the space of the frames that were taken usable again.
     fn compact(&mut self) {
         self.buffer.drain(..self.from);
         self.from = 0;

@@ -83,14 +83,14 @@ impl<M, T> Default for Received<M, T> {
     }
 }
 
-impl<T: Reading> Link<T> {
+impl<C: Copy + Ord> Link<Reading<C>> {
     /// Takes over a connection on which the first messages were said, with the bytes that came behind them.
     pub fn new(
         connection: Connection,
         peer: &'static str,
         mut decoder: FrameDecoder,
         interval: Duration,
-        now: T,
+        now: Reading<C>,
     ) -> Self {
         decoder.set_limit(MAX_FRAME as u64);
         Self {
@@ -132,7 +132,7 @@ impl<T: Reading> Link<T> {
     }
 
     /// When something was last heard.
-    pub fn heard(&self) -> T {
+    pub fn heard(&self) -> Reading<C> {
         self.heard
     }
 
@@ -143,14 +143,14 @@ impl<T: Reading> Link<T> {
     }
 
     /// Has what was taken acknowledged with the next write.
-    pub fn acknowledge_now(&mut self, now: T) {
+    pub fn acknowledge_now(&mut self, now: Reading<C>) {
         self.acknowledge_at = Some(now);
     }
 
     /// When it wants to be told that time has passed.
-    pub fn next_deadline(&self) -> T {
+    pub fn next_deadline(&self) -> Reading<C> {
         let silent = self.heard.max(self.since).plus(self.interval * SILENCE);
-        self.acknowledge_at.into_iter().fold(self.beat_at.min(silent), T::min)
+        self.acknowledge_at.into_iter().fold(self.beat_at.min(silent), Ord::min)
     }
 
     /// Gives a sign of life when it is time for one.
@@ -158,7 +158,7 @@ impl<T: Reading> Link<T> {
     /// # Errors
     ///
     /// Says when the peer has been silent, or has read nothing, for too long.
-    pub fn time_passed(&mut self, now: T) -> Result<(), LinkError> {
+    pub fn time_passed(&mut self, now: Reading<C>) -> Result<(), LinkError> {
         let limit = self.interval * SILENCE;
         if self.attention.look(now).is_some() {
             self.since = now;
@@ -184,8 +184,8 @@ impl<T: Reading> Link<T> {
         &mut self,
         inbox: &mut Inbox,
         outbox: &mut Outbox,
-        clock: impl Fn() -> T,
-    ) -> Received<M, T> {
+        clock: impl Fn() -> Reading<C>,
+    ) -> Received<M, Reading<C>> {
         let mut received = Received::default();
         received.broken = self.read_all(inbox, outbox, clock, &mut received).err();
         received
@@ -195,8 +195,8 @@ impl<T: Reading> Link<T> {
         &mut self,
         inbox: &mut Inbox,
         outbox: &mut Outbox,
-        clock: impl Fn() -> T,
-        received: &mut Received<M, T>,
+        clock: impl Fn() -> Reading<C>,
+        received: &mut Received<M, Reading<C>>,
     ) -> Result<(), LinkError> {
         // What arrived together with the first message was read before.
         self.take_frames(inbox, outbox, received)?;
@@ -226,7 +226,7 @@ impl<T: Reading> Link<T> {
         &mut self,
         inbox: &mut Inbox,
         outbox: &mut Outbox,
-        received: &mut Received<M, T>,
+        received: &mut Received<M, Reading<C>>,
     ) -> Result<(), WireError> {
         while let Some(payload) = self.decoder.next_payload()? {
             match SessionFrame::decode(payload)? {
@@ -259,7 +259,12 @@ impl<T: Reading> Link<T> {
     /// # Errors
     ///
     /// Says why the connection has ended.
-    pub fn write(&mut self, inbox: &Inbox, outbox: &mut Outbox, clock: impl Fn() -> T) -> Result<(), LinkError> {
+    pub fn write(
+        &mut self,
+        inbox: &Inbox,
+        outbox: &mut Outbox,
+        clock: impl Fn() -> Reading<C>,
+    ) -> Result<(), LinkError> {
         loop {
             if !self.wants_to_write() {
                 self.pending.clear();
@@ -286,7 +291,7 @@ impl<T: Reading> Link<T> {
     }
 
     /// What goes before everything else, stamped now, that is: right before the connection gets it.
-    fn put_signals(&mut self, inbox: &Inbox, outbox: &Outbox, now: T) {
+    fn put_signals(&mut self, inbox: &Inbox, outbox: &Outbox, now: Reading<C>) {
         for (sent, came) in std::mem::take(&mut self.answers) {
             self.put(Signal::ProbeAnswer { sent, received: came.nanoseconds(), answered: now.nanoseconds() });
         }

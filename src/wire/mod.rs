@@ -51,6 +51,7 @@ pub use message::{
     StepStartedMessage,
 };
 pub use outbox::Outbox;
+pub(crate) use outbox::to_json;
 pub use outcome::{AttemptMessage, OutcomeMessage};
 pub use peer::cleaned;
 pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};

@@ -177,7 +177,7 @@ impl Outbox {
 }
 
 /// The JSON of a message of ours.
-pub(super) fn to_json(message: &impl Serialize) -> String {
+pub(crate) fn to_json(message: &impl Serialize) -> String {
     #[expect(clippy::expect_used, reason = "our messages have string keys and no floating-point numbers")]
     serde_json::to_string(message).expect("a message is JSON")
 }

@@ -191,7 +191,7 @@ fn a_conductor_that_is_killed_takes_its_check_with_it() {
 }
 
 #[test]
-fn what_became_of_a_check_whose_keeper_is_killed_is_not_known() {
+fn what_became_of_a_check_whose_supervisor_is_killed_is_not_known() {
     let (_player, folder) = scene("check = kill -9 $PPID");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
@@ -199,7 +199,7 @@ fn what_became_of_a_check_whose_keeper_is_killed_is_not_known() {
 }
 
 #[test]
-fn nothing_is_left_of_a_check_whose_keeper_is_killed() {
+fn nothing_is_left_of_a_check_whose_supervisor_is_killed() {
     let (_player, folder, pipe) = scene_with_stray("", "kill -9 $PPID; sleep 600");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(4), "{finished:#?}");
@@ -208,7 +208,7 @@ fn nothing_is_left_of_a_check_whose_keeper_is_killed() {
 }
 
 #[test]
-fn a_check_whose_keeper_is_stopped_is_ended_when_it_has_taken_too_long() {
+fn a_check_whose_supervisor_is_stopped_is_ended_when_it_has_taken_too_long() {
     let (_player, folder, pipe) = scene_with_stray("step_timeout = 2s", "kill -STOP $PPID; sleep 600");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(3), "{finished:#?}");
@@ -217,7 +217,7 @@ fn a_check_whose_keeper_is_stopped_is_ended_when_it_has_taken_too_long() {
 }
 
 #[test]
-fn a_check_whose_keeper_is_watched_by_nobody_goes_on() {
+fn a_check_whose_supervisor_is_watched_by_nobody_goes_on() {
     let (_player, folder) = scene("check = read -r _ _ _ guard _ </proc/$PPID/stat; kill -9 $guard; echo said");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");

@@ -215,6 +215,26 @@ fn a_spawned_step_that_ends_by_itself_keeps_its_status_and_output() {
 }
 
 #[test]
+fn many_short_steps_that_run_at_the_same_time_all_start_before_they_end() {
+    let steps: Vec<String> = (0..100).map(|number| format!("s{number} = parallel:echo {number}\n")).collect();
+    let steps = steps.concat();
+    let finished = conduct(&Player::start(), "trials = 5", &format!("[Run]\n{steps}"), &["-f", "jsonl"]);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""));
+    let events: Vec<Value> =
+        finished.stdout.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let mut started = std::collections::BTreeSet::new();
+    for event in &events {
+        let step = (event["trial"].to_string(), event["label"].to_string());
+        match event["event"].as_str() {
+            Some("step_started") => assert!(started.insert(step), "it started twice: {event}"),
+            Some("step_ended") => assert!(started.contains(&step), "it ended before it started: {event}"),
+            _ => {}
+        }
+    }
+    assert_eq!(started.len(), 500);
+}
+
+#[test]
 fn without_reset_a_spawned_step_stays_and_check_tells_of_it() {
     let folder = Folder::new();
     let witness = Witness::new(&folder);

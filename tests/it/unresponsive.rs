@@ -214,7 +214,7 @@ fn a_clean_up_process_that_is_stopped_when_its_listener_is_killed_goes_on() {
 }
 
 #[test]
-fn a_keeper_of_a_check_that_is_stopped_when_its_conductor_is_killed_ends_the_check() {
+fn a_supervisor_of_a_check_that_is_stopped_when_its_conductor_is_killed_ends_the_check() {
     let (player, folder) = (Player::start(), Folder::new());
     let pipe = Pipe::new(&folder, "pipe");
     let check = format!("check = kill -STOP $PPID; {}; sleep 600", pipe.hold());

@@ -129,15 +129,12 @@ impl Files {
 
     /// The file of a stream, begun if it was not.
     fn file(&mut self, stream: u32) -> Result<&mut IncomingFile, String> {
-        let Some(arriving) = self.arriving.get_mut(&stream) else {
-            return Err("the file was not announced".to_owned());
-        };
+        let arriving = self.arriving.get_mut(&stream).ok_or("the file was not announced")?;
         match &mut arriving.file {
             Some(file) => Ok(file),
             none => {
-                let Some(results) = &self.results else { return Err("there is no results folder".to_owned()) };
-                let worker = self.plan.worker(self.worker).name.as_str();
-                let place = results.place(arriving.step.trial, worker, arriving.name.bytes());
+                let results = self.results.as_ref().ok_or("there is no results folder")?;
+                let place = results.place(arriving.step.trial, self.plan.name(self.worker), arriving.name.bytes());
                 let (folder, name) = place.map_err(|why| why.to_string())?;
                 Ok(none.insert(IncomingFile::create(folder, &name, false).map_err(|why| why.to_string())?))
             }

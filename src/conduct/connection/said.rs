@@ -70,12 +70,8 @@ impl Said {
             PlayerMessage::Warning { .. } | PlayerMessage::Stalled { .. } => {
                 return bounds::WARNINGS_SENT.check(self.warnings).map_err(|why| Fault::TooMuch("sent", why));
             }
-            PlayerMessage::PlanTaken
-            | PlayerMessage::Armed(_)
-            | PlayerMessage::PhaseEnded(_)
-            | PlayerMessage::TrialEnded { .. }
-            | PlayerMessage::Leaving { .. }
-            | PlayerMessage::Left { .. } => {
+            // What is said of phases, trials and the session as a whole.
+            _ => {
                 self.others += 1;
                 return bounds::STAGES.check(self.others).map_err(|why| Fault::TooMuch("sent", why));
             }

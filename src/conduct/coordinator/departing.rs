@@ -23,6 +23,7 @@ impl Coordinator {
         let entry = &mut self.workers[worker.0];
         entry.due = Some(self.now.plus(limit));
         entry.standing = Standing::Departing(reason.clone());
+        self.departing.insert(worker);
         match self.stage {
             Stage::Connecting | Stage::Planning | Stage::EndingTrial => {
                 self.pending.insert(worker);
@@ -41,7 +42,8 @@ impl Coordinator {
         self.pending.remove(&worker);
         self.leaves_barriers(worker);
         if phase.phase == Phase::Reset {
-            self.workers[worker.0].part.is_own = true;
+            let entry = &mut self.workers[worker.0];
+            (entry.part.is_own, entry.first) = (true, None);
         } else {
             self.worker_phase_ended(worker, phase);
         }

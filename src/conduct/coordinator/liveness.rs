@@ -4,10 +4,11 @@
 //! A player keeps the limits of its steps itself. A worker that passes them all the same is given up, however alive its
 //! connection is.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::conduct::event::End;
-use crate::model::{ConductorTime, Event, Phase, PhaseId, Step, WorkerId};
+use crate::model::{ConductorTime, Destination, Event, Phase, PhaseId, Step, WorkerId};
 use crate::wait::Wait;
 
 use super::worker::Standing;
@@ -20,17 +21,14 @@ const STEP_MARGIN: Duration = Duration::from_secs(10);
 /// What a worker may take beyond its steps, and once its connection is there again.
 const MARGIN: Duration = Wait::PhaseStop.time();
 
-/// Whether a break of this number in its phase is reported, and so is its end.
-fn is_told(breaks: usize) -> bool {
-    breaks <= TOLD || breaks.is_power_of_two()
-}
-
 impl Coordinator {
     /// The player is held by somebody whose conductor is gone: all that are connecting get so much time.
     pub(super) fn held(&mut self, worker: WorkerId, text: String, within: Duration) {
         if self.stage == Stage::Connecting && self.pending.contains(&worker) {
             let free = self.now.plus(within + Wait::Connection.time());
-            self.workers.iter_mut().for_each(|worker| worker.due = worker.due.max(Some(free)));
+            for worker in self.workers.iter_mut().filter(|worker| !worker.is_departing()) {
+                worker.due = worker.due.max(Some(free));
+            }
             self.report(Event::Warning { worker: Some(worker), text });
         }
     }
@@ -44,10 +42,12 @@ impl Coordinator {
         }
         entry.breaks += 1;
         let breaks = entry.breaks;
+        let is_told = breaks <= TOLD || breaks.is_power_of_two();
+        entry.break_is_told = is_told;
         if self.stage == Stage::Arming && self.is_in(worker, self.phase_id()) {
             self.pending.insert(worker);
         }
-        if is_told(breaks) {
+        if is_told {
             let often = if breaks > TOLD { format!(" ({breaks} times in this phase)") } else { String::new() };
             self.report(Event::WorkerBroken { worker, reason: reason + &often });
         }
@@ -64,69 +64,84 @@ impl Coordinator {
         if self.stage == Stage::Arming && entry.part.received {
             self.pending.remove(&worker);
         }
-        if is_told(entry.breaks) {
+        if entry.break_is_told {
             self.report(Event::WorkerResumed { worker, silent });
         }
     }
 
-    /// The workers that share this one's player if that is a Python player, where they run one after another, and itself.
-    fn queue(&self, worker: WorkerId) -> impl Iterator<Item = WorkerId> {
-        let is_on_player = move |id: &WorkerId| {
-            let seeds = self.workers[worker.0].seed && self.workers[id.0].seed;
-            *id == worker || (seeds && self.plan.worker(*id).player == self.plan.worker(worker).player)
-        };
-        self.plan.workers().map(|(id, _)| id).filter(is_on_player)
+    /// The workers of each Python player, where they run one after another.
+    fn queues(&self) -> HashMap<&Destination, Vec<WorkerId>> {
+        let mut queues: HashMap<_, Vec<_>> = HashMap::new();
+        for (id, worker) in self.plan.workers().filter(|(id, _)| self.workers[id.0].seed) {
+            queues.entry(&worker.player).or_default().push(id);
+        }
+        queues
     }
 
     /// How many workers run one after another at most.
     pub(super) fn longest_queue(&self) -> u32 {
-        let longest = self.plan.workers().map(|(id, _)| self.queue(id).count()).max();
+        let longest = self.queues().values().map(Vec::len).max();
         longest.and_then(|longest| u32::try_from(longest).ok()).unwrap_or(1)
     }
 
     /// From the start of a phase on, each worker has the time that the plan gives it.
     pub(super) fn limit_workers(&mut self, phase: Phase, start: ConductorTime) {
-        self.allowance = MARGIN;
         let default = self.plan.settings.step_timeout;
-        let longest = |id: WorkerId| Step::longest(&self.plan.worker(id).steps[phase], default, STEP_MARGIN);
-        for worker in self.pending.clone() {
-            let limit = self.queue(worker).try_fold(MARGIN, |sum, id| Some(sum.saturating_add(longest(id)?)));
+        let longest = |id: &WorkerId| Step::longest(&self.plan.worker(*id).steps[phase], default, STEP_MARGIN);
+        let all = |ids: &[WorkerId]| ids.iter().try_fold(MARGIN, |sum, id| Some(sum.saturating_add(longest(id)?)));
+        let queues: HashMap<_, _> = self.queues().into_iter().map(|(player, ids)| (player, all(&ids))).collect();
+        let limits = self.pending.iter().map(|id| {
+            let queue = queues.get(&self.plan.worker(*id).player).filter(|_| self.workers[id.0].seed);
+            (*id, queue.copied().unwrap_or_else(|| all(&[*id])))
+        });
+        for (worker, limit) in limits.collect::<Vec<_>>() {
             self.workers[worker.0].due = limit.map(|limit| start.plus(limit));
         }
     }
 
-    /// A worker is through, and what its steps printed is on its way: its connection says if that takes too long.
+    /// A worker is through, and what its steps printed is on its way: its connection says if that takes too long. One that
+    /// leaves keeps its limit.
     pub(super) fn delivers(&mut self, worker: WorkerId, phase: PhaseId) {
         let by_plan = self.stage == Stage::Running && self.stopping.is_none() && phase.phase != Phase::Reset;
-        if by_plan && self.is_in(worker, phase) {
+        if by_plan && self.is_in(worker, phase) && !self.workers[worker.0].is_departing() {
             self.workers[worker.0].due = None;
         }
     }
 
-    /// When a worker is given up that is still waited for. One whose connection is broken then has as long as its lease,
-    /// and one that is back has some time for what it could not say. One that leaves has a limit of its own.
+    /// When a worker is given up that is still waited for. One whose connection is broken then has as long as its lease.
+    /// One that is back has some time for what it could not say, and once its limit has passed, as much as the stage gives.
+    /// One that leaves has a limit of its own.
     fn due(&self, id: WorkerId) -> Option<ConductorTime> {
         let worker = &self.workers[id.0];
-        let due = worker.due.filter(|_| worker.is_departing() || self.pending.contains(&id))?;
+        let due = worker.due?;
         if worker.is_departing() || self.stage == Stage::Leaving {
             return Some(due);
         }
-        let latest = due.plus(self.allowance.saturating_add(self.plan.settings.lease));
+        let latest = due.plus(self.allowance.saturating_add(self.plan.settings.lease).saturating_add(MARGIN));
         Some(match worker.resumed {
             _ if worker.broken => latest,
-            Some(resumed) => due.max(resumed.plus(self.allowance)).min(latest),
+            Some(resumed) if resumed < due => due.max(resumed.plus(MARGIN)),
+            Some(resumed) => resumed.plus(self.allowance.max(MARGIN)).min(latest),
             None => due,
         })
     }
 
-    /// When [`super::Input::Tick`] is due.
-    pub(in crate::conduct) fn next_deadline(&self) -> Option<ConductorTime> {
-        self.plan.workers().filter_map(|(id, _)| self.due(id)).min()
+    /// When the first worker that is waited for is given up.
+    pub(super) fn first_due(&self) -> Option<ConductorTime> {
+        self.pending.union(&self.departing).filter_map(|id| self.due(*id)).min()
     }
 
-    /// Gives up those that have used up their time.
+    /// When [`super::Input::Tick`] is due.
+    pub(in crate::conduct) fn next_deadline(&self) -> Option<ConductorTime> {
+        self.deadline
+    }
+
+    /// Gives up those that have used up their time. Nothing that happens brings a limit forward to before now.
     pub(super) fn give_up_overdue(&mut self) {
-        for worker in self.who(|worker| worker.due.is_some()) {
+        if self.deadline.is_none_or(|deadline| deadline > self.now) {
+            return;
+        }
+        for worker in self.pending.union(&self.departing).copied().collect::<Vec<_>>() {
             if self.due(worker).is_some_and(|due| due <= self.now) {
                 self.give_up(worker, self.too_late(worker));
             }

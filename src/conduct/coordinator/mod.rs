@@ -113,7 +113,11 @@ pub(super) struct Coordinator {
     /// When the stage began.
     since: ConductorTime,
     pending: BTreeSet<WorkerId>,
-    /// How much longer than until its limit a worker of the stage may take after its connection was broken.
+    /// Those that leave, each until a limit of its own.
+    departing: BTreeSet<WorkerId>,
+    /// When the first of them all is given up, after all that has happened.
+    deadline: Option<ConductorTime>,
+    /// How long a worker of the stage may take from when its connection is there again, if its limit has passed.
     allowance: Duration,
     /// How much later the stage's limits come for taking what came while the conductor itself was held up.
     extra: Duration,
@@ -149,6 +153,8 @@ impl Coordinator {
             stage: Stage::Connecting,
             since: anchor.conductor,
             pending: BTreeSet::new(),
+            departing: BTreeSet::new(),
+            deadline: None,
             allowance: Duration::ZERO,
             extra: Duration::ZERO,
             workers: plan.workers.iter().map(|_| Worker::default()).collect(),
@@ -184,6 +190,7 @@ impl Coordinator {
             }
             self.give_up_overdue();
             self.advance();
+            self.deadline = self.first_due();
         }
         std::mem::take(&mut self.actions)
     }

@@ -33,8 +33,8 @@ impl Coordinator {
         if self.is_in(worker, place.phase_id()) {
             // It starts with `go` if no other comes before it.
             let starts = Step::first_together(&self.plan.worker(worker).steps[place.phase], place.position) == 0;
-            if starts {
-                self.workers[worker.0].part.first.get_or_insert(started);
+            if let Some((_, first)) = self.workers[worker.0].first.as_mut().filter(|_| starts) {
+                first.get_or_insert(started);
             }
             self.lead.started(started.late);
             self.barriers.started(worker, place.position, started);
@@ -81,7 +81,7 @@ impl Coordinator {
         let step = place.of(worker);
         if self.workers[worker.0].spawned.remove(&place) {
             self.report(Event::SpawnedEnded { step, result });
-        } else if self.part(worker, place.phase_id()).is_some_and(|part| part.advance(place.position, Progress::Lost)) {
+        } else if self.part(worker, place.phase_id()).is_some_and(|part| part.lose(place.position)) {
             self.report(Event::StepEnded { step, result });
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End, EndKind};
-use crate::model::{Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId};
+use crate::model::{
+    Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId, WorkerPlan,
+};
 use crate::wait::Wait;
 
 use super::phase::what_stays;
@@ -44,6 +46,7 @@ impl Coordinator {
     /// A worker's connection is over, or nobody waits for it any more.
     pub(super) fn ended(&mut self, worker: WorkerId, end: End) {
         self.pending.remove(&worker);
+        self.departing.remove(&worker);
         let in_trial = self.is_in_trial();
         self.workers[worker.0].standing = if in_trial { Standing::Lost } else { Standing::Gone };
         if in_trial {
@@ -94,28 +97,34 @@ impl Coordinator {
 
     /// Whether nobody is missing who must not; who is missing is named.
     fn may_go_on(&mut self) -> bool {
-        self.interrupted.is_none() && if self.trial == 0 { self.enough_are_there() } else { self.everybody_is_back() }
-    }
-
-    fn enough_are_there(&mut self) -> bool {
-        let mut fatal = false;
+        if self.interrupted.is_some() {
+            return false;
+        }
+        let mut may_go_on = true;
         for (worker, end) in std::mem::take(&mut self.faults) {
-            let entry = self.plan.worker(worker);
-            let who = format!("worker `{}` at {}", entry.name, entry.player);
+            let WorkerPlan { name, player, .. } = self.plan.worker(worker);
             self.judge.hint(end.hint);
-            if end.kind == EndKind::Unreachable && self.skip_unreachable {
-                self.judge.incomplete(format!("{who} was left out: {}", end.reason));
+            if self.trial == 0 && self.skip_unreachable && end.kind == EndKind::Unreachable {
+                self.judge.incomplete(format!("worker `{name}` at {player} was left out: {}", end.reason));
                 self.report(Event::WorkerLost { worker, reason: end.reason });
+                continue;
+            }
+            may_go_on = false;
+            if self.trial == 0 {
+                self.judge.not_carried_out(format!("worker `{name}` at {player}: {}", end.reason));
             } else {
-                fatal = true;
-                self.judge.not_carried_out(format!("{who}: {}", end.reason));
+                self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason));
             }
         }
-        if !fatal && self.workers.iter().all(Worker::is_gone) {
-            fatal = true;
+        let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
+        if may_go_on && self.workers.iter().all(Worker::is_gone) {
             self.judge.not_carried_out("no worker can be reached".to_owned());
+            return false;
         }
-        !fatal
+        if !may_go_on && self.trial > 0 && left > 0 {
+            self.judge.incomplete(format!("{left} of {trials} trials were not run, because a worker was lost"));
+        }
+        may_go_on
     }
 
     fn warn_of_seeds(&mut self) {
@@ -206,13 +215,8 @@ impl Coordinator {
     /// How far apart the workers of the phase started. One that had steps and did not say when is not known.
     fn start_skew(&self) -> Option<StartSkew> {
         let phase = self.phase_id();
-        let parts = self.workers.iter().map(|worker| &worker.part).filter(|part| part.of == Some(phase));
-        let starts: Vec<_> = parts.filter_map(|part| part.first).collect();
-        let unknown = self.who(|worker| {
-            let part = &worker.part;
-            let is_silent = part.first.is_none() && (worker.seed || worker.is_gone());
-            is_silent && part.of == Some(phase) && !part.is_own && !part.steps.is_empty()
-        });
+        let starts: Vec<_> = self.workers.iter().filter_map(|worker| worker.began(phase)).collect();
+        let unknown = self.who(|worker| worker.first == Some((phase, None)) && (worker.seed || worker.is_gone()));
         StartSkew::of(&starts, unknown.into_iter().collect())
     }
 
@@ -277,21 +281,6 @@ impl Coordinator {
         if all_are_there { self.begin_trial() } else { self.connect() }
     }
 
-    /// Whether all who were lost are here again; who is not is named.
-    fn everybody_is_back(&mut self) -> bool {
-        let missing = std::mem::take(&mut self.faults);
-        for (worker, end) in &missing {
-            let name = self.plan.name(*worker);
-            self.judge.hint(end.hint);
-            self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason));
-        }
-        let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
-        if !missing.is_empty() && left > 0 {
-            self.judge.incomplete(format!("{left} of {trials} trials were not run, because a worker was lost"));
-        }
-        missing.is_empty()
-    }
-
     pub(super) fn interrupt(&mut self, signal: i32) {
         if self.interrupted.is_some() {
             return self.leave_now();
@@ -319,6 +308,7 @@ impl Coordinator {
         for worker in &pending {
             self.workers[worker.0].standing = Standing::Leaving;
         }
+        self.departing.clear();
         self.wait(Stage::Leaving, pending, Some(Wait::Leave.time()));
         self.command_pending(&Command::Bye);
     }
@@ -327,6 +317,7 @@ impl Coordinator {
     fn leave_now(&mut self) {
         let in_trial = self.is_in_trial();
         self.name_whose_reset_is_open();
+        self.departing.clear();
         for worker in self.who(|worker| !worker.is_gone()) {
             self.command(worker, Command::Abandon);
             self.workers[worker.0].standing = Standing::Gone;

@@ -57,18 +57,14 @@ impl Coordinator {
             return;
         };
         let allowed = humantime::format_duration(limit);
-        match skew.most() {
-            Some(most) if most <= limit => {}
-            Some(_) => self.judge.incomplete(format!(
-                "the start skew of {phase} in trial {trial} is {} ± {}, but `max_start_skew` is {allowed}",
-                shown(skew.spread),
-                shown(skew.bound)
-            )),
-            None => self.judge.incomplete(format!(
-                "the start skew of {phase} in trial {trial} is unknown for {}, but `max_start_skew` is {allowed}",
-                self.names(skew.unknown.iter().copied())
-            )),
-        }
+        let what = match skew.most() {
+            Some(most) if most <= limit => return,
+            Some(_) => format!("{} ± {}", shown(skew.spread), shown(skew.bound)),
+            None => format!("unknown for {}", self.names(skew.unknown.iter().copied())),
+        };
+        self.judge.incomplete(format!(
+            "the start skew of {phase} in trial {trial} is {what}, but `max_start_skew` is {allowed}"
+        ));
     }
 }
 

@@ -33,8 +33,6 @@ pub(super) enum Progress {
     Started,
     /// It is over, as far as the phase is concerned.
     Ended,
-    /// It was at work when the worker was lost.
-    Lost,
 }
 
 /// A worker's part in a phase.
@@ -48,9 +46,9 @@ pub(super) struct Part {
     pub(super) is_open: bool,
     /// The worker said that it was ready for it.
     pub(super) received: bool,
-    /// When the worker began it: the start of its first step's process, or of its first steps' that run together.
-    pub(super) first: Option<Start>,
     pub(super) steps: Vec<Progress>,
+    /// The step that was lost first, when the worker was lost.
+    pub(super) lost_at: Option<usize>,
 }
 
 /// One worker.
@@ -59,15 +57,19 @@ pub(super) struct Worker {
     pub(super) standing: Standing,
     /// What it does in the phase that it was armed for last, or in a Reset of its own.
     pub(super) part: Part,
+    /// The phase that it was armed for last, unless it has no steps in it, and when it began that: the start of its first
+    /// step's process, or of its first steps' that run together. A Reset of its own changes nothing in it.
+    pub(super) first: Option<(PhaseId, Option<Start>)>,
     /// Spawned steps that were not seen to end.
     pub(super) spawned: BTreeSet<StepId>,
     /// Until when it is waited for, unless its connection breaks.
     pub(super) due: Option<ConductorTime>,
     /// Its connection is broken, and is being made again.
     pub(super) broken: bool,
-    /// When its connection was there again last, and how often it broke, in the phase.
+    /// When its connection was there again last, and how often it broke, in the phase; whether the last break was reported.
     pub(super) resumed: Option<ConductorTime>,
     pub(super) breaks: usize,
+    pub(super) break_is_told: bool,
     /// Its player uses protocol version 1.
     pub(super) seed: bool,
 }
@@ -97,11 +99,14 @@ impl Worker {
 
     /// It enters a phase.
     pub(super) fn enter(&mut self, part: Part) {
+        self.first = part.of.filter(|_| !part.steps.is_empty()).map(|phase| (phase, None));
         self.part = part;
-        self.resumed = None;
-        if !self.broken {
-            self.breaks = 0;
-        }
+        (self.resumed, self.breaks) = (None, 0);
+    }
+
+    /// When it began this phase, if it said so.
+    pub(super) fn began(&self, phase: PhaseId) -> Option<Start> {
+        self.first.filter(|(of, _)| *of == phase).and_then(|(_, start)| start)
     }
 }
 
@@ -118,18 +123,42 @@ impl Part {
 
     /// Marks a step as having come so far, if it has not yet.
     pub(super) fn advance(&mut self, position: usize, to: Progress) -> bool {
-        let step = self.steps.get_mut(position).filter(|step| **step < to.min(Progress::Ended));
+        let step = self.steps.get_mut(position).filter(|step| **step < to);
         step.map(|step| *step = to).is_some()
+    }
+
+    /// Marks a step as lost with its worker, if it has not ended.
+    pub(super) fn lose(&mut self, position: usize) -> bool {
+        let was_open = self.advance(position, Progress::Ended);
+        if was_open {
+            self.lost_at.get_or_insert(position);
+        }
+        was_open
     }
 
     /// The step that it is at, or was when it was lost.
     pub(super) fn at(&self) -> Option<usize> {
-        self.steps.iter().position(|step| *step != Progress::Ended)
+        self.lost_at.or_else(|| self.steps.iter().position(|step| *step != Progress::Ended))
     }
 
     /// Ends it; what of it was not seen to end.
     pub(super) fn leave(&mut self) -> Vec<usize> {
         self.is_open = false;
         (0..self.steps.len()).filter(|position| self.advance(*position, Progress::Ended)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Phase;
+
+    #[test]
+    fn a_worker_that_is_lost_was_at_the_step_that_was_lost_first() {
+        let mut part = Part::new(PhaseId { trial: 1, phase: Phase::Run }, 3);
+        assert_eq!(part.at(), Some(0));
+        assert!(part.lose(1) && part.lose(0) && !part.lose(1));
+        assert_eq!(part.at(), Some(1));
+        assert_eq!((part.leave(), part.at()), (vec![2], Some(1)));
     }
 }

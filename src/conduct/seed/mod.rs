@@ -11,7 +11,7 @@ mod results;
 #[cfg(test)]
 mod tests;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::select;
@@ -27,7 +27,7 @@ use super::connection::context::Context;
 use super::event::{Command, ConnectionEvent, End};
 use super::now::now;
 use limits::{MARGIN, longest, seed_step, unsupported};
-use players::Turn;
+use players::{Claim, Turn};
 use results::{Arrival, Results};
 
 /// How long the driver waits without looking for commands.
@@ -61,16 +61,11 @@ impl<'a> SeedDriver<'a> {
         }
         let entry = context.entry();
         let (player, local) = connection.addresses().map_err(|error| End::lost(words(&error)))?;
-        let wanted = entry.results_port;
-        let port = if context.seeds.claim(wanted, context.worker) { wanted } else { 0 };
-        let results = Results::listen(port, player.ip(), context.plan.settings.max_message_size).map_err(|error| {
-            End::lost(format!("port {port} cannot be used to receive its results: {}", words(&error)))
-        })?;
-        if port != wanted {
-            context.say(ConnectionEvent::Warning(format!(
-                "another worker also uses `resultsport` {wanted}; the results of this worker are received on port {}",
-                results.port()
-            )));
+        let claim = context.seeds.claim(entry.results_port, context.worker);
+        let limit = context.plan.settings.max_message_size;
+        let (results, warning) = listen(claim, entry.results_port, player.ip(), limit)?;
+        if let Some(warning) = warning {
+            context.say(ConnectionEvent::Warning(warning));
         }
         let result_host = entry.conductor.clone().unwrap_or_else(|| local.ip().to_canonical().to_string());
         Ok(Self { context, player, results, result_host, has_phase: false })
@@ -260,6 +255,26 @@ impl<'a> SeedDriver<'a> {
         self.context.say(ConnectionEvent::StepEnded(id, result));
         Ok(())
     }
+}
+
+/// Listens for results from this player on the port that its worker's file names, or on any if the worker cannot have
+/// that; this is said then.
+fn listen(claim: Claim, wanted: u16, player: IpAddr, limit: u64) -> Result<(Results, Option<String>), End> {
+    let listen = |port: u16| {
+        Results::listen(port, player, limit)
+            .map_err(|error| End::lost(format!("port {port} cannot be used to receive its results: {}", words(&error))))
+    };
+    let why = match claim {
+        Claim::Refused => "another worker also uses",
+        Claim::First => return Ok((listen(wanted)?, None)),
+        Claim::Again => match listen(wanted) {
+            Ok(results) => return Ok((results, None)),
+            Err(_) => "its earlier connection still uses",
+        },
+    };
+    let results = listen(0)?;
+    let port = results.port();
+    Ok((results, Some(format!("{why} `resultsport` {wanted}; the results of this worker are received on port {port}"))))
 }
 
 /// A phase whose results are taken.

@@ -1,6 +1,7 @@
 //! What workers on seed players share: ports for results, and turns on a player.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -23,15 +24,33 @@ impl SeedPlayers {
         Self { ports: Mutex::default(), turns: shared.map(|player| (player.clone(), Turns::new())).collect() }
     }
 
-    /// Takes a port for one worker's results; whether no other worker has it.
-    pub(super) fn claim(&self, port: u16, worker: WorkerId) -> bool {
-        *self.ports.lock().unwrap_or_else(PoisonError::into_inner).entry(port).or_insert(worker) == worker
+    /// Takes a port for one worker's results, unless another worker has it.
+    pub(super) fn claim(&self, port: u16, worker: WorkerId) -> Claim {
+        match self.ports.lock().unwrap_or_else(PoisonError::into_inner).entry(port) {
+            Entry::Vacant(free) => {
+                free.insert(worker);
+                Claim::First
+            }
+            Entry::Occupied(taken) if *taken.get() == worker => Claim::Again,
+            Entry::Occupied(_) => Claim::Refused,
+        }
     }
 
     /// The turns on a player, if several workers share it.
     pub(super) fn turns(&self, player: &PlayerAddress) -> Option<&Turns> {
         self.turns.get(player)
     }
+}
+
+/// Whether a worker gets a port for its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It is the first to ask for it.
+    First,
+    /// It comes back. Its earlier driver may still have the port open for a moment.
+    Again,
+    /// Another worker has it.
+    Refused,
 }
 
 /// The turns on one player: a channel for one token, which is full as long as somebody's turn lasts.

@@ -1,15 +1,17 @@
 //! The seed driver against a seed player over loopback sockets, with the recorded conversations.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
+use super::listen;
+use super::players::{Claim, SeedPlayers};
 use crate::conduct::testing::{bytes, listener, plan_at, run};
-use crate::model::{Bound, Ending, Event, Mode, Outcome, Phase, Plan, Reason, Step, Verdict};
+use crate::model::{Bound, Ending, Event, Mode, Outcome, Phase, Plan, Reason, Step, Verdict, WorkerId};
 use crate::wire::seed::{PHASES_COMPLETE, Request, SeedPhase, SeedStep, encode_result};
 use crate::wire::{FrameDecoder, frame};
 
@@ -320,4 +322,30 @@ fn only_the_player_is_believed_and_only_while_its_phase_runs_and_who_drips_bytes
     let warned = |text: &str| events.iter().any(|event| format!("{event:?}").contains(text));
     assert!(warned("came from 127.0.0.2, not from 127.0.0.1"), "{events:?}");
     assert!(warned("the sender is too slow"), "{events:?}");
+}
+
+#[test]
+fn a_worker_that_comes_back_has_its_results_port_again_and_no_other_worker_gets_it() {
+    let players = SeedPlayers::new(&plan_at(&[1, 2], 1, &[Phase::Run]));
+    let claims = [(7, 0), (7, 1), (7, 0), (8, 1)].map(|(port, worker)| players.claim(port, WorkerId(worker)));
+    assert_eq!(claims, [Claim::First, Claim::Refused, Claim::Again, Claim::First]);
+}
+
+#[test]
+fn a_worker_that_comes_back_before_its_results_port_is_closed_gets_another_one() {
+    let player = Ipv4Addr::LOCALHOST.into();
+    let (earlier, none) = listen(Claim::First, 0, player, 1).unwrap();
+    let port = earlier.port();
+    assert_eq!(none, None);
+    assert!(listen(Claim::First, port, player, 1).is_err(), "another program may have it");
+    let (other, warning) = listen(Claim::Again, port, player, 1).unwrap();
+    assert_ne!(other.port(), port);
+    let expected = format!(
+        "its earlier connection still uses `resultsport` {port}; the results of this worker are received on port {}",
+        other.port()
+    );
+    assert_eq!(warning, Some(expected));
+    drop(earlier);
+    let (again, none) = listen(Claim::Again, port, player, 1).unwrap();
+    assert_eq!((again.port(), none), (port, None));
 }

@@ -1,12 +1,16 @@
 //! How a session process starts its steps: with which variables, and with processes that are prepared before `go` arrives.
 
 use std::io;
+use std::time::Duration;
 
 use super::{Audience, SessionProcess};
 use crate::model::{PlayerTime, StepId, variable};
-use crate::player::session::NotStarted;
+use crate::player::session::{NotStarted, SessionEvent};
 use crate::player::step_image::image;
-use crate::sys::{Image, PrintsTo, clock};
+use crate::sys::{Image, PrintsTo, Spawned, clock};
+
+/// How soon the start of a step is reported. If it ends before that, both are reported together.
+const REPORT_WITHIN: Duration = Duration::from_millis(50);
 
 impl SessionProcess<'_> {
     /// The steps get the plan's variables in addition to ours.
@@ -29,30 +33,36 @@ impl SessionProcess<'_> {
     }
 
     pub(super) fn start(&mut self, key: StepId, at: Option<PlayerTime>) {
-        if !self.executor.start_prepared(key, at, clock()) {
-            let image = self.image(key);
-            self.executor.start(key, at, image, clock());
-        }
-        if self.session.step(key).is_some_and(|step| step.spawn) {
-            self.executor.is_waited_for(key, clock());
-        }
+        let process = match self.executor.take_prepared(key) {
+            Some(process) => process,
+            None => match self.create(key) {
+                Ok(process) => process,
+                Err(why) => return self.executor.events.push_back(SessionEvent::NotStarted(key, why)),
+            },
+        };
+        let now = clock();
+        // The next step waits for the start of a spawned one.
+        let is_waited_for = self.session.step(key).is_some_and(|step| step.spawn);
+        let expected = if is_waited_for { now } else { at.map_or(now, |at| at.max(now)).plus(REPORT_WITHIN) };
+        self.executor.start(key, process, at, expected);
     }
 
     /// Prepares a process for each step that the conductor's next message can start.
     pub(super) fn prepare(&mut self) {
         for key in self.executor.retain_prepared(&self.session.awaited()) {
-            if let Ok(image) = self.image(key) {
-                self.executor.prepare(key, image);
-            }
+            // If that fails, it is created when it is to start, and fails again.
+            self.create(key).into_iter().for_each(|process| self.executor.prepared.push((key, process)));
         }
     }
 
-    fn image(&mut self, key: StepId) -> Result<Image, NotStarted> {
+    /// Creates a step's process, which waits until it is started.
+    fn create(&mut self, key: StepId) -> Result<Spawned, NotStarted> {
         let plan = self.session.plan().ok_or_else(|| io::Error::other("there is no plan"))?;
         // Nobody reads the output of a Python conductor's spawned step, which it lets live.
         let is_spawned = plan.step(key).is_some_and(|step| step.spawn);
         let is_unread = matches!(self.audience, Audience::Python(_)) && is_spawned;
         let prints_to = if is_unread { PrintsTo::Nowhere } else { PrintsTo::Pipes };
-        image(plan, key, &mut self.environment).map(|image| Image { prints_to, ..image })
+        let image = image(plan, key, &mut self.environment)?;
+        Ok(self.executor.tree.create(key, Image { prints_to, ..image })?)
     }
 }

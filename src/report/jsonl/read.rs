@@ -8,28 +8,23 @@ use serde_json::Value;
 
 use super::line::{Line, Part};
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Event, Names, Output, Plan, Printer, Reason, Stamped, StepReference,
-    StepResult, Stream, Unkept, Verdict,
+    ClockAnchor, Conclusion, ConductorTime, Event, Names, Output, OutputSource, Plan, Printer, Reason, Stamped,
+    StepReference, StepResult, Stream, Unkept, Verdict,
 };
 use crate::report::dry_run_json;
 
 /// Why a run is incomplete whose record has no end.
 const NO_END: &str = "the end of the run was not recorded: its conductor was killed or is still running";
 
-/// Finds the outputs of a recorded run.
-pub(crate) trait RecordedOutputs {
-    /// The first `length` bytes that were kept of a stream, and what could not be kept behind them.
-    fn output(&self, plan: Option<&Plan>, of: Printer, stream: Stream, length: u64, unkept: Option<Unkept>) -> Output;
-}
-
 /// A recorded run, event by event.
-pub(crate) struct Replay<R, O> {
+pub(crate) struct Replay<R, S> {
     lines: R,
     /// The number of the line that was read last.
     number: u64,
     at: ConductorTime,
     configuration: Option<String>,
-    outputs: O,
+    /// Finds what a stream printed by the path of its file.
+    source: S,
     /// The plan while all that is recorded of it is being read.
     planned: Option<(ConductorTime, Plan, ClockAnchor)>,
     names: Option<Arc<Names>>,
@@ -41,15 +36,16 @@ pub(crate) struct Replay<R, O> {
     whole: bool,
 }
 
-impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
-    /// Reads the lines of a `jsonl` report, with the run's configuration in JSON and its outputs.
-    pub(crate) fn new(lines: R, configuration: Option<String>, outputs: O) -> Self {
+impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
+    /// Reads the lines of a `jsonl` report, with the run's configuration in JSON. `source` has what a stream printed, by the
+    /// path of its file in the results folder.
+    pub(crate) fn new(lines: R, configuration: Option<String>, source: S) -> Self {
         Self {
             lines,
             number: 0,
             at: ConductorTime::from_nanoseconds(0),
             configuration,
-            outputs,
+            source,
             planned: None,
             names: None,
             reasons: Vec::new(),
@@ -176,7 +172,8 @@ impl<R: BufRead, O: RecordedOutputs> Replay<R, O> {
     }
 
     fn output(&self, of: Printer, stream: Stream, length: u64, unkept: Option<Unkept>) -> Output {
-        self.outputs.output(self.names.as_ref().map(|names| &*names.plan), of, stream, length, unkept)
+        let plan = self.names.as_ref().map(|names| &*names.plan);
+        Output::new((self.source)(of.file(plan, stream)), length, unkept)
     }
 
     /// Puts the outputs of a result in place of their lengths.

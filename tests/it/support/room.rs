@@ -42,7 +42,7 @@ pub enum Who {
 /// no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// The reader of standard output. A player writes only where it listens, a session and a check's keeper nothing.
+    /// The reader of standard output. A player writes only where it listens, a session and a check's supervisor nothing.
     Stdout,
     /// The reader of standard error, where the log goes. Listener and sessions have the same.
     Stderr,

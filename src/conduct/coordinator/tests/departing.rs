@@ -4,7 +4,9 @@ use super::world::{LEAVES, World};
 use crate::conduct::coordinator::Input;
 use crate::conduct::event::ConnectionEvent;
 use crate::conduct::testing::plan;
-use crate::model::{Action, Ending, Event, Outcome, Phase, Reason, Step, StepId, StepResult, Verdict, WorkerId};
+use crate::model::{
+    Action, Ending, Event, Outcome, Phase, PhaseId, Reason, Step, StepId, StepResult, Verdict, WorkerId,
+};
 
 fn in_run(workers: usize, change: impl FnOnce(&mut crate::model::Plan)) -> World {
     let mut plan = plan(workers, 2, 2, &Phase::ALL);
@@ -132,6 +134,16 @@ fn one_that_leaves_and_never_ends_is_given_up() {
         let reason = "worker `w1` was lost: the player was shut down; it did not finish in time".to_owned();
         assert_eq!(world.finish().reasons, [Reason::Incomplete(reason)]);
     }
+}
+
+#[test]
+fn one_that_leaves_keeps_its_limit_when_its_output_is_on_its_way() {
+    let mut world = in_run(1, |_| {});
+    let phase = PhaseId { trial: 1, phase: Phase::Run };
+    for event in [ConnectionEvent::Leaving(LEAVES.to_owned()), ConnectionEvent::Delivering(phase)] {
+        world.give(Input::Connection(WorkerId(0), event));
+    }
+    assert!(world.coordinator.next_deadline().is_some());
 }
 
 #[test]

@@ -39,6 +39,54 @@ fn a_worker_that_is_back_has_the_whole_time_that_it_could_not_use() {
 }
 
 #[test]
+fn a_worker_that_is_back_before_its_limit_keeps_that_and_later_it_has_a_whole_one() {
+    let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Reset, .. }));
+    while world.speak(0) {}
+    let (began, second) = (world.now, Duration::from_secs(1));
+    let reset = world.plan.settings.reset_timeout;
+    let limit = reset + Wait::ResetEnd.time();
+    let cases = [
+        (10 * second, limit),
+        // A second before its limit.
+        (reset + 14 * second, reset + 14 * second + Wait::PhaseStop.time()),
+        (limit + second, 2 * limit + second),
+    ];
+    for (back, expected) in cases {
+        world.set_broken(1, true);
+        world.now = began.plus(back);
+        world.set_broken(1, false);
+        assert_eq!(world.coordinator.next_deadline(), Some(began.plus(expected)));
+    }
+    assert_eq!(lost(&world), 0);
+}
+
+#[test]
+fn a_break_from_the_phase_before_does_not_count_in_the_next() {
+    let mut world = cut_off_in_run();
+    for _ in 0..11 {
+        world.set_broken(1, false);
+        while world.speak(1) {}
+        world.set_broken(1, true);
+    }
+    let told = |world: &World| {
+        let count = |is: fn(&Event) -> bool| world.reports.iter().filter(|event| is(event)).count();
+        (
+            count(|event| matches!(event, Event::WorkerBroken { .. })),
+            count(|event| matches!(event, Event::WorkerResumed { .. })),
+        )
+    };
+    assert_eq!(told(&world), (10, 10));
+    while world.speak(0) {}
+    assert!(matches!(world.reports.last(), Some(Event::PhaseReceived { phase: Phase::Collect, .. })));
+    world.set_broken(1, false);
+    assert_eq!(told(&world), (10, 10), "a break that was not reported has no end either");
+    world.set_broken(1, true);
+    assert_eq!(told(&world), (11, 10));
+}
+
+#[test]
 fn an_interrupt_waits_for_a_worker_that_is_cut_off_and_its_reset_runs() {
     let mut world = cut_off_in_run();
     world.give(Input::Interrupt(2));

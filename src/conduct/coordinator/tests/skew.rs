@@ -68,6 +68,25 @@ fn a_start_that_is_not_known_is_over_every_limit() {
 }
 
 #[test]
+fn a_worker_that_leaves_and_ends_its_reset_before_the_others_end_run_counts_in_the_skew_of_run() {
+    let mut world = started_apart(None);
+    world.leave(1, true);
+    while world.speak(1) {}
+    world.finish();
+    let expected = StartSkew { spread: 3 * MILLISECOND, bound: MILLISECOND, workers: 2, unknown: Vec::new() };
+    assert_eq!(skew_of(&world, Phase::Run), Some(expected));
+
+    let mut world = World::new(plan(2, 1, 1, &[Phase::Run, Phase::Reset]), false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
+    world.players[1].says.clear();
+    world.leave(1, true);
+    while world.speak(1) {}
+    world.finish();
+    assert_eq!(skew_of(&world, Phase::Run).map(|skew| skew.unknown), Some(vec![WorkerId(1)]), "it never started");
+}
+
+#[test]
 fn everybody_is_told_the_same_instant_and_it_is_far_enough_ahead_for_the_slowest() {
     let mut world = World::new(plan(2, 1, 1, &[Phase::Run]), false);
     world.give(Input::Start);
