@@ -15,7 +15,7 @@ use crate::telemetry;
 use crate::wait::Wait;
 use crate::wire::Secret;
 
-/// Serves until the player is told to stop.
+/// Serves until a signal stops the player.
 pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let log = &arguments.log;
     telemetry::start(log.levels(), log.log_format, log.log_file.as_deref())?;
