@@ -11,7 +11,7 @@ use crate::model::{Network, words};
 use crate::player::{Admission, Service, Settings, pass_on, play};
 use crate::telemetry;
 
-/// Serves until the player is told to stop.
+/// Serves until a signal stops the player.
 pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let log = &arguments.log;
     telemetry::start(log.levels(), log.log_format, log.log_file.as_deref())?;

@@ -1,6 +1,6 @@
 //! The file of a report.
 //!
-//! A report that is told as things happen goes straight into its file, where it can be followed. One that is written
+//! A report that is written during the run goes straight into its file, where it can be followed. One that is written
 //! when the run is over takes the file's name when it is whole: the name never stands for half a report, nor, from the
 //! beginning of the run, for that of an earlier run.
 

@@ -6,7 +6,7 @@ use crate::model::{
 };
 use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage, to_json};
 
-/// What a worker's player is told, in this incarnation of it.
+/// The message with a worker's plan, for this incarnation of its player.
 pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<String>) -> PlanMessage {
     let entry = plan.worker(worker);
     let settings = &plan.settings;

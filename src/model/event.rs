@@ -55,7 +55,7 @@ pub enum Event {
         /// Which.
         trial: u32,
     },
-    /// A phase begins: the workers are told to get ready.
+    /// A phase begins: the workers prepare for it.
     PhaseStarted {
         /// The trial.
         trial: u32,
@@ -220,7 +220,7 @@ pub enum Event {
     },
 }
 
-/// An output: something that is told every event of a run, in order.
+/// A report: it receives every event of a run, in order.
 pub trait Reporter: Send {
     /// Takes one event. [`Event::RunEnded`] is the last: the output is complete after it.
     ///

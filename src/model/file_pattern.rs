@@ -135,7 +135,7 @@ fn one<'a>(pattern: &'a [u8], name: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     }
 }
 
-/// Whether a byte is among those of a bracket, and what stands behind it. One that is never closed is no bracket.
+/// Whether a byte is among those of a bracket, and what stands behind it. A `[` without `]` does not begin one.
 fn bracket(inside: &[u8], byte: u8) -> Option<(bool, &[u8])> {
     let (negated, mut rest) = match inside {
         [b'!' | b'^', rest @ ..] => (true, rest),

@@ -122,7 +122,7 @@ impl fmt::Display for StepLabel {
     }
 }
 
-/// The name of the environment variable that is about `name`: in capitals, and with `_` for all that is no letter or digit.
+/// The name of the environment variable that is about `name`: in capitals, and with `_` in place of everything but letters and digits.
 pub fn variable(about: &str, name: &str) -> String {
     let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     format!("{about}_{}", name.chars().map(upper).collect::<String>())

@@ -1,4 +1,4 @@
-//! A process on a player's machine, as people are told of it.
+//! A process on a player's machine, as messages describe it.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -61,7 +61,7 @@ impl PythonPhases {
     ///
     /// # Errors
     ///
-    /// If another conductor holds the player, or there is no room.
+    /// If another conductor uses the player, or too many phases are stored.
     pub(super) fn store(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
         if let Some((holder, _)) = self.holder(now)
             && holder != address

@@ -238,7 +238,7 @@ impl Registry {
         }
     }
 
-    /// What the conductor of `run` is told about earlier sessions.
+    /// The sentences about earlier sessions for the conductor of `run`.
     pub(super) fn told_to(&self, run: &str) -> impl Iterator<Item = String> {
         let untold = (self.untold > 0)
             .then(|| format!("results of earlier sessions that are only in the player's log: {}", self.untold));
@@ -269,7 +269,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If the player is held, or there is no room.
+    /// If another run uses the player, or too many phases are stored.
     pub(super) fn store(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
         if let Some(holder) = self.live().next() {
             return Err(format!("busy: run {} of {} uses this player", holder.hello.run, holder.hello.conductor));

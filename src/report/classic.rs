@@ -36,7 +36,7 @@ pub(super) struct ClassicReporter {
     waiting: BTreeMap<WorkerId, Results>,
     /// The workers whose phase is over and was not told, for those before them have not ended theirs.
     ended: BTreeSet<WorkerId>,
-    /// The worker whose results are told next.
+    /// The worker whose results are written next.
     next: WorkerId,
     lost: Vec<(WorkerId, String)>,
 }

@@ -89,7 +89,7 @@ struct WorkerEntry<'a> {
 #[derive(Serialize, Deserialize)]
 struct StepEntry<'a> {
     step: Cow<'a, str>,
-    /// `null` for a step that is no command.
+    /// `null` for a step that does not run a command.
     command: Option<Cow<'a, str>>,
     spawn: bool,
     /// The limit that will apply.
@@ -106,7 +106,7 @@ struct StepEntry<'a> {
     gate: Gate,
     #[serde(default, skip_serializing_if = "is_default")]
     parallel: bool,
-    /// What it does that is no command.
+    /// What it does instead of running a command.
     #[serde(flatten)]
     action: Option<Cow<'a, Action>>,
 }
@@ -137,7 +137,7 @@ impl<'a> StepEntry<'a> {
                 (_, true) => Mode::Parallel,
                 _ => Mode::Wait,
             },
-            // A limit that came from the settings is told as the step's own: it is the same limit.
+            // A limit that came from the settings is written as the step's own: it is the same limit.
             bound: self.length.map(Bound::For).or(self.timeout.map(Bound::Timeout)),
             until: self.until.map(|limit| Until { limit, attempt: self.attempt_timeout }),
             action: self.action.map_or_else(command, Cow::into_owned),

@@ -31,7 +31,7 @@ pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
 }
 
 /// How long a step may take: its own limit, else the run's; a spawned one may go on until the trial ends. In Reset the
-/// limit of a worker's whole Reset holds besides. A `for:` step has a length, not a limit.
+/// limit of a worker's whole Reset applies as well. A `for:` step has a length, not a limit.
 pub(super) fn limit(plan: &Plan, phase: Phase, step: &Step) -> Option<Duration> {
     let own = match (step.bound, step.until, step.mode) {
         (Some(Bound::Timeout(limit)), _, _) => Some(limit),

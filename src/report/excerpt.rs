@@ -126,7 +126,7 @@ fn boundary_after(output: &Output, offset: u64) -> u64 {
     boundary(output, offset..offset + LONGEST_CHARACTER, offset)
 }
 
-/// Reads a part of an output as text, piece by piece. Bytes that cannot be read back are told of in the text: a report
+/// Reads a part of an output as text, piece by piece. The text says where bytes cannot be read back: a report
 /// with a hole that says so is worth more than half a report.
 fn decode(output: &Output, range: Range<u64>, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
     let mut bytes = Vec::new();

@@ -80,7 +80,7 @@ impl JsonlReporter {
             let piece = &mut buffer[..count];
             output.read_exact_at(offset, piece)?;
             let whole = last || offset + (count as u64) < output.length();
-            // Without a whole character, only their number is told. This ends the loop: the next event has the rest.
+            // Without a whole character, only their number is written. This ends the loop: the next event has the rest.
             let (bytes, unfinished) =
                 Bytes::first_of(piece, whole).map_or((Bytes::Text("".into()), count as u64), |bytes| (bytes, 0));
             let used = bytes.length() as u64;

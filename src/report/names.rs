@@ -3,7 +3,7 @@
 /// A name: what stands before its number, the digits of that as they are written, and the number.
 type Name<'a> = (&'a str, &'a str, Option<u64>);
 
-/// The names, where neighbours that differ only in a number are told as a range, as the test file writes ranges.
+/// The names, where neighbours that differ only in a number are shortened to a range, in the form of the test file.
 pub(super) fn compact(names: &[&str]) -> String {
     let names: Vec<Name<'_>> = names.iter().map(|name| split(name)).collect();
     // Neighbours may be alike where the first of the range and the last are not.

@@ -295,7 +295,7 @@ impl Run {
 
     fn spawned_ended(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) {
         let results = &mut self.in_phase(step.trial, step.phase, step.worker, at).results;
-        // Its start may be missing when a connection broke in between; its end is told all the same.
+        // Its start may be missing when a connection broke in between; its end is recorded all the same.
         let recorded = results.entry(step.position);
         let recorded = recorded.or_insert_with(|| Box::new(Recorded { at, result: result.clone(), end: None }));
         recorded.end = Some(Box::new((at, result.clone())));

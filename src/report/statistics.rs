@@ -1,6 +1,6 @@
 //! Statistics over trials: how long each step and each phase took, and how far apart its workers started.
 //!
-//! A step is a line of a worker file: workers that share a file, as those of a range do, are told in one row.
+//! A step is a line of a worker file: workers that share a file, as those of a range do, are shown in one row.
 
 use std::collections::BTreeMap;
 use std::path::Path;

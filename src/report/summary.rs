@@ -9,7 +9,7 @@ use crate::model::{Bound, Conclusion, ConductorTime, Outcome, on_one_line};
 /// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
 const REPEATED: usize = 50;
 
-/// So many rows of statistics are told.
+/// The number of rows of statistics that are shown.
 const ROWS: usize = 60;
 
 /// So many of its last lines are repeated of each stream.

@@ -1,4 +1,4 @@
-//! Results of one step on several workers, for the `text` report: those that are the same are told once.
+//! Results of one step on several workers, for the `text` report: equal ones are shown once.
 //!
 //! Workers that share a file, as those of a range do, run the same steps. A step's results are held back until all of
 //! these workers have theirs, but for a few seconds at most; a worker with a file of its own waits for nobody.

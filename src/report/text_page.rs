@@ -17,7 +17,7 @@ pub struct Style {
     pub color: bool,
     /// Whether a terminal reads it, so that control characters in remote text must be made harmless.
     pub terminal: bool,
-    /// The zone in which times are told.
+    /// The time zone of the dates.
     pub time_zone: TimeZone,
 }
 

@@ -35,7 +35,7 @@ pub(super) fn attempts(attempts: &[Attempt]) -> String {
     format!("{}: {}", counted(attempts.len(), "attempt"), parts.collect::<Vec<_>>().join(", "))
 }
 
-/// What is said of a result besides its outcome, a line each: why it failed, how its attempts ended.
+/// The lines about a result after its outcome: why it failed, how its attempts ended.
 pub(super) fn notes(result: &StepResult) -> Vec<String> {
     let mut lines = Vec::new();
     let in_vain = result.attempts_in_vain();

@@ -39,7 +39,7 @@ impl<W: Write> Lines<W> {
         Self { has_room: Some(|writer, time| Wait::LogRoom.has_room(writer, time)), ..Self::patient(writer, format) }
     }
 
-    /// One of this file: when it cannot be written, people are told on standard error, once.
+    /// One of this file: if it cannot be written, a message on standard error says so, once.
     pub(super) fn of_file(self, path: &Path) -> Self {
         Self { file: Some(path.to_owned()), ..self }
     }

@@ -84,7 +84,7 @@ fn plain_stdout(wait: Wait, patience: Patience) -> io::Result<ForReader<File>> {
     Ok(ForReader::new(file, "standard output".to_owned(), wait, patience))
 }
 
-/// Standard output for an answer that is no report of a run.
+/// Standard output for an answer other than the report of a run.
 pub(crate) fn answer_to_stdout(patience: Patience) -> Box<dyn Write> {
     match plain_stdout(Wait::PlainOutput, patience) {
         Ok(writer) => Box::new(writer),

@@ -1,4 +1,4 @@
-//! What people are told on standard error beside the log. It may be closed, full or unread: nothing fails because of that.
+//! Messages on standard error outside the log. It may be closed, full or unread: nothing fails because of that.
 
 use std::io::{self, Write};
 use std::time::Instant;

@@ -20,7 +20,7 @@ use super::{Limit, Wait};
 
 /// A pipe that says it has room takes so many bytes at once (pipe(7), `PIPE_BUF`).
 pub const PAGE: usize = 4096;
-/// After so long a wait for a reader is told of.
+/// A wait for a reader is reported after this time.
 const SLOW: Duration = Duration::from_secs(1);
 /// How often whoever waits is asked whether to continue.
 const LOOK: Duration = Duration::from_millis(100);

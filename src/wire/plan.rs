@@ -1,4 +1,4 @@
-//! The plan of one worker, as its player is told it.
+//! The plan of one worker, as its player receives it.
 
 use std::ops::Not;
 

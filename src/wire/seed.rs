@@ -18,7 +18,7 @@ pub use crate::model::PHASES_COMPLETE;
 /// How long a step may take when its message has no `timeout`.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why a payload is no message of version 1, in the words of the Python program.
+/// Why a payload is not a message of version 1, in the words of the Python program.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct SeedError(String);

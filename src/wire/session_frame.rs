@@ -115,7 +115,7 @@ impl<M: DeserializeOwned> SessionFrame<M> {
     ///
     /// # Errors
     ///
-    /// Says why the payload is no frame of a session.
+    /// If the payload is not a frame of a session.
     pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
         if payload.first() == Some(&1) {
             return decode_data(payload).map(|(number, data)| Self::Numbered(number, Body::Data(data)));

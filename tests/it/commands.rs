@@ -548,10 +548,10 @@ Arguments:
   <CONFIG>  The test file
 
 Options:
-  -t, --trials <N>           Number of trials [default: `trials` in CONFIG, or
-                             1]
   -p, --phases <PHASE>...    Phases to run: startup, run, collect, reset, or
                              all; separated by spaces or commas [default: all]
+  -t, --trials <N>           Number of trials [default: `trials` in CONFIG, or
+                             1]
   -c, --workers <NAME>...    Workers to run: names, or ranges such as node[1-3]
                              [default: all] [alias: --clients]
   -D, --define <NAME=VALUE>  Set the variable `%(NAME)s` in all configuration

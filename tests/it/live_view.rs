@@ -86,7 +86,8 @@ fn each_worker_has_a_line_whatever_the_size_of_the_terminal() {
     // Until the view is drawn anew, its lines are those of the old width.
     let once = |screen: &str| {
         let begins = |begin: &str| screen.lines().filter(|line| line.starts_with(begin)).count() == 1;
-        begins("Trial 1 of 1, run, ") && begins("[=") && screen.matches("waiting for").count() == 1
+        // A terminal that is slow to read may keep what was drawn before the first trial, and a slow machine logs its waits.
+        begins("Trial 1 of 1, run, ") && begins("[=")
     };
     let narrow = terminal.wait("the narrow view", |screen| once(screen) && screen.contains("] 1 of 4 steps\n"));
     assert!(narrow.contains("Trial 1 of 1, run\n"), "what stands above it stays: {narrow}");
@@ -97,7 +98,7 @@ fn each_worker_has_a_line_whatever_the_size_of_the_terminal() {
     assert!(wide.contains("2 of 4 steps"), "{wide}");
     folder.file("end", "");
     let end = terminal.wait("the end", |screen| screen.contains("status 3"));
-    assert!(!end.contains("waiting for"), "the view is gone: {end}");
+    assert!(!end.contains("Trial 1 of 1, run, "), "the view is gone: {end}");
     assert!(end.contains("failed: 3 passed, 1 failed"), "{end}");
 }
 

@@ -49,7 +49,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// What it means for the connection when there is no other attempt.
+    /// The end of the connection, if this attempt was the last.
     pub(super) fn end(self, way: &Way<'_>) -> End {
         match self {
             Self::NotAnswered => End::unreachable("the connection was accepted, but `hello` was not answered"),

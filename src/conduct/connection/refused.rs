@@ -1,4 +1,4 @@
-//! What people are told about a player that does not begin a session, or not yet.
+//! Messages about a player that does not begin a session, or not yet.
 
 use super::greet::not_a_player;
 use crate::conduct::reach::Way;

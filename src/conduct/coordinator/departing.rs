@@ -1,4 +1,4 @@
-//! Workers whose players leave on their own account, because they are told to stop or were left alone for too long.
+//! Workers whose players leave on their own account, because a signal stopped them or their conductor was silent for too long.
 //!
 //! Such a worker ends its phase and takes part in no other one. It runs its Reset by itself, whatever the others are at, and
 //! what it says of that is taken like what it says of a phase. Its end is that of its connection, and is waited for until

@@ -220,7 +220,7 @@ impl Coordinator {
         StartSkew::of(&starts, unknown.into_iter().collect())
     }
 
-    /// Ends what was spawned. Without Reset it stays, and the next run is told of it.
+    /// Ends what was spawned. Without Reset it stays, and the player reports it to the next run.
     fn end_trial(&mut self) {
         let has_reset = self.plan.has(Phase::Reset);
         let pending = self.who(|worker| (worker.is_live() && has_reset) || worker.is_departing());

@@ -1,4 +1,4 @@
-//! What the seed cannot do, and its form of a step.
+//! What Python players do not support, and their form of a step.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::wire::seed::SeedStep;
 /// How much longer a phase may take than its steps.
 pub(super) const MARGIN: Duration = if cfg!(test) { Duration::from_secs(2) } else { Duration::from_mins(1) };
 
-/// What of a worker's plan the seed cannot do, by name.
+/// The parts of a worker's plan that Python players do not support, by name.
 pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
     let entry = plan.worker(worker);
     let mut found = Vec::new();

@@ -54,7 +54,7 @@ impl<'a> SeedDriver<'a> {
     ///
     /// # Errors
     ///
-    /// Says what of the plan the seed cannot do, or why nothing can be listened on.
+    /// If a Python player does not support the plan, or no port can be opened.
     pub(super) fn new(context: &'a Context, connection: &Connection) -> Result<Self, End> {
         if let Some(what) = unsupported(&context.plan, context.worker) {
             return Err(End::lost(format!("its player is a Python player, which does not support {what}")));

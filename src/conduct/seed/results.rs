@@ -34,7 +34,7 @@ pub(super) enum Arrival {
     Result(i64, String),
     /// A result that is over the limit; it is not read.
     TooLarge(String),
-    /// Something that is no result, for people.
+    /// Something other than a result came, which is reported.
     Stranger(String),
 }
 
@@ -81,7 +81,7 @@ impl Results {
         self.port
     }
 
-    /// Drops whatever has come while no phase was under way: it is no result of the phase that begins.
+    /// Drops whatever has come while no phase was under way: it is not a result of the phase that begins.
     pub(super) fn forget(&mut self) {
         self.connections.clear();
         for _ in 0..MOST_DROPPED {
@@ -184,7 +184,7 @@ impl Connection {
                 let result = decode_result(&payload);
                 Some(result.map_or_else(Arrival::invalid, |(code, text)| Arrival::Result(code, text)))
             }
-            // A length that begins with `{` or a letter is no length: whoever sends it is no player.
+            // A length never begins with `{` or a letter: the sender is not a player.
             Err(FrameError::TooLarge { length, limit }) if length < 0x2000_0000 => Some(Arrival::TooLarge(format!(
                 "a result of {length} bytes exceeds `max_message_size` ({limit} bytes)"
             ))),

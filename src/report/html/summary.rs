@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::report::{Ended, Finished, PhaseOfTrial, Remark, Row, Run, Trial, last_lines, statistics, words};
 
-/// So many failures are told with their last lines.
+/// The number of failures that are shown with their last lines.
 const FAILURES: usize = 50;
 /// So many of their last lines.
 const LINES: usize = 12;

@@ -1,4 +1,4 @@
-//! How a file is announced, and how its end is told.
+//! The messages about the beginning and the end of a file.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
