@@ -45,7 +45,7 @@ pub struct Connection {
     /// What keeps the connection open elsewhere, and is closed with it.
     companion: Option<Arc<OwnedFd>>,
     /// What is dropped after the last copy is closed.
-    guard: Option<Arc<dyn Debug + Send + Sync>>,
+    _guard: Option<Arc<dyn Debug + Send + Sync>>,
     /// Records the frames.
     tap: Arc<Tap>,
 }
@@ -63,7 +63,7 @@ impl Connection {
         rustix::io::ioctl_fionbio(&output, true)?;
         let peer = getpeername(&input).ok().flatten().and_then(|address| SocketAddr::try_from(address).ok());
         let peer = peer.map_or_else(|| "pipe".to_owned(), |address| address.to_string());
-        Ok(Self { input, output, companion: None, guard: None, tap: Arc::new(Tap::new(peer)) })
+        Ok(Self { input, output, companion: None, _guard: None, tap: Arc::new(Tap::new(peer)) })
     }
 
     /// Over the descriptors that another process has passed: those of [`Self::descriptors`].
@@ -80,7 +80,7 @@ impl Connection {
 
     /// The same, and drops `guard` after the last copy is closed.
     pub fn with_guard(self, guard: impl Debug + Send + Sync + 'static) -> Self {
-        Self { guard: Some(Arc::new(guard)), ..self }
+        Self { _guard: Some(Arc::new(guard)), ..self }
     }
 
     /// Over a TCP connection, which then sends small messages at once.

@@ -1,11 +1,8 @@
 //! Machines that are reached through a command: `ssh`, a network namespace, any words. What is true of a player that listens
 //! is true of these.
 
-use std::time::Duration;
-
 use crate::support::machines::{Namespace, Sshd};
-use crate::support::{Folder, eventually, finish, kill, run, start, conductor};
-use snapbox::str;
+use crate::support::{Folder, run};
 
 /// Steps of every kind that needs the conductor.
 const STEPS: &str = "[Startup]\nup = spawn:sleep 600\n[Run]\nmeet = barrier:here\nsay = echo said\nput = put:text -> ./copy\n\
@@ -32,7 +29,7 @@ fn passes(lines: &str) {
     let folder = two_workers(lines);
     let finished = run(&folder, ["conduct", "--quiet", "--results", "kept", "--run-id", "r", "test.cfg"]);
     assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
-    assert!(finished.stdout.ends_with("passed: 20 passed; 2 of 2 trials; 2 workers; [..]s\n") || finished.stdout.contains("passed: "));
+    assert!(finished.stdout.contains("passed: "), "{}", finished.stdout);
     assert!(finished.stdout.contains("barrier here: passed by 2 workers"), "{}", finished.stdout);
     assert_eq!(folder.read("kept/r/trial-2/b/copy").as_str(), "text\n");
 }

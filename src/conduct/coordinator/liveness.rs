@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::conduct::event::End;
-use crate::model::{ConductorTime, Destination, Event, Phase, PhaseId, Step, WorkerId};
+use crate::model::{ConductorTime, Event, Phase, PhaseId, PlayerAddress, Step, WorkerId};
 use crate::wait::Wait;
 
 use super::worker::Standing;
@@ -70,7 +70,7 @@ impl Coordinator {
     }
 
     /// The workers of each Python player, where they run one after another.
-    fn queues(&self) -> HashMap<&Destination, Vec<WorkerId>> {
+    fn queues(&self) -> HashMap<&PlayerAddress, Vec<WorkerId>> {
         let mut queues: HashMap<_, Vec<_>> = HashMap::new();
         for (id, worker) in self.plan.workers().filter(|(id, _)| self.workers[id.0].seed) {
             queues.entry(&worker.player).or_default().push(id);

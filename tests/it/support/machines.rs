@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 
 use super::surroundings::skip;
-use super::{CONDUCTOR, Folder, eventually};
+use super::{Folder, eventually};
 
 /// A private sshd on a port of loopback, which lets the user of the tests in.
 pub struct Sshd {
@@ -15,7 +15,8 @@ impl Sshd {
     /// Starts one with more lines in its configuration. `None` where there is no sshd, which is said.
     pub fn start(lines: &str) -> Option<Self> {
         let sshd = "/usr/sbin/sshd";
-        if !std::path::Path::new(sshd).exists() || Command::new("ssh").arg("-V").stderr(Stdio::null()).status().is_err() {
+        if !std::path::Path::new(sshd).exists() || Command::new("ssh").arg("-V").stderr(Stdio::null()).status().is_err()
+        {
             skip("there is no ssh and sshd");
             return None;
         }
@@ -40,7 +41,9 @@ impl Sshd {
         folder.file("known", &format!("[127.0.0.1]:{port} {key}"));
         folder.file(
             "config",
-            &format!("Host *\nPort {port}\nIdentityFile {here}/user\nUserKnownHostsFile {here}/known\nIdentitiesOnly yes\n"),
+            &format!(
+                "Host *\nPort {port}\nIdentityFile {here}/user\nUserKnownHostsFile {here}/known\nIdentitiesOnly yes\n"
+            ),
         );
         let mut command = Command::new(sshd);
         command.args(["-D", "-e", "-f"]).arg(folder.join("sshd_config"));
@@ -103,17 +106,4 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
     }
-}
-
-/// The processes of players that serve one session, and of `player --stdio`, of the binary under test.
-pub fn session_players() -> Vec<u32> {
-    let processes = std::fs::read_dir("/proc").expect("the processes").flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let is_one = |pid: &u32| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
-        words.iter().any(|word| word == "player") && words.iter().any(|word| word == "--session" || word == "--stdio")
-    };
-    let _ = CONDUCTOR;
-    pids.filter(is_one).collect()
 }
