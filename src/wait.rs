@@ -177,8 +177,13 @@ waits! {
         PassedOn: "the end of the connection" of "the player of the session", Limit::Computed("as long as the session's connection lasts"),
             "the process ends";
     }
+    "`player --stdio` and listener" {
+        LocalSocket: "a name of a Unix socket to be free, or its listener to accept" of "other processes", seconds(1), "the name is not used";
+    }
     "listener" {
         PassedOnMessage: "a connection and its first message" of "`player --stdio`", seconds(1), "the connection is closed";
+        MachineHolder: "the answer of the player that has the machine for its run" of "that player", seconds(3),
+            "the session is refused, and the conductor tries again";
         SessionPlayerIdle: "its session to begin" of "`player --stdio`", seconds(10), "the player of the session ends";
         ListenerEvents: "the next event" of "connections, sessions and signals", Limit::Earliest,
             "as for that limit";

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::reach::Access;
-use crate::model::{Plan, WorkerId, nanoseconds};
-use crate::wire::{Hello, PROTOCOL, Secret, TAKE_OVER};
+use crate::model::{Plan, PlayerAddress, WorkerId, nanoseconds};
+use crate::wire::{EXCLUSIVE, Hello, PROTOCOL, Secret, TAKE_OVER};
 
 /// The options of a run that are not part of its plan.
 #[derive(Debug, Clone)]
@@ -25,10 +25,12 @@ pub struct Options {
 
 /// The first message to a worker's player.
 pub(super) fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: Secret) -> Hello {
-    let features = if options.take_over { vec![TAKE_OVER.to_owned()] } else { Vec::new() };
+    let is_exclusive =
+        matches!(&plan.worker(worker).player, PlayerAddress::Transport(transport) if transport.is_exclusive());
+    let features = [(TAKE_OVER, options.take_over), (EXCLUSIVE, is_exclusive)];
     Hello {
         protocols: vec![PROTOCOL],
-        features,
+        features: features.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(name, _)| name.to_owned()).collect(),
         run: plan.run.to_string(),
         worker: plan.worker(worker).name.to_string(),
         secret,

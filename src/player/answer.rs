@@ -1,27 +1,37 @@
 //! How the listener answers a first message: that of a Python conductor, or the `hello` of one of ours.
 
 use std::ops::ControlFlow::{self, Continue};
+use std::os::unix::net::UnixListener;
+use std::rc::Rc;
 
 use super::audience::{Conductor, lease, open};
 use super::callers::Caller;
 use super::listener::{Listener, Service};
+use super::machine::{self, Taken};
 use super::note::Order;
 use super::processes::End;
 use super::python_delivery::SUPERSEDED;
 use super::python_run;
 use super::registry::{Abandoned, Claim};
 use super::session::Session;
-use super::session_entry::SessionEntry;
+use super::session_entry::{SessionEntry, Summary};
 use super::session_process::hold;
 use super::watch;
 use crate::model::Process;
 use crate::sys::{self, clock};
 use crate::wire::seed::{Request, encode_result};
-use crate::wire::{Greeting, Hello, Limits, MAX_FRAME, PROTOCOL, WINDOW, Welcome, WelcomeState, bounds, cleaned};
+use crate::wire::{
+    Connection, EXCLUSIVE, Greeting, Hello, Limits, MAX_FRAME, PROTOCOL, Refusal, WINDOW, Welcome, WelcomeState,
+    bounds, cleaned, frame,
+};
 
 impl Listener {
     /// Answers a first message.
     pub(super) fn answer(&mut self, caller: Caller, payload: &[u8]) -> ControlFlow<End> {
+        if caller.wants_machine {
+            self.answer_for_machine(&caller.connection, payload);
+            return Continue(());
+        }
         let (code, text) = match Request::decode(payload) {
             _ if !self.is_for(payload) => (1, "this player serves only the conductor that started it".to_owned()),
             Ok(Request::Run) => {
@@ -88,14 +98,20 @@ impl Listener {
 
     fn hello(&mut self, hello: &Hello, caller: Caller) -> ControlFlow<End> {
         if hello.check {
-            let holder = self.registry.holder_for(&hello.run, clock());
+            let holder = self.registry.holder_for(hello, clock()).or_else(|| match self.take_machine(hello) {
+                Err(refusal) => refusal.holder,
+                Ok(_) => None,
+            });
             let state = if holder.is_some() { WelcomeState::Busy } else { WelcomeState::Free };
             let welcome = Welcome { holder, ..self.welcome(state, Some(&hello.run)) };
             self.callers.close(caller, &Greeting::Welcome(welcome).encode());
             return Continue(());
         }
         match self.registry.claim(hello, clock()) {
-            Claim::New => return self.create_session(hello, caller),
+            Claim::New => match self.take_machine(hello) {
+                Ok(machine) => return self.create_session(hello, caller, machine),
+                Err(refusal) => self.callers.close(caller, &Greeting::Refused(refusal).encode()),
+            },
             Claim::Resume(pid) => {
                 // If the process takes no orders it is about to end; the conductor sees the connection close, and asks again.
                 let welcome = Box::new(self.welcome(WelcomeState::Resumed, None));
@@ -113,10 +129,45 @@ impl Listener {
         Continue(())
     }
 
-    fn create_session(&mut self, hello: &Hello, caller: Caller) -> ControlFlow<End> {
+    /// Takes the machine for the run, if the run wants it for itself.
+    fn take_machine(&mut self, hello: &Hello) -> Result<Option<Rc<UnixListener>>, Refusal> {
+        if !hello.has(EXCLUSIVE) || !matches!(self.settings.service, Service::Session(_)) || self.machine.is_some() {
+            return Ok(self.machine.clone());
+        }
+        match machine::take(hello) {
+            Taken::Held(socket) => Ok(Some(Rc::new(socket))),
+            Taken::Refused(refusal) => Err(refusal),
+            Taken::Unknown => {
+                let text =
+                    "other users of this machine prevent that runs find each other here: another run may use it now";
+                self.registry.tell_later(Summary::of_nobody(text.to_owned()));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Answers the player of another session, which wants this machine.
+    fn answer_for_machine(&mut self, connection: &Connection, payload: &[u8]) {
+        let (Ok(Greeting::Hello(hello)), Some(socket)) = (Greeting::decode(payload), &self.machine) else { return };
+        match self.registry.claim_machine(&hello, clock()) {
+            Claim::Refused(refusal, abandoned) => {
+                // If it has gone, it does not matter.
+                let _ = connection.write(&frame(&Greeting::Refused(refusal).encode()));
+                if let Some(Abandoned { pids, reason, reset_limit }) = abandoned.filter(|_| !hello.check) {
+                    self.processes.abandon(pids, &reason, reset_limit);
+                }
+            }
+            Claim::New | Claim::Resume(_) => machine::share(socket, connection),
+        }
+    }
+
+    fn create_session(&mut self, hello: &Hello, caller: Caller, machine: Option<Rc<UnixListener>>) -> ControlFlow<End> {
         let welcome = self.welcome(WelcomeState::New, Some(&hello.run));
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
+        let shared = machine.clone();
         let made = self.processes.create(&mut self.callers, lease, move |notes, cgroups| {
+            // The run uses the machine as long as this process or its listener exists.
+            let _machine = shared;
             let mut session = Session::with_lease(lease, clock()).of(welcome.incarnation.clone());
             session.ends_with_lease = welcome.process.is_some();
             let link = open(caller.connection, caller.decoder, lease, welcome);
@@ -125,6 +176,7 @@ impl Listener {
         match made {
             Ok(pid) => {
                 self.registry.was_told();
+                self.machine = machine;
                 tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
                 let reason = "its conductor has started another session";
                 self.processes.abandon(self.registry.undelivered_of(hello), reason, None);

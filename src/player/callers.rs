@@ -1,13 +1,16 @@
 //! The connections that belong to no session: callers that have not said what they want, and those that are refused.
 
-use std::io::ErrorKind;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use super::admission::Admission;
 use super::door::Door;
+use super::local_socket::has_same_user;
 use super::refusals::Refusals;
-use super::stdio;
+use super::stdio::{self, Passed};
 use crate::model::PlayerTime;
 use crate::sys;
 use crate::wait::Wait;
@@ -24,7 +27,9 @@ const SPARE: u64 = 8;
 /// Connections that belong to no session.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
-    pub(super) all: Vec<Caller>,
+    all: Vec<Caller>,
+    /// Connections of `player --stdio` that have not passed on their conductor's, and since when they are there.
+    passing: VecDeque<(UnixStream, PlayerTime)>,
     refusals: Refusals,
     /// The largest message, in bytes.
     limit: u64,
@@ -43,13 +48,26 @@ impl Callers {
     }
 
     /// What to wait for.
-    pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
-        self.all.iter().map(|caller| &caller.connection)
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let passing = self.passing.iter().map(|(stream, _)| stream.as_fd());
+        self.all.iter().map(|caller| caller.connection.as_fd()).chain(passing)
     }
 
     /// When to look again.
     pub(super) fn deadline(&self) -> Option<PlayerTime> {
-        self.all.iter().map(Caller::deadline).chain(self.refusals.deadline()).chain(self.paused).min()
+        let passing = self.passing.front().map(|(_, since)| since.plus(Wait::PassedOnMessage.time()));
+        self.all.iter().map(Caller::deadline).chain(passing).chain(self.refusals.deadline()).chain(self.paused).min()
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.passing.is_empty()
+    }
+
+    /// Closes all connections.
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.passing.clear();
     }
 
     /// Answers a caller, and closes its connection when it has received the answer.
@@ -70,22 +88,51 @@ impl Callers {
                 Door::Machine(socket) => {
                     socket.accept().map(|(stream, peer)| self.take(stream, peer.ip().to_canonical(), admission, now))
                 }
-                Door::Session(socket) => socket.accept().map(|(stream, _)| self.take_passed(stream, now)),
+                Door::Session(socket) => socket.accept().map(|(stream, _)| self.take_passing(stream, now)),
             };
-            match accepted {
-                Ok(()) => self.is_full = false,
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return,
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ if self.free_descriptor() => {}
-                    _ => {
-                        if !std::mem::replace(&mut self.is_full, true) {
-                            tracing::warn!("cannot accept connections at the moment: {error}");
-                        }
-                        self.paused = Some(now.plus(Wait::RoomForConnection.time()));
-                        return;
-                    }
-                },
+            if !self.goes_on(accepted, now) {
+                return;
+            }
+        }
+    }
+
+    /// Accepts the connections of players that ask for the machine.
+    pub(super) fn accept_for_machine(&mut self, socket: &UnixListener, now: PlayerTime) {
+        for _ in 0..AT_ONCE {
+            if self.paused.is_some() {
+                return;
+            }
+            let accepted = socket.accept().map(|(stream, _)| {
+                // Other users are closed at once: they take nobody's place.
+                if has_same_user(&stream)
+                    && let Ok(connection) = Connection::new(stream.into(), None)
+                {
+                    let caller = self.local_caller(connection, now);
+                    self.add(Caller { wants_machine: true, ..caller });
+                }
+            });
+            if !self.goes_on(accepted, now) {
+                return;
+            }
+        }
+    }
+
+    /// Whether another connection may be accepted after this attempt.
+    fn goes_on(&mut self, accepted: io::Result<()>, now: PlayerTime) -> bool {
+        let Err(error) = accepted else {
+            self.is_full = false;
+            return true;
+        };
+        match error.kind() {
+            ErrorKind::WouldBlock => false,
+            ErrorKind::Interrupted | ErrorKind::ConnectionAborted => true,
+            _ if self.free_descriptor() => true,
+            _ => {
+                if !std::mem::replace(&mut self.is_full, true) {
+                    tracing::warn!("cannot accept connections at the moment: {error}");
+                }
+                self.paused = Some(now.plus(Wait::RoomForConnection.time()));
+                false
             }
         }
     }
@@ -105,12 +152,18 @@ impl Callers {
             progress: now,
             since: now,
             is_stranger,
+            wants_machine: false,
             answered: false,
         };
         if is_stranger {
             self.refusals.add(peer, now).iter().for_each(|line| tracing::warn!("{line}"));
             caller.answer(&encode_result(1, &Admission::refusal(peer)));
         }
+        self.add(caller);
+    }
+
+    fn add(&mut self, caller: Caller) {
+        let is_stranger = caller.is_stranger;
         let bound = if is_stranger { STRANGERS } else { CALLERS };
         if self.all.iter().filter(|caller| caller.is_stranger == is_stranger).count() >= bound.most() {
             self.close_slowest(is_stranger);
@@ -118,25 +171,47 @@ impl Callers {
         self.all.push(caller);
     }
 
-    /// Takes a connection that `player --stdio` passes on.
-    fn take_passed(&mut self, stream: UnixStream, now: PlayerTime) {
-        match stdio::take(stream) {
-            Ok((connection, message)) => {
-                let mut decoder = FrameDecoder::new(self.limit);
-                decoder.push(&message);
-                let peer = Ipv4Addr::LOCALHOST.into();
-                self.all.push(Caller {
-                    connection,
-                    decoder,
-                    peer,
-                    progress: now,
-                    since: now,
-                    is_stranger: false,
-                    answered: false,
-                });
-                self.has_taken_any = true;
+    /// Takes a connection of `player --stdio`, which will pass on that of its conductor. Other users are closed at once.
+    fn take_passing(&mut self, stream: UnixStream, now: PlayerTime) {
+        if !has_same_user(&stream) {
+            return;
+        }
+        if self.passing.len() >= CALLERS.most() {
+            self.passing.pop_front();
+        }
+        self.passing.push_back((stream, now));
+    }
+
+    /// Takes the connections that were passed on by now.
+    fn take_passed(&mut self, now: PlayerTime) {
+        for (stream, since) in std::mem::take(&mut self.passing) {
+            match stdio::take(stream) {
+                Ok(Passed::Whole(connection, message)) => {
+                    let mut caller = self.local_caller(connection, now);
+                    caller.decoder.push(&message);
+                    self.add(caller);
+                    self.has_taken_any = true;
+                }
+                Ok(Passed::NotYet(stream)) if now < since.plus(Wait::PassedOnMessage.time()) => {
+                    self.passing.push_back((stream, since));
+                }
+                Ok(Passed::NotYet(_)) => tracing::warn!("a connection was closed: nothing was passed on in time"),
+                Err(error) => tracing::warn!("a connection was not taken: {error}"),
             }
-            Err(error) => tracing::warn!("a connection was not taken: {error}"),
+        }
+    }
+
+    /// A caller on this machine, of this user.
+    fn local_caller(&self, connection: Connection, now: PlayerTime) -> Caller {
+        Caller {
+            connection,
+            decoder: FrameDecoder::new(self.limit),
+            peer: Ipv4Addr::LOCALHOST.into(),
+            progress: now,
+            since: now,
+            is_stranger: false,
+            wants_machine: false,
+            answered: false,
         }
     }
 
@@ -153,6 +228,7 @@ impl Callers {
 
     /// Reads what has arrived. Returns the callers whose messages are complete.
     pub(super) fn hear(&mut self, now: PlayerTime) -> Vec<(Caller, Vec<u8>)> {
+        self.take_passed(now);
         let mut messages = Vec::new();
         let mut index = 0;
         while index < self.all.len() {
@@ -194,6 +270,8 @@ pub(super) struct Caller {
     since: PlayerTime,
     /// Whether it may not connect. Strangers take no place from others.
     is_stranger: bool,
+    /// Whether it is the player of another session, which asks for the machine.
+    pub(super) wants_machine: bool,
     answered: bool,
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub enum Service {
 pub(super) struct Listener {
     pub(super) settings: Settings,
     socket: Option<Door>,
+    /// At which other runs ask for the machine, while this one has it for itself.
+    pub(super) machine: Option<Rc<UnixListener>>,
     signals: SignalDescriptor,
     pub(super) callers: Callers,
     /// The process that looks up the conductor's name.
@@ -105,6 +108,7 @@ impl Listener {
             CgroupRoot::make(&name).inspect_err(|error| tracing::debug!("steps have no control groups: {error}"));
         let listener = Self {
             socket: Some(socket),
+            machine: None,
             signals,
             callers: Callers::new(settings.max_message_size),
             lookup: None,
@@ -140,6 +144,9 @@ impl Listener {
         if let Some(socket) = &self.socket {
             self.callers.accept(socket, &self.settings.admission, clock());
         }
+        if let Some(machine) = &self.machine {
+            self.callers.accept_for_machine(machine, clock());
+        }
         self.registry.python.expire(clock()).iter().for_each(|text| tracing::warn!("{text}"));
         for (caller, payload) in self.callers.hear(clock()) {
             self.answer(caller, &payload)?;
@@ -161,10 +168,10 @@ impl Listener {
 
     /// Waits until something happens or is due; whether that works.
     fn wait(&self) -> bool {
-        let socket = self.socket.as_ref().filter(|_| self.callers.paused.is_none()).map(AsFd::as_fd);
-        let descriptors = [Some(self.signals.as_fd()), socket].into_iter().flatten();
-        let descriptors =
-            descriptors.chain(self.callers.connections().map(AsFd::as_fd)).chain(self.processes.descriptors());
+        let sockets = [self.socket.as_ref().map(AsFd::as_fd), self.machine.as_ref().map(AsFd::as_fd)];
+        let sockets = sockets.into_iter().flatten().filter(|_| self.callers.paused.is_none());
+        let descriptors = [self.signals.as_fd()].into_iter().chain(sockets);
+        let descriptors = descriptors.chain(self.callers.descriptors()).chain(self.processes.descriptors());
         let mut descriptors: Vec<_> = descriptors.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         let deadlines = [
             // While a clean-up is in progress, the Reset of dead sessions has to wait.
@@ -210,7 +217,7 @@ impl Listener {
         }
         self.stopping = Some(clock().plus(Wait::SessionsEnd.time()));
         self.socket = None;
-        self.callers.all.clear();
+        self.callers.clear();
         self.end_lookup();
         self.cleanup.not_ended.clear();
         self.processes.pids().for_each(|pid| sys::end_child(pid, Signal::TERM));
@@ -221,9 +228,7 @@ impl Listener {
     /// Whether this player serves one session, and that is over or did not begin in time.
     fn has_served(&self) -> bool {
         let is_idle = || {
-            self.callers.all.is_empty()
-                && self.processes.pids().next().is_none()
-                && self.registry.dead().next().is_none()
+            self.callers.is_empty() && self.processes.pids().next().is_none() && self.registry.dead().next().is_none()
         };
         matches!(self.settings.service, Service::Session(_))
             && is_idle()

@@ -81,14 +81,14 @@ impl Registry {
         self.dead().filter_map(|entry| Some(entry.death.as_ref()?.next)).min()
     }
 
-    fn others(&self, run: &str) -> impl Iterator<Item = &SessionEntry> {
-        self.live().filter(move |entry| entry.hello.run != run)
+    fn others<'a>(&'a self, hello: &'a Hello) -> impl Iterator<Item = &'a SessionEntry> {
+        self.live().filter(|entry| !entry.hello.is_of_same_run(hello))
     }
 
-    /// Who prevents a session of `run`, if anybody does.
-    pub(super) fn holder_for(&self, run: &str, now: PlayerTime) -> Option<Holder> {
+    /// Who prevents a session of this run, if anybody does.
+    pub(super) fn holder_for(&self, hello: &Hello, now: PlayerTime) -> Option<Holder> {
         // A run is as live as the most live of its sessions.
-        let others = self.others(run).map(|entry| entry.holder(now));
+        let others = self.others(hello).map(|entry| entry.holder(now));
         let others = others.min_by_key(|holder| (holder.state != HolderState::Live, u64::MAX - holder.free_within));
         others.or_else(|| {
             self.python.holder(now).map(|(address, since)| Holder {
@@ -147,11 +147,10 @@ impl Registry {
 
     /// Whether a session may begin.
     fn claim_of_new(&self, hello: &Hello, now: PlayerTime) -> Claim {
-        if let Some(holder) = self.holder_for(&hello.run, now) {
-            let is_taken_over =
-                holder.state != HolderState::Live && hello.features.iter().any(|name| name == TAKE_OVER);
+        if let Some(holder) = self.holder_for(hello, now) {
+            let is_taken_over = holder.state != HolderState::Live && hello.has(TAKE_OVER);
             let abandoned = is_taken_over.then(|| Abandoned {
-                pids: self.others(&hello.run).filter_map(|entry| entry.pid).collect(),
+                pids: self.others(hello).filter_map(|entry| entry.pid).collect(),
                 reason: format!("run {} of {} took over the player", hello.run, hello.conductor),
                 reset_limit: Some(TAKE_OVER_RESET),
             });
@@ -162,6 +161,17 @@ impl Registry {
             return refused(RefusalReason::Full, text);
         }
         Claim::New
+    }
+
+    /// What a run may have that asks for the machine on which this is the player of a session.
+    pub(super) fn claim_machine(&self, hello: &Hello, now: PlayerTime) -> Claim {
+        match self.sessions.last() {
+            Some(entry) if !entry.hello.is_of_same_run(hello) => match self.claim_of_new(hello, now) {
+                Claim::New => busy(Holder { state: HolderState::Orphaned, ..entry.holder(now) }, None),
+                claim => claim,
+            },
+            _ => Claim::New,
+        }
     }
 
     /// The processes that still have results of an earlier session of the same worker.

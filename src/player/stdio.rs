@@ -3,22 +3,21 @@
 //! closed the connection.
 //!
 //! The player of a session listens on an abstract Unix socket (unix(7)) whose name follows from the session's secret. Both
-//! sides check that the other one runs as the same user.
+//! sides check that the other one runs as the same user (`local_socket`).
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::net::sockopt::socket_peercred;
 
+use super::local_socket::{Found, connect_or_listen, has_own_user};
 use crate::sys::{self, DescriptorLimit};
 use crate::wait::Wait;
-use crate::wire::{Connection, FrameDecoder, Greeting, bounds, frame};
+use crate::wire::{Connection, FrameDecoder, Greeting, Secret, bounds, frame};
 
 /// The largest first message, with its length.
 const MESSAGE: usize = 64 << 10;
@@ -30,6 +29,12 @@ const MESSAGE: usize = 64 << 10;
 ///
 /// Says why there is no player, or no message.
 pub fn pass_on(mark: &str) -> io::Result<i32> {
+    if !has_own_user() {
+        return Err(io::Error::new(
+            ErrorKind::PermissionDenied,
+            "a player that is reached in this way cannot run as user 65534 (nobody)",
+        ));
+    }
     // The copy of the program itself is open, for one.
     sys::close_all_but_standard();
     let mut output = io::stdout();
@@ -39,8 +44,7 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
     let Ok(Greeting::Hello(content)) = Greeting::decode(&hello) else {
         return Err(io::Error::new(ErrorKind::InvalidData, "the conductor's first message is not `hello`"));
     };
-    let session = content.secret.fingerprint();
-    let player = player_of(&session)?;
+    let player = player_of(&content.secret)?;
     hand_over(&player, &hello)?;
     close_standard()?;
     // The player closes its end with the connection; it never writes.
@@ -69,35 +73,20 @@ fn hello() -> io::Result<Vec<u8>> {
 }
 
 /// A connection to the player of a session, which is started if there is none.
-fn player_of(session: &str) -> io::Result<UnixStream> {
-    let name = SocketAddr::from_abstract_name(format!("conductor-{session}"))?;
+fn player_of(session: &Secret) -> io::Result<UnixStream> {
+    let names = session.names().map(|name| format!("conductor-{name}"));
     for _ in 0..2 {
-        match UnixStream::connect_addr(&name) {
-            Ok(player) => return has_same_user(&player).then_some(player).ok_or_else(another_user),
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-            Err(error) => return Err(error),
-        }
-        match UnixListener::bind_addr(&name) {
+        match connect_or_listen(&names)? {
+            Found::Listening(player) => return Ok(player),
             // Connections are accepted once the player runs; until then they wait.
-            Ok(listener) => start_player(session, listener)?,
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-            Err(error) => return Err(error),
+            Found::Free(listener) => start_player(&session.fingerprint(), listener)?,
+            Found::Taken => {
+                let why = "other users of this machine listen at the names of this session";
+                return Err(io::Error::new(ErrorKind::PermissionDenied, why));
+            }
         }
     }
     Err(io::Error::other("the player of this session ended while it was started"))
-}
-
-fn another_user() -> io::Error {
-    io::Error::new(ErrorKind::PermissionDenied, "another user listens at the name of this session")
-}
-
-/// Whether the other side of a socket runs as this user. All users that a user namespace does not know are 65534: none of
-/// them can be told from the others.
-pub(super) fn has_same_user(socket: impl AsFd) -> bool {
-    /// user_namespaces(7), `overflowuid`.
-    const OVERFLOW: u32 = 65534;
-    let own = rustix::process::geteuid();
-    own.as_raw() != OVERFLOW && socket_peercred(socket).is_ok_and(|peer| peer.uid == own)
 }
 
 /// Starts a player for one session in its own terminal session, so that it stays when the conductor's way to it breaks.
@@ -125,26 +114,31 @@ fn close_standard() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
-/// Takes what a process has passed on: the connection, which stays open on its side as long as it is here, and the bytes of
-/// its first message.
+/// What a process has passed on by now.
+pub(super) enum Passed {
+    /// Nothing yet.
+    NotYet(UnixStream),
+    /// The connection, which stays open on its side as long as it is here, and the bytes of its first message.
+    Whole(Connection, Vec<u8>),
+}
+
+/// Takes what a process has passed on. It does not wait.
 ///
 /// # Errors
 ///
-/// If nothing comes in time, or something else.
-pub(super) fn take(stream: UnixStream) -> io::Result<(Connection, Vec<u8>)> {
-    if !has_same_user(&stream) {
-        return Err(another_user());
-    }
-    let wait = Wait::PassedOnMessage;
-    if wait.poll(&mut [PollFd::new(&stream, PollFlags::IN)], None)? == 0 {
-        return Err(ErrorKind::TimedOut.into());
-    }
+/// If something else comes, or its end.
+pub(super) fn take(stream: UnixStream) -> io::Result<Passed> {
     let mut bytes = vec![0; MESSAGE];
-    let (count, mut descriptors) = sys::receive_with(&stream, &mut bytes)?;
+    let (count, mut descriptors) = match sys::receive_with(&stream, &mut bytes) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            return Ok(Passed::NotYet(stream));
+        }
+        received => received?,
+    };
     bytes.truncate(count);
     descriptors.push(stream.into());
     if descriptors.len() == 3 {
-        Ok((Connection::passed(descriptors)?, bytes))
+        Ok(Passed::Whole(Connection::passed(descriptors)?, bytes))
     } else {
         Err(ErrorKind::InvalidData.into())
     }

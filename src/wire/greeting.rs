@@ -48,6 +48,18 @@ pub struct Hello {
     pub lease: u64,
 }
 
+impl Hello {
+    /// Whether its sender has this ability.
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|name| name == feature)
+    }
+
+    /// Whether the other one is from a worker of the same run. Another run may have the same name.
+    pub fn is_of_same_run(&self, other: &Self) -> bool {
+        self.run == other.run && self.run_secret == other.run_secret
+    }
+}
+
 fn one() -> u64 {
     1
 }

@@ -72,5 +72,8 @@ pub const WINDOW: usize = 1 << 20;
 /// The feature in `hello` of a run that ends what one whose conductor is gone left on the player.
 pub const TAKE_OVER: &str = "take_over";
 
+/// The feature in `hello` of a run that wants a machine for itself: no other run of the same user uses it meanwhile.
+pub const EXCLUSIVE: &str = "exclusive";
+
 /// The session protocol's number in `hello` and `welcome`.
 pub const PROTOCOL: u32 = 2;

@@ -43,6 +43,13 @@ impl Secret {
         hex(&Sha256::digest(self.0.as_bytes())[..Self::DIGITS / 2])
     }
 
+    /// Names that follow from it: nobody else can tell one before it is used, and one does not tell the others.
+    pub fn names<const COUNT: usize>(&self) -> [String; COUNT] {
+        std::array::from_fn(
+            |number| hex(&Sha256::digest(format!("{} {number}", self.0).as_bytes())[..Self::DIGITS / 2]),
+        )
+    }
+
     /// The text itself, to hand it to another process.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -75,6 +82,8 @@ mod tests {
         assert_eq!(format!("{one:?}"), "Secret(hidden)");
         assert!(one == one.clone() && one != other && one != Secret::default());
         assert!(Secret::from_digits(one.reveal()) == Some(one.clone()));
+        let names: [String; 2] = one.names();
+        assert!(names == one.names() && names[0] != names[1] && !names.contains(&one.fingerprint()));
         let mut last_differs = one.reveal().to_owned();
         let last = last_differs.pop();
         last_differs.push(if last == Some('0') { '1' } else { '0' });

@@ -26,6 +26,7 @@ mod configuration;
 mod dialect;
 mod distributed;
 mod documents;
+mod exclusive;
 mod forms;
 mod frames;
 mod hostile_conductors;

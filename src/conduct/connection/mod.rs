@@ -72,8 +72,8 @@ fn drive(context: &Context) -> End {
 
 /// Reaches the player, and waits for one that will soon be free.
 fn reach(context: &Context, way: &Way<'_>, hello: &mut Hello) -> Result<Dialled, End> {
-    /// How often a player is asked that others hold.
-    const AGAIN: Duration = Duration::from_millis(250);
+    /// How often a player is asked that others hold. Through a command, the machine starts a player for each attempt.
+    const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
     /// How long a player may take to see that the conductor that holds it has just died.
     const DEATH: Duration = Duration::from_millis(500);
     /// For how long a player is tried that was there, until it is said that it is gone.
@@ -84,6 +84,7 @@ fn reach(context: &Context, way: &Way<'_>, hello: &mut Hello) -> Result<Dialled,
     let most = MOST.max(settings.lease.saturating_add(settings.reset_timeout));
     let asked = Instant::now();
     let mut deadline = Instant::now() + context.plan.settings.connect_timeout;
+    let pause = if matches!(way, Way::Port(_)) { AGAIN.0 } else { AGAIN.1 };
     let mut held = false;
     // What a live holder's player said, should it be gone when it is asked again.
     let mut refused = None;
@@ -116,7 +117,7 @@ fn reach(context: &Context, way: &Way<'_>, hello: &mut Hello) -> Result<Dialled,
             deadline = deadline.max(Instant::now() + within);
             context.say(ConnectionEvent::Held(waiting_for(holder, &context.hello), within));
         }
-        if let Some(end) = context.mailbox.unless_ended(AGAIN) {
+        if let Some(end) = context.mailbox.unless_ended(pause) {
             return Err(end);
         }
     }

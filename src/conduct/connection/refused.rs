@@ -34,7 +34,7 @@ pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
 
 /// Whether this run ends what is left of another.
 fn takes_over(hello: &Hello) -> bool {
-    hello.features.iter().any(|feature| feature == TAKE_OVER)
+    hello.has(TAKE_OVER)
 }
 
 /// Why an answer other than `welcome` begins no session.

@@ -10,10 +10,11 @@ use crate::model::Transport;
 /// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size.
 const BEGIN: &str = "umask 077; m=MARK; ";
 
-/// Continues with the player of this session, if there is one: a process of this user with the session's mark in its command
-/// line.
-const AGAIN: &str = "p=PID; if [ -O /proc/$p ] && grep -q SESSION /proc/$p/cmdline 2>/dev/null; then \
-    exec /proc/$p/exe player --stdio $m; fi; ";
+/// Continues with the player of this session, if there is one: a process of this user with the session's fingerprint in its
+/// command line. Everybody can see that one: a process that another user started is not executed, even if it is
+/// set-user-ID to this user.
+const AGAIN: &str = "p=PID; u=$(id -u); if grep -q SESSION /proc/$p/cmdline 2>/dev/null && \
+    grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$p/status 2>/dev/null; then exec /proc/$p/exe player --stdio $m; fi; ";
 
 /// Runs a program that is there.
 const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then exec \"$p\" player --stdio $m; fi; echo \"$m missing\"";
@@ -68,7 +69,57 @@ fn quoted(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    /// What the script executes when the player of session `0123456789abcdef` has this process number.
+    fn executed(pid: u32) -> bool {
+        let script = Script { mark: "m", running: Some((pid, "0123456789abcdef")), size: 0 };
+        let transport = Transport::read("ssh:h").unwrap();
+        let text = script.text(&transport);
+        let begin = &text[..text.find("exec /proc").unwrap()];
+        let found = Command::new("sh").args(["-c", &format!("{begin}echo found; fi")]).output().unwrap();
+        found.stdout == b"found\n"
+    }
+
+    /// Runs `cat - 0123456789abcdef`, which waits for its input, while `work` looks at it.
+    fn with_cat(mut cat: Command, work: impl FnOnce(u32)) {
+        let mut child =
+            cat.args(["-", "0123456789abcdef"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        // Its command line is there when it has begun to run the program.
+        let is_there =
+            || std::fs::read(format!("/proc/{}/cmdline", child.id())).is_ok_and(|line| line.ends_with(b"abcdef\0"));
+        while !is_there() {
+            std::thread::yield_now();
+        }
+        work(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn only_a_process_that_this_user_has_started_is_executed_again() {
+        with_cat(Command::new("cat"), |pid| assert!(executed(pid)));
+        assert!(!executed(std::process::id()), "another program of this user");
+        if !rustix::process::getuid().is_root() {
+            return;
+        }
+        let mut cat = Command::new("cat");
+        cat.uid(4711);
+        with_cat(cat, |pid| assert!(!executed(pid), "another user's"));
+        // Another user can run a program that is set-user-ID to this one.
+        let folder = tempfile::tempdir().unwrap();
+        let (everybody, file) = (std::fs::Permissions::from_mode(0o755), folder.path().join("cat"));
+        std::fs::set_permissions(folder.path(), everybody).unwrap();
+        std::fs::copy("/bin/cat", &file).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o4755)).unwrap();
+        let mut cat = Command::new(&file);
+        cat.uid(4711);
+        with_cat(cat, |pid| assert!(!executed(pid), "set-user-ID"));
+    }
 
     #[test]
     fn every_login_shell_passes_the_script_on_unchanged() {

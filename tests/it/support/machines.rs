@@ -1,7 +1,11 @@
 //! Machines that are reached through a command, made on this one: a private sshd, a network namespace, a container.
 
+use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use super::room::become_other_user;
 use super::surroundings::skip;
 use super::{Folder, eventually};
 
@@ -64,7 +68,9 @@ impl Sshd {
 
     /// The lines of `[Coordinator]` that reach it.
     pub fn lines(&self) -> String {
-        format!("connect = ssh:127.0.0.1\nconnect_options = -F {}\n", self.folder.join("config").display())
+        let config = self.folder.join("config");
+        // Other tests use this machine at the same time.
+        format!("connect = ssh:127.0.0.1\nexclusive = no\nconnect_options = -F {}\n", config.display())
     }
 
     /// What sshd has said.
@@ -99,6 +105,23 @@ impl Namespace {
         }
         skip("no network namespace can be made");
         None
+    }
+
+    /// The words of `connect` that lead there.
+    pub fn lines(&self) -> String {
+        format!("connect = netns:{}\n", self.0)
+    }
+
+    /// Does something there as another user.
+    pub fn as_other_user<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> T {
+        let file = std::fs::File::open(format!("/run/netns/{}", self.0)).expect("the namespace");
+        let work = move || {
+            let network = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(file.as_fd(), network).expect("a thread of root enters it");
+            become_other_user();
+            what()
+        };
+        std::thread::spawn(work).join().expect("a thread")
     }
 }
 

@@ -27,6 +27,7 @@ pub mod python_conductor;
 pub mod relay;
 pub mod room;
 pub mod seed_player;
+pub mod session_player;
 pub mod soak;
 pub mod sockets;
 pub mod surroundings;
@@ -36,7 +37,7 @@ pub mod wire;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -121,24 +122,8 @@ impl Player {
 
     /// Starts a player and waits until it says where it listens.
     pub fn from(mut command: Command) -> Self {
-        command.stdin(Stdio::null());
-        Self::with_input(command, "")
-    }
-
-    /// A private player that serves whoever knows this secret.
-    pub fn private(secret: &str) -> Self {
-        let mut command = Command::new(CONDUCTOR);
-        command.args(["player", "--bind", "127.0.0.1", "--port", "0", "--quiet", "--until-input-ends"]);
-        command.stdin(Stdio::piped());
-        Self::with_input(command, secret)
-    }
-
-    fn with_input(mut command: Command, line: &str) -> Self {
         let mark = Mark::put_on(&mut command);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("a player starts");
-        if let Some(input) = &mut child.stdin {
-            writeln!(input, "{line}").expect("a private player reads its input");
-        }
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("a player starts");
         let mut line = String::new();
         let output = child.stdout.take().expect("its output is a pipe");
         BufReader::new(output).read_line(&mut line).expect("a player says where it listens");

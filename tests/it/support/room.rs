@@ -379,13 +379,18 @@ fn limit(pid: u32, resource: Resource, most: u64) {
     set().or_else(|_| as_user(set)).expect("a limit can be set");
 }
 
-/// Does something as the user whose processes are limited.
-fn as_user<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
+/// Does something as another user, the one whose processes are limited.
+pub fn as_user<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = std::thread::spawn(move || {
-        set_thread_gid(Gid::from_raw(USER)).and_then(|()| set_thread_uid(Uid::from_raw(USER))).expect("another user");
+        become_other_user();
         what()
     });
     thread.join().expect("a thread")
+}
+
+/// Gives this thread of root to that user, for good.
+pub fn become_other_user() {
+    set_thread_gid(Gid::from_raw(USER)).and_then(|()| set_thread_uid(Uid::from_raw(USER))).expect("another user");
 }
 
 /// The limit at which a process gets no other descriptor (`none`), or only those whose numbers are free below its last one:

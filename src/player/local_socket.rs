@@ -1,0 +1,154 @@
+//! Abstract Unix sockets (unix(7)) at which the processes of one user find each other.
+//!
+//! Such a socket has no permissions: every user of the machine can bind its name and connect to it. So both sides check the
+//! other one's user, and there are several names for each purpose: one that another user has bound does not count.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use crate::wait::Wait;
+
+/// How many names there are for each purpose.
+pub(super) const NAMES: usize = 4;
+
+/// The pause before the names are tried again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What is found at the names for one purpose.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A process of this user listens: a connection to it, which does not block.
+    Listening(UnixStream),
+    /// No process of this user listened: this one does now.
+    Free(UnixListener),
+    /// Other users have bound all names.
+    Taken,
+}
+
+/// What is found at one name.
+enum Knock {
+    Ours(UnixStream),
+    Others,
+    Nobody,
+    /// Somebody who has not accepted the connections that wait.
+    Full,
+}
+
+/// Connects to the process of this user that listens at one of the names. If there is none, listens at the first name that
+/// is free.
+///
+/// # Errors
+///
+/// As socket(2), connect(2) and bind(2).
+pub(super) fn connect_or_listen(names: &[String; NAMES]) -> io::Result<Found> {
+    let (begun, wait) = (Instant::now(), Wait::LocalSocket);
+    loop {
+        let (mut free, mut is_full) = (Vec::new(), false);
+        for name in names {
+            match knock(name)? {
+                Knock::Ours(stream) => return Ok(Found::Listening(stream)),
+                Knock::Nobody => free.push(name),
+                Knock::Full => is_full = true,
+                Knock::Others => {}
+            }
+        }
+        let is_late = begun.elapsed() >= wait.time();
+        // Another user may have filled the queue of a listener of ours, which empties it at once.
+        if !is_full || is_late {
+            for name in free {
+                match UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?) {
+                    Ok(listener) => return Ok(Found::Free(listener)),
+                    // Another process of this user was faster, or another user has bound the name and does not listen.
+                    Err(error) if error.kind() == ErrorKind::AddrInUse && is_late => {}
+                    Err(error) if error.kind() == ErrorKind::AddrInUse => break,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        if is_late {
+            return Ok(Found::Taken);
+        }
+        wait.pause(PAUSE);
+    }
+}
+
+fn knock(name: &str) -> io::Result<Knock> {
+    let socket =
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    match connect(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?) {
+        Ok(()) if has_same_user(&socket) => Ok(Knock::Ours(socket.into())),
+        Ok(()) => Ok(Knock::Others),
+        Err(Errno::CONNREFUSED) => Ok(Knock::Nobody),
+        Err(Errno::AGAIN) => Ok(Knock::Full),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether this process has a user that others can be compared with. All users that a user namespace does not know are
+/// 65534 there (user_namespaces(7), `overflowuid`): none of them can be told from the others.
+pub(super) fn has_own_user() -> bool {
+    const OVERFLOW: u32 = 65534;
+    rustix::process::geteuid().as_raw() != OVERFLOW
+}
+
+/// Whether the other side of a socket runs as this user.
+pub(super) fn has_same_user(socket: impl AsFd) -> bool {
+    has_own_user() && socket_peercred(socket).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(purpose: &str) -> [String; NAMES] {
+        std::array::from_fn(|number| format!("conductor-test-{purpose}-{}-{number}", std::process::id()))
+    }
+
+    #[test]
+    fn the_first_listens_and_others_connect_to_it_until_it_ends() {
+        let names = names("first");
+        let Ok(Found::Free(listener)) = connect_or_listen(&names) else { panic!("the name is free") };
+        let Ok(Found::Listening(_)) = connect_or_listen(&names) else { panic!("somebody listens") };
+        drop(listener);
+        assert!(matches!(connect_or_listen(&names), Ok(Found::Free(_))));
+    }
+
+    #[test]
+    fn a_listener_is_found_at_each_of_the_names() {
+        let names = names("each");
+        for name in &names {
+            let _listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+            assert!(matches!(connect_or_listen(&names), Ok(Found::Listening(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_whose_listener_accepts_nothing_is_passed_over() {
+        let names = names("full");
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddrUnix::new_abstract_name(names[0].as_bytes()).unwrap()).unwrap();
+        rustix::net::listen(&socket, 0).unwrap();
+        let mut queue = Vec::new();
+        while let Ok(Knock::Ours(stream)) = knock(&names[0]) {
+            queue.push(stream);
+        }
+        let Ok(Found::Free(listener)) = connect_or_listen(&names) else { panic!("the others are free") };
+        assert_eq!(listener.local_addr().unwrap().as_abstract_name(), Some(names[1].as_bytes()));
+    }
+
+    #[test]
+    fn a_name_that_is_bound_and_refuses_connections_is_passed_over() {
+        let names = names("bound");
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddrUnix::new_abstract_name(names[0].as_bytes()).unwrap()).unwrap();
+        let Ok(Found::Free(listener)) = connect_or_listen(&names) else { panic!("the others are free") };
+        assert_eq!(listener.local_addr().unwrap().as_abstract_name(), Some(names[1].as_bytes()));
+    }
+}

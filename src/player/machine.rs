@@ -1,0 +1,115 @@
+//! `exclusive`: one run at a time uses a machine, as one user.
+//!
+//! The player of a session listens at a name that all players of this user know. It passes the listening socket to the
+//! players of the same run, so that the name is free when the last of them has ended. It tells others which run uses the
+//! machine.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::local_socket::{Found, NAMES, connect_or_listen};
+use crate::model::words;
+use crate::sys;
+use crate::wait::Wait;
+use crate::wire::seed::encode_result;
+use crate::wire::{
+    Connection, FrameDecoder, Greeting, Hello, Holder, HolderState, Refusal, RefusalReason, bounds, frame,
+};
+
+/// How often the holder is asked again that ends while it is asked.
+const ATTEMPTS: usize = 5;
+
+/// What a run has of a machine that it wants for itself.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// It has the machine as long as a process has this socket.
+    Held(UnixListener),
+    /// Other users prevent that runs find each other.
+    Unknown,
+    /// It does not get the machine.
+    Refused(Refusal),
+}
+
+/// Takes the machine for the run of `hello`, or joins the run's other players.
+pub(super) fn take(hello: &Hello) -> Taken {
+    let user = rustix::process::geteuid().as_raw();
+    let names: [String; NAMES] = std::array::from_fn(|number| format!("conductor-machine-{user}-{number}"));
+    for _ in 0..ATTEMPTS {
+        let answer = match connect_or_listen(&names) {
+            Ok(Found::Free(socket)) => socket.set_nonblocking(true).map(|()| Taken::Held(socket)),
+            Ok(Found::Taken) => Ok(Taken::Unknown),
+            Ok(Found::Listening(stream)) => ask(&stream, hello),
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(taken) => return taken,
+            Err(error) => match error.kind() {
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {}
+                ErrorKind::TimedOut => break,
+                _ => return Taken::Refused(unknown(&error)),
+            },
+        }
+    }
+    Taken::Refused(unresponsive())
+}
+
+/// Asks the player that has the socket.
+fn ask(stream: &UnixStream, hello: &Hello) -> io::Result<Taken> {
+    sys::send_with(stream, &frame(&Greeting::Hello(hello.clone()).encode()), &[])?;
+    let (end, wait) = (Instant::now() + Wait::MachineHolder.time(), Wait::MachineHolder);
+    let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
+    let (mut buffer, mut passed) = (vec![0; 16 << 10], Vec::new());
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match wait.poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(left)) {
+            Ok(0) => return Err(ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let (count, descriptors) = sys::receive_with(stream, &mut buffer)?;
+        passed.extend(descriptors);
+        decoder.push(&buffer[..count]);
+        let answer = match decoder.next_frame() {
+            Ok(Some(answer)) => Greeting::decode(&answer)?,
+            Ok(None) if count == 0 => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(None) => continue,
+            Err(error) => return Err(io::Error::new(ErrorKind::InvalidData, error.to_string())),
+        };
+        return match (answer, passed.pop()) {
+            (Greeting::Refused(refusal), _) => Ok(Taken::Refused(refusal)),
+            (_, Some(socket)) => Ok(Taken::Held(socket.into())),
+            _ => Err(ErrorKind::InvalidData.into()),
+        };
+    }
+}
+
+/// Passes the socket to another player of the same run. If that has gone, it does not matter.
+pub(super) fn share(socket: &UnixListener, connection: &Connection) {
+    let answer = frame(&encode_result(0, "this run uses the machine"));
+    let _ = sys::send_with(connection, &answer, &[socket.as_fd()]);
+}
+
+fn unresponsive() -> Refusal {
+    /// It is asked again for so long, in seconds.
+    const PATIENCE: u64 = 10;
+    let holder = Holder {
+        run: String::new(),
+        conductor: "a run whose player on this machine does not respond".to_owned(),
+        seconds: 0,
+        state: HolderState::Unresponsive,
+        free_within: PATIENCE,
+        lease_within: None,
+    };
+    let message = format!("{} uses this machine", holder.describe());
+    Refusal { reason: RefusalReason::Busy, message, holder: Some(holder) }
+}
+
+fn unknown(error: &io::Error) -> Refusal {
+    let message = format!("cannot find out whether another run uses this machine: {}", words(error));
+    Refusal { reason: RefusalReason::Other, message, holder: None }
+}
