@@ -63,5 +63,5 @@ pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
 pub use transport::{Transport, TransportError, TransportSettings};
 pub use verdict::{
-    Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, NOT_REACHED_AGAIN, PASSED, Reason, USAGE, Verdict,
+    Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict,
 };

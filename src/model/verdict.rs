@@ -20,9 +20,6 @@ pub enum Verdict {
 
 named!(Verdict: Passed "passed", Failed "failed", Incomplete "incomplete");
 
-/// What is in the reason of a worker whose player could not be reached any more.
-pub const NOT_REACHED_AGAIN: &str = "it could not be reached again within its lease of";
-
 /// Why a run is not simply passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "text")]
@@ -79,36 +76,80 @@ pub struct Conclusion {
     pub verdict: Verdict,
     /// Why; empty when it passed.
     pub reasons: Vec<Reason>,
-    /// What the user can do about it, where that is known. Records do not have it.
+    /// What the user can do about it, where that is known.
     pub hint: Option<Hint>,
 }
 
 /// What the user can do about a run that did not get through. The later of two says more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hint {
     /// The machine of a player is there, and nobody listens on the port: start the player.
     StartPlayer,
+    /// The machine, or the network on the way to it, does not answer.
+    CheckNetwork,
+    /// The name of the machine is unknown.
+    CorrectName,
+    /// The container is not there, or does not run.
+    StartContainer,
+    /// The network namespace is not there.
+    CreateNamespace,
+    /// No sshd listens there, or on another port.
+    StartSshd,
+    /// The program of the transport is missing on the conductor's machine.
+    InstallTransport,
+    /// The machine does not accept the conductor's keys.
+    AllowKey,
+    /// The key of the machine is unknown.
+    AddHostKey,
+    /// The machine has another key than before.
+    CheckHostKey,
+    /// `become` asks for a password.
+    AllowBecome,
+    /// The machine runs another command than the conductor's.
+    RemoveForceCommand,
+    /// The machine has no `sh`.
+    InstallShell,
+    /// No folder takes the program and can execute it.
+    SetScratch,
+    /// There is no program for the machine's architecture.
+    BuildProgram,
+    /// The program that was sent does not run on the machine.
+    BuildStaticProgram,
+    /// `program` does not exist on the machine.
+    CorrectProgram,
     /// A player was there, and could not be reached any more.
     RestartPlayer,
+}
+
+impl Hint {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::StartPlayer,
+        Self::CheckNetwork,
+        Self::CorrectName,
+        Self::StartContainer,
+        Self::CreateNamespace,
+        Self::StartSshd,
+        Self::InstallTransport,
+        Self::AllowKey,
+        Self::AddHostKey,
+        Self::CheckHostKey,
+        Self::AllowBecome,
+        Self::RemoveForceCommand,
+        Self::InstallShell,
+        Self::SetScratch,
+        Self::BuildProgram,
+        Self::BuildStaticProgram,
+        Self::CorrectProgram,
+        Self::RestartPlayer,
+    ];
 }
 
 impl Conclusion {
     /// One without a hint.
     pub const fn new(verdict: Verdict, reasons: Vec<Reason>) -> Self {
         Self { verdict, reasons, hint: None }
-    }
-
-    /// One that was read from a record: the reasons say what the hint was.
-    pub fn recorded(verdict: Verdict, reasons: Vec<Reason>) -> Self {
-        let hint = |reason: &Reason| match reason {
-            Reason::Incomplete(text) if text.contains(NOT_REACHED_AGAIN) => Some(Hint::RestartPlayer),
-            Reason::NotCarriedOut(text) | Reason::Incomplete(text) if text.ends_with("connection refused") => {
-                Some(Hint::StartPlayer)
-            }
-            _ => None,
-        };
-        let hint = reasons.iter().filter_map(hint).max();
-        Self { verdict, reasons, hint }
     }
 }
 

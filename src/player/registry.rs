@@ -105,7 +105,9 @@ impl Registry {
     /// What a `hello` may have. A session that is resumed has its attempt from now on.
     pub(super) fn claim(&mut self, hello: &Hello, now: PlayerTime) -> Claim {
         if !hello.protocols.contains(&PROTOCOL) {
-            return refused(RefusalReason::Protocol, format!("this player supports only protocol {PROTOCOL}"));
+            let version = env!("CARGO_PKG_VERSION");
+            let text = format!("this player is conductor {version}, which supports only protocol {PROTOCOL}");
+            return refused(RefusalReason::Protocol, text);
         }
         let stranger = || refused(RefusalReason::Secret, "this conductor does not have the secret of the run");
         // Knowing a run's name is not enough to join it. A new run may have the name of one that is over.

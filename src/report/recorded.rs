@@ -11,7 +11,7 @@ use snapbox::{Data, assert_data_eq};
 
 use super::{Format, Style, reporter};
 use crate::model::{
-    Bound, ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Gate, Mode, Outcome, Output, Phase,
+    Bound, ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Gate, Hint, Mode, Outcome, Output, Phase,
     PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, StartSkew, Step,
     StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
@@ -177,7 +177,7 @@ impl Recording {
 
     /// The run is over.
     pub(super) fn ended(mut self, verdict: Verdict, reasons: Vec<Reason>) -> Vec<Stamped> {
-        self.add(Event::RunEnded { conclusion: Conclusion::recorded(verdict, reasons) });
+        self.add(Event::RunEnded { conclusion: Conclusion::new(verdict, reasons) });
         self.events
     }
 }
@@ -272,7 +272,11 @@ pub(super) fn range() -> Vec<Stamped> {
 pub(super) fn not_carried_out() -> Vec<Stamped> {
     let run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "work")])]));
     let reason = "dut at 127.0.0.1:6970 cannot be reached: connection refused";
-    run.ended(Verdict::Incomplete, vec![Reason::NotCarriedOut(reason.to_owned())])
+    let mut events = run.ended(Verdict::Incomplete, vec![Reason::NotCarriedOut(reason.to_owned())]);
+    if let Some(Stamped { event: Event::RunEnded { conclusion }, .. }) = events.last_mut() {
+        conclusion.hint = Some(Hint::StartPlayer);
+    }
+    events
 }
 
 /// A run that was interrupted in a phase.

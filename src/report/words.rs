@@ -113,6 +113,32 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
             "a player that is still running runs Reset by itself; if it is not running, start it again on the same port; \
              it stops the processes that are left in control groups, but it does not run Reset"
         }
+        Hint::CheckNetwork => "check the network between the conductor and the machine, and the address in `connect`",
+        Hint::CorrectName => "correct the name in `connect`, or make it known to the resolver or in `~/.ssh/config`",
+        Hint::StartContainer => "start the container, or correct its name in `connect`",
+        Hint::CreateNamespace => "create the network namespace, or correct its name in `connect`",
+        Hint::StartSshd => "start sshd on that machine; for another port, set `connect_options = -p PORT`",
+        Hint::InstallTransport => "install that program on the conductor's machine, or correct `connect`",
+        Hint::AllowKey => {
+            "add the conductor's key to `authorized_keys` on that machine, or name another key with `connect_options = -i FILE`"
+        }
+        Hint::AddHostKey => "add the key of that machine to `known_hosts`: connect once with `ssh`, or use `ssh-keyscan`",
+        Hint::CheckHostKey => {
+            "the machine was installed again, or this is another machine; check which, and then replace its key in `known_hosts`"
+        }
+        Hint::AllowBecome => "let the user run commands without a password, or change `become`",
+        Hint::RemoveForceCommand => {
+            "for this user, remove `ForceCommand` from `sshd_config` and `command=` from `authorized_keys`, and set a login shell"
+        }
+        Hint::InstallShell => "install a shell as `sh`, for example that of busybox",
+        Hint::SetScratch => {
+            "set `scratch` to a folder with enough space in which files can be executed, or `program` to an installed conductor"
+        }
+        Hint::BuildProgram => "build it with `scripts/package ARCH`, or name a file with `--program ARCH=FILE`",
+        Hint::BuildStaticProgram => {
+            "build a static program with `scripts/package`, or install conductor there and set `program`"
+        }
+        Hint::CorrectProgram => "correct `program`, or remove it, so that the conductor sends a copy",
     }
 }
 

@@ -81,6 +81,7 @@ mod stopped_players;
 mod support;
 mod traces;
 mod transfers;
+mod unreachable_machines;
 mod unresponsive;
 mod usage_errors;
 mod validate;

@@ -53,7 +53,8 @@ fn a_conductor_of_another_protocol_is_refused_and_told_which_this_player_speaks(
     let (_, kind, data) = FakeConductor::hello_with(player.port, &data);
     assert_eq!(kind, "refused");
     assert_eq!(data["reason"], "protocol");
-    assert_eq!(data["message"], "this player supports only protocol 2");
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(data["message"], format!("this player is conductor {version}, which supports only protocol 2"));
     passes(&player);
 }
 

@@ -21,7 +21,7 @@ use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End, EndKind};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
-use crate::model::{Attention, ConductorTime, Hint, NOT_REACHED_AGAIN, PhaseId, PlayerTime, Start};
+use crate::model::{Attention, ConductorTime, Hint, PhaseId, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
     Channel, ConductorMessage, Greeting, Hello, Link, LinkError, PlayerMessage, RefusalReason, StepStartedMessage,
@@ -406,7 +406,7 @@ impl Session<'_> {
                 other => Err(End::lost(format!("{reason}; {}", not_welcome(other, &way, &self.hello)))),
             },
             Err(End { kind: EndKind::Unreachable, reason: why, .. }) => {
-                let end = End::lost(format!("{reason}, and {NOT_REACHED_AGAIN} {lease}: {why}"));
+                let end = End::lost(format!("{reason}, and it could not be reached again within its lease of {lease}: {why}"));
                 Err(End { hint: Some(Hint::RestartPlayer), ..end })
             }
             Err(end) => Err(end),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End, EndKind};
 use crate::model::{
-    Event, OnFailure, Phase, PhaseId, PlayerDescription, Process, Reason, StartSkew, WorkerId, WorkerPlan,
+    Event, OnFailure, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, Reason, StartSkew, WorkerId, WorkerName,
+    WorkerPlan,
 };
 use crate::wait::Wait;
 
@@ -111,7 +112,7 @@ impl Coordinator {
             }
             may_go_on = false;
             if self.trial == 0 {
-                self.judge.not_carried_out(format!("worker `{name}` at {player}: {}", end.reason));
+                self.judge.not_carried_out(not_begun(name, player, &end));
             } else {
                 self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason));
             }
@@ -356,5 +357,15 @@ impl Coordinator {
         let conclusion = self.judge.conclude(self.interrupted, whole);
         self.report(Event::RunEnded { conclusion });
         self.wait(Stage::Over, BTreeSet::new(), None);
+    }
+}
+
+/// Why a worker's session did not begin.
+fn not_begun(name: &WorkerName, player: &PlayerAddress, end: &End) -> String {
+    match player {
+        PlayerAddress::Transport(transport) if end.kind == EndKind::Unreachable => {
+            format!("worker `{name}` could not be reached through `{transport}`: {}", end.reason)
+        }
+        _ => format!("worker `{name}` at {player}: {}", end.reason),
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use super::process::TransportProcess;
 use super::programs::ProgramError;
 use crate::conduct::event::End;
-use crate::model::{on_one_line, words};
+use crate::model::{Hint, on_one_line, signal_name, words};
 
 /// Why a machine could not be reached.
 #[derive(Debug)]
@@ -22,8 +22,12 @@ pub(in crate::conduct) enum ReachError {
     TimedOut,
     /// The transport ended before a player spoke.
     Ended,
+    /// The transport's own process was ended by this signal.
+    Killed(i32),
     /// Something else than the script answers: it prints without an end.
     Greeting,
+    /// Something else than the script answers, and has printed this last.
+    OtherProgram(String),
     /// The script printed what it never does.
     Unexpected(String),
     /// There is no program for the machine.
@@ -32,7 +36,7 @@ pub(in crate::conduct) enum ReachError {
     NoFolder(Vec<String>),
     /// The program did not arrive complete.
     CutShort,
-    /// The program arrived, and does not run there.
+    /// The program arrived, and does not run there: its exit status, and what was printed.
     Broken(String),
     /// `program` does not exist there.
     NotInstalled(String),
@@ -40,61 +44,94 @@ pub(in crate::conduct) enum ReachError {
     Said(Box<Self>, Vec<String>),
 }
 
-/// What a transport prints, and what to do about it.
-const HINTS: [(&str, &str); 11] = [
-    ("Permission denied (", "allow the conductor's key on that machine, or name a key in `connect_options`"),
-    ("Host key verification failed", "add the machine's host key to `known_hosts`, for example with `ssh-keyscan`"),
-    (
-        "REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "the machine was installed again, or is another one: check it, then replace its key in `known_hosts`",
-    ),
-    ("Could not resolve hostname", "correct the name in `connect`"),
-    ("No route to host", "check the network between the conductor and the machine"),
-    ("Connection refused", "is sshd running on that machine? another port is set with `connect_options = -p PORT`"),
-    ("No such container", "start the container, or correct its name in `connect`"),
-    ("no such container", "start the container, or correct its name in `connect`"),
-    ("is not running", "start the container first"),
-    ("Cannot open network namespace", "create the network namespace, or correct its name in `connect`"),
-    ("a password is required", "let the user run commands without a password, or remove `become`"),
+/// What a transport or the script's commands print, and what to do about it.
+const HINTS: [(&str, Hint); 23] = [
+    ("Permission denied (", Hint::AllowKey),
+    ("Too many authentication failures", Hint::AllowKey),
+    ("Host key verification failed", Hint::AddHostKey),
+    ("REMOTE HOST IDENTIFICATION HAS CHANGED", Hint::CheckHostKey),
+    ("Could not resolve hostname", Hint::CorrectName),
+    ("No route to host", Hint::CheckNetwork),
+    ("Network is unreachable", Hint::CheckNetwork),
+    ("Connection timed out", Hint::CheckNetwork),
+    ("Connection refused", Hint::StartSshd),
+    ("No such container", Hint::StartContainer),
+    ("no such container", Hint::StartContainer),
+    ("no container with name or ID", Hint::StartContainer),
+    ("is not running", Hint::StartContainer),
+    ("improper state", Hint::StartContainer),
+    ("Cannot open network namespace", Hint::CreateNamespace),
+    ("a password is required", Hint::AllowBecome),
+    ("a terminal is required", Hint::AllowBecome),
+    ("exec: \"sh\"", Hint::InstallShell),
+    ("executable file `sh` not found", Hint::InstallShell),
+    ("exec of \"sh\" failed", Hint::InstallShell),
+    ("execve(): sh:", Hint::InstallShell),
+    ("No space left on device", Hint::SetScratch),
+    ("Disk quota exceeded", Hint::SetScratch),
 ];
+
+/// What may be better soon: a network, a container or sshd that is being started, many connections at once.
+const MAY_PASS: [Hint; 4] = [Hint::CheckNetwork, Hint::CorrectName, Hint::StartSshd, Hint::StartContainer];
 
 impl ReachError {
     /// Adds what the transport printed, now that it is of no more use.
     pub(super) fn with_words_of(self, mut process: TransportProcess, stream: UnixStream, greeting: &[u8]) -> Self {
-        let is_ours = matches!(self, Self::Unwanted(_) | Self::System(_) | Self::Program(_));
+        let has_own_words = matches!(
+            self,
+            Self::Unwanted(_) | Self::System(_) | Self::Program(_) | Self::Broken(_) | Self::NotInstalled(_)
+        );
         drop(stream);
-        if is_ours {
+        if has_own_words {
             return self;
         }
-        let mut said = process.last_words();
-        if said.is_empty() {
-            let greeting = String::from_utf8_lossy(greeting);
-            said.extend(
-                greeting
-                    .lines()
-                    .rev()
-                    .map(str::trim)
-                    .find(|line| !line.is_empty())
-                    .map(|line| on_one_line(line).into_owned()),
-            );
+        let said = process.last_words();
+        if !said.is_empty() {
+            return Self::Said(Box::new(self), said);
         }
-        if said.is_empty() { self } else { Self::Said(Box::new(self), said) }
+        let greeting = String::from_utf8_lossy(greeting);
+        let last = greeting.lines().rev().map(str::trim).find(|line| !line.is_empty());
+        match (self, last, process.killed_by()) {
+            (Self::Ended, _, Some(signal)) => Self::Killed(signal),
+            (Self::Ended | Self::TimedOut | Self::Greeting, Some(line), _) => {
+                Self::OtherProgram(on_one_line(line).into_owned())
+            }
+            (error, ..) => error,
+        }
     }
 
     /// What it means for the connection, and whether another attempt may succeed.
     pub(in crate::conduct) fn end(self) -> (End, bool) {
-        let (sentence, may_pass) = (self.sentence(), self.may_pass());
-        if let Self::Unwanted(end) = self { (end, false) } else { (End::unreachable(sentence), may_pass) }
+        let (sentence, hint, may_pass) = (self.sentence(), self.hint(), self.may_pass());
+        if let Self::Unwanted(end) = self {
+            (end, false)
+        } else {
+            (End { hint, ..End::unreachable(sentence) }, may_pass)
+        }
     }
 
     /// Whether another attempt may succeed.
     fn may_pass(&self) -> bool {
+        let error = if let Self::Said(error, _) = self { error } else { self };
+        matches!(error, Self::Ended | Self::TimedOut | Self::CutShort | Self::Killed(_))
+            && self.hint().is_none_or(|hint| MAY_PASS.contains(&hint))
+    }
+
+    /// What the user can do about it.
+    fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Ended | Self::TimedOut | Self::CutShort => true,
+            Self::Start(_, error) if error.kind() == io::ErrorKind::NotFound => Some(Hint::InstallTransport),
+            Self::TimedOut => Some(Hint::CheckNetwork),
+            Self::OtherProgram(_) => Some(Hint::RemoveForceCommand),
+            Self::Program(ProgramError::Missing { .. }) => Some(Hint::BuildProgram),
+            Self::NoFolder(_) => Some(Hint::SetScratch),
+            Self::Broken(_) => Some(Hint::BuildStaticProgram),
+            Self::NotInstalled(_) => Some(Hint::CorrectProgram),
             Self::Said(error, said) => {
-                error.may_pass() && !said.iter().any(|line| HINTS[..3].iter().any(|(text, _)| line.contains(text)))
+                let known = said.iter().flat_map(|line| HINTS.iter().filter(|(text, _)| line.contains(text)));
+                known.map(|(_, hint)| *hint).max().or_else(|| error.hint())
             }
-            _ => false,
+            _ => None,
         }
     }
 
@@ -109,26 +146,38 @@ impl ReachError {
             Self::System(error) => words(error),
             Self::TimedOut => "the machine did not answer in time".to_owned(),
             Self::Ended => "the connection ended before a player started".to_owned(),
-            Self::Greeting => "the machine answers with something else than the conductor's script".to_owned(),
+            Self::Killed(signal) => {
+                format!("the command was ended by {} before a player started", signal_name(*signal))
+            }
+            Self::Greeting => "something other than the conductor's script answers, without an end".to_owned(),
+            Self::OtherProgram(line) => format!("something other than the conductor's script answers: `{line}`"),
             Self::Unexpected(line) => format!("the machine gave an unexpected answer: `{}`", on_one_line(line)),
             Self::Program(error) => error.to_string(),
             Self::NoFolder(tried) => no_folder(tried),
             Self::CutShort => {
                 "the program did not arrive completely: the folder is full, or the connection broke".to_owned()
             }
-            Self::Broken(why) => {
-                let why = on_one_line(why);
-                format!(
-                    "the program does not run there: {why}; build a static one with `scripts/package`, or install it there and set `program`"
-                )
-            }
+            Self::Broken(why) => broken(why),
             Self::NotInstalled(path) => format!("`program` names `{path}`, which is not an executable file there"),
-            Self::Said(error, said) => {
-                let hint = said.iter().find_map(|line| HINTS.iter().find(|(text, _)| line.contains(text)));
-                let hint = hint.map_or(String::new(), |(_, hint)| format!("; {hint}"));
-                format!("{}: {}{hint}", error.sentence(), said.join(" / "))
-            }
+            // What the transport says is the whole story then.
+            Self::Said(error, said) if matches!(**error, Self::Ended) => said.join(" / "),
+            Self::Said(error, said) => format!("{}: {}", error.sentence(), said.join(" / ")),
         }
+    }
+}
+
+/// Why the program does not run: the exit status of its first attempt, and what it or the shell printed.
+fn broken(why: &str) -> String {
+    let (status, printed) = why.split_once(' ').unwrap_or((why, ""));
+    let printed = on_one_line(printed.trim());
+    let killed = status.parse().ok().and_then(|status: i32| status.checked_sub(128)).filter(|signal| *signal > 0);
+    match (killed, &*printed) {
+        (_, line) if line.ends_with("not found") && !line.contains("version `") => {
+            format!("the program does not run there: its dynamic loader is missing ({line})")
+        }
+        (Some(signal), "") => format!("the program does not run there: it was ended by {}", signal_name(signal)),
+        (_, "") => format!("the program does not run there: exit status {status}"),
+        (_, line) => format!("the program does not run there: {line}"),
     }
 }
 
@@ -145,8 +194,101 @@ fn no_folder(tried: &[String]) -> String {
         format!("`{}` ({what})", on_one_line(folder))
     };
     let tried: Vec<_> = tried.iter().map(lacks).collect();
-    format!(
-        "no folder can hold the program: {}; set `scratch` to a folder, or `program` to an installed one",
-        tried.join(", ")
-    )
+    format!("no folder can hold the program: {}", tried.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_transport_prints_is_the_reason_and_has_a_hint() {
+        let table = [
+            ("root@h: Permission denied (publickey).", Hint::AllowKey, false),
+            ("Host key verification failed.", Hint::AddHostKey, false),
+            ("ssh: Could not resolve hostname h: Name or service not known", Hint::CorrectName, true),
+            ("ssh: connect to host h port 22: No route to host", Hint::CheckNetwork, true),
+            ("ssh: connect to host h port 22: Connection timed out", Hint::CheckNetwork, true),
+            ("ssh: connect to host h port 22: Connection refused", Hint::StartSshd, true),
+            ("Error response from daemon: No such container: c", Hint::StartContainer, true),
+            ("Error: no container with name or ID \"c\" found: no such container", Hint::StartContainer, true),
+            ("Error response from daemon: container c is not running", Hint::StartContainer, true),
+            ("Cannot open network namespace \"n\": No such file or directory", Hint::CreateNamespace, false),
+            ("sudo: a password is required", Hint::AllowBecome, false),
+            ("exec failed: exec: \"sh\": executable file not found in $PATH", Hint::InstallShell, false),
+            ("Error: crun: executable file `sh` not found in $PATH: No such file or directory", Hint::InstallShell, false),
+            ("slurmstepd: error: execve(): sh: No such file or directory", Hint::InstallShell, false),
+            ("exec of \"sh\" failed: No such file or directory", Hint::InstallShell, false),
+        ];
+        for (line, hint, may_pass) in table {
+            let (end, again) = ReachError::Said(Box::new(ReachError::Ended), vec![line.to_owned()]).end();
+            assert_eq!((end.reason.as_str(), end.hint, again), (line, Some(hint), may_pass));
+        }
+        let changed = ["@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", "Host key verification failed."];
+        let (end, _) = ReachError::Said(Box::new(ReachError::Ended), changed.map(str::to_owned).to_vec()).end();
+        assert_eq!(end.hint, Some(Hint::CheckHostKey), "the hint that says most");
+        let full = vec!["head: write error: No space left on device".to_owned()];
+        let (end, again) = ReachError::Said(Box::new(ReachError::CutShort), full).end();
+        assert_eq!((end.hint, again), (Some(Hint::SetScratch), false));
+    }
+
+    #[test]
+    fn each_failure_has_a_sentence_and_a_hint() {
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        let no_program = ProgramError::Missing { machine: "riscv64".to_owned(), tried: vec!["/p/conductor-riscv64".into()] };
+        let table = [
+            (
+                ReachError::Start("kubectl".to_owned(), missing()),
+                "`kubectl` is not installed on the conductor's machine",
+                Some(Hint::InstallTransport),
+            ),
+            (ReachError::TimedOut, "the machine did not answer in time", Some(Hint::CheckNetwork)),
+            (ReachError::Killed(9), "the command was ended by SIGKILL before a player started", None),
+            (
+                ReachError::OtherProgram("sftp only".to_owned()),
+                "something other than the conductor's script answers: `sftp only`",
+                Some(Hint::RemoveForceCommand),
+            ),
+            (
+                ReachError::Program(no_program),
+                "there is no program for riscv64: `/p/conductor-riscv64` does not exist",
+                Some(Hint::BuildProgram),
+            ),
+            (
+                ReachError::NoFolder(["/tmp:execute", "/dev/shm:space", "/home/u:network", "/x:write"].map(str::to_owned).into()),
+                "no folder can hold the program: `/tmp` (files cannot be executed), `/dev/shm` (not enough space), \
+                 `/home/u` (a network file system), `/x` (not writable)",
+                Some(Hint::SetScratch),
+            ),
+            (
+                ReachError::Broken("127 sh: 1: /tmp/conductor-m/p: not found".to_owned()),
+                "the program does not run there: its dynamic loader is missing (sh: 1: /tmp/conductor-m/p: not found)",
+                Some(Hint::BuildStaticProgram),
+            ),
+            (
+                ReachError::Broken("127 p: error while loading shared libraries: libz.so.1: cannot open".to_owned()),
+                "the program does not run there: p: error while loading shared libraries: libz.so.1: cannot open",
+                Some(Hint::BuildStaticProgram),
+            ),
+            (
+                ReachError::Broken("1 p: /lib/libc.so.6: version `GLIBC_2.34' not found".to_owned()),
+                "the program does not run there: p: /lib/libc.so.6: version `GLIBC_2.34' not found",
+                Some(Hint::BuildStaticProgram),
+            ),
+            (
+                ReachError::Broken("137 ".to_owned()),
+                "the program does not run there: it was ended by SIGKILL",
+                Some(Hint::BuildStaticProgram),
+            ),
+            (
+                ReachError::NotInstalled("/opt/conductor".to_owned()),
+                "`program` names `/opt/conductor`, which is not an executable file there",
+                Some(Hint::CorrectProgram),
+            ),
+        ];
+        for (error, sentence, hint) in table {
+            let (end, _) = error.end();
+            assert_eq!((end.reason.as_str(), end.hint), (sentence, hint));
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -57,6 +58,11 @@ impl TransportProcess {
         });
         let reader = reader.transpose()?;
         Ok((Self { child, lines, reader, is_never_signalled: transport.is_never_signalled() }, near))
+    }
+
+    /// The signal that ended it, if one did. Its exit status says nothing: 255 of `ssh` means three things.
+    pub(super) fn killed_by(&mut self) -> Option<i32> {
+        self.child.try_wait().ok().flatten().and_then(|status| status.signal())
     }
 
     /// What it printed last on standard error, once it has ended or a moment has passed.

@@ -54,8 +54,10 @@ impl fmt::Display for ProgramError {
             Self::System(system) => write!(out, "the machine runs {system}, and players run only on Linux"),
             Self::Missing { machine, tried } => {
                 let tried: Vec<_> = tried.iter().map(|file| format!("`{}`", file.display())).collect();
-                write!(out, "there is no program for {machine}: none of {} exists; ", tried.join(", "))?;
-                write!(out, "build one with `scripts/package {machine}`, or name it with `--program {machine}=FILE`")
+                match &tried[..] {
+                    [file] => write!(out, "there is no program for {machine}: {file} does not exist"),
+                    _ => write!(out, "there is no program for {machine}: none of {} exists", tried.join(", ")),
+                }
             }
             Self::Unreadable(file, error) => write!(out, "cannot open `{}`: {}", file.display(), words(error)),
         }
@@ -139,10 +141,10 @@ mod tests {
         assert!(programs.for_machine("Darwin", "arm64").unwrap_err().to_string().contains("players run only on Linux"));
         let file = folder.path().join("conductor-riscv64");
         let missing = programs.for_machine("Linux", "riscv64").unwrap_err().to_string();
-        assert!(missing.contains(&format!("none of `{}` exists", file.display())), "{missing}");
+        assert_eq!(missing, format!("there is no program for riscv64: `{}` does not exist", file.display()));
         std::fs::write(&file, "x").unwrap();
         assert_eq!(programs.for_machine("Linux", "riscv64").unwrap().size, 1);
         programs.given.insert("riscv64".to_owned(), folder.path().join("none"));
-        assert!(programs.for_machine("Linux", "riscv64").unwrap_err().to_string().contains("none` exists"));
+        assert!(programs.for_machine("Linux", "riscv64").unwrap_err().to_string().contains("none` does not exist"));
     }
 }

@@ -32,8 +32,9 @@ const COPY: &str = "f=; t=; for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp 
     if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
     echo \"$m copy $(uname -s) $(uname -m) $f\"; read n; p=\"$f/p\"; head -c \"$n\" >\"$p\"; \
     if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then echo \"$m short\"; rm -rf \"$f\"; exit 1; fi; chmod 700 \"$p\"; \
-    if \"$p\" --version >\"$f/v\" 2>\"$f/e\"; then exec 3<\"$p\"; rm -rf \"$f\"; exec /proc/self/fd/3 player --stdio $m; fi; \
-    echo \"$m broken $(head -n 1 \"$f/e\")\"; rm -rf \"$f\"";
+    \"$p\" --version >\"$f/v\" 2>\"$f/e\"; s=$?; \
+    if [ $s = 0 ]; then exec 3<\"$p\"; rm -rf \"$f\"; exec /proc/self/fd/3 player --stdio $m; fi; \
+    echo \"$m broken $s $(head -n 1 \"$f/e\")\"; rm -rf \"$f\"";
 
 /// What a machine is asked to run.
 #[derive(Debug)]

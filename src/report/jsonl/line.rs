@@ -2,11 +2,13 @@
 //! and `event`. Most lines are a [`crate::model::Event`] as serde has it; those of some events are a [`Part`].
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer;
+use serde::de::value::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bytes::Bytes;
 use crate::model::{
-    ClockAnchor, ConductorTime, Nanoseconds, Phase, Plan, PlayerAddress, Reason, RunId, Step, StepReference, Stream,
+    ClockAnchor, ConductorTime, Hint, Nanoseconds, Phase, Plan, PlayerAddress, Reason, RunId, Step, StepReference, Stream,
     Verdict, WorkerPlan, text,
 };
 
@@ -59,7 +61,15 @@ pub(super) enum Part<'a> {
     RunEnded {
         verdict: Verdict,
         exit_status: u8,
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "hint")]
+        hint: Option<Hint>,
     },
+}
+
+/// A hint; nothing for one of a later version.
+fn hint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Hint>, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    Ok(Hint::deserialize(IntoDeserializer::<Error>::into_deserializer(word)).ok())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

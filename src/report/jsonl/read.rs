@@ -76,7 +76,7 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
                 (self.ended, self.whole) = (true, false);
                 self.reasons.push(Reason::Incomplete(NO_END.to_owned()));
                 let reasons = std::mem::take(&mut self.reasons);
-                self.push(Event::RunEnded { conclusion: Conclusion::recorded(Verdict::Incomplete, reasons) });
+                self.push(Event::RunEnded { conclusion: Conclusion::new(Verdict::Incomplete, reasons) });
                 break;
             }
             self.take(&line).map_err(|why| io::Error::other(format!("line {}: {why}", self.number)))?;
@@ -141,9 +141,9 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
                 };
                 self.printed.push((step, event));
             }
-            Part::RunEnded { verdict, .. } => {
+            Part::RunEnded { verdict, hint, .. } => {
                 let reasons = std::mem::take(&mut self.reasons);
-                self.push(Event::RunEnded { conclusion: Conclusion::recorded(verdict, reasons) });
+                self.push(Event::RunEnded { conclusion: Conclusion { verdict, reasons, hint } });
                 self.ended = true;
             }
         }

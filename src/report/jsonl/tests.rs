@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Replay;
 use crate::model::{
     Action, Attempt, BarrierResult, Bound, Conclusion, Destination, Ending, Event, FetchedFile, FetchedFiles, Format,
-    Gate, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped,
+    Gate, Hint, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped,
     StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
 };
 use crate::report::recorded::{
@@ -116,6 +116,21 @@ fn a_run_without_a_plan_is_read_back() {
     let event = Event::RunEnded { conclusion: Conclusion::new(Verdict::Incomplete, reasons) };
     let at = crate::model::ConductorTime::from_nanoseconds(1);
     assert_same_reports("no plan", &[Stamped { at, event }]);
+}
+
+#[test]
+fn the_hint_of_a_run_is_read_back_and_one_of_a_later_version_is_left_out() {
+    for hint in Hint::ALL {
+        let conclusion = Conclusion { hint: Some(hint), ..Conclusion::new(Verdict::Incomplete, Vec::new()) };
+        let events = [Stamped { at: crate::model::ConductorTime::from_nanoseconds(1), event: Event::RunEnded { conclusion } }];
+        assert_same_reports("a hint", &events);
+        let lines = told(Format::Jsonl, plain(), &events);
+        let word = serde_json::to_string(&hint).unwrap();
+        assert!(lines.contains(&format!("\"hint\":{word}")), "{lines}");
+        let (read, _) = read_back(&lines.replace(&word, "\"of_a_later_version\""), &events).unwrap();
+        let Event::RunEnded { conclusion } = &read[0].event else { panic!("{read:?}") };
+        assert_eq!(conclusion.hint, None);
+    }
 }
 
 /// Steps of every form.
