@@ -75,7 +75,6 @@ lints! {
         BarrierOrder "barrier-order": "Workers have barriers in an order in which they would wait for each other.",
         StopWithoutSpawn "stop-without-spawn": "`stop:` names a step that was not spawned before.",
         FetchWithoutResults "fetch-without-results": "Files are fetched, but there is no results folder.",
-        NotSupportedYet "not-supported-yet": "This version does not support a setting yet.",
     }
     Warning {
         ByteOrderMark "byte-order-mark": "A file begins with a byte-order mark, which the Python conductor does not accept.",

@@ -74,6 +74,8 @@ pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 12] = [
 const COMMAND_PORT: u16 = 6970;
 /// The port for the results of a Python player by default.
 const RESULTS_PORT: u16 = 6971;
+/// The value of `program` for a copy of the conductor's program.
+const COPY: &str = "copy";
 
 /// What `[Coordinator]` says.
 #[derive(Debug)]
@@ -124,7 +126,7 @@ pub(super) const COORDINATOR_SETTINGS: [Setting<Coordinator>; 14] = [
     }),
     Setting::text("become", |file, text| value::words(text).map(|words| file.transport_settings.become_user = words)),
     Setting::text("program", |file, text| {
-        value::remote_path(text).map(|path| file.transport_settings.program = path.filter(|path| path != "copy"))
+        value::remote_path(text).map(|path| file.transport_settings.program = path.filter(|path| path != COPY))
     }),
     Setting::text("scratch", |file, text| value::remote_path(text).map(|path| file.transport_settings.scratch = path)),
     Setting::word("exclusive", |file, text| value::yes(text).map(|yes| file.transport_settings.exclusive = Some(yes))),

@@ -78,7 +78,7 @@ fn coordinator(scope: &mut Scope<'_>, host: Option<&str>) -> Coordinator {
         }
     }
     if scope.entry(COORDINATOR, "player").is_none() && settings.transport.is_none() && host.is_none() {
-        let hint = "add the player's address, `player = ADDRESS`, to `[Coordinator]`, or `connect`";
+        let hint = "add the player's address, `player = ADDRESS`, or how to reach the machine, `connect = FORM`, to `[Coordinator]`";
         scope.report(Lint::MissingSetting, scope.section_place(COORDINATOR), "the worker file has no `player`", hint);
     }
     check_loopback(scope, &settings.player, settings.conductor.as_deref().unwrap_or_default());

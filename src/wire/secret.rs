@@ -1,4 +1,4 @@
-//! What proves that a message comes from whom it says: a run, a session, a private player's own conductor.
+//! What proves that a message comes from whom it says: a run, a session.
 
 use std::fmt;
 use std::hint::black_box;

@@ -223,8 +223,8 @@ mod tests {
 
     #[test]
     fn secrets_are_hidden_wherever_they_are() {
-        let hello = br#"{"type":"hello","data":{"secret":"a","run_secret":"b","player_secret":null,"run":"r","list":[{"secret":1}]}}"#;
-        let hidden = r#"{"data":{"list":[{"secret":"(hidden)"}],"player_secret":"(hidden)","run":"r","run_secret":"(hidden)","secret":"(hidden)"},"type":"hello"}"#;
+        let hello = br#"{"type":"hello","data":{"secret":"a","run_secret":"b","other_secret":null,"run":"r","list":[{"secret":1}]}}"#;
+        let hidden = r#"{"data":{"list":[{"secret":"(hidden)"}],"other_secret":"(hidden)","run":"r","run_secret":"(hidden)","secret":"(hidden)"},"type":"hello"}"#;
         assert_eq!(readable(hello).to_string(), hidden);
     }
 

@@ -397,6 +397,11 @@ Options:
           Set the variable `%(NAME)s` in all configuration files; can be
           repeated
 
+      --connect <FORM>
+          How to reach the machines of workers without `connect`: ssh:HOST,
+          docker:NAME, podman:NAME, kubectl:POD, slurm:NODE, netns:NAME,
+          machine:NAME, or a command
+
       --dry-run
           Print the steps of every worker in every phase, and run nothing
 
@@ -411,6 +416,10 @@ Options:
 
       --strict
           Run nothing if the configuration has warnings
+
+      --program <ARCH=FILE>
+          The program for machines of this architecture, as `uname -m` prints
+          it, if it is not the conductor's; can be repeated
 
       --skip-unreachable
           Run the test without the players that cannot be reached
@@ -556,6 +565,10 @@ Options:
                              [default: all] [alias: --clients]
   -D, --define <NAME=VALUE>  Set the variable `%(NAME)s` in all configuration
                              files; can be repeated
+      --connect <FORM>       How to reach the machines of workers without
+                             `connect`: ssh:HOST, docker:NAME, podman:NAME,
+                             kubectl:POD, slurm:NODE, netns:NAME, machine:NAME,
+                             or a command
       --dry-run              Print the steps of every worker in every phase, and
                              run nothing
       --check                Connect to every player and print its state, and
@@ -564,6 +577,9 @@ Options:
       --yes                  Let `--local` run workers that have addresses of
                              other machines
       --strict               Run nothing if the configuration has warnings
+      --program <ARCH=FILE>  The program for machines of this architecture, as
+                             `uname -m` prints it, if it is not the conductor's;
+                             can be repeated
       --skip-unreachable     Run the test without the players that cannot be
                              reached
       --take-over            If a run whose conductor is gone still uses a

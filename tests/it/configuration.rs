@@ -167,7 +167,7 @@ fn all_problems_of_all_files_are_reported_once_and_in_order() {
         ),
         (
             "a.cfg",
-            "[Coordinator]\nplayer = a b\nconnect = ssh\n[run]\n[Run]\na = must:x\nb = spawn:until5:stop:c\nc =\nd\n",
+            "[Coordinator]\nplayer = a b\nconnect = ssh:-x\n[run]\n[Run]\na = must:x\nb = spawn:until5:stop:c\nc =\nd\n",
         ),
         ("b.cfg", "[Startup]\nx = date +%s %(nope)s\nx = 1\ntimeout5 = a\ntimeout5 = b\n"),
     ]);
@@ -185,7 +185,7 @@ fn all_problems_of_all_files_are_reported_once_and_in_order() {
             "test.cfg:12:1 error address-variable-collision",
             "test.cfg:13:1 error duplicate-worker",
             "a.cfg:2:10 error invalid-value",
-            "a.cfg:3:1 error not-supported-yet",
+            "a.cfg:3:11 error invalid-value",
             "a.cfg:4:2 warning unknown-section",
             "a.cfg:7:18 error step-prefix",
             "a.cfg:8:1 error empty-command",
@@ -331,15 +331,4 @@ fn mistakes_in_a_test_files_environment_are_found_without_any_worker_file() {
         findings(&loaded.diagnostics),
         ["test.cfg:2:5 error unreadable-file", "test.cfg:5:5 error undefined-variable"]
     );
-}
-
-#[test]
-fn settings_of_later_versions_are_refused_by_name() {
-    let folder = Folder::new(&[
-        ("test.cfg", "[Workers]\nw = w.cfg\n"),
-        ("w.cfg", "[Coordinator]\nplayer = h\nconnect = ssh h player\n"),
-    ]);
-    let diagnostics = folder.load(&Overrides::default()).diagnostics;
-    let messages: Vec<_> = diagnostics.iter().map(|finding| finding.message.as_str()).collect();
-    assert_eq!(messages, ["`connect` is not supported yet"]);
 }

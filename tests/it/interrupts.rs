@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 
 use crate::support::pipes::Pipe;
 use crate::support::surroundings::skip_without_hang_ups;
-use crate::support::{CONDUCTOR, Finished, Folder, Player, children, conductor, eventually, finish, kill, run};
+use crate::support::{CONDUCTOR, Finished, Folder, Player, conductor, eventually, finish, kill, run};
 
 const HANGUP: i32 = 1;
 const INTERRUPT: i32 = 2;
@@ -30,9 +30,10 @@ impl Scene {
 
     fn sections(folder: &Folder, run: &str, reset: &str) -> String {
         let log = folder.join("log");
-        let log = log.display();
+        let (log, player) = (log.display(), folder.join("player"));
+        let player = player.display();
         format!(
-            "[Startup]\nstep = echo startup >>{log}\n\n[Run]\n{run}\n\n[Collect]\nstep = echo collect >>{log}\n\n\
+            "[Startup]\nstep = echo startup >>{log}; echo $PPID >{player}\n\n[Run]\n{run}\n\n[Collect]\nstep = echo collect >>{log}\n\n\
              [Reset]\nstep = {reset} echo reset >>{log}\n"
         )
     }
@@ -276,21 +277,23 @@ fn a_conductor_that_is_killed_leaves_nothing_behind() {
 }
 
 #[test]
-fn the_private_player_ends_with_its_conductor_and_runs_reset_first() {
-    let scene = Scene::new("", 1);
-    // The player holds our end of standard error as long as it lives, so that the reader's end is its end.
+fn a_local_player_whose_conductor_was_killed_runs_reset_after_the_lease_and_ends() {
+    let scene = Scene::new("lease = 1s", 1);
     let child = scene.start(&["--local"]);
-    let player = children(child.id());
-    assert_eq!(player.len(), 1);
+    let log = scene.log();
     kill(child.id(), KILL);
     assert_eq!(finish(child).status, None);
     scene.pipe.wait_for_end();
-    assert_eq!(scene.log(), "startup\nreset\n");
-    eventually("the private player has ended", || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", player[0])).unwrap_or_default();
-        // One that nobody has reaped yet has ended too.
-        stat.is_empty() || stat.contains(") Z ")
-    });
+    eventually("Reset was run", || scene.log() == format!("{log}reset\n"));
+    let player = scene.folder.read("player").trim().to_owned();
+    assert!(player.parse::<u32>().is_ok(), "{player}");
+    eventually("the player has ended", || has_ended(&player));
+}
+
+/// Whether there is no such process. One that nobody has reaped yet has ended too.
+fn has_ended(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.is_empty() || stat.contains(") Z ")
 }
 
 #[test]

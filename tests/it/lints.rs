@@ -33,17 +33,7 @@ fn check(lint: Lint, name: &str) -> Finished {
     let finished = finish(start(command));
     // `conduct` has its findings on standard error.
     let stdout = if words.starts_with("validate") { finished.stdout } else { finished.stderr };
-    Finished { stdout: without_not_yet(lint, &stdout), stderr: String::new(), ..finished }
-}
-
-/// The findings but for those that say that a form is not built yet, which its lint does not depend on.
-fn without_not_yet(lint: Lint, text: &str) -> String {
-    if lint == Lint::NotSupportedYet {
-        return text.to_owned();
-    }
-    let title = format!("error[{}]", Lint::NotSupportedYet.name());
-    let findings: Vec<_> = text.trim_end().split("\n\n").filter(|finding| !finding.starts_with(&title)).collect();
-    if findings.iter().all(|finding| finding.is_empty()) { String::new() } else { findings.join("\n\n") + "\n" }
+    Finished { stdout, stderr: String::new(), ..finished }
 }
 
 /// The output, but for a shell's own words, which differ from shell to shell, and for a thousand findings of one kind.

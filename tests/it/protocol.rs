@@ -213,7 +213,7 @@ fn greetings() -> Vec<Row> {
         clock: 1,
         holder: Some(holder()),
         leftovers: vec![text()],
-        process: None,
+        process: Some(1),
     };
     let refusal = Refusal { reason: RefusalReason::Busy, message: text(), holder: Some(holder()) };
     vec![

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use super::mark::Mark;
 use super::room::become_other_user;
 use super::surroundings::skip;
 use super::{Folder, eventually};
@@ -13,6 +14,8 @@ use super::{Folder, eventually};
 pub struct Sshd {
     folder: Folder,
     child: Child,
+    /// Of everything that is started over it.
+    mark: Mark,
 }
 
 impl Sshd {
@@ -34,11 +37,14 @@ impl Sshd {
         }
         let port = free_port();
         let here = folder.path().display();
+        let mark = Mark::new();
         folder.file(
             "sshd_config",
             &format!(
                 "{lines}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {here}/host\nAuthorizedKeysFile {here}/user.pub\nUsePAM no\n\
-                 StrictModes no\nPidFile none\nPermitRootLogin yes\nPasswordAuthentication no\n"
+                 StrictModes no\nPidFile none\nPermitRootLogin yes\nPasswordAuthentication no\n\
+                 SetEnv {}\n",
+                mark.variable()
             ),
         );
         let key = folder.read("host.pub");
@@ -53,7 +59,7 @@ impl Sshd {
         command.args(["-D", "-e", "-f"]).arg(folder.join("sshd_config"));
         let log = std::fs::File::create(folder.join("log")).expect("a log");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("sshd starts");
-        let mut sshd = Self { folder, child };
+        let mut sshd = Self { folder, child, mark };
         let mut has_ended = false;
         eventually("sshd listens", || {
             has_ended = sshd.child.try_wait().expect("a child").is_some();
@@ -80,7 +86,13 @@ impl Sshd {
 }
 
 impl Drop for Sshd {
+    /// Nothing may be left of what was started over it.
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.mark.end_all();
+        } else {
+            self.mark.assert_gone();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

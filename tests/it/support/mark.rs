@@ -24,10 +24,24 @@ pub struct Mark(String);
 impl Mark {
     /// Marks a command.
     pub fn put_on(command: &mut Command) -> Self {
+        let mark = Self::new();
+        command.env(VARIABLE, mark.value());
+        mark
+    }
+
+    /// A mark for what others start on behalf of a test.
+    pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let value = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        command.env(VARIABLE, &value);
-        Self(format!("{VARIABLE}={value}"))
+        Self(format!("{VARIABLE}={}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// The variable of the environment that it is, `NAME=VALUE`.
+    pub fn variable(&self) -> &str {
+        &self.0
+    }
+
+    fn value(&self) -> &str {
+        self.0.rsplit('=').next().unwrap_or_default()
     }
 
     /// Remembers that this process has it.
@@ -77,6 +91,13 @@ impl Mark {
         });
         pinned.collect()
     }
+}
+
+/// Whether a process carries a mark, whichever.
+pub fn is_marked(pid: u32) -> bool {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut names = environment.split(|byte| *byte == 0).filter_map(|line| line.strip_prefix(VARIABLE.as_bytes()));
+    names.any(|rest| rest.first() == Some(&b'='))
 }
 
 fn describe(pid: u32) -> String {
