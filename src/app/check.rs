@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
 use super::messages::Refused;
 use super::outputs::Plain;
-use crate::conduct::{self, CheckAnswer, CheckReport, Options};
+use crate::conduct::{self, CheckAnswer, CheckReport, Options, Place};
 use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, object, on_one_line};
 use crate::report::{hint, milliseconds, write_json};
 
@@ -73,6 +74,14 @@ fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
             clock_error: clock.map(|clock| clock.error.as_secs_f64()),
             busy: report.and_then(|report| report.holder.as_ref()),
             left_over: report.map_or(&[][..], |report| &report.leftovers),
+            // How it was reached through a command.
+            reached: report.and_then(|report| report.place.as_ref()).map(|(place, took)| object! {
+                seconds: took.as_secs_f64(),
+                system: place.system.as_ref().map(|(system, _)| system),
+                architecture: place.system.as_ref().map(|(_, machine)| machine),
+                program: place.program.as_ref(),
+            }),
+            remarks: report.map_or(&[][..], |report| &report.remarks),
         }
     });
     write_json(output, &object! { workers: entries.collect::<Vec<_>>() })
@@ -83,7 +92,17 @@ fn describe(report: &CheckReport) -> String {
     format!("{}, answered in {}{}", report.player, milliseconds(report.round_trip), clock.unwrap_or_default())
 }
 
+/// Where a player is, and how long it took to reach it.
+fn reached((place, took): &(Place, Duration)) -> String {
+    let system = place.system.as_ref().map(|(system, machine)| format!(": {system} {machine}")).unwrap_or_default();
+    let program = place.program.as_ref().map(|program| format!(", the program runs from `{program}`"));
+    format!("reached in {}{system}{}", milliseconds(*took), program.unwrap_or_default())
+}
+
 fn below(report: &CheckReport) -> Vec<String> {
+    let place = report.place.iter().map(reached);
     let holder = report.holder.iter().map(|holder| format!("busy: {holder}"));
-    holder.chain(report.leftovers.iter().map(|leftover| format!("left over: {leftover}"))).collect()
+    let leftovers = report.leftovers.iter().map(|leftover| format!("left over: {leftover}"));
+    let remarks = report.remarks.iter().map(|remark| format!("warning: {remark}"));
+    place.chain(holder).chain(leftovers).chain(remarks).collect()
 }

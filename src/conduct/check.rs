@@ -14,8 +14,9 @@ use super::clock::Sample;
 use super::connection::{Dialled, dial, is_seed, not_welcome};
 use super::event::{End, EndKind};
 use super::mailbox::{Mailbox, Postbox, mailbox};
+use super::now::now;
 use super::options::{Options, hello};
-use super::reach::{Access, Way};
+use super::reach::{Access, Place, Way};
 use super::threads::Threads;
 
 /// How a worker's player is, or why that is not known.
@@ -32,6 +33,8 @@ pub(crate) struct CheckAnswer {
 pub(crate) struct CheckReport {
     /// What it said of itself.
     pub(crate) player: PlayerDescription,
+    /// Where it is, and how long it took to reach it, if that was through a command.
+    pub(crate) place: Option<(Place, Duration)>,
     /// From the first message to its answer.
     pub(crate) round_trip: Duration,
     /// Its clock, when it told it.
@@ -40,6 +43,8 @@ pub(crate) struct CheckReport {
     pub(crate) holder: Option<String>,
     /// What earlier runs left, one sentence each.
     pub(crate) leftovers: Vec<String>,
+    /// What does not work on its machine, one sentence each.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// A player's clock, compared.
@@ -115,15 +120,19 @@ fn answer(
     mut hello: Hello,
     mailbox: &Mailbox,
 ) -> Result<CheckReport, End> {
-    let deadline = Instant::now() + plan.settings.connect_timeout;
+    let (begun, deadline) = (now(), Instant::now() + plan.settings.connect_timeout);
     let way = Way::of(plan.worker(worker), access, None);
     let dialled = dial(&way, &mut hello, deadline, None, &mut |time| mailbox.unless_ended(time))?;
     let round_trip = dialled.answered.since(dialled.sent);
     match &dialled.greeting {
-        Greeting::Welcome(welcome) => Ok(report(welcome, round_trip, clock(&dialled, welcome.clock))),
+        Greeting::Welcome(welcome) => {
+            let place = dialled.place.clone().map(|place| (place, dialled.sent.since(begun)));
+            Ok(CheckReport { place, ..report(welcome, round_trip, clock(&dialled, welcome.clock)) })
+        }
         greeting if is_seed(greeting) => {
             let player = PlayerDescription::Seed;
-            Ok(CheckReport { player, round_trip, clock: None, holder: None, leftovers: Vec::new() })
+            let (leftovers, remarks) = (Vec::new(), Vec::new());
+            Ok(CheckReport { player, place: None, round_trip, clock: None, holder: None, leftovers, remarks })
         }
         greeting => Err(End::lost(not_welcome(greeting, &way, &hello))),
     }
@@ -133,10 +142,12 @@ fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) ->
     let holder = welcome.holder.as_ref();
     CheckReport {
         player: PlayerDescription::Session { version: welcome.version.clone(), host: welcome.host.clone() },
+        place: None,
         round_trip,
         clock,
         holder: holder.map(held_by),
         leftovers: welcome.leftovers.clone(),
+        remarks: welcome.remarks.clone(),
     }
 }
 

@@ -276,6 +276,7 @@ pub(crate) fn welcome() -> Welcome {
         limits: Limits { frame: 65536, window: WINDOW as u64 },
         holder: None,
         leftovers: Vec::new(),
+        remarks: Vec::new(),
         process: None,
     }
 }

@@ -16,6 +16,7 @@ use super::registry::{Abandoned, Claim};
 use super::session::Session;
 use super::session_entry::{SessionEntry, Summary};
 use super::session_process::hold;
+use super::survival;
 use super::watch;
 use crate::model::Process;
 use crate::sys::{self, clock};
@@ -103,7 +104,9 @@ impl Listener {
                 Ok(_) => None,
             });
             let state = if holder.is_some() { WelcomeState::Busy } else { WelcomeState::Free };
-            let welcome = Welcome { holder, ..self.welcome(state, Some(&hello.run)) };
+            let is_of_session = matches!(self.settings.service, Service::Session(_));
+            let remarks = is_of_session.then(survival::limit).flatten().into_iter().collect();
+            let welcome = Welcome { holder, remarks, ..self.welcome(state, Some(&hello.run)) };
             self.callers.close(caller, &Greeting::Welcome(welcome).encode());
             return Continue(());
         }
@@ -207,6 +210,7 @@ impl Listener {
             clock: clock().nanoseconds(),
             holder: None,
             leftovers: few(leftovers.collect()).into_iter().chain(told).collect(),
+            remarks: Vec::new(),
             process: matches!(self.settings.service, Service::Session(_)).then(std::process::id),
         }
     }

@@ -37,6 +37,7 @@ mod stdio;
 mod step_image;
 mod step_process;
 mod supervisor;
+mod survival;
 mod sweep;
 mod transfers;
 mod watch;

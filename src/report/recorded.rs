@@ -11,8 +11,8 @@ use snapbox::{Data, assert_data_eq};
 
 use super::{Format, Style, reporter};
 use crate::model::{
-    Bound, ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Gate, Hint, Mode, Outcome, Output, Phase,
-    PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, StartSkew, Step,
+    Bound, ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Gate, Hint, Mode, Outcome, Output,
+    Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, StartSkew, Step,
     StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 

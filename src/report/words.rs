@@ -122,7 +122,9 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
         Hint::AllowKey => {
             "add the conductor's key to `authorized_keys` on that machine, or name another key with `connect_options = -i FILE`"
         }
-        Hint::AddHostKey => "add the key of that machine to `known_hosts`: connect once with `ssh`, or use `ssh-keyscan`",
+        Hint::AddHostKey => {
+            "add the key of that machine to `known_hosts`: connect once with `ssh`, or use `ssh-keyscan`"
+        }
         Hint::CheckHostKey => {
             "the machine was installed again, or this is another machine; check which, and then replace its key in `known_hosts`"
         }

@@ -1,6 +1,6 @@
 //! `conduct --check`: how every player is, without running anything.
 
-use crate::support::{Folder, Player, conductor, eventually, finish, kill, run, start};
+use crate::support::{CONDUCTOR, Folder, Player, conductor, eventually, finish, kill, run, start};
 use serde_json::json;
 use snapbox::str;
 
@@ -168,4 +168,37 @@ error: `--check` does not support the format `junit`; use `text` or `json`
 
 "#]],
     );
+}
+
+#[test]
+fn a_check_through_a_command_tells_where_the_player_would_run_and_how_long_reaching_took() {
+    let folder = Folder::new();
+    let scratch = folder.join("scratch");
+    std::fs::create_dir(&scratch).expect("a folder");
+    folder.test("", &["copy", "there", "here"]);
+    for (name, lines) in [
+        ("copy", format!("connect = env\nscratch = {}", scratch.display())),
+        ("there", format!("connect = env LANG=C\nprogram = {CONDUCTOR}")),
+        ("here", "connect = local".to_owned()),
+    ] {
+        folder.file(&format!("{name}.cfg"), &format!("[Coordinator]\nplayer = 127.0.0.1\n{lines}\n"));
+    }
+    let expected = format!(
+        "copy   env         conductor 0.1.0 on [..], answered in [..] ms, clock known to \u{b1}[..] ms\n       \
+         reached in [..] ms: Linux {0}, the program runs from `{1}`\n\
+         there  env LANG=C  conductor 0.1.0 on [..], answered in [..] ms, clock known to \u{b1}[..] ms\n       \
+         reached in [..] ms: Linux {0}, the program runs from `{CONDUCTOR}`\n\
+         here   local       conductor 0.1.0 on [..], answered in [..] ms, clock known to \u{b1}[..] ms\n       \
+         reached in [..] ms\n",
+        std::env::consts::ARCH,
+        scratch.display(),
+    );
+    let finished = run(&folder, ["conduct", "-q", "--check", "test.cfg"]);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
+    snapbox::assert_data_eq!(finished.stdout, expected);
+    let finished = run(&folder, ["conduct", "-q", "--check", "-f", "json", "test.cfg"]);
+    let document: serde_json::Value = serde_json::from_str(&finished.stdout).expect("a document");
+    let reached = &document["workers"][0]["reached"];
+    assert_eq!((&reached["system"], &reached["program"]), (&json!("Linux"), &json!(scratch.display().to_string())));
+    assert!(reached["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{document:#}");
 }

@@ -46,8 +46,16 @@ fn assert_reason(folder: &Folder, form: &str, reason: &str, hint: &str) {
 fn what_ssh_says_is_the_reason() {
     let changed = "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @";
     for (said, reason, hint) in [
-        ("root@lab7: Permission denied (publickey).", "root@lab7: Permission denied (publickey).", "add the conductor's key"),
-        ("Host key verification failed.", "Host key verification failed.", "add the key of that machine to `known_hosts`"),
+        (
+            "root@lab7: Permission denied (publickey).",
+            "root@lab7: Permission denied (publickey).",
+            "add the conductor's key",
+        ),
+        (
+            "Host key verification failed.",
+            "Host key verification failed.",
+            "add the key of that machine to `known_hosts`",
+        ),
         (
             &*format!("{changed}\nHost key verification failed."),
             &*format!("{changed} / Host key verification failed."),
@@ -75,8 +83,7 @@ fn what_ssh_says_is_the_reason() {
 fn a_machine_that_runs_another_command_is_said_to_do_so() {
     let folder = scene("connect = ssh:lab7");
     stand_in(&folder, "ssh", "echo Welcome; echo This service allows sftp connections only.");
-    let reason =
-        "something other than the conductor's script answers: `This service allows sftp connections only.`";
+    let reason = "something other than the conductor's script answers: `This service allows sftp connections only.`";
     assert_reason(&folder, "ssh:lab7", reason, "for this user, remove `ForceCommand`");
 }
 
@@ -85,7 +92,11 @@ fn what_container_engines_say_is_the_reason() {
     for (engine, said, hint) in [
         ("docker", "Error response from daemon: No such container: c", "start the container"),
         ("podman", "Error: no container with name or ID \"c\" found: no such container", "start the container"),
-        ("docker", "OCI runtime exec failed: exec: \"sh\": executable file not found in $PATH: unknown", "install a shell as `sh`"),
+        (
+            "docker",
+            "OCI runtime exec failed: exec: \"sh\": executable file not found in $PATH: unknown",
+            "install a shell as `sh`",
+        ),
     ] {
         let folder = scene(&format!("connect = {engine}:c"));
         folder.file("said", said);
@@ -174,17 +185,15 @@ fn a_program_that_does_not_run_there_is_explained() {
         &format!("the program does not run there: {missing}"),
         hint,
     );
-    assert_reason_with(
-        "chmod",
-        &script("kill -9 $$"),
-        "the program does not run there: it was ended by SIGKILL",
-        hint,
-    );
+    assert_reason_with("chmod", &script("kill -9 $$"), "the program does not run there: it was ended by SIGKILL", hint);
     let folder = scene(HERE);
     let loader = "case $2 in */p) printf '#!/no/such/loader\\n' >\"$2\";; esac; exec /bin/chmod \"$@\"";
     stand_in(&folder, "chmod", loader);
     let finished = conduct(&folder);
-    assert!(finished.stdout.contains("the program does not run there: its dynamic loader is missing ("), "{finished:#?}");
+    assert!(
+        finished.stdout.contains("the program does not run there: its dynamic loader is missing ("),
+        "{finished:#?}"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::conduct::event::{End, EndKind};
-use crate::conduct::reach::{ReachError, Way, reach};
+use crate::conduct::reach::{ReachError, Reached, Way, reach};
 use crate::model::{Destination, words};
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, RefusalReason};
@@ -91,7 +91,15 @@ impl Dial<'_> {
                     (end, false) if self.again.is_none() || end.kind == EndKind::Closed => Failure::Final(end),
                     (end, _) => Failure::Again(end),
                 };
-                greet(reach(machine, until, self.patience).map_err(failed)?, hello, until, self.patience)
+                let Reached { connection, place, words } = reach(machine, until, self.patience).map_err(failed)?;
+                let dialled = greet(connection, hello, until, self.patience);
+                dialled.map(|dialled| Dialled { place: Some(place), ..dialled }).map_err(|failure| match failure {
+                    // Its process has ended: what it printed says why.
+                    Failure::Again(end) if !words.lines().is_empty() => {
+                        Failure::Again(End { reason: words.lines().join(" / "), ..end })
+                    }
+                    other => other,
+                })
             }
         }
     }

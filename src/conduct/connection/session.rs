@@ -406,7 +406,9 @@ impl Session<'_> {
                 other => Err(End::lost(format!("{reason}; {}", not_welcome(other, &way, &self.hello)))),
             },
             Err(End { kind: EndKind::Unreachable, reason: why, .. }) => {
-                let end = End::lost(format!("{reason}, and it could not be reached again within its lease of {lease}: {why}"));
+                let end = End::lost(format!(
+                    "{reason}, and it could not be reached again within its lease of {lease}: {why}"
+                ));
                 Err(End { hint: Some(Hint::RestartPlayer), ..end })
             }
             Err(end) => Err(end),

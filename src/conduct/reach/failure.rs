@@ -216,7 +216,11 @@ mod tests {
             ("Cannot open network namespace \"n\": No such file or directory", Hint::CreateNamespace, false),
             ("sudo: a password is required", Hint::AllowBecome, false),
             ("exec failed: exec: \"sh\": executable file not found in $PATH", Hint::InstallShell, false),
-            ("Error: crun: executable file `sh` not found in $PATH: No such file or directory", Hint::InstallShell, false),
+            (
+                "Error: crun: executable file `sh` not found in $PATH: No such file or directory",
+                Hint::InstallShell,
+                false,
+            ),
             ("slurmstepd: error: execve(): sh: No such file or directory", Hint::InstallShell, false),
             ("exec of \"sh\" failed: No such file or directory", Hint::InstallShell, false),
         ];
@@ -235,7 +239,8 @@ mod tests {
     #[test]
     fn each_failure_has_a_sentence_and_a_hint() {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
-        let no_program = ProgramError::Missing { machine: "riscv64".to_owned(), tried: vec!["/p/conductor-riscv64".into()] };
+        let no_program =
+            ProgramError::Missing { machine: "riscv64".to_owned(), tried: vec!["/p/conductor-riscv64".into()] };
         let table = [
             (
                 ReachError::Start("kubectl".to_owned(), missing()),
@@ -255,7 +260,9 @@ mod tests {
                 Some(Hint::BuildProgram),
             ),
             (
-                ReachError::NoFolder(["/tmp:execute", "/dev/shm:space", "/home/u:network", "/x:write"].map(str::to_owned).into()),
+                ReachError::NoFolder(
+                    ["/tmp:execute", "/dev/shm:space", "/home/u:network", "/x:write"].map(str::to_owned).into(),
+                ),
                 "no folder can hold the program: `/tmp` (files cannot be executed), `/dev/shm` (not enough space), \
                  `/home/u` (a network file system), `/x` (not writable)",
                 Some(Hint::SetScratch),

@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 use super::event::End;
-use crate::model::{Destination, PlayerAddress, Transport, WorkerPlan};
+use crate::model::{Destination, PlayerAddress, Transport, WorkerPlan, on_one_line};
 use crate::sys::DescriptorLimit;
 use crate::wait::Wait;
 use crate::wire::{Connection, Secret};
 
 pub(super) use failure::ReachError;
-use process::TransportProcess;
+use process::{LastWords, TransportProcess};
 use programs::Program;
 pub use programs::Programs;
 use script::Script;
@@ -81,12 +81,31 @@ pub struct Access {
 /// What waits, and says when nobody wants that any more.
 pub(super) type Patience<'a> = &'a mut dyn FnMut(Duration) -> Option<End>;
 
+/// Where a player runs that was reached through a command, as far as the script tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The system and the machine, as `uname -s` and `uname -m` print them.
+    pub(crate) system: Option<(String, String)>,
+    /// The folder of the copy, or the program's path.
+    pub(crate) program: Option<String>,
+    /// The version of the program.
+    pub(crate) version: String,
+}
+
+/// A player that waits for `hello`.
+pub(super) struct Reached {
+    pub(super) connection: Connection,
+    pub(super) place: Place,
+    /// What the command prints on standard error.
+    pub(super) words: LastWords,
+}
+
 /// Has the machine run a player. The player waits for `hello` on the connection.
 ///
 /// # Errors
 ///
 /// Says why that failed, or that it is not wanted any more.
-pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_>) -> Result<Connection, ReachError> {
+pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_>) -> Result<Reached, ReachError> {
     let mark = Secret::random().map_err(ReachError::System)?;
     let mark = mark.reveal();
     let script = Script { mark, running: machine.running, size: machine.access.programs.size() };
@@ -95,11 +114,12 @@ pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_
     let started = TransportProcess::start(machine.transport, &command, machine.worker, machine.access.descriptors);
     let (process, stream) =
         started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
-    let mut talk = Talk { stream, mark, heard: Vec::new(), until, patience };
+    let mut talk = Talk { stream, mark, heard: Vec::new(), place: Place::default(), until, patience };
     match talk.bring_player(machine) {
         Ok(()) => {
             let connection = Connection::new(talk.stream.into(), None).map_err(ReachError::System)?;
-            Ok(connection.with_guard(process))
+            let words = process.words();
+            Ok(Reached { connection: connection.with_guard(process), place: talk.place, words })
         }
         Err(error) => Err(error.with_words_of(process, talk.stream, &talk.heard)),
     }
@@ -111,6 +131,7 @@ struct Talk<'a, 'p> {
     mark: &'a str,
     /// What was read and is not part of a line of the script: first of all a greeting.
     heard: Vec<u8>,
+    place: Place,
     until: Instant,
     patience: Patience<'p>,
 }
@@ -122,12 +143,15 @@ impl Talk<'_, '_> {
             let line = self.line()?;
             let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
             match word {
-                "player" => return Ok(()),
+                "player" => {
+                    rest.clone_into(&mut self.place.version);
+                    return Ok(());
+                }
+                "found" => drop(self.learn_place(rest)),
                 "copy" => {
-                    let mut words = rest.splitn(3, ' ');
-                    let (system, architecture) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+                    let (system, architecture) = self.learn_place(rest);
                     let program =
-                        machine.access.programs.for_machine(system, architecture).map_err(ReachError::Program)?;
+                        machine.access.programs.for_machine(&system, &architecture).map_err(ReachError::Program)?;
                     self.send(&program)?;
                 }
                 "none" => return Err(ReachError::NoFolder(rest.split_whitespace().map(str::to_owned).collect())),
@@ -141,6 +165,19 @@ impl Talk<'_, '_> {
                 _ => return Err(ReachError::Unexpected(line)),
             }
         }
+    }
+
+    /// Takes the system, the machine and the place of the program; the first two.
+    fn learn_place(&mut self, line: &str) -> (String, String) {
+        let mut words = line.splitn(3, ' ').map(|word| on_one_line(word).into_owned());
+        let system = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        self.place.system = Some(system.clone());
+        self.place.program = words.next().map(|path| match path.rsplit_once("/conductor-") {
+            // The folder of the copy is removed before the program runs.
+            Some((folder, rest)) if rest == self.mark => folder.to_owned(),
+            _ => path,
+        });
+        system
     }
 
     /// The next line of the script, without the mark.

@@ -19,11 +19,30 @@ const LINES: usize = 5;
 /// The longest line that is kept, in bytes.
 const LONGEST: u64 = 400;
 
+/// What a transport printed last on standard error.
+#[derive(Debug, Clone, Default)]
+pub(in crate::conduct) struct LastWords(Arc<Mutex<VecDeque<String>>>);
+
+impl LastWords {
+    /// The lines.
+    pub(in crate::conduct) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn add(&self, line: String) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == LINES {
+            kept.pop_front();
+        }
+        kept.push_back(line);
+    }
+}
+
 /// The process of a transport. When it is dropped, the transport gets a moment to end by itself.
 #[derive(Debug)]
 pub(super) struct TransportProcess {
     child: Child,
-    lines: Arc<Mutex<VecDeque<String>>>,
+    lines: LastWords,
     reader: Option<JoinHandle<()>>,
     is_never_signalled: bool,
 }
@@ -50,9 +69,9 @@ impl TransportProcess {
             .stderr(Stdio::piped());
         start_apart(&mut process, limit);
         let mut child = process.spawn()?;
-        let lines = Arc::new(Mutex::new(VecDeque::new()));
+        let lines = LastWords::default();
         let reader = child.stderr.take().map(|stderr| {
-            let (kept, worker) = (Arc::clone(&lines), worker.to_owned());
+            let (kept, worker) = (lines.clone(), worker.to_owned());
             let name = format!("transport of {worker}");
             std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &kept))
         });
@@ -63,6 +82,11 @@ impl TransportProcess {
     /// The signal that ended it, if one did. Its exit status says nothing: 255 of `ssh` means three things.
     pub(super) fn killed_by(&mut self) -> Option<i32> {
         self.child.try_wait().ok().flatten().and_then(|status| status.signal())
+    }
+
+    /// What it prints on standard error, also later.
+    pub(super) fn words(&self) -> LastWords {
+        self.lines.clone()
     }
 
     /// What it printed last on standard error, once it has ended or a moment has passed.
@@ -76,7 +100,7 @@ impl TransportProcess {
             }
             wait.pause(wait.time() / LOOKS);
         }
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.lines.lines()
     }
 }
 
@@ -90,7 +114,7 @@ impl Drop for TransportProcess {
 }
 
 /// Passes on lines until the stream ends.
-fn read_lines(stderr: ChildStderr, worker: &str, kept: &Mutex<VecDeque<String>>) {
+fn read_lines(stderr: ChildStderr, worker: &str, kept: &LastWords) {
     let mut stderr = BufReader::new(stderr);
     loop {
         let mut line = Vec::new();
@@ -104,10 +128,6 @@ fn read_lines(stderr: ChildStderr, worker: &str, kept: &Mutex<VecDeque<String>>)
             continue;
         }
         tracing::info!("{worker}: {line}");
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == LINES {
-            kept.pop_front();
-        }
-        kept.push_back(line);
+        kept.add(line);
     }
 }

@@ -17,7 +17,8 @@ const AGAIN: &str = "p=PID; u=$(id -u); if grep -q SESSION /proc/$p/cmdline 2>/d
     grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$p/status 2>/dev/null; then exec /proc/$p/exe player --stdio $m; fi; ";
 
 /// Runs a program that is there.
-const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then exec \"$p\" player --stdio $m; fi; echo \"$m missing\"";
+const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
+    echo \"$m found $(uname -s) $(uname -m) $p\"; exec \"$p\" player --stdio $m; fi; echo \"$m missing\"";
 
 /// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. A
 /// network file system is passed over: it keeps files that are removed while they are open.
@@ -53,13 +54,15 @@ impl Script<'_> {
         let again = self
             .running
             .map_or(String::new(), |(pid, session)| AGAIN.replace("PID", &pid.to_string()).replace("SESSION", session));
-        let run = match &transport.settings.program {
-            Some(program) => INSTALLED.replace("PROGRAM", &quoted(program)),
-            None => {
-                let scratch = transport.settings.scratch.as_deref().map_or("\"\"".to_owned(), quoted);
-                COPY.replace("SCRATCH", &scratch).replace("KIBIBYTES", &(self.size / 1024 + 16).to_string())
-            }
+        let copy = || {
+            let scratch = transport.settings.scratch.as_deref().map_or("\"\"".to_owned(), quoted);
+            COPY.replace("SCRATCH", &scratch).replace("KIBIBYTES", &(self.size / 1024 + 16).to_string())
         };
+        let run = transport
+            .settings
+            .program
+            .as_deref()
+            .map_or_else(copy, |program| INSTALLED.replace("PROGRAM", &quoted(program)));
         format!("{}{again}{run}", BEGIN.replace("MARK", self.mark))
     }
 }

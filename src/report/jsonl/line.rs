@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bytes::Bytes;
 use crate::model::{
-    ClockAnchor, ConductorTime, Hint, Nanoseconds, Phase, Plan, PlayerAddress, Reason, RunId, Step, StepReference, Stream,
-    Verdict, WorkerPlan, text,
+    ClockAnchor, ConductorTime, Hint, Nanoseconds, Phase, Plan, PlayerAddress, Reason, RunId, Step, StepReference,
+    Stream, Verdict, WorkerPlan, text,
 };
 
 /// A line.

@@ -122,7 +122,8 @@ fn a_run_without_a_plan_is_read_back() {
 fn the_hint_of_a_run_is_read_back_and_one_of_a_later_version_is_left_out() {
     for hint in Hint::ALL {
         let conclusion = Conclusion { hint: Some(hint), ..Conclusion::new(Verdict::Incomplete, Vec::new()) };
-        let events = [Stamped { at: crate::model::ConductorTime::from_nanoseconds(1), event: Event::RunEnded { conclusion } }];
+        let events =
+            [Stamped { at: crate::model::ConductorTime::from_nanoseconds(1), event: Event::RunEnded { conclusion } }];
         assert_same_reports("a hint", &events);
         let lines = told(Format::Jsonl, plain(), &events);
         let word = serde_json::to_string(&hint).unwrap();
