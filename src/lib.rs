@@ -56,3 +56,4 @@ mod telemetry;
 mod app;
 
 pub use app::run;
+pub use cli::command_lines;

@@ -26,6 +26,9 @@ use crate::wire::Secret;
 
 /// Runs the test; the exit status says how it went.
 pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
+    if arguments.color == clap::ColorChoice::Never {
+        messages::use_no_colors();
+    }
     let (screen, log) = (Screen::default(), &arguments.log);
     telemetry::start_aside(log.levels(), log.log_format, log.log_file.as_deref(), &screen)?;
     frames::trace(log)?;

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::Diagnostics;
 use crate::model::NOT_CARRIED_OUT;
@@ -41,9 +42,18 @@ pub(super) fn cannot_write(name: &str, error: &std::io::Error) -> String {
     format!("cannot write the output `{name}`: {error}")
 }
 
-/// Whether a terminal may get colours: `NO_COLOR` is not set, and the terminal can do more than print lines.
+/// Whether colours were switched off on the command line.
+static WITHOUT_COLORS: AtomicBool = AtomicBool::new(false);
+
+/// Switches colours off, in all that this process prints.
+pub(super) fn use_no_colors() {
+    WITHOUT_COLORS.store(true, Ordering::Relaxed);
+}
+
+/// Whether a terminal may get colours: they are not switched off, and the terminal can do more than print lines.
 pub(super) fn colors_are_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !telemetry::terminal_is_dumb()
+    let is_off = WITHOUT_COLORS.load(Ordering::Relaxed);
+    !is_off && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !telemetry::terminal_is_dumb()
 }
 
 /// Prints what is wrong with configurations on standard error.

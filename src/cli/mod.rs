@@ -123,6 +123,12 @@ fn with_optional_config(conduct: clap::Command) -> clap::Command {
     conduct.mut_arg("config", |config| config.required(false))
 }
 
+/// The definitions of the command line: the program, and its links `conduct` and `player`. Manual pages and completions are
+/// made from them.
+pub fn command_lines() -> [clap::Command; 3] {
+    [program(), link("conduct"), link("player")]
+}
+
 /// The program with all its commands.
 fn program() -> clap::Command {
     let program = Conductor::command().mut_subcommands(|command| {

@@ -123,12 +123,14 @@ fn a_terminal_that_cannot_move_its_cursor_and_one_who_wants_quiet_have_no_view()
 
 #[test]
 fn without_colour_it_has_none() {
-    let folder = waiting_for_files();
-    let line = format!("export NO_COLOR=1; {}", line(""));
-    let Some(terminal) = Terminal::start(&folder, &line) else { return };
-    terminal.wait("the view", |screen| screen.contains("! generator"));
-    let colored = String::from_utf8_lossy(&terminal.tmux(&["capture-pane", "-p", "-e"]).stdout).into_owned();
-    assert!(!colored.contains("\x1b[3"), "{colored:?}");
-    folder.file("go", "").file("end", "");
-    terminal.wait("the end", |screen| screen.contains("status 3"));
+    for (environment, options) in [("NO_COLOR=1", ""), ("A=a", "--color never")] {
+        let folder = waiting_for_files();
+        let line = format!("export {environment}; {}", line(options));
+        let Some(terminal) = Terminal::start(&folder, &line) else { return };
+        terminal.wait("the view", |screen| screen.contains("! generator"));
+        let colored = String::from_utf8_lossy(&terminal.tmux(&["capture-pane", "-p", "-e"]).stdout).into_owned();
+        assert!(!colored.contains("\x1b[3"), "{environment} {options}: {colored:?}");
+        folder.file("go", "").file("end", "");
+        terminal.wait("the end", |screen| screen.contains("status 3"));
+    }
 }

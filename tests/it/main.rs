@@ -47,6 +47,7 @@ mod no_room;
 mod options;
 mod orphaned_runs;
 mod outputs;
+mod packages;
 mod peers;
 mod player_loss;
 mod process_trees;
