@@ -24,6 +24,7 @@ pub mod stamp;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::testing::machines::Sshd;
 use crate::support::testing::relay::{Relay, Way};
 use crate::support::{CONDUCTOR, Player, argument};
 use measured::{Measured, Test};
@@ -36,6 +37,9 @@ pub fn main() {
     println!("{trials} trials of each; times in ms: median, mean, worst");
     if what == "barriers" {
         return barriers::measure(trials);
+    }
+    if what == "--connect" {
+        return over_a_command(&argument(2, "ssh".to_owned()), trials);
     }
     for part in ["delays", "2", "10", "50", "100", "namespaces"] {
         match part.parse() {
@@ -66,6 +70,34 @@ fn without_delays(count: usize, trials: usize) {
         Measured::of(&Test::new(&players.iter().map(|player| player.port).collect::<Vec<_>>(), 0), trials, 1);
     print(&format!("{count} players"), &measured);
     print_ratio(&measured);
+}
+
+/// Workers that are reached through a command, in turns with as many players that listen.
+fn over_a_command(form: &str, trials: usize) {
+    const WORKERS: usize = 4;
+    /// Trials of one run.
+    const TURN: usize = 10;
+    let sshd = if form == "ssh" { Sshd::start("") } else { None };
+    if form == "ssh" && sshd.is_none() {
+        return;
+    }
+    let place = sshd.as_ref().map_or_else(|| format!("connect = {form}\n"), Sshd::lines);
+    let players: Vec<_> = (0..WORKERS).map(|_| Player::start()).collect();
+    let listening = Test::new(&players.iter().map(|player| player.port).collect::<Vec<_>>(), 0);
+    let reached = Test::at(&vec![place; WORKERS], 0);
+    let [mut tcp, mut command] = [Measured::default(), Measured::default()];
+    for turn in 0..trials.div_ceil(TURN) {
+        let mut both = [(&mut tcp, &listening), (&mut command, &reached)];
+        // Neither always goes first.
+        both.rotate_left(turn % 2);
+        for (measured, test) in both {
+            measured.turn(test, TURN);
+        }
+    }
+    print(&format!("{WORKERS} players over TCP"), &tcp);
+    print(&format!("{WORKERS} players through `{form}`"), &command);
+    let ratio = middle(&command.skews) / middle(&tcp.skews);
+    println!("true skew through `{form}` / over TCP: {ratio:.2} (limit 1.1)");
 }
 
 /// Players whose clocks of the time since boot have nothing to do with each other.

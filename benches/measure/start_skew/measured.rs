@@ -52,18 +52,25 @@ struct Step {
 impl Test {
     /// A worker on each of the players behind these ports.
     pub fn new(ports: &[u16], barriers: usize) -> Self {
+        let places: Vec<_> = ports.iter().map(|port| format!("cmdport = {port}")).collect();
+        Self::at(&places, barriers)
+    }
+
+    /// A worker for each of these lines of `[Coordinator]`, which say how it is reached.
+    pub fn at(places: &[String], barriers: usize) -> Self {
         let folder = Folder::new();
         let log = folder.join("log");
         let command = stamp::command(&log);
         let barriers: Vec<_> = (0..barriers).map(|number| format!("b{number}")).collect();
         let steps = barriers.iter().map(|name| format!("wait_{name} = barrier:{name}\n{name} = {command}\n"));
         let steps = if barriers.is_empty() { format!("step = {command}\n") } else { steps.collect() };
-        let names: Vec<_> = (0..ports.len()).map(stamp::name).collect();
-        for (name, port) in names.iter().zip(ports) {
-            folder.worker(name, *port, &format!("[Run]\n{steps}"));
+        let names: Vec<_> = (0..places.len()).map(stamp::name).collect();
+        for (name, place) in names.iter().zip(places) {
+            let text = format!("[Coordinator]\nplayer = 127.0.0.1\n{place}\n[Run]\n{steps}");
+            folder.file(&format!("{name}.cfg"), &text);
         }
         folder.test("", &names.iter().map(String::as_str).collect::<Vec<_>>());
-        Self { folder, floor: Floor::new(ports.len(), &command), log, barriers }
+        Self { folder, floor: Floor::new(places.len(), &command), log, barriers }
     }
 
     /// Runs the test; its results.
