@@ -88,8 +88,6 @@ pub(crate) struct Place {
     pub(crate) system: Option<(String, String)>,
     /// The folder of the copy, or the program's path.
     pub(crate) program: Option<String>,
-    /// The version of the program.
-    pub(crate) version: String,
 }
 
 /// A player that waits for `hello`.
@@ -143,10 +141,7 @@ impl Talk<'_, '_> {
             let line = self.line()?;
             let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
             match word {
-                "player" => {
-                    rest.clone_into(&mut self.place.version);
-                    return Ok(());
-                }
+                "player" => return Ok(()),
                 "found" => drop(self.learn_place(rest)),
                 "copy" => {
                     let (system, architecture) = self.learn_place(rest);
