@@ -60,9 +60,8 @@ fn kills_user_processes(files: &[String], is_root: bool) -> bool {
         });
         values.last()
     };
-    let kills = setting("KillUserProcesses").is_some_and(|value| {
-        ["yes", "true", "on", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
-    });
+    let kills = setting("KillUserProcesses")
+        .is_some_and(|value| ["yes", "true", "on", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes)));
     let excluded = setting("KillExcludeUsers").unwrap_or_else(|| "root".to_owned());
     kills && !(is_root && excluded.split_whitespace().any(|user| user == "root"))
 }
