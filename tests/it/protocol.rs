@@ -213,6 +213,7 @@ fn greetings() -> Vec<Row> {
         clock: 1,
         holder: Some(holder()),
         leftovers: vec![text()],
+        remarks: vec![text()],
         process: Some(1),
     };
     let refusal = Refusal { reason: RefusalReason::Busy, message: text(), holder: Some(holder()) };
