@@ -125,7 +125,7 @@ impl ReachError {
             Self::OtherProgram(_) => Some(Hint::RemoveForceCommand),
             Self::Program(ProgramError::Missing { .. }) => Some(Hint::BuildProgram),
             Self::NoFolder(_) => Some(Hint::SetScratch),
-            Self::Broken(_) => Some(Hint::BuildStaticProgram),
+            Self::Broken(why) => killed(why).is_none().then_some(Hint::BuildStaticProgram),
             Self::NotInstalled(_) => Some(Hint::CorrectProgram),
             Self::Said(error, said) => {
                 let known = said.iter().flat_map(|line| HINTS.iter().filter(|(text, _)| line.contains(text)));
@@ -166,19 +166,28 @@ impl ReachError {
     }
 }
 
-/// Why the program does not run: the exit status of its first attempt, and what it or the shell printed.
+/// Why the program does not run, from the exit status of its first attempt and what it or the shell printed.
 fn broken(why: &str) -> String {
     let (status, printed) = why.split_once(' ').unwrap_or((why, ""));
     let printed = on_one_line(printed.trim());
-    let killed = status.parse().ok().and_then(|status: i32| status.checked_sub(128)).filter(|signal| *signal > 0);
-    match (killed, &*printed) {
-        (_, line) if line.ends_with("not found") && !line.contains("version `") => {
-            format!("the program does not run there: its dynamic loader is missing ({line})")
-        }
-        (Some(signal), "") => format!("the program does not run there: it was ended by {}", signal_name(signal)),
-        (_, "") => format!("the program does not run there: exit status {status}"),
-        (_, line) => format!("the program does not run there: {line}"),
+    // The shell prints that as well, but not which signal it was.
+    if let Some(signal) = killed(why) {
+        return format!("the program does not run there: it was ended by {}", signal_name(signal));
     }
+    let why = match &*printed {
+        line if line.ends_with("not found") && !line.contains("version `") => {
+            format!("its dynamic loader is missing ({line})")
+        }
+        "" => format!("exit status {status}"),
+        line => line.to_owned(),
+    };
+    format!("the program does not run there: {why}")
+}
+
+/// The signal that ended it, if one did: a shell adds 128 to it.
+fn killed(why: &str) -> Option<i32> {
+    let status: i32 = why.split(' ').next()?.parse().ok()?;
+    status.checked_sub(128).filter(|signal| (1..=64).contains(signal))
 }
 
 /// What the folders lack that were tried.
@@ -283,9 +292,9 @@ mod tests {
                 Some(Hint::BuildStaticProgram),
             ),
             (
-                ReachError::Broken("137 ".to_owned()),
+                ReachError::Broken("137 Killed".to_owned()),
                 "the program does not run there: it was ended by SIGKILL",
-                Some(Hint::BuildStaticProgram),
+                None,
             ),
             (
                 ReachError::NotInstalled("/opt/conductor".to_owned()),

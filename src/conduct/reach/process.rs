@@ -19,6 +19,9 @@ const LINES: usize = 5;
 /// The longest line that is kept, in bytes.
 const LONGEST: u64 = 400;
 
+/// How often is looked whether it has ended: that is seen a little later than the end of its output.
+const LOOKS: u32 = 50;
+
 /// What a transport printed last on standard error.
 #[derive(Debug, Clone, Default)]
 pub(in crate::conduct) struct LastWords(Arc<Mutex<VecDeque<String>>>);
@@ -81,7 +84,14 @@ impl TransportProcess {
 
     /// The signal that ended it, if one did. Its exit status says nothing: 255 of `ssh` means three things.
     pub(super) fn killed_by(&mut self) -> Option<i32> {
-        self.child.try_wait().ok().flatten().and_then(|status| status.signal())
+        let wait = Wait::TransportWords;
+        for _ in 0..LOOKS {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return status.signal();
+            }
+            wait.pause(wait.time() / LOOKS);
+        }
+        None
     }
 
     /// What it prints on standard error, also later.
@@ -91,8 +101,6 @@ impl TransportProcess {
 
     /// What it printed last on standard error, once it has ended or a moment has passed.
     pub(super) fn last_words(&mut self) -> Vec<String> {
-        /// The reader sees the end of standard error a little later than the process ends.
-        const LOOKS: u32 = 50;
         let wait = Wait::TransportWords;
         for _ in 0..LOOKS {
             if self.reader.as_ref().is_none_or(JoinHandle::is_finished) {
