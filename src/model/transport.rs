@@ -142,6 +142,10 @@ pub enum TransportError {
     UnknownForm(String),
     /// Nothing, or something that a command would take for an option, is behind the colon.
     Target(&'static str, &'static str),
+    /// Words follow the form, this one.
+    Words(String),
+    /// It is `ssh` itself, with its arguments.
+    Ssh,
 }
 
 impl TransportError {
@@ -151,6 +155,8 @@ impl TransportError {
             Self::Empty => "is empty".to_owned(),
             Self::UnknownForm(name) => format!("begins with an unknown form, `{name}:`"),
             Self::Target(form, ..) => format!("has no valid target of `{form}:`"),
+            Self::Words(_) => "has more than one word".to_owned(),
+            Self::Ssh => "is a command that does not pass its arguments on unchanged".to_owned(),
         }
     }
 }
@@ -176,7 +182,7 @@ impl Transport {
         let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
         let (form, target) = match &words[..] {
             [] => return Err(TransportError::Empty),
-            [word] if word == LOCAL.name => (LOCAL, Vec::new()),
+            [word] if word.eq_ignore_ascii_case(LOCAL.name) => (LOCAL, Vec::new()),
             [word] => match word.split_once(':') {
                 Some((name, target)) => {
                     let form = FORMS.iter().find(|form| form.name == name);
@@ -184,17 +190,30 @@ impl Transport {
                     let wrong = || TransportError::Target(form.name, form.target);
                     (*form, form.words(target).ok_or_else(wrong)?)
                 }
-                None => (USUAL, words),
+                None => (USUAL, words.clone()),
             },
-            _ => (USUAL, words),
+            [first, ..] if first.split_once(':').is_some_and(|(name, _)| Self::forms().any(|known| known == name)) => {
+                return Err(TransportError::Words(first.clone()));
+            }
+            // It would make one command line of its arguments, for a shell that may not be `sh`.
+            [first, ..] if first.rsplit('/').next() == Some("ssh") => return Err(TransportError::Ssh),
+            _ => (USUAL, words.clone()),
         };
-        Ok(Self { form, text: text.trim().to_owned(), target, settings: TransportSettings::default() })
+        Ok(Self { form, text: words.join(" "), target, settings: TransportSettings::default() })
     }
 
-    /// The host that `ssh` connects to, if this is `ssh`: the machine's address, unless `player` names another.
+    /// The machine's address, unless `player` names another: the host of `ssh`, or that of this machine.
     pub fn host(&self) -> Option<&str> {
+        if self.is_local() {
+            return Some("127.0.0.1");
+        }
         let target = self.target.first().filter(|_| self.form.name == "ssh")?;
         Some(target.rsplit_once('@').map_or(target, |(_, host)| host))
+    }
+
+    /// Whether this is `local`.
+    pub fn is_local(&self) -> bool {
+        self.form == LOCAL
     }
 
     /// This machine.
@@ -320,6 +339,8 @@ mod tests {
             ("docker:-u", "has no valid target of `docker:`"),
             ("kubectl:a/b/c/d", "has no valid target of `kubectl:`"),
             ("kubectl:a//c", "has no valid target of `kubectl:`"),
+            ("ssh:lab7 -p 2222", "has more than one word"),
+            ("/usr/bin/ssh root@lab7", "is a command that does not pass its arguments on unchanged"),
         ] {
             assert_eq!(Transport::read(text).unwrap_err().problem(), expected, "{text}");
         }
