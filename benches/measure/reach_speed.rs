@@ -1,72 +1,71 @@
-//! How long it takes until workers that are reached over ssh begin the first phase, beside `ssh HOST true` for as many hosts,
-//! in turns.
+//! How long it takes to reach workers over `ssh` on this machine: from the start of `conduct` to the first phase, with a copy
+//! of the program for each of them. Beside it, `ssh HOST true` as often to the same host, eight at a time.
 //!
-//! `scripts/reach-speed` builds the program as it is shipped and runs this, against a private sshd on loopback. Its
-//! arguments are the numbers of workers, 8 and 50 without any.
+//! `scripts/reach-speed` builds the program as it is shipped and runs this.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot measure has nothing to say but that")]
 
-use std::process::{Child, Command, Stdio};
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::civil::DateTime;
 
 use crate::support::testing::machines::Sshd;
-use crate::support::{Folder, arguments, conduct, median, results};
+use crate::support::{CONDUCTOR, Folder, argument, conduct, median, results};
 
-const ROUNDS: usize = 3;
-/// How many connections `conduct` makes to one host at a time.
+/// So many workers have to be reached in less than so many seconds.
+const LIMITS: [(usize, f64); 2] = [(8, 3.0), (50, 15.0)];
+/// How many runs of `ssh` are made at the same time: as many as `conduct` makes to one host.
 const AT_ONCE: usize = 8;
-/// Numbers of workers, and the limit of each.
-const USUAL: [(usize, &str); 2] = [(8, " (limit 3)"), (50, " (limit 15)")];
 
 pub fn main() {
-    let counts: Vec<_> = arguments().skip(1).map(|count| (count.parse().expect("a number of workers"), "")).collect();
-    // The greatest rate at which sshd takes connections that are not authenticated yet, as by default.
-    let Some(sshd) = Sshd::start("MaxStartups 10:30:100\n") else { return };
-    for (count, limit) in if counts.is_empty() { USUAL.to_vec() } else { counts } {
-        let folder = Folder::new();
-        folder.file("w.cfg", &format!("[Coordinator]\nplayer = 127.0.0.1\n{}[Run]\nstep = true\n", sshd.lines()));
-        folder.file("test.cfg", &format!("[Test]\nconnect_timeout = 60s\n[Workers]\nw[1-{count}] = w.cfg\n"));
-        let (mut reached, mut plain) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            plain.push(plain_ssh(&sshd, count));
-            reached.push(until_first_phase(&folder));
-        }
-        let [reached, plain] = [reached, plain].map(|times| median(times).as_secs_f64());
+    let repetitions: usize = argument(0, 5);
+    let size = std::fs::metadata(CONDUCTOR).expect("the program").len();
+    let Some(sshd) = Sshd::start("") else { return };
+    println!("median of {repetitions}, in seconds; the program has {:.1} MB", size as f64 / 1e6);
+    for (workers, limit) in LIMITS {
+        let all = (0..repetitions).map(|_| (reach(&sshd, workers), only_ssh(&sshd, workers))).collect::<Vec<_>>();
+        let [reached, only_ssh] = [all.iter().map(|one| one.0).collect(), all.iter().map(|one| one.1).collect()]
+            .map(|times: Vec<Duration>| median(times).as_secs_f64());
         println!(
-            "{count} workers: first phase after {reached:.2} s{limit}; `ssh HOST true` for as many: {plain:.2} s; ratio {:.1}",
-            reached / plain
+            "{workers:3} workers: first phase after {reached:6.2} (limit {limit}); `ssh HOST true` {only_ssh:6.2}"
         );
+        assert!(reached < limit, "{workers} workers were reached too slowly");
     }
 }
 
-/// How long after its start `conduct` begins the first phase that has steps.
-fn until_first_phase(folder: &Folder) -> Duration {
-    let start = Timestamp::now();
-    let finished = conduct(folder, &["--phases", "run"]).env("TZ", "UTC").output().expect("it runs");
-    assert!(finished.status.success(), "{finished:?}");
-    let began = &results(folder)["trials"][0]["phases"]["run"]["start_time"];
-    let began: Timestamp = format!("{}Z", began.as_str().expect("a date")).parse().expect("a date");
-    began.duration_since(start).unsigned_abs()
+/// From the start of `conduct` to the start of the first phase.
+fn reach(sshd: &Sshd, workers: usize) -> Duration {
+    let folder = Folder::new();
+    let mut test = "[Workers]\n".to_owned();
+    for index in 0..workers {
+        let _ = writeln!(test, "w{index} = worker.cfg");
+    }
+    folder.file("test.cfg", &test);
+    folder.file("worker.cfg", &format!("[Coordinator]\n{}\n[Run]\nstep = true\n", sshd.lines()));
+    let status = conduct(&folder, &["-p", "run"]).status().expect("it runs");
+    assert!(status.success(), "{status}");
+    let results = results(&folder);
+    let time = |value: &serde_json::Value| {
+        value["start_time"].as_str().and_then(|text| text.parse::<DateTime>().ok()).expect("a time")
+    };
+    let taken = time(&results["trials"][0]) - time(&results["metadata"]);
+    taken.total(jiff::Unit::Second).map(Duration::from_secs_f64).expect("a time")
 }
 
-/// How long `ssh HOST true` takes for so many hosts, as many at a time as `conduct` reaches.
-fn plain_ssh(sshd: &Sshd, count: usize) -> Duration {
-    let start = Instant::now();
-    let mut running: Vec<Child> = Vec::new();
-    for _ in 0..count {
-        if running.len() == AT_ONCE {
-            succeeded(running.remove(0));
+/// As many times `ssh HOST true`.
+fn only_ssh(sshd: &Sshd, count: usize) -> Duration {
+    let begun = Instant::now();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while next.fetch_add(1, Ordering::Relaxed) < count {
+                    sshd.run("true");
+                }
+            });
         }
-        let mut command = Command::new("ssh");
-        command.arg("-F").arg(sshd.config()).args(["127.0.0.1", "true"]).stdin(Stdio::null());
-        running.push(command.spawn().expect("ssh runs"));
-    }
-    running.into_iter().for_each(succeeded);
-    start.elapsed()
-}
-
-fn succeeded(mut child: Child) {
-    assert!(child.wait().expect("a child").success(), "ssh reached the host");
+    });
+    begun.elapsed()
 }

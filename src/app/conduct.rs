@@ -103,7 +103,7 @@ fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Resu
         results: outputs.folder(&plan.run),
         conductor: who_asks(),
         run_secret,
-        access: Access { programs, descriptors: DescriptorLimit::of_this_process() },
+        access: Access::new(programs, DescriptorLimit::of_this_process()),
     };
     Ok((interrupts, options))
 }

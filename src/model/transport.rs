@@ -39,6 +39,8 @@ struct Form {
     target: &'static str,
     /// The command.
     command: &'static [Word],
+    /// A command that prints through which hosts the connection leads, if there is one.
+    host_query: &'static [Word],
     /// Whether the machine's login shell reads the script, so that it has to be one quoted word.
     is_quoted: bool,
     /// Whether a machine is used by one run at a time unless `exclusive` says otherwise.
@@ -64,8 +66,15 @@ enum Word {
 
 use Word::{Is, Limit, Mark, Options, Target};
 
-const USUAL: Form =
-    Form { name: "", target: "", command: &[Target], is_quoted: false, is_exclusive: false, is_never_signalled: false };
+const USUAL: Form = Form {
+    name: "",
+    target: "",
+    command: &[Target],
+    host_query: &[],
+    is_quoted: false,
+    is_exclusive: false,
+    is_never_signalled: false,
+};
 
 /// This machine: the conductor's own program is the player.
 const LOCAL: Form =
@@ -95,6 +104,7 @@ const FORMS: [Form; 7] = [
             Is("--"),
             Target,
         ],
+        host_query: &[Is("ssh"), Is("-G"), Options, Is("--"), Target],
         is_quoted: true,
         is_exclusive: true,
         ..USUAL
@@ -223,24 +233,37 @@ impl Transport {
 
     /// The program that is run, and its arguments, so that `script`, which has this mark, is run by `sh` on the machine.
     pub fn command(&self, script: &str, mark: &str, limit: Duration) -> Vec<String> {
+        let mut words = self.words(self.form.command, mark, limit);
+        if self.form.command.contains(&Mark) {
+            return words;
+        }
+        if self.form.is_quoted {
+            let script = format!("'{script}'");
+            let remote = self.settings.become_user.iter().map(String::as_str).chain(["sh", "-c", &script]);
+            words.push(remote.collect::<Vec<_>>().join(" "));
+        } else {
+            words.extend(self.settings.become_user.iter().cloned().chain(["sh", "-c", script].map(str::to_owned)));
+        }
+        words
+    }
+
+    /// The command that prints through which hosts a connection leads: `ssh` with its configuration.
+    pub fn host_query(&self) -> Option<Vec<String>> {
+        let query = self.form.host_query;
+        (!query.is_empty()).then(|| self.words(query, "", Duration::ZERO))
+    }
+
+    /// The words of a command.
+    fn words(&self, command: &[Word], mark: &str, limit: Duration) -> Vec<String> {
         let mut words = Vec::new();
-        for word in self.form.command {
+        for word in command {
             match word {
                 Is(word) => words.push((*word).to_owned()),
                 Limit(word) => words.push(format!("{word}{}", limit.as_secs().max(1))),
                 Options => words.extend(self.settings.options.iter().cloned()),
                 Target => words.extend(self.target.iter().cloned()),
-                Mark => {
-                    words.push(mark.to_owned());
-                    return words;
-                }
+                Mark => words.push(mark.to_owned()),
             }
-        }
-        if self.form.is_quoted {
-            let prefix = self.settings.become_user.iter().map(|word| format!("{word} ")).collect::<String>();
-            words.push(format!("{prefix}sh -c '{script}'"));
-        } else {
-            words.extend(self.settings.become_user.iter().cloned().chain(["sh", "-c", script].map(str::to_owned)));
         }
         words
     }
@@ -327,6 +350,14 @@ mod tests {
         ] {
             assert_eq!(command(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn ssh_says_through_which_hosts_it_connects() {
+        let mut transport = Transport::read("ssh:root@lab7").unwrap();
+        transport.settings.options = vec!["-J".to_owned(), "bastion".to_owned()];
+        assert_eq!(transport.host_query().unwrap().join(" "), "ssh -G -J bastion -- root@lab7");
+        assert_eq!(Transport::read("docker:c").unwrap().host_query(), None);
     }
 
     #[test]

@@ -88,14 +88,19 @@ fn player_of(session: &str) -> io::Result<UnixStream> {
 }
 
 fn another_user() -> io::Error {
-    io::Error::new(ErrorKind::PermissionDenied, "another user listens at the name of this session")
+    let why = if rustix::process::geteuid().as_raw() == OVERFLOW {
+        "this user has the number 65534, which stands for all users that a user namespace does not know; use another user"
+    } else {
+        "another user listens at the name of this session"
+    };
+    io::Error::new(ErrorKind::PermissionDenied, why)
 }
 
-/// Whether the other side of a socket runs as this user. All users that a user namespace does not know are 65534: none of
-/// them can be told from the others.
+/// The number of all users that a user namespace does not know (`overflowuid`).
+const OVERFLOW: u32 = 65534;
+
+/// Whether the other side of a socket runs as this user. Users that a user namespace does not know cannot be told apart.
 pub(super) fn has_same_user(socket: impl AsFd) -> bool {
-    /// user_namespaces(7), `overflowuid`.
-    const OVERFLOW: u32 = 65534;
     let own = rustix::process::geteuid();
     own.as_raw() != OVERFLOW && socket_peercred(socket).is_ok_and(|peer| peer.uid == own)
 }

@@ -55,6 +55,7 @@ mod protocol;
 mod python_conductors;
 
 mod reaching;
+mod reaching_ssh;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ready_processes;
 mod reasons;
@@ -81,6 +82,7 @@ mod stopped_players;
 mod support;
 mod traces;
 mod transfers;
+mod transport_loss;
 mod unresponsive;
 mod usage_errors;
 mod validate;

@@ -22,6 +22,8 @@ pub(in crate::conduct) enum ReachError {
     TimedOut,
     /// The transport ended before a player spoke.
     Ended,
+    /// The same, and on standard output there was only something that the script does not print.
+    OtherCommand,
     /// Something else than the script answers: it prints without an end.
     Greeting,
     /// The script printed what it never does.
@@ -41,14 +43,17 @@ pub(in crate::conduct) enum ReachError {
 }
 
 /// What a transport prints, and what to do about it.
-const HINTS: [(&str, &str); 11] = [
+const HINTS: [(&str, &str); 14] = [
     ("Permission denied (", "allow the conductor's key on that machine, or name a key in `connect_options`"),
     ("Host key verification failed", "add the machine's host key to `known_hosts`, for example with `ssh-keyscan`"),
     (
-        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "has changed and you have requested strict checking",
         "the machine was installed again, or is another one: check it, then replace its key in `known_hosts`",
     ),
     ("Could not resolve hostname", "correct the name in `connect`"),
+    ("Connection closed by", "sshd may have dropped it because of many others, see `MaxStartups` in sshd_config(5)"),
+    ("Connection reset by", "sshd may have dropped it because of many others, see `MaxStartups` in sshd_config(5)"),
+    ("Network is unreachable", "check the network between the conductor and the machine"),
     ("No route to host", "check the network between the conductor and the machine"),
     ("Connection refused", "is sshd running on that machine? another port is set with `connect_options = -p PORT`"),
     ("No such container", "start the container, or correct its name in `connect`"),
@@ -66,19 +71,17 @@ impl ReachError {
         if is_ours {
             return self;
         }
-        let mut said = process.last_words();
-        if said.is_empty() {
-            let greeting = String::from_utf8_lossy(greeting);
-            said.extend(
-                greeting
-                    .lines()
-                    .rev()
-                    .map(str::trim)
-                    .find(|line| !line.is_empty())
-                    .map(|line| on_one_line(line).into_owned()),
-            );
+        let said = process.last_words();
+        let greeting = String::from_utf8_lossy(greeting);
+        let last = greeting.lines().rev().map(str::trim).find(|line| !line.is_empty());
+        match (self, last) {
+            (error, None) if said.is_empty() => error,
+            (Self::Ended, Some(line)) if said.is_empty() => {
+                Self::Said(Box::new(Self::OtherCommand), vec![on_one_line(line).into_owned()])
+            }
+            (error, Some(line)) if said.is_empty() => Self::Said(Box::new(error), vec![on_one_line(line).into_owned()]),
+            (error, _) => Self::Said(Box::new(error), said),
         }
-        if said.is_empty() { self } else { Self::Said(Box::new(self), said) }
     }
 
     /// What it means for the connection, and whether another attempt may succeed.
@@ -87,10 +90,18 @@ impl ReachError {
         if let Self::Unwanted(end) = self { (end, false) } else { (End::unreachable(sentence), may_pass) }
     }
 
+    /// Whether there was no time for more.
+    pub(in crate::conduct) fn is_timed_out(&self) -> bool {
+        match self {
+            Self::Said(error, _) => error.is_timed_out(),
+            error => matches!(error, Self::TimedOut),
+        }
+    }
+
     /// Whether another attempt may succeed.
     fn may_pass(&self) -> bool {
         match self {
-            Self::Ended | Self::TimedOut | Self::CutShort => true,
+            Self::Ended | Self::OtherCommand | Self::TimedOut | Self::CutShort => true,
             Self::Said(error, said) => {
                 error.may_pass() && !said.iter().any(|line| HINTS[..3].iter().any(|(text, _)| line.contains(text)))
             }
@@ -109,6 +120,11 @@ impl ReachError {
             Self::System(error) => words(error),
             Self::TimedOut => "the machine did not answer in time".to_owned(),
             Self::Ended => "the connection ended before a player started".to_owned(),
+            Self::OtherCommand => {
+                "the machine ran another command than the conductor's script, as with `ForceCommand` in its `sshd_config`, or \
+                 `command=` in `authorized_keys`"
+                    .to_owned()
+            }
             Self::Greeting => "the machine answers with something else than the conductor's script".to_owned(),
             Self::Unexpected(line) => format!("the machine gave an unexpected answer: `{}`", on_one_line(line)),
             Self::Program(error) => error.to_string(),

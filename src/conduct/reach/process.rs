@@ -6,8 +6,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::model::{Transport, on_one_line};
 use crate::sys::{DescriptorLimit, start_apart};
@@ -18,11 +20,34 @@ const LINES: usize = 5;
 /// The longest line that is kept, in bytes.
 const LONGEST: u64 = 400;
 
+/// What a transport has printed last on standard error.
+#[derive(Debug, Clone, Default)]
+pub(in crate::conduct) struct Printed(Arc<Mutex<VecDeque<String>>>);
+
+impl Printed {
+    /// The lines.
+    pub(in crate::conduct) fn lines(&self) -> Vec<String> {
+        self.kept().iter().cloned().collect()
+    }
+
+    fn add(&self, line: String) {
+        let mut kept = self.kept();
+        if kept.len() == LINES {
+            kept.pop_front();
+        }
+        kept.push_back(line);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The process of a transport. When it is dropped, the transport gets a moment to end by itself.
 #[derive(Debug)]
 pub(super) struct TransportProcess {
     child: Child,
-    lines: Arc<Mutex<VecDeque<String>>>,
+    pub(super) printed: Printed,
     reader: Option<JoinHandle<()>>,
     is_never_signalled: bool,
 }
@@ -49,14 +74,14 @@ impl TransportProcess {
             .stderr(Stdio::piped());
         start_apart(&mut process, limit);
         let mut child = process.spawn()?;
-        let lines = Arc::new(Mutex::new(VecDeque::new()));
+        let printed = Printed::default();
         let reader = child.stderr.take().map(|stderr| {
-            let (kept, worker) = (Arc::clone(&lines), worker.to_owned());
+            let (printed, worker) = (printed.clone(), worker.to_owned());
             let name = format!("transport of {worker}");
-            std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &kept))
+            std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &printed))
         });
         let reader = reader.transpose()?;
-        Ok((Self { child, lines, reader, is_never_signalled: transport.is_never_signalled() }, near))
+        Ok((Self { child, printed, reader, is_never_signalled: transport.is_never_signalled() }, near))
     }
 
     /// What it printed last on standard error, once it has ended or a moment has passed.
@@ -70,21 +95,26 @@ impl TransportProcess {
             }
             wait.pause(wait.time() / LOOKS);
         }
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.printed.lines()
     }
 }
 
 impl Drop for TransportProcess {
     fn drop(&mut self) {
         // What must not get a signal ends by itself when its standard input has ended, sooner or later.
-        if !self.is_never_signalled {
-            let _ = Wait::TransportEnd.end_of(&mut self.child, Wait::TransportEnd.time());
+        if self.is_never_signalled || Wait::TransportEnd.has_ended(&mut self.child) {
+            return;
         }
+        // It may be the script itself, which removes its folder at this signal.
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = Wait::TransportEnd.end_of(&mut self.child, Wait::TransportEnd.time());
     }
 }
 
 /// Passes on lines until the stream ends.
-fn read_lines(stderr: ChildStderr, worker: &str, kept: &Mutex<VecDeque<String>>) {
+fn read_lines(stderr: ChildStderr, worker: &str, printed: &Printed) {
     let mut stderr = BufReader::new(stderr);
     loop {
         let mut line = Vec::new();
@@ -98,10 +128,6 @@ fn read_lines(stderr: ChildStderr, worker: &str, kept: &Mutex<VecDeque<String>>)
             continue;
         }
         tracing::info!("{worker}: {line}");
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == LINES {
-            kept.pop_front();
-        }
-        kept.push_back(line);
+        printed.add(line);
     }
 }
