@@ -132,13 +132,18 @@ waits! {
         Parting: "the end of the connection" of "a player that has ended the session", seconds(10), "the connection is closed";
     }
     "conductor, for a worker that is reached through a command" {
+        TransportHosts: "the hosts that a connection leads through" of "`ssh -G`", seconds(5),
+            "only the machine itself counts for the number of connections that are being made";
+        TransportTurn: "its turn to connect: up to 8 connections to a host are made at the same time, and 64 in all" of "other workers",
+            Limit::Computed("until theirs are made or have failed"), "the connection is made";
         TransportAnswer: "an answer" of "the machine", Limit::Computed("what is left of `connect_timeout` or `lease`"),
             "the next attempt";
         ProgramCopy: "room for the next part of the program" of "the machine",
             Limit::Progress(Duration::from_secs(30), Duration::from_hours(1)), "the next attempt";
         TransportWords: "the last line on standard error" of "a command such as `ssh` that has ended", ms(500),
             "the worker cannot be reached";
-        TransportEnd: "its end, when its connection is closed" of "a command such as `ssh`", seconds(1), "it is killed";
+        TransportEnd: "its end, when its connection is closed" of "a command such as `ssh`", seconds(1),
+            "it gets SIGTERM, and after the same time SIGKILL";
     }
     "conductor, for a Python player" {
         PythonCommand: "the next command" of "the coordinator", Limit::Computed("until the run ends"),

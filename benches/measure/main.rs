@@ -8,6 +8,7 @@ mod hostile_conductor;
 mod hostile_player;
 mod many_workers;
 mod python_conductors;
+mod reach_speed;
 mod report_size;
 mod soak;
 mod speed;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         "hostile_player" => hostile_player::main(),
         "many_workers" => many_workers::main(),
         "python_conductors" => python_conductors::main(),
+        "reach_speed" => reach_speed::main(),
         "report_size" => report_size::main(),
         "soak" => soak::main(),
         "speed" => speed::main(),

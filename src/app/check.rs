@@ -9,7 +9,7 @@ use crossbeam_channel::Receiver;
 
 use super::messages::Refused;
 use super::outputs::Plain;
-use crate::conduct::{self, CheckAnswer, CheckReport, Options, Place};
+use crate::conduct::{self, CheckAnswer, CheckReport, Options, Site};
 use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, object, on_one_line};
 use crate::report::{hint, milliseconds, write_json};
 
@@ -93,7 +93,7 @@ fn describe(report: &CheckReport) -> String {
 }
 
 /// Where a player is, and how long it took to reach it.
-fn reached((place, took): &(Place, Duration)) -> String {
+fn reached((place, took): &(Site, Duration)) -> String {
     let system = place.system.as_ref().map(|(system, machine)| format!(": {system} {machine}")).unwrap_or_default();
     let program = place.program.as_ref().map(|program| format!(", the program runs from `{program}`"));
     format!("reached in {}{system}{}", milliseconds(*took), program.unwrap_or_default())

@@ -17,7 +17,8 @@ use crate::cli::ConductArguments;
 use crate::conduct::{self, Access, Options, Programs};
 use crate::config::{self, Loaded, load_test};
 use crate::model::{
-    Conclusion, PASSED, Plan, PlayerAddress, Reason, RunId, Transport, USAGE, is_loopback_host, on_one_line, words,
+    Conclusion, PASSED, Plan, PlayerAddress, Reason, RunId, Transport, USAGE, WorkerPlan, is_loopback_host,
+    on_one_line, words,
 };
 use crate::report;
 use crate::sys::DescriptorLimit;
@@ -102,7 +103,7 @@ fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Resu
         results: outputs.folder(&plan.run),
         conductor: who_asks(),
         run_secret,
-        access: Access { programs, descriptors: DescriptorLimit::of_this_process() },
+        access: Access::new(programs, DescriptorLimit::of_this_process()),
     };
     Ok((interrupts, options))
 }
@@ -177,5 +178,9 @@ fn run_here(plan: &mut Plan) {
 /// The workers whose addresses are not of this machine.
 fn elsewhere(plan: &Plan) -> Vec<String> {
     let workers = plan.workers.iter().filter(|worker| !is_loopback_host(&worker.player_host));
-    workers.map(|worker| format!("`{}` ({})", worker.name, worker.player_host)).collect()
+    let place = |worker: &WorkerPlan| match worker.player_host.as_str() {
+        "" => worker.player.to_string(),
+        host => host.to_owned(),
+    };
+    workers.map(|worker| format!("`{}` ({})", worker.name, place(worker))).collect()
 }

@@ -29,7 +29,7 @@ pub struct ConductArguments {
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
     /// Run every worker on this machine, without players
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, conflicts_with_all = ["check", "connect"])]
     pub local: bool,
     /// Let `--local` run workers that have addresses of other machines
     #[arg(long, requires = "local")]

@@ -16,7 +16,7 @@ use super::event::{End, EndKind};
 use super::mailbox::{Mailbox, Postbox, mailbox};
 use super::now::now;
 use super::options::{Options, hello};
-use super::reach::{Access, Place, Way};
+use super::reach::{Access, Site, Way};
 use super::threads::Threads;
 
 /// How a worker's player is, or why that is not known.
@@ -34,7 +34,7 @@ pub(crate) struct CheckReport {
     /// What it said of itself.
     pub(crate) player: PlayerDescription,
     /// Where it is, and how long it took to reach it, if that was through a command.
-    pub(crate) place: Option<(Place, Duration)>,
+    pub(crate) place: Option<(Site, Duration)>,
     /// From the first message to its answer.
     pub(crate) round_trip: Duration,
     /// Its clock, when it told it.
@@ -61,21 +61,25 @@ pub(crate) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i
     let mut threads = Threads::new();
     // One answer for each worker.
     let (sender, answers) = unbounded();
+    let (progress, reaching) = unbounded();
     let not_completed = || End::lost("the check was not completed");
     let mut found: Vec<_> = plan.workers.iter().map(|_| Err(not_completed())).collect();
     // That they are dropped ends the waits of all threads.
     let mut postboxes = Vec::new();
     for (worker, _) in plan.workers() {
-        match ask(plan, options, worker, &mut threads, &sender) {
+        match ask(plan, options, worker, &mut threads, (&sender, &progress)) {
             Ok(postbox) => postboxes.push(postbox),
             Err(error) => found[worker.0] = Err(End::lost(words(&error))),
         }
     }
     let mut left = postboxes.len();
     let mut interrupts = interrupts.clone();
-    let deadline = Wait::Connection.timer(plan.settings.connect_timeout + Wait::Connection.time());
+    let until = |within: Duration| Instant::now() + Wait::Connection.given(within);
+    let mut deadline = until(plan.settings.connect_timeout);
     while left > 0 {
+        let timer = Wait::Connection.timer(deadline.saturating_duration_since(Instant::now()));
         select! {
+            recv(reaching) -> within => deadline = deadline.max(until(within.unwrap_or_default())),
             recv(answers) -> answer => {
                 if let Ok(CheckAnswer { worker, result }) = answer {
                     found[worker.0] = result.map_err(|end| if end.kind == EndKind::Closed { not_completed() } else { end });
@@ -86,7 +90,7 @@ pub(crate) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i
                 Ok(_) => break,
                 Err(_) => interrupts = crossbeam_channel::never(),
             },
-            recv(deadline) -> _ => break,
+            recv(timer) -> _ => break,
         }
     }
     drop(postboxes);
@@ -101,13 +105,14 @@ fn ask(
     options: &Options,
     worker: WorkerId,
     threads: &mut Threads,
-    sender: &Sender<CheckAnswer>,
+    (sender, progress): (&Sender<CheckAnswer>, &Sender<Duration>),
 ) -> io::Result<Postbox> {
     let (postbox, mailbox) = mailbox()?;
     let hello = Hello { check: true, ..hello(plan, options, worker, Secret::default()) };
-    let (plan, access, sender) = (Arc::clone(plan), options.access.clone(), sender.clone());
+    let (plan, access) = (Arc::clone(plan), options.access.clone());
+    let (sender, progress) = (sender.clone(), progress.clone());
     threads.start(format!("asks {}", plan.name(worker)), move || {
-        let result = answer(&plan, &access, worker, hello, &mailbox);
+        let result = answer(&plan, &access, worker, hello, &mailbox, &progress);
         let _ = sender.send(CheckAnswer { worker, result });
     })?;
     Ok(postbox)
@@ -119,14 +124,19 @@ fn answer(
     worker: WorkerId,
     mut hello: Hello,
     mailbox: &Mailbox,
+    progress: &Sender<Duration>,
 ) -> Result<CheckReport, End> {
     let (begun, deadline) = (now(), Instant::now() + plan.settings.connect_timeout);
-    let way = Way::of(plan.worker(worker), access, None);
+    let passed_on = |within| {
+        // Nobody may wait for the answer any more.
+        let _ = progress.send(within);
+    };
+    let way = Way::of(plan.worker(worker), access, None, Box::new(passed_on));
     let dialled = dial(&way, &mut hello, deadline, None, &mut |time| mailbox.unless_ended(time))?;
     let round_trip = dialled.answered.since(dialled.sent);
     match &dialled.greeting {
         Greeting::Welcome(welcome) => {
-            let place = dialled.place.clone().map(|place| (place, dialled.sent.since(begun)));
+            let place = dialled.site.clone().map(|site| (site, dialled.sent.since(begun)));
             Ok(CheckReport { place, ..report(welcome, round_trip, clock(&dialled, welcome.clock)) })
         }
         greeting if is_seed(greeting) => {

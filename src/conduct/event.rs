@@ -69,6 +69,9 @@ pub(crate) enum ConnectionEvent {
     Warning(String),
     /// What a step printed cannot be kept.
     OutputFailed(String),
+    /// The worker's own attempt to reach its machine has begun or makes progress: it may take so long from now on. Others may
+    /// have to wait for it.
+    Reaching(Duration),
     /// The player is held by somebody else whose conductor is gone: it is waited for, so long at most.
     Held(String, Duration),
     /// The connection is broken, and is being made again.

@@ -42,7 +42,7 @@ mod waiting_log;
 pub(crate) use check::{CheckAnswer, CheckReport, check};
 pub use options::Options;
 pub use plan_message::too_large;
-pub(crate) use reach::Place;
+pub(crate) use reach::Site;
 pub use reach::{Access, Programs};
 pub use reports::{NamedReporters, Reporters};
 pub(crate) use results_folder::ResultsFolder;

@@ -74,7 +74,7 @@ pub(crate) fn common_variables(plan: &Plan) -> Vec<(String, String)> {
     ];
     let address = |worker: &WorkerPlan| (variable("CONDUCTOR_ADDR", worker.name.as_str()), worker.player_host.clone());
     let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
-    own.chain(plan.workers.iter().map(address)).collect()
+    own.chain(plan.workers.iter().filter(|worker| !worker.player_host.is_empty()).map(address)).collect()
 }
 
 /// A step's message. What is put is known by its step: the player asks for it when that has its turn.

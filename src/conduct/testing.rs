@@ -33,10 +33,10 @@ pub(crate) fn options() -> Options {
         results: None,
         conductor: String::new(),
         run_secret: Secret::default(),
-        access: Access {
-            programs: Programs::new(std::collections::BTreeMap::new()).unwrap(),
-            descriptors: DescriptorLimit::of_this_process(),
-        },
+        access: Access::new(
+            Programs::new(std::collections::BTreeMap::new()).unwrap(),
+            DescriptorLimit::of_this_process(),
+        ),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     CLIENTS, Commands, Diagnostic, Diagnostics, Document, ENVIRONMENT, Files, Input, Lint, Place, Scope, ShellSyntax,
     Span, TEST, WORKERS, allow, quoted, quoted_path, worker_file, workers,
 };
-use crate::model::{Destination, PhaseMap, PlayerAddress, Transport, WorkerPlan};
+use crate::model::{Destination, PhaseMap, PlayerAddress, WorkerPlan};
 
 /// What has been read and found so far.
 pub(super) struct Loader {
@@ -95,9 +95,7 @@ impl Loader {
         self.in_tests.insert(document.source.order());
         let WorkerFile { settings, environment, steps } = self.worker_file(&document, Some((test, worker)))?;
         let transport = settings.transport.map(|transport| transport.with(settings.transport_settings));
-        let host =
-            transport.as_ref().filter(|_| settings.player.is_empty()).and_then(Transport::host).map(str::to_owned);
-        let host = host.unwrap_or(settings.player);
+        let host = settings.player;
         let port = || Destination { host: host.clone(), port: settings.port };
         let plan = WorkerPlan {
             name: worker.name.clone(),

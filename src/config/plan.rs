@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::scope::option;
 use super::settings::TestSettings;
 use super::{Diagnostics, Input, Limit, Loader, Outputs, ShellSyntax, duration, files, value};
 use crate::model::{OnFailure, Phase, Plan, RunId, RunSettings};
@@ -68,8 +69,8 @@ pub struct Loaded {
 /// Reads a test file and the files of its chosen workers, and reports all their mistakes. If there is a shell, it checks
 /// the syntax of the commands.
 pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&dyn ShellSyntax>) -> Loaded {
-    // A setting that a file lacks is looked for among the definitions.
-    let connect = overrides.connect.iter().map(|form| ("connect".to_owned(), form.clone()));
+    // Its variables are those of each worker.
+    let connect = overrides.connect.iter().map(|form| (option("connect"), form.clone()));
     let defines: Vec<_> = overrides.defines.iter().cloned().chain(connect).collect();
     let mut loader = Loader::new(files::defines(&defines), shell.is_some());
     let Some(test) = loader.read(&Input::File(path.to_owned())) else {

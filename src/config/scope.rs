@@ -56,6 +56,16 @@ impl<'a> Scope<'a> {
         find(document, section).or_else(|| find(defines, DEFAULT)).or_else(|| find(document, DEFAULT))
     }
 
+    /// The entry for a setting of a section.
+    pub(super) fn entry_of<T>(&self, section: &str, setting: &Setting<T>) -> Option<&'a Entry> {
+        if !setting.is_own {
+            return self.entry(section, setting.key);
+        }
+        let (document, defines): (&'a Document, &'a Document) = (self.document, self.defines);
+        let option = || defines.section(DEFAULT)?.entry(&option(setting.key));
+        document.section(section).and_then(|found| found.entry(setting.key)).or_else(option)
+    }
+
     /// The section's own entries, without those of `[DEFAULT]`.
     pub(super) fn entries(&self, section: &str) -> &'a [Entry] {
         let document: &'a Document = self.document;
@@ -112,7 +122,7 @@ impl<'a> Scope<'a> {
 
     /// Reads a setting. One that is missing or wrong leaves the target as it is; a wrong one is reported.
     pub(super) fn set<T>(&mut self, section: &str, setting: &Setting<T>, target: &mut T) {
-        let Some(text) = self.entry(section, setting.key).map(|entry| &entry.value) else { return };
+        let Some(text) = self.entry_of(section, setting).map(|entry| &entry.value) else { return };
         let value = if setting.is_word { self.word(section, text) } else { self.value(section, Cow::Borrowed(text)) };
         let Some(value) = value else { return };
         if let Err(refusal) = (setting.set)(target, value.as_str()) {
@@ -122,7 +132,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Warns of unknown keys, and refuses those that are not supported yet. `elsewhere` is another place and its settings.
+    /// Warns of unknown keys. `elsewhere` is another place and its settings.
     pub(super) fn check_keys<T, U>(
         &mut self,
         section: &str,
@@ -163,6 +173,11 @@ impl<'a> Scope<'a> {
         let span = self.document.section(name).map_or(Span::new(0, 0), |section| section.name_span);
         Place::new(&self.document.source, span)
     }
+}
+
+/// The name of the option of the command line for a setting, among the definitions.
+pub(super) fn option(key: &str) -> String {
+    format!("--{key}")
 }
 
 /// Where a comment begins that follows a value on its line: a `#` or `;` after white space.

@@ -11,6 +11,8 @@ pub(super) struct Setting<T> {
     pub(super) key: &'static str,
     /// A comment can follow the value.
     pub(super) is_word: bool,
+    /// Only the section itself or an option of the same name sets it: its key is a likely name of a variable.
+    pub(super) is_own: bool,
     /// Reads the value.
     pub(super) set: fn(&mut T, &str) -> Result<(), Refusal>,
 }
@@ -18,12 +20,22 @@ pub(super) struct Setting<T> {
 impl<T> Setting<T> {
     /// A number, an address or the like: a `#` or `;` after white space begins a comment.
     pub(super) const fn word(key: &'static str, set: fn(&mut T, &str) -> Result<(), Refusal>) -> Self {
-        Self { key, is_word: true, set }
+        Self { key, is_word: true, is_own: false, set }
     }
 
     /// A text such as a command or a folder: it may have `#` and `;`.
     pub(super) const fn text(key: &'static str, set: fn(&mut T, &str) -> Result<(), Refusal>) -> Self {
-        Self { key, is_word: false, set }
+        Self { key, is_word: false, is_own: false, set }
+    }
+
+    /// The same, for a key that is a likely name of a variable.
+    const fn own(self) -> Self {
+        Self { is_own: true, ..self }
+    }
+
+    /// The keys of those that `[DEFAULT]` can set.
+    pub(super) fn keys_of_defaults(settings: &[Self]) -> Vec<&'static str> {
+        settings.iter().filter(|setting| !setting.is_own).map(|setting| setting.key).collect()
     }
 
     /// The keys of some settings.
@@ -120,14 +132,28 @@ pub(super) const COORDINATOR_SETTINGS: [Setting<Coordinator>; 14] = [
     Setting::word("allow", |file, text| value::networks(text).map(|networks| file.allow = Some(networks))),
     Setting::text("shell", |file, text| value::text(text).map(|shell| file.shell = shell)),
     Setting::text("directory", |file, text| value::text(text).map(|folder| file.directory = Some(folder))),
-    Setting::text("connect", |file, text| value::transport(text).map(|transport| file.transport = transport)),
-    Setting::text("connect_options", |file, text| {
+    Setting::<Coordinator>::text("connect", |file, text| {
+        value::transport(text).map(|transport| file.transport = transport)
+    })
+    .own(),
+    Setting::<Coordinator>::text("connect_options", |file, text| {
         value::words(text).map(|words| file.transport_settings.options = words)
-    }),
-    Setting::text("become", |file, text| value::words(text).map(|words| file.transport_settings.become_user = words)),
-    Setting::text("program", |file, text| {
+    })
+    .own(),
+    Setting::<Coordinator>::text("become", |file, text| {
+        value::words(text).map(|words| file.transport_settings.become_user = words)
+    })
+    .own(),
+    Setting::<Coordinator>::text("program", |file, text| {
         value::remote_path(text).map(|path| file.transport_settings.program = path.filter(|path| path != COPY))
-    }),
-    Setting::text("scratch", |file, text| value::remote_path(text).map(|path| file.transport_settings.scratch = path)),
-    Setting::word("exclusive", |file, text| value::yes(text).map(|yes| file.transport_settings.exclusive = Some(yes))),
+    })
+    .own(),
+    Setting::<Coordinator>::text("scratch", |file, text| {
+        value::remote_path(text).map(|path| file.transport_settings.scratch = path)
+    })
+    .own(),
+    Setting::<Coordinator>::word("exclusive", |file, text| {
+        value::yes(text).map(|yes| file.transport_settings.exclusive = Some(yes))
+    })
+    .own(),
 ];

@@ -138,6 +138,10 @@ pub(super) fn transport(text: &str) -> Result<Option<Transport>, Refusal> {
             TransportError::UnknownForm(name) => nearest::hint(name, Transport::forms()),
             TransportError::Empty => "write a form such as `ssh:HOST`, or leave the line out".to_owned(),
             TransportError::Target(form, target) => format!("write `{form}:{target}`"),
+            TransportError::Words(first) => {
+                format!("write `connect = {first}`, and the other words in `connect_options`")
+            }
+            TransportError::Ssh => "write `connect = ssh:HOST`, and options in `connect_options`".to_owned(),
         };
         Refusal::new(error.problem(), hint)
     })

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::lints::{LocatedStep, Steps, bounds};
 use super::settings::{COORDINATOR_SETTINGS, Coordinator, Setting, TEST_SETTINGS};
 use super::{COORDINATOR, ENVIRONMENT, Entry, Lint, Scope, Severity, WORKER_FILE, lints, step};
-use crate::model::{Action, Phase, is_loopback_host};
+use crate::model::{Action, Phase, Transport, is_loopback_host};
 
 /// What a worker file says to the conductor.
 pub(super) struct WorkerFile {
@@ -24,7 +24,7 @@ pub(super) fn check_names(scope: &mut Scope<'_>) {
 /// Finds mistakes that do not depend on variables.
 pub(super) fn check(scope: &mut Scope<'_>) {
     check_names(scope);
-    lints::defaults::check(scope, &Setting::keys(&COORDINATOR_SETTINGS), "steps of every phase");
+    lints::defaults::check(scope, &Setting::keys_of_defaults(&COORDINATOR_SETTINGS), "steps of every phase");
     for phase in Phase::ALL {
         let name = phase.section();
         let is_empty = scope.document.section(name).is_some_and(|section| section.entries.is_empty());
@@ -68,26 +68,67 @@ fn coordinator(scope: &mut Scope<'_>, host: Option<&str>) -> Coordinator {
                     refuse_other_player(scope, &settings.player, host);
                     host.clone_into(&mut settings.player);
                 }
-                scope.predefined.push(("player", settings.player.clone()));
+                // If it is wrong, that has been reported; that the variable is unknown would be a second report.
+                if host.is_some() || scope.entry(COORDINATOR, "player").is_some() {
+                    scope.predefined.push(("player", settings.player.clone()));
+                }
             }
-            // If it is wrong, that has been reported; that the variable is unknown would be a second report.
             "conductor" if scope.entry(COORDINATOR, "conductor").is_some() => {
                 scope.predefined.push(("conductor", settings.conductor.clone().unwrap_or_default()));
             }
             _ => {}
         }
     }
-    if scope.entry(COORDINATOR, "player").is_none() && settings.transport.is_none() && host.is_none() {
-        let hint = "add the player's address, `player = ADDRESS`, or how to reach the machine, `connect = FORM`, to `[Coordinator]`";
-        scope.report(Lint::MissingSetting, scope.section_place(COORDINATOR), "the worker file has no `player`", hint);
+    if !scope.predefined.iter().any(|(name, _)| *name == "player") {
+        use_host_of_transport(scope, &mut settings);
     }
-    check_loopback(scope, &settings.player, settings.conductor.as_deref().unwrap_or_default());
+    check_local(scope, &settings);
+    if settings.transport.is_none() {
+        check_loopback(scope, &settings.player, settings.conductor.as_deref().unwrap_or_default());
+    }
     for (key, path) in [("shell", Some(&settings.shell)), ("directory", settings.directory.as_ref())] {
         if let (Some(path), Some(entry)) = (path, scope.entry(COORDINATOR, key)) {
             bounds::check_path(scope, path, entry.value.place());
         }
     }
     settings
+}
+
+/// Without `player`, the address is the host that `connect` names. Other forms have none, and then steps that need it are
+/// wrong.
+fn use_host_of_transport(scope: &mut Scope<'_>, settings: &mut Coordinator) {
+    match &settings.transport {
+        Some(transport) => {
+            if let Some(host) = transport.host() {
+                host.clone_into(&mut settings.player);
+                scope.predefined.push(("player", host.to_owned()));
+            }
+            return;
+        }
+        // A wrong `connect` has been reported.
+        None if scope.entries(COORDINATOR).iter().all(|entry| entry.key() != "connect") => {
+            let hint = "add the player's address, `player = ADDRESS`, or how to reach the machine, `connect = FORM`, to `[Coordinator]`";
+            let message = "the worker file has no `player`";
+            scope.report(Lint::MissingSetting, scope.section_place(COORDINATOR), message, hint);
+        }
+        None => {}
+    }
+    // The variable of a missing address is not reported again.
+    scope.predefined.push(("player", String::new()));
+}
+
+/// Refuses what has no effect on this machine: the conductor's own program is the player there.
+fn check_local(scope: &mut Scope<'_>, settings: &Coordinator) {
+    if !settings.transport.as_ref().is_some_and(Transport::is_local) {
+        return;
+    }
+    for key in ["connect_options", "become", "program", "scratch"] {
+        let entry = scope.entries(COORDINATOR).iter().find(|entry| entry.key() == key);
+        if let Some(place) = entry.map(Entry::key_place) {
+            let message = format!("`{key}` has no effect with `connect = local`");
+            scope.report(Lint::InvalidValue, place, message, "leave the line out, or use another form of `connect`");
+        }
+    }
 }
 
 /// Reads `[Environment]` of a worker file or test file: variables in order, their names as written.

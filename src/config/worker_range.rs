@@ -15,10 +15,13 @@ pub(super) struct Expansion {
     pub(super) names: Vec<(WorkerName, u64)>,
 }
 
-/// The workers of a key. `node[*]` is as many as there are `hosts`.
-pub(super) fn expand(key: &str, hosts: usize) -> Result<Expansion, Reason> {
+/// The workers of a key. `node[*]` is as many as there are `hosts`, of which `None` says that the line names none.
+pub(super) fn expand(key: &str, hosts: Option<usize>) -> Result<Expansion, Reason> {
     let (base, texts) = match key.split_once("[*]") {
         Some((base, suffix)) => {
+            let none =
+                || Reason::new(Lint::InvalidRange, "`[*]` has no hosts", "write `node[*] = worker-file @ HOSTS`");
+            let hosts = hosts.ok_or_else(none)?;
             (base, (1..=hosts as u64).map(|number| (format!("{base}{number}{suffix}"), number)).collect())
         }
         None => texts(key)?,
@@ -81,7 +84,7 @@ mod tests {
     use super::*;
 
     fn names(key: &str) -> Vec<String> {
-        expand(key, 3).unwrap().names.iter().map(|(name, number)| format!("{name} {number}")).collect()
+        expand(key, Some(3)).unwrap().names.iter().map(|(name, number)| format!("{name} {number}")).collect()
     }
 
     #[test]
@@ -90,15 +93,16 @@ mod tests {
         assert_eq!(names("n[9-10].lab"), ["n9.lab 9", "n10.lab 10"]);
         assert_eq!(names("router"), ["router 1"]);
         assert_eq!(names("n[*].lab"), ["n1.lab 1", "n2.lab 2", "n3.lab 3"]);
-        assert_eq!(expand("node[1-16]", 0).unwrap().names.len(), 16);
+        assert_eq!(expand("node[1-16]", None).unwrap().names.len(), 16);
     }
 
     #[test]
     fn a_wrong_range_is_refused() {
         for key in ["n[1-", "n[1]", "n[a-b]", "n[2-1]", "n[1-99999999]", "n[-]", "n[1-2][3-4]", "a b", "", ".."] {
-            assert!(expand(key, 3).is_err(), "{key}");
+            assert!(expand(key, Some(3)).is_err(), "{key}");
         }
-        assert!(expand("n[1-99999999999999999999]", 3).is_err());
+        assert!(expand("n[*]", None).is_err(), "there are no hosts");
+        assert!(expand("n[1-99999999999999999999]", None).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::lints::repeated;
 use super::worker_range::{self, Expansion, MOST, expand};
-use super::{CLIENTS, Diagnostic, Entry, Lint, Place, Reason, Scope, WORKERS, nearest, quoted};
+use super::{CLIENTS, Diagnostic, Entry, Lint, Place, Reason, Scope, WORKERS, is_space, nearest, quoted};
 use crate::model::{WorkerName, variable};
 
 /// One worker of a test file.
@@ -72,9 +72,9 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
 /// The workers of one line.
 fn line(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Vec<Worker>, Reason> {
     let hosts = hosts_of(scope, section, entry)?;
-    let Expansion { base, names } = expand(entry.written_key(), hosts.as_ref().map_or(0, Vec::len))?;
+    let Expansion { base, names } = expand(entry.written_key(), hosts.as_ref().map(Vec::len))?;
     if let Some(hosts) = hosts.as_ref().filter(|hosts| hosts.len() != names.len()) {
-        let message = format!("there are {} workers and {} hosts", names.len(), hosts.len());
+        let message = format!("the number of hosts ({}) is not the number of workers ({})", hosts.len(), names.len());
         return Err(Reason::new(
             Lint::InvalidRange,
             message,
@@ -105,9 +105,10 @@ fn line(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Vec<Worke
     Ok(workers)
 }
 
-/// The hosts of a line, if it has some: they stand behind an `@` between spaces.
+/// The hosts of a line, if it has some: they stand behind an `@` with white space on both sides.
 fn hosts_of(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Option<Vec<String>>, Reason> {
-    if !entry.value.as_str().contains('@') {
+    // A variable may have them.
+    if !entry.value.as_str().contains(['@', '%']) {
         return Ok(None);
     }
     scope.predefined = vec![("worker", entry.written_key().to_owned()), ("index", "1".to_owned())];
@@ -117,9 +118,13 @@ fn hosts_of(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Optio
 
 /// The parts of a line before and behind the `@`.
 fn file_and_hosts(text: &str) -> (&str, Option<&str>) {
-    match text.split_once(" @ ") {
-        Some((file, hosts)) => (file.trim_end(), Some(hosts)),
-        None => text.strip_suffix(" @").map_or((text, None), |file| (file.trim_end(), Some(""))),
+    let is_apart = |at: &usize| {
+        let (before, behind) = (&text[..*at], &text[at + 1..]);
+        before.ends_with(is_space) && (behind.is_empty() || behind.starts_with(is_space))
+    };
+    match text.match_indices('@').map(|(at, _)| at).find(is_apart) {
+        Some(at) => (text[..at].trim_end_matches(is_space), Some(&text[at + 1..])),
+        None => (text, None),
     }
 }
 
@@ -165,7 +170,7 @@ pub(super) fn choose(scope: &mut Scope<'_>, workers: Vec<Worker>, chosen: &[Stri
     // A worker's own name wins.
     let find = |name: &str| names.get(&name.to_lowercase()).or_else(|| bases.get(&name.to_lowercase())).cloned();
     let find_range = |range: &str| -> Option<Vec<usize>> {
-        let range = range.contains('[').then(|| expand(range, 0).ok())??;
+        let range = range.contains('[').then(|| expand(range, None).ok())??;
         Some(range.names.iter().map(|(name, _)| find(name.as_str())).collect::<Option<Vec<_>>>()?.concat())
     };
     let mut is_chosen = vec![false; workers.len()];

@@ -39,6 +39,8 @@ struct Form {
     target: &'static str,
     /// The command.
     command: &'static [Word],
+    /// A command that prints through which hosts the connection leads, if there is one.
+    host_query: &'static [Word],
     /// Whether the machine's login shell reads the script, so that it has to be one quoted word.
     is_quoted: bool,
     /// Whether a machine is used by one run at a time unless `exclusive` says otherwise.
@@ -64,8 +66,15 @@ enum Word {
 
 use Word::{Is, Limit, Mark, Options, Target};
 
-const USUAL: Form =
-    Form { name: "", target: "", command: &[Target], is_quoted: false, is_exclusive: false, is_never_signalled: false };
+const USUAL: Form = Form {
+    name: "",
+    target: "",
+    command: &[Target],
+    host_query: &[],
+    is_quoted: false,
+    is_exclusive: false,
+    is_never_signalled: false,
+};
 
 /// This machine: the conductor's own program is the player.
 const LOCAL: Form =
@@ -95,6 +104,7 @@ const FORMS: [Form; 7] = [
             Is("--"),
             Target,
         ],
+        host_query: &[Is("ssh"), Is("-G"), Options, Is("--"), Target],
         is_quoted: true,
         is_exclusive: true,
         ..USUAL
@@ -142,6 +152,10 @@ pub enum TransportError {
     UnknownForm(String),
     /// Nothing, or something that a command would take for an option, is behind the colon.
     Target(&'static str, &'static str),
+    /// Words follow the form, this one.
+    Words(String),
+    /// It is `ssh` itself, with its arguments.
+    Ssh,
 }
 
 impl TransportError {
@@ -151,6 +165,8 @@ impl TransportError {
             Self::Empty => "is empty".to_owned(),
             Self::UnknownForm(name) => format!("begins with an unknown form, `{name}:`"),
             Self::Target(form, ..) => format!("has no valid target of `{form}:`"),
+            Self::Words(_) => "has more than one word".to_owned(),
+            Self::Ssh => "is a command that does not pass its arguments on unchanged".to_owned(),
         }
     }
 }
@@ -176,7 +192,7 @@ impl Transport {
         let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
         let (form, target) = match &words[..] {
             [] => return Err(TransportError::Empty),
-            [word] if word == LOCAL.name => (LOCAL, Vec::new()),
+            [word] if word.eq_ignore_ascii_case(LOCAL.name) => (LOCAL, Vec::new()),
             [word] => match word.split_once(':') {
                 Some((name, target)) => {
                     let form = FORMS.iter().find(|form| form.name == name);
@@ -184,17 +200,30 @@ impl Transport {
                     let wrong = || TransportError::Target(form.name, form.target);
                     (*form, form.words(target).ok_or_else(wrong)?)
                 }
-                None => (USUAL, words),
+                None => (USUAL, words.clone()),
             },
-            _ => (USUAL, words),
+            [first, ..] if first.split_once(':').is_some_and(|(name, _)| Self::forms().any(|known| known == name)) => {
+                return Err(TransportError::Words(first.clone()));
+            }
+            // It would make one command line of its arguments, for a shell that may not be `sh`.
+            [first, ..] if first.rsplit('/').next() == Some("ssh") => return Err(TransportError::Ssh),
+            _ => (USUAL, words.clone()),
         };
-        Ok(Self { form, text: text.trim().to_owned(), target, settings: TransportSettings::default() })
+        Ok(Self { form, text: words.join(" "), target, settings: TransportSettings::default() })
     }
 
-    /// The host that `ssh` connects to, if this is `ssh`: the machine's address, unless `player` names another.
+    /// The machine's address, unless `player` names another: the host of `ssh`, or that of this machine.
     pub fn host(&self) -> Option<&str> {
+        if self.is_local() {
+            return Some("127.0.0.1");
+        }
         let target = self.target.first().filter(|_| self.form.name == "ssh")?;
         Some(target.rsplit_once('@').map_or(target, |(_, host)| host))
+    }
+
+    /// Whether this is `local`.
+    pub fn is_local(&self) -> bool {
+        self.form == LOCAL
     }
 
     /// This machine.
@@ -204,24 +233,37 @@ impl Transport {
 
     /// The program that is run, and its arguments, so that `script`, which has this mark, is run by `sh` on the machine.
     pub fn command(&self, script: &str, mark: &str, limit: Duration) -> Vec<String> {
+        let mut words = self.words(self.form.command, mark, limit);
+        if self.form.command.contains(&Mark) {
+            return words;
+        }
+        if self.form.is_quoted {
+            let script = format!("'{script}'");
+            let remote = self.settings.become_user.iter().map(String::as_str).chain(["sh", "-c", &script]);
+            words.push(remote.collect::<Vec<_>>().join(" "));
+        } else {
+            words.extend(self.settings.become_user.iter().cloned().chain(["sh", "-c", script].map(str::to_owned)));
+        }
+        words
+    }
+
+    /// The command that prints through which hosts a connection leads: `ssh` with its configuration.
+    pub fn host_query(&self) -> Option<Vec<String>> {
+        let query = self.form.host_query;
+        (!query.is_empty()).then(|| self.words(query, "", Duration::ZERO))
+    }
+
+    /// The words of a command.
+    fn words(&self, command: &[Word], mark: &str, limit: Duration) -> Vec<String> {
         let mut words = Vec::new();
-        for word in self.form.command {
+        for word in command {
             match word {
                 Is(word) => words.push((*word).to_owned()),
                 Limit(word) => words.push(format!("{word}{}", limit.as_secs().max(1))),
                 Options => words.extend(self.settings.options.iter().cloned()),
                 Target => words.extend(self.target.iter().cloned()),
-                Mark => {
-                    words.push(mark.to_owned());
-                    return words;
-                }
+                Mark => words.push(mark.to_owned()),
             }
-        }
-        if self.form.is_quoted {
-            let prefix = self.settings.become_user.iter().map(|word| format!("{word} ")).collect::<String>();
-            words.push(format!("{prefix}sh -c '{script}'"));
-        } else {
-            words.extend(self.settings.become_user.iter().cloned().chain(["sh", "-c", script].map(str::to_owned)));
         }
         words
     }
@@ -311,6 +353,14 @@ mod tests {
     }
 
     #[test]
+    fn ssh_says_through_which_hosts_it_connects() {
+        let mut transport = Transport::read("ssh:root@lab7").unwrap();
+        transport.settings.options = vec!["-J".to_owned(), "bastion".to_owned()];
+        assert_eq!(transport.host_query().unwrap().join(" "), "ssh -G -J bastion -- root@lab7");
+        assert_eq!(Transport::read("docker:c").unwrap().host_query(), None);
+    }
+
+    #[test]
     fn what_is_not_a_form_or_would_be_an_option_is_refused() {
         for (text, expected) in [
             (" ", "is empty"),
@@ -320,6 +370,8 @@ mod tests {
             ("docker:-u", "has no valid target of `docker:`"),
             ("kubectl:a/b/c/d", "has no valid target of `kubectl:`"),
             ("kubectl:a//c", "has no valid target of `kubectl:`"),
+            ("ssh:lab7 -p 2222", "has more than one word"),
+            ("/usr/bin/ssh root@lab7", "is a command that does not pass its arguments on unchanged"),
         ] {
             assert_eq!(Transport::read(text).unwrap_err().problem(), expected, "{text}");
         }

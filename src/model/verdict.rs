@@ -96,6 +96,8 @@ pub enum Hint {
     CreateNamespace,
     /// No sshd listens there, or on another port.
     StartSshd,
+    /// sshd drops connections when many log in at the same time.
+    RaiseMaxStartups,
     /// The program of the transport is missing on the conductor's machine.
     InstallTransport,
     /// The machine does not accept the conductor's keys.
@@ -124,13 +126,14 @@ pub enum Hint {
 
 impl Hint {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::StartPlayer,
         Self::CheckNetwork,
         Self::CorrectName,
         Self::StartContainer,
         Self::CreateNamespace,
         Self::StartSshd,
+        Self::RaiseMaxStartups,
         Self::InstallTransport,
         Self::AllowKey,
         Self::AddHostKey,

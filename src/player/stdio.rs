@@ -32,7 +32,7 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
     if !has_own_user() {
         return Err(io::Error::new(
             ErrorKind::PermissionDenied,
-            "a player that is reached in this way cannot run as user 65534 (nobody)",
+            "this user has the number 65534, which stands for all users that a user namespace does not know; use another user",
         ));
     }
     // The copy of the program itself is open, for one.

@@ -118,6 +118,9 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
         Hint::StartContainer => "start the container, or correct its name in `connect`",
         Hint::CreateNamespace => "create the network namespace, or correct its name in `connect`",
         Hint::StartSshd => "start sshd on that machine; for another port, set `connect_options = -p PORT`",
+        Hint::RaiseMaxStartups => {
+            "if many connections are made to that machine at the same time, raise `MaxStartups` in its `sshd_config`"
+        }
         Hint::InstallTransport => "install that program on the conductor's machine, or correct `connect`",
         Hint::AllowKey => {
             "add the conductor's key to `authorized_keys` on that machine, or name another key with `connect_options = -i FILE`"

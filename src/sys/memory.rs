@@ -1,13 +1,24 @@
-//! Memory that the C library has reserved.
+//! The allocator, and the memory that it has reserved.
+
+/// The allocator of musl requests and returns pages for every few frames of output, which halves the throughput.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 /// Keeps a few MiB of freed memory for the next use. By default, the C library returns memory to the system whenever 128 KiB
 /// are free; while output is passed on, it would return the same pages and request them again for every few frames
-/// (mallopt(3), `M_TRIM_THRESHOLD`).
+/// (mallopt(3), `M_TRIM_THRESHOLD`). It also makes the allocator usable after a fork.
 pub fn keep_freed_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it takes two numbers, and only changes when memory is returned.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, 4 << 20);
+    }
+    // This one keeps 2 MiB. After a fork, the child can use it even if another thread was using it at that moment.
+    #[cfg(target_env = "musl")]
+    // SAFETY: there is no other thread yet.
+    unsafe {
+        dlmalloc::enable_alloc_after_fork();
     }
 }
 

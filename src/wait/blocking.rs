@@ -274,6 +274,11 @@ impl Wait {
         ended
     }
 
+    /// Whether a process ends within the wait's own limit.
+    pub fn has_ended(self, child: &mut Child) -> bool {
+        self.look_for_end(child, self.time()).is_ok()
+    }
+
     fn look_for_end(self, child: &mut Child, time: Duration) -> io::Result<ExitStatus> {
         /// How often to look at a process for which no descriptor can be had.
         const PAUSE: Duration = Duration::from_millis(5);

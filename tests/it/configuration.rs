@@ -332,3 +332,70 @@ fn mistakes_in_a_test_files_environment_are_found_without_any_worker_file() {
         ["test.cfg:2:5 error unreadable-file", "test.cfg:5:5 error undefined-variable"]
     );
 }
+
+/// What is found in a worker file and, if there are no errors, the players of the plan: the address that steps get, and how
+/// the player is reached.
+fn reached(workers: &str, worker_file: &str, overrides: &Overrides) -> Result<Vec<(String, String)>, Vec<String>> {
+    let folder = Folder::new(&[("test.cfg", &format!("[Workers]\n{workers}\n")), ("w.cfg", worker_file)]);
+    let loaded = folder.load(overrides);
+    let messages: Vec<_> = loaded.diagnostics.iter().map(|finding| finding.message.clone()).collect();
+    let plan = loaded.plan.ok_or(messages)?;
+    Ok(plan.workers.iter().map(|worker| (worker.player_host.clone(), worker.player.to_string())).collect())
+}
+
+#[test]
+fn a_worker_has_the_address_of_player_or_else_of_the_host_that_connect_names() {
+    let plan = |file| reached("w = w.cfg", file, &Overrides::default());
+    for (file, host, way) in [
+        ("[Coordinator]\nplayer = 10.0.0.7\nconnect = ssh:root@lab7\n", "10.0.0.7", "ssh:root@lab7"),
+        ("[Coordinator]\nconnect = ssh:root@lab7\n[Run]\na = ping %(player)s\n", "lab7", "ssh:root@lab7"),
+        ("[Coordinator]\nconnect = local\n[Run]\na = ping %(player)s\n", "127.0.0.1", "local"),
+        ("[Coordinator]\nconnect = podman:router\n", "", "podman:router"),
+        ("[Coordinator]\nplayer = 10.0.0.7\nconnect = tcp\n", "10.0.0.7", "10.0.0.7:6970"),
+    ] {
+        assert_eq!(plan(file), Ok(vec![(host.to_owned(), way.to_owned())]), "{file}");
+    }
+    let undefined = plan("[Coordinator]\nconnect = podman:router\n[Run]\na = ping %(player)s\n");
+    assert_eq!(undefined, Err(vec!["the variable `player` is not defined".to_owned()]));
+}
+
+#[test]
+fn settings_of_connect_are_read_only_where_they_are_meant() {
+    let usual = Overrides::default();
+    // These are likely names of variables.
+    let file = "[Coordinator]\nplayer = h\n[DEFAULT]\nprogram = iperf3 \"$x\"\nexclusive = 1\nconnect = x:y\n\
+                [Run]\na = %(program)s %(exclusive)s %(connect)s\n";
+    assert_eq!(reached("w = w.cfg", file, &usual), Ok(vec![("h".to_owned(), "h:6970".to_owned())]));
+    // The option is for workers without the setting.
+    let option = Overrides { connect: Some("ssh:root@%(player)s".to_owned()), ..Overrides::default() };
+    let through = |host: &str, way: &str| Ok(vec![(host.to_owned(), way.to_owned())]);
+    assert_eq!(reached("w = w.cfg", file, &option), through("h", "ssh:root@h"));
+    let own = "[Coordinator]\nplayer = h\nconnect = netns:n\n";
+    assert_eq!(reached("w = w.cfg", own, &option), through("h", "netns:n"));
+    let local = "[Coordinator]\nconnect = local\nbecome = sudo\n";
+    let refused = Err(vec!["`become` has no effect with `connect = local`".to_owned()]);
+    assert_eq!(reached("w = w.cfg", local, &usual), refused);
+}
+
+#[test]
+fn hosts_behind_an_at_sign_are_the_players_of_a_line() {
+    let usual = Overrides::default();
+    let empty = "[Coordinator]\n";
+    let hosts = |workers: &str, file: &str| {
+        reached(workers, file, &usual).map(|plan| plan.into_iter().map(|(host, _)| host).collect::<Vec<_>>())
+    };
+    let list = |hosts: &[&str]| Ok(hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>());
+    assert_eq!(hosts("n[1-2] = w.cfg\t@\tlab[08-09]", empty), list(&["lab08", "lab09"]));
+    let variable = "n[*] = %(line)s\n[DEFAULT]\nline = w.cfg @ a, b c\n";
+    assert_eq!(hosts(variable, empty), list(&["a", "b", "c"]));
+    assert_eq!(hosts("n = %(line)s\n[DEFAULT]\nline = w.cfg @ a\n", empty), list(&["a"]));
+    let wrong = |workers: &str, file: &str, message: &str| {
+        assert_eq!(hosts(workers, file), Err(vec![message.to_owned()]), "{workers}");
+    };
+    wrong("n[*] = w.cfg\no = w.cfg @ a", empty, "`[*]` has no hosts");
+    wrong("n[1-3] = w.cfg @ a", empty, "the number of hosts (1) is not the number of workers (3)");
+    wrong("n = w.cfg @", empty, "there is no host after `@`");
+    let other = "[Coordinator]\nplayer = b\n";
+    wrong("n = w.cfg @ a", other, "the player is `b` here, and `a` in the test file");
+    assert_eq!(hosts("n = w.cfg @ a", "[Coordinator]\nplayer = a\n"), list(&["a"]));
+}

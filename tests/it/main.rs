@@ -56,6 +56,7 @@ mod protocol;
 mod python_conductors;
 
 mod reaching;
+mod reaching_ssh;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ready_processes;
 mod reasons;
@@ -82,6 +83,7 @@ mod stopped_players;
 mod support;
 mod traces;
 mod transfers;
+mod transport_loss;
 mod unreachable_machines;
 mod unresponsive;
 mod usage_errors;

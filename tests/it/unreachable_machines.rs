@@ -83,7 +83,8 @@ fn what_ssh_says_is_the_reason() {
 fn a_machine_that_runs_another_command_is_said_to_do_so() {
     let folder = scene("connect = ssh:lab7");
     stand_in(&folder, "ssh", "echo Welcome; echo This service allows sftp connections only.");
-    let reason = "something other than the conductor's script answers: `This service allows sftp connections only.`";
+    let reason = "the machine ran another command than the conductor's script, which printed \
+                  `This service allows sftp connections only.`";
     assert_reason(&folder, "ssh:lab7", reason, "for this user, remove `ForceCommand`");
 }
 
@@ -185,7 +186,10 @@ fn a_program_that_does_not_run_there_is_explained() {
         &format!("the program does not run there: {missing}"),
         hint,
     );
-    assert_reason_with("chmod", &script("kill -9 $$"), "the program does not run there: it was ended by SIGKILL", hint);
+    let folder = scene(HERE);
+    stand_in(&folder, "chmod", &script("kill -9 $$"));
+    let finished = conduct(&folder);
+    assert!(finished.stdout.contains("the program does not run there: it was ended by SIGKILL\n"), "{finished:#?}");
     let folder = scene(HERE);
     let loader = "case $2 in */p) printf '#!/no/such/loader\\n' >\"$2\";; esac; exec /bin/chmod \"$@\"";
     stand_in(&folder, "chmod", loader);

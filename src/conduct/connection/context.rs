@@ -43,7 +43,7 @@ impl Context {
     /// How the player is reached. `running` is the process of the session's player, if it was there before, and the
     /// session's fingerprint.
     pub(in crate::conduct) fn way<'a>(&'a self, running: Option<(u32, &'a str)>) -> Way<'a> {
-        Way::of(self.entry(), &self.access, running)
+        Way::of(self.entry(), &self.access, running, Box::new(|within| self.say(ConnectionEvent::Reaching(within))))
     }
 
     /// Says something. When the run loop is gone nobody listens any more, and nothing is lost by it.

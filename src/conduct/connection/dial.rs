@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::conduct::event::{End, EndKind};
-use crate::conduct::reach::{ReachError, Reached, Way, reach};
+use crate::conduct::reach::{Machine, Place, Printed, ReachError, Reached, Way, reach};
 use crate::model::{Destination, words};
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, RefusalReason};
@@ -15,8 +15,14 @@ use super::greet::{Dialled, Failure, greet, is_refusal, not_a_player};
 
 /// The pauses between attempts grow from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+/// The same for a machine that is reached through a command: sshd drops connections while too many others are being made.
+const LONGER_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Wait::RetryPause.time());
 /// How long one attempt may take to reach a player again that was there before.
 const ATTEMPT: Duration = Duration::from_secs(4);
+/// The same through a command, which has to log in, too.
+const LONGER_ATTEMPT: Duration = Duration::from_secs(15);
+/// How often whoever waits for a turn to connect looks.
+const TURN: Duration = Duration::from_millis(25);
 
 /// Reaches a player and says `hello`. `patience` waits for a time, or until something ends the attempts.
 ///
@@ -31,7 +37,7 @@ pub(in crate::conduct) fn dial(
     again: Option<Duration>,
     patience: &mut dyn FnMut(Duration) -> Option<End>,
 ) -> Result<Dialled, End> {
-    Dial { way, deadline, again, patience, addresses: Vec::new() }.repeat(hello)
+    Dial { way, deadline, again, patience, addresses: Vec::new(), earlier: None }.repeat(hello)
 }
 
 /// The attempts to reach a player.
@@ -43,15 +49,17 @@ struct Dial<'a> {
     patience: &'a mut dyn FnMut(Duration) -> Option<End>,
     /// The player's addresses, once they are known.
     addresses: Vec<SocketAddr>,
+    /// Why an earlier attempt to reach the machine failed.
+    earlier: Option<End>,
 }
 
 impl Dial<'_> {
     fn repeat(mut self, hello: &mut Hello) -> Result<Dialled, End> {
         let was_there = self.again.is_some();
-        let mut pause = PAUSES.0;
+        let pauses = if matches!(self.way, Way::Port(_)) { PAUSES } else { LONGER_PAUSES };
+        let mut pause = pauses.0;
         loop {
-            let until = if was_there { self.deadline.min(Instant::now() + ATTEMPT) } else { self.deadline };
-            let failure = match self.attempt(hello, until) {
+            let failure = match self.attempt(hello) {
                 // A copy of this connection came before it. The next attempt is a higher one, and takes over.
                 Ok(Dialled { greeting: Greeting::Refused(refusal), .. })
                     if refusal.reason == RefusalReason::Attempt =>
@@ -79,29 +87,62 @@ impl Dial<'_> {
             }
             // A `hello` that came through and whose answer did not has begun a session.
             hello.attempt += 1;
-            pause = (pause * 2).min(PAUSES.1);
+            pause = (pause * 2).min(pauses.1);
         }
     }
 
-    fn attempt(&mut self, hello: &Hello, until: Instant) -> Result<Dialled, Failure> {
+    fn attempt(&mut self, hello: &Hello) -> Result<Dialled, Failure> {
         match self.way {
-            Way::Port(destination) => self.attempt_port(destination, hello, until),
+            Way::Port(destination) => self.attempt_port(destination, hello, self.until(ATTEMPT)),
             Way::Transport(machine) => {
-                let failed = |error: ReachError| match error.end() {
-                    (end, false) if self.again.is_none() || end.kind == EndKind::Closed => Failure::Final(end),
-                    (end, _) => Failure::Again(end),
-                };
-                let Reached { connection, place, words } = reach(machine, until, self.patience).map_err(failed)?;
+                let _place = self.turn(machine)?;
+                let until = self.until(LONGER_ATTEMPT);
+                let Reached { connection, site, printed } =
+                    reach(machine, until, self.patience).map_err(|error| self.not_reached(error))?;
                 let dialled = greet(connection, hello, until, self.patience);
-                dialled.map(|dialled| Dialled { place: Some(place), ..dialled }).map_err(|failure| match failure {
-                    // Its process has ended: what it printed says why.
-                    Failure::Again(end) if !words.lines().is_empty() => {
-                        Failure::Again(End { reason: words.lines().join(" / "), ..end })
-                    }
-                    other => other,
-                })
+                dialled
+                    .map(|dialled| Dialled { site: Some(site), ..dialled })
+                    .map_err(|failure| with_words(failure, &printed))
             }
         }
+    }
+
+    fn not_reached(&mut self, error: ReachError) -> Failure {
+        let is_timed_out = error.is_timed_out();
+        match error.end() {
+            (end, false) if self.again.is_none() || end.kind == EndKind::Closed => Failure::Final(end),
+            // The last attempt has less time than the others, which said more.
+            (end, _) if is_timed_out => Failure::Again(self.earlier.take().unwrap_or(end)),
+            (end, _) => {
+                self.earlier = Some(end.clone());
+                Failure::Again(end)
+            }
+        }
+    }
+
+    /// Until when an attempt may take, if one to reach a player again may take so long.
+    fn until(&self, again: Duration) -> Instant {
+        if self.again.is_some() { self.deadline.min(Instant::now() + again) } else { self.deadline }
+    }
+
+    /// Waits until a connection to the machine may be made. A first attempt has its whole time from then on; a lease goes on
+    /// meanwhile.
+    fn turn(&mut self, machine: &Machine<'_>) -> Result<Place, Failure> {
+        let begun = Instant::now();
+        let place = machine.line_up();
+        while !place.may_connect() {
+            if let Some(end) = (self.patience)(Wait::TransportTurn.within(TURN)) {
+                return Err(Failure::Final(end));
+            }
+            if self.again.is_some() && Instant::now() >= self.deadline {
+                return Err(Failure::Again(End::unreachable("other connections to its machine are being made")));
+            }
+        }
+        if self.again.is_none() {
+            self.deadline += begun.elapsed();
+            (machine.progress)(self.deadline.saturating_duration_since(Instant::now()));
+        }
+        Ok(place)
     }
 
     /// Says `hello` to the first of the addresses that connects, and when that one refuses, to the others.
@@ -154,6 +195,16 @@ impl Dial<'_> {
             _ => words(error),
         };
         Failure::Again(End::unreachable(why).because_of(error))
+    }
+}
+
+/// Adds what the transport printed to the reason, if the player did not answer.
+fn with_words(failure: Failure, printed: &Printed) -> Failure {
+    match (failure, &printed.lines()[..]) {
+        (Failure::Again(end), lines @ [_, ..]) => {
+            Failure::Again(End { reason: format!("{}: {}", end.reason, lines.join(" / ")), ..end })
+        }
+        (failure, _) => failure,
     }
 }
 
@@ -226,7 +277,7 @@ mod tests {
         let attempt = |addresses| {
             let (destination, patience) = (destination(1), &mut patient);
             let way = &Way::Port(&destination);
-            Dial { way, deadline, again: None, patience, addresses }.attempt(&hello(), deadline)
+            Dial { way, deadline, again: None, patience, addresses, earlier: None }.attempt(&hello())
         };
         let dialled = attempt(vec![first.0, other.0]);
         assert!(dialled.is_ok_and(|dialled| matches!(dialled.greeting, Greeting::Welcome(_))));

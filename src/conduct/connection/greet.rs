@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::conduct::event::End;
 use crate::conduct::now::now;
-use crate::conduct::reach::{Place, Way};
+use crate::conduct::reach::{Site, Way};
 use crate::model::{ConductorTime, words};
 use crate::wait::Wait;
 use crate::wire::{Connection, FrameDecoder, Greeting, Hello, bounds, frame};
@@ -24,7 +24,7 @@ pub(crate) struct Dialled {
     /// What came behind the answer.
     pub(crate) decoder: FrameDecoder,
     /// Where the player is, if it was reached through a command.
-    pub(crate) place: Option<Place>,
+    pub(crate) site: Option<Site>,
     /// When `hello` was sent.
     pub(crate) sent: ConductorTime,
     /// When the answer was there.
@@ -93,7 +93,7 @@ pub(super) fn greet(
         let answered = now();
         if let Some(payload) = decoder.next_payload().map_err(|_| Failure::Stranger)? {
             let greeting = Greeting::decode(payload).map_err(|_| Failure::Stranger)?;
-            return Ok(Dialled { connection, greeting, decoder, place: None, sent, answered });
+            return Ok(Dialled { connection, greeting, decoder, site: None, sent, answered });
         }
         if let Some(end) = patience(Duration::ZERO) {
             return Err(Failure::Final(end));

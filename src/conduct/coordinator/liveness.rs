@@ -25,11 +25,19 @@ impl Coordinator {
     /// The player is held by somebody whose conductor is gone: all that are connecting get so much time.
     pub(super) fn held(&mut self, worker: WorkerId, text: String, within: Duration) {
         if self.stage == Stage::Connecting && self.pending.contains(&worker) {
-            let free = self.now.plus(within + Wait::Connection.time());
-            for worker in self.workers.iter_mut().filter(|worker| !worker.is_departing()) {
-                worker.due = worker.due.max(Some(free));
-            }
+            self.reaches(worker, within);
             self.report(Event::Warning { worker: Some(worker), text });
+        }
+    }
+
+    /// A worker may need so much longer to connect. All that are connecting get that time, since others may have to wait
+    /// until it has connected.
+    pub(super) fn reaches(&mut self, worker: WorkerId, within: Duration) {
+        if self.stage == Stage::Connecting && self.pending.contains(&worker) {
+            let end = self.now.plus(within + Wait::Connection.time());
+            for worker in self.workers.iter_mut().filter(|worker| !worker.is_departing()) {
+                worker.due = worker.due.max(Some(end));
+            }
         }
     }
 

@@ -223,6 +223,7 @@ impl Coordinator {
             ConnectionEvent::Leaving(reason) => self.departs(worker, reason),
             ConnectionEvent::Warning(text) => self.report(Event::Warning { worker: Some(worker), text }),
             ConnectionEvent::OutputFailed(text) => self.judge.not_carried_out(text),
+            ConnectionEvent::Reaching(within) => self.reaches(worker, within),
             ConnectionEvent::Held(text, within) => self.held(worker, text, within),
             ConnectionEvent::Broken(reason) => self.broken(worker, reason),
             ConnectionEvent::Resumed(silent) => self.resumed(worker, silent),

@@ -45,16 +45,19 @@ pub(in crate::conduct) enum ReachError {
 }
 
 /// What a transport or the script's commands print, and what to do about it.
-const HINTS: [(&str, Hint); 23] = [
+const HINTS: [(&str, Hint); 26] = [
     ("Permission denied (", Hint::AllowKey),
     ("Too many authentication failures", Hint::AllowKey),
     ("Host key verification failed", Hint::AddHostKey),
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", Hint::CheckHostKey),
+    ("has changed and you have requested strict checking", Hint::CheckHostKey),
     ("Could not resolve hostname", Hint::CorrectName),
     ("No route to host", Hint::CheckNetwork),
     ("Network is unreachable", Hint::CheckNetwork),
     ("Connection timed out", Hint::CheckNetwork),
     ("Connection refused", Hint::StartSshd),
+    ("Connection closed by", Hint::RaiseMaxStartups),
+    ("Connection reset by", Hint::RaiseMaxStartups),
     ("No such container", Hint::StartContainer),
     ("no such container", Hint::StartContainer),
     ("no container with name or ID", Hint::StartContainer),
@@ -72,7 +75,8 @@ const HINTS: [(&str, Hint); 23] = [
 ];
 
 /// What may be better soon: a network, a container or sshd that is being started, many connections at once.
-const MAY_PASS: [Hint; 4] = [Hint::CheckNetwork, Hint::CorrectName, Hint::StartSshd, Hint::StartContainer];
+const MAY_PASS: [Hint; 5] =
+    [Hint::CheckNetwork, Hint::CorrectName, Hint::StartSshd, Hint::RaiseMaxStartups, Hint::StartContainer];
 
 impl ReachError {
     /// Adds what the transport printed, now that it is of no more use.
@@ -107,6 +111,14 @@ impl ReachError {
             (end, false)
         } else {
             (End { hint, ..End::unreachable(sentence) }, may_pass)
+        }
+    }
+
+    /// Whether there was no time for more.
+    pub(in crate::conduct) fn is_timed_out(&self) -> bool {
+        match self {
+            Self::Said(error, _) => error.is_timed_out(),
+            error => matches!(error, Self::TimedOut),
         }
     }
 
@@ -150,7 +162,9 @@ impl ReachError {
                 format!("the command was ended by {} before a player started", signal_name(*signal))
             }
             Self::Greeting => "something other than the conductor's script answers, without an end".to_owned(),
-            Self::OtherProgram(line) => format!("something other than the conductor's script answers: `{line}`"),
+            Self::OtherProgram(line) => {
+                format!("the machine ran another command than the conductor's script, which printed `{line}`")
+            }
             Self::Unexpected(line) => format!("the machine gave an unexpected answer: `{}`", on_one_line(line)),
             Self::Program(error) => error.to_string(),
             Self::NoFolder(tried) => no_folder(tried),
@@ -260,7 +274,7 @@ mod tests {
             (ReachError::Killed(9), "the command was ended by SIGKILL before a player started", None),
             (
                 ReachError::OtherProgram("sftp only".to_owned()),
-                "something other than the conductor's script answers: `sftp only`",
+                "the machine ran another command than the conductor's script, which printed `sftp only`",
                 Some(Hint::RemoveForceCommand),
             ),
             (

@@ -2,6 +2,8 @@
 //! be a copy of this program. What comes of it is a connection like any other.
 
 mod failure;
+mod hosts;
+mod places;
 mod process;
 mod programs;
 mod script;
@@ -21,13 +23,19 @@ use crate::wait::Wait;
 use crate::wire::{Connection, Secret};
 
 pub(super) use failure::ReachError;
-use process::{LastWords, TransportProcess};
+use hosts::KnownHosts;
+pub(super) use places::Place;
+use places::Places;
+pub(super) use process::Printed;
+use process::TransportProcess;
 use programs::Program;
 pub use programs::Programs;
 use script::Script;
 
 /// How often a wait looks whether the coordinator still wants it.
 const SLICE: Duration = Duration::from_millis(100);
+/// How often the progress of a copy is passed on.
+const TOLD: Duration = Duration::from_secs(2);
 /// The most that is read before the first line of the script: a greeting of a login shell.
 const GREETING: usize = 64 << 10;
 
@@ -36,8 +44,21 @@ pub(super) struct Machine<'a> {
     pub(super) transport: &'a Transport,
     pub(super) worker: &'a str,
     pub(super) access: &'a Access,
+    /// Is called with the time that the attempt may take from now on: when it begins, and while it makes progress.
+    pub(super) progress: Progress<'a>,
     /// The process of the session's player, and the mark of the session, if the player was there before.
     pub(super) running: Option<(u32, &'a str)>,
+}
+
+/// What learns for how long an attempt to reach a machine may take from now on.
+pub(super) type Progress<'a> = Box<dyn Fn(Duration) + 'a>;
+
+impl Machine<'_> {
+    /// Waits in line for a connection to the machine.
+    pub(super) fn line_up(&self) -> Place {
+        let hosts = self.access.hosts.of(self.transport, self.access.descriptors);
+        self.access.places.line_up(hosts)
+    }
 }
 
 /// How a worker's player is reached.
@@ -50,11 +71,16 @@ pub(super) enum Way<'a> {
 
 impl<'a> Way<'a> {
     /// The way that the plan names. `running` is the player of the session, if it was there before.
-    pub(super) fn of(plan: &'a WorkerPlan, access: &'a Access, running: Option<(u32, &'a str)>) -> Self {
+    pub(super) fn of(
+        plan: &'a WorkerPlan,
+        access: &'a Access,
+        running: Option<(u32, &'a str)>,
+        progress: Progress<'a>,
+    ) -> Self {
         match &plan.player {
             PlayerAddress::Port(destination) => Self::Port(destination),
             PlayerAddress::Transport(transport) => {
-                Self::Transport(Machine { transport, worker: plan.name.as_str(), access, running })
+                Self::Transport(Machine { transport, worker: plan.name.as_str(), access, progress, running })
             }
         }
     }
@@ -76,6 +102,17 @@ pub struct Access {
     pub programs: Programs,
     /// The limit of descriptors that this program was started with: other programs get it.
     pub descriptors: DescriptorLimit,
+    /// The turns of all workers.
+    places: Places,
+    /// The hosts that connections lead through.
+    hosts: KnownHosts,
+}
+
+impl Access {
+    /// With these programs to send.
+    pub fn new(programs: Programs, descriptors: DescriptorLimit) -> Self {
+        Self { programs, descriptors, places: Places::default(), hosts: KnownHosts::default() }
+    }
 }
 
 /// What waits, and says when nobody wants that any more.
@@ -83,7 +120,7 @@ pub(super) type Patience<'a> = &'a mut dyn FnMut(Duration) -> Option<End>;
 
 /// Where a player runs that was reached through a command, as far as the script tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Site {
     /// The system and the machine, as `uname -s` and `uname -m` print them.
     pub(crate) system: Option<(String, String)>,
     /// The folder of the copy, or the program's path.
@@ -93,9 +130,9 @@ pub(crate) struct Place {
 /// A player that waits for `hello`.
 pub(super) struct Reached {
     pub(super) connection: Connection,
-    pub(super) place: Place,
-    /// What the command prints on standard error.
-    pub(super) words: LastWords,
+    pub(super) site: Site,
+    /// What the command prints on standard error from now on.
+    pub(super) printed: Printed,
 }
 
 /// Has the machine run a player. The player waits for `hello` on the connection.
@@ -112,12 +149,12 @@ pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_
     let started = TransportProcess::start(machine.transport, &command, machine.worker, machine.access.descriptors);
     let (process, stream) =
         started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
-    let mut talk = Talk { stream, mark, heard: Vec::new(), place: Place::default(), until, patience };
+    let mut talk = Talk { stream, mark, heard: Vec::new(), site: Site::default(), until, patience };
     match talk.bring_player(machine) {
         Ok(()) => {
             let connection = Connection::new(talk.stream.into(), None).map_err(ReachError::System)?;
-            let words = process.words();
-            Ok(Reached { connection: connection.with_guard(process), place: talk.place, words })
+            let printed = process.printed.clone();
+            Ok(Reached { connection: connection.with_guard(process), site: talk.site, printed })
         }
         Err(error) => Err(error.with_words_of(process, talk.stream, &talk.heard)),
     }
@@ -129,7 +166,7 @@ struct Talk<'a, 'p> {
     mark: &'a str,
     /// What was read and is not part of a line of the script: first of all a greeting.
     heard: Vec<u8>,
-    place: Place,
+    site: Site,
     until: Instant,
     patience: Patience<'p>,
 }
@@ -142,12 +179,12 @@ impl Talk<'_, '_> {
             let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
             match word {
                 "player" => return Ok(()),
-                "found" => drop(self.learn_place(rest)),
+                "found" => drop(self.learn_site(rest)),
                 "copy" => {
-                    let (system, architecture) = self.learn_place(rest);
+                    let (system, architecture) = self.learn_site(rest);
                     let program =
                         machine.access.programs.for_machine(&system, &architecture).map_err(ReachError::Program)?;
-                    self.send(&program)?;
+                    self.send(&program, &machine.progress)?;
                 }
                 "none" => return Err(ReachError::NoFolder(rest.split_whitespace().map(str::to_owned).collect())),
                 "short" => return Err(ReachError::CutShort),
@@ -163,11 +200,11 @@ impl Talk<'_, '_> {
     }
 
     /// Takes the system, the machine and the place of the program; the first two.
-    fn learn_place(&mut self, line: &str) -> (String, String) {
+    fn learn_site(&mut self, line: &str) -> (String, String) {
         let mut words = line.splitn(3, ' ').map(|word| on_one_line(word).into_owned());
         let system = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        self.place.system = Some(system.clone());
-        self.place.program = words.next().map(|path| match path.rsplit_once("/conductor-") {
+        self.site.system = Some(system.clone());
+        self.site.program = words.next().map(|path| match path.rsplit_once("/conductor-") {
             // The folder of the copy is removed before the program runs.
             Some((folder, rest)) if rest == self.mark => folder.to_owned(),
             _ => path,
@@ -206,17 +243,23 @@ impl Talk<'_, '_> {
     }
 
     /// Sends the size of the program, and then the program. It takes as long as the machine makes progress.
-    fn send(&mut self, program: &Arc<Program>) -> Result<(), ReachError> {
+    fn send(&mut self, program: &Arc<Program>, progress: &Progress<'_>) -> Result<(), ReachError> {
         let mut buffer = vec![0; 64 << 10];
         let mut unsent = format!("{}\n", program.size).into_bytes();
         let mut offset = 0;
         let soon = || Instant::now() + Wait::ProgramCopy.without_progress();
+        let latest = Instant::now() + Wait::ProgramCopy.time();
+        let mut told: Option<Instant> = None;
         self.until = soon();
         while !unsent.is_empty() {
+            if told.is_none_or(|told| told.elapsed() >= TOLD) {
+                progress(Wait::ProgramCopy.without_progress());
+                told = Some(Instant::now());
+            }
             match self.stream.write(&unsent) {
                 Ok(count) => {
                     unsent.drain(..count);
-                    self.until = soon();
+                    self.until = soon().min(latest);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(PollFlags::OUT)?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

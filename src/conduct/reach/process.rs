@@ -7,8 +7,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::model::{Transport, on_one_line};
 use crate::sys::{DescriptorLimit, start_apart};
@@ -22,22 +24,26 @@ const LONGEST: u64 = 400;
 /// How often is looked whether it has ended: that is seen a little later than the end of its output.
 const LOOKS: u32 = 50;
 
-/// What a transport printed last on standard error.
+/// What a transport has printed last on standard error.
 #[derive(Debug, Clone, Default)]
-pub(in crate::conduct) struct LastWords(Arc<Mutex<VecDeque<String>>>);
+pub(in crate::conduct) struct Printed(Arc<Mutex<VecDeque<String>>>);
 
-impl LastWords {
+impl Printed {
     /// The lines.
     pub(in crate::conduct) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.kept().iter().cloned().collect()
     }
 
     fn add(&self, line: String) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
         if kept.len() == LINES {
             kept.pop_front();
         }
         kept.push_back(line);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -45,7 +51,7 @@ impl LastWords {
 #[derive(Debug)]
 pub(super) struct TransportProcess {
     child: Child,
-    lines: LastWords,
+    pub(super) printed: Printed,
     reader: Option<JoinHandle<()>>,
     is_never_signalled: bool,
 }
@@ -72,14 +78,14 @@ impl TransportProcess {
             .stderr(Stdio::piped());
         start_apart(&mut process, limit);
         let mut child = process.spawn()?;
-        let lines = LastWords::default();
+        let printed = Printed::default();
         let reader = child.stderr.take().map(|stderr| {
-            let (kept, worker) = (lines.clone(), worker.to_owned());
+            let (printed, worker) = (printed.clone(), worker.to_owned());
             let name = format!("transport of {worker}");
-            std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &kept))
+            std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &printed))
         });
         let reader = reader.transpose()?;
-        Ok((Self { child, lines, reader, is_never_signalled: transport.is_never_signalled() }, near))
+        Ok((Self { child, printed, reader, is_never_signalled: transport.is_never_signalled() }, near))
     }
 
     /// The signal that ended it, if one did. Its exit status says nothing: 255 of `ssh` means three things.
@@ -94,11 +100,6 @@ impl TransportProcess {
         None
     }
 
-    /// What it prints on standard error, also later.
-    pub(super) fn words(&self) -> LastWords {
-        self.lines.clone()
-    }
-
     /// What it printed last on standard error, once it has ended or a moment has passed.
     pub(super) fn last_words(&mut self) -> Vec<String> {
         let wait = Wait::TransportWords;
@@ -108,21 +109,26 @@ impl TransportProcess {
             }
             wait.pause(wait.time() / LOOKS);
         }
-        self.lines.lines()
+        self.printed.lines()
     }
 }
 
 impl Drop for TransportProcess {
     fn drop(&mut self) {
         // What must not get a signal ends by itself when its standard input has ended, sooner or later.
-        if !self.is_never_signalled {
-            let _ = Wait::TransportEnd.end_of(&mut self.child, Wait::TransportEnd.time());
+        if self.is_never_signalled || Wait::TransportEnd.has_ended(&mut self.child) {
+            return;
         }
+        // It may be the script itself, which removes its folder at this signal.
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = Wait::TransportEnd.end_of(&mut self.child, Wait::TransportEnd.time());
     }
 }
 
 /// Passes on lines until the stream ends.
-fn read_lines(stderr: ChildStderr, worker: &str, kept: &LastWords) {
+fn read_lines(stderr: ChildStderr, worker: &str, printed: &Printed) {
     let mut stderr = BufReader::new(stderr);
     loop {
         let mut line = Vec::new();
@@ -136,6 +142,6 @@ fn read_lines(stderr: ChildStderr, worker: &str, kept: &LastWords) {
             continue;
         }
         tracing::info!("{worker}: {line}");
-        kept.add(line);
+        printed.add(line);
     }
 }

@@ -7,7 +7,8 @@
 
 use crate::model::Transport;
 
-/// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size.
+/// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size. The
+/// function `c` removes the folder.
 const BEGIN: &str = "umask 077; m=MARK; ";
 
 /// Continues with the player of this session, if there is one: a process of this user with the session's fingerprint in its
@@ -21,8 +22,10 @@ const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
     echo \"$m found $(uname -s) $(uname -m) $p\"; exec \"$p\" player --stdio $m; fi; echo \"$m missing\"";
 
 /// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. A
-/// network file system is passed over: it keeps files that are removed while they are open.
-const COPY: &str = "f=; t=; for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
+/// network file system is passed over: it keeps files that are removed while they are open. When the connection breaks, a write
+/// or `read` fails, and the folder is removed.
+const COPY: &str = "f=; t=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; trap \"c; exit 1\" HUP INT PIPE TERM; \
+    for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
     [ \"$d\" ] && [ -d \"$d\" ] || continue; \
     case \"$(stat -f -c %T \"$d\" 2>/dev/null)\" in nfs*|cifs|smb*|afs|fuse*|9p) t=\"$t $d:network\"; continue;; esac; \
     f=\"$d/conductor-$m\"; mkdir \"$f\" 2>/dev/null || { t=\"$t $d:write\"; f=; continue; }; \
@@ -31,11 +34,11 @@ const COPY: &str = "f=; t=; for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp 
     elif echo \"echo $m\" >\"$f/x\" && chmod 700 \"$f/x\" && [ \"$(\"$f/x\" 2>/dev/null)\" = $m ]; then rm \"$f/x\"; break; \
     else w=execute; fi; rm -rf \"$f\"; t=\"$t $d:$w\"; f=; done; \
     if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
-    echo \"$m copy $(uname -s) $(uname -m) $f\"; read n; p=\"$f/p\"; head -c \"$n\" >\"$p\"; \
-    if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then echo \"$m short\"; rm -rf \"$f\"; exit 1; fi; chmod 700 \"$p\"; \
+    echo \"$m copy $(uname -s) $(uname -m) $f\"; read n || { c; exit 1; }; p=\"$f/p\"; head -c \"$n\" >\"$p\"; \
+    if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then c; echo \"$m short\"; exit 1; fi; chmod 700 \"$p\"; \
     \"$p\" --version >\"$f/v\" 2>\"$f/e\"; s=$?; \
-    if [ $s = 0 ]; then exec 3<\"$p\"; rm -rf \"$f\"; exec /proc/self/fd/3 player --stdio $m; fi; \
-    echo \"$m broken $s $(head -n 1 \"$f/e\")\"; rm -rf \"$f\"";
+    if [ $s = 0 ]; then exec 3<\"$p\"; c; exec /proc/self/fd/3 player --stdio $m; fi; \
+    w=$(head -n 1 \"$f/e\"); c; echo \"$m broken $s $w\"";
 
 /// What a machine is asked to run.
 #[derive(Debug)]
@@ -54,15 +57,12 @@ impl Script<'_> {
         let again = self
             .running
             .map_or(String::new(), |(pid, session)| AGAIN.replace("PID", &pid.to_string()).replace("SESSION", session));
-        let copy = || {
+        let run = if let Some(program) = &transport.settings.program {
+            INSTALLED.replace("PROGRAM", &quoted(program))
+        } else {
             let scratch = transport.settings.scratch.as_deref().map_or("\"\"".to_owned(), quoted);
             COPY.replace("SCRATCH", &scratch).replace("KIBIBYTES", &(self.size / 1024 + 16).to_string())
         };
-        let run = transport
-            .settings
-            .program
-            .as_deref()
-            .map_or_else(copy, |program| INSTALLED.replace("PROGRAM", &quoted(program)));
         format!("{}{again}{run}", BEGIN.replace("MARK", self.mark))
     }
 }
@@ -73,6 +73,7 @@ fn quoted(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
     use std::process::{Command, Stdio};
@@ -135,6 +136,39 @@ mod tests {
             let text = script.text(&transport);
             assert!(!text.contains(['\'', '!', '\\', '\n']), "{text}");
             assert!(text.len() < 1800, "{} bytes", text.len());
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_where_no_whole_program_arrives() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut transport = Transport::read("ssh:h").unwrap();
+        transport.settings.scratch = Some(folder.path().display().to_string());
+        let text = Script { mark: "0123456789abcdef", running: None, size: 1 }.text(&transport);
+        let copy = "0123456789abcdef copy Linux";
+        for (input, reads_output, expected) in [
+            ("", true, copy),
+            ("", false, ""),
+            ("5", true, copy),
+            ("5\nabc", true, "0123456789abcdef short\n"),
+            ("3\nabc", true, "0123456789abcdef broken "),
+        ] {
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            let (theirs, mut ours) = std::io::pipe().unwrap();
+            ours.write_all(input.as_bytes()).unwrap();
+            drop(ours);
+            let mut said = String::new();
+            let mut command = Command::new("sh");
+            let mut child =
+                command.args(["-c", &text]).stdin(theirs).stdout(writer).stderr(Stdio::null()).spawn().unwrap();
+            drop(command);
+            if reads_output {
+                reader.read_to_string(&mut said).unwrap();
+            }
+            drop(reader);
+            child.wait().unwrap();
+            assert!(said.contains(expected), "`{input}`: {said}");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "`{input}`: {said}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A look at a machine before and after a run: what is there that only a player or its way there can have made.
+//! A look at a machine before and after a run: what is there that only a player or its way there can have made. The temporary
+//! folders of the machine of the tests are not looked at, since others use them, too: runs get one of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -50,7 +51,12 @@ fn found(process: &str) -> BTreeSet<String> {
     let mut found = processes.of_machine(&root);
     found.extend(sockets(&root, &processes.sockets_with_mark()));
     found.extend(mounts(&root));
-    found.extend(files(&root.join("root")));
+    if process == "self" {
+        found.extend(named(Path::new("/sys/fs/cgroup")));
+    } else {
+        let folders = ["tmp", "dev/shm", "var/tmp", "run", "root", "home", "sys/fs/cgroup"];
+        found.extend(folders.iter().flat_map(|folder| named(&root.join("root").join(folder))));
+    }
     found
 }
 
@@ -119,13 +125,9 @@ fn mounts(root: &Path) -> Vec<String> {
     table.lines().filter(is_ours).map(|line| format!("mount `{line}`")).collect()
 }
 
-/// The files and folders with our name, where a copy or an output may be, and the control groups of players.
-fn files(root: &Path) -> Vec<String> {
-    let usual = ["tmp", "dev/shm", "var/tmp", "run", "root", "home", "sys/fs/cgroup"].map(PathBuf::from);
-    let variables = ["TMPDIR", "XDG_RUNTIME_DIR", "HOME"].into_iter().filter_map(std::env::var_os);
-    let named = variables.filter_map(|folder| Path::new(&folder).strip_prefix("/").ok().map(Path::to_owned));
-    let folders: BTreeSet<PathBuf> = usual.into_iter().chain(named).collect();
-    let entries = folders.iter().filter_map(|folder| std::fs::read_dir(root.join(folder)).ok()).flatten().flatten();
+/// The files and folders with our name in a folder: copies, and the control groups of players.
+fn named(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("conductor-"));
     names.map(|entry| format!("file `{}`", entry.path().display())).collect()
 }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 
 use super::look::Look;
-use super::{Folder, Player, run};
+use super::machines::files_in;
+use super::{Folder, Player, conductor, finish, start};
 
 /// The workers of the test.
 const WORKERS: [&str; 3] = ["a", "b", "c"];
@@ -67,9 +68,15 @@ fn results(folder: &Folder, name: &str, there: &str, lines: impl Fn(&str) -> Str
     }
     folder.file(&format!("{name}/test.cfg"), &test).file(&format!("{name}/text"), "text\n");
     let file = format!("{name}/test.cfg");
-    let finished = run(folder, ["conduct", "--quiet", "--results", name, "--run-id", "run", &file]);
+    // Copies of the program come first into this folder, where the way passes the variable on.
+    let temporary = folder.join(name).join("tmp");
+    std::fs::create_dir(&temporary).expect("a folder");
+    let mut command = conductor(folder, ["conduct", "--quiet", "--results", name, "--run-id", "run", &file]);
+    command.env("TMPDIR", &temporary);
+    let finished = finish(start(command));
     assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
     assert!(finished.stdout.contains("passed: 72 passed, 9 stopped; 3 of 3 trials; 3 workers;"), "{}", finished.stdout);
+    assert_eq!(files_in(&temporary), Vec::<String>::new(), "left in the temporary folder");
     let kept = folder.join(name).join("run");
     let report = std::fs::read_to_string(kept.join("report.json")).expect("a report");
     let report = without_times(serde_json::from_str(&report).expect("JSON"));

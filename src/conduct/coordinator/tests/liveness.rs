@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::conduct::coordinator::Input;
+use crate::conduct::event::ConnectionEvent;
 use crate::conduct::testing::plan;
-use crate::model::{Event, Phase, Reason, Verdict};
+use crate::model::{Event, Phase, Reason, Verdict, WorkerId};
 use crate::wait::Wait;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -21,6 +22,23 @@ fn cut_off_in_run() -> World {
     world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. }));
     world.set_broken(1, true);
     world
+}
+
+#[test]
+fn who_waits_for_a_turn_to_connect_is_not_given_up_while_others_connect() {
+    let plan = plan(2, 1, 1, &Phase::ALL);
+    let own = plan.settings.connect_timeout;
+    let limit = Wait::Connection.given(own);
+    let mut world = World::new(plan, false);
+    world.give(Input::Start);
+    for worker in [0, 0, 0, 1] {
+        world.now = world.now.plus(own + Wait::Connection.time() / 2);
+        world.give(Input::Connection(WorkerId(worker), ConnectionEvent::Reaching(own)));
+        assert_eq!(world.coordinator.next_deadline(), Some(world.now.plus(limit)));
+    }
+    assert!(world.conclusion.is_none());
+    world.wait();
+    assert_eq!(world.finish().verdict, Verdict::Incomplete, "nobody connects any more");
 }
 
 #[test]
