@@ -23,7 +23,7 @@ pub fn main() {
     let repetitions: usize = argument(0, 5);
     let size = std::fs::metadata(CONDUCTOR).expect("the program").len();
     let Some(sshd) = Sshd::start("") else { return };
-    println!("median of {repetitions}, in seconds; the program has {:.1} MB", size as f64 / 1e6);
+    println!("median of {repetitions}, in seconds; the program has {} MB", size / 1_000_000);
     for (workers, limit) in LIMITS {
         let all = (0..repetitions).map(|_| (reach(&sshd, workers), only_ssh(&sshd, workers))).collect::<Vec<_>>();
         let [reached, only_ssh] = [all.iter().map(|one| one.0).collect(), all.iter().map(|one| one.1).collect()]

@@ -79,6 +79,7 @@ impl Connection {
     }
 
     /// The same, and drops `guard` after the last copy is closed.
+    #[must_use]
     pub fn with_guard(self, guard: impl Debug + Send + Sync + 'static) -> Self {
         Self { _guard: Some(Arc::new(guard)), ..self }
     }

@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::look::Look;
 use crate::support::machines::{Sshd, files_in, free_port};
 use crate::support::same_results::assert_same_results;
-use crate::support::surroundings::skip;
-use crate::support::{CONDUCTOR, Finished, Folder, run};
+use crate::support::surroundings::{own_name, skip};
+use crate::support::{CONDUCTOR, Finished, Folder, finish, run, start};
 
 /// A run with a worker for each of these lines of `[Coordinator]`, which prints who it is.
 fn run_on(lines: &[String], timeout: &str) -> Finished {
@@ -98,7 +98,7 @@ fn the_settings_of_the_user_for_other_uses_of_ssh_do_no_harm() {
             "RemoteCommand echo something else\nRequestTTY force\nControlMaster auto\nControlPath %d/control-%C\n\
              LocalForward 127.0.0.1:1 127.0.0.1:1\nExitOnForwardFailure yes\nForwardX11 yes\nForwardAgent yes\nBatchMode no\n",
         );
-        passes(&sshd.lines(), &crate::support::surroundings::own_name());
+        passes(&sshd.lines(), &own_name());
     }
 }
 
@@ -106,7 +106,17 @@ fn the_settings_of_the_user_for_other_uses_of_ssh_do_no_harm() {
 fn the_port_may_be_another_one() {
     if let Some(sshd) = Sshd::start("") {
         let lines = sshd.lines().replace("config", "config-without-port") + &format!(" -p {}", sshd.port);
-        passes(&lines, &crate::support::surroundings::own_name());
+        passes(&lines, &own_name());
+    }
+}
+
+#[test]
+fn a_jump_host_may_be_on_the_way() {
+    if let Some(sshd) = Sshd::start("") {
+        // ssh refuses a jump host that has the name of the machine itself.
+        let lines = sshd.lines() + &format!(" -J localhost:{}", sshd.port);
+        passes(&lines, &own_name());
+        assert_eq!(sshd.log().matches("Accepted publickey").count(), 2, "{}", sshd.log());
     }
 }
 
@@ -169,6 +179,28 @@ fn sixty_workers_are_reached_where_sshd_drops_connections_beyond_ten() {
     assert!(finished.stdout.contains("60 passed"), "{}", finished.stdout);
     let log = sshd.log();
     assert!(!log.contains("drop connection"), "no more than eight log in at a time: {log}");
+}
+
+#[test]
+fn a_network_without_a_route_is_named() {
+    let script = "ip link set lo up && ip route add unreachable 192.0.2.1 && exec \"$@\"";
+    let in_own_network = |words: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["-n", "sh", "-c", script, "sh"]).args(words);
+        command
+    };
+    if !in_own_network(&["ssh", "-V"]).output().is_ok_and(|output| output.status.success()) {
+        return skip("a process cannot have a network of its own, or there is no ssh");
+    }
+    let folder = Folder::new();
+    folder.file("w.cfg", "[Coordinator]\nconnect = ssh:192.0.2.1\n[Run]\na = true\n");
+    folder.test("connect_timeout = 1s", &["w"]);
+    let mut command = in_own_network(&[CONDUCTOR, "conduct", "--quiet", "test.cfg"]);
+    command.current_dir(folder.path()).stdin(Stdio::null());
+    let finished = finish(start(command));
+    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    assert!(finished.stdout.contains("No route to host"), "{finished:#?}");
+    assert!(finished.stdout.contains("check the network"), "{finished:#?}");
 }
 
 #[test]

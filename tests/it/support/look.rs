@@ -81,8 +81,8 @@ impl Processes {
             let is_there = if is_apart { space(&folder) == there } else { is_player(&program) };
             let program = program.display();
             // A number is used again; the time of the start tells one process from the next.
-            let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
-            let start = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
+            let described = std::fs::read_to_string(folder.join("stat")).ok()?;
+            let start = described.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
             is_there.then(|| format!("process {pid}, started at {start}: `{program}`"))
         };
         self.0.iter().filter(|(_, is_marked)| is_apart || !**is_marked).filter_map(|(pid, _)| line(pid)).collect()

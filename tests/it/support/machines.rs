@@ -165,7 +165,7 @@ fn write_configuration(folder: &Folder, port: u16, lines: &str, mark: &Mark) {
         ),
     );
     let key = folder.read("host.pub");
-    folder.file("known", &format!("[127.0.0.1]:{port} {key}"));
+    folder.file("known", &format!("[127.0.0.1]:{port},[localhost]:{port} {key}"));
     let common = format!("IdentityFile {here}/user\nUserKnownHostsFile {here}/known\nIdentitiesOnly yes\n");
     folder.file("config-without-port", &format!("Host *\n{common}"));
     folder.file("config", &format!("Host *\nPort {port}\n{common}"));

@@ -63,8 +63,8 @@ fn results(folder: &Folder, name: &str, there: &str, lines: impl Fn(&str) -> Str
     let mut test = "[Test]\ntrials = 3\nlease = 20s\n[Workers]\n".to_owned();
     for worker in WORKERS {
         let _ = writeln!(test, "{worker} = {worker}.cfg");
-        let text = format!("[Coordinator]\n{}\n{}", lines(worker), steps(&format!("{there}-{worker}")));
-        folder.file(&format!("{name}/{worker}.cfg"), &text);
+        let steps = steps(&format!("{there}-{worker}"));
+        folder.file(&format!("{name}/{worker}.cfg"), &format!("[Coordinator]\n{}\n{steps}", lines(worker)));
     }
     folder.file(&format!("{name}/test.cfg"), &test).file(&format!("{name}/text"), "text\n");
     let file = format!("{name}/test.cfg");
