@@ -1,12 +1,14 @@
 //! `player --stdio`: a conductor has run this program on the machine through a command such as `ssh`. It passes its standard
 //! input and output to the player of the conductor's session, which it starts if there is none, and ends when that player has
-//! closed the connection.
+//! closed the connection. If it has started the player, it ends after it: Slurm and systemd end whatever is left of a command
+//! when its first process has ended. The player is a child of process 1: what ends this process and its children does not
+//! end the player.
 //!
 //! The player of a session listens on an abstract Unix socket (unix(7)) whose name follows from the session's secret. Both
 //! sides check that the other one runs as the same user.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, PipeReader, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
@@ -30,6 +32,7 @@ const MESSAGE: usize = 64 << 10;
 ///
 /// Says why there is no player, or no message.
 pub fn pass_on(mark: &str) -> io::Result<i32> {
+    take_name();
     // The copy of the program itself is open, for one.
     sys::close_all_but_standard();
     let mut output = io::stdout();
@@ -40,12 +43,21 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
         return Err(io::Error::new(ErrorKind::InvalidData, "the conductor's first message is not `hello`"));
     };
     let session = content.secret.fingerprint();
-    let player = player_of(&session)?;
+    let (player, started) = player_of(&session)?;
     hand_over(&player, &hello)?;
     close_standard()?;
     // The player closes its end with the connection; it never writes.
     while Wait::PassedOn.poll(&mut [PollFd::new(&player, PollFlags::IN)], None).is_err() {}
+    drop(player);
+    if let Some(started) = started {
+        while Wait::PassedOn.poll(&mut [PollFd::new(&started, PollFlags::IN)], None).is_err() {}
+    }
     Ok(0)
+}
+
+/// Makes this process one that ps(1) shows as `conductor`, although its file is a descriptor of another process.
+pub(super) fn take_name() {
+    let _ = fs::write("/proc/self/comm", "conductor");
 }
 
 /// Reads the first message, and nothing that comes after it.
@@ -68,18 +80,20 @@ fn hello() -> io::Result<Vec<u8>> {
     }
 }
 
-/// A connection to the player of a session, which is started if there is none.
-fn player_of(session: &str) -> io::Result<UnixStream> {
+/// A connection to the player of a session, which is started if there is none; and if so, a pipe that closes when it ends.
+fn player_of(session: &str) -> io::Result<(UnixStream, Option<PipeReader>)> {
+    let mut started = None;
     let name = SocketAddr::from_abstract_name(format!("conductor-{session}"))?;
     for _ in 0..2 {
         match UnixStream::connect_addr(&name) {
-            Ok(player) => return has_same_user(&player).then_some(player).ok_or_else(another_user),
+            Ok(player) if has_same_user(&player) => return Ok((player, started)),
+            Ok(_) => return Err(another_user()),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
             Err(error) => return Err(error),
         }
         match UnixListener::bind_addr(&name) {
             // Connections are accepted once the player runs; until then they wait.
-            Ok(listener) => start_player(session, listener)?,
+            Ok(listener) => started = Some(start_player(session, listener)?),
             Err(error) if error.kind() == ErrorKind::AddrInUse => {}
             Err(error) => return Err(error),
         }
@@ -106,12 +120,17 @@ pub(super) fn has_same_user(socket: impl AsFd) -> bool {
 }
 
 /// Starts a player for one session in its own terminal session, so that it stays when the conductor's way to it breaks.
-fn start_player(session: &str, listener: UnixListener) -> io::Result<()> {
+/// The pipe that is returned closes when the player has ended.
+fn start_player(session: &str, listener: UnixListener) -> io::Result<PipeReader> {
+    let (ended, output) = io::pipe()?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("conductor").args(["player", "--quiet", "--session", session]);
-    command.stdin(OwnedFd::from(listener)).stdout(Stdio::null()).stderr(Stdio::null());
-    sys::start_apart(&mut command, DescriptorLimit::of_this_process());
-    command.spawn().map(drop)
+    command.stdin(OwnedFd::from(listener)).stdout(output).stderr(Stdio::null());
+    sys::start_detached(&mut command, DescriptorLimit::of_this_process());
+    let mut parent = command.spawn()?;
+    // It has ended, or is about to.
+    let _ = Wait::LeftoverEnd.has_ended(&mut parent);
+    Ok(ended)
 }
 
 /// Passes the first message, and this process's standard input and output.

@@ -26,6 +26,7 @@ mod configuration;
 mod dialect;
 mod distributed;
 mod documents;
+mod examples;
 mod forms;
 mod frames;
 mod hostile_conductors;
@@ -55,6 +56,10 @@ mod protocol;
 mod python_conductors;
 
 mod reaching;
+mod reaching_containers;
+mod reaching_kubernetes;
+mod reaching_namespaces;
+mod reaching_slurm;
 mod reaching_ssh;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ready_processes;

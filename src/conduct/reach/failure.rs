@@ -35,7 +35,12 @@ pub(in crate::conduct) enum ReachError {
     /// The program did not arrive complete.
     CutShort,
     /// The program arrived, and does not run there.
-    Broken(String),
+    Broken {
+        /// What the shell or the loader printed.
+        said: String,
+        /// The loader that the program needs, unless it is static.
+        loader: Option<String>,
+    },
     /// `program` does not exist there.
     NotInstalled(String),
     /// One of the above, with what the transport printed.
@@ -43,7 +48,7 @@ pub(in crate::conduct) enum ReachError {
 }
 
 /// What a transport prints, and what to do about it.
-const HINTS: [(&str, &str); 14] = [
+const HINTS: [(&str, &str); 16] = [
     ("Permission denied (", "allow the conductor's key on that machine, or name a key in `connect_options`"),
     ("Host key verification failed", "add the machine's host key to `known_hosts`, for example with `ssh-keyscan`"),
     (
@@ -59,6 +64,8 @@ const HINTS: [(&str, &str); 14] = [
     ("No such container", "start the container, or correct its name in `connect`"),
     ("no such container", "start the container, or correct its name in `connect`"),
     ("is not running", "start the container first"),
+    ("exec sessions on running containers", "start the container first"),
+    ("Error from server (NotFound): pods", "correct the name of the pod in `connect`"),
     ("Cannot open network namespace", "create the network namespace, or correct its name in `connect`"),
     ("a password is required", "let the user run commands without a password, or remove `become`"),
 ];
@@ -132,12 +139,7 @@ impl ReachError {
             Self::CutShort => {
                 "the program did not arrive completely: the folder is full, or the connection broke".to_owned()
             }
-            Self::Broken(why) => {
-                let why = on_one_line(why);
-                format!(
-                    "the program does not run there: {why}; build a static one with `scripts/package`, or install it there and set `program`"
-                )
-            }
+            Self::Broken { said, loader } => broken(said, loader.as_deref()),
             Self::NotInstalled(path) => format!("`program` names `{path}`, which is not an executable file there"),
             Self::Said(error, said) => {
                 let hint = said.iter().find_map(|line| HINTS.iter().find(|(text, _)| line.contains(text)));
@@ -146,6 +148,20 @@ impl ReachError {
             }
         }
     }
+}
+
+/// Why a program that arrived does not run. A shell reports a missing loader as if the program itself were missing.
+fn broken(said: &str, loader: Option<&str>) -> String {
+    let said = on_one_line(said);
+    let is_missing = ["not found", "No such file"].iter().any(|text| said.contains(text)) && !said.contains("GLIBC");
+    let why = match loader.filter(|_| is_missing) {
+        Some(loader) => format!("it needs the loader `{loader}` of a C library, which is not there"),
+        None if said.is_empty() => "it ends at once".to_owned(),
+        None => said.into_owned(),
+    };
+    format!(
+        "the program cannot be run there: {why}; send a static program, which `scripts/package` builds and `--program` names, or install one there and set `program`"
+    )
 }
 
 /// What the folders lack that were tried.
@@ -165,4 +181,26 @@ fn no_folder(tried: &[String]) -> String {
         "no folder can hold the program: {}; set `scratch` to a folder, or `program` to an installed one",
         tried.join(", ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_does_not_run_names_the_library_that_is_missing() {
+        let loader = Some("/lib64/ld-linux-x86-64.so.2");
+        for (said, loader, expected) in [
+            ("sh: /tmp/c/p: not found", loader, "it needs the loader `/lib64/ld-linux-x86-64.so.2` of a C library"),
+            ("sh: 1: /tmp/c/p: No such file or directory", loader, "it needs the loader"),
+            ("sh: /tmp/c/p: not found", None, "sh: /tmp/c/p: not found"),
+            ("p: version `GLIBC_2.39' not found (required by p)", loader, "version `GLIBC_2.39' not found"),
+            ("", loader, "it ends at once"),
+        ] {
+            let sentence = broken(said, loader);
+            let begin = format!("the program cannot be run there: {expected}");
+            assert!(sentence.starts_with(&begin) || sentence.contains(expected), "{sentence}");
+            assert!(sentence.contains("`--program`"), "{sentence}");
+        }
+    }
 }
