@@ -222,7 +222,9 @@ impl Caller {
         const AT_ONCE: usize = 16;
         let mut buffer = [0; 16 << 10];
         // What was passed on has its first message already.
-        if let Ok(Some(payload)) = self.decoder.next_frame() {
+        if !self.answered
+            && let Ok(Some(payload)) = self.decoder.next_frame()
+        {
             return Heard::Message(payload);
         }
         for _ in 0..AT_ONCE {

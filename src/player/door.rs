@@ -1,5 +1,6 @@
 //! Where a player waits for conductors: at a TCP port, or, if it serves one session, at a Unix socket.
 
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -42,6 +43,8 @@ impl Door {
         let socket = UnixListener::from(io::stdin().as_fd().try_clone_to_owned()?);
         socket.local_addr()?;
         socket.set_nonblocking(true)?;
+        // Processes that are forked inherit it, and would keep the socket open.
+        rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         Ok(Self::Session(socket))
     }
 

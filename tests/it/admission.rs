@@ -5,9 +5,10 @@ use std::net::{Shutdown, TcpStream};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::json;
 use snapbox::str;
 
-use crate::support::wire::{frame, read_text};
+use crate::support::wire::{frame, hello, read_text};
 use crate::support::{Folder, Player, conductor, eventually, run};
 
 /// Addresses that this machine does not have, so that a connection over loopback is a stranger's.
@@ -183,4 +184,16 @@ fn a_conductor_whose_name_is_unknown_is_named_in_the_log() {
     let _player = Player::from(command);
     let said = || std::fs::read_to_string(&log).unwrap_or_default();
     eventually("the name was looked up", || said().contains("cannot look up `conductor = nosuch.invalid`"));
+}
+
+#[test]
+fn a_connection_gets_one_answer_whatever_follows_its_first_message() {
+    let player = Player::start();
+    let mut data = hello("r", "w");
+    data["check"] = true.into();
+    let message = frame(json!({"version": 1, "type": "hello", "data": data}).to_string().as_bytes());
+    let mut stream = TcpStream::connect(("127.0.0.1", player.port)).expect("a connection");
+    stream.write_all(&message.repeat(2)).expect("the player reads");
+    assert!(read_text(&mut stream).expect("an answer").contains("welcome"));
+    assert_eq!(read_text(&mut stream), None);
 }

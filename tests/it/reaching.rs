@@ -3,6 +3,7 @@
 
 use crate::support::machines::{Namespace, Sshd};
 use crate::support::same_results::assert_same_results;
+use crate::support::{CONDUCTOR, Folder, finish, start};
 
 #[test]
 fn a_test_passes_on_this_machine_without_a_port() {
@@ -26,4 +27,15 @@ fn a_test_passes_in_a_network_namespace() {
     if let Some(namespace) = Namespace::make("passes") {
         assert_same_results(&format!("connect = netns:{}", namespace.0));
     }
+}
+
+#[test]
+fn steps_have_the_file_mode_mask_of_the_machine() {
+    let folder = Folder::new();
+    folder.test("", &["w"]).file("w.cfg", "[Coordinator]\nconnect = env A=b\n[Run]\nmask = umask\n");
+    let script = format!("umask 027; exec {CONDUCTOR} conduct --quiet --format classic test.cfg");
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", &script]).current_dir(folder.path());
+    let finished = finish(start(shell));
+    assert!(finished.stdout.contains("0 0027\n"), "{finished:#?}");
 }

@@ -73,15 +73,16 @@ impl TransportProcess {
             .stdout(OwnedFd::from(far))
             .stderr(Stdio::piped());
         start_apart(&mut process, limit);
-        let mut child = process.spawn()?;
-        let printed = Printed::default();
-        let reader = child.stderr.take().map(|stderr| {
-            let (printed, worker) = (printed.clone(), worker.to_owned());
+        let child = process.spawn()?;
+        let is_never_signalled = transport.is_never_signalled();
+        let mut process = Self { child, printed: Printed::default(), reader: None, is_never_signalled };
+        if let Some(stderr) = process.child.stderr.take() {
+            let (printed, worker) = (process.printed.clone(), worker.to_owned());
             let name = format!("transport of {worker}");
-            std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &printed))
-        });
-        let reader = reader.transpose()?;
-        Ok((Self { child, printed, reader, is_never_signalled: transport.is_never_signalled() }, near))
+            let reader = std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &printed));
+            process.reader = Some(reader?);
+        }
+        Ok((process, near))
     }
 
     /// What it printed last on standard error, once it has ended or a moment has passed.

@@ -9,11 +9,12 @@ use crate::model::Transport;
 
 /// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size. The
 /// function `c` removes the folder.
-const BEGIN: &str = "umask 077; m=MARK; ";
+/// The mark is in two parts, so that whatever prints the script itself does not print the mark.
+const BEGIN: &str = "m=FIRST; m=${m}SECOND; ";
 
 /// Continues with the player of this session, if there is one: a process of this user with the session's mark in its command
 /// line.
-const AGAIN: &str = "p=PID; if [ -O /proc/$p ] && grep -q SESSION /proc/$p/cmdline 2>/dev/null; then \
+const AGAIN: &str = "p=PID; if [ $p -ne $$ ] && [ -O /proc/$p ] && grep -q SESSION /proc/$p/cmdline 2>/dev/null; then \
     exec /proc/$p/exe player --stdio $m; fi; ";
 
 /// Runs a program that is there.
@@ -25,8 +26,8 @@ const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then exec \"$p\" player --
 const COPY: &str = "f=; t=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; trap \"c; exit 1\" HUP INT PIPE TERM; \
     for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
     [ \"$d\" ] && [ -d \"$d\" ] || continue; \
-    case \"$(stat -f -c %T \"$d\" 2>/dev/null)\" in nfs*|cifs|smb*|afs|fuse*|9p) t=\"$t $d:network\"; continue;; esac; \
-    f=\"$d/conductor-$m\"; mkdir \"$f\" 2>/dev/null || { t=\"$t $d:write\"; f=; continue; }; \
+    case \"$(stat -f -c %T \"$d\" 2>/dev/null)\" in nfs*|cifs|smb*|afs) t=\"$t $d:network\"; continue;; esac; \
+    f=\"$d/conductor-$m\"; mkdir -m 700 \"$f\" 2>/dev/null || { t=\"$t $d:write\"; f=; continue; }; \
     k=$(df -Pk \"$f\" 2>/dev/null | tail -n 1 | { read a b c k e; echo \"$k\"; }); \
     if [ \"${k:-99999999}\" -lt KIBIBYTES ]; then w=space; \
     elif echo \"echo $m\" >\"$f/x\" && chmod 700 \"$f/x\" && [ \"$(\"$f/x\" 2>/dev/null)\" = $m ]; then rm \"$f/x\"; break; \
@@ -58,9 +59,10 @@ impl Script<'_> {
             INSTALLED.replace("PROGRAM", &quoted(program))
         } else {
             let scratch = transport.settings.scratch.as_deref().map_or("\"\"".to_owned(), quoted);
-            COPY.replace("SCRATCH", &scratch).replace("KIBIBYTES", &(self.size / 1024 + 16).to_string())
+            COPY.replace("KIBIBYTES", &(self.size / 1024 + 16).to_string()).replace("SCRATCH", &scratch)
         };
-        format!("{}{again}{run}", BEGIN.replace("MARK", self.mark))
+        let (first, second) = self.mark.split_at(self.mark.len() / 2);
+        format!("{}{again}{run}", BEGIN.replace("FIRST", first).replace("SECOND", second))
     }
 }
 
@@ -77,13 +79,14 @@ mod tests {
 
     #[test]
     fn every_login_shell_passes_the_script_on_unchanged() {
-        let script = Script { mark: "0123456789abcdef", running: Some((7, "0123456789abcdef")), size: 5_000_000 };
+        let script = Script { mark: "0123456789abcdef", running: Some((7, "fedcba9876543210")), size: 5_000_000 };
         for (program, scratch) in [(None, None), (None, Some("/a b")), (Some("/opt/conductor"), None)] {
             let mut transport = Transport::read("ssh:h").unwrap();
             (transport.settings.program, transport.settings.scratch) =
                 (program.map(str::to_owned), scratch.map(str::to_owned));
             let text = script.text(&transport);
             assert!(!text.contains(['\'', '!', '\\', '\n']), "{text}");
+            assert!(!text.contains(script.mark), "{text}");
             assert!(text.len() < 1800, "{} bytes", text.len());
         }
     }
