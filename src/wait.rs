@@ -143,7 +143,7 @@ waits! {
         TransportWords: "the last line on standard error" of "a command such as `ssh` that has ended", ms(500),
             "the worker cannot be reached";
         TransportEnd: "its end, when its connection is closed" of "a command such as `ssh`", seconds(1),
-            "it gets SIGTERM, and after the same time SIGKILL";
+            "it gets SIGTERM, and after the same time SIGKILL, except for `srun`";
     }
     "conductor, for a Python player" {
         PythonCommand: "the next command" of "the coordinator", Limit::Computed("until the run ends"),
@@ -179,7 +179,8 @@ waits! {
         ShellSyntax: "the syntax check of a command" of "the shell", seconds(5), "this shell is not used for further checks";
     }
     "`player --stdio`" {
-        PassedOn: "the end of the connection" of "the player of the session", Limit::Computed("as long as the session's connection lasts"),
+        PassedOn: "the end of the connection, and its own if it was started here" of "the player of the session",
+            Limit::Computed("as long as the session lasts"),
             "the process ends";
     }
     "`player --stdio` and listener" {

@@ -92,6 +92,8 @@ pub enum Hint {
     CorrectName,
     /// The container is not there, or does not run.
     StartContainer,
+    /// The pod is not there.
+    CorrectPod,
     /// The network namespace is not there.
     CreateNamespace,
     /// No sshd listens there, or on another port.
@@ -126,11 +128,12 @@ pub enum Hint {
 
 impl Hint {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::StartPlayer,
         Self::CheckNetwork,
         Self::CorrectName,
         Self::StartContainer,
+        Self::CorrectPod,
         Self::CreateNamespace,
         Self::StartSshd,
         Self::RaiseMaxStartups,

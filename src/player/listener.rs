@@ -23,6 +23,7 @@ use super::processes::{End, Processes};
 use super::registry::Registry;
 use super::session_entry::{SessionEntry, Summary};
 use super::session_process;
+use super::stdio;
 use super::sweep::Cleanup;
 use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
@@ -92,7 +93,10 @@ impl Listener {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let socket = match &settings.service {
             Service::Machine { bind, port } => Door::machine(*bind, *port)?,
-            Service::Session(_) => Door::session()?,
+            Service::Session(_) => {
+                stdio::take_name();
+                Door::session()?
+            }
         };
         let address = socket.address();
         let name = match &settings.service {

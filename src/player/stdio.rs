@@ -1,12 +1,14 @@
 //! `player --stdio`: a conductor has run this program on the machine through a command such as `ssh`. It passes its standard
 //! input and output to the player of the conductor's session, which it starts if there is none, and ends when that player has
-//! closed the connection.
+//! closed the connection. If it has started the player, it ends after it: Slurm and systemd end whatever is left of a command
+//! when its first process has ended. The player is a child of process 1: what ends this process and its children does not
+//! end the player.
 //!
 //! The player of a session listens on an abstract Unix socket (unix(7)) whose name follows from the session's secret. Both
 //! sides check that the other one runs as the same user (`local_socket`).
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, PipeReader, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
@@ -35,6 +37,7 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
             "this user has the number 65534, which stands for all users that a user namespace does not know; use another user",
         ));
     }
+    take_name();
     // The copy of the program itself is open, for one.
     sys::close_all_but_standard();
     let mut output = io::stdout();
@@ -44,12 +47,21 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
     let Ok(Greeting::Hello(content)) = Greeting::decode(&hello) else {
         return Err(io::Error::new(ErrorKind::InvalidData, "the conductor's first message is not `hello`"));
     };
-    let player = player_of(&content.secret)?;
+    let (player, started) = player_of(&content.secret)?;
     hand_over(&player, &hello)?;
     close_standard()?;
     // The player closes its end with the connection; it never writes.
     while Wait::PassedOn.poll(&mut [PollFd::new(&player, PollFlags::IN)], None).is_err() {}
+    drop(player);
+    if let Some(started) = started {
+        while Wait::PassedOn.poll(&mut [PollFd::new(&started, PollFlags::IN)], None).is_err() {}
+    }
     Ok(0)
+}
+
+/// Makes this process one that ps(1) shows as `conductor`, although its file is a descriptor of another process.
+pub(super) fn take_name() {
+    let _ = fs::write("/proc/self/comm", "conductor");
 }
 
 /// Reads the first message, and nothing that comes after it.
@@ -72,14 +84,15 @@ fn hello() -> io::Result<Vec<u8>> {
     }
 }
 
-/// A connection to the player of a session, which is started if there is none.
-fn player_of(session: &Secret) -> io::Result<UnixStream> {
+/// A connection to the player of a session, which is started if there is none; and if so, a pipe that closes when it ends.
+fn player_of(session: &Secret) -> io::Result<(UnixStream, Option<PipeReader>)> {
+    let mut started = None;
     let names = session.names().map(|name| format!("conductor-{name}"));
     for _ in 0..2 {
         match connect_or_listen(&names)? {
-            Found::Listening(player) => return Ok(player),
+            Found::Listening(player) => return Ok((player, started)),
             // Connections are accepted once the player runs; until then they wait.
-            Found::Free(listener) => start_player(&session.fingerprint(), listener)?,
+            Found::Free(listener) => started = Some(start_player(&session.fingerprint(), listener)?),
             Found::Taken => {
                 let why = "other users of this machine listen at the names of this session";
                 return Err(io::Error::new(ErrorKind::PermissionDenied, why));
@@ -90,12 +103,17 @@ fn player_of(session: &Secret) -> io::Result<UnixStream> {
 }
 
 /// Starts a player for one session in its own terminal session, so that it stays when the conductor's way to it breaks.
-fn start_player(session: &str, listener: UnixListener) -> io::Result<()> {
+/// The pipe that is returned closes when the player has ended.
+fn start_player(session: &str, listener: UnixListener) -> io::Result<PipeReader> {
+    let (ended, output) = io::pipe()?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("conductor").args(["player", "--quiet", "--session", session]);
-    command.stdin(OwnedFd::from(listener)).stdout(Stdio::null()).stderr(Stdio::null());
-    sys::start_apart(&mut command, DescriptorLimit::of_this_process());
-    command.spawn().map(drop)
+    command.stdin(OwnedFd::from(listener)).stdout(output).stderr(Stdio::null());
+    sys::start_detached(&mut command, DescriptorLimit::of_this_process());
+    let mut parent = command.spawn()?;
+    // It has ended, or is about to.
+    let _ = Wait::LeftoverEnd.has_ended(&mut parent);
+    Ok(ended)
 }
 
 /// Passes the first message, and this process's standard input and output.

@@ -116,6 +116,7 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
         Hint::CheckNetwork => "check the network between the conductor and the machine, and the address in `connect`",
         Hint::CorrectName => "correct the name in `connect`, or make it known to the resolver or in `~/.ssh/config`",
         Hint::StartContainer => "start the container, or correct its name in `connect`",
+        Hint::CorrectPod => "correct the name of the pod in `connect`, or its namespace",
         Hint::CreateNamespace => "create the network namespace, or correct its name in `connect`",
         Hint::StartSshd => "start sshd on that machine; for another port, set `connect_options = -p PORT`",
         Hint::RaiseMaxStartups => {
@@ -141,7 +142,7 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
         }
         Hint::BuildProgram => "build it with `scripts/package ARCH`, or name a file with `--program ARCH=FILE`",
         Hint::BuildStaticProgram => {
-            "build a static program with `scripts/package`, or install conductor there and set `program`"
+            "send a static program, which `scripts/package` builds and `--program` names, or install one there and set `program`"
         }
         Hint::CorrectProgram => "correct `program`, or remove it, so that the conductor sends a copy",
     }

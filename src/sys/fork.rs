@@ -104,6 +104,24 @@ pub fn start_apart(command: &mut Command, limit: DescriptorLimit) {
     unsafe { command.pre_exec(prepare) };
 }
 
+/// Has a command start in its own session and as a child of process 1. The child that `spawn` returns ends at once. Only for
+/// a process with one thread.
+pub fn start_detached(command: &mut Command, limit: DescriptorLimit) {
+    let prepare = move || {
+        // SAFETY: there is one thread, so nothing is held by another one.
+        match unsafe { libc::fork() } {
+            -1 => return Err(io::Error::last_os_error()),
+            0 => {}
+            _ => exit_now(0),
+        }
+        own_session();
+        limit.restore();
+        Ok(())
+    };
+    // SAFETY: the child makes a few system calls, and allocates nothing.
+    unsafe { command.pre_exec(prepare) };
+}
+
 /// Ends this process at once: no destructor runs, and nothing that was inherited from the parent is written twice.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: `_exit` has no precondition.

@@ -207,8 +207,9 @@ fn options(text: &str) -> BTreeSet<&str> {
 #[test]
 fn the_documents_name_only_options_that_exist() {
     let help = |command: &str| run(&Folder::new(), [command, "--help"]).stdout;
-    // The last two are for `conduct`, and not in the help.
-    let help = ["conduct", "player", "validate"].map(help).concat() + "--stdio --session";
+    // Two are for `conduct`, and not in the help; the rest are of container engines and systemd.
+    let others = "--stdio --session --init --pipe";
+    let help = ["conduct", "player", "validate"].map(help).concat() + others;
     let known = options(&help);
     for page in pages().iter().filter(|page| page.starts_with("docs/") || *page == "README.md") {
         let text = read(page);

@@ -26,6 +26,7 @@ mod configuration;
 mod dialect;
 mod distributed;
 mod documents;
+mod examples;
 mod exclusive;
 mod forms;
 mod frames;
@@ -56,6 +57,10 @@ mod protocol;
 mod python_conductors;
 
 mod reaching;
+mod reaching_containers;
+mod reaching_kubernetes;
+mod reaching_namespaces;
+mod reaching_slurm;
 mod reaching_ssh;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ready_processes;

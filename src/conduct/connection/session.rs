@@ -21,6 +21,7 @@ use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End, EndKind};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::plan_message;
+use crate::conduct::reach::Way;
 use crate::model::{Attention, ConductorTime, Hint, PhaseId, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
@@ -401,7 +402,12 @@ impl Session<'_> {
             Ok(dialled) => match &dialled.greeting {
                 Greeting::Welcome(_) => Ok(dialled),
                 Greeting::Refused(refusal) if refusal.reason == RefusalReason::Unknown => {
-                    Err(End::lost(format!("{reason}: {}", refusal.message)))
+                    let why = match way {
+                        Way::Port(_) => refusal.message.as_str(),
+                        // The one that answers was started for this connection.
+                        Way::Transport(_) => "its player has ended on that machine",
+                    };
+                    Err(End::lost(format!("{reason}: {why}")))
                 }
                 other => Err(End::lost(format!("{reason}; {}", not_welcome(other, &way, &self.hello)))),
             },

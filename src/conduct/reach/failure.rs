@@ -36,8 +36,13 @@ pub(in crate::conduct) enum ReachError {
     NoFolder(Vec<String>),
     /// The program did not arrive complete.
     CutShort,
-    /// The program arrived, and does not run there: its exit status, and what was printed.
-    Broken(String),
+    /// The program arrived, and does not run there.
+    Broken {
+        /// Its exit status, and what the shell or the loader printed.
+        said: String,
+        /// The loader that the program needs, unless it is static.
+        loader: Option<String>,
+    },
     /// `program` does not exist there.
     NotInstalled(String),
     /// One of the above, with what the transport printed.
@@ -45,7 +50,7 @@ pub(in crate::conduct) enum ReachError {
 }
 
 /// What a transport or the script's commands print, and what to do about it.
-const HINTS: [(&str, Hint); 26] = [
+const HINTS: [(&str, Hint); 28] = [
     ("Permission denied (", Hint::AllowKey),
     ("Too many authentication failures", Hint::AllowKey),
     ("Host key verification failed", Hint::AddHostKey),
@@ -63,6 +68,8 @@ const HINTS: [(&str, Hint); 26] = [
     ("no container with name or ID", Hint::StartContainer),
     ("is not running", Hint::StartContainer),
     ("improper state", Hint::StartContainer),
+    ("exec sessions on running containers", Hint::StartContainer),
+    ("Error from server (NotFound): pods", Hint::CorrectPod),
     ("Cannot open network namespace", Hint::CreateNamespace),
     ("a password is required", Hint::AllowBecome),
     ("a terminal is required", Hint::AllowBecome),
@@ -83,7 +90,7 @@ impl ReachError {
     pub(super) fn with_words_of(self, mut process: TransportProcess, stream: UnixStream, greeting: &[u8]) -> Self {
         let has_own_words = matches!(
             self,
-            Self::Unwanted(_) | Self::System(_) | Self::Program(_) | Self::Broken(_) | Self::NotInstalled(_)
+            Self::Unwanted(_) | Self::System(_) | Self::Program(_) | Self::Broken { .. } | Self::NotInstalled(_)
         );
         drop(stream);
         if has_own_words {
@@ -137,7 +144,7 @@ impl ReachError {
             Self::OtherProgram(_) => Some(Hint::RemoveForceCommand),
             Self::Program(ProgramError::Missing { .. }) => Some(Hint::BuildProgram),
             Self::NoFolder(_) => Some(Hint::SetScratch),
-            Self::Broken(why) => killed(why).is_none().then_some(Hint::BuildStaticProgram),
+            Self::Broken { said, .. } => killed(said).is_none().then_some(Hint::BuildStaticProgram),
             Self::NotInstalled(_) => Some(Hint::CorrectProgram),
             Self::Said(error, said) => {
                 let known = said.iter().flat_map(|line| HINTS.iter().filter(|(text, _)| line.contains(text)));
@@ -171,7 +178,7 @@ impl ReachError {
             Self::CutShort => {
                 "the program did not arrive completely: the folder is full, or the connection broke".to_owned()
             }
-            Self::Broken(why) => broken(why),
+            Self::Broken { said, loader } => broken(said, loader.as_deref()),
             Self::NotInstalled(path) => format!("`program` names `{path}`, which is not an executable file there"),
             // What the transport says is the whole story then.
             Self::Said(error, said) if matches!(**error, Self::Ended) => said.join(" / "),
@@ -180,27 +187,26 @@ impl ReachError {
     }
 }
 
-/// Why the program does not run, from the exit status of its first attempt and what it or the shell printed.
-fn broken(why: &str) -> String {
-    let (status, printed) = why.split_once(' ').unwrap_or((why, ""));
+/// Why a program that arrived does not run, from the exit status of its first attempt and what it or the shell printed. A
+/// shell reports a missing loader as if the program itself were missing.
+fn broken(said: &str, loader: Option<&str>) -> String {
+    let (status, printed) = said.split_once(' ').unwrap_or((said, ""));
     let printed = on_one_line(printed.trim());
-    // The shell prints that as well, but not which signal it was.
-    if let Some(signal) = killed(why) {
-        return format!("the program does not run there: it was ended by {}", signal_name(signal));
-    }
-    let why = match &*printed {
-        line if line.ends_with("not found") && !line.contains("version `") => {
-            format!("its dynamic loader is missing ({line})")
-        }
-        "" => format!("exit status {status}"),
-        line => line.to_owned(),
+    let is_missing =
+        ["not found", "No such file"].iter().any(|text| printed.contains(text)) && !printed.contains("GLIBC");
+    let why = match (loader.filter(|_| is_missing), killed(said)) {
+        // The shell prints that as well, but not which signal it was.
+        (_, Some(signal)) => format!("it was ended by {}", signal_name(signal)),
+        (Some(loader), _) => format!("it needs the loader `{loader}` of a C library, which is not there"),
+        _ if printed.is_empty() => format!("it ends at once with exit status {status}"),
+        _ => printed.into_owned(),
     };
-    format!("the program does not run there: {why}")
+    format!("the program cannot be run there: {why}")
 }
 
 /// The signal that ended it, if one did: a shell adds 128 to it.
-fn killed(why: &str) -> Option<i32> {
-    let status: i32 = why.split(' ').next()?.parse().ok()?;
+fn killed(said: &str) -> Option<i32> {
+    let status: i32 = said.split(' ').next()?.parse().ok()?;
     status.checked_sub(128).filter(|signal| (1..=64).contains(signal))
 }
 
@@ -223,6 +229,10 @@ fn no_folder(tried: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn broken_with(said: &str, loader: Option<&str>) -> ReachError {
+        ReachError::Broken { said: said.to_owned(), loader: loader.map(str::to_owned) }
+    }
 
     #[test]
     fn what_a_transport_prints_is_the_reason_and_has_a_hint() {
@@ -291,25 +301,36 @@ mod tests {
                 Some(Hint::SetScratch),
             ),
             (
-                ReachError::Broken("127 sh: 1: /tmp/conductor-m/p: not found".to_owned()),
-                "the program does not run there: its dynamic loader is missing (sh: 1: /tmp/conductor-m/p: not found)",
+                broken_with("127 sh: 1: /tmp/conductor-m/p: not found", None),
+                "the program cannot be run there: sh: 1: /tmp/conductor-m/p: not found",
                 Some(Hint::BuildStaticProgram),
             ),
             (
-                ReachError::Broken("127 p: error while loading shared libraries: libz.so.1: cannot open".to_owned()),
-                "the program does not run there: p: error while loading shared libraries: libz.so.1: cannot open",
+                broken_with("127 p: error while loading shared libraries: libz.so.1: cannot open", None),
+                "the program cannot be run there: p: error while loading shared libraries: libz.so.1: cannot open",
                 Some(Hint::BuildStaticProgram),
             ),
             (
-                ReachError::Broken("1 p: /lib/libc.so.6: version `GLIBC_2.34' not found".to_owned()),
-                "the program does not run there: p: /lib/libc.so.6: version `GLIBC_2.34' not found",
+                broken_with("1 p: /lib/libc.so.6: version `GLIBC_2.34' not found", None),
+                "the program cannot be run there: p: /lib/libc.so.6: version `GLIBC_2.34' not found",
                 Some(Hint::BuildStaticProgram),
             ),
             (
-                ReachError::Broken("137 Killed".to_owned()),
-                "the program does not run there: it was ended by SIGKILL",
-                None,
+                broken_with("127 sh: /tmp/c/p: not found", Some("/lib64/ld.so")),
+                "the program cannot be run there: it needs the loader `/lib64/ld.so` of a C library, which is not there",
+                Some(Hint::BuildStaticProgram),
             ),
+            (
+                broken_with("1 p: version `GLIBC_2.39' not found (required by p)", Some("/lib64/ld.so")),
+                "the program cannot be run there: p: version `GLIBC_2.39' not found (required by p)",
+                Some(Hint::BuildStaticProgram),
+            ),
+            (
+                broken_with("1 ", Some("/lib64/ld.so")),
+                "the program cannot be run there: it ends at once with exit status 1",
+                Some(Hint::BuildStaticProgram),
+            ),
+            (broken_with("137 Killed", None), "the program cannot be run there: it was ended by SIGKILL", None),
             (
                 ReachError::NotInstalled("/opt/conductor".to_owned()),
                 "`program` names `/opt/conductor`, which is not an executable file there",

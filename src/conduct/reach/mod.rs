@@ -2,6 +2,7 @@
 //! be a copy of this program. What comes of it is a connection like any other.
 
 mod failure;
+mod interpreter;
 mod hosts;
 mod places;
 mod process;
@@ -24,6 +25,7 @@ use crate::wire::{Connection, Secret};
 
 pub(super) use failure::ReachError;
 use hosts::KnownHosts;
+use interpreter::interpreter;
 pub(super) use places::Place;
 use places::Places;
 pub(super) use process::Printed;
@@ -149,7 +151,7 @@ pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_
     let started = TransportProcess::start(machine.transport, &command, machine.worker, machine.access.descriptors);
     let (process, stream) =
         started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
-    let mut talk = Talk { stream, mark, heard: Vec::new(), site: Site::default(), until, patience };
+    let mut talk = Talk { stream, mark, heard: Vec::new(), site: Site::default(), sent: None, until, patience };
     match talk.bring_player(machine) {
         Ok(()) => {
             let connection = Connection::new(talk.stream.into(), None).map_err(ReachError::System)?;
@@ -167,6 +169,8 @@ struct Talk<'a, 'p> {
     /// What was read and is not part of a line of the script: first of all a greeting.
     heard: Vec<u8>,
     site: Site,
+    /// The program that was sent.
+    sent: Option<Arc<Program>>,
     until: Instant,
     patience: Patience<'p>,
 }
@@ -185,10 +189,14 @@ impl Talk<'_, '_> {
                     let program =
                         machine.access.programs.for_machine(&system, &architecture).map_err(ReachError::Program)?;
                     self.send(&program, &machine.progress)?;
+                    self.sent = Some(program);
                 }
                 "none" => return Err(ReachError::NoFolder(rest.split_whitespace().map(str::to_owned).collect())),
                 "short" => return Err(ReachError::CutShort),
-                "broken" => return Err(ReachError::Broken(rest.to_owned())),
+                "broken" => {
+                    let loader = self.sent.as_deref().and_then(interpreter);
+                    return Err(ReachError::Broken { said: rest.to_owned(), loader });
+                }
                 "missing" => {
                     return Err(ReachError::NotInstalled(
                         machine.transport.settings.program.clone().unwrap_or_default(),

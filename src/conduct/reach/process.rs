@@ -117,7 +117,7 @@ impl TransportProcess {
 impl Drop for TransportProcess {
     fn drop(&mut self) {
         // What must not get a signal ends by itself when its standard input has ended, sooner or later.
-        if self.is_never_signalled || Wait::TransportEnd.has_ended(&mut self.child) {
+        if Wait::TransportEnd.has_ended(&mut self.child) || self.is_never_signalled {
             return;
         }
         // It may be the script itself, which removes its folder at this signal.

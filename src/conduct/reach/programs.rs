@@ -65,7 +65,7 @@ impl fmt::Display for ProgramError {
 }
 
 impl Program {
-    fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         Ok(Self { file, size })

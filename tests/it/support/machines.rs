@@ -1,4 +1,13 @@
-//! Machines that are reached through a command, made on this one: a private sshd, a network namespace, a container.
+//! Machines that are reached through a command, made on this one: a private sshd, a network namespace, a container, a
+//! cluster.
+
+pub mod container;
+mod daemon;
+pub mod gate;
+pub mod held_run;
+pub mod kubernetes;
+pub mod slurm;
+pub mod static_program;
 
 use std::fs::Permissions;
 use std::os::fd::AsFd;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -25,19 +26,34 @@ pub fn assert_same_results(lines: &str) {
 /// The same for a way to each worker: its lines of `[Coordinator]`. Nothing is left on these machines.
 #[track_caller]
 pub fn assert_same_results_on(machines: &[Look], lines: impl Fn(&str) -> String) {
+    assert_same_results_by(machines, lines, conduct);
+}
+
+/// The same for a `conduct` that needs more than its arguments to reach the machines: variables, options, an allocation.
+#[track_caller]
+pub fn assert_same_results_by(
+    machines: &[Look],
+    lines: impl Fn(&str) -> String,
+    conduct_there: impl Fn(&Folder, &[&str]) -> Command,
+) {
     let folder = Folder::new();
     let there = name_there();
-    let over_form = results(&folder, "form", &there, lines);
+    let over_form = results(&folder, "form", &there, lines, conduct_there);
     machines.iter().for_each(Look::assert_nothing_is_left);
     let players = WORKERS.map(|_| Player::start());
-    let over_tcp = results(&folder, "tcp", &there, |worker| {
+    let ports = |worker: &str| {
         let index = WORKERS.iter().position(|name| *name == worker).expect("a worker");
         format!("player = 127.0.0.1\ncmdport = {}", players[index].port)
-    });
+    };
+    let over_tcp = results(&folder, "tcp", &there, ports, conduct);
     assert_eq!(over_form.keys().collect::<Vec<_>>(), over_tcp.keys().collect::<Vec<_>>());
     for (name, text) in &over_tcp {
         snapbox::assert_data_eq!(over_form[name].clone(), snapbox::Data::text(text.clone()).raw());
     }
+}
+
+fn conduct(folder: &Folder, arguments: &[&str]) -> Command {
+    conductor(folder, ["conduct"].iter().chain(arguments))
 }
 
 /// The beginning of the names of the folders that the steps make on the machines.
@@ -58,7 +74,13 @@ fn steps(there: &str) -> String {
 
 /// Runs the test in a folder of its own; the report and all files of results, without what differs from run to run.
 #[track_caller]
-fn results(folder: &Folder, name: &str, there: &str, lines: impl Fn(&str) -> String) -> BTreeMap<String, String> {
+fn results(
+    folder: &Folder,
+    name: &str,
+    there: &str,
+    lines: impl Fn(&str) -> String,
+    conduct: impl Fn(&Folder, &[&str]) -> Command,
+) -> BTreeMap<String, String> {
     std::fs::create_dir(folder.join(name)).expect("a folder");
     let mut test = "[Test]\ntrials = 3\nlease = 20s\n[Workers]\n".to_owned();
     for worker in WORKERS {
@@ -71,7 +93,7 @@ fn results(folder: &Folder, name: &str, there: &str, lines: impl Fn(&str) -> Str
     // Copies of the program come first into this folder, where the way passes the variable on.
     let temporary = folder.join(name).join("tmp");
     std::fs::create_dir(&temporary).expect("a folder");
-    let mut command = conductor(folder, ["conduct", "--quiet", "--results", name, "--run-id", "run", &file]);
+    let mut command = conduct(folder, &["--quiet", "--results", name, "--run-id", "run", &file]);
     command.env("TMPDIR", &temporary);
     let finished = finish(start(command));
     assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
