@@ -49,8 +49,11 @@ pub(super) fn hosts(list: &str) -> Result<Vec<String>, Reason> {
     Ok(hosts)
 }
 
+/// Texts with their numbers.
+type Numbered = Vec<(String, u64)>;
+
 /// What a text with or without a range stands for, each text with its number, and what stands before the range.
-fn texts(key: &str) -> Result<(&str, Vec<(String, u64)>), Reason> {
+fn texts(key: &str) -> Result<(&str, Numbered), Reason> {
     let Some((base, rest)) = key.split_once('[') else { return Ok((key, vec![(key.to_owned(), 1)])) };
     let range = |message| Reason::new(Lint::InvalidRange, message, "write a range as `node[01-16]`");
     let (numbers, suffix) = rest.split_once(']').ok_or_else(|| range("the range has no `]`"))?;

@@ -92,7 +92,7 @@ fn knock(name: &str) -> io::Result<Knock> {
 }
 
 /// Whether this process has a user that others can be compared with. All users that a user namespace does not know are
-/// 65534 there (`overflowuid` in user_namespaces(7)): none of them can be told from the others.
+/// 65534 there (`overflowuid` in `user_namespaces(7)`): none of them can be told from the others.
 pub(super) fn has_own_user() -> bool {
     const OVERFLOW: u32 = 65534;
     rustix::process::geteuid().as_raw() != OVERFLOW

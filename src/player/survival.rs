@@ -54,11 +54,11 @@ fn logind_files() -> Vec<String> {
 /// Whether these settings end the processes of this user at logout; those of root are not ended by default.
 fn kills_user_processes(files: &[String], is_root: bool) -> bool {
     let setting = |name: &str| {
-        let values = files.iter().flat_map(|text| text.lines()).filter_map(|line| {
+        let mut values = files.iter().flat_map(|text| text.lines()).filter_map(|line| {
             let (key, value) = line.split_once('=')?;
             (key.trim() == name).then(|| value.trim().to_owned())
         });
-        values.last()
+        values.next_back()
     };
     let kills = setting("KillUserProcesses")
         .is_some_and(|value| ["yes", "true", "on", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes)));

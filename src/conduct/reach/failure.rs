@@ -269,12 +269,19 @@ mod tests {
         assert_eq!((end.hint, again), (Some(Hint::SetScratch), false));
     }
 
+    fn assert_ends<const COUNT: usize>(table: [(ReachError, &str, Option<Hint>); COUNT]) {
+        for (error, sentence, hint) in table {
+            let (end, _) = error.end();
+            assert_eq!((end.reason.as_str(), end.hint), (sentence, hint));
+        }
+    }
+
     #[test]
     fn each_failure_has_a_sentence_and_a_hint() {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
         let no_program =
             ProgramError::Missing { machine: "riscv64".to_owned(), tried: vec!["/p/conductor-riscv64".into()] };
-        let table = [
+        assert_ends([
             (
                 ReachError::Start("kubectl".to_owned(), missing()),
                 "`kubectl` is not installed on the conductor's machine",
@@ -300,6 +307,17 @@ mod tests {
                  `/home/u` (a network file system), `/x` (not writable)",
                 Some(Hint::SetScratch),
             ),
+            (
+                ReachError::NotInstalled("/opt/conductor".to_owned()),
+                "`program` names `/opt/conductor`, which is not an executable file there",
+                Some(Hint::CorrectProgram),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_run_there_has_its_reason() {
+        assert_ends([
             (
                 broken_with("127 sh: 1: /tmp/conductor-m/p: not found", None),
                 "the program cannot be run there: sh: 1: /tmp/conductor-m/p: not found",
@@ -331,15 +349,6 @@ mod tests {
                 Some(Hint::BuildStaticProgram),
             ),
             (broken_with("137 Killed", None), "the program cannot be run there: it was ended by SIGKILL", None),
-            (
-                ReachError::NotInstalled("/opt/conductor".to_owned()),
-                "`program` names `/opt/conductor`, which is not an executable file there",
-                Some(Hint::CorrectProgram),
-            ),
-        ];
-        for (error, sentence, hint) in table {
-            let (end, _) = error.end();
-            assert_eq!((end.reason.as_str(), end.hint), (sentence, hint));
-        }
+        ]);
     }
 }

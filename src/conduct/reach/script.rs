@@ -9,8 +9,10 @@ use crate::model::Transport;
 
 /// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size. The
 /// function `c` removes the folder.
-/// The mark is in two parts, so that whatever prints the script itself does not print the mark.
-const BEGIN: &str = "m=FIRST; m=${m}SECOND; ";
+///
+/// The mark is in two parts, so that whatever prints the script itself does not print the mark. There is no `${…}`, which
+/// `systemd-run` would replace.
+const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; ";
 
 /// Continues with the player of this session, if there is one: a process of this user with the session's fingerprint in its
 /// command line. Everybody can see that one: a process that another user started is not executed, even if it is
@@ -31,7 +33,7 @@ const COPY: &str = "f=; t=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; trap \"c; e
     case \"$(stat -f -c %T \"$d\" 2>/dev/null)\" in nfs*|cifs|smb*|afs) t=\"$t $d:network\"; continue;; esac; \
     f=\"$d/conductor-$m\"; mkdir -m 700 \"$f\" 2>/dev/null || { t=\"$t $d:write\"; f=; continue; }; \
     k=$(df -Pk \"$f\" 2>/dev/null | tail -n 1 | { read a b c k e; echo \"$k\"; }); \
-    if [ \"${k:-99999999}\" -lt KIBIBYTES ]; then w=space; \
+    [ \"$k\" ] || k=99999999; if [ \"$k\" -lt KIBIBYTES ]; then w=space; \
     elif echo \"echo $m\" >\"$f/x\" && chmod 700 \"$f/x\" && [ \"$(\"$f/x\" 2>/dev/null)\" = $m ]; then rm \"$f/x\"; break; \
     else w=execute; fi; rm -rf \"$f\"; t=\"$t $d:$w\"; f=; done; \
     if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
@@ -136,7 +138,7 @@ mod tests {
             (transport.settings.program, transport.settings.scratch) =
                 (program.map(str::to_owned), scratch.map(str::to_owned));
             let text = script.text(&transport);
-            assert!(!text.contains(['\'', '!', '\\', '\n']), "{text}");
+            assert!(!text.contains(['\'', '!', '\\', '\n']) && !text.contains("${"), "{text}");
             assert!(!text.contains(script.mark), "{text}");
             assert!(text.len() < 1800, "{} bytes", text.len());
         }

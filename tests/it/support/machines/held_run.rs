@@ -54,7 +54,9 @@ impl HeldRun {
     pub fn kill_transport(&self) {
         let killed = self.transports();
         assert!(!killed.is_empty(), "there is a transport");
-        killed.iter().for_each(|pid| kill(*pid, 9));
+        for pid in &killed {
+            kill(*pid, 9);
+        }
     }
 
     /// Kills the transport, and waits until `conduct` has started another one.

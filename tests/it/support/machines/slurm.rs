@@ -94,8 +94,9 @@ impl Slurm {
         for node in NODES {
             std::fs::create_dir(self.folder.join(&format!("spool-{node}"))).expect("a folder");
             let port = free_port();
-            text +=
-                &format!("NodeName={node} NodeHostname={name} NodeAddr=127.0.0.1 Port={port} CPUs=2 State=UNKNOWN\n");
+            text.extend([format!(
+                "NodeName={node} NodeHostname={name} NodeAddr=127.0.0.1 Port={port} CPUs=2 State=UNKNOWN\n"
+            )]);
         }
         self.folder.file("slurm.conf", &text);
         self.folder.file("cgroup.conf", "CgroupPlugin=autodetect\nCgroupAutomount=no\n");
