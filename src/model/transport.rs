@@ -47,6 +47,8 @@ struct Form {
     is_exclusive: bool,
     /// Whether the far side loses its processes when the transport's own process gets a signal.
     is_never_signalled: bool,
+    /// Whether the command expands variables in its words, as systemd does: `$$` becomes `$`.
+    expands_variables: bool,
 }
 
 /// A part of a command.
@@ -74,6 +76,7 @@ const USUAL: Form = Form {
     is_quoted: false,
     is_exclusive: false,
     is_never_signalled: false,
+    expands_variables: false,
 };
 
 /// This machine: the conductor's own program is the player.
@@ -139,6 +142,7 @@ const FORMS: [Form; 7] = [
         name: "machine",
         target: "NAME",
         command: &[Is("systemd-run"), Is("-q"), Is("--pipe"), Options, Is("-M"), Target],
+        expands_variables: true,
         ..USUAL
     },
 ];
@@ -242,7 +246,8 @@ impl Transport {
             let remote = self.settings.become_user.iter().map(String::as_str).chain(["sh", "-c", &script]);
             words.push(remote.collect::<Vec<_>>().join(" "));
         } else {
-            words.extend(self.settings.become_user.iter().cloned().chain(["sh", "-c", script].map(str::to_owned)));
+            let script = if self.form.expands_variables { script.replace('$', "$$") } else { script.to_owned() };
+            words.extend(self.settings.become_user.iter().cloned().chain(["sh".to_owned(), "-c".to_owned(), script]));
         }
         words
     }
@@ -358,6 +363,14 @@ mod tests {
         transport.settings.options = vec!["-J".to_owned(), "bastion".to_owned()];
         assert_eq!(transport.host_query().unwrap().join(" "), "ssh -G -J bastion -- root@lab7");
         assert_eq!(Transport::read("docker:c").unwrap().host_query(), None);
+    }
+
+    #[test]
+    fn systemd_expands_no_variables_of_the_script() {
+        let last =
+            |form| Transport::read(form).unwrap().command("echo $m ${m} $$", "MARK", Duration::from_secs(1)).pop();
+        assert_eq!(last("podman:c").unwrap(), "echo $m ${m} $$");
+        assert_eq!(last("machine:m").unwrap(), "echo $$m $${m} $$$$");
     }
 
     #[test]
