@@ -411,11 +411,13 @@ impl Session<'_> {
                 }
                 other => Err(End::lost(format!("{reason}; {}", not_welcome(other, &way, &self.hello)))),
             },
-            Err(End { kind: EndKind::Unreachable, reason: why, .. }) => {
+            Err(End { kind: EndKind::Unreachable, reason: why, hint }) => {
                 let end = End::lost(format!(
                     "{reason}, and it could not be reached again within its lease of {lease}: {why}"
                 ));
-                Err(End { hint: Some(Hint::RestartPlayer), ..end })
+                // Nobody starts a player by hand where a command leads to the machine.
+                let hint = if let Way::Port(_) = way { Some(Hint::RestartPlayer) } else { hint };
+                Err(End { hint, ..end })
             }
             Err(end) => Err(end),
         }
