@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::audience::{Conductor, lease, open};
 use super::callers::Caller;
+use super::life;
 use super::listener::{Listener, Service};
 use super::machine::{self, Taken};
 use super::note::Order;
@@ -168,13 +169,18 @@ impl Listener {
         let welcome = self.welcome(WelcomeState::New, Some(&hello.run));
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let shared = machine.clone();
+        let serves_one = welcome.process.is_some();
         let made = self.processes.create(&mut self.callers, lease, move |notes, cgroups| {
             // The run uses the machine as long as this process or its listener exists.
             let _machine = shared;
             let mut session = Session::with_lease(lease, clock()).of(welcome.incarnation.clone());
-            session.ends_with_lease = welcome.process.is_some();
+            session.ends_with_lease = serves_one;
             let link = open(caller.connection, caller.decoder, lease, welcome);
-            hold(session, Conductor::new(link, spool_limit), notes, cgroups)
+            let status = hold(session, Conductor::new(link, spool_limit), notes, cgroups);
+            if serves_one {
+                life::continue_listener();
+            }
+            status
         })?;
         match made {
             Ok(pid) => {

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::process::Signal;
+use rustix::process::{Signal, getppid, kill_process};
 
 use crate::sys::Shared;
 
@@ -32,4 +32,11 @@ pub(super) fn continue_without_parent() {
             "cannot set the parent-death signal; if this process is stopped when its parent dies, it stays stopped: {error}"
         );
     }
+}
+
+/// Continues the listener of this process, in case that it was stopped. One that serves a single session has to end with
+/// it, and nobody else would continue it.
+pub(super) fn continue_listener() {
+    // If it has ended, another process is the parent, to which the signal says nothing.
+    let _ = getppid().map(|listener| kill_process(listener, Signal::CONT));
 }

@@ -228,14 +228,14 @@ fn a_supervisor_of_a_check_that_is_stopped_when_its_conductor_is_killed_ends_the
 }
 
 #[test]
-fn a_private_player_that_is_stopped_when_its_conductor_is_killed_runs_reset_and_ends() {
+fn a_local_player_that_is_stopped_when_its_conductor_is_killed_runs_reset_and_ends() {
     let folder = Folder::new();
     let pipe = Pipe::new(&folder, "pipe");
     let stop = "read -r _ _ _ listener _ </proc/$PPID/stat; kill -STOP $listener";
     let log = folder.join("log");
     let sections =
         format!("[Run]\nwork = {stop}; {}; sleep 600\n[Reset]\nundo = echo reset >>{}\n", pipe.hold(), log.display());
-    folder.test("lease = 1h", &["w"]).worker("w", 6970, &sections);
+    folder.test("lease = 2s", &["w"]).worker("w", 6970, &sections);
     let child = start(conductor(&folder, ["conduct", "--quiet", "--local", "test.cfg"]));
     pipe.wait_for_start();
     kill(child.id(), KILL);
