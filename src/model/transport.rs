@@ -32,6 +32,7 @@ pub struct TransportSettings {
 
 /// A form of `connect`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else of the form's command")]
 struct Form {
     /// What is written before the colon; empty for a command of the user.
     name: &'static str,
