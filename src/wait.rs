@@ -133,7 +133,7 @@ waits! {
     }
     "conductor, for a worker that is reached through a command" {
         TransportHosts: "the hosts that a connection leads through" of "`ssh -G`", seconds(5),
-            "only the machine itself counts for the number of connections that are being made";
+            "only the machine itself counts towards the limits of connections";
         TransportTurn: "its turn to connect: up to 8 connections to a host are made at the same time, and 64 in all" of "other workers",
             Limit::Computed("until theirs are made or have failed"), "the connection is made";
         TransportAnswer: "an answer" of "the machine", Limit::Computed("what is left of `connect_timeout` or `lease`"),
@@ -179,7 +179,7 @@ waits! {
         ShellSyntax: "the syntax check of a command" of "the shell", seconds(5), "this shell is not used for further checks";
     }
     "`player --stdio`" {
-        PassedOn: "the end of the connection, and its own if it was started here" of "the player of the session",
+        PassedOn: "the end of the connection, and of the session player if it was started here" of "the session player",
             Limit::Computed("as long as the session lasts"),
             "the process ends";
     }
@@ -188,9 +188,9 @@ waits! {
     }
     "listener" {
         PassedOnMessage: "a connection and its first message" of "`player --stdio`", seconds(1), "the connection is closed";
-        MachineHolder: "the answer of the player that has the machine for its run" of "that player", seconds(3),
+        MachineHolder: "the answer of the player that uses the machine for its run" of "that player", seconds(3),
             "the session is refused, and the conductor tries again";
-        SessionPlayerIdle: "its session to begin" of "`player --stdio`", seconds(10), "the player of the session ends";
+        SessionPlayerIdle: "its session to begin" of "`player --stdio`", seconds(10), "the session player ends";
         ListenerEvents: "the next event" of "connections, sessions and signals", Limit::Earliest,
             "as for that limit";
         Caller: "the first message" of "the peer",

@@ -96,7 +96,8 @@ fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Resu
     let interrupts = signals::interrupts().map_err(|error| format!("cannot install signal handlers: {error}"))?;
     let run_secret = Secret::random().map_err(|error| format!("cannot get random bytes for the run: {error}"))?;
     let programs = arguments.programs.iter().cloned().collect();
-    let programs = Programs::new(programs).map_err(|error| format!("cannot open this program: {}", words(&error)))?;
+    let programs = Programs::new(programs)
+        .map_err(|error| format!("cannot open the conductor's own program: {}", words(&error)))?;
     let options = Options {
         skip_unreachable: arguments.skip_unreachable,
         take_over: arguments.take_over,

@@ -37,7 +37,7 @@ pub struct ConductArguments {
     /// Run nothing if the configuration has warnings
     #[arg(long)]
     pub strict: bool,
-    /// The program for machines of this architecture, as `uname -m` prints it, if it is not the conductor's; can be repeated
+    /// Send FILE to machines of this architecture, as `uname -m` prints it; can be repeated
     #[arg(long = "program", value_name = "ARCH=FILE", value_parser = program)]
     pub programs: Vec<(String, PathBuf)>,
     /// Run the test without the players that cannot be reached

@@ -157,7 +157,7 @@ pub(super) fn remote_path(value: &str) -> Result<Option<String>, Refusal> {
     let path = text(value)?;
     if path.contains(['\'', '!', '\\', '\n', '"', '$', '`']) {
         let problem = "has a character that not all login shells pass on";
-        return Err(Refusal::new(problem, "use a path without quotes, `!`, `$` and backslashes"));
+        return Err(Refusal::new(problem, "use a path without quotes, backslashes, `!` and `$`"));
     }
     Ok(Some(path))
 }

@@ -74,11 +74,12 @@ fn line(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Vec<Worke
     let hosts = hosts_of(scope, section, entry)?;
     let Expansion { base, names } = expand(entry.written_key(), hosts.as_ref().map(Vec::len))?;
     if let Some(hosts) = hosts.as_ref().filter(|hosts| hosts.len() != names.len()) {
-        let message = format!("the number of hosts ({}) is not the number of workers ({})", hosts.len(), names.len());
+        let message =
+            format!("the number of hosts ({}) differs from the number of workers ({})", hosts.len(), names.len());
         return Err(Reason::new(
             Lint::InvalidRange,
             message,
-            "write as many hosts as workers, or `[*]` for the workers",
+            "name one host for each worker, or write `[*]` to make one worker for each host",
         ));
     }
     let mut workers = Vec::new();

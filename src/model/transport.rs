@@ -155,7 +155,7 @@ pub enum TransportError {
     Empty,
     /// The word before the colon is not a form.
     UnknownForm(String),
-    /// Nothing, or something that a command would take for an option, is behind the colon.
+    /// After the colon is nothing, or something that a command would read as an option.
     Target(&'static str, &'static str),
     /// Words follow the form, this one.
     Words(String),
@@ -169,7 +169,7 @@ impl TransportError {
         match self {
             Self::Empty => "is empty".to_owned(),
             Self::UnknownForm(name) => format!("begins with an unknown form, `{name}:`"),
-            Self::Target(form, ..) => format!("has no valid target of `{form}:`"),
+            Self::Target(form, ..) => format!("has no valid target for `{form}:`"),
             Self::Words(_) => "has more than one word".to_owned(),
             Self::Ssh => "is a command that does not pass its arguments on unchanged".to_owned(),
         }
@@ -379,11 +379,11 @@ mod tests {
         for (text, expected) in [
             (" ", "is empty"),
             ("shh:lab7", "begins with an unknown form, `shh:`"),
-            ("ssh:", "has no valid target of `ssh:`"),
-            ("ssh:-oProxyCommand=x", "has no valid target of `ssh:`"),
-            ("docker:-u", "has no valid target of `docker:`"),
-            ("kubectl:a/b/c/d", "has no valid target of `kubectl:`"),
-            ("kubectl:a//c", "has no valid target of `kubectl:`"),
+            ("ssh:", "has no valid target for `ssh:`"),
+            ("ssh:-oProxyCommand=x", "has no valid target for `ssh:`"),
+            ("docker:-u", "has no valid target for `docker:`"),
+            ("kubectl:a/b/c/d", "has no valid target for `kubectl:`"),
+            ("kubectl:a//c", "has no valid target for `kubectl:`"),
             ("ssh:lab7 -p 2222", "has more than one word"),
             ("/usr/bin/ssh root@lab7", "is a command that does not pass its arguments on unchanged"),
         ] {

@@ -110,7 +110,7 @@ pub enum Hint {
     CheckHostKey,
     /// `become` asks for a password.
     AllowBecome,
-    /// The machine runs another command than the conductor's.
+    /// The machine runs another command instead of the conductor's.
     RemoveForceCommand,
     /// The machine has no `sh`.
     InstallShell,

@@ -142,8 +142,7 @@ impl Listener {
             Taken::Held(socket) => Ok(Some(Rc::new(socket))),
             Taken::Refused(refusal) => Err(refusal),
             Taken::Unknown => {
-                let text =
-                    "other users of this machine prevent that runs find each other here: another run may use it now";
+                let text = "other users have bound all names of `exclusive`: another run may be using this machine";
                 self.registry.tell_later(Summary::of_nobody(text.to_owned()));
                 Ok(None)
             }

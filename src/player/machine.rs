@@ -20,7 +20,7 @@ use crate::wire::{
     Connection, FrameDecoder, Greeting, Hello, Holder, HolderState, Refusal, RefusalReason, bounds, frame,
 };
 
-/// How often the holder is asked again that ends while it is asked.
+/// How often to ask again if the holder ends while it is asked.
 const ATTEMPTS: usize = 5;
 
 /// What a run has of a machine that it wants for itself.
@@ -28,7 +28,7 @@ const ATTEMPTS: usize = 5;
 pub(super) enum Taken {
     /// It has the machine as long as a process has this socket.
     Held(UnixListener),
-    /// Other users prevent that runs find each other.
+    /// Other users have bound all names, so runs cannot find each other.
     Unknown,
     /// It does not get the machine.
     Refused(Refusal),

@@ -34,7 +34,7 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
     if !has_own_user() {
         return Err(io::Error::new(
             ErrorKind::PermissionDenied,
-            "this user has the number 65534, which stands for all users that a user namespace does not know; use another user",
+            "cannot run as user 65534, which stands for all users that a user namespace does not know; use another user",
         ));
     }
     take_name();
@@ -94,7 +94,7 @@ fn player_of(session: &Secret) -> io::Result<(UnixStream, Option<PipeReader>)> {
             // Connections are accepted once the player runs; until then they wait.
             Found::Free(listener) => started = Some(start_player(&session.fingerprint(), listener)?),
             Found::Taken => {
-                let why = "other users of this machine listen at the names of this session";
+                let why = "other users have bound all names of this session";
                 return Err(io::Error::new(ErrorKind::PermissionDenied, why));
             }
         }
@@ -102,7 +102,7 @@ fn player_of(session: &Secret) -> io::Result<(UnixStream, Option<PipeReader>)> {
     Err(io::Error::other("the player of this session ended while it was started"))
 }
 
-/// Starts a player for one session in its own terminal session, so that it stays when the conductor's way to it breaks.
+/// Starts a player for one session in its own terminal session, so that it continues when the connection breaks.
 /// The pipe that is returned closes when the player has ended.
 fn start_player(session: &str, listener: UnixListener) -> io::Result<PipeReader> {
     let (ended, output) = io::pipe()?;
@@ -124,7 +124,7 @@ fn hand_over(player: &UnixStream, hello: &[u8]) -> io::Result<()> {
     if sent == message.len() { Ok(()) } else { Err(ErrorKind::WriteZero.into()) }
 }
 
-/// Closes this process's copies of the connection: its end is to be seen on the other side.
+/// Closes this process's copies of the connection, so that the other side sees its end.
 fn close_standard() -> io::Result<()> {
     let null = File::options().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;

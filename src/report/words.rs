@@ -114,7 +114,7 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
              it stops the processes that are left in control groups, but it does not run Reset"
         }
         Hint::CheckNetwork => "check the network between the conductor and the machine, and the address in `connect`",
-        Hint::CorrectName => "correct the name in `connect`, or make it known to the resolver or in `~/.ssh/config`",
+        Hint::CorrectName => "correct the name in `connect`, or add it to DNS, `/etc/hosts` or `~/.ssh/config`",
         Hint::StartContainer => "start the container, or correct its name in `connect`",
         Hint::CorrectPod => "correct the name of the pod in `connect`, or its namespace",
         Hint::CreateNamespace => "create the network namespace, or correct its name in `connect`",
@@ -130,7 +130,7 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
             "add the key of that machine to `known_hosts`: connect once with `ssh`, or use `ssh-keyscan`"
         }
         Hint::CheckHostKey => {
-            "the machine was installed again, or this is another machine; check which, and then replace its key in `known_hosts`"
+            "replace its key in `known_hosts` only if the machine was reinstalled; otherwise another machine answers"
         }
         Hint::AllowBecome => "let the user run commands without a password, or change `become`",
         Hint::RemoveForceCommand => {
@@ -142,7 +142,7 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
         }
         Hint::BuildProgram => "build it with `scripts/package ARCH`, or name a file with `--program ARCH=FILE`",
         Hint::BuildStaticProgram => {
-            "send a static program, which `scripts/package` builds and `--program` names, or install one there and set `program`"
+            "build a static program with `scripts/package` and name it with `--program`, or install one and set `program`"
         }
         Hint::CorrectProgram => "correct `program`, or remove it, so that the conductor sends a copy",
     }

@@ -38,12 +38,12 @@ impl Secret {
         is_secret.then(|| Self(text.to_owned()))
     }
 
-    /// What follows from it, and does not tell it: others can recognise its owner's messages by that.
+    /// A text that is derived from it and does not reveal it: others can recognize its owner's messages by this.
     pub fn fingerprint(&self) -> String {
         hex(&Sha256::digest(self.0.as_bytes())[..Self::DIGITS / 2])
     }
 
-    /// Names that follow from it: nobody else can tell one before it is used, and one does not tell the others.
+    /// Names that are derived from it: nobody else can guess one before it is used, and one does not reveal the others.
     pub fn names<const COUNT: usize>(&self) -> [String; COUNT] {
         std::array::from_fn(
             |number| hex(&Sha256::digest(format!("{} {number}", self.0).as_bytes())[..Self::DIGITS / 2]),

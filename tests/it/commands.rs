@@ -418,8 +418,8 @@ Options:
           Run nothing if the configuration has warnings
 
       --program <ARCH=FILE>
-          The program for machines of this architecture, as `uname -m` prints
-          it, if it is not the conductor's; can be repeated
+          Send FILE to machines of this architecture, as `uname -m` prints it;
+          can be repeated
 
       --skip-unreachable
           Run the test without the players that cannot be reached
@@ -577,9 +577,8 @@ Options:
       --yes                  Let `--local` run workers that have addresses of
                              other machines
       --strict               Run nothing if the configuration has warnings
-      --program <ARCH=FILE>  The program for machines of this architecture, as
-                             `uname -m` prints it, if it is not the conductor's;
-                             can be repeated
+      --program <ARCH=FILE>  Send FILE to machines of this architecture, as
+                             `uname -m` prints it; can be repeated
       --skip-unreachable     Run the test without the players that cannot be
                              reached
       --take-over            If a run whose conductor is gone still uses a

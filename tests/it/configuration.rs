@@ -393,7 +393,7 @@ fn hosts_behind_an_at_sign_are_the_players_of_a_line() {
         assert_eq!(hosts(workers, file), Err(vec![message.to_owned()]), "{workers}");
     };
     wrong("n[*] = w.cfg\no = w.cfg @ a", empty, "`[*]` has no hosts");
-    wrong("n[1-3] = w.cfg @ a", empty, "the number of hosts (1) is not the number of workers (3)");
+    wrong("n[1-3] = w.cfg @ a", empty, "the number of hosts (1) differs from the number of workers (3)");
     wrong("n = w.cfg @", empty, "there is no host after `@`");
     let other = "[Coordinator]\nplayer = b\n";
     wrong("n = w.cfg @ a", other, "the player is `b` here, and `a` in the test file");

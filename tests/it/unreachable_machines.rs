@@ -59,7 +59,7 @@ fn what_ssh_says_is_the_reason() {
         (
             &*format!("{changed}\nHost key verification failed."),
             &*format!("{changed} / Host key verification failed."),
-            "the machine was installed again",
+            "replace its key in `known_hosts` only if the machine was reinstalled",
         ),
         (
             "ssh: connect to host lab7 port 22: No route to host",
@@ -83,7 +83,7 @@ fn what_ssh_says_is_the_reason() {
 fn a_machine_that_runs_another_command_is_said_to_do_so() {
     let folder = scene("connect = ssh:lab7");
     stand_in(&folder, "ssh", "echo Welcome; echo This service allows sftp connections only.");
-    let reason = "the machine ran another command than the conductor's script, which printed \
+    let reason = "the machine ran another command instead of the conductor's script; it printed \
                   `This service allows sftp connections only.`";
     assert_reason(&folder, "ssh:lab7", reason, "for this user, remove `ForceCommand`");
 }
@@ -174,7 +174,7 @@ fn a_machine_of_another_kind_is_named() {
 
 #[test]
 fn a_program_that_does_not_run_there_is_explained() {
-    let hint = "send a static program";
+    let hint = "build a static program with `scripts/package`";
     // The script makes the copy executable: this one puts another program in its place.
     let script = |program: &str| {
         format!("case $2 in */p) printf '#!/bin/sh\\n{program}\\n' >\"$2\";; esac; exec /bin/chmod \"$@\"")

@@ -21,7 +21,7 @@ const LONGER_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Wait::R
 const ATTEMPT: Duration = Duration::from_secs(4);
 /// The same through a command, which has to log in, too.
 const LONGER_ATTEMPT: Duration = Duration::from_secs(15);
-/// How often whoever waits for a turn to connect looks.
+/// How often a worker that waits for its turn to connect checks for it.
 const TURN: Duration = Duration::from_millis(25);
 
 /// Reaches a player and says `hello`. `patience` waits for a time, or until something ends the attempts.
@@ -120,7 +120,7 @@ impl Dial<'_> {
         }
     }
 
-    /// Until when an attempt may take, if one to reach a player again may take so long.
+    /// When an attempt has to end, if one to reach a player again may take so long.
     fn until(&self, again: Duration) -> Instant {
         if self.again.is_some() { self.deadline.min(Instant::now() + again) } else { self.deadline }
     }

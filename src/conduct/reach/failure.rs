@@ -24,9 +24,9 @@ pub(in crate::conduct) enum ReachError {
     Ended,
     /// The transport's own process was ended by this signal.
     Killed(i32),
-    /// Something else than the script answers: it prints without an end.
+    /// Something other than the script answers, and prints without end.
     Greeting,
-    /// Something else than the script answers, and has printed this last.
+    /// Something other than the script answers, and has printed this last.
     OtherProgram(String),
     /// The script printed what it never does.
     Unexpected(String),
@@ -86,7 +86,7 @@ const MAY_PASS: [Hint; 5] =
     [Hint::CheckNetwork, Hint::CorrectName, Hint::StartSshd, Hint::RaiseMaxStartups, Hint::StartContainer];
 
 impl ReachError {
-    /// Adds what the transport printed, now that it is of no more use.
+    /// Adds what the transport printed. The transport is not needed after this.
     pub(super) fn with_words_of(self, mut process: TransportProcess, stream: UnixStream, greeting: &[u8]) -> Self {
         let has_own_words = matches!(
             self,
@@ -168,9 +168,9 @@ impl ReachError {
             Self::Killed(signal) => {
                 format!("the command was ended by {} before a player started", signal_name(*signal))
             }
-            Self::Greeting => "something other than the conductor's script answers, without an end".to_owned(),
+            Self::Greeting => "the machine prints without end, and does not run the conductor's script".to_owned(),
             Self::OtherProgram(line) => {
-                format!("the machine ran another command than the conductor's script, which printed `{line}`")
+                format!("the machine ran another command instead of the conductor's script; it printed `{line}`")
             }
             Self::Unexpected(line) => format!("the machine gave an unexpected answer: `{}`", on_one_line(line)),
             Self::Program(error) => error.to_string(),
@@ -180,14 +180,14 @@ impl ReachError {
             }
             Self::Broken { said, loader } => broken(said, loader.as_deref()),
             Self::NotInstalled(path) => format!("`program` names `{path}`, which is not an executable file there"),
-            // What the transport says is the whole story then.
+            // Then what the transport printed says everything.
             Self::Said(error, said) if matches!(**error, Self::Ended) => said.join(" / "),
             Self::Said(error, said) => format!("{}: {}", error.sentence(), said.join(" / ")),
         }
     }
 }
 
-/// Why a program that arrived does not run, from the exit status of its first attempt and what it or the shell printed. A
+/// Why a program that arrived does not run, from the exit status of its first run and what it or the shell printed. A
 /// shell reports a missing loader as if the program itself were missing.
 fn broken(said: &str, loader: Option<&str>) -> String {
     let (status, printed) = said.split_once(' ').unwrap_or((said, ""));
@@ -291,7 +291,7 @@ mod tests {
             (ReachError::Killed(9), "the command was ended by SIGKILL before a player started", None),
             (
                 ReachError::OtherProgram("sftp only".to_owned()),
-                "the machine ran another command than the conductor's script, which printed `sftp only`",
+                "the machine ran another command instead of the conductor's script; it printed `sftp only`",
                 Some(Hint::RemoveForceCommand),
             ),
             (

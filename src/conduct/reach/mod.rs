@@ -1,5 +1,5 @@
 //! Reaching a machine on which no player listens: a command such as `ssh` runs a script there, which runs a player, if need
-//! be a copy of this program. What comes of it is a connection like any other.
+//! be a copy of this program. The result is a connection like any other.
 
 mod failure;
 mod interpreter;
@@ -52,7 +52,7 @@ pub(super) struct Machine<'a> {
     pub(super) running: Option<(u32, &'a str)>,
 }
 
-/// What learns for how long an attempt to reach a machine may take from now on.
+/// Called with the time that an attempt to reach a machine may take from now on.
 pub(super) type Progress<'a> = Box<dyn Fn(Duration) + 'a>;
 
 impl Machine<'_> {
@@ -117,7 +117,7 @@ impl Access {
     }
 }
 
-/// What waits, and says when nobody wants that any more.
+/// Waits, and says when the result is no longer wanted.
 pub(super) type Patience<'a> = &'a mut dyn FnMut(Duration) -> Option<End>;
 
 /// Where a player runs that was reached through a command, as far as the script tells.
@@ -294,7 +294,7 @@ impl Talk<'_, '_> {
         if left.is_zero() {
             return Err(ReachError::TimedOut);
         }
-        // Whatever this says, the next round looks at everything.
+        // The next round checks everything, whatever the result is.
         let _ = Wait::TransportAnswer.poll(&mut [PollFd::new(&self.stream, flags)], Some(left.min(SLICE)));
         Ok(())
     }

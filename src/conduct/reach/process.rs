@@ -21,7 +21,7 @@ const LINES: usize = 5;
 /// The longest line that is kept, in bytes.
 const LONGEST: u64 = 400;
 
-/// How often is looked whether it has ended: that is seen a little later than the end of its output.
+/// How often to check whether it has ended, which is visible a little later than the end of its output.
 const LOOKS: u32 = 50;
 
 /// What a transport has printed last on standard error.

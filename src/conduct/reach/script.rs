@@ -14,8 +14,8 @@ use crate::model::Transport;
 const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; ";
 
 /// Continues with the player of this session, if there is one: a process of this user with the session's fingerprint in its
-/// command line. Everybody can see that one: a process that another user started is not executed, even if it is
-/// set-user-ID to this user.
+/// command line. Every user can see command lines, so the program of another user's process is not executed, even if it
+/// is set-user-ID to this user.
 const AGAIN: &str = "p=PID; u=$(id -u); if [ $p -ne $$ ] && grep -q SESSION /proc/$p/cmdline 2>/dev/null && \
     grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$p/status 2>/dev/null; then exec /proc/$p/exe player --stdio $m; fi; ";
 
