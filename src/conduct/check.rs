@@ -108,7 +108,8 @@ fn ask(
     (sender, progress): (&Sender<CheckAnswer>, &Sender<Duration>),
 ) -> io::Result<Postbox> {
     let (postbox, mailbox) = mailbox()?;
-    let hello = Hello { check: true, ..hello(plan, options, worker, Secret::default()) };
+    // A player that is started for the question is found by this secret: nobody else may know its name.
+    let hello = Hello { check: true, ..hello(plan, options, worker, Secret::random()?) };
     let (plan, access) = (Arc::clone(plan), options.access.clone());
     let (sender, progress) = (sender.clone(), progress.clone());
     threads.start(format!("asks {}", plan.name(worker)), move || {

@@ -33,6 +33,10 @@ const REMEMBERED: usize = 1024;
 /// How long the Reset of a run may take whose player is taken over.
 const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
 
+/// How long the player of one session has not heard its conductor before another run may end that session: it does not know
+/// whether the conductor is still there for the other workers of the run, and a broken connection is soon made again.
+const GONE: Duration = Duration::from_secs(5);
+
 /// What is to be done about a `hello` of a worker.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Claim {
@@ -170,7 +174,11 @@ impl Registry {
         match self.sessions.last() {
             Some(entry) if !entry.hello.is_of_same_run(hello) => match self.claim_of_new(hello, now) {
                 Claim::New => busy(Holder { state: HolderState::Orphaned, ..entry.holder(now) }, None),
-                claim => claim,
+                Claim::Refused(refusal, abandoned) => {
+                    let is_gone = entry.silent_since.is_some_and(|since| now >= since.plus(GONE));
+                    Claim::Refused(refusal, abandoned.filter(|_| is_gone))
+                }
+                claim @ Claim::Resume(_) => claim,
             },
             _ => Claim::New,
         }

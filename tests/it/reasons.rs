@@ -95,7 +95,7 @@ fn a_step_that_had_to_be_killed_is_told_of_even_if_it_passed() {
 fn the_failures_at_the_end_have_their_reasons_and_attempts_that_all_failed_say_so() {
     let folder = Folder::new();
     folder.test("", &["w"]);
-    let steps = "[Run]\nslow = timeout0.1:sleep 600\ntry = until1.2:echo no; exit 7\n";
+    let steps = "[Run]\nslow = timeout0.1:sleep 600\ntry = until1.7:echo no; exit 7\n";
     folder.worker("w", 1, steps);
     let reports = ["json=report.json", "junit=report.xml", "html=report.html"];
     let reports: Vec<&str> = reports.iter().flat_map(|report| ["--report", report]).collect();
@@ -105,7 +105,7 @@ fn the_failures_at_the_end_have_their_reasons_and_attempts_that_all_failed_say_s
     let attempts = result(&folder, "run", "w", 1)["attempts"].as_array().map(Vec::len).expect("attempts");
     let why = format!("all {attempts} attempts failed, the last with exit status 7");
     for part in [body, end] {
-        for line in ["      stopped after 100ms\n".to_owned(), format!("      gave up after 1s 200ms: {why}\n")] {
+        for line in ["      stopped after 100ms\n".to_owned(), format!("      gave up after 1s 700ms: {why}\n")] {
             assert!(part.contains(&line), "{line} {finished:#?}");
         }
     }

@@ -9,7 +9,7 @@ use crate::support::{CONDUCTOR, Finished, Folder, conductor, finish, run, start}
 /// A folder with a test of one worker that is reached with these lines, and a folder `bin` for stand-ins.
 fn scene(lines: &str) -> Folder {
     let folder = Folder::new();
-    folder.test("connect_timeout = 3s", &["a"]);
+    folder.test("connect_timeout = 6s", &["a"]);
     std::fs::create_dir(folder.join("bin")).expect("a folder");
     let lines = lines.replace("BIN", &folder.join("bin").display().to_string());
     folder.file("a.cfg", &format!("[Coordinator]\nplayer = 127.0.0.1\n{lines}\n[Run]\nr = true\n"));

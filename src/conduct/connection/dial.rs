@@ -21,6 +21,8 @@ const LONGER_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Wait::R
 const ATTEMPT: Duration = Duration::from_secs(4);
 /// The same through a command, which has to log in, too.
 const LONGER_ATTEMPT: Duration = Duration::from_secs(15);
+/// How long a player that was started through a command may take to answer, however long its copy took.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// How often a worker that waits for its turn to connect checks for it.
 const TURN: Duration = Duration::from_millis(25);
 
@@ -99,6 +101,8 @@ impl Dial<'_> {
                 let until = self.until(LONGER_ATTEMPT);
                 let Reached { connection, site, printed } =
                     reach(machine, until, self.patience).map_err(|error| self.not_reached(error))?;
+                // A copy does not count: whatever it took, the player gets time to answer.
+                let until = until.max(Instant::now() + FIRST_ANSWER);
                 let dialled = greet(connection, hello, until, self.patience);
                 dialled
                     .map(|dialled| Dialled { site: Some(site), ..dialled })

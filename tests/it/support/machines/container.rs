@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use super::super::look::Look;
 use super::super::surroundings::skip;
@@ -198,7 +197,7 @@ impl Drop for Container {
         if let Some(daemon) = &mut self.daemon {
             stop_daemon(daemon);
         }
-        ended_in_time("the container's processes", Duration::from_secs(10), || {
+        ended_in_time("the container's processes", || {
             self.init == 0 || !Path::new(&format!("/proc/{}", self.init)).exists()
         });
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::super::{Folder, kill};
+use super::super::{DEADLINE, Folder, kill};
 
 /// Whether a program is installed. Some of these are where only root looks.
 pub fn has_program(name: &str) -> bool {
@@ -36,14 +36,14 @@ pub fn start_daemon<A: AsRef<OsStr>>(
 /// Asks a server to end, and kills it if it does not.
 pub fn stop_daemon(daemon: &mut Child) {
     kill(daemon.id(), 15);
-    ended_in_time("a server", Duration::from_secs(15), || daemon.try_wait().is_ok_and(|status| status.is_some()));
+    ended_in_time("a server", || daemon.try_wait().is_ok_and(|status| status.is_some()));
     let _ = daemon.kill();
     let _ = daemon.wait();
 }
 
-/// Waits until something has ended, for so long at most. A test that fails already is not made to fail twice.
-pub fn ended_in_time(what: &str, limit: Duration, mut has_ended: impl FnMut() -> bool) {
-    let end = Instant::now() + limit;
+/// Waits until something has ended, but not for ever. A test that fails already is not made to fail twice.
+pub fn ended_in_time(what: &str, mut has_ended: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
     while !has_ended() {
         if Instant::now() > end {
             assert!(std::thread::panicking(), "does not end: {what}");
