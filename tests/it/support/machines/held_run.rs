@@ -26,7 +26,7 @@ impl HeldRun {
             [Run]\nhold = echo begun >>held; until [ -e go ]; do sleep 0.1; done; echo ended >>held\n\
             [Reset]\nclean = echo reset >>reset\n";
         folder.file("a.cfg", &format!("[Coordinator]\n{lines}\ndirectory = {there}\n{steps}"));
-        folder.file("test.cfg", "[Test]\nlease = 8s\n[Workers]\na = a.cfg\n");
+        folder.file("test.cfg", "[Test]\nlease = 4s\n[Workers]\na = a.cfg\n");
         let child = start(conduct(&folder, &["test.cfg"]));
         let run = Self { child, folder, here };
         eventually("the step has begun", || run.read("held") == "begun\n");
