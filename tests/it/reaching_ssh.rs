@@ -38,7 +38,7 @@ fn passes(lines: &str, user: &str) {
 #[track_caller]
 fn fails(lines: &str, expected: &[&str]) {
     let look = Look::here();
-    let finished = run_on(&[lines.to_owned()], "3s");
+    let finished = run_on(&[lines.to_owned()], "8s");
     assert_eq!(finished.status, Some(1), "{finished:#?}");
     let said = finished.stderr + &finished.stdout;
     for text in expected {
@@ -116,7 +116,8 @@ fn a_jump_host_may_be_on_the_way() {
         // ssh refuses a jump host that has the name of the machine itself.
         let lines = sshd.lines() + &format!(" -J localhost:{}", sshd.port);
         passes(&lines, &own_name());
-        assert_eq!(sshd.log().matches("Accepted publickey").count(), 2, "{}", sshd.log());
+        // One more for each attempt that came too late.
+        assert!(sshd.log().matches("Accepted publickey").count() >= 2, "{}", sshd.log());
     }
 }
 
@@ -230,7 +231,7 @@ fn what_keeps_ssh_from_a_machine_is_said_with_what_to_do() {
         cases.push((nobody, "65534, which stands for all users that a user namespace does not know; use another user"));
     }
     let lines: Vec<_> = cases.iter().map(|(lines, ..)| format!("{lines}\n")).collect();
-    let finished = run_on(&lines, "3s");
+    let finished = run_on(&lines, "15s");
     assert_eq!(finished.status, Some(1), "{finished:#?}");
     let mut missing = String::new();
     for (index, (_, sentence)) in cases.iter().enumerate() {
