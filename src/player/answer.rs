@@ -169,6 +169,8 @@ impl Listener {
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let shared = machine.clone();
         let serves_one = welcome.process.is_some();
+        // The process writes to the same log.
+        tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
         let made = self.processes.create(&mut self.callers, lease, move |notes, cgroups| {
             // The run uses the machine as long as this process or its listener exists.
             let _machine = shared;
@@ -185,7 +187,6 @@ impl Listener {
             Ok(pid) => {
                 self.registry.was_told();
                 self.machine = machine;
-                tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
                 let reason = "its conductor has started another session";
                 self.processes.abandon(self.registry.undelivered_of(hello), reason, None);
                 self.registry.sessions.push(SessionEntry::new(hello, lease, pid, clock()));
