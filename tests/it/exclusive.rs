@@ -79,7 +79,7 @@ fn a_run_that_does_not_ask_for_it_shares_the_machine() {
 #[test]
 fn a_run_whose_conductor_was_killed_leaves_the_machine_after_its_lease() {
     let Some(namespace) = Namespace::make("killed") else { return };
-    let (first, second) = (scene(&namespace, "lease = 3s", &["a", "b"]), scene(&namespace, "", &["w"]));
+    let (first, second) = (scene(&namespace, "lease = 10s", &["a", "b"]), scene(&namespace, "", &["w"]));
     let mut child = hold(&first, "first", &["a", "b"]);
     kill(child.id(), 9);
     child.wait().expect("it is killed");

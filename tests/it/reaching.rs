@@ -33,9 +33,9 @@ fn a_test_passes_in_a_network_namespace() {
 fn steps_have_the_file_mode_mask_of_the_machine() {
     let folder = Folder::new();
     folder.test("", &["w"]).file("w.cfg", "[Coordinator]\nconnect = env A=b\n[Run]\nmask = umask\n");
-    let script = format!("umask 027; exec {CONDUCTOR} conduct --quiet --format classic test.cfg");
+    let script = "umask 027; exec \"$0\" conduct --quiet --format classic test.cfg";
     let mut shell = std::process::Command::new("/bin/sh");
-    shell.args(["-c", &script]).current_dir(folder.path());
+    shell.args(["-c", script, CONDUCTOR]).current_dir(folder.path());
     let finished = finish(start(shell));
     assert!(finished.stdout.contains("0 0027\n"), "{finished:#?}");
 }
