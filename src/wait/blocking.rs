@@ -1,7 +1,7 @@
 //! The blocking calls: each takes what it waits for, and none waits longer than that allows.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
@@ -83,37 +83,6 @@ impl Wait {
     /// A channel for `select!` that never has anything: whoever sends the awaited event keeps the limit.
     pub fn no_timer(self) -> Receiver<Instant> {
         never()
-    }
-
-    /// Reads a line of at most `limit` bytes, and nothing after it.
-    ///
-    /// # Errors
-    ///
-    /// As read(2); `TimedOut` when the line is not complete in time, `UnexpectedEof` when it never will be, `InvalidData`
-    /// when it is too long or not UTF-8.
-    pub fn read_line(self, mut from: impl Read + AsFd, limit: usize) -> io::Result<String> {
-        let end = Instant::now() + self.time();
-        let mut line = Vec::new();
-        while line.len() <= limit {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.poll(&mut [PollFd::new(&from, PollFlags::IN)], Some(left)) {
-                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(_) => {}
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            let mut byte = [0];
-            match from.read(&mut byte) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) if byte == *b"\n" => {
-                    return String::from_utf8(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
-                }
-                Ok(_) => line.extend(byte),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::ErrorKind::InvalidData.into())
     }
 
     /// Lets the time pass.

@@ -215,10 +215,6 @@ fn unlimited(text: &str) -> Vec<(usize, &'static str)> {
     for (index, line) in code(text) {
         // A type's own method of this name is looked at where it blocks.
         let line = &*line.replace("self.wait()", "");
-        // So is the method of a `Wait` that reads a line.
-        if line.contains("Wait::") && line.contains(".read_line(") {
-            continue;
-        }
         found.extend(BLOCKING.iter().filter(|call| has_call(line, call)).map(|call| (index + 1, *call)));
         if line.contains("rustix::event::") && line.contains("poll") {
             found.push((index + 1, "poll"));
