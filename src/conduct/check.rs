@@ -60,6 +60,7 @@ pub(crate) struct ClockCheck {
 pub(crate) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
     let mut threads = Threads::new();
     // One answer for each worker.
+    // One answer for each worker, and what each says of its progress until then.
     let (sender, answers) = unbounded();
     let (progress, reaching) = unbounded();
     let not_completed = || End::lost("the check was not completed");

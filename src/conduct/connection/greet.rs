@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::conduct::event::End;
 use crate::conduct::now::now;
-use crate::conduct::reach::{Site, Way};
+use crate::conduct::reach::{SLICE, Site, Way};
 use crate::model::{ConductorTime, words};
 use crate::wait::Wait;
 use crate::wire::{Connection, FrameDecoder, Greeting, Hello, bounds, frame};
 
-/// How often a wait looks whether the coordinator still wants it.
-const SLICE: Duration = Duration::from_millis(100);
 /// The shortest time that a player gets for its first answer, however late it was reached.
 const ANSWER: Duration = Duration::from_secs(2);
 

@@ -35,7 +35,7 @@ pub use programs::Programs;
 use script::Script;
 
 /// How often a wait looks whether the coordinator still wants it.
-const SLICE: Duration = Duration::from_millis(100);
+pub(super) const SLICE: Duration = Duration::from_millis(100);
 /// How often the progress of a copy is passed on.
 const TOLD: Duration = Duration::from_secs(2);
 /// The most that is read before the first line of the script: a greeting of a login shell.
