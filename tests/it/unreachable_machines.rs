@@ -164,7 +164,7 @@ fn a_machine_of_another_kind_is_named() {
     let folder = scene(HERE);
     stand_in(&folder, "uname", uname);
     let finished = conduct(&folder);
-    assert!(finished.stdout.contains(": there is no program for riscv64: "), "{finished:#?}");
+    assert!(finished.stdout.contains(": no program was found for riscv64: "), "{finished:#?}");
     assert!(finished.stdout.contains(&format!("conductor-riscv64` does not exist\n  hint: {hint}\n")), "{finished:#?}");
     let folder = scene(HERE);
     stand_in(&folder, "uname", "echo Darwin");

@@ -296,7 +296,7 @@ mod tests {
             ),
             (
                 ReachError::Program(no_program),
-                "there is no program for riscv64: `/p/conductor-riscv64` does not exist",
+                "no program was found for riscv64: `/p/conductor-riscv64` does not exist",
                 Some(Hint::BuildProgram),
             ),
             (

@@ -32,7 +32,7 @@ pub(super) struct Program {
     pub(super) size: u64,
 }
 
-/// Why there is no program for a machine.
+/// Why no program was found for a machine.
 #[derive(Debug)]
 pub(in crate::conduct) enum ProgramError {
     /// The machine does not run Linux.
@@ -55,8 +55,8 @@ impl fmt::Display for ProgramError {
             Self::Missing { machine, tried } => {
                 let tried: Vec<_> = tried.iter().map(|file| format!("`{}`", file.display())).collect();
                 match &tried[..] {
-                    [file] => write!(out, "there is no program for {machine}: {file} does not exist"),
-                    _ => write!(out, "there is no program for {machine}: none of {} exists", tried.join(", ")),
+                    [file] => write!(out, "no program was found for {machine}: {file} does not exist"),
+                    _ => write!(out, "no program was found for {machine}: none of {} exists", tried.join(", ")),
                 }
             }
             Self::Unreadable(file, error) => write!(out, "cannot open `{}`: {}", file.display(), words(error)),
@@ -141,7 +141,7 @@ mod tests {
         assert!(programs.for_machine("Darwin", "arm64").unwrap_err().to_string().contains("players run only on Linux"));
         let file = folder.path().join("conductor-riscv64");
         let missing = programs.for_machine("Linux", "riscv64").unwrap_err().to_string();
-        assert_eq!(missing, format!("there is no program for riscv64: `{}` does not exist", file.display()));
+        assert_eq!(missing, format!("no program was found for riscv64: `{}` does not exist", file.display()));
         std::fs::write(&file, "x").unwrap();
         assert_eq!(programs.for_machine("Linux", "riscv64").unwrap().size, 1);
         programs.given.insert("riscv64".to_owned(), folder.path().join("none"));
