@@ -41,14 +41,7 @@ fn a_session_in_a_pod_does_not_depend_on_kubectl() {
         let lines = format!("connect = kubectl:{POD}\n");
         HeldRun::start(&lines, &here.display().to_string(), here.clone(), arguments)
     };
-    let run = held();
-    run.break_transport();
-    run.break_transport();
-    run.release();
-    let (finished, ended) = run.finish();
-    assert_eq!(finished.status, Some(0), "{finished:#?}");
-    ended.assert_each_step_ran_once();
-    drop(ended);
+    held().outlives_its_transports();
     drop(held().kill_conduct());
     drop(held().lose_transport(&gate));
     kubernetes.assert_gone();

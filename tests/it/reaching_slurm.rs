@@ -36,13 +36,7 @@ fn a_session_on_a_node_does_not_depend_on_srun() {
     let Some(cluster) = Slurm::start("linuxproc") else { return };
     let gate = Gate::of("srun");
     let (_folder, run) = held(&cluster, &gate);
-    run.break_transport();
-    run.break_transport();
-    run.release();
-    let (finished, ended) = run.finish();
-    assert_eq!(finished.status, Some(0), "{finished:#?}");
-    ended.assert_each_step_ran_once();
-    drop(ended);
+    run.outlives_its_transports();
     let before = Look::here();
     let (_folder, run) = held(&cluster, &gate);
     drop(run.kill_conduct());

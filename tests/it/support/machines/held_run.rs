@@ -81,8 +81,25 @@ impl HeldRun {
     }
 
     /// Lets the step go on.
-    pub fn release(&self) {
+    fn release(&self) {
         fs::write(self.here.join("go"), "").expect("a file on the machine");
+    }
+
+    /// Kills the transport twice, and waits each time until another one has taken its place. The run passes all the same.
+    #[track_caller]
+    pub fn outlives_its_transports(self) {
+        self.break_transport();
+        self.break_transport();
+        self.passes();
+    }
+
+    /// Lets the step go on: the run passes, and each of its steps has run once.
+    #[track_caller]
+    pub fn passes(self) {
+        self.release();
+        let (finished, ended) = self.finish();
+        assert_eq!(finished.status, Some(0), "{finished:#?}");
+        ended.assert_each_step_ran_once();
     }
 
     /// Waits for the end of the run.
