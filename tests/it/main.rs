@@ -73,6 +73,7 @@ mod result_files;
 mod resume;
 mod sample_configurations;
 mod sample_examples;
+mod same_meaning;
 mod samples;
 mod schemas;
 mod seed_command_lines;
