@@ -10,23 +10,27 @@ use crate::model::Transport;
 /// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size. The
 /// function `c` removes the folder.
 ///
+/// The function `a` runs the program of the player with this process number and session, if there is one: a process of this
+/// user with the session's fingerprint in its command line. Every user can see command lines, so the program of another user's
+/// process is not executed, even if it is set-user-ID to this user.
+///
 /// The mark is in two parts, so that whatever prints the script itself does not print the mark.
-const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; ";
+const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; f=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; \
+    a() { u=$(id -u); if [ $1 -ne $$ ] && grep -q $2 /proc/$1/cmdline 2>/dev/null && \
+    grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$1/status 2>/dev/null; then c; exec /proc/$1/exe player --stdio $m; fi; }; ";
 
-/// Continues with the player of this session, if there is one: a process of this user with the session's fingerprint in its
-/// command line. Every user can see command lines, so the program of another user's process is not executed, even if it
-/// is set-user-ID to this user.
-const AGAIN: &str = "p=PID; u=$(id -u); if [ $p -ne $$ ] && grep -q SESSION /proc/$p/cmdline 2>/dev/null && \
-    grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$p/status 2>/dev/null; then exec /proc/$p/exe player --stdio $m; fi; ";
+/// Continues with the player of this session, if there is one.
+const AGAIN: &str = "a PID SESSION; ";
 
 /// Runs a program that is there.
 const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
     echo \"$m found $(uname -s) $(uname -m) $p\"; exec \"$p\" player --stdio $m; fi; echo \"$m missing\"";
 
-/// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. A
+/// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. Instead
+/// of the program's size, the conductor may send a process number and a session: then that player's program is run. A
 /// network file system is passed over: it keeps files that are removed while they are open. When the connection breaks, a write
 /// or `read` fails, and the folder is removed.
-const COPY: &str = "f=; t=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; trap \"c; exit 1\" HUP INT PIPE TERM; \
+const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
     [ \"$d\" ] && [ -d \"$d\" ] || continue; \
     case \"$(stat -f -c %T \"$d\" 2>/dev/null)\" in nfs*|cifs|smb*|afs) t=\"$t $d:network\"; continue;; esac; \
@@ -36,7 +40,8 @@ const COPY: &str = "f=; t=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; trap \"c; e
     elif echo \"echo $m\" >\"$f/x\" && chmod 700 \"$f/x\" && [ \"$(\"$f/x\" 2>/dev/null)\" = $m ]; then rm \"$f/x\"; break; \
     else w=execute; fi; rm -rf \"$f\"; t=\"$t $d:$w\"; f=; done; \
     if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
-    echo \"$m copy $(uname -s) $(uname -m) $f\"; read n || { c; exit 1; }; p=\"$f/p\"; head -c \"$n\" >\"$p\"; \
+    while echo \"$m copy $(uname -s) $(uname -m) $f\"; do read n s || { c; exit 1; }; [ \"$s\" ] || break; a $n $s; done; \
+    p=\"$f/p\"; head -c \"$n\" >\"$p\"; \
     if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then c; echo \"$m short\"; exit 1; fi; chmod 700 \"$p\"; \
     \"$p\" --version >\"$f/v\" 2>\"$f/e\"; s=$?; \
     if [ $s = 0 ]; then exec 3<\"$p\"; c; exec /proc/self/fd/3 player --stdio $m; fi; \
@@ -85,11 +90,9 @@ mod tests {
 
     /// What the script executes when the player of session `0123456789abcdef` has this process number.
     fn executed(pid: u32) -> bool {
-        let script = Script { mark: "m", running: Some((pid, "0123456789abcdef")), size: 0 };
-        let transport = Transport::read("ssh:h").unwrap();
-        let text = script.text(&transport);
-        let begin = &text[..text.find("exec /proc").unwrap()];
-        let found = Command::new("sh").args(["-c", &format!("{begin}echo found; fi")]).output().unwrap();
+        let begin = BEGIN.replace("exec /proc/$1/exe", "echo found; exit; :");
+        let again = AGAIN.replace("PID", &pid.to_string()).replace("SESSION", "0123456789abcdef");
+        let found = Command::new("sh").args(["-c", &format!("{begin}{again}")]).output().unwrap();
         found.stdout == b"found\n"
     }
 
@@ -156,6 +159,7 @@ mod tests {
             ("5", true, copy),
             ("5\nabc", true, "0123456789abcdef short\n"),
             ("3\nabc", true, "0123456789abcdef broken "),
+            ("1 none\n3\nabc", true, "0123456789abcdef broken "),
         ] {
             let (mut reader, writer) = std::io::pipe().unwrap();
             let (theirs, mut ours) = std::io::pipe().unwrap();
