@@ -23,13 +23,13 @@ use crate::sys::DescriptorLimit;
 use crate::wait::Wait;
 use crate::wire::{Connection, Secret};
 
-pub(super) use failure::ReachError;
+pub(super) use failure::{ReachError, hint_in};
 use hosts::KnownHosts;
 use interpreter::interpreter;
 pub(super) use places::Place;
 use places::Places;
 pub(super) use process::Printed;
-use process::TransportProcess;
+use process::{Endings, TransportProcess};
 use programs::Program;
 pub use programs::Programs;
 use script::Script;
@@ -108,12 +108,15 @@ pub struct Access {
     places: Places,
     /// The hosts that connections lead through.
     hosts: KnownHosts,
+    /// The commands whose end is waited for.
+    pub(super) endings: Endings,
 }
 
 impl Access {
     /// With these programs to send.
     pub fn new(programs: Programs, descriptors: DescriptorLimit) -> Self {
-        Self { programs, descriptors, places: Places::default(), hosts: KnownHosts::default() }
+        let (places, hosts, endings) = (Places::default(), KnownHosts::default(), Endings::default());
+        Self { programs, descriptors, places, hosts, endings }
     }
 }
 
@@ -145,10 +148,12 @@ pub(super) struct Reached {
 pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_>) -> Result<Reached, ReachError> {
     let mark = Secret::random().map_err(ReachError::System)?;
     let mark = mark.reveal();
-    let script = Script { mark, running: machine.running, size: machine.access.programs.size() };
+    let size = machine.access.programs.size();
+    let script = Script { mark, running: machine.running, size, limit: Wait::ProgramCopy.time() };
     let left = until.saturating_duration_since(Instant::now());
     let command = machine.transport.command(&script.text(machine.transport), mark, left);
-    let started = TransportProcess::start(machine.transport, &command, machine.worker, machine.access.descriptors);
+    let Access { descriptors, endings, .. } = machine.access;
+    let started = TransportProcess::start(machine.transport, &command, machine.worker, *descriptors, endings);
     let (process, stream) =
         started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
     let mut talk = Talk { stream, mark, heard: Vec::new(), site: Site::default(), sent: None, until, patience };
@@ -193,6 +198,7 @@ impl Talk<'_, '_> {
                 }
                 "none" => return Err(ReachError::NoFolder(rest.split_whitespace().map(str::to_owned).collect())),
                 "short" => return Err(ReachError::CutShort),
+                "gone" => return Err(ReachError::Gone),
                 "broken" => {
                     let loader = self.sent.as_deref().and_then(interpreter);
                     return Err(ReachError::Broken { said: rest.to_owned(), loader });

@@ -5,6 +5,8 @@
 //! unchanged in single quotes. Each line that it prints for the conductor begins with a random mark; what a shell prints
 //! before the first of them is a greeting.
 
+use std::time::Duration;
+
 use crate::model::Transport;
 
 /// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size. The
@@ -15,9 +17,11 @@ const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; ";
 
 /// Continues with the player of this session, if there is one: a process of this user with the session's fingerprint in its
 /// command line. Every user can see command lines, so the program of another user's process is not executed, even if it
-/// is set-user-ID to this user.
+/// is set-user-ID to this user. If there is none, says so, and ends: another player would not know the session. Where `id` or
+/// `grep` does not work, a copy of the program finds out.
 const AGAIN: &str = "p=PID; u=$(id -u); if [ $p -ne $$ ] && grep -q SESSION /proc/$p/cmdline 2>/dev/null && \
-    grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$p/status 2>/dev/null; then exec /proc/$p/exe player --stdio $m; fi; ";
+    grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$p/status 2>/dev/null; then exec /proc/$p/exe player --stdio $m; \
+    elif [ \"$u\" ] && grep -q grep /proc/self/cmdline; then echo \"$m gone\"; exit 1; fi; ";
 
 /// Runs a program that is there.
 const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
@@ -25,7 +29,8 @@ const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
 
 /// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. A
 /// network file system is passed over: it keeps files that are removed while they are open. When the connection breaks, a write
-/// or `read` fails, and the folder is removed.
+/// or `read` fails, and the folder is removed. If the network is gone without a trace, the script does not see that; so the
+/// copy has a limit of time, where there is a `timeout` that takes it.
 const COPY: &str = "f=; t=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; trap \"c; exit 1\" HUP INT PIPE TERM; \
     for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
     [ \"$d\" ] && [ -d \"$d\" ] || continue; \
@@ -36,7 +41,8 @@ const COPY: &str = "f=; t=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; trap \"c; e
     elif echo \"echo $m\" >\"$f/x\" && chmod 700 \"$f/x\" && [ \"$(\"$f/x\" 2>/dev/null)\" = $m ]; then rm \"$f/x\"; break; \
     else w=execute; fi; rm -rf \"$f\"; t=\"$t $d:$w\"; f=; done; \
     if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
-    echo \"$m copy $(uname -s) $(uname -m) $f\"; read n || { c; exit 1; }; p=\"$f/p\"; head -c \"$n\" >\"$p\"; \
+    echo \"$m copy $(uname -s) $(uname -m) $f\"; read n || { c; exit 1; }; p=\"$f/p\"; \
+    l=; timeout 9 true 2>/dev/null && l=\"timeout LIMIT\"; $l head -c \"$n\" >\"$p\"; \
     if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then c; echo \"$m short\"; exit 1; fi; chmod 700 \"$p\"; \
     \"$p\" --version >\"$f/v\" 2>\"$f/e\"; s=$?; \
     if [ $s = 0 ]; then exec 3<\"$p\"; c; exec /proc/self/fd/3 player --stdio $m; fi; \
@@ -51,6 +57,8 @@ pub(super) struct Script<'a> {
     pub(super) running: Option<(u32, &'a str)>,
     /// How many bytes the program has that may be sent.
     pub(super) size: u64,
+    /// How long a copy of it may take.
+    pub(super) limit: Duration,
 }
 
 impl Script<'_> {
@@ -63,7 +71,10 @@ impl Script<'_> {
             INSTALLED.replace("PROGRAM", &quoted(program))
         } else {
             let scratch = transport.settings.scratch.as_deref().map_or("\"\"".to_owned(), quoted);
-            COPY.replace("KIBIBYTES", &(self.size / 1024 + 16).to_string()).replace("SCRATCH", &scratch)
+            let numbers = [("KIBIBYTES", self.size / 1024 + 16), ("LIMIT", self.limit.as_secs())];
+            let text =
+                numbers.iter().fold(COPY.to_owned(), |text, (name, number)| text.replace(name, &number.to_string()));
+            text.replace("SCRATCH", &scratch)
         };
         let (first, second) = self.mark.split_at(self.mark.len() / 2);
         format!("{}{again}{run}", BEGIN.replace("FIRST", first).replace("SECOND", second))
@@ -83,14 +94,20 @@ mod tests {
 
     use super::*;
 
-    /// What the script executes when the player of session `0123456789abcdef` has this process number.
+    const LIMIT: Duration = Duration::from_hours(1);
+
+    /// Whether the script executes this process as the player of session `0123456789abcdef`; otherwise it says that there is
+    /// none.
     fn executed(pid: u32) -> bool {
-        let script = Script { mark: "m", running: Some((pid, "0123456789abcdef")), size: 0 };
-        let transport = Transport::read("ssh:h").unwrap();
-        let text = script.text(&transport);
-        let begin = &text[..text.find("exec /proc").unwrap()];
-        let found = Command::new("sh").args(["-c", &format!("{begin}echo found; fi")]).output().unwrap();
-        found.stdout == b"found\n"
+        let script = Script { mark: "m", running: Some((pid, "0123456789abcdef")), size: 0, limit: LIMIT };
+        let text = script.text(&Transport::read("ssh:h").unwrap());
+        let text = text.replace("exec /proc/$p/exe player --stdio $m", "echo found; exit");
+        let said = Command::new("sh").args(["-c", &text]).output().unwrap().stdout;
+        match &*String::from_utf8(said).unwrap() {
+            "found\n" => true,
+            "m gone\n" => false,
+            other => panic!("{other}"),
+        }
     }
 
     /// Runs `cat - 0123456789abcdef`, which waits for its input, while `work` looks at it.
@@ -131,7 +148,8 @@ mod tests {
 
     #[test]
     fn every_login_shell_passes_the_script_on_unchanged() {
-        let script = Script { mark: "0123456789abcdef", running: Some((7, "fedcba9876543210")), size: 5_000_000 };
+        let running = Some((7, "fedcba9876543210"));
+        let script = Script { mark: "0123456789abcdef", running, size: 5_000_000, limit: LIMIT };
         for (program, scratch) in [(None, None), (None, Some("/a b")), (Some("/opt/conductor"), None)] {
             let mut transport = Transport::read("ssh:h").unwrap();
             (transport.settings.program, transport.settings.scratch) =
@@ -148,7 +166,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut transport = Transport::read("ssh:h").unwrap();
         transport.settings.scratch = Some(folder.path().display().to_string());
-        let text = Script { mark: "0123456789abcdef", running: None, size: 1 }.text(&transport);
+        let text = Script { mark: "0123456789abcdef", running: None, size: 1, limit: LIMIT }.text(&transport);
         let copy = "0123456789abcdef copy Linux";
         for (input, reads_output, expected) in [
             ("", true, copy),
@@ -174,5 +192,25 @@ mod tests {
             assert!(said.contains(expected), "`{input}`: {said}");
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "`{input}`: {said}");
         }
+    }
+
+    #[test]
+    fn a_copy_that_does_not_continue_is_removed_after_its_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut transport = Transport::read("ssh:h").unwrap();
+        transport.settings.scratch = Some(folder.path().display().to_string());
+        let limit = Duration::from_secs(1);
+        let text = Script { mark: "0123456789abcdef", running: None, size: 1, limit }.text(&transport);
+        let mut command = Command::new("sh");
+        command.args(["-c", &text]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // It stays open: nobody tells the script that nothing more comes.
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(b"5\nabc").unwrap();
+        let mut said = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        child.wait().unwrap();
+        assert!(said.ends_with("0123456789abcdef short\n"), "{said}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
