@@ -8,7 +8,7 @@ mod log_thread;
 mod screen;
 mod stderr;
 
-use std::io::{self, Write};
+use std::io::{self, PipeReader, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -39,6 +39,18 @@ pub(crate) fn start(levels: LevelFilter, format: LogFormat, file: Option<&Path>)
         Some(path) => init(levels, format, Mutex::new(Lines::impatient(open(path)?, format).of_file(path))),
     }
     Ok(())
+}
+
+/// Begins to log in a pipe that this process reads itself, JSON objects; the pipe's reading end. It must be called once, before
+/// anything is logged.
+///
+/// # Errors
+///
+/// If there can be no pipe.
+pub(crate) fn start_in_pipe(levels: LevelFilter) -> io::Result<PipeReader> {
+    let (reader, writer) = io::pipe()?;
+    init(levels, LogFormat::Json, Mutex::new(Lines::without_waiting(writer, LogFormat::Json)));
+    Ok(reader)
 }
 
 /// Begins to log, on a thread of its own. On standard error the lines go above what `screen` has. It must be called once,

@@ -8,19 +8,26 @@ use super::messages::{self, Refused};
 use crate::cli::PlayerArguments;
 use crate::config::{ConductorHost, PlayerSettings, load_player};
 use crate::model::{Network, words};
-use crate::player::{Admission, Service, Settings, pass_on, play};
+use crate::player::{Admission, LogPipe, Service, Settings, pass_on, play};
 use crate::telemetry;
 
 /// Serves until a signal stops the player.
 pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let log = &arguments.log;
-    telemetry::start(log.levels(), log.log_format, log.log_file.as_deref())?;
+    // Nobody reads a log on the machine of the player of a session.
+    let pipe = if arguments.session.is_some() {
+        let pipe = telemetry::start_in_pipe(log.levels()).and_then(LogPipe::new);
+        Some(pipe.map_err(|error| format!("cannot start the log: {error}"))?)
+    } else {
+        telemetry::start(log.levels(), log.log_format, log.log_file.as_deref())?;
+        None
+    };
     frames::trace(log)?;
     if let Some(mark) = &arguments.stdio {
         let status = pass_on(mark).map_err(|error| format!("cannot pass on the connection: {}", words(&error)))?;
         return Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)));
     }
-    let settings = settings(arguments)?;
+    let settings = Settings { log: pipe, ..settings(arguments)? };
     let announce = |address| {
         let mut output = std::io::stdout();
         // Whoever started us may have closed its end: a player serves all the same.
@@ -62,6 +69,7 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, Refused> {
         max_message_size: arguments.max_message_size.map_or(from_file.max_message_size, |mebibytes| mebibytes << 20),
         spool_limit: arguments.spool_limit << 20,
         admission,
+        log: None,
         stops_at_hang_up: arguments.log.log_file.is_none(),
     })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::reach::Access;
 use crate::model::{Plan, PlayerAddress, WorkerId, nanoseconds};
-use crate::wire::{EXCLUSIVE, Hello, PROTOCOL, Secret, TAKE_OVER};
+use crate::wire::{EXCLUSIVE, Hello, PROTOCOL, Secret, TAKE_OVER, VERBOSE};
 
 /// The options of a run that are not part of its plan.
 #[derive(Debug, Clone)]
@@ -27,7 +27,11 @@ pub struct Options {
 pub(super) fn hello(plan: &Plan, options: &Options, worker: WorkerId, secret: Secret) -> Hello {
     let is_exclusive =
         matches!(&plan.worker(worker).player, PlayerAddress::Transport(transport) if transport.is_exclusive());
-    let features = [(TAKE_OVER, options.take_over), (EXCLUSIVE, is_exclusive)];
+    let features = [
+        (TAKE_OVER, options.take_over),
+        (EXCLUSIVE, is_exclusive),
+        (VERBOSE, tracing::enabled!(tracing::Level::DEBUG)),
+    ];
     Hello {
         protocols: vec![PROTOCOL],
         features: features.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(name, _)| name.to_owned()).collect(),

@@ -169,6 +169,7 @@ impl Listener {
         let (lease, spool_limit) = (lease(hello), self.settings.spool_limit);
         let shared = machine.clone();
         let serves_one = welcome.process.is_some();
+        let log = self.settings.log.as_ref().and_then(|log| log.try_clone().ok());
         // The process writes to the same log.
         tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
         let made = self.processes.create(&mut self.callers, lease, move |notes, cgroups| {
@@ -177,7 +178,7 @@ impl Listener {
             let mut session = Session::with_lease(lease, clock()).of(welcome.incarnation.clone());
             session.ends_with_lease = serves_one;
             let link = open(caller.connection, caller.decoder, lease, welcome);
-            let status = hold(session, Conductor::new(link, spool_limit), notes, cgroups);
+            let status = hold(session, Conductor::new(link, spool_limit, log), notes, cgroups);
             if serves_one {
                 life::continue_listener();
             }

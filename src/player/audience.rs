@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::log_pipe::LogPipe;
 use super::python_results::PhaseResults;
 use super::session::SessionEvent;
 use super::spool::Spool;
@@ -73,6 +74,8 @@ pub(super) struct Conductor {
     pub(super) channel: Channel<PlayerTime>,
     pub(super) transfers: Transfers,
     spool: Spool,
+    /// What the player logs, if that goes to the conductor.
+    log: Option<LogPipe>,
     /// When the amount of data that waits to be sent last changed, and the amount.
     moved: (PlayerTime, usize),
     /// Whether the spool is full, and the conductor was told so.
@@ -80,17 +83,17 @@ pub(super) struct Conductor {
 }
 
 impl Conductor {
-    /// The conductor on this connection.
+    /// The conductor on this connection, which gets `log`, too.
     ///
     /// # Errors
     ///
     /// If the connection cannot begin a session.
-    pub(super) fn new(link: Link<PlayerTime>, spool_limit: u64) -> io::Result<Self> {
+    pub(super) fn new(link: Link<PlayerTime>, spool_limit: u64, log: Option<LogPipe>) -> io::Result<Self> {
         let now = clock();
         let mut channel = Channel::new(now);
         channel.connect(link, 0).map_err(io::Error::other)?;
         let (transfers, spool) = (Transfers::new(), Spool::new(spool_limit));
-        Ok(Self { channel, transfers, spool, moved: (now, 0), is_stalled: false })
+        Ok(Self { channel, transfers, spool, log, moved: (now, 0), is_stalled: false })
     }
 
     /// Continues on another connection, which is answered with `welcome`; `rest` is what the conductor sent after its
@@ -111,6 +114,14 @@ impl Conductor {
     /// Does a part of the file transfers. Files wait for what steps have printed.
     pub(super) fn transfer(&mut self) -> Vec<SessionEvent> {
         self.transfers.work(self.spool.is_empty(), &mut self.channel.outbox, clock())
+    }
+
+    /// Sends what was logged, once nothing else waits to be sent.
+    pub(super) fn send_log(&mut self) {
+        if let Some(log) = self.log.as_mut().filter(|_| self.channel.link().is_some() && self.channel.outbox.is_idle())
+        {
+            log.take().iter().for_each(|message| self.channel.outbox.push(message));
+        }
     }
 
     /// Whether something can be sent or read without waiting.

@@ -16,6 +16,7 @@ use super::admission::Admission;
 use super::callers::Callers;
 use super::door::Door;
 use super::environment::folder_warning;
+use super::log_pipe::LogPipe;
 use super::lookup::look_up;
 use super::machine;
 use super::note::Note;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub spool_limit: u64,
     /// Who may connect.
     pub admission: Admission,
+    /// What it logs, if that goes to the conductor.
+    pub log: Option<LogPipe>,
     /// Whether `SIGHUP` stops the player. If not, it only starts a new log.
     pub stops_at_hang_up: bool,
 }

@@ -127,6 +127,7 @@ impl<'a> SessionProcess<'a> {
         self.give_up();
         // When the conductor learns that this worker is ready, `go` may come at once.
         self.prepare();
+        self.audience.conductor().into_iter().for_each(Conductor::send_log);
         // What is on the disk is sent as long as there is credit and the socket takes it: nothing else may wake us.
         while let Some(conductor) = self.audience.conductor() {
             conductor.spool_or_refill();

@@ -19,7 +19,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::local_socket::{Found, connect_or_listen, has_own_user};
 use crate::sys::{self, DescriptorLimit};
 use crate::wait::Wait;
-use crate::wire::{Connection, FrameDecoder, Greeting, Secret, bounds, frame};
+use crate::wire::{Connection, FrameDecoder, Greeting, Hello, VERBOSE, bounds, frame};
 
 /// The largest first message, with its length.
 const MESSAGE: usize = 64 << 10;
@@ -47,7 +47,7 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
     let Ok(Greeting::Hello(content)) = Greeting::decode(&hello) else {
         return Err(io::Error::new(ErrorKind::InvalidData, "the conductor's first message is not `hello`"));
     };
-    let (player, started) = player_of(&content.secret)?;
+    let (player, started) = player_of(&content)?;
     hand_over(&player, &hello)?;
     close_standard()?;
     // The player closes its end with the connection; it never writes.
@@ -85,14 +85,14 @@ fn hello() -> io::Result<Vec<u8>> {
 }
 
 /// A connection to the player of a session, which is started if there is none; and if so, a pipe that closes when it ends.
-fn player_of(session: &Secret) -> io::Result<(UnixStream, Option<PipeReader>)> {
+fn player_of(hello: &Hello) -> io::Result<(UnixStream, Option<PipeReader>)> {
     let mut started = None;
-    let names = session.names().map(|name| format!("conductor-{name}"));
+    let names = hello.secret.names().map(|name| format!("conductor-{name}"));
     for _ in 0..2 {
         match connect_or_listen(&names)? {
             Found::Listening(player) => return Ok((player, started)),
             // Connections are accepted once the player runs; until then they wait.
-            Found::Free(listener) => started = Some(start_player(&session.fingerprint(), listener)?),
+            Found::Free(listener) => started = Some(start_player(hello, listener)?),
             Found::Taken => {
                 let why = "other users have bound all names of this session";
                 return Err(io::Error::new(ErrorKind::PermissionDenied, why));
@@ -108,10 +108,11 @@ fn player_of(session: &Secret) -> io::Result<(UnixStream, Option<PipeReader>)> {
 
 /// Starts a player for one session in its own terminal session, so that it continues when the connection breaks.
 /// The pipe that is returned closes when the player has ended.
-fn start_player(session: &str, listener: UnixListener) -> io::Result<PipeReader> {
+fn start_player(hello: &Hello, listener: UnixListener) -> io::Result<PipeReader> {
     let (ended, output) = io::pipe()?;
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("conductor").args(["player", "--quiet", "--session", session]);
+    command.arg0("conductor").args(["player", "--session", &hello.secret.fingerprint()]);
+    command.args(hello.has(VERBOSE).then_some("--verbose"));
     command.stdin(OwnedFd::from(listener)).stdout(output).stderr(Stdio::null());
     sys::start_detached(&mut command, DescriptorLimit::of_this_process());
     let mut parent = command.spawn()?;

@@ -127,9 +127,32 @@ pub enum PlayerMessage {
         #[serde(deserialize_with = "peer::text")]
         text: String,
     },
+    /// A line of the log of a player that serves only this session.
+    Log {
+        /// How important it is.
+        level: LogLevel,
+        /// The line.
+        #[serde(deserialize_with = "peer::text")]
+        text: String,
+    },
     /// A message of a later version, which is ignored.
     #[serde(other, skip_serializing)]
     Unknown,
+}
+
+/// How important a line of the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something may be wrong.
+    Warning,
+    /// What happens.
+    Info,
+    /// Details, or a level of a later version.
+    #[serde(other)]
+    Debug,
 }
 
 /// A step's process was started.

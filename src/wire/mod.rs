@@ -47,7 +47,7 @@ pub use greeting::{Greeting, Hello, Holder, HolderState, Limits, Refusal, Refusa
 pub use inbox::{Inbox, Taken};
 pub use link::{Link, LinkError, Received, interval};
 pub use message::{
-    ConductorMessage, ForcedMessage, LeftMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
+    ConductorMessage, ForcedMessage, LeftMessage, LogLevel, PlayerMessage, StepEndedMessage, StepSettledMessage,
     StepStartedMessage,
 };
 pub use outbox::Outbox;
@@ -71,6 +71,9 @@ pub const WINDOW: usize = 1 << 20;
 
 /// The feature in `hello` of a run that ends what one whose conductor is gone left on the player.
 pub const TAKE_OVER: &str = "take_over";
+
+/// The feature in `hello` of a run whose log has details: a player that it starts sends those of its own log.
+pub const VERBOSE: &str = "verbose";
 
 /// The feature in `hello` of a run that wants a machine for itself: no other run of the same user uses it meanwhile.
 pub const EXCLUSIVE: &str = "exclusive";

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::conduct::event::{End, EndKind};
-use crate::conduct::reach::{Machine, Place, Printed, ReachError, Reached, Way, hint_in, reach};
+use crate::conduct::reach::{Machine, Place, Printed, ReachError, Reached, TURN, Way, hint_in, reach};
 use crate::model::{Destination, Hint, words};
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, RefusalReason};
@@ -23,8 +23,6 @@ const ATTEMPT: Duration = Duration::from_secs(4);
 const LONGER_ATTEMPT: Duration = Duration::from_secs(15);
 /// How long a player that was started through a command may take to answer, however long its copy took.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
-/// How often a worker that waits for its turn to connect checks for it.
-const TURN: Duration = Duration::from_millis(25);
 
 /// Reaches a player and says `hello`. `patience` waits for a time, or until something ends the attempts.
 ///
@@ -99,11 +97,16 @@ impl Dial<'_> {
             Way::Transport(machine) => {
                 let _place = self.turn(machine)?;
                 let until = self.until(LONGER_ATTEMPT);
-                let Reached { connection, site, printed } =
+                let Reached { connection, site, printed, sending } =
                     reach(machine, until, self.patience).map_err(|error| self.not_reached(error))?;
                 // A copy does not count: whatever it took, the player gets time to answer.
                 let until = until.max(Instant::now() + FIRST_ANSWER);
                 let dialled = greet(connection, hello, until, self.patience);
+                if let (Some(sending), Ok(Dialled { greeting: Greeting::Welcome(welcome), .. })) = (sending, &dialled)
+                    && let Some(process) = welcome.process
+                {
+                    sending.arrived(process, hello.secret.fingerprint());
+                }
                 dialled
                     .map(|dialled| Dialled { site: Some(site), ..dialled })
                     .map_err(|failure| with_words(failure, &printed))

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fault::Fault;
-use crate::model::{Mode, Plan, Step, StepId, WorkerId};
-use crate::wire::{PlayerMessage, bounds};
+use crate::model::{ConductorTime, Mode, Plan, Step, StepId, WorkerId};
+use crate::wire::PlayerMessage;
+use crate::wire::bounds::{self, Bound};
 
 /// What was said of a step, one bit for each.
 type Words = u8;
@@ -32,11 +33,13 @@ pub(super) struct Said {
     /// How much was said in this trial that is of no step.
     others: usize,
     warnings: usize,
+    /// The second in which a line of the log came last, and how many came in it.
+    logged: (u64, usize),
 }
 
 impl Said {
     pub(super) fn new(plan: Arc<Plan>, worker: WorkerId) -> Self {
-        Self { plan, worker, trial: 0, steps: BTreeMap::new(), others: 0, warnings: 0 }
+        Self { plan, worker, trial: 0, steps: BTreeMap::new(), others: 0, warnings: 0, logged: (0, 0) }
     }
 
     /// The worker is asked to get ready for a phase of this trial.
@@ -66,7 +69,10 @@ impl Said {
             PlayerMessage::PutOver(step) => (*step, PUT_OVER, "the end of the transfer"),
             PlayerMessage::StepSettled(settled) => return self.step(settled.step).map(|_| ()),
             // What no step fetches is refused where files are taken.
-            PlayerMessage::File(_) | PlayerMessage::FileEnded(_) | PlayerMessage::Unknown => return Ok(()),
+            PlayerMessage::File(_)
+            | PlayerMessage::FileEnded(_)
+            | PlayerMessage::Log { .. }
+            | PlayerMessage::Unknown => return Ok(()),
             PlayerMessage::Warning { .. } | PlayerMessage::Stalled { .. } => {
                 return bounds::WARNINGS_SENT.check(self.warnings).map_err(|why| Fault::TooMuch("sent", why));
             }
@@ -87,11 +93,18 @@ impl Said {
     pub(super) fn sentence(&mut self, text: String) -> Option<String> {
         const TOO_MANY: &str = "its player sent more warnings in this trial than are shown; the rest are left out";
         self.warnings += 1;
-        match self.warnings.checked_sub(bounds::WARNINGS.most()) {
-            None | Some(0) => Some(text),
-            Some(1) => Some(TOO_MANY.to_owned()),
-            Some(_) => None,
+        shown(self.warnings, &bounds::WARNINGS, text, TOO_MANY)
+    }
+
+    /// What is logged of a line of the player's log: itself, that there are too many in this second, or nothing.
+    pub(super) fn log_line(&mut self, text: String, now: ConductorTime) -> Option<String> {
+        const TOO_MANY: &str = "logs more than is shown; the rest of this second is left out";
+        let second = now.nanoseconds() / 1_000_000_000;
+        if self.logged.0 != second {
+            self.logged = (second, 0);
         }
+        self.logged.1 += 1;
+        shown(self.logged.1, &bounds::LOG_LINES, text, TOO_MANY)
     }
 
     /// This step, in a trial that has begun.
@@ -115,6 +128,15 @@ impl Said {
         }
         *words |= word;
         Ok(())
+    }
+}
+
+/// What is shown of the text with this number, counted from 1: itself, that there are too many, or nothing.
+fn shown(number: usize, bound: &Bound, text: String, too_many: &str) -> Option<String> {
+    match number.checked_sub(bound.most()) {
+        None | Some(0) => Some(text),
+        Some(1) => Some(too_many.to_owned()),
+        Some(_) => None,
     }
 }
 

@@ -25,8 +25,8 @@ use crate::conduct::reach::{ReachError, Way};
 use crate::model::{Attention, ConductorTime, Hint, PhaseId, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
-    Channel, ConductorMessage, Greeting, Hello, Link, LinkError, PlayerMessage, RefusalReason, StepStartedMessage,
-    Taken, interval,
+    Channel, ConductorMessage, Greeting, Hello, Link, LinkError, LogLevel, PlayerMessage, RefusalReason,
+    StepStartedMessage, Taken, interval,
 };
 
 /// How many clock probes open a connection; one more goes with each sign of life.
@@ -328,6 +328,12 @@ impl Session<'_> {
                 Some(sentence) => *text = sentence,
                 None => return Ok(()),
             },
+            PlayerMessage::Log { level, text } => {
+                if let Some(line) = self.said.log_line(std::mem::take(text), now()) {
+                    log(*level, &self.hello.worker, &line);
+                }
+                return Ok(());
+            }
             // Who waits at a barrier waits for no data.
             PlayerMessage::BarrierReached(step) => {
                 let round_trip = self.clock.round_trip().unwrap_or_default();
@@ -431,6 +437,16 @@ fn until_killed(lease: Duration) -> Duration {
     const MARGIN: Duration = Duration::from_secs(5);
     let silence = Wait::SignOfLife.given(lease);
     (silence + silence / 4).saturating_sub(lease) + MARGIN
+}
+
+/// Logs a line of the player's log. What happens there is a detail here.
+fn log(level: LogLevel, worker: &str, line: &str) {
+    let line = line.strip_prefix(worker).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(line);
+    match level {
+        LogLevel::Error => tracing::error!("{worker}: player: {line}"),
+        LogLevel::Warning => tracing::warn!("{worker}: player: {line}"),
+        LogLevel::Info | LogLevel::Debug => tracing::debug!("{worker}: player: {line}"),
+    }
 }
 
 /// When a step started, on the conductor's clock.

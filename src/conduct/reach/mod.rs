@@ -1,6 +1,7 @@
 //! Reaching a machine on which no player listens: a command such as `ssh` runs a script there, which runs a player, if need
 //! be a copy of this program. The result is a connection like any other.
 
+mod copies;
 mod failure;
 mod interpreter;
 mod hosts;
@@ -23,6 +24,7 @@ use crate::sys::DescriptorLimit;
 use crate::wait::Wait;
 use crate::wire::{Connection, Secret};
 
+use copies::{Copies, Running, Sending, Turn};
 pub(super) use failure::{ReachError, hint_in};
 use hosts::KnownHosts;
 use interpreter::interpreter;
@@ -36,6 +38,8 @@ use script::Script;
 
 /// How often a wait looks whether the coordinator still wants it.
 pub(super) const SLICE: Duration = Duration::from_millis(100);
+/// How often a worker that waits for its turn checks for it.
+pub(super) const TURN: Duration = Duration::from_millis(25);
 /// How often the progress of a copy is passed on.
 const TOLD: Duration = Duration::from_secs(2);
 /// The most that is read before the first line of the script: a greeting of a login shell.
@@ -106,6 +110,8 @@ pub struct Access {
     pub descriptors: DescriptorLimit,
     /// The turns of all workers.
     places: Places,
+    /// The copies of the programs.
+    copies: Copies,
     /// The hosts that connections lead through.
     hosts: KnownHosts,
     /// The commands whose end is waited for.
@@ -115,8 +121,14 @@ pub struct Access {
 impl Access {
     /// With these programs to send.
     pub fn new(programs: Programs, descriptors: DescriptorLimit) -> Self {
-        let (places, hosts, endings) = (Places::default(), KnownHosts::default(), Endings::default());
-        Self { programs, descriptors, places, hosts, endings }
+        Self {
+            programs,
+            descriptors,
+            places: Places::default(),
+            copies: Copies::default(),
+            hosts: KnownHosts::default(),
+            endings: Endings::default(),
+        }
     }
 }
 
@@ -138,6 +150,8 @@ pub(super) struct Reached {
     pub(super) site: Site,
     /// What the command prints on standard error from now on.
     pub(super) printed: Printed,
+    /// The copy that it is.
+    pub(super) sending: Option<Sending>,
 }
 
 /// Has the machine run a player. The player waits for `hello` on the connection.
@@ -156,12 +170,22 @@ pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_
     let started = TransportProcess::start(machine.transport, &command, machine.worker, *descriptors, endings);
     let (process, stream) =
         started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
-    let mut talk = Talk { stream, mark, heard: Vec::new(), site: Site::default(), sent: None, until, patience };
+    let mut talk = Talk {
+        stream,
+        mark,
+        heard: Vec::new(),
+        site: Site::default(),
+        sending: None,
+        asked_for: None,
+        sent: None,
+        until,
+        patience,
+    };
     match talk.bring_player(machine) {
         Ok(()) => {
             let connection = Connection::new(talk.stream.into(), None).map_err(ReachError::System)?;
             let printed = process.printed.clone();
-            Ok(Reached { connection: connection.with_guard(process), site: talk.site, printed })
+            Ok(Reached { connection: connection.with_guard(process), site: talk.site, printed, sending: talk.sending })
         }
         Err(error) => Err(error.with_words_of(process, talk.stream, &talk.heard)),
     }
@@ -174,6 +198,10 @@ struct Talk<'a, 'p> {
     /// What was read and is not part of a line of the script: first of all a greeting.
     heard: Vec<u8>,
     site: Site,
+    /// The copy that this worker sends.
+    sending: Option<Sending>,
+    /// The player of another worker whose program is to be run.
+    asked_for: Option<Running>,
     /// The program that was sent.
     sent: Option<Arc<Program>>,
     until: Instant,
@@ -193,7 +221,11 @@ impl Talk<'_, '_> {
                     let (system, architecture) = self.learn_site(rest);
                     let program =
                         machine.access.programs.for_machine(&system, &architecture).map_err(ReachError::Program)?;
-                    self.send(&program, &machine.progress)?;
+                    match self.turn(machine)? {
+                        None => self.send(&program, &machine.progress)?,
+                        // The connection is new, and has room. If it is broken, the next line does not come.
+                        Some(Running { pid, session }) => drop(writeln!(self.stream, "{pid} {session}")),
+                    }
                     self.sent = Some(program);
                 }
                 "none" => return Err(ReachError::NoFolder(rest.split_whitespace().map(str::to_owned).collect())),
@@ -209,6 +241,36 @@ impl Talk<'_, '_> {
                     ));
                 }
                 _ => return Err(ReachError::Unexpected(line)),
+            }
+        }
+    }
+
+    /// Waits until this worker is to send a copy, or another worker's player is there whose program can be run.
+    fn turn(&mut self, machine: &Machine<'_>) -> Result<Option<Running>, ReachError> {
+        let (copies, command) = (&machine.access.copies, machine.transport.command("", "", Duration::ZERO));
+        if let Some(player) = self.asked_for.take() {
+            copies.is_gone(&command, &player);
+        }
+        let mut told: Option<Instant> = None;
+        loop {
+            match copies.turn(&command) {
+                Turn::Send(sending) => {
+                    self.sending = Some(sending);
+                    return Ok(None);
+                }
+                Turn::Run(player) => {
+                    self.asked_for = Some(player.clone());
+                    self.until = Instant::now() + Wait::ProgramCopy.without_progress();
+                    return Ok(Some(player));
+                }
+                Turn::Wait => {}
+            }
+            if told.is_none_or(|told| told.elapsed() >= TOLD) {
+                (machine.progress)(Wait::ProgramCopy.without_progress());
+                told = Some(Instant::now());
+            }
+            if let Some(end) = (self.patience)(Wait::TransportTurn.within(TURN)) {
+                return Err(ReachError::Unwanted(end));
             }
         }
     }

@@ -12,26 +12,30 @@ use crate::model::Transport;
 /// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size. The
 /// function `c` removes the folder.
 ///
+/// The function `a` runs the program of the player with this process number and session, if there is one: a process of this
+/// user with the session's fingerprint in its command line. Every user can see command lines, so the program of another user's
+/// process is not executed, even if it is set-user-ID to this user.
+///
 /// The mark is in two parts, so that whatever prints the script itself does not print the mark.
-const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; ";
+const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; f=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; \
+    a() { u=$(id -u); if [ $1 -ne $$ ] && grep -q $2 /proc/$1/cmdline 2>/dev/null && \
+    grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$1/status 2>/dev/null; then c; exec /proc/$1/exe player --stdio $m; fi; }; ";
 
-/// Continues with the player of this session, if there is one: a process of this user with the session's fingerprint in its
-/// command line. Every user can see command lines, so the program of another user's process is not executed, even if it
-/// is set-user-ID to this user. If there is none, says so, and ends: another player would not know the session. Where `id` or
-/// `grep` does not work, a copy of the program finds out.
-const AGAIN: &str = "p=PID; u=$(id -u); if [ $p -ne $$ ] && grep -q SESSION /proc/$p/cmdline 2>/dev/null && \
-    grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$p/status 2>/dev/null; then exec /proc/$p/exe player --stdio $m; \
-    elif [ \"$u\" ] && grep -q grep /proc/self/cmdline; then echo \"$m gone\"; exit 1; fi; ";
+/// Continues with the player of this session, if there is one. If there is none, says so, and ends: another player would not
+/// know the session. Where `id` or `grep` does not work, a copy of the program finds out.
+const AGAIN: &str = "a PID SESSION; \
+    if [ \"$u\" ] && grep -q grep /proc/self/cmdline; then echo \"$m gone\"; exit 1; fi; ";
 
 /// Runs a program that is there.
 const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
     echo \"$m found $(uname -s) $(uname -m) $p\"; exec \"$p\" player --stdio $m; fi; echo \"$m missing\"";
 
-/// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. A
+/// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. Instead
+/// of the program's size, the conductor may send a process number and a session: then that player's program is run. A
 /// network file system is passed over: it keeps files that are removed while they are open. When the connection breaks, a write
 /// or `read` fails, and the folder is removed. If the network is gone without a trace, the script does not see that; so the
 /// copy has a limit of time, where there is a `timeout` that takes it.
-const COPY: &str = "f=; t=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; trap \"c; exit 1\" HUP INT PIPE TERM; \
+const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
     [ \"$d\" ] && [ -d \"$d\" ] || continue; \
     case \"$(stat -f -c %T \"$d\" 2>/dev/null)\" in nfs*|cifs|smb*|afs) t=\"$t $d:network\"; continue;; esac; \
@@ -41,8 +45,8 @@ const COPY: &str = "f=; t=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; trap \"c; e
     elif echo \"echo $m\" >\"$f/x\" && chmod 700 \"$f/x\" && [ \"$(\"$f/x\" 2>/dev/null)\" = $m ]; then rm \"$f/x\"; break; \
     else w=execute; fi; rm -rf \"$f\"; t=\"$t $d:$w\"; f=; done; \
     if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
-    echo \"$m copy $(uname -s) $(uname -m) $f\"; read n || { c; exit 1; }; p=\"$f/p\"; \
-    l=; timeout 9 true 2>/dev/null && l=\"timeout LIMIT\"; $l head -c \"$n\" >\"$p\"; \
+    while echo \"$m copy $(uname -s) $(uname -m) $f\"; do read n s || { c; exit 1; }; [ \"$s\" ] || break; a $n $s; done; \
+    p=\"$f/p\"; l=; timeout 9 true 2>/dev/null && l=\"timeout LIMIT\"; $l head -c \"$n\" >\"$p\"; \
     if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then c; echo \"$m short\"; exit 1; fi; chmod 700 \"$p\"; \
     \"$p\" --version >\"$f/v\" 2>\"$f/e\"; s=$?; \
     if [ $s = 0 ]; then exec 3<\"$p\"; c; exec /proc/self/fd/3 player --stdio $m; fi; \
@@ -99,10 +103,9 @@ mod tests {
     /// Whether the script executes this process as the player of session `0123456789abcdef`; otherwise it says that there is
     /// none.
     fn executed(pid: u32) -> bool {
-        let script = Script { mark: "m", running: Some((pid, "0123456789abcdef")), size: 0, limit: LIMIT };
-        let text = script.text(&Transport::read("ssh:h").unwrap());
-        let text = text.replace("exec /proc/$p/exe player --stdio $m", "echo found; exit");
-        let said = Command::new("sh").args(["-c", &text]).output().unwrap().stdout;
+        let begin = BEGIN.replace("FIRST", "m").replace("SECOND", "").replace("exec /proc/$1/exe", "echo found; exit; :");
+        let again = AGAIN.replace("PID", &pid.to_string()).replace("SESSION", "0123456789abcdef");
+        let said = Command::new("sh").args(["-c", &format!("{begin}{again}")]).output().unwrap().stdout;
         match &*String::from_utf8(said).unwrap() {
             "found\n" => true,
             "m gone\n" => false,
@@ -174,6 +177,7 @@ mod tests {
             ("5", true, copy),
             ("5\nabc", true, "0123456789abcdef short\n"),
             ("3\nabc", true, "0123456789abcdef broken "),
+            ("1 none\n3\nabc", true, "0123456789abcdef broken "),
         ] {
             let (mut reader, writer) = std::io::pipe().unwrap();
             let (theirs, mut ours) = std::io::pipe().unwrap();

@@ -6,7 +6,7 @@ use super::super::soak::Random;
 use super::super::wire::{frame, hello};
 
 /// Every message of a player, every signal, and the two other kinds of numbered frames.
-pub const PLAYER: [&str; 25] = [
+pub const PLAYER: [&str; 26] = [
     "plan_taken",
     "armed",
     "step_started",
@@ -25,6 +25,7 @@ pub const PLAYER: [&str; 25] = [
     "left",
     "stalled",
     "warning",
+    "log",
     "heartbeat",
     "probe",
     "probe_answer",
@@ -221,6 +222,10 @@ fn message(kind: &str, place: &Place, random: &mut Random) -> Value {
         "leaving" => json!({"reason": words(random)}),
         "left" => json!({"summary": words(random)}),
         "stalled" => json!({"kept": number(random)}),
+        "log" => {
+            let levels = ["error", "warning", "info", "debug", "x"];
+            with(json!({"level": random.one_of(&levels), "text": words(random)}))
+        }
         "warning" | "fail_barrier" => with(json!({"text": words(random), "why": words(random)})),
         "probe" => json!({"sent": boottime()}),
         "probe_answer" => json!({"sent": place.probe, "received": number(random), "answered": number(random)}),

@@ -1,0 +1,141 @@
+//! One copy of the program for all workers on a machine: while the first copy is on its way, the other workers wait for it;
+//! then they run the program of the player that it became.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The command that leads to a machine, without its script.
+pub(super) type Command = Vec<String>;
+
+/// A player that runs on a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Running {
+    /// Its process.
+    pub(super) pid: u32,
+    /// The fingerprint of its session's secret, which its command line has.
+    pub(super) session: String,
+}
+
+/// The copies on all machines.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Copies(Arc<Mutex<HashMap<Command, State>>>);
+
+/// The state of the first copy on a machine.
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    /// A worker sends it.
+    OnItsWay,
+    /// It became this player.
+    Running(Running),
+    /// It failed, or its player has ended: nobody waits for another one.
+    Gone,
+}
+
+/// What a worker does that needs the program on a machine.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// It sends a copy.
+    Send(Sending),
+    /// It runs the program of this player.
+    Run(Running),
+    /// It waits, and asks again.
+    Wait,
+}
+
+impl Copies {
+    /// What a worker does whose machine this command leads to.
+    pub(super) fn turn(&self, machine: &Command) -> Turn {
+        let mut states = self.states();
+        match states.get(machine) {
+            Some(State::OnItsWay) => Turn::Wait,
+            Some(State::Running(running)) => Turn::Run(running.clone()),
+            Some(State::Gone) => Turn::Send(self.sending(machine)),
+            None => {
+                states.insert(machine.clone(), State::OnItsWay);
+                Turn::Send(self.sending(machine))
+            }
+        }
+    }
+
+    /// The machine does not have this player any more, or is another machine.
+    pub(super) fn is_gone(&self, machine: &Command, player: &Running) {
+        let mut states = self.states();
+        if states.get(machine) == Some(&State::Running(player.clone())) {
+            states.insert(machine.clone(), State::Gone);
+        }
+    }
+
+    fn sending(&self, machine: &Command) -> Sending {
+        Sending { copies: self.clone(), machine: machine.clone(), player: None }
+    }
+
+    fn states(&self) -> MutexGuard<'_, HashMap<Command, State>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A copy that a worker sends. It has failed if this is dropped before its player runs.
+#[derive(Debug)]
+pub(in crate::conduct) struct Sending {
+    copies: Copies,
+    machine: Command,
+    player: Option<Running>,
+}
+
+impl Sending {
+    /// The copy has become the player with this process, whose session has this fingerprint.
+    pub(in crate::conduct) fn arrived(mut self, pid: u32, session: String) {
+        self.player = Some(Running { pid, session });
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let state = match self.player.take() {
+            Some(player) => State::Running(player),
+            None => State::Gone,
+        };
+        self.copies.states().insert(std::mem::take(&mut self.machine), state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Command {
+        vec!["ssh".to_owned(), "lab7".to_owned()]
+    }
+
+    fn send(copies: &Copies) -> Sending {
+        match copies.turn(&machine()) {
+            Turn::Send(sending) => sending,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_others_wait_for_the_first_copy_and_then_run_it() {
+        let copies = Copies::default();
+        let first = send(&copies);
+        assert!(matches!(copies.turn(&machine()), Turn::Wait));
+        assert!(matches!(copies.turn(&vec!["ssh".to_owned()]), Turn::Send(_)), "another machine");
+        first.arrived(7, "s".to_owned());
+        let Turn::Run(player) = copies.turn(&machine()) else { panic!("it runs") };
+        assert_eq!(player, Running { pid: 7, session: "s".to_owned() });
+        copies.is_gone(&machine(), &player);
+        let (one, other) = (send(&copies), send(&copies));
+        one.arrived(8, "t".to_owned());
+        copies.is_gone(&machine(), &player);
+        assert!(matches!(copies.turn(&machine()), Turn::Run(Running { pid: 8, .. })), "a later player is there");
+        drop(other);
+    }
+
+    #[test]
+    fn nobody_waits_again_when_the_first_copy_failed() {
+        let copies = Copies::default();
+        drop(send(&copies));
+        let _one = send(&copies);
+        let _other = send(&copies);
+    }
+}
