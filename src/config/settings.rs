@@ -49,6 +49,8 @@ impl<T> Setting<T> {
 pub(super) struct TestSettings {
     pub(super) trials: Option<u32>,
     pub(super) outputs: Outputs,
+    /// Workers with the same player may run the same commands.
+    pub(super) shared_player: bool,
     /// Everything else but `results`.
     pub(super) run: RunSettings,
 }
@@ -65,7 +67,7 @@ pub struct Outputs {
 }
 
 /// The settings of `[Test]`.
-pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 12] = [
+pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 13] = [
     Setting::word("trials", |test, text| value::count(text).map(|trials| test.trials = Some(trials))),
     Setting::word("format", |test, text| value::one_of(text).map(|format| test.outputs.format = Some(format))),
     Setting::text("output", |test, text| value::text(text).map(|file| test.outputs.output = Some(file.into()))),
@@ -78,6 +80,7 @@ pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 12] = [
     Setting::word("max_start_skew", |test, text| {
         duration::optional_duration(text).map(|skew| test.run.max_start_skew = skew.0)
     }),
+    Setting::word("shared_player", |test, text| value::yes(text).map(|yes| test.shared_player = yes)),
     Setting::text("results", |test, text| value::text(text).map(|folder| test.outputs.results = Some(folder.into()))),
     Setting::text("check", |test, text| value::text(text).map(|command| test.run.check = Some(command))),
 ];
