@@ -1,10 +1,12 @@
 //! From the plan to the message that tells one worker of it, pure.
 
+use std::collections::BTreeSet;
+
 use crate::model::{
     Action, Bound, Gate, LARGEST_PLAN, LONGEST_NAME, MOST_STEPS, MOST_VARIABLES, Mode, Phase, Plan, Step, WorkerId,
     WorkerPlan, nanoseconds, variable,
 };
-use crate::wire::{ActionMessage, PlanMessage, StepMessage, UntilMessage, to_json};
+use crate::wire::{AWAIT, ActionMessage, PlanMessage, StepMessage, UntilMessage, to_json};
 
 /// The message with a worker's plan, for this incarnation of its player.
 pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<String>) -> PlanMessage {
@@ -55,6 +57,18 @@ pub fn too_large(plan: &Plan) -> Option<String> {
     })
 }
 
+/// What a worker's plan needs that its player cannot do, in words. Players say what they can do.
+pub(crate) fn missing_features(plan: &Plan, worker: WorkerId, features: &[String]) -> Option<String> {
+    let steps = plan.phases.iter().flat_map(|phase| &plan.worker(worker).steps[*phase]);
+    let needed = steps.filter_map(|step| match &step.action {
+        Action::Await { .. } => Some((AWAIT, "`await:`")),
+        _ => None,
+    });
+    let missing: BTreeSet<_> = needed.filter(|(name, _)| features.iter().all(|feature| feature != name)).collect();
+    let words: Vec<_> = missing.into_iter().map(|(_, words)| words).collect();
+    (!words.is_empty()).then(|| words.join(" and "))
+}
+
 /// The worker's own variables, and behind them those that every step gets.
 fn environment(plan: &Plan, worker: WorkerId) -> Vec<(String, String)> {
     let entry = plan.worker(worker);
@@ -83,6 +97,10 @@ fn step_message(phase: Phase, step: &Step) -> StepMessage {
         Action::Command(command) => (command.clone(), None),
         Action::Barrier(name) => (String::new(), Some(ActionMessage::Barrier { name: name.clone() })),
         Action::Stop(label) => (String::new(), Some(ActionMessage::Stop { label: label.as_str().to_owned() })),
+        Action::Await { label, pattern } => {
+            let (label, pattern) = (label.as_str().to_owned(), pattern.clone());
+            (String::new(), Some(ActionMessage::Await { label, pattern }))
+        }
         Action::Fetch(pattern) => (String::new(), Some(ActionMessage::Fetch { pattern: pattern.clone() })),
         Action::Put { remote, .. } => (String::new(), Some(ActionMessage::Put { remote: remote.clone() })),
     };

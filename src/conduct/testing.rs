@@ -277,6 +277,7 @@ pub(crate) fn welcome() -> Welcome {
         holder: None,
         leftovers: Vec::new(),
         remarks: Vec::new(),
+        features: Vec::new(),
         process: None,
     }
 }

@@ -74,6 +74,7 @@ lints! {
         RepeatedBarrier "repeated-barrier": "A worker has the same barrier twice in a phase.",
         BarrierOrder "barrier-order": "Workers have barriers in an order in which they would wait for each other.",
         StopWithoutSpawn "stop-without-spawn": "`stop:` names a step that was not spawned before.",
+        AwaitWithoutSpawn "await-without-spawn": "`await:` names a step that was not spawned before.",
         FetchWithoutResults "fetch-without-results": "Files are fetched, but there is no results folder.",
     }
     Warning {

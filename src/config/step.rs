@@ -58,8 +58,8 @@ pub(super) fn parse(written_key: &str, value: &str) -> ParsedStep {
                 let message = format!("`{}` {}", &value[range.start..range.end - 1], refusal.problem);
                 parser.problem(Lint::StepPrefix, message, &refusal.hint, Some(range));
             }
-            (Ok(_), Meaning::Form(form)) => {
-                parser.form(form, value, range);
+            (Ok(limit), Meaning::Form(form) | Meaning::TimedForm(form)) => {
+                parser.form(form, limit, value, range);
                 return parser.parsed;
             }
             (Ok(time), _) => parser.prefix(prefix, time, &value[range.clone()], range),
@@ -123,7 +123,7 @@ impl<'t> Parser<'t> {
         match (prefix.meaning, time) {
             (Meaning::Alone(set), _) => set(&mut self.parsed.step),
             (Meaning::Timed(set), Some(time)) => set(&mut self.parsed.step, time),
-            (Meaning::Timed(_), None) | (Meaning::Form(_), _) => {}
+            (Meaning::Timed(_), None) | (Meaning::Form(_) | Meaning::TimedForm(_), _) => {}
         }
     }
 
@@ -150,7 +150,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn form(&mut self, form: Form, value: &str, range: Range<usize>) {
+    fn form(&mut self, form: Form, limit: Option<Duration>, value: &str, range: Range<usize>) {
         let (prefix, argument) = (&value[range.clone()], &value[self.parsed.at..]);
         self.parsed.form_at = Some(range.start);
         let step = &self.parsed.step;
@@ -160,11 +160,19 @@ impl<'t> Parser<'t> {
             self.problem(Lint::StepPrefix, message, "`spawn` and `until` are only for commands", Some(range.clone()));
         }
         self.refuse_nul(argument);
-        let read = match argument {
-            "" if prefix != "put:" => Err((format!("`{prefix}` has no argument"), "write one, as in `barrier:ready`")),
-            _ => form(argument),
-        };
-        match read {
+        match limit {
+            Some(Duration::ZERO) => {
+                let message = format!("`{prefix}` must be longer than zero");
+                self.problem(Lint::StepPrefix, message, ZERO_HINT, Some(range.clone()));
+            }
+            Some(_) if self.parsed.step.bound.is_some() => {
+                let message = format!("`{prefix}` has a time limit, but the step already has one");
+                self.problem(Lint::StepPrefix, message, "keep only one of them", Some(range.clone()));
+            }
+            Some(limit) => self.parsed.step.bound = Some(Bound::Timeout(limit)),
+            None => {}
+        }
+        match form(argument) {
             Ok(action) => self.parsed.step.action = action,
             Err((message, hint)) => self.problem(Lint::StepPrefix, message, hint, Some(range.start..value.len())),
         }

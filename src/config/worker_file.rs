@@ -185,7 +185,7 @@ fn step(scope: &mut Scope<'_>, phase: Phase, entry: &Entry, shell: &str) -> Opti
             bounds::check_path(scope, remote, from(parsed.at));
         }
         Action::Fetch(pattern) => bounds::check_path(scope, pattern, from(parsed.at)),
-        Action::Command(_) | Action::Barrier(_) | Action::Stop(_) => {}
+        Action::Command(_) | Action::Barrier(_) | Action::Stop(_) | Action::Await { .. } => {}
     }
     for (reason, range) in parsed.problems {
         let place = range.map_or_else(|| key.clone(), |range| text.place_of(range));

@@ -139,6 +139,13 @@ pub enum Action {
     Barrier(String),
     /// `stop:label`
     Stop(StepLabel),
+    /// `await:label pattern`
+    Await {
+        /// The spawned step that prints the line.
+        label: StepLabel,
+        /// The regular expression that matches it.
+        pattern: String,
+    },
     /// `fetch:pattern`
     Fetch(String),
     /// `put:local -> remote`
@@ -156,6 +163,7 @@ impl fmt::Display for Action {
             Self::Command(command) => out.write_str(command),
             Self::Barrier(name) => write!(out, "barrier:{name}"),
             Self::Stop(label) => write!(out, "stop:{label}"),
+            Self::Await { label, pattern } => write!(out, "await:{label} {pattern}"),
             Self::Fetch(pattern) => write!(out, "fetch:{pattern}"),
             Self::Put { local, remote } => write!(out, "put:{} -> {remote}", local.display()),
         }

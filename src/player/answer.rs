@@ -23,9 +23,12 @@ use crate::model::Process;
 use crate::sys::{self, clock};
 use crate::wire::seed::{Request, encode_result};
 use crate::wire::{
-    Connection, EXCLUSIVE, Greeting, Hello, Limits, MAX_FRAME, PROTOCOL, Refusal, WINDOW, Welcome, WelcomeState,
+    AWAIT, Connection, EXCLUSIVE, Greeting, Hello, Limits, MAX_FRAME, PROTOCOL, Refusal, WINDOW, Welcome, WelcomeState,
     bounds, cleaned, frame,
 };
+
+/// What this player can do that earlier versions could not.
+const FEATURES: [&str; 1] = [AWAIT];
 
 impl Listener {
     /// Answers a first message.
@@ -218,6 +221,7 @@ impl Listener {
             holder: None,
             leftovers: few(leftovers.collect()).into_iter().chain(told).collect(),
             remarks: Vec::new(),
+            features: FEATURES.map(str::to_owned).to_vec(),
             process: matches!(self.settings.service, Service::Session(_)).then(std::process::id),
         }
     }

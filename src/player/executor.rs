@@ -12,9 +12,9 @@ use super::escalation::Escalation;
 use super::origin::Cgroups;
 use super::process_tree::ProcessTree;
 use super::session::SessionEvent;
-use super::step_process::{StepProcess, Stop};
+use super::step_process::{Reader, StepProcess, Stop};
 use super::sweep::Sweep;
-use crate::model::{PlayerTime, StepId, nanoseconds};
+use crate::model::{LinePattern, PlayerTime, StepId, nanoseconds};
 use crate::sys::{self, PreparedProcess, Spawned, Start};
 use crate::wire::{LeftMessage, StepSettledMessage, StepStartedMessage};
 
@@ -32,8 +32,7 @@ pub(super) struct Executor {
     next_stream: u32,
     /// The numbers of the streams of steps whose processes have ended, and how much was read from them.
     streams: HashMap<StepId, [(u32, u64); 2]>,
-    /// Everything is read into this, so that a short line needs no large allocation.
-    buffer: Vec<u8>,
+    pub(super) reader: Reader,
     sweep: Option<Sweep>,
     /// Whether a step is over only when its standard output is closed, as for the Python player. Its time limit applies
     /// until then.
@@ -55,7 +54,7 @@ impl Executor {
             tree: ProcessTree::new(cgroups)?,
             next_stream: 0,
             streams: HashMap::new(),
-            buffer: Vec::new(),
+            reader: Reader::default(),
             sweep: None,
             waits_for_output,
             events: VecDeque::new(),
@@ -80,14 +79,23 @@ impl Executor {
     }
 
     /// Starts a step's process; the start is reported when it is `expected`. Another attempt of a step continues the streams;
-    /// whoever still holds those of the previous attempt is not read from any more.
-    pub(super) fn start(&mut self, key: StepId, process: Spawned, at: Option<PlayerTime>, expected: PlayerTime) {
+    /// whoever still holds those of the previous attempt is not read from any more. `awaited` are the lines for which other
+    /// steps wait.
+    pub(super) fn start(
+        &mut self,
+        key: StepId,
+        process: Spawned,
+        at: Option<PlayerTime>,
+        expected: PlayerTime,
+        awaited: Vec<(StepId, LinePattern)>,
+    ) {
         process.report.start(at);
         self.processes.retain(|process| process.key != key || !process.is_reported);
         let streams = self.streams.remove(&key).unwrap_or_else(|| {
             self.next_stream += 2;
             [(self.next_stream - 2, 0), (self.next_stream - 1, 0)]
         });
+        self.reader.lines.begin(key, streams.map(|(number, _)| number), awaited);
         self.processes.push(StepProcess::new(key, process, streams, expected));
     }
 
@@ -115,7 +123,7 @@ impl Executor {
             [stopping, starting, process.settled_by].into_iter().flatten().min()
         };
         let sweep = self.sweep.as_ref().map(|sweep| sweep.escalation.look_at);
-        self.processes.iter().filter_map(of_process).chain(sweep).min()
+        self.processes.iter().filter_map(of_process).chain(sweep).chain(self.reader.lines.next_deadline()).min()
     }
 
     /// The descriptors to wait for; without `room` the output stays in its pipes.
@@ -136,7 +144,7 @@ impl Executor {
         for process in self.processes.iter_mut().filter(|process| process.report.is_none()) {
             for stream in &mut process.streams {
                 for _ in 0..ROUNDS {
-                    if !audience.has_room() || !stream.read(audience, &mut self.buffer) {
+                    if !audience.has_room() || !stream.read(audience, &mut self.reader) {
                         break;
                     }
                 }
@@ -152,6 +160,7 @@ impl Executor {
     pub(super) fn next_event(&mut self, audience: &mut Audience, now: PlayerTime) -> Option<SessionEvent> {
         self.reap();
         self.read_reports();
+        self.events.extend(self.reader.lines.take_found(now));
         for process in &mut self.processes {
             if let Stop::InProgress(escalation) = &mut process.stop
                 && let Some(not_stopped) = escalation.look(now, &self.tree.origins, |_| false, |_| {})
@@ -161,7 +170,10 @@ impl Executor {
             }
         }
         for process in self.processes.iter_mut().filter(|process| process.is_over(self.waits_for_output)) {
-            self.events.push_back(process.end(audience, &mut self.buffer, now));
+            let end = process.end(audience, &mut self.reader, now);
+            // What was printed before the end is reported before it.
+            self.events.extend(self.reader.lines.take_found(now));
+            self.events.push_back(end);
             self.streams.insert(process.key, process.stream_lengths());
             self.tree.is_over(process.key);
         }
@@ -169,6 +181,7 @@ impl Executor {
             self.sweep = None;
             self.processes.clear();
             self.streams.clear();
+            self.reader.lines.clear();
             self.events.push_back(SessionEvent::Swept { warnings });
         }
         self.events.pop_front()
@@ -207,7 +220,7 @@ impl Executor {
                 continue;
             }
             process.settled_by = None;
-            process.drain(audience, &mut self.buffer);
+            process.drain(audience, &mut self.reader);
             let ([(_, stdout), (_, stderr)], leaky) = (process.stream_lengths(), process.is_held());
             let holders = if leaky { self.tree.holders(process.key, &process.pipes()) } else { Vec::new() };
             settled.push(StepSettledMessage { step: process.key, stdout, stderr, leaky, holders });

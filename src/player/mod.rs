@@ -14,6 +14,7 @@ mod environment;
 mod escalation;
 mod executor;
 mod life;
+mod line_watch;
 mod listener;
 mod local_socket;
 mod log_socket;

@@ -3,6 +3,7 @@
 //! It owns no socket, process, clock or file. It decides which step runs when, what a step's end means, when a step has
 //! taken too long, and that Reset runs when the conductor is gone.
 
+mod awaiting;
 mod event;
 mod orphan;
 mod running;
@@ -46,14 +47,23 @@ pub struct Session {
     reset_limit: Option<Duration>,
     /// The steps that have begun and are not over: those that the phase waits for, and spawned ones.
     works: Vec<Work>,
-    /// The trials and labels of spawned steps that are over.
-    ended: Vec<(u32, String)>,
+    /// Spawned steps that are over.
+    ended: Vec<Ended>,
     /// The trial in which something was started since the last Reset.
     touched: Option<u32>,
     /// The phase that was begun last. None is begun twice, whatever a conductor says.
     begun: Option<PhaseId>,
     /// The labels of the steps that failed in it, once it is over.
     failed: Vec<String>,
+}
+
+/// A spawned step that is over.
+#[derive(Debug)]
+struct Ended {
+    trial: u32,
+    label: String,
+    /// The steps whose lines it has printed.
+    printed: Vec<StepId>,
 }
 
 #[derive(Debug, Default)]
@@ -145,6 +155,7 @@ impl Session {
                     self.wait_ended(key, outcome, at, &mut turn);
                 }
             }
+            SessionEvent::Printed { by, awaiting, at } => self.printed(by, awaiting, at, &mut turn),
             SessionEvent::Swept { warnings } => self.swept(warnings, &mut turn),
             SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, &mut turn),
             SessionEvent::Tick => {}

@@ -50,6 +50,7 @@ impl Words<'_> {
             }
             Message(ConductorMessage::EndTrial { trial }) => format!("end of trial {trial} requested"),
             Message(ConductorMessage::Bye) => "the conductor ends the session".to_owned(),
+            SessionEvent::Printed { awaiting, .. } => format!("{}: the line was printed", self.step(*awaiting)),
             // In other phases, this ends the step.
             SessionEvent::NotStarted(key, NotStarted { why, may_work_later: true }) if key.phase == Phase::Reset => {
                 format!("{} cannot be started yet: {}", self.step(*key), cleaned(why))

@@ -24,7 +24,7 @@ use super::watch::BEAT;
 use crate::model::{Phase, PhaseId, PlayerTime, Process};
 use crate::sys::{self, SignalDescriptor, clock, give_back_memory};
 use crate::wait::Wait;
-use crate::wire::{ConductorMessage, Link, LinkError, PlanMessage, PlayerMessage};
+use crate::wire::{ConductorMessage, Link, LinkError, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage};
 
 /// For what must not wait any longer.
 const AT_ONCE: PlayerTime = PlayerTime::from_nanoseconds(u64::MAX);
@@ -340,6 +340,13 @@ impl<'a> SessionProcess<'a> {
     fn send(&mut self, mut message: PlayerMessage) {
         if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &mut message {
             ended.left.unsettled = self.executor.settle_later(ended.step, clock());
+        }
+        // A step that has waited for a line in vain shows what was printed instead.
+        if let PlayerMessage::StepEnded(StepEndedMessage { step, outcome: OutcomeMessage::Unfulfilled { why }, .. }) =
+            &mut message
+            && let Some(lines) = self.executor.reader.lines.last_lines(*step)
+        {
+            *why = format!("{why}; {lines}");
         }
         match &message {
             PlayerMessage::PlanTaken => self.plan_taken(),

@@ -4,9 +4,10 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::audience::Audience;
 use super::escalation::Escalation;
+use super::line_watch::LineWatches;
 use super::session::SessionEvent;
 use crate::model::{Ending, PlayerTime, StepId};
-use crate::sys::{PipeId, PreparedProcess, Reaped, Spawned};
+use crate::sys::{PipeId, PreparedProcess, Reaped, Spawned, clock};
 use crate::wire::{Data, LeftMessage, MAX_DATA, OutcomeMessage, StepEndedMessage};
 
 /// The process of a step.
@@ -28,6 +29,14 @@ pub(super) struct StepProcess {
     pub(super) is_reported: bool,
     /// When it is checked whether somebody still holds its streams, until that was reported.
     pub(super) settled_by: Option<PlayerTime>,
+}
+
+/// What the output of steps passes through.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// Everything is read into this, so that a short line needs no large allocation.
+    buffer: Vec<u8>,
+    pub(super) lines: LineWatches,
 }
 
 /// Whether a step is being stopped, until its end is reported.
@@ -73,12 +82,12 @@ impl StepProcess {
 
     /// Reads what is in the pipes after the process has ended: everything that it printed, because a pipe holds only so
     /// much.
-    pub(super) fn drain(&mut self, audience: &mut Audience, buffer: &mut Vec<u8>) {
+    pub(super) fn drain(&mut self, audience: &mut Audience, reader: &mut Reader) {
         /// More than a pipe can hold; further output is from a process that is still there.
         const MOST: u64 = 2 << 20;
         for stream in &mut self.streams {
             let end = stream.length + MOST;
-            while stream.length < end && stream.read(audience, buffer) {}
+            while stream.length < end && stream.read(audience, reader) {}
         }
     }
 
@@ -99,8 +108,9 @@ impl StepProcess {
     }
 
     /// Reports its end.
-    pub(super) fn end(&mut self, audience: &mut Audience, buffer: &mut Vec<u8>, now: PlayerTime) -> SessionEvent {
-        self.drain(audience, buffer);
+    pub(super) fn end(&mut self, audience: &mut Audience, reader: &mut Reader, now: PlayerTime) -> SessionEvent {
+        self.drain(audience, reader);
+        reader.lines.ended(self.key, now);
         self.is_reported = true;
         let [(_, stdout), (_, stderr)] = self.stream_lengths();
         let outcome = self.ending.map_or(OutcomeMessage::Stopped, |reaped| reaped.how.into());
@@ -143,8 +153,8 @@ impl From<Ending> for OutcomeMessage {
 }
 
 impl Stream {
-    /// Reads once, through `buffer`; whether there may be more.
-    pub(super) fn read(&mut self, audience: &mut Audience, buffer: &mut Vec<u8>) -> bool {
+    /// Reads once; whether there may be more.
+    pub(super) fn read(&mut self, audience: &mut Audience, Reader { buffer, lines }: &mut Reader) -> bool {
         /// Less than this is copied; more takes the buffer with it.
         const SHORT: usize = MAX_DATA / 4;
         let Some(descriptor) = &self.descriptor else { return false };
@@ -154,6 +164,7 @@ impl Stream {
             Ok(count @ 1..) => {
                 let offset = self.length;
                 self.length += count as u64;
+                lines.printed(self.number, buffer, clock);
                 let bytes = if count < SHORT { buffer.as_slice().to_vec() } else { std::mem::take(buffer) };
                 audience.push(Data { stream: self.number, offset, bytes });
                 true

@@ -45,7 +45,7 @@ impl Transfers {
                 outbox.push(&PlayerMessage::PutWanted(key));
                 self.puts.push(Put::new(key, remote, directory));
             }
-            Some(ActionMessage::Barrier { .. } | ActionMessage::Stop { .. }) | None => {}
+            Some(ActionMessage::Barrier { .. } | ActionMessage::Stop { .. } | ActionMessage::Await { .. }) | None => {}
         }
     }
 

@@ -96,6 +96,9 @@ pub struct Welcome {
     /// What does not work on the machine, in the answer to a check, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::sentences")]
     pub remarks: Vec<String>,
+    /// What it can do that earlier versions could not, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::names")]
+    pub features: Vec<String>,
     /// The number of the player's process, if it serves only this session: `player --stdio` can be run from there again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<u32>,

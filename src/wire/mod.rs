@@ -78,5 +78,8 @@ pub const VERBOSE: &str = "verbose";
 /// The feature in `hello` of a run that wants a machine for itself: no other run of the same user uses it meanwhile.
 pub const EXCLUSIVE: &str = "exclusive";
 
+/// The feature in `welcome` of a player that supports `await:`.
+pub const AWAIT: &str = "await";
+
 /// The session protocol's number in `hello` and `welcome`.
 pub const PROTOCOL: u32 = 2;

@@ -127,6 +127,15 @@ pub enum ActionMessage {
         #[serde(deserialize_with = "peer::text")]
         label: String,
     },
+    /// Waits for a line that a spawned step prints.
+    Await {
+        /// The spawned step's label.
+        #[serde(deserialize_with = "peer::text")]
+        label: String,
+        /// The regular expression that matches the line.
+        #[serde(deserialize_with = "peer::path")]
+        pattern: String,
+    },
     /// Sends files to the conductor.
     Fetch {
         /// Which: a path with `*`, `?`, `[…]` and `**`.

@@ -88,6 +88,11 @@ fn stop_ends_a_spawned_step() {
 }
 
 #[test]
+fn await_waits_for_a_line() {
+    example("await", 0);
+}
+
+#[test]
 fn later_steps_know_the_process_of_the_attempt_that_is_at_work() {
     let (player, folder) = (Player::start(), Folder::new());
     let once = folder.join("once").display().to_string();

@@ -16,6 +16,7 @@
 
 mod admission;
 mod architecture;
+mod awaiting;
 mod bounds;
 mod chaos;
 mod checking;

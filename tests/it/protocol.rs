@@ -214,6 +214,7 @@ fn greetings() -> Vec<Row> {
         holder: Some(holder()),
         leftovers: vec![text()],
         remarks: vec![text()],
+        features: vec![text()],
         process: Some(1),
     };
     let refusal = Refusal { reason: RefusalReason::Busy, message: text(), holder: Some(holder()) };
@@ -314,6 +315,7 @@ fn objects() -> Vec<Row> {
     let actions = [
         ActionMessage::Barrier { name: text() },
         ActionMessage::Stop { label: text() },
+        ActionMessage::Await { label: text(), pattern: text() },
         ActionMessage::Fetch { pattern: text() },
         ActionMessage::Put { remote: text() },
     ];

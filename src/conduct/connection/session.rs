@@ -20,8 +20,8 @@ use super::streams::Streams;
 use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End, EndKind};
 use crate::conduct::now::now;
-use crate::conduct::plan_message::plan_message;
-use crate::conduct::reach::Way;
+use crate::conduct::plan_message::{missing_features, plan_message};
+use crate::conduct::reach::{ReachError, Way};
 use crate::model::{Attention, ConductorTime, Hint, PhaseId, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
@@ -47,6 +47,9 @@ struct Session<'a> {
     hello: Hello,
     /// The player's process, if it serves only this session.
     player: Option<u32>,
+    /// The version of the player, and what it can do.
+    version: String,
+    features: Vec<String>,
     channel: Channel<ConductorTime>,
     clock: ClockEstimate,
     streams: Streams,
@@ -80,6 +83,8 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         context,
         hello,
         player: None,
+        version: String::new(),
+        features: Vec::new(),
         channel: Channel::new(now()),
         clock: ClockEstimate::default(),
         streams: Streams::new(context.store.clone(), context.worker),
@@ -140,7 +145,7 @@ impl Session<'_> {
             return Err(End::lost("its player did not answer with `welcome`").into());
         };
         self.hello.incarnation = Some(welcome.incarnation);
-        self.player = welcome.process;
+        (self.player, self.version, self.features) = (welcome.process, welcome.version, welcome.features);
         let interval = interval(self.context.plan.settings.lease);
         let mut link = Link::new(connection, "its player", decoder, interval, now());
         link.probe(PROBES);
@@ -213,6 +218,13 @@ impl Session<'_> {
     fn command(&mut self, command: Command) -> Result<(), End> {
         let message = match command {
             Command::Plan => {
+                let missing = missing_features(&self.context.plan, self.context.worker, &self.features);
+                if let Some(missing) = missing {
+                    let version = &self.version;
+                    let why = format!("its player (version {version}) does not support {missing}; update it");
+                    self.take_leave();
+                    return Err(End::lost(why));
+                }
                 let incarnation = self.hello.incarnation.clone();
                 let plan = plan_message(&self.context.plan, self.context.worker, incarnation);
                 plan.check().map_err(|why| End::lost(format!("its plan has {why}")))?;
@@ -237,13 +249,18 @@ impl Session<'_> {
             }
             Command::Abandon => {
                 // Whoever hears it need not wait for the end of the lease.
-                self.channel.outbox.push(&ConductorMessage::Bye);
-                let _ = self.channel.write(now);
+                self.take_leave();
                 return Err(End::closed());
             }
         };
         self.channel.outbox.push(&message);
         Ok(())
+    }
+
+    /// Ends the session on the player, if that hears it.
+    fn take_leave(&mut self) {
+        self.channel.outbox.push(&ConductorMessage::Bye);
+        let _ = self.channel.write(now);
     }
 
     /// A time on the player's clock, in the form of messages; `None` until that clock is known.
@@ -422,12 +439,12 @@ impl Session<'_> {
             Ok(dialled) => match &dialled.greeting {
                 Greeting::Welcome(_) => Ok(dialled),
                 Greeting::Refused(refusal) if refusal.reason == RefusalReason::Unknown => {
-                    let why = match way {
-                        Way::Port(_) => refusal.message.as_str(),
+                    let end = match way {
+                        Way::Port(_) => End::lost(&refusal.message),
                         // The one that answers was started for this connection.
-                        Way::Transport(_) => "its player has ended on that machine",
+                        Way::Transport(_) => ReachError::Gone.end().0,
                     };
-                    Err(End::lost(format!("{reason}: {why}")))
+                    Err(End { reason: format!("{reason}: {}", end.reason), ..end })
                 }
                 other => Err(End::lost(format!("{reason}; {}", not_welcome(other, &way, &self.hello)))),
             },
@@ -439,6 +456,7 @@ impl Session<'_> {
                 let hint = if let Way::Port(_) = way { Some(Hint::RestartPlayer) } else { hint };
                 Err(End { hint, ..end })
             }
+            Err(end) if end.kind == EndKind::Lost => Err(End { reason: format!("{reason}: {}", end.reason), ..end }),
             Err(end) => Err(end),
         }
     }

@@ -11,7 +11,7 @@ use crossbeam_channel::{bounded, never};
 
 use crate::conduct::testing::{Peer, bytes, listener, options, plan_at, player, run, welcome};
 use crate::conduct::{Options, Reporters, check, conduct};
-use crate::model::{Event, Hint, Outcome, Phase, PhaseId, PlayerDescription, Reason, Verdict};
+use crate::model::{Action, Event, Hint, Outcome, Phase, PhaseId, PlayerDescription, Reason, Step, StepLabel, Verdict};
 use crate::wire::{ConductorMessage, Greeting, Holder, HolderState, PlayerMessage, Refusal, RefusalReason, Welcome};
 
 fn not_carried_out(reasons: &[Reason]) -> &str {
@@ -106,7 +106,7 @@ fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() 
     let expected = "worker `w0` was lost: the connection was closed by its player, and it could not be reached again within \
                     its lease of 300ms: connection refused";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
-    assert_eq!(conclusion.hint, Some(Hint::RestartPlayer));
+    assert_eq!(conclusion.hints, [Hint::RestartPlayer]);
     let lost = |event: &&Event| matches!(event, Event::StepEnded { result, .. } if result.outcome == Outcome::Lost);
     assert_eq!(events.iter().filter(lost).count(), 2);
 }
@@ -194,6 +194,24 @@ fn a_silent_player_is_lost() {
 }
 
 #[test]
+fn an_older_player_is_refused_by_name_of_what_it_does_not_support() {
+    let (listener, port) = listener();
+    let player = std::thread::spawn(move || {
+        let (mut peer, _) = Peer::accept(&listener);
+        peer.welcome();
+        assert_eq!(peer.message(), Some(ConductorMessage::Bye), "it gets no plan");
+    });
+    let mut plan = plan_at(&[port], 1, &Phase::ALL);
+    let action = Action::Await { label: StepLabel::new("server"), pattern: "up".to_owned() };
+    plan.workers[0].steps[Phase::Run] = vec![Step { action, ..Step::plain("ready", "") }];
+    let (conclusion, _) = run(plan);
+    player.join().unwrap();
+    let text = not_carried_out(&conclusion.reasons);
+    let why = "its player (version 0.1.0) does not support `await:`; update it";
+    assert_eq!(text, format!("worker `w0` at 127.0.0.1:{port}: {why}"));
+}
+
+#[test]
 fn a_busy_player_says_who_holds_it() {
     let holder = Holder {
         run: "other".to_owned(),
@@ -268,7 +286,7 @@ fn a_player_that_is_not_there_is_tried_again() {
     let (conclusion, _) = run(plan);
     let text = not_carried_out(&conclusion.reasons);
     assert_eq!(text, format!("worker `w0` at 127.0.0.1:{port}: connection refused"));
-    assert_eq!(conclusion.hint, Some(Hint::StartPlayer));
+    assert_eq!(conclusion.hints, [Hint::StartPlayer]);
 }
 
 #[test]

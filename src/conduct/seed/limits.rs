@@ -34,6 +34,7 @@ fn unsupported_form(phase: Phase, step: &Step) -> Option<String> {
     let form = match (&step.action, step.gate, step.mode, step.bound, step.until) {
         (Action::Barrier(_), ..) => "barrier",
         (Action::Stop(_), ..) => "stop",
+        (Action::Await { .. }, ..) => "await",
         (Action::Fetch(_), ..) => "fetch",
         (Action::Put { .. }, ..) => "put",
         (_, Gate::Must, ..) => "must",

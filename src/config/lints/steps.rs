@@ -9,7 +9,7 @@ use crate::model::{Action, Mode, Phase, variable};
 /// Runs all of them.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, steps: &Steps) {
     const ALL: [fn(&Document, &Steps) -> Vec<Diagnostic>; 4] =
-        [stop_without_spawn, process_variable_collision, repeated_barrier, fetch_collision];
+        [reference_without_spawn, process_variable_collision, repeated_barrier, fetch_collision];
     for lint in ALL {
         scope.context.diagnostics.extend(lint(scope.document, steps));
     }
@@ -20,37 +20,41 @@ fn all(steps: &Steps) -> impl Iterator<Item = &LocatedStep> {
     steps.iter().flat_map(|(_, steps)| steps)
 }
 
-/// `stop:` of a step that is not spawned before, in the same phase or an earlier one.
-fn stop_without_spawn(document: &Document, steps: &Steps) -> Vec<Diagnostic> {
+/// `stop:` or `await:` of a step that is not spawned before, in the same phase or an earlier one.
+fn reference_without_spawn(document: &Document, steps: &Steps) -> Vec<Diagnostic> {
     // Labels are keys: upper and lower case are the same.
     let mut spawned: BTreeMap<String, (usize, &LocatedStep)> = BTreeMap::new();
     for (position, located) in all(steps).enumerate().filter(|(_, located)| located.step.mode == Mode::Spawn) {
         spawned.entry(located.step.label.as_str().to_lowercase()).or_insert((position, located));
     }
     let finding = |(position, located): (usize, &LocatedStep)| {
-        let Action::Stop(label) = &located.step.action else { return None };
+        let (lint, label, [done, to_do]) = match &located.step.action {
+            Action::Stop(label) => (Lint::StopWithoutSpawn, label, ["stopped", "stop"]),
+            Action::Await { label, .. } => (Lint::AwaitWithoutSpawn, label, ["awaited", "await"]),
+            _ => return None,
+        };
         let label = label.as_str();
         let later = spawned.get(&label.to_lowercase());
         if later.is_some_and(|(spawned, _)| *spawned < position) {
             return None;
         }
-        let message = format!("step {} is not spawned before it is stopped here", quoted(label));
-        let error = |hint: String| Diagnostic::new(Lint::StopWithoutSpawn, located.action.clone(), message, hint);
+        let message = format!("step {} is not spawned before it is {done} here", quoted(label));
+        let error = |hint: String| Diagnostic::new(lint, located.action.clone(), message, hint);
         Some(match later {
             Some((_, later)) => {
-                error("stop it after that step".to_owned()).other(later.key.clone(), "it is spawned here")
+                error(format!("{to_do} it after that step")).other(later.key.clone(), "it is spawned here")
             }
-            None => error(stop_hint(document, spawned.keys(), label)),
+            None => error(spawn_hint(document, spawned.keys(), label, done)),
         })
     };
     all(steps).enumerate().filter_map(finding).collect()
 }
 
-fn stop_hint<'a>(document: &Document, spawned: impl Iterator<Item = &'a String>, label: &str) -> String {
+fn spawn_hint<'a>(document: &Document, spawned: impl Iterator<Item = &'a String>, label: &str, done: &str) -> String {
     let key = label.to_lowercase();
     let has = |phase: &Phase| document.section(phase.section()).is_some_and(|section| section.entry(&key).is_some());
     if Phase::ALL.iter().any(has) {
-        return format!("only spawned steps can be stopped: write `{label} = spawn:…`");
+        return format!("only spawned steps can be {done}: write `{label} = spawn:…`");
     }
     // A few are enough to find a slip, and many cost time.
     let known = spawned.map(String::as_str).take(100);

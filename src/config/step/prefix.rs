@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::Refusal;
 use crate::config::duration::duration;
 use crate::config::nearest::nearest;
-use crate::model::{Action, Bound, FilePattern, Gate, Mode, Step, StepLabel, Until};
+use crate::model::{Action, Bound, FilePattern, Gate, LinePattern, Mode, Step, StepLabel, Until};
 
 /// A prefix.
 pub(super) struct Prefix {
@@ -26,6 +26,8 @@ pub(super) enum Meaning {
     Timed(fn(&mut Step, Duration)),
     /// The rest of the value is what the step does instead of a command.
     Form(Form),
+    /// The same, and the word may have a time: the limit of the step.
+    TimedForm(Form),
 }
 
 /// Reads the text after the prefix of a form: what the step does, or what is wrong, with a hint.
@@ -43,7 +45,7 @@ pub(super) enum Slot {
 }
 
 /// All prefixes. The player carries out what is read here, and `model::Action` writes it.
-static PREFIXES: [Prefix; 11] = [
+static PREFIXES: [Prefix; 12] = [
     prefix("must", Slot::Gate, Meaning::Alone(|step| step.gate = Gate::Must)),
     prefix("mayfail", Slot::Gate, Meaning::Alone(|step| step.gate = Gate::MayFail)),
     prefix("spawn", Slot::Mode, Meaning::Alone(|step| step.mode = Mode::Spawn)),
@@ -52,7 +54,8 @@ static PREFIXES: [Prefix; 11] = [
     prefix("for", Slot::Bound, Meaning::Timed(|step, time| step.bound = Some(Bound::For(time)))),
     prefix("until", Slot::Until, Meaning::Timed(|step, limit| step.until = Some(Until { limit, attempt: None }))),
     prefix("barrier", Slot::Form, Meaning::Form(barrier)),
-    prefix("stop", Slot::Form, Meaning::Form(|label| Ok(Action::Stop(StepLabel::new(label))))),
+    prefix("stop", Slot::Form, Meaning::Form(stop)),
+    prefix("await", Slot::Form, Meaning::TimedForm(await_line)),
     prefix("fetch", Slot::Form, Meaning::Form(fetch)),
     prefix("put", Slot::Form, Meaning::Form(put)),
 ];
@@ -68,13 +71,41 @@ fn timeout(step: &mut Step, limit: Duration) {
     }
 }
 
+/// Refuses a form without an argument.
+fn check_argument(word: &str, argument: &str) -> Result<(), (String, &'static str)> {
+    let error = || (format!("`{word}:` has no argument"), "write one, as in `barrier:ready`");
+    if argument.is_empty() { Err(error()) } else { Ok(()) }
+}
+
 fn barrier(name: &str) -> Result<Action, (String, &'static str)> {
+    check_argument("barrier", name)?;
     let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
     let invalid = || ("invalid barrier name".to_owned(), "names consist of letters, digits, `.`, `_` and `-`");
     is_name.then(|| Action::Barrier(name.to_owned())).ok_or_else(invalid)
 }
 
+fn stop(label: &str) -> Result<Action, (String, &'static str)> {
+    check_argument("stop", label)?;
+    Ok(Action::Stop(StepLabel::new(label)))
+}
+
+fn await_line(text: &str) -> Result<Action, (String, &'static str)> {
+    const HINT: &str = "write `await30:label pattern`, such as `await30:server listening on`";
+    let (label, pattern) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let pattern = pattern.trim_start();
+    if label.is_empty() || pattern.is_empty() {
+        let missing = if label.is_empty() { "label" } else { "pattern" };
+        return Err((format!("`await:` has no {missing}"), HINT));
+    }
+    LinePattern::new(pattern).map_err(|why| {
+        let hint = "to search for a character such as `(`, `[`, `*` or `+` itself, write a `\\` before it";
+        (format!("`{pattern}` is not a valid pattern: {why}"), hint)
+    })?;
+    Ok(Action::Await { label: StepLabel::new(label), pattern: pattern.to_owned() })
+}
+
 fn fetch(pattern: &str) -> Result<Action, (String, &'static str)> {
+    check_argument("fetch", pattern)?;
     FilePattern::new(pattern, None).map(|_| Action::Fetch(pattern.to_owned()))
 }
 
@@ -111,8 +142,10 @@ pub(super) fn at_start(text: &str) -> Option<Found> {
     let head = &text[..colon];
     let (prefix, time) =
         PREFIXES.iter().find_map(|prefix| match (head.strip_prefix(prefix.word)?, prefix.meaning) {
-            (time, Meaning::Timed(_)) => is_time(time).then(|| (prefix, duration(time).map(Some))),
-            ("", _) => Some((prefix, Ok(None))),
+            ("", Meaning::Alone(_) | Meaning::Form(_) | Meaning::TimedForm(_)) => Some((prefix, Ok(None))),
+            (time, Meaning::Timed(_) | Meaning::TimedForm(_)) => {
+                is_time(time).then(|| (prefix, duration(time).map(Some)))
+            }
             _ => None,
         })?;
     Some(Found { prefix, time, length: colon + 1 })
@@ -138,7 +171,8 @@ pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
     }
     let length = command.len() - rest.trim_start_matches(' ').len();
     let meant = nearest(word, PREFIXES.iter().map(|prefix| prefix.word))?;
-    let timed = PREFIXES.iter().any(|prefix| prefix.word == meant && matches!(prefix.meaning, Meaning::Timed(_)));
+    let takes_time = |prefix: &Prefix| matches!(prefix.meaning, Meaning::Timed(_) | Meaning::TimedForm(_));
+    let timed = PREFIXES.iter().any(|prefix| prefix.word == meant && takes_time(prefix));
     let hint = match time {
         "" if timed => format!("did you mean `{meant}30:`?"),
         "" => format!("did you mean `{meant}:`?"),

@@ -101,6 +101,10 @@ fn other_things_to_do_than_commands_are_read() {
         ("barrier:ready", Action::Barrier("ready".to_owned())),
         ("timeout30: barrier: ready", Action::Barrier("ready".to_owned())),
         ("must:stop:spawn1", Action::Stop(StepLabel::new("spawn1"))),
+        (
+            "await:server listening  on :80$",
+            Action::Await { label: StepLabel::new("server"), pattern: "listening  on :80$".to_owned() },
+        ),
         ("fetch:/var/log/*.log", Action::Fetch("/var/log/*.log".to_owned())),
         ("put:a b.txt -> /tmp/c d", Action::Put { local: PathBuf::from("a b.txt"), remote: "/tmp/c d".to_owned() }),
     ] {
@@ -108,6 +112,22 @@ fn other_things_to_do_than_commands_are_read() {
         // What is displayed is read as the same.
         assert_eq!(step("a", &action.to_string()).action, action, "{action}");
     }
+}
+
+#[test]
+fn the_time_of_await_is_the_limit_of_the_step() {
+    for (value, bound) in [
+        ("await30:server x", Some(timeout(30))),
+        ("must:await1m30s: server x", Some(timeout(90))),
+        ("await:server x", None),
+        ("timeout30:await:server x", Some(timeout(30))),
+        ("parallel:for30:await:server x", Some(Bound::For(seconds(30)))),
+    ] {
+        let step = step("a", value);
+        assert_eq!(step.bound, bound, "{value}");
+        assert_eq!(step.action.to_string(), "await:server x", "{value}");
+    }
+    assert_eq!(step("a", "await30s/x:y").command(), Some("await30s/x:y"));
 }
 
 #[test]
@@ -145,6 +165,16 @@ fn everything_else_is_refused_at_its_place() {
         ("a", "until5:stop:x", Some("stop:"), "`stop:` cannot be combined with `until`"),
         ("a", "barrier:a b", Some("barrier:a b"), "invalid barrier name"),
         ("a", "barrier:", Some("barrier:"), "`barrier:` has no argument"),
+        ("a", "stop:", Some("stop:"), "`stop:` has no argument"),
+        ("a", "await:", Some("await:"), "`await:` has no label"),
+        ("a", "await30:server", Some("await30:server"), "`await:` has no pattern"),
+        ("a", "await30:server a(", Some("await30:server a("), "`a(` is not a valid pattern: unclosed group"),
+        ("a", "await0:server x", Some("await0:"), "`await0:` must be longer than zero"),
+        ("a", "await5x:server x", Some("await5x:"), "`await5x` is not a duration: `x` is not a unit of time"),
+        ("a", "timeout3:await4:s x", Some("await4:"), "`await4:` has a time limit, but the step already has one"),
+        ("timeout3", "await4:s x", Some("await4:"), "`await4:` has a time limit, but the step already has one"),
+        ("a", "spawn:await:s x", Some("await:"), "`await:` cannot be combined with `spawn`"),
+        ("a", "until3:await4:s x", Some("await4:"), "`await4:` cannot be combined with `until`"),
         ("a", "fetch:/log/", Some("fetch:/log/"), "`/log/` matches only folders"),
         ("a", "fetch:/log/*/../a", Some("fetch:/log/*/../a"), "`/log/*/../a` does not name a file"),
         ("a", "put:a b", Some("put:a b"), "`put:` has no ` -> `"),

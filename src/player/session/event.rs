@@ -48,6 +48,15 @@ pub enum SessionEvent {
     NotStarted(StepId, NotStarted),
     /// A step's process has ended at this time. If there is another attempt, the step itself goes on.
     Ended(StepEndedMessage, PlayerTime),
+    /// A spawned step has printed a line that another step awaits.
+    Printed {
+        /// The spawned step.
+        by: StepId,
+        /// The step that waits for the line, or will.
+        awaiting: StepId,
+        /// When.
+        at: PlayerTime,
+    },
     /// The files of a step are transferred, or cannot be.
     TransferEnded {
         /// Which step.

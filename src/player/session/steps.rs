@@ -2,7 +2,7 @@
 
 use super::event::{SessionAction, Turn};
 use super::work::Work;
-use super::{Session, Stage};
+use super::{Ended, Session, Stage};
 use crate::model::{Phase, PlayerTime, StepId, nanoseconds};
 use crate::player::note::Note;
 use crate::wire::{
@@ -91,7 +91,9 @@ impl Session {
         for key in waiting.map(|waiting| waiting.key).collect::<Vec<_>>() {
             self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, at, turn);
         }
-        self.ended.push((work.key.trial, work.step.label));
+        self.awaited_ended(&work, at, turn);
+        let Work { key, step, printed, .. } = work;
+        self.ended.push(Ended { trial: key.trial, label: step.label, printed });
     }
 
     /// Calls `act` for each spawned step, or each other step; those for which it returns true are over.
@@ -211,6 +213,7 @@ impl Session {
                 turn.push(SessionAction::Start { key, at, again: false });
             }
             Some(ActionMessage::Stop { label }) => self.stop_spawned(key, label, turn),
+            Some(ActionMessage::Await { label, pattern }) => self.await_line(key, label, pattern, turn),
             Some(ActionMessage::Barrier { .. }) => turn.send(PlayerMessage::BarrierReached(key)),
             Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) if self.orphaned.is_none() => {
                 self.touch(key, plan, turn);
@@ -233,18 +236,21 @@ impl Session {
 
     /// Stops the last spawned step with this label. If it is over already, there is nothing to stop.
     fn stop_spawned(&mut self, key: StepId, label: &str, turn: &mut Turn) {
-        let mut spawned = self.works.iter_mut().rev().filter(|work| work.is_spawned && work.key.trial == key.trial);
-        if let Some(target) = spawned.find(|work| work.step.label == label) {
+        if let Some(target) = self.last_spawned(key.trial, label) {
             target.stop(&OutcomeMessage::Stopped, turn);
             let target = target.key;
             self.work(key).into_iter().for_each(|work| work.wait_for(target, turn.now));
             return;
         }
-        let outcome = if self.ended.iter().any(|(trial, of)| *trial == key.trial && of == label) {
-            OutcomeMessage::Exit { status: 0 }
-        } else {
-            OutcomeMessage::Unfulfilled { why: format!("step `{label}` was not spawned in this trial") }
+        let outcome = match self.last_ended(key.trial, label) {
+            Some(_) => OutcomeMessage::Exit { status: 0 },
+            None => not_spawned(label),
         };
         self.wait_ended(key, outcome, turn.now, turn);
     }
+}
+
+/// The outcome of a step that refers to a spawned step that does not exist.
+pub(super) fn not_spawned(label: &str) -> OutcomeMessage {
+    OutcomeMessage::Unfulfilled { why: format!("step `{label}` was not spawned in this trial") }
 }

@@ -275,6 +275,8 @@ enum Choice {
     Say(ConductorMessage),
     /// Something of what the world owes comes true: a start, a failed start, an end, the end of a sweep.
     World(usize, bool),
+    /// A running step prints the line for which one of its phase waits.
+    Print(usize),
     Orphan,
     Wait(u64),
 }
@@ -296,6 +298,7 @@ fn choice() -> impl Strategy<Value = Choice> {
     prop_oneof![
         6 => say.prop_map(Choice::Say),
         8 => (any::<usize>(), any::<bool>()).prop_map(|(which, good)| Choice::World(which, good)),
+        2 => any::<usize>().prop_map(Choice::Print),
         1 => Just(Choice::Orphan),
         2 => (1..200_u64).prop_map(Choice::Wait),
     ]
@@ -363,6 +366,12 @@ impl World {
         }
     }
 
+    fn print(&self, which: usize, now: PlayerTime) -> Option<SessionEvent> {
+        let by = *self.running.iter().nth(which.checked_rem(self.running.len())?)?;
+        let awaiting = StepId { position: forms::AWAITING, ..by };
+        Some(SessionEvent::Printed { by, awaiting, at: now })
+    }
+
     /// The next thing that comes true, if the world owes anything.
     fn next(&mut self, which: usize, good: bool, now: PlayerTime) -> Option<SessionEvent> {
         let processes = self.starting.len() + self.running.len();
@@ -413,6 +422,7 @@ proptest! {
             let event = match choice {
                 Choice::Say(message) => Some(SessionEvent::Message(message)),
                 Choice::World(which, good) => world.next(which, good, now),
+                Choice::Print(which) => world.print(which, now),
                 Choice::Orphan => Some(orphaned()),
                 Choice::Wait(seconds) => {
                     now = now.plus(Duration::from_secs(seconds));

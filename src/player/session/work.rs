@@ -27,6 +27,8 @@ enum State {
     AtBarrier(String),
     /// It waits for the end of this spawned step.
     Stopping(StepId),
+    /// It waits for a line of this spawned step.
+    Awaiting(StepId),
     /// It transfers files.
     Transferring,
 }
@@ -38,6 +40,8 @@ pub(super) struct Work {
     pub(super) step: StepMessage,
     /// Whether it runs in the background: its phase does not wait for it.
     pub(super) is_spawned: bool,
+    /// The steps that wait for a line of its output, or will, and whose line it has printed.
+    pub(super) printed: Vec<StepId>,
     state: State,
     /// When it began: its first process, or its wait.
     began: Option<PlayerTime>,
@@ -78,9 +82,16 @@ impl Work {
         let waiting = match &step.action {
             Some(ActionMessage::Barrier { name }) => Some(State::AtBarrier(name.clone())),
             Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => Some(State::Transferring),
-            Some(ActionMessage::Stop { .. }) | None => None,
+            Some(ActionMessage::Stop { .. } | ActionMessage::Await { .. }) | None => None,
         };
-        let timed_out = |after| OutcomeMessage::TimedOut { after };
+        let timed_out = |after| match &step.action {
+            Some(ActionMessage::Await { label, pattern }) => {
+                let time = humantime::format_duration(Duration::from_nanos(after));
+                let why = format!("step `{label}` printed no line that matches `{pattern}` within {time}");
+                OutcomeMessage::Unfulfilled { why }
+            }
+            _ => OutcomeMessage::TimedOut { after },
+        };
         let own = |after| if step.passes_at_limit { OutcomeMessage::Elapsed { after } } else { timed_out(after) };
         let default = plan.step_timeout.filter(|_| !step.spawn && step.until.is_none());
         let limit = step.timeout.or(default).map(|after| (Duration::from_nanos(after), own(after)));
@@ -91,6 +102,7 @@ impl Work {
             key,
             step: step.clone(),
             is_spawned: false,
+            printed: Vec::new(),
             began: waiting.as_ref().map(|_| now),
             start_by: most.map(|most| (start.plus(Duration::from_nanos(most)), timed_out(most))),
             state: waiting.unwrap_or(State::Starting),
@@ -104,6 +116,12 @@ impl Work {
     /// It waits from now on for the end of a spawned step.
     pub(super) fn wait_for(&mut self, target: StepId, now: PlayerTime) {
         self.state = State::Stopping(target);
+        self.began = Some(now);
+    }
+
+    /// It waits from now on for a line of a spawned step.
+    pub(super) fn await_line(&mut self, target: StepId, now: PlayerTime) {
+        self.state = State::Awaiting(target);
         self.began = Some(now);
     }
 
@@ -125,6 +143,11 @@ impl Work {
     /// The spawned step for whose end it waits.
     pub(super) fn waits_for(&self) -> Option<StepId> {
         if let State::Stopping(target) = self.state { Some(target) } else { None }
+    }
+
+    /// The spawned step for whose line it waits.
+    pub(super) fn awaits(&self) -> Option<StepId> {
+        if let State::Awaiting(target) = self.state { Some(target) } else { None }
     }
 
     /// When something is due.
@@ -152,6 +175,8 @@ impl Work {
     /// Its process runs; whether that is the first one.
     pub(super) fn started(&mut self, at: PlayerTime) -> bool {
         (self.state, self.lacks) = (State::Running, None);
+        // Another attempt has printed nothing yet.
+        self.printed.clear();
         if let Some(until) = &mut self.until {
             (until.started, until.is_late) = (Some(at), false);
         }

@@ -44,7 +44,8 @@ impl SessionProcess<'_> {
         // The next step waits for the start of a spawned one.
         let is_waited_for = self.session.step(key).is_some_and(|step| step.spawn);
         let expected = if is_waited_for { now } else { at.map_or(now, |at| at.max(now)).plus(REPORT_WITHIN) };
-        self.executor.start(key, process, at, expected);
+        let awaited = self.session.awaited_lines(key);
+        self.executor.start(key, process, at, expected, awaited);
     }
 
     /// Prepares a process for each step that the conductor's next message can start.

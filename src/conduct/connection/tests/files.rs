@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::model::{Action, Step};
+
 use crate::wire::{
     Data, FileEndedMessage, FileMessage, FileName, OutcomeMessage, OutgoingFile, Piece, PlayerMessage, StepEndedMessage,
 };

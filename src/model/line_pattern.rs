@@ -1,0 +1,75 @@
+//! Patterns for a line of output: regular expressions. Lines are bytes.
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::plan::LONGEST_PATH;
+
+/// The longest pattern, in bytes.
+const LONGEST: usize = LONGEST_PATH;
+/// The most memory that a compiled pattern takes, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// A pattern for a line of output.
+#[derive(Debug, Clone)]
+pub struct LinePattern(Regex);
+
+impl LinePattern {
+    /// Reads a regular expression.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, String> {
+        if text.contains('\n') {
+            return Err("it has a line break, but only single lines are searched".to_owned());
+        }
+        if text.len() > LONGEST {
+            return Err(format!("it has {} bytes, but at most {LONGEST} are allowed", text.len()));
+        }
+        let regex = RegexBuilder::new(text).size_limit(LARGEST).dfa_size_limit(LARGEST).build();
+        regex.map(Self).map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "it is too complex".to_owned(),
+            // The last line is the sentence; those before it show the place.
+            error => {
+                let text = error.to_string();
+                let sentence = text.lines().last().unwrap_or_default();
+                sentence.strip_prefix("error: ").unwrap_or(sentence).to_owned()
+            }
+        })
+    }
+
+    /// Whether it matches a part of this line.
+    pub fn fits(&self, line: &[u8]) -> bool {
+        self.0.is_match(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_a_part_of_a_line() {
+        for (pattern, line, fits) in [
+            ("listening on", &b"12:00 listening on :80"[..], true),
+            ("^listening", b"12:00 listening", false),
+            (r"port \d+$", b"port 80", true),
+            ("a.c", b"a\xffc", false),
+            ("(?-u:a.c)", b"a\xffc", true),
+            ("b", b"a\xffb", true),
+            ("(?i)READY", b"ready", true),
+        ] {
+            assert_eq!(LinePattern::new(pattern).unwrap().fits(line), fits, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_says_why() {
+        let why = |pattern: &str| LinePattern::new(pattern).unwrap_err();
+        assert_eq!(why("a("), "unclosed group");
+        assert_eq!(why("*"), "repetition operator missing expression");
+        assert_eq!(why("a\nb"), "it has a line break, but only single lines are searched");
+        assert_eq!(why(r"\w{1000}"), "it is too complex");
+        assert_eq!(why(&"a".repeat(5000)), "it has 5000 bytes, but at most 4096 are allowed");
+    }
+}
