@@ -35,7 +35,7 @@ const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
 /// of the program's size, the conductor may send a process number and a session: then that player's program is run. A
 /// network file system is passed over: it keeps files that are removed while they are open. When the connection breaks, a write
 /// or `read` fails, and the folder is removed. If the network is gone without a trace, the script does not see that; so the
-/// copy has a limit of time, where there is a `timeout` that takes it.
+/// copy has a limit of time, where there is the `timeout` of GNU: that of busybox leaves a process for process 1.
 const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
     [ \"$d\" ] && [ -d \"$d\" ] || continue; \
@@ -48,7 +48,7 @@ const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
     while :; do echo \"$m copy $(uname -s) $(uname -m) $f\" && read n s && [ \"$n\" ] || { c; exit 1; }; \
     [ \"$s\" ] || break; a $n $s; done; \
-    p=\"$f/p\"; l=; timeout 9 true 2>/dev/null && l=\"timeout LIMIT\"; $l head -c \"$n\" >\"$p\"; \
+    p=\"$f/p\"; l=; timeout --version >/dev/null 2>&1 && l=\"timeout LIMIT\"; $l head -c \"$n\" >\"$p\"; \
     if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then c; echo \"$m short\"; exit 1; fi; chmod 700 \"$p\"; \
     \"$p\" --version >\"$f/v\" 2>\"$f/e\"; s=$?; \
     if [ $s = 0 ]; then exec 3<\"$p\"; c; exec /proc/self/fd/3 player --stdio $m; fi; \
