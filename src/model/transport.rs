@@ -304,7 +304,8 @@ impl Form {
     fn words(self, target: &str) -> Option<Vec<String>> {
         let is_word = |word: &str| !word.is_empty() && !word.starts_with('-') && !word.contains('\0');
         if self.name != "kubectl" {
-            return is_word(target).then(|| vec![target.to_owned()]);
+            let is_host = self.name != "ssh" || !target.ends_with('@');
+            return (is_word(target) && is_host).then(|| vec![target.to_owned()]);
         }
         let (namespace, pod, container) = match target.split('/').collect::<Vec<_>>()[..] {
             [pod] => (None, pod, None),
@@ -380,6 +381,7 @@ mod tests {
             (" ", "is empty"),
             ("shh:lab7", "begins with an unknown form, `shh:`"),
             ("ssh:", "has no valid target for `ssh:`"),
+            ("ssh:root@", "has no valid target for `ssh:`"),
             ("ssh:-oProxyCommand=x", "has no valid target for `ssh:`"),
             ("docker:-u", "has no valid target for `docker:`"),
             ("kubectl:a/b/c/d", "has no valid target for `kubectl:`"),

@@ -139,7 +139,7 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
         Hint::RaiseMaxStartups => {
             "if many connections are made to that machine at the same time, raise `MaxStartups` in its `sshd_config`"
         }
-        Hint::InstallTransport => "install that program on the conductor's machine, or correct `connect`",
+        Hint::InstallTransport => "install that program on the conductor's machine, or correct `connect`; for ssh, write `ssh:HOST`",
         Hint::AllowKey => {
             "add the conductor's key to `authorized_keys` on that machine, or name another key with `connect_options = -i FILE`"
         }

@@ -7,9 +7,9 @@ use std::fmt;
 use conductor::model::{Phase, PhaseId, Process, StepId};
 use conductor::wire::{
     ActionMessage, AttemptMessage, Body, ConductorMessage, DATA_HEADER, FileEndedMessage, FileMessage, FileName,
-    ForcedMessage, Hello, Holder, HolderState, LeftMessage, Limits, Outbox, OutcomeMessage, PlanMessage, PlayerMessage,
-    Refusal, RefusalReason, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage, StepSettledMessage,
-    StepStartedMessage, UntilMessage, Welcome, WelcomeState, seed,
+    ForcedMessage, Hello, Holder, HolderState, LeftMessage, Limits, LogLevel, Outbox, OutcomeMessage, PlanMessage,
+    PlayerMessage, Refusal, RefusalReason, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage,
+    StepSettledMessage, StepStartedMessage, UntilMessage, Welcome, WelcomeState, seed,
 };
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -294,6 +294,7 @@ fn player_messages() -> Vec<Row> {
         PlayerMessage::Left { summary: text() },
         PlayerMessage::Stalled { kept: 1 },
         PlayerMessage::Warning { text: text() },
+        PlayerMessage::Log { level: LogLevel::Info, text: text() },
     ];
     rows("player", "type", &examples)
 }

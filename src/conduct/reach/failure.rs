@@ -52,7 +52,7 @@ pub(in crate::conduct) enum ReachError {
 }
 
 /// What a transport or the script's commands print, and what to do about it.
-const HINTS: [(&str, Hint); 29] = [
+const HINTS: [(&str, Hint); 31] = [
     ("Permission denied (", Hint::AllowKey),
     ("Too many authentication failures", Hint::AllowKey),
     ("Host key verification failed", Hint::AddHostKey),
@@ -77,6 +77,8 @@ const HINTS: [(&str, Hint); 29] = [
     ("a password is required", Hint::AllowBecome),
     ("a terminal is required", Hint::AllowBecome),
     ("exec: \"sh\"", Hint::InstallShell),
+    (": sh: command not found", Hint::InstallShell),
+    (": sh: not found", Hint::InstallShell),
     ("executable file `sh` not found", Hint::InstallShell),
     ("exec of \"sh\" failed", Hint::InstallShell),
     ("execve(): sh:", Hint::InstallShell),
@@ -166,7 +168,7 @@ impl ReachError {
             Self::OtherProgram(_) => Hint::RemoveForceCommand,
             Self::Greeting | Self::Unexpected(_) => Hint::PassUnchanged,
             Self::Program(ProgramError::System(_)) => Hint::UseLinux,
-            Self::Program(ProgramError::Missing { .. } | ProgramError::Unreadable(..)) => Hint::BuildProgram,
+            Self::Program(_) => Hint::BuildProgram,
             Self::NoFolder(_) | Self::CutShort => Hint::SetScratch,
             Self::Broken { said, .. } if killed(said).is_some() => Hint::ReadSystemLog,
             Self::Broken { .. } => Hint::BuildStaticProgram,

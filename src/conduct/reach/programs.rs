@@ -46,7 +46,15 @@ pub(in crate::conduct) enum ProgramError {
     },
     /// The file cannot be opened.
     Unreadable(PathBuf, io::Error),
+    /// The file has no program. A shell would run it as a script.
+    NoProgram(PathBuf),
+    /// The file has a program for this other machine.
+    OtherMachine(PathBuf, &'static str),
 }
+
+/// The machines whose programs are known: the name that `uname -m` prints, and the number in the program (elf(5), `e_machine`).
+const MACHINES: [(&str, u16); 6] =
+    [("x86_64", 62), ("aarch64", 183), ("riscv64", 243), ("armv7l", 40), ("ppc64le", 21), ("s390x", 22)];
 
 impl fmt::Display for ProgramError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,6 +68,8 @@ impl fmt::Display for ProgramError {
                 }
             }
             Self::Unreadable(file, error) => write!(out, "cannot open `{}`: {}", file.display(), words(error)),
+            Self::NoProgram(file) => write!(out, "`{}` is not a program", file.display()),
+            Self::OtherMachine(file, machine) => write!(out, "`{}` is a program for {machine}", file.display()),
         }
     }
 }
@@ -69,6 +79,24 @@ impl Program {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         Ok(Self { file, size })
+    }
+
+    /// Checks that it is a program for this machine, or a script that names its interpreter.
+    fn check(&self, file: &Path, machine: &str) -> Result<(), ProgramError> {
+        let mut head = [0; 20];
+        let count = self.read_at(&mut head, 0).map_err(|error| ProgramError::Unreadable(file.to_owned(), error))?;
+        if head.starts_with(b"#!") {
+            return Ok(());
+        }
+        if count < head.len() || !head.starts_with(b"\x7fELF") {
+            return Err(ProgramError::NoProgram(file.to_owned()));
+        }
+        // The byte after the class of the file says in which order the bytes of a number are.
+        let number = if head[5] == 2 { u16::from_be_bytes } else { u16::from_le_bytes }([head[18], head[19]]);
+        match MACHINES.iter().find(|(_, known)| *known == number) {
+            Some((name, _)) if *name != machine => Err(ProgramError::OtherMachine(file.to_owned(), name)),
+            _ => Ok(()),
+        }
     }
 
     /// Reads some bytes of it.
@@ -119,7 +147,10 @@ impl Programs {
             .map_or_else(|| self.folders.iter().map(|folder| folder.join(&name)).collect(), |file| vec![file]);
         for file in &tried {
             match Program::open(file) {
-                Ok(program) => return Ok(Arc::new(program)),
+                Ok(program) => {
+                    program.check(file, machine)?;
+                    return Ok(Arc::new(program));
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(ProgramError::Unreadable(file.clone(), error)),
             }
@@ -142,8 +173,15 @@ mod tests {
         let file = folder.path().join("conductor-riscv64");
         let missing = programs.for_machine("Linux", "riscv64").unwrap_err().to_string();
         assert_eq!(missing, format!("no program was found for riscv64: `{}` does not exist", file.display()));
-        std::fs::write(&file, "x").unwrap();
-        assert_eq!(programs.for_machine("Linux", "riscv64").unwrap().size, 1);
+        std::fs::write(&file, "#!/bin/sh").unwrap();
+        assert_eq!(programs.for_machine("Linux", "riscv64").unwrap().size, 9);
+        std::fs::write(&file, "touch /tmp/x").unwrap();
+        assert!(programs.for_machine("Linux", "riscv64").unwrap_err().to_string().ends_with("` is not a program"));
+        std::fs::write(&file, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0").unwrap();
+        let other = programs.for_machine("Linux", "riscv64").unwrap_err().to_string();
+        assert!(other.ends_with("` is a program for aarch64"), "{other}");
+        std::fs::rename(&file, folder.path().join("conductor-aarch64")).unwrap();
+        assert_eq!(programs.for_machine("Linux", "aarch64").unwrap().size, 20);
         programs.given.insert("riscv64".to_owned(), folder.path().join("none"));
         assert!(programs.for_machine("Linux", "riscv64").unwrap_err().to_string().contains("none` does not exist"));
     }

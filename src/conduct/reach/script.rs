@@ -28,7 +28,7 @@ const AGAIN: &str = "a PID SESSION; \
     if [ \"$u\" ] && grep -q grep /proc/self/cmdline; then echo \"$m gone\"; exit 1; fi; ";
 
 /// Runs a program that is there.
-const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
+const INSTALLED: &str = "p=PROGRAM; if [ -f \"$p\" ] && [ -x \"$p\" ]; then \
     echo \"$m found $(uname -s) $(uname -m) $p\"; exec \"$p\" player --stdio $m; fi; echo \"$m missing\"";
 
 /// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. Instead
