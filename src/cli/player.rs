@@ -13,7 +13,7 @@ pub struct PlayerArguments {
     /// The worker file, or with `--worker` the test file; `cmdport`, `allow`, `conductor` and `max_message_size` are read
     /// from it
     pub config: Option<PathBuf>,
-    /// The worker of the test file CONFIG whose settings are used
+    /// The worker in the test file CONFIG whose settings are used
     #[arg(short, long, value_name = "NAME", requires = "config")]
     pub worker: Option<String>,
     /// Address to listen on [default: all addresses of this machine]
@@ -34,10 +34,10 @@ pub struct PlayerArguments {
     pub spool_limit: u64,
     #[command(flatten)]
     pub log: LogArguments,
-    /// Pass standard input and output on to the player of the session whose conductor has run this; used by `connect`
+    /// Pass standard input and output to the player of the session that the conductor asks for; used by `connect`
     #[arg(long, hide = true, value_name = "MARK", conflicts_with_all = ["config", "session"])]
     pub stdio: Option<String>,
-    /// Serve the session with this fingerprint, at the Unix socket that is standard input; used by `--stdio`
+    /// Serve the session with this fingerprint, on the Unix socket that is standard input; used by `--stdio`
     #[arg(long, hide = true, value_name = "FINGERPRINT", conflicts_with = "config")]
     pub session: Option<String>,
 }

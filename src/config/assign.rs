@@ -79,7 +79,7 @@ fn report_name(scope: &mut Scope<'_>, section: &Section, parts: &Parts<'_>) {
     let error = Diagnostic::new(Lint::SectionName, section.name_place(), message, hint);
     let other = scope.document.section(&written).map(Section::name_place);
     scope.context.diagnostics.push(match other {
-        Some(place) => error.other(place, "this section has the known name"),
+        Some(place) => error.other(place, "this section has the correct name"),
         None => error,
     });
 }
@@ -181,9 +181,9 @@ impl Wrong {
     fn report(self, test: &Document, section: &Section, parts: &Parts<'_>, workers: &[Worker]) -> Diagnostic {
         let hint = match &self.meant {
             Some(meant) => format!("did you mean {}?", quoted_section(&format!("{meant}:{}", parts.name))),
-            None => {
-                "a section is for a worker, `[server:Run]`, a range, `[node[01-16]:Run]`, or all, `[*:Run]`".to_owned()
-            }
+            None => "a section can be for a worker (`[server:Run]`), a range (`[node[01-16]:Run]`) or all workers \
+                 (`[*:Run]`)"
+                .to_owned(),
         };
         let error = Diagnostic::new(self.lint, section.name_place(), self.message, hint);
         let list = || test.section(WORKERS).or_else(|| test.section(CLIENTS)).map(Section::name_place);

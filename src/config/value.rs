@@ -156,7 +156,7 @@ pub(super) fn words(value: &str) -> Result<Vec<String>, Refusal> {
 pub(super) fn remote_path(value: &str) -> Result<Option<String>, Refusal> {
     let path = text(value)?;
     if path.contains(['\'', '!', '\\', '\n', '"', '$', '`']) {
-        let problem = "has a character that not all login shells pass on";
+        let problem = "has a character that some login shells change";
         return Err(Refusal::new(problem, "use a path without quotes, backslashes, `!` and `$`"));
     }
     Ok(Some(path))

@@ -98,7 +98,7 @@ fn report_replaced(scope: &mut Scope<'_>, name: &str) {
     if let Some(holds) = scope.sections(name).first().filter(|holds| !std::ptr::eq(**holds, own)) {
         let path = quoted_path(scope.document.source.path());
         let message = format!("{} replaces `[{name}]` of {path}", quoted_section(&holds.name));
-        let hint = "remove one of the two sections; a phase is never put together from several sections";
+        let hint = "remove one of the two sections; steps from several sections are never combined";
         let warning = Diagnostic::new(Lint::ReplacedSection, holds.name_place(), message, hint);
         scope.context.diagnostics.push(warning.other(own.name_place(), "this section is not used"));
     }
@@ -151,7 +151,7 @@ pub(super) fn use_port(scope: &mut Scope<'_>, settings: &mut Coordinator) {
     let host = scope.of_test.and_then(|of| of.worker.host.as_ref());
     let Some(port) = host.and_then(|host| host.port) else { return };
     if let Some(entry) = scope.entry(COORDINATOR, "cmdport").filter(|_| settings.port != port) {
-        let message = format!("the port is `{}` here, and `{port}` in `[Workers]`", settings.port);
+        let message = format!("the port is `{}` here, but `{port}` in `[Workers]`", settings.port);
         scope.report(Lint::InvalidValue, entry.value.place(), message, "remove one of them");
     }
     if settings.transport.is_some()
@@ -235,7 +235,7 @@ pub(super) fn environment(scope: &mut Scope<'_>) -> Vec<(String, String)> {
 /// Refuses a player of the file that is not the machine with which the test file pairs the worker.
 fn refuse_other_player(scope: &mut Scope<'_>, player: &str, host: &str) {
     if let Some(entry) = scope.entry(COORDINATOR, "player").filter(|_| !player.is_empty() && player != host) {
-        let message = format!("the player is `{player}` here, and `{host}` in the test file");
+        let message = format!("the player is `{player}` here, but `{host}` in the test file");
         scope.report(Lint::InvalidValue, entry.value.place(), message, "remove one of them");
     }
 }

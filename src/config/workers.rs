@@ -175,7 +175,7 @@ fn hosts_of(
         Some(list) => worker_range::hosts(list).map(Hosts::Listed),
         None => {
             if file_and_hosts(text.as_str(), &|_| false).1.is_some() {
-                let message = format!("{} is the name of a file, so that it names no host", quoted(text.as_str()));
+                let message = format!("{} is the name of a file, so it does not name a host", quoted(text.as_str()));
                 let hint = "rename the file, or give the host as `player` in a section `[WORKER:Coordinator]`";
                 scope.report(Lint::AmbiguousFile, text.place(), message, hint);
             }

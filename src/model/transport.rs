@@ -9,7 +9,7 @@ pub struct Transport {
     form: Form,
     /// As it was written, for people.
     text: String,
-    /// What the form's command gets: the host, the container. For a command of the user, its words.
+    /// What the form's command gets, such as the host or the container. For a command of the user, its words.
     target: Vec<String>,
     /// The settings that go with it.
     pub settings: TransportSettings,
@@ -22,7 +22,7 @@ pub struct TransportSettings {
     pub options: Vec<String>,
     /// `become`: what is put before the remote script.
     pub become_user: Vec<String>,
-    /// `program`: a player's program that is on the machine already; if there is none, the conductor copies its own.
+    /// `program`: a program that is installed on the machine. If it is not set, the conductor sends a copy.
     pub program: Option<String>,
     /// `scratch`: the folder that is tried first for the copy.
     pub scratch: Option<String>,
@@ -40,13 +40,13 @@ struct Form {
     target: &'static str,
     /// The command.
     command: &'static [Word],
-    /// A command that prints through which hosts the connection leads, if there is one.
+    /// A command that prints the hosts that the connection goes through, if there is one.
     host_query: &'static [Word],
     /// Whether the machine's login shell reads the script, so that it has to be one quoted word.
     is_quoted: bool,
-    /// Whether a machine is used by one run at a time unless `exclusive` says otherwise.
+    /// Whether only one run at a time uses a machine if `exclusive` is not set.
     is_exclusive: bool,
-    /// Whether the far side loses its processes when the transport's own process gets a signal.
+    /// Whether the processes on the machine end when the transport's own process gets a signal.
     is_never_signalled: bool,
     /// Whether the command expands variables in its words, as systemd does: `$$` becomes `$`.
     expands_variables: bool,
@@ -89,7 +89,8 @@ const FORMS: [Form; 7] = [
     Form {
         name: "ssh",
         target: "[USER@]HOST",
-        // For `-o`, ssh takes the first value: what has to be ours comes before the user's options, the rest after them.
+        // Of several `-o` for one option, ssh uses the first. Mandatory ones come before the user's options, defaults
+        // after.
         command: &[
             Is("ssh"),
             Is("-T"),
@@ -155,7 +156,7 @@ pub enum TransportError {
     Empty,
     /// The word before the colon is not a form.
     UnknownForm(String),
-    /// After the colon is nothing, or something that a command would read as an option.
+    /// Nothing follows the colon, or something that a command would read as an option.
     Target(&'static str, &'static str),
     /// Words follow the form, this one.
     Words(String),
@@ -210,7 +211,7 @@ impl Transport {
             [first, ..] if first.split_once(':').is_some_and(|(name, _)| Self::forms().any(|known| known == name)) => {
                 return Err(TransportError::Words(first.clone()));
             }
-            // It would make one command line of its arguments, for a shell that may not be `sh`.
+            // It would join its arguments to one command line, for a shell that may not be `sh`.
             [first, ..] if first.rsplit('/').next() == Some("ssh") => return Err(TransportError::Ssh),
             _ => (USUAL, words.clone()),
         };
@@ -253,7 +254,7 @@ impl Transport {
         words
     }
 
-    /// The command that prints through which hosts a connection leads: `ssh` with its configuration.
+    /// The command that prints the hosts that a connection goes through: `ssh` with its configuration.
     pub fn host_query(&self) -> Option<Vec<String>> {
         let query = self.form.host_query;
         (!query.is_empty()).then(|| self.words(query, "", Duration::ZERO))
@@ -282,12 +283,12 @@ impl Transport {
         }
     }
 
-    /// Whether one run at a time may use the machine.
+    /// Whether only one run at a time may use the machine.
     pub fn is_exclusive(&self) -> bool {
         self.settings.exclusive.unwrap_or(self.form.is_exclusive)
     }
 
-    /// Whether its own process must not get a signal: the far side would lose its processes.
+    /// Whether its own process must not get a signal, because the processes on the machine would then end.
     pub fn is_never_signalled(&self) -> bool {
         self.form.is_never_signalled
     }
@@ -300,7 +301,7 @@ impl fmt::Display for Transport {
 }
 
 impl Form {
-    /// The words for what was written behind the colon; `None` if that is wrong.
+    /// The words for what was written after the colon; `None` if that is wrong.
     fn words(self, target: &str) -> Option<Vec<String>> {
         let is_word = |word: &str| !word.is_empty() && !word.starts_with('-') && !word.contains('\0');
         if self.name != "kubectl" {

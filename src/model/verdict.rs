@@ -80,19 +80,19 @@ pub struct Conclusion {
     pub hints: Vec<Hint>,
 }
 
-/// What the user can do about a run that did not get through. The later of two says more.
+/// What the user can do about a run that did not succeed. They are ordered: a later one is more specific.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hint {
-    /// The machine of a player is there, and nobody listens on the port: start the player.
+    /// The machine of a player answers, but nothing listens on the port.
     StartPlayer,
-    /// The transport's command ended, and nothing says why.
+    /// The transport's command ended without giving a reason.
     RunCommand,
-    /// A signal ended a program, or it ended without a word.
+    /// A signal ended a program, or it ended without printing anything.
     ReadSystemLog,
     /// A system call of the conductor failed.
     RaiseLimits,
-    /// What runs on the machine changes the input or the output of the script.
+    /// Something changes the input or the output of the script.
     PassUnchanged,
     /// The machine, or the network on the way to it, does not answer.
     CheckNetwork,
@@ -104,7 +104,7 @@ pub enum Hint {
     CorrectPod,
     /// The network namespace is not there.
     CreateNamespace,
-    /// No sshd listens there, or on another port.
+    /// No sshd listens on that port.
     StartSshd,
     /// sshd drops connections when many log in at the same time.
     RaiseMaxStartups,
@@ -124,7 +124,7 @@ pub enum Hint {
     RemoveForceCommand,
     /// The machine has no `sh`.
     InstallShell,
-    /// No folder takes the program and can execute it.
+    /// No folder has room for the program and allows files to be executed.
     SetScratch,
     /// The machine does not run Linux.
     UseLinux,
@@ -134,7 +134,7 @@ pub enum Hint {
     BuildStaticProgram,
     /// `program` does not exist on the machine.
     CorrectProgram,
-    /// A player was there, and could not be reached any more.
+    /// A player that was connected can no longer be reached.
     RestartPlayer,
     /// A player that a command had started has ended before its session.
     LookAtMachine,

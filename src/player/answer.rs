@@ -27,7 +27,7 @@ use crate::wire::{
     bounds, cleaned, frame,
 };
 
-/// What this player can do that earlier versions could not.
+/// What this player supports and earlier versions did not.
 const FEATURES: [&str; 1] = [AWAIT];
 
 impl Listener {
@@ -136,7 +136,7 @@ impl Listener {
         Continue(())
     }
 
-    /// Takes the machine for the run, if the run wants it for itself.
+    /// Reserves the machine for the run, if the run has requested that (`exclusive`).
     fn take_machine(&mut self, hello: &Hello) -> Result<Option<Rc<UnixListener>>, Refusal> {
         if !hello.has(EXCLUSIVE) || !matches!(self.settings.service, Service::Session(_)) || self.machine.is_some() {
             return Ok(self.machine.clone());
@@ -145,14 +145,15 @@ impl Listener {
             Taken::Held(socket) => Ok(Some(Rc::new(socket))),
             Taken::Refused(refusal) => Err(refusal),
             Taken::Unknown => {
-                let text = "other users have bound all names of `exclusive`: another run may be using this machine";
+                let text =
+                    "other users have bound all socket names of `exclusive`: another run may be using this machine";
                 self.registry.tell_later(Summary::of_nobody(text.to_owned()));
                 Ok(None)
             }
         }
     }
 
-    /// Answers the player of another session, which wants this machine.
+    /// Answers the player of another session, which requests this machine.
     fn answer_for_machine(&mut self, connection: &Connection, payload: &[u8]) {
         let (Ok(Greeting::Hello(hello)), Some(socket)) = (Greeting::decode(payload), &self.machine) else { return };
         match self.registry.claim_machine(&hello, clock()) {

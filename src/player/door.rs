@@ -10,9 +10,9 @@ use crate::wire::listen_everywhere;
 
 /// Where a player waits for conductors.
 pub(super) enum Door {
-    /// Anybody can connect who is admitted.
+    /// A TCP port. Conductors with an allowed address can connect.
     Machine(TcpListener),
-    /// Only `player --stdio` of this user can connect.
+    /// A Unix socket. Only a `player --stdio` of the same user can connect.
     Session(UnixListener),
 }
 
@@ -43,7 +43,7 @@ impl Door {
         let socket = UnixListener::from(io::stdin().as_fd().try_clone_to_owned()?);
         socket.local_addr()?;
         socket.set_nonblocking(true)?;
-        // Processes that are forked inherit it, and would keep the socket open.
+        // Forked processes would inherit it, and keep the socket open.
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         Ok(Self::Session(socket))
     }

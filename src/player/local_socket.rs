@@ -1,8 +1,9 @@
-//! Abstract Unix sockets (unix(7)) at which the processes of one user find each other.
+//! Abstract Unix sockets (unix(7)), through which the processes of one user find each other.
 //!
-//! Such a socket has no permissions: every user of the machine can bind its name and connect to it. So both sides check the
-//! other one's user, and there are several names for each purpose: one that another user has bound does not count. Whose
-//! listener it is that accepts no connections cannot be seen: that may be one of this user whose queue others keep full.
+//! Such a socket has no permissions: every user of the machine can bind its name and connect to it. Therefore each side
+//! checks the user of the other side, and there are several names for each purpose: a name that another user has bound
+//! is skipped. If a listener accepts no connections, its user is unknown: it may be a process of this user whose queue
+//! other users keep full.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -22,30 +23,30 @@ pub(super) const NAMES: usize = 4;
 /// The pause before the names are tried again.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What is found at the names for one purpose.
+/// What was found under the names for one purpose.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// A process of this user listens: a connection to it, which does not block.
+    /// A process of this user listens. This is a connection to it, which does not block.
     Listening(UnixStream),
-    /// No process of this user listened: this one does now.
+    /// No process of this user listened. Now this process does.
     Free(UnixListener),
     /// Other users have bound all names.
     Taken,
-    /// Somebody listens, and accepts no connections: it may be a process of this user.
+    /// A process listens but accepts no connections. It may be a process of this user.
     Unresponsive,
 }
 
-/// What is found at one name.
+/// What was found under one name.
 enum Knock {
     Ours(UnixStream),
     Others,
     Nobody,
-    /// Somebody who has not accepted the connections that wait.
+    /// A process listens, but its queue of connections is full.
     Full,
 }
 
-/// Connects to the process of this user that listens at one of the names. If there is certainly none, listens at the first
-/// name that is free.
+/// Connects to the process of this user that listens on one of the names. If there is certainly none, listens on the
+/// first free name.
 ///
 /// # Errors
 ///
@@ -63,7 +64,7 @@ pub(super) fn connect_or_listen(names: &[String; NAMES]) -> io::Result<Found> {
             }
         }
         let is_late = begun.elapsed() >= wait.time();
-        // Another user may have filled the queue of a listener of ours, which empties it at once.
+        // Another user may have filled the queue of a process of this user, which then empties it quickly.
         if is_full && is_late {
             return Ok(Found::Unresponsive);
         }
@@ -97,8 +98,8 @@ fn knock(name: &str) -> io::Result<Knock> {
     }
 }
 
-/// Whether this process has a user that others can be compared with. All users that a user namespace does not know are
-/// 65534 there (`overflowuid` in `user_namespaces(7)`): none of them can be told from the others.
+/// Whether the user of this process can be compared with others. A user namespace shows all users that it does not know
+/// as 65534 (`overflowuid` in `user_namespaces(7)`), so that they cannot be distinguished.
 pub(super) fn has_own_user() -> bool {
     const OVERFLOW: u32 = 65534;
     rustix::process::geteuid().as_raw() != OVERFLOW

@@ -1,8 +1,9 @@
-//! The log of a player that serves only one session. Nobody reads it on the machine, so it goes to the conductor: the
-//! listener and the session process write to one socket, and the session process sends what comes out of it.
+//! The log of a player that serves only one session. It is not written on the machine but sent to the conductor: the
+//! listener and the session process write to one socket, and the session process reads the other end and sends the
+//! lines.
 //!
-//! Each packet is a JSON object with `level` and `message`. Writing never waits: lines that the socket has no room for are
-//! counted by their writer (`telemetry`).
+//! Each packet is a JSON object with `level` and `message`. Writing never waits: if the socket has no room for a line,
+//! the writer drops the line and counts it (`telemetry`).
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 
 use crate::wire::{LogLevel, PlayerMessage, cleaned};
 
-/// How many packets are taken at a time: a process that floods the log must still do its work.
+/// How many packets are read at a time, so that a flood of log lines does not keep the process from its work.
 const MOST: usize = 50;
 
 /// The end of the socket from which the log is read, without waiting.
@@ -36,13 +37,13 @@ impl LogSocket {
         self.0.try_clone().map(Self)
     }
 
-    /// What to send of the lines that have been written.
+    /// The messages to send for the lines that have been written.
     pub(super) fn take(&mut self) -> Vec<PlayerMessage> {
         let mut buffer = [0; 16 << 10];
         let mut messages = Vec::new();
         for _ in 0..MOST {
             let Ok(count @ 1..) = self.0.read(&mut buffer) else { break };
-            // A count of lines that are missing is a line of its own.
+            // A packet can also have a second line, with the number of lines that are missing.
             let lines = buffer[..count].split(|byte| *byte == b'\n');
             let lines = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
             messages.extend(

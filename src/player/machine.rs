@@ -1,8 +1,9 @@
-//! `exclusive`: one run at a time uses a machine, as one user.
+//! `exclusive`: only one run at a time uses a machine, among the runs of one user.
 //!
-//! The player of a session listens at a name that all players of this user know. It passes the listening socket to the
-//! players of the same run, so that the name is free when the last of them has ended. It tells others which run uses the
-//! machine. Any of the run's players may answer; one that hears its conductor goes first.
+//! The player of a session listens on a socket name that all players of this user know. It passes the listening socket
+//! to the other players of the same run, so that the name becomes free when the last of them has ended. It tells
+//! players of other runs which run uses the machine. Any player of the run may answer, but those that are connected to
+//! the conductor answer first.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -20,28 +21,29 @@ use crate::wire::{
     Connection, FrameDecoder, Greeting, Hello, Holder, HolderState, Refusal, RefusalReason, bounds, frame,
 };
 
-/// How often to ask again if the holder ends while it is asked.
+/// How many times to ask, if the holder ends while it is being asked.
 const ATTEMPTS: usize = 5;
 
-/// How long a player that is cut off from its conductor leaves an answer to the run's other players.
+/// How long a player that is cut off from its conductor waits for the run's other players to answer first.
 const OTHERS_FIRST: Duration = Duration::from_millis(500);
 
-/// What a run has of a machine that it wants for itself.
+/// The result of requesting a machine for one run.
 #[derive(Debug)]
 pub(super) enum Taken {
-    /// It has the machine as long as a process has this socket.
+    /// The run has the machine as long as a process has this socket.
     Held(UnixListener),
     /// Other users have bound all names, so runs cannot find each other.
     Unknown,
-    /// It does not get the machine.
+    /// The run does not get the machine.
     Refused(Refusal),
 }
 
-/// When a player answers those who ask for the machine. The players of a run share the socket, so each sees them. A run lives as
-/// long as one of its players hears the conductor: a player that does not lets the others answer first.
+/// When a player answers players of other runs, which ask for the machine. The players of a run share the socket, so
+/// each of them sees the request. A run is alive as long as one of its players is connected to the conductor, so a
+/// player that is not connected lets the others answer first.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// Since when somebody waits for an answer, which this player leaves to the others.
+    /// Since when a request has been waiting that this player leaves to the others.
     asked: Option<PlayerTime>,
 }
 
@@ -59,7 +61,7 @@ impl Turn {
         is_late
     }
 
-    /// When to look again whether somebody still waits.
+    /// When to check again whether a request is still waiting.
     pub(super) fn next(&self) -> Option<PlayerTime> {
         Some(self.asked?.plus(OTHERS_FIRST))
     }
@@ -120,14 +122,14 @@ fn ask(stream: &UnixStream, hello: &Hello) -> io::Result<Taken> {
     }
 }
 
-/// Passes the socket to another player of the same run. If that has gone, it does not matter.
+/// Passes the socket to another player of the same run. It does not matter if that player has ended.
 pub(super) fn share(socket: &UnixListener, connection: &Connection) {
     let answer = frame(&encode_result(0, "this run uses the machine"));
     let _ = sys::send_with(connection, &answer, &[socket.as_fd()]);
 }
 
 fn unresponsive() -> Refusal {
-    /// It is asked again for so long, in seconds.
+    /// How long the conductor continues to ask, in seconds.
     const PATIENCE: u64 = 10;
     let holder = Holder {
         run: String::new(),

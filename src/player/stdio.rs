@@ -1,11 +1,11 @@
-//! `player --stdio`: a conductor has run this program on the machine through a command such as `ssh`. It passes its standard
-//! input and output to the player of the conductor's session, which it starts if there is none, and ends when that player has
-//! closed the connection. If it has started the player, it ends after it: Slurm and systemd end whatever is left of a command
-//! when its first process has ended. The player is a child of process 1: what ends this process and its children does not
-//! end the player.
+//! `player --stdio`: a conductor has run this program on the machine through a command such as `ssh`. It passes its
+//! standard input and output to the player of the conductor's session, and ends when that player has closed the
+//! connection. If there is no such player, it starts one, and then ends only after the player: Slurm and systemd end
+//! the remaining processes of a command when its first process has ended. The player is a child of process 1, so that
+//! it continues if this process and its children are killed.
 //!
-//! The player of a session listens on an abstract Unix socket (unix(7)) whose name follows from the session's secret. Both
-//! sides check that the other one runs as the same user (`local_socket`).
+//! The player of a session listens on an abstract Unix socket (unix(7)) whose name is derived from the session's
+//! secret. Both sides check that the other side runs as the same user (`local_socket`).
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, PipeReader, Write};
@@ -24,7 +24,7 @@ use crate::wire::{Connection, FrameDecoder, Greeting, Hello, VERBOSE, bounds, fr
 /// The largest first message, with its length.
 const MESSAGE: usize = 64 << 10;
 
-/// Serves as the way from a conductor to the player of its session; the exit status. The first line that it prints begins
+/// Connects a conductor to the player of its session, and returns the exit status. The first line that it prints begins
 /// with `mark`.
 ///
 /// # Errors
@@ -34,11 +34,11 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
     if !has_own_user() {
         return Err(io::Error::new(
             ErrorKind::PermissionDenied,
-            "cannot run as user 65534, which stands for all users that a user namespace does not know; use another user",
+            "cannot run as user 65534, which stands for every unknown user in a user namespace; use another user",
         ));
     }
     take_name();
-    // The copy of the program itself is open, for one.
+    // One of them is the copy of the program itself.
     sys::close_all_but_standard();
     let mut output = io::stdout();
     writeln!(output, "{mark} player {}", env!("CARGO_PKG_VERSION"))?;
@@ -50,7 +50,7 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
     let (player, started) = player_of(&content)?;
     hand_over(&player, &hello)?;
     close_standard()?;
-    // The player closes its end with the connection; it never writes.
+    // The player closes its end when it closes the connection; it never writes.
     while Wait::PassedOn.poll(&mut [PollFd::new(&player, PollFlags::IN)], None).is_err() {}
     drop(player);
     if let Some(started) = started {
@@ -59,7 +59,7 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
     Ok(0)
 }
 
-/// Makes this process one that ps(1) shows as `conductor`, although its file is a descriptor of another process.
+/// Makes ps(1) show this process as `conductor`, although its file is a descriptor of another process.
 pub(super) fn take_name() {
     let _ = fs::write("/proc/self/comm", "conductor");
 }
@@ -84,26 +84,28 @@ fn hello() -> io::Result<Vec<u8>> {
     }
 }
 
-/// A connection to the player of a session, which is started if there is none; and if so, a pipe that closes when it ends.
+/// A connection to the player of a session. If there is no player, it is started; then there is also a pipe that closes
+/// when the player ends.
 fn player_of(hello: &Hello) -> io::Result<(UnixStream, Option<PipeReader>)> {
     let mut started = None;
     let names = hello.secret.names().map(|name| format!("conductor-{name}"));
     for _ in 0..2 {
         match connect_or_listen(&names)? {
             Found::Listening(player) => return Ok((player, started)),
-            // Connections are accepted once the player runs; until then they wait.
+            // Connections wait until the player runs and accepts them.
             Found::Free(listener) => started = Some(start_player(hello, listener)?),
             Found::Taken => {
-                let why = "other users have bound all names of this session";
+                let why = "other users have bound all socket names of this session";
                 return Err(io::Error::new(ErrorKind::PermissionDenied, why));
             }
             Found::Unresponsive => {
-                let why = "the player of this session accepts no connections, or another user has bound its name";
+                let why =
+                    "the player of this session accepts no connections, or another user has bound its socket name";
                 return Err(io::Error::new(ErrorKind::TimedOut, why));
             }
         }
     }
-    Err(io::Error::other("the player of this session ended while it was started"))
+    Err(io::Error::other("the player of this session ended while it was starting"))
 }
 
 /// Starts a player for one session in its own terminal session, so that it continues when the connection breaks.
@@ -116,7 +118,7 @@ fn start_player(hello: &Hello, listener: UnixListener) -> io::Result<PipeReader>
     command.stdin(OwnedFd::from(listener)).stdout(output).stderr(Stdio::null());
     sys::start_detached(&mut command, DescriptorLimit::of_this_process());
     let mut parent = command.spawn()?;
-    // It has ended, or is about to.
+    // This process has ended or is about to end.
     let _ = Wait::LeftoverEnd.has_ended(&mut parent);
     Ok(ended)
 }
@@ -137,11 +139,11 @@ fn close_standard() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
-/// What a process has passed on by now.
+/// What a process has passed on so far.
 pub(super) enum Passed {
     /// Nothing yet.
     NotYet(UnixStream),
-    /// The connection, which stays open on its side as long as it is here, and the bytes of its first message.
+    /// The connection, which the process keeps open as long as this exists, and the bytes of its first message.
     Whole(Connection, Vec<u8>),
 }
 
@@ -149,7 +151,7 @@ pub(super) enum Passed {
 ///
 /// # Errors
 ///
-/// If something else comes, or its end.
+/// If something else arrives, or the process has closed the socket.
 pub(super) fn take(stream: UnixStream) -> io::Result<Passed> {
     let mut bytes = vec![0; MESSAGE];
     let (count, mut descriptors) = match sys::receive_with(&stream, &mut bytes) {

@@ -1,10 +1,10 @@
-//! Whether the player of a session survives the end of the command that started it. It is detached, but some systems end all
-//! processes of a login, a job step or a unit together.
+//! Whether the player of a session continues after the command that started it has ended. The player is detached, but
+//! some systems end all processes of a login, a job step or a unit together.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// Where the settings of systemd-logind are, in the order in which later ones win.
+/// Where the settings of systemd-logind are. Later ones take precedence.
 const LOGIND: [&str; 4] = [
     "/etc/systemd/logind.conf",
     "/usr/lib/systemd/logind.conf.d",
@@ -18,7 +18,7 @@ pub(super) fn limit() -> Option<String> {
     let cgroup = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let why = ended_with(&cgroup, || kills_user_processes(&logind_files(), is_root))?;
     Some(format!(
-        "{why}: if the connection breaks, the player ends with it, the session cannot be resumed, and Reset is not run"
+        "{why}: if the connection breaks, the player also ends, the session cannot be resumed, and Reset is not run"
     ))
 }
 

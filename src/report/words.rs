@@ -110,27 +110,30 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
             "start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file"
         }
         Hint::RestartPlayer => {
-            "a player that is still running runs Reset by itself; if it is not running, start it again on the same port; \
-             it stops the processes that are left in control groups, but it does not run Reset"
+            "if the player is still running, it runs Reset by itself; otherwise, start it again on the same port: it then \
+             stops the processes that steps left in control groups, but it does not run Reset"
         }
         Hint::LookAtMachine => {
-            "look at that machine: if it was restarted, or if the player was killed, Reset was not run there"
+            "check that machine: if it was restarted, or if the player was killed, Reset was not run there"
         }
         Hint::RunCommand => {
-            "run the command in a terminal, for example `ssh HOST true`: it has to succeed without asking anything"
+            "run the command in a terminal, for example `ssh HOST true`: it must succeed without asking for input"
         }
         Hint::ReadSystemLog => {
-            "look for the cause in the system log (`journalctl` or `dmesg`): memory may have run out, or a security policy applies"
+            "look for the cause in the system log (`journalctl` or `dmesg`): memory may have run out, \
+             or a security policy may have blocked the program"
         }
-        Hint::RaiseLimits => "end other programs on the conductor's machine, or raise its limits with `ulimit`",
+        Hint::RaiseLimits => "stop other programs on the conductor's machine, or raise its limits with `ulimit`",
         Hint::PassUnchanged => {
-            "correct `connect`, `connect_options` or `become`: the command has to pass on its input and output unchanged, without a terminal"
+            "correct `connect`, `connect_options` or `become`: the command must pass on standard input and \
+             output unchanged, without a terminal"
         }
         Hint::CheckNetwork => {
             "check the network between the conductor and the machine, and the address in the worker file"
         }
         Hint::CorrectName => {
-            "correct the name in the worker file, or add it to DNS or `/etc/hosts`; for ssh also to `~/.ssh/config`"
+            "correct the name in the worker file, or add it to DNS or `/etc/hosts`; for ssh, you can \
+             also add it to `~/.ssh/config`"
         }
         Hint::StartContainer => "start the container, or correct its name in `connect`",
         Hint::CorrectPod => "correct the name of the pod in `connect`, or its namespace",
@@ -139,7 +142,9 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
         Hint::RaiseMaxStartups => {
             "if many connections are made to that machine at the same time, raise `MaxStartups` in its `sshd_config`"
         }
-        Hint::InstallTransport => "install that program on the conductor's machine, or correct `connect`; for ssh, write `ssh:HOST`",
+        Hint::InstallTransport => {
+            "install that program on the conductor's machine, or correct `connect`; for ssh, write `ssh:HOST`"
+        }
         Hint::AllowKey => {
             "add the conductor's key to `authorized_keys` on that machine, or name another key with `connect_options = -i FILE`"
         }
@@ -147,21 +152,25 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
             "add the key of that machine to `known_hosts`: connect once with `ssh`, or use `ssh-keyscan`"
         }
         Hint::CheckHostKey => {
-            "replace its key in `known_hosts` only if the machine was reinstalled; otherwise another machine answers"
+            "replace its key in `known_hosts` only if the machine was reinstalled; otherwise, another \
+             machine may be answering"
         }
         Hint::ChangeUser => "use another user in `connect`, or set `become`",
-        Hint::AllowBecome => "let the user run commands without a password, or change `become`",
+        Hint::AllowBecome => "allow that user to run commands without a password, or change `become`",
         Hint::RemoveForceCommand => {
-            "for this user, remove `ForceCommand` from `sshd_config` and `command=` from `authorized_keys`, and set a login shell"
+            "for this user, remove `ForceCommand` from `sshd_config` and `command=` from `authorized_keys`, and \
+             set a login shell that runs commands"
         }
-        Hint::InstallShell => "install a shell as `sh`, for example that of busybox",
+        Hint::InstallShell => "install a shell named `sh`, for example from busybox",
         Hint::SetScratch => {
-            "set `scratch` to a folder with enough space in which files can be executed, or `program` to an installed conductor"
+            "set `scratch` to a folder with enough space in which files can be executed, or set `program` \
+             to the path of an installed conductor"
         }
-        Hint::UseLinux => "correct `connect`, so that it leads to a machine with Linux",
+        Hint::UseLinux => "correct `connect`: it must lead to a machine that runs Linux",
         Hint::BuildProgram => "build it with `scripts/package ARCH`, or name a file with `--program ARCH=FILE`",
         Hint::BuildStaticProgram => {
-            "build a static program with `scripts/package` and name it with `--program`, or install one and set `program`"
+            "build a static program with `scripts/package` and name it with `--program`, or install one on \
+             that machine and set `program`"
         }
         Hint::CorrectProgram => "correct `program`, or remove it, so that the conductor sends a copy",
     }

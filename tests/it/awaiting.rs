@@ -73,8 +73,8 @@ fn a_server_that_ends_before_fails_the_step_at_once() {
                  ready = mayfail:await50:server listening\nagain = mayfail:await:server listening\nnext = true\n";
     let (status, results) = results(steps);
     assert_eq!((status, outcomes(&results)), (Some(0), vec!["spawned", "failed", "failed", "passed"]), "{results:#?}");
-    let why =
-        "step `server` ended and printed no line that matches `listening`; its last lines are `starting`, `no route`";
+    let why = "step `server` ended without printing a line that matches `listening`; \
+               its last lines are `starting`, `no route`";
     for result in &results[1..3] {
         assert!(result.to_string().contains(why), "{result}");
     }

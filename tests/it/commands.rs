@@ -246,7 +246,7 @@ Arguments:
 
 Options:
   -w, --worker <NAME>
-          The worker of the test file CONFIG whose settings are used
+          The worker in the test file CONFIG whose settings are used
 
   -b, --bind <ADDRESS>
           Address to listen on [default: all addresses of this machine]
@@ -327,7 +327,7 @@ Arguments:
             `allow`, `conductor` and `max_message_size` are read from it
 
 Options:
-  -w, --worker <NAME>          The worker of the test file CONFIG whose settings
+  -w, --worker <NAME>          The worker in the test file CONFIG whose settings
                                are used
   -b, --bind <ADDRESS>         Address to listen on [default: all addresses of
                                this machine]

@@ -396,6 +396,6 @@ fn hosts_behind_an_at_sign_are_the_players_of_a_line() {
     wrong("n[1-3] = w.cfg @ a", empty, "the number of hosts (1) differs from the number of workers (3)");
     wrong("n = w.cfg @", empty, "there is no host after `@`");
     let other = "[Coordinator]\nplayer = b\n";
-    wrong("n = w.cfg @ a", other, "the player is `b` here, and `a` in the test file");
+    wrong("n = w.cfg @ a", other, "the player is `b` here, but `a` in the test file");
     assert_eq!(hosts("n = w.cfg @ a", "[Coordinator]\nplayer = a\n"), list(&["a"]));
 }

@@ -132,7 +132,7 @@ fn a_name_that_another_user_has_bound_neither_blocks_nor_is_believed() {
     let _squatters = squat(&namespace, 0..4);
     let passed = run_at_once(&second, "second");
     assert_eq!(passed.status, Some(0), "{passed:#?}");
-    assert!(passed.stdout.contains("other users have bound all names of `exclusive`"), "{passed:#?}");
+    assert!(passed.stdout.contains("other users have bound all socket names of `exclusive`"), "{passed:#?}");
 }
 
 /// The listeners of the players of sessions in a namespace.

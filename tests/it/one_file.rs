@@ -256,11 +256,11 @@ fn hosts_have_ports_and_a_second_address_or_port_is_an_error() {
     for (text, expected) in [
         (
             "[Workers]\na = @ h:7001\n[a:Coordinator]\ncmdport = 7002\n",
-            "4 invalid-value: the port is `7002` here, and `7001` in `[Workers]` []",
+            "4 invalid-value: the port is `7002` here, but `7001` in `[Workers]` []",
         ),
         (
             "[Workers]\na = @ h\n[*:Coordinator]\nplayer = g\n",
-            "4 invalid-value: the player is `g` here, and `h` in the test file []",
+            "4 invalid-value: the player is `g` here, but `h` in the test file []",
         ),
         (
             "[Workers]\na = @ h:7001\n[a:Coordinator]\nconnect = ssh:h\n",

@@ -131,7 +131,7 @@ fn a_dynamic_program_in_a_container_without_its_library_is_explained() {
     container.put_on(&mut command);
     let finished = finish(start(command));
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    for part in ["the program cannot be run there: it needs the loader `/lib", "--program", "scripts/package"] {
+    for part in ["the program cannot be run there: it needs the dynamic loader `/lib", "--program", "scripts/package"] {
         assert!(finished.stdout.contains(part), "{}", finished.stdout);
     }
     before.assert_nothing_is_left();

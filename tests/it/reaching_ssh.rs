@@ -228,7 +228,7 @@ fn what_keeps_ssh_from_a_machine_is_said_with_what_to_do() {
         (format!("{options}\nbecome = /no/such/sudo"), "/no/such/sudo"),
     ];
     if rustix::process::geteuid().is_root() {
-        cases.push((nobody, "65534, which stands for all users that a user namespace does not know; use another user"));
+        cases.push((nobody, "65534, which stands for every unknown user in a user namespace; use another user"));
     }
     let lines: Vec<_> = cases.iter().map(|(lines, ..)| format!("{lines}\n")).collect();
     let finished = run_on(&lines, "15s");

@@ -96,7 +96,7 @@ fn what_container_engines_say_is_the_reason() {
         (
             "docker",
             "OCI runtime exec failed: exec: \"sh\": executable file not found in $PATH: unknown",
-            "install a shell as `sh`",
+            "install a shell named `sh`",
         ),
     ] {
         let folder = scene(&format!("connect = {engine}:c"));
@@ -202,7 +202,7 @@ fn a_machine_without_a_place_for_the_program_is_said_to_lack_it() {
 fn a_machine_whose_disk_is_full_is_said_to_be() {
     // It has room until the program comes.
     let script = "case $1 in -c) /usr/bin/head -c 1000; echo head: write error: No space left on device >&2;; *) exec /usr/bin/head \"$@\";; esac";
-    let reason = "the program did not arrive completely: the folder is full, or the connection broke: \
+    let reason = "the copy of the program is incomplete: the folder is full, or the connection broke: \
                   head: write error: No space left on device";
     assert_reason_with("head", script, reason, "set `scratch` to a folder with enough space");
 }
@@ -219,7 +219,7 @@ fn a_machine_of_another_kind_is_named() {
     let folder = scene(HERE);
     stand_in(&folder, "uname", "echo Darwin");
     let finished = conduct(&folder);
-    assert!(finished.stdout.contains("the machine runs Darwin, and players run only on Linux\n"), "{finished:#?}");
+    assert!(finished.stdout.contains("the machine runs Darwin, but players run only on Linux\n"), "{finished:#?}");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_program_that_does_not_run_there_is_explained() {
 #[test]
 fn a_program_that_is_not_installed_there_is_named() {
     let folder = scene("connect = env\nprogram = /no/such/conductor");
-    let reason = "`program` names `/no/such/conductor`, which is not an executable file there";
+    let reason = "`program` names `/no/such/conductor`, which is not an executable file on that machine";
     assert_reason(&folder, "env", reason, "correct `program`, or remove it");
     let folder = scene(&format!("connect = env\nprogram = {CONDUCTOR}"));
     assert_eq!(conduct(&folder).status, Some(0), "one that is there is used");

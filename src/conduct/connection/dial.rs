@@ -15,7 +15,7 @@ use super::greet::{Dialled, Failure, greet, is_refusal, not_a_player};
 
 /// The pauses between attempts grow from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
-/// The same for a machine that is reached through a command: sshd drops connections while too many others are being made.
+/// The same for a machine that is reached through a command: sshd drops connections while too many others are set up.
 const LONGER_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Wait::RetryPause.time());
 /// How long one attempt may take to reach a player again that was there before.
 const ATTEMPT: Duration = Duration::from_secs(4);
@@ -26,10 +26,10 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// Reaches a player and says `hello`. `patience` waits for a time, or until something ends the attempts.
 ///
-/// With `again`, the player answered before. No attempt waits long then, since its packets may be dropped on the way. A player
-/// that refuses our address, or something that is not a player, is tried again: either side may have another address now. One
-/// that takes connections and does not answer has so much longer: its listener will say what became of a session that does
-/// not respond.
+/// With `again`, the player answered before. Then no attempt waits long, because its packets may be dropped on the way.
+/// If the player refuses this address, or if something other than a player answers, another attempt follows: either
+/// side may have a new address. A player that accepts connections but does not answer gets this much more time: its
+/// listener will report what happened to a session that does not respond.
 pub(in crate::conduct) fn dial(
     way: &Way<'_>,
     hello: &mut Hello,
@@ -44,7 +44,7 @@ pub(in crate::conduct) fn dial(
 struct Dial<'a> {
     way: &'a Way<'a>,
     deadline: Instant,
-    /// How much longer a player may take that does not answer, if it answered before.
+    /// How much more time a player gets that answered before and now does not.
     again: Option<Duration>,
     patience: &'a mut dyn FnMut(Duration) -> Option<End>,
     /// The player's addresses, once they are known.
@@ -60,7 +60,7 @@ impl Dial<'_> {
         let mut pause = pauses.0;
         loop {
             let failure = match self.attempt(hello) {
-                // A copy of this connection came before it. The next attempt is a higher one, and takes over.
+                // The player already knows this attempt. The next one has a higher number, and takes over.
                 Ok(Dialled { greeting: Greeting::Refused(refusal), .. })
                     if refusal.reason == RefusalReason::Attempt =>
                 {
@@ -85,7 +85,7 @@ impl Dial<'_> {
             if let Some(end) = (self.patience)(pause) {
                 return Err(end);
             }
-            // A `hello` that came through and whose answer did not has begun a session.
+            // If the `hello` arrived but its answer was lost, the session has begun.
             hello.attempt += 1;
             pause = (pause * 2).min(pauses.1);
         }
@@ -99,11 +99,11 @@ impl Dial<'_> {
                 let until = self.until(LONGER_ATTEMPT);
                 let mut waited = Duration::ZERO;
                 let reached = reach(machine, until, self.patience, &mut waited);
-                // A copy of another worker does not count, either.
+                // The time spent waiting for another worker's copy does not count.
                 self.deadline += if self.again.is_none() { waited } else { Duration::ZERO };
                 let Reached { connection, site, printed, sending } =
                     reached.map_err(|error| self.not_reached(error))?;
-                // A copy does not count: whatever it took, the player gets time to answer.
+                // The time for the copy does not count either: afterwards, the player gets its full time to answer.
                 let until = until.max(Instant::now() + FIRST_ANSWER);
                 let dialled = greet(connection, hello, until, self.patience);
                 if let (Some(sending), Ok(Dialled { greeting: Greeting::Welcome(welcome), .. })) = (sending, &dialled)
@@ -122,7 +122,7 @@ impl Dial<'_> {
         let is_timed_out = error.is_timed_out();
         match error.end() {
             (end, false) if self.again.is_none() || end.kind != EndKind::Unreachable => Failure::Final(end),
-            // The last attempt has less time than the others, which said more.
+            // The last attempt had the least time, so the error of an earlier attempt is more useful.
             (end, _) if is_timed_out => Failure::Again(self.earlier.take().unwrap_or(end)),
             (end, _) => {
                 self.earlier = Some(end.clone());
@@ -131,13 +131,13 @@ impl Dial<'_> {
         }
     }
 
-    /// When an attempt has to end, if one to reach a player again may take so long.
+    /// When an attempt has to end, if an attempt to reach a player again may take this long.
     fn until(&self, again: Duration) -> Instant {
         if self.again.is_some() { self.deadline.min(Instant::now() + again) } else { self.deadline }
     }
 
-    /// Waits until a connection to the machine may be made. A first attempt has its whole time from then on; a lease goes on
-    /// meanwhile.
+    /// Waits until the worker may connect to the machine. The time limit of a first attempt begins after this wait; a
+    /// lease continues during it.
     fn turn(&mut self, machine: &Machine<'_>) -> Result<Place, Failure> {
         let begun = Instant::now();
         let place = machine.line_up();
@@ -146,7 +146,9 @@ impl Dial<'_> {
                 return Err(Failure::Final(end));
             }
             if self.again.is_some() && Instant::now() >= self.deadline {
-                return Err(Failure::Again(End::unreachable("other connections to its machine are being made")));
+                return Err(Failure::Again(End::unreachable(
+                    "it was still waiting for other connections to its machine",
+                )));
             }
         }
         if self.again.is_none() {
@@ -212,7 +214,7 @@ impl Dial<'_> {
     }
 }
 
-/// Adds what the transport printed to the reason, and a hint, if the player did not answer.
+/// If the player did not answer, adds what the transport printed to the reason, and a hint.
 fn with_words(failure: Failure, printed: &Printed) -> Failure {
     let Failure::Again(end) = failure else { return failure };
     let lines = printed.lines();

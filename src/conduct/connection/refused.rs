@@ -1,10 +1,10 @@
-//! Messages about a player that does not begin a session, or not yet.
+//! Messages about a player that refuses a session or is not free yet.
 
 use super::greet::not_a_player;
 use crate::conduct::reach::Way;
 use crate::wire::{Greeting, Hello, Holder, HolderState, Refusal, TAKE_OVER};
 
-/// Who holds a player that will be free, and what is waited for.
+/// Which run uses a player that will become free, and what the conductor is waiting for.
 pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
     let Holder { run, seconds, state, free_within, lease_within, .. } = holder;
     let is_silent = *state == HolderState::Silent;
@@ -46,7 +46,7 @@ pub(in crate::conduct) fn not_welcome(greeting: &Greeting, way: &Way<'_>, hello:
     }
 }
 
-/// Why the player takes no session, and who holds it.
+/// Why the player refuses the session, and which run uses it.
 fn refused(refusal: &Refusal, hello: &Hello) -> String {
     match &refusal.holder {
         Some(holder) => {

@@ -98,7 +98,7 @@ impl Said {
 
     /// What is logged of a detail of the player's log: itself, that there are too many in this second, or nothing.
     pub(super) fn detail(&mut self, text: String, now: ConductorTime) -> Option<String> {
-        const TOO_MANY: &str = "too many lines; the rest of this second is left out";
+        const TOO_MANY: &str = "too many log lines; further lines of this second are left out";
         let second = now.nanoseconds() / 1_000_000_000;
         if self.logged.0 != second {
             self.logged = (second, 0);

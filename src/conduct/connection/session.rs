@@ -1,7 +1,8 @@
-//! Driving a worker over a session: commands go down, what the player says comes up, data goes to the store.
+//! Controlling a worker over a session: it sends commands to the player, passes the player's messages on to the
+//! coordinator, and writes data to the store.
 //!
-//! The actor's thread waits for its socket and its mailbox together. A connection that breaks is made again until the
-//! worker's lease is over; whatever was on its way goes over the next one.
+//! The actor's thread waits for its socket and its mailbox together. If the connection breaks, it connects again until
+//! the worker's lease is over; messages that were lost are sent again over the next connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -370,7 +371,7 @@ impl Session<'_> {
         self.streams.message(message, |step| started(clock, step))
     }
 
-    /// Logs a line of the player's log. Its info lines are details here.
+    /// Logs a line of the player's log. Info lines of the player are debug lines here.
     fn log(&mut self, level: LogLevel, line: String) {
         let worker = &self.hello.worker;
         let line = match level {
@@ -441,7 +442,7 @@ impl Session<'_> {
                 Greeting::Refused(refusal) if refusal.reason == RefusalReason::Unknown => {
                     let end = match way {
                         Way::Port(_) => End::lost(&refusal.message),
-                        // The one that answers was started for this connection.
+                        // The player that answers was started for this connection, so the one of the session has ended.
                         Way::Transport(_) => ReachError::Gone.end().0,
                     };
                     Err(End { reason: format!("{reason}: {}", end.reason), ..end })
@@ -452,7 +453,7 @@ impl Session<'_> {
                 let end = End::lost(format!(
                     "{reason}, and it could not be reached again within its lease of {lease}: {why}"
                 ));
-                // Nobody starts a player by hand where a command leads to the machine.
+                // If the machine is reached through a command, the user does not start players there.
                 let hint = if let Way::Port(_) = way { Some(Hint::RestartPlayer) } else { hint };
                 Err(End { hint, ..end })
             }

@@ -1,18 +1,18 @@
-//! One copy of the program for all workers on a machine: while the first worker sends its copy, the others wait; then they
-//! run the program of the first worker's player.
+//! One copy of the program for all workers on a machine: while the first worker sends its copy, the others wait. After
+//! that, they run the program of the first worker's player.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The command that leads to a machine, without its script.
+/// The command that reaches a machine, without its script.
 pub(super) type Command = Vec<String>;
 
 /// A player that runs on a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Running {
-    /// Its process.
+    /// Its process ID.
     pub(super) pid: u32,
-    /// The fingerprint of its session's secret, which its command line has.
+    /// The fingerprint of its session's secret, which is in its command line.
     pub(super) session: String,
 }
 
@@ -20,30 +20,30 @@ pub(super) struct Running {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Copies(Arc<Mutex<HashMap<Command, State>>>);
 
-/// Whether a machine has a player whose program can be run.
+/// Whether there is a player on a machine whose program can be run.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     /// The first worker is sending its copy.
     OnItsWay,
-    /// This player is there.
+    /// This player is running.
     Running(Running),
-    /// The first copy failed, or its player has ended. Each worker sends its own copy and waits for no other.
+    /// The first copy failed, or its player has ended. Each worker sends its own copy, without waiting for others.
     Gone,
 }
 
-/// What a worker does that needs the program on a machine.
+/// What a worker that needs the program on a machine does next.
 #[derive(Debug)]
 pub(super) enum Turn {
     /// It sends a copy.
     Send(Sending),
     /// It runs the program of this player.
     Run(Running),
-    /// It waits, and asks again.
+    /// It waits, and then asks again.
     Wait,
 }
 
 impl Copies {
-    /// What a worker does whose machine this command leads to.
+    /// What a worker does next whose machine is reached with this command.
     pub(super) fn turn(&self, machine: &Command) -> Turn {
         let mut states = self.states();
         match states.get(machine) {
@@ -75,7 +75,7 @@ impl Copies {
     }
 }
 
-/// A copy that a worker sends. If this is dropped before its player runs, the copy has failed.
+/// A copy that a worker is sending. If this is dropped before its player runs, the copy has failed.
 #[derive(Debug)]
 pub(in crate::conduct) struct Sending {
     copies: Copies,
@@ -84,7 +84,7 @@ pub(in crate::conduct) struct Sending {
 }
 
 impl Sending {
-    /// The copy runs: it is the player with this process number, whose session has this fingerprint.
+    /// The copy is running: it is the player with this process ID, whose session has this fingerprint.
     pub(in crate::conduct) fn arrived(mut self, pid: u32, session: String) {
         self.player = Some(Running { pid, session });
     }

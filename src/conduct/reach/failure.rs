@@ -1,5 +1,5 @@
-//! Why a machine could not be reached, as sentences for people. The script and what the transport printed decide, never an
-//! exit status: 255 of `ssh` means three things.
+//! Why a machine could not be reached, as sentences for people. The reason follows from what the script and the
+//! transport printed, never from an exit status: the status 255 of `ssh` can mean three things.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -12,46 +12,46 @@ use crate::model::{Hint, on_one_line, signal_name, words};
 /// Why a machine could not be reached.
 #[derive(Debug)]
 pub(in crate::conduct) enum ReachError {
-    /// Nobody wants it any more.
+    /// The connection is no longer needed.
     Unwanted(End),
     /// The transport's program cannot be run.
     Start(String, io::Error),
     /// A system call of the conductor failed.
     System(io::Error),
-    /// The time for it is over.
+    /// The time limit has passed.
     TimedOut,
-    /// The transport ended before a player spoke.
+    /// The transport ended before a player had started.
     Ended,
     /// The transport's own process was ended by this signal.
     Killed(i32),
-    /// Something other than the script answers, and prints without end.
+    /// Something other than the script is running, and keeps printing output.
     Greeting,
-    /// Something other than the script answers, and has printed this last.
+    /// Something other than the script is running; this is the last line that it printed.
     OtherProgram(String),
-    /// The script printed what it never does.
+    /// The script printed a line that it cannot print.
     Unexpected(String),
     /// There is no program for the machine.
     Program(ProgramError),
-    /// No folder takes a program and executes it: each that was tried, and what it lacks.
+    /// No folder is suitable for the program: each one that was tried, and what is wrong with it.
     NoFolder(Vec<String>),
     /// The program did not arrive complete.
     CutShort,
     /// The player of the session has ended on the machine.
     Gone,
-    /// The program arrived, and does not run there.
+    /// The program arrived, but cannot be run on the machine.
     Broken {
-        /// Its exit status, and what the shell or the loader printed.
+        /// The exit status of its first run, and what the shell or the loader printed.
         said: String,
         /// The loader that the program needs, unless it is static.
         loader: Option<String>,
     },
     /// `program` does not exist there.
     NotInstalled(String),
-    /// One of the above, with what the transport printed.
+    /// One of the above, and what the transport printed.
     Said(Box<Self>, Vec<String>),
 }
 
-/// What a transport or the script's commands print, and what to do about it.
+/// Texts that a transport or the script's commands print, and what the user can do about each.
 const HINTS: [(&str, Hint); 31] = [
     ("Permission denied (", Hint::AllowKey),
     ("Too many authentication failures", Hint::AllowKey),
@@ -86,11 +86,12 @@ const HINTS: [(&str, Hint); 31] = [
     ("Disk quota exceeded", Hint::SetScratch),
 ];
 
-/// What may be better soon: a network, a container or sshd that is being started, many connections at once.
+/// Problems that may soon be over: a network, container or sshd that is being started, or many simultaneous
+/// connections.
 const MAY_PASS: [Hint; 5] =
     [Hint::CheckNetwork, Hint::CorrectName, Hint::StartSshd, Hint::RaiseMaxStartups, Hint::StartContainer];
 
-/// What the user can do about what a transport printed: of several, the hint that says most.
+/// What the user can do about what a transport printed. If several hints apply, this is the most specific one.
 pub(in crate::conduct) fn hint_in(lines: &[String]) -> Option<Hint> {
     let known = lines.iter().flat_map(|line| HINTS.iter().filter(|(text, _)| line.contains(text)));
     known.map(|(_, hint)| *hint).max()
@@ -137,7 +138,7 @@ impl ReachError {
         }
     }
 
-    /// Whether there was no time for more.
+    /// Whether the time limit has passed.
     pub(in crate::conduct) fn is_timed_out(&self) -> bool {
         match self {
             Self::Said(error, _) => error.is_timed_out(),
@@ -181,7 +182,7 @@ impl ReachError {
     /// The sentence.
     fn sentence(&self) -> String {
         match self {
-            Self::Unwanted(_) => "it is not needed any more".to_owned(),
+            Self::Unwanted(_) => "it is no longer needed".to_owned(),
             Self::Start(program, error) if error.kind() == io::ErrorKind::NotFound => {
                 format!("`{program}` is not installed on the conductor's machine")
             }
@@ -192,7 +193,7 @@ impl ReachError {
             Self::Killed(signal) => {
                 format!("the command was ended by {} before a player started", signal_name(*signal))
             }
-            Self::Greeting => "the machine prints without end, and does not run the conductor's script".to_owned(),
+            Self::Greeting => "the machine keeps printing output and does not run the conductor's script".to_owned(),
             Self::OtherProgram(line) => {
                 format!("the machine ran another command instead of the conductor's script; it printed `{line}`")
             }
@@ -200,11 +201,13 @@ impl ReachError {
             Self::Program(error) => error.to_string(),
             Self::NoFolder(tried) => no_folder(tried),
             Self::CutShort => {
-                "the program did not arrive completely: the folder is full, or the connection broke".to_owned()
+                "the copy of the program is incomplete: the folder is full, or the connection broke".to_owned()
             }
-            Self::Gone => "its player has ended on that machine".to_owned(),
+            Self::Gone => "its player is no longer running on that machine".to_owned(),
             Self::Broken { said, loader } => broken(said, loader.as_deref()),
-            Self::NotInstalled(path) => format!("`program` names `{path}`, which is not an executable file there"),
+            Self::NotInstalled(path) => {
+                format!("`program` names `{path}`, which is not an executable file on that machine")
+            }
             // Then what the transport printed says everything.
             Self::Said(error, said) if matches!(**error, Self::Ended) => said.join(" / "),
             Self::Said(error, said) => format!("{}: {}", error.sentence(), said.join(" / ")),
@@ -222,20 +225,20 @@ fn broken(said: &str, loader: Option<&str>) -> String {
     let why = match (loader.filter(|_| is_missing), killed(said)) {
         // The shell prints that as well, but not which signal it was.
         (_, Some(signal)) => format!("it was ended by {}", signal_name(signal)),
-        (Some(loader), _) => format!("it needs the loader `{loader}` of a C library, which is not there"),
-        _ if printed.is_empty() => format!("it ends at once with exit status {status}"),
+        (Some(loader), _) => format!("it needs the dynamic loader `{loader}`, which does not exist there"),
+        _ if printed.is_empty() => format!("it exits immediately with status {status}"),
         _ => printed.into_owned(),
     };
     format!("the program cannot be run there: {why}")
 }
 
-/// The signal that ended it, if one did: a shell adds 128 to it.
+/// The signal that ended it, if one did: a shell reports 128 plus its number.
 fn killed(said: &str) -> Option<i32> {
     let status: i32 = said.split(' ').next()?.parse().ok()?;
     status.checked_sub(128).filter(|signal| (1..=64).contains(signal))
 }
 
-/// What the folders lack that were tried.
+/// What is wrong with each folder that was tried.
 fn no_folder(tried: &[String]) -> String {
     let lacks = |tried: &String| {
         let (folder, what) = tried.rsplit_once(':').unwrap_or((tried, ""));
@@ -317,7 +320,7 @@ mod tests {
             (ReachError::Ended, "the connection ended before a player started", Hint::RunCommand),
             (
                 ReachError::CutShort,
-                "the program did not arrive completely: the folder is full, or the connection broke",
+                "the copy of the program is incomplete: the folder is full, or the connection broke",
                 Hint::SetScratch,
             ),
             (
@@ -327,16 +330,16 @@ mod tests {
             ),
             (
                 ReachError::Greeting,
-                "the machine prints without end, and does not run the conductor's script",
+                "the machine keeps printing output and does not run the conductor's script",
                 Hint::PassUnchanged,
             ),
             (ReachError::System(io::Error::from_raw_os_error(libc::EMFILE)), "too many open files", Hint::RaiseLimits),
             (
                 ReachError::Program(ProgramError::System("Darwin".to_owned())),
-                "the machine runs Darwin, and players run only on Linux",
+                "the machine runs Darwin, but players run only on Linux",
                 Hint::UseLinux,
             ),
-            (ReachError::Gone, "its player has ended on that machine", Hint::LookAtMachine),
+            (ReachError::Gone, "its player is no longer running on that machine", Hint::LookAtMachine),
             (
                 ReachError::OtherProgram("sftp only".to_owned()),
                 "the machine ran another command instead of the conductor's script; it printed `sftp only`",
@@ -357,7 +360,7 @@ mod tests {
             ),
             (
                 ReachError::NotInstalled("/opt/conductor".to_owned()),
-                "`program` names `/opt/conductor`, which is not an executable file there",
+                "`program` names `/opt/conductor`, which is not an executable file on that machine",
                 Hint::CorrectProgram,
             ),
         ]);
@@ -383,7 +386,8 @@ mod tests {
             ),
             (
                 broken_with("127 sh: /tmp/c/p: not found", Some("/lib64/ld.so")),
-                "the program cannot be run there: it needs the loader `/lib64/ld.so` of a C library, which is not there",
+                "the program cannot be run there: it needs the dynamic loader `/lib64/ld.so`, which does not \
+                 exist there",
                 Hint::BuildStaticProgram,
             ),
             (
@@ -393,7 +397,7 @@ mod tests {
             ),
             (
                 broken_with("1 ", Some("/lib64/ld.so")),
-                "the program cannot be run there: it ends at once with exit status 1",
+                "the program cannot be run there: it exits immediately with status 1",
                 Hint::BuildStaticProgram,
             ),
             (

@@ -1,5 +1,5 @@
-//! The hosts that connections lead through. `ssh` itself says which they are: its configuration may name others than the
-//! user wrote, and jump hosts.
+//! The hosts that connections go through. `ssh` itself says which ones these are: its configuration may replace the
+//! host that the user wrote, and add jump hosts.
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
@@ -10,7 +10,8 @@ use crate::model::Transport;
 use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
 
-/// What `ssh` has said of each transport: its configuration does not change during a run.
+/// The hosts that `ssh` has reported for each transport. They are asked for once: its configuration does not change
+/// during a run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KnownHosts(Arc<Mutex<HashMap<Transport, Arc<OnceLock<Hosts>>>>>);
 

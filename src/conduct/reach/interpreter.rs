@@ -2,7 +2,7 @@
 
 use super::programs::Program;
 
-/// The segment that has the loader's path.
+/// The segment with the loader's path.
 const PT_INTERP: u32 = 3;
 /// The longest path.
 const LONGEST: usize = 4096;

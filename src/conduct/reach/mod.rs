@@ -1,5 +1,5 @@
-//! Reaching a machine on which no player listens: a command such as `ssh` runs a script there, which runs a player, if need
-//! be a copy of this program. The result is a connection like any other.
+//! Reaching a machine on which no player listens. A command such as `ssh` runs a script there, and the script runs a
+//! player: if none is there, a copy of this program. The result is a connection like any other.
 
 mod copies;
 mod failure;
@@ -36,23 +36,23 @@ use programs::Program;
 pub use programs::Programs;
 use script::Script;
 
-/// How often a wait looks whether the coordinator still wants it.
+/// How often a wait checks whether the coordinator still needs the result.
 pub(super) const SLICE: Duration = Duration::from_millis(100);
-/// How often a worker that waits for its turn checks for it.
+/// How often a worker that waits for its turn checks whether it has come.
 pub(super) const TURN: Duration = Duration::from_millis(25);
 /// How often the progress of a copy is passed on.
 const TOLD: Duration = Duration::from_secs(2);
-/// The most that is read before the first line of the script: a greeting of a login shell.
+/// The most bytes that are read before the first line of the script. They are the greeting of a login shell.
 const GREETING: usize = 64 << 10;
 
-/// The machine of one worker, and what is known of it.
+/// The machine of one worker, and what is known about it.
 pub(super) struct Machine<'a> {
     pub(super) transport: &'a Transport,
     pub(super) worker: &'a str,
     pub(super) access: &'a Access,
-    /// Is called with the time that the attempt may take from now on: when it begins, and while it makes progress.
+    /// Called when the attempt begins and while it makes progress, with the time that it may take from then on.
     pub(super) progress: Progress<'a>,
-    /// The process of the session's player, and the mark of the session, if the player was there before.
+    /// The process ID of the session's player and the fingerprint of the session, if the player was reached before.
     pub(super) running: Option<(u32, &'a str)>,
 }
 
@@ -60,12 +60,12 @@ pub(super) struct Machine<'a> {
 pub(super) type Progress<'a> = Box<dyn Fn(Duration) + 'a>;
 
 impl Machine<'_> {
-    /// The command that leads to the machine, without the script: workers with the same one share a copy.
+    /// The command that reaches the machine, without the script. Workers with the same command share a copy.
     fn command(&self) -> copies::Command {
         self.transport.command("", "", Duration::ZERO)
     }
 
-    /// The copy that this worker sends because another one's player is not there.
+    /// The copy that this worker sends because the program of another worker's player cannot be run.
     fn send_instead_of(&self, player: &Running) -> Option<Sending> {
         self.access.copies.as_ref().map(|copies| copies.send_instead_of(&self.command(), player))
     }
@@ -79,14 +79,14 @@ impl Machine<'_> {
 
 /// How a worker's player is reached.
 pub(super) enum Way<'a> {
-    /// It listens there.
+    /// It listens on a port.
     Port(&'a Destination),
     /// Through a command.
     Transport(Machine<'a>),
 }
 
 impl<'a> Way<'a> {
-    /// The way that the plan names. `running` is the player of the session, if it was there before.
+    /// The way that the plan specifies. `running` is the player of the session, if it was reached before.
     pub(super) fn of(
         plan: &'a WorkerPlan,
         access: &'a Access,
@@ -111,20 +111,20 @@ impl fmt::Display for Way<'_> {
     }
 }
 
-/// What reaching machines takes.
+/// What is needed to reach machines.
 #[derive(Debug, Clone)]
 pub struct Access {
     /// The programs that can be sent.
     pub programs: Programs,
-    /// The limit of descriptors that this program was started with: other programs get it.
+    /// The limit of descriptors with which this program was started. Programs that it starts get this limit.
     pub descriptors: DescriptorLimit,
     /// The turns of all workers.
     places: Places,
     /// The copies of the programs, if workers share them.
     copies: Option<Copies>,
-    /// The hosts that connections lead through.
+    /// The hosts that connections go through.
     hosts: KnownHosts,
-    /// The commands whose end is waited for.
+    /// The commands that are no longer needed and have not ended yet.
     pub(super) endings: Endings,
 }
 
@@ -143,7 +143,7 @@ impl Access {
 }
 
 impl Access {
-    /// The same for players that only answer a question: they end before another worker could run their program.
+    /// The same for `--check`: its players end before another worker could run their program, so copies are not shared.
     pub(super) fn for_questions(&self) -> Self {
         Self { copies: None, ..self.clone() }
     }
@@ -152,7 +152,7 @@ impl Access {
 /// Waits, and says when the result is no longer wanted.
 pub(super) type Patience<'a> = &'a mut dyn FnMut(Duration) -> Option<End>;
 
-/// Where a player runs that was reached through a command, as far as the script tells.
+/// Where a player runs that was reached through a command, as far as the script has said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Site {
     /// The system and the machine, as `uname -s` and `uname -m` print them.
@@ -171,8 +171,8 @@ pub(super) struct Reached {
     pub(super) sending: Option<Sending>,
 }
 
-/// Has the machine run a player. The player waits for `hello` on the connection. `waited` gets the time in which another worker
-/// sent its copy.
+/// Runs a player on the machine. The player waits for `hello` on the connection. `waited` becomes the time spent
+/// waiting for the copy of another worker.
 ///
 /// # Errors
 ///
@@ -212,18 +212,18 @@ pub(super) fn reach(
             Ok(Reached { connection: connection.with_guard(process), site: talk.site, printed, sending: talk.sending })
         }
         Err(error) => {
-            // Nobody else is to try this player's program again.
+            // No other worker should try the program of this player again.
             drop(talk.asked_for.take().and_then(|player| machine.send_instead_of(&player)));
             Err(error.with_words_of(process, talk.stream, &talk.heard))
         }
     }
 }
 
-/// What is said with the script.
+/// The conversation with the script.
 struct Talk<'a, 'p> {
     stream: UnixStream,
     mark: &'a str,
-    /// What was read and is not part of a line of the script: first of all a greeting.
+    /// What was read and is not a complete line of the script yet. A greeting comes first.
     heard: Vec<u8>,
     site: Site,
     /// The copy that this worker sends.
@@ -252,7 +252,7 @@ impl Talk<'_, '_> {
                         machine.access.programs.for_machine(&system, &architecture).map_err(ReachError::Program)?;
                     match self.turn(machine)? {
                         None => self.send(&program, &machine.progress)?,
-                        // The connection is new, and has room. If it is broken, the next line does not come.
+                        // A new connection has room for this. If it is broken, no further line arrives.
                         Some(Running { pid, session }) => drop(writeln!(self.stream, "{pid} {session}")),
                     }
                     self.sent = Some(program);
@@ -274,7 +274,7 @@ impl Talk<'_, '_> {
         }
     }
 
-    /// Waits until this worker is to send a copy, or another worker's player is there whose program can be run.
+    /// Waits until it is this worker's turn to send a copy, or until it can run the program of another worker's player.
     fn turn(&mut self, machine: &Machine<'_>) -> Result<Option<Running>, ReachError> {
         if let Some(player) = self.asked_for.take() {
             self.sending = machine.send_instead_of(&player);
@@ -349,7 +349,7 @@ impl Talk<'_, '_> {
         }
     }
 
-    /// Takes a complete line that begins with the mark out of what was heard, and drops what came before it.
+    /// Removes a complete line that begins with the mark from what was read, and drops everything before it.
     fn take_line(&mut self) -> Option<String> {
         let heard = &self.heard;
         let begins = heard.windows(self.mark.len()).position(|window| window == self.mark.as_bytes())?;
@@ -359,7 +359,7 @@ impl Talk<'_, '_> {
         Some(line)
     }
 
-    /// Sends the size of the program, and then the program. It takes as long as the machine makes progress.
+    /// Sends the size of the program, and then the program. It continues as long as the machine makes progress.
     fn send(&mut self, program: &Arc<Program>, progress: &Progress<'_>) -> Result<(), ReachError> {
         let mut buffer = vec![0; 64 << 10];
         let mut unsent = format!("{}\n", program.size).into_bytes();

@@ -1,15 +1,15 @@
-//! Which workers may make a connection now. A host takes only a few that are being made at the same time: by default, sshd
-//! drops connections once ten of them have not logged in yet (`MaxStartups`). The others wait for their turn.
+//! Which workers may connect now. Only a few connections to a host can be set up at the same time: by default, sshd
+//! drops connections while ten others have not logged in yet (`MaxStartups`). The other workers wait for their turn.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many connections to one host may be being made at the same time.
+/// How many connections to one host may be set up at the same time.
 const TO_ONE_HOST: usize = 8;
-/// How many in all.
+/// How many in total.
 const IN_ALL: usize = 64;
 
-/// The hosts that a connection leads through: the machine itself, and those on the way to it.
+/// The hosts that a connection goes through: the machine itself and its jump hosts.
 pub(super) type Hosts = BTreeSet<String>;
 
 /// The turns of all workers.
@@ -17,7 +17,7 @@ pub(super) type Hosts = BTreeSet<String>;
 pub(super) struct Places(Arc<Mutex<Turns>>);
 
 impl Places {
-    /// Waits in line for a connection through these hosts. The line is left when the place is dropped.
+    /// Joins the queue for a connection through these hosts. Dropping the place leaves the queue.
     pub(super) fn line_up(&self, hosts: Hosts) -> Place {
         Place { places: self.clone(), number: self.turns().line_up(hosts) }
     }
@@ -27,7 +27,7 @@ impl Places {
     }
 }
 
-/// A place of a worker: first in the line, later among those that may connect.
+/// The place of a worker: first in the queue, later among those that may connect.
 #[derive(Debug)]
 pub(in crate::conduct) struct Place {
     places: Places,
@@ -47,7 +47,7 @@ impl Drop for Place {
     }
 }
 
-/// Who connects and who waits, pure. Workers are numbered in the order in which they came.
+/// Which workers connect and which ones wait, without side effects. Workers are numbered in the order of their arrival.
 #[derive(Debug, Default)]
 struct Turns {
     next: u64,
@@ -70,8 +70,8 @@ impl Turns {
         self.admit();
     }
 
-    /// Lets those connect whose turn it is. At each host, whoever came first is first, even if it still waits for another
-    /// host.
+    /// Lets the workers connect whose turn it is. Each host serves workers in the order of their arrival, even if the
+    /// first one still waits for another host.
     fn admit(&mut self) {
         let mut taken: HashMap<&str, usize> = HashMap::new();
         for host in self.connecting.values().flatten() {

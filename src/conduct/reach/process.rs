@@ -17,7 +17,7 @@ use crate::model::{Transport, on_one_line};
 use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
 
-/// How many of its last lines are kept, to say why it failed.
+/// How many of its last lines are kept, to report why it failed.
 const LINES: usize = 5;
 /// The longest line that is kept, in bytes.
 const LONGEST: u64 = 400;
@@ -25,7 +25,7 @@ const LONGEST: u64 = 400;
 /// How often to check whether it has ended, which is visible a little later than the end of its output.
 const LOOKS: u32 = 50;
 
-/// What a transport has printed last on standard error.
+/// The last lines that a transport has printed on standard error.
 #[derive(Debug, Clone, Default)]
 pub(in crate::conduct) struct Printed(Arc<Mutex<VecDeque<String>>>);
 
@@ -48,10 +48,11 @@ impl Printed {
     }
 }
 
-/// The process of a transport. When it is dropped, the transport gets a moment to end by itself; nobody waits for that.
+/// The process of a transport. When this is dropped, the transport gets some time to end by itself; the caller does not
+/// wait for that.
 #[derive(Debug)]
 pub(super) struct TransportProcess {
-    /// Until it is dropped.
+    /// `None` only while this is being dropped.
     child: Option<Child>,
     pub(super) printed: Printed,
     reader: Option<JoinHandle<()>>,
@@ -59,30 +60,30 @@ pub(super) struct TransportProcess {
     endings: Endings,
 }
 
-/// The transports that are not needed any more and have not ended, each with a thread that waits for its end.
+/// The transports that are no longer needed but have not ended, each with a thread that waits for its end.
 #[derive(Debug, Clone, Default)]
 pub(in crate::conduct) struct Endings(Arc<Mutex<Threads>>);
 
 impl Endings {
-    /// Waits until all have ended, as far as they do.
+    /// Waits until all have ended, up to a time limit.
     pub(in crate::conduct) fn finish(&self) {
         std::mem::take(&mut *self.threads()).join(Wait::ThreadsEnd.time());
     }
 
-    /// Waits for the end of one, in a thread. One that does not end gets signals, unless it must not.
+    /// Waits in a thread for the end of a transport. If it does not end, it gets signals, unless it must not get any.
     fn add(&self, mut child: Child, is_never_signalled: bool) {
         if let Ok(Some(_)) = child.try_wait() {
             return;
         }
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).filter(|_| !is_never_signalled);
-        // It may be the script itself, which removes its folder at this signal.
+        // The process may be the script itself, which removes its folder when it gets this signal.
         let terminate = move || {
             if let Some(pid) = pid {
                 let _ = kill_process(pid, Signal::TERM);
             }
         };
         let started = self.threads().start(format!("end of command {}", child.id()), move || {
-            // What must not get a signal ends by itself when its standard input has ended, sooner or later.
+            // A transport that must not get signals eventually ends by itself, because its standard input has ended.
             if Wait::TransportEnd.has_ended(&mut child) || is_never_signalled {
                 return;
             }
@@ -90,7 +91,9 @@ impl Endings {
             let _ = Wait::TransportEnd.end_of(&mut child, Wait::TransportEnd.time());
         });
         if let Err(error) = started {
-            tracing::warn!("a command is ended at once: cannot start a thread that waits for its end: {error}");
+            tracing::warn!(
+                "stopping a command immediately, because no thread can be started that waits for its end: {error}"
+            );
             terminate();
         }
     }
@@ -101,7 +104,7 @@ impl Endings {
 }
 
 impl TransportProcess {
-    /// Starts the command of a transport. Returns our end of its standard input and output, too.
+    /// Starts the command of a transport. Also returns this side of its standard input and output.
     ///
     /// # Errors
     ///
@@ -140,7 +143,8 @@ impl TransportProcess {
         Ok((process, near))
     }
 
-    /// The signal that ended it, if one did. Its exit status says nothing: 255 of `ssh` means three things.
+    /// The signal that ended it, if one did. Its exit status is not used: the status 255 of `ssh` can mean three
+    /// things.
     pub(super) fn killed_by(&mut self) -> Option<i32> {
         let wait = Wait::TransportWords;
         for _ in 0..LOOKS {
@@ -152,7 +156,7 @@ impl TransportProcess {
         None
     }
 
-    /// What it printed last on standard error, once it has ended or a moment has passed.
+    /// The last lines that it printed on standard error, after it has ended or a short time has passed.
     pub(super) fn last_words(&mut self) -> Vec<String> {
         let wait = Wait::TransportWords;
         for _ in 0..LOOKS {

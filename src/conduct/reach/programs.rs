@@ -37,11 +37,11 @@ pub(super) struct Program {
 pub(in crate::conduct) enum ProgramError {
     /// The machine does not run Linux.
     System(String),
-    /// No file has it.
+    /// None of the files exists.
     Missing {
         /// The machine, as `uname -m` prints it.
         machine: String,
-        /// The files that would have it.
+        /// The files in which it was expected.
         tried: Vec<PathBuf>,
     },
     /// The file cannot be opened.
@@ -59,7 +59,7 @@ const MACHINES: [(&str, u16); 6] =
 impl fmt::Display for ProgramError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System(system) => write!(out, "the machine runs {system}, and players run only on Linux"),
+            Self::System(system) => write!(out, "the machine runs {system}, but players run only on Linux"),
             Self::Missing { machine, tried } => {
                 let tried: Vec<_> = tried.iter().map(|file| format!("`{}`", file.display())).collect();
                 match &tried[..] {
@@ -123,7 +123,7 @@ impl Programs {
         Ok(Self { own: Arc::new(Program::open(Path::new("/proc/self/exe"))?), machine, given, folders })
     }
 
-    /// How large a program is, about: the machine has to have as much space.
+    /// The approximate size of a program: the machine needs this much space.
     pub(super) fn size(&self) -> u64 {
         self.own.size
     }

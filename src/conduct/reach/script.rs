@@ -1,41 +1,43 @@
-//! The script that is run first on a machine without a player. It runs a player: the one of this session that is running
-//! there, the program at a path, or a copy that the conductor sends.
+//! The script that is run first on a machine on which no player listens. It runs a player: the program of this
+//! session's player if that is running, the program at a path, or a copy that the conductor sends.
 //!
-//! It is one line of POSIX `sh` without `'`, `!` and `\`, because a login shell may be csh, tcsh or fish: each passes it on
-//! unchanged in single quotes. Each line that it prints for the conductor begins with a random mark; what a shell prints
-//! before the first of them is a greeting.
+//! It is one line of POSIX `sh` without `'`, `!` and `\`. In single quotes, csh, tcsh and fish pass such a line on
+//! unchanged too if one of them is the login shell. Each line that the script prints for the conductor begins with a
+//! random mark. What a shell prints before the first such line is a greeting.
 
 use std::time::Duration;
 
 use crate::model::Transport;
 
-/// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size or a
-/// process number, `s` a session. The function `c` removes the folder.
+/// The variables of the scripts: `m` is the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the
+/// size or a process ID, and `s` a session. The function `c` removes the folder.
 ///
-/// The function `a` runs the program of the player with this process number and session, if there is one: a process of this
+/// The function `a` runs the program of the player with this process ID and session, if there is one: a process of this
 /// user with the session's fingerprint in its command line. Every user can see command lines, so the program of another user's
 /// process is not executed, even if it is set-user-ID to this user. The program is opened before the process is checked, since
 /// the process may end at any time and another one may get its number.
 ///
-/// The mark is in two parts, so that whatever prints the script itself does not print the mark.
+/// The mark is in two parts, so that a program that prints the script itself does not print the mark.
 const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; f=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; \
     a() { u=$(id -u); command exec 3</proc/$1/exe || return; if [ $1 -ne $$ ] && grep -q $2 /proc/$1/cmdline && \
     grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$1/status; then c; exec /proc/self/fd/3 player --stdio $m; fi; } 2>/dev/null; ";
 
-/// Continues with the player of this session, if there is one. If there is none, says so, and ends: another player would not
-/// know the session. Where `id` or `grep` does not work, a copy of the program finds out.
+/// Continues with the player of this session, if it is running. Otherwise it says so and ends, because another player
+/// would not know the session. If `id` or `grep` does not work, the script continues, and a copy of the program finds
+/// out.
 const AGAIN: &str = "a PID SESSION; \
     if [ \"$u\" ] && grep -q grep /proc/self/cmdline; then echo \"$m gone\"; exit 1; fi; ";
 
-/// Runs a program that is there.
+/// Runs an installed program.
 const INSTALLED: &str = "p=PROGRAM; if [ -f \"$p\" ] && [ -x \"$p\" ]; then \
     echo \"$m found $(uname -s) $(uname -m) $p\"; exec \"$p\" player --stdio $m; fi; echo \"$m missing\"";
 
-/// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. Instead
-/// of the program's size, the conductor may send a process number and a session: then that player's program is run. A
-/// network file system is passed over: it keeps files that are removed while they are open. When the connection breaks, a write
-/// or `read` fails, and the folder is removed. If the network is gone without a trace, the script does not see that; so the
-/// copy has a limit of time, where there is the `timeout` of GNU: that of busybox leaves a process for process 1.
+/// Finds a folder in which a file can be executed, receives the program, checks it, removes the folder and runs the
+/// program. Instead of the program's size, the conductor may send a process ID and a session: then that player's
+/// program is run. Network file systems are skipped, because they keep open files that are removed. When the connection
+/// breaks, a write or `read` fails, and the folder is removed. The script cannot notice a network that fails silently,
+/// so the copy has a time limit if the machine has GNU `timeout`. The one of busybox is not used, because it leaves a
+/// process for process 1.
 const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
     [ \"$d\" ] && [ -d \"$d\" ] || continue; \
@@ -54,14 +56,14 @@ const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     if [ $s = 0 ]; then exec 3<\"$p\"; c; exec /proc/self/fd/3 player --stdio $m; fi; \
     w=$(head -n 1 \"$f/e\"); c; echo \"$m broken $s $w\"";
 
-/// What a machine is asked to run.
+/// What a machine should run.
 #[derive(Debug)]
 pub(super) struct Script<'a> {
     /// What each of its lines begins with.
     pub(super) mark: &'a str,
-    /// The process number of this session's player, and what its command line has.
+    /// The process ID of this session's player, and the fingerprint in its command line.
     pub(super) running: Option<(u32, &'a str)>,
-    /// How many bytes the program has that may be sent.
+    /// The size of the program that may be sent, in bytes.
     pub(super) size: u64,
     /// How long a copy of it may take.
     pub(super) limit: Duration,

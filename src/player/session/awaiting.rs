@@ -93,5 +93,7 @@ fn awaiting(plan: &PlanMessage, key: StepId) -> impl Iterator<Item = (StepId, &s
 }
 
 fn ended_before(label: &str, pattern: &str) -> OutcomeMessage {
-    OutcomeMessage::Unfulfilled { why: format!("step `{label}` ended and printed no line that matches `{pattern}`") }
+    OutcomeMessage::Unfulfilled {
+        why: format!("step `{label}` ended without printing a line that matches `{pattern}`"),
+    }
 }

@@ -413,7 +413,7 @@ fn an_await_fails_when_its_time_is_over_or_the_spawned_step_ends() {
     let mut session = in_run(vec![server(), must(), plain("next")]);
     session.handle(started(run(0), 1), at(1));
     let over = session.handle(failed(run(0), 2), at(2));
-    let why = unfulfilled("step `server` ended and printed no line that matches `up`");
+    let why = unfulfilled("step `server` ended without printing a line that matches `up`");
     assert_eq!(outcomes(&over), [(1, why.clone()), (2, skipped_for("`must:` step `ready` failed"))]);
 
     let mut session = in_run(vec![server(), plain("work"), awaiting("server", "up", None)]);
