@@ -162,7 +162,7 @@ waits! {
             "`check` is not run, because the results could not be written";
         CheckAnswer: "the result of `check`" of "the process that supervises it", Limit::Computed("`step_timeout`, and 20s for its stop"),
             "the process is killed, and the result of `check` is unknown";
-        ThreadsEnd: "its threads" of "connections and reports", seconds(2), "their names are logged, and they are left running";
+        ThreadsEnd: "its threads" of "connections and reports", seconds(4), "their names are logged, and they are left running";
         OutputRoom: "space in an output or log file that another process reads" of "its reader",
             Limit::Computed("as long as the run lasts, and then as for its outputs"),
             "the output is incomplete, and the exit status is 1";

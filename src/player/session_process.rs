@@ -338,7 +338,10 @@ impl<'a> SessionProcess<'a> {
     }
 
     fn send(&mut self, mut message: PlayerMessage) {
-        if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &mut message {
+        if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &mut message
+            // Then the process goes on. If it has ended already, the other end, which follows, says what it left.
+            && ended.outcome != OutcomeMessage::Spawned
+        {
             ended.left.unsettled = self.executor.settle_later(ended.step, clock());
         }
         // A step that has waited for a line in vain shows what was printed instead.

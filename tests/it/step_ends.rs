@@ -405,3 +405,17 @@ passed: 1 failed; 1 of 1 trial; 1 worker; 1 failure not counted; 1 warning; [..]
         str![""],
     );
 }
+
+#[test]
+fn a_spawned_step_that_has_ended_at_once_and_left_a_process_ends_the_trial_as_any_other() {
+    let folder = Folder::new();
+    // Whether its end is noticed together with its start is a matter of chance.
+    folder.file(
+        "test.cfg",
+        "[Test]\ntrials = 20\n[Workers]\nw = @ 127.0.0.1\n[w:Run]\nbg = spawn:sleep 2 & exit 0\nnext = true\n",
+    );
+    let mut command = Command::new(crate::support::CONDUCTOR);
+    command.args(["conduct", "--local", "--quiet", "test.cfg"]).current_dir(folder.path());
+    let finished = crate::support::finish(crate::support::start(command));
+    assert!(finished.stdout.contains("20 of 20 trials"), "{finished:#?}");
+}

@@ -240,10 +240,11 @@ impl Streams {
             PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) => Some(ended),
             _ => None,
         });
-        if let Some(ended) = ends.into_iter().find(|ended| ended.left.unsettled && ended.step == step) {
+        // A spawned step has two ends, and both may wait: one message settles them.
+        for ended in ends.filter(|ended| ended.left.unsettled && ended.step == step) {
             (ended.stdout, ended.stderr) = (stdout, stderr);
             self.held_bytes = self.held_bytes.saturating_sub(list_weight(&ended.left.holders)) + list_weight(&holders);
-            (ended.left.unsettled, ended.left.leaky, ended.left.holders) = (false, leaky, holders);
+            (ended.left.unsettled, ended.left.leaky, ended.left.holders) = (false, leaky, holders.clone());
         }
     }
 

@@ -205,13 +205,18 @@ mod tests {
     #[test]
     fn nobody_waits_for_the_end_of_a_command_until_the_run_is_over() {
         let (limit, endings) = (DescriptorLimit::of_this_process(), Endings::default());
-        // It does not read its input, and so does not see its end.
-        let (transport, command) = (Transport::read("sleep 600").unwrap(), ["sleep", "600"].map(str::to_owned));
+        // It does not read its input, and so does not see its end; and it ignores SIGTERM.
+        let (transport, script) = (Transport::read("sh").unwrap(), "trap \"\" TERM; exec sleep 600");
+        let command = ["sh", "-c", script].map(str::to_owned);
         let (process, stream) = TransportProcess::start(&transport, &command, "w", limit, &endings).unwrap();
         let pid = format!("/proc/{}", process.child.as_ref().unwrap().id());
+        while !std::fs::read_to_string(format!("{pid}/comm")).is_ok_and(|name| name == "sleep\n") {
+            std::thread::yield_now();
+        }
         drop((stream, process));
         assert!(Path::new(&pid).exists(), "it has a moment to end by itself");
         endings.finish();
-        assert!(!Path::new(&pid).exists());
+        let status = std::fs::read_to_string(format!("{pid}/status"));
+        assert!(status.is_err(), "{status:?}");
     }
 }
