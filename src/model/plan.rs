@@ -84,6 +84,9 @@ pub struct RunSettings {
     /// The command that judges each trial, on the conductor.
     #[serde(skip)]
     pub check: Option<String>,
+    /// Whether the scratch folders are kept.
+    #[serde(skip)]
+    pub keep_scratch: bool,
 }
 
 impl Default for RunSettings {
@@ -98,6 +101,7 @@ impl Default for RunSettings {
             max_message_size: 10 << 20,
             results: None,
             check: None,
+            keep_scratch: false,
         }
     }
 }

@@ -75,6 +75,7 @@ mod sample_configurations;
 mod sample_examples;
 mod samples;
 mod schemas;
+mod scratch;
 mod seed_command_lines;
 mod seed_conductors;
 mod seed_workers;

@@ -37,6 +37,9 @@ fn unsupported_form(phase: Phase, step: &Step) -> Option<String> {
         (Action::Await { .. }, ..) => "await",
         (Action::Fetch(_), ..) => "fetch",
         (Action::Put { .. }, ..) => "put",
+        _ if step.uses_scratch() => {
+            return Some(format!("`$CONDUCTOR_SCRATCH` (`{}` in `[{}]`)", step.label, phase.section()));
+        }
         (_, Gate::Must, ..) => "must",
         (_, _, Mode::Parallel, ..) => "parallel",
         (_, _, _, Some(Bound::For(_)), _) => "for",
