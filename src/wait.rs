@@ -184,7 +184,8 @@ waits! {
             "the process ends";
     }
     "`player --stdio` and listener" {
-        LocalSocket: "a name of a Unix socket to be free, or its listener to accept" of "other processes", seconds(1), "the name is not used";
+        LocalSocket: "a name of a Unix socket to be free, or its listener to accept" of "other processes", seconds(1),
+            "the name is not used; if a listener accepts no connections, the conductor tries again";
     }
     "listener" {
         PassedOnMessage: "a connection and its first message" of "`player --stdio`", seconds(1), "the connection is closed";

@@ -49,7 +49,9 @@ fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
             writeln!(output, "{:name_width$}  {}", "", on_one_line(&line))?;
         }
     }
-    if let Some(what) = answers.iter().filter_map(|answer| answer.result.as_ref().err()?.hint).max() {
+    let mut hints = Vec::new();
+    answers.iter().filter_map(|answer| answer.result.as_ref().err()?.hint).for_each(|hint| hint.add_to(&mut hints));
+    for what in hints {
         writeln!(output, "  hint: {}", hint(what))?;
     }
     Ok(())

@@ -142,8 +142,8 @@ fn log_reasons(conclusion: &Conclusion) {
             tracing::error!("{}", on_one_line(text));
         }
     }
-    if let Some(hint) = conclusion.hint {
-        tracing::info!("hint: {}", report::hint(hint));
+    for hint in &conclusion.hints {
+        tracing::info!("hint: {}", report::hint(*hint));
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct ClockCheck {
 
 /// Asks every player how it is, all at the same time, and runs nothing. An interrupt ends the asking.
 pub(crate) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
-    let mut threads = Threads::new();
+    let mut threads = Threads::default();
     // One answer for each worker.
     // One answer for each worker, and what each says of its progress until then.
     let (sender, answers) = unbounded();
@@ -96,6 +96,7 @@ pub(crate) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i
     }
     drop(postboxes);
     threads.join(Wait::ThreadsEnd.time());
+    options.access.endings.finish();
     let answers = found.into_iter().enumerate();
     answers.map(|(index, result)| CheckAnswer { worker: WorkerId(index), result }).collect()
 }

@@ -115,10 +115,20 @@ impl End {
         Self { kind: EndKind::Lost, reason: reason.into(), hint: None }
     }
 
+    /// With what the user can do about it.
+    pub(crate) fn with(self, hint: Hint) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
     /// With the hint that goes with an error of a connection attempt.
     pub(crate) fn because_of(self, error: &io::Error) -> Self {
-        let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
-        Self { hint: is_refused.then_some(Hint::StartPlayer), ..self }
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => self.with(Hint::StartPlayer),
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                self.with(Hint::CheckNetwork)
+            }
+            _ => self,
+        }
     }
 }
 

@@ -80,7 +80,7 @@ impl Reports {
         let Reporters { shown, apart, kept, log, patience } = reporters;
         // At most one for each reporter and each thread.
         let (failed, failures) = unbounded();
-        let mut threads = Threads::new();
+        let mut threads = Threads::default();
         let (show, is_shown) = unbounded();
         let (log_it, is_logged) = unbounded();
         let mut start = |name: &str, reporters, order| Queue::start(name, reporters, order, &mut threads, &failed);

@@ -150,7 +150,7 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
         seeds: Arc::new(SeedPlayers::new(&plan)),
         events: sender,
         latest: plan.workers.iter().map(|_| None).collect(),
-        threads: Threads::new(),
+        threads: Threads::default(),
         check: None,
         checked: bounded(1),
         signals: 0,
@@ -162,6 +162,7 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
     let Run { latest, threads, check, signals, .. } = run;
     drop((latest, check));
     threads.join(Wait::ThreadsEnd.time());
+    options.access.endings.finish();
     reports.finish(interrupts, signals > 1).add_to(&mut conclusion);
     conclusion
 }

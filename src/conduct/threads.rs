@@ -13,6 +13,7 @@ use crate::wait::Wait;
 const STACK: usize = 256 << 10;
 
 /// Threads that were started and are not yet joined.
+#[derive(Debug)]
 pub(crate) struct Threads {
     handles: Vec<JoinHandle<()>>,
     /// Nothing is ever sent: that all senders are gone says that all threads are at their end.
@@ -20,13 +21,15 @@ pub(crate) struct Threads {
     alive: Sender<Infallible>,
 }
 
-impl Threads {
+impl Default for Threads {
     /// None yet.
-    pub(crate) fn new() -> Self {
+    fn default() -> Self {
         let (alive, ends) = bounded(0);
         Self { handles: Vec::new(), ends, alive }
     }
+}
 
+impl Threads {
     /// Starts a thread. Those that have ended meanwhile are joined: until then the system keeps their stacks.
     pub(crate) fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         self.handles.extract_if(.., |handle| handle.is_finished()).for_each(join);

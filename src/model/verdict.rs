@@ -76,8 +76,8 @@ pub struct Conclusion {
     pub verdict: Verdict,
     /// Why; empty when it passed.
     pub reasons: Vec<Reason>,
-    /// What the user can do about it, where that is known.
-    pub hint: Option<Hint>,
+    /// What the user can do about it, where that is known: each once, in the order of the reasons.
+    pub hints: Vec<Hint>,
 }
 
 /// What the user can do about a run that did not get through. The later of two says more.
@@ -86,6 +86,14 @@ pub struct Conclusion {
 pub enum Hint {
     /// The machine of a player is there, and nobody listens on the port: start the player.
     StartPlayer,
+    /// The transport's command ended, and nothing says why.
+    RunCommand,
+    /// A signal ended a program, or it ended without a word.
+    ReadSystemLog,
+    /// A system call of the conductor failed.
+    RaiseLimits,
+    /// What runs on the machine changes the input or the output of the script.
+    PassUnchanged,
     /// The machine, or the network on the way to it, does not answer.
     CheckNetwork,
     /// The name of the machine is unknown.
@@ -108,6 +116,8 @@ pub enum Hint {
     AddHostKey,
     /// The machine has another key than before.
     CheckHostKey,
+    /// The player cannot run as this user.
+    ChangeUser,
     /// `become` asks for a password.
     AllowBecome,
     /// The machine runs another command instead of the conductor's.
@@ -116,6 +126,8 @@ pub enum Hint {
     InstallShell,
     /// No folder takes the program and can execute it.
     SetScratch,
+    /// The machine does not run Linux.
+    UseLinux,
     /// There is no program for the machine's architecture.
     BuildProgram,
     /// The program that was sent does not run on the machine.
@@ -124,12 +136,18 @@ pub enum Hint {
     CorrectProgram,
     /// A player was there, and could not be reached any more.
     RestartPlayer,
+    /// A player that a command had started has ended before its session.
+    LookAtMachine,
 }
 
 impl Hint {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 27] = [
         Self::StartPlayer,
+        Self::RunCommand,
+        Self::ReadSystemLog,
+        Self::RaiseLimits,
+        Self::PassUnchanged,
         Self::CheckNetwork,
         Self::CorrectName,
         Self::StartContainer,
@@ -141,21 +159,31 @@ impl Hint {
         Self::AllowKey,
         Self::AddHostKey,
         Self::CheckHostKey,
+        Self::ChangeUser,
         Self::AllowBecome,
         Self::RemoveForceCommand,
         Self::InstallShell,
         Self::SetScratch,
+        Self::UseLinux,
         Self::BuildProgram,
         Self::BuildStaticProgram,
         Self::CorrectProgram,
         Self::RestartPlayer,
+        Self::LookAtMachine,
     ];
+
+    /// Adds it to others, unless it is among them.
+    pub fn add_to(self, hints: &mut Vec<Self>) {
+        if !hints.contains(&self) {
+            hints.push(self);
+        }
+    }
 }
 
 impl Conclusion {
-    /// One without a hint.
+    /// One without hints.
     pub const fn new(verdict: Verdict, reasons: Vec<Reason>) -> Self {
-        Self { verdict, reasons, hint: None }
+        Self { verdict, reasons, hints: Vec::new() }
     }
 }
 

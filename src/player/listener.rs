@@ -18,6 +18,7 @@ use super::door::Door;
 use super::environment::folder_warning;
 use super::log_pipe::LogPipe;
 use super::lookup::look_up;
+use super::machine;
 use super::note::Note;
 use super::origin::Origins;
 use super::processes::{End, Processes};
@@ -30,7 +31,7 @@ use super::sweep::Cleanup;
 use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot, SignalDescriptor, clock};
-use crate::wait::Wait;
+use crate::wait::{Wait, is_ready};
 use crate::wire::Connection;
 
 /// The settings of a player.
@@ -69,6 +70,8 @@ pub(super) struct Listener {
     socket: Option<Door>,
     /// At which other runs ask for the machine, while this one has it for itself.
     pub(super) machine: Option<Rc<UnixListener>>,
+    /// Whether this player is the one of its run that answers them.
+    machine_turn: machine::Turn,
     signals: SignalDescriptor,
     pub(super) callers: Callers,
     /// The process that looks up the conductor's name.
@@ -117,6 +120,7 @@ impl Listener {
         let listener = Self {
             socket: Some(socket),
             machine: None,
+            machine_turn: machine::Turn::default(),
             signals,
             callers: Callers::new(settings.max_message_size),
             lookup: None,
@@ -153,7 +157,10 @@ impl Listener {
             self.callers.accept(socket, &self.settings.admission, clock());
         }
         if let Some(machine) = &self.machine {
-            self.callers.accept_for_machine(machine, clock());
+            let is_asked = is_ready(machine, PollFlags::IN);
+            if self.machine_turn.is_here(is_asked, self.registry.is_cut_off(), clock()) {
+                self.callers.accept_for_machine(machine, clock());
+            }
         }
         self.registry.python.expire(clock()).iter().for_each(|text| tracing::warn!("{text}"));
         for (caller, payload) in self.callers.hear(clock()) {
@@ -176,7 +183,8 @@ impl Listener {
 
     /// Waits until something happens or is due; whether that works.
     fn wait(&self) -> bool {
-        let sockets = [self.socket.as_ref().map(AsFd::as_fd), self.machine.as_ref().map(AsFd::as_fd)];
+        let machine = self.machine.as_ref().filter(|_| self.machine_turn.next().is_none());
+        let sockets = [self.socket.as_ref().map(AsFd::as_fd), machine.map(AsFd::as_fd)];
         let sockets = sockets.into_iter().flatten().filter(|_| self.callers.paused.is_none());
         let descriptors = [self.signals.as_fd()].into_iter().chain(sockets);
         let descriptors = descriptors.chain(self.callers.descriptors()).chain(self.processes.descriptors());
@@ -188,6 +196,7 @@ impl Listener {
                 .as_ref()
                 .map_or_else(|| self.registry.next_attempt(), |sweep| Some(sweep.escalation.look_at)),
             self.callers.deadline(),
+            self.machine_turn.next(),
             self.settings.admission.next_lookup().filter(|_| self.stopping.is_none()),
             self.processes.next_check(),
             self.registry.python.next_deadline(),

@@ -1,7 +1,8 @@
 //! Abstract Unix sockets (unix(7)) at which the processes of one user find each other.
 //!
 //! Such a socket has no permissions: every user of the machine can bind its name and connect to it. So both sides check the
-//! other one's user, and there are several names for each purpose: one that another user has bound does not count.
+//! other one's user, and there are several names for each purpose: one that another user has bound does not count. Whose
+//! listener it is that accepts no connections cannot be seen: that may be one of this user whose queue others keep full.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -30,6 +31,8 @@ pub(super) enum Found {
     Free(UnixListener),
     /// Other users have bound all names.
     Taken,
+    /// Somebody listens, and accepts no connections: it may be a process of this user.
+    Unresponsive,
 }
 
 /// What is found at one name.
@@ -41,8 +44,8 @@ enum Knock {
     Full,
 }
 
-/// Connects to the process of this user that listens at one of the names. If there is none, listens at the first name that
-/// is free.
+/// Connects to the process of this user that listens at one of the names. If there is certainly none, listens at the first
+/// name that is free.
 ///
 /// # Errors
 ///
@@ -61,7 +64,10 @@ pub(super) fn connect_or_listen(names: &[String; NAMES]) -> io::Result<Found> {
         }
         let is_late = begun.elapsed() >= wait.time();
         // Another user may have filled the queue of a listener of ours, which empties it at once.
-        if !is_full || is_late {
+        if is_full && is_late {
+            return Ok(Found::Unresponsive);
+        }
+        if !is_full {
             for name in free {
                 match UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?) {
                     Ok(listener) => return Ok(Found::Free(listener)),
@@ -130,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_whose_listener_accepts_nothing_is_passed_over() {
+    fn a_listener_that_accepts_nothing_may_be_one_of_this_user() {
         let names = names("full");
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
         rustix::net::bind(&socket, &SocketAddrUnix::new_abstract_name(names[0].as_bytes()).unwrap()).unwrap();
@@ -139,8 +145,11 @@ mod tests {
         while let Ok(Knock::Ours(stream)) = knock(&names[0]) {
             queue.push(stream);
         }
-        let Ok(Found::Free(listener)) = connect_or_listen(&names) else { panic!("the others are free") };
-        assert_eq!(listener.local_addr().unwrap().as_abstract_name(), Some(names[1].as_bytes()));
+        assert!(matches!(connect_or_listen(&names), Ok(Found::Unresponsive)), "nobody else becomes the first");
+        drop(queue);
+        // A listener of this user at another name is found all the same.
+        let _second = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&names[1]).unwrap()).unwrap();
+        assert!(matches!(connect_or_listen(&names), Ok(Found::Listening(_))));
     }
 
     #[test]

@@ -2,17 +2,17 @@
 //!
 //! The player of a session listens at a name that all players of this user know. It passes the listening socket to the
 //! players of the same run, so that the name is free when the last of them has ended. It tells others which run uses the
-//! machine.
+//! machine. Any of the run's players may answer; one that hears its conductor goes first.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
 use super::local_socket::{Found, NAMES, connect_or_listen};
-use crate::model::words;
+use crate::model::{PlayerTime, words};
 use crate::sys;
 use crate::wait::Wait;
 use crate::wire::seed::encode_result;
@@ -22,6 +22,9 @@ use crate::wire::{
 
 /// How often to ask again if the holder ends while it is asked.
 const ATTEMPTS: usize = 5;
+
+/// How long a player that is cut off from its conductor leaves an answer to the run's other players.
+const OTHERS_FIRST: Duration = Duration::from_millis(500);
 
 /// What a run has of a machine that it wants for itself.
 #[derive(Debug)]
@@ -34,6 +37,34 @@ pub(super) enum Taken {
     Refused(Refusal),
 }
 
+/// When a player answers those who ask for the machine. The players of a run share the socket, so each sees them. A run lives as
+/// long as one of its players hears the conductor: a player that does not lets the others answer first.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Since when somebody waits for an answer, which this player leaves to the others.
+    asked: Option<PlayerTime>,
+}
+
+impl Turn {
+    /// Whether this player answers now.
+    pub(super) fn is_here(&mut self, is_asked: bool, is_cut_off: bool, now: PlayerTime) -> bool {
+        if !is_asked || !is_cut_off {
+            self.asked = None;
+            return is_asked;
+        }
+        let is_late = now >= self.asked.get_or_insert(now).plus(OTHERS_FIRST);
+        if is_late {
+            self.asked = None;
+        }
+        is_late
+    }
+
+    /// When to look again whether somebody still waits.
+    pub(super) fn next(&self) -> Option<PlayerTime> {
+        Some(self.asked?.plus(OTHERS_FIRST))
+    }
+}
+
 /// Takes the machine for the run of `hello`, or joins the run's other players.
 pub(super) fn take(hello: &Hello) -> Taken {
     let user = rustix::process::geteuid().as_raw();
@@ -42,6 +73,7 @@ pub(super) fn take(hello: &Hello) -> Taken {
         let answer = match connect_or_listen(&names) {
             Ok(Found::Free(socket)) => socket.set_nonblocking(true).map(|()| Taken::Held(socket)),
             Ok(Found::Taken) => Ok(Taken::Unknown),
+            Ok(Found::Unresponsive) => break,
             Ok(Found::Listening(stream)) => ask(&stream, hello),
             Err(error) => Err(error),
         };
@@ -112,4 +144,26 @@ fn unresponsive() -> Refusal {
 fn unknown(error: &io::Error) -> Refusal {
     let message = format!("cannot find out whether another run uses this machine: {}", words(error));
     Refusal { reason: RefusalReason::Other, message, holder: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> PlayerTime {
+        PlayerTime::from_nanoseconds(milliseconds * 1_000_000)
+    }
+
+    #[test]
+    fn a_player_that_is_cut_off_answers_only_when_no_other_one_has() {
+        let mut turn = Turn::default();
+        assert!(turn.is_here(true, false, at(0)) && turn.next().is_none(), "it hears its conductor");
+        assert!(!turn.is_here(false, true, at(1)) && turn.next().is_none(), "nobody asks");
+        assert!(!turn.is_here(true, true, at(10)));
+        assert_eq!(turn.next(), Some(at(510)));
+        assert!(!turn.is_here(true, true, at(509)) && turn.is_here(true, true, at(510)), "nobody else has answered");
+        assert!(!turn.is_here(true, true, at(600)), "for the next one the time begins again");
+        assert!(!turn.is_here(false, true, at(700)) && turn.next().is_none(), "another player has answered");
+        assert!(!turn.is_here(true, true, at(1200)) && turn.is_here(true, false, at(1201)), "it is connected again");
+    }
 }

@@ -36,8 +36,8 @@ const REMEMBERED: usize = 1024;
 /// How long the Reset of a run may take whose player is taken over.
 const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
 
-/// How long the player of one session has not heard its conductor before another run may end that session: it does not know
-/// whether the conductor is still there for the other workers of the run, and a broken connection is soon made again.
+/// How long the player of one session has not heard its conductor before another run may end that session: a broken connection
+/// is soon made again.
 const GONE: Duration = Duration::from_secs(5);
 
 /// What is to be done about a `hello` of a worker.
@@ -170,6 +170,11 @@ impl Registry {
             return refused(RefusalReason::Full, text);
         }
         Claim::New
+    }
+
+    /// Whether no session of this player hears its conductor.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.live().all(|entry| entry.silent_since.is_some())
     }
 
     /// What a run may have that asks for the machine on which this is the player of a session.

@@ -97,6 +97,10 @@ fn player_of(hello: &Hello) -> io::Result<(UnixStream, Option<PipeReader>)> {
                 let why = "other users have bound all names of this session";
                 return Err(io::Error::new(ErrorKind::PermissionDenied, why));
             }
+            Found::Unresponsive => {
+                let why = "the player of this session accepts no connections, or another user has bound its name";
+                return Err(io::Error::new(ErrorKind::TimedOut, why));
+            }
         }
     }
     Err(io::Error::other("the player of this session ended while it was started"))

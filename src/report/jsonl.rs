@@ -115,7 +115,7 @@ impl Reporter for JsonlReporter {
                     self.line(*at, Part::Reason(reason.clone()))?;
                 }
                 let (verdict, exit_status) = (conclusion.verdict, conclusion.exit_status());
-                self.line(*at, Part::RunEnded { verdict, exit_status, hint: conclusion.hint })?;
+                self.line(*at, Part::RunEnded { verdict, exit_status, hints: conclusion.hints.clone() })?;
                 self.writer.flush()
             }
             other => {

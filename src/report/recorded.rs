@@ -274,7 +274,7 @@ pub(super) fn not_carried_out() -> Vec<Stamped> {
     let reason = "dut at 127.0.0.1:6970 cannot be reached: connection refused";
     let mut events = run.ended(Verdict::Incomplete, vec![Reason::NotCarriedOut(reason.to_owned())]);
     if let Some(Stamped { event: Event::RunEnded { conclusion }, .. }) = events.last_mut() {
-        conclusion.hint = Some(Hint::StartPlayer);
+        conclusion.hints = vec![Hint::StartPlayer];
     }
     events
 }

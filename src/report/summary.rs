@@ -75,8 +75,8 @@ fn verdict(page: &mut Page, run: &Run, end: ConductorTime, conclusion: &Conclusi
     for reason in &conclusion.reasons {
         page.line(&on_one_line(&words::reason_line(reason)))?;
     }
-    if let Some(hint) = conclusion.hint {
-        page.line(&format!("  hint: {}", words::hint(hint)))?;
+    for hint in &conclusion.hints {
+        page.line(&format!("  hint: {}", words::hint(*hint)))?;
     }
     let mut parts = vec![run.counts()];
     if let Some(plan) = run.plan() {

@@ -113,8 +113,25 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
             "a player that is still running runs Reset by itself; if it is not running, start it again on the same port; \
              it stops the processes that are left in control groups, but it does not run Reset"
         }
-        Hint::CheckNetwork => "check the network between the conductor and the machine, and the address in `connect`",
-        Hint::CorrectName => "correct the name in `connect`, or add it to DNS, `/etc/hosts` or `~/.ssh/config`",
+        Hint::LookAtMachine => {
+            "look at that machine: if it was restarted, or if the player was killed, Reset was not run there"
+        }
+        Hint::RunCommand => {
+            "run the command in a terminal, for example `ssh HOST true`: it has to succeed without asking anything"
+        }
+        Hint::ReadSystemLog => {
+            "look for the cause in the system log (`journalctl` or `dmesg`): memory may have run out, or a security policy applies"
+        }
+        Hint::RaiseLimits => "end other programs on the conductor's machine, or raise its limits with `ulimit`",
+        Hint::PassUnchanged => {
+            "correct `connect`, `connect_options` or `become`: the command has to pass on its input and output unchanged, without a terminal"
+        }
+        Hint::CheckNetwork => {
+            "check the network between the conductor and the machine, and the address in the worker file"
+        }
+        Hint::CorrectName => {
+            "correct the name in the worker file, or add it to DNS or `/etc/hosts`; for ssh also to `~/.ssh/config`"
+        }
         Hint::StartContainer => "start the container, or correct its name in `connect`",
         Hint::CorrectPod => "correct the name of the pod in `connect`, or its namespace",
         Hint::CreateNamespace => "create the network namespace, or correct its name in `connect`",
@@ -132,6 +149,7 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
         Hint::CheckHostKey => {
             "replace its key in `known_hosts` only if the machine was reinstalled; otherwise another machine answers"
         }
+        Hint::ChangeUser => "use another user in `connect`, or set `become`",
         Hint::AllowBecome => "let the user run commands without a password, or change `become`",
         Hint::RemoveForceCommand => {
             "for this user, remove `ForceCommand` from `sshd_config` and `command=` from `authorized_keys`, and set a login shell"
@@ -140,6 +158,7 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
         Hint::SetScratch => {
             "set `scratch` to a folder with enough space in which files can be executed, or `program` to an installed conductor"
         }
+        Hint::UseLinux => "correct `connect`, so that it leads to a machine with Linux",
         Hint::BuildProgram => "build it with `scripts/package ARCH`, or name a file with `--program ARCH=FILE`",
         Hint::BuildStaticProgram => {
             "build a static program with `scripts/package` and name it with `--program`, or install one and set `program`"

@@ -50,6 +50,7 @@ fn a_name_that_has_no_address_is_told() {
         1,
         str![[r#"
 w  no-such-host.invalid:6970  `no-such-host.invalid` has no address: failed to lookup address information: [..]
+  hint: correct the name in the worker file, or add it to DNS or `/etc/hosts`; for ssh also to `~/.ssh/config`
 
 "#]],
         str![""],

@@ -26,8 +26,11 @@ fn lines(container: &Container) -> String {
 
 fn held(container: &Container, program: &str) -> HeldRun {
     let arguments = |folder: &Folder, arguments: &[&str]| conduct(container, program, folder, arguments);
-    HeldRun::start(&lines(container), "/tmp/held", container.path("/tmp/held"), arguments)
+    HeldRun::start(&lines(container), THERE, container.path(THERE), arguments)
 }
+
+/// The folder of the worker in a container.
+const THERE: &str = "/tmp/held";
 
 #[track_caller]
 fn a_test_has_the_same_results(container: &Container, program: &str) {
@@ -41,7 +44,9 @@ fn a_test_has_the_same_results(container: &Container, program: &str) {
 #[track_caller]
 fn a_client_that_is_killed_is_started_again(container: &Container, program: &str) {
     let before = container.look();
-    held(container, program).outlives_its_transports();
+    let arguments = |folder: &Folder, arguments: &[&str]| conduct(container, program, folder, arguments);
+    let run = HeldRun::begin(&lines(container), THERE, container.path(THERE), "30s", arguments);
+    run.outlives_its_transports();
     before.assert_nothing_is_left();
 }
 
@@ -56,7 +61,7 @@ fn a_conductor_that_is_killed_leaves_nothing(container: &Container, program: &st
 fn a_client_that_cannot_be_started_again_loses_its_worker(container: &Container, program: &str) {
     let before = container.look();
     let gate = Gate::of(container.engine);
-    let run = HeldRun::start(&lines(container), "/tmp/held", container.path("/tmp/held"), |folder, arguments| {
+    let run = HeldRun::start(&lines(container), THERE, container.path(THERE), |folder, arguments| {
         let mut command = conduct(container, program, folder, arguments);
         gate.put_on(&mut command);
         command
@@ -141,7 +146,7 @@ fn a_container_with_systemd_is_reached_with_systemd_run() {
     let lines = format!("connect = {}\n", container.machine());
     let conduct = |folder: &Folder, arguments: &[&str]| conductor(folder, ["conduct"].iter().chain(arguments));
     assert_same_results_on(&[container.look()], |_| lines.clone());
-    let held = || HeldRun::start(&lines, "/tmp/held", container.path("/tmp/held"), conduct);
+    let held = || HeldRun::start(&lines, THERE, container.path(THERE), conduct);
     let run = held();
     run.kill_transport();
     run.passes();

@@ -32,16 +32,14 @@ fn a_session_in_a_pod_does_not_depend_on_kubectl() {
     let folder = Folder::new();
     let here = folder.join("held");
     let gate = Gate::of("kubectl");
-    let held = || {
-        let arguments = |folder: &Folder, arguments: &[&str]| {
-            let mut command = conduct(&kubernetes, folder, arguments);
-            gate.put_on(&mut command);
-            command
-        };
-        let lines = format!("connect = kubectl:{POD}\n");
-        HeldRun::start(&lines, &here.display().to_string(), here.clone(), arguments)
+    let conduct = |folder: &Folder, arguments: &[&str]| {
+        let mut command = conduct(&kubernetes, folder, arguments);
+        gate.put_on(&mut command);
+        command
     };
-    held().outlives_its_transports();
+    let (lines, there) = (format!("connect = kubectl:{POD}\n"), here.display().to_string());
+    HeldRun::begin(&lines, &there, here.clone(), "30s", conduct).outlives_its_transports();
+    let held = || HeldRun::start(&lines, &there, here.clone(), conduct);
     drop(held().kill_conduct());
     drop(held().lose_transport(&gate));
     kubernetes.assert_gone();

@@ -7,6 +7,8 @@ use crate::support::machines::held_run::HeldRun;
 use crate::support::machines::slurm::Slurm;
 use crate::support::same_results::assert_same_results_by;
 
+const LINES: &str = "connect = slurm:n3\n";
+
 fn held(cluster: &Slurm, gate: &Gate) -> (Folder, HeldRun) {
     let folder = Folder::new();
     let here = folder.join("held");
@@ -15,7 +17,7 @@ fn held(cluster: &Slurm, gate: &Gate) -> (Folder, HeldRun) {
         gate.put_on(&mut command);
         command
     };
-    let run = HeldRun::start("connect = slurm:n3\n", &here.display().to_string(), here.clone(), conduct);
+    let run = HeldRun::start(LINES, &here.display().to_string(), here.clone(), conduct);
     (folder, run)
 }
 
@@ -35,8 +37,10 @@ fn a_test_in_an_allocation_has_the_same_results_as_over_tcp() {
 fn a_session_on_a_node_does_not_depend_on_srun() {
     let Some(cluster) = Slurm::start("linuxproc") else { return };
     let gate = Gate::of("srun");
-    let (_folder, run) = held(&cluster, &gate);
-    run.outlives_its_transports();
+    let folder = Folder::new();
+    let here = folder.join("held");
+    let conduct = |folder: &Folder, arguments: &[&str]| cluster.conduct(folder, arguments);
+    HeldRun::begin(LINES, &here.display().to_string(), here.clone(), "30s", conduct).outlives_its_transports();
     let before = Look::here();
     let (_folder, run) = held(&cluster, &gate);
     drop(run.kill_conduct());

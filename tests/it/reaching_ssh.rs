@@ -243,6 +243,20 @@ fn what_keeps_ssh_from_a_machine_is_said_with_what_to_do() {
         }
     }
     assert!(missing.is_empty(), "{missing}\n{finished:#?}");
-    // Of several hints, the one that says most is given.
-    assert!(finished.stdout.contains("\n  hint: correct `program`"), "{finished:#?}");
+    let mut hints = vec![
+        "add the key of that machine to `known_hosts`",
+        "replace its key in `known_hosts` only if",
+        "add the conductor's key to `authorized_keys`",
+        "start sshd on that machine",
+        "correct the name in the worker file",
+        "correct `program`",
+        "run the command in a terminal",
+    ];
+    if rustix::process::geteuid().is_root() {
+        hints.push("use another user in `connect`");
+    }
+    for hint in &hints {
+        assert_eq!(finished.stdout.matches(&format!("\n  hint: {hint}")).count(), 1, "`{hint}`: {finished:#?}");
+    }
+    assert_eq!(finished.stdout.matches("\n  hint: ").count(), hints.len(), "{finished:#?}");
 }

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use crate::support::look::Look;
 use crate::support::machines::Sshd;
-use crate::support::{Finished, Folder, children_of_all_threads, conductor, eventually, finish, kill, start};
+use crate::support::machines::cut::{Cut, Direction};
+use crate::support::machines::files_in;
+use crate::support::{
+    CONDUCTOR, Finished, Folder, children_of_all_threads, conductor, eventually, finish, kill, start,
+};
 
 const WORKERS: [&str; 2] = ["a", "b"];
 /// The moments at which the steps of all workers wait, in their order.
@@ -26,8 +30,12 @@ struct Scene {
 }
 
 impl Scene {
-    /// Starts the run. `None` without ssh.
+    /// Starts a run with two trials. `None` without ssh.
     fn start(lease: &str) -> Option<Self> {
+        Self::with(2, lease)
+    }
+
+    fn with(trials: u32, lease: &str) -> Option<Self> {
         let sshd = Sshd::start("")?;
         let copies = sshd.path("copies");
         let path = "PATH=/usr/local/bin:/usr/bin:/bin";
@@ -40,7 +48,7 @@ impl Scene {
         };
         let log = |text: &str| format!("echo {text} $CONDUCTOR_TRIAL >>{here}/log-$CONDUCTOR_WORKER");
         let check = wait("check").replace("$CONDUCTOR_WORKER", "a");
-        folder.test(&format!("trials = 2\nlease = {lease}\nreset_timeout = 30s\ncheck = {check}"), &WORKERS);
+        folder.test(&format!("trials = {trials}\nlease = {lease}\nreset_timeout = 30s\ncheck = {check}"), &WORKERS);
         for worker in WORKERS {
             let late = if worker == "b" { wait("barrier") } else { "true".to_owned() };
             folder.file(
@@ -75,11 +83,19 @@ impl Scene {
         self.conductor.as_mut().expect("the run has not ended")
     }
 
+    /// The transports: `ssh`, but not while it only says which hosts it would connect to.
+    fn transports(&mut self) -> Vec<u32> {
+        let line = |pid: &u32| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let is_transport = |pid: &u32| {
+            let line = line(pid);
+            line.starts_with(b"ssh\0") && !line.starts_with(b"ssh\0-G\0")
+        };
+        children_of_all_threads(self.conductor().id()).into_iter().filter(is_transport).collect()
+    }
+
     /// Kills all transports at once; how many that were.
     fn kill_transports(&mut self) -> usize {
-        let pid = self.conductor().id();
-        let is_ssh = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "ssh\n");
-        let transports: Vec<_> = children_of_all_threads(pid).into_iter().filter(is_ssh).collect();
+        let transports = self.transports();
         for pid in &transports {
             kill(*pid, libc::SIGKILL);
         }
@@ -125,6 +141,11 @@ impl Scene {
         }
     }
 
+    /// How often the program was sent. Both workers are on one machine, and share a copy.
+    fn copies(&self) -> usize {
+        count(self.sshd.folder(), "copies", "copied")
+    }
+
     fn finish(&mut self) -> Finished {
         finish(self.conductor.take().expect("the run has not ended"))
     }
@@ -138,7 +159,7 @@ impl Scene {
         steps
     }
 
-    /// The run passed, each step ran once, everything arrived, and each worker's program was copied once.
+    /// The run passed, each step ran once, everything arrived, and the program was not copied again.
     #[track_caller]
     fn assert_passed(mut self) {
         let finished = self.finish();
@@ -154,7 +175,7 @@ impl Scene {
                 assert!(fetched == self.folder.read("big"), "the file of {worker} in trial {trial} is not the same");
             }
         }
-        assert_eq!(count(self.sshd.folder(), "copies", "copied"), WORKERS.len(), "copies of the program");
+        assert_eq!(self.copies(), 1, "copies of the program");
         self.look.assert_nothing_is_left();
     }
 }
@@ -163,9 +184,6 @@ impl Scene {
 fn count(folder: &Folder, file: &str, text: &str) -> usize {
     folder.read(file).lines().filter(|line| line.contains(text)).count()
 }
-
-/// Puts and fetches begin when a step before them has ended: a moment later, they are going on.
-const TRANSFER: Duration = Duration::from_millis(60);
 
 #[test]
 fn a_session_continues_when_its_transport_is_killed_at_any_moment() {
@@ -176,11 +194,6 @@ fn a_session_continues_when_its_transport_is_killed_at_any_moment() {
             scene.kill_transports();
             scene.wait_for_resumes();
             scene.let_go_on(moment, trial);
-            if matches!(moment, "print" | "collect") {
-                std::thread::sleep(TRANSFER);
-                scene.kill_transports();
-                scene.wait_for_resumes();
-            }
         }
     }
     assert!(scene.killed >= 2 * WORKERS.len() * MOMENTS.len(), "{} transports were killed", scene.killed);
@@ -210,10 +223,9 @@ fn a_machine_is_reached_again_when_the_transport_is_killed_before_the_player_is_
     for pause in [0, 50, 100, 200, 400] {
         let Some(mut scene) = Scene::start("30s") else { return };
         scene.let_all_go_on();
-        let pid = scene.conductor().id();
-        eventually("ssh runs", || !children_of_all_threads(pid).is_empty());
+        eventually("ssh connects", || !scene.transports().is_empty());
         std::thread::sleep(Duration::from_millis(pause));
-        scene.kill_transports();
+        assert!(scene.kill_transports() > 0, "after {pause} ms");
         let finished = scene.finish();
         assert_eq!(finished.status, Some(0), "after {pause} ms: {finished:#?}");
         for worker in WORKERS {
@@ -222,6 +234,69 @@ fn a_machine_is_reached_again_when_the_transport_is_killed_before_the_player_is_
         }
         scene.look.assert_nothing_is_left();
     }
+}
+
+/// A run whose only worker puts and fetches a file, over a command that is killed when it has passed on so many bytes. Its
+/// plan is long.
+#[track_caller]
+fn continues_after_a_cut(what: &str, direction: Direction, bytes: usize, lines: &str, resumes: usize) {
+    let (folder, cut) = (Folder::new(), Cut::after(direction, bytes));
+    let here = folder.path().display();
+    std::fs::create_dir(folder.join("scratch")).expect("a folder");
+    let long = "x".repeat(100_000);
+    folder.file("big", &"0123456\n".repeat(SIZE / 8)).test("lease = 30s", &["w"]).file(
+        "w.cfg",
+        &format!(
+            "[Coordinator]\nplayer = 127.0.0.1\nscratch = {here}/scratch\n{}{lines}\n[Startup]\nbegin = echo begin >>{here}/log\n\
+             [Run]\nlong = true {long}\nput = put:big -> {here}/copy\n[Collect]\nget = fetch:{here}/copy\n\
+             [Reset]\nclean = echo reset >>{here}/log\n",
+            cut.lines()
+        ),
+    );
+    let look = Look::here();
+    let conduct = start(conductor(&folder, ["conduct", "--quiet", "--results", "kept", "--run-id", "r", "test.cfg"]));
+    cut.kill(conduct.id());
+    let finished = finish(conduct);
+    assert_eq!(finished.status, Some(0), "{what}: {finished:#?}");
+    assert_eq!(folder.read("log"), "begin\nreset\n", "{what}");
+    assert!(folder.read("kept/r/trial-1/w/copy") == folder.read("big"), "{what}: the file that was fetched");
+    let events = folder.read("kept/r/events.jsonl");
+    let workers: Vec<_> = events.lines().filter(|line| line.contains("\"event\":\"worker_")).collect();
+    let count = workers.iter().filter(|line| line.contains("\"worker_resumed\"")).count();
+    assert_eq!(count, resumes, "{what}: {workers:#?}");
+    assert_eq!(files_in(&folder.join("scratch")), Vec::<String>::new(), "{what}");
+    look.assert_nothing_is_left();
+}
+
+#[test]
+fn a_run_continues_when_its_transport_is_killed_in_the_middle_of_a_copy_the_plan_a_put_or_a_fetch() {
+    use Direction::{FromPlayer, ToPlayer};
+    let installed = format!("program = {CONDUCTOR}");
+    // No program is sent there, so the first bytes are those of `hello` and the plan.
+    for (what, direction, bytes, lines, resumes) in [
+        ("the copy of the program", ToPlayer, 200_000, "", 0),
+        ("the plan", ToPlayer, 20_000, &*installed, 1),
+        ("a put", ToPlayer, 300_000, &*installed, 1),
+        ("a fetch", FromPlayer, 200_000, &*installed, 1),
+    ] {
+        continues_after_a_cut(what, direction, bytes, lines, resumes);
+    }
+}
+
+#[test]
+fn a_machine_on_which_the_player_has_ended_gets_no_other_copy() {
+    let Some(mut scene) = Scene::with(1, "10m") else { return };
+    for moment in ["startup", "check"] {
+        scene.let_go_on(moment, 1);
+    }
+    scene.wait_for("barrier", 1);
+    scene.sshd.end_all();
+    let finished = scene.finish();
+    assert_eq!(finished.status, Some(4), "{finished:#?}");
+    for part in [": its player has ended on that machine\n", "\n  hint: look at that machine: if it was restarted"] {
+        assert!(finished.stdout.contains(part), "{part}: {finished:#?}");
+    }
+    assert_eq!(scene.copies(), 1, "copies of the program");
 }
 
 #[test]

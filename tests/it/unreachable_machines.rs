@@ -113,9 +113,59 @@ fn a_transport_that_is_missing_or_killed_is_named() {
     assert_reason(&folder, "no-such-transport --now", reason, "install that program on the conductor's machine");
     let folder = scene("connect = ssh:lab7");
     stand_in(&folder, "ssh", "kill -9 $$");
+    let reason = "the command was ended by SIGKILL before a player started";
+    assert_reason(&folder, "ssh:lab7", reason, "look for the cause in the system log");
+}
+
+#[test]
+fn an_answer_that_the_script_does_not_give_has_a_hint() {
+    // The mark is the last word of what the script executes: here it says something else with it.
+    let wrong = "for mark; do :; done; echo \"$mark surprise\"";
+    let folder = scene("connect = env\nprogram = BIN/wrong");
+    stand_in(&folder, "wrong", wrong);
+    assert_reason(
+        &folder,
+        "env",
+        "the machine gave an unexpected answer: `surprise`",
+        "correct `connect`, `connect_options` or",
+    );
+}
+
+#[test]
+fn each_of_several_reasons_has_its_hint() {
+    let folder = scene("connect = no-such-transport --now");
+    let (a, hint) = (folder.read("a.cfg"), "  hint: ");
+    folder.file("b.cfg", &a.replace("no-such-transport --now", "ssh:lab7")).file("c.cfg", &a);
+    folder.test("connect_timeout = 6s", &["a", "b", "c"]);
+    stand_in(&folder, "ssh", "echo 'root@lab7: Permission denied (publickey).' >&2; exit 255");
     let finished = conduct(&folder);
-    let expected = "worker `a` could not be reached through `ssh:lab7`: the command was ended by SIGKILL before a player started\n";
-    assert!(finished.stdout.contains(expected), "{finished:#?}");
+    let hints: Vec<_> = finished.stdout.lines().filter_map(|line| line.strip_prefix(hint)).collect();
+    assert_eq!(hints.len(), 2, "{finished:#?}");
+    assert!(hints.iter().any(|hint| hint.starts_with("install that program")), "{hints:?}");
+    assert!(hints.iter().any(|hint| hint.starts_with("add the conductor's key")), "{hints:?}");
+    assert_eq!(run(&folder, ["report", "kept/r"]).stdout, finished.stdout, "the record has both");
+}
+
+#[test]
+fn ssh_is_asked_at_the_same_time_for_the_ways_to_different_hosts() {
+    let hosts = ["h1", "h2", "h3"];
+    let folder = scene("connect = ssh:h1");
+    let (here, text) = (folder.path().display(), folder.read("a.cfg"));
+    for host in hosts {
+        let lines = format!("program = {CONDUCTOR}\nexclusive = no\nconnect = ssh:{host}");
+        folder.file(&format!("{host}.cfg"), &text.replace("connect = ssh:h1", &lines));
+    }
+    folder.test("", &hosts);
+    let together = format!(
+        ": >{here}/asked-$$; n=0; until [ $(ls {here} | grep -c asked-) = 3 ]; do n=$((n + 1)); \
+         [ $n -le 40 ] || exit 1; sleep 0.1; done; echo together >>{here}/together; exit 1"
+    );
+    let script =
+        format!("case \" $* \" in *\" -G \"*) {together};; esac\nfor script; do :; done; exec sh -c \"$script\"");
+    stand_in(&folder, "ssh", &script);
+    let finished = conduct(&folder);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert_eq!(folder.read("together"), "together\n".repeat(3));
 }
 
 /// The machine is this one, with stand-ins.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::conduct::event::{End, EndKind};
-use crate::conduct::reach::{Machine, Place, Printed, ReachError, Reached, TURN, Way, reach};
-use crate::model::{Destination, words};
+use crate::conduct::reach::{Machine, Place, Printed, ReachError, Reached, TURN, Way, hint_in, reach};
+use crate::model::{Destination, Hint, words};
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, RefusalReason};
 
@@ -117,7 +117,7 @@ impl Dial<'_> {
     fn not_reached(&mut self, error: ReachError) -> Failure {
         let is_timed_out = error.is_timed_out();
         match error.end() {
-            (end, false) if self.again.is_none() || end.kind == EndKind::Closed => Failure::Final(end),
+            (end, false) if self.again.is_none() || end.kind != EndKind::Unreachable => Failure::Final(end),
             // The last attempt has less time than the others, which said more.
             (end, _) if is_timed_out => Failure::Again(self.earlier.take().unwrap_or(end)),
             (end, _) => {
@@ -178,7 +178,10 @@ impl Dial<'_> {
         if self.addresses.is_empty() {
             let left = until.saturating_duration_since(Instant::now());
             let found = self.while_wanted(|is_wanted| Wait::NameLookup.look_up(host, *port, left, is_wanted))?;
-            let none = |error| Failure::Again(End::unreachable(format!("`{host}` has no address: {}", words(&error))));
+            let none = |error| {
+                let why = format!("`{host}` has no address: {}", words(&error));
+                Failure::Again(End::unreachable(why).with(Hint::CorrectName))
+            };
             self.addresses = found.map_err(none)?;
         }
         Ok(())
@@ -205,14 +208,12 @@ impl Dial<'_> {
     }
 }
 
-/// Adds what the transport printed to the reason, if the player did not answer.
+/// Adds what the transport printed to the reason, and a hint, if the player did not answer.
 fn with_words(failure: Failure, printed: &Printed) -> Failure {
-    match (failure, &printed.lines()[..]) {
-        (Failure::Again(end), lines @ [_, ..]) => {
-            Failure::Again(End { reason: format!("{}: {}", end.reason, lines.join(" / ")), ..end })
-        }
-        (failure, _) => failure,
-    }
+    let Failure::Again(end) = failure else { return failure };
+    let lines = printed.lines();
+    let reason = if lines.is_empty() { end.reason } else { format!("{}: {}", end.reason, lines.join(" / ")) };
+    Failure::Again(End { reason, ..end }.with(hint_in(&lines).unwrap_or(Hint::ReadSystemLog)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::conduct::event::End;
 use crate::conduct::now::now;
 use crate::conduct::reach::{SLICE, Site, Way};
-use crate::model::{ConductorTime, words};
+use crate::model::{ConductorTime, Hint, words};
 use crate::wait::Wait;
 use crate::wire::{Connection, FrameDecoder, Greeting, Hello, bounds, frame};
 
@@ -52,7 +52,10 @@ impl Failure {
     /// The end of the connection, if this attempt was the last.
     pub(super) fn end(self, way: &Way<'_>) -> End {
         match self {
-            Self::NotAnswered => End::unreachable("the connection was accepted, but `hello` was not answered"),
+            Self::NotAnswered => {
+                let end = End::unreachable("the connection was accepted, but `hello` was not answered");
+                if let Way::Transport(_) = way { end.with(Hint::ReadSystemLog) } else { end }
+            }
             Self::Stranger => End::unreachable(not_a_player(way)),
             Self::Again(end) | Self::Final(end) => end,
         }

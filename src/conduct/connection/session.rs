@@ -21,7 +21,7 @@ use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::event::{Command, ConnectionEvent, End, EndKind};
 use crate::conduct::now::now;
 use crate::conduct::plan_message::{missing_features, plan_message};
-use crate::conduct::reach::Way;
+use crate::conduct::reach::{ReachError, Way};
 use crate::model::{Attention, ConductorTime, Hint, PhaseId, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
@@ -425,12 +425,12 @@ impl Session<'_> {
             Ok(dialled) => match &dialled.greeting {
                 Greeting::Welcome(_) => Ok(dialled),
                 Greeting::Refused(refusal) if refusal.reason == RefusalReason::Unknown => {
-                    let why = match way {
-                        Way::Port(_) => refusal.message.as_str(),
+                    let end = match way {
+                        Way::Port(_) => End::lost(&refusal.message),
                         // The one that answers was started for this connection.
-                        Way::Transport(_) => "its player has ended on that machine",
+                        Way::Transport(_) => ReachError::Gone.end().0,
                     };
-                    Err(End::lost(format!("{reason}: {why}")))
+                    Err(End { reason: format!("{reason}: {}", end.reason), ..end })
                 }
                 other => Err(End::lost(format!("{reason}; {}", not_welcome(other, &way, &self.hello)))),
             },
@@ -442,6 +442,7 @@ impl Session<'_> {
                 let hint = if let Way::Port(_) = way { Some(Hint::RestartPlayer) } else { hint };
                 Err(End { hint, ..end })
             }
+            Err(end) if end.kind == EndKind::Lost => Err(End { reason: format!("{reason}: {}", end.reason), ..end }),
             Err(end) => Err(end),
         }
     }

@@ -106,7 +106,7 @@ fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() 
     let expected = "worker `w0` was lost: the connection was closed by its player, and it could not be reached again within \
                     its lease of 300ms: connection refused";
     assert_eq!(conclusion.reasons, [Reason::Incomplete(expected.to_owned())]);
-    assert_eq!(conclusion.hint, Some(Hint::RestartPlayer));
+    assert_eq!(conclusion.hints, [Hint::RestartPlayer]);
     let lost = |event: &&Event| matches!(event, Event::StepEnded { result, .. } if result.outcome == Outcome::Lost);
     assert_eq!(events.iter().filter(lost).count(), 2);
 }
@@ -294,7 +294,7 @@ fn a_player_that_is_not_there_is_tried_again() {
     let (conclusion, _) = run(plan);
     let text = not_carried_out(&conclusion.reasons);
     assert_eq!(text, format!("worker `w0` at 127.0.0.1:{port}: connection refused"));
-    assert_eq!(conclusion.hint, Some(Hint::StartPlayer));
+    assert_eq!(conclusion.hints, [Hint::StartPlayer]);
 }
 
 #[test]

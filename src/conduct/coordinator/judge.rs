@@ -18,7 +18,7 @@ pub(super) struct Judge {
     /// The verdict of the trial, as far as it is known, and the worst of the run.
     trial: Verdict,
     worst: Verdict,
-    hint: Option<Hint>,
+    hints: Vec<Hint>,
 }
 
 impl Judge {
@@ -31,7 +31,7 @@ impl Judge {
             failures: 0,
             trial: Verdict::Passed,
             worst: Verdict::Passed,
-            hint: None,
+            hints: Vec::new(),
         }
     }
 
@@ -54,9 +54,11 @@ impl Judge {
         self.incomplete.push(format!("worker `{}` was lost: {}", self.plan.name(worker), end.reason));
     }
 
-    /// The user can do this about the run. The hint that says most is kept.
+    /// The user can do this about the run.
     pub(super) fn hint(&mut self, hint: Option<Hint>) {
-        self.hint = self.hint.max(hint);
+        if let Some(hint) = hint {
+            hint.add_to(&mut self.hints);
+        }
     }
 
     /// Whether this outcome makes its trial a failed one.
@@ -131,7 +133,7 @@ impl Judge {
             }
             reasons.push(Reason::Failed(text));
         }
-        Conclusion { verdict, reasons, hint: self.hint }
+        Conclusion { verdict, reasons, hints: std::mem::take(&mut self.hints) }
     }
 }
 

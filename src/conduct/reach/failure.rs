@@ -36,6 +36,8 @@ pub(in crate::conduct) enum ReachError {
     NoFolder(Vec<String>),
     /// The program did not arrive complete.
     CutShort,
+    /// The player of the session has ended on the machine.
+    Gone,
     /// The program arrived, and does not run there.
     Broken {
         /// Its exit status, and what the shell or the loader printed.
@@ -50,7 +52,7 @@ pub(in crate::conduct) enum ReachError {
 }
 
 /// What a transport or the script's commands print, and what to do about it.
-const HINTS: [(&str, Hint); 28] = [
+const HINTS: [(&str, Hint); 29] = [
     ("Permission denied (", Hint::AllowKey),
     ("Too many authentication failures", Hint::AllowKey),
     ("Host key verification failed", Hint::AddHostKey),
@@ -71,6 +73,7 @@ const HINTS: [(&str, Hint); 28] = [
     ("exec sessions on running containers", Hint::StartContainer),
     ("Error from server (NotFound): pods", Hint::CorrectPod),
     ("Cannot open network namespace", Hint::CreateNamespace),
+    ("cannot run as user 65534", Hint::ChangeUser),
     ("a password is required", Hint::AllowBecome),
     ("a terminal is required", Hint::AllowBecome),
     ("exec: \"sh\"", Hint::InstallShell),
@@ -85,12 +88,23 @@ const HINTS: [(&str, Hint); 28] = [
 const MAY_PASS: [Hint; 5] =
     [Hint::CheckNetwork, Hint::CorrectName, Hint::StartSshd, Hint::RaiseMaxStartups, Hint::StartContainer];
 
+/// What the user can do about what a transport printed: of several, the hint that says most.
+pub(in crate::conduct) fn hint_in(lines: &[String]) -> Option<Hint> {
+    let known = lines.iter().flat_map(|line| HINTS.iter().filter(|(text, _)| line.contains(text)));
+    known.map(|(_, hint)| *hint).max()
+}
+
 impl ReachError {
     /// Adds what the transport printed. The transport is not needed after this.
     pub(super) fn with_words_of(self, mut process: TransportProcess, stream: UnixStream, greeting: &[u8]) -> Self {
         let has_own_words = matches!(
             self,
-            Self::Unwanted(_) | Self::System(_) | Self::Program(_) | Self::Broken { .. } | Self::NotInstalled(_)
+            Self::Unwanted(_)
+                | Self::System(_)
+                | Self::Program(_)
+                | Self::Broken { .. }
+                | Self::NotInstalled(_)
+                | Self::Gone
         );
         drop(stream);
         if has_own_words {
@@ -114,10 +128,10 @@ impl ReachError {
     /// What it means for the connection, and whether another attempt may succeed.
     pub(in crate::conduct) fn end(self) -> (End, bool) {
         let (sentence, hint, may_pass) = (self.sentence(), self.hint(), self.may_pass());
-        if let Self::Unwanted(end) = self {
-            (end, false)
-        } else {
-            (End { hint, ..End::unreachable(sentence) }, may_pass)
+        match self {
+            Self::Unwanted(end) => (end, false),
+            Self::Gone => (End::lost(sentence).with(hint), false),
+            _ => (End::unreachable(sentence).with(hint), may_pass),
         }
     }
 
@@ -131,26 +145,34 @@ impl ReachError {
 
     /// Whether another attempt may succeed.
     fn may_pass(&self) -> bool {
-        let error = if let Self::Said(error, _) = self { error } else { self };
-        matches!(error, Self::Ended | Self::TimedOut | Self::CutShort | Self::Killed(_))
-            && self.hint().is_none_or(|hint| MAY_PASS.contains(&hint))
+        match self {
+            Self::Ended | Self::TimedOut | Self::CutShort | Self::Killed(_) => true,
+            Self::Said(error, said) => error.may_pass() && hint_in(said).is_none_or(|hint| MAY_PASS.contains(&hint)),
+            _ => false,
+        }
     }
 
     /// What the user can do about it.
-    fn hint(&self) -> Option<Hint> {
+    fn hint(&self) -> Hint {
         match self {
-            Self::Start(_, error) if error.kind() == io::ErrorKind::NotFound => Some(Hint::InstallTransport),
-            Self::TimedOut => Some(Hint::CheckNetwork),
-            Self::OtherProgram(_) => Some(Hint::RemoveForceCommand),
-            Self::Program(ProgramError::Missing { .. }) => Some(Hint::BuildProgram),
-            Self::NoFolder(_) => Some(Hint::SetScratch),
-            Self::Broken { said, .. } => killed(said).is_none().then_some(Hint::BuildStaticProgram),
-            Self::NotInstalled(_) => Some(Hint::CorrectProgram),
-            Self::Said(error, said) => {
-                let known = said.iter().flat_map(|line| HINTS.iter().filter(|(text, _)| line.contains(text)));
-                known.map(|(_, hint)| *hint).max().or_else(|| error.hint())
-            }
-            _ => None,
+            Self::Start(_, error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Hint::InstallTransport,
+                _ => Hint::RaiseLimits,
+            },
+            Self::System(_) => Hint::RaiseLimits,
+            Self::TimedOut => Hint::CheckNetwork,
+            Self::Unwanted(_) | Self::Ended => Hint::RunCommand,
+            Self::Killed(_) => Hint::ReadSystemLog,
+            Self::OtherProgram(_) => Hint::RemoveForceCommand,
+            Self::Greeting | Self::Unexpected(_) => Hint::PassUnchanged,
+            Self::Program(ProgramError::System(_)) => Hint::UseLinux,
+            Self::Program(ProgramError::Missing { .. } | ProgramError::Unreadable(..)) => Hint::BuildProgram,
+            Self::NoFolder(_) | Self::CutShort => Hint::SetScratch,
+            Self::Broken { said, .. } if killed(said).is_some() => Hint::ReadSystemLog,
+            Self::Broken { .. } => Hint::BuildStaticProgram,
+            Self::NotInstalled(_) => Hint::CorrectProgram,
+            Self::Gone => Hint::LookAtMachine,
+            Self::Said(error, said) => hint_in(said).unwrap_or_else(|| error.hint()),
         }
     }
 
@@ -178,6 +200,7 @@ impl ReachError {
             Self::CutShort => {
                 "the program did not arrive completely: the folder is full, or the connection broke".to_owned()
             }
+            Self::Gone => "its player has ended on that machine".to_owned(),
             Self::Broken { said, loader } => broken(said, loader.as_deref()),
             Self::NotInstalled(path) => format!("`program` names `{path}`, which is not an executable file there"),
             // Then what the transport printed says everything.
@@ -269,10 +292,10 @@ mod tests {
         assert_eq!((end.hint, again), (Some(Hint::SetScratch), false));
     }
 
-    fn assert_ends<const COUNT: usize>(table: [(ReachError, &str, Option<Hint>); COUNT]) {
+    fn assert_ends<const COUNT: usize>(table: [(ReachError, &str, Hint); COUNT]) {
         for (error, sentence, hint) in table {
             let (end, _) = error.end();
-            assert_eq!((end.reason.as_str(), end.hint), (sentence, hint));
+            assert_eq!((end.reason.as_str(), end.hint), (sentence, Some(hint)));
         }
     }
 
@@ -285,19 +308,42 @@ mod tests {
             (
                 ReachError::Start("kubectl".to_owned(), missing()),
                 "`kubectl` is not installed on the conductor's machine",
-                Some(Hint::InstallTransport),
+                Hint::InstallTransport,
             ),
-            (ReachError::TimedOut, "the machine did not answer in time", Some(Hint::CheckNetwork)),
-            (ReachError::Killed(9), "the command was ended by SIGKILL before a player started", None),
+            (ReachError::TimedOut, "the machine did not answer in time", Hint::CheckNetwork),
+            (ReachError::Killed(9), "the command was ended by SIGKILL before a player started", Hint::ReadSystemLog),
+            (ReachError::Ended, "the connection ended before a player started", Hint::RunCommand),
+            (
+                ReachError::CutShort,
+                "the program did not arrive completely: the folder is full, or the connection broke",
+                Hint::SetScratch,
+            ),
+            (
+                ReachError::Unexpected("copy that".to_owned()),
+                "the machine gave an unexpected answer: `copy that`",
+                Hint::PassUnchanged,
+            ),
+            (
+                ReachError::Greeting,
+                "the machine prints without end, and does not run the conductor's script",
+                Hint::PassUnchanged,
+            ),
+            (ReachError::System(io::Error::from_raw_os_error(libc::EMFILE)), "too many open files", Hint::RaiseLimits),
+            (
+                ReachError::Program(ProgramError::System("Darwin".to_owned())),
+                "the machine runs Darwin, and players run only on Linux",
+                Hint::UseLinux,
+            ),
+            (ReachError::Gone, "its player has ended on that machine", Hint::LookAtMachine),
             (
                 ReachError::OtherProgram("sftp only".to_owned()),
                 "the machine ran another command instead of the conductor's script; it printed `sftp only`",
-                Some(Hint::RemoveForceCommand),
+                Hint::RemoveForceCommand,
             ),
             (
                 ReachError::Program(no_program),
                 "no program was found for riscv64: `/p/conductor-riscv64` does not exist",
-                Some(Hint::BuildProgram),
+                Hint::BuildProgram,
             ),
             (
                 ReachError::NoFolder(
@@ -305,12 +351,12 @@ mod tests {
                 ),
                 "no folder can hold the program: `/tmp` (files cannot be executed), `/dev/shm` (not enough space), \
                  `/home/u` (a network file system), `/x` (not writable)",
-                Some(Hint::SetScratch),
+                Hint::SetScratch,
             ),
             (
                 ReachError::NotInstalled("/opt/conductor".to_owned()),
                 "`program` names `/opt/conductor`, which is not an executable file there",
-                Some(Hint::CorrectProgram),
+                Hint::CorrectProgram,
             ),
         ]);
     }
@@ -321,34 +367,38 @@ mod tests {
             (
                 broken_with("127 sh: 1: /tmp/conductor-m/p: not found", None),
                 "the program cannot be run there: sh: 1: /tmp/conductor-m/p: not found",
-                Some(Hint::BuildStaticProgram),
+                Hint::BuildStaticProgram,
             ),
             (
                 broken_with("127 p: error while loading shared libraries: libz.so.1: cannot open", None),
                 "the program cannot be run there: p: error while loading shared libraries: libz.so.1: cannot open",
-                Some(Hint::BuildStaticProgram),
+                Hint::BuildStaticProgram,
             ),
             (
                 broken_with("1 p: /lib/libc.so.6: version `GLIBC_2.34' not found", None),
                 "the program cannot be run there: p: /lib/libc.so.6: version `GLIBC_2.34' not found",
-                Some(Hint::BuildStaticProgram),
+                Hint::BuildStaticProgram,
             ),
             (
                 broken_with("127 sh: /tmp/c/p: not found", Some("/lib64/ld.so")),
                 "the program cannot be run there: it needs the loader `/lib64/ld.so` of a C library, which is not there",
-                Some(Hint::BuildStaticProgram),
+                Hint::BuildStaticProgram,
             ),
             (
                 broken_with("1 p: version `GLIBC_2.39' not found (required by p)", Some("/lib64/ld.so")),
                 "the program cannot be run there: p: version `GLIBC_2.39' not found (required by p)",
-                Some(Hint::BuildStaticProgram),
+                Hint::BuildStaticProgram,
             ),
             (
                 broken_with("1 ", Some("/lib64/ld.so")),
                 "the program cannot be run there: it ends at once with exit status 1",
-                Some(Hint::BuildStaticProgram),
+                Hint::BuildStaticProgram,
             ),
-            (broken_with("137 Killed", None), "the program cannot be run there: it was ended by SIGKILL", None),
+            (
+                broken_with("137 Killed", None),
+                "the program cannot be run there: it was ended by SIGKILL",
+                Hint::ReadSystemLog,
+            ),
         ]);
     }
 }

@@ -3,29 +3,28 @@
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::places::Hosts;
 use crate::model::Transport;
 use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
 
-/// What `ssh` said before: its configuration does not change during a run.
+/// What `ssh` has said of each transport: its configuration does not change during a run.
 #[derive(Debug, Clone, Default)]
-pub(super) struct KnownHosts(Arc<Mutex<HashMap<Transport, Hosts>>>);
+pub(super) struct KnownHosts(Arc<Mutex<HashMap<Transport, Arc<OnceLock<Hosts>>>>>);
 
 impl KnownHosts {
     /// The hosts of a transport.
     pub(super) fn of(&self, transport: &Transport, limit: DescriptorLimit) -> Hosts {
+        let known =
+            Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(transport.clone()).or_default());
         // Workers with the same transport wait for the first of them.
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(hosts) = known.get(transport) {
-            return hosts.clone();
-        }
-        let said = transport.host_query().and_then(|query| answer(&query, limit));
-        let hosts = said.and_then(|said| read(&said)).unwrap_or_else(|| Hosts::from([transport.to_string()]));
-        known.insert(transport.clone(), hosts.clone());
-        hosts
+        let ask = || {
+            let said = transport.host_query().and_then(|query| answer(&query, limit));
+            said.and_then(|said| read(&said)).unwrap_or_else(|| Hosts::from([transport.to_string()]))
+        };
+        known.get_or_init(ask).clone()
     }
 }
 

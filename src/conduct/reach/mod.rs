@@ -25,13 +25,13 @@ use crate::wait::Wait;
 use crate::wire::{Connection, Secret};
 
 use copies::{Copies, Running, Sending, Turn};
-pub(super) use failure::ReachError;
+pub(super) use failure::{ReachError, hint_in};
 use hosts::KnownHosts;
 use interpreter::interpreter;
 pub(super) use places::Place;
 use places::Places;
 pub(super) use process::Printed;
-use process::TransportProcess;
+use process::{Endings, TransportProcess};
 use programs::Program;
 pub use programs::Programs;
 use script::Script;
@@ -114,6 +114,8 @@ pub struct Access {
     copies: Copies,
     /// The hosts that connections lead through.
     hosts: KnownHosts,
+    /// The commands whose end is waited for.
+    pub(super) endings: Endings,
 }
 
 impl Access {
@@ -125,6 +127,7 @@ impl Access {
             places: Places::default(),
             copies: Copies::default(),
             hosts: KnownHosts::default(),
+            endings: Endings::default(),
         }
     }
 }
@@ -159,10 +162,12 @@ pub(super) struct Reached {
 pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_>) -> Result<Reached, ReachError> {
     let mark = Secret::random().map_err(ReachError::System)?;
     let mark = mark.reveal();
-    let script = Script { mark, running: machine.running, size: machine.access.programs.size() };
+    let size = machine.access.programs.size();
+    let script = Script { mark, running: machine.running, size, limit: Wait::ProgramCopy.time() };
     let left = until.saturating_duration_since(Instant::now());
     let command = machine.transport.command(&script.text(machine.transport), mark, left);
-    let started = TransportProcess::start(machine.transport, &command, machine.worker, machine.access.descriptors);
+    let Access { descriptors, endings, .. } = machine.access;
+    let started = TransportProcess::start(machine.transport, &command, machine.worker, *descriptors, endings);
     let (process, stream) =
         started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
     let mut talk = Talk {
@@ -225,6 +230,7 @@ impl Talk<'_, '_> {
                 }
                 "none" => return Err(ReachError::NoFolder(rest.split_whitespace().map(str::to_owned).collect())),
                 "short" => return Err(ReachError::CutShort),
+                "gone" => return Err(ReachError::Gone),
                 "broken" => {
                     let loader = self.sent.as_deref().and_then(interpreter);
                     return Err(ReachError::Broken { said: rest.to_owned(), loader });

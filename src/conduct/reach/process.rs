@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::conduct::threads::Threads;
 use crate::model::{Transport, on_one_line};
 use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
@@ -47,13 +48,56 @@ impl Printed {
     }
 }
 
-/// The process of a transport. When it is dropped, the transport gets a moment to end by itself.
+/// The process of a transport. When it is dropped, the transport gets a moment to end by itself; nobody waits for that.
 #[derive(Debug)]
 pub(super) struct TransportProcess {
-    child: Child,
+    /// Until it is dropped.
+    child: Option<Child>,
     pub(super) printed: Printed,
     reader: Option<JoinHandle<()>>,
     is_never_signalled: bool,
+    endings: Endings,
+}
+
+/// The transports that are not needed any more and have not ended, each with a thread that waits for its end.
+#[derive(Debug, Clone, Default)]
+pub(in crate::conduct) struct Endings(Arc<Mutex<Threads>>);
+
+impl Endings {
+    /// Waits until all have ended, as far as they do.
+    pub(in crate::conduct) fn finish(&self) {
+        std::mem::take(&mut *self.threads()).join(Wait::ThreadsEnd.time());
+    }
+
+    /// Waits for the end of one, in a thread. One that does not end gets signals, unless it must not.
+    fn add(&self, mut child: Child, is_never_signalled: bool) {
+        if let Ok(Some(_)) = child.try_wait() {
+            return;
+        }
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).filter(|_| !is_never_signalled);
+        // It may be the script itself, which removes its folder at this signal.
+        let terminate = move || {
+            if let Some(pid) = pid {
+                let _ = kill_process(pid, Signal::TERM);
+            }
+        };
+        let started = self.threads().start(format!("end of command {}", child.id()), move || {
+            // What must not get a signal ends by itself when its standard input has ended, sooner or later.
+            if Wait::TransportEnd.has_ended(&mut child) || is_never_signalled {
+                return;
+            }
+            terminate();
+            let _ = Wait::TransportEnd.end_of(&mut child, Wait::TransportEnd.time());
+        });
+        if let Err(error) = started {
+            tracing::warn!("a command is ended at once: cannot start a thread that waits for its end: {error}");
+            terminate();
+        }
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl TransportProcess {
@@ -67,6 +111,7 @@ impl TransportProcess {
         command: &[String],
         worker: &str,
         limit: DescriptorLimit,
+        endings: &Endings,
     ) -> io::Result<(Self, UnixStream)> {
         let (near, far) = UnixStream::pair()?;
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::NotFound)?;
@@ -77,10 +122,16 @@ impl TransportProcess {
             .stdout(OwnedFd::from(far))
             .stderr(Stdio::piped());
         start_apart(&mut process, limit);
-        let child = process.spawn()?;
-        let is_never_signalled = transport.is_never_signalled();
-        let mut process = Self { child, printed: Printed::default(), reader: None, is_never_signalled };
-        if let Some(stderr) = process.child.stderr.take() {
+        let mut child = process.spawn()?;
+        let stderr = child.stderr.take();
+        let mut process = Self {
+            child: Some(child),
+            printed: Printed::default(),
+            reader: None,
+            is_never_signalled: transport.is_never_signalled(),
+            endings: endings.clone(),
+        };
+        if let Some(stderr) = stderr {
             let (printed, worker) = (process.printed.clone(), worker.to_owned());
             let name = format!("transport of {worker}");
             let reader = std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &printed));
@@ -93,7 +144,7 @@ impl TransportProcess {
     pub(super) fn killed_by(&mut self) -> Option<i32> {
         let wait = Wait::TransportWords;
         for _ in 0..LOOKS {
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Ok(Some(status)) = self.child.as_mut()?.try_wait() {
                 return status.signal();
             }
             wait.pause(wait.time() / LOOKS);
@@ -116,15 +167,9 @@ impl TransportProcess {
 
 impl Drop for TransportProcess {
     fn drop(&mut self) {
-        // What must not get a signal ends by itself when its standard input has ended, sooner or later.
-        if Wait::TransportEnd.has_ended(&mut self.child) || self.is_never_signalled {
-            return;
+        if let Some(child) = self.child.take() {
+            self.endings.add(child, self.is_never_signalled);
         }
-        // It may be the script itself, which removes its folder at this signal.
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let _ = Wait::TransportEnd.end_of(&mut self.child, Wait::TransportEnd.time());
     }
 }
 
@@ -144,5 +189,25 @@ fn read_lines(stderr: ChildStderr, worker: &str, printed: &Printed) {
         }
         tracing::info!("{worker}: {line}");
         printed.add(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_the_end_of_a_command_until_the_run_is_over() {
+        let (limit, endings) = (DescriptorLimit::of_this_process(), Endings::default());
+        // It does not read its input, and so does not see its end.
+        let (transport, command) = (Transport::read("sleep 600").unwrap(), ["sleep", "600"].map(str::to_owned));
+        let (process, stream) = TransportProcess::start(&transport, &command, "w", limit, &endings).unwrap();
+        let pid = format!("/proc/{}", process.child.as_ref().unwrap().id());
+        drop((stream, process));
+        assert!(Path::new(&pid).exists(), "it has a moment to end by itself");
+        endings.finish();
+        assert!(!Path::new(&pid).exists());
     }
 }

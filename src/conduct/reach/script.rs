@@ -5,6 +5,8 @@
 //! unchanged in single quotes. Each line that it prints for the conductor begins with a random mark; what a shell prints
 //! before the first of them is a greeting.
 
+use std::time::Duration;
+
 use crate::model::Transport;
 
 /// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size. The
@@ -19,8 +21,10 @@ const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; f=; c() { [ -z \"$f\" ] || rm -rf 
     a() { u=$(id -u); if [ $1 -ne $$ ] && grep -q $2 /proc/$1/cmdline 2>/dev/null && \
     grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$1/status 2>/dev/null; then c; exec /proc/$1/exe player --stdio $m; fi; }; ";
 
-/// Continues with the player of this session, if there is one.
-const AGAIN: &str = "a PID SESSION; ";
+/// Continues with the player of this session, if there is one. If there is none, says so, and ends: another player would not
+/// know the session. Where `id` or `grep` does not work, a copy of the program finds out.
+const AGAIN: &str = "a PID SESSION; \
+    if [ \"$u\" ] && grep -q grep /proc/self/cmdline; then echo \"$m gone\"; exit 1; fi; ";
 
 /// Runs a program that is there.
 const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
@@ -29,7 +33,8 @@ const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
 /// Finds a folder where a file can be executed, takes the program, checks it, and runs it when its folder is removed. Instead
 /// of the program's size, the conductor may send a process number and a session: then that player's program is run. A
 /// network file system is passed over: it keeps files that are removed while they are open. When the connection breaks, a write
-/// or `read` fails, and the folder is removed.
+/// or `read` fails, and the folder is removed. If the network is gone without a trace, the script does not see that; so the
+/// copy has a limit of time, where there is a `timeout` that takes it.
 const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
     [ \"$d\" ] && [ -d \"$d\" ] || continue; \
@@ -41,7 +46,7 @@ const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     else w=execute; fi; rm -rf \"$f\"; t=\"$t $d:$w\"; f=; done; \
     if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
     while echo \"$m copy $(uname -s) $(uname -m) $f\"; do read n s || { c; exit 1; }; [ \"$s\" ] || break; a $n $s; done; \
-    p=\"$f/p\"; head -c \"$n\" >\"$p\"; \
+    p=\"$f/p\"; l=; timeout 9 true 2>/dev/null && l=\"timeout LIMIT\"; $l head -c \"$n\" >\"$p\"; \
     if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then c; echo \"$m short\"; exit 1; fi; chmod 700 \"$p\"; \
     \"$p\" --version >\"$f/v\" 2>\"$f/e\"; s=$?; \
     if [ $s = 0 ]; then exec 3<\"$p\"; c; exec /proc/self/fd/3 player --stdio $m; fi; \
@@ -56,6 +61,8 @@ pub(super) struct Script<'a> {
     pub(super) running: Option<(u32, &'a str)>,
     /// How many bytes the program has that may be sent.
     pub(super) size: u64,
+    /// How long a copy of it may take.
+    pub(super) limit: Duration,
 }
 
 impl Script<'_> {
@@ -68,7 +75,10 @@ impl Script<'_> {
             INSTALLED.replace("PROGRAM", &quoted(program))
         } else {
             let scratch = transport.settings.scratch.as_deref().map_or("\"\"".to_owned(), quoted);
-            COPY.replace("KIBIBYTES", &(self.size / 1024 + 16).to_string()).replace("SCRATCH", &scratch)
+            let numbers = [("KIBIBYTES", self.size / 1024 + 16), ("LIMIT", self.limit.as_secs())];
+            let text =
+                numbers.iter().fold(COPY.to_owned(), |text, (name, number)| text.replace(name, &number.to_string()));
+            text.replace("SCRATCH", &scratch)
         };
         let (first, second) = self.mark.split_at(self.mark.len() / 2);
         format!("{}{again}{run}", BEGIN.replace("FIRST", first).replace("SECOND", second))
@@ -88,12 +98,19 @@ mod tests {
 
     use super::*;
 
-    /// What the script executes when the player of session `0123456789abcdef` has this process number.
+    const LIMIT: Duration = Duration::from_hours(1);
+
+    /// Whether the script executes this process as the player of session `0123456789abcdef`; otherwise it says that there is
+    /// none.
     fn executed(pid: u32) -> bool {
-        let begin = BEGIN.replace("exec /proc/$1/exe", "echo found; exit; :");
+        let begin = BEGIN.replace("FIRST", "m").replace("SECOND", "").replace("exec /proc/$1/exe", "echo found; exit; :");
         let again = AGAIN.replace("PID", &pid.to_string()).replace("SESSION", "0123456789abcdef");
-        let found = Command::new("sh").args(["-c", &format!("{begin}{again}")]).output().unwrap();
-        found.stdout == b"found\n"
+        let said = Command::new("sh").args(["-c", &format!("{begin}{again}")]).output().unwrap().stdout;
+        match &*String::from_utf8(said).unwrap() {
+            "found\n" => true,
+            "m gone\n" => false,
+            other => panic!("{other}"),
+        }
     }
 
     /// Runs `cat - 0123456789abcdef`, which waits for its input, while `work` looks at it.
@@ -134,7 +151,8 @@ mod tests {
 
     #[test]
     fn every_login_shell_passes_the_script_on_unchanged() {
-        let script = Script { mark: "0123456789abcdef", running: Some((7, "fedcba9876543210")), size: 5_000_000 };
+        let running = Some((7, "fedcba9876543210"));
+        let script = Script { mark: "0123456789abcdef", running, size: 5_000_000, limit: LIMIT };
         for (program, scratch) in [(None, None), (None, Some("/a b")), (Some("/opt/conductor"), None)] {
             let mut transport = Transport::read("ssh:h").unwrap();
             (transport.settings.program, transport.settings.scratch) =
@@ -151,7 +169,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut transport = Transport::read("ssh:h").unwrap();
         transport.settings.scratch = Some(folder.path().display().to_string());
-        let text = Script { mark: "0123456789abcdef", running: None, size: 1 }.text(&transport);
+        let text = Script { mark: "0123456789abcdef", running: None, size: 1, limit: LIMIT }.text(&transport);
         let copy = "0123456789abcdef copy Linux";
         for (input, reads_output, expected) in [
             ("", true, copy),
@@ -178,5 +196,25 @@ mod tests {
             assert!(said.contains(expected), "`{input}`: {said}");
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "`{input}`: {said}");
         }
+    }
+
+    #[test]
+    fn a_copy_that_does_not_continue_is_removed_after_its_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut transport = Transport::read("ssh:h").unwrap();
+        transport.settings.scratch = Some(folder.path().display().to_string());
+        let limit = Duration::from_secs(1);
+        let text = Script { mark: "0123456789abcdef", running: None, size: 1, limit }.text(&transport);
+        let mut command = Command::new("sh");
+        command.args(["-c", &text]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // It stays open: nobody tells the script that nothing more comes.
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(b"5\nabc").unwrap();
+        let mut said = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        child.wait().unwrap();
+        assert!(said.ends_with("0123456789abcdef short\n"), "{said}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

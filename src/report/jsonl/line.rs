@@ -61,15 +61,15 @@ pub(super) enum Part<'a> {
     RunEnded {
         verdict: Verdict,
         exit_status: u8,
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "hint")]
-        hint: Option<Hint>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "hints")]
+        hints: Vec<Hint>,
     },
 }
 
-/// A hint; nothing for one of a later version.
-fn hint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Hint>, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    Ok(Hint::deserialize(IntoDeserializer::<Error>::into_deserializer(word)).ok())
+/// Hints, without those of a later version.
+fn hints<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Hint>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer)?.into_iter();
+    Ok(words.filter_map(|word| Hint::deserialize(IntoDeserializer::<Error>::into_deserializer(word)).ok()).collect())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

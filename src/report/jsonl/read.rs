@@ -141,9 +141,9 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
                 };
                 self.printed.push((step, event));
             }
-            Part::RunEnded { verdict, hint, .. } => {
+            Part::RunEnded { verdict, hints, .. } => {
                 let reasons = std::mem::take(&mut self.reasons);
-                self.push(Event::RunEnded { conclusion: Conclusion { verdict, reasons, hint } });
+                self.push(Event::RunEnded { conclusion: Conclusion { verdict, reasons, hints } });
                 self.ended = true;
             }
         }

@@ -119,18 +119,19 @@ fn a_run_without_a_plan_is_read_back() {
 }
 
 #[test]
-fn the_hint_of_a_run_is_read_back_and_one_of_a_later_version_is_left_out() {
-    for hint in Hint::ALL {
-        let conclusion = Conclusion { hint: Some(hint), ..Conclusion::new(Verdict::Incomplete, Vec::new()) };
+fn the_hints_of_a_run_are_read_back_and_one_of_a_later_version_is_left_out() {
+    for hint in Hint::ALL.into_iter().filter(|hint| *hint != Hint::CheckNetwork) {
+        let hints = vec![hint, Hint::CheckNetwork];
+        let conclusion = Conclusion { hints, ..Conclusion::new(Verdict::Incomplete, Vec::new()) };
         let events =
             [Stamped { at: crate::model::ConductorTime::from_nanoseconds(1), event: Event::RunEnded { conclusion } }];
-        assert_same_reports("a hint", &events);
+        assert_same_reports("two hints", &events);
         let lines = told(Format::Jsonl, plain(), &events);
         let word = serde_json::to_string(&hint).unwrap();
-        assert!(lines.contains(&format!("\"hint\":{word}")), "{lines}");
+        assert!(lines.contains(&format!("\"hints\":[{word},\"check_network\"]")), "{lines}");
         let (read, _) = read_back(&lines.replace(&word, "\"of_a_later_version\""), &events).unwrap();
         let Event::RunEnded { conclusion } = &read[0].event else { panic!("{read:?}") };
-        assert_eq!(conclusion.hint, None);
+        assert_eq!(conclusion.hints, [Hint::CheckNetwork]);
     }
 }
 

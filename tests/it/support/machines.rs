@@ -2,6 +2,7 @@
 //! cluster.
 
 pub mod container;
+pub mod cut;
 mod daemon;
 pub mod gate;
 pub mod held_run;
@@ -147,6 +148,11 @@ impl Sshd {
     /// What sshd has said.
     pub fn log(&self) -> String {
         self.folder.read("log")
+    }
+
+    /// Kills everything that was started over it, as if the machine had been restarted.
+    pub fn end_all(&self) {
+        self.mark.end_all();
     }
 
     /// From now on nobody can connect. The connections that there are stay.
