@@ -41,10 +41,16 @@ impl FilePattern {
     pub fn check(text: &str) -> Result<(), (String, &'static str)> {
         let Some(inside) = in_scratch(text) else { return Self::new(text, None).map(|_| ()) };
         if inside.trim().is_empty() {
-            return Err((format!("`{text}` does not name a file"), "use `scratch:**` for all files in the scratch folder"));
+            return Err((
+                format!("`{text}` does not name a file"),
+                "use `scratch:**` for all files in the scratch folder",
+            ));
         }
         if inside.starts_with('/') || inside.split('/').any(|part| part == "..") {
-            return Err((format!("`{text}` leaves the scratch folder"), "write a path in the scratch folder after `scratch:`"));
+            return Err((
+                format!("`{text}` leaves the scratch folder"),
+                "write a path in the scratch folder after `scratch:`",
+            ));
         }
         Self::new(inside, None).map(|_| ())
     }

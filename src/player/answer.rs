@@ -23,8 +23,8 @@ use crate::model::Process;
 use crate::sys::{self, clock};
 use crate::wire::seed::{Request, encode_result};
 use crate::wire::{
-    AWAIT, Connection, EXCLUSIVE, Greeting, Hello, Limits, MAX_FRAME, PROTOCOL, Refusal, SCRATCH, WINDOW, Welcome, WelcomeState,
-    bounds, cleaned, frame,
+    AWAIT, Connection, EXCLUSIVE, Greeting, Hello, Limits, MAX_FRAME, PROTOCOL, Refusal, SCRATCH, WINDOW, Welcome,
+    WelcomeState, bounds, cleaned, frame,
 };
 
 /// What this player can do that earlier versions could not.

@@ -80,7 +80,7 @@ impl Removal {
                     let result = remove(folder, entry.file_name(), entry.file_type());
                     match result {
                         Ok(true) => {}
-                        Ok(false) => self.move_up(&entry.file_name().to_owned()),
+                        Ok(false) => self.move_up(entry.file_name()),
                         Err(error) => self.fail(entry.file_name(), error),
                     }
                 }
@@ -253,7 +253,7 @@ mod tests {
         std::fs::create_dir_all(closed.join("inside/more")).unwrap();
         std::fs::write(closed.join("inside/file"), "x").unwrap();
         for folder in ["closed/inside/more", "closed/inside", "closed"] {
-            std::fs::set_permissions(path.join(folder), std::fs::Permissions::from_mode(0)).unwrap();
+            std::fs::set_permissions(path.join(folder), std::fs::Permissions::from_mode(0o000)).unwrap();
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o500)).unwrap();
         assert_eq!(remove_all(&path), None);
@@ -287,13 +287,14 @@ mod tests {
         std::fs::create_dir(&inside).unwrap();
         std::fs::write(inside.join("kept"), "x").unwrap();
         if rustix::mount::mount_bind(&inside, path.join("a/mounted")).is_err() {
-            eprintln!("skipped: this user cannot mount");
+            // This user cannot mount.
             return;
         }
         let failure = remove_all(&path);
         assert!(inside.join("kept").exists());
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let target = mounts.lines().filter_map(|line| line.split(' ').nth(4)).find(|at| at.starts_with(path.to_str().unwrap()));
+        let target =
+            mounts.lines().filter_map(|line| line.split(' ').nth(4)).find(|at| at.starts_with(path.to_str().unwrap()));
         rustix::mount::unmount(target.unwrap(), rustix::mount::UnmountFlags::DETACH).unwrap();
         assert_eq!(failure.unwrap(), "`mounted`: a file system is mounted there");
         assert!(!path.join("a/file").exists());

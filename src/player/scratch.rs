@@ -119,12 +119,7 @@ impl Scratch {
     /// # Errors
     ///
     /// Says why there is none.
-    pub(super) fn of_trial(
-        &mut self,
-        trial: u32,
-        worker: &str,
-        what: ScratchMessage,
-    ) -> Result<(&Path, bool), String> {
+    pub(super) fn of_trial(&mut self, trial: u32, worker: &str, what: ScratchMessage) -> Result<(&Path, bool), String> {
         let is_there = self.current.as_ref().is_some_and(|folder| folder.trial == trial);
         if !is_there {
             self.end_trial();

@@ -7,9 +7,9 @@ use std::fmt;
 use conductor::model::{Phase, PhaseId, Process, StepId};
 use conductor::wire::{
     ActionMessage, AttemptMessage, Body, ConductorMessage, DATA_HEADER, FileEndedMessage, FileMessage, FileName,
-    ForcedMessage, Hello, Holder, HolderState, LeftMessage, Limits, LogLevel, Outbox, OutcomeMessage, PlanMessage, PlayerMessage,
-    Refusal, RefusalReason, ScratchMessage, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage, StepSettledMessage,
-    StepStartedMessage, UntilMessage, Welcome, WelcomeState, seed,
+    ForcedMessage, Hello, Holder, HolderState, LeftMessage, Limits, LogLevel, Outbox, OutcomeMessage, PlanMessage,
+    PlayerMessage, Refusal, RefusalReason, ScratchMessage, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage,
+    StepSettledMessage, StepStartedMessage, UntilMessage, Welcome, WelcomeState, seed,
 };
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};

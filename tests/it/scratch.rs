@@ -42,7 +42,7 @@ impl Scene {
     /// The scratch folder that a step has written to `where`.
     fn noted(&self) -> PathBuf {
         let path = PathBuf::from(self.folder.read("where").trim());
-        assert_eq!(path.parent(), Some(self.temporary.as_path()), "{path:?}");
+        assert_eq!(path.parent(), Some(self.temporary.as_path()), "{}", path.display());
         path
     }
 
@@ -51,7 +51,8 @@ impl Scene {
         let pipe = Pipe::new(&self.folder, "pipe");
         let place = self.folder.join("where").display().to_string();
         let hold = pipe.hold();
-        let step = format!("echo \"$CONDUCTOR_SCRATCH\" >{place}; echo x >\"$CONDUCTOR_SCRATCH/file\"; {hold}; sleep 600");
+        let step =
+            format!("echo \"$CONDUCTOR_SCRATCH\" >{place}; echo x >\"$CONDUCTOR_SCRATCH/file\"; {hold}; sleep 600");
         self.test(lines, &format!("[Run]\nstep = {step}\n[Reset]\nreset = {reset}\n"));
         let child = start(conductor(&self.folder, ["conduct", "--quiet", "test.cfg"]));
         pipe.wait_for_start();
@@ -76,7 +77,10 @@ fn it_is_private_and_empty_in_each_trial_and_removed_with_everything_in_it() {
         outside.display()
     );
     let same = "test -e \"$CONDUCTOR_SCRATCH/file-999\"";
-    let sections = format!("[Startup]\nlook = {look}\nfill = {fill}\n[Run]\nsame = {same}\n[Reset]\nsame = {same} && echo reset >>{}\n", scene.folder.join("log").display());
+    let sections = format!(
+        "[Startup]\nlook = {look}\nfill = {fill}\n[Run]\nsame = {same}\n[Reset]\nsame = {same} && echo reset >>{}\n",
+        scene.folder.join("log").display()
+    );
     scene.test("trials = 2", &sections);
     let finished = run(&scene.folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
@@ -91,7 +95,9 @@ fn twenty_workers_on_a_machine_have_folders_of_their_own() {
     let scene = Scene::new();
     let log = scene.folder.join("log").display().to_string();
     scene.folder.file("test.cfg", "[Workers]\nnode[1-20] = node.cfg\n");
-    let sections = format!("[Startup]\nfirst = echo \"$CONDUCTOR_SCRATCH\" >>{log}; touch \"$CONDUCTOR_SCRATCH/%(worker)s\"\nall = barrier:all\nown = test \"$(ls \"$CONDUCTOR_SCRATCH\")\" = %(worker)s\n");
+    let sections = format!(
+        "[Startup]\nfirst = echo \"$CONDUCTOR_SCRATCH\" >>{log}; touch \"$CONDUCTOR_SCRATCH/%(worker)s\"\nall = barrier:all\nown = test \"$(ls \"$CONDUCTOR_SCRATCH\")\" = %(worker)s\n"
+    );
     scene.folder.worker("node", scene.player.port, &sections);
     let finished = run(&scene.folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
@@ -204,7 +210,7 @@ fn a_player_that_is_stopped_once_or_twice_leaves_no_folder() {
     for times in [1, 2] {
         let mut scene = Scene::new();
         let reset = if times == 2 { "sleep 600" } else { "true" };
-        let (child, pipe) = scene.start("", reset);
+        let (child, pipe) = scene.start("lease = 2s", reset);
         scene.player.signal(TERMINATE);
         if times == 2 {
             // The first one stops the step, and the second one also ends Reset.
@@ -223,7 +229,11 @@ fn a_player_that_conduct_starts_leaves_no_folder() {
     let temporary = folder.join("tmp");
     std::fs::create_dir(&temporary).expect("a folder");
     let log = folder.join("log").display().to_string();
-    folder.test("", &["w"]).worker("w", 1, &format!("[Run]\nstep = echo \"$CONDUCTOR_SCRATCH\" >{log}; touch \"$CONDUCTOR_SCRATCH/x\"\n"));
+    folder.test("", &["w"]).worker(
+        "w",
+        1,
+        &format!("[Run]\nstep = echo \"$CONDUCTOR_SCRATCH\" >{log}; touch \"$CONDUCTOR_SCRATCH/x\"\n"),
+    );
     let mut command = conductor(&folder, ["conduct", "--local", "--quiet", "test.cfg"]);
     command.env("TMPDIR", &temporary);
     let finished = finish(start(command));

@@ -207,7 +207,8 @@ fn an_older_player_is_refused_by_name_of_what_it_does_not_support() {
         let (conclusion, _) = run(plan);
         player.join().unwrap();
         let text = not_carried_out(&conclusion.reasons);
-        let what = text.strip_prefix(&format!("worker `w0` at 127.0.0.1:{port}: its player (version 0.1.0) does not support "));
+        let what = text
+            .strip_prefix(&format!("worker `w0` at 127.0.0.1:{port}: its player (version 0.1.0) does not support "));
         what.unwrap_or_else(|| panic!("{text}")).to_owned()
     };
     let step = |action| Step { action, ..Step::plain("s", "") };

@@ -11,7 +11,9 @@ use socket2::{Domain, Socket, Type};
 use super::listen;
 use super::players::{Claim, SeedPlayers};
 use crate::conduct::testing::{bytes, listener, plan_at, run};
-use crate::model::{Action, Bound, Ending, Event, Mode, Outcome, Phase, Plan, Reason, Step, StepLabel, Verdict, WorkerId};
+use crate::model::{
+    Action, Bound, Ending, Event, Mode, Outcome, Phase, Plan, Reason, Step, StepLabel, Verdict, WorkerId,
+};
 use crate::wire::seed::{PHASES_COMPLETE, Request, SeedPhase, SeedStep, encode_result};
 use crate::wire::{FrameDecoder, frame};
 

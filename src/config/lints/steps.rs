@@ -137,9 +137,14 @@ mod tests {
 
     #[test]
     fn a_file_is_kept_by_its_path_below_the_fixed_part() {
-        for (pattern, kept) in
-            [("/a/b/c.log", "c.log"), ("/a/b*/c", "b*/c"), ("/a/*.log", "*.log"), ("x", "x"), ("/", ""), ("scratch:a", "a")]
-        {
+        for (pattern, kept) in [
+            ("/a/b/c.log", "c.log"),
+            ("/a/b*/c", "b*/c"),
+            ("/a/*.log", "*.log"),
+            ("x", "x"),
+            ("/", ""),
+            ("scratch:a", "a"),
+        ] {
             assert_eq!(kept_name(pattern), kept, "{pattern}");
         }
     }
