@@ -8,11 +8,13 @@ mod log_thread;
 mod screen;
 mod stderr;
 
-use std::io::{self, PipeReader, Write};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
 use rustix::fs::OFlags;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -41,16 +43,17 @@ pub(crate) fn start(levels: LevelFilter, format: LogFormat, file: Option<&Path>)
     Ok(())
 }
 
-/// Begins to log in a pipe that this process reads itself, JSON objects; the pipe's reading end. It must be called once, before
-/// anything is logged.
+/// Begins to log to a socket (`SOCK_SEQPACKET`), a JSON object in each packet. Returns the end to read from. Neither writing
+/// nor reading blocks. It must be called once, before anything is logged.
 ///
 /// # Errors
 ///
-/// If there can be no pipe.
-pub(crate) fn start_in_pipe(levels: LevelFilter) -> io::Result<PipeReader> {
-    let (reader, writer) = io::pipe()?;
-    init(levels, LogFormat::Json, Mutex::new(Lines::without_waiting(writer, LogFormat::Json)));
-    Ok(reader)
+/// As socketpair(2).
+pub(crate) fn start_in_socket(levels: LevelFilter) -> io::Result<File> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    init(levels, LogFormat::Json, Mutex::new(Lines::patient(File::from(theirs), LogFormat::Json)));
+    Ok(File::from(ours))
 }
 
 /// Begins to log, on a thread of its own. On standard error the lines go above what `screen` has. It must be called once,

@@ -8,16 +8,16 @@ use super::messages::{self, Refused};
 use crate::cli::PlayerArguments;
 use crate::config::{ConductorHost, PlayerSettings, load_player};
 use crate::model::{Network, words};
-use crate::player::{Admission, LogPipe, Service, Settings, pass_on, play};
+use crate::player::{Admission, LogSocket, Service, Settings, pass_on, play};
 use crate::telemetry;
 
 /// Serves until a signal stops the player.
 pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let log = &arguments.log;
     // Nobody reads a log on the machine of the player of a session.
-    let pipe = if arguments.session.is_some() {
-        let pipe = telemetry::start_in_pipe(log.levels()).and_then(LogPipe::new);
-        Some(pipe.map_err(|error| format!("cannot start the log: {error}"))?)
+    let socket = if arguments.session.is_some() {
+        let socket = telemetry::start_in_socket(log.levels()).map(LogSocket::new);
+        Some(socket.map_err(|error| format!("cannot start the log: {error}"))?)
     } else {
         telemetry::start(log.levels(), log.log_format, log.log_file.as_deref())?;
         None
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
         let status = pass_on(mark).map_err(|error| format!("cannot pass on the connection: {}", words(&error)))?;
         return Ok(ExitCode::from(u8::try_from(status).unwrap_or(1)));
     }
-    let settings = Settings { log: pipe, ..settings(arguments)? };
+    let settings = Settings { log: socket, ..settings(arguments)? };
     let announce = |address| {
         let mut output = std::io::stdout();
         // Whoever started us may have closed its end: a player serves all the same.
@@ -40,7 +40,7 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, Refused> {
     let from_file = match &arguments.config {
         None => PlayerSettings::default(),
         Some(path) => {
-            let (settings, findings) = load_player(path);
+            let (settings, findings) = load_player(path, arguments.worker.as_deref());
             messages::print_findings(&findings);
             settings.ok_or_else(|| messages::has_errors(path, &findings))?
         }

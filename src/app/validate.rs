@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Refused> {
     let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
     let shells = LocalShells::default();
     let shells: Option<&dyn ShellSyntax> = if arguments.no_shell_check { None } else { Some(&shells) };
-    let findings = validate(&inputs, shells);
+    let findings = validate(&inputs, &arguments.defines, shells);
     let printed = messages::print(&match arguments.format {
         FindingsFormat::Text => findings.render(messages::is_colored(&std::io::stdout())),
         FindingsFormat::Json => findings.to_json(),

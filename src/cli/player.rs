@@ -10,8 +10,12 @@ use super::log::LogArguments;
 /// The options and arguments of `player`.
 #[derive(Debug, Args)]
 pub struct PlayerArguments {
-    /// The worker file; `cmdport`, `allow`, `conductor` and `max_message_size` are read from it
+    /// The worker file, or with `--worker` the test file; `cmdport`, `allow`, `conductor` and `max_message_size` are read
+    /// from it
     pub config: Option<PathBuf>,
+    /// The worker of the test file CONFIG whose settings are used
+    #[arg(short, long, value_name = "NAME", requires = "config")]
+    pub worker: Option<String>,
     /// Address to listen on [default: all addresses of this machine]
     #[arg(short, long, value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,

@@ -4,12 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::config;
+
 /// The options and arguments of `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArguments {
     /// Test files, whose worker files are also checked, or worker files; `-` is standard input
     #[arg(required_unless_present = "list")]
     pub config: Vec<PathBuf>,
+    /// Set the variable `%(NAME)s` in all files, as `conduct` does; can be repeated
+    // A later one wins.
+    #[arg(short = 'D', long = "define", value_name = "NAME=VALUE", value_parser = config::definition)]
+    pub defines: Vec<(String, String)>,
     /// Format of the findings
     #[arg(short, long, default_value = "text")]
     pub format: FindingsFormat,

@@ -112,7 +112,7 @@ fn ask(
     let (postbox, mailbox) = mailbox()?;
     // A player that is started for the question is found by this secret: nobody else may know its name.
     let hello = Hello { check: true, ..hello(plan, options, worker, Secret::random()?) };
-    let (plan, access) = (Arc::clone(plan), options.access.clone());
+    let (plan, access) = (Arc::clone(plan), options.access.for_questions());
     let (sender, progress) = (sender.clone(), progress.clone());
     threads.start(format!("asks {}", plan.name(worker)), move || {
         let result = answer(&plan, &access, worker, hello, &mailbox, &progress);

@@ -12,8 +12,8 @@ use crossbeam_channel::{Sender, never, unbounded};
 use super::reach::{Access, Programs};
 use super::{NamedReporters, Options, Reporters, conduct};
 use crate::model::{
-    Conclusion, ConductorTime, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime, Reporter, RunId,
-    RunSettings, Stamped, Start, Step, WorkerName, WorkerPlan,
+    Conclusion, ConductorTime, Definitions, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime,
+    Reporter, RunId, RunSettings, Stamped, Start, Step, WorkerName, WorkerPlan,
 };
 use crate::sys::DescriptorLimit;
 use crate::wire::{
@@ -57,6 +57,7 @@ pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) 
         shell: "/bin/sh".to_owned(),
         directory: None,
         environment: Vec::new(),
+        variables: Definitions::default(),
         steps: PhaseMap::from_fn(|phase| {
             let mut all: Vec<_> = (0..steps).map(|step| Step::plain(&format!("s{step}"), "true")).collect();
             if let Some(last) = all.last_mut().filter(|_| phase == Phase::Startup) {
@@ -71,6 +72,7 @@ pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) 
         trials,
         phases: phases.to_vec(),
         settings: RunSettings::default(),
+        variables: Definitions::default(),
         workers: (0..workers).map(worker).collect(),
     }
 }

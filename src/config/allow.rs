@@ -3,7 +3,7 @@
 //! There can be several such comments above one line, and one can have several names. Errors cannot be silenced: `conduct`
 //! would still refuse the test.
 
-use super::{Diagnostic, Diagnostics, Document, Lint, Place, Severity, Span, nearest, quoted};
+use super::{Diagnostic, Diagnostics, Directive, Document, Lint, Place, Severity, Span, nearest, quoted};
 
 /// One name in one comment.
 #[derive(Debug, Clone)]
@@ -53,32 +53,17 @@ fn useless(document: &Document, allow: &Allow) -> Diagnostic {
 fn allows(document: &Document) -> Vec<Allow> {
     let source = &document.source;
     let mut found: Vec<Allow> = Vec::new();
-    for directive in document.directives.iter().rev() {
-        let own_line = source.position(directive.start).line;
+    for (comment, names) in Directive::Allow.of(document).rev() {
+        let own_line = source.position(comment.start).line;
         let below = found.last().filter(|below| source.position(below.span.start).line == own_line + 1);
         let line = below.map_or(own_line + 1, |below| below.line);
-        let text = &source.text()[directive.start..directive.end];
-        found.extend(names(text).into_iter().map(|(name, at)| {
-            let span = Span::new(directive.start + at, directive.start + at + name.len());
-            Allow { name: name.to_owned(), span, lint: Lint::by_name(name), line, used: false }
+        found.extend(names.into_iter().map(|(name, span)| Allow {
+            name: name.to_owned(),
+            span,
+            lint: Lint::by_name(name),
+            line,
+            used: false,
         }));
     }
     found
-}
-
-/// The names in `conductor: allow(a, b)`, each with its place.
-fn names(text: &str) -> Vec<(&str, usize)> {
-    const OPEN: &str = "allow(";
-    let Some(start) = text.find(OPEN).map(|at| at + OPEN.len()) else { return Vec::new() };
-    let end = text[start..].find(')').map_or(text.len(), |length| start + length);
-    let mut at = start;
-    let mut names = Vec::new();
-    for part in text[start..end].split(',') {
-        let name = part.trim();
-        if !name.is_empty() {
-            names.push((name, at + part.len() - part.trim_start().len()));
-        }
-        at += part.len() + 1;
-    }
-    names
 }

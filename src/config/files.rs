@@ -88,6 +88,11 @@ impl Files {
         self.known.contains_key(path) || !matches!(path.try_exists(), Ok(false))
     }
 
+    /// Whether there is a file of this name that can be read by it.
+    pub(super) fn is_there(&self, path: &Path) -> bool {
+        self.known.contains_key(path) || path.is_file()
+    }
+
     /// All files that were read.
     pub(super) fn documents(&self) -> &[Arc<Document>] {
         &self.documents

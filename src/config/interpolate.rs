@@ -3,10 +3,11 @@
 //! The rules are those of Python 3.11, `BasicInterpolation` in `configparser`, except that a single per cent sign, which
 //! Python refuses, is kept and reported.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{DEFAULT, Diagnostic, Document, Lint, Place, Section, Severity, Span, Text, quoted};
+use super::{DEFAULT, Diagnostic, Document, Entry, Lint, Place, Section, Severity, Span, Text, quoted};
 
 /// How deep variables may refer to variables: Python's limit.
 const MAX_DEPTH: usize = 10;
@@ -15,19 +16,46 @@ const MAX_REFERENCES: usize = 10_000;
 /// How many bytes the variables of one value may add.
 const MAX_ADDED: usize = 1 << 20;
 
+/// The variables that each worker has. No other worker's address has such a name.
+pub(super) const PREDEFINED: [&str; 4] = ["worker", "index", "player", "conductor"];
+
 /// How many mistakes in one value are reported.
 const MAX_FINDINGS: usize = 20;
 
-/// Where the variables of a file's values come from.
-#[derive(Debug, Clone, Copy)]
+/// Where the variables of values come from.
+#[derive(Debug, Clone, Default)]
 pub struct Variables<'a> {
-    /// The file: the value's own section comes first, `[DEFAULT]` after `defines`.
-    pub document: &'a Document,
-    /// A text whose `[DEFAULT]` wins over the file's (`-D`).
-    pub defines: Option<&'a Document>,
-    /// Names and values that are known without being written; they are taken as they are, and come last.
-    pub predefined: &'a [(&'a str, String)],
+    /// What is searched after the value's own section, in this order.
+    pub layers: Vec<Layer<'a>>,
+    /// The names of variables that only the command line sets.
+    pub(super) required: &'a [String],
 }
+
+/// Some variables.
+#[derive(Debug, Clone, Copy)]
+pub enum Layer<'a> {
+    /// `[DEFAULT]` of a file, or what the command line defines.
+    Default(&'a Document),
+    /// Names and values that are known without being written; the values are taken as they are. Without a value, only the
+    /// command line sets what the value depends on.
+    Known(&'a [(&'static str, Option<String>)]),
+    /// The addresses of workers by their names in lower case.
+    Addresses(&'a Addresses),
+}
+
+/// The addresses of workers by their names in lower case; without one where only the command line sets it.
+pub(super) type Addresses = HashMap<String, Option<String>>;
+
+impl<'a> Variables<'a> {
+    /// The variables of a file alone.
+    pub fn of(document: &'a Document) -> Self {
+        Self { layers: vec![Layer::Default(document)], required: &[] }
+    }
+}
+
+/// What stands for the value of a variable that only the command line sets, while a file is checked without it: a word, a
+/// number and the name of a file.
+const PLACEHOLDER: &str = "1";
 
 /// A value whose variables were replaced.
 #[derive(Debug)]
@@ -38,23 +66,27 @@ pub struct Interpolated {
     pub findings: Vec<Diagnostic>,
     /// How many references to variables that took.
     pub(super) references: usize,
+    /// The text has a placeholder for a value that only the command line sets.
+    pub(super) has_placeholder: bool,
 }
 
 /// Replaces the variables of a value that stands in `section`.
-pub fn interpolate(value: &Text, section: &str, variables: &Variables<'_>) -> Interpolated {
+pub fn interpolate(value: &Text, section: Option<&Section>, variables: &Variables<'_>) -> Interpolated {
     let start = value.span(0..0);
     let mut work = Work {
-        section: variables.document.section(section),
+        section,
         variables,
         findings: Vec::new(),
         references: 0,
         added: 0,
         over: false,
+        has_placeholder: false,
         text: Text::new(value.source(), start),
     };
     work.expand(value, None, 1);
     let failed = work.findings.iter().any(|finding| finding.severity() == Severity::Error);
-    Interpolated { text: (!failed).then_some(work.text), findings: work.findings, references: work.references }
+    let Work { text, findings, references, has_placeholder, .. } = work;
+    Interpolated { text: (!failed).then_some(text), findings, references, has_placeholder }
 }
 
 struct Work<'a> {
@@ -65,6 +97,7 @@ struct Work<'a> {
     added: usize,
     /// Nothing more is to be expanded.
     over: bool,
+    has_placeholder: bool,
     text: Text,
 }
 
@@ -131,13 +164,17 @@ impl<'a> Work<'a> {
                 let message = format!("the variable {} is not defined", quoted(&name));
                 self.report(value, range, Lint::UndefinedVariable, &message, &self.definition(&name));
             }
-            Some((text, None)) => self.add(text, span),
-            Some((_, Some(_))) if depth == MAX_DEPTH => {
+            Some(Found::Unset) => {
+                self.has_placeholder = true;
+                self.add(PLACEHOLDER, span);
+            }
+            Some(Found::Plain(text)) => self.add(text, span),
+            Some(Found::Refers(_)) if depth == MAX_DEPTH => {
                 let message = "variables refer to each other more than ten levels deep";
                 let hint = "look for a variable that refers to itself";
                 self.report(value, range, Lint::VariableDepth, message, hint);
             }
-            Some((_, Some(found))) => self.expand(found, Some(span), depth + 1),
+            Some(Found::Refers(found)) => self.expand(found, Some(span), depth + 1),
         }
         length
     }
@@ -157,27 +194,40 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The text of a variable; its value if that refers to other variables.
-    fn find(&self, name: &str) -> Option<(&'a str, Option<&'a Text>)> {
-        let variables = self.variables;
-        let default = |document: &'a Document| document.section(DEFAULT).and_then(|section| section.entry(name));
-        let written = self.section.and_then(|section| section.entry(name));
-        let written = written.or_else(|| variables.defines.and_then(default)).or_else(|| default(variables.document));
-        if let Some(text) = written.map(|entry| &entry.value) {
-            return Some((text.as_str(), Some(text).filter(|text| text.as_str().contains('%'))));
-        }
-        let predefined = variables.predefined.iter().find(|(known, _)| *known == name);
-        predefined.map(|(_, text)| (text.as_str(), None))
+    /// A variable, which is given in lower case.
+    fn find(&self, name: &str) -> Option<Found<'a>> {
+        let written = |entry: &'a Entry| match entry.value.as_str() {
+            text if text.contains('%') => Found::Refers(&entry.value),
+            text => Found::Plain(text),
+        };
+        let known = |value: &'a Option<String>| value.as_deref().map_or(Found::Unset, Found::Plain);
+        let in_layer = |layer: &Layer<'a>| match *layer {
+            Layer::Default(document) => document.section(DEFAULT)?.entry(name).map(written),
+            Layer::Known(all) => all.iter().find(|(its, _)| *its == name).map(|(_, value)| known(value)),
+            Layer::Addresses(all) => all.get(name).filter(|_| !PREDEFINED.contains(&name)).map(known),
+        };
+        let own = self.section.and_then(|section| section.entry(name)).map(written);
+        let found = own.or_else(|| self.variables.layers.iter().find_map(in_layer));
+        found.or_else(|| self.variables.required.iter().any(|required| required == name).then_some(Found::Unset))
     }
 
     /// How to define a variable.
     fn definition(&self, name: &str) -> String {
+        let is_of_worker = || self.variables.layers.iter().any(|layer| matches!(layer, Layer::Known([_, ..])));
         match name {
             "conductor" | "player" => format!("set `{name}` in `[Coordinator]`"),
-            "worker" | "index" if self.variables.predefined.is_empty() => {
-                format!("`{name}` is defined only in worker files")
-            }
+            "worker" | "index" if !is_of_worker() => format!("`{name}` is defined only for workers"),
             _ => format!("set it in `[DEFAULT]` or with `-D {name}=…`, or write `%%(` for a literal `%(`"),
         }
     }
+}
+
+/// The value of a variable.
+enum Found<'a> {
+    /// It is taken as it is.
+    Plain(&'a str),
+    /// It refers to other variables.
+    Refers(&'a Text),
+    /// Only the command line sets it, and has not done so.
+    Unset,
 }

@@ -4,16 +4,21 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::assign::assign;
+use super::interpolate::{Addresses, PREDEFINED};
 use super::lints::{self, Steps, barriers, bounds, steps};
-use super::scope::{Context, Known};
+use super::scope::{self, Context, OfTest};
 use super::settings::{COORDINATOR_SETTINGS, Setting, TEST_SETTINGS, TestSettings};
+use super::worker::{FileName, Worker};
 use super::worker_file::WorkerFile;
-use super::workers::Worker;
+use super::worker_sections::{self, WorkerSections};
+use super::workers::List;
 use super::{
-    CLIENTS, Commands, Diagnostic, Diagnostics, Document, ENVIRONMENT, Files, Input, Lint, Place, Scope, ShellSyntax,
-    Span, TEST, WORKERS, allow, quoted, quoted_path, worker_file, workers,
+    CLIENTS, Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, ENVIRONMENT, Files, Input, Lint, Place,
+    Scope, ShellSyntax, Span, TEST, WORKER_FILE, WORKERS, allow, definitions, quoted, quoted_path, worker_file,
+    workers,
 };
-use crate::model::{Destination, PhaseMap, PlayerAddress, WorkerPlan};
+use crate::model::{Definitions, Destination, PhaseMap, PlayerAddress, WorkerPlan};
 
 /// What has been read and found so far.
 pub(super) struct Loader {
@@ -26,6 +31,68 @@ pub(super) struct Loader {
     in_tests: HashSet<usize>,
     /// Only a part was read, so that not everything could be found.
     pub(super) is_partial: bool,
+    /// Variables that only the command line sets are needed: a test is to be run, not only checked.
+    pub(super) needs_definitions: bool,
+}
+
+/// A test that was read.
+pub(super) struct Test {
+    pub(super) settings: TestSettings,
+    pub(super) workers: Vec<WorkerPlan>,
+    /// The variables that are the same for all workers.
+    pub(super) variables: Definitions,
+}
+
+/// A worker whose file was found and read.
+#[derive(Clone)]
+pub(super) struct Located<'w> {
+    pub(super) worker: &'w Worker,
+    /// Its file; if it has none, the test file.
+    path: PathBuf,
+    /// What its file has.
+    pub(super) document: Option<Arc<Document>>,
+}
+
+impl Located<'_> {
+    /// What is read for the worker.
+    fn scope<'s>(
+        &'s self,
+        test: &'s Document,
+        defines: &'s Document,
+        sections: &'s WorkerSections,
+        addresses: &'s Addresses,
+        context: &'s mut Context,
+    ) -> Scope<'s> {
+        let own = self.document.as_deref();
+        let mut scope = Scope::new(own.unwrap_or(test), defines, context);
+        scope.of_test = Some(OfTest { test, worker: self.worker, has_file: own.is_some(), sections });
+        scope.predefined = workers::of_worker(self.worker.name.as_str(), self.worker.index);
+        scope.addresses = Some(addresses);
+        if own.is_some() {
+            scope.required.extend(scope::required(test));
+        }
+        scope
+    }
+}
+
+/// Whether there is room for what is read for a worker: many workers can share it.
+fn has_room(scope: &mut Scope<'_>, place: impl FnOnce() -> Place) -> bool {
+    let own = scope.has_file().then(|| scope.document.source.text().len());
+    let of_test = scope
+        .of_test
+        .into_iter()
+        .flat_map(|of| WORKER_FILE.map(|name| of.sections.holding(of.test, of.worker, name, None)));
+    let entries = of_test.flatten().flat_map(|section| &section.entries);
+    let bytes = own.unwrap_or(0) + entries.map(|entry| entry.value.as_str().len()).sum::<usize>();
+    scope.has_room(bytes, place)
+}
+
+/// Where a worker file of this name may be: beside the test file, else in the current folder.
+fn paths(test: &Document, name: &str) -> Vec<PathBuf> {
+    let folder = test.source.path().parent().unwrap_or(Path::new(""));
+    let mut paths = vec![folder.join(name), PathBuf::from(name)];
+    paths.dedup();
+    paths
 }
 
 impl Loader {
@@ -38,6 +105,7 @@ impl Loader {
             checked: HashSet::new(),
             in_tests: HashSet::new(),
             is_partial: false,
+            needs_definitions: false,
         }
     }
 
@@ -51,29 +119,46 @@ impl Loader {
         self.in_tests.contains(&document.source.order())
     }
 
-    /// A file with some variables that are known.
-    pub(super) fn scope<'s>(&'s mut self, document: &'s Document, predefined: Known) -> Scope<'s> {
-        Scope { document, defines: &self.defines, predefined, context: &mut self.context }
+    /// A file that is read for itself.
+    pub(super) fn scope<'s>(&'s mut self, document: &'s Document) -> Scope<'s> {
+        Scope::new(document, &self.defines, &mut self.context)
+    }
+
+    /// What is read for a worker of a test.
+    pub(super) fn scope_of<'s>(
+        &'s mut self,
+        located: &'s Located<'_>,
+        test: &'s Document,
+        sections: &'s WorkerSections,
+        addresses: &'s Addresses,
+    ) -> Scope<'s> {
+        located.scope(test, &self.defines, sections, addresses, &mut self.context)
     }
 
     /// Reads a test, with the files of the chosen workers, or of all if none is chosen.
-    pub(super) fn test(
-        &mut self,
-        test: &Document,
-        chosen: &[String],
-        has_results: bool,
-    ) -> (TestSettings, Vec<WorkerPlan>) {
+    pub(super) fn test(&mut self, test: &Document, chosen: &[String], has_results: bool) -> Test {
         self.in_tests.insert(test.source.order());
         self.is_partial |= !chosen.is_empty();
-        let mut scope = self.scope(test, Vec::new());
-        let settings = test_settings(&mut scope);
-        let all = workers::list(&mut scope);
-        let chosen_workers = workers::choose(&mut scope, all, chosen);
-        let workers: Vec<_> = chosen_workers.iter().filter_map(|worker| self.worker(test, worker)).collect();
-        if workers.is_empty() {
-            // No worker file could be read, which would have shown the mistakes of the test file's `[Environment]`.
-            let predefined = ["worker", "index", "player", "conductor"].map(|name| (name, String::new())).to_vec();
-            worker_file::environment(&mut self.scope(test, predefined));
+        self.require(test);
+        let settings = test_settings(&mut self.scope(test));
+        let (list, sections) = self.workers(test);
+        worker_file::check_sections_of_test(&mut self.scope(test));
+        let chosen_workers = workers::choose(&mut self.scope(test), &list.workers, chosen);
+        let located: Vec<_> = chosen_workers.iter().filter_map(|worker| self.locate(test, worker)).collect();
+        let addresses = self.addresses(test, &list.workers, &chosen_workers, &located, &sections);
+        let workers: Vec<_> =
+            located.iter().filter_map(|located| self.worker(test, located, &sections, &addresses)).collect();
+        if located.is_empty() {
+            // No worker could be read, which would have shown the mistakes of the test file's `[Environment]`.
+            let mut scope = self.scope(test);
+            scope.predefined = PREDEFINED.map(|name| (name, Some(String::new()))).to_vec();
+            scope.addresses = Some(&addresses);
+            worker_file::environment(&mut scope);
+        }
+        if located.len() == list.workers.len() {
+            let files: Vec<_> = located.iter().filter_map(|located| located.document.as_deref()).collect();
+            let keys = Setting::keys(&TEST_SETTINGS);
+            lints::defaults::check_use(&mut self.scope(test), files.iter().copied(), &keys);
         }
         let diagnostics = &mut self.context.diagnostics;
         if !has_results && settings.outputs.results.is_none() {
@@ -84,22 +169,132 @@ impl Loader {
             let steps = PhaseMap::from_fn(|phase| located[phase].drain(..).map(|located| located.step).collect());
             WorkerPlan { steps, ..plan }
         };
-        (settings, workers.into_iter().map(with_steps).collect())
+        let workers = workers.into_iter().map(with_steps).collect();
+        Test { settings, workers, variables: definitions::of_test(test, &self.defines, &addresses) }
     }
 
-    /// Reads a worker's file. The steps are not in the plan yet.
-    fn worker(&mut self, test: &Document, worker: &Worker) -> Option<(WorkerPlan, Steps)> {
-        let (name, place) = worker.file.as_ref()?;
-        let path = self.find(test, name, place)?;
-        let document = self.files.read(&path, Some(place), &mut self.context.diagnostics)?;
-        self.in_tests.insert(document.source.order());
-        let WorkerFile { settings, environment, steps } = self.worker_file(&document, Some((test, worker)))?;
+    /// The workers of a test, and the sections of the test file for them.
+    pub(super) fn workers(&mut self, test: &Document) -> (List, WorkerSections) {
+        let (files, mut scope) = (&self.files, Scope::new(test, &self.defines, &mut self.context));
+        let is_file = |name: &str| !name.contains('\0') && paths(test, name).iter().any(|path| files.is_there(path));
+        let list = workers::list(&mut scope, &is_file);
+        let sections = assign(&mut scope, &list.workers, list.is_complete);
+        (list, sections)
+    }
+
+    /// Finds and reads the file of a worker, if it has one. `None` if that failed, which has been reported.
+    pub(super) fn locate<'w>(&mut self, test: &Document, worker: &'w Worker) -> Option<Located<'w>> {
+        let path = test.source.path().to_owned();
+        match &worker.file {
+            FileName::Unknown => None,
+            FileName::Absent => Some(Located { worker, path, document: None }),
+            FileName::Named(name, place) => {
+                let path = self.find(test, name, place)?;
+                let document = self.files.read(&path, Some(place), &mut self.context.diagnostics)?;
+                self.in_tests.insert(document.source.order());
+                Some(Located { worker, path, document: Some(document) })
+            }
+        }
+    }
+
+    /// The addresses of all workers. An address can depend on that of another worker, which then has to be known first.
+    fn addresses(
+        &mut self,
+        test: &Document,
+        workers: &[Worker],
+        chosen: &[&Worker],
+        located: &[Located<'_>],
+        sections: &WorkerSections,
+    ) -> Addresses {
+        const MOST_ROUNDS: usize = 10;
+        // What is wrong is reported when the settings are read again with all addresses.
+        let mut context = Context::default();
+        let mut open: Vec<(Located<'_>, bool)> = located.iter().map(|located| (located.clone(), true)).collect();
+        // The others have addresses, too, if their files can be read.
+        if chosen.len() < workers.len() {
+            let chosen: HashSet<_> = chosen.iter().map(|worker| worker.name.as_str()).collect();
+            let others = workers.iter().filter(|worker| !chosen.contains(worker.name.as_str()));
+            open.extend(others.filter_map(|worker| Some((self.glance(test, worker)?, false))));
+        }
+        // Why a chosen worker could not be located has been reported; its address counts as known.
+        let mut addresses = Addresses::new();
+        if located.len() < chosen.len() {
+            addresses.extend(chosen.iter().map(|worker| (worker.name.as_str().to_lowercase(), None)));
+        }
+        for _ in 0..MOST_ROUNDS {
+            let before = open.len();
+            open.retain(|(located, is_chosen)| {
+                let mut scope = located.scope(test, &self.defines, sections, &addresses, &mut context);
+                if !is_chosen {
+                    scope.required.clear();
+                }
+                let settings = worker_file::coordinator(&mut scope);
+                let is_unset = scope.predefined.iter().any(|(name, value)| *name == "player" && value.is_none());
+                let name = located.worker.name.as_str().to_lowercase();
+                if is_unset {
+                    addresses.insert(name, None);
+                } else if !settings.player.is_empty() {
+                    addresses.insert(name, Some(settings.player));
+                } else {
+                    return true;
+                }
+                false
+            });
+            if open.is_empty() || open.len() == before {
+                break;
+            }
+        }
+        addresses
+    }
+
+    /// Finds and reads the file of a worker that was not chosen. That it cannot be read does not matter.
+    fn glance<'w>(&mut self, test: &Document, worker: &'w Worker) -> Option<Located<'w>> {
+        let (path, document) = match &worker.file {
+            FileName::Unknown => return None,
+            FileName::Absent => (test.source.path().to_owned(), None),
+            FileName::Named(name, place) => {
+                let path = paths(test, name).into_iter().find(|path| self.files.is_there(path))?;
+                let document = self.files.read(&path, Some(place), &mut Diagnostics::default())?;
+                (path, Some(document))
+            }
+        };
+        Some(Located { worker, path, document })
+    }
+
+    /// Reads a worker. The steps are not in the plan yet.
+    fn worker(
+        &mut self,
+        test: &Document,
+        located: &Located<'_>,
+        sections: &WorkerSections,
+        addresses: &Addresses,
+    ) -> Option<(WorkerPlan, Steps)> {
+        let worker = located.worker;
+        if let Some(document) = &located.document {
+            self.require(document);
+        }
+        let is_new = located.document.as_ref().is_some_and(|document| self.checked.insert(document.source.order()));
+        let mut scope = self.scope_of(located, test, sections, addresses);
+        if is_new {
+            worker_file::check(&mut scope);
+        }
+        if !has_room(&mut scope, || worker.place.clone()) {
+            return None;
+        }
+        let WorkerFile { settings, environment, steps } = worker_file::read(&mut scope);
+        let variables = definitions::of_worker(&scope);
+        let known = std::mem::take(&mut scope.predefined);
+        let mut scope = self.scope(test);
+        (scope.predefined, scope.addresses) = (known, Some(addresses));
+        let environment = [worker_file::environment(&mut scope), environment].concat();
+        let mut scope = self.scope_of(located, test, sections, addresses);
+        bounds::check_environment(&mut scope, &environment, &steps);
         let transport = settings.transport.map(|transport| transport.with(settings.transport_settings));
         let host = settings.player;
         let port = || Destination { host: host.clone(), port: settings.port };
         let plan = WorkerPlan {
             name: worker.name.clone(),
-            file: path,
+            file: located.path.clone(),
             player: transport.map_or_else(|| port().into(), PlayerAddress::Transport),
             player_host: host,
             conductor: settings.conductor,
@@ -107,42 +302,52 @@ impl Loader {
             shell: settings.shell,
             directory: settings.directory,
             environment,
+            variables,
             steps: PhaseMap::default(),
         };
         Some((plan, steps))
     }
 
-    /// Reads a worker file: that of a worker of a test, or one that no test names. Then the variables that come from a test
-    /// file have the values that they have for the only worker of a test.
-    pub(super) fn worker_file(&mut self, document: &Document, of: Option<(&Document, &Worker)>) -> Option<WorkerFile> {
+    /// Checks a worker file that no test names. The variables that come from a test file have the values that they have for
+    /// the only worker of a test.
+    pub(super) fn worker_file(&mut self, document: &Document) {
+        self.require(document);
         let source = &document.source;
-        let stem = || source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let (name, index) = of.map_or_else(|| (stem(), 1), |(_, worker)| (worker.name.to_string(), worker.index));
-        let known = vec![("worker", name), ("index", index.to_string())];
-        let place = || of.map_or_else(|| Place::new(source, Span::new(0, 0)), |(_, worker)| worker.place.clone());
-        let is_new = self.checked.insert(document.source.order());
-        let mut scope = self.scope(document, known);
+        let stem = source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let is_new = self.checked.insert(source.order());
+        let mut scope = self.scope(document);
+        scope.predefined = workers::of_worker(&stem, 1);
         if is_new {
             worker_file::check(&mut scope);
         }
-        if !scope.has_room(document.source.text().len(), place) {
-            return None;
+        if has_room(&mut scope, || Place::new(source, Span::new(0, 0))) {
+            let file = worker_file::read(&mut scope);
+            bounds::check_environment(&mut scope, &file.environment, &file.steps);
         }
-        let mut file = worker_file::read(&mut scope, of.and_then(|(_, worker)| worker.host.as_deref()));
-        if let Some((test, _)) = of {
-            let known = std::mem::take(&mut scope.predefined);
-            let environment = worker_file::environment(&mut self.scope(test, known));
-            file.environment.splice(0..0, environment);
+    }
+
+    /// Reports variables that only the command line sets, and that it has not set, if they are needed.
+    fn require(&mut self, document: &Document) {
+        if !self.needs_definitions {
+            return;
         }
-        bounds::check_environment(&mut self.scope(document, Vec::new()), &file.environment, &file.steps);
-        Some(file)
+        let is_set = |document: &Document, key: &str| {
+            document.section(DEFAULT).is_some_and(|section| section.entry(key).is_some())
+        };
+        for (name, span) in Directive::Required.of(document).flat_map(|(_, names)| names) {
+            let key = name.to_lowercase();
+            if !is_set(&self.defines, &key) && !is_set(document, &key) {
+                let message = format!("the variable {} is not set", quoted(name));
+                let hint = format!("run `conduct` with `-D {key}=VALUE`");
+                let place = Place::new(&document.source, span);
+                self.context.diagnostics.push(Diagnostic::new(Lint::RequiredVariable, place, message, hint));
+            }
+        }
     }
 
     /// The worker file of this name: beside the test file, else in the current folder.
     fn find(&mut self, test: &Document, name: &str, place: &Place) -> Option<PathBuf> {
-        let folder = test.source.path().parent().unwrap_or(Path::new(""));
-        let mut paths = vec![folder.join(name), PathBuf::from(name)];
-        paths.dedup();
+        let paths = paths(test, name);
         let there: Vec<_> = paths.iter().filter(|path| self.files.may_be_there(path)).collect();
         if let [beside, here] = there[..]
             && are_different(beside, here)
@@ -194,12 +399,21 @@ fn are_different(left: &Path, right: &Path) -> bool {
 
 /// Checks the names of sections and settings, and reads `[Test]`, with a default for what is missing or wrong.
 fn test_settings(scope: &mut Scope<'_>) -> TestSettings {
-    scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS]);
-    scope.check_keys(TEST, &TEST_SETTINGS, ("`[Coordinator]` of a worker file", &COORDINATOR_SETTINGS));
-    lints::defaults::check(scope, &Setting::keys(&TEST_SETTINGS), "workers");
+    check_sections(scope);
+    if let Some(section) = scope.document.section(TEST) {
+        scope.check_keys(section, &TEST_SETTINGS, ("`[Coordinator]` of a worker file", &COORDINATOR_SETTINGS));
+    }
+    lints::defaults::check(scope, "workers");
     let mut settings = TestSettings::default();
     for setting in &TEST_SETTINGS {
         scope.set(TEST, setting, &mut settings);
     }
     settings
+}
+
+/// Warns of unknown sections of a test file.
+fn check_sections(scope: &mut Scope<'_>) {
+    let of_workers = worker_sections::all(scope.document).map(|(section, _)| section.name.as_str());
+    let known: Vec<_> = [TEST, ENVIRONMENT, WORKERS, CLIENTS].into_iter().chain(of_workers).collect();
+    scope.check_sections(&known);
 }

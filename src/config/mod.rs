@@ -1,13 +1,16 @@
 //! Configuration: the text of test files and worker files becomes a [`Plan`](crate::model::Plan), with diagnostics.
 //!
-//! [`dialect`] reads lines into sections and entries with their places; `scope` looks values up, replaces their variables
-//! and gives them types; `settings`, `worker_file`, `workers` and `step` know the words; `loader` puts it together, and
-//! `lints` check the whole. Nothing stops at the first mistake: every part reports what it finds, and continues. There is
+//! [`dialect`] reads lines into sections and entries with their places; `rank` and `worker_sections` decide which sections
+//! hold for a worker; `scope` looks values up, replaces their variables and gives them types; `settings`, `worker_file`,
+//! `workers` and `step` know the words; `loader` puts it together, and `lints` check the whole. Nothing stops at the first mistake: every part reports what it finds, and continues. There is
 //! a plan only if there was no error.
 
 mod allow;
+mod assign;
+mod definitions;
 mod diagnostic;
 mod diagnostics;
+mod directive;
 mod duration;
 mod files;
 mod interpolate;
@@ -17,6 +20,7 @@ mod loader;
 mod nearest;
 mod plan;
 mod player;
+mod rank;
 mod reader;
 mod render;
 mod scope;
@@ -28,8 +32,10 @@ mod step;
 mod text;
 mod validate;
 mod value;
+mod worker;
 mod worker_file;
 mod worker_range;
+mod worker_sections;
 mod workers;
 
 pub use diagnostic::Diagnostic;
@@ -45,9 +51,11 @@ pub use shell::{ShellCommand, ShellRefusal, ShellSyntax};
 pub use source::{Place, Position, Source, Span};
 pub use validate::validate;
 pub(in crate::config) use value::Refusal;
+pub(crate) use value::definition;
 
 // What the parts of this module use of each other.
 pub(in crate::config) use diagnostic::{Reason, quoted, quoted_path, quoted_section};
+pub(in crate::config) use directive::Directive;
 pub(in crate::config) use files::Files;
 pub(in crate::config) use loader::Loader;
 pub(in crate::config) use reader::{DEFAULT, Document, Entry, Section, is_space};
@@ -64,7 +72,7 @@ pub(in crate::config) use text::Text;
 /// [`read`](dialect::read) takes a [`Source`] and never fails: it returns what it could read, and reports what is wrong.
 /// [`interpolate`](dialect::interpolate) replaces the variables of one entry's value.
 pub mod dialect {
-    pub use super::interpolate::{Interpolated, Variables, interpolate};
+    pub use super::interpolate::{Interpolated, Layer, Variables, interpolate};
     pub use super::reader::{DEFAULT, Document, Entry, Section, read};
     pub use super::text::Text;
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::loader::Test;
 use super::scope::option;
 use super::settings::TestSettings;
 use super::{Diagnostics, Input, Limit, Loader, Outputs, ShellSyntax, duration, files, value};
@@ -76,10 +77,11 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&
     let connect = overrides.connect.iter().map(|form| (option("connect"), form.clone()));
     let defines: Vec<_> = overrides.defines.iter().cloned().chain(connect).collect();
     let mut loader = Loader::new(files::defines(&defines), shell.is_some());
+    loader.needs_definitions = true;
     let Some(test) = loader.read(&Input::File(path.to_owned())) else {
         return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish(shell) };
     };
-    let (settings, workers) = loader.test(&test, &overrides.workers, overrides.results.is_some());
+    let Test { settings, workers, variables } = loader.test(&test, &overrides.workers, overrides.results.is_some());
     let TestSettings { trials, outputs, run: settings } = settings;
     let is_chosen = |phase: &Phase| overrides.phases.as_ref().is_none_or(|chosen| chosen.contains(phase));
     let plan = Plan {
@@ -88,6 +90,7 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&
         trials: overrides.trials.or(trials).unwrap_or(1),
         phases: Phase::ALL.into_iter().filter(is_chosen).collect(),
         settings: overridden(settings, &outputs, overrides),
+        variables,
         workers,
     };
     let diagnostics = loader.finish(shell);

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::interpolate::Addresses;
 use super::settings::{COORDINATOR_SETTINGS, Coordinator};
 use super::validate::{is_test, is_worker, neither};
 use super::{
     COORDINATOR, DEFAULT, Diagnostic, Diagnostics, Document, Input, Lint, Loader, Reason, Scope, files, nearest,
-    worker_file,
+    worker_file, workers,
 };
 use crate::model::Network;
 
@@ -47,39 +48,75 @@ impl Default for PlayerSettings {
     }
 }
 
-/// Reads the player's part of a worker file; `None` if there is an error among the diagnostics.
+/// Reads the player's part of a worker file, or of what a test file says about `worker`; `None` if there is an error among
+/// the diagnostics.
 ///
 /// It finds what `validate` finds in the names of the sections and in `[Coordinator]`. It does not read the values of keys
 /// that are only for the conductor: they may have variables that are not known here.
-pub fn load_player(path: &Path) -> (Option<PlayerSettings>, Diagnostics) {
+pub fn load_player(path: &Path, worker: Option<&str>) -> (Option<PlayerSettings>, Diagnostics) {
     let mut loader = Loader::new(files::defines(&[]), false);
     loader.is_partial = true;
-    let Some(document) = loader.read(&Input::File(path.to_owned())) else { return (None, loader.finish(None)) };
-    if let Some(error) = not_a_worker_file(&document) {
-        loader.context.diagnostics.push(error);
-        return (None, loader.finish(None));
+    let document = loader.read(&Input::File(path.to_owned()));
+    let settings = document.and_then(|document| match worker {
+        Some(worker) => of_test(&mut loader, &document, worker),
+        None => match not_a_worker_file(&document) {
+            Some(error) => {
+                loader.context.diagnostics.push(error);
+                None
+            }
+            None => Some(settings(&mut loader.scope(&document))),
+        },
+    });
+    let diagnostics = loader.finish(None);
+    (settings.filter(|_| !diagnostics.has_errors()), diagnostics)
+}
+
+/// Reads the settings of a worker of a test.
+fn of_test(loader: &mut Loader, test: &Document, name: &str) -> Option<PlayerSettings> {
+    if !is_test(test) {
+        let message = "this is not a test file, so it has no workers";
+        let hint = "leave `--worker` out, or start the player with the test file";
+        let reason = Reason::new(Lint::NoKnownSection, message, hint);
+        loader.context.diagnostics.push(reason.of_file(test.source.path(), test.source.order()));
+        return None;
     }
-    let mut settings = Coordinator::default();
     let so_far = std::mem::take(&mut loader.context.diagnostics);
-    let mut scope = loader.scope(&document, Vec::new());
-    set(&mut scope, &["conductor"], &mut settings);
+    let (list, sections) = loader.workers(test);
+    keep_known(&mut loader.context.diagnostics, so_far);
+    // As names of workers on the command line of `conduct`; of several, the first one stands for all.
+    let chosen = workers::choose(&mut loader.scope(test), &list.workers, &[name.to_owned()]);
+    let located = loader.locate(test, chosen.first()?)?;
+    let addresses = Addresses::new();
+    let mut scope = loader.scope_of(&located, test, &sections, &addresses);
+    Some(settings(&mut scope))
+}
+
+/// Reads a player's settings.
+fn settings(scope: &mut Scope<'_>) -> PlayerSettings {
+    let mut settings = Coordinator::default();
+    let so_far = std::mem::take(&mut scope.context.diagnostics);
+    set(scope, &["conductor"], &mut settings);
     let conductor = match (settings.conductor.take(), scope.entry(COORDINATOR, "conductor")) {
         (Some(host), _) => ConductorHost::Named(host),
         (None, None) => ConductorHost::Unnamed,
         (None, Some(entry)) => {
-            let line = entry.value.place().position().line;
-            ConductorHost::Unknown(format!("{}:{line}", document.source.path().display()))
+            let place = entry.value.place();
+            ConductorHost::Unknown(format!("{}:{}", place.source.path().display(), place.position().line))
         }
     };
-    // Only the conductor knows all variables.
-    let of_conductor = std::mem::replace(&mut scope.context.diagnostics, so_far);
+    keep_known(&mut scope.context.diagnostics, so_far);
+    worker_file::check_names(scope);
+    set(scope, &["cmdport", "max_message_size", "allow"], &mut settings);
+    worker_file::use_port(scope, &mut settings);
+    PlayerSettings::new(settings, conductor)
+}
+
+/// Adds to what was found before what has been found since, but not that variables are undefined: only the conductor knows
+/// all of them.
+fn keep_known(diagnostics: &mut Diagnostics, before: Diagnostics) {
+    let since = std::mem::replace(diagnostics, before);
     let is_known = |finding: &&Diagnostic| finding.lint != Lint::UndefinedVariable;
-    scope.context.diagnostics.extend(of_conductor.iter().filter(is_known).cloned());
-    worker_file::check_names(&mut scope);
-    set(&mut scope, &["cmdport", "max_message_size", "allow"], &mut settings);
-    let diagnostics = loader.finish(None);
-    let settings = PlayerSettings::new(settings, conductor);
-    ((!diagnostics.has_errors()).then_some(settings), diagnostics)
+    diagnostics.extend(since.iter().filter(is_known).cloned());
 }
 
 /// Reads some settings of `[Coordinator]`.
@@ -110,7 +147,7 @@ fn not_a_worker_file(document: &Document) -> Option<Diagnostic> {
         return error("the worker file has no section `[Coordinator]`", hint);
     }
     if is_test(document) {
-        let hint = "start the player with its worker file; `[Workers]` of the test file lists the worker files";
+        let hint = "name the worker with `--worker NAME`, or start the player with its worker file";
         return error("this is a test file, but a player needs a worker file", hint.to_owned());
     }
     Some(neither(document))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use self::document::{DEFAULT, Document, Entry, Section};
 use super::step::is_timeout_key;
-use super::{Diagnostic, Diagnostics, Lint, Place, Reason, Source, Span, Text, quoted, quoted_section};
+use super::{Diagnostic, Diagnostics, Directive, Lint, Place, Reason, Source, Span, Text, quoted, quoted_section};
 use crate::model::Phase;
 
 /// Reads a text, and reports its mistakes.
@@ -111,7 +111,8 @@ impl Reader<'_> {
 
     fn comment(&mut self, content: &str, start: usize) {
         let text = content.trim_start_matches(COMMENT).trim_start();
-        if text.strip_prefix("conductor:").is_some_and(|rest| rest.trim_start().starts_with("allow(")) {
+        let directive = text.strip_prefix("conductor:").map(str::trim_start);
+        if directive.is_some_and(|rest| Directive::ALL.iter().any(|kind| rest.starts_with(kind.opening()))) {
             let end = start + content.len();
             self.document.directives.push(Span::new(end - text.len(), end));
         }

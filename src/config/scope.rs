@@ -2,26 +2,47 @@
 
 use std::borrow::Cow;
 
-use super::interpolate::{Interpolated, Variables, interpolate};
+use super::interpolate::{Addresses, Interpolated, Layer, Variables, interpolate};
+use super::worker::Worker;
+use super::worker_sections::WorkerSections;
 use super::{
-    Commands, DEFAULT, Diagnostic, Diagnostics, Document, Entry, Lint, Place, Section, Setting, Span, Text, is_space,
-    nearest, quoted, quoted_section,
+    Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, Entry, Lint, Place, Section, Setting, Span, Text,
+    is_space, nearest, quoted, quoted_section,
 };
 
 /// A file whose values are read, with the variables that hold for it.
 pub(super) struct Scope<'a> {
-    /// The file.
+    /// The file; for a worker without a file, the test file.
     pub(super) document: &'a Document,
+    /// What the test file says about the worker whose file this is.
+    pub(super) of_test: Option<OfTest<'a>>,
     /// `-D`.
     pub(super) defines: &'a Document,
     /// `worker`, `index`, `player`, `conductor`, as far as they are known.
     pub(super) predefined: Known,
+    /// The addresses of the workers of the test, as far as they are known.
+    pub(super) addresses: Option<&'a Addresses>,
+    /// The variables that only the command line sets, as the files declare them.
+    pub(super) required: Vec<String>,
     /// What all files share.
     pub(super) context: &'a mut Context,
 }
 
+/// What a test file says about one worker.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfTest<'a> {
+    /// The test file.
+    pub(super) test: &'a Document,
+    /// The worker.
+    pub(super) worker: &'a Worker,
+    /// Whether it has a file of its own.
+    pub(super) has_file: bool,
+    /// The sections of the test file for workers.
+    pub(super) sections: &'a WorkerSections,
+}
+
 /// Variables that are known without being written, with their values.
-pub(super) type Known = Vec<(&'static str, String)>;
+pub(super) type Known = Vec<(&'static str, Option<String>)>;
 
 /// What all files that are read together share.
 #[derive(Debug, Default)]
@@ -44,49 +65,84 @@ const MOST_BYTES: usize = 512 << 20;
 const BYTES_OF_REFERENCE: usize = 32;
 
 impl<'a> Scope<'a> {
+    /// A file that is read for itself.
+    pub(super) fn new(document: &'a Document, defines: &'a Document, context: &'a mut Context) -> Self {
+        let required = required(document);
+        Self { document, of_test: None, defines, predefined: Known::new(), addresses: None, required, context }
+    }
+
     /// Reports a finding.
     pub(super) fn report(&mut self, lint: Lint, place: Place, message: impl Into<String>, hint: impl Into<String>) {
         self.context.diagnostics.push(Diagnostic::new(lint, place, message, hint));
     }
 
-    /// The entry for a fixed key: the section's own, else the default's.
-    pub(super) fn entry(&self, section: &str, key: &str) -> Option<&'a Entry> {
-        let (document, defines): (&'a Document, &'a Document) = (self.document, self.defines);
-        let find = |document: &'a Document, name: &str| document.section(name).and_then(|found| found.entry(key));
-        find(document, section).or_else(|| find(defines, DEFAULT)).or_else(|| find(document, DEFAULT))
+    /// Whether the worker has a file of its own, or the file is read for itself.
+    pub(super) fn has_file(&self) -> bool {
+        self.of_test.is_none_or(|of| of.has_file)
     }
 
-    /// The entry for a setting of a section.
-    pub(super) fn entry_of<T>(&self, section: &str, setting: &Setting<T>) -> Option<&'a Entry> {
-        if !setting.is_own {
-            return self.entry(section, setting.key);
-        }
-        let (document, defines): (&'a Document, &'a Document) = (self.document, self.defines);
-        let option = || defines.section(DEFAULT)?.entry(&option(setting.key));
-        document.section(section).and_then(|found| found.entry(setting.key)).or_else(option)
-    }
-
-    /// The section's own entries, without those of `[DEFAULT]`.
-    pub(super) fn entries(&self, section: &str) -> &'a [Entry] {
+    /// The sections of this name that hold, the most specific first.
+    pub(super) fn sections(&self, name: &str) -> Vec<&'a Section> {
         let document: &'a Document = self.document;
-        document.section(section).map_or(&[], |section| &section.entries)
+        let own = document.section(name).filter(|_| self.has_file());
+        match self.of_test {
+            Some(of) => of.sections.holding(of.test, of.worker, name, own),
+            None => own.into_iter().collect(),
+        }
+    }
+
+    /// The entry for a fixed key, with the section in whose place it stands: one of the sections that hold, else the
+    /// default's.
+    fn found(&self, section: &str, key: &str, is_own: bool) -> Option<(Option<&'a Section>, &'a Entry)> {
+        let (document, defines): (&'a Document, &'a Document) = (self.document, self.defines);
+        let sections = self.sections(section);
+        if let Some(found) = sections.iter().find_map(|section| Some((Some(*section), section.entry(key)?))) {
+            return Some(found);
+        }
+        let default = |document: &'a Document, key: &str| document.section(DEFAULT)?.entry(key);
+        let entry = if is_own {
+            default(defines, &option(key))
+        } else {
+            default(defines, key).or_else(|| default(document, key).filter(|_| self.has_file()))
+        };
+        Some((sections.first().copied(), entry?))
+    }
+
+    /// The entry for a fixed key: that of the sections that hold, else the default's.
+    pub(super) fn entry(&self, section: &str, key: &str) -> Option<&'a Entry> {
+        self.found(section, key, false).map(|(_, entry)| entry)
+    }
+
+    /// The own entries of the sections that hold, without those of `[DEFAULT]`, each with its section.
+    pub(super) fn entries(&self, section: &str) -> impl DoubleEndedIterator<Item = (&'a Section, &'a Entry)> + use<'a> {
+        let sections = self.sections(section).into_iter();
+        sections.flat_map(|section| section.entries.iter().map(move |entry| (section, entry)))
+    }
+
+    /// What values of the file are looked up in, after their own section.
+    pub(super) fn variables(&self) -> Variables<'_> {
+        let mut layers = vec![Layer::Default(self.defines)];
+        layers.extend(self.has_file().then_some(Layer::Default(self.document)));
+        layers.push(Layer::Known(&self.predefined));
+        layers.extend(self.of_test.map(|of| Layer::Default(of.test)));
+        layers.extend(self.addresses.map(Layer::Addresses));
+        Variables { layers, required: &self.required }
     }
 
     /// A value with its variables replaced, and otherwise unchanged; `None` if there was an error, which is reported.
-    pub(super) fn value<'t>(&mut self, section: &str, text: Cow<'t, Text>) -> Option<Cow<'t, Text>> {
+    pub(super) fn value<'t>(&mut self, section: Option<&Section>, text: Cow<'t, Text>) -> Option<Value<'t>> {
         if !text.as_str().contains('%') {
-            return Some(text);
+            return Some(Value { text, has_placeholder: false });
         }
         if self.context.bytes > MOST_BYTES {
             return None;
         }
-        let variables =
-            Variables { document: self.document, defines: Some(self.defines), predefined: &self.predefined };
-        let Interpolated { text: value, findings, references } = interpolate(&text, section, &variables);
+        let Interpolated { text: value, findings, references, has_placeholder } =
+            interpolate(&text, section, &self.variables());
         self.context.diagnostics.extend(findings);
         let work = value.as_ref().map_or(0, |value| value.as_str().len()).max(BYTES_OF_REFERENCE * references);
         let has_room = self.has_room(work, || text.place());
-        value.filter(|_| has_room).map(Cow::Owned)
+        value.filter(|_| has_room).map(|text| Value { text: Cow::Owned(text), has_placeholder })
     }
 
     /// Whether there is room for so many bytes more; if not, that is reported.
@@ -103,11 +159,11 @@ impl<'a> Scope<'a> {
     }
 
     /// A value without the comment after it: for numbers, addresses and the like, never for commands and folders.
-    pub(super) fn word<'t>(&mut self, section: &str, text: &'t Text) -> Option<Cow<'t, Text>> {
+    pub(super) fn word<'t>(&mut self, section: Option<&Section>, text: &'t Text) -> Option<Value<'t>> {
         // A comment may have signs that would be taken for variables, so it goes first; a variable may bring another.
         let raw = self.without_comment(Cow::Borrowed(text));
-        let value = self.value(section, raw)?;
-        Some(self.without_comment(value))
+        let Value { text, has_placeholder } = self.value(section, raw)?;
+        Some(Value { text: self.without_comment(text), has_placeholder })
     }
 
     fn without_comment<'t>(&mut self, text: Cow<'t, Text>) -> Cow<'t, Text> {
@@ -120,30 +176,37 @@ impl<'a> Scope<'a> {
         Cow::Owned(text)
     }
 
-    /// Reads a setting. One that is missing or wrong leaves the target as it is; a wrong one is reported.
-    pub(super) fn set<T>(&mut self, section: &str, setting: &Setting<T>, target: &mut T) {
-        let Some(text) = self.entry_of(section, setting).map(|entry| &entry.value) else { return };
+    /// Reads a setting. One that is missing or wrong leaves the target as it is; a wrong one is reported. Whether only the
+    /// command line sets it.
+    pub(super) fn set<T>(&mut self, section: &str, setting: &Setting<T>, target: &mut T) -> bool {
+        let Some((section, entry)) = self.found(section, setting.key, setting.is_own) else { return false };
+        let text = &entry.value;
         let value = if setting.is_word { self.word(section, text) } else { self.value(section, Cow::Borrowed(text)) };
-        let Some(value) = value else { return };
+        let Some(Value { text: value, has_placeholder }) = value else { return false };
+        if has_placeholder {
+            return true;
+        }
         if let Err(refusal) = (setting.set)(target, value.as_str()) {
             let shown = if value.as_str().is_empty() { "the value".to_owned() } else { quoted(value.as_str()) };
             let message = format!("{shown} {} (`{}`)", refusal.problem, setting.key);
             self.report(Lint::InvalidValue, value.place(), message, refusal.hint);
         }
+        false
     }
 
-    /// Warns of unknown keys. `elsewhere` is another place and its settings.
+    /// Warns of unknown keys of a section. `elsewhere` is another place and its settings.
     pub(super) fn check_keys<T, U>(
         &mut self,
-        section: &str,
+        section: &Section,
         known: &[Setting<T>],
         (elsewhere, others): (&str, &[Setting<U>]),
     ) {
         let known = Setting::keys(known);
-        for entry in self.entries(section) {
+        for entry in &section.entries {
             let key = entry.key();
             if !known.contains(&key) {
-                let message = format!("`[{section}]` has no setting {}", quoted(entry.written_key()));
+                let message =
+                    format!("{} has no setting {}", quoted_section(&section.name), quoted(entry.written_key()));
                 let hint = if others.iter().any(|other| other.key == key) {
                     format!("it belongs in {elsewhere}")
                 } else {
@@ -158,21 +221,33 @@ impl<'a> Scope<'a> {
     pub(super) fn check_sections(&mut self, known: &[&str]) {
         let unknown = |section: &&Section| section.name != DEFAULT && !known.contains(&section.name.as_str());
         for section in self.document.sections.iter().filter(unknown) {
-            let place = Place::new(&self.document.source, section.name_span);
             let message = format!("unknown section {}", quoted_section(&section.name));
             let hint = match nearest::nearest(section.name.trim(), known.iter().copied()) {
                 Some(meant) => format!("did you mean `[{meant}]`?"),
                 None => format!("the known sections are `[{}]`", known.join("]`, `[")),
             };
-            self.report(Lint::UnknownSection, place, message, hint);
+            self.report(Lint::UnknownSection, section.name_place(), message, hint);
         }
     }
 
-    /// Where the section's name stands, else the file's start.
+    /// Where the name of the most specific section stands, else the file's start.
     pub(super) fn section_place(&self, name: &str) -> Place {
-        let span = self.document.section(name).map_or(Span::new(0, 0), |section| section.name_span);
-        Place::new(&self.document.source, span)
+        let start = || Place::new(&self.document.source, Span::new(0, 0));
+        self.sections(name).first().map_or_else(start, |section| section.name_place())
     }
+}
+
+/// The variables that a file says only the command line sets, in lower case.
+pub(super) fn required(document: &Document) -> Vec<String> {
+    let names = Directive::Required.of(document).flat_map(|(_, names)| names);
+    names.map(|(name, _)| name.to_lowercase()).collect()
+}
+
+/// A value with its variables replaced.
+pub(super) struct Value<'t> {
+    pub(super) text: Cow<'t, Text>,
+    /// It depends on a variable that only the command line sets, and that it has not set: the text has a placeholder.
+    pub(super) has_placeholder: bool,
 }
 
 /// The name of the option of the command line for a setting, among the definitions.

@@ -102,6 +102,8 @@ pub(super) struct Coordinator {
     pub(super) shell: String,
     pub(super) directory: Option<String>,
     pub(super) transport: Option<Transport>,
+    /// Only the command line sets what `connect` depends on.
+    pub(super) has_unset_transport: bool,
     pub(super) transport_settings: TransportSettings,
 }
 
@@ -117,6 +119,7 @@ impl Default for Coordinator {
             shell: "/bin/sh".to_owned(),
             directory: None,
             transport: None,
+            has_unset_transport: false,
             transport_settings: TransportSettings::default(),
         }
     }

@@ -6,9 +6,9 @@ use super::{
 };
 
 /// Finds all mistakes in test files, with their workers' files, and in worker files; their sections tell which they are.
-/// A worker file is checked alone only if no test among the files names it.
-pub fn validate(inputs: &[Input], shell: Option<&dyn ShellSyntax>) -> Diagnostics {
-    let mut loader = Loader::new(files::defines(&[]), shell.is_some());
+/// A worker file is checked alone only if no test among the files names it. `defines` are variables of the command line.
+pub fn validate(inputs: &[Input], defines: &[(String, String)], shell: Option<&dyn ShellSyntax>) -> Diagnostics {
+    let mut loader = Loader::new(files::defines(defines), shell.is_some());
     let mut workers = Vec::new();
     for input in inputs {
         let Some(document) = loader.read(input) else { continue };
@@ -24,7 +24,7 @@ pub fn validate(inputs: &[Input], shell: Option<&dyn ShellSyntax>) -> Diagnostic
     }
     for document in workers {
         if !loader.is_in_test(&document) {
-            loader.worker_file(&document, None);
+            loader.worker_file(&document);
         }
     }
     loader.finish(shell)

@@ -52,7 +52,7 @@ pub(super) fn mebibytes(text: &str) -> Result<u64, Refusal> {
 }
 
 /// Reads NAME=VALUE.
-pub(super) fn definition(text: &str) -> Result<(String, String), String> {
+pub(crate) fn definition(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     if name.trim().is_empty() {
         return Err("the name is empty; expected NAME=VALUE".to_owned());

@@ -1,13 +1,20 @@
-//! A worker file: `[Coordinator]`, `[Environment]`, and the steps of the four phases.
+//! What a worker does: `[Coordinator]`, `[Environment]`, and the steps of the four phases, from its file and from the
+//! sections of the test file that are for it.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use super::lints::{LocatedStep, Steps, bounds};
+use super::scope::Value;
 use super::settings::{COORDINATOR_SETTINGS, Coordinator, Setting, TEST_SETTINGS};
-use super::{COORDINATOR, ENVIRONMENT, Entry, Lint, Scope, Severity, WORKER_FILE, lints, step};
+use super::worker::Host;
+use super::{
+    COORDINATOR, Diagnostic, ENVIRONMENT, Entry, Lint, Scope, Section, Severity, WORKER_FILE, lints, quoted_path,
+    quoted_section, step, worker_sections,
+};
 use crate::model::{Action, Phase, Transport, is_loopback_host};
 
-/// What a worker file says to the conductor.
+/// What is read for a worker.
 pub(super) struct WorkerFile {
     pub(super) settings: Coordinator,
     pub(super) environment: Vec<(String, String)>,
@@ -15,41 +22,68 @@ pub(super) struct WorkerFile {
     pub(super) steps: Steps,
 }
 
-/// Warns of unknown sections and unknown settings of `[Coordinator]`.
+/// Warns of unknown sections of a worker file, and of unknown settings of `[Coordinator]`.
 pub(super) fn check_names(scope: &mut Scope<'_>) {
-    scope.check_sections(&WORKER_FILE);
-    scope.check_keys(COORDINATOR, &COORDINATOR_SETTINGS, ("`[Test]` of the test file", &TEST_SETTINGS));
+    if scope.has_file() {
+        scope.check_sections(&WORKER_FILE);
+    }
+    for section in scope.sections(COORDINATOR) {
+        check_settings(scope, section);
+    }
 }
 
-/// Finds mistakes that do not depend on variables.
+fn check_settings(scope: &mut Scope<'_>, section: &Section) {
+    scope.check_keys(section, &COORDINATOR_SETTINGS, ("`[Test]` of the test file", &TEST_SETTINGS));
+}
+
+/// Finds mistakes of a worker file that do not depend on variables.
 pub(super) fn check(scope: &mut Scope<'_>) {
     check_names(scope);
-    lints::defaults::check(scope, &Setting::keys_of_defaults(&COORDINATOR_SETTINGS), "steps of every phase");
+    lints::defaults::check(scope, "steps of every phase");
+    let test = scope.of_test.map(|of| of.test);
+    lints::defaults::check_use(scope, test, &Setting::keys_of_defaults(&COORDINATOR_SETTINGS));
     for phase in Phase::ALL {
-        let name = phase.section();
-        let is_empty = scope.document.section(name).is_some_and(|section| section.entries.is_empty());
-        // Where lines are wrong, the section may have been meant to have some.
-        if is_empty && !scope.context.diagnostics.has_errors_in(scope.document.source.order()) {
-            let hint = "add a line `label = command`, or remove the section";
-            scope.report(Lint::EmptyPhase, scope.section_place(name), format!("`[{name}]` has no step"), hint);
-        }
-        for entry in scope.entries(name) {
-            lints::several_lines::check(scope, entry);
+        if let Some(section) = scope.document.section(phase.section()) {
+            check_phase(scope, section);
         }
     }
 }
 
-/// Reads a worker file. Afterwards the scope knows `player` and `conductor`.
-pub(super) fn read(scope: &mut Scope<'_>, host: Option<&str>) -> WorkerFile {
-    let settings = coordinator(scope, host);
+/// Finds such mistakes in the sections of a test file that are for its workers.
+pub(super) fn check_sections_of_test(scope: &mut Scope<'_>) {
+    for (section, name) in worker_sections::all(scope.document) {
+        match name {
+            COORDINATOR => check_settings(scope, section),
+            ENVIRONMENT => {}
+            _ => check_phase(scope, section),
+        }
+    }
+}
+
+fn check_phase(scope: &mut Scope<'_>, section: &Section) {
+    // Where lines are wrong, the section may have been meant to have some.
+    if section.entries.is_empty() && !scope.context.diagnostics.has_errors_in(scope.document.source.order()) {
+        let hint = "add a line `label = command`, or remove the section";
+        let message = format!("{} has no step", quoted_section(&section.name));
+        scope.report(Lint::EmptyPhase, section.name_place(), message, hint);
+    }
+    for entry in &section.entries {
+        lints::several_lines::check(scope, entry);
+    }
+}
+
+/// Reads what a worker does. Afterwards the scope knows `player` and `conductor`.
+pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
+    let settings = coordinator(scope);
     let environment = environment(scope);
     let mut steps = Steps::default();
     for phase in Phase::ALL {
+        report_replaced(scope, phase.section());
         bounds::check_phase(scope, phase);
         // Many workers can share a file, and each has its steps.
-        steps[phase].reserve_exact(scope.entries(phase.section()).len());
-        for entry in scope.entries(phase.section()) {
-            steps[phase].extend(step(scope, phase, entry, &settings.shell));
+        steps[phase].reserve_exact(scope.entries(phase.section()).count());
+        for (section, entry) in scope.entries(phase.section()) {
+            steps[phase].extend(step(scope, section, entry, &settings.shell));
         }
     }
     bounds::check_steps(scope, &steps);
@@ -57,31 +91,48 @@ pub(super) fn read(scope: &mut Scope<'_>, host: Option<&str>) -> WorkerFile {
     WorkerFile { settings, environment, steps }
 }
 
-/// Reads `[Coordinator]`. `host` is the machine with which the test file pairs the worker.
-fn coordinator(scope: &mut Scope<'_>, host: Option<&str>) -> Coordinator {
+/// Tells that a section of the test file replaces one of the worker file.
+fn report_replaced(scope: &mut Scope<'_>, name: &str) {
+    let Some(own) = scope.document.section(name).filter(|_| scope.has_file()) else { return };
+    if let Some(holds) = scope.sections(name).first().filter(|holds| !std::ptr::eq(**holds, own)) {
+        let path = quoted_path(scope.document.source.path());
+        let message = format!("{} replaces `[{name}]` of {path}", quoted_section(&holds.name));
+        let hint = "remove one of the two sections; a phase is never put together from several sections";
+        let warning = Diagnostic::new(Lint::ReplacedSection, holds.name_place(), message, hint);
+        scope.context.diagnostics.push(warning.other(own.name_place(), "this section is not used"));
+    }
+}
+
+/// Reads `[Coordinator]`.
+pub(super) fn coordinator(scope: &mut Scope<'_>) -> Coordinator {
+    let host = scope.of_test.and_then(|of| of.worker.host.as_ref());
     let mut settings = Coordinator::default();
     for setting in &COORDINATOR_SETTINGS {
-        scope.set(COORDINATOR, setting, &mut settings);
+        let is_unset = scope.set(COORDINATOR, setting, &mut settings);
         match setting.key {
             "player" => {
-                if let Some(host) = host {
-                    refuse_other_player(scope, &settings.player, host);
-                    host.clone_into(&mut settings.player);
+                if let Some(Host { address: Some(address), .. }) = host {
+                    refuse_other_player(scope, &settings.player, address);
+                    address.clone_into(&mut settings.player);
                 }
+                let is_unset = is_unset || host.is_some_and(|host| host.address.is_none());
                 // If it is wrong, that has been reported; that the variable is unknown would be a second report.
                 if host.is_some() || scope.entry(COORDINATOR, "player").is_some() {
-                    scope.predefined.push(("player", settings.player.clone()));
+                    scope.predefined.push(("player", (!is_unset).then(|| settings.player.clone())));
                 }
             }
             "conductor" if scope.entry(COORDINATOR, "conductor").is_some() => {
-                scope.predefined.push(("conductor", settings.conductor.clone().unwrap_or_default()));
+                let conductor = settings.conductor.clone().unwrap_or_default();
+                scope.predefined.push(("conductor", (!is_unset).then_some(conductor)));
             }
+            "connect" => settings.has_unset_transport = is_unset,
             _ => {}
         }
     }
     if !scope.predefined.iter().any(|(name, _)| *name == "player") {
         use_host_of_transport(scope, &mut settings);
     }
+    use_port(scope, &mut settings);
     check_local(scope, &settings);
     if settings.transport.is_none() {
         check_loopback(scope, &settings.player, settings.conductor.as_deref().unwrap_or_default());
@@ -94,6 +145,24 @@ fn coordinator(scope: &mut Scope<'_>, host: Option<&str>) -> Coordinator {
     settings
 }
 
+/// Takes the port that the test file names behind the host, if it names one.
+pub(super) fn use_port(scope: &mut Scope<'_>, settings: &mut Coordinator) {
+    let host = scope.of_test.and_then(|of| of.worker.host.as_ref());
+    let Some(port) = host.and_then(|host| host.port) else { return };
+    if let Some(entry) = scope.entry(COORDINATOR, "cmdport").filter(|_| settings.port != port) {
+        let message = format!("the port is `{}` here, and `{port}` in `[Workers]`", settings.port);
+        scope.report(Lint::InvalidValue, entry.value.place(), message, "remove one of them");
+    }
+    if settings.transport.is_some()
+        && let Some(of) = scope.of_test
+    {
+        let message = format!("the port `{port}` has no effect on a worker with `connect`");
+        let hint = "leave the port out; for ssh, write it as `connect_options = -p PORT`";
+        scope.report(Lint::InvalidValue, of.worker.place.clone(), message, hint);
+    }
+    settings.port = port;
+}
+
 /// Without `player`, the address is the host that `connect` names. Other forms have none, and then steps that need it are
 /// wrong.
 fn use_host_of_transport(scope: &mut Scope<'_>, settings: &mut Coordinator) {
@@ -101,20 +170,31 @@ fn use_host_of_transport(scope: &mut Scope<'_>, settings: &mut Coordinator) {
         Some(transport) => {
             if let Some(host) = transport.host() {
                 host.clone_into(&mut settings.player);
-                scope.predefined.push(("player", host.to_owned()));
+                scope.predefined.push(("player", Some(host.to_owned())));
             }
             return;
         }
         // A wrong `connect` has been reported.
-        None if scope.entries(COORDINATOR).iter().all(|entry| entry.key() != "connect") => {
-            let hint = "add the player's address, `player = ADDRESS`, or how to reach the machine, `connect = FORM`, to `[Coordinator]`";
-            let message = "the worker file has no `player`";
-            scope.report(Lint::MissingSetting, scope.section_place(COORDINATOR), message, hint);
-        }
+        None if !scope.entries(COORDINATOR).any(|(_, entry)| entry.key() == "connect") => match scope.of_test {
+            Some(of) if !of.has_file => {
+                let name = &of.worker.name;
+                let hint = format!(
+                    "write `{name} = @ ADDRESS`, or `player = ADDRESS` or `connect = FORM` in `[{name}:Coordinator]`"
+                );
+                let message = format!("the worker `{name}` has no `player`");
+                scope.report(Lint::MissingSetting, of.worker.place.clone(), message, hint);
+            }
+            _ => {
+                let hint = "add the player's address, `player = ADDRESS`, or how to reach the machine, `connect = FORM`, to `[Coordinator]`";
+                let message = "the worker file has no `player`";
+                scope.report(Lint::MissingSetting, scope.section_place(COORDINATOR), message, hint);
+            }
+        },
         None => {}
     }
     // The variable of a missing address is not reported again.
-    scope.predefined.push(("player", String::new()));
+    let player = (!settings.has_unset_transport).then(String::new);
+    scope.predefined.push(("player", player));
 }
 
 /// Refuses what has no effect on this machine: the conductor's own program is the player there.
@@ -123,27 +203,30 @@ fn check_local(scope: &mut Scope<'_>, settings: &Coordinator) {
         return;
     }
     for key in ["connect_options", "become", "program", "scratch"] {
-        let entry = scope.entries(COORDINATOR).iter().find(|entry| entry.key() == key);
-        if let Some(place) = entry.map(Entry::key_place) {
+        let entry = scope.entries(COORDINATOR).find(|(_, entry)| entry.key() == key);
+        if let Some(place) = entry.map(|(_, entry)| entry.key_place()) {
             let message = format!("`{key}` has no effect with `connect = local`");
             scope.report(Lint::InvalidValue, place, message, "leave the line out, or use another form of `connect`");
         }
     }
 }
 
-/// Reads `[Environment]` of a worker file or test file: variables in order, their names as written.
+/// Reads `[Environment]` of a worker or of a test file: variables in order, their names as written. Of two sections, the
+/// more specific one comes later, and wins.
 pub(super) fn environment(scope: &mut Scope<'_>) -> Vec<(String, String)> {
     let mut variables = Vec::new();
-    for entry in scope.entries(ENVIRONMENT) {
-        let Some(text) = scope.value(ENVIRONMENT, Cow::Borrowed(&entry.value)) else { continue };
-        let in_key = || entry.written_key().contains('\0').then(|| entry.key_place());
-        if let Some(place) = text.as_str().contains('\0').then(|| text.place()).or_else(in_key) {
-            let message = "an environment variable cannot have a NUL character";
-            scope.report(Lint::NulCharacter, place, message, "leave the character out");
-            continue;
+    for section in scope.sections(ENVIRONMENT).into_iter().rev() {
+        for entry in &section.entries {
+            let Some(Value { text, .. }) = scope.value(Some(section), Cow::Borrowed(&entry.value)) else { continue };
+            let in_key = || entry.written_key().contains('\0').then(|| entry.key_place());
+            if let Some(place) = text.as_str().contains('\0').then(|| text.place()).or_else(in_key) {
+                let message = "an environment variable cannot have a NUL character";
+                scope.report(Lint::NulCharacter, place, message, "leave the character out");
+                continue;
+            }
+            bounds::check_variable(scope, entry, &text);
+            variables.push((entry.written_key().to_owned(), text.as_str().to_owned()));
         }
-        bounds::check_variable(scope, entry, &text);
-        variables.push((entry.written_key().to_owned(), text.as_str().to_owned()));
     }
     variables
 }
@@ -168,21 +251,29 @@ fn check_loopback(scope: &mut Scope<'_>, player: &str, conductor: &str) {
 }
 
 /// Reads a step; `None` if it has an error.
-fn step(scope: &mut Scope<'_>, phase: Phase, entry: &Entry, shell: &str) -> Option<LocatedStep> {
-    let text = scope.value(phase.section(), Cow::Borrowed(&entry.value))?;
-    let parsed = step::parse(entry.written_key(), text.as_str());
+fn step(scope: &mut Scope<'_>, section: &Section, entry: &Entry, shell: &str) -> Option<LocatedStep> {
+    let Value { text, has_placeholder } = scope.value(Some(section), Cow::Borrowed(&entry.value))?;
+    let mut parsed = step::parse(entry.written_key(), text.as_str());
     let from = |start: usize| text.place_of(start..text.as_str().len());
     let (key, action) = (entry.key_place(), from(parsed.form_at.unwrap_or(parsed.at)));
     let is_wrong = parsed.problems.iter().any(|(reason, _)| reason.lint.severity() == Severity::Error);
-    match &parsed.step.action {
+    match &mut parsed.step.action {
         Action::Command(_) if parsed.form_at.is_none() && parsed.problems.is_empty() => {
             if let Some(commands) = &mut scope.context.commands {
                 commands.take(shell, entry, &text, parsed.at);
             }
         }
         Action::Put { local, remote } => {
-            lints::puts::check(scope, local, action.clone());
+            let folder = entry.value.source().path().parent().unwrap_or(Path::new(""));
+            if !has_placeholder {
+                lints::puts::check(scope, folder, local, action.clone());
+            }
             bounds::check_path(scope, remote, from(parsed.at));
+            // The conductor looks for it in the folder of the worker's file.
+            if entry.value.source().order() != scope.document.source.order() {
+                let path = folder.join(&*local);
+                *local = std::path::absolute(&path).unwrap_or(path);
+            }
         }
         Action::Fetch(pattern) => bounds::check_path(scope, pattern, from(parsed.at)),
         Action::Command(_) | Action::Barrier(_) | Action::Stop(_) | Action::Await { .. } => {}

@@ -1,5 +1,6 @@
 //! Keys of `[Workers]`: a name, or `node[01-16]` for sixteen of them.
 
+use super::worker::Host;
 use super::{Lint, Reason, Refusal, quoted, value};
 use crate::model::WorkerName;
 
@@ -30,23 +31,39 @@ pub(super) fn expand(key: &str, hosts: Option<usize>) -> Result<Expansion, Reaso
     Ok(Expansion { base: base.to_owned(), names })
 }
 
-/// The hosts of a list: names or addresses, separated by commas or white space, each perhaps with a range.
-pub(super) fn hosts(list: &str) -> Result<Vec<String>, Reason> {
+/// The hosts of a list: names or addresses, separated by commas or white space, each perhaps with a range and a port.
+pub(super) fn hosts(list: &str) -> Result<Vec<Host>, Reason> {
     let words = list.split([',', ' ', '\t']).filter(|word| !word.is_empty());
     let mut hosts = Vec::new();
     for word in words {
-        let texts = if value::host(word).is_ok() { vec![(word.to_owned(), 1)] } else { texts(word)?.1 };
-        for (text, _) in texts {
-            let refused = |refusal: Refusal| {
-                Reason::new(Lint::InvalidValue, format!("{} {}", quoted(&text), refusal.problem), refusal.hint)
-            };
-            hosts.push(value::host(&text).map_err(refused)?);
+        match host(word) {
+            Ok(host) => hosts.push(host),
+            Err(_) if word.contains('[') && !word.starts_with('[') => {
+                for (text, _) in texts(word)?.1 {
+                    hosts.push(host(&text)?);
+                }
+            }
+            Err(reason) => return Err(reason),
         }
     }
     if hosts.is_empty() {
         return Err(Reason::new(Lint::InvalidValue, "there is no host after `@`", "write `name = worker-file @ HOST`"));
     }
     Ok(hosts)
+}
+
+/// `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
+fn host(text: &str) -> Result<Host, Reason> {
+    let refused = |refusal: Refusal| {
+        Reason::new(Lint::InvalidValue, format!("{} {}", quoted(text), refusal.problem), refusal.hint)
+    };
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let address = value::host(host).map_err(refused)?;
+    let port = port.map(value::port).transpose().map_err(refused)?;
+    Ok(Host { address: Some(address), port })
 }
 
 /// Texts with their numbers.
@@ -109,14 +126,25 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_names_addresses_and_ranges() {
-        let read = |list| hosts(list).map_err(|reason| reason.message);
-        assert_eq!(
-            read("lab[08-10].net, ::1 10.0.0.1"),
-            Ok(["lab08.net", "lab09.net", "lab10.net", "::1", "10.0.0.1"].map(str::to_owned).to_vec())
-        );
+    fn hosts_are_names_addresses_and_ranges_with_ports() {
+        let shown = |Host { address, port }: &Host| {
+            (address.clone().unwrap(), port.map(|port| format!(":{port}")).unwrap_or_default())
+        };
+        let read = |list| match hosts(list) {
+            Ok(hosts) => Ok(hosts.iter().map(shown).map(|(host, port)| host + &port).collect::<Vec<_>>().join(" ")),
+            Err(reason) => Err(reason.message),
+        };
+        for (list, expected) in [
+            ("lab[08-10].net, ::1 10.0.0.1", "lab08.net lab09.net lab10.net ::1 10.0.0.1"),
+            ("lab:7001 [::1]:7002,[fe80::1%eth0] 10.0.0.1:1", "lab:7001 ::1:7002 fe80::1%eth0 10.0.0.1:1"),
+            ("lab[1-2]:7001", "lab1:7001 lab2:7001"),
+        ] {
+            assert_eq!(read(list).as_deref(), Ok(expected), "{list}");
+        }
         assert_eq!(read(" ,"), Err("there is no host after `@`".to_owned()));
         assert_eq!(read("lab[2-1]"), Err("the range ends before it begins".to_owned()));
-        assert!(read("a:b:c").is_err() && read("lab[1-2]:22").is_err());
+        for wrong in ["a:b:c", "a:0", "a:70000", "a:", ":1", "[::1", "[x]:1", "10.0.300:1"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -3,39 +3,31 @@
 use std::collections::HashMap;
 
 use super::lints::repeated;
+use super::scope::{Known, Value};
+use super::worker::{FileName, Host, Worker};
 use super::worker_range::{self, Expansion, MOST, expand};
-use super::{CLIENTS, Diagnostic, Entry, Lint, Place, Reason, Scope, WORKERS, is_space, nearest, quoted};
-use crate::model::{WorkerName, variable};
+use super::{CLIENTS, Diagnostic, Entry, Lint, Reason, Scope, Section, WORKERS, is_space, nearest, quoted};
+use crate::model::variable;
 
-/// One worker of a test file.
-#[derive(Debug, Clone)]
-pub(super) struct Worker {
-    /// Its name.
-    pub(super) name: WorkerName,
-    /// Its number in its range; 1 outside of ranges.
-    pub(super) index: u64,
-    /// What comes before the bracket of the range; otherwise its name.
-    pub(super) base: String,
-    /// The key that defines it, in lower case.
-    key: String,
-    /// Where the key stands.
-    pub(super) place: Place,
-    /// The name of its file, with its place; `None` if it is wrong, which has been reported.
-    pub(super) file: Option<(String, Place)>,
-    /// The machine that it is paired with.
-    pub(super) host: Option<String>,
+/// The workers of a test file.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    /// All that could be read.
+    pub(super) workers: Vec<Worker>,
+    /// These are all: no line is wrong.
+    pub(super) is_complete: bool,
 }
 
-/// Reads `[Workers]` or `[Clients]`.
-pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
-    const ADD: &str = "add a line `name = worker-file` for each worker";
+/// Reads `[Workers]` or `[Clients]`. `is_file` tells whether there is a worker file of a name.
+pub(super) fn list(scope: &mut Scope<'_>, is_file: &dyn Fn(&str) -> bool) -> List {
+    const ADD: &str = "add a line `name = worker-file` or `name = @ ADDRESS` for each worker";
     let document = scope.document;
     let (workers, clients) = (document.section(WORKERS), document.section(CLIENTS));
     let Some(section) = workers.or(clients) else {
         let message = "the test file has no section `[Workers]`";
         let hint = "add it, with a line `name = worker-file` for each worker";
         scope.report(Lint::NoWorkers, scope.section_place(WORKERS), message, hint);
-        return Vec::new();
+        return List::default();
     };
     if clients.is_some() {
         let place = scope.section_place(CLIENTS);
@@ -53,27 +45,38 @@ pub(super) fn list(scope: &mut Scope<'_>) -> Vec<Worker> {
         let message = format!("`[{}]` has no worker", section.name);
         scope.report(Lint::NoWorkers, scope.section_place(&section.name), message, ADD);
     }
-    let mut workers = Vec::new();
+    let mut list = List { workers: Vec::new(), is_complete: true };
     for entry in &section.entries {
-        match line(scope, &section.name, entry) {
-            Ok(line) if workers.len() + line.len() > MOST => {
+        match line(scope, section, entry, is_file) {
+            Ok(line) if list.workers.len() + line.len() > MOST => {
                 let message = format!("the test has more than {MOST} workers");
                 scope.report(Lint::InvalidRange, entry.key_place(), message, "use fewer workers");
+                list.is_complete = false;
                 break;
             }
-            Ok(line) => workers.extend(line),
-            Err(reason) => scope.context.diagnostics.push(reason.at(entry.key_place())),
+            Ok(line) => list.workers.extend(line),
+            Err(reason) => {
+                scope.context.diagnostics.push(reason.at(entry.key_place()));
+                list.is_complete = false;
+            }
         }
     }
-    refuse_collisions(scope, &workers);
-    workers
+    refuse_collisions(scope, &list.workers);
+    list
 }
 
 /// The workers of one line.
-fn line(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Vec<Worker>, Reason> {
-    let hosts = hosts_of(scope, section, entry)?;
-    let Expansion { base, names } = expand(entry.written_key(), hosts.as_ref().map(Vec::len))?;
-    if let Some(hosts) = hosts.as_ref().filter(|hosts| hosts.len() != names.len()) {
+fn line(
+    scope: &mut Scope<'_>,
+    section: &Section,
+    entry: &Entry,
+    is_file: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Worker>, Reason> {
+    let hosts = hosts_of(scope, section, entry, is_file)?;
+    let Expansion { base, names } = expand(entry.written_key(), hosts.count())?;
+    if let Hosts::Listed(hosts) = &hosts
+        && hosts.len() != names.len()
+    {
         let message =
             format!("the number of hosts ({}) differs from the number of workers ({})", hosts.len(), names.len());
         return Err(Reason::new(
@@ -84,48 +87,112 @@ fn line(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Vec<Worke
     }
     let mut workers = Vec::new();
     for (at, (name, index)) in names.into_iter().enumerate() {
-        scope.predefined = vec![("worker", name.to_string()), ("index", index.to_string())];
-        let text = scope.word(section, &entry.value);
-        let file = text.map(|text| (file_and_hosts(text.as_str()).0.to_owned(), text.place()));
-        let file = file.filter(|(file, _)| !file.is_empty() && !file.contains('\0'));
-        if file.is_none() {
-            let message = format!("the worker `{name}` has no file");
-            scope.report(Lint::InvalidValue, entry.key_place(), message, "write `name = worker-file`");
-        }
+        scope.predefined = of_worker(name.as_str(), index);
+        let file = file(scope, section, entry, is_file);
         workers.push(Worker {
             name,
             index,
             base: base.clone(),
-            key: entry.key().to_owned(),
+            written_key: entry.written_key().to_owned(),
             place: entry.key_place(),
             file,
-            host: hosts.as_ref().map(|hosts| hosts[at].clone()),
+            host: hosts.host(at),
         });
     }
     scope.predefined.clear();
     Ok(workers)
 }
 
-/// The hosts of a line, if it has some: they stand behind an `@` with white space on both sides.
-fn hosts_of(scope: &mut Scope<'_>, section: &str, entry: &Entry) -> Result<Option<Vec<String>>, Reason> {
-    // A variable may have them.
-    if !entry.value.as_str().contains(['@', '%']) {
-        return Ok(None);
-    }
-    scope.predefined = vec![("worker", entry.written_key().to_owned()), ("index", "1".to_owned())];
-    let text = scope.word(section, &entry.value);
-    text.and_then(|text| file_and_hosts(text.as_str()).1.map(worker_range::hosts)).transpose()
+/// The variables of a worker that are known before its settings are.
+pub(super) fn of_worker(name: &str, index: u64) -> Known {
+    vec![("worker", Some(name.to_owned())), ("index", Some(index.to_string()))]
 }
 
-/// The parts of a line before and behind the `@`.
-fn file_and_hosts(text: &str) -> (&str, Option<&str>) {
+/// The file of a worker, whose variables the scope has.
+fn file(scope: &mut Scope<'_>, section: &Section, entry: &Entry, is_file: &dyn Fn(&str) -> bool) -> FileName {
+    let Some(Value { text, has_placeholder }) = scope.word(Some(section), &entry.value) else {
+        return FileName::Unknown;
+    };
+    let file = file_and_hosts(text.as_str(), is_file).0;
+    if file.contains('\0') {
+        let message = "the name of a file cannot have a NUL character";
+        scope.report(Lint::InvalidValue, entry.key_place(), message, "write `name = worker-file`");
+        return FileName::Unknown;
+    }
+    match file {
+        "" => FileName::Absent,
+        file if has_placeholder && !is_file(file) => FileName::Unknown,
+        file => FileName::Named(file.to_owned(), text.place()),
+    }
+}
+
+/// The hosts of a line.
+enum Hosts {
+    /// It has none.
+    Absent,
+    /// These.
+    Listed(Vec<Host>),
+    /// Only the command line sets them.
+    Unset,
+}
+
+impl Hosts {
+    /// How many workers `[*]` makes.
+    fn count(&self) -> Option<usize> {
+        match self {
+            Self::Absent => None,
+            Self::Listed(hosts) => Some(hosts.len()),
+            Self::Unset => Some(1),
+        }
+    }
+
+    fn host(&self, at: usize) -> Option<Host> {
+        match self {
+            Self::Absent => None,
+            Self::Listed(hosts) => hosts.get(at).cloned(),
+            Self::Unset => Some(Host { address: None, port: None }),
+        }
+    }
+}
+
+/// The hosts of a line, which stand behind an `@` with white space on both sides.
+fn hosts_of(
+    scope: &mut Scope<'_>,
+    section: &Section,
+    entry: &Entry,
+    is_file: &dyn Fn(&str) -> bool,
+) -> Result<Hosts, Reason> {
+    // A variable may have them.
+    if !entry.value.as_str().contains(['@', '%']) {
+        return Ok(Hosts::Absent);
+    }
+    scope.predefined = of_worker(entry.written_key(), 1);
+    let Some(Value { text, has_placeholder }) = scope.word(Some(section), &entry.value) else {
+        return Ok(Hosts::Absent);
+    };
+    match file_and_hosts(text.as_str(), is_file).1 {
+        Some(_) if has_placeholder => Ok(Hosts::Unset),
+        Some(list) => worker_range::hosts(list).map(Hosts::Listed),
+        None => {
+            if file_and_hosts(text.as_str(), &|_| false).1.is_some() {
+                let message = format!("{} is the name of a file, so that it names no host", quoted(text.as_str()));
+                let hint = "rename the file, or give the host as `player` in a section `[WORKER:Coordinator]`";
+                scope.report(Lint::AmbiguousFile, text.place(), message, hint);
+            }
+            Ok(Hosts::Absent)
+        }
+    }
+}
+
+/// The parts of a line before and behind the `@`. A file that really has this name wins.
+fn file_and_hosts<'t>(text: &'t str, is_file: &dyn Fn(&str) -> bool) -> (&'t str, Option<&'t str>) {
     let is_apart = |at: &usize| {
         let (before, behind) = (&text[..*at], &text[at + 1..]);
-        before.ends_with(is_space) && (behind.is_empty() || behind.starts_with(is_space))
+        (before.is_empty() || before.ends_with(is_space)) && (behind.is_empty() || behind.starts_with(is_space))
     };
     match text.match_indices('@').map(|(at, _)| at).find(is_apart) {
-        Some(at) => (text[..at].trim_end_matches(is_space), Some(&text[at + 1..])),
-        None => (text, None),
+        Some(at) if !is_file(text) => (text[..at].trim_end_matches(is_space), Some(&text[at + 1..])),
+        _ => (text, None),
     }
 }
 
@@ -136,7 +203,7 @@ fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
     let folded = |worker: &Worker| worker.name.as_str().to_lowercase();
     for (_, first, again) in repeated(workers.iter().map(|worker| (folded(worker), worker))) {
         // Two equal keys have been reported as such.
-        if first.key != again.key {
+        if first.written_key.to_lowercase() != again.written_key.to_lowercase() {
             let message = format!("the worker `{}` is defined twice", again.name);
             let hint = "give one of them another name";
             let error = Diagnostic::new(Lint::DuplicateWorker, again.place.clone(), message, hint);
@@ -158,9 +225,9 @@ fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
 /// The chosen workers, in the order of the file; all if there is no choice. A wrong choice is reported.
 ///
 /// A choice is the name of a worker, the base of a range, or a range. Upper and lower case are the same, as with keys.
-pub(super) fn choose(scope: &mut Scope<'_>, workers: Vec<Worker>, chosen: &[String]) -> Vec<Worker> {
+pub(super) fn choose<'w>(scope: &mut Scope<'_>, workers: &'w [Worker], chosen: &[String]) -> Vec<&'w Worker> {
     if chosen.is_empty() {
-        return workers;
+        return workers.iter().collect();
     }
     let mut names: HashMap<String, Vec<usize>> = HashMap::new();
     let mut bases = names.clone();
@@ -191,5 +258,5 @@ pub(super) fn choose(scope: &mut Scope<'_>, workers: Vec<Worker>, chosen: &[Stri
             scope.context.diagnostics.push(reason.of_file(source.path(), source.order()));
         }
     }
-    workers.into_iter().zip(is_chosen).filter_map(|(worker, is_chosen)| is_chosen.then_some(worker)).collect()
+    workers.iter().zip(is_chosen).filter_map(|(worker, is_chosen)| is_chosen.then_some(worker)).collect()
 }

@@ -5,6 +5,7 @@
 
 mod attention;
 mod barrier;
+mod definition;
 mod environment;
 mod event;
 mod fetched;
@@ -36,6 +37,7 @@ mod verdict;
 
 pub use attention::Attention;
 pub use barrier::BarrierResult;
+pub use definition::{Definition, Definitions, Origin};
 pub use event::{Event, Reporter, Stamped};
 pub use fetched::{FetchedFile, FetchedFiles};
 pub use file_pattern::{FilePattern, PatternComponent, in_scratch};

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::named::named;
 use super::time::in_seconds;
-use super::{Phase, PhaseMap, RunId, Step, StepReference, Transport, WorkerId, WorkerName, environment, text};
+use super::{
+    Definitions, Phase, PhaseMap, RunId, Step, StepReference, Transport, WorkerId, WorkerName, environment, text,
+};
 
 /// Everything that a run will do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct Plan {
     pub phases: Vec<Phase>,
     /// What applies to the run as a whole.
     pub settings: RunSettings,
+    /// The variables that are the same for all workers.
+    pub variables: Definitions,
     /// The chosen workers, in the order of the test file.
     pub workers: Vec<WorkerPlan>,
 }
@@ -184,7 +188,7 @@ impl std::str::FromStr for PlayerAddress {
 pub struct WorkerPlan {
     /// Its name.
     pub name: WorkerName,
-    /// The worker file.
+    /// The worker file; for a worker without one, the test file.
     #[serde(serialize_with = "text::path")]
     pub file: PathBuf,
     /// How its player is reached.
@@ -206,6 +210,9 @@ pub struct WorkerPlan {
     /// Variables that its steps get, in order; a later one wins.
     #[serde(with = "environment")]
     pub environment: Vec<(String, String)>,
+    /// The variables that take precedence over those of the plan, except over those of the command line.
+    #[serde(default, skip_serializing_if = "Definitions::is_empty")]
+    pub variables: Definitions,
     /// Its steps.
     #[serde(skip)]
     pub steps: PhaseMap<Vec<Step>>,

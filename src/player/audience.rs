@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::log_pipe::LogPipe;
+use super::log_socket::LogSocket;
 use super::python_results::PhaseResults;
 use super::session::SessionEvent;
 use super::spool::Spool;
@@ -75,7 +75,7 @@ pub(super) struct Conductor {
     pub(super) transfers: Transfers,
     spool: Spool,
     /// What the player logs, if that goes to the conductor.
-    log: Option<LogPipe>,
+    log: Option<LogSocket>,
     /// When the amount of data that waits to be sent last changed, and the amount.
     moved: (PlayerTime, usize),
     /// Whether the spool is full, and the conductor was told so.
@@ -88,7 +88,7 @@ impl Conductor {
     /// # Errors
     ///
     /// If the connection cannot begin a session.
-    pub(super) fn new(link: Link<PlayerTime>, spool_limit: u64, log: Option<LogPipe>) -> io::Result<Self> {
+    pub(super) fn new(link: Link<PlayerTime>, spool_limit: u64, log: Option<LogSocket>) -> io::Result<Self> {
         let now = clock();
         let mut channel = Channel::new(now);
         channel.connect(link, 0).map_err(io::Error::other)?;

@@ -16,7 +16,7 @@ use super::admission::Admission;
 use super::callers::Callers;
 use super::door::Door;
 use super::environment::folder_warning;
-use super::log_pipe::LogPipe;
+use super::log_socket::LogSocket;
 use super::lookup::look_up;
 use super::machine;
 use super::note::Note;
@@ -45,7 +45,7 @@ pub struct Settings {
     /// Who may connect.
     pub admission: Admission,
     /// What it logs, if that goes to the conductor.
-    pub log: Option<LogPipe>,
+    pub log: Option<LogSocket>,
     /// Whether `SIGHUP` stops the player. If not, it only starts a new log.
     pub stops_at_hang_up: bool,
 }
@@ -110,7 +110,8 @@ impl Listener {
             Service::Machine { port, .. } => address.map_or(*port, |address| address.port()).to_string(),
             Service::Session(fingerprint) => fingerprint.clone(),
         };
-        if let Some(text) = folder_warning() {
+        // A session says it to its conductor.
+        if let Some(text) = folder_warning().filter(|_| settings.log.is_none()) {
             tracing::warn!("{text}");
         }
         let mut registry = Registry::default();

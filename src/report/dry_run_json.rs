@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{dry_run_text, json_writer};
 use crate::model::{
-    Action, Bound, Gate, Mode, Phase, PhaseMap, Plan, RunId, RunSettings, Step, StepLabel, Until, WorkerPlan,
-    in_seconds,
+    Action, Bound, Definitions, Gate, Mode, Phase, PhaseMap, Plan, RunId, RunSettings, Step, StepLabel, Until,
+    WorkerPlan, in_seconds,
 };
 
 /// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
@@ -33,6 +33,7 @@ pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
         phases: plan.phases.clone(),
         check: plan.settings.check.as_deref().map(Cow::from),
         settings: Cow::Borrowed(&plan.settings),
+        variables: Cow::Borrowed(&plan.variables),
         workers: plan.workers.iter().map(|worker| worker_entry(plan, worker)).collect(),
     }
 }
@@ -60,6 +61,7 @@ pub(super) fn read(document: &str, run: RunId) -> io::Result<Plan> {
         file: document.config.into_owned().into(),
         trials: document.trials,
         phases: document.phases,
+        variables: document.variables.into_owned(),
         settings: RunSettings { check: document.check.map(Cow::into_owned), ..document.settings.into_owned() },
         workers: document.workers.into_iter().map(worker).collect(),
     })
@@ -75,6 +77,9 @@ struct Document<'a> {
     check: Option<Cow<'a, str>>,
     /// Durations are in seconds, `null` for none.
     settings: Cow<'a, RunSettings>,
+    /// Those of the test; each worker has its own.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    variables: Cow<'a, Definitions>,
     workers: Vec<WorkerEntry<'a>>,
 }
 
@@ -143,6 +148,10 @@ impl<'a> StepEntry<'a> {
             action: self.action.map_or_else(command, Cow::into_owned),
         }
     }
+}
+
+fn is_empty(variables: &Definitions) -> bool {
+    variables.is_empty()
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

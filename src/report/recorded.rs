@@ -11,9 +11,9 @@ use snapbox::{Data, assert_data_eq};
 
 use super::{Format, Style, reporter};
 use crate::model::{
-    Bound, ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Gate, Hint, Mode, Outcome, Output,
-    Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, StartSkew, Step,
-    StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
+    Bound, ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Ending, Event, Gate, Hint, Mode, Outcome,
+    Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start,
+    StartSkew, Step, StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 
 /// A style for tests: no colour, UTC.
@@ -65,6 +65,7 @@ pub(super) fn worker(name: &str, startup: Vec<Step>, run: Vec<Step>) -> WorkerPl
         shell: "/bin/sh".to_owned(),
         directory: None,
         environment: Vec::new(),
+        variables: Definitions::default(),
         steps,
     }
 }
@@ -77,6 +78,7 @@ pub(super) fn plan(workers: Vec<WorkerPlan>) -> Plan {
         trials: 1,
         phases: vec![Phase::Startup, Phase::Run],
         settings: RunSettings::default(),
+        variables: Definitions::default(),
         workers,
     }
 }

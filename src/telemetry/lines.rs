@@ -39,15 +39,6 @@ impl<W: Write> Lines<W> {
         Self { has_room: Some(|writer, time| Wait::LogRoom.has_room(writer, time)), ..Self::patient(writer, format) }
     }
 
-    /// One that never waits for its reader.
-    pub(super) fn without_waiting(writer: W, format: LogFormat) -> Self
-    where
-        W: AsFd,
-    {
-        let has_room = |writer: &W, _| Wait::LogRoom.has_room(writer, Duration::ZERO);
-        Self { has_room: Some(has_room), ..Self::patient(writer, format) }
-    }
-
     /// One of this file: if it cannot be written, a message on standard error says so, once.
     pub(super) fn of_file(self, path: &Path) -> Self {
         Self { file: Some(path.to_owned()), ..self }

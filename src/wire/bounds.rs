@@ -39,7 +39,7 @@
 //! | bytes of command lines in one list of processes | 65536 | the rest is left out |
 //! | warnings in a trial that are shown | 200 | the rest is left out |
 //! | warnings in a trial | 10000 | the connection fails |
-//! | lines of a player's log in a second | 100 | the rest is left out |
+//! | details of a player's log in a second | 1000 | the rest is left out |
 //! | messages about the stages of a trial | 64 | the connection fails |
 //!
 //! A test compares the table with the constants.
@@ -186,8 +186,8 @@ pub const WARNINGS: Bound = Bound::new("warnings in a trial that are shown", 200
 /// The sentences of a player, passed on or not.
 pub const WARNINGS_SENT: Bound = Bound::new("warnings in a trial", 10_000, Beyond::AtFault);
 
-/// The lines of a player's log that a conductor adds to its own.
-pub const LOG_LINES: Bound = Bound::new("lines of a player's log in a second", 100, Beyond::Cut);
+/// The lines of a player's log that a conductor adds to its own. Warnings and errors among them count as `WARNINGS`.
+pub const LOG_DETAILS: Bound = Bound::new("details of a player's log in a second", 1000, Beyond::Cut);
 
 /// What a player says of itself and of its phases: that it is ready, through, about to leave.
 pub const STAGES: Bound = Bound::new("messages about the stages of a trial", 64, Beyond::AtFault);
@@ -223,7 +223,7 @@ const ALL: &[Bound] = &[
     PROCESS_BYTES,
     WARNINGS,
     WARNINGS_SENT,
-    LOG_LINES,
+    LOG_DETAILS,
     STAGES,
 ];
 

@@ -241,10 +241,13 @@ Usage: conductor player [OPTIONS] [CONFIG]
 
 Arguments:
   [CONFIG]
-          The worker file; `cmdport`, `allow`, `conductor` and
-          `max_message_size` are read from it
+          The worker file, or with `--worker` the test file; `cmdport`, `allow`,
+          `conductor` and `max_message_size` are read from it
 
 Options:
+  -w, --worker <NAME>
+          The worker of the test file CONFIG whose settings are used
+
   -b, --bind <ADDRESS>
           Address to listen on [default: all addresses of this machine]
 
@@ -320,10 +323,12 @@ Wait on a test machine for conductors, and run the steps of a worker for them
 Usage: conductor player [OPTIONS] [CONFIG]
 
 Arguments:
-  [CONFIG]  The worker file; `cmdport`, `allow`, `conductor` and
-            `max_message_size` are read from it
+  [CONFIG]  The worker file, or with `--worker` the test file; `cmdport`,
+            `allow`, `conductor` and `max_message_size` are read from it
 
 Options:
+  -w, --worker <NAME>          The worker of the test file CONFIG whose settings
+                               are used
   -b, --bind <ADDRESS>         Address to listen on [default: all addresses of
                                this machine]
   -p, --port <PORT>            Port to listen on; 0 selects a free one [default:
@@ -681,6 +686,10 @@ Arguments:
           is standard input
 
 Options:
+  -D, --define <NAME=VALUE>
+          Set the variable `%(NAME)s` in all files, as `conduct` does; can be
+          repeated
+
   -f, --format <FORMAT>
           Format of the findings
 

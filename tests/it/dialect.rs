@@ -48,8 +48,8 @@ fn what_python_refuses_and_we_accept_is_read_as_it_is_meant() {
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].lint, Lint::ByteOrderMark);
     let entry = document.section("a").unwrap().entry("k").unwrap();
-    let variables = Variables { document: &document, defines: None, predefined: &[] };
-    let Interpolated { text, findings, .. } = interpolate(&entry.value, "a", &variables);
+    let variables = Variables::of(&document);
+    let Interpolated { text, findings, .. } = interpolate(&entry.value, document.section("a"), &variables);
     assert_eq!(text.unwrap().as_str(), "date +%s 100% %");
     assert_eq!(findings.len(), 1, "one warning for a value is enough");
     assert_eq!(findings[0].position(), Some(Position { line: 2, column: 11 }));
@@ -106,8 +106,8 @@ fn variables_that_multiply_end_soon() {
     }
     let (document, _) = parse(text.as_bytes());
     let entry = document.section("a").unwrap().entry("v1").unwrap();
-    let variables = Variables { document: &document, defines: None, predefined: &[] };
-    let Interpolated { text: value, findings, .. } = interpolate(&entry.value, "a", &variables);
+    let variables = Variables::of(&document);
+    let Interpolated { text: value, findings, .. } = interpolate(&entry.value, document.section("a"), &variables);
     assert!(value.is_none());
     assert_eq!(findings[0].lint, Lint::TooLarge);
 }

@@ -208,6 +208,12 @@ fn quotes_line_breaks_and_percent_signs_reach_the_plan_as_they_reach_the_shell()
     "max_start_skew": null,
     "max_message_size": 10485760
   },
+  "variables": {
+    "w": {
+      "value": "127.0.0.1",
+      "origin": "worker address"
+    }
+  },
   "workers": [
     {
       "name": "w",
@@ -216,6 +222,28 @@ fn quotes_line_breaks_and_percent_signs_reach_the_plan_as_they_reach_the_shell()
       "shell": "/bin/sh",
       "directory": null,
       "environment": {},
+      "variables": {
+        "conductor": {
+          "value": "127.0.0.1",
+          "origin": "predefined"
+        },
+        "index": {
+          "value": "1",
+          "origin": "predefined"
+        },
+        "player": {
+          "value": "127.0.0.1",
+          "origin": "predefined"
+        },
+        "who": {
+          "value": "world",
+          "origin": "w.cfg:7"
+        },
+        "worker": {
+          "value": "w",
+          "origin": "predefined"
+        }
+      },
       "phases": {
         "startup": [],
         "run": [

@@ -97,8 +97,12 @@ impl Dial<'_> {
             Way::Transport(machine) => {
                 let _place = self.turn(machine)?;
                 let until = self.until(LONGER_ATTEMPT);
+                let mut waited = Duration::ZERO;
+                let reached = reach(machine, until, self.patience, &mut waited);
+                // A copy of another worker does not count, either.
+                self.deadline += if self.again.is_none() { waited } else { Duration::ZERO };
                 let Reached { connection, site, printed, sending } =
-                    reach(machine, until, self.patience).map_err(|error| self.not_reached(error))?;
+                    reached.map_err(|error| self.not_reached(error))?;
                 // A copy does not count: whatever it took, the player gets time to answer.
                 let until = until.max(Instant::now() + FIRST_ANSWER);
                 let dialled = greet(connection, hello, until, self.patience);

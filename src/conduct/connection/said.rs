@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use crate::model::{ConductorTime, Mode, Plan, Step, StepId, WorkerId};
-use crate::wire::PlayerMessage;
 use crate::wire::bounds::{self, Bound};
+use crate::wire::{LogLevel, PlayerMessage};
 
 /// What was said of a step, one bit for each.
 type Words = u8;
@@ -33,7 +33,7 @@ pub(super) struct Said {
     /// How much was said in this trial that is of no step.
     others: usize,
     warnings: usize,
-    /// The second in which a line of the log came last, and how many came in it.
+    /// The second in which a detail of the player's log came last, and how many came in it.
     logged: (u64, usize),
 }
 
@@ -71,9 +71,9 @@ impl Said {
             // What no step fetches is refused where files are taken.
             PlayerMessage::File(_)
             | PlayerMessage::FileEnded(_)
-            | PlayerMessage::Log { .. }
+            | PlayerMessage::Log { level: LogLevel::Info | LogLevel::Debug, .. }
             | PlayerMessage::Unknown => return Ok(()),
-            PlayerMessage::Warning { .. } | PlayerMessage::Stalled { .. } => {
+            PlayerMessage::Warning { .. } | PlayerMessage::Stalled { .. } | PlayerMessage::Log { .. } => {
                 return bounds::WARNINGS_SENT.check(self.warnings).map_err(|why| Fault::TooMuch("sent", why));
             }
             // What is said of phases, trials and the session as a whole.
@@ -96,15 +96,15 @@ impl Said {
         shown(self.warnings, &bounds::WARNINGS, text, TOO_MANY)
     }
 
-    /// What is logged of a line of the player's log: itself, that there are too many in this second, or nothing.
-    pub(super) fn log_line(&mut self, text: String, now: ConductorTime) -> Option<String> {
-        const TOO_MANY: &str = "logs more than is shown; the rest of this second is left out";
+    /// What is logged of a detail of the player's log: itself, that there are too many in this second, or nothing.
+    pub(super) fn detail(&mut self, text: String, now: ConductorTime) -> Option<String> {
+        const TOO_MANY: &str = "too many lines; the rest of this second is left out";
         let second = now.nanoseconds() / 1_000_000_000;
         if self.logged.0 != second {
             self.logged = (second, 0);
         }
         self.logged.1 += 1;
-        shown(self.logged.1, &bounds::LOG_LINES, text, TOO_MANY)
+        shown(self.logged.1, &bounds::LOG_DETAILS, text, TOO_MANY)
     }
 
     /// This step, in a trial that has begun.

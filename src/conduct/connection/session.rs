@@ -346,9 +346,7 @@ impl Session<'_> {
                 None => return Ok(()),
             },
             PlayerMessage::Log { level, text } => {
-                if let Some(line) = self.said.log_line(std::mem::take(text), now()) {
-                    log(*level, &self.hello.worker, &line);
-                }
+                self.log(*level, std::mem::take(text));
                 return Ok(());
             }
             // Who waits at a barrier waits for no data.
@@ -370,6 +368,22 @@ impl Session<'_> {
         let Some(message) = self.files.message(message, &mut self.channel.outbox)? else { return Ok(()) };
         let clock = &self.clock;
         self.streams.message(message, |step| started(clock, step))
+    }
+
+    /// Logs a line of the player's log. Its info lines are details here.
+    fn log(&mut self, level: LogLevel, line: String) {
+        let worker = &self.hello.worker;
+        let line = match level {
+            LogLevel::Error | LogLevel::Warning => self.said.sentence(line),
+            LogLevel::Info | LogLevel::Debug => self.said.detail(line, now()),
+        };
+        let Some(line) = line else { return };
+        let line = line.strip_prefix(worker).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&line);
+        match level {
+            LogLevel::Error => tracing::error!("{worker}: player: {line}"),
+            LogLevel::Warning => tracing::warn!("{worker}: player: {line}"),
+            LogLevel::Info | LogLevel::Debug => tracing::debug!("{worker}: player: {line}"),
+        }
     }
 
     fn tell_growth(&mut self) {
@@ -454,16 +468,6 @@ fn until_killed(lease: Duration) -> Duration {
     const MARGIN: Duration = Duration::from_secs(5);
     let silence = Wait::SignOfLife.given(lease);
     (silence + silence / 4).saturating_sub(lease) + MARGIN
-}
-
-/// Logs a line of the player's log. What happens there is a detail here.
-fn log(level: LogLevel, worker: &str, line: &str) {
-    let line = line.strip_prefix(worker).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(line);
-    match level {
-        LogLevel::Error => tracing::error!("{worker}: player: {line}"),
-        LogLevel::Warning => tracing::warn!("{worker}: player: {line}"),
-        LogLevel::Info | LogLevel::Debug => tracing::debug!("{worker}: player: {line}"),
-    }
 }
 
 /// When a step started, on the conductor's clock.

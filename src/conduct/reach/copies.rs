@@ -1,5 +1,5 @@
-//! One copy of the program for all workers on a machine: while the first copy is on its way, the other workers wait for it;
-//! then they run the program of the player that it became.
+//! One copy of the program for all workers on a machine: while the first worker sends its copy, the others wait; then they
+//! run the program of the first worker's player.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,14 +20,14 @@ pub(super) struct Running {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Copies(Arc<Mutex<HashMap<Command, State>>>);
 
-/// The state of the first copy on a machine.
+/// Whether a machine has a player whose program can be run.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
-    /// A worker sends it.
+    /// The first worker is sending its copy.
     OnItsWay,
-    /// It became this player.
+    /// This player is there.
     Running(Running),
-    /// It failed, or its player has ended: nobody waits for another one.
+    /// The first copy failed, or its player has ended. Each worker sends its own copy and waits for no other.
     Gone,
 }
 
@@ -57,12 +57,13 @@ impl Copies {
         }
     }
 
-    /// The machine does not have this player any more, or is another machine.
-    pub(super) fn is_gone(&self, machine: &Command, player: &Running) {
+    /// The program of this player cannot be run: the player has ended, or it is on another machine. The worker sends a copy.
+    pub(super) fn send_instead_of(&self, machine: &Command, player: &Running) -> Sending {
         let mut states = self.states();
         if states.get(machine) == Some(&State::Running(player.clone())) {
             states.insert(machine.clone(), State::Gone);
         }
+        self.sending(machine)
     }
 
     fn sending(&self, machine: &Command) -> Sending {
@@ -74,7 +75,7 @@ impl Copies {
     }
 }
 
-/// A copy that a worker sends. It has failed if this is dropped before its player runs.
+/// A copy that a worker sends. If this is dropped before its player runs, the copy has failed.
 #[derive(Debug)]
 pub(in crate::conduct) struct Sending {
     copies: Copies,
@@ -83,7 +84,7 @@ pub(in crate::conduct) struct Sending {
 }
 
 impl Sending {
-    /// The copy has become the player with this process, whose session has this fingerprint.
+    /// The copy runs: it is the player with this process number, whose session has this fingerprint.
     pub(in crate::conduct) fn arrived(mut self, pid: u32, session: String) {
         self.player = Some(Running { pid, session });
     }
@@ -91,11 +92,13 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        let state = match self.player.take() {
-            Some(player) => State::Running(player),
-            None => State::Gone,
-        };
-        self.copies.states().insert(std::mem::take(&mut self.machine), state);
+        let (mut states, machine) = (self.copies.states(), std::mem::take(&mut self.machine));
+        match self.player.take() {
+            Some(player) => drop(states.insert(machine, State::Running(player))),
+            // Another worker's copy may have arrived meanwhile.
+            None if states.get(&machine) == Some(&State::OnItsWay) => drop(states.insert(machine, State::Gone)),
+            None => {}
+        }
     }
 }
 
@@ -123,12 +126,11 @@ mod tests {
         first.arrived(7, "s".to_owned());
         let Turn::Run(player) = copies.turn(&machine()) else { panic!("it runs") };
         assert_eq!(player, Running { pid: 7, session: "s".to_owned() });
-        copies.is_gone(&machine(), &player);
+        let instead = copies.send_instead_of(&machine(), &player);
         let (one, other) = (send(&copies), send(&copies));
         one.arrived(8, "t".to_owned());
-        copies.is_gone(&machine(), &player);
+        drop([other, instead, copies.send_instead_of(&machine(), &player)]);
         assert!(matches!(copies.turn(&machine()), Turn::Run(Running { pid: 8, .. })), "a later player is there");
-        drop(other);
     }
 
     #[test]

@@ -60,6 +60,16 @@ pub(super) struct Machine<'a> {
 pub(super) type Progress<'a> = Box<dyn Fn(Duration) + 'a>;
 
 impl Machine<'_> {
+    /// The command that leads to the machine, without the script: workers with the same one share a copy.
+    fn command(&self) -> copies::Command {
+        self.transport.command("", "", Duration::ZERO)
+    }
+
+    /// The copy that this worker sends because another one's player is not there.
+    fn send_instead_of(&self, player: &Running) -> Option<Sending> {
+        self.access.copies.as_ref().map(|copies| copies.send_instead_of(&self.command(), player))
+    }
+
     /// Waits in line for a connection to the machine.
     pub(super) fn line_up(&self) -> Place {
         let hosts = self.access.hosts.of(self.transport, self.access.descriptors);
@@ -110,8 +120,8 @@ pub struct Access {
     pub descriptors: DescriptorLimit,
     /// The turns of all workers.
     places: Places,
-    /// The copies of the programs.
-    copies: Copies,
+    /// The copies of the programs, if workers share them.
+    copies: Option<Copies>,
     /// The hosts that connections lead through.
     hosts: KnownHosts,
     /// The commands whose end is waited for.
@@ -125,10 +135,17 @@ impl Access {
             programs,
             descriptors,
             places: Places::default(),
-            copies: Copies::default(),
+            copies: Some(Copies::default()),
             hosts: KnownHosts::default(),
             endings: Endings::default(),
         }
+    }
+}
+
+impl Access {
+    /// The same for players that only answer a question: they end before another worker could run their program.
+    pub(super) fn for_questions(&self) -> Self {
+        Self { copies: None, ..self.clone() }
     }
 }
 
@@ -150,16 +167,22 @@ pub(super) struct Reached {
     pub(super) site: Site,
     /// What the command prints on standard error from now on.
     pub(super) printed: Printed,
-    /// The copy that it is.
+    /// The copy that was sent, if one was.
     pub(super) sending: Option<Sending>,
 }
 
-/// Has the machine run a player. The player waits for `hello` on the connection.
+/// Has the machine run a player. The player waits for `hello` on the connection. `waited` gets the time in which another worker
+/// sent its copy.
 ///
 /// # Errors
 ///
 /// Says why that failed, or that it is not wanted any more.
-pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_>) -> Result<Reached, ReachError> {
+pub(super) fn reach(
+    machine: &Machine<'_>,
+    until: Instant,
+    patience: Patience<'_>,
+    waited: &mut Duration,
+) -> Result<Reached, ReachError> {
     let mark = Secret::random().map_err(ReachError::System)?;
     let mark = mark.reveal();
     let size = machine.access.programs.size();
@@ -180,6 +203,7 @@ pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_
         sent: None,
         until,
         patience,
+        waited,
     };
     match talk.bring_player(machine) {
         Ok(()) => {
@@ -187,7 +211,11 @@ pub(super) fn reach(machine: &Machine<'_>, until: Instant, patience: Patience<'_
             let printed = process.printed.clone();
             Ok(Reached { connection: connection.with_guard(process), site: talk.site, printed, sending: talk.sending })
         }
-        Err(error) => Err(error.with_words_of(process, talk.stream, &talk.heard)),
+        Err(error) => {
+            // Nobody else is to try this player's program again.
+            drop(talk.asked_for.take().and_then(|player| machine.send_instead_of(&player)));
+            Err(error.with_words_of(process, talk.stream, &talk.heard))
+        }
     }
 }
 
@@ -206,6 +234,7 @@ struct Talk<'a, 'p> {
     sent: Option<Arc<Program>>,
     until: Instant,
     patience: Patience<'p>,
+    waited: &'p mut Duration,
 }
 
 impl Talk<'_, '_> {
@@ -217,7 +246,7 @@ impl Talk<'_, '_> {
             match word {
                 "player" => return Ok(()),
                 "found" => drop(self.learn_site(rest)),
-                "copy" => {
+                "copy" if self.sent.is_none() || self.asked_for.is_some() => {
                     let (system, architecture) = self.learn_site(rest);
                     let program =
                         machine.access.programs.for_machine(&system, &architecture).map_err(ReachError::Program)?;
@@ -247,32 +276,35 @@ impl Talk<'_, '_> {
 
     /// Waits until this worker is to send a copy, or another worker's player is there whose program can be run.
     fn turn(&mut self, machine: &Machine<'_>) -> Result<Option<Running>, ReachError> {
-        let (copies, command) = (&machine.access.copies, machine.transport.command("", "", Duration::ZERO));
         if let Some(player) = self.asked_for.take() {
-            copies.is_gone(&command, &player);
+            self.sending = machine.send_instead_of(&player);
+            return Ok(None);
         }
+        let Some(copies) = &machine.access.copies else { return Ok(None) };
+        let (command, begun) = (machine.command(), Instant::now());
         let mut told: Option<Instant> = None;
-        loop {
+        let player = loop {
             match copies.turn(&command) {
                 Turn::Send(sending) => {
                     self.sending = Some(sending);
-                    return Ok(None);
+                    break None;
                 }
-                Turn::Run(player) => {
-                    self.asked_for = Some(player.clone());
-                    self.until = Instant::now() + Wait::ProgramCopy.without_progress();
-                    return Ok(Some(player));
-                }
+                Turn::Run(player) => break Some(player),
                 Turn::Wait => {}
             }
             if told.is_none_or(|told| told.elapsed() >= TOLD) {
-                (machine.progress)(Wait::ProgramCopy.without_progress());
+                (machine.progress)(Wait::SharedCopy.without_progress());
                 told = Some(Instant::now());
             }
-            if let Some(end) = (self.patience)(Wait::TransportTurn.within(TURN)) {
+            if let Some(end) = (self.patience)(Wait::SharedCopy.within(TURN)) {
                 return Err(ReachError::Unwanted(end));
             }
-        }
+            self.hear()?;
+        };
+        self.asked_for.clone_from(&player);
+        *self.waited += begun.elapsed();
+        self.until += begun.elapsed();
+        Ok(player)
     }
 
     /// Takes the system, the machine and the place of the program; the first two.
@@ -297,14 +329,23 @@ impl Talk<'_, '_> {
             if self.heard.len() > GREETING {
                 return Err(ReachError::Greeting);
             }
-            let mut buffer = [0; 4096];
-            match self.stream.read(&mut buffer) {
-                Ok(0) => return Err(ReachError::Ended),
-                Ok(count) => self.heard.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(PollFlags::IN)?,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(ReachError::Ended),
+            if !self.hear()? {
+                self.wait(PollFlags::IN)?;
             }
+        }
+    }
+
+    /// Reads what has come; whether something has.
+    fn hear(&mut self) -> Result<bool, ReachError> {
+        let mut buffer = [0; 4096];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Err(ReachError::Ended),
+            Ok(count) => {
+                self.heard.extend_from_slice(&buffer[..count]);
+                Ok(true)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(false),
+            Err(_) => Err(ReachError::Ended),
         }
     }
 

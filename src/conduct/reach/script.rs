@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use crate::model::Transport;
 
-/// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size. The
-/// function `c` removes the folder.
+/// The variables of the scripts: `m` the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the size or a
+/// process number, `s` a session. The function `c` removes the folder.
 ///
 /// The function `a` runs the program of the player with this process number and session, if there is one: a process of this
 /// user with the session's fingerprint in its command line. Every user can see command lines, so the program of another user's
-/// process is not executed, even if it is set-user-ID to this user.
+/// process is not executed, even if it is set-user-ID to this user. The program is opened before the process is checked, since
+/// the process may end at any time and another one may get its number.
 ///
 /// The mark is in two parts, so that whatever prints the script itself does not print the mark.
 const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; f=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; \
-    a() { u=$(id -u); if [ $1 -ne $$ ] && grep -q $2 /proc/$1/cmdline 2>/dev/null && \
-    grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$1/status 2>/dev/null; then c; exec /proc/$1/exe player --stdio $m; fi; }; ";
+    a() { u=$(id -u); command exec 3</proc/$1/exe || return; if [ $1 -ne $$ ] && grep -q $2 /proc/$1/cmdline && \
+    grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$1/status; then c; exec /proc/self/fd/3 player --stdio $m; fi; } 2>/dev/null; ";
 
 /// Continues with the player of this session, if there is one. If there is none, says so, and ends: another player would not
 /// know the session. Where `id` or `grep` does not work, a copy of the program finds out.
@@ -34,7 +35,7 @@ const INSTALLED: &str = "p=PROGRAM; if [ -x \"$p\" ]; then \
 /// of the program's size, the conductor may send a process number and a session: then that player's program is run. A
 /// network file system is passed over: it keeps files that are removed while they are open. When the connection breaks, a write
 /// or `read` fails, and the folder is removed. If the network is gone without a trace, the script does not see that; so the
-/// copy has a limit of time, where there is a `timeout` that takes it.
+/// copy has a limit of time, where there is the `timeout` of GNU: that of busybox leaves a process for process 1.
 const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     for d in SCRATCH \"$TMPDIR\" /tmp /dev/shm /var/tmp \"$XDG_RUNTIME_DIR\" \"$HOME\"; do \
     [ \"$d\" ] && [ -d \"$d\" ] || continue; \
@@ -45,8 +46,9 @@ const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     elif echo \"echo $m\" >\"$f/x\" && chmod 700 \"$f/x\" && [ \"$(\"$f/x\" 2>/dev/null)\" = $m ]; then rm \"$f/x\"; break; \
     else w=execute; fi; rm -rf \"$f\"; t=\"$t $d:$w\"; f=; done; \
     if [ -z \"$f\" ]; then echo \"$m none$t\"; exit 1; fi; \
-    while echo \"$m copy $(uname -s) $(uname -m) $f\"; do read n s || { c; exit 1; }; [ \"$s\" ] || break; a $n $s; done; \
-    p=\"$f/p\"; l=; timeout 9 true 2>/dev/null && l=\"timeout LIMIT\"; $l head -c \"$n\" >\"$p\"; \
+    while :; do echo \"$m copy $(uname -s) $(uname -m) $f\" && read n s && [ \"$n\" ] || { c; exit 1; }; \
+    [ \"$s\" ] || break; a $n $s; done; \
+    p=\"$f/p\"; l=; timeout --version >/dev/null 2>&1 && l=\"timeout LIMIT\"; $l head -c \"$n\" >\"$p\"; \
     if [ \"$(wc -c <\"$p\")\" -ne \"$n\" ]; then c; echo \"$m short\"; exit 1; fi; chmod 700 \"$p\"; \
     \"$p\" --version >\"$f/v\" 2>\"$f/e\"; s=$?; \
     if [ $s = 0 ]; then exec 3<\"$p\"; c; exec /proc/self/fd/3 player --stdio $m; fi; \
@@ -103,7 +105,8 @@ mod tests {
     /// Whether the script executes this process as the player of session `0123456789abcdef`; otherwise it says that there is
     /// none.
     fn executed(pid: u32) -> bool {
-        let begin = BEGIN.replace("FIRST", "m").replace("SECOND", "").replace("exec /proc/$1/exe", "echo found; exit; :");
+        let begin = BEGIN.replace("FIRST", "m").replace("SECOND", "");
+        let begin = begin.replace("exec /proc/self/fd/3", "echo found; exit; :");
         let again = AGAIN.replace("PID", &pid.to_string()).replace("SESSION", "0123456789abcdef");
         let said = Command::new("sh").args(["-c", &format!("{begin}{again}")]).output().unwrap().stdout;
         match &*String::from_utf8(said).unwrap() {
@@ -177,6 +180,7 @@ mod tests {
             ("5", true, copy),
             ("5\nabc", true, "0123456789abcdef short\n"),
             ("3\nabc", true, "0123456789abcdef broken "),
+            ("\n", true, copy),
             ("1 none\n3\nabc", true, "0123456789abcdef broken "),
         ] {
             let (mut reader, writer) = std::io::pipe().unwrap();

@@ -2,7 +2,7 @@
 //! is too large for the plan of a worker, because a player limits it.
 
 use super::{LocatedStep, Steps};
-use crate::config::{ENVIRONMENT, Entry, Lint, Place, Scope, Text, quoted};
+use crate::config::{ENVIRONMENT, Entry, Lint, Place, Scope, Text, quoted, quoted_section};
 use crate::model::{LARGEST_PLAN, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, Phase};
 
 /// The longest argument or variable, its end included (`MAX_ARG_STRLEN`).
@@ -67,10 +67,10 @@ pub(in crate::config) fn check_variable(scope: &mut Scope<'_>, entry: &Entry, va
 
 /// Refuses a phase with more steps than a player accepts.
 pub(in crate::config) fn check_phase(scope: &mut Scope<'_>, phase: Phase) {
-    let (section, entries) = (phase.section(), scope.entries(phase.section()));
-    if let Some(first) = entries.get(MOST_STEPS) {
-        let count = entries.len();
-        let message = format!("`[{section}]` has {count} steps, but a player accepts at most {MOST_STEPS}");
+    let count = scope.entries(phase.section()).count();
+    if let Some((section, first)) = scope.entries(phase.section()).nth(MOST_STEPS) {
+        let section = quoted_section(&section.name);
+        let message = format!("{section} has {count} steps, but a player accepts at most {MOST_STEPS}");
         scope.report(Lint::TooLarge, first.key_place(), message, "run several commands in one step");
     }
 }

@@ -2,18 +2,36 @@
 
 use std::collections::HashSet;
 
-use crate::config::{DEFAULT, Document, Lint, Scope, nearest, quoted};
+use crate::config::{DEFAULT, Directive, Document, Entry, Lint, Place, Scope, nearest, quoted};
 
-/// Checks `[DEFAULT]` of a file whose settings have these keys. `entries` is what the Python conductor reads its lines as.
-pub(in crate::config) fn check(scope: &mut Scope<'_>, keys: &[&str], entries: &str) {
-    let Some(section) = scope.document.section(DEFAULT).filter(|section| !section.entries.is_empty()) else { return };
-    let message = format!("the Python conductor also reads the lines of `[DEFAULT]` as {entries}");
-    let hint = "if the Python conductor does not read this file, write `# conductor: allow(default-entries)` above the section";
-    scope.report(Lint::DefaultEntries, scope.section_place(DEFAULT), message, hint);
+/// Tells how the Python conductor reads the lines of `[DEFAULT]`: as `entries`.
+pub(in crate::config) fn check(scope: &mut Scope<'_>, entries: &str) {
+    if let Some(section) = scope.document.section(DEFAULT).filter(|section| !section.entries.is_empty()) {
+        let message = format!("the Python conductor also reads the lines of `[DEFAULT]` as {entries}");
+        let hint = "if the Python conductor does not read this file, write `# conductor: allow(default-entries)` above the section";
+        scope.report(Lint::DefaultEntries, section.name_place(), message, hint);
+    }
+}
+
+/// Warns of variables of `[DEFAULT]`, and of required ones, that neither this file nor the others use. The file has settings
+/// with these keys, for which it gives defaults.
+pub(in crate::config) fn check_use<'a>(
+    scope: &mut Scope<'_>,
+    others: impl IntoIterator<Item = &'a Document>,
+    keys: &[&str],
+) {
+    let entries = scope.document.section(DEFAULT).map_or(&[][..], |section| &section.entries);
+    let required: Vec<_> = Directive::Required.of(scope.document).flat_map(|(_, names)| names).collect();
+    let names = entries.iter().map(Entry::written_key).chain(required.iter().map(|(name, _)| *name));
     // A letter's other case may have a third of its bytes.
-    let longest = 3 * section.entries.iter().map(|entry| entry.written_key().len()).max().unwrap_or(0);
-    let used = references([scope.document, scope.defines], longest);
-    for entry in &section.entries {
+    let Some(longest) = names.map(|name| 3 * name.len()).max() else { return };
+    let mut used = references(scope.document, longest);
+    used.extend(references(scope.defines, longest));
+    // Many worker files can have one test file: it is searched only if there is something to be found.
+    if !entries.iter().all(|entry| used.contains(entry.key())) || !required.is_empty() {
+        used.extend(others.into_iter().flat_map(|document| references(document, longest)));
+    }
+    for entry in entries {
         let key = entry.key();
         if used.contains(key) || keys.contains(&key) {
             continue;
@@ -22,13 +40,20 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, keys: &[&str], entries: &s
         let hint = nearest::hint_or(key, keys.iter().copied(), || format!("use it as `%({key})s`, or remove it"));
         scope.report(Lint::UnusedVariable, entry.key_place(), message, hint);
     }
+    for (name, span) in required {
+        let key = name.to_lowercase();
+        if !used.contains(&key) && !keys.contains(&key.as_str()) {
+            let message = format!("the variable {} is required, but not used", quoted(name));
+            let hint = format!("use it as `%({key})s`, or remove it");
+            scope.report(Lint::UnusedVariable, Place::new(&scope.document.source, span), message, hint);
+        }
+    }
 }
 
-/// The names, no longer than `longest`, of all variables that the values of some files refer to.
-fn references(documents: [&Document; 2], longest: usize) -> HashSet<String> {
+/// The names, no longer than `longest`, of all variables that the values of a file refer to.
+fn references(document: &Document, longest: usize) -> HashSet<String> {
     let mut names = HashSet::new();
-    let sections = documents.into_iter().flat_map(|document| &document.sections);
-    for entry in sections.flat_map(|section| &section.entries) {
+    for entry in document.sections.iter().flat_map(|section| &section.entries) {
         let mut rest = entry.value.as_str();
         while let Some(at) = rest.find('%') {
             rest = &rest[at + 1..];

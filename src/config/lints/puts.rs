@@ -6,9 +6,9 @@ use std::path::Path;
 use crate::config::{Lint, Place, Scope, quoted};
 use crate::model::words;
 
-/// Refuses a file that does not exist or cannot be read.
-pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &Path, place: Place) {
-    let path = scope.document.source.path().parent().unwrap_or(Path::new("")).join(local);
+/// Refuses a file that does not exist or cannot be read. Its name is relative to `folder`.
+pub(in crate::config) fn check(scope: &mut Scope<'_>, folder: &Path, local: &Path, place: Place) {
+    let path = folder.join(local);
     let why = match path.metadata() {
         Ok(found) if found.is_file() => File::open(&path).err().map(|error| words(&error)),
         Ok(found) if found.is_dir() => Some("it is a folder".to_owned()),
@@ -17,7 +17,7 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, local: &Path, place: Place
     };
     if let Some(why) = why {
         let message = format!("cannot send the file {}: {why}", quoted(&local.to_string_lossy()));
-        let hint = "its name is relative to the worker file; `put:` sends one regular file";
+        let hint = "its name is relative to the file in which it stands; `put:` sends one regular file";
         scope.report(Lint::UnreadableFile, place, message, hint);
     }
 }

@@ -15,7 +15,7 @@ struct Line<'a> {
 /// Warns of lines that never reach the shell, and of indentation that does not and that means something.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, entry: &Entry) {
     let whole = entry.value.span(0..entry.value.as_str().len());
-    let text = &scope.document.source.text()[whole.start..whole.end];
+    let text = &entry.value.source().text()[whole.start..whole.end];
     if !text.contains('\n') {
         return;
     }

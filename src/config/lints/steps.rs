@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{LocatedStep, Steps, repeated};
-use crate::config::{Diagnostic, Document, Lint, Place, Scope, nearest, quoted};
+use crate::config::{Diagnostic, Lint, Place, Scope, nearest, quoted};
 use crate::model::{Action, Mode, Phase, in_scratch, variable};
 
 /// Runs all of them.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, steps: &Steps) {
-    const ALL: [fn(&Document, &Steps) -> Vec<Diagnostic>; 4] =
+    const ALL: [fn(&Steps) -> Vec<Diagnostic>; 4] =
         [reference_without_spawn, process_variable_collision, repeated_barrier, fetch_collision];
     for lint in ALL {
-        scope.context.diagnostics.extend(lint(scope.document, steps));
+        scope.context.diagnostics.extend(lint(steps));
     }
 }
 
@@ -21,7 +21,7 @@ fn all(steps: &Steps) -> impl Iterator<Item = &LocatedStep> {
 }
 
 /// `stop:` or `await:` of a step that is not spawned before, in the same phase or an earlier one.
-fn reference_without_spawn(document: &Document, steps: &Steps) -> Vec<Diagnostic> {
+fn reference_without_spawn(steps: &Steps) -> Vec<Diagnostic> {
     // Labels are keys: upper and lower case are the same.
     let mut spawned: BTreeMap<String, (usize, &LocatedStep)> = BTreeMap::new();
     for (position, located) in all(steps).enumerate().filter(|(_, located)| located.step.mode == Mode::Spawn) {
@@ -44,16 +44,15 @@ fn reference_without_spawn(document: &Document, steps: &Steps) -> Vec<Diagnostic
             Some((_, later)) => {
                 error(format!("{to_do} it after that step")).other(later.key.clone(), "it is spawned here")
             }
-            None => error(spawn_hint(document, spawned.keys(), label, done)),
+            None => error(spawn_hint(steps, spawned.keys(), label, done)),
         })
     };
     all(steps).enumerate().filter_map(finding).collect()
 }
 
-fn spawn_hint<'a>(document: &Document, spawned: impl Iterator<Item = &'a String>, label: &str, done: &str) -> String {
+fn spawn_hint<'a>(steps: &Steps, spawned: impl Iterator<Item = &'a String>, label: &str, done: &str) -> String {
     let key = label.to_lowercase();
-    let has = |phase: &Phase| document.section(phase.section()).is_some_and(|section| section.entry(&key).is_some());
-    if Phase::ALL.iter().any(has) {
+    if all(steps).any(|located| located.step.label.as_str().to_lowercase() == key) {
         return format!("only spawned steps can be {done}: write `{label} = spawn:…`");
     }
     // A few are enough to find a slip, and many cost time.
@@ -62,7 +61,7 @@ fn spawn_hint<'a>(document: &Document, spawned: impl Iterator<Item = &'a String>
 }
 
 /// Two spawned steps with different labels and the same variable.
-fn process_variable_collision(_: &Document, steps: &Steps) -> Vec<Diagnostic> {
+fn process_variable_collision(steps: &Steps) -> Vec<Diagnostic> {
     let label = |located: &LocatedStep| located.step.label.as_str().to_owned();
     let spawned = all(steps).filter(|located| located.step.mode == Mode::Spawn);
     let spawned = spawned.map(|located| (variable("CONDUCTOR_PID", &label(located)), located));
@@ -81,7 +80,7 @@ fn process_variable_collision(_: &Document, steps: &Steps) -> Vec<Diagnostic> {
 }
 
 /// A barrier to which a worker comes twice in a phase: it would wait for itself.
-fn repeated_barrier(_: &Document, steps: &Steps) -> Vec<Diagnostic> {
+fn repeated_barrier(steps: &Steps) -> Vec<Diagnostic> {
     let steps = steps.iter().flat_map(|(phase, steps)| steps.iter().map(move |located| (phase, located)));
     let barriers = steps.filter_map(|(phase, located)| match &located.step.action {
         Action::Barrier(name) => Some(((phase, name), located)),
@@ -105,7 +104,7 @@ fn fetches(steps: &Steps) -> impl Iterator<Item = (&str, &LocatedStep)> {
 }
 
 /// Two fetches whose files have the same names.
-fn fetch_collision(_: &Document, steps: &Steps) -> Vec<Diagnostic> {
+fn fetch_collision(steps: &Steps) -> Vec<Diagnostic> {
     let finding = |(name, first, again): (&str, &LocatedStep, &LocatedStep)| {
         let message = format!("this worker fetches {} twice", quoted(name));
         let hint = "files are stored by their path below the last folder before a wildcard; fetch both with one pattern, such as `/tmp/*/a.log`";

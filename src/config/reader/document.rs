@@ -15,7 +15,7 @@ pub struct Document {
     pub source: Arc<Source>,
     /// Its sections, in order, each name once.
     pub sections: Vec<Section>,
-    /// Where comments speak to us: `conductor: allow(…)`, without the comment's sign.
+    /// Comments for this program, `conductor: allow(…)` or `conductor: required(…)`, without the comment's sign.
     pub(in crate::config) directives: Vec<Span>,
     index: BTreeMap<String, usize>,
 }
@@ -37,7 +37,14 @@ impl Document {
         }
         let index = self.sections.len();
         self.index.insert(name.to_owned(), index);
-        self.sections.push(Section { name: name.to_owned(), name_span, entries: Vec::new(), first: HashMap::new() });
+        let source = Arc::clone(&self.source);
+        self.sections.push(Section {
+            name: name.to_owned(),
+            name_span,
+            entries: Vec::new(),
+            source,
+            first: HashMap::new(),
+        });
         index
     }
 }
@@ -51,11 +58,17 @@ pub struct Section {
     pub name_span: Span,
     /// Its entries, in order. A key that occurs twice is here twice, and was reported.
     pub entries: Vec<Entry>,
+    source: Arc<Source>,
     /// The first entry of each key.
     first: HashMap<Arc<str>, usize>,
 }
 
 impl Section {
+    /// Where its name stands first, with its file.
+    pub fn name_place(&self) -> Place {
+        Place::new(&self.source, self.name_span)
+    }
+
     /// The first entry with this key, which is given in lower case.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.first.get(key).map(|place| &self.entries[*place])

@@ -28,8 +28,8 @@ pub fn python_error(finding: &Diagnostic) -> &'static str {
 
 /// What Python's `get` would return or raise.
 pub fn python_value(document: &Document, section: &str, entry: &Entry) -> Value {
-    let variables = Variables { document, defines: None, predefined: &[] };
-    let Interpolated { text, findings, .. } = interpolate(&entry.value, section, &variables);
+    let variables = Variables::of(document);
+    let Interpolated { text, findings, .. } = interpolate(&entry.value, document.section(section), &variables);
     let error = findings.first().map(|finding| match finding.lint {
         Lint::LonePercent | Lint::BadReference => "InterpolationSyntaxError",
         Lint::UndefinedVariable => "InterpolationMissingOptionError",

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use conductor::model::{
-    ClockAnchor, Conclusion, ConductorTime, Destination, Ending, Event, Outcome, Output, Phase, PhaseMap, Plan,
-    PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, StartSkew, Step, StepReference,
+    ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Ending, Event, Outcome, Output, Phase, PhaseMap,
+    Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, StartSkew, Step, StepReference,
     StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 
@@ -50,6 +50,7 @@ fn plan(size: Size) -> Plan {
         shell: "/bin/sh".to_owned(),
         directory: None,
         environment: Vec::new(),
+        variables: Definitions::default(),
         steps: PhaseMap::from_fn(|phase| (0..size.steps).map(|index| step(phase, index)).collect()),
     };
     Plan {
@@ -58,6 +59,7 @@ fn plan(size: Size) -> Plan {
         trials: size.trials,
         phases: Phase::ALL.to_vec(),
         settings: RunSettings::default(),
+        variables: Definitions::default(),
         workers: (0..size.workers).map(worker).collect(),
     }
 }

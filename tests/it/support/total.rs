@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use conductor::config::dialect::{DEFAULT, Interpolated, Variables, interpolate, read};
+use conductor::config::dialect::{DEFAULT, Interpolated, Layer, Variables, interpolate, read};
 use conductor::config::{
     Diagnostics, Input, Severity, ShellCommand, ShellRefusal, ShellSyntax, Source, Span, validate,
 };
@@ -23,14 +23,15 @@ pub fn reader(bytes: &[u8]) {
         let places = finding.place.iter().chain(finding.others.iter().map(|(place, _)| place));
         assert!(places.into_iter().all(|place| is_inside(place.span)));
     }
-    let variables =
-        Variables { document: &document, defines: Some(&document), predefined: &[("worker", "w".to_owned())] };
+    let known = [("worker", Some("w".to_owned()))];
+    let mut variables = Variables::of(&document);
+    variables.layers.push(Layer::Known(&known));
     for section in &document.sections {
         assert!(is_inside(section.name_span));
         for entry in &section.entries {
             assert!(!entry.key().is_empty());
             assert_eq!(section.entry(entry.key()).map(conductor::config::dialect::Entry::key), Some(entry.key()));
-            let Interpolated { text, findings, .. } = interpolate(&entry.value, &section.name, &variables);
+            let Interpolated { text, findings, .. } = interpolate(&entry.value, Some(section), &variables);
             let failed = findings.iter().any(|finding| finding.severity() == Severity::Error);
             assert_eq!(text.is_none(), failed);
             for text in text.iter().chain([&entry.value]) {
@@ -50,8 +51,8 @@ pub fn whole(bytes: &[u8]) {
     let test = Input::Text("test.cfg".into(), Ok(parts.next().unwrap_or_default().to_vec()));
     let workers = parts.enumerate().map(|(at, part)| Input::Text(format!("w{at}.cfg").into(), Ok(part.to_vec())));
     let inputs: Vec<_> = workers.chain([test]).collect();
-    shown(&validate(&inputs, Some(&Grumbler)));
-    shown(&validate(&inputs, None));
+    shown(&validate(&inputs, &[], Some(&Grumbler)));
+    shown(&validate(&inputs, &[], None));
 }
 
 /// All forms of the findings can be made, and do nothing to a terminal.

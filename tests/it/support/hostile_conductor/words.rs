@@ -10,7 +10,7 @@ use super::super::soak::Random;
 use super::super::wire::{frame, hello, plan};
 
 /// The types of what is said. The first ones are those of messages, by their names on the wire.
-pub const KINDS: [&str; 65] = [
+pub const KINDS: [&str; 66] = [
     // A conductor's messages.
     "plan",
     "arm",
@@ -47,6 +47,7 @@ pub const KINDS: [&str; 65] = [
     "left",
     "stalled",
     "warning",
+    "log",
     // First messages, and those of the Python program.
     "hello",
     "welcome",
@@ -187,6 +188,7 @@ impl Speaker {
             "file_ended" => json!({"stream": step, "length": 0, "digest": "e3b0", "grew": true, "failed": null}),
             "file_taken" => json!({"stream": step, "error": "because\n\u{1b}[2J"}),
             "warning" => json!({"text": "\u{1b}]0;owned\u{7}"}),
+            "log" => json!({"level": "error", "text": "\u{1b}]0;owned\u{7}"}),
             _ => json!({
                 "trial": trial, "phase": phase, "step": step, "at": random.below(1000), "why": "x\u{1b}[1m\n", "pid": 1,
                 "stdout": 2, "stderr": 3, "outcome": {"is": "exit", "status": 0}, "leaky": true, "reason": "\r",

@@ -1,0 +1,200 @@
+//! Finds out for which workers the sections of a test file are, such as `[server:Run]`, and reports those that are for none
+//! and those of equal rank.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::rank::{self, Rank};
+use super::worker::Worker;
+use super::worker_range::{self, Expansion};
+use super::worker_sections::{Held, Parts, WorkerSections, parts};
+use super::{
+    CLIENTS, Diagnostic, Document, Lint, Place, Scope, Section, WORKER_FILE, WORKERS, nearest, quoted, quoted_section,
+};
+
+/// Finds the sections of all workers of a test file, and reports those that are for no worker, and those of which nothing
+/// says which one holds. `is_complete` means that these are all workers: no line is wrong.
+pub(super) fn assign(scope: &mut Scope<'_>, workers: &[Worker], is_complete: bool) -> WorkerSections {
+    let mut found = WorkerSections::default();
+    let mut index = Index::new(workers);
+    for (section, at) in scope.document.sections.iter().zip(0..) {
+        let Some(parts) = parts(&section.name) else { continue };
+        if parts.written() != section.name {
+            report_name(scope, section, &parts);
+            if scope.document.section(&parts.written()).is_some() {
+                continue;
+            }
+        }
+        if parts.selector == "*" {
+            found.add(None, Held { rank: Rank::All, name: parts.name, section: at });
+            continue;
+        }
+        let selected = match index.select(parts.selector) {
+            Ok(selected) => selected,
+            Err(wrong) => {
+                if is_complete || wrong.in_any_case {
+                    scope.context.diagnostics.push(wrong.report(scope.document, section, &parts, workers));
+                }
+                continue;
+            }
+        };
+        if !scope.has_room(selected.workers.len() * size_of::<Held>(), || section.name_place()) {
+            break;
+        }
+        for worker in selected.workers {
+            let held = Held { rank: selected.rank, name: parts.name, section: at };
+            found.add(Some(&workers[worker]), held);
+        }
+    }
+    report_conflicts(scope, &found, workers);
+    found
+}
+
+/// Refuses two sections of equal rank, once for all workers that have them.
+fn report_conflicts(scope: &mut Scope<'_>, sections: &WorkerSections, workers: &[Worker]) {
+    let mut conflicts: BTreeMap<(usize, usize), (&Worker, usize)> = BTreeMap::new();
+    for worker in workers {
+        for name in WORKER_FILE {
+            let candidates = sections.candidates(worker, name).map(|held| (held.rank, held.section)).collect();
+            if let Err(pair) = rank::holding(name, candidates) {
+                conflicts.entry(pair).or_insert((worker, 0)).1 += 1;
+            }
+        }
+    }
+    for ((first, second), (worker, count)) in conflicts {
+        let [first, second] = [first, second].map(|at| &scope.document.sections[at]);
+        let others = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        let (one, other) = (quoted_section(&first.name), quoted_section(&second.name));
+        let message = format!("{one} and {other} are both for `{}`{others}", worker.name);
+        let hint = "change the ranges so that each worker is in one of them";
+        let error = Diagnostic::new(Lint::SectionConflict, second.name_place(), message, hint);
+        scope.context.diagnostics.push(error.other(first.name_place(), "the other section is here"));
+    }
+}
+
+/// Refuses a section whose name differs from the known one by upper and lower case, or by blanks.
+fn report_name(scope: &mut Scope<'_>, section: &Section, parts: &Parts<'_>) {
+    let written = parts.written();
+    let message = format!("unknown section {}", quoted_section(&section.name));
+    let hint = format!("write {}", quoted_section(&written));
+    let error = Diagnostic::new(Lint::SectionName, section.name_place(), message, hint);
+    let other = scope.document.section(&written).map(Section::name_place);
+    scope.context.diagnostics.push(match other {
+        Some(place) => error.other(place, "this section has the known name"),
+        None => error,
+    });
+}
+
+/// The workers of a test by what selects them.
+struct Index<'a> {
+    workers: &'a [Worker],
+    names: HashMap<&'a str, usize>,
+    keys: HashMap<&'a str, Vec<usize>>,
+    /// By names in lower case; only for messages.
+    folded: HashMap<String, usize>,
+}
+
+/// The workers that a section is for.
+struct Selected {
+    rank: Rank,
+    workers: Vec<usize>,
+}
+
+/// Why a section is for no worker.
+struct Wrong {
+    message: String,
+    /// The part of the name before the colon that is meant, if there is one.
+    meant: Option<String>,
+    /// The worker that is meant.
+    worker: Option<usize>,
+    lint: Lint,
+    /// Also if there are other workers, which could not be read.
+    in_any_case: bool,
+}
+
+impl<'a> Index<'a> {
+    fn new(workers: &'a [Worker]) -> Self {
+        let mut keys: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, worker) in workers.iter().enumerate() {
+            keys.entry(&worker.written_key).or_default().push(at);
+        }
+        let names = workers.iter().enumerate().map(|(at, worker)| (worker.name.as_str(), at)).collect();
+        Self { workers, names, keys, folded: HashMap::new() }
+    }
+
+    /// The workers that a selector is for: the name of a worker, or a range.
+    fn select(&mut self, selector: &str) -> Result<Selected, Wrong> {
+        if !selector.contains('[') {
+            let worker = self.worker(selector, selector)?;
+            return Ok(Selected { rank: Rank::Name, workers: vec![worker] });
+        }
+        // A range of `[Workers]` is known as it stands there, also `node[*]`.
+        if let Some(workers) = self.keys.get(selector) {
+            return Ok(Selected { rank: Rank::Range, workers: workers.clone() });
+        }
+        let Expansion { names, .. } = worker_range::expand(selector, None).map_err(|reason| Wrong {
+            message: reason.message,
+            meant: None,
+            worker: None,
+            lint: reason.lint,
+            in_any_case: !selector.contains("[*]"),
+        })?;
+        let workers = names.iter().map(|(name, _)| self.worker(name.as_str(), selector)).collect::<Result<_, _>>()?;
+        Ok(Selected { rank: Rank::Range, workers })
+    }
+
+    fn worker(&mut self, name: &str, selector: &str) -> Result<usize, Wrong> {
+        if let Some(known) = self.names.get(name) {
+            return Ok(*known);
+        }
+        if self.folded.is_empty() {
+            let folded = |(at, worker): (usize, &Worker)| (worker.name.as_str().to_lowercase(), at);
+            self.folded = self.workers.iter().enumerate().map(folded).collect();
+        }
+        if let Some(known) = self.folded.get(&name.to_lowercase()) {
+            let its = self.workers[*known].name.as_str();
+            return Err(Wrong {
+                message: format!("the worker is called {}, not {}", quoted(its), quoted(name)),
+                meant: (name == selector).then(|| its.to_owned()),
+                worker: Some(*known),
+                lint: Lint::SectionName,
+                in_any_case: true,
+            });
+        }
+        let of_range = if name == selector { String::new() } else { format!(", which {} includes", quoted(selector)) };
+        let base = self.workers.iter().position(|worker| worker.base == name);
+        let nearest = || {
+            let known = self.workers.iter().map(|worker| worker.name.as_str()).take(1000);
+            let name = nearest::nearest(name, known)?;
+            self.names.get(name).copied()
+        };
+        let worker = base.or_else(nearest);
+        let meant = worker.filter(|_| name == selector).map(|at| match base {
+            Some(_) => self.workers[at].written_key.clone(),
+            None => self.workers[at].name.to_string(),
+        });
+        let message = format!("the test has no worker {}{of_range}", quoted(name));
+        Err(Wrong { message, meant, worker, lint: Lint::UnknownWorker, in_any_case: false })
+    }
+}
+
+impl Wrong {
+    fn report(self, test: &Document, section: &Section, parts: &Parts<'_>, workers: &[Worker]) -> Diagnostic {
+        let hint = match &self.meant {
+            Some(meant) => format!("did you mean {}?", quoted_section(&format!("{meant}:{}", parts.name))),
+            None => {
+                "a section is for a worker, `[server:Run]`, a range, `[node[01-16]:Run]`, or all, `[*:Run]`".to_owned()
+            }
+        };
+        let error = Diagnostic::new(self.lint, section.name_place(), self.message, hint);
+        let list = || test.section(WORKERS).or_else(|| test.section(CLIENTS)).map(Section::name_place);
+        let label =
+            |worker: &Worker| (worker.place.clone(), format!("{} is defined here", quoted(&worker.written_key)));
+        let other = self.worker.map(|at| label(&workers[at]));
+        let other: Option<(Place, String)> =
+            other.or_else(|| Some((list()?, "the workers of the test are listed here".to_owned())));
+        match other {
+            Some((place, label)) => error.other(place, label),
+            None => error,
+        }
+    }
+}

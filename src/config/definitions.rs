@@ -1,0 +1,47 @@
+//! The variables that hold for a test and for each worker, with their origins, for `configuration.json`.
+
+use super::interpolate::Addresses;
+use super::scope::Scope;
+use super::{DEFAULT, Document};
+use crate::model::{Definition, Definitions, Origin};
+
+/// The variables that are the same for all workers: those of the command line, of the test file, and the addresses. Of two
+/// with the same name, only the one that holds is there. Values are as they were written.
+pub(super) fn of_test(test: &Document, defines: &Document, addresses: &Addresses) -> Definitions {
+    let of_workers = addresses.iter().filter_map(|(name, address)| Some((name.clone(), address.clone()?)));
+    let mut all: Definitions =
+        of_workers.map(|(name, value)| (name, Definition { value, origin: Origin::Address })).collect();
+    all.extend(of_file(test));
+    all.extend(of_command_line(defines));
+    all
+}
+
+/// The variables of one worker that take precedence over those of the test, but not over those of the command line.
+pub(super) fn of_worker(scope: &Scope<'_>) -> Definitions {
+    let known = scope.predefined.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
+    let mut all: Definitions =
+        known.map(|(name, value)| (name, Definition { value, origin: Origin::Predefined })).collect();
+    if scope.has_file() {
+        all.extend(of_file(scope.document));
+    }
+    all.retain(|name, _| scope.defines.section(DEFAULT).is_none_or(|section| section.entry(name).is_none()));
+    all
+}
+
+fn of_file(document: &Document) -> impl Iterator<Item = (String, Definition)> {
+    let entries = document.section(DEFAULT).map_or(&[][..], |section| &section.entries);
+    // Of two with the same key, which is an error, the first holds.
+    entries.iter().rev().map(|entry| {
+        let line = entry.key_place().position().line;
+        let origin = Origin::File(document.source.path().to_owned(), line);
+        (entry.key().to_owned(), Definition { value: entry.value.as_str().to_owned(), origin })
+    })
+}
+
+fn of_command_line(defines: &Document) -> impl Iterator<Item = (String, Definition)> {
+    let entries = defines.section(DEFAULT).map_or(&[][..], |section| &section.entries);
+    // A later one was put before the earlier ones. Options that serve as settings are no variables.
+    entries.iter().rev().filter(|entry| !entry.key().starts_with("--")).map(|entry| {
+        (entry.key().to_owned(), Definition { value: entry.value.as_str().to_owned(), origin: Origin::CommandLine })
+    })
+}

@@ -1,0 +1,78 @@
+//! The variables of a configuration, with their origins.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::text;
+
+/// Variables by their names, in lower case.
+pub type Definitions = BTreeMap<String, Definition>;
+
+/// The definition of a variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definition {
+    /// The value as it was written: variables in it are not replaced.
+    pub value: String,
+    /// Where it was defined.
+    #[serde(with = "text")]
+    pub origin: Origin,
+}
+
+/// Where a variable was defined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// By the option `-D`.
+    CommandLine,
+    /// In this file and line.
+    File(PathBuf, usize),
+    /// By the program: what every worker has.
+    Predefined,
+    /// It is the address of the worker with that name.
+    Address,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandLine => out.write_str("command line"),
+            Self::File(path, line) => write!(out, "{}:{line}", path.display()),
+            Self::Predefined => out.write_str("predefined"),
+            Self::Address => out.write_str("worker address"),
+        }
+    }
+}
+
+impl FromStr for Origin {
+    type Err = ();
+
+    /// Reads what is displayed.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "command line" => Ok(Self::CommandLine),
+            "predefined" => Ok(Self::Predefined),
+            "worker address" => Ok(Self::Address),
+            _ => {
+                let (path, line) = text.rsplit_once(':').ok_or(())?;
+                Ok(Self::File(path.into(), line.parse().map_err(|_| ())?))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_read_as_it_is_written() {
+        let file = Origin::File("a:b.cfg".into(), 12);
+        for origin in [Origin::CommandLine, file, Origin::Predefined, Origin::Address] {
+            assert_eq!(origin.to_string().parse(), Ok(origin));
+        }
+        assert_eq!("nowhere".parse::<Origin>(), Err(()));
+    }
+}
