@@ -97,6 +97,7 @@ impl ConductArguments {
         let chosen = |phase: &Phase| self.phases.iter().any(|word| word_means(word, *phase));
         self.overrides.phases = (!self.phases.is_empty()).then(|| Phase::ALL.into_iter().filter(chosen).collect());
         self.overrides.results = self.results.clone();
+        self.overrides.local = self.local;
         Ok(())
     }
 }

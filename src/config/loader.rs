@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::assign::assign;
 use super::interpolate::{Addresses, PREDEFINED};
-use super::lints::{self, Steps, barriers, bounds, steps};
+use super::lints::{self, Steps, barriers, bounds, shared_player, steps, unknown_variables};
 use super::scope::{self, Context, OfTest};
 use super::settings::{COORDINATOR_SETTINGS, Setting, TEST_SETTINGS, TestSettings};
 use super::worker::{FileName, Worker};
@@ -33,6 +33,8 @@ pub(super) struct Loader {
     pub(super) is_partial: bool,
     /// Variables that only the command line sets are needed: a test is to be run, not only checked.
     pub(super) needs_definitions: bool,
+    /// All workers run on this machine, as the command line wants it.
+    pub(super) is_local: bool,
 }
 
 /// A test that was read.
@@ -106,6 +108,7 @@ impl Loader {
             in_tests: HashSet::new(),
             is_partial: false,
             needs_definitions: false,
+            is_local: false,
         }
     }
 
@@ -165,6 +168,15 @@ impl Loader {
             diagnostics.extend(workers.iter().flat_map(|(_, steps)| steps::fetch_without_results(steps)));
         }
         barriers::check(&workers, chosen.is_empty(), diagnostics);
+        if !settings.shared_player && !self.is_local {
+            let places = located.iter().filter(|_| workers.len() == located.len()).map(|located| &located.worker.place);
+            let workers = workers.iter().zip(places).map(|((plan, steps), place)| (plan, steps, place));
+            shared_player::check(workers, diagnostics);
+        }
+        let names: Vec<_> = list.workers.iter().map(|worker| worker.name.as_str()).collect();
+        for (plan, steps) in &workers {
+            unknown_variables::check(steps, &plan.environment, Some(&names), diagnostics);
+        }
         let with_steps = |(plan, mut located): (WorkerPlan, Steps)| {
             let steps = PhaseMap::from_fn(|phase| located[phase].drain(..).map(|located| located.step).collect());
             WorkerPlan { steps, ..plan }
@@ -323,6 +335,7 @@ impl Loader {
         if has_room(&mut scope, || Place::new(source, Span::new(0, 0))) {
             let file = worker_file::read(&mut scope);
             bounds::check_environment(&mut scope, &file.environment, &file.steps);
+            unknown_variables::check(&file.steps, &file.environment, None, &mut self.context.diagnostics);
         }
     }
 

@@ -52,6 +52,9 @@ pub struct Overrides {
     /// [default: `max_message_size` in CONFIG, or 10]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095), help_heading = LIMITS)]
     pub max_message_size: Option<u64>,
+    /// All workers run on this machine.
+    #[arg(skip)]
+    pub local: bool,
     /// The folder for the results.
     #[arg(skip)]
     pub results: Option<PathBuf>,
@@ -78,11 +81,12 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&
     let defines: Vec<_> = overrides.defines.iter().cloned().chain(connect).collect();
     let mut loader = Loader::new(files::defines(&defines), shell.is_some());
     loader.needs_definitions = true;
+    loader.is_local = overrides.local;
     let Some(test) = loader.read(&Input::File(path.to_owned())) else {
         return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish(shell) };
     };
     let Test { settings, workers, variables } = loader.test(&test, &overrides.workers, overrides.results.is_some());
-    let TestSettings { trials, outputs, run: settings } = settings;
+    let TestSettings { trials, outputs, run: settings, .. } = settings;
     let is_chosen = |phase: &Phase| overrides.phases.as_ref().is_none_or(|chosen| chosen.contains(phase));
     let plan = Plan {
         run,

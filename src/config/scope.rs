@@ -55,6 +55,10 @@ pub(super) struct Context {
     pub(super) bytes: usize,
 }
 
+/// Likely names of settings, and the settings that are meant.
+const ALIASES: [(&str, &str); 4] =
+    [("port", "cmdport"), ("host", "player"), ("address", "player"), ("timeout", "step_timeout")];
+
 /// How many bytes all values of a test may have, with variables and ranges of workers resolved.
 ///
 /// A file of a few lines can ask for more than any machine has: a variable that is ten times another one, ten deep, for
@@ -210,7 +214,11 @@ impl<'a> Scope<'a> {
                 let hint = if others.iter().any(|other| other.key == key) {
                     format!("it belongs in {elsewhere}")
                 } else {
-                    nearest::hint(key, known.iter().copied())
+                    let meant = ALIASES.iter().find(|(alias, meant)| *alias == key && known.contains(meant));
+                    meant.map_or_else(
+                        || nearest::hint(key, known.iter().copied()),
+                        |(_, meant)| format!("did you mean `{meant}`?"),
+                    )
                 };
                 self.report(Lint::UnknownKey, entry.key_place(), message, hint);
             }

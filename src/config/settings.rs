@@ -49,6 +49,8 @@ impl<T> Setting<T> {
 pub(super) struct TestSettings {
     pub(super) trials: Option<u32>,
     pub(super) outputs: Outputs,
+    /// Workers with the same player may run the same commands.
+    pub(super) shared_player: bool,
     /// Everything else but `results`.
     pub(super) run: RunSettings,
 }
@@ -79,6 +81,7 @@ pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 13] = [
     Setting::word("max_start_skew", |test, text| {
         duration::optional_duration(text).map(|skew| test.run.max_start_skew = skew.0)
     }),
+    Setting::word("shared_player", |test, text| value::yes(text).map(|yes| test.shared_player = yes)),
     Setting::text("results", |test, text| value::text(text).map(|folder| test.outputs.results = Some(folder.into()))),
     Setting::text("check", |test, text| value::text(text).map(|command| test.run.check = Some(command))),
 ];

@@ -68,6 +68,7 @@ fn check_phase(scope: &mut Scope<'_>, section: &Section) {
         scope.report(Lint::EmptyPhase, section.name_place(), message, hint);
     }
     for entry in &section.entries {
+        lints::commands::check_label(scope, entry);
         lints::several_lines::check(scope, entry);
     }
 }
@@ -256,12 +257,15 @@ fn step(scope: &mut Scope<'_>, section: &Section, entry: &Entry, shell: &str) ->
     let mut parsed = step::parse(entry.written_key(), text.as_str());
     let from = |start: usize| text.place_of(start..text.as_str().len());
     let (key, action) = (entry.key_place(), from(parsed.form_at.unwrap_or(parsed.at)));
+    let mut variables = Vec::new();
     let is_wrong = parsed.problems.iter().any(|(reason, _)| reason.lint.severity() == Severity::Error);
     match &mut parsed.step.action {
         Action::Command(_) if parsed.form_at.is_none() && parsed.problems.is_empty() => {
             if let Some(commands) = &mut scope.context.commands {
                 commands.take(shell, entry, &text, parsed.at);
             }
+            variables = lints::commands::variables(&text, parsed.at);
+            lints::commands::check(scope, entry, &parsed.step, &text, parsed.at);
         }
         Action::Put { local, remote } => {
             let folder = entry.value.source().path().parent().unwrap_or(Path::new(""));
@@ -282,5 +286,5 @@ fn step(scope: &mut Scope<'_>, section: &Section, entry: &Entry, shell: &str) ->
         let place = range.map_or_else(|| key.clone(), |range| text.place_of(range));
         scope.context.diagnostics.push(reason.at(place));
     }
-    (!is_wrong).then_some(LocatedStep { step: parsed.step, key, action })
+    (!is_wrong).then_some(LocatedStep { step: parsed.step, key, action, variables })
 }

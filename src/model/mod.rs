@@ -54,8 +54,8 @@ pub use outcome::{Attempt, Ending, Forced, Outcome, StepResult, signal_name};
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
 pub use plan::{
-    Destination, LARGEST_PLAN, LONGEST_LEASE, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, OnFailure, OnInterrupt, Plan, PlayerAddress,
-    RunSettings, WorkerPlan,
+    Destination, LARGEST_PLAN, LONGEST_LEASE, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, OnFailure, OnInterrupt, Plan,
+    PlayerAddress, RunSettings, WorkerPlan,
 };
 pub use player::{PlayerDescription, PlayerEntry};
 pub use printer::Printer;

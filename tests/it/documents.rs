@@ -336,6 +336,17 @@ fn the_documents_name_every_variable_that_steps_get() {
 }
 
 #[test]
+fn the_lint_for_unknown_variables_knows_those_of_the_documents() {
+    let rows = table("docs/steps.md", "variable");
+    let documented: BTreeSet<_> = rows
+        .iter()
+        .flat_map(|row| quoted(&row[0]).map(str::to_owned).collect::<Vec<_>>())
+        .filter(|name| !name.contains('<'))
+        .collect();
+    assert_eq!(documented, strings("src/config/lints/unknown_variables.rs", "const OF_EVERY_STEP:"));
+}
+
+#[test]
 fn the_documents_name_what_a_python_player_cannot_do() {
     let source = read("src/conduct/seed/limits.rs");
     let (_, part) = source.split_once("fn unsupported_form").expect("the forms that are refused");

@@ -396,7 +396,10 @@ fn with_on_interrupt_collect_a_second_ctrl_c_skips_to_reset_and_a_third_exits() 
         let log = scene.folder.join("log").display().to_string();
         let reset = if times == 3 { format!("{}; sleep 600", third.hold()) } else { "true".to_owned() };
         let text = scene.folder.read("w.cfg");
-        let text = text.replace("[Collect]\n", &format!("[Collect]\nslow = {}; sleep 600\nnever = echo never >>{log}\n", second.hold()));
+        let text = text.replace(
+            "[Collect]\n",
+            &format!("[Collect]\nslow = {}; sleep 600\nnever = echo never >>{log}\n", second.hold()),
+        );
         scene.folder.file("w.cfg", &text.replace("[Reset]\n", &format!("[Reset]\nfirst = {reset}\n")));
         let child = scene.start(&[]);
         kill(child.id(), INTERRUPT);

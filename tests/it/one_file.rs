@@ -6,7 +6,7 @@ use std::process::Command;
 use conductor::config::{Diagnostic, Input, Loaded, Overrides, Place, load_player, load_test, validate};
 use conductor::model::{Network, Phase, Plan, RunId, WorkerPlan};
 
-use crate::support::{CONDUCTOR, Folder, Player, run};
+use crate::support::{CONDUCTOR, Folder, Player, documents, run};
 
 fn load(folder: &Folder, overrides: &Overrides) -> Loaded {
     load_test(&folder.join("test.cfg"), overrides, RunId::new("run").expect("a name"), None)
@@ -61,6 +61,76 @@ fn placed(set: usize, section: &str, lines: impl Fn(usize, &str) -> String) -> (
 
 fn steps(worker: &WorkerPlan, phase: Phase) -> Vec<(&str, &str)> {
     worker.steps[phase].iter().map(|step| (step.label.as_str(), step.command().unwrap_or_default())).collect()
+}
+
+/// The text of a test file with the worker files in it: `[Run]` of `server.cfg` becomes `[server:Run]`.
+fn in_one_file(test: &str, read: impl Fn(&str) -> String) -> String {
+    let (mut lines, mut sections, mut defaults) = (Vec::new(), Vec::new(), Vec::new());
+    let mut is_worker = false;
+    for line in test.lines() {
+        is_worker = if line.starts_with('[') { line == "[Workers]" } else { is_worker };
+        match line.split_once(" = ").filter(|_| is_worker) {
+            Some((key, file)) => {
+                lines.push(format!("{key} ="));
+                let mut is_default = false;
+                for line in read(file).lines().map(str::to_owned) {
+                    let section = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+                    is_default = section.map_or(is_default, |name| name == "DEFAULT");
+                    match section {
+                        Some("DEFAULT") => {}
+                        Some(name) => sections.push(format!("[{key}:{name}]")),
+                        None if is_default && line.contains('=') && !defaults.contains(&line) => defaults.push(line),
+                        None if is_default => {}
+                        None => sections.push(line),
+                    }
+                }
+            }
+            None => lines.push(line.to_owned()),
+        }
+    }
+    [lines, sections, vec!["[DEFAULT]".to_owned()], defaults].concat().join("\n") + "\n"
+}
+
+/// The plan of a test, without the names of its files and without its variables.
+fn dry_run(folder: &Folder, file: &str) -> serde_json::Value {
+    let finished = run(folder, ["conduct", "--quiet", "--dry-run", "-f", "json", file]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let mut plan: serde_json::Value = serde_json::from_str(&finished.stdout).expect("a plan");
+    let clear = |value: &mut serde_json::Value| {
+        for key in ["config", "file", "variables"] {
+            value[key] = serde_json::Value::Null;
+        }
+    };
+    clear(&mut plan);
+    plan["workers"].as_array_mut().expect("workers").iter_mut().for_each(clear);
+    plan
+}
+
+#[test]
+fn the_tests_of_the_readme_and_of_the_samples_mean_the_same_in_one_file() {
+    let readme = documents::blocks("README.md", "ini");
+    let samples =
+        ["testdata/distributed", "examples/ssh", "examples/containers", "examples/slurm", "examples/kubernetes"];
+    let of_sample = |sample: &str| {
+        let files = std::fs::read_dir(documents::root().join(sample)).expect("a folder");
+        let files = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+        files.map(|name| (name.clone(), documents::read(&format!("{sample}/{name}")))).collect::<Vec<_>>()
+    };
+    let of_readme =
+        readme.iter().filter_map(|block| Some((block.lines().next()?.strip_prefix("# ")?.to_owned(), block.clone())));
+    for files in [of_readme.collect()].into_iter().chain(samples.map(of_sample)) {
+        let folder = Folder::new();
+        for (name, text) in &files {
+            folder.file(name, text);
+        }
+        let text = folder.read("test.cfg");
+        // Their hosts are there already.
+        if text.contains(" @ ") {
+            continue;
+        }
+        folder.file("one.cfg", &in_one_file(&text, |name| folder.read(name)));
+        assert_eq!(dry_run(&folder, "test.cfg"), dry_run(&folder, "one.cfg"), "{files:?}");
+    }
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn a_variable_that_only_the_command_line_sets_is_declared() {
     let folder = Folder::new();
     folder.file(
         "test.cfg",
-        "# conductor: required(hosts, seconds)\n[Test]\nresults = r\nstep_timeout = %(seconds)s\n[Workers]\nnode[*] = n.cfg @ %(hosts)s\n\
+        "# conductor: required(hosts, seconds)\n[Test]\nresults = r\nshared_player = yes\nstep_timeout = %(seconds)s\n[Workers]\nnode[*] = n.cfg @ %(hosts)s\n\
          last = n.cfg @ %(hosts)s:7001\n[Environment]\nTIME = %(seconds)s\n",
     );
     folder.file(

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End, EndKind};
 use crate::model::{
-    Event, OnFailure, OnInterrupt, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, Reason, StartSkew, WorkerId,
-    WorkerName, WorkerPlan,
+    Event, OnFailure, OnInterrupt, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, Reason, StartSkew,
+    WorkerId, WorkerName, WorkerPlan,
 };
 use crate::wait::Wait;
 

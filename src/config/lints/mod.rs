@@ -2,11 +2,14 @@
 
 pub(super) mod barriers;
 pub(super) mod bounds;
+pub(super) mod commands;
 pub(super) mod defaults;
 pub(super) mod puts;
 pub(super) mod several_lines;
+pub(super) mod shared_player;
 mod shell_text;
 pub(super) mod steps;
+pub(super) mod unknown_variables;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -23,6 +26,8 @@ pub(super) struct LocatedStep {
     pub(super) key: Place,
     /// Its command, or the prefix that says what it does instead.
     pub(super) action: Place,
+    /// The variables of this program that its command uses.
+    pub(super) variables: Vec<(String, Place)>,
 }
 
 /// The steps of a worker.

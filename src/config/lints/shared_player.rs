@@ -1,0 +1,52 @@
+//! Workers that use the same player and run the same commands there: they disturb each other, unless that is intended.
+
+use std::collections::BTreeMap;
+
+use super::Steps;
+use crate::config::{Diagnostic, Diagnostics, Lint, Place};
+use crate::model::{PlayerAddress, WorkerPlan};
+
+/// What in a command makes workers differ although the command is the same.
+const DIFFERENT: [&str; 2] = ["CONDUCTOR_WORKER", "CONDUCTOR_SCRATCH"];
+
+/// A worker, and the place of its line.
+type Placed<'a> = (&'a WorkerPlan, &'a Steps, &'a Place);
+
+/// Warns of workers with the same player, steps, environment and folder.
+pub(in crate::config) fn check<'a>(workers: impl IntoIterator<Item = Placed<'a>>, diagnostics: &mut Diagnostics) {
+    // Only steps of one section can be the same for a reason.
+    let mut groups: BTreeMap<(String, usize, usize), Vec<Placed<'_>>> = BTreeMap::new();
+    for (plan, steps, place) in workers {
+        // The address is wrong, or only the command line sets it.
+        if matches!(&plan.player, PlayerAddress::Port(destination) if destination.host.is_empty()) {
+            continue;
+        }
+        let first = steps.iter().flat_map(|(_, steps)| steps).find(|located| located.step.command().is_some());
+        if let Some(first) = first {
+            let key = (plan.player.to_string(), first.key.source.order(), first.key.span.start);
+            groups.entry(key).or_default().push((plan, steps, place));
+        }
+    }
+    for group in groups.values() {
+        let Some((&first, others)) = group.split_first() else { continue };
+        let same = others.iter().filter(|other| are_same(first, **other)).count();
+        if same == 0 || is_different(first.1) {
+            continue;
+        }
+        let others = if same == 1 { "another worker".to_owned() } else { format!("{same} other workers") };
+        let message = format!("`{}` and {others} run the same commands on one player", first.0.name);
+        let hint = "tell them apart with `%(worker)s` or `%(index)s`, or write `shared_player = yes` in `[Test]`";
+        diagnostics.push(Diagnostic::new(Lint::SharedPlayer, first.2.clone(), message, hint));
+    }
+}
+
+fn are_same(left: Placed<'_>, right: Placed<'_>) -> bool {
+    let of_plan = |plan: &WorkerPlan| (plan.environment.clone(), plan.directory.clone());
+    let steps = |steps: &Steps| steps.iter().flat_map(|(_, steps)| steps).map(|it| it.step.clone()).collect::<Vec<_>>();
+    of_plan(left.0) == of_plan(right.0) && steps(left.1) == steps(right.1)
+}
+
+fn is_different(steps: &Steps) -> bool {
+    let mut commands = steps.iter().flat_map(|(_, steps)| steps).filter_map(|located| located.step.command());
+    commands.any(|command| DIFFERENT.iter().any(|word| command.contains(word)))
+}

@@ -1,0 +1,59 @@
+//! Variables such as `$CONDUCTOR_ADDR_SERVER` in commands: those that no step has.
+
+use std::collections::BTreeSet;
+
+use super::Steps;
+use crate::config::{Diagnostic, Diagnostics, Lint, nearest, quoted};
+use crate::model::{Mode, variable};
+
+/// The variables that every step has, apart from those that are named after workers and steps. A test compares them with the
+/// documents.
+const OF_EVERY_STEP: [&str; 8] = [
+    "CONDUCTOR_RUN",
+    "CONDUCTOR_TRIAL",
+    "CONDUCTOR_TRIALS",
+    "CONDUCTOR_PHASE",
+    "CONDUCTOR_STEP",
+    "CONDUCTOR_WORKER",
+    "CONDUCTOR_WORKERS",
+    "CONDUCTOR_MARK",
+];
+
+const ADDRESS: &str = "CONDUCTOR_ADDR";
+const PROCESS: &str = "CONDUCTOR_PID";
+
+/// Warns of variables that a worker's commands use and that none of its steps has. `workers` are the names of all workers of
+/// the test, if they are known.
+pub(in crate::config) fn check(
+    steps: &Steps,
+    environment: &[(String, String)],
+    workers: Option<&[&str]>,
+    diagnostics: &mut Diagnostics,
+) {
+    let all = || steps.iter().flat_map(|(_, steps)| steps);
+    if all().all(|located| located.variables.is_empty()) {
+        return;
+    }
+    let spawned = all().filter(|located| located.step.mode == Mode::Spawn);
+    let processes = spawned.map(|located| variable(PROCESS, located.step.label.as_str()));
+    let mut known: BTreeSet<String> = processes.chain(OF_EVERY_STEP.map(str::to_owned)).collect();
+    known.extend(workers.into_iter().flatten().map(|name| variable(ADDRESS, name)));
+    known.extend(environment.iter().map(|(name, _)| name.clone()));
+    for (name, place) in all().flat_map(|located| &located.variables) {
+        let is_of_worker = name.strip_prefix(ADDRESS).is_some_and(|rest| rest.starts_with('_'));
+        if known.contains(name) || (is_of_worker && workers.is_none()) {
+            continue;
+        }
+        let hint = nearest::hint_or(name, known.iter().map(String::as_str).take(1000), || {
+            if name.starts_with(PROCESS) {
+                "only spawned steps of this worker have such a variable: `CONDUCTOR_PID_LABEL`".to_owned()
+            } else if is_of_worker {
+                "only workers of the test have such a variable: `CONDUCTOR_ADDR_WORKER`".to_owned()
+            } else {
+                "set it in `[Environment]`, or remove it".to_owned()
+            }
+        });
+        let message = format!("no step has the variable {}", quoted(name));
+        diagnostics.push(Diagnostic::new(Lint::UnknownVariable, place.clone(), message, hint));
+    }
+}
