@@ -67,7 +67,7 @@ pub struct Outputs {
 }
 
 /// The settings of `[Test]`.
-pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 13] = [
+pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 14] = [
     Setting::word("trials", |test, text| value::count(text).map(|trials| test.trials = Some(trials))),
     Setting::word("format", |test, text| value::one_of(text).map(|format| test.outputs.format = Some(format))),
     Setting::text("output", |test, text| value::text(text).map(|file| test.outputs.output = Some(file.into()))),

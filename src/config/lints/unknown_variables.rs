@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::Steps;
 use crate::config::{Diagnostic, Diagnostics, Lint, nearest, quoted};
-use crate::model::{Mode, variable};
+use crate::model::{Mode, SCRATCH_VARIABLE, variable};
 
 /// The variables that every step has, apart from those that are named after workers and steps. A test compares them with the
 /// documents.
-const OF_EVERY_STEP: [&str; 8] = [
+const OF_EVERY_STEP: [&str; 9] = [
     "CONDUCTOR_RUN",
     "CONDUCTOR_TRIAL",
     "CONDUCTOR_TRIALS",
@@ -16,6 +16,7 @@ const OF_EVERY_STEP: [&str; 8] = [
     "CONDUCTOR_STEP",
     "CONDUCTOR_WORKER",
     "CONDUCTOR_WORKERS",
+    SCRATCH_VARIABLE,
     "CONDUCTOR_MARK",
 ];
 
