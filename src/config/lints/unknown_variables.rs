@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Steps;
 use crate::config::{Diagnostic, Diagnostics, Lint, nearest, quoted};
-use crate::model::{Mode, SCRATCH_VARIABLE, variable};
+use crate::model::{Mode, variable};
 
 /// The variables that every step has, apart from those that are named after workers and steps. A test compares them with the
 /// documents.
@@ -16,7 +16,7 @@ const OF_EVERY_STEP: [&str; 9] = [
     "CONDUCTOR_STEP",
     "CONDUCTOR_WORKER",
     "CONDUCTOR_WORKERS",
-    SCRATCH_VARIABLE,
+    "CONDUCTOR_SCRATCH",
     "CONDUCTOR_MARK",
 ];
 
