@@ -9,7 +9,7 @@ use crate::sys;
 /// Begins to listen for SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under `nohup`), and passes them on. The thread
 /// lives as long as the program.
 ///
-/// The first stops in good order, the second at once. Whoever should hear them may be held up, by a terminal that was
+/// The first stops in good order, the second at once, or the third with `on_interrupt = collect`. Whoever should hear them may be held up, by a terminal that was
 /// stopped and does not take the last words: then the third ends the program as it is.
 ///
 /// # Errors

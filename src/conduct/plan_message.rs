@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::model::{
     Action, Bound, Gate, LARGEST_PLAN, LONGEST_NAME, MOST_STEPS, MOST_VARIABLES, Mode, Phase, Plan, Step, WorkerId,
-    WorkerPlan, nanoseconds, variable,
+    WorkerPlan, in_scratch, nanoseconds, variable,
 };
-use crate::wire::{AWAIT, ActionMessage, PlanMessage, StepMessage, UntilMessage, to_json};
+use crate::wire::{AWAIT, ActionMessage, PlanMessage, SCRATCH, ScratchMessage, StepMessage, UntilMessage, to_json};
 
 /// The message with a worker's plan, for this incarnation of its player.
 pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<String>) -> PlanMessage {
@@ -19,6 +19,7 @@ pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<St
         phases: plan.phases.clone(),
         shell: entry.shell.clone(),
         directory: entry.directory.clone(),
+        scratch: Some(if settings.keep_scratch { ScratchMessage::Keep } else { ScratchMessage::Remove }),
         environment: environment(plan, worker),
         step_timeout: settings.step_timeout.map(nanoseconds),
         reset_timeout: nanoseconds(settings.reset_timeout),
@@ -62,6 +63,7 @@ pub(crate) fn missing_features(plan: &Plan, worker: WorkerId, features: &[String
     let steps = plan.phases.iter().flat_map(|phase| &plan.worker(worker).steps[*phase]);
     let needed = steps.filter_map(|step| match &step.action {
         Action::Await { .. } => Some((AWAIT, "`await:`")),
+        _ if step.uses_scratch() => Some((SCRATCH, "`$CONDUCTOR_SCRATCH`")),
         _ => None,
     });
     let missing: BTreeSet<_> = needed.filter(|(name, _)| features.iter().all(|feature| feature != name)).collect();
@@ -101,7 +103,10 @@ fn step_message(phase: Phase, step: &Step) -> StepMessage {
             let (label, pattern) = (label.as_str().to_owned(), pattern.clone());
             (String::new(), Some(ActionMessage::Await { label, pattern }))
         }
-        Action::Fetch(pattern) => (String::new(), Some(ActionMessage::Fetch { pattern: pattern.clone() })),
+        Action::Fetch(pattern) => {
+            let (pattern, scratch) = in_scratch(pattern).map_or((pattern.as_str(), false), |inside| (inside, true));
+            (String::new(), Some(ActionMessage::Fetch { pattern: pattern.to_owned(), scratch }))
+        }
         Action::Put { remote, .. } => (String::new(), Some(ActionMessage::Put { remote: remote.clone() })),
     };
     let timeout = step.bound.map(|bound| match bound {

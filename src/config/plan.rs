@@ -45,6 +45,9 @@ pub struct Overrides {
     /// What to do when a step has failed [default: `on_failure` in CONFIG, or continue]
     #[arg(long, value_enum, value_name = "ACTION", help_heading = LIMITS)]
     pub on_failure: Option<OnFailure>,
+    /// Keep the scratch folders of the workers, and report where they are
+    #[arg(long)]
+    pub keep_scratch: bool,
     /// Size of the part of each output that the reports keep, and of the largest message of a Python player
     /// [default: `max_message_size` in CONFIG, or 10]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=4095), help_heading = LIMITS)]
@@ -106,6 +109,7 @@ fn overridden(settings: RunSettings, outputs: &Outputs, overrides: &Overrides) -
         on_failure: overrides.on_failure.unwrap_or(settings.on_failure),
         max_start_skew: overrides.max_start_skew.map_or(settings.max_start_skew, |limit| limit.0),
         max_message_size: overrides.max_message_size.map_or(settings.max_message_size, |mebibytes| mebibytes << 20),
+        keep_scratch: overrides.keep_scratch,
         results: overrides.results.clone().or_else(|| outputs.results.clone()),
         ..settings
     }

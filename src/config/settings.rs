@@ -67,7 +67,7 @@ pub struct Outputs {
 }
 
 /// The settings of `[Test]`.
-pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 13] = [
+pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 14] = [
     Setting::word("trials", |test, text| value::count(text).map(|trials| test.trials = Some(trials))),
     Setting::word("format", |test, text| value::one_of(text).map(|format| test.outputs.format = Some(format))),
     Setting::text("output", |test, text| value::text(text).map(|file| test.outputs.output = Some(file.into()))),
@@ -77,6 +77,7 @@ pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 13] = [
     Setting::word("connect_timeout", |test, text| duration::duration(text).map(|time| test.run.connect_timeout = time)),
     Setting::word("lease", |test, text| duration::lease(text).map(|lease| test.run.lease = lease)),
     Setting::word("on_failure", |test, text| value::one_of(text).map(|choice| test.run.on_failure = choice)),
+    Setting::word("on_interrupt", |test, text| value::one_of(text).map(|choice| test.run.on_interrupt = choice)),
     Setting::word("max_start_skew", |test, text| {
         duration::optional_duration(text).map(|skew| test.run.max_start_skew = skew.0)
     }),

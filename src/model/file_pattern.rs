@@ -24,7 +24,37 @@ pub enum PatternComponent {
     Any,
 }
 
+/// What begins the pattern of a file in the scratch folder.
+const SCRATCH: &str = "scratch:";
+
+/// The rest of a pattern that begins in the scratch folder.
+pub fn in_scratch(text: &str) -> Option<&str> {
+    text.strip_prefix(SCRATCH)
+}
+
 impl FilePattern {
+    /// Checks the pattern of a `fetch:` step, which may begin in the scratch folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn check(text: &str) -> Result<(), (String, &'static str)> {
+        let Some(inside) = in_scratch(text) else { return Self::new(text, None).map(|_| ()) };
+        if inside.trim().is_empty() {
+            return Err((
+                format!("`{text}` does not name a file"),
+                "use `scratch:**` for all files in the scratch folder",
+            ));
+        }
+        if inside.starts_with('/') || inside.split('/').any(|part| part == "..") {
+            return Err((
+                format!("`{text}` leaves the scratch folder"),
+                "write a path in the scratch folder after `scratch:`",
+            ));
+        }
+        Self::new(inside, None).map(|_| ())
+    }
+
     /// Reads a pattern. A relative one begins in `directory`, else in the current folder.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ pub use barrier::BarrierResult;
 pub use definition::{Definition, Definitions, Origin};
 pub use event::{Event, Reporter, Stamped};
 pub use fetched::{FetchedFile, FetchedFiles};
-pub use file_pattern::{FilePattern, PatternComponent};
+pub use file_pattern::{FilePattern, PatternComponent, in_scratch};
 pub use format::Format;
 pub use harmless::{harmless, is_harmful, on_one_line};
 pub use line_pattern::LinePattern;
@@ -54,14 +54,14 @@ pub use outcome::{Attempt, Ending, Forced, Outcome, StepResult, signal_name};
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
 pub use plan::{
-    Destination, LARGEST_PLAN, LONGEST_LEASE, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, OnFailure, Plan, PlayerAddress,
-    RunSettings, WorkerPlan,
+    Destination, LARGEST_PLAN, LONGEST_LEASE, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, OnFailure, OnInterrupt, Plan,
+    PlayerAddress, RunSettings, WorkerPlan,
 };
 pub use player::{PlayerDescription, PlayerEntry};
 pub use printer::Printer;
 pub use process::Process;
 pub use start::{Start, StartSkew};
-pub use step::{Action, Bound, Gate, Mode, Step, Until};
+pub use step::{Action, Bound, Gate, Mode, SCRATCH_VARIABLE, Step, Until};
 pub use step_id::{PhaseId, StepId, StepReference, WorkerId};
 pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};

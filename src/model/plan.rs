@@ -77,6 +77,9 @@ pub struct RunSettings {
     pub lease: Duration,
     /// What a failed step means for the rest of the run.
     pub on_failure: OnFailure,
+    /// What is still run after an interrupt.
+    #[serde(skip)]
+    pub on_interrupt: OnInterrupt,
     /// How far apart the workers may start.
     #[serde(with = "in_seconds")]
     pub max_start_skew: Option<Duration>,
@@ -88,6 +91,9 @@ pub struct RunSettings {
     /// The command that judges each trial, on the conductor.
     #[serde(skip)]
     pub check: Option<String>,
+    /// Whether the scratch folders are kept.
+    #[serde(skip)]
+    pub keep_scratch: bool,
 }
 
 impl Default for RunSettings {
@@ -98,10 +104,12 @@ impl Default for RunSettings {
             connect_timeout: Duration::from_secs(10),
             lease: Duration::from_mins(1),
             on_failure: OnFailure::Continue,
+            on_interrupt: OnInterrupt::Reset,
             max_start_skew: None,
             max_message_size: 10 << 20,
             results: None,
             check: None,
+            keep_scratch: false,
         }
     }
 }
@@ -118,6 +126,16 @@ pub enum OnFailure {
 }
 
 named!(OnFailure: Continue "continue", Stop "stop");
+
+/// What is still run of a trial after an interrupt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum OnInterrupt {
+    /// Reset.
+    #[default]
+    Reset,
+    /// Collect, and then Reset.
+    Collect,
+}
 
 /// Where a player listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -7,7 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::StepLabel;
+use super::file_pattern::in_scratch;
 use super::named::named;
+
+/// The variable with the path of the scratch folder.
+pub const SCRATCH_VARIABLE: &str = "CONDUCTOR_SCRATCH";
 
 /// One thing that a worker does in a phase, as its line in the worker file says.
 ///
@@ -59,6 +63,15 @@ impl Step {
             }
         }
         Some(sum.saturating_add(together))
+    }
+
+    /// Whether it uses the scratch folder, as far as its line says.
+    pub fn uses_scratch(&self) -> bool {
+        match &self.action {
+            Action::Command(command) => command.contains(SCRATCH_VARIABLE),
+            Action::Fetch(pattern) => in_scratch(pattern).is_some(),
+            _ => false,
+        }
     }
 
     /// A step that runs `command` and waits for it.

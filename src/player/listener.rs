@@ -23,6 +23,7 @@ use super::note::Note;
 use super::origin::Origins;
 use super::processes::{End, Processes};
 use super::registry::Registry;
+use super::scratch::ScratchFolder;
 use super::session_entry::{SessionEntry, Summary};
 use super::session_process;
 use super::stdio;
@@ -292,6 +293,9 @@ impl Listener {
         for summary in self.registry.summaries.drain(..) {
             tracing::warn!("this player stops, and no conductor received this: {summary}");
         }
+        self.take_notes();
+        self.registry.give_up();
+        remove(std::mem::take(&mut self.registry.scratch));
         self.processes.cgroups.iter().for_each(|cgroups| cgroups.remove());
         Break(End::Status(status))
     }
@@ -367,6 +371,24 @@ impl Listener {
         self.processes.cgroups.iter().for_each(|cgroups| cgroups.tidy(|owner| processes.contains(&owner)));
     }
 
+    /// Removes the scratch folders of sessions that died. That can take long, so another process does it.
+    fn remove_scratch(&mut self) -> ControlFlow<End> {
+        let folders = std::mem::take(&mut self.registry.scratch);
+        if folders.is_empty() {
+            return Continue(());
+        }
+        let left = folders.clone();
+        let work = move |_, _| {
+            remove(folders);
+            0
+        };
+        if let Err(error) = self.processes.create(&mut self.callers, watch::MOST, work)? {
+            tracing::debug!("cannot create a process that removes scratch folders: {error}");
+            remove(left);
+        }
+        Continue(())
+    }
+
     /// Continues the clean-up. When nothing is left of the dead sessions, their Resets are run.
     fn clean_up(&mut self) -> ControlFlow<End> {
         let processes: Vec<u32> = self.processes.pids().collect();
@@ -385,11 +407,13 @@ impl Listener {
             tracing::warn!("{summary}");
             self.registry.tell_later(summary);
         }
+        self.remove_scratch()?;
         while let Some((entry, trial)) = self.registry.reset_due(clock()) {
             let made = match serde_json::from_str(entry.plan.as_deref().unwrap_or_default()) {
                 Ok(plan) => {
+                    let scratch = entry.scratch.clone();
                     self.processes.create(&mut self.callers, entry.lease.min(watch::MOST), move |notes, cgroups| {
-                        session_process::run_reset(plan, trial, notes, cgroups)
+                        session_process::run_reset(plan, trial, scratch, notes, cgroups)
                     })?
                 }
                 Err(error) => Err(error.into()),
@@ -410,6 +434,12 @@ impl Listener {
         }
         Continue(())
     }
+}
+
+/// Removes scratch folders that are not to be kept.
+fn remove(folders: impl IntoIterator<Item = ScratchFolder>) {
+    let removed = folders.into_iter().filter(ScratchFolder::is_removed);
+    removed.filter_map(ScratchFolder::remove).for_each(|why| tracing::warn!("{why}"));
 }
 
 /// Ends what a player at this port left in control groups, if it died with all of its sessions. Returns what the next

@@ -30,6 +30,8 @@ mod python_results;
 mod python_run;
 mod refusals;
 mod registry;
+mod removal;
+mod scratch;
 mod session;
 mod session_entry;
 mod session_log;

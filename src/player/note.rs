@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::scratch::ScratchFolder;
 use crate::model::{PlayerTime, Process};
 use crate::sys;
 use crate::wire::{Connection, FrameDecoder, Hello, Welcome, frame};
@@ -32,6 +33,11 @@ pub(super) enum Note {
     },
     /// Reset has begun: it is not run a second time.
     ResetBegun,
+    /// The scratch folders that exist now. They are removed if the session dies.
+    Scratch {
+        /// All of them.
+        folders: Vec<ScratchFolder>,
+    },
     /// A phase of a Python conductor was run; its results are being delivered.
     Delivering,
     /// The connection to the conductor was lost, or there is one again.

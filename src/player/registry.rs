@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::note::Note;
 use super::python_phases::PythonPhases;
+use super::scratch::ScratchFolder;
 use super::session_entry::{Due, SessionEntry, Summary};
 use crate::model::{PlayerTime, Process};
 use crate::wire::seed::SeedPhase;
@@ -25,6 +26,8 @@ pub(super) struct Registry {
     pub(super) summaries: VecDeque<Summary>,
     /// How many of them were dropped.
     untold: usize,
+    /// Scratch folders of sessions whose processes have ended without removing them.
+    pub(super) scratch: Vec<ScratchFolder>,
 }
 
 /// How many sessions that are over are remembered.
@@ -228,6 +231,8 @@ impl Registry {
         let entry = self.of_process(pid)?;
         if entry.is_over {
             entry.pid = None;
+            let left = std::mem::take(&mut entry.scratch);
+            self.scratch.extend(left);
             return None;
         }
         Some(format!("{}: {}", entry.describe(), entry.process_died(now)))
@@ -235,10 +240,11 @@ impl Registry {
 
     /// Removes the dead sessions for which nothing can or has to be done. Returns what became of them.
     pub(super) fn take_finished(&mut self, now: PlayerTime) -> Vec<Summary> {
-        let mut finished = Vec::new();
-        self.sessions.retain(|entry| {
+        let (mut finished, scratch) = (Vec::new(), &mut self.scratch);
+        self.sessions.retain_mut(|entry| {
             let Some(Due::Nothing(what)) = entry.due(now) else { return true };
             finished.push(entry.summary(what));
+            scratch.append(&mut entry.scratch);
             false
         });
         finished
@@ -316,7 +322,7 @@ impl Registry {
 
     /// No process is needed any more: those that still exist are to be ended.
     pub(super) fn give_up(&mut self) {
-        self.sessions.clear();
+        self.scratch.extend(self.sessions.drain(..).flat_map(|entry| entry.scratch));
         self.python = PythonPhases::default();
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::note::Note;
+use super::scratch::ScratchFolder;
 use crate::model::PlayerTime;
 use crate::wait::Wait;
 use crate::wire::{Hello, Holder, HolderState};
@@ -62,6 +63,8 @@ pub(super) struct SessionEntry {
     pub(super) pid: Option<u32>,
     /// Its plan, as JSON, for a process that runs its Reset.
     pub(super) plan: Option<String>,
+    /// Its scratch folders.
+    pub(super) scratch: Vec<ScratchFolder>,
     /// How long its Reset may take.
     reset_timeout: Duration,
     reset: Reset,
@@ -129,6 +132,7 @@ impl SessionEntry {
             Note::ResetNeeded { trial } => self.reset = Reset::Needed(trial),
             Note::ResetBegun => self.reset = Reset::Begun,
             Note::Silent { since } => self.silent_since = since,
+            Note::Scratch { folders } => self.scratch = folders,
             Note::Orphaned { reason } => {
                 self.orphaned = Some(now);
                 return Some(format!("{}: {reason}", self.describe()));

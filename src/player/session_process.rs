@@ -18,6 +18,7 @@ use super::note::{self, Note, Notes, Order};
 use super::origin::Cgroups;
 use super::python_delivery::SUPERSEDED;
 use super::python_results::PhaseResults;
+use super::scratch::{Scratch, ScratchFolder};
 use super::session::{Session, SessionAction, SessionEvent};
 use super::session_log;
 use super::watch::BEAT;
@@ -37,6 +38,9 @@ pub(super) struct SessionProcess<'a> {
     notes: Notes,
     signals: SignalDescriptor,
     environment: Environment,
+    scratch: Scratch,
+    /// The warnings of a sweep that is over, until the scratch folder is removed.
+    swept: Option<Vec<String>>,
     /// The first signal to stop, once one has arrived.
     stopping: Option<Signal>,
     /// When delivery is given up, once the session is over.
@@ -55,11 +59,18 @@ pub(super) fn hold(session: Session, conductor: io::Result<Conductor>, notes: Un
     }))
 }
 
-/// Runs the Reset of a session whose process died in this trial; the exit status.
-pub(super) fn run_reset(plan: PlanMessage, trial: u32, notes: UnixStream, cgroups: Cgroups) -> i32 {
+/// Runs the Reset of a session whose process died in this trial and had these scratch folders; the exit status.
+pub(super) fn run_reset(
+    plan: PlanMessage,
+    trial: u32,
+    scratch: Vec<ScratchFolder>,
+    notes: UnixStream,
+    cgroups: Cgroups,
+) -> i32 {
     let process = SessionProcess::new(Session::for_reset(plan, trial), Audience::Nobody, notes, cgroups);
     exit_status(process.and_then(|mut process| {
         process.take_environment();
+        process.scratch.adopt(scratch, trial);
         process.handle(SessionEvent::Orphaned { reason: "its session died".to_owned(), reset_limit: None });
         process.run()
     }))
@@ -100,6 +111,8 @@ impl<'a> SessionProcess<'a> {
             notes: Notes::new(notes),
             signals: SignalDescriptor::new(&[Signal::CHILD, Signal::TERM, Signal::INT, Signal::HUP, SUPERSEDED])?,
             environment: Environment::inherited(),
+            scratch: Scratch::default(),
+            swept: None,
             stopping: None,
             finished: None,
         })
@@ -123,6 +136,7 @@ impl<'a> SessionProcess<'a> {
         self.take_orders();
         self.check_listener();
         self.read();
+        self.remove_scratch();
         self.handle(SessionEvent::Tick);
         self.give_up();
         // When the conductor learns that this worker is ready, `go` may come at once.
@@ -161,6 +175,9 @@ impl<'a> SessionProcess<'a> {
     }
 
     fn is_over(&self) -> bool {
+        if self.scratch.is_busy() {
+            return false;
+        }
         match (&self.audience, self.finished) {
             (Audience::Python(results), finished) => results.is_complete || finished.is_some(),
             (Audience::Nobody, finished) => finished.is_some(),
@@ -185,6 +202,9 @@ impl<'a> SessionProcess<'a> {
         if let Some(conductor) = self.audience.conductor() {
             deadlines.push(conductor.next_deadline());
             longest = if conductor.has_work() { Duration::ZERO } else { BEAT };
+        }
+        if self.scratch.is_busy() {
+            longest = Duration::ZERO;
         }
         let link = self.audience.link().into_iter().flat_map(Link::waits_for);
         let descriptors = self.notes.open().into_iter().chain(self.executor.descriptors(room, now));
@@ -304,8 +324,9 @@ impl<'a> SessionProcess<'a> {
                 SessionAction::Spawned { key, pid } => self.tell_pid(key, Some(pid)),
                 SessionAction::Stop(key, with) => self.executor.stop(key, with, clock()),
                 SessionAction::Transfer(key) => {
+                    let scratch = self.scratch_of(key);
                     if let (Some(plan), Some(conductor)) = (self.session.plan(), self.audience.conductor()) {
-                        conductor.transfers.begin(key, plan, &mut conductor.channel.outbox);
+                        conductor.transfers.begin(key, plan, &scratch, &mut conductor.channel.outbox);
                     }
                 }
                 SessionAction::CancelTransfer(key) => {
@@ -325,7 +346,15 @@ impl<'a> SessionProcess<'a> {
     /// A start that failed, or a sweep that found nothing, must not wait for the next event.
     fn take_events(&mut self) {
         while let Some(event) = self.executor.next_event(&mut self.audience, clock()) {
-            self.carry_out(event);
+            match event {
+                // The trial has ended when its scratch folder is removed.
+                SessionEvent::Swept { warnings } => {
+                    self.swept = Some(warnings);
+                    self.scratch.end_trial();
+                    self.remove_scratch();
+                }
+                event => self.carry_out(event),
+            }
         }
         self.settle(clock());
     }
@@ -366,6 +395,7 @@ impl<'a> SessionProcess<'a> {
         self.finished = Some(clock().plus(if waits { Wait::LateDelivery.time() } else { Wait::LastDelivery.time() }));
         // No message of the conductor has a meaning any more.
         self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.inbox.close());
+        self.scratch.end_trial();
         let summary = self.session.summary(matches!(self.audience, Audience::Nobody));
         self.executor.retain_prepared(&[]);
         let left = self.executor.tree.children();

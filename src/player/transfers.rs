@@ -33,14 +33,23 @@ impl Transfers {
         Self { fetches: Vec::new(), puts: Vec::new(), next_stream: FIRST_STREAM, ended: Vec::new() }
     }
 
-    /// Begins a step's transfer.
-    pub(super) fn begin(&mut self, key: StepId, plan: &PlanMessage, outbox: &mut Outbox) {
+    /// Begins a step's transfer. `scratch` is the scratch folder, or why there is none.
+    pub(super) fn begin(
+        &mut self,
+        key: StepId,
+        plan: &PlanMessage,
+        scratch: &Result<String, String>,
+        outbox: &mut Outbox,
+    ) {
         let directory = plan.directory.as_deref();
         match plan.steps(key.phase).get(key.position).and_then(|step| step.action.as_ref()) {
-            Some(ActionMessage::Fetch { pattern }) => match Fetch::new(key, pattern, directory) {
-                Ok(fetch) => self.fetches.push(fetch),
-                Err(why) => self.ended.push((key, OutcomeMessage::Unfulfilled { why })),
-            },
+            Some(ActionMessage::Fetch { pattern, scratch: in_scratch }) => {
+                let folder = if *in_scratch { scratch.as_deref().map(Some) } else { Ok(directory) };
+                match folder.map_err(String::clone).and_then(|folder| Fetch::new(key, pattern, folder)) {
+                    Ok(fetch) => self.fetches.push(fetch),
+                    Err(why) => self.ended.push((key, OutcomeMessage::Unfulfilled { why })),
+                }
+            }
             Some(ActionMessage::Put { remote }) => {
                 outbox.push(&PlayerMessage::PutWanted(key));
                 self.puts.push(Put::new(key, remote, directory));

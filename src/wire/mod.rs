@@ -54,7 +54,7 @@ pub use outbox::Outbox;
 pub(crate) use outbox::to_json;
 pub use outcome::{AttemptMessage, OutcomeMessage};
 pub use peer::cleaned;
-pub use plan::{ActionMessage, PlanMessage, StepMessage, UntilMessage};
+pub use plan::{ActionMessage, PlanMessage, ScratchMessage, StepMessage, UntilMessage};
 pub use secret::Secret;
 pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, SessionFrame, Signal, WireError};
 pub use supervisor::SupervisorMessage;
@@ -80,6 +80,9 @@ pub const EXCLUSIVE: &str = "exclusive";
 
 /// The feature in `welcome` of a player that supports `await:`.
 pub const AWAIT: &str = "await";
+
+/// The feature in `welcome` of a player that makes scratch folders.
+pub const SCRATCH: &str = "scratch";
 
 /// The session protocol's number in `hello` and `welcome`.
 pub const PROTOCOL: u32 = 2;

@@ -25,6 +25,9 @@ pub struct PlanMessage {
     /// The folder in which steps start; absent means the player's own.
     #[serde(default, deserialize_with = "peer::path_if_any")]
     pub directory: Option<String>,
+    /// What becomes of the scratch folders of the trials; absent means that there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<ScratchMessage>,
     /// Variables for every step, in order; a later one wins. `CONDUCTOR_TRIAL`, `CONDUCTOR_PHASE` and `CONDUCTOR_STEP` are
     /// the player's to add.
     #[serde(deserialize_with = "peer::variables")]
@@ -76,6 +79,17 @@ impl PlanMessage {
             Phase::Reset => &self.reset,
         }
     }
+}
+
+/// What becomes of a scratch folder after its trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScratchMessage {
+    /// It is kept.
+    Keep,
+    /// It is removed, also where a later version knows something else.
+    #[serde(other)]
+    Remove,
 }
 
 /// One step of a plan.
@@ -141,6 +155,9 @@ pub enum ActionMessage {
         /// Which: a path with `*`, `?`, `[…]` and `**`.
         #[serde(deserialize_with = "peer::path")]
         pattern: String,
+        /// Whether it begins in the scratch folder.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        scratch: bool,
     },
     /// Takes a file from the conductor.
     Put {

@@ -407,6 +407,9 @@ Options:
           docker:NAME, podman:NAME, kubectl:POD, slurm:NODE, netns:NAME,
           machine:NAME, or a command
 
+      --keep-scratch
+          Keep the scratch folders of the workers, and report where they are
+
       --dry-run
           Print the steps of every worker in every phase, and run nothing
 
@@ -574,6 +577,8 @@ Options:
                              `connect`: ssh:HOST, docker:NAME, podman:NAME,
                              kubectl:POD, slurm:NODE, netns:NAME, machine:NAME,
                              or a command
+      --keep-scratch         Keep the scratch folders of the workers, and report
+                             where they are
       --dry-run              Print the steps of every worker in every phase, and
                              run nothing
       --check                Connect to every player and print its state, and

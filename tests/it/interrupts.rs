@@ -348,3 +348,75 @@ fn a_second_interrupt_resets_also_the_workers_that_had_already_stopped() {
         eventually("nothing is left", || player.children().is_empty());
     }
 }
+
+/// A test with `on_interrupt = collect`, whose steps write to `log`, and whose Collect has these steps. A capture is written
+/// by a spawned step until the trial ends.
+fn collecting(player: &Player, collect: &str) -> Scene {
+    let folder = Folder::new();
+    let pipe = Pipe::new(&folder, "pipe");
+    let (log, file) = (folder.join("log"), folder.join("capture"));
+    let (log, file) = (log.display(), file.display());
+    let capture = format!("while :; do echo packet >>{file}; sleep 0.01; done");
+    let sections = format!(
+        "[Run]\ncapture = spawn:{capture}\nsome = until50:test -s {file}\nstep = {}; sleep 600 & wait\nmore = true\n\n\
+         [Collect]\n{collect}\n\n[Reset]\nstep = echo reset >>{log}\n",
+        pipe.hold()
+    );
+    folder.test("on_interrupt = collect\nresults = results", &["w"]).worker("w", player.port, &sections);
+    Scene { folder, pipe }
+}
+
+#[test]
+fn with_on_interrupt_collect_a_capture_that_is_still_written_is_fetched_before_reset() {
+    let player = Player::start();
+    let scene = collecting(&player, "");
+    let collect = format!("capture = fetch:{}", scene.folder.join("capture").display());
+    let text = scene.folder.read("w.cfg").replace("[Collect]\n", &format!("[Collect]\n{collect}\n"));
+    scene.folder.file("w.cfg", &text);
+    let child = scene.start(&[]);
+    kill(child.id(), INTERRUPT);
+    let finished = finish(child);
+    scene.pipe.wait_for_end();
+    assert_eq!(finished.status, Some(130), "{finished:#?}");
+    for part in ["  w  step     stopped ", "  w  more     skipped ", "Trial 1 of 1, collect", "  w  capture  passed "] {
+        assert!(finished.stdout.contains(part), "{part}: {finished:#?}");
+    }
+    assert_eq!(scene.log(), "reset\n");
+    let fetched = scene.folder.read("results/latest/trial-1/w/capture");
+    assert!(!fetched.is_empty() && fetched.lines().all(|line| line == "packet"), "{fetched}");
+    scene.assert_next_run_is_right(player.port);
+}
+
+#[test]
+fn with_on_interrupt_collect_a_second_ctrl_c_skips_to_reset_and_a_third_exits() {
+    for times in [2, 3] {
+        let player = Player::start();
+        let scene = collecting(&player, "");
+        let (second, third) = (Pipe::new(&scene.folder, "second"), Pipe::new(&scene.folder, "third"));
+        let log = scene.folder.join("log").display().to_string();
+        let reset = if times == 3 { format!("{}; sleep 600", third.hold()) } else { "true".to_owned() };
+        let text = scene.folder.read("w.cfg");
+        let text = text.replace(
+            "[Collect]\n",
+            &format!("[Collect]\nslow = {}; sleep 600\nnever = echo never >>{log}\n", second.hold()),
+        );
+        scene.folder.file("w.cfg", &text.replace("[Reset]\n", &format!("[Reset]\nfirst = {reset}\n")));
+        let child = scene.start(&[]);
+        kill(child.id(), INTERRUPT);
+        second.wait_for_start();
+        kill(child.id(), INTERRUPT);
+        second.wait_for_end();
+        if times == 3 {
+            third.wait_for_start();
+            kill(child.id(), INTERRUPT);
+        }
+        let finished = finish(child);
+        assert_eq!(finished.status, Some(130), "{finished:#?}");
+        assert!(finished.stdout.contains("  w  slow     stopped "), "{finished:#?}");
+        let left = finished.stdout.contains("this conductor left before the end of Reset on `w`");
+        assert_eq!(left, times == 3, "{finished:#?}");
+        if times == 2 {
+            assert_eq!(scene.log(), "reset\n");
+        }
+    }
+}

@@ -77,6 +77,7 @@ mod sample_examples;
 mod same_meaning;
 mod samples;
 mod schemas;
+mod scratch;
 mod seed_command_lines;
 mod seed_conductors;
 mod seed_workers;

@@ -8,7 +8,7 @@ use conductor::model::{Phase, PhaseId, Process, StepId};
 use conductor::wire::{
     ActionMessage, AttemptMessage, Body, ConductorMessage, DATA_HEADER, FileEndedMessage, FileMessage, FileName,
     ForcedMessage, Hello, Holder, HolderState, LeftMessage, Limits, LogLevel, Outbox, OutcomeMessage, PlanMessage,
-    PlayerMessage, Refusal, RefusalReason, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage,
+    PlayerMessage, Refusal, RefusalReason, ScratchMessage, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage,
     StepSettledMessage, StepStartedMessage, UntilMessage, Welcome, WelcomeState, seed,
 };
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
@@ -245,6 +245,7 @@ fn conductor_messages() -> Vec<Row> {
         phases: vec![Phase::Run],
         shell: text(),
         directory: Some(text()),
+        scratch: Some(ScratchMessage::Remove),
         environment: vec![(text(), text())],
         step_timeout: Some(1),
         reset_timeout: 1,
@@ -317,7 +318,7 @@ fn objects() -> Vec<Row> {
         ActionMessage::Barrier { name: text() },
         ActionMessage::Stop { label: text() },
         ActionMessage::Await { label: text(), pattern: text() },
-        ActionMessage::Fetch { pattern: text() },
+        ActionMessage::Fetch { pattern: text(), scratch: true },
         ActionMessage::Put { remote: text() },
     ];
     let outcomes = [

@@ -195,20 +195,29 @@ fn a_silent_player_is_lost() {
 
 #[test]
 fn an_older_player_is_refused_by_name_of_what_it_does_not_support() {
-    let (listener, port) = listener();
-    let player = std::thread::spawn(move || {
-        let (mut peer, _) = Peer::accept(&listener);
-        peer.welcome();
-        assert_eq!(peer.message(), Some(ConductorMessage::Bye), "it gets no plan");
-    });
-    let mut plan = plan_at(&[port], 1, &Phase::ALL);
-    let action = Action::Await { label: StepLabel::new("server"), pattern: "up".to_owned() };
-    plan.workers[0].steps[Phase::Run] = vec![Step { action, ..Step::plain("ready", "") }];
-    let (conclusion, _) = run(plan);
-    player.join().unwrap();
-    let text = not_carried_out(&conclusion.reasons);
-    let why = "its player (version 0.1.0) does not support `await:`; update it";
-    assert_eq!(text, format!("worker `w0` at 127.0.0.1:{port}: {why}"));
+    let refused = |steps: Vec<Step>| {
+        let (listener, port) = listener();
+        let player = std::thread::spawn(move || {
+            let (mut peer, _) = Peer::accept(&listener);
+            peer.welcome();
+            assert_eq!(peer.message(), Some(ConductorMessage::Bye), "it gets no plan");
+        });
+        let mut plan = plan_at(&[port], 1, &Phase::ALL);
+        plan.workers[0].steps[Phase::Run] = steps;
+        let (conclusion, _) = run(plan);
+        player.join().unwrap();
+        let text = not_carried_out(&conclusion.reasons);
+        let what = text
+            .strip_prefix(&format!("worker `w0` at 127.0.0.1:{port}: its player (version 0.1.0) does not support "));
+        what.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    let step = |action| Step { action, ..Step::plain("s", "") };
+    let wait = || step(Action::Await { label: StepLabel::new("server"), pattern: "up".to_owned() });
+    let fetch = step(Action::Fetch("scratch:*".to_owned()));
+    let command = Step::plain("s", "cd $CONDUCTOR_SCRATCH");
+    assert_eq!(refused(vec![wait()]), "`await:`; update it");
+    assert_eq!(refused(vec![fetch]), "`$CONDUCTOR_SCRATCH`; update it");
+    assert_eq!(refused(vec![command, wait()]), "`await:` and `$CONDUCTOR_SCRATCH`; update it");
 }
 
 #[test]

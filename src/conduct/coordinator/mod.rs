@@ -98,6 +98,8 @@ enum Rest {
     All,
     /// Collect and Reset, because a step failed.
     CollectAndReset,
+    /// Collect and Reset, because the run was interrupted: `on_interrupt = collect`.
+    CollectAfterInterrupt,
     /// Reset, because the run was interrupted.
     ResetAlone,
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End, EndKind};
 use crate::model::{
-    Event, OnFailure, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, Reason, StartSkew, WorkerId,
-    WorkerName, WorkerPlan,
+    Event, OnFailure, OnInterrupt, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, Reason, StartSkew,
+    WorkerId, WorkerName, WorkerPlan,
 };
 use crate::wait::Wait;
 
@@ -152,6 +152,7 @@ impl Coordinator {
         let wanted = |phase: Phase| match self.rest {
             Rest::All => true,
             Rest::CollectAndReset => matches!(phase, Phase::Collect | Phase::Reset),
+            Rest::CollectAfterInterrupt => matches!(phase, Phase::Collect | Phase::Reset) && self.dirty,
             Rest::ResetAlone => phase == Phase::Reset && self.dirty,
         };
         let live = self.live();
@@ -259,7 +260,7 @@ impl Coordinator {
     fn trial_over(&mut self) {
         let trial = self.trial;
         let missing = self.live().len() < self.workers.len();
-        let verdict = self.judge.end_trial(missing || self.rest == Rest::ResetAlone);
+        let verdict = self.judge.end_trial(missing || self.rest >= Rest::CollectAfterInterrupt);
         self.report(Event::TrialEnded { trial, verdict });
         let last = trial >= self.plan.trials;
         let failed = self.plan.settings.on_failure == OnFailure::Stop && self.judge.has_failures();
@@ -284,6 +285,11 @@ impl Coordinator {
 
     pub(super) fn interrupt(&mut self, signal: i32) {
         if self.interrupted.is_some() {
+            let has_more = matches!(self.current(), Some(phase) if phase != Phase::Reset);
+            if self.rest == Rest::CollectAfterInterrupt && has_more {
+                // The second time, Collect is not run either.
+                return self.stop_for_reset(signal);
+            }
             return self.leave_now();
         }
         self.interrupted = Some(signal);
@@ -295,13 +301,25 @@ impl Coordinator {
             }
             Stage::Planning => self.leave(),
             Stage::Arming | Stage::Running if self.phase() != Phase::Reset => {
-                self.rest = Rest::ResetAlone;
-                self.stop_phase(Reason::Interrupted(signal).text());
+                if self.plan.settings.on_interrupt == OnInterrupt::Reset {
+                    return self.stop_for_reset(signal);
+                }
+                self.rest = Rest::CollectAfterInterrupt;
+                // Collect itself continues.
+                if self.phase() != Phase::Collect {
+                    self.stop_phase(Reason::Interrupted(signal).text());
+                }
             }
             Stage::Leaving => self.leave_now(),
             Stage::Checking => self.actions.push(Action::StopCheck),
             Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Over => {}
         }
+    }
+
+    /// Stops the current phase; only Reset is still run.
+    fn stop_for_reset(&mut self, signal: i32) {
+        self.rest = Rest::ResetAlone;
+        self.stop_phase(Reason::Interrupted(signal).text());
     }
 
     pub(super) fn leave(&mut self) {

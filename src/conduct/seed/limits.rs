@@ -25,9 +25,15 @@ pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
         found.push("`max_start_skew`".to_owned());
     }
     for phase in &plan.phases {
-        found.extend(entry.steps[*phase].iter().filter_map(|step| unsupported_form(*phase, step)));
+        let unsupported = |step| unsupported_form(*phase, step).or_else(|| unsupported_scratch(*phase, step));
+        found.extend(entry.steps[*phase].iter().filter_map(unsupported));
     }
     (!found.is_empty()).then(|| found.join(", "))
+}
+
+fn unsupported_scratch(phase: Phase, step: &Step) -> Option<String> {
+    let text = || format!("`$CONDUCTOR_SCRATCH` (`{}` in `[{}]`)", step.label, phase.section());
+    step.uses_scratch().then(text)
 }
 
 fn unsupported_form(phase: Phase, step: &Step) -> Option<String> {

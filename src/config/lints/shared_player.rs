@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Steps;
 use crate::config::{Diagnostic, Diagnostics, Lint, Place};
-use crate::model::{PlayerAddress, WorkerPlan};
+use crate::model::{PlayerAddress, SCRATCH_VARIABLE, WorkerPlan};
 
 /// What in a command makes workers differ although the command is the same.
-const DIFFERENT: [&str; 2] = ["CONDUCTOR_WORKER", "CONDUCTOR_SCRATCH"];
+const DIFFERENT: [&str; 2] = ["CONDUCTOR_WORKER", SCRATCH_VARIABLE];
 
 /// A worker, and the place of its line.
 type Placed<'a> = (&'a WorkerPlan, &'a Steps, &'a Place);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{LocatedStep, Steps, repeated};
 use crate::config::{Diagnostic, Lint, Place, Scope, nearest, quoted};
-use crate::model::{Action, Mode, Phase, variable};
+use crate::model::{Action, Mode, Phase, in_scratch, variable};
 
 /// Runs all of them.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, steps: &Steps) {
@@ -124,6 +124,7 @@ pub(in crate::config) fn fetch_without_results(steps: &Steps) -> impl Iterator<I
 
 /// What follows the fixed part of a pattern, which is the folders before the first wildcard.
 fn kept_name(pattern: &str) -> &str {
+    let pattern = in_scratch(pattern).unwrap_or(pattern);
     let fixed = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
     let start = pattern[..fixed].rfind('/').map_or(0, |slash| slash + 1);
     &pattern[start..]
@@ -135,9 +136,14 @@ mod tests {
 
     #[test]
     fn a_file_is_kept_by_its_path_below_the_fixed_part() {
-        for (pattern, kept) in
-            [("/a/b/c.log", "c.log"), ("/a/b*/c", "b*/c"), ("/a/*.log", "*.log"), ("x", "x"), ("/", "")]
-        {
+        for (pattern, kept) in [
+            ("/a/b/c.log", "c.log"),
+            ("/a/b*/c", "b*/c"),
+            ("/a/*.log", "*.log"),
+            ("x", "x"),
+            ("/", ""),
+            ("scratch:a", "a"),
+        ] {
             assert_eq!(kept_name(pattern), kept, "{pattern}");
         }
     }

@@ -8,7 +8,7 @@ use crate::model::{Mode, variable};
 
 /// The variables that every step has, apart from those that are named after workers and steps. A test compares them with the
 /// documents.
-const OF_EVERY_STEP: [&str; 8] = [
+const OF_EVERY_STEP: [&str; 9] = [
     "CONDUCTOR_RUN",
     "CONDUCTOR_TRIAL",
     "CONDUCTOR_TRIALS",
@@ -16,6 +16,7 @@ const OF_EVERY_STEP: [&str; 8] = [
     "CONDUCTOR_STEP",
     "CONDUCTOR_WORKER",
     "CONDUCTOR_WORKERS",
+    "CONDUCTOR_SCRATCH",
     "CONDUCTOR_MARK",
 ];
 

@@ -106,7 +106,7 @@ fn await_line(text: &str) -> Result<Action, (String, &'static str)> {
 
 fn fetch(pattern: &str) -> Result<Action, (String, &'static str)> {
     check_argument("fetch", pattern)?;
-    FilePattern::new(pattern, None).map(|_| Action::Fetch(pattern.to_owned()))
+    FilePattern::check(pattern).map(|()| Action::Fetch(pattern.to_owned()))
 }
 
 fn put(files: &str) -> Result<Action, (String, &'static str)> {

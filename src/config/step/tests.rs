@@ -105,6 +105,7 @@ fn other_things_to_do_than_commands_are_read() {
             "await:server listening  on :80$",
             Action::Await { label: StepLabel::new("server"), pattern: "listening  on :80$".to_owned() },
         ),
+        ("fetch:scratch:**", Action::Fetch("scratch:**".to_owned())),
         ("fetch:/var/log/*.log", Action::Fetch("/var/log/*.log".to_owned())),
         ("put:a b.txt -> /tmp/c d", Action::Put { local: PathBuf::from("a b.txt"), remote: "/tmp/c d".to_owned() }),
     ] {
@@ -177,6 +178,9 @@ fn everything_else_is_refused_at_its_place() {
         ("a", "until3:await4:s x", Some("await4:"), "`await4:` cannot be combined with `until`"),
         ("a", "fetch:/log/", Some("fetch:/log/"), "`/log/` matches only folders"),
         ("a", "fetch:/log/*/../a", Some("fetch:/log/*/../a"), "`/log/*/../a` does not name a file"),
+        ("a", "fetch:scratch:", Some("fetch:scratch:"), "`scratch:` does not name a file"),
+        ("a", "fetch:scratch:/a", Some("fetch:scratch:/a"), "`scratch:/a` leaves the scratch folder"),
+        ("a", "fetch:scratch:../a", Some("fetch:scratch:../a"), "`scratch:../a` leaves the scratch folder"),
         ("a", "put:a b", Some("put:a b"), "`put:` has no ` -> `"),
         ("a", "put:a -> ", Some("put:a -> "), "`put:` needs a file on both sides of ` -> `"),
     ] {

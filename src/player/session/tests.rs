@@ -37,6 +37,7 @@ fn plan(run: Vec<StepMessage>) -> PlanMessage {
         phases: Phase::ALL.map(Phase::from).to_vec(),
         shell: "/bin/sh".to_owned(),
         directory: None,
+        scratch: None,
         environment: Vec::new(),
         step_timeout: Some(100 * SECOND),
         reset_timeout: 50 * SECOND,

@@ -4,10 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use super::{Audience, SessionProcess};
-use crate::model::{PlayerTime, StepId, variable};
+use crate::model::{PlayerTime, SCRATCH_VARIABLE, StepId, variable};
+use crate::player::note::Note;
 use crate::player::session::{NotStarted, SessionEvent};
 use crate::player::step_image::image;
 use crate::sys::{Image, PrintsTo, Spawned, clock};
+use crate::wire::PlayerMessage;
 
 /// How soon the start of a step is reported. If it ends before that, both are reported together.
 const REPORT_WITHIN: Duration = Duration::from_millis(50);
@@ -29,6 +31,40 @@ impl SessionProcess<'_> {
         match pid {
             Some(pid) => self.environment.set(name, pid.to_string().as_bytes()),
             None => self.environment.remove(&name),
+        }
+    }
+
+    /// The scratch folder for a step that may need it. It is made for the first step of a trial.
+    pub(super) fn scratch_of(&mut self, key: StepId) -> Result<String, String> {
+        let no_folder = || "the conductor does not use scratch folders".to_owned();
+        let Some((plan, what)) = self.session.plan().and_then(|plan| Some((plan, plan.scratch?))) else {
+            return Err(no_folder());
+        };
+        let worker = plan.environment.iter().rfind(|(name, _)| name == "CONDUCTOR_WORKER");
+        let worker = worker.map_or("worker", |(_, worker)| worker.as_str());
+        let (path, is_new) = self.scratch.of_trial(key.trial, worker, what)?;
+        let path = path.to_string_lossy().into_owned();
+        if is_new {
+            self.tell(&Note::Scratch { folders: self.scratch.folders() });
+        }
+        Ok(path)
+    }
+
+    /// Continues to remove scratch folders. When none is left, a sweep that waits for that is over.
+    pub(super) fn remove_scratch(&mut self) {
+        if self.scratch.go_on() {
+            self.tell(&Note::Scratch { folders: self.scratch.folders() });
+        }
+        for text in self.scratch.take_warnings() {
+            match &mut self.swept {
+                Some(warnings) => warnings.push(text),
+                None => self.audience.send(PlayerMessage::Warning { text }),
+            }
+        }
+        if !self.scratch.is_busy()
+            && let Some(warnings) = self.swept.take()
+        {
+            self.handle(SessionEvent::Swept { warnings });
         }
     }
 
@@ -56,8 +92,24 @@ impl SessionProcess<'_> {
         }
     }
 
+    /// Tells a step its scratch folder. Without one, a step that uses it is not started.
+    fn set_scratch(&mut self, key: StepId) -> Result<(), NotStarted> {
+        if self.session.plan().is_none_or(|plan| plan.scratch.is_none()) {
+            return Ok(());
+        }
+        match self.scratch_of(key) {
+            Ok(path) => self.environment.set(SCRATCH_VARIABLE, path.as_bytes()),
+            Err(why) if self.session.step(key).is_some_and(|step| step.command.contains(SCRATCH_VARIABLE)) => {
+                return Err(NotStarted { why, may_work_later: false });
+            }
+            Err(_) => self.environment.remove(SCRATCH_VARIABLE.as_bytes()),
+        }
+        Ok(())
+    }
+
     /// Creates a step's process, which waits until it is started.
     fn create(&mut self, key: StepId) -> Result<Spawned, NotStarted> {
+        self.set_scratch(key)?;
         let plan = self.session.plan().ok_or_else(|| io::Error::other("there is no plan"))?;
         // Nobody reads the output of a Python conductor's spawned step, which it lets live.
         let is_spawned = plan.step(key).is_some_and(|step| step.spawn);

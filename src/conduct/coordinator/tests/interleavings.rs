@@ -11,7 +11,8 @@ use crate::conduct::coordinator::Input;
 use crate::conduct::event::End;
 use crate::conduct::testing::plan;
 use crate::model::{
-    Action, Ending, Event, OnFailure, Outcome, Phase, Plan, Reason, Step as ModelStep, StepId, Verdict, WorkerId,
+    Action, Ending, Event, OnFailure, OnInterrupt, Outcome, Phase, Plan, Reason, Step as ModelStep, StepId, Verdict,
+    WorkerId,
 };
 
 /// One thing that may happen next.
@@ -202,16 +203,17 @@ proptest! {
     #[test]
     fn whatever_happens_in_whatever_order_the_run_ends(
         shape in (1..5_usize, 1..4_usize, 1..3_u32, phases()),
-        flags in (any::<bool>(), any::<bool>(), any::<bool>()),
+        flags in (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
         barriers in vec(0..5_usize, 16),
         steps in vec(step(), 0..400),
     ) {
         let (workers, count, trials, phases) = shape;
-        let (skip, stop, failing) = flags;
+        let (skip, stop, failing, collect) = flags;
         let mut plan = plan(workers, count, trials, &phases);
         add_barriers(&mut plan, &barriers);
         plan.settings.check = failing.then(|| "judge".to_owned());
         plan.settings.on_failure = if stop { OnFailure::Stop } else { OnFailure::Continue };
+        plan.settings.on_interrupt = if collect { OnInterrupt::Collect } else { OnInterrupt::Reset };
         let mut world = World::new(plan, skip);
         world.outcome = if failing { sometimes } else { never };
         world.give(Input::Start);

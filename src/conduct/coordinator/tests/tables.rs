@@ -7,7 +7,8 @@ use crate::conduct::coordinator::Input;
 use crate::conduct::event::{ConnectionEvent, End};
 use crate::conduct::testing::plan;
 use crate::model::{
-    Ending, Event, Gate, OnFailure, Outcome, Phase, PlayerDescription, Reason, StepId, StepResult, Verdict, WorkerId,
+    Ending, Event, Gate, OnFailure, OnInterrupt, Outcome, Phase, PlayerDescription, Reason, StepId, StepResult,
+    Verdict, WorkerId,
 };
 use crate::wait::Wait;
 
@@ -276,6 +277,83 @@ fn a_second_interrupt_leaves_at_once() {
     assert_eq!(lost_steps(&world, WorkerId(0)), 2);
     assert!(world.players.iter().all(|player| player.closed == 1));
     assert!(matches!(world.reports.last(), Some(Event::RunEnded { .. })));
+}
+
+/// A run of all phases with `on_interrupt = collect`, when this phase has begun.
+fn collecting(workers: usize, phase: Phase) -> World {
+    let mut plan = plan(workers, 1, 2, &Phase::ALL);
+    plan.settings.on_interrupt = OnInterrupt::Collect;
+    let mut world = World::new(plan, false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseGo { phase: begun, .. } if *begun == phase));
+    world
+}
+
+#[test]
+fn with_on_interrupt_collect_the_first_interrupt_leaves_collect_and_reset() {
+    let all = [(1, Phase::Startup), (1, Phase::Run), (1, Phase::Collect), (1, Phase::Reset)];
+    for (phase, expected) in
+        [(Phase::Startup, vec![all[0], all[2], all[3]]), (Phase::Run, all.to_vec()), (Phase::Collect, all.to_vec())]
+    {
+        let mut world = collecting(2, phase);
+        world.give(Input::Interrupt(2));
+        let conclusion = world.finish();
+        assert_eq!((conclusion.reasons, conclusion.verdict), (vec![Reason::Interrupted(2)], Verdict::Incomplete));
+        assert_eq!(phases_begun(&world), expected);
+        assert_eq!(trial_verdicts(&world), [Verdict::Incomplete], "{phase}");
+        assert!(world.players.iter().all(|player| player.resets == 1));
+    }
+    let mut plan = plan(1, 1, 1, &Phase::ALL);
+    plan.settings.on_interrupt = OnInterrupt::Collect;
+    let mut world = World::new(plan, false);
+    world.give(Input::Start);
+    world.until(|event| matches!(event, Event::PhaseStarted { .. }));
+    world.give(Input::Interrupt(2));
+    world.finish();
+    assert_eq!(phases_begun(&world), [(1, Phase::Startup)], "nothing was started, so there is nothing to collect");
+}
+
+#[test]
+fn with_on_interrupt_collect_the_second_interrupt_skips_to_reset_and_the_third_leaves() {
+    for in_collect in [false, true] {
+        let mut world = collecting(2, Phase::Run);
+        world.give(Input::Interrupt(2));
+        if in_collect {
+            world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Collect, .. }));
+        }
+        world.give(Input::Interrupt(2));
+        assert!(world.conclusion.is_none(), "Reset is due");
+        let mut expected = vec![(1, Phase::Startup), (1, Phase::Run), (1, Phase::Collect), (1, Phase::Reset)];
+        if !in_collect {
+            expected.remove(2);
+        }
+        world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Reset, .. }));
+        assert_eq!(phases_begun(&world), expected);
+        world.give(Input::Interrupt(2));
+        let reasons = &world.conclusion.as_ref().unwrap().reasons;
+        assert!(matches!(&reasons[..], [Reason::Interrupted(2), Reason::Incomplete(_)]), "{reasons:?}");
+    }
+    let mut world = collecting(1, Phase::Reset);
+    world.give(Input::Interrupt(2));
+    world.give(Input::Interrupt(2));
+    assert!(world.conclusion.is_some(), "in Reset, the second one leaves");
+}
+
+#[test]
+fn with_on_interrupt_collect_a_lost_worker_does_not_keep_the_others_from_collecting() {
+    let mut world = collecting(2, Phase::Run);
+    world.cut(1, End::lost("cut"));
+    world.give(Input::Interrupt(2));
+    world.finish();
+    assert_eq!(phases_begun(&world)[2..], [(1, Phase::Collect), (1, Phase::Reset)]);
+    assert_eq!(world.players[0].resets, 1);
+
+    let mut world = collecting(2, Phase::Run);
+    world.give(Input::Interrupt(2));
+    world.until(|event| matches!(event, Event::PhaseGo { phase: Phase::Collect, .. }));
+    world.cut(1, End::lost("cut"));
+    world.finish();
+    assert_eq!(world.players[0].resets, 1);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn unfulfilled(why: &str) -> OutcomeMessage {
 }
 
 fn fetch(pattern: &str) -> StepMessage {
-    StepMessage { action: Some(ActionMessage::Fetch { pattern: pattern.to_owned() }), ..plain("fetch") }
+    StepMessage { action: Some(ActionMessage::Fetch { pattern: pattern.to_owned(), scratch: false }), ..plain("fetch") }
 }
 
 fn put(remote: &str) -> StepMessage {

@@ -1,0 +1,207 @@
+//! The scratch folders of a worker: a private, empty folder for each trial, which is removed after it.
+
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::life;
+use super::removal::{Identity, Removal, identity};
+use crate::model::{PlayerTime, on_one_line, words};
+use crate::sys::clock;
+use crate::wire::ScratchMessage;
+
+/// How long a removal may take.
+const LONGEST: Duration = Duration::from_secs(20);
+/// How many entries are removed before everything else gets its turn.
+const ENTRIES: usize = 256;
+
+/// A scratch folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ScratchFolder {
+    path: String,
+    identity: Identity,
+    trial: u32,
+    /// Whether it is kept.
+    keep: bool,
+}
+
+/// The scratch folders of one session.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// That of the current trial.
+    current: Option<ScratchFolder>,
+    /// Those that are being removed.
+    ending: Vec<Ending>,
+    /// What is to be reported.
+    warnings: Vec<String>,
+    /// The trial for which none could be made.
+    failed: Option<u32>,
+}
+
+/// A folder that is being removed.
+#[derive(Debug)]
+struct Ending {
+    folder: ScratchFolder,
+    removal: Removal,
+    end: PlayerTime,
+}
+
+impl ScratchFolder {
+    /// Makes one for this trial of a worker.
+    ///
+    /// # Errors
+    ///
+    /// Says where and why not.
+    fn make(worker: &str, trial: u32, keep: bool) -> Result<Self, String> {
+        let is_plain = |character: &char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
+        let worker: String = worker.chars().filter(is_plain).take(64).collect();
+        let mut why = "there is no folder for temporary files".to_owned();
+        for parent in parents() {
+            let prefix = format!("conductor-{worker}-{trial}-");
+            let mut builder = tempfile::Builder::new();
+            let builder = builder.prefix(&prefix).permissions(Permissions::from_mode(0o700));
+            let made = builder.tempdir_in(&parent).and_then(|folder| {
+                let identity = identity(File::open(folder.path())?)?;
+                Ok((folder, identity))
+            });
+            match made {
+                Ok((folder, identity)) => {
+                    let path = folder.keep().to_string_lossy().into_owned();
+                    return Ok(Self { path, identity, trial, keep });
+                }
+                Err(error) => why = format!("`{}`: {}", on_one_line(&parent.to_string_lossy()), words(&error)),
+            }
+        }
+        Err(format!("cannot create a scratch folder: {why}"))
+    }
+
+    /// Whether it is removed after its trial.
+    pub(super) fn is_removed(&self) -> bool {
+        !self.keep
+    }
+
+    /// Removes it at once. Returns what could not be removed.
+    pub(super) fn remove(self) -> Option<String> {
+        let mut ending = match Ending::begin(self) {
+            Ok(Some(ending)) => ending,
+            Ok(None) => return None,
+            Err(why) => return Some(why),
+        };
+        while !ending.go_on() {
+            life::show();
+        }
+        ending.failure()
+    }
+}
+
+/// The folders in which it may be made, the best first. They have to be known by a path that a command can use.
+fn parents() -> impl Iterator<Item = PathBuf> {
+    let of = |name: &str| std::env::var(name).ok().filter(|path| path.starts_with('/')).map(PathBuf::from);
+    let fixed = |path: &str| Some(PathBuf::from(path));
+    let all = [of("TMPDIR"), fixed("/tmp"), fixed("/var/tmp"), of("XDG_RUNTIME_DIR"), of("HOME"), fixed("/dev/shm")];
+    all.into_iter().flatten()
+}
+
+impl Scratch {
+    /// Takes over the folders of a session that died in this trial.
+    pub(super) fn adopt(&mut self, folders: Vec<ScratchFolder>, trial: u32) {
+        for folder in folders {
+            if folder.trial == trial { self.current = Some(folder) } else { self.end(folder) }
+        }
+    }
+
+    /// The folder of a trial, which is made if there is none, and whether the folders have changed. That of another trial is
+    /// removed.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is none.
+    pub(super) fn of_trial(&mut self, trial: u32, worker: &str, what: ScratchMessage) -> Result<(&Path, bool), String> {
+        let is_there = self.current.as_ref().is_some_and(|folder| folder.trial == trial);
+        if !is_there {
+            self.end_trial();
+            let made = ScratchFolder::make(worker, trial, what == ScratchMessage::Keep);
+            if let Err(why) = &made
+                && self.failed.replace(trial) != Some(trial)
+            {
+                self.warnings.push(why.clone());
+            }
+            self.current = Some(made?);
+        }
+        let path = self.current.as_ref().map_or("", |folder| &folder.path);
+        Ok((Path::new(path), !is_there))
+    }
+
+    /// The folder of the current trial is not needed any more.
+    pub(super) fn end_trial(&mut self) {
+        self.current.take().into_iter().for_each(|folder| self.end(folder));
+    }
+
+    fn end(&mut self, folder: ScratchFolder) {
+        if folder.keep {
+            // One that is empty has nothing to keep.
+            if std::fs::remove_dir(&folder.path).is_err() {
+                let (trial, path) = (folder.trial, on_one_line(&folder.path));
+                self.warnings.push(format!("the scratch folder of trial {trial} was kept: `{path}`"));
+            }
+            return;
+        }
+        match Ending::begin(folder) {
+            Ok(ending) => self.ending.extend(ending),
+            Err(why) => self.warnings.push(why),
+        }
+    }
+
+    /// Whether folders are being removed.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.ending.is_empty()
+    }
+
+    /// Continues to remove folders; whether one was removed completely.
+    pub(super) fn go_on(&mut self) -> bool {
+        let over: Vec<_> = self.ending.extract_if(.., Ending::go_on).collect();
+        let is_any = !over.is_empty();
+        self.warnings.extend(over.into_iter().filter_map(Ending::failure));
+        is_any
+    }
+
+    /// What is to be reported.
+    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// All folders that exist, for the listener.
+    pub(super) fn folders(&self) -> Vec<ScratchFolder> {
+        self.ending.iter().map(|ending| &ending.folder).chain(&self.current).cloned().collect()
+    }
+}
+
+impl Ending {
+    fn begin(folder: ScratchFolder) -> Result<Option<Self>, String> {
+        let removal = Removal::begin(Path::new(&folder.path), folder.identity);
+        let removal = removal.map_err(|error| not_removed(&folder, &words(&error.into())))?;
+        let end = clock().plus(LONGEST);
+        Ok(removal.map(|removal| Self { folder, removal, end }))
+    }
+
+    /// Removes a part; whether it is over.
+    fn go_on(&mut self) -> bool {
+        self.removal.go_on(ENTRIES) || clock() >= self.end
+    }
+
+    fn failure(self) -> Option<String> {
+        let Self { folder, removal, end } = self;
+        let is_late = clock() >= end && Path::new(&folder.path).exists();
+        let why = removal.failure();
+        let late = is_late.then(|| format!("it took longer than {}", humantime::format_duration(LONGEST)));
+        why.or(late).map(|why| not_removed(&folder, &why))
+    }
+}
+
+fn not_removed(folder: &ScratchFolder, why: &str) -> String {
+    let ScratchFolder { path, trial, .. } = folder;
+    format!("the scratch folder of trial {trial}, `{}`, was not removed completely: {why}", on_one_line(path))
+}
