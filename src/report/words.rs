@@ -104,6 +104,7 @@ pub(super) fn reason_line(reason: &Reason) -> String {
 }
 
 /// What the user can do.
+#[expect(clippy::too_many_lines, reason = "it is a table with a sentence for each hint")]
 pub(crate) fn hint(hint: Hint) -> &'static str {
     match hint {
         Hint::StartPlayer => {
