@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::rank::{self, Rank};
-use super::worker::Worker;
+use super::worker::{FileName, Worker};
 use super::worker_range::{self, Expansion};
 use super::worker_sections::{Held, Parts, WorkerSections, parts};
 use super::{
@@ -12,15 +12,17 @@ use super::{
 };
 
 /// Finds the sections of all workers of a test file, and reports those that are for no worker, and those of which nothing
-/// says which one holds. `is_complete` means that these are all workers: no line is wrong.
+/// says which one holds. `is_complete` means that these are all workers.
 pub(super) fn assign(scope: &mut Scope<'_>, workers: &[Worker], is_complete: bool) -> WorkerSections {
     let mut found = WorkerSections::default();
     let mut index = Index::new(workers);
+    // Such a test may be older than these sections: what is for no worker was an unknown section then, and still is.
+    let may_be_older = workers.iter().all(|worker| !matches!(worker.file, FileName::Absent));
     for (section, at) in scope.document.sections.iter().zip(0..) {
         let Some(parts) = parts(&section.name) else { continue };
         if parts.written() != section.name {
-            report_name(scope, section, &parts);
-            if scope.document.section(&parts.written()).is_some() {
+            report_name(scope, section, &parts, may_be_older);
+            if may_be_older || scope.document.section(&parts.written()).is_some() {
                 continue;
             }
         }
@@ -32,6 +34,8 @@ pub(super) fn assign(scope: &mut Scope<'_>, workers: &[Worker], is_complete: boo
             Ok(selected) => selected,
             Err(wrong) => {
                 if is_complete || wrong.in_any_case {
+                    let lint = if may_be_older { Lint::UnknownSection } else { wrong.lint };
+                    let wrong = Wrong { lint, ..wrong };
                     scope.context.diagnostics.push(wrong.report(scope.document, section, &parts, workers));
                 }
                 continue;
@@ -71,12 +75,13 @@ fn report_conflicts(scope: &mut Scope<'_>, sections: &WorkerSections, workers: &
     }
 }
 
-/// Refuses a section whose name differs from the known one by upper and lower case, or by blanks.
-fn report_name(scope: &mut Scope<'_>, section: &Section, parts: &Parts<'_>) {
+/// Reports a section whose name differs from the known one by upper and lower case, or by blanks.
+fn report_name(scope: &mut Scope<'_>, section: &Section, parts: &Parts<'_>, may_be_older: bool) {
     let written = parts.written();
     let message = format!("unknown section {}", quoted_section(&section.name));
     let hint = format!("write {}", quoted_section(&written));
-    let error = Diagnostic::new(Lint::SectionName, section.name_place(), message, hint);
+    let lint = if may_be_older { Lint::UnknownSection } else { Lint::SectionName };
+    let error = Diagnostic::new(lint, section.name_place(), message, hint);
     let other = scope.document.section(&written).map(Section::name_place);
     scope.context.diagnostics.push(match other {
         Some(place) => error.other(place, "this section has the correct name"),

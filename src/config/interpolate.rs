@@ -28,7 +28,7 @@ pub struct Variables<'a> {
     /// What is searched after the value's own section, in this order.
     pub layers: Vec<Layer<'a>>,
     /// The names of variables that only the command line sets.
-    pub(super) required: &'a [String],
+    pub(super) required: &'a [Required],
 }
 
 /// Some variables.
@@ -41,6 +41,15 @@ pub enum Layer<'a> {
     Known(&'a [(&'static str, Option<String>)]),
     /// The addresses of workers by their names in lower case.
     Addresses(&'a Addresses),
+}
+
+/// A variable that only the command line sets, as a comment declares it.
+#[derive(Debug, Clone)]
+pub(super) struct Required {
+    /// Its name in lower case.
+    pub(super) key: String,
+    /// Where the comment names it.
+    pub(super) place: Place,
 }
 
 /// The addresses of workers by their names in lower case; without one where only the command line sets it.
@@ -68,6 +77,8 @@ pub struct Interpolated {
     pub(super) references: usize,
     /// The text has a placeholder for a value that only the command line sets.
     pub(super) has_placeholder: bool,
+    /// The required variables that are not set: where each is first referred to, and where the comment names it.
+    pub(super) unset: Vec<(Place, Place)>,
 }
 
 /// Replaces the variables of a value that stands in `section`.
@@ -81,12 +92,13 @@ pub fn interpolate(value: &Text, section: Option<&Section>, variables: &Variable
         added: 0,
         over: false,
         has_placeholder: false,
+        unset: Vec::new(),
         text: Text::new(value.source(), start),
     };
     work.expand(value, None, 1);
     let failed = work.findings.iter().any(|finding| finding.severity() == Severity::Error);
-    let Work { text, findings, references, has_placeholder, .. } = work;
-    Interpolated { text: (!failed).then_some(text), findings, references, has_placeholder }
+    let Work { text, findings, references, has_placeholder, unset, .. } = work;
+    Interpolated { text: (!failed).then_some(text), findings, references, has_placeholder, unset }
 }
 
 struct Work<'a> {
@@ -98,6 +110,7 @@ struct Work<'a> {
     /// Nothing more is to be expanded.
     over: bool,
     has_placeholder: bool,
+    unset: Vec<(Place, Place)>,
     text: Text,
 }
 
@@ -164,8 +177,14 @@ impl<'a> Work<'a> {
                 let message = format!("the variable {} is not defined", quoted(&name));
                 self.report(value, range, Lint::UndefinedVariable, &message, &self.definition(&name));
             }
-            Some(Found::Unset) => {
+            Some(Found::Unset(required)) => {
                 self.has_placeholder = true;
+                if let Some(Required { place, .. }) = required {
+                    let is_same = |known: &Place| Arc::ptr_eq(&known.source, &place.source) && known.span == place.span;
+                    if !self.unset.iter().any(|(_, known)| is_same(known)) {
+                        self.unset.push((value.place_of(range), place.clone()));
+                    }
+                }
                 self.add(PLACEHOLDER, span);
             }
             Some(Found::Plain(text)) => self.add(text, span),
@@ -200,7 +219,7 @@ impl<'a> Work<'a> {
             text if text.contains('%') => Found::Refers(&entry.value),
             text => Found::Plain(text),
         };
-        let known = |value: &'a Option<String>| value.as_deref().map_or(Found::Unset, Found::Plain);
+        let known = |value: &'a Option<String>| value.as_deref().map_or(Found::Unset(None), Found::Plain);
         let in_layer = |layer: &Layer<'a>| match *layer {
             Layer::Default(document) => document.section(DEFAULT)?.entry(name).map(written),
             Layer::Known(all) => all.iter().find(|(its, _)| *its == name).map(|(_, value)| known(value)),
@@ -208,7 +227,8 @@ impl<'a> Work<'a> {
         };
         let own = self.section.and_then(|section| section.entry(name)).map(written);
         let found = own.or_else(|| self.variables.layers.iter().find_map(in_layer));
-        found.or_else(|| self.variables.required.iter().any(|required| required == name).then_some(Found::Unset))
+        let required = || self.variables.required.iter().find(|required| required.key == name);
+        found.or_else(|| required().map(|required| Found::Unset(Some(required))))
     }
 
     /// How to define a variable.
@@ -228,6 +248,6 @@ enum Found<'a> {
     Plain(&'a str),
     /// It refers to other variables.
     Refers(&'a Text),
-    /// Only the command line sets it, and has not done so.
-    Unset,
+    /// Only the command line sets it, and has not done so: a required variable, or a value that depends on one.
+    Unset(Option<&'a Required>),
 }

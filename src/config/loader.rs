@@ -11,12 +11,11 @@ use super::scope::{self, Context, OfTest};
 use super::settings::{COORDINATOR_SETTINGS, Setting, TEST_SETTINGS, TestSettings};
 use super::worker::{FileName, Worker};
 use super::worker_file::WorkerFile;
-use super::worker_sections::{self, WorkerSections};
+use super::worker_sections::WorkerSections;
 use super::workers::List;
 use super::{
-    CLIENTS, Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, ENVIRONMENT, Files, Input, Lint, Place,
-    Scope, ShellSyntax, Span, TEST, WORKER_FILE, WORKERS, allow, definitions, quoted, quoted_path, worker_file,
-    workers,
+    CLIENTS, Commands, Diagnostic, Diagnostics, Document, ENVIRONMENT, Files, Input, Lint, Place, Scope, ShellSyntax,
+    Span, TEST, WORKER_FILE, WORKERS, allow, definitions, quoted, quoted_path, worker_file, workers,
 };
 use crate::model::{Definitions, Destination, PhaseMap, PlayerAddress, WorkerPlan};
 
@@ -31,8 +30,6 @@ pub(super) struct Loader {
     in_tests: HashSet<usize>,
     /// Only a part was read, so that not everything could be found.
     pub(super) is_partial: bool,
-    /// Variables that only the command line sets are needed: a test is to be run, not only checked.
-    pub(super) needs_definitions: bool,
     /// All workers run on this machine, as the command line wants it.
     pub(super) is_local: bool,
 }
@@ -107,7 +104,6 @@ impl Loader {
             checked: HashSet::new(),
             in_tests: HashSet::new(),
             is_partial: false,
-            needs_definitions: false,
             is_local: false,
         }
     }
@@ -142,7 +138,6 @@ impl Loader {
     pub(super) fn test(&mut self, test: &Document, chosen: &[String], has_results: bool) -> Test {
         self.in_tests.insert(test.source.order());
         self.is_partial |= !chosen.is_empty();
-        self.require(test);
         let settings = test_settings(&mut self.scope(test));
         let (list, sections) = self.workers(test);
         worker_file::check_sections_of_test(&mut self.scope(test));
@@ -210,7 +205,7 @@ impl Loader {
     }
 
     /// The addresses of all workers. An address can depend on that of another worker, which then has to be known first.
-    fn addresses(
+    pub(super) fn addresses(
         &mut self,
         test: &Document,
         workers: &[Worker],
@@ -282,9 +277,6 @@ impl Loader {
         addresses: &Addresses,
     ) -> Option<(WorkerPlan, Steps)> {
         let worker = located.worker;
-        if let Some(document) = &located.document {
-            self.require(document);
-        }
         let is_new = located.document.as_ref().is_some_and(|document| self.checked.insert(document.source.order()));
         let mut scope = self.scope_of(located, test, sections, addresses);
         if is_new {
@@ -323,7 +315,6 @@ impl Loader {
     /// Checks a worker file that no test names. The variables that come from a test file have the values that they have for
     /// the only worker of a test.
     pub(super) fn worker_file(&mut self, document: &Document) {
-        self.require(document);
         let source = &document.source;
         let stem = source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let is_new = self.checked.insert(source.order());
@@ -336,25 +327,6 @@ impl Loader {
             let file = worker_file::read(&mut scope);
             bounds::check_environment(&mut scope, &file.environment, &file.steps);
             unknown_variables::check(&file.steps, &file.environment, None, &mut self.context.diagnostics);
-        }
-    }
-
-    /// Reports variables that only the command line sets, and that it has not set, if they are needed.
-    fn require(&mut self, document: &Document) {
-        if !self.needs_definitions {
-            return;
-        }
-        let is_set = |document: &Document, key: &str| {
-            document.section(DEFAULT).is_some_and(|section| section.entry(key).is_some())
-        };
-        for (name, span) in Directive::Required.of(document).flat_map(|(_, names)| names) {
-            let key = name.to_lowercase();
-            if !is_set(&self.defines, &key) && !is_set(document, &key) {
-                let message = format!("the variable {} is not set", quoted(name));
-                let hint = format!("run `conduct` with `-D {key}=VALUE`");
-                let place = Place::new(&document.source, span);
-                self.context.diagnostics.push(Diagnostic::new(Lint::RequiredVariable, place, message, hint));
-            }
         }
     }
 
@@ -412,7 +384,7 @@ fn are_different(left: &Path, right: &Path) -> bool {
 
 /// Checks the names of sections and settings, and reads `[Test]`, with a default for what is missing or wrong.
 fn test_settings(scope: &mut Scope<'_>) -> TestSettings {
-    check_sections(scope);
+    scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS], true);
     if let Some(section) = scope.document.section(TEST) {
         scope.check_keys(section, &TEST_SETTINGS, ("`[Coordinator]` of a worker file", &COORDINATOR_SETTINGS));
     }
@@ -422,11 +394,4 @@ fn test_settings(scope: &mut Scope<'_>) -> TestSettings {
         scope.set(TEST, setting, &mut settings);
     }
     settings
-}
-
-/// Warns of unknown sections of a test file.
-fn check_sections(scope: &mut Scope<'_>) {
-    let of_workers = worker_sections::all(scope.document).map(|(section, _)| section.name.as_str());
-    let known: Vec<_> = [TEST, ENVIRONMENT, WORKERS, CLIENTS].into_iter().chain(of_workers).collect();
-    scope.check_sections(&known);
 }

@@ -80,7 +80,7 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&
     let connect = overrides.connect.iter().map(|form| (option("connect"), form.clone()));
     let defines: Vec<_> = overrides.defines.iter().cloned().chain(connect).collect();
     let mut loader = Loader::new(files::defines(&defines), shell.is_some());
-    loader.needs_definitions = true;
+    loader.context.needs_definitions = true;
     loader.is_local = overrides.local;
     let Some(test) = loader.read(&Input::File(path.to_owned())) else {
         return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish(shell) };

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::interpolate::Addresses;
 use super::settings::{COORDINATOR_SETTINGS, Coordinator};
 use super::validate::{is_test, is_worker, neither};
 use super::{
@@ -86,7 +85,8 @@ fn of_test(loader: &mut Loader, test: &Document, name: &str) -> Option<PlayerSet
     // As names of workers on the command line of `conduct`; of several, the first one stands for all.
     let chosen = workers::choose(&mut loader.scope(test), &list.workers, &[name.to_owned()]);
     let located = loader.locate(test, chosen.first()?)?;
-    let addresses = Addresses::new();
+    // A setting can name the address of another worker.
+    let addresses = loader.addresses(test, &list.workers, &chosen[..1], std::slice::from_ref(&located), &sections);
     let mut scope = loader.scope_of(&located, test, &sections, &addresses);
     Some(settings(&mut scope))
 }

@@ -1,10 +1,11 @@
 //! Typed values: looks keys up, replaces variables, cuts trailing comments, and reports what is wrong with a value.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use super::interpolate::{Addresses, Interpolated, Layer, Variables, interpolate};
+use super::interpolate::{Addresses, Interpolated, Layer, Required, Variables, interpolate};
 use super::worker::Worker;
-use super::worker_sections::WorkerSections;
+use super::worker_sections::{self, WorkerSections};
 use super::{
     Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, Entry, Lint, Place, Section, Setting, Span, Text,
     is_space, nearest, quoted, quoted_section,
@@ -23,7 +24,7 @@ pub(super) struct Scope<'a> {
     /// The addresses of the workers of the test, as far as they are known.
     pub(super) addresses: Option<&'a Addresses>,
     /// The variables that only the command line sets, as the files declare them.
-    pub(super) required: Vec<String>,
+    pub(super) required: Vec<Required>,
     /// What all files share.
     pub(super) context: &'a mut Context,
 }
@@ -53,6 +54,10 @@ pub(super) struct Context {
     pub(super) commands: Option<Commands>,
     /// How many bytes the values have so far.
     pub(super) bytes: usize,
+    /// Variables that only the command line sets are needed: a test is to be run, not only checked.
+    pub(super) needs_definitions: bool,
+    /// The comments whose variables were reported as not set: the order of the file, and the place.
+    pub(super) reported: HashSet<(usize, usize)>,
 }
 
 /// Likely names of settings, and the settings that are meant.
@@ -141,12 +146,26 @@ impl<'a> Scope<'a> {
         if self.context.bytes > MOST_BYTES {
             return None;
         }
-        let Interpolated { text: value, findings, references, has_placeholder } =
+        let Interpolated { text: value, findings, references, has_placeholder, unset } =
             interpolate(&text, section, &self.variables());
         self.context.diagnostics.extend(findings);
+        unset.into_iter().for_each(|(reference, comment)| self.report_unset(reference, comment));
         let work = value.as_ref().map_or(0, |value| value.as_str().len()).max(BYTES_OF_REFERENCE * references);
         let has_room = self.has_room(work, || text.place());
         value.filter(|_| has_room).map(|text| Value { text: Cow::Owned(text), has_placeholder })
+    }
+
+    /// Reports a required variable that is not set, if it is needed, once for each comment.
+    fn report_unset(&mut self, reference: Place, comment: Place) {
+        let Place { source, span } = &comment;
+        if !self.context.needs_definitions || !self.context.reported.insert((source.order(), span.start)) {
+            return;
+        }
+        let name = &source.text()[span.start..span.end];
+        let message = format!("the variable {} is not set", quoted(name));
+        let hint = format!("run `conduct` with `-D {}=VALUE`", name.to_lowercase());
+        let error = Diagnostic::new(Lint::RequiredVariable, reference, message, hint);
+        self.context.diagnostics.push(error.other(comment, "it is declared here"));
     }
 
     /// Whether there is room for so many bytes more; if not, that is reported.
@@ -225,15 +244,20 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Warns of unknown sections.
-    pub(super) fn check_sections(&mut self, known: &[&str]) {
-        let unknown = |section: &&Section| section.name != DEFAULT && !known.contains(&section.name.as_str());
+    /// Warns of unknown sections. A test file also has `sections_for_workers`.
+    pub(super) fn check_sections(&mut self, known: &[&str], sections_for_workers: bool) {
+        let is_known = |name: &str| {
+            name == DEFAULT || known.contains(&name) || (sections_for_workers && worker_sections::parts(name).is_some())
+        };
+        let unknown = |section: &&Section| !is_known(&section.name);
         for section in self.document.sections.iter().filter(unknown) {
             let message = format!("unknown section {}", quoted_section(&section.name));
-            let hint = match nearest::nearest(section.name.trim(), known.iter().copied()) {
+            let name = section.name.trim();
+            let for_workers = sections_for_workers.then(|| worker_sections::hint(name)).flatten();
+            let hint = for_workers.unwrap_or_else(|| match nearest::nearest(name, known.iter().copied()) {
                 Some(meant) => format!("did you mean `[{meant}]`?"),
                 None => format!("the known sections are `[{}]`", known.join("]`, `[")),
-            };
+            });
             self.report(Lint::UnknownSection, section.name_place(), message, hint);
         }
     }
@@ -245,10 +269,12 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The variables that a file says only the command line sets, in lower case.
-pub(super) fn required(document: &Document) -> Vec<String> {
+/// The variables that a file says only the command line sets.
+pub(super) fn required(document: &Document) -> Vec<Required> {
     let names = Directive::Required.of(document).flat_map(|(_, names)| names);
-    names.map(|(name, _)| name.to_lowercase()).collect()
+    let required =
+        |(name, span): (&str, _)| Required { key: name.to_lowercase(), place: Place::new(&document.source, span) };
+    names.map(required).collect()
 }
 
 /// A value with its variables replaced.

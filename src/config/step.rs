@@ -47,8 +47,14 @@ fn behind<'k>(key: &'k str, word: &str) -> Option<&'k str> {
     head.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// Reads a step from its key, as written, and its value, with variables replaced.
-pub(super) fn parse(written_key: &str, value: &str) -> ParsedStep {
+/// Whether a line is a spawned step. `value` has its variables replaced.
+pub(super) fn is_spawned(written_key: &str, value: &str) -> bool {
+    parse(written_key, value, &[]).step.mode == Mode::Spawn
+}
+
+/// Reads a step from its key, as written, and its value, with variables replaced. `spaced` has the labels of the worker's
+/// spawned steps that consist of several words, which no other sign separates from what follows them.
+pub(super) fn parse(written_key: &str, value: &str, spaced: &[&str]) -> ParsedStep {
     let mut parser = Parser::new(written_key);
     while let Some(Found { prefix, time, length }) = prefix::at_start(&value[parser.parsed.at..]) {
         let range = parser.parsed.at..parser.parsed.at + length;
@@ -59,7 +65,7 @@ pub(super) fn parse(written_key: &str, value: &str) -> ParsedStep {
                 parser.problem(Lint::StepPrefix, message, &refusal.hint, Some(range));
             }
             (Ok(limit), Meaning::Form(form) | Meaning::TimedForm(form)) => {
-                parser.form(form, limit, value, range);
+                parser.form(form, limit, value, range, spaced);
                 return parser.parsed;
             }
             (Ok(time), _) => parser.prefix(prefix, time, &value[range.clone()], range),
@@ -150,7 +156,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn form(&mut self, form: Form, limit: Option<Duration>, value: &str, range: Range<usize>) {
+    fn form(&mut self, form: Form, limit: Option<Duration>, value: &str, range: Range<usize>, spaced: &[&str]) {
         let (prefix, argument) = (&value[range.clone()], &value[self.parsed.at..]);
         self.parsed.form_at = Some(range.start);
         let step = &self.parsed.step;
@@ -172,7 +178,7 @@ impl<'t> Parser<'t> {
             Some(limit) => self.parsed.step.bound = Some(Bound::Timeout(limit)),
             None => {}
         }
-        match form(argument) {
+        match form(argument, spaced) {
             Ok(action) => self.parsed.step.action = action,
             Err((message, hint)) => self.problem(Lint::StepPrefix, message, hint, Some(range.start..value.len())),
         }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use super::interpolate::interpolate;
 use super::lints::{LocatedStep, Steps, bounds};
 use super::scope::Value;
 use super::settings::{COORDINATOR_SETTINGS, Coordinator, Setting, TEST_SETTINGS};
@@ -25,7 +26,7 @@ pub(super) struct WorkerFile {
 /// Warns of unknown sections of a worker file, and of unknown settings of `[Coordinator]`.
 pub(super) fn check_names(scope: &mut Scope<'_>) {
     if scope.has_file() {
-        scope.check_sections(&WORKER_FILE);
+        scope.check_sections(&WORKER_FILE, false);
     }
     for section in scope.sections(COORDINATOR) {
         check_settings(scope, section);
@@ -78,13 +79,14 @@ pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
     let settings = coordinator(scope);
     let environment = environment(scope);
     let mut steps = Steps::default();
+    let spaced = spaced_labels(scope);
     for phase in Phase::ALL {
         report_replaced(scope, phase.section());
         bounds::check_phase(scope, phase);
         // Many workers can share a file, and each has its steps.
         steps[phase].reserve_exact(scope.entries(phase.section()).count());
         for (section, entry) in scope.entries(phase.section()) {
-            steps[phase].extend(step(scope, section, entry, &settings.shell));
+            steps[phase].extend(step(scope, section, entry, &settings.shell, &spaced));
         }
     }
     bounds::check_steps(scope, &steps);
@@ -251,10 +253,22 @@ fn check_loopback(scope: &mut Scope<'_>, player: &str, conductor: &str) {
     }
 }
 
+/// The labels of the spawned steps that consist of several words.
+fn spaced_labels<'a>(scope: &Scope<'a>) -> Vec<&'a str> {
+    let entries = Phase::ALL.into_iter().flat_map(|phase| scope.entries(phase.section()));
+    let spaced = entries.filter(|(_, entry)| entry.written_key().contains(char::is_whitespace));
+    let is_spawned = |(section, entry): &(&Section, &Entry)| {
+        // What is wrong with it is reported when the step itself is read.
+        let text = interpolate(&entry.value, Some(*section), &scope.variables()).text;
+        text.is_some_and(|text| step::is_spawned(entry.written_key(), text.as_str()))
+    };
+    spaced.filter(is_spawned).map(|(_, entry)| entry.written_key()).collect()
+}
+
 /// Reads a step; `None` if it has an error.
-fn step(scope: &mut Scope<'_>, section: &Section, entry: &Entry, shell: &str) -> Option<LocatedStep> {
+fn step(scope: &mut Scope<'_>, section: &Section, entry: &Entry, shell: &str, spaced: &[&str]) -> Option<LocatedStep> {
     let Value { text, has_placeholder } = scope.value(Some(section), Cow::Borrowed(&entry.value))?;
-    let mut parsed = step::parse(entry.written_key(), text.as_str());
+    let mut parsed = step::parse(entry.written_key(), text.as_str(), spaced);
     let from = |start: usize| text.place_of(start..text.as_str().len());
     let (key, action) = (entry.key_place(), from(parsed.form_at.unwrap_or(parsed.at)));
     let mut variables = Vec::new();

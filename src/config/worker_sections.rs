@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::rank::{self, Rank};
 use super::worker::Worker;
-use super::{Document, Section, WORKER_FILE};
+use super::{Document, Section, WORKER_FILE, WORKER_FILE_ONLY, nearest, quoted_section};
 
 /// The sections of a test file that are for its workers.
 #[derive(Debug, Default)]
@@ -44,6 +44,16 @@ pub(super) fn parts(section: &str) -> Option<Parts<'_>> {
     let (selector, name) = section.rsplit_once(':')?;
     let name = WORKER_FILE.into_iter().find(|known| known.eq_ignore_ascii_case(name.trim()))?;
     Some(Parts { selector: selector.trim(), name })
+}
+
+/// A hint for a section of a test file that is unknown, but was probably meant to be for workers.
+pub(super) fn hint(section: &str) -> Option<String> {
+    if let Some((selector, name)) = section.rsplit_once(':') {
+        let meant = nearest::nearest(name.trim(), WORKER_FILE)?;
+        return Some(format!("did you mean {}?", quoted_section(&format!("{}:{meant}", selector.trim()))));
+    }
+    let name = WORKER_FILE_ONLY.into_iter().find(|known| known.eq_ignore_ascii_case(section))?;
+    Some(format!("write `[WORKER:{name}]` or `[*:{name}]`"))
 }
 
 /// All sections of a test file that are for workers, each with the name that it would have in a worker file.

@@ -14,7 +14,7 @@ use crate::model::variable;
 pub(super) struct List {
     /// All that could be read.
     pub(super) workers: Vec<Worker>,
-    /// These are all: no line is wrong.
+    /// These are all: no line is wrong, and none has `[*]` with hosts that only the command line sets.
     pub(super) is_complete: bool,
 }
 
@@ -54,7 +54,12 @@ pub(super) fn list(scope: &mut Scope<'_>, is_file: &dyn Fn(&str) -> bool) -> Lis
                 list.is_complete = false;
                 break;
             }
-            Ok(line) => list.workers.extend(line),
+            Ok(line) => {
+                // Without the hosts, only the form of the names is known.
+                let is_open = |worker: &Worker| worker.host.as_ref().is_some_and(|host| host.address.is_none());
+                list.is_complete &= !(entry.written_key().contains("[*]") && line.iter().any(is_open));
+                list.workers.extend(line);
+            }
             Err(reason) => {
                 scope.context.diagnostics.push(reason.at(entry.key_place()));
                 list.is_complete = false;

@@ -211,11 +211,57 @@ fn sections_of_equal_rank_for_no_worker_or_in_another_case_are_errors_with_both_
     ] {
         assert_eq!(found(&format!("{workers}{sections}")), [expected], "{sections}");
     }
+    // What is close to a name is told, and wrong names are not listed as known ones.
+    for (sections, expected) in [
+        (
+            "[a:b:Run]\nx = y\n[ n1 : run ]\nx = y\n[Banana]\n",
+            "the known sections are `[Test]`, `[Environment]`, `[Workers]`, `[Clients]`",
+        ),
+        ("[n1:Rum]\n", "did you mean `[n1:Run]`?"),
+        ("[Run]\n", "write `[WORKER:Run]` or `[*:Run]`"),
+        ("[coordinator]\n", "write `[WORKER:Coordinator]` or `[*:Coordinator]`"),
+    ] {
+        let folder = test(&format!("{workers}{sections}"));
+        let findings = validate(&[Input::File(folder.join("test.cfg"))], &[], None);
+        let hints: Vec<_> = findings.iter().filter(|f| f.name() == "unknown-section").map(|f| f.hint.clone()).collect();
+        assert_eq!(hints, [expected], "{sections}");
+    }
     // A section that fits, and one that a variable of the command line makes fit.
     assert_eq!(found(&format!("{workers}[n1:Run]\na = b\n[n[2-3]:Run]\na = b\n[Server:Run]\na = b\n")), [""; 0]);
     let each = "[Workers]\nn[*] = @ %(hosts)s\n[DEFAULT]\nhosts = a b\n[n[*]:Run]\na = b\n";
     assert_eq!(plan(&test(each)).workers.len(), 2);
     assert_eq!(steps(&plan(&test(each)).workers[1], Phase::Run), [("a", "b")]);
+}
+
+#[test]
+fn where_all_workers_have_files_a_section_for_no_worker_is_unknown_and_has_no_effect() {
+    for section in ["Notes:Run", "Server:Run", "server:run", " server : Run ", "*:run", "x[3-1]:Run", "server[1-2]:Run"]
+    {
+        let folder = test(&format!("[Workers]\nserver = w.cfg\n[{section}]\na = b\n"));
+        folder.file("w.cfg", "[Coordinator]\nplayer = h\n[Run]\nx = y\n");
+        let loaded = load(&folder, &Overrides::default());
+        let names: Vec<_> = loaded.diagnostics.iter().map(Diagnostic::name).collect();
+        assert_eq!(names, ["unknown-section"], "{section}");
+        assert_eq!(steps(&loaded.plan.expect("a plan").workers[0], Phase::Run), [("x", "y")], "{section}");
+        // One worker without a file is enough: the sections are meant.
+        folder.file("test.cfg", &folder.read("test.cfg").replace("w.cfg\n", "w.cfg\nother = @ h\n"));
+        assert!(load(&folder, &Overrides::default()).plan.is_none(), "{section}");
+    }
+}
+
+#[test]
+fn a_range_whose_hosts_are_not_set_may_have_any_worker() {
+    let text = "# conductor: required(hosts)\n[Workers]\nnode[*] = @ %(hosts)s\n[node3:Reset]\na = true\n[node[2-4]:Run]\na = true\n";
+    assert_eq!(found(text), [""; 0]);
+    let folder = test(text);
+    for (hosts, errors) in [("a b", 2), ("a b c", 1), ("a b c d", 0)] {
+        let defines = vec![("hosts".to_owned(), hosts.to_owned())];
+        let loaded = load(&folder, &Overrides { defines, ..Overrides::default() });
+        assert_eq!(loaded.diagnostics.errors(), errors, "{hosts}");
+    }
+    // The names of this line are known.
+    let text = "# conductor: required(hosts)\n[Workers]\nnode[1-2] = @ %(hosts)s\n[node3:Reset]\na = true\n";
+    assert_eq!(found(text), ["4 unknown-worker: the test has no worker `node3` [3]"]);
 }
 
 #[test]
@@ -328,6 +374,14 @@ fn a_player_reads_the_settings_of_its_worker_from_the_test_file() {
     let network = |text: &str| text.parse::<Network>().expect("a network");
     assert_eq!((server.port, server.allow), (7001, Some(vec![network("10.0.0.0/8")])));
     assert_eq!(found.iter().map(Diagnostic::name).collect::<Vec<_>>(), ["unknown-key"]);
+    // A setting can name another worker.
+    folder.file(
+        "named.cfg",
+        "[Workers]\nserver = @ 10.0.0.1\nclient = @ 10.0.0.2\nother = missing.cfg\n[server:Coordinator]\nallow = %(client)s\nconductor = %(client)s\n",
+    );
+    let named = load_player(&folder.join("named.cfg"), Some("server")).0.expect("settings");
+    assert_eq!(named.allow, Some(vec![network("10.0.0.2")]));
+    assert_eq!(format!("{:?}", named.conductor), "Named(\"10.0.0.2\")");
     let node = read("node2").0.expect("settings");
     assert_eq!((node.port, node.allow), (7200, Some(vec![network("::1")])));
     assert_eq!(format!("{:?}", node.conductor), "Named(\"10.0.0.9\")");

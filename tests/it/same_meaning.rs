@@ -233,7 +233,14 @@ fn configuration(number: u64) -> (Folder, Vec<OsString>) {
     for name in ["a.cfg", "b.cfg", "h.cfg"] {
         folder.file(name, &worker_file(numbers, name != "h.cfg"));
     }
-    folder.file("test.cfg", &test_file(numbers));
+    // These sections are for no worker, so they have never had any effect.
+    let ignored = match number % 8 {
+        0 => "[Notes:Run]\nx = %(nothing)s\n",
+        1 => "[Server:Startup]\nx = y\n[*:reset]\nx = y\n",
+        2 => "[x[3-1]:Coordinator]\ncmdport = 1\n[a:b:Environment]\nA = b\n",
+        _ => "",
+    };
+    folder.file("test.cfg", &format!("{}{ignored}", test_file(numbers)));
     let mut arguments = vec!["conduct", "--quiet", "--dry-run", "-f", "json", "-D", "file=a", "test.cfg"];
     if numbers.one_in(3) {
         arguments.extend([

@@ -199,6 +199,11 @@ fn a_variable_that_only_the_command_line_sets_is_declared() {
         assert!(refused.stderr.contains(&format!("the variable `{name}` is not set")), "{refused:#?}");
     }
     assert_eq!(refused.stderr.matches("error[").count(), 3, "{refused:#?}");
+    // Each is reported where it is first used.
+    let named = load(&folder, &[]).diagnostics;
+    let line = |place: &conductor::config::Place| place.position().line;
+    let places: Vec<_> = named.iter().map(|f| (f.place.as_ref().map(line), line(&f.others[0].0))).collect();
+    assert_eq!(places, [(Some(5), 1), (Some(7), 1), (Some(5), 1)]);
     // What is set is checked.
     let set = ["hosts=a", "seconds=5", "file=none"].map(|define| define.split_once('=').expect("a definition"));
     let found: Vec<_> = load(&folder, &set).diagnostics.iter().map(|finding| finding.message.clone()).collect();
@@ -209,6 +214,14 @@ fn a_variable_that_only_the_command_line_sets_is_declared() {
             "cannot send the file `none`: no such file or directory"
         ]
     );
+    // A value that any file sets is enough.
+    let set = Folder::new();
+    set.file("test.cfg", "# conductor: required(e)\n[Workers]\na = a.cfg\nb = b.cfg\n[DEFAULT]\nd = 3\n");
+    set.file("a.cfg", "# conductor: required(d)\n[Coordinator]\nplayer = h\n[Run]\nx = sleep %(d)s\n");
+    set.file("b.cfg", "[Coordinator]\nplayer = h\n[Run]\ne = 3\nx = sleep %(e)s\n");
+    let loaded = load(&set, &[]);
+    assert_eq!(loaded.diagnostics.errors(), 0, "{}", loaded.diagnostics.render(false));
+    assert_eq!(loaded.plan.expect("a plan").workers[0].steps[Phase::Run][0].command(), Some("sleep 3"));
     // A declaration that nothing uses is told.
     folder.file("test.cfg", "# conductor: required(nothing)\n[Workers]\nw = @ h\n");
     let found = validate(&[Input::File(folder.join("test.cfg"))], &[], None);

@@ -30,8 +30,9 @@ pub(super) enum Meaning {
     TimedForm(Form),
 }
 
-/// Reads the text after the prefix of a form: what the step does, or what is wrong, with a hint.
-pub(super) type Form = fn(&str) -> Result<Action, (String, &'static str)>;
+/// Reads the text after the prefix of a form: what the step does, or what is wrong, with a hint. The labels are those of
+/// spawned steps that consist of several words.
+pub(super) type Form = fn(&str, &[&str]) -> Result<Action, (String, &'static str)>;
 
 /// The places of the prefixes, outermost first: each is taken once. A `timeout` after `until` limits each attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,21 +78,25 @@ fn check_argument(word: &str, argument: &str) -> Result<(), (String, &'static st
     if argument.is_empty() { Err(error()) } else { Ok(()) }
 }
 
-fn barrier(name: &str) -> Result<Action, (String, &'static str)> {
+fn barrier(name: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
     check_argument("barrier", name)?;
     let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
     let invalid = || ("invalid barrier name".to_owned(), "names consist of letters, digits, `.`, `_` and `-`");
     is_name.then(|| Action::Barrier(name.to_owned())).ok_or_else(invalid)
 }
 
-fn stop(label: &str) -> Result<Action, (String, &'static str)> {
+fn stop(label: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
     check_argument("stop", label)?;
     Ok(Action::Stop(StepLabel::new(label)))
 }
 
-fn await_line(text: &str) -> Result<Action, (String, &'static str)> {
+fn await_line(text: &str, spaced: &[&str]) -> Result<Action, (String, &'static str)> {
     const HINT: &str = "write `await30:label pattern`, such as `await30:server listening on`";
-    let (label, pattern) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let known = spaced.iter().filter_map(|label| after_label(text, label)).min_by_key(|rest| rest.len());
+    let (label, pattern) = match known {
+        Some(rest) => (text[..text.len() - rest.len()].trim_end(), rest),
+        None => text.split_once(char::is_whitespace).unwrap_or((text, "")),
+    };
     let pattern = pattern.trim_start();
     if label.is_empty() || pattern.is_empty() {
         let missing = if label.is_empty() { "label" } else { "pattern" };
@@ -104,12 +109,26 @@ fn await_line(text: &str) -> Result<Action, (String, &'static str)> {
     Ok(Action::Await { label: StepLabel::new(label), pattern: pattern.to_owned() })
 }
 
-fn fetch(pattern: &str) -> Result<Action, (String, &'static str)> {
+/// What follows a label at the start of a text. Upper and lower case are the same, as in keys.
+fn after_label<'t>(text: &'t str, label: &str) -> Option<&'t str> {
+    let mut rest = text;
+    for known in label.chars().flat_map(char::to_lowercase) {
+        let mut characters = rest.chars();
+        let next = characters.next()?;
+        if !next.to_lowercase().eq([known]) {
+            return None;
+        }
+        rest = characters.as_str();
+    }
+    (rest.is_empty() || rest.starts_with(char::is_whitespace)).then_some(rest)
+}
+
+fn fetch(pattern: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
     check_argument("fetch", pattern)?;
     FilePattern::check(pattern).map(|()| Action::Fetch(pattern.to_owned()))
 }
 
-fn put(files: &str) -> Result<Action, (String, &'static str)> {
+fn put(files: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
     const HINT: &str = "write `put:local -> remote`";
     let (local, remote) = files.split_once(" -> ").ok_or_else(|| ("`put:` has no ` -> `".to_owned(), HINT))?;
     let (local, remote) = (local.trim(), remote.trim());

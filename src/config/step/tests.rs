@@ -7,7 +7,7 @@ use super::*;
 use crate::model::{Bound, Gate, Mode, StepLabel, Until};
 
 fn step(key: &str, value: &str) -> Step {
-    let parsed = parse(key, value);
+    let parsed = parse(key, value, &[]);
     let errors = parsed.problems.iter().filter(|(reason, _)| reason.lint != Lint::MisspeltPrefix).count();
     assert_eq!(errors, 0, "{key} = {value}: {:?}", parsed.problems);
     parsed.step
@@ -184,7 +184,7 @@ fn everything_else_is_refused_at_its_place() {
         ("a", "put:a b", Some("put:a b"), "`put:` has no ` -> `"),
         ("a", "put:a -> ", Some("put:a -> "), "`put:` needs a file on both sides of ` -> `"),
     ] {
-        let parsed = parse(key, value);
+        let parsed = parse(key, value, &[]);
         let [(reason, range)] = parsed.problems.as_slice() else { panic!("{key} = {value}: {:?}", parsed.problems) };
         assert_eq!(reason.message, message, "{key} = {value}");
         assert_eq!(range.clone().map(|range| &value[range]), at, "{key} = {value}");
@@ -194,7 +194,7 @@ fn everything_else_is_refused_at_its_place() {
 
 #[test]
 fn all_that_is_wrong_with_a_step_is_said() {
-    let parsed = parse("timeout5", "spawn:must:timeout0:barrier:a b");
+    let parsed = parse("timeout5", "spawn:must:timeout0:barrier:a b", &[]);
     let messages: Vec<_> = parsed.problems.iter().map(|(reason, _)| reason.message.as_str()).collect();
     assert_eq!(
         messages,
@@ -210,8 +210,8 @@ fn all_that_is_wrong_with_a_step_is_said() {
 
 #[test]
 fn what_is_not_a_command_is_known_by_its_place() {
-    assert_eq!(parse("a", "must:timeout30: barrier:x").form_at, Some(16));
-    assert_eq!(parse("a", "must:spawn:x").form_at, None);
+    assert_eq!(parse("a", "must:timeout30: barrier:x", &[]).form_at, Some(16));
+    assert_eq!(parse("a", "must:spawn:x", &[]).form_at, None);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn what_was_meant_as_a_prefix_is_told_and_nothing_else() {
         ("timout1m:x", "timout1m:", "did you mean `timeout1m:`?"),
         ("until_5s:x", "until_5s:", "did you mean `until5s:`?"),
     ] {
-        let parsed = parse("a", value);
+        let parsed = parse("a", value, &[]);
         let [(reason, range)] = parsed.problems.as_slice() else { panic!("{value}: {:?}", parsed.problems) };
         assert_eq!(range.clone().map(|range| &value[range]), Some(wrong), "{value}");
         assert_eq!((reason.lint, reason.hint.as_str()), (Lint::MisspeltPrefix, hint), "{value}");
@@ -250,4 +250,25 @@ fn what_was_meant_as_a_prefix_is_told_and_nothing_else() {
     ] {
         assert!(prefix::nearly(command).is_none(), "{command}");
     }
+}
+
+#[test]
+fn await_takes_the_longest_spawned_label_at_its_start() {
+    let spaced = ["my server", "my Server two"];
+    for (text, label, pattern) in [
+        ("my server ready", "my server", "ready"),
+        ("MY server  ready on", "MY server", "ready on"),
+        ("my server two ready", "my server two", "ready"),
+        ("my server two( ready", "my server", "two\\( ready"),
+        ("my servers ready", "my", "servers ready"),
+        ("serve ready", "serve", "ready"),
+    ] {
+        let text = text.replace('(', "\\(");
+        let parsed = parse("a", &format!("await5:{text}"), &spaced);
+        assert!(parsed.problems.is_empty(), "{text}");
+        let expected = Action::Await { label: StepLabel::new(label), pattern: pattern.to_owned() };
+        assert_eq!(parsed.step.action, expected, "{text}");
+    }
+    let parsed = parse("a", "await5:my server", &spaced);
+    assert_eq!(parsed.problems[0].0.message, "`await:` has no pattern");
 }
