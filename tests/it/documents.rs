@@ -481,6 +481,10 @@ const DIFFERENCES: [Shown; 20] = [
         "lines of `[DEFAULT]` become steps of every phase",
         "configuration::defaults_serve_fixed_keys_and_never_become_entries",
     ),
+    (
+        "ignores a section `[server:Run]` of a test file",
+        "one_file::a_section_that_replaces_one_of_a_worker_file_is_told_once",
+    ),
 ];
 
 fn every_row_has_its_test(page: &str, header: &str, shown: &[Shown]) {
