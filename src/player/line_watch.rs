@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::session::SessionEvent;
 use crate::model::{LinePattern, PlayerTime, StepId};
 
-/// A longer line is searched in parts.
-const LONGEST_LINE: usize = 64 << 10;
+/// A longer line is searched in parts. This bounds how long a search takes, which grows with the line and with the pattern.
+const LONGEST_LINE: usize = 8 << 10;
 /// A line that is not finished is searched after so long without more of it: it may be a prompt.
 const UNFINISHED: Duration = Duration::from_millis(100);
 /// How many lines are shown if a step waits in vain, and how many bytes of each.

@@ -79,3 +79,17 @@ fn workers_on_one_machine_share_one_copy_of_the_program() {
     let all = std::fs::read_to_string(copies).unwrap();
     assert_eq!(all.lines().filter(|line| *line == "--version").count(), 1, "{all}");
 }
+
+#[test]
+fn filters_in_the_command_pass_everything_on() {
+    let folder = Folder::new();
+    folder.file("way", "cat | \"$@\" | cat\n");
+    folder.file("test.cfg", "[Workers]\nw = @ 127.0.0.1\n[w:Run]\nmany = seq 300000\n");
+    let mut command = std::process::Command::new(CONDUCTOR);
+    command.args(["conduct", "--connect", "sh way", "--results", "kept", "--run-id", "r", "test.cfg"]);
+    command.current_dir(folder.path());
+    let finished = finish(start(command));
+    assert!(finished.status == Some(0) && !finished.stderr.contains("reconnect"), "{finished:#?}");
+    let printed = folder.read("kept/r/outputs/trial-1/w/run-01-many.stdout");
+    assert_eq!(printed.lines().count(), 300_000);
+}

@@ -299,6 +299,10 @@ fn a_machine_on_which_the_player_has_ended_gets_no_other_copy() {
         assert!(finished.stdout.contains(part), "{part}: {finished:#?}");
     }
     assert_eq!(scene.copies(), 1, "copies of the program");
+    // No process of the player was left that could remove the folders of its steps.
+    for folder in files_in(&scene.sshd.folder().join("tmp")) {
+        std::fs::remove_dir_all(scene.sshd.folder().join("tmp").join(folder)).expect("a folder of the steps");
+    }
 }
 
 #[test]

@@ -2,9 +2,8 @@
 //! transport printed, never from an exit status: the status 255 of `ssh` can mean three things.
 
 use std::io;
-use std::os::unix::net::UnixStream;
 
-use super::process::TransportProcess;
+use super::process::{Streams, TransportProcess};
 use super::programs::ProgramError;
 use crate::conduct::event::End;
 use crate::model::{Hint, on_one_line, signal_name, words};
@@ -99,7 +98,7 @@ pub(in crate::conduct) fn hint_in(lines: &[String]) -> Option<Hint> {
 
 impl ReachError {
     /// Adds what the transport printed. The transport is not needed after this.
-    pub(super) fn with_words_of(self, mut process: TransportProcess, stream: UnixStream, greeting: &[u8]) -> Self {
+    pub(super) fn with_words_of(self, mut process: TransportProcess, streams: Streams, greeting: &[u8]) -> Self {
         let has_own_words = matches!(
             self,
             Self::Unwanted(_)
@@ -109,7 +108,7 @@ impl ReachError {
                 | Self::NotInstalled(_)
                 | Self::Gone
         );
-        drop(stream);
+        drop(streams);
         if has_own_words {
             return self;
         }

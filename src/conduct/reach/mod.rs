@@ -12,7 +12,6 @@ mod script;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ use interpreter::interpreter;
 pub(super) use places::Place;
 use places::Places;
 pub(super) use process::Printed;
-use process::{Endings, TransportProcess};
+use process::{Endings, Streams, TransportProcess};
 use programs::Program;
 pub use programs::Programs;
 use script::Script;
@@ -191,10 +190,10 @@ pub(super) fn reach(
     let command = machine.transport.command(&script.text(machine.transport), mark, left);
     let Access { descriptors, endings, .. } = machine.access;
     let started = TransportProcess::start(machine.transport, &command, machine.worker, *descriptors, endings);
-    let (process, stream) =
+    let (process, streams) =
         started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
     let mut talk = Talk {
-        stream,
+        streams,
         mark,
         heard: Vec::new(),
         site: Site::default(),
@@ -207,21 +206,22 @@ pub(super) fn reach(
     };
     match talk.bring_player(machine) {
         Ok(()) => {
-            let connection = Connection::new(talk.stream.into(), None).map_err(ReachError::System)?;
+            let connection = Connection::new(talk.streams.output.into(), Some(talk.streams.input.into()))
+                .map_err(ReachError::System)?;
             let printed = process.printed.clone();
             Ok(Reached { connection: connection.with_guard(process), site: talk.site, printed, sending: talk.sending })
         }
         Err(error) => {
             // No other worker should try the program of this player again.
             drop(talk.asked_for.take().and_then(|player| machine.send_instead_of(&player)));
-            Err(error.with_words_of(process, talk.stream, &talk.heard))
+            Err(error.with_words_of(process, talk.streams, &talk.heard))
         }
     }
 }
 
 /// The conversation with the script.
 struct Talk<'a, 'p> {
-    stream: UnixStream,
+    streams: Streams,
     mark: &'a str,
     /// What was read and is not a complete line of the script yet. A greeting comes first.
     heard: Vec<u8>,
@@ -239,7 +239,9 @@ struct Talk<'a, 'p> {
 
 impl Talk<'_, '_> {
     fn bring_player(&mut self, machine: &Machine<'_>) -> Result<(), ReachError> {
-        self.stream.set_nonblocking(true).map_err(ReachError::System)?;
+        for stream in [&self.streams.input, &self.streams.output] {
+            stream.set_nonblocking(true).map_err(ReachError::System)?;
+        }
         loop {
             let line = self.line()?;
             let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
@@ -253,7 +255,7 @@ impl Talk<'_, '_> {
                     match self.turn(machine)? {
                         None => self.send(&program, &machine.progress)?,
                         // A new connection has room for this. If it is broken, no further line arrives.
-                        Some(Running { pid, session }) => drop(writeln!(self.stream, "{pid} {session}")),
+                        Some(Running { pid, session }) => drop(writeln!(self.streams.input, "{pid} {session}")),
                     }
                     self.sent = Some(program);
                 }
@@ -338,7 +340,7 @@ impl Talk<'_, '_> {
     /// Reads what has come; whether something has.
     fn hear(&mut self) -> Result<bool, ReachError> {
         let mut buffer = [0; 4096];
-        match self.stream.read(&mut buffer) {
+        match self.streams.output.read(&mut buffer) {
             Ok(0) => Err(ReachError::Ended),
             Ok(count) => {
                 self.heard.extend_from_slice(&buffer[..count]);
@@ -373,7 +375,7 @@ impl Talk<'_, '_> {
                 progress(Wait::ProgramCopy.without_progress());
                 told = Some(Instant::now());
             }
-            match self.stream.write(&unsent) {
+            match self.streams.input.write(&unsent) {
                 Ok(count) => {
                     unsent.drain(..count);
                     self.until = soon().min(latest);
@@ -404,7 +406,8 @@ impl Talk<'_, '_> {
             return Err(ReachError::TimedOut);
         }
         // The next round checks everything, whatever the result is.
-        let _ = Wait::TransportAnswer.poll(&mut [PollFd::new(&self.stream, flags)], Some(left.min(SLICE)));
+        let stream = if flags == PollFlags::IN { &self.streams.output } else { &self.streams.input };
+        let _ = Wait::TransportAnswer.poll(&mut [PollFd::new(stream, flags)], Some(left.min(SLICE)));
         Ok(())
     }
 }

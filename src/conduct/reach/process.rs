@@ -1,4 +1,4 @@
-//! The process of a transport, such as `ssh`: its standard input and output are one end of a socket pair, and what it prints
+//! The process of a transport, such as `ssh`: its standard input and output are each one end of a socket pair, and what it prints
 //! on standard error goes to the log.
 
 use std::collections::VecDeque;
@@ -103,6 +103,17 @@ impl Endings {
     }
 }
 
+/// This side of the standard input and output of a transport.
+///
+/// They are two sockets: a player makes its input and output non-blocking, and a socket for both would do so for other programs
+/// in the command as well, such as a filter before or behind it.
+pub(super) struct Streams {
+    /// What is written here is its standard input.
+    pub(super) input: UnixStream,
+    /// What is read here is its standard output.
+    pub(super) output: UnixStream,
+}
+
 impl TransportProcess {
     /// Starts the command of a transport. Also returns this side of its standard input and output.
     ///
@@ -115,14 +126,14 @@ impl TransportProcess {
         worker: &str,
         limit: DescriptorLimit,
         endings: &Endings,
-    ) -> io::Result<(Self, UnixStream)> {
-        let (near, far) = UnixStream::pair()?;
+    ) -> io::Result<(Self, Streams)> {
+        let ((input, far_input), (output, far_output)) = (UnixStream::pair()?, UnixStream::pair()?);
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::NotFound)?;
         let mut process = Command::new(program);
         process
             .args(arguments)
-            .stdin(OwnedFd::from(far.try_clone()?))
-            .stdout(OwnedFd::from(far))
+            .stdin(OwnedFd::from(far_input))
+            .stdout(OwnedFd::from(far_output))
             .stderr(Stdio::piped());
         start_apart(&mut process, limit);
         let mut child = process.spawn()?;
@@ -140,7 +151,7 @@ impl TransportProcess {
             let reader = std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &printed));
             process.reader = Some(reader?);
         }
-        Ok((process, near))
+        Ok((process, Streams { input, output }))
     }
 
     /// The signal that ended it, if one did. Its exit status is not used: the status 255 of `ssh` can mean three
@@ -208,12 +219,12 @@ mod tests {
         // It does not read its input, and so does not see its end; and it ignores SIGTERM.
         let (transport, script) = (Transport::read("sh").unwrap(), "trap \"\" TERM; exec sleep 600");
         let command = ["sh", "-c", script].map(str::to_owned);
-        let (process, stream) = TransportProcess::start(&transport, &command, "w", limit, &endings).unwrap();
+        let (process, streams) = TransportProcess::start(&transport, &command, "w", limit, &endings).unwrap();
         let pid = format!("/proc/{}", process.child.as_ref().unwrap().id());
         while !std::fs::read_to_string(format!("{pid}/comm")).is_ok_and(|name| name == "sleep\n") {
             std::thread::yield_now();
         }
-        drop((stream, process));
+        drop((streams, process));
         assert!(Path::new(&pid).exists(), "it has a moment to end by itself");
         endings.finish();
         let status = std::fs::read_to_string(format!("{pid}/status"));

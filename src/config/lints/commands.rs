@@ -4,8 +4,8 @@ use crate::config::duration::duration;
 use crate::config::{Entry, Lint, Place, Scope, Text, quoted};
 use crate::model::{Mode, Step};
 
-/// Commands that only change the state of their own shell.
-const STATE: [&str; 9] = ["cd", "pushd", "export", "source", ".", "umask", "ulimit", "alias", "unset"];
+/// Commands that only change the state of their own shell. `.` and `source` are not among them: the file may do more.
+const STATE: [&str; 7] = ["cd", "pushd", "export", "umask", "ulimit", "alias", "unset"];
 
 /// Checks a command, which begins at `at` in the value of a step.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, entry: &Entry, step: &Step, text: &Text, at: usize) {
@@ -119,13 +119,19 @@ mod tests {
 
     #[test]
     fn state_is_lost_only_if_nothing_else_is_done() {
-        for (command, word) in
-            [("cd /srv", Some("cd")), ("export A=1 B=2", Some("export")), ("A=1", Some("A")), (". ./env", Some("."))]
-        {
+        for (command, word) in [("cd /srv", Some("cd")), ("export A=1 B=2", Some("export")), ("A=1", Some("A"))] {
             assert_eq!(only_state(command), word, "{command}");
         }
-        for command in ["cd /srv && make", "A=1 make", "exports", "A=$(date)", "cd x; y", "test a=b", "umask 022\nmake"]
-        {
+        for command in [
+            "cd /srv && make",
+            "A=1 make",
+            "exports",
+            ". ./script",
+            "A=$(date)",
+            "cd x; y",
+            "test a=b",
+            "umask 022\nmake",
+        ] {
             assert_eq!(only_state(command), None, "{command}");
         }
     }
