@@ -421,7 +421,7 @@ const FAILURES: [Shown; 20] = [
     ("a report cannot be written during the run", "reports::an_output_that_is_full_is_told_of_and_the_run_goes_on"),
 ];
 
-const DIFFERENCES: [Shown; 20] = [
+const DIFFERENCES: [Shown; 21] = [
     ("prints results as `CODE MESSAGE` lines", "outputs::classic_prints_the_lines_of_the_seed"),
     ("exits with 0 if a step fails or times out", "outputs::a_failed_test_leaves_its_report"),
     (
