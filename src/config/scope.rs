@@ -149,7 +149,9 @@ impl<'a> Scope<'a> {
         let Interpolated { text: value, findings, references, has_placeholder, unset } =
             interpolate(&text, section, &self.variables());
         self.context.diagnostics.extend(findings);
-        unset.into_iter().for_each(|(reference, comment)| self.report_unset(reference, comment));
+        for (reference, comment) in unset {
+            self.report_unset(reference, comment);
+        }
         let work = value.as_ref().map_or(0, |value| value.as_str().len()).max(BYTES_OF_REFERENCE * references);
         let has_room = self.has_room(work, || text.place());
         value.filter(|_| has_room).map(|text| Value { text: Cow::Owned(text), has_placeholder })
