@@ -295,7 +295,7 @@ impl Talk<'_, '_> {
                 Turn::Wait => {}
             }
             if told.is_none_or(|told| told.elapsed() >= TOLD) {
-                (machine.progress)(Wait::SharedCopy.without_progress());
+                (machine.progress)(Wait::ProgramCopy.without_progress());
                 told = Some(Instant::now());
             }
             if let Some(end) = (self.patience)(Wait::SharedCopy.within(TURN)) {
