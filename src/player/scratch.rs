@@ -205,3 +205,25 @@ fn not_removed(folder: &ScratchFolder, why: &str) -> String {
     let ScratchFolder { path, trial, .. } = folder;
     format!("the scratch folder of trial {trial}, `{}`, was not removed completely: {why}", on_one_line(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removal_that_takes_too_long_ends_and_says_so() {
+        let folder = ScratchFolder::make("w", 3, false).expect("a folder");
+        let path = folder.path.clone();
+        for number in 0..=ENTRIES {
+            std::fs::write(Path::new(&path).join(number.to_string()), "").expect("a file");
+        }
+        let mut ending = Ending::begin(folder.clone()).expect("it can be opened").expect("it is there");
+        ending.end = clock();
+        assert!(ending.go_on(), "it does not go on");
+        let why =
+            format!("the scratch folder of trial 3, `{path}`, was not removed completely: it took longer than 20s");
+        assert_eq!(ending.failure(), Some(why));
+        assert_eq!(folder.remove(), None);
+        assert!(!Path::new(&path).exists());
+    }
+}

@@ -5,6 +5,7 @@ use std::process::Child;
 use crate::support::pipes::Pipe;
 use crate::support::{Finished, Folder, Player, conductor, descendants, eventually, finish, kill, run};
 
+const INTERRUPT: i32 = 2;
 const KILL: i32 = 9;
 const CONTINUE: i32 = 18;
 const STOP: i32 = 19;
@@ -115,6 +116,46 @@ fn a_player_that_is_gone_at_once_is_lost_and_the_others_end_their_run() {
     assert_b_is_lost(&finished, &scene);
     assert_eq!(scene.log("b"), "startup\n", "nobody was left who could have run it");
     serves(&a);
+}
+
+#[test]
+fn with_on_interrupt_collect_the_others_collect_when_a_worker_is_lost_before_the_interrupt_or_after_it() {
+    for is_lost_first in [true, false] {
+        let (a, b) = (Player::start(), Player::start());
+        let scene = Scene::new("on_interrupt = collect", a.port, b.port);
+        let collecting = Pipe::new(&scene.folder, "held");
+        let gate = scene.folder.join("gate").display().to_string();
+        let hold = format!("[Collect]\nhold = {}; until [ -e {gate} ]; do sleep 0.02; done\n", collecting.hold());
+        scene.folder.file("a.cfg", &scene.folder.read("a.cfg").replace("[Collect]\n", &hold));
+        let child = scene.start(&[]);
+        let lose = || {
+            kill(scene.session("b"), KILL);
+            scene.b.wait_for_end();
+            eventually("the player of `b` resets it", || scene.log("b").ends_with("reset\n"));
+        };
+        if is_lost_first {
+            lose();
+        }
+        kill(child.id(), INTERRUPT);
+        collecting.wait_for_start();
+        if !is_lost_first {
+            eventually("`b` collects", || scene.log("b").ends_with("collect\n"));
+            lose();
+        }
+        scene.open_gate();
+        let finished = finish(child);
+        assert_eq!(finished.status, Some(130), "{finished:#?}");
+        // Whoever was not lost was stopped in Run, has collected, and was reset.
+        let lines =
+            ["lost: b: ", "  a  work  stopped ", "  a  more  skipped ", "  a  hold  passed ", "  a  step  passed "];
+        for line in lines {
+            assert!(finished.stdout.contains(line), "`{line}` is missing: {finished:#?}");
+        }
+        assert_eq!(finished.stdout.matches("\n  b  work  ").count(), 1, "{finished:#?}");
+        assert_eq!(scene.log("a"), "startup\ncollect\nreset\n");
+        assert_eq!(scene.log("b"), if is_lost_first { "startup\nreset\n" } else { "startup\ncollect\nreset\n" });
+        serves(&a);
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The scratch folder of a worker: private, empty in each trial, and removed afterwards, whatever happens.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use crate::support::pipes::Pipe;
+use crate::support::surroundings::skip;
 use crate::support::{CONDUCTOR, Folder, Player, conductor, eventually, finish, kill, run, start};
 
 const INTERRUPT: i32 = 2;
@@ -240,4 +241,35 @@ fn a_player_that_conduct_starts_leaves_no_folder() {
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert!(folder.read("log").starts_with(temporary.to_str().expect("a path")), "{}", folder.read("log"));
     eventually("nothing is left", || std::fs::read_dir(&temporary).expect("a folder").next().is_none());
+}
+
+/// The player is in a namespace of mounts in which no folder for temporary files can be written.
+#[test]
+fn without_a_folder_for_it_only_the_steps_that_name_it_fail_and_a_warning_says_why() {
+    let read_only = "for folder in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o ro none $folder || exit 1; done";
+    let unshare = ["--map-root-user", "--mount", "sh", "-c"];
+    let mut trial = Command::new("unshare");
+    let is_possible = trial.args(unshare).arg(read_only).stderr(Stdio::null()).status().is_ok_and(|end| end.success());
+    if !is_possible {
+        return skip("namespaces of mounts cannot be made here");
+    }
+    let mut command = Command::new("unshare");
+    // The program itself can be below /tmp.
+    let script = format!("exec 3<\"$0\"; {read_only}; exec /proc/self/fd/3 player --quiet --bind 127.0.0.1 --port 0");
+    command.args(unshare).arg(script).arg(CONDUCTOR);
+    command.env_remove("TMPDIR").env_remove("XDG_RUNTIME_DIR").env_remove("HOME");
+    let (player, folder) = (Player::from(command), Folder::new());
+    let sections = "[Run]\nwith = echo \"$CONDUCTOR_SCRATCH\"\nother = echo other\nfiles = fetch:scratch:*\n\
+                    [Reset]\nlast = echo last\n";
+    folder.test("results = results", &["w"]).worker("w", player.port, sections);
+    let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let why = "cannot create a scratch folder: `/dev/shm`: read-only file system";
+    let warning = format!("  warning: w: {why}\n");
+    assert_eq!(finished.stdout.matches(&warning).count(), 1, "{finished:#?}");
+    let line = |label: &str| format!("\n  w  {label:5}  ");
+    for [label, outcome] in [["with", "not started"], ["other", "passed"], ["files", "failed"], ["last", "passed"]] {
+        let line = format!("{}{outcome} ", line(label));
+        assert_eq!(finished.stdout.matches(&line).count(), 1, "`{line}`: {finished:#?}");
+    }
 }
