@@ -36,6 +36,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Report(arguments)) => report::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
         Ok(Command::Frames(arguments)) => frames::run(&arguments),
+        Ok(Command::Help(_)) => messages::print(cli::SYNTAX).map(|()| ExitCode::from(PASSED)).map_err(Refused),
         Ok(Command::Keep(arguments)) => Ok(ExitCode::from(u8::try_from(supervise(&arguments.command)).unwrap_or(1))),
         Err(error) => {
             // A closed standard output or error leaves nobody to tell.

@@ -2,6 +2,7 @@
 
 mod conduct;
 mod frames;
+mod help;
 mod log;
 mod player;
 mod report;
@@ -15,6 +16,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 pub use conduct::ConductArguments;
 pub use frames::FramesArguments;
+pub use help::{HelpArguments, SYNTAX};
 pub use log::LogArguments;
 pub use player::PlayerArguments;
 pub use report::ReportArguments;
@@ -57,6 +59,9 @@ pub enum Command {
     /// Print what `--trace-frames` recorded
     #[command(after_help = include_str!("help/frames.txt"))]
     Frames(FramesArguments),
+    /// Describe a command, or the syntax of test files and worker files
+    #[command(after_help = include_str!("help/help.txt"))]
+    Help(HelpArguments),
     /// Keep a command for a conductor
     #[command(hide = true)]
     Keep(KeepArguments),
@@ -91,6 +96,10 @@ fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     match (Conductor::from_arg_matches(&matches)?.command, matches.subcommand()) {
         (Command::Conduct(arguments), Some((name, matches))) => {
             conduct(*arguments, matches, program.find_subcommand(name).cloned().unwrap_or_default())
+        }
+        (Command::Help(arguments), _) => {
+            arguments.settle(program)?;
+            Ok(Command::Help(arguments))
         }
         (command, _) => Ok(command),
     }

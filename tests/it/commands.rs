@@ -177,6 +177,7 @@ Commands:
   report    Write reports of an earlier run from its results folder
   validate  Check test files and worker files without running anything
   frames    Print what `--trace-frames` recorded
+  help      Describe a command, or the syntax of test files and worker files
 
 Options:
   -h, --help     Print help
@@ -189,6 +190,8 @@ Examples:
           Start a player on a test machine
   conductor conduct test.cfg
           Run the test on the players of all workers
+  conductor help syntax
+          Print all forms of steps, all settings, sections and variables
 
 `conductor COMMAND --help` describes a command and its exit statuses.
 
@@ -211,6 +214,7 @@ Commands:
   report    Write reports of an earlier run from its results folder
   validate  Check test files and worker files without running anything
   frames    Print what `--trace-frames` recorded
+  help      Describe a command, or the syntax of test files and worker files
 
 Options:
   -h, --help     Print help
@@ -223,6 +227,8 @@ Examples:
           Start a player on a test machine
   conductor conduct test.cfg
           Run the test on the players of all workers
+  conductor help syntax
+          Print all forms of steps, all settings, sections and variables
 
 `conductor COMMAND --help` describes a command and its exit statuses.
 
@@ -801,7 +807,7 @@ Exit status:
 
 #[test]
 fn help_fits_80_columns_and_is_the_same_through_a_link() {
-    for command in ["player", "conduct", "validate", "report"] {
+    for command in ["player", "conduct", "validate", "report", "frames", "help"] {
         for option in ["-h", "--help"] {
             let help = run(&Folder::new(), [command, option]).stdout;
             let too_long = help.lines().find(|line| line.chars().count() > 80);

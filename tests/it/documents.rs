@@ -8,7 +8,7 @@ use std::process::Command;
 use conductor::model::Format;
 use serde_json::Value;
 
-use crate::support::documents::{anchors, blocks, links, pages, quoted, read, root, table, target};
+use crate::support::documents::{anchors, blocks, links, pages, quoted, read, root, strings, table, target};
 use crate::support::surroundings::{make_ping, shell_has_ping};
 use crate::support::{CONDUCTOR, Finished, Folder, Player, finish, run, start};
 
@@ -246,15 +246,6 @@ fn the_table_of_events_has_every_event_of_the_schema() {
         .collect();
     let found: BTreeSet<_> = table("docs/reports.md", "event").into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(found, expected);
-}
-
-/// The strings of a constant list of the sources.
-fn strings(file: &str, constant: &str) -> BTreeSet<String> {
-    let source = read(file);
-    let (_, rest) = source.split_once(constant).unwrap_or_else(|| panic!("{file} has `{constant}`"));
-    let (_, list) = rest.split_once('=').and_then(|(_, rest)| rest.split_once('[')).expect("a list");
-    let (list, _) = list.split_once("];").expect("its end");
-    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 #[test]

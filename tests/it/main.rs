@@ -31,6 +31,7 @@ mod examples;
 mod exclusive;
 mod forms;
 mod frames;
+mod help;
 mod hostile_conductors;
 mod hostile_configuration;
 mod hostile_players;

@@ -1,5 +1,6 @@
 //! The documents of the repository as the tests read them: pages, blocks of code, tables.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The folder of the repository.
@@ -79,4 +80,13 @@ pub fn anchors(text: &str) -> Vec<String> {
         words.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
     };
     headings.map(anchor).collect()
+}
+
+/// The strings of a constant list of the sources.
+pub fn strings(file: &str, constant: &str) -> BTreeSet<String> {
+    let source = read(file);
+    let (_, rest) = source.split_once(constant).unwrap_or_else(|| panic!("{file} has `{constant}`"));
+    let (_, list) = rest.split_once('=').and_then(|(_, rest)| rest.split_once('[')).expect("a list");
+    let (list, _) = list.split_once("];").expect("its end");
+    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
