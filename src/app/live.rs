@@ -89,10 +89,10 @@ impl Shared {
     }
 
     fn draw(&self) {
-        let (_, height) = telemetry::terminal_size();
+        let (width, height) = telemetry::terminal_size();
         let now = ConductorTime::from_nanoseconds(crate::sys::boot_time_nanoseconds());
         let rows = usize::from(height).saturating_sub(3).clamp(2, MOST_ROWS);
-        let lines = lock(&self.board).lines(now, rows);
+        let lines = lock(&self.board).lines(now, usize::from(width).saturating_sub(1), rows);
         let color = |bad| if bad && self.color { RED } else { "" };
         self.screen.draw(lines.into_iter().map(|BoardLine { text, bad }| (text, color(bad))).collect());
     }

@@ -72,6 +72,7 @@ impl Reporter for LogReporter {
                 let worker = worker.map(|worker| format!("{}: ", self.worker(worker))).unwrap_or_default();
                 tracing::warn!("{worker}{}", on_one_line(text));
             }
+            Event::CheckStarted { trial } => tracing::debug!("Trial {trial}: check begins"),
             Event::CheckEnded { trial, result } => {
                 tracing::debug!("Trial {trial}: check {}", result.outcome.in_detail());
             }

@@ -197,7 +197,12 @@ pub enum Event {
         /// The text, without the worker's name.
         text: String,
     },
-    /// The test's own judgement of a trial, `check`, is over; it ran on the conductor.
+    /// The test's own judgement of a trial, `check`, begins; it runs on the conductor.
+    CheckStarted {
+        /// The trial.
+        trial: u32,
+    },
+    /// The check is over.
     #[serde(with = "check_ended")]
     CheckEnded {
         /// The trial.

@@ -93,8 +93,8 @@ fn a_reset_while_others_are_in_run_is_told_as_what_it_is_and_stands_with_the_oth
     let mut run = left_early();
     let mut board = super::Board::default();
     run.events.iter().for_each(|stamped| board.take(stamped));
-    let shown = board.lines(run.events.last().unwrap().at, 10);
-    assert_eq!(shown[1].text, "  b  done");
+    let shown = board.lines(run.events.last().unwrap().at, 79, 10);
+    assert_eq!(shown[1].text, "  b  done                       | undone");
     run.worker_done(Phase::Reset, 1);
     run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
     run.worker_done(Phase::Run, 0);

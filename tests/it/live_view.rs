@@ -81,7 +81,7 @@ fn each_worker_has_a_line_whatever_the_size_of_the_terminal() {
     assert!(first.contains("Trial 1 of 1, run, "), "{first}");
     assert!(first.contains(": waiting for dut, generator"), "{first}");
     assert!(first.contains("] 1 of 4 steps"), "{first}");
-    assert!(first.contains("dut        measure "), "{first}");
+    assert!(first.contains("dut        running ") && first.contains("measure  | 10 percent"), "{first}");
     terminal.tmux(&["resize-window", "-x", "60", "-y", "20"]);
     // Until the view is drawn anew, its lines are those of the old width.
     let once = |screen: &str| {
@@ -93,7 +93,7 @@ fn each_worker_has_a_line_whatever_the_size_of_the_terminal() {
     assert!(narrow.contains("Trial 1 of 1, run\n"), "what stands above it stays: {narrow}");
     folder.file("go", "");
     terminal.tmux(&["resize-window", "-x", "100", "-y", "30"]);
-    let wide = terminal.wait("the wide view", |screen| once(screen) && screen.contains("dut        last "));
+    let wide = terminal.wait("the wide view", |screen| once(screen) && screen.contains("of 1h  last "));
     assert!(wide.contains("| all of it\n") && wide.contains("Trial 1 of 1, run\n"), "{wide}");
     assert!(wide.contains("2 of 4 steps"), "{wide}");
     folder.file("end", "");

@@ -78,6 +78,7 @@ fn the_reports_of_real_runs_are_as_their_schemas_say() {
     for kind in [
         "barrier_released",
         "barrier_ended",
+        "check_started",
         "check_ended",
         "spawned_ended",
         "output",

@@ -236,6 +236,7 @@ impl Coordinator {
             return self.trial_over();
         }
         self.wait(Stage::Checking, BTreeSet::new(), None);
+        self.report(Event::CheckStarted { trial: self.trial });
         self.actions.push(Action::Check(self.trial));
     }
 

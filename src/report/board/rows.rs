@@ -1,0 +1,253 @@
+//! What the view says of each worker: its state, its step, how long that takes and may take, and the last line printed.
+//!
+//! Workers of which the same is to be said share a row. Those in trouble come first, then those of which there is something
+//! unusual, then the others in the order of the test.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use humantime::format_duration;
+
+use super::{Board, Standing};
+use crate::model::{Action, ConductorTime, Plan, Step, WorkerId, WorkerPlan, on_one_line};
+use crate::report::{compact, words};
+
+/// What workers are doing. The order is that of the rows, as far as nothing else is unusual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum State {
+    Lost,
+    Reconnecting,
+    Connecting,
+    Connected,
+    Preparing,
+    Ready,
+    /// A step takes unusually long.
+    Slow,
+    Running,
+    Copying,
+    Waiting,
+    Finishing,
+    Done,
+}
+
+impl State {
+    /// The word for it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Reconnecting => "reconnecting",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Preparing => "preparing",
+            Self::Ready => "ready",
+            Self::Slow => "slow",
+            Self::Running => "running",
+            Self::Copying => "copying",
+            Self::Waiting => "waiting",
+            Self::Finishing => "finishing",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// What is said about a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum About {
+    /// Nothing.
+    Nothing,
+    /// The label of the step.
+    Step(String),
+    /// Why it is so, or what it waits for.
+    Reason(String),
+}
+
+/// A row of the view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Those that it is about; none if it is about the check.
+    pub(super) workers: Vec<WorkerId>,
+    /// Whether something failed on them.
+    pub(super) has_failed: bool,
+    /// What they are doing.
+    pub(super) state: State,
+    /// What there is to say about it.
+    pub(super) about: About,
+    /// For how long, of the longest of them.
+    pub(super) took: Option<Duration>,
+    /// How long that may take.
+    pub(super) limit: Option<Duration>,
+    /// The last line that was printed, if all have printed the same.
+    pub(super) printed: String,
+}
+
+impl Row {
+    fn new(state: State, about: About) -> Self {
+        Self { workers: Vec::new(), has_failed: false, state, about, took: None, limit: None, printed: String::new() }
+    }
+
+    fn plain(state: State) -> Self {
+        Self::new(state, About::Nothing)
+    }
+
+    fn timed(self, took: Duration, limit: Option<Duration>) -> Self {
+        Self { took: Some(took), limit, ..self }
+    }
+
+    /// Whether the same is to be said of other workers, and of what they printed if that is to be shown.
+    fn is_like(&self, other: &Self, with_printed: bool) -> bool {
+        let of = |row: &Self| (row.has_failed, row.state, row.limit);
+        of(self) == of(other) && self.about == other.about && (!with_printed || self.printed == other.printed)
+    }
+
+    /// Whether it deserves a look.
+    pub(super) fn is_bad(&self) -> bool {
+        self.rank() < 4
+    }
+
+    /// The lower, the earlier it stands.
+    fn rank(&self) -> u8 {
+        match self.state {
+            State::Lost => 0,
+            State::Reconnecting => 1,
+            _ if self.has_failed => 2,
+            State::Slow => 3,
+            _ => 4,
+        }
+    }
+
+    /// How long it takes and may take: `3.2s of 1h`.
+    pub(super) fn time(&self, with_limit: bool) -> String {
+        let Some(took) = self.took else { return String::new() };
+        match self.limit.filter(|_| with_limit) {
+            Some(limit) => format!("{} of {}", tenths(took), format_duration(limit)),
+            None => tenths(took),
+        }
+    }
+}
+
+impl Board {
+    /// The rows, of which there are no more than `most` if that can be had by leaving out what workers printed.
+    pub(super) fn rows(&self, plan: &Plan, now: ConductorTime, most: usize) -> Vec<Row> {
+        let each: Vec<Row> = plan.workers().map(|(id, _)| self.row(plan, id, now)).collect();
+        let mut rows = fold(each.clone(), true);
+        if rows.len() > most {
+            rows = fold(each, false);
+        }
+        // Of more than there is room for, those that have been at it longest are shown.
+        let is_too_much = rows.len() > most;
+        rows.sort_by_key(|row| (row.rank(), row.took.filter(|_| is_too_much).map(Reverse)));
+        if let Some(since) = self.checking {
+            let command = on_one_line(plan.settings.check.as_deref().unwrap_or_default()).into_owned();
+            let row = Row::new(State::Running, About::Step(command));
+            rows.insert(0, row.timed(now.since(since), plan.settings.step_timeout));
+        }
+        rows
+    }
+
+    fn row(&self, plan: &Plan, id: WorkerId, now: ConductorTime) -> Row {
+        let worker = &self.workers[id.0];
+        let reason = |why: &str| About::Reason(on_one_line(why).into_owned());
+        let row = match (&worker.standing, &worker.broken) {
+            (Standing::Lost(why), _) => Row::new(State::Lost, reason(why)),
+            (_, Some((why, since))) => {
+                let limit = Some(plan.settings.lease);
+                Row::new(State::Reconnecting, reason(why)).timed(now.since(*since), limit)
+            }
+            (Standing::Away, None) => self.connecting(plan, now),
+            (Standing::Ready, None) if self.phase.is_none() => Row::plain(State::Connected),
+            (Standing::Ready, None) => Row::plain(State::Preparing),
+            (Standing::Through, None) => Row::plain(State::Done),
+            (Standing::In, None) => self.at_work(plan, id, now),
+        };
+        Row { workers: vec![id], has_failed: worker.failures > 0, printed: worker.printed.line(), ..row }
+    }
+
+    fn connecting(&self, plan: &Plan, now: ConductorTime) -> Row {
+        let row = Row::plain(State::Connecting);
+        // Later trials may wait for a player as long as the lease.
+        match self.began.filter(|_| self.trial == 0) {
+            Some(began) => row.timed(now.since(began), Some(plan.settings.connect_timeout)),
+            None => row,
+        }
+    }
+
+    fn at_work(&self, plan: &Plan, id: WorkerId, now: ConductorTime) -> Row {
+        let Some((position, step, since)) = self.current(id) else {
+            return Row::plain(if self.gone { State::Finishing } else { State::Ready });
+        };
+        let took = now.since(since);
+        let (state, about) = match &step.action {
+            Action::Barrier(name) => (State::Waiting, About::Reason(self.at_barrier(plan, name))),
+            Action::Await { label, .. } => {
+                (State::Waiting, About::Reason(format!("for a line of {}", on_one_line(label.as_str()))))
+            }
+            Action::Fetch(_) | Action::Put { .. } => (State::Copying, label(step)),
+            Action::Command(_) | Action::Stop(_) => (State::Running, label(step)),
+        };
+        let is_slow = || self.is_slow(&plan.worker(id).file, position, step, took);
+        let state = if state != State::Waiting && is_slow() { State::Slow } else { state };
+        Row::new(state, about).timed(took, step.limit(plan.settings.step_timeout))
+    }
+
+    /// Which barrier it is, and who is not there yet.
+    fn at_barrier(&self, plan: &Plan, name: &str) -> String {
+        let Some((phase, _)) = self.phase else { return String::new() };
+        let is_barrier = |step: &Step| matches!(&step.action, Action::Barrier(of) if of == name);
+        let is_missing = |id: WorkerId, worker: &WorkerPlan| {
+            let Some(position) = worker.steps[phase].iter().position(is_barrier) else { return false };
+            let is_before = self.workers[id.0].ended <= position;
+            is_before && self.current(id).is_some_and(|(at, ..)| at != position)
+        };
+        let missing: Vec<&str> = plan
+            .workers()
+            .filter(|(id, worker)| is_missing(*id, worker))
+            .map(|(_, worker)| worker.name.as_str())
+            .collect();
+        let name = on_one_line(name);
+        if missing.is_empty() {
+            format!("at barrier {name}")
+        } else {
+            format!("at barrier {name} for {}", few(&missing))
+        }
+    }
+}
+
+fn label(step: &Step) -> About {
+    About::Step(on_one_line(step.label.as_str()).into_owned())
+}
+
+/// Workers of which the same is to be said share a row. What they printed is left out where it differs.
+fn fold(each: Vec<Row>, with_printed: bool) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for row in each {
+        match rows.iter_mut().find(|known| known.is_like(&row, with_printed)) {
+            Some(known) => {
+                known.workers.extend(&row.workers);
+                known.took = known.took.max(row.took);
+                if known.printed != row.printed {
+                    known.printed.clear();
+                }
+            }
+            None => rows.push(row),
+        }
+    }
+    rows
+}
+
+/// The names, or how many there are if that is shorter.
+pub(super) fn few(names: &[&str]) -> String {
+    let (all, count) = (compact(names), words::counted(names.len(), "worker"));
+    if names.len() > 1 && all.chars().count() > count.chars().count().max(super::lines::WIDEST_COLUMN) {
+        count
+    } else {
+        all
+    }
+}
+
+/// A time that changes while it is looked at.
+pub(super) fn tenths(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..60 => format!("{}.{}s", duration.as_secs(), duration.subsec_millis() / 100),
+        _ => words::duration(Duration::from_secs(duration.as_secs())),
+    }
+}

@@ -1,0 +1,222 @@
+//! Runs as the live view shows them.
+
+use std::fmt::Write as _;
+
+use super::*;
+use crate::model::{Action, Ending, Gate, Outcome, Start, WorkerPlan};
+use crate::report::recorded::{Recording, left, plan, snapshot, spawned, worker};
+
+fn board(recording: &Recording) -> Board {
+    let mut board = Board::default();
+    recording.events.iter().for_each(|stamped| board.take(stamped));
+    board
+}
+
+/// The lines so many seconds after the last event, on a terminal of this size.
+fn view(recording: &Recording, after: u64, (columns, rows): (usize, usize)) -> Vec<String> {
+    let last = recording.events.last().unwrap().at;
+    let shown = board(recording).lines(last.plus(Duration::from_secs(after)), columns - 1, rows - 3);
+    for line in &shown {
+        assert!(line.text.chars().count() < columns, "it does not fit {columns} columns: {}", line.text);
+    }
+    assert!(shown.len() <= rows - 3, "it does not fit {rows} rows: {shown:#?}");
+    shown
+        .into_iter()
+        .map(|line| if line.bad { format!("* {}", line.text) } else { format!("  {}", line.text) })
+        .collect()
+}
+
+fn lines(recording: &Recording, after: u64) -> Vec<String> {
+    view(recording, after, (80, 24))
+}
+
+fn start(run: &mut Recording, worker: usize, position: usize) {
+    let step = run.reference(Phase::Run, worker, position);
+    let at = run.events.last().unwrap().at;
+    let started = Start { at, ..left(Outcome::Passed, b"", b"").started.unwrap() };
+    run.add(Event::StepStarted { step, started });
+}
+
+fn prints(run: &mut Recording, worker: usize, position: usize, text: &str) {
+    let step = run.reference(Phase::Run, worker, position);
+    run.add(Event::OutputReceived { step, stream: Stream::Stdout, output: Output::from_bytes(text) });
+}
+
+fn two_workers() -> Recording {
+    let steps = || vec![Step::plain("measure", "measure"), Step::plain("more", "more")];
+    Recording::of(plan(vec![worker("dut", Vec::new(), steps()), worker("generator", Vec::new(), steps())]))
+}
+
+fn barrier(name: &str) -> Step {
+    Step { action: Action::Barrier(name.to_owned()), ..Step::plain(name, "") }
+}
+
+fn failure() -> StepResult {
+    left(Outcome::Failed(Ending::Exit(1)), b"", b"checksum mismatch in block 4711\n")
+}
+
+#[test]
+fn each_worker_has_a_line_with_its_state_its_step_and_what_it_printed_last() {
+    let mut run = two_workers();
+    assert_eq!(
+        lines(&run, 2),
+        [
+            "    dut, generator  connecting  2.0s of 10s",
+            "  Connecting: waiting for dut, generator",
+            "  [                          ] 0 of 4 steps",
+        ]
+    );
+    run.trial();
+    run.phase(Phase::Run);
+    start(&mut run, 0, 0);
+    start(&mut run, 1, 0);
+    prints(&mut run, 0, 0, "10 %\n20 %\u{1b}[2J\n\n");
+    run.step(Phase::Run, 1, 0, left(Outcome::Failed(Ending::Exit(1)), b"", b""));
+    run.step(Phase::Run, 1, 1, left(Outcome::Passed, b"", b""));
+    run.worker_done(Phase::Run, 1);
+    assert_eq!(
+        lines(&run, 2),
+        [
+            "* ! generator  done",
+            "    dut        running  2.6s of 1h  measure  | 20 %\\x1b[2J",
+            "  Trial 1 of 1, run, 2.9s: waiting for dut",
+            "  [=============>            ] 2 of 4 steps",
+        ]
+    );
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+    run.step(Phase::Run, 0, 1, left(Outcome::Passed, b"", b""));
+    assert_eq!(lines(&run, 0)[3], "  [==========================] 4 of 4 steps");
+}
+
+#[test]
+fn the_last_line_is_shown_also_if_it_comes_with_the_end_of_the_step() {
+    let mut run = two_workers();
+    run.trial();
+    run.phase(Phase::Run);
+    prints(&mut run, 0, 0, "first\n");
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"first\nlast\n", b""));
+    assert!(lines(&run, 0)[0].ends_with("| last"), "{:?}", lines(&run, 0));
+    run.step(Phase::Run, 1, 0, left(Outcome::Failed(Ending::Exit(1)), b"out\n", b"err\n"));
+    assert!(lines(&run, 0)[0].ends_with("| err"), "{:?}", lines(&run, 0));
+}
+
+#[test]
+fn a_step_that_takes_unusually_long_is_marked_and_one_that_may_fail_is_not() {
+    let mut run = two_workers();
+    run.trial();
+    run.phase(Phase::Run);
+    start(&mut run, 0, 0);
+    run.worker_done(Phase::Run, 1);
+    assert!(!lines(&run, 30)[0].starts_with('*'), "{:?}", lines(&run, 30));
+    assert!(lines(&run, 61)[0].starts_with("*   dut "), "{:?}", lines(&run, 61));
+    let mut same = two_workers();
+    same.trial();
+    same.phase(Phase::Run);
+    start(&mut same, 0, 0);
+    same.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+    same.phase_done(Phase::Run);
+    same.phase(Phase::Run);
+    start(&mut same, 0, 0);
+    assert!(lines(&same, 6)[0].starts_with("*   dut "), "it took 12 ms the last time");
+    let probe = Step { gate: Gate::MayFail, ..Step::plain("probe", "probe") };
+    let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![probe, Step::plain("more", "more")])]));
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, failure());
+    assert!(lines(&run, 0)[0].starts_with("    dut "), "{:?}", lines(&run, 0));
+}
+
+#[test]
+fn the_check_has_a_line_while_it_runs() {
+    let mut plan = plan(vec![worker("dut", Vec::new(), vec![Step::plain("s", "s")])]);
+    plan.settings.check = Some("./judge \"$CONDUCTOR_RESULTS\"".to_owned());
+    let mut run = Recording::of(plan);
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+    run.worker_done(Phase::Run, 0);
+    run.phase_done(Phase::Run);
+    run.add(Event::CheckStarted { trial: 1 });
+    assert_eq!(
+        lines(&run, 3),
+        [
+            "    check  running  3.0s of 1h  ./judge \"$CONDUCTOR_RES…",
+            "    dut    done",
+            "  Trial 1 of 1, check, 3.0s",
+            "  [==========================] 1 of 1 steps",
+        ]
+    );
+    run.add(Event::CheckEnded { trial: 1, result: left(Outcome::Passed, b"", b"") });
+    assert!(!lines(&run, 0)[0].contains("check"), "{:?}", lines(&run, 0));
+}
+
+/// A server and clients that meet at a barrier: some are there, some are lost, slow or have failed.
+fn meeting(clients: usize) -> Recording {
+    let digits = clients.to_string().len();
+    let steps = || vec![Step::plain("iperf", "iperf"), Step::plain("verify", "verify"), barrier("done")];
+    let client = |index: usize| WorkerPlan {
+        file: PathBuf::from("client.cfg"),
+        ..worker(&format!("client{index:0digits$}"), Vec::new(), steps())
+    };
+    let server = worker("server", Vec::new(), vec![spawned("serve", "serve"), barrier("done")]);
+    let mut run = Recording::of(plan(std::iter::once(server).chain((1..=clients).map(client)).collect()));
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, StepResult::without_output(Outcome::Spawned));
+    prints(
+        &mut run,
+        0,
+        0,
+        "listening on port 5201\naccepted a connection from 192.0.2.17, port 40312, \
+                            which is far more than fits in a line of eighty columns\n",
+    );
+    for client in 1..=clients {
+        start(&mut run, client, 0);
+        prints(&mut run, client, 0, &format!("{client} Gbit/s\n"));
+    }
+    // One is still at its first step, and one of many is lost; one has failed at the second; the others are at the barrier.
+    for client in 2..=clients {
+        run.step(Phase::Run, client, 0, left(Outcome::Passed, format!("{client} Gbit/s\n").as_bytes(), b""));
+        match client {
+            2 => run.step(Phase::Run, client, 1, failure()),
+            3 => start(&mut run, client, 1),
+            4 => run.add(Event::WorkerLost { worker: WorkerId(4), reason: "its player was restarted".to_owned() }),
+            5 => run.add(Event::WorkerBroken { worker: WorkerId(5), reason: "connection reset by peer".to_owned() }),
+            _ => run.step(Phase::Run, client, 1, left(Outcome::Passed, b"equal\n", b"")),
+        }
+    }
+    run
+}
+
+#[test]
+fn the_view_fits_every_size_with_3_20_and_200_workers() {
+    let mut text = String::new();
+    for workers in [3, 20, 200] {
+        for (columns, rows) in [(80, 24), (40, 24), (200, 50)] {
+            let run = meeting(workers - 1);
+            let shown = view(&run, 3, (columns, rows)).join("\n");
+            writeln!(text, "{workers} workers, {columns} columns, {rows} rows\n{shown}\n").unwrap();
+        }
+    }
+    snapshot("board.txt", text);
+}
+
+#[test]
+fn of_many_different_workers_those_are_shown_that_failed() {
+    let workers =
+        (0..100).map(|index| worker(&format!("w{index:02}"), Vec::new(), vec![Step::plain(&format!("s{index}"), "s")]));
+    let mut run = Recording::of(plan(workers.collect()));
+    run.trial();
+    run.phase(Phase::Run);
+    for index in (0..100).rev() {
+        start(&mut run, index, 0);
+    }
+    run.step(Phase::Run, 70, 0, left(Outcome::Failed(Ending::Exit(1)), b"", b""));
+    run.worker_done(Phase::Run, 70);
+    let shown = view(&run, 1, (80, 9));
+    let names: Vec<&str> =
+        shown.iter().filter_map(|line| line.trim_start_matches(['*', '!', ' ']).split(' ').next()).collect();
+    assert_eq!(names, ["w70", "w99", "w98", "and", "Trial", "[>"], "{shown:#?}");
+    assert_eq!(shown[3], "    and 97 more workers");
+    assert!(shown[4].ends_with("waiting for w[00-69,71-99]"), "{shown:?}");
+}
