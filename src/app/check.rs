@@ -10,18 +10,18 @@ use crossbeam_channel::Receiver;
 use super::messages::Refused;
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options, Site};
-use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, object, on_one_line};
+use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, interrupted_by, object, on_one_line};
 use crate::report::{hint, milliseconds, write_json};
 
 /// Asks every player and tells of each, and what it holds or has left. 1 when one cannot be reached or is held by another
-/// run.
+/// run; after a signal, the status of an interrupted run.
 pub(super) fn run(
     plan: &Arc<Plan>,
     options: &Options,
     interrupts: &Receiver<i32>,
     mut output: Plain,
 ) -> Result<ExitCode, Refused> {
-    let answers = conduct::check(plan, options, interrupts);
+    let (answers, interrupted) = conduct::check(plan, options, interrupts);
     let fine = |answer: &CheckAnswer| answer.result.as_ref().is_ok_and(|report| report.holder.is_none());
     let fine = answers.len() == plan.workers.len() && answers.iter().all(fine);
     let writer = &mut *output.writer;
@@ -29,7 +29,11 @@ pub(super) fn run(
     match told {
         // A closed standard output leaves nobody to tell; the exit status says it all the same.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refused(output.cannot(&error))),
-        _ => Ok(ExitCode::from(if fine { PASSED } else { NOT_CARRIED_OUT })),
+        _ => Ok(ExitCode::from(match interrupted {
+            Some(signal) => interrupted_by(signal),
+            None if fine => PASSED,
+            None => NOT_CARRIED_OUT,
+        })),
     }
 }
 

@@ -56,10 +56,14 @@ pub(crate) struct ClockCheck {
     pub(crate) error: Duration,
 }
 
-/// Asks every player how it is, all at the same time, and runs nothing. An interrupt ends the asking.
-pub(crate) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i32>) -> Vec<CheckAnswer> {
+/// Asks every player how it is, all at the same time, and runs nothing. A signal to stop ends the asking; its number is
+/// returned with the answers until then.
+pub(crate) fn check(
+    plan: &Arc<Plan>,
+    options: &Options,
+    interrupts: &Receiver<i32>,
+) -> (Vec<CheckAnswer>, Option<i32>) {
     let mut threads = Threads::default();
-    // One answer for each worker.
     // One answer for each worker, and what each says of its progress until then.
     let (sender, answers) = unbounded();
     let (progress, reaching) = unbounded();
@@ -74,7 +78,7 @@ pub(crate) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i
         }
     }
     let mut left = postboxes.len();
-    let mut interrupts = interrupts.clone();
+    let (mut interrupts, mut interrupted) = (interrupts.clone(), None);
     let until = |within: Duration| Instant::now() + Wait::Connection.given(within);
     let mut deadline = until(plan.settings.connect_timeout);
     while left > 0 {
@@ -88,7 +92,10 @@ pub(crate) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i
                 left -= 1;
             }
             recv(interrupts) -> signal => match signal {
-                Ok(_) => break,
+                Ok(signal) => {
+                    interrupted = Some(signal);
+                    break;
+                }
                 Err(_) => interrupts = crossbeam_channel::never(),
             },
             recv(timer) -> _ => break,
@@ -98,7 +105,7 @@ pub(crate) fn check(plan: &Arc<Plan>, options: &Options, interrupts: &Receiver<i
     threads.join(Wait::ThreadsEnd.time());
     options.access.endings.finish();
     let answers = found.into_iter().enumerate();
-    answers.map(|(index, result)| CheckAnswer { worker: WorkerId(index), result }).collect()
+    (answers.map(|(index, result)| CheckAnswer { worker: WorkerId(index), result }).collect(), interrupted)
 }
 
 /// Asks a worker's player, in a thread, until the postbox is dropped.

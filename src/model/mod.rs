@@ -66,4 +66,6 @@ pub use step_id::{PhaseId, StepId, StepReference, WorkerId};
 pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
 pub use transport::{Transport, TransportError, TransportSettings};
-pub use verdict::{Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict};
+pub use verdict::{
+    Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict, interrupted_by,
+};

@@ -200,6 +200,11 @@ pub const FAILED: u8 = 3;
 /// Not everything was seen.
 pub const INCOMPLETE: u8 = 4;
 
+/// A signal of this number ended it: the status that a shell gives to a command that a signal ends.
+pub fn interrupted_by(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
+}
+
 impl Conclusion {
     /// The exit status of `conduct`. When several reasons hold, an interrupt comes first, then what could not be carried
     /// out, then what is incomplete, then what failed.
@@ -207,7 +212,7 @@ impl Conclusion {
         // An interrupt is none of these, and comes before them.
         const ORDER: [u8; 4] = [NOT_CARRIED_OUT, INCOMPLETE, FAILED, PASSED];
         let reasons = self.reasons.iter().map(|reason| match reason {
-            Reason::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+            Reason::Interrupted(signal) => interrupted_by(*signal),
             Reason::NotCarriedOut(_) => NOT_CARRIED_OUT,
             Reason::Incomplete(_) => INCOMPLETE,
             Reason::Failed(_) => FAILED,

@@ -39,7 +39,7 @@ fn a_check_reads_what_the_trial_left_and_its_exit_status_is_part_of_the_verdict(
 #[test]
 fn a_check_begins_when_everything_of_the_trial_stands_in_the_folder_of_results() {
     let (player, folder) = (Player::start(), Folder::new());
-    let check = "tail -n 1 $CONDUCTOR_RESULTS/events.jsonl | grep -o '\"event\":\"phase_ended\"'; \
+    let check = "tail -n 2 $CONDUCTOR_RESULTS/events.jsonl | grep -o '\"event\":\"phase_ended\"'; \
                  wc -c <$CONDUCTOR_RESULTS/outputs/trial-$CONDUCTOR_TRIAL/node-1/run-01-much.stdout";
     folder.test(&format!("trials = 2\nresults = kept\ncheck = {check}"), &["node-1"]);
     // The last of it comes just before the end, and there is much to write by then.

@@ -1,5 +1,7 @@
 //! `conduct --check`: how every player is, without running anything.
 
+use std::net::TcpListener;
+
 use crate::support::{CONDUCTOR, Folder, Player, conductor, eventually, finish, kill, run, start};
 use serde_json::json;
 use snapbox::str;
@@ -202,4 +204,19 @@ fn a_check_through_a_command_tells_where_the_player_would_run_and_how_long_reach
     let reached = &document["workers"][0]["reached"];
     assert_eq!((&reached["system"], &reached["program"]), (&json!("Linux"), &json!(scratch.display().to_string())));
     assert!(reached["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{document:#}");
+}
+
+/// The machine of the player accepts connections and never answers.
+#[test]
+fn a_signal_ends_it_with_the_status_of_an_interrupt() {
+    let folder = Folder::new();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    folder.test("connect_timeout = 1h", &["w"]);
+    folder.worker("w", silent.local_addr().expect("an address").port(), "");
+    let child = start(conductor(&folder, ["conduct", "--check", "-q", "test.cfg"]));
+    let _connection = silent.accept().expect("a connection");
+    kill(child.id(), 2);
+    let finished = finish(child);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(130), ""), "{finished:#?}");
+    assert!(finished.stdout.contains("the check was not completed"), "{finished:#?}");
 }

@@ -359,7 +359,7 @@ fn a_check_asks_and_runs_nothing() {
         peer.greet(&Greeting::Welcome(answer));
         assert_eq!(peer.message(), None);
     });
-    let answers = check(&Arc::new(plan_at(&[port], 1, &Phase::ALL)), &options(), &never());
+    let (answers, _) = check(&Arc::new(plan_at(&[port], 1, &Phase::ALL)), &options(), &never());
     player.join().unwrap();
     let report = answers[0].result.as_ref().unwrap();
     assert!(matches!(&report.player, PlayerDescription::Session { host, .. } if host == "testhost"));
