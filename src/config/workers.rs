@@ -77,23 +77,31 @@ fn line(
     entry: &Entry,
     is_file: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<Worker>, Reason> {
+    // How many workers `[*]` makes depends on the hosts.
+    if let Some((name, index)) = expand(entry.written_key(), Some(1))?.names.first() {
+        scope.predefined = of_worker(name.as_str(), *index);
+    }
     let hosts = hosts_of(scope, section, entry, is_file)?;
     let Expansion { base, names } = expand(entry.written_key(), hosts.count())?;
     if let Hosts::Listed(hosts) = &hosts
         && hosts.len() != names.len()
+        && hosts.len() != 1
     {
         let message =
             format!("the number of hosts ({}) differs from the number of workers ({})", hosts.len(), names.len());
         return Err(Reason::new(
             Lint::InvalidRange,
             message,
-            "name one host for each worker, or write `[*]` to make one worker for each host",
+            "name one host for each worker, or one for all; `[*]` makes one worker for each host",
         ));
     }
+    // One host is that of all of them, unless it has a variable such as `%(index)s`.
+    let is_shared = names.len() > 1 && matches!(&hosts, Hosts::Listed(hosts) if hosts.len() == 1);
     let mut workers = Vec::new();
     for (at, (name, index)) in names.into_iter().enumerate() {
         scope.predefined = of_worker(name.as_str(), index);
         let file = file(scope, section, entry, is_file);
+        let host = if is_shared { hosts_of(scope, section, entry, is_file)?.host(0) } else { hosts.host(at) };
         workers.push(Worker {
             name,
             index,
@@ -101,7 +109,7 @@ fn line(
             written_key: entry.written_key().to_owned(),
             place: entry.key_place(),
             file,
-            host: hosts.host(at),
+            host,
         });
     }
     scope.predefined.clear();
@@ -171,7 +179,6 @@ fn hosts_of(
     if !entry.value.as_str().contains(['@', '%']) {
         return Ok(Hosts::Absent);
     }
-    scope.predefined = of_worker(entry.written_key(), 1);
     let Some(Value { text, has_placeholder }) = scope.word(Some(section), &entry.value) else {
         return Ok(Hosts::Absent);
     };

@@ -314,8 +314,8 @@ fn hosts_have_ports_and_a_second_address_or_port_is_an_error() {
         ),
         ("[Workers]\na = @ h:0\n", "2 invalid-value: `h:0` is not a port []"),
         (
-            "[Workers]\na[1-2] = @ h\n",
-            "2 invalid-range: the number of hosts (1) differs from the number of workers (2) []",
+            "[Workers]\na[1-3] = @ h[1-2]\n",
+            "2 invalid-range: the number of hosts (2) differs from the number of workers (3) []",
         ),
     ] {
         assert_eq!(found(text), [expected], "{text}");
