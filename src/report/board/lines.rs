@@ -80,7 +80,7 @@ impl Board {
         if waited.is_empty() {
             return place;
         }
-        let whole = format!("{place}: waiting for {}", few(&waited));
+        let whole = format!("{place}: waiting for {}", few(&waited, WIDEST_COLUMN));
         if whole.width() <= columns { whole } else { place }
     }
 }
@@ -119,7 +119,7 @@ impl Cells {
         let (widest, space) = if is_wide { (WIDEST_COLUMN, "  ") } else { (WIDEST_COLUMN / 2, " ") };
         let name = match &row.workers[..] {
             [] => "check".to_owned(),
-            workers => few(&workers.iter().map(|id| plan.worker(*id).name.as_str()).collect::<Vec<_>>()),
+            workers => few(&workers.iter().map(|id| plan.worker(*id).name.as_str()).collect::<Vec<_>>(), widest),
         };
         let (about, is_label) = match &row.about {
             About::Nothing => (String::new(), false),

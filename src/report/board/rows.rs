@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
+use super::lines::WIDEST_COLUMN;
 use super::{Board, Standing};
 use crate::model::{Action, ConductorTime, Plan, Step, WorkerId, WorkerPlan, on_one_line};
 use crate::report::{compact, words};
@@ -207,7 +208,7 @@ impl Board {
         if missing.is_empty() {
             format!("at barrier {name}")
         } else {
-            format!("at barrier {name} for {}", few(&missing))
+            format!("at barrier {name} for {}", few(&missing, WIDEST_COLUMN))
         }
     }
 }
@@ -234,14 +235,10 @@ fn fold(each: Vec<Row>, with_printed: bool) -> Vec<Row> {
     rows
 }
 
-/// The names, or how many there are if that is shorter.
-pub(super) fn few(names: &[&str]) -> String {
-    let (all, count) = (compact(names), words::counted(names.len(), "worker"));
-    if names.len() > 1 && all.chars().count() > count.chars().count().max(super::lines::WIDEST_COLUMN) {
-        count
-    } else {
-        all
-    }
+/// The names, or how many there are if the names need more columns than this.
+pub(super) fn few(names: &[&str], widest: usize) -> String {
+    let all = compact(names);
+    if names.len() > 1 && all.chars().count() > widest { words::counted(names.len(), "worker") } else { all }
 }
 
 /// A time that changes while it is looked at.
