@@ -15,7 +15,7 @@ use super::shell_syntax::LocalShells;
 use super::{frames, signals};
 use crate::cli::ConductArguments;
 use crate::conduct::{self, Access, Options, Programs};
-use crate::config::{self, Loaded, load_test};
+use crate::config::{self, Diagnostics, Loaded, load_test};
 use crate::model::{
     Conclusion, PASSED, Plan, PlayerAddress, Reason, RunId, Transport, USAGE, WorkerPlan, is_loopback_host,
     on_one_line, words,
@@ -37,6 +37,7 @@ pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
     let shells = LocalShells::default();
     let Loaded { plan, outputs, diagnostics } = load_test(path, &arguments.overrides, run_id.clone(), Some(&shells));
+    let diagnostics = if arguments.python { diagnostics.with_python() } else { diagnostics };
     messages::print_findings(&diagnostics);
     let outputs = Outputs::new(arguments, outputs, screen);
     let refused = match (&plan, arguments.strict && !diagnostics.is_empty()) {
@@ -48,12 +49,17 @@ pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     };
     match (plan, refused) {
         (Some(plan), None) if arguments.dry_run => dry_run(arguments, &plan),
-        (Some(plan), None) => carry_out(arguments, plan, &outputs),
+        (Some(plan), None) => carry_out(arguments, plan, &diagnostics, &outputs),
         (_, why) => refuse(arguments, &outputs, &run_id, why.unwrap_or_default()),
     }
 }
 
-fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) -> Result<ExitCode, Refused> {
+fn carry_out(
+    arguments: &ConductArguments,
+    mut plan: Plan,
+    diagnostics: &Diagnostics,
+    outputs: &Outputs,
+) -> Result<ExitCode, Refused> {
     let (interrupts, options) = match prepare(arguments, &plan, outputs) {
         Ok(prepared) => prepared,
         Err(why) => return refuse(arguments, outputs, &plan.run, why),
@@ -70,7 +76,7 @@ fn carry_out(arguments: &ConductArguments, mut plan: Plan, outputs: &Outputs) ->
         return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
     }
     DescriptorLimit::raise();
-    reporters.log = Some(Box::new(LogReporter::default()));
+    reporters.log = Some(Box::new(LogReporter::new(diagnostics)));
     if !arguments.log.quiet
         && let Some(view) = LiveView::start(outputs.screen())
     {

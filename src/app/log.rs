@@ -5,16 +5,47 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::model::{BarrierResult, Event, Phase, Plan, Reporter, Stamped, StepReference, WorkerId, on_one_line};
-use crate::report::skew_of_several;
+use crate::config::{Diagnostic, Diagnostics};
+use crate::model::{
+    BarrierResult, Event, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference, WorkerId, on_one_line,
+};
+use crate::report::{counted, skew_of_several};
+
+/// How many findings about the Python program are told of one file.
+const MOST_ABOUT_PYTHON: usize = 10;
 
 /// Logs the events of a run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LogReporter {
     plan: Option<Arc<Plan>>,
+    /// What was found in the configuration that only matters to the Python program, and was not told yet.
+    about_python: Vec<Diagnostic>,
 }
 
 impl LogReporter {
+    /// `diagnostics` is what was found in the configuration.
+    pub(super) fn new(diagnostics: &Diagnostics) -> Self {
+        Self { plan: None, about_python: diagnostics.about_python().cloned().collect() }
+    }
+
+    /// Tells what the Python program does not accept, or reads differently, in the file of a worker with a Python player.
+    fn tell_about_python(&mut self, worker: WorkerId) {
+        let Some(plan) = &self.plan else { return };
+        let file = &plan.worker(worker).file;
+        let found = std::mem::take(&mut self.about_python).into_iter();
+        let (told, kept): (Vec<_>, Vec<_>) = found.partition(|finding| &finding.path == file);
+        self.about_python = kept;
+        for finding in told.iter().take(MOST_ABOUT_PYTHON) {
+            let line = finding.position().map(|position| format!(":{}", position.line)).unwrap_or_default();
+            let file = file.to_string_lossy();
+            tracing::warn!("{}{line}: {} ({})", on_one_line(&file), finding.message, finding.name());
+        }
+        if told.len() > MOST_ABOUT_PYTHON {
+            let more = counted(told.len() - MOST_ABOUT_PYTHON, "more finding");
+            tracing::warn!("{more}; `conductor validate --python` shows all");
+        }
+    }
+
     fn worker(&self, worker: WorkerId) -> &str {
         self.plan.as_ref().map_or("?", |plan| plan.name(worker))
     }
@@ -36,6 +67,9 @@ impl Reporter for LogReporter {
             }
             Event::WorkerConnected { worker, player } => {
                 tracing::debug!("{}: connected to {}", self.worker(*worker), on_one_line(&player.to_string()));
+                if *player == PlayerDescription::Seed {
+                    self.tell_about_python(*worker);
+                }
             }
             Event::TrialStarted { trial } => tracing::info!("Starting trial {trial} of {trials}"),
             Event::PhaseStarted { trial, phase } => tracing::debug!("Trial {trial}: {phase} begins"),

@@ -21,6 +21,7 @@ pub(super) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Refused> {
     let shells = LocalShells::default();
     let shells: Option<&dyn ShellSyntax> = if arguments.no_shell_check { None } else { Some(&shells) };
     let findings = validate(&inputs, &arguments.defines, shells);
+    let findings = if arguments.python { findings.with_python() } else { findings };
     let printed = messages::print(&match arguments.format {
         FindingsFormat::Text => findings.render(messages::is_colored(&std::io::stdout())),
         FindingsFormat::Json => findings.to_json(),
@@ -44,7 +45,7 @@ fn input(path: &Path) -> Input {
 
 fn list() -> String {
     let width = Lint::ALL.iter().map(|lint| lint.name().len()).max().unwrap_or(0);
-    let line = |lint: &Lint| format!("{:width$}  {:7}  {}\n", lint.name(), lint.severity().word(), lint.sentence());
+    let line = |lint: &Lint| format!("{:width$}  {:7}  {}\n", lint.name(), lint.severity().word(), lint.description());
     Lint::ALL.iter().map(line).collect()
 }
 

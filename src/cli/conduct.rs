@@ -37,6 +37,9 @@ pub struct ConductArguments {
     /// Run nothing if the configuration has warnings
     #[arg(long)]
     pub strict: bool,
+    /// Also report what the Python program does not accept or reads differently in the configuration
+    #[arg(long)]
+    pub python: bool,
     /// Send FILE to machines of this architecture, as `uname -m` prints it; can be repeated
     #[arg(long = "program", value_name = "ARCH=FILE", value_parser = program)]
     pub programs: Vec<(String, PathBuf)>,

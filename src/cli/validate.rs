@@ -8,6 +8,7 @@ use crate::config;
 
 /// The options and arguments of `validate`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub struct ValidateArguments {
     /// Test files, whose worker files are also checked, or worker files; `-` is standard input
     #[arg(required_unless_present = "list")]
@@ -22,6 +23,9 @@ pub struct ValidateArguments {
     /// Treat warnings as errors
     #[arg(long)]
     pub strict: bool,
+    /// Also report what the Python program does not accept or reads differently
+    #[arg(long)]
+    pub python: bool,
     /// Do not check the syntax of commands with the shells of this machine
     #[arg(long)]
     pub no_shell_check: bool,

@@ -1,4 +1,6 @@
 //! All findings in a configuration: in the order of files and places, each once, without those that are allowed.
+//!
+//! Findings that only matter to the Python program are kept apart, so that they are shown only where they are wanted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,6 +12,14 @@ const MAX_PER_FILE: usize = 1000;
 /// All findings.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
+    own: Found,
+    /// What only matters to the Python program.
+    about_python: Found,
+}
+
+/// Findings of one kind.
+#[derive(Debug, Clone, Default)]
+struct Found {
     /// By file and place; those of one place are in the order in which they came.
     found: BTreeMap<(usize, usize), Vec<Diagnostic>>,
     files: HashMap<usize, FileCount>,
@@ -30,6 +40,70 @@ impl Diagnostics {
 
     /// Adds a finding, unless it is there already, or its file has too many.
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        let kind = if diagnostic.lint.is_about_python() { &mut self.about_python } else { &mut self.own };
+        kind.push(diagnostic);
+    }
+
+    /// Removes the warnings about the file of `order` for which `is_allowed` is true.
+    pub(super) fn silence(&mut self, order: usize, mut is_allowed: impl FnMut(&Diagnostic) -> bool) {
+        for kind in [&mut self.own, &mut self.about_python] {
+            for (_, found) in kind.found.range_mut((order, 0)..(order + 1, 0)) {
+                found.retain(|finding| finding.severity() == Severity::Error || !is_allowed(finding));
+            }
+        }
+    }
+
+    /// Shows also what only matters to the Python program.
+    #[must_use]
+    pub fn with_python(mut self) -> Self {
+        for finding in std::mem::take(&mut self.about_python).found.into_values().flatten() {
+            self.own.push(finding);
+        }
+        self
+    }
+
+    /// What only matters to the Python program, in order.
+    pub fn about_python(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.about_python.iter()
+    }
+
+    /// The findings that are shown, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.own.iter()
+    }
+
+    /// Whether there is an error, so that the test cannot run.
+    pub fn has_errors(&self) -> bool {
+        self.own.files.values().any(|count| count.errors > 0)
+    }
+
+    /// Whether there is an error in the file of `order`.
+    pub(super) fn has_errors_in(&self, order: usize) -> bool {
+        self.own.files.get(&order).is_some_and(|count| count.errors > 0)
+    }
+
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        self.count(Severity::Error)
+    }
+
+    /// How many warnings are shown.
+    pub fn warnings(&self) -> usize {
+        self.count(Severity::Warning)
+    }
+
+    /// Whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.iter().filter(|finding| finding.severity() == severity).count()
+    }
+}
+
+impl Found {
+    fn push(&mut self, diagnostic: Diagnostic) {
         let found = self.found.entry((diagnostic.order, diagnostic.start())).or_default();
         if found.iter().any(|known| known.lint == diagnostic.lint && known.message == diagnostic.message) {
             return;
@@ -50,44 +124,7 @@ impl Diagnostics {
         }
     }
 
-    /// Removes the warnings about the file of `order` for which `is_allowed` is true.
-    pub(super) fn silence(&mut self, order: usize, mut is_allowed: impl FnMut(&Diagnostic) -> bool) {
-        for (_, found) in self.found.range_mut((order, 0)..(order + 1, 0)) {
-            found.retain(|finding| finding.severity() == Severity::Error || !is_allowed(finding));
-        }
-    }
-
-    /// The findings, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+    fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.found.values().flatten()
-    }
-
-    /// Whether there is an error, so that the test cannot run.
-    pub fn has_errors(&self) -> bool {
-        self.files.values().any(|count| count.errors > 0)
-    }
-
-    /// Whether there is an error in the file of `order`.
-    pub(super) fn has_errors_in(&self, order: usize) -> bool {
-        self.files.get(&order).is_some_and(|count| count.errors > 0)
-    }
-
-    /// How many errors there are.
-    pub fn errors(&self) -> usize {
-        self.count(Severity::Error)
-    }
-
-    /// How many warnings there are.
-    pub fn warnings(&self) -> usize {
-        self.count(Severity::Warning)
-    }
-
-    /// Whether there are no findings.
-    pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
-    }
-
-    fn count(&self, severity: Severity) -> usize {
-        self.iter().filter(|finding| finding.severity() == severity).count()
     }
 }

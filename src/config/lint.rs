@@ -39,7 +39,7 @@ macro_rules! lints {
             }
 
             /// What it finds, in one sentence.
-            pub const fn sentence(self) -> &'static str {
+            const fn sentence(self) -> &'static str {
                 match self { $($(Self::$lint => $sentence,)*)* }
             }
         }
@@ -118,5 +118,24 @@ impl Lint {
     /// The lint with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|lint| lint.name() == name)
+    }
+
+    /// Whether what it finds only matters to the Python program, which refuses the file or reads it otherwise.
+    pub const fn is_about_python(self) -> bool {
+        matches!(
+            self,
+            Self::ByteOrderMark
+                | Self::ClientsSection
+                | Self::RepeatedTimeout
+                | Self::LonePercent
+                | Self::TrailingComment
+                | Self::DefaultEntries
+        )
+    }
+
+    /// What it finds, and when that is shown.
+    pub fn description(self) -> String {
+        let only = if self.is_about_python() { " Shown only with `--python`." } else { "" };
+        format!("{}{only}", self.sentence())
     }
 }

@@ -431,6 +431,10 @@ Options:
       --strict
           Run nothing if the configuration has warnings
 
+      --python
+          Also report what the Python program does not accept or reads
+          differently in the configuration
+
       --program <ARCH=FILE>
           Send FILE to machines of this architecture, as `uname -m` prints it;
           can be repeated
@@ -593,6 +597,8 @@ Options:
       --yes                  Let `--local` run workers that have addresses of
                              other machines
       --strict               Run nothing if the configuration has warnings
+      --python               Also report what the Python program does not accept
+                             or reads differently in the configuration
       --program <ARCH=FILE>  Send FILE to machines of this architecture, as
                              `uname -m` prints it; can be repeated
       --skip-unreachable     Run the test without the players that cannot be
@@ -708,6 +714,10 @@ Options:
 
       --strict
           Treat warnings as errors
+
+      --python
+          Also report what the Python program does not accept or reads
+          differently
 
       --no-shell-check
           Do not check the syntax of commands with the shells of this machine

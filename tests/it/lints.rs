@@ -29,7 +29,11 @@ fn check(lint: Lint, name: &str) -> Finished {
     let file = file(&folder, name).unwrap_or_else(|| panic!("`{}` has no file `{name}`", lint.name()));
     let words = fs::read_to_string(folder.join("command")).unwrap_or_else(|_| "validate".to_owned());
     let mut command = Command::new(CONDUCTOR);
-    command.args(words.split_whitespace()).arg(file).current_dir(folder).stdin(Stdio::null());
+    command.args(words.split_whitespace());
+    if lint.is_about_python() {
+        command.arg("--python");
+    }
+    command.arg(file).current_dir(folder).stdin(Stdio::null());
     let finished = finish(start(command));
     // `conduct` has its findings on standard error.
     let stdout = if words.starts_with("validate") { finished.stdout } else { finished.stderr };
@@ -79,6 +83,18 @@ fn every_lint_has_an_example_with_its_exact_output() {
 }
 
 #[test]
+fn what_only_matters_to_the_python_program_is_shown_only_when_it_is_asked_for() {
+    for lint in Lint::ALL.iter().copied().filter(|lint| lint.is_about_python()) {
+        let folder = folder(lint);
+        for name in ["wrong.cfg", "right.cfg"] {
+            let mut command = Command::new(CONDUCTOR);
+            command.args(["validate", "--strict", name]).current_dir(&folder).stdin(Stdio::null());
+            finish(start(command)).assert(0, "", "");
+        }
+    }
+}
+
+#[test]
 fn every_lint_has_a_file_that_does_not_trigger_it_or_any_other() {
     for lint in Lint::ALL.iter().copied() {
         let finished = check(lint, "right.cfg");
@@ -115,8 +131,8 @@ fn the_list_has_every_lint() {
     assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""));
     assert_eq!(finished.stdout.lines().count(), Lint::ALL.len());
     for (lint, line) in Lint::ALL.iter().zip(finished.stdout.lines()) {
-        let (name, word, sentence) = (lint.name(), lint.severity().word(), lint.sentence());
-        assert!(line.starts_with(name) && line.contains(&format!(" {word} ")) && line.ends_with(sentence), "{line}");
+        let (name, word, sentence) = (lint.name(), lint.severity().word(), lint.description());
+        assert!(line.starts_with(name) && line.contains(&format!(" {word} ")) && line.ends_with(&sentence), "{line}");
     }
 }
 
@@ -125,7 +141,7 @@ fn the_documentation_has_every_lint() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lints.md");
     let page = fs::read_to_string(&path).expect("the page of the lints");
     let (before, _) = page.split_once("| lint |").expect("the table of the lints");
-    let row = |lint: &Lint| format!("| `{}` | {} | {} |\n", lint.name(), lint.severity().word(), lint.sentence());
+    let row = |lint: &Lint| format!("| `{}` | {} | {} |\n", lint.name(), lint.severity().word(), lint.description());
     let rows: String = Lint::ALL.iter().map(row).collect();
     let expected = format!("{before}| lint | severity | finds |\n|---|---|---|\n{rows}");
     snapbox::assert_data_eq!(expected, Data::read_from(&path, Some(DataFormat::Text)).raw());

@@ -24,16 +24,7 @@ fn a_definition_reaches_every_file() {
 65535 phases complete
 
 "#]],
-        str![[r#"
-warning[default-entries]: the Python conductor also reads the lines of `[DEFAULT]` as steps of every phase
- --> w.cfg:6:2
-  |
-6 | [DEFAULT]
-  |  ^^^^^^^
-  |
-  = hint: if the Python conductor does not read this file, write `# conductor: allow(default-entries)` above the section
-
-"#]],
+        str![""],
     );
     // Without the second definition there is nothing to put in its place.
     run(&folder, ["conduct", "-q", "-f", "classic", "test.cfg"]).assert(
@@ -43,14 +34,6 @@ warning[default-entries]: the Python conductor also reads the lines of `[DEFAULT
 
 "#]],
         str![[r#"
-warning[default-entries]: the Python conductor also reads the lines of `[DEFAULT]` as steps of every phase
- --> w.cfg:6:2
-  |
-6 | [DEFAULT]
-  |  ^^^^^^^
-  |
-  = hint: if the Python conductor does not read this file, write `# conductor: allow(default-entries)` above the section
-
 error[undefined-variable]: the variable `other` is not defined
  --> w.cfg:9:19
   |
@@ -138,7 +121,7 @@ error: the configuration `test.cfg` has 1 error
 #[test]
 fn strict_refuses_warnings() {
     let folder = Folder::new();
-    folder.file("test.cfg", "[Test]\n[Clients]\nw = w.cfg\n").worker("w", 6970, "");
+    folder.file("test.cfg", "[Test]\ntrails = 2\n[Workers]\nw = w.cfg\n").worker("w", 6970, "");
     run(&folder, ["conduct", "-q", "--strict", "--local", "test.cfg"]).assert(
         1,
         str![[r#"
@@ -147,13 +130,13 @@ not carried out: no step was run
 
 "#]],
         str![[r#"
-warning[clients-section]: the Python conductor accepts only the name `[Workers]`
- --> test.cfg:2:2
+warning[unknown-key]: `[Test]` has no setting `trails`
+ --> test.cfg:2:1
   |
-2 | [Clients]
-  |  ^^^^^^^
+2 | trails = 2
+  | ^^^^^^
   |
-  = hint: rename the section to `[Workers]`
+  = hint: did you mean `trials`?
 error: the configuration `test.cfg` has warnings, which `--strict` does not allow
 
 "#]],
@@ -161,13 +144,13 @@ error: the configuration `test.cfg` has warnings, which `--strict` does not allo
     run(&folder, ["validate", "--strict", "test.cfg"]).assert(
         1,
         str![[r#"
-warning[clients-section]: the Python conductor accepts only the name `[Workers]`
- --> test.cfg:2:2
+warning[unknown-key]: `[Test]` has no setting `trails`
+ --> test.cfg:2:1
   |
-2 | [Clients]
-  |  ^^^^^^^
+2 | trails = 2
+  | ^^^^^^
   |
-  = hint: rename the section to `[Workers]`
+  = hint: did you mean `trials`?
 
 "#]],
         str![[r#"
@@ -178,13 +161,13 @@ warning[clients-section]: the Python conductor accepts only the name `[Workers]`
     run(&folder, ["validate", "test.cfg"]).assert(
         0,
         str![[r#"
-warning[clients-section]: the Python conductor accepts only the name `[Workers]`
- --> test.cfg:2:2
+warning[unknown-key]: `[Test]` has no setting `trails`
+ --> test.cfg:2:1
   |
-2 | [Clients]
-  |  ^^^^^^^
+2 | trails = 2
+  | ^^^^^^
   |
-  = hint: rename the section to `[Workers]`
+  = hint: did you mean `trials`?
 
 "#]],
         str![[r#"

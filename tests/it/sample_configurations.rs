@@ -98,7 +98,7 @@ fn the_warnings_of_the_samples_are_the_ones_that_are_known() {
         ("examples/load_generator1.cfg", &[TrailingComment, TrailingComment, RepeatedTimeout]),
         ("examples/database_server.cfg", &[TrailingComment, TrailingComment]),
     ] {
-        let found = validate(&[Input::File(Path::new("testdata/seed/configs").join(path))], &[], None);
+        let found = validate(&[Input::File(Path::new("testdata/seed/configs").join(path))], &[], None).with_python();
         let lints: Vec<_> = found.iter().map(|finding| finding.lint).collect();
         assert_eq!(lints, wanted, "{path}\n{}", found.render(false));
     }

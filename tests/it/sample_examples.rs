@@ -23,14 +23,6 @@ not carried out: no step was run
 
 "#]],
         str![[r#"
-warning[clients-section]: the Python conductor accepts only the name `[Workers]`
- --> examples/web_load_test.cfg:8:2
-  |
-8 | [Clients]
-  |  ^^^^^^^
-  |
-  = hint: rename the section to `[Workers]`
-
 error[unreadable-file]: there is no worker file `load_generator2.cfg`
   --> examples/web_load_test.cfg:13:12
    |
@@ -46,49 +38,6 @@ error[unreadable-file]: there is no worker file `monitor.cfg`
    |           ^^^^^^^^^^^
    |
    = hint: create the file, or correct the name; conductor looks for `examples/monitor.cfg`, then for `monitor.cfg` in the current folder
-
-warning[trailing-comment]: the Python conductor reads this comment as part of the value
- --> examples/web_server.cfg:3:29
-  |
-3 | player = 10.0.1.10          # Web server IP
-  |                             ^^^^^^^^^^^^^^^
-  |
-  = hint: move the comment to a separate line
-
-warning[trailing-comment]: the Python conductor reads this comment as part of the value
- --> examples/web_server.cfg:4:29
-  |
-4 | conductor = 10.0.1.100      # Conductor IP
-  |                             ^^^^^^^^^^^^^^
-  |
-  = hint: move the comment to a separate line
-
-warning[trailing-comment]: the Python conductor reads this comment as part of the value
- --> examples/load_generator1.cfg:3:29
-  |
-3 | player = 10.0.1.20          # Load generator 1 IP
-  |                             ^^^^^^^^^^^^^^^^^^^^^
-  |
-  = hint: move the comment to a separate line
-
-warning[trailing-comment]: the Python conductor reads this comment as part of the value
- --> examples/load_generator1.cfg:4:29
-  |
-4 | conductor = 10.0.1.100      # Conductor IP
-  |                             ^^^^^^^^^^^^^^
-  |
-  = hint: move the comment to a separate line
-
-warning[repeated-timeout]: the Python conductor does not accept a second `timeout120`
-  --> examples/load_generator1.cfg:21:1
-   |
-18 | timeout120 = ab -n 50000 -c 100 -g /tmp/loadgen1_results/homepage.tsv http://10.0.1.10/
-   | ---------- first defined here
-...
-21 | timeout120 = ab -n 30000 -c 50 -g /tmp/loadgen1_results/api.tsv http://10.0.1.10/api/v1/status
-   | ^^^^^^^^^^
-   |
-   = hint: use different keys, and the time as a prefix of the command: `a = timeout30:command`
 error: the configuration `examples/web_load_test.cfg` has 2 errors
 
 "#]],
@@ -101,14 +50,6 @@ fn the_database_test_names_every_file_that_is_missing() {
         1,
         str![""],
         str![[r#"
-warning[clients-section]: the Python conductor accepts only the name `[Workers]`
- --> examples/database_test.cfg:7:2
-  |
-7 | [Clients]
-  |  ^^^^^^^
-  |
-  = hint: rename the section to `[Workers]`
-
 error[unreadable-file]: there is no worker file `database_client1.cfg`
  --> examples/database_test.cfg:9:13
   |
@@ -124,22 +65,6 @@ error[unreadable-file]: there is no worker file `database_client2.cfg`
    |             ^^^^^^^^^^^^^^^^^^^^
    |
    = hint: create the file, or correct the name; conductor looks for `examples/database_client2.cfg`, then for `database_client2.cfg` in the current folder
-
-warning[trailing-comment]: the Python conductor reads this comment as part of the value
- --> examples/database_server.cfg:3:29
-  |
-3 | player = 10.0.2.10          # Database server IP
-  |                             ^^^^^^^^^^^^^^^^^^^^
-  |
-  = hint: move the comment to a separate line
-
-warning[trailing-comment]: the Python conductor reads this comment as part of the value
- --> examples/database_server.cfg:4:29
-  |
-4 | conductor = 10.0.2.100      # Conductor IP
-  |                             ^^^^^^^^^^^^^^
-  |
-  = hint: move the comment to a separate line
 error: the configuration `examples/database_test.cfg` has 2 errors
 
 "#]],

@@ -145,14 +145,6 @@ warning[unknown-key]: `[Test]` has no setting `resultsport`
   |
   = hint: it belongs in `[Coordinator]` of a worker file
 
-warning[clients-section]: the Python conductor accepts only the name `[Workers]`
- --> config/test1.cfg:8:2
-  |
-8 | [Clients]
-  |  ^^^^^^^
-  |
-  = hint: rename the section to `[Workers]`
-
 "#]]);
 }
 
@@ -274,16 +266,7 @@ fn quotes_line_breaks_and_percent_signs_reach_the_plan_as_they_reach_the_shell()
 }
 
 "#]],
-        str![[r#"
-warning[default-entries]: the Python conductor also reads the lines of `[DEFAULT]` as steps of every phase
- --> w.cfg:6:2
-  |
-6 | [DEFAULT]
-  |  ^^^^^^^
-  |
-  = hint: if the Python conductor does not read this file, write `# conductor: allow(default-entries)` above the section
-
-"#]],
+        str![""],
     );
     let plan: Value = serde_json::from_str(&finished.stdout).expect("one JSON document");
     assert_eq!(

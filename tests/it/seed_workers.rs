@@ -129,6 +129,29 @@ fn a_run_may_mix_seed_workers_and_workers_of_ours() {
 }
 
 #[test]
+fn a_seed_player_has_the_log_say_what_python_makes_of_its_file() {
+    let (seed, ours) = (SeedPlayer::start(Order::AtOnce), Player::start());
+    let folder = Folder::new();
+    let sections = "[DEFAULT]\nformat = s\n[Run]\nstep = date +%%%(format)s\nother = date +%s\n";
+    folder.test("", &["old", "new"]).worker("new", ours.port, sections);
+    worker(&folder, "old", &seed, free_port(), sections);
+    let finished = run(&folder, ["conduct", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let told: Vec<_> = finished.stderr.lines().filter_map(|line| Some(&line[line.find("old.cfg:")?..])).collect();
+    assert_eq!(
+        told,
+        [
+            "old.cfg:6: the Python conductor also reads the lines of `[DEFAULT]` as steps of every phase (default-entries)",
+            "old.cfg:10: the Python conductor does not accept a single `%` (lone-percent)",
+        ]
+    );
+    assert!(!finished.stderr.contains("new.cfg"), "{finished:#?}");
+    // With `--python`, it was said before.
+    let finished = run(&folder, ["conduct", "--python", "test.cfg"]);
+    assert_eq!(finished.stderr.matches("a single `%`").count(), 2, "{finished:#?}");
+}
+
+#[test]
 fn workers_on_one_seed_player_run_one_after_another() {
     let player = SeedPlayer::start(Order::AtOnce);
     let folder = Folder::new();

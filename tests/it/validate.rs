@@ -18,7 +18,7 @@ fn folder() -> Folder {
 
 #[test]
 fn json_has_every_finding_with_its_place_and_what_belongs_to_it() {
-    let finished = run(&folder(), ["validate", "-f", "json", "test.cfg"]);
+    let finished = run(&folder(), ["validate", "--python", "-f", "json", "test.cfg"]);
     assert_eq!((finished.status, finished.stderr.as_str()), (Some(1), "2 errors, 1 warning\n"));
     let found: Value = serde_json::from_str(&finished.stdout).expect("JSON alone");
     let names: Vec<_> = found.as_array().expect("an array").iter().map(|finding| finding["name"].clone()).collect();
@@ -45,7 +45,7 @@ fn json_has_every_finding_with_its_place_and_what_belongs_to_it() {
 fn github_gets_an_annotation_for_each_finding() {
     let folder = folder();
     folder.file("a,b:c.cfg", "[Run]\nx = %(100%)s\n");
-    run(&folder, ["validate", "-f", "github", "test.cfg", "a,b:c.cfg"]).assert(
+    run(&folder, ["validate", "--python", "-f", "github", "test.cfg", "a,b:c.cfg"]).assert(
         1,
         str![[r#"
 ::error file=test.cfg,line=2,endLine=2,col=10,endColumn=11,title=invalid-value::`0` must be a whole number of at least 1 (`trials`)%0Ahint: write digits only
@@ -62,7 +62,7 @@ fn github_gets_an_annotation_for_each_finding() {
 #[test]
 fn a_file_comes_from_standard_input_and_its_workers_from_the_current_folder() {
     let folder = folder();
-    let mut command = conductor(&folder, ["validate", "-f", "json", "-", "-"]);
+    let mut command = conductor(&folder, ["validate", "--python", "-f", "json", "-", "-"]);
     command.stdin(Stdio::piped());
     let mut child = start(command);
     let mut input = child.stdin.take().expect("its input is a pipe");
@@ -80,7 +80,8 @@ fn a_file_comes_from_standard_input_and_its_workers_from_the_current_folder() {
 fn each_file_is_looked_at_once_and_in_the_order_of_the_command_line() {
     let folder = folder();
     folder.file("other.cfg", "[Workers]\na = ./a.cfg\n");
-    let finished = run(&folder, ["validate", "-f", "github", "a.cfg", "none.cfg", "test.cfg", "other.cfg", "test.cfg"]);
+    let files = ["a.cfg", "none.cfg", "test.cfg", "other.cfg", "test.cfg"];
+    let finished = run(&folder, ["validate", "--python", "-f", "github"].into_iter().chain(files));
     let files: Vec<_> = finished.stdout.lines().filter_map(|line| line.split(['=', ',', ':']).nth(3)).collect();
     assert_eq!(files, ["a.cfg", "a.cfg", "none.cfg", "test.cfg"]);
 }
@@ -92,20 +93,43 @@ fn an_allowance_silences_the_line_below_and_is_told_of_when_it_is_of_no_use() {
         "[Coordinator]\nplayer = 127.0.0.1\n\n[Run]\n# conductor: allow(lone-percent)\nx = date +%s\ny = date +%s\n";
     folder.file("a.cfg", worker).file("test.cfg", "[Workers]\na = a.cfg\n");
     let lines = |arguments: &[&str]| {
-        let finished = run(&folder, arguments);
+        let finished = run(&folder, ["validate", "--python", "-f", "json"].iter().chain(arguments));
         let found: Value = serde_json::from_str(&finished.stdout).expect("JSON alone");
         let found: Vec<_> = found.as_array().expect("an array").iter().map(|f| f["line"].as_u64()).collect();
         (finished.status, found)
     };
-    assert_eq!(lines(&["validate", "-f", "json", "a.cfg"]), (Some(0), vec![Some(7)]));
-    assert_eq!(lines(&["validate", "-f", "json", "--strict", "test.cfg"]), (Some(1), vec![Some(7)]));
+    assert_eq!(lines(&["a.cfg"]), (Some(0), vec![Some(7)]));
+    assert_eq!(lines(&["--strict", "test.cfg"]), (Some(1), vec![Some(7)]));
     // Several stand above one line, in one comment or in two; what no lint looked for cannot be called useless.
     let worker = "[Coordinator]\nplayer = 127.0.0.1\n\n[Run]\n# conductor: allow(shell-syntax, unknown-key)\n; conductor: allow( lone-percent )\nx = date +%s '\n";
     folder.file("a.cfg", worker);
-    assert_eq!(lines(&["validate", "-f", "json", "a.cfg"]), (Some(0), vec![Some(5)]));
-    assert_eq!(lines(&["validate", "-f", "json", "--no-shell-check", "a.cfg"]), (Some(0), vec![Some(5)]));
+    assert_eq!(lines(&["a.cfg"]), (Some(0), vec![Some(5)]));
+    assert_eq!(lines(&["--no-shell-check", "a.cfg"]), (Some(0), vec![Some(5)]));
     folder.file("a.cfg", &worker.replace(", unknown-key", ""));
-    assert_eq!(lines(&["validate", "-f", "json", "--strict", "a.cfg"]), (Some(0), vec![]));
+    assert_eq!(lines(&["--strict", "a.cfg"]), (Some(0), vec![]));
+}
+
+#[test]
+fn what_only_matters_to_the_python_program_is_shown_and_counted_only_when_it_is_asked_for() {
+    let folder = Folder::new();
+    folder.file("test.cfg", "[Clients]\na = a.cfg\n");
+    let worker = "# conductor: allow(default-entries)\n[DEFAULT]\nformat = +%%s\n[Coordinator]\nplayer = 127.0.0.1\n\n[Run]\n\
+                  x = date %(format)s\ny = date +%s\n";
+    folder.file("a.cfg", worker);
+    run(&folder, ["validate", "--strict", "test.cfg"]).assert(0, "", "");
+    let planned = run(&folder, ["conduct", "--dry-run", "--strict", "test.cfg"]);
+    assert_eq!((planned.status, planned.stderr.as_str()), (Some(0), ""));
+    let shown = run(&folder, ["validate", "--strict", "--python", "test.cfg"]);
+    assert_eq!((shown.status, shown.stderr.as_str()), (Some(1), "2 warnings\n"));
+    assert!(shown.stdout.contains("[clients-section]") && shown.stdout.contains("[lone-percent]"), "{shown:?}");
+    let planned = run(&folder, ["conduct", "--dry-run", "--python", "test.cfg"]);
+    assert_eq!((planned.status, planned.stderr.trim_end()), (Some(0), shown.stdout.trim_end()));
+    assert_eq!(run(&folder, ["conduct", "--dry-run", "--strict", "--python", "test.cfg"]).status, Some(1));
+    // However many they are, they take no room from the others.
+    let percents = (0..1100).map(|step| format!("s{step} = date +%s\n")).collect::<Vec<_>>().concat();
+    folder.file("a.cfg", &format!("{worker}{percents}"));
+    run(&folder, ["validate", "--strict", "test.cfg"]).assert(0, "", "");
+    assert!(run(&folder, ["validate", "--python", "test.cfg"]).stdout.contains("[too-many-findings]"));
 }
 
 #[test]

@@ -232,8 +232,8 @@ fn a_variable_that_only_the_command_line_sets_is_declared() {
 #[test]
 fn variables_of_a_test_file_are_unused_only_if_no_worker_file_uses_them() {
     let folder = Folder::new();
-    folder.file("test.cfg", "# conductor: allow(default-entries)\n[DEFAULT]\nused = 1\nspare = 2\n[Workers]\nw = w.cfg @ h\n[w:Run]\nx = %(own)s\n");
-    folder.file("w.cfg", "# conductor: allow(default-entries)\n[DEFAULT]\nown = 1\n[Startup]\nx = %(used)s\n");
+    folder.file("test.cfg", "[DEFAULT]\nused = 1\nspare = 2\n[Workers]\nw = w.cfg @ h\n[w:Run]\nx = %(own)s\n");
+    folder.file("w.cfg", "[DEFAULT]\nown = 1\n[Startup]\nx = %(used)s\n");
     let messages: Vec<_> = load(&folder, &[]).diagnostics.iter().map(|finding| finding.message.clone()).collect();
     assert_eq!(messages, ["the variable `spare` is not used"]);
 }

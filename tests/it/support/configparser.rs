@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub fn parse(bytes: &[u8]) -> (Document, Vec<Diagnostic>) {
     let mut diagnostics = Diagnostics::default();
     let document = read(&Arc::new(Source::new(Path::new("case.cfg"), 0, bytes)), &mut diagnostics);
-    (document, diagnostics.iter().cloned().collect())
+    (document, diagnostics.with_python().iter().cloned().collect())
 }
 
 /// What Python would raise for a finding of the reader.
