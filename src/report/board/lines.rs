@@ -4,13 +4,11 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::rows::{About, Row, few, tenths};
+use super::rows::{About, Row, WIDEST_COLUMN, few, tenths};
 use super::{Board, Standing};
 use crate::model::{ConductorTime, Plan, WorkerId};
 use crate::report::words;
 
-/// Names and labels take no more columns than this.
-pub(super) const WIDEST_COLUMN: usize = 24;
 /// A narrower terminal has no room for limits and columns.
 const WIDE: usize = 60;
 /// The longest bar that shows how far the run is.

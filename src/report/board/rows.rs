@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
-use super::lines::WIDEST_COLUMN;
 use super::{Board, Standing};
 use crate::model::{Action, ConductorTime, Plan, Step, WorkerId, WorkerPlan, on_one_line};
 use crate::report::{compact, words};
+
+/// Names and labels take no more columns than this.
+pub(super) const WIDEST_COLUMN: usize = 24;
 
 /// What workers are doing. The order is that of the rows, as far as nothing else is unusual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
