@@ -27,6 +27,7 @@
 //! | module | holds | may use |
 //! |---|---|---|
 //! | [`model`] | plain values: names, phases, steps, plan, events, outcomes, verdicts | nothing |
+//! | [`metric`] | how numbers are read from outputs, and which are expected | `model` |
 //! | [`wait`] | all waits, each with its limit; the calls that block | nothing |
 //! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model` |
 //! | [`wire`] | frames, messages, the protocol of the Python program | `model` |
@@ -44,6 +45,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod model;
+pub mod metric;
 pub mod wait;
 pub mod config;
 pub mod wire;

@@ -10,9 +10,10 @@ use conductor::wait::Wait;
 use uses::{Library, circles};
 
 /// What each module may use of ours, as the table in `src/lib.rs` has it.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("wait", &[]),
     ("model", &[]),
+    ("metric", &["model"]),
     ("config", &["model"]),
     ("wire", &["model"]),
     ("conduct", &["model", "wait", "wire", "sys"]),

@@ -1,0 +1,152 @@
+//! Which values of a metric are expected: `900..1000`, `940 +-5%`, `940 +-5`, `>= 900`, `== 0`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The expected values: an interval, each end of which belongs to it or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    low: Option<End>,
+    high: Option<End>,
+    written: String,
+}
+
+/// An end of an interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct End {
+    value: f64,
+    is_included: bool,
+}
+
+impl End {
+    const fn included(value: f64) -> Self {
+        Self { value, is_included: true }
+    }
+
+    const fn excluded(value: f64) -> Self {
+        Self { value, is_included: false }
+    }
+}
+
+impl Expectation {
+    /// Whether this value is expected. NaN never is.
+    pub fn contains(&self, value: f64) -> bool {
+        let above = |end: End| if end.is_included { value >= end.value } else { value > end.value };
+        let below = |end: End| if end.is_included { value <= end.value } else { value < end.value };
+        !value.is_nan() && self.low.is_none_or(above) && self.high.is_none_or(below)
+    }
+
+    fn between(low: Option<End>, high: Option<End>) -> Result<(Option<End>, Option<End>), String> {
+        match (low, high) {
+            (Some(low), Some(high)) if low.value > high.value => Err("it ends before it begins".to_owned()),
+            both => Ok(both),
+        }
+    }
+
+    fn ends(text: &str) -> Result<(Option<End>, Option<End>), String> {
+        for (sign, low, high) in [
+            (">=", Some(End::included as fn(f64) -> End), None),
+            ("<=", None, Some(End::included as fn(f64) -> End)),
+            ("==", Some(End::included as fn(f64) -> End), Some(End::included as fn(f64) -> End)),
+            (">", Some(End::excluded as fn(f64) -> End), None),
+            ("<", None, Some(End::excluded as fn(f64) -> End)),
+        ] {
+            if let Some(rest) = text.strip_prefix(sign) {
+                let value = number(rest)?;
+                return Ok((low.map(|end| end(value)), high.map(|end| end(value))));
+            }
+        }
+        if let Some((middle, deviation)) = text.split_once("+-").or_else(|| text.split_once('±')) {
+            let middle = number(middle)?;
+            let deviation = match deviation.trim().strip_suffix('%') {
+                Some(percent) => middle.abs() * number(percent)? / 100.0,
+                None => number(deviation)?,
+            };
+            if deviation < 0.0 {
+                return Err("a deviation cannot be negative".to_owned());
+            }
+            return Ok((Some(End::included(middle - deviation)), Some(End::included(middle + deviation))));
+        }
+        let Some((low, high)) = text.split_once("..") else {
+            return Err("it has none of the forms `A..B`, `A +-B`, `A +-B%`, `>= A`, `<= A`, `== A`".to_owned());
+        };
+        let end = |text: &str| match text.trim() {
+            "" => Ok(None),
+            text => number(text).map(|value| Some(End::included(value))),
+        };
+        match (end(low)?, end(high)?) {
+            (None, None) => Err("it has no number".to_owned()),
+            (low, high) => Self::between(low, high),
+        }
+    }
+}
+
+impl FromStr for Expectation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let written = text.trim();
+        let (low, high) = Self::ends(written)?;
+        Ok(Self { low, high, written: written.to_owned() })
+    }
+}
+
+impl fmt::Display for Expectation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.written)
+    }
+}
+
+/// A finite number, with or without white space around it.
+fn number(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let value = text.parse::<f64>().ok().filter(|value| value.is_finite());
+    value.ok_or_else(|| {
+        if text.is_empty() { "a number is missing".to_owned() } else { format!("`{text}` is not a number") }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_has_its_values() {
+        for (text, expected, unexpected) in [
+            ("900..1000", &[900.0, 950.5, 1000.0][..], &[899.9, 1000.1][..]),
+            ("-5 .. -1", &[-5.0, -1.0], &[-5.1, 0.0]),
+            ("1e3..", &[1000.0, 1e9], &[999.0]),
+            ("..0.5", &[-1.0, 0.5], &[0.6]),
+            ("940 +-5%", &[893.0, 987.0], &[892.9, 987.1]),
+            ("-100 +-10%", &[-110.0, -90.0], &[-111.0, -89.0]),
+            ("940 +- 5", &[935.0, 945.0], &[934.0, 946.0]),
+            ("940 ±5", &[935.0, 945.0], &[934.0, 946.0]),
+            (">= 900", &[900.0, 1e12], &[899.0]),
+            ("> 900", &[900.1], &[900.0]),
+            ("<= 3", &[3.0, -7.0], &[3.1]),
+            ("< 3", &[2.9], &[3.0]),
+            ("== 0", &[0.0, -0.0], &[1e-300]),
+        ] {
+            let expectation: Expectation = text.parse().unwrap();
+            for value in expected {
+                assert!(expectation.contains(*value), "{text}: {value}");
+            }
+            for value in unexpected.iter().chain(&[f64::NAN]) {
+                assert!(!expectation.contains(*value), "{text}: {value}");
+            }
+            assert_eq!(expectation.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_expectation_says_why() {
+        let why = |text: &str| text.parse::<Expectation>().unwrap_err();
+        assert_eq!(why("fast"), "it has none of the forms `A..B`, `A +-B`, `A +-B%`, `>= A`, `<= A`, `== A`");
+        assert_eq!(why("9..1"), "it ends before it begins");
+        assert_eq!(why(".."), "it has no number");
+        assert_eq!(why("1..x"), "`x` is not a number");
+        assert_eq!(why(">= inf"), "`inf` is not a number");
+        assert_eq!(why("=="), "a number is missing");
+        assert_eq!(why("5 +--1"), "a deviation cannot be negative");
+    }
+}
