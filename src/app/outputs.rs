@@ -81,7 +81,7 @@ impl Outputs {
     /// Opens all of them, each on its own: where one cannot be written, the others still are. An interrupt ends the wait for
     /// a reader, and stays in its channel.
     pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>, interrupts: &Receiver<i32>) -> Opened {
-        let mut opened = self.open_reports(interrupts);
+        let mut opened = self.open_reports(self.folder(run).as_deref(), interrupts);
         match self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose() {
             Ok(kept) => opened.reporters.kept = kept.unwrap_or_default(),
             Err(why) => opened.refused.push(why),
@@ -89,14 +89,14 @@ impl Outputs {
         opened
     }
 
-    /// Opens those that are not in the results folder.
-    pub(super) fn open_reports(&self, interrupts: &Receiver<i32>) -> Opened {
+    /// Opens those that are not in the results folder, which is `folder`, if there is one.
+    pub(super) fn open_reports(&self, folder: Option<&Path>, interrupts: &Receiver<i32>) -> Opened {
         let mut opened = Opened::default();
         let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
         for (target, color) in std::iter::once(&self.main).chain(&self.reports).zip(colors) {
             let Reporters { shown, apart, patience, .. } = &mut opened.reporters;
             let place = if std::ptr::eq(target, &raw const self.main) { shown } else { apart };
-            match target.open(color, &self.screen, interrupts, patience) {
+            match target.open(color, folder, &self.screen, interrupts, patience) {
                 Ok(reporter) => place.push((target.name(), reporter)),
                 Err(why) => opened.refused.push(why),
             }
@@ -165,6 +165,7 @@ impl Target {
     fn open(
         &self,
         color: clap::ColorChoice,
+        folder: Option<&Path>,
         screen: &Screen,
         interrupts: &Receiver<i32>,
         patience: &Patience,
@@ -175,7 +176,8 @@ impl Target {
             clap::ColorChoice::Never => false,
             clap::ColorChoice::Auto => terminal && messages::colors_are_wanted(),
         };
-        let style = Style { color, terminal, ..Style::plain() };
+        let folder = folder.and_then(|folder| report_file::relative_url(self.path.as_deref()?, folder));
+        let style = Style { color, terminal, folder, ..Style::plain() };
         match &self.path {
             None => Ok(report::reporter(self.format, screen.stdout(patience.clone()), style)),
             Some(path) => {

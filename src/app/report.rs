@@ -42,7 +42,7 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     for record in [EVENTS, CONFIGURATION].map(|name| arguments.folder.join(name)) {
         outputs.spare(&record)?;
     }
-    let Opened { reporters, refused } = outputs.open_reports(&crossbeam_channel::never());
+    let Opened { reporters, refused } = outputs.open_reports(Some(&arguments.folder), &crossbeam_channel::never());
     for why in &refused {
         messages::refuse(why);
     }

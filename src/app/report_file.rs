@@ -63,6 +63,18 @@ pub(super) fn create_new(format: Format, path: &Path, style: Style, room: Room) 
     Ok(report::reporter(format, Box::new(file), style))
 }
 
+/// The URL of the results folder from the place of a report. The folder need not be there yet.
+pub(super) fn relative_url(report: &Path, folder: &Path) -> Option<String> {
+    let resolved = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).ok();
+    let parent = report.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let there = match (folder.parent(), folder.file_name()) {
+        // Before the run, only what is above it may be there.
+        (Some(parent), Some(name)) if !folder.exists() => resolved(parent)?.join(name),
+        _ => resolved(folder)?,
+    };
+    Some(report::relative_url(&resolved(parent)?.join(report.file_name()?), &there))
+}
+
 fn whole(format: Format, path: &Path, style: Style) -> io::Result<Box<dyn Reporter>> {
     let named = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     path.file_name().ok_or(io::ErrorKind::InvalidInput)?;

@@ -170,11 +170,13 @@ impl StepResult {
         self.leaky || self.outcome == Outcome::Spawned
     }
 
-    /// Takes what a leaky step has printed since: all that came of a stream so far.
-    pub fn grow(&mut self, stream: Stream, output: &Output) {
-        if self.leaky && output.printed() > self.output_mut(stream).printed() {
+    /// Takes what a leaky step has printed since: all that came of a stream so far. Says whether that is more.
+    pub fn grow(&mut self, stream: Stream, output: &Output) -> bool {
+        let is_more = self.leaky && output.printed() > self.output_mut(stream).printed();
+        if is_more {
             *self.output_mut(stream) = output.clone();
         }
+        is_more
     }
 
     /// What became of the attempts of a step that was repeated and had no more time.

@@ -131,7 +131,7 @@ impl Reporter for ClassicReporter {
                 let results = self.waiting.get_mut(&step.worker);
                 let waiting = results.and_then(|results| results.get_mut(&(false, step.phase, step.position)));
                 if let Some((_, result)) = waiting {
-                    result.grow(*stream, output);
+                    let _ = result.grow(*stream, output);
                 }
                 return Ok(());
             }

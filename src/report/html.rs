@@ -1,13 +1,22 @@
 //! The `html` report: one page without outside references, written when the run is over.
 //!
 //! What can be read without a script is made by the template (`summary` fills it in, and the template engine escapes
-//! every value); the timeline is drawn by a script from data that is embedded as JSON (`data`), in which no character
-//! can become markup. Outputs share a fixed amount, so that the page opens quickly.
+//! every value); the timeline is drawn by a script from data that is embedded as JSON (`data`, `steps`, `outputs`), in
+//! which no character can become markup. Outputs share a fixed amount, so that the page opens quickly.
 
+pub(crate) use links::relative_url;
+
+mod causes;
 mod data;
+mod links;
+mod machines;
+mod outputs;
+mod steps;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod times;
+mod values;
 
 use std::io::{self, Write};
 
@@ -17,8 +26,31 @@ use super::{Ended, fair_limit, innermost, json_writer};
 use crate::model::Output;
 
 const TEMPLATE: &str = include_str!("html/page.html");
-pub(super) const STYLE: &str = include_str!("html/style.css");
-pub(super) const SCRIPT: &str = include_str!("html/page.js");
+pub(super) const STYLE: &str = concat!(
+    include_str!("html/style/page.css"),
+    include_str!("html/style/timeline.css"),
+    include_str!("html/style/print.css")
+);
+/// The parts of the script, in the order in which they need each other. They share one block.
+pub(super) const SCRIPT: &str = concat!(
+    "\"use strict\";\n{\n",
+    include_str!("html/script/data.js"),
+    include_str!("html/script/words.js"),
+    include_str!("html/script/links.js"),
+    include_str!("html/script/rows.js"),
+    include_str!("html/script/view.js"),
+    include_str!("html/script/paint.js"),
+    include_str!("html/script/marks.js"),
+    include_str!("html/script/outline.js"),
+    include_str!("html/script/pointer.js"),
+    include_str!("html/script/copy.js"),
+    include_str!("html/script/panel.js"),
+    include_str!("html/script/overview.js"),
+    include_str!("html/script/route.js"),
+    include_str!("html/script/keys.js"),
+    include_str!("html/script/main.js"),
+    "}\n"
+);
 
 /// So many bytes of all outputs together are in the page.
 const BUDGET: u64 = 24 << 20;
@@ -27,14 +59,16 @@ const MOST: u64 = 64 << 10;
 
 /// Writes the page of a run.
 pub(super) fn write(ended: Ended<'_>, mut writer: &mut dyn Write) -> io::Result<()> {
-    let Ended { run, at, .. } = ended;
+    let run = ended.run;
     let mut environment = Environment::empty();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let template = environment.template_from_named_str("page.html", TEMPLATE).map_err(io::Error::other)?;
     template.render_captured_to(summary::values(ended, STYLE), &mut writer).map_err(|error| innermost(&error))?;
     let limit = fair_limit(run.outputs().map(Output::length), BUDGET, MOST);
-    embed(writer, "data", &data::data(run, at))?;
-    embed(writer, "outputs", &data::outputs(run, limit))?;
+    let has_folder = ended.folder.is_some();
+    embed(writer, "data", &data::data(ended))?;
+    embed(writer, "outputs", &outputs::outputs(run, has_folder, limit))?;
+    embed(writer, "files", &outputs::files(run, has_folder))?;
     write!(writer, "<script>\n{SCRIPT}</script>\n</body>\n</html>\n")
 }
 

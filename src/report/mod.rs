@@ -36,6 +36,7 @@ mod words;
 pub(crate) use board::{Board, BoardLine};
 pub use dry_run_json::write as dry_run_json;
 pub use dry_run_text::write as dry_run_text;
+pub(crate) use html::relative_url;
 pub(crate) use json_writer::write as write_json;
 pub(crate) use jsonl::Replay;
 pub use text_page::Style;
@@ -64,5 +65,5 @@ pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> 
         Format::Html => html::write,
         Format::Json => json_document::write,
     };
-    Box::new(RecordReporter::new(render, writer, style.time_zone))
+    Box::new(RecordReporter::new(render, writer, style))
 }

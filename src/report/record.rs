@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::words;
+use super::{Style, words};
 use crate::model::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Output, Phase, Plan, PlayerDescription,
-    Reporter, Stamped, StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
+    Reporter, Stamped, StartSkew, Step, StepReference, StepResult, Stream, Verdict, WorkerId, WorkerPlan,
 };
 
 /// What is known of the run so far.
@@ -33,6 +33,8 @@ pub(super) struct Ended<'a> {
     pub(super) conclusion: &'a Conclusion,
     /// The zone of the dates that people read.
     pub(super) time_zone: &'a TimeZone,
+    /// The URL of the results folder, relative to the report, where there is one.
+    pub(super) folder: Option<&'a str>,
 }
 
 /// Writes a report of a run that is over.
@@ -41,26 +43,26 @@ pub(super) type Render = fn(Ended<'_>, &mut dyn Write) -> io::Result<()>;
 /// Records a run, and writes its report when it is over.
 pub(super) struct RecordReporter {
     writer: BufWriter<Box<dyn Write + Send>>,
-    time_zone: TimeZone,
+    style: Style,
     run: Run,
     render: Render,
 }
 
 impl RecordReporter {
-    /// Writes to `writer`, with dates of `time_zone`.
-    pub(super) fn new(render: Render, writer: Box<dyn Write + Send>, time_zone: TimeZone) -> Self {
-        Self { writer: BufWriter::with_capacity(64 * 1024, writer), time_zone, run: Run::default(), render }
+    /// Writes to `writer`.
+    pub(super) fn new(render: Render, writer: Box<dyn Write + Send>, style: Style) -> Self {
+        Self { writer: BufWriter::with_capacity(64 * 1024, writer), style, run: Run::default(), render }
     }
 }
 
 impl Reporter for RecordReporter {
     fn report(&mut self, Stamped { at, event }: &Stamped) -> io::Result<()> {
-        let Self { writer, time_zone, run, render } = self;
+        let Self { writer, style: Style { time_zone, folder, .. }, run, render } = self;
         let Event::RunEnded { conclusion } = event else {
             run.take(*at, event);
             return Ok(());
         };
-        render(Ended { run, at: *at, conclusion, time_zone }, writer)?;
+        render(Ended { run, at: *at, conclusion, time_zone, folder: folder.as_deref() }, writer)?;
         writer.flush()
     }
 }
@@ -107,6 +109,8 @@ pub(super) struct Recorded {
     pub(super) result: StepResult,
     /// How a spawned step ended at last.
     pub(super) end: Option<Box<(ConductorTime, StepResult)>>,
+    /// What a leaky step had printed on both streams when it ended, if it has printed more since.
+    pub(super) printed_in_time: Option<Box<[Output; 2]>>,
 }
 
 impl Recorded {
@@ -121,8 +125,13 @@ impl Recorded {
         outcome.is_failure() || *outcome == Outcome::Lost
     }
 
-    fn last_mut(&mut self) -> &mut StepResult {
-        self.end.as_mut().map_or(&mut self.result, |end| &mut end.1)
+    /// Takes what a leaky step has printed since it ended: all that came of a stream so far.
+    fn grow(&mut self, stream: Stream, output: &Output) {
+        let result = self.end.as_mut().map_or(&mut self.result, |end| &mut end.1);
+        let in_time = result.leaky.then(|| Box::new([result.stdout.clone(), result.stderr.clone()]));
+        if result.grow(stream, output) && self.printed_in_time.is_none() {
+            self.printed_in_time = in_time;
+        }
     }
 }
 
@@ -262,13 +271,13 @@ impl Run {
                 self.in_phase(*trial, *phase, *worker, at);
             }
             Event::StepEnded { step, result } => {
-                let recorded = Box::new(Recorded { at, result: result.clone(), end: None });
+                let recorded = Box::new(Recorded { at, result: result.clone(), end: None, printed_in_time: None });
                 self.in_phase(step.trial, step.phase, step.worker, at).results.insert(step.position, recorded);
             }
             Event::SpawnedEnded { step, result } => self.spawned_ended(at, *step, result),
             Event::OutputReceived { step, stream, output } | Event::OutputEnded { step, stream, output } => {
                 if let Some(recorded) = self.recorded(*step) {
-                    recorded.last_mut().grow(*stream, output);
+                    recorded.grow(*stream, output);
                 }
             }
             Event::WorkerPhaseEnded { trial, phase, worker } => {
@@ -297,7 +306,8 @@ impl Run {
         let results = &mut self.in_phase(step.trial, step.phase, step.worker, at).results;
         // Its start may be missing when a connection broke in between; its end is recorded all the same.
         let recorded = results.entry(step.position);
-        let recorded = recorded.or_insert_with(|| Box::new(Recorded { at, result: result.clone(), end: None }));
+        let recorded = recorded
+            .or_insert_with(|| Box::new(Recorded { at, result: result.clone(), end: None, printed_in_time: None }));
         recorded.end = Some(Box::new((at, result.clone())));
     }
 

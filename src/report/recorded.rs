@@ -18,7 +18,7 @@ use crate::model::{
 
 /// A style for tests: no colour, UTC.
 pub(super) fn plain() -> Style {
-    Style { color: false, terminal: false, time_zone: TimeZone::UTC }
+    Style { color: false, terminal: false, time_zone: TimeZone::UTC, folder: Some(String::new()) }
 }
 
 /// What the reporter of this format writes of the events.

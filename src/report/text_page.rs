@@ -19,12 +19,15 @@ pub struct Style {
     pub terminal: bool,
     /// The time zone of the dates.
     pub time_zone: TimeZone,
+    /// The URL of the results folder, relative to the report: empty, or with `/` at its end. A page has links to its
+    /// files.
+    pub folder: Option<String>,
 }
 
 impl Style {
     /// For a file or a pipe: no colour, remote text as it came, times of this machine's zone.
     pub fn plain() -> Self {
-        Self { color: false, terminal: false, time_zone: TimeZone::system() }
+        Self { color: false, terminal: false, time_zone: TimeZone::system(), folder: None }
     }
 }
 

@@ -1,13 +1,19 @@
-//! The page of the `html` report in a real browser: no error on its console, a bar for each step, and a click on one
-//! shows what it printed. On a machine without a browser the tests say so and pass.
+//! The page of the `html` report in a real browser, from `file:`: no error on its console, a bar for each step, and a
+//! click on one shows what it printed. On a machine without a browser the tests say so and pass.
+
+mod keyboard;
+mod layout;
+mod links;
+mod made;
+mod timeline;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::browser::Browser;
 use crate::support::large_run::{Size, events};
 use crate::support::{Folder, run};
-use conductor::model::Format;
+use conductor::model::{Format, Stamped};
 use conductor::report::{Style, reporter};
 
 /// Clicks the middle of a step's bar, and returns what the page shows of the step then.
@@ -17,7 +23,31 @@ fn click(browser: &Browser, step: usize) -> String {
     let place = browser.run(&format!("return timeline.place({step})"));
     let at = |index: usize| place[index].as_f64().expect("a place");
     browser.click(at(0), at(1));
-    browser.run("return document.getElementById('step').innerText").as_str().expect("a text").to_owned()
+    shown(browser)
+}
+
+/// What is shown beside the page; nothing when that is closed.
+fn shown(browser: &Browser) -> String {
+    text(browser, "const panel = document.getElementById('panel'); return panel.hidden ? '' : panel.innerText")
+}
+
+/// The text that a script returns.
+fn text(browser: &Browser, script: &str) -> String {
+    browser.run(script).as_str().expect("a text").to_owned()
+}
+
+/// A run of two workers in the folder of results, in which one step fails: its page.
+fn failed_run(folder: &Folder) -> PathBuf {
+    folder.test("trials = 2\ncheck = echo judged", &["dut", "node07"]);
+    let steps = "[Startup]\nspawn1 = echo up; sleep 600\n[Run]\nread me = echo to be read\nquiet = true\n";
+    folder.worker("dut", 6970, steps);
+    let verify = "verify = echo block 4711; echo a mismatch >&2; test $CONDUCTOR_TRIAL = 1\n";
+    folder.file("100% & #1", "fetched\n");
+    let name = folder.join("100% & #1").display().to_string();
+    folder.worker("node07", 6970, &format!("[Run]\nfirst = true\n{verify}[Collect]\nlogs = fetch:{name}\n"));
+    let finished = run(folder, ["conduct", "--local", "-q", "--results", "kept", "test.cfg"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    folder.join("kept/latest/report.html").canonicalize().expect("the page is there")
 }
 
 /// Whether each of these bars is painted in something other than the colour behind it.
@@ -53,18 +83,19 @@ fn a_real_runs_page_shows_every_step_and_what_it_printed() {
     assert_eq!(finished.status, Some(3), "{finished:#?}");
     browser.open(&folder.join("page.html"));
     assert_eq!(browser.run("return timeline.bars"), 8);
-    assert_eq!(browser.run("return document.querySelector('.badge').textContent"), "failed");
+    assert_eq!(browser.run("return document.querySelector('.verdict').textContent"), "failed");
     assert!(all_painted(&browser, 0..8));
     let shown: Vec<String> = (0..8).map(|step| click(&browser, step)).collect();
     let of = |label: &str| {
-        let all = shown.iter().find(|text| text.contains(&format!("{label} —")));
+        let title = format!("\n\n{label}\n\n");
+        let all = shown.iter().find(|text| text.contains(&title));
         all.unwrap_or_else(|| panic!("no `{label}` in {shown:#?}"))
     };
     assert!(of("flood").contains("12 packets"), "{shown:#?}");
-    assert!(of("quiet").contains("No output."), "{shown:#?}");
+    assert!(of("quiet").contains("It printed nothing."), "{shown:#?}");
     assert!(of("spawn1").contains("up"), "{shown:#?}");
     assert!(of("hostile").contains("</script><b>bold</b>"), "{shown:#?}");
-    assert_eq!(browser.run("return document.querySelectorAll('#step b').length"), 0, "remote text is no markup");
+    assert_eq!(browser.run("return document.querySelectorAll('#panel b').length"), 0, "remote text is no markup");
     let background = |scheme: &str| {
         browser.prefer(scheme);
         let painted = all_painted(&browser, 0..8);
@@ -91,13 +122,18 @@ fn the_page_of_many_workers_works_as_well() {
         assert!(shown.contains(&format!("node {worker} sent ")), "{shown}");
     }
     browser.run("const filter = document.getElementById('filter'); filter.value = 'node0007'; filter.dispatchEvent(new Event('input'))");
-    assert_eq!(browser.run("return document.getElementById('shown').textContent"), "1 of 300 workers");
+    assert_eq!(browser.run("return document.getElementById('shown').textContent"), "1 of 300\u{a0}rows");
     assert_no_error(&browser);
 }
 
 fn write_page(path: &Path, size: Size) {
+    write(path, &events(size));
+}
+
+/// Writes the page of these events.
+fn write(path: &Path, events: &[Stamped]) {
     let mut reporter = reporter(Format::Html, Box::new(File::create(path).expect("a file")), Style::plain());
-    for stamped in events(size) {
-        reporter.report(&stamped).expect("it is written");
+    for stamped in events {
+        reporter.report(stamped).expect("it is written");
     }
 }

@@ -32,8 +32,9 @@ fn assert_made_again(folder: &Folder, classic: &str) {
         let (wrote, again) = (bytes(folder, name), bytes(folder, &format!("again.{format}")));
         let (wrote, again) = (String::from_utf8_lossy(&wrote), String::from_utf8_lossy(&again));
         assert!(!wrote.is_empty(), "{format}");
-        // No field has the time of writing.
-        snapbox::assert_data_eq!(again.into_owned(), snapbox::Data::text(wrote.into_owned()).raw());
+        // No field has the time of writing; the page has its links from where it is.
+        let again = again.replace(r#""folder":"kept/r/""#, r#""folder":"""#);
+        snapbox::assert_data_eq!(again, snapbox::Data::text(wrote.into_owned()).raw());
     }
 }
 

@@ -53,7 +53,9 @@ passed: 2 passed; 1 of 1 trial; 1 worker; 1 warning; [..]s
     let result = &document["trials"][0]["phases"]["run"]["workers"]["w"]["results"][0];
     assert_eq!((&result["stdout"], &result["stdout_bytes"]), (&"first\nlate words\n".into(), &17.into()));
     assert!(read("junit.xml").contains("first\nlate words\n"));
-    assert!(read("report.html").contains(r"first\nlate words\n"));
+    let page = read("report.html");
+    assert!(page.contains(r#""text":"first\n""#) && page.contains(r#""late":true,"#), "{page}");
+    assert!(page.contains(r#""text":"late words\n""#), "{page}");
     let lines = read("events.jsonl");
     let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
     let printed = events.iter().filter(|event| event["event"] == "output" && event["label"] == "leaks");

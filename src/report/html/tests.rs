@@ -18,9 +18,13 @@ fn page(events: &[Stamped]) -> String {
 
 #[test]
 fn the_page_refers_to_nothing_outside() {
-    let page = page(&passed());
-    for word in ["http:", "https:", "src=", "href=", "url(", "@import"] {
-        assert!(!page.contains(word), "{word}");
+    for page in [page(&passed()), page(&failed()), page(&lost())] {
+        for word in ["http:", "https:", "src=", "url(", "@import"] {
+            assert!(!page.contains(word), "{word}");
+        }
+        for (at, _) in page.match_indices("href=") {
+            assert!(page[at..].starts_with("href=\"#"), "{}", &page[at..at + 30]);
+        }
     }
 }
 
@@ -38,8 +42,8 @@ fn nothing_that_others_wrote_is_markup() {
     let page = page(&run.over(Verdict::Failed, vec![Reason::Failed(hostile.to_owned())]));
     assert!(!page.contains("<img"), "{page}");
     assert!(!page.contains("<!-- &quot"), "{page}");
-    // The two that are embedded, and the script itself.
-    assert_eq!(page.matches("</script").count(), 3);
+    // Those that are embedded, and the script itself.
+    assert_eq!(page.matches("</script").count(), 4);
     assert_eq!(page.matches("</style").count(), 1);
     assert!(!page.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'));
     assert_eq!(embedded(&page, "data")["labels"][0], hostile);
@@ -65,10 +69,10 @@ fn a_step_has_its_outputs_under_its_own_number() {
         .collect();
     let expected = [("check", "stdout", "out\n"), ("check", "stderr", "err\n"), ("timeout1", "stdout", "half a line")];
     assert_eq!(told, expected.map(|(label, stream, text)| (label.to_owned(), stream, text)));
-    // The failures above the script are linked to the same numbers.
     for (step, name) in [(0, "check"), (1, "timeout1"), (2, "kill"), (3, "probe")] {
         assert_eq!(label(step), name);
-        assert!(page.contains(&format!("data-step=\"{step}\"")), "{step}");
+        let worker = if name == "probe" { "generator" } else { "dut" };
+        assert!(page.contains(&format!("href=\"#trial-1.{worker}.run.{name}\"")), "{name}");
     }
 }
 

@@ -18,6 +18,13 @@ use serde_json::{Value, json};
 use super::eventually;
 use super::wire::free_port;
 
+/// The keys that have no character.
+pub const TAB: &str = "\u{e004}";
+pub const ENTER: &str = "\u{e007}";
+pub const ESCAPE: &str = "\u{e00c}";
+pub const RIGHT: &str = "\u{e014}";
+pub const DOWN: &str = "\u{e015}";
+
 /// One browser with one page.
 pub struct Browser {
     driver: Child,
@@ -104,7 +111,49 @@ impl Browser {
 
     /// Opens a file, and waits until its script has run.
     pub fn open(&self, file: &Path) {
-        self.command("url", &json!({"url": format!("file://{}", file.display())}));
+        self.open_at(file, "");
+    }
+
+    /// Opens a file with this behind its address, such as `#place`.
+    pub fn open_at(&self, file: &Path, place: &str) {
+        // The same file with another place alone would not be loaded again.
+        self.command("url", &json!({"url": "about:blank"}));
+        self.command("url", &json!({"url": format!("file://{}{place}", file.display())}));
+    }
+
+    /// Goes back to what was shown before.
+    pub fn back(&self) {
+        self.command("back", &json!({}));
+    }
+
+    /// Presses these keys one after another. Keys without a character have one of their own, such as [`TAB`].
+    pub fn press(&self, keys: &str) {
+        let moves: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| ["keyDown", "keyUp"].map(|what| json!({"type": what, "value": key.to_string()})))
+            .collect();
+        self.command("actions", &json!({"actions": [{"type": "key", "id": "keyboard", "actions": moves}]}));
+    }
+
+    /// Has the window show so many pixels.
+    pub fn resize(&self, width: u32, height: u32) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// What a screen reader is told of the page: role and name of each element that it does not ignore, in order.
+    pub fn accessible(&self) -> Vec<(String, String)> {
+        let tree = self.devtools("Accessibility.getFullAXTree", &json!({}));
+        let nodes = tree["nodes"].as_array().cloned().unwrap_or_default();
+        let text = |node: &Value, of: &str| node[of]["value"].as_str().unwrap_or_default().to_owned();
+        let told = nodes.iter().filter(|node| node["ignored"] != true);
+        told.map(|node| (text(node, "role"), text(node, "name"))).collect()
+    }
+
+    /// A command of the browser's own protocol for developers.
+    #[track_caller]
+    pub fn devtools(&self, name: &str, parameters: &Value) -> Value {
+        self.command("goog/cdp/execute", &json!({"cmd": name, "params": parameters}))
     }
 
     /// What a function's body returns in the page.
@@ -132,8 +181,7 @@ impl Browser {
     /// Has the page believe that its user prefers dark or light.
     pub fn prefer(&self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        let call = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}});
-        self.command("goog/cdp/execute", &call);
+        self.devtools("Emulation.setEmulatedMedia", &json!({"media": "", "features": features}));
     }
 
     /// The page as it would be printed: the length of the PDF in base64.

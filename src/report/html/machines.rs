@@ -1,0 +1,92 @@
+//! The machines of a run: workers whose machines are alike are one line.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::{Value, context};
+
+use super::values::line;
+use crate::model::{Plan, PlayerDescription, WorkerId};
+use crate::report::{Run, compact};
+
+/// So many names or addresses are told of each line; the others are a number.
+const TOLD: usize = 12;
+
+/// What is known of a worker's machine and player.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Machine {
+    pub(super) player: String,
+    /// The name of the machine, where it is known.
+    pub(super) host: Option<String>,
+    pub(super) version: String,
+}
+
+/// The machine of a worker of the plan.
+pub(super) fn machine(run: &Run, id: WorkerId) -> Machine {
+    let (version, host) = match run.players.get(&id) {
+        None => ("not reached".to_owned(), None),
+        Some(PlayerDescription::Seed) => ("Python player".to_owned(), None),
+        Some(PlayerDescription::Session { version, host }) => (line(version), Some(line(host))),
+    };
+    let player = run.worker(id).map_or(String::new(), |worker| line(&worker.player.to_string()));
+    Machine { player, host, version }
+}
+
+/// A line for all workers whose players are alike, in the order of the first of each.
+pub(super) fn lines(run: &Run) -> Vec<Value> {
+    let mut groups: Vec<(String, Vec<WorkerId>)> = Vec::new();
+    for (id, _) in run.plan().into_iter().flat_map(Plan::workers) {
+        let version = machine(run, id).version;
+        match groups.iter_mut().find(|(known, _)| *known == version) {
+            Some((_, workers)) => workers.push(id),
+            None => groups.push((version, vec![id])),
+        }
+    }
+    let counts = counts(run);
+    groups.iter().map(|(version, workers)| value(run, version, workers, &counts)).collect()
+}
+
+/// How many steps each worker has, and how many of them failed or were lost.
+fn counts(run: &Run) -> BTreeMap<WorkerId, (usize, usize)> {
+    let mut counts: BTreeMap<WorkerId, (usize, usize)> = BTreeMap::new();
+    for finished in run.results() {
+        let (steps, bad) = counts.entry(finished.reference.worker).or_default();
+        *steps += 1;
+        *bad += usize::from(finished.recorded.is_bad());
+    }
+    counts
+}
+
+fn value(run: &Run, version: &str, workers: &[WorkerId], counts: &BTreeMap<WorkerId, (usize, usize)>) -> Value {
+    let machines: Vec<Machine> = workers.iter().map(|worker| machine(run, *worker)).collect();
+    let names: Vec<&str> = workers.iter().map(|worker| run.name(*worker)).collect();
+    let of = |part: fn(&(usize, usize)) -> usize| -> usize {
+        workers.iter().filter_map(|id| counts.get(id)).map(part).sum()
+    };
+    context! {
+        count => workers.len(),
+        names => compact(&names),
+        players => told(machines.iter().map(|machine| machine.player.as_str())),
+        hosts => told(machines.iter().filter_map(|machine| machine.host.as_deref())),
+        version,
+        steps => of(|(steps, _)| *steps),
+        bad => of(|(_, bad)| *bad),
+    }
+}
+
+/// Names that may be equal, each once.
+fn told<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut known = BTreeSet::new();
+    let different: Vec<&str> = names.filter(|name| known.insert(*name)).collect();
+    match different.len() {
+        0 => "–".to_owned(),
+        count if count > TOLD && !is_a_range(&different) => {
+            format!("{} and {} more", different[..TOLD].join(", "), count - TOLD)
+        }
+        _ => compact(&different),
+    }
+}
+
+/// Whether the names are told in few words.
+fn is_a_range(names: &[&str]) -> bool {
+    compact(names).len() < 100
+}

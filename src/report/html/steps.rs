@@ -1,0 +1,191 @@
+//! The steps for the script of the page: a column of numbers for each of their properties. The checks of the trials are
+//! behind them, as the steps of one more worker.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use super::times::{Known, Placed, place};
+use crate::model::{Action, ConductorTime, Mode, Outcome, Phase, StepReference, StepResult, nanoseconds};
+use crate::report::{Finished, Run, Trial, words};
+
+/// Its start is not known: it is drawn where its end was seen.
+const SEEN: u64 = 1;
+/// Others held its output when it was over.
+const LEAKY: u64 = 2;
+/// It was spawned.
+const SPAWN: u64 = 4;
+/// It waited at a barrier.
+const BARRIER: u64 = 8;
+/// Its failure does not count.
+const EXCUSED: u64 = 16;
+/// It failed by itself.
+const CAUSE: u64 = 32;
+/// Not all of its output could be stored.
+const UNKEPT: u64 = 128;
+
+/// The steps: a list for each of their properties.
+#[derive(Default)]
+pub(super) struct Columns([Vec<u64>; 10]);
+
+impl Columns {
+    const NAMES: [&str; 10] =
+        ["worker", "phase", "label", "command", "outcome", "detail", "flags", "start", "duration", "error"];
+}
+
+impl Serialize for Columns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Self::NAMES.iter().zip(&self.0))
+    }
+}
+
+/// Texts, each once, with their numbers.
+#[derive(Default)]
+struct Texts(BTreeMap<String, usize>);
+
+impl Texts {
+    fn number(&mut self, text: String) -> usize {
+        let next = self.0.len();
+        *self.0.entry(text).or_insert(next)
+    }
+
+    fn list(self) -> Vec<String> {
+        let list: BTreeMap<usize, String> = self.0.into_iter().map(|(text, number)| (number, text)).collect();
+        list.into_values().collect()
+    }
+}
+
+/// Times from the start of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub(super) start: ConductorTime,
+    pub(super) end: ConductorTime,
+}
+
+impl Times {
+    pub(super) fn since_start(self, at: ConductorTime) -> u64 {
+        nanoseconds(at.since(self.start))
+    }
+
+    pub(super) fn end(self, end: Option<ConductorTime>) -> u64 {
+        self.since_start(end.unwrap_or(self.end))
+    }
+}
+
+/// All steps of a run, and the texts that they name by their numbers.
+pub(super) struct Steps {
+    pub(super) labels: Vec<String>,
+    pub(super) commands: Vec<String>,
+    pub(super) details: Vec<String>,
+    pub(super) columns: Columns,
+}
+
+/// The steps, numbered in the order of [`Run::results`], and the checks behind them.
+pub(super) fn steps(run: &Run, times: Times) -> Steps {
+    let (labels, commands, details, columns) = Default::default();
+    let mut made = Maker { times, labels, commands, details, columns };
+    let phases = run.trials.values().flat_map(|trial| trial.phases.keys().map(|phase| (trial.number, *phase)));
+    let numbers: BTreeMap<(u32, Phase), u64> = phases.zip(0..).collect();
+    let all: Vec<Finished<'_>> = run.results().collect();
+    // Each worker in each phase has a clock of its own.
+    for together in all.chunk_by(|a, b| place_of(a.reference) == place_of(b.reference)) {
+        let known: Vec<Known> = together.iter().map(|finished| known(times, *finished)).collect();
+        for (finished, placed) in together.iter().zip(place(&known)) {
+            let reference = finished.reference;
+            made.step(numbers[&(reference.trial, reference.phase)], *finished, placed);
+        }
+    }
+    let row = run.plan().map_or(0, |plan| plan.workers.len()) as u64;
+    let command = run.plan().and_then(|plan| plan.settings.check.as_deref()).unwrap_or_default();
+    for (trial, number) in run.trials.values().zip(0..) {
+        if let Some(check) = &trial.check {
+            made.check([row, number], trial, command, check);
+        }
+    }
+    let Maker { labels, commands, details, columns, .. } = made;
+    Steps { labels: labels.list(), commands: commands.list(), details: details.list(), columns }
+}
+
+fn place_of(step: StepReference) -> (u32, Phase, usize) {
+    (step.trial, step.phase, step.worker.0)
+}
+
+/// What is known of when a step ran.
+fn known(times: Times, finished: Finished<'_>) -> Known {
+    let (result, recorded) = (finished.result(), finished.recorded);
+    // What continues when the run is over is drawn up to its end.
+    let seen = if result.outcome == Outcome::Spawned { finished.at().max(times.end) } else { finished.at() };
+    Known {
+        started: result.started.or(recorded.result.started),
+        duration: result.duration,
+        seen,
+        is_waited_for: finished.step.is_none_or(|step| step.mode == Mode::Wait),
+    }
+}
+
+struct Maker {
+    times: Times,
+    labels: Texts,
+    commands: Texts,
+    details: Texts,
+    columns: Columns,
+}
+
+impl Maker {
+    /// Adds a step of the phase with this number.
+    fn step(&mut self, phase: u64, finished: Finished<'_>, placed: Placed) {
+        let Finished { reference, step, .. } = finished;
+        let result = finished.result();
+        let is_barrier = step.is_some_and(|step| matches!(step.action, Action::Barrier(_)));
+        let mut flags = 0;
+        for (holds, flag) in [
+            (placed.error.is_none(), SEEN),
+            (step.is_some_and(|step| step.mode == Mode::Spawn), SPAWN),
+            (is_barrier, BARRIER),
+            (finished.excuse().is_some(), EXCUSED),
+            (finished.recorded.is_bad() && finished.excuse().is_none() && !is_barrier, CAUSE),
+        ] {
+            flags |= if holds { flag } else { 0 };
+        }
+        let label = step.map_or(String::new(), |step| step.label.to_string());
+        let command = step.map_or(String::new(), |step| step.action.to_string());
+        self.add([reference.worker.0 as u64, phase], [label, command], flags, result, placed);
+    }
+
+    /// Adds the check of a trial; it is in no phase, and its trial has this number among them.
+    fn check(&mut self, [row, trial]: [u64; 2], of: &Trial, command: &str, result: &StepResult) {
+        let seen = of.end.unwrap_or(self.times.end);
+        let known = Known { started: result.started, duration: result.duration, seen, is_waited_for: true };
+        let flags = if result.started.is_none() { SEEN } else { 0 };
+        let flags = flags | if result.outcome.is_failure() { CAUSE } else { 0 };
+        for placed in place(&[known]) {
+            self.add([row, trial], ["check".to_owned(), command.to_owned()], flags, result, placed);
+        }
+    }
+
+    fn add(&mut self, place: [u64; 2], texts: [String; 2], flags: u64, result: &StepResult, placed: Placed) {
+        let unkept = [&result.stdout, &result.stderr].iter().any(|output| output.unkept().is_some());
+        let flags = flags | if result.leaky { LEAKY } else { 0 } | if unkept { UNKEPT } else { 0 };
+        let [label, command] = texts;
+        let texts = [self.labels.number(label), self.commands.number(command), self.details.number(detail(result))];
+        let [label, command, detail] = texts.map(|number| number as u64);
+        let word = result.outcome.word();
+        let outcome = Outcome::WORDS.iter().position(|known| *known == word).unwrap_or(0) as u64;
+        let (start, error) = (self.times.since_start(placed.start), nanoseconds(placed.error.unwrap_or_default()));
+        let [worker, phase] = place;
+        let row = [worker, phase, label, command, outcome, detail, flags, start, nanoseconds(placed.duration), error];
+        self.columns.0.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+    }
+}
+
+/// How a step ended, with all that is known of why.
+fn detail(result: &StepResult) -> String {
+    let word = result.outcome.word();
+    match result.why() {
+        Some(why) => format!("{word}: {why}"),
+        None if result.attempts.len() > 1 => {
+            format!("{} ({})", result.outcome.in_detail(), words::attempts(&result.attempts))
+        }
+        None => result.outcome.in_detail(),
+    }
+}
