@@ -34,12 +34,12 @@ pub(super) fn check(trial: u32) -> String {
 
 /// The file of an output, from the results folder.
 pub(super) fn output(run: &Run, of: Printer, stream: Stream) -> String {
-    encoded(&of.file(run.plan(), stream).join("/"), true)
+    encoded(of.file(run.plan(), stream).join("/"), true)
 }
 
 /// A file that a step fetched, from the results folder; `name` is its path in the folder of its worker.
 pub(super) fn fetched(run: &Run, by: StepReference, name: &str) -> String {
-    encoded(&format!("trial-{}/{}/{name}", by.trial, run.name(by.worker)), true)
+    encoded(format!("trial-{}/{}/{name}", by.trial, run.name(by.worker)), true)
 }
 
 /// The URL of a folder, relative to a file: empty, or with `/` at its end. Both paths are absolute.
