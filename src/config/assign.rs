@@ -96,7 +96,12 @@ struct Index<'a> {
     keys: HashMap<&'a str, Vec<usize>>,
     /// By names in lower case; only for messages.
     folded: HashMap<String, usize>,
+    /// For how many unknown names the nearest known one was looked for, which takes long.
+    searches: usize,
 }
+
+/// For how many unknown names the nearest known one is looked for.
+const MOST_SEARCHES: usize = 100;
 
 /// The workers that a section is for.
 struct Selected {
@@ -123,7 +128,7 @@ impl<'a> Index<'a> {
             keys.entry(&worker.written_key).or_default().push(at);
         }
         let names = workers.iter().enumerate().map(|(at, worker)| (worker.name.as_str(), at)).collect();
-        Self { workers, names, keys, folded: HashMap::new() }
+        Self { workers, names, keys, folded: HashMap::new(), searches: 0 }
     }
 
     /// The workers that a selector is for: the name of a worker, or a range.
@@ -167,7 +172,11 @@ impl<'a> Index<'a> {
         }
         let of_range = if name == selector { String::new() } else { format!(", which {} includes", quoted(selector)) };
         let base = self.workers.iter().position(|worker| worker.base == name);
+        self.searches += 1;
         let nearest = || {
+            if self.searches > MOST_SEARCHES {
+                return None;
+            }
             let known = self.workers.iter().map(|worker| worker.name.as_str()).take(1000);
             let name = nearest::nearest(name, known)?;
             self.names.get(name).copied()

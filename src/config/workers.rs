@@ -7,7 +7,7 @@ use super::scope::{Known, Value};
 use super::worker::{FileName, Host, Worker};
 use super::worker_range::{self, Expansion, MOST, expand};
 use super::{CLIENTS, Diagnostic, Entry, Lint, Reason, Scope, Section, WORKERS, is_space, nearest, quoted};
-use crate::model::variable;
+use crate::model::{WorkerName, variable};
 
 /// The workers of a test file.
 #[derive(Debug, Default)]
@@ -97,11 +97,14 @@ fn line(
     }
     // One host is that of all of them, unless it has a variable such as `%(index)s`.
     let is_shared = names.len() > 1 && matches!(&hosts, Hosts::Listed(hosts) if hosts.len() == 1);
-    let mut workers = Vec::new();
+    let is_equal = is_equal_for_all(scope, section, entry, &names);
+    let mut workers: Vec<Worker> = Vec::new();
     for (at, (name, index)) in names.into_iter().enumerate() {
         scope.predefined = of_worker(name.as_str(), index);
-        let file = file(scope, section, entry, is_file);
-        let host = if is_shared { hosts_of(scope, section, entry, is_file)?.host(0) } else { hosts.host(at) };
+        let known = workers.first().filter(|_| is_equal).map(|first| first.file.clone());
+        let file = known.unwrap_or_else(|| file(scope, section, entry, is_file));
+        let host =
+            if is_shared && !is_equal { hosts_of(scope, section, entry, is_file)?.host(0) } else { hosts.host(at) };
         workers.push(Worker {
             name,
             index,
@@ -114,6 +117,21 @@ fn line(
     }
     scope.predefined.clear();
     Ok(workers)
+}
+
+/// Whether the value of a line is the same for all its workers. It is if it is for the first two, whose names and indexes
+/// differ. With thousands of hosts, it takes long to find out for each.
+fn is_equal_for_all(scope: &mut Scope<'_>, section: &Section, entry: &Entry, names: &[(WorkerName, u64)]) -> bool {
+    if !entry.value.as_str().contains('%') {
+        return true;
+    }
+    let mut values = names.iter().take(2).map(|(name, index)| {
+        scope.predefined = of_worker(name.as_str(), *index);
+        let value = scope.word(Some(section), &entry.value)?;
+        Some((value.text.as_str().to_owned(), value.has_placeholder))
+    });
+    let first = values.next().flatten();
+    first.is_some() && values.all(|value| value == first)
 }
 
 /// The variables of a worker that are known before its settings are.

@@ -18,22 +18,26 @@ impl LinePattern {
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it.
-    pub fn new(text: &str) -> Result<Self, String> {
+    /// Says what is wrong with it, and what to do.
+    pub fn new(text: &str) -> Result<Self, (String, &'static str)> {
+        const LITERAL: &str = "to search for a character such as `(`, `[`, `*` or `+` itself, write a `\\` before it";
+        const SIMPLER: &str = "use a simpler pattern; numbers of repetitions such as `{30}` need the most memory: write \
+            smaller ones, or `+`";
+        const SHORTER: &str = "use a pattern for a part of the line";
         if text.contains('\n') {
-            return Err("it has a line break, but only single lines are searched".to_owned());
+            return Err(("it has a line break, but only single lines are searched".to_owned(), SHORTER));
         }
         if text.len() > LONGEST {
-            return Err(format!("it has {} bytes, but at most {LONGEST} are allowed", text.len()));
+            return Err((format!("it has {} bytes, but at most {LONGEST} are allowed", text.len()), SHORTER));
         }
         let regex = RegexBuilder::new(text).size_limit(LARGEST).dfa_size_limit(LARGEST).build();
         regex.map(Self).map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "it is too complex".to_owned(),
+            regex::Error::CompiledTooBig(_) => ("it is too complex".to_owned(), SIMPLER),
             // The last line is the sentence; those before it show the place.
             error => {
                 let text = error.to_string();
                 let sentence = text.lines().last().unwrap_or_default();
-                sentence.strip_prefix("error: ").unwrap_or(sentence).to_owned()
+                (sentence.strip_prefix("error: ").unwrap_or(sentence).to_owned(), LITERAL)
             }
         })
     }
@@ -65,11 +69,14 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_says_why() {
-        let why = |pattern: &str| LinePattern::new(pattern).unwrap_err();
+        let why = |pattern: &str| LinePattern::new(pattern).unwrap_err().0;
         assert_eq!(why("a("), "unclosed group");
         assert_eq!(why("*"), "repetition operator missing expression");
         assert_eq!(why("a\nb"), "it has a line break, but only single lines are searched");
         assert_eq!(why(r"\w{1000}"), "it is too complex");
+        let hint = |pattern: &str| LinePattern::new(pattern).unwrap_err().1;
+        assert!(hint("a(").starts_with("to search for a character such as `(`"));
+        assert!(hint(r"(\w+\s*){30}").starts_with("use a simpler pattern; numbers of repetitions"));
         assert_eq!(why(&"a".repeat(5000)), "it has 5000 bytes, but at most 4096 are allowed");
     }
 }

@@ -78,7 +78,8 @@ pub struct RunSettings {
     /// What a failed step means for the rest of the run.
     pub on_failure: OnFailure,
     /// What is still run after an interrupt.
-    #[serde(skip)]
+    // Runs that were kept before it was told have none.
+    #[serde(default)]
     pub on_interrupt: OnInterrupt,
     /// How far apart the workers may start.
     #[serde(with = "in_seconds")]
@@ -128,7 +129,8 @@ pub enum OnFailure {
 named!(OnFailure: Continue "continue", Stop "stop");
 
 /// What is still run of a trial after an interrupt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum OnInterrupt {
     /// Reset.
     #[default]
@@ -136,6 +138,8 @@ pub enum OnInterrupt {
     /// Collect, and then Reset.
     Collect,
 }
+
+named!(OnInterrupt: Reset "reset", Collect "collect");
 
 /// Where a player listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

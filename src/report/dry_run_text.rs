@@ -6,7 +6,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::words;
-use crate::model::{Bound, Gate, Mode, Phase, Plan, Step, WorkerPlan, on_one_line};
+use crate::model::{Bound, Gate, Mode, OnInterrupt, Phase, Plan, Step, WorkerPlan, on_one_line};
 
 /// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply.
 ///
@@ -24,6 +24,9 @@ pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
         format_duration(settings.connect_timeout),
         format_duration(settings.lease),
     )?;
+    if settings.on_interrupt != OnInterrupt::default() {
+        writeln!(writer, "on_interrupt {}", settings.on_interrupt.word())?;
+    }
     if let Some(check) = &settings.check {
         writeln!(writer, "check {}", on_one_line(check))?;
     }

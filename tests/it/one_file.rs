@@ -418,3 +418,33 @@ fn a_player_that_is_started_with_the_test_file_runs_its_worker() {
         assert!(finished.stdout.contains("| this is server at 127.0.0.1\n"), "{finished:#?}");
     }
 }
+
+#[test]
+fn thousands_of_hosts_and_unknown_sections_are_read_in_one_go() {
+    let folder = Folder::new();
+    let hosts: Vec<_> = (1..=5000).map(|host| format!("host{host}.example.org")).collect();
+    let sections: Vec<_> = (1..=900).map(|worker| format!("[x{worker}:Run]\na = b\n")).collect();
+    let test = format!(
+        "[DEFAULT]\nhosts = {}\n[Workers]\nw[*] = @ %(hosts)s\n[*:Run]\nx = true\n{}",
+        hosts.join(" "),
+        sections.concat()
+    );
+    folder.file("test.cfg", &test);
+    let begin = std::time::Instant::now();
+    let finished = run(&folder, ["validate", "--no-shell-check", "test.cfg"]);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(1), "900 errors\n"));
+    // The square of the number of hosts took half a minute.
+    assert!(begin.elapsed() < std::time::Duration::from_secs(15), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_file_that_differs_from_worker_to_worker_is_found_for_each() {
+    let folder = Folder::new();
+    folder.file("test.cfg", "[DEFAULT]\nof = %(worker)s\n[Workers]\nw[9-11] = %(of)s.cfg @ h[1-3]\n");
+    for name in ["w9", "w10", "w11"] {
+        folder.file(&format!("{name}.cfg"), &format!("[Run]\nx = echo file of {name}\n"));
+    }
+    let finished = run(&folder, ["conduct", "--dry-run", "-p", "run", "test.cfg"]);
+    let commands: Vec<_> = finished.stdout.lines().filter_map(|line| line.split("  echo ").nth(1)).collect();
+    assert_eq!(commands, ["file of w9", "file of w10", "file of w11"], "{finished:#?}");
+}

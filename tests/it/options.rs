@@ -316,3 +316,13 @@ fn max_message_size_bounds_what_reports_keep_and_not_what_arrives() {
     assert!(left_out > 0, "one byte too many");
     assert_eq!(result["stdout"].as_str().map_or(0, |text| text.matches('x').count() as u64), 1_048_577 - left_out);
 }
+
+#[test]
+fn a_dry_run_shows_what_an_interrupt_leaves_to_run() {
+    let folder = Folder::new();
+    folder.test("on_interrupt = collect", &["w"]).worker("w", 6970, "");
+    let text = run(&folder, ["conduct", "--dry-run", "test.cfg"]).stdout;
+    assert_eq!(text.lines().nth(2), Some("on_interrupt collect"), "{text}");
+    let json = run(&folder, ["conduct", "--dry-run", "-f", "json", "test.cfg"]).stdout;
+    assert!(json.contains("\"on_interrupt\": \"collect\""), "{json}");
+}

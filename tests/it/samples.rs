@@ -197,6 +197,7 @@ fn quotes_line_breaks_and_percent_signs_reach_the_plan_as_they_reach_the_shell()
     "connect_timeout": 10,
     "lease": 60,
     "on_failure": "continue",
+    "on_interrupt": "reset",
     "max_start_skew": null,
     "max_message_size": 10485760
   },

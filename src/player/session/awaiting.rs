@@ -36,7 +36,7 @@ impl Session {
 
     /// Begins to wait for a line. It may have been printed already.
     pub(super) fn await_line(&mut self, key: StepId, label: &str, pattern: &str, turn: &mut Turn) {
-        let outcome = if let Err(why) = LinePattern::new(pattern) {
+        let outcome = if let Err((why, _)) = LinePattern::new(pattern) {
             OutcomeMessage::Unfulfilled { why: format!("`{pattern}` is not a valid pattern: {why}") }
         } else if let Some(target) = self.last_spawned(key.trial, label) {
             if !target.printed.contains(&key) {
