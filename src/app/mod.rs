@@ -3,6 +3,7 @@
 mod check;
 mod conduct;
 mod frames;
+mod init;
 mod live;
 mod log;
 mod messages;
@@ -31,6 +32,7 @@ pub fn run() -> ExitCode {
     sys::ignore_limits();
     sys::keep_freed_memory();
     let status = match cli::parse(std::env::args_os().collect()) {
+        Ok(Command::Init(arguments)) => init::run(&arguments),
         Ok(Command::Player(arguments)) => player::run(&arguments),
         Ok(Command::Conduct(arguments)) => conduct::run(&arguments),
         Ok(Command::Report(arguments)) => report::run(&arguments),

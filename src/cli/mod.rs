@@ -3,6 +3,7 @@
 mod conduct;
 mod frames;
 mod help;
+mod init;
 mod log;
 mod player;
 mod report;
@@ -17,6 +18,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 pub use conduct::ConductArguments;
 pub use frames::FramesArguments;
 pub use help::{HelpArguments, SYNTAX};
+pub use init::{InitArguments, Template};
 pub use log::LogArguments;
 pub use player::PlayerArguments;
 pub use report::ReportArguments;
@@ -44,6 +46,9 @@ struct Conductor {
 /// What the user asks for. The comments are the help of the command line.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a test that runs at once, as a beginning for your own
+    #[command(after_help = include_str!("help/init.txt"))]
+    Init(InitArguments),
     /// Wait on a test machine for conductors, and run the steps of a worker for them
     #[command(after_help = include_str!("help/player.txt"))]
     Player(PlayerArguments),

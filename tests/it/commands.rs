@@ -171,6 +171,7 @@ Run one test on several machines at the same time, and report the results
 Usage: conductor <COMMAND>
 
 Commands:
+  init      Write a test that runs at once, as a beginning for your own
   player    Wait on a test machine for conductors, and run the steps of a worker
             for them
   conduct   Run a test on the players of all its workers, and report the results
@@ -184,6 +185,8 @@ Options:
   -V, --version  Print version
 
 Examples:
+  conductor init demo
+          Write a test to the folder `demo`, which can be run at once
   conductor conduct --local test.cfg
           Run a test on this machine, without players
   conductor player worker.cfg
@@ -208,6 +211,7 @@ Run one test on several machines at the same time, and report the results
 Usage: conductor <COMMAND>
 
 Commands:
+  init      Write a test that runs at once, as a beginning for your own
   player    Wait on a test machine for conductors, and run the steps of a worker
             for them
   conduct   Run a test on the players of all its workers, and report the results
@@ -221,6 +225,8 @@ Options:
   -V, --version  Print version
 
 Examples:
+  conductor init demo
+          Write a test to the folder `demo`, which can be run at once
   conductor conduct --local test.cfg
           Run a test on this machine, without players
   conductor player worker.cfg
@@ -817,7 +823,7 @@ Exit status:
 
 #[test]
 fn help_fits_80_columns_and_is_the_same_through_a_link() {
-    for command in ["player", "conduct", "validate", "report", "frames", "help"] {
+    for command in ["player", "conduct", "validate", "report", "frames", "help", "init"] {
         for option in ["-h", "--help"] {
             let help = run(&Folder::new(), [command, option]).stdout;
             let too_long = help.lines().find(|line| line.chars().count() > 80);

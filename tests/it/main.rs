@@ -36,6 +36,7 @@ mod hostile_conductors;
 mod hostile_configuration;
 mod hostile_players;
 mod html_page;
+mod init;
 mod interrupts;
 mod large_outputs;
 mod kept_reports;

@@ -86,7 +86,7 @@ use Loss::{
 };
 
 /// The user whose processes are limited in number. The limit does not bind root.
-const USER: u32 = 64_322;
+pub const USER: u32 = 64_322;
 
 /// What comes of a loss.
 #[derive(Debug, Clone, Copy)]

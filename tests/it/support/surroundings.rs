@@ -15,6 +15,19 @@ pub fn skip(why: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
+/// Whether this machine has these programs; without one of them, the calling test is skipped.
+pub fn has_programs(programs: &[&str]) -> bool {
+    let is_there = |program: &&&str| {
+        let mut find = Command::new("/bin/sh");
+        find.args(["-c", "command -v \"$1\" >/dev/null", "sh", program]).status().expect("a shell").success()
+    };
+    let missing = programs.iter().find(|program| !is_there(program));
+    if let Some(program) = missing {
+        skip(&format!("there is no {program}"));
+    }
+    missing.is_none()
+}
+
 /// Whether hang-ups are ignored here, as under `nohup`, and so also by what the calling test starts; the test is skipped then.
 pub fn skip_without_hang_ups() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").expect("what the kernel says of this process");

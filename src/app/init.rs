@@ -1,0 +1,108 @@
+//! `init`: writes a test that can be run at once.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::messages::{self, Refused};
+use crate::cli::{InitArguments, Template};
+use crate::model::{PASSED, on_one_line, words};
+
+/// The name of the file that is written.
+const FILE: &str = "test.cfg";
+
+/// The text of a template. Each is one file.
+const fn text(template: Template) -> &'static str {
+    match template {
+        Template::Minimal => include_str!("init/minimal.cfg"),
+        Template::Web => include_str!("init/web.cfg"),
+        Template::Iperf3 => include_str!("init/iperf3.cfg"),
+    }
+}
+
+/// The programs that a template needs.
+const fn needs(template: Template) -> Option<&'static str> {
+    match template {
+        Template::Minimal => None,
+        Template::Web => Some("python3 and curl"),
+        Template::Iperf3 => Some("iperf3"),
+    }
+}
+
+/// Writes the file, and prints what can be done with it.
+pub(super) fn run(arguments: &InitArguments) -> Result<ExitCode, Refused> {
+    let file = arguments.folder.join(FILE);
+    let shown = on_one_line(&file.to_string_lossy()).into_owned();
+    write(&arguments.folder, &file, text(arguments.template))
+        .map_err(|error| format!("cannot write `{shown}`: {}\n  hint: {}", words(&error), hint(&error)))?;
+    let program = std::env::args_os().next().map_or_else(|| "conductor".into(), |name| shell_word(Path::new(&name)));
+    messages::print(&next_steps(arguments.template, &shown, &program, &shell_word(&file)))?;
+    Ok(ExitCode::from(PASSED))
+}
+
+fn next_steps(template: Template, shown: &str, program: &str, file: &str) -> String {
+    let needs = needs(template).map(|programs| format!("It needs {programs}. ")).unwrap_or_default();
+    format!(
+        "wrote {shown}\n\n{needs}Run the test on this machine:\n  {program} conduct --local {file}\n\nTo run it on other \
+         machines, write their addresses into the file, and check it:\n  {program} validate {file}\n"
+    )
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => "nothing was written; name another folder, or remove the file",
+        io::ErrorKind::NotADirectory => "nothing was written; a part of the path is a file",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "nothing was written; free some space, or name a folder elsewhere"
+        }
+        _ => "nothing was written; name a folder in which you can write",
+    }
+}
+
+/// Writes a new file. If that fails, there is neither the file nor a folder that did not exist before.
+fn write(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
+    if file.symlink_metadata().is_ok() {
+        return Err(rustix::io::Errno::EXIST.into());
+    }
+    let new: Vec<PathBuf> = folder.ancestors().take_while(|path| is_missing(path)).map(Path::to_owned).collect();
+    let written = fs::create_dir_all(folder).and_then(|()| write_whole(folder, file, text));
+    if written.is_err() {
+        for folder in new {
+            // One in which somebody else has written meanwhile stays.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+    written
+}
+
+fn is_missing(path: &Path) -> bool {
+    !path.as_os_str().is_empty() && path.symlink_metadata().is_err()
+}
+
+/// Writes a file that nobody can see before it is complete.
+fn write_whole(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
+    // The umask takes away from these permissions, as for any new file.
+    let mut builder = tempfile::Builder::new();
+    let mut temporary = builder.permissions(Permissions::from_mode(0o666)).tempfile_in(folder).map_err(plain)?;
+    temporary.write_all(text.as_bytes()).map_err(plain)?;
+    temporary.persist_noclobber(file).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// An error without the path of the temporary file, which says nothing to the user.
+fn plain(error: io::Error) -> io::Error {
+    let source = error.get_ref().and_then(std::error::Error::source);
+    let number = source.and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    number.map_or(error, io::Error::from_raw_os_error)
+}
+
+/// A path as a word of a command for a shell, which does not begin like an option.
+fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let text = if text.starts_with('-') { format!("./{text}") } else { text.into_owned() };
+    let is_plain = |c: char| c.is_alphanumeric() || "_./@%+,:=-".contains(c);
+    let word = if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) };
+    on_one_line(&word).into_owned()
+}
