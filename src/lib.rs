@@ -56,6 +56,8 @@ mod sys;
 mod cli;
 mod telemetry;
 mod app;
+#[cfg(test)]
+mod simulated_runs;
 
 pub use app::run;
 pub use cli::command_lines;

@@ -50,10 +50,26 @@ impl LogReporter {
         self.plan.as_ref().map_or("?", |plan| plan.name(worker))
     }
 
+    /// What stands before a text about a worker, or about none.
+    fn about(&self, worker: Option<WorkerId>) -> String {
+        worker.map(|worker| format!("{}: ", self.worker(worker))).unwrap_or_default()
+    }
+
     fn step(&self, step: StepReference) -> String {
         let planned = self.plan.as_ref().and_then(|plan| plan.step(step));
         let label = planned.map_or("?", |step| step.label.as_str());
         format!("{}: {} of {}", self.worker(step.worker), on_one_line(label), step.phase)
+    }
+
+    fn barrier(&self, phase: Phase, barrier: &BarrierResult) {
+        let name = on_one_line(&barrier.name);
+        match &barrier.passed {
+            Ok(_) => tracing::debug!("{phase}: barrier `{name}` was passed"),
+            Err(why) => {
+                let why = why.text(self.plan.as_deref());
+                tracing::warn!("{phase}: barrier `{name}` was not passed: {}", on_one_line(&why));
+            }
+        }
     }
 }
 
@@ -77,7 +93,10 @@ impl Reporter for LogReporter {
                 tracing::debug!("{}: ready for {phase}", self.worker(*worker));
             }
             Event::PhaseGo { phase, lead, .. } => tracing::debug!("{phase}: starts in {lead:.1?}"),
-            Event::OutputReceived { .. } | Event::OutputEnded { .. } => {}
+            Event::OutputReceived { .. }
+            | Event::OutputEnded { .. }
+            | Event::Interrupted { .. }
+            | Event::RecordEnded => {}
             Event::StepStarted { step, .. } => tracing::debug!("{} started", self.step(*step)),
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
                 tracing::debug!("{} {}", self.step(*step), result.outcome.in_detail());
@@ -85,7 +104,7 @@ impl Reporter for LogReporter {
             Event::BarrierReleased { phase, name, lead, .. } => {
                 tracing::debug!("{phase}: barrier `{}` is released in {lead:.1?}", on_one_line(name));
             }
-            Event::BarrierEnded { phase, barrier, .. } => tell_barrier(*phase, barrier),
+            Event::BarrierEnded { phase, barrier, .. } => self.barrier(*phase, barrier),
             Event::WorkerPhaseEnded { phase, worker, .. } => {
                 tracing::debug!("{}: finished {phase}", self.worker(*worker));
             }
@@ -99,13 +118,14 @@ impl Reporter for LogReporter {
             Event::WorkerResumed { worker, silent } => {
                 tracing::info!("{}: reconnected after {silent:.1?}", self.worker(*worker));
             }
-            Event::WorkerLost { worker, reason } => {
+            Event::WorkerLost { worker, reason, .. } => {
                 tracing::warn!("{} is lost: {}", self.worker(*worker), on_one_line(reason));
             }
-            Event::Warning { worker, text } => {
-                let worker = worker.map(|worker| format!("{}: ", self.worker(worker))).unwrap_or_default();
-                tracing::warn!("{worker}{}", on_one_line(text));
+            Event::OutputFailed { worker, text } => tracing::error!("{}{}", self.about(*worker), on_one_line(text)),
+            Event::WorkerUnreachable { worker, reason, .. } => {
+                tracing::debug!("{}{}", self.about(Some(*worker)), on_one_line(reason));
             }
+            Event::Warning { worker, text } => tracing::warn!("{}{}", self.about(*worker), on_one_line(text)),
             Event::CheckStarted { trial } => tracing::debug!("Trial {trial}: check begins"),
             Event::CheckEnded { trial, result } => {
                 tracing::debug!("Trial {trial}: check {}", result.outcome.in_detail());
@@ -114,13 +134,5 @@ impl Reporter for LogReporter {
             Event::RunEnded { conclusion } => tracing::debug!("Run ended: {}", conclusion.verdict.word()),
         }
         Ok(())
-    }
-}
-
-fn tell_barrier(phase: Phase, barrier: &BarrierResult) {
-    let name = on_one_line(&barrier.name);
-    match &barrier.passed {
-        Ok(_) => tracing::debug!("{phase}: barrier `{name}` was passed"),
-        Err(why) => tracing::warn!("{phase}: barrier `{name}` was not passed: {}", on_one_line(why)),
     }
 }

@@ -81,15 +81,17 @@ impl Outputs {
     /// Opens all of them, each on its own: where one cannot be written, the others still are. An interrupt ends the wait for
     /// a reader, and stays in its channel.
     pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>, interrupts: &Receiver<i32>) -> Opened {
-        let mut opened = self.open_reports(self.folder(run).as_deref(), interrupts);
-        match self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose() {
+        let kept = self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose();
+        let folder = self.folder(run).filter(|_| kept.is_ok());
+        let mut opened = self.open_reports(folder.as_deref(), interrupts);
+        match kept {
             Ok(kept) => opened.reporters.kept = kept.unwrap_or_default(),
             Err(why) => opened.refused.push(why),
         }
         opened
     }
 
-    /// Opens those that are not in the results folder, which is `folder`, if there is one.
+    /// Opens those that are not in the results folder of the run, which is `folder`, if there is one.
     pub(super) fn open_reports(&self, folder: Option<&Path>, interrupts: &Receiver<i32>) -> Opened {
         let mut opened = Opened::default();
         let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
@@ -176,8 +178,9 @@ impl Target {
             clap::ColorChoice::Never => false,
             clap::ColorChoice::Auto => terminal && messages::colors_are_wanted(),
         };
+        let results = folder.map(Path::to_owned);
         let folder = folder.and_then(|folder| report_file::relative_url(self.path.as_deref()?, folder));
-        let style = Style { color, terminal, folder, ..Style::plain() };
+        let style = Style { color, terminal, folder, results, ..Style::plain() };
         match &self.path {
             None => Ok(report::reporter(self.format, screen.stdout(patience.clone()), style)),
             Some(path) => {

@@ -58,7 +58,7 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
     for (format, name) in KEPT {
         let path = folder.join(name);
         // The reports are in the folder themselves.
-        let style = Style { folder: Some(String::new()), ..Style::plain() };
+        let style = Style { folder: Some(String::new()), results: Some(folder.clone()), ..Style::plain() };
         let reporter = report_file::create_new(format, &path, style, room)
             .map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
         reporters.push((path.display().to_string(), reporter));

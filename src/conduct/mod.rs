@@ -35,7 +35,7 @@ mod run_loop;
 mod seed;
 mod store;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod threads;
 mod waiting_log;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    Action, Bound, Gate, LARGEST_PLAN, LONGEST_NAME, MOST_STEPS, MOST_VARIABLES, Mode, Phase, Plan, Step, WorkerId,
+    Action, Bound, LARGEST_PLAN, LONGEST_NAME, MOST_STEPS, MOST_VARIABLES, Mode, Phase, Plan, Step, WorkerId,
     WorkerPlan, in_scratch, nanoseconds, variable,
 };
 use crate::wire::{AWAIT, ActionMessage, PlanMessage, SCRATCH, ScratchMessage, StepMessage, UntilMessage, to_json};
@@ -112,13 +112,11 @@ fn step_message(phase: Phase, step: &Step) -> StepMessage {
     let timeout = step.bound.map(|bound| match bound {
         Bound::Timeout(limit) | Bound::For(limit) => nanoseconds(limit),
     });
-    // What comes behind a barrier makes no sense without it. But Reset has to do what it can.
-    let meets = matches!(step.action, Action::Barrier(_)) && step.gate != Gate::MayFail && phase != Phase::Reset;
     StepMessage {
         label: step.label.as_str().to_owned(),
         command,
         action,
-        must: step.gate == Gate::Must || meets,
+        must: step.must_pass(phase),
         spawn: step.mode == Mode::Spawn,
         parallel: step.mode == Mode::Parallel,
         timeout,
@@ -133,6 +131,7 @@ fn step_message(phase: Phase, step: &Step) -> StepMessage {
 mod tests {
     use super::*;
     use crate::conduct::testing::plan;
+    use crate::model::Gate;
 
     #[test]
     fn a_plan_of_many_short_steps_or_variables_is_too_large_with_the_variables_that_every_worker_has() {

@@ -123,7 +123,12 @@ impl Reports {
                 break;
             }
         }
-        let failures = self.failures.try_iter().collect();
+        let failures: Vec<String> = self.failures.try_iter().collect();
+        for text in &failures {
+            let event = Event::OutputFailed { worker: None, text: text.clone() };
+            let stamped = Arc::new(Stamped { at, event });
+            self.queues.iter().for_each(|queue| queue.tell(Arc::clone(&stamped)));
+        }
         Taken { failures, interrupted: None }.add_to(conclusion);
         self.queues.iter().for_each(|queue| queue.tell(ended(conclusion)));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Nanoseconds, StartSkew, WorkerId};
+use super::{Absence, BarrierFailure, Names, Nanoseconds, StartSkew, WorkerId};
 
 /// What became of a barrier in one phase of one trial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct BarrierResult {
     /// The workers that arrived, and how long each waited.
     pub waited: Vec<(WorkerId, Duration)>,
     /// How far apart the workers that had another process behind it went on; or why it was never passed.
-    pub passed: Result<Option<StartSkew>, String>,
+    pub passed: Result<Option<StartSkew>, BarrierFailure>,
 }
 
 /// What became of a barrier, in the record of a run.
@@ -24,6 +24,14 @@ struct RecordedBarrier {
     name: String,
     passed: bool,
     reason: Option<String>,
+    /// Who did not come, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing: Option<WorkerId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    absence: Option<Absence>,
+    /// The phase was stopped before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    stopped: bool,
     waited: Vec<Waited>,
     waited_workers: usize,
     release_skew: Option<StartSkew>,
@@ -40,17 +48,29 @@ impl From<BarrierResult> for RecordedBarrier {
     fn from(BarrierResult { name, waited, passed }: BarrierResult) -> Self {
         let waited = waited.into_iter().map(|(worker, time)| Waited { worker, waited_ns: time.into() });
         let waited: Vec<_> = waited.collect();
-        let (passed, release_skew, reason) = match passed {
+        let (passed, release_skew, failure) = match passed {
             Ok(skew) => (true, skew, None),
-            Err(why) => (false, None, Some(why)),
+            Err(failure) => (false, None, Some(failure)),
         };
-        Self { name, passed, reason, waited_workers: waited.len(), waited, release_skew }
+        let reason = failure.as_ref().map(|failure| failure.text(Names::plan().as_deref()));
+        let stopped = failure == Some(BarrierFailure::Stopped);
+        let (missing, absence) = match failure {
+            Some(BarrierFailure::Missing(worker, why)) => (Some(worker), Some(why)),
+            _ => (None, None),
+        };
+        Self { name, passed, reason, missing, absence, stopped, waited_workers: waited.len(), waited, release_skew }
     }
 }
 
 impl From<RecordedBarrier> for BarrierResult {
-    fn from(RecordedBarrier { name, passed, reason, waited, release_skew, .. }: RecordedBarrier) -> Self {
-        let passed = if passed { Ok(release_skew) } else { Err(reason.unwrap_or_default()) };
+    fn from(recorded: RecordedBarrier) -> Self {
+        let RecordedBarrier { name, passed, reason, missing, absence, stopped, waited, release_skew, .. } = recorded;
+        let failure = match (missing.zip(absence), stopped) {
+            (Some((worker, why)), _) => BarrierFailure::Missing(worker, why),
+            (None, true) => BarrierFailure::Stopped,
+            (None, false) => BarrierFailure::Told(reason.unwrap_or_default()),
+        };
+        let passed = if passed { Ok(release_skew) } else { Err(failure) };
         let waited = waited.into_iter().map(|Waited { worker, waited_ns }| (worker, waited_ns.into()));
         Self { name, waited: waited.collect(), passed }
     }

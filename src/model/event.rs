@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::recorded_result::{check_ended, step_ended};
 use super::time::in_nanoseconds;
+use super::verdict::known_hint;
 use super::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Output, Phase, Plan, PlayerDescription, Start, StartSkew,
-    StepReference, StepResult, Stream, Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Output, Phase, Plan, PlayerDescription, Start,
+    StartSkew, StepReference, StepResult, Stream, Verdict, WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -189,7 +190,39 @@ pub enum Event {
         worker: WorkerId,
         /// Why, for people.
         reason: String,
+        /// What the user can do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_hint")]
+        hint: Option<Hint>,
     },
+    /// A worker cannot be reached, so that the run does not begin, or does not go on.
+    WorkerUnreachable {
+        /// The worker.
+        worker: WorkerId,
+        /// Its player answered, but does not serve the run.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refused: bool,
+        /// Why, for people.
+        reason: String,
+        /// What the user can do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_hint")]
+        hint: Option<Hint>,
+    },
+    /// A signal told the conductor to stop.
+    Interrupted {
+        /// Its number.
+        signal: i32,
+    },
+    /// Something that was printed, or a report, cannot be written.
+    OutputFailed {
+        /// The worker that printed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        worker: Option<WorkerId>,
+        /// What and why, for people.
+        text: String,
+    },
+    /// The record of the run ends before the run. It is in no record.
+    #[serde(skip)]
+    RecordEnded,
     /// Something that people should know, and that changes no verdict.
     Warning {
         /// The worker that it is about, when it is about one.

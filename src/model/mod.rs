@@ -5,6 +5,7 @@
 
 mod attention;
 mod barrier;
+mod blame;
 mod definition;
 mod environment;
 mod event;
@@ -27,6 +28,7 @@ mod player;
 mod printer;
 mod process;
 mod recorded_result;
+mod signal;
 mod start;
 mod step;
 mod step_id;
@@ -37,6 +39,7 @@ mod verdict;
 
 pub use attention::Attention;
 pub use barrier::BarrierResult;
+pub use blame::{Absence, BarrierFailure, Blame};
 pub use definition::{Definition, Definitions, Origin};
 pub use event::{Event, Reporter, Stamped};
 pub use fetched::{FetchedFile, FetchedFiles};
@@ -50,7 +53,7 @@ pub use names::Names;
 pub use network::{Network, is_loopback, is_loopback_host};
 pub(crate) use object::object;
 pub use os_error::{is_timeout, words};
-pub use outcome::{Attempt, Ending, Forced, Outcome, StepResult, signal_name};
+pub use outcome::{Attempt, Ending, Forced, Outcome, StepResult};
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
 pub use plan::{
@@ -60,6 +63,7 @@ pub use plan::{
 pub use player::{PlayerDescription, PlayerEntry};
 pub use printer::Printer;
 pub use process::Process;
+pub use signal::signal_name;
 pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, SCRATCH_VARIABLE, Step, Until};
 pub use step_id::{PhaseId, StepId, StepReference, WorkerId};

@@ -38,6 +38,11 @@ impl Names {
         result
     }
 
+    /// The plan whose names are in use.
+    pub(super) fn plan() -> Option<Arc<Plan>> {
+        NAMES.with_borrow(|names| names.as_ref().map(|names| Arc::clone(&names.plan)))
+    }
+
     /// A step of the plan whose names are in use.
     pub(super) fn step<T>(step: StepReference, look: impl FnOnce(Option<&Step>) -> T) -> T {
         NAMES.with_borrow(|names| look(names.as_ref().and_then(|names| names.plan.step(step))))

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Bound, FetchedFiles, Output, Process, Start, Step, Stream};
+use super::signal::signal_name;
+use super::{Blame, Bound, FetchedFiles, Output, Process, Start, Step, Stream};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +110,8 @@ impl Outcome {
 pub struct StepResult {
     /// How it ended.
     pub outcome: Outcome,
+    /// Why it was skipped or stopped, could not go on, or is not known, where that was not its own doing.
+    pub because: Option<Blame>,
     /// When its process started; `None` when it did not, or a seed player ran it.
     pub started: Option<Start>,
     /// How long its process ran; `None` when that is not known.
@@ -203,17 +206,6 @@ impl StepResult {
     }
 }
 
-/// The name of a signal on Linux.
-pub fn signal_name(number: i32) -> String {
-    const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
-        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
-        "WINCH", "IO", "PWR", "SYS",
-    ];
-    let name = usize::try_from(number).ok().and_then(|number| NAMES.get(number.checked_sub(1)?));
-    name.map_or_else(|| format!("signal {number}"), |name| format!("SIG{name}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,13 +235,5 @@ mod tests {
         }
         assert_eq!(told(vec![failed(0)], Outcome::Passed), None);
         assert_eq!(told(Vec::new(), late), None, "it was not repeated");
-    }
-
-    #[test]
-    fn signals_have_their_names() {
-        assert_eq!(signal_name(9), "SIGKILL");
-        assert_eq!(signal_name(31), "SIGSYS");
-        assert_eq!(signal_name(34), "signal 34");
-        assert_eq!(signal_name(0), "signal 0");
     }
 }

@@ -51,6 +51,11 @@ impl Plan {
         self.workers.get(step.worker.0)?.steps[step.phase].get(step.position)
     }
 
+    /// The label of a step, or `?` if the plan does not have it.
+    pub fn label(&self, step: StepReference) -> &str {
+        self.step(step).map_or("?", |step| step.label.as_str())
+    }
+
     /// Whether this phase was chosen.
     pub fn has(&self, phase: Phase) -> bool {
         self.phases.contains(&phase)

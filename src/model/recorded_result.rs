@@ -6,7 +6,7 @@ use serde::de::Error;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attempt, Ending, FetchedFiles, Names, Nanoseconds, Outcome, Output, Process, Start, Step, StepReference,
+    Attempt, Blame, Ending, FetchedFiles, Names, Nanoseconds, Outcome, Output, Process, Start, Step, StepReference,
     StepResult, Unkept,
 };
 
@@ -26,6 +26,8 @@ struct Left {
     signal: Option<i32>,
     limit_ns: Option<Nanoseconds>,
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    because: Option<Blame>,
     #[serde(flatten)]
     started: Option<Start>,
     duration_ns: Option<Nanoseconds>,
@@ -93,6 +95,7 @@ impl Left {
             signal,
             limit_ns: limit(&result.outcome),
             reason: result.why(),
+            because: result.because,
             started: result.started,
             duration_ns: result.duration.map(Nanoseconds::from),
             stdout_bytes: result.stdout.printed(),
@@ -112,6 +115,7 @@ impl Left {
     fn result<E: Error>(self) -> Result<StepResult, E> {
         let ending = (self.exit_status, self.signal, self.limit_ns);
         Ok(StepResult {
+            because: self.because,
             started: self.started,
             duration: self.duration_ns.map(Into::into),
             stdout: output(self.stdout_bytes, self.stdout_left_out, self.stdout_error),

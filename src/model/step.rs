@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::StepLabel;
 use super::file_pattern::in_scratch;
 use super::named::named;
+use super::{Phase, StepLabel};
 
 /// The variable with the path of the scratch folder.
 pub const SCRATCH_VARIABLE: &str = "CONDUCTOR_SCRATCH";
@@ -63,6 +63,13 @@ impl Step {
             }
         }
         Some(sum.saturating_add(together))
+    }
+
+    /// Whether the rest of its worker's phase is skipped if it fails: a `must:` step, or a barrier whose failure counts.
+    pub fn must_pass(&self, phase: Phase) -> bool {
+        // What comes behind a barrier makes no sense without it. But Reset has to do what it can.
+        let meets = matches!(self.action, Action::Barrier(_)) && self.gate != Gate::MayFail && phase != Phase::Reset;
+        self.gate == Gate::Must || meets
     }
 
     /// Whether it uses the scratch folder, as far as its line says.

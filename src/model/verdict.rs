@@ -1,6 +1,7 @@
 //! The verdict of a trial and of a run.
 
-use serde::de::Error;
+use serde::de::value::Error as ValueError;
+use serde::de::{Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::named::named;
@@ -138,6 +139,13 @@ pub enum Hint {
     RestartPlayer,
     /// A player that a command had started has ended before its session.
     LookAtMachine,
+}
+
+/// For serde: a hint, unless it is one of a later version.
+pub(super) fn known_hint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Hint>, D::Error> {
+    let word = Option::<String>::deserialize(deserializer)?;
+    let known = |word: String| Hint::deserialize(IntoDeserializer::<ValueError>::into_deserializer(word)).ok();
+    Ok(word.and_then(known))
 }
 
 impl Hint {

@@ -144,7 +144,7 @@ fn barrier_entry<'a>(ended: Ended<'a>, barrier: &'a BarrierResult) -> impl Seria
     object! {
         name: &barrier.name,
         passed: barrier.passed.is_ok(),
-        reason: barrier.passed.as_ref().err(),
+        reason: barrier.passed.as_ref().err().map(|why| why.text(ended.run.plan())),
         waited: waited.collect::<BTreeMap<_, _>>(),
         release_skew: barrier.passed.as_ref().ok().and_then(Option::as_ref).map(|skew| skew_entry(ended, skew)),
     }

@@ -110,6 +110,8 @@ impl Reporter for JsonlReporter {
             Event::RunStarted { plan, anchor } => self.begin(*at, plan, anchor),
             Event::OutputReceived { step, stream, output } => self.output(*at, (*step, *stream), output, false),
             Event::OutputEnded { step, stream, output } => self.output(*at, (*step, *stream), output, true),
+            // Another record can be made of one that has no end: neither has that.
+            Event::RecordEnded => Ok(()),
             Event::RunEnded { conclusion } => {
                 for reason in &conclusion.reasons {
                     self.line(*at, Part::Reason(reason.clone()))?;

@@ -9,6 +9,7 @@ use std::io::Write;
 use crate::model::{Format, Reporter};
 
 mod board;
+mod causes;
 mod classic;
 mod dry_run_json;
 mod dry_run_text;
@@ -23,12 +24,15 @@ mod names;
 mod record;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+pub(crate) mod testing;
 mod seed_result;
 mod statistics;
 #[cfg(test)]
 mod snapshots;
 mod summary;
 mod text;
+mod text_causes;
 mod text_groups;
 mod text_page;
 mod words;

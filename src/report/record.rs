@@ -9,8 +9,9 @@ use jiff::tz::TimeZone;
 
 use super::{Style, words};
 use crate::model::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Outcome, Output, Phase, Plan, PlayerDescription,
-    Reporter, Stamped, StartSkew, Step, StepReference, StepResult, Stream, Verdict, WorkerId, WorkerPlan,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Hint, Mode, Outcome, Output, Phase, Plan,
+    PlayerDescription, Reporter, Stamped, StartSkew, Step, StepReference, StepResult, Stream, Verdict, WorkerId,
+    WorkerPlan,
 };
 
 /// What is known of the run so far.
@@ -22,7 +23,15 @@ pub(super) struct Run {
     /// Trials by their numbers.
     pub(super) trials: BTreeMap<u32, Trial>,
     pub(super) lost: Vec<Remark>,
+    /// Workers for which the run did not begin, or did not go on; whether their players answered and refused.
+    pub(super) unreachable: Vec<(bool, Remark)>,
+    /// What could not be written.
+    pub(super) unwritten: Vec<Remark>,
     pub(super) warnings: Vec<Remark>,
+    /// The first signal that interrupted it.
+    pub(super) interrupted: Option<(i32, Remark)>,
+    /// When its record ended, if that was before the run.
+    pub(super) record_ended: Option<ConductorTime>,
 }
 
 /// A run that is over, for the formats that are written then.
@@ -164,8 +173,10 @@ impl<'a> Finished<'a> {
 pub(super) struct Remark {
     pub(super) at: ConductorTime,
     pub(super) trial: Option<u32>,
+    pub(super) phase: Option<Phase>,
     pub(super) worker: Option<WorkerId>,
     pub(super) text: String,
+    pub(super) hint: Option<Hint>,
 }
 
 impl Run {
@@ -203,6 +214,28 @@ impl Run {
     pub(super) fn utc(&self, at: ConductorTime) -> Option<String> {
         let (_, anchor) = self.plan.as_ref()?;
         jiff::Timestamp::try_from(anchor.date(at)).ok().map(|date| format!("{date:.3}"))
+    }
+
+    /// A step, if it is over.
+    pub(super) fn finished(&self, reference: StepReference) -> Option<Finished<'_>> {
+        let phase = self.trials.get(&reference.trial)?.phases.get(&reference.phase)?;
+        let recorded = phase.workers.get(&reference.worker)?.results.get(&reference.position)?;
+        Some(Finished { reference, step: self.step(reference), recorded })
+    }
+
+    /// The last step with this label that the worker of this step spawns before it.
+    pub(super) fn spawned_before(&self, own: StepReference, label: &str) -> Option<StepReference> {
+        let steps = &self.worker(own.worker)?.steps;
+        let before = Phase::ALL.into_iter().filter(|phase| *phase <= own.phase).flat_map(|phase| {
+            let reference = move |position| StepReference { phase, position, ..own };
+            steps[phase].iter().enumerate().map(move |(position, step)| (reference(position), step))
+        });
+        // Labels are keys of a configuration: upper and lower case are the same.
+        let is_label = |step: &Step| step.label.as_str().to_lowercase() == label.to_lowercase();
+        let spawned = before
+            .filter(|(at, step)| (at.phase, at.position) < (own.phase, own.position) && step.mode == Mode::Spawn)
+            .filter(|(_, step)| is_label(step));
+        spawned.max_by_key(|(at, _)| (at.phase, at.position)).map(|(reference, _)| reference)
     }
 
     /// Every step that is over, in the order of the run.
@@ -290,7 +323,20 @@ impl Run {
                 let ended = self.phase(*trial, *phase, at);
                 (ended.end, ended.skew) = (Some(at), skew.clone());
             }
-            Event::WorkerLost { worker, reason } => self.lost.push(self.remark(at, Some(*worker), reason)),
+            Event::WorkerLost { worker, reason, hint } => {
+                let remark = self.remark(at, Some(*worker), reason);
+                self.lost.push(Remark { hint: *hint, ..remark });
+            }
+            Event::WorkerUnreachable { worker, refused, reason, hint } => {
+                let remark = self.remark(at, Some(*worker), reason);
+                self.unreachable.push((*refused, Remark { hint: *hint, ..remark }));
+            }
+            Event::OutputFailed { worker, text } => self.unwritten.push(self.remark(at, *worker, text)),
+            Event::Interrupted { signal } => {
+                let remark = self.remark(at, None, "");
+                self.interrupted.get_or_insert((*signal, remark));
+            }
+            Event::RecordEnded => self.record_ended = Some(at),
             Event::Warning { worker, text } => self.warnings.push(self.remark(at, *worker, text)),
             Event::CheckEnded { trial, result } => self.trial(*trial, at).check = Some(result.clone()),
             Event::TrialEnded { trial, verdict } => {
@@ -319,7 +365,15 @@ impl Run {
 
     fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str) -> Remark {
         let open = self.trials.values().next_back().filter(|trial| trial.end.is_none());
-        Remark { at, trial: open.map(|trial| trial.number), worker, text: text.to_owned() }
+        let phase = open.and_then(|trial| trial.phases.values().rfind(|phase| phase.end.is_none()));
+        Remark {
+            at,
+            trial: open.map(|trial| trial.number),
+            phase: phase.map(|phase| phase.phase),
+            worker,
+            text: text.to_owned(),
+            hint: None,
+        }
     }
 
     /// The trial, which is made when nothing was said of it before.

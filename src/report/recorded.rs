@@ -17,12 +17,13 @@ use crate::model::{
 };
 
 /// A style for tests: no colour, UTC.
-pub(super) fn plain() -> Style {
-    Style { color: false, terminal: false, time_zone: TimeZone::UTC, folder: Some(String::new()) }
+pub(crate) fn plain() -> Style {
+    let folder = Some(String::new());
+    Style { color: false, terminal: false, time_zone: TimeZone::UTC, folder, results: None }
 }
 
 /// What the reporter of this format writes of the events.
-pub(super) fn told(format: Format, style: Style, events: &[Stamped]) -> String {
+pub(crate) fn told(format: Format, style: Style, events: &[Stamped]) -> String {
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
     impl Write for Shared {
@@ -44,7 +45,7 @@ pub(super) fn told(format: Format, style: Style, events: &[Stamped]) -> String {
 }
 
 /// Compares with a file of `testdata/report`; with `SNAPSHOTS=overwrite` in the environment, writes it.
-pub(super) fn snapshot(file: &str, text: impl Into<String>) {
+pub(crate) fn snapshot(file: &str, text: impl Into<String>) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/report").join(file);
     let expected = Data::read_from(&path, Some(DataFormat::Text)).raw();
     assert_data_eq!(Data::text(text.into()).raw(), expected);
@@ -235,7 +236,8 @@ pub(super) fn lost() -> Vec<Stamped> {
     run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"a was here\n", b""));
     run.add(Event::Warning { worker: Some(WorkerId(1)), text: "nothing heard for 40s".to_owned() });
     run.lost.push(WorkerId(1));
-    run.add(Event::WorkerLost { worker: WorkerId(1), reason: "nothing heard for 66s".to_owned() });
+    let hint = Some(Hint::RestartPlayer);
+    run.add(Event::WorkerLost { worker: WorkerId(1), reason: "nothing heard for 66s".to_owned(), hint });
     run.step(Phase::Run, 1, 0, StepResult::without_output(Outcome::Lost));
     run.step(Phase::Run, 1, 1, StepResult::without_output(Outcome::Skipped(None)));
     run.step(Phase::Run, 0, 1, left(Outcome::Passed, b"", b""));

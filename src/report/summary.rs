@@ -1,13 +1,18 @@
-//! The end of the `text` report: what failed, and what was spawned and ended early, once more and with its last lines; who
-//! was lost; the verdict.
+//! The end of the `text` report: statistics; failures that do not count, and what was spawned and ended early, once more and
+//! with its last lines; the causes of a run that did not pass; the verdict.
 
 use std::io;
+use std::path::Path;
 
-use super::{Finished, Page, Row, Run, Spread, Subject, Tone, statistics, words};
-use crate::model::{Bound, Conclusion, ConductorTime, Outcome, on_one_line};
+use super::text_page::INDENT;
+use super::{Finished, Page, Row, Run, Spread, Subject, Tone, causes, statistics, text_causes, words};
+use crate::model::{Bound, Conclusion, ConductorTime, Outcome, Phase, Plan, Verdict, on_one_line};
 
-/// So many failures are repeated with their last lines; a run with more has a common cause, and these show it.
+/// So many steps are repeated with their last lines.
 const REPEATED: usize = 50;
+
+/// The file in the folder of a run that people open.
+const PAGE: &str = "report.html";
 
 /// The number of rows of statistics that are shown.
 const ROWS: usize = 60;
@@ -15,19 +20,31 @@ const ROWS: usize = 60;
 /// So many of its last lines are repeated of each stream.
 const LINES: usize = 10;
 
-/// Writes the end of the report of a run that ended at `end`.
-pub(super) fn write(page: &mut Page, run: &Run, end: ConductorTime, conclusion: &Conclusion) -> io::Result<()> {
+/// Writes the end of the report of a run that ended at `end` and is kept in the folder `results`.
+pub(super) fn write(
+    page: &mut Page,
+    run: &Run,
+    end: ConductorTime,
+    conclusion: &Conclusion,
+    results: Option<&Path>,
+) -> io::Result<()> {
     statistics(page, run)?;
-    let mut results: Vec<Finished<'_>> = run.results().collect();
+    let mut finished: Vec<Finished<'_>> = run.results().collect();
     // In the order in which they happened.
-    results.sort_by_key(|finished| finished.at());
-    let failed = |finished: &Finished<'_>| finished.result().outcome.is_failure();
-    let failures: Vec<_> = results.iter().copied().filter(failed).collect();
-    repeat_all(page, run, "Failures", &failures)?;
-    let early: Vec<_> = results.into_iter().filter(ended_early).collect();
+    finished.sort_by_key(|finished| finished.at());
+    let excused = finished.iter().filter(|finished| finished.excuse().is_some()).count();
+    let in_reset = |finished: &Finished<'_>| finished.reference.phase == Phase::Reset && finished.excuse().is_some();
+    let resets: Vec<_> = finished.iter().copied().filter(in_reset).collect();
+    repeat_all(page, run, "Failures in Reset", &resets)?;
+    let early: Vec<_> = finished.into_iter().filter(ended_early).collect();
     repeat_all(page, run, "Spawned steps that ended by themselves", &early)?;
-    let excused = failures.iter().filter(|failure| failure.excuse().is_some()).count();
-    verdict(page, run, end, conclusion, excused)
+    // A run that never began has nothing above its verdict.
+    if run.plan.is_some() {
+        page.line("")?;
+    }
+    let causes = causes::causes(run, Some(conclusion));
+    text_causes::write(page, run, conclusion, &causes, results)?;
+    verdict(page, run, end, conclusion, excused, results)
 }
 
 /// How long steps and phases took over the trials.
@@ -66,21 +83,18 @@ fn cells(row: &Row) -> [String; 6] {
     [row.phase.to_string(), what, row.who().to_owned(), minimum, median, maximum]
 }
 
-/// Says why and how the run ended; `excused` failures do not count.
-fn verdict(page: &mut Page, run: &Run, end: ConductorTime, conclusion: &Conclusion, excused: usize) -> io::Result<()> {
-    // A run that never began has nothing above its verdict.
-    if run.plan.is_some() {
-        page.line("")?;
-    }
-    for reason in &conclusion.reasons {
-        page.line(&on_one_line(&words::reason_line(reason)))?;
-    }
-    for hint in &conclusion.hints {
-        page.line(&format!("  hint: {}", words::hint(*hint)))?;
-    }
+/// The last line: how the run ended, and where its page is; `excused` failures do not count.
+fn verdict(
+    page: &mut Page,
+    run: &Run,
+    end: ConductorTime,
+    conclusion: &Conclusion,
+    excused: usize,
+    results: Option<&Path>,
+) -> io::Result<()> {
     let mut parts = vec![run.counts()];
     if let Some(plan) = run.plan() {
-        parts.push(format!("{} of {}", run.ended_trials(), words::counted(plan.trials as usize, "trial")));
+        parts.push(trials(run, plan));
         parts.push(words::counted(plan.workers.len(), "worker"));
     }
     if excused > 0 {
@@ -90,8 +104,21 @@ fn verdict(page: &mut Page, run: &Run, end: ConductorTime, conclusion: &Conclusi
         parts.push(words::counted(run.warnings.len(), "warning"));
     }
     parts.extend(run.start.map(|start| words::duration(end.since(start))));
+    let page_of_run = results.map(|results| results.join(PAGE));
+    parts.extend(page_of_run.map(|path| format!("report: {}", on_one_line(&path.to_string_lossy()))));
     let word = page.toned(tone(conclusion), words::verdict(conclusion));
     page.line(&format!("{word}: {}", parts.join("; ")))
+}
+
+/// How many trials were run, and how many of these failed.
+fn trials(run: &Run, plan: &Plan) -> String {
+    let all = words::counted(plan.trials as usize, "trial");
+    let failed = run.trials.values().filter(|trial| trial.verdict == Some(Verdict::Failed)).count();
+    match (failed, run.ended_trials()) {
+        (0, ended) => format!("{ended} of {all}"),
+        (failed, ended) if ended == plan.trials as usize => format!("{failed} of {all} failed"),
+        (failed, ended) => format!("{ended} of {all}, {failed} failed"),
+    }
 }
 
 fn tone(conclusion: &Conclusion) -> Tone {
@@ -132,5 +159,5 @@ fn repeat(page: &mut Page, run: &Run, finished: Finished<'_>) -> io::Result<()> 
     let excuse = finished.excuse().map_or(String::new(), |why| format!("  ({why}: not counted)"));
     page.line(&format!("  {place}: {outcome}  {}{excuse}", words::command(step)))?;
     words::notes(result).iter().try_for_each(|line| page.note(line))?;
-    page.last_lines([&result.stdout, &result.stderr], LINES)
+    page.last_lines(INDENT, [&result.stdout, &result.stderr], LINES)
 }

@@ -80,7 +80,9 @@ impl TextReporter {
         let date = Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(self.style.time_zone.clone()));
         let date = date.map(|local| local.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
         self.page.line(&format!("{}  run {}  {date}", on_one_line(&plan.file.to_string_lossy()), plan.run))?;
-        self.page.line(&words::extent(plan))
+        self.page.line(&words::extent(plan))?;
+        let Some(results) = &self.style.results else { return Ok(()) };
+        self.page.line(&format!("results: {}", on_one_line(&results.to_string_lossy())))
     }
 
     /// A heading for a part of a trial.
@@ -198,7 +200,10 @@ impl TextReporter {
                 let workers = words::counted(barrier.waited.len(), "worker");
                 format!("passed by {workers}{}{}", longest.unwrap_or_default(), skew.unwrap_or_default())
             }
-            Err(why) => self.page.toned(Tone::Bad, &format!("not passed: {}", on_one_line(why))),
+            Err(why) => {
+                let why = why.text(self.run.plan());
+                self.page.toned(Tone::Bad, &format!("not passed: {}", on_one_line(&why)))
+            }
         };
         self.page.line(&format!("  barrier {name}: {text}"))
     }
@@ -257,13 +262,14 @@ impl TextReporter {
             Event::BarrierEnded { barrier, .. } => self.barrier(barrier)?,
             Event::PhaseEnded { skew: Some(skew), .. } => self.skew(skew)?,
             Event::SpawnedEnded { step, result } => self.apart(*step, result, "spawned in")?,
-            Event::WorkerLost { worker, reason } => {
+            Event::WorkerLost { worker, reason, .. } => {
                 self.groups.lost(*worker);
                 self.remark(Tone::Bad, "lost", Some(*worker), reason)?;
             }
+            Event::OutputFailed { worker, text } => self.remark(Tone::Bad, "error", *worker, text)?,
             Event::Warning { worker, text } => self.remark(Tone::Doubtful, "warning", *worker, text)?,
             Event::RunEnded { conclusion } => {
-                summary::write(&mut self.page, &self.run, *at, conclusion)?;
+                summary::write(&mut self.page, &self.run, *at, conclusion, self.style.results.as_deref())?;
             }
             _ => return Ok(false),
         }

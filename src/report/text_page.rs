@@ -1,6 +1,7 @@
 //! How reports for people look, and the page of the `text` report: colours, lines, and outputs indented below them.
 
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
@@ -8,7 +9,7 @@ use super::{Excerpt, last_lines};
 use crate::model::{Outcome, Output, harmless};
 
 /// What stands below a step is so far to the right.
-const INDENT: &str = "      ";
+pub(super) const INDENT: &str = "      ";
 
 /// How an output looks, which depends on where it goes.
 #[derive(Debug, Clone)]
@@ -22,12 +23,14 @@ pub struct Style {
     /// The URL of the results folder, relative to the report: empty, or with `/` at its end. A page has links to its
     /// files.
     pub folder: Option<String>,
+    /// The folder in which all of the run is kept, if it is, as people find it.
+    pub results: Option<PathBuf>,
 }
 
 impl Style {
     /// For a file or a pipe: no colour, remote text as it came, times of this machine's zone.
     pub fn plain() -> Self {
-        Self { color: false, terminal: false, time_zone: TimeZone::system(), folder: None }
+        Self { color: false, terminal: false, time_zone: TimeZone::system(), folder: None, results: None }
     }
 }
 
@@ -125,12 +128,12 @@ impl Page {
         if at_line_start { Ok(()) } else { writeln!(self.writer) }
     }
 
-    /// The last lines of both streams of a step.
-    pub(super) fn last_lines(&mut self, [stdout, stderr]: [&Output; 2], count: usize) -> io::Result<()> {
+    /// The last lines of both streams of a step, each behind `indent`.
+    pub(super) fn last_lines(&mut self, indent: &str, [stdout, stderr]: [&Output; 2], count: usize) -> io::Result<()> {
         for (stream, output) in [('|', stdout), ('!', stderr)] {
             for line in last_lines(output, count) {
                 let shown = if self.terminal { harmless(&line) } else { line.as_str().into() };
-                self.note(&format!("{stream} {shown}"))?;
+                self.line(&format!("{indent}{stream} {shown}"))?;
             }
         }
         Ok(())

@@ -112,7 +112,7 @@ fn a_check_that_takes_too_long_is_ended_with_all_that_it_started() {
     folder.file("test.cfg", &text);
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(3), "{finished:#?}");
-    assert!(finished.stdout.contains("failed: `check` of trial 1 took longer than 1s\n"), "{finished:#?}");
+    assert!(finished.stdout.contains("failed: `check` of trial 1: timed out after 1s\n"), "{finished:#?}");
     pipe.wait_for_end();
 }
 
@@ -128,7 +128,7 @@ fn an_interrupt_ends_the_check() {
     let finished = finish(child);
     assert_eq!(finished.status, Some(130), "{finished:#?}");
     pipe.wait_for_end();
-    eventually("it says so", || finished.stdout.contains("incomplete: `check` of trial 1 was stopped"));
+    eventually("it says so", || finished.stdout.contains("consequences: `check` of trial 1 was stopped\n"));
 }
 
 /// A folder with a check that leaves a process which is in no group, has closed its outputs and does not mind signals, and
@@ -165,7 +165,7 @@ fn a_check_that_ends_in_time_is_not_late_because_of_what_it_left() {
     let (_player, folder, pipe) = scene_with_stray("step_timeout = 2s", "exit 1");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     pipe.wait_for_end();
-    assert!(finished.stdout.contains("failed: `check` of trial 1 failed with exit status 1\n"), "{finished:#?}");
+    assert!(finished.stdout.contains("failed: `check` of trial 1: exit 1\n"), "{finished:#?}");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_check_whose_supervisor_is_stopped_is_ended_when_it_has_taken_too_long() {
     let (_player, folder, pipe) = scene_with_stray("step_timeout = 2s", "kill -STOP $PPID; sleep 600");
     let finished = run(&folder, ["conduct", "--quiet", "test.cfg"]);
     assert_eq!(finished.status, Some(3), "{finished:#?}");
-    assert!(finished.stdout.contains("failed: `check` of trial 1 took longer than 2s\n"), "{finished:#?}");
+    assert!(finished.stdout.contains("failed: `check` of trial 1: timed out after 2s\n"), "{finished:#?}");
     pipe.wait_for_end();
 }
 

@@ -151,12 +151,11 @@ Trial 1 of 1, run
   w  before  failed: exit 1      [..]s  echo over; false
       | over
 
-Failures
-  trial 1, run, w, before: failed: exit 1  echo over; false
-      | over
-
+failed: `before` on w in run of trial 1: exit 1
+    | over
+    w's output: kept/r/outputs/trial-1/w/run-01-before.stdout
 incomplete: the end of the run was not recorded: its conductor was killed or is still running
-incomplete: 1 failed; 0 of 1 trial; 1 worker; [..]s
+incomplete: 1 failed; 0 of 1 trial; 1 worker; [..]s; report: kept/r/report.html
 
 "#]],
         str![[r#"

@@ -30,6 +30,7 @@ fn what_a_leaky_step_prints_later_in_the_trial_stands_in_every_report() {
         str![[r#"
 test.cfg  run [..]
 1 trial of run, reset on 1 worker
+results: kept/[..]
 
 Trial 1 of 1, run
   w  leaks  passed              [..]s  [..]
@@ -42,7 +43,7 @@ Trial 1 of 1, reset
   w  leaks  printed after the end of the step (in run)
       | late words
 
-passed: 2 passed; 1 of 1 trial; 1 worker; 1 warning; [..]s
+passed: 2 passed; 1 of 1 trial; 1 worker; 1 warning; [..]s; report: kept/[..]/report.html
 
 "#]],
         str![""],

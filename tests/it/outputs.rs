@@ -252,9 +252,8 @@ fn unreachable_players_are_all_named_and_leave_a_report() {
 test.cfg  run [..]
 2 trials of startup, run, collect, reset on 2 workers
 
-not carried out: worker `first` at 127.0.0.1:[..]: connection refused
-not carried out: worker `second` at 127.0.0.1:[..]: connection refused
-  hint: start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file
+not carried out: workers `first` at 127.0.0.1:[..], `second` at 127.0.0.1:[..]: connection refused
+    hint: start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file
 not carried out: no step was run; 0 of 2 trials; 2 workers; [..]s
 
 "#]],

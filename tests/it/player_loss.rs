@@ -72,7 +72,7 @@ fn assert_b_is_lost(finished: &Finished, scene: &Scene) {
     {
         assert!(out.contains(expected), "`{expected}` is missing: {finished:#?}");
     }
-    for expected in ["  a  work  passed ", "  a  more  passed ", "incomplete: worker `b` was lost: "] {
+    for expected in ["  a  work  passed ", "  a  more  passed ", "\nlost: b in run of trial 1: "] {
         assert!(out.contains(expected), "`{expected}` is missing: {finished:#?}");
     }
     assert!(!out.contains("| more of b\n"), "{finished:#?}");

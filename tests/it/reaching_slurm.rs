@@ -59,7 +59,7 @@ fn a_node_with_control_groups_loses_its_worker_with_srun() {
     run.break_transport();
     let (finished, _ended) = run.finish();
     assert_eq!(finished.status, Some(4), "{finished:#?}");
-    for part in ["worker `a` was lost", "its player is no longer running on that machine"] {
+    for part in ["lost: a in run of trial 1: ", "its player is no longer running on that machine"] {
         assert!(finished.stdout.contains(part), "{}", finished.stdout);
     }
     before.assert_nothing_is_left();

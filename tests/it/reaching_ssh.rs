@@ -256,7 +256,7 @@ fn what_keeps_ssh_from_a_machine_is_said_with_what_to_do() {
         hints.push("use another user in `connect`");
     }
     for hint in &hints {
-        assert_eq!(finished.stdout.matches(&format!("\n  hint: {hint}")).count(), 1, "`{hint}`: {finished:#?}");
+        assert_eq!(finished.stdout.matches(&format!("\n    hint: {hint}")).count(), 1, "`{hint}`: {finished:#?}");
     }
-    assert_eq!(finished.stdout.matches("\n  hint: ").count(), hints.len(), "{finished:#?}");
+    assert_eq!(finished.stdout.matches("\n    hint: ").count(), hints.len(), "{finished:#?}");
 }

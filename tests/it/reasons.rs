@@ -101,13 +101,16 @@ fn the_failures_at_the_end_have_their_reasons_and_attempts_that_all_failed_say_s
     let reports: Vec<&str> = reports.iter().flat_map(|report| ["--report", report]).collect();
     let finished = conduct(&folder, &reports);
     assert_eq!(finished.status, Some(3), "{finished:#?}");
-    let (body, end) = finished.stdout.split_once("\nFailures\n").expect("failures");
+    let (body, end) = finished.stdout.split_once("\n\nfailed: `slow`").expect("failures");
     let attempts = result(&folder, "run", "w", 1)["attempts"].as_array().map(Vec::len).expect("attempts");
     let why = format!("all {attempts} attempts failed, the last with exit status 7");
-    for part in [body, end] {
-        for line in ["      stopped after 100ms\n".to_owned(), format!("      gave up after 1s 700ms: {why}\n")] {
-            assert!(part.contains(&line), "{line} {finished:#?}");
-        }
+    for line in ["      stopped after 100ms\n".to_owned(), format!("      gave up after 1s 700ms: {why}\n")] {
+        assert!(body.contains(&line), "{line} {finished:#?}");
+    }
+    for said in
+        [" on w in run of trial 1: timed out after 100ms\n".to_owned(), format!(": timed out after 1s 700ms: {why}\n")]
+    {
+        assert!(end.contains(&said), "{said} {finished:#?}");
     }
     assert_eq!(result(&folder, "run", "w", 1)["reason"], why);
     for report in ["report.xml", "report.html"] {

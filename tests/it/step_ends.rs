@@ -87,12 +87,8 @@ Trial 1 of 1, collect
 
 Trial 1 of 1, reset
 
-Failures
-  trial 1, run, w, timeout1: timed out  exec 5>[..]/witness; echo here >&5; sleep 600; true
-      stopped after 1s
-
-failed: step `timeout1` took longer than 1s on worker `w` in run of trial 1
-failed: 1 passed, 1 timed out; 1 of 1 trial; 1 worker; [..]s
+failed: `timeout1` on w in run of trial 1: timed out after 1s
+failed: 1 passed, 1 timed out; 1 of 1 trial failed; 1 worker; [..]s
 
 "#]],
         str![""],
@@ -288,14 +284,11 @@ Trial 1 of 1, run
       ! [..]no-such-command: [..]
   w  d  passed              [..]s  exit 0
 
-Failures
-  trial 1, run, w, a: failed: SIGKILL  kill -9 $$
-  trial 1, run, w, b: failed: exit 137  exit 137
-  trial 1, run, w, c: failed: exit 127  no-such-command
-      ! [..]no-such-command: [..]
-
-failed: step `a` was terminated by SIGKILL on worker `w` in run of trial 1, and 2 more
-failed: 1 passed, 3 failed; 1 of 1 trial; 1 worker; [..]s
+failed: `a` on w in run of trial 1: SIGKILL
+failed: `b` on w in run of trial 1: exit 137
+failed: `c` on w in run of trial 1: exit 127
+    ! [..]no-such-command: [..]
+failed: 1 passed, 3 failed; 1 of 1 trial failed; 1 worker; [..]s
 
 "#]],
         str![""],
@@ -321,12 +314,8 @@ Trial 1 of 1, reset
   w  last  passed              [..]s  echo reset
       | reset
 
-Failures
-  trial 1, run, w, long: timed out  sleep 600
-      stopped after 300ms
-
-failed: step `long` took longer than 300ms on worker `w` in run of trial 1
-failed: 2 passed, 1 timed out; 1 of 1 trial; 1 worker; [..]s
+failed: `long` on w in run of trial 1: timed out after 300ms
+failed: 2 passed, 1 timed out; 1 of 1 trial failed; 1 worker; [..]s
 
 "#]],
         str![""],
@@ -349,7 +338,7 @@ Trial 1 of 1, reset
   warning: w: step `first` took longer than 500ms in reset of trial 1
   w  second  skipped                  -  echo never  (reset took longer than 500ms)
 
-Failures
+Failures in Reset
   trial 1, reset, w, first: timed out  sleep 600  (in Reset: not counted)
       stopped after 500ms
 
@@ -396,7 +385,7 @@ Trial 1 of 1, reset
   w  r  failed: exit 1      [..]s  exit 1
   warning: w: step `r` failed with exit status 1 in reset of trial 1
 
-Failures
+Failures in Reset
   trial 1, reset, w, r: failed: exit 1  exit 1  (in Reset: not counted)
 
 passed: 1 failed; 1 of 1 trial; 1 worker; 1 failure not counted; 1 warning; [..]s

@@ -202,12 +202,8 @@ Trial 1 of 1, run
   w  step  not started              -  echo never
       cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory
 
-Failures
-  trial 1, run, w, step: not started  echo never
-      cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory
-
-failed: step `step` could not be started: cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory on worker `w` in run of trial 1
-failed: 1 not started; 1 of 1 trial; 1 worker; [..]s
+failed: `step` on w in run of trial 1: could not be started: cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory
+failed: 1 not started; 1 of 1 trial failed; 1 worker; [..]s
 
 "#]], str![""]);
     with("shell = /no/such/shell").assert(3, str![[r#"
@@ -218,12 +214,8 @@ Trial 1 of 1, run
   w  step  not started              -  echo never
       cannot run the shell `/no/such/shell`: no such file or directory
 
-Failures
-  trial 1, run, w, step: not started  echo never
-      cannot run the shell `/no/such/shell`: no such file or directory
-
-failed: step `step` could not be started: cannot run the shell `/no/such/shell`: no such file or directory on worker `w` in run of trial 1
-failed: 1 not started; 1 of 1 trial; 1 worker; [..]s
+failed: `step` on w in run of trial 1: could not be started: cannot run the shell `/no/such/shell`: no such file or directory
+failed: 1 not started; 1 of 1 trial failed; 1 worker; [..]s
 
 "#]], str![""]);
 }

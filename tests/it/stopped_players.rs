@@ -217,7 +217,7 @@ fn a_player_that_is_told_to_stop_between_two_trials_has_lost_its_workers_there()
     scene.folder.file("second", "");
     let finished = finish(child);
     scene.assert_left(&finished, "w", "the player was shut down");
-    assert!(finished.stdout.contains("worker `w` could not be reached again: "), "{finished:#?}");
+    assert!(finished.stdout.contains(", because w could not be reached again: "), "{finished:#?}");
     assert_eq!(scene.log("w"), "startup\ncollect\nreset\n");
 }
 

@@ -294,7 +294,7 @@ fn a_machine_on_which_the_player_has_ended_gets_no_other_copy() {
     let finished = scene.finish();
     assert_eq!(finished.status, Some(4), "{finished:#?}");
     for part in
-        [": its player is no longer running on that machine\n", "\n  hint: check that machine: if it was restarted"]
+        [": its player is no longer running on that machine\n", "\n    hint: check that machine: if it was restarted"]
     {
         assert!(finished.stdout.contains(part), "{part}: {finished:#?}");
     }

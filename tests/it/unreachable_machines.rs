@@ -36,7 +36,7 @@ fn assert_reason(folder: &Folder, form: &str, reason: &str, hint: &str) {
     let finished = conduct(folder);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
     let expected =
-        format!("not carried out: worker `a` could not be reached through `{form}`: {reason}\n  hint: {hint}");
+        format!("not carried out: worker `a` could not be reached through `{form}`: {reason}\n    hint: {hint}");
     assert!(finished.stdout.contains(&expected), "expected {expected:?} in {finished:#?}");
     let again = run(folder, ["report", "kept/r"]);
     assert_eq!(again.stdout, finished.stdout, "the record has the hint");
@@ -134,7 +134,7 @@ fn an_answer_that_the_script_does_not_give_has_a_hint() {
 #[test]
 fn each_of_several_reasons_has_its_hint() {
     let folder = scene("connect = no-such-transport --now");
-    let (a, hint) = (folder.read("a.cfg"), "  hint: ");
+    let (a, hint) = (folder.read("a.cfg"), "    hint: ");
     folder.file("b.cfg", &a.replace("no-such-transport --now", "ssh:lab7")).file("c.cfg", &a);
     folder.test("connect_timeout = 6s", &["a", "b", "c"]);
     stand_in(&folder, "ssh", "echo 'root@lab7: Permission denied (publickey).' >&2; exit 255");
@@ -194,7 +194,7 @@ fn a_machine_without_a_place_for_the_program_is_said_to_lack_it() {
         let finished = conduct(&folder);
         assert!(finished.stdout.contains("no folder can hold the program: "), "{finished:#?}");
         assert!(finished.stdout.contains(lacks), "{lacks}: {finished:#?}");
-        assert!(finished.stdout.contains(&format!("\n  hint: {hint}")), "{finished:#?}");
+        assert!(finished.stdout.contains(&format!("\n    hint: {hint}")), "{finished:#?}");
     }
 }
 
@@ -215,7 +215,10 @@ fn a_machine_of_another_kind_is_named() {
     stand_in(&folder, "uname", uname);
     let finished = conduct(&folder);
     assert!(finished.stdout.contains(": no program was found for riscv64: "), "{finished:#?}");
-    assert!(finished.stdout.contains(&format!("conductor-riscv64` does not exist\n  hint: {hint}\n")), "{finished:#?}");
+    assert!(
+        finished.stdout.contains(&format!("conductor-riscv64` does not exist\n    hint: {hint}\n")),
+        "{finished:#?}"
+    );
     let folder = scene(HERE);
     stand_in(&folder, "uname", "echo Darwin");
     let finished = conduct(&folder);

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{Action, BarrierResult, ConductorTime, Phase, Plan, Start, StartSkew, Step, WorkerId};
+use crate::model::{
+    Absence, Action, BarrierFailure, BarrierResult, ConductorTime, Phase, Plan, Start, StartSkew, Step, WorkerId,
+};
 
 /// The barriers of one phase, by their names.
 #[derive(Debug, Default)]
@@ -17,7 +19,7 @@ pub(super) struct Barriers(BTreeMap<String, Barrier>);
 pub(super) struct Barrier {
     members: BTreeMap<WorkerId, Member>,
     /// Why it will never be passed, or that it was.
-    over: Option<Result<(), String>>,
+    over: Option<Result<(), BarrierFailure>>,
 }
 
 /// A worker that has a barrier.
@@ -30,14 +32,13 @@ struct Member {
     /// When it arrived, and when it was let go.
     visit: Option<(ConductorTime, Option<ConductorTime>)>,
     /// Why it cannot come any more.
-    gone: Option<String>,
+    gone: Option<Absence>,
     /// The first process that it started behind the barrier.
     next: Option<Start>,
 }
 
-/// What has become certain of the barrier of this name: everybody is there, or this member cannot come, for this reason, which
-/// follows its name.
-pub(super) type Decision = (String, Result<(), (WorkerId, String)>);
+/// What has become certain of the barrier of this name: everybody is there, or it cannot be passed.
+pub(super) type Decision = (String, Result<(), BarrierFailure>);
 
 impl Barriers {
     /// Those of a phase; `takes_part` says which workers the run has.
@@ -66,12 +67,15 @@ impl Barriers {
     }
 
     /// What this worker is to the barriers that it has, with what became of those.
-    fn memberships(&mut self, worker: WorkerId) -> impl Iterator<Item = (&Option<Result<(), String>>, &mut Member)> {
+    fn memberships(
+        &mut self,
+        worker: WorkerId,
+    ) -> impl Iterator<Item = (&Option<Result<(), BarrierFailure>>, &mut Member)> {
         self.0.values_mut().filter_map(move |barrier| Some((&barrier.over, barrier.members.get_mut(&worker)?)))
     }
 
     /// A worker is at the barrier at this position. Why it waits there for nothing, if the barrier was failed before.
-    pub(super) fn reached(&mut self, worker: WorkerId, position: usize, now: ConductorTime) -> Option<String> {
+    pub(super) fn reached(&mut self, worker: WorkerId, position: usize, now: ConductorTime) -> Option<BarrierFailure> {
         let (over, member) = self.memberships(worker).find(|(_, member)| member.position == position)?;
         let failed = over.as_ref().and_then(|over| over.as_ref().err());
         if over.is_none() || failed.is_some() {
@@ -81,13 +85,13 @@ impl Barriers {
     }
 
     /// A worker is past the barrier at this position, or waits there no more, for this reason; whether that was open.
-    pub(super) fn left(&mut self, worker: WorkerId, position: usize, why: &str, now: ConductorTime) -> bool {
+    pub(super) fn left(&mut self, worker: WorkerId, position: usize, why: &Absence, now: ConductorTime) -> bool {
         let here = self.memberships(worker).find(|(over, member)| over.is_none() && member.position == position);
         here.map(|(_, member)| member.leave(why, now)).is_some()
     }
 
     /// A worker cannot come to any barrier any more, for this reason.
-    pub(super) fn gone(&mut self, worker: WorkerId, why: &str, now: ConductorTime) {
+    pub(super) fn gone(&mut self, worker: WorkerId, why: &Absence, now: ConductorTime) {
         self.memberships(worker).filter(|(over, _)| over.is_none()).for_each(|(_, member)| member.leave(why, now));
     }
 
@@ -105,6 +109,29 @@ impl Barriers {
         self.0.iter().filter_map(|(name, barrier)| barrier.result(name)).collect()
     }
 
+    /// The workers for which this one waits at the barrier at this position: those that are still to come, or for one that
+    /// waits at another barrier, those that are still to come there.
+    pub(super) fn awaited(&self, worker: WorkerId, position: usize) -> BTreeSet<WorkerId> {
+        let is_here = |barrier: &Barrier| barrier.members.get(&worker).is_some_and(|own| own.position == position);
+        let mut open: Vec<&str> = self.open().filter(|(_, barrier)| is_here(barrier)).map(|(name, _)| name).collect();
+        let (mut seen, mut awaited) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(name) = open.pop() {
+            if !seen.insert(name) {
+                continue;
+            }
+            let missing = self.0[name].missing().filter(|(_, member)| member.gone.is_none());
+            for (id, _) in missing {
+                let waits = |barrier: &Barrier| barrier.members.get(&id).is_some_and(Member::is_waiting);
+                let others: Vec<_> = self.open().filter(|(_, barrier)| waits(barrier)).map(|(name, _)| name).collect();
+                if others.is_empty() {
+                    awaited.insert(id);
+                }
+                open.extend(others);
+            }
+        }
+        awaited
+    }
+
     /// What is certain by now; each barrier is decided once somebody waits at it.
     pub(super) fn decide(&self) -> Vec<Decision> {
         let possible = self.possible();
@@ -117,9 +144,10 @@ impl Barriers {
             let gone = missing().find_map(|(id, member)| Some((id, member.gone.clone()?)));
             let stuck = || {
                 let (id, at) = missing().find_map(|(id, to)| Some((id, self.blocked_at(id, to, &possible)?)))?;
-                Some((id, format!("waits at barrier `{at}`")))
+                Some((id, Absence::WaitsAt(at.to_owned())))
             };
-            Some((name.to_owned(), Err(gone.or_else(stuck)?)))
+            let (worker, why) = gone.or_else(stuck)?;
+            Some((name.to_owned(), Err(BarrierFailure::Missing(worker, why))))
         });
         decided.collect()
     }
@@ -164,8 +192,8 @@ impl Member {
         }
     }
 
-    fn leave(&mut self, why: &str, now: ConductorTime) {
-        self.gone.get_or_insert_with(|| why.to_owned());
+    fn leave(&mut self, why: &Absence, now: ConductorTime) {
+        self.gone.get_or_insert_with(|| why.clone());
         self.let_go(now);
     }
 }
@@ -186,9 +214,16 @@ impl Barrier {
         let passed = match &self.over {
             Some(Ok(())) => Ok(StartSkew::of(&starts, Vec::new())),
             Some(Err(why)) => Err(why.clone()),
-            None => Err("the phase was stopped before all workers had reached the barrier".to_owned()),
+            None => Err(self.given_up().unwrap_or(BarrierFailure::Stopped)),
         };
         (!waited.is_empty()).then(|| BarrierResult { name: name.to_owned(), waited, passed })
+    }
+
+    /// The first worker that waited for too long, if nobody came after that.
+    fn given_up(&self) -> Option<BarrierFailure> {
+        let gone = self.members.iter().filter_map(|(id, member)| Some((*id, member.gone.clone()?)));
+        let mut late = gone.filter(|(_, why)| matches!(why, Absence::StoppedWaiting(_)));
+        late.next().map(|(worker, why)| BarrierFailure::Missing(worker, why))
     }
 
     /// How many workers have it.
@@ -197,7 +232,7 @@ impl Barrier {
     }
 
     /// Lets everybody go; who waited, each with the barrier's position.
-    pub(super) fn close(&mut self, result: Result<(), String>, now: ConductorTime) -> Vec<(WorkerId, usize)> {
+    pub(super) fn close(&mut self, result: Result<(), BarrierFailure>, now: ConductorTime) -> Vec<(WorkerId, usize)> {
         self.over = Some(result);
         let waiting = self.members.iter_mut().filter(|(_, member)| member.is_waiting());
         let let_go = waiting.map(|(id, member)| {
@@ -229,8 +264,32 @@ mod tests {
         Barriers::of(&plan, Phase::Run, |_| true)
     }
 
-    fn fail(name: &str, missing: WorkerId, why: &str) -> Decision {
-        (name.to_owned(), Err((missing, why.to_owned())))
+    fn fail(name: &str, missing: WorkerId, why: Absence) -> Decision {
+        (name.to_owned(), Err(BarrierFailure::Missing(missing, why)))
+    }
+
+    fn waits_at(barrier: &str) -> Absence {
+        Absence::WaitsAt(barrier.to_owned())
+    }
+
+    #[test]
+    fn whoever_waits_is_told_whose_step_that_is_for() {
+        let mut barriers = barriers(["x", "yx", "y"]);
+        barriers.reached(A, 0, NOW);
+        assert_eq!(barriers.awaited(A, 0), [B].into());
+        barriers.reached(B, 0, NOW);
+        assert_eq!(barriers.awaited(A, 0), [C].into(), "it waits for the third itself");
+        barriers.gone(C, &Absence::Lost(None), NOW);
+        assert_eq!(barriers.awaited(A, 0), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_barrier_that_nobody_else_came_to_was_given_up_by_the_first_that_left() {
+        let mut barriers = barriers(["x", "x", ""]);
+        barriers.reached(A, 0, NOW);
+        let late = Absence::StoppedWaiting(Vec::new());
+        barriers.left(A, 0, &late, NOW);
+        assert_eq!(barriers.results()[0].passed, Err(BarrierFailure::Missing(A, late)));
     }
 
     #[test]
@@ -244,18 +303,18 @@ mod tests {
         assert_eq!(told, [(A, 0), (B, 0)]);
         assert_eq!(barriers.decide(), []);
         assert_eq!(barriers.reached(A, 0, NOW), None, "it is over");
-        assert!(!barriers.left(A, 0, "left", NOW), "a release that was sent wins");
+        assert!(!barriers.left(A, 0, &Absence::Skipped, NOW), "a release that was sent wins");
     }
 
     #[test]
     fn a_member_that_can_not_come_fails_the_barrier_as_soon_as_somebody_waits() {
         let mut barriers = barriers(["x", "x", "x"]);
-        barriers.gone(B, "is lost", NOW);
+        barriers.gone(B, &Absence::Lost(None), NOW);
         assert_eq!(barriers.decide(), [], "nobody waits yet");
         barriers.reached(C, 0, NOW);
-        assert_eq!(barriers.decide(), [fail("x", B, "is lost")]);
-        assert_eq!(barriers.get_mut("x").unwrap().close(Err("no".to_owned()), NOW), [(C, 0)]);
-        assert_eq!(barriers.reached(A, 0, NOW), Some("no".to_owned()));
+        assert_eq!(barriers.decide(), [fail("x", B, Absence::Lost(None))]);
+        assert_eq!(barriers.get_mut("x").unwrap().close(Err(BarrierFailure::Stopped), NOW), [(C, 0)]);
+        assert_eq!(barriers.reached(A, 0, NOW), Some(BarrierFailure::Stopped));
     }
 
     #[test]
@@ -263,9 +322,9 @@ mod tests {
         let mut barriers = barriers(["x", "x", "x"]);
         barriers.reached(A, 0, NOW);
         barriers.reached(B, 0, NOW);
-        assert!(barriers.left(A, 0, "left", NOW));
+        assert!(barriers.left(A, 0, &Absence::Skipped, NOW));
         barriers.reached(C, 0, NOW);
-        assert_eq!(barriers.decide(), [fail("x", A, "left")]);
+        assert_eq!(barriers.decide(), [fail("x", A, Absence::Skipped)]);
     }
 
     #[test]
@@ -274,7 +333,7 @@ mod tests {
         two.reached(A, 0, NOW);
         assert_eq!(two.decide(), [], "the other may still come by here first, for all that is known");
         two.reached(B, 0, NOW);
-        assert_eq!(two.decide(), [fail("x", B, "waits at barrier `y`"), fail("y", A, "waits at barrier `x`")]);
+        assert_eq!(two.decide(), [fail("x", B, waits_at("y")), fail("y", A, waits_at("x"))]);
         let mut three = barriers(["xz", "yx", "zy"]);
         for worker in [A, B, C] {
             three.reached(worker, 0, NOW);
@@ -303,7 +362,7 @@ mod tests {
         barriers.reached(A, 0, NOW);
         barriers.reached(B, 0, NOW);
         assert_eq!(barriers.decide(), [], "the third comes yet");
-        barriers.gone(C, "is lost", NOW);
-        assert_eq!(barriers.decide(), [fail("x", C, "is lost"), fail("y", B, "waits at barrier `x`")]);
+        barriers.gone(C, &Absence::Lost(None), NOW);
+        assert_eq!(barriers.decide(), [fail("x", C, Absence::Lost(None)), fail("y", B, waits_at("x"))]);
     }
 }

@@ -5,7 +5,7 @@
 //! its own limit, before the end of the trial at the latest.
 
 use crate::conduct::event::End;
-use crate::model::{Event, Outcome, Phase, PhaseId, WorkerId};
+use crate::model::{Absence, Event, Outcome, Phase, PhaseId, WorkerId};
 use crate::wait::Wait;
 
 use super::worker::{Part, Standing, Worker};
@@ -51,7 +51,7 @@ impl Coordinator {
 
     fn leaves_barriers(&mut self, worker: WorkerId) {
         if let Some(why) = self.workers[worker.0].leaves() {
-            self.barriers.gone(worker, &why, self.now);
+            self.barriers.gone(worker, &Absence::Leaves(why.to_owned()), self.now);
             self.decide_barriers();
         }
     }
@@ -82,7 +82,7 @@ impl Coordinator {
     /// leaves, need not name what it never began.
     pub(super) fn unheard(&self, worker: WorkerId) -> Outcome {
         if self.stopping.is_some() || self.workers[worker.0].is_departing() {
-            Outcome::Skipped(self.stopping.clone())
+            Outcome::Skipped(self.why_stopped())
         } else {
             Outcome::Lost
         }

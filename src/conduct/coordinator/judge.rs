@@ -98,7 +98,7 @@ impl Judge {
 
     /// A step's label.
     pub(super) fn label(&self, step: StepReference) -> &str {
-        self.plan.step(step).map_or("?", |step| step.label.as_str())
+        self.plan.label(step)
     }
 
     /// What is to be said of a step that failed, without its worker.

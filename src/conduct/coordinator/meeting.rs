@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::conduct::event::Command;
-use crate::model::{Event, Outcome, PhaseId, StepId, WorkerId};
+use crate::model::{Absence, Event, Outcome, PhaseId, StepId, StepReference, WorkerId};
 
 use super::barriers::Barriers;
 use super::worker::{Progress, Standing};
@@ -17,8 +17,8 @@ impl Coordinator {
         self.barrier_round_trip = Duration::ZERO;
         for (id, _) in self.plan.workers() {
             let worker = &self.workers[id.0];
-            let lost = (worker.standing == Standing::Lost).then(|| "is lost".to_owned());
-            if let Some(why) = lost.or_else(|| worker.leaves()) {
+            let lost = (worker.standing == Standing::Lost).then_some(Absence::Lost(None));
+            if let Some(why) = lost.or_else(|| worker.leaves().map(|why| Absence::Leaves(why.to_owned()))) {
                 self.barriers.gone(id, &why, self.now);
             }
         }
@@ -31,14 +31,18 @@ impl Coordinator {
         self.barrier_round_trip = self.barrier_round_trip.max(round_trip);
         self.workers[worker.0].part.advance(step.position, Progress::Started);
         match self.barriers.reached(worker, step.position, self.now) {
-            Some(why) => self.command(worker, Command::FailBarrier(step, why)),
+            Some(why) => self.command(worker, Command::FailBarrier(step, why.text(Some(&self.plan)))),
             None => self.decide_barriers(),
         }
     }
 
     /// A worker does not want to wait any longer. A release that was sent wins.
     pub(super) fn withdraw(&mut self, worker: WorkerId, step: StepId) {
-        if self.meets(worker, step) && self.barriers.left(worker, step.position, "stopped waiting", self.now) {
+        if !self.meets(worker, step) {
+            return;
+        }
+        let absence = self.stopped_waiting(worker, step.position);
+        if self.barriers.left(worker, step.position, &absence, self.now) {
             let why = "the time limit of the barrier has passed".to_owned();
             self.command(worker, Command::FailBarrier(step, why));
             self.decide_barriers();
@@ -50,25 +54,38 @@ impl Coordinator {
         runs && self.is_in(worker, step.phase_id())
     }
 
+    /// A worker does not wait any longer at the barrier at this position, and for which steps it has waited.
+    fn stopped_waiting(&self, worker: WorkerId, position: usize) -> Absence {
+        let PhaseId { trial, phase } = self.phase_id();
+        let step = |worker: WorkerId| {
+            let position = self.workers[worker.0].part.at()?;
+            Some(StepReference { trial, phase, worker, position })
+        };
+        Absence::StoppedWaiting(self.barriers.awaited(worker, position).into_iter().filter_map(step).collect())
+    }
+
     /// A step is over: where that was a barrier which is still open, the worker is not there any more.
     pub(super) fn not_at_barrier(&mut self, worker: WorkerId, position: usize, outcome: &Outcome) {
         let why = match outcome {
             Outcome::Passed => return,
-            Outcome::Skipped(_) => "skipped it",
-            Outcome::TimedOut(_) => "stopped waiting",
-            _ => "did not wait for it",
+            Outcome::Skipped(_) => Absence::Skipped,
+            Outcome::TimedOut(_) => self.stopped_waiting(worker, position),
+            _ => Absence::DidNotWait,
         };
-        if self.barriers.left(worker, position, why, self.now) {
+        if self.barriers.left(worker, position, &why, self.now) {
             self.decide_barriers();
         }
     }
 
     /// A worker comes to no barrier any more: it is lost, or finished its phase.
     pub(super) fn comes_no_more(&mut self, worker: WorkerId, is_lost: bool) {
-        let why = match self.at(worker) {
-            Some(step) if is_lost => format!("is lost, last seen at `{}`", step.label),
-            None if is_lost => "is lost".to_owned(),
-            _ => format!("has finished its {}", self.phase()),
+        let PhaseId { trial, phase } = self.phase_id();
+        let part = &self.workers[worker.0].part;
+        let at = part.at().filter(|_| part.is_in(self.phase_id()));
+        let why = if is_lost {
+            Absence::Lost(at.map(|position| StepReference { trial, phase, worker, position }))
+        } else {
+            Absence::Finished(phase)
         };
         self.barriers.gone(worker, &why, self.now);
         self.decide_barriers();
@@ -91,9 +108,9 @@ impl Coordinator {
                     }
                     self.report(Event::BarrierReleased { trial, phase, name, lead });
                 }
-                Err((missing, why)) => {
-                    let why = format!("worker `{}` {why}", self.plan.name(missing));
-                    for (worker, position) in barrier.close(Err(why.clone()), self.now) {
+                Err(failure) => {
+                    let why = failure.text(Some(&self.plan));
+                    for (worker, position) in barrier.close(Err(failure), self.now) {
                         self.command(worker, Command::FailBarrier(self.phase_id().step(position), why.clone()));
                     }
                 }

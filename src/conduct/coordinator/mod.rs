@@ -20,7 +20,7 @@ mod meeting;
 mod phase;
 mod stages;
 #[cfg(test)]
-mod tests;
+pub(in crate::conduct) mod tests;
 mod waiting;
 mod worker;
 
@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ClockAnchor, ConductorTime, Event, Phase, PhaseId, Plan, WorkerId};
+use crate::model::{Blame, ClockAnchor, ConductorTime, Event, Phase, PhaseId, Plan, WorkerId};
 
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use barriers::Barriers;
@@ -130,7 +130,7 @@ pub(super) struct Coordinator {
     /// The current phase's place in the plan's phases.
     position: usize,
     /// Why the current phase was told to stop, once it was.
-    stopping: Option<String>,
+    stopping: Option<Blame>,
     rest: Rest,
     /// Whether something was started since the last Reset.
     dirty: bool,
@@ -142,6 +142,8 @@ pub(super) struct Coordinator {
     /// How long a message to the slowest worker that came to a barrier of the phase, and its answer, take.
     barrier_round_trip: Duration,
     judge: Judge,
+    /// What cannot be written, as it was reported.
+    unwritten: BTreeSet<(Option<WorkerId>, String)>,
     actions: Vec<Action>,
 }
 
@@ -172,6 +174,7 @@ impl Coordinator {
             barriers: Barriers::default(),
             barrier_round_trip: Duration::ZERO,
             judge: Judge::new(Arc::clone(&plan)),
+            unwritten: BTreeSet::new(),
             actions: Vec::new(),
             plan,
         }
@@ -185,7 +188,7 @@ impl Coordinator {
                 Input::Start => self.start(),
                 Input::Connection(worker, event) => self.connection(worker, event),
                 Input::Interrupt(signal) => self.interrupt(signal),
-                Input::OutputFailed(text) => self.judge.not_carried_out(text),
+                Input::OutputFailed(text) => self.output_failed(None, text),
                 Input::Checked(end) => self.checked(end),
                 Input::HeldUp(pause) => self.was_held_up(pause),
                 Input::Tick => {}
@@ -224,7 +227,7 @@ impl Coordinator {
             ConnectionEvent::TrialEnded(_) => {}
             ConnectionEvent::Leaving(reason) => self.departs(worker, reason),
             ConnectionEvent::Warning(text) => self.report(Event::Warning { worker: Some(worker), text }),
-            ConnectionEvent::OutputFailed(text) => self.judge.not_carried_out(text),
+            ConnectionEvent::OutputFailed(text) => self.output_failed(Some(worker), text),
             ConnectionEvent::Reaching(within) => self.reaches(worker, within),
             ConnectionEvent::Held(text, within) => self.held(worker, text, within),
             ConnectionEvent::Broken(reason) => self.broken(worker, reason),
@@ -285,6 +288,14 @@ impl Coordinator {
 
     fn command(&mut self, worker: WorkerId, command: Command) {
         self.actions.push(Action::Command(worker, command));
+    }
+
+    /// Something cannot be written. The same is said once of each worker.
+    fn output_failed(&mut self, worker: Option<WorkerId>, text: String) {
+        if self.unwritten.insert((worker, text.clone())) {
+            self.report(Event::OutputFailed { worker, text: text.clone() });
+            self.judge.not_carried_out(text);
+        }
     }
 
     fn report(&mut self, event: Event) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::conduct::event::{Command, End};
 use crate::model::{
-    Event, Forced, OnFailure, Outcome, Phase, PhaseId, Process, Start, Step, StepId, StepReference, StepResult,
+    Blame, Event, Forced, OnFailure, Outcome, Phase, PhaseId, Process, Start, Step, StepId, StepReference, StepResult,
     WorkerId, signal_name,
 };
 use crate::wait::Wait;
@@ -46,8 +46,9 @@ impl Coordinator {
         if !self.part(worker, place.phase_id()).is_some_and(|part| part.advance(place.position, Progress::Ended)) {
             return;
         }
+        result.because = self.blame(place.of(worker), &result.outcome);
         if let Outcome::Skipped(why @ None) = &mut result.outcome {
-            why.clone_from(&self.stopping);
+            *why = self.why_stopped();
         }
         if result.outcome == Outcome::Spawned {
             self.workers[worker.0].spawned.insert(place);
@@ -70,6 +71,11 @@ impl Coordinator {
             let text = format!("step `{}` in {} of trial {} {what}", self.judge.label(step), step.phase, step.trial);
             self.report(Event::Warning { worker: Some(worker), text });
         }
+        let part = &mut self.workers[worker.0].part;
+        let must_pass = self.plan.step(step).is_some_and(|planned| planned.must_pass(step.phase));
+        if part.of == Some(place.phase_id()) && must_pass && outcome.is_failure() {
+            part.must.get_or_insert(place.position);
+        }
         if self.is_in(worker, place.phase_id()) {
             self.not_at_barrier(worker, place.position, &outcome);
         }
@@ -79,6 +85,7 @@ impl Coordinator {
     /// Reports a step that is lost with its worker; the loss of the worker is what speaks against the run.
     pub(super) fn step_lost(&mut self, worker: WorkerId, place: StepId, result: StepResult) {
         let step = place.of(worker);
+        let result = StepResult { because: Some(Blame::Worker(worker)), ..result };
         if self.workers[worker.0].spawned.remove(&place) {
             self.report(Event::SpawnedEnded { step, result });
         } else if self.part(worker, place.phase_id()).is_some_and(|part| part.lose(place.position)) {
@@ -109,8 +116,7 @@ impl Coordinator {
             if self.plan.settings.on_failure == OnFailure::Stop {
                 self.rest = self.rest.max(Rest::CollectAndReset);
                 if matches!(self.current(), Some(Phase::Startup | Phase::Run)) {
-                    let (label, name) = (self.judge.label(step), self.plan.name(step.worker));
-                    self.stop_phase(format!("`on_failure = stop`: step `{label}` failed on worker `{name}`"));
+                    self.stop_phase(Blame::Step(step));
                 }
             }
         } else if step.phase == Phase::Reset && outcome.is_failure() {
@@ -130,7 +136,7 @@ impl Coordinator {
             self.comes_no_more(worker, false);
         }
         let outcome = self.unheard(worker);
-        let open = self.close_steps(worker, id, &outcome);
+        let open = self.close_steps(worker, id, &outcome, None);
         if open > 0 && outcome == Outcome::Lost {
             let name = self.plan.name(worker);
             self.judge.incomplete(format!("worker `{name}` did not report how {open} of its steps ended"));
@@ -140,8 +146,31 @@ impl Coordinator {
         self.answered(Stage::Running, worker);
     }
 
+    /// Why the phase was told to stop, for people.
+    pub(super) fn why_stopped(&self) -> Option<String> {
+        self.stopping.map(|blame| blame.why_stopped(&self.plan))
+    }
+
+    /// What else kept this step from being carried out, if something did.
+    fn blame(&self, step: StepReference, outcome: &Outcome) -> Option<Blame> {
+        let worker = &self.workers[step.worker.0];
+        let place = PhaseId { trial: step.trial, phase: step.phase };
+        let stopping = self.stopping.filter(|_| self.is_in(step.worker, place));
+        let leaves = worker.is_departing().then_some(Blame::Worker(step.worker));
+        let must = worker.part.must.map(|position| Blame::Step(StepReference { position, ..step }));
+        match outcome {
+            // The player says why it skips a step, unless the conductor knows.
+            Outcome::Skipped(Some(_)) => must.or(stopping).or(leaves),
+            Outcome::Skipped(None) => stopping.or(leaves).or(must),
+            Outcome::Stopped => stopping.or(leaves),
+            // A player that leaves transfers nothing, and waits for nobody.
+            Outcome::Unfulfilled(_) => leaves,
+            _ => None,
+        }
+    }
+
     /// Stops the current phase on every worker that is in it, for this reason; a second call changes nothing.
-    pub(super) fn stop_phase(&mut self, why: String) {
+    pub(super) fn stop_phase(&mut self, why: Blame) {
         if self.current().is_none() || self.stopping.is_some() {
             return;
         }
@@ -162,26 +191,30 @@ impl Coordinator {
     pub(super) fn lose(&mut self, worker: WorkerId, end: &End) {
         self.comes_no_more(worker, true);
         self.judge.lost(worker, end);
-        self.report(Event::WorkerLost { worker, reason: end.reason.clone() });
-        self.close_all(worker);
+        self.report(Event::WorkerLost { worker, reason: end.reason.clone(), hint: end.hint });
+        self.close_all(worker, Some(Blame::Worker(worker)));
     }
 
     /// Closes what a worker has open; it is not known what became of it.
-    pub(super) fn close_all(&mut self, worker: WorkerId) {
+    pub(super) fn close_all(&mut self, worker: WorkerId, because: Option<Blame>) {
         if let Some(phase) = self.workers[worker.0].part.of {
-            self.close_steps(worker, phase, &Outcome::Lost);
+            self.close_steps(worker, phase, &Outcome::Lost, because);
         }
         for place in std::mem::take(&mut self.workers[worker.0].spawned) {
-            let result = StepResult::without_output(Outcome::Lost);
+            let result = StepResult { because, ..StepResult::without_output(Outcome::Lost) };
             self.report(Event::SpawnedEnded { step: place.of(worker), result });
         }
     }
 
-    fn close_steps(&mut self, worker: WorkerId, phase: PhaseId, outcome: &Outcome) -> usize {
+    fn close_steps(&mut self, worker: WorkerId, phase: PhaseId, outcome: &Outcome, because: Option<Blame>) -> usize {
         let open = self.workers[worker.0].part.leave();
         for position in &open {
-            let result = StepResult::without_output(outcome.clone());
-            self.report(Event::StepEnded { step: phase.step(*position).of(worker), result });
+            let step = phase.step(*position).of(worker);
+            let because = because.or_else(|| self.blame(step, outcome));
+            self.report(Event::StepEnded {
+                step,
+                result: StepResult { because, ..StepResult::without_output(outcome.clone()) },
+            });
         }
         open.len()
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End, EndKind};
 use crate::model::{
-    Event, OnFailure, OnInterrupt, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, Reason, StartSkew,
+    Blame, Event, OnFailure, OnInterrupt, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, StartSkew,
     WorkerId, WorkerName, WorkerPlan,
 };
 use crate::wait::Wait;
@@ -107,7 +107,7 @@ impl Coordinator {
             self.judge.hint(end.hint);
             if self.trial == 0 && self.skip_unreachable && end.kind == EndKind::Unreachable {
                 self.judge.incomplete(format!("worker `{name}` at {player} was left out: {}", end.reason));
-                self.report(Event::WorkerLost { worker, reason: end.reason });
+                self.report(Event::WorkerLost { worker, reason: end.reason, hint: end.hint });
                 continue;
             }
             may_go_on = false;
@@ -116,6 +116,8 @@ impl Coordinator {
             } else {
                 self.judge.incomplete(format!("worker `{name}` could not be reached again: {}", end.reason));
             }
+            let refused = end.kind != EndKind::Unreachable;
+            self.report(Event::WorkerUnreachable { worker, refused, reason: end.reason, hint: end.hint });
         }
         let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
         if may_go_on && self.workers.iter().all(Worker::is_gone) {
@@ -245,7 +247,7 @@ impl Coordinator {
             let trial = self.trial;
             self.judge.check(trial, &result.outcome);
             if let Some(why) = unkept {
-                self.judge.not_carried_out(format!("cannot save the output of `check` of trial {trial}: {why}"));
+                self.output_failed(None, format!("cannot save the output of `check` of trial {trial}: {why}"));
             }
             let ended = (!left.is_empty())
                 .then(|| format!("left {}, stopped after it: {}", Process::count(&left), Process::list(&left)));
@@ -294,6 +296,7 @@ impl Coordinator {
             return self.leave_now();
         }
         self.interrupted = Some(signal);
+        self.report(Event::Interrupted { signal });
         match self.stage {
             Stage::Connecting => {
                 for worker in self.pending.clone() {
@@ -308,7 +311,7 @@ impl Coordinator {
                 self.rest = Rest::CollectAfterInterrupt;
                 // Collect itself continues.
                 if self.phase() != Phase::Collect {
-                    self.stop_phase(Reason::Interrupted(signal).text());
+                    self.stop_phase(Blame::Signal(signal));
                 }
             }
             Stage::Leaving => self.leave_now(),
@@ -320,7 +323,7 @@ impl Coordinator {
     /// Stops the current phase; only Reset is still run.
     fn stop_for_reset(&mut self, signal: i32) {
         self.rest = Rest::ResetAlone;
-        self.stop_phase(Reason::Interrupted(signal).text());
+        self.stop_phase(Blame::Signal(signal));
     }
 
     pub(super) fn leave(&mut self) {
@@ -342,7 +345,7 @@ impl Coordinator {
             self.command(worker, Command::Abandon);
             self.workers[worker.0].standing = Standing::Gone;
             if in_trial {
-                self.close_all(worker);
+                self.close_all(worker, self.interrupted.map(Blame::Signal));
             }
         }
         if in_trial {
@@ -366,7 +369,9 @@ impl Coordinator {
             "it is not run where it had not begun, because Python players do not run it by themselves".to_owned();
         for (names, then) in [(names(false), by_itself), (names(true), seed)] {
             if !names.is_empty() {
-                self.judge.incomplete(format!("this conductor left before the end of Reset on {names}; {then}"));
+                let text = format!("this conductor left before the end of Reset on {names}; {then}");
+                self.report(Event::Warning { worker: None, text: text.clone() });
+                self.judge.incomplete(text);
             }
         }
     }

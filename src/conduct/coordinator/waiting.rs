@@ -42,7 +42,7 @@ impl Coordinator {
         let (worker, name) = (&self.workers[id.0], self.plan.name(id));
         let step = self.at(id).filter(|_| self.stage == Stage::Running);
         match (worker.leaves(), step) {
-            (Some(leaves), _) => format!("`{name}` (it {leaves})"),
+            (Some(reason), _) => format!("`{name}` (it leaves: {reason})"),
             (None, _) if worker.broken => format!("`{name}` (its connection is broken)"),
             (None, Some(step)) => format!("`{name}` (at `{}`)", step.label),
             (None, None) => format!("`{name}`"),

@@ -47,6 +47,8 @@ pub(super) struct Part {
     /// The worker said that it was ready for it.
     pub(super) received: bool,
     pub(super) steps: Vec<Progress>,
+    /// The `must:` step that failed first: the rest is skipped.
+    pub(super) must: Option<usize>,
     /// The step that was lost first, when the worker was lost.
     pub(super) lost_at: Option<usize>,
 }
@@ -89,10 +91,10 @@ impl Worker {
         matches!(self.standing, Standing::Lost | Standing::Gone)
     }
 
-    /// What its player does that leaves, to follow the worker's name.
-    pub(super) fn leaves(&self) -> Option<String> {
+    /// Why its player leaves, if it does.
+    pub(super) fn leaves(&self) -> Option<&str> {
         match &self.standing {
-            Standing::Departing(reason) => Some(format!("leaves: {reason}")),
+            Standing::Departing(reason) => Some(reason),
             _ => None,
         }
     }

@@ -104,7 +104,7 @@ impl Board {
             Event::WorkerPhaseEnded { worker, .. } => self.stand(*worker, Standing::Through),
             Event::WorkerBroken { worker, reason } => self.workers[worker.0].broken = Some((reason.clone(), *at)),
             Event::WorkerResumed { worker, .. } => self.workers[worker.0].broken = None,
-            Event::WorkerLost { worker, reason } => self.stand(*worker, Standing::Lost(reason.clone())),
+            Event::WorkerLost { worker, reason, .. } => self.stand(*worker, Standing::Lost(reason.clone())),
             Event::PhaseEnded { .. } => self.phase = None,
             Event::CheckStarted { .. } => self.checking = Some(*at),
             Event::CheckEnded { .. } => self.checking = None,

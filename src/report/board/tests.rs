@@ -180,7 +180,11 @@ fn meeting(clients: usize) -> Recording {
         match client {
             2 => run.step(Phase::Run, client, 1, failure()),
             3 => start(&mut run, client, 1),
-            4 => run.add(Event::WorkerLost { worker: WorkerId(4), reason: "its player was restarted".to_owned() }),
+            4 => run.add(Event::WorkerLost {
+                worker: WorkerId(4),
+                reason: "its player was restarted".to_owned(),
+                hint: None,
+            }),
             5 => run.add(Event::WorkerBroken { worker: WorkerId(5), reason: "connection reset by peer".to_owned() }),
             _ => run.step(Phase::Run, client, 1, left(Outcome::Passed, b"equal\n", b"")),
         }

@@ -78,7 +78,7 @@ fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
 fn trial_value(plan: &Plan, trial: &Trial) -> Value {
     let cell = |phase: &Phase| match trial.phases.get(phase) {
         None => context! { phase => phase.word(), duration => "–" },
-        Some(known) => cell_value(known),
+        Some(known) => cell_value(plan, known),
     };
     context! {
         number => trial.number,
@@ -95,14 +95,16 @@ fn check_value(trial: u32, check: &StepResult) -> Value {
     context! { class, outcome => check.outcome.in_detail(), link => links::check(trial) }
 }
 
-fn cell_value(phase: &PhaseOfTrial) -> Value {
+fn cell_value(plan: &Plan, phase: &PhaseOfTrial) -> Value {
     let duration = phase.end.map_or_else(|| "not over".to_owned(), |end| words::duration(end.since(phase.start)));
     let results = phase.workers.values().flat_map(|worker| worker.results.values());
     let failed = results.filter(|recorded| recorded.is_bad()).count();
     let barrier = |barrier: &BarrierResult| {
         let skew = barrier.passed.as_ref().ok().and_then(|skew| words::skew_of_several(skew.as_ref()));
-        let text =
-            barrier.passed.as_ref().map_or_else(|why| format!("not passed: {}", line(why)), |_| "passed".to_owned());
+        let text = match &barrier.passed {
+            Ok(_) => "passed".to_owned(),
+            Err(why) => format!("not passed: {}", line(&why.text(Some(plan)))),
+        };
         context! { name => line(&format!("barrier {}", barrier.name)), skew, text }
     };
     context! {

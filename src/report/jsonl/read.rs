@@ -74,6 +74,7 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
             // A line without an end is one that the conductor was writing when it was killed.
             if !line.ends_with(b"\n") {
                 (self.ended, self.whole) = (true, false);
+                self.push(Event::RecordEnded);
                 self.reasons.push(Reason::Incomplete(NO_END.to_owned()));
                 let reasons = std::mem::take(&mut self.reasons);
                 self.push(Event::RunEnded { conclusion: Conclusion::new(Verdict::Incomplete, reasons) });

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::Replay;
 use crate::model::{
-    Action, Attempt, BarrierResult, Bound, Conclusion, Destination, Ending, Event, FetchedFile, FetchedFiles, Format,
-    Gate, Hint, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription, Printer, Process, Reason, Stamped,
-    StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
+    Absence, Action, Attempt, BarrierFailure, BarrierResult, Blame, Bound, Conclusion, Destination, Ending, Event,
+    FetchedFile, FetchedFiles, Format, Gate, Hint, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription,
+    Printer, Process, Reason, Stamped, StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
 };
 use crate::report::recorded::{
     Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, range, spawned, told,
@@ -221,7 +221,10 @@ fn nothing_of_a_run_is_lost_when_it_is_read_back() {
     run.step(Phase::Run, 0, 2, left(Outcome::Spawned, b"", b""));
     run.step(Phase::Run, 0, 3, everything(Outcome::TimedOut(Duration::from_secs(5)), b"", b""));
     run.step(Phase::Run, 0, 4, StepResult::without_output(Outcome::Unfulfilled("nobody came".to_owned())));
-    run.step(Phase::Run, 0, 5, StepResult::without_output(Outcome::Skipped(None)));
+    let because = |because, outcome| StepResult { because: Some(because), ..StepResult::without_output(outcome) };
+    run.step(Phase::Run, 0, 5, because(Blame::Signal(15), Outcome::Skipped(None)));
+    run.step(Phase::Run, 1, 5, because(Blame::Step(step(&run, 1)), Outcome::Skipped(None)));
+    run.step(Phase::Run, 1, 6, because(Blame::Worker(WorkerId(1)), Outcome::Lost));
     run.step(Phase::Run, 0, 6, StepResult::without_output(Outcome::Skipped(Some("a".repeat(5000)))));
     run.step(Phase::Run, 0, 7, StepResult::without_output(Outcome::NotStarted("no shell".to_owned())));
     let unkept = Unkept { bytes: 8, why: Arc::from("no space left on device") };
@@ -243,12 +246,29 @@ fn nothing_of_a_run_is_lost_when_it_is_read_back() {
         name: "here".to_owned(),
         lead: Duration::from_millis(3),
     });
-    for passed in [Ok(Some(skew)), Ok(None), Err("b was lost".repeat(1000))] {
+    let absences = [
+        Absence::Lost(Some(step(&run, 1))),
+        Absence::Lost(None),
+        Absence::Leaves("it was told to".to_owned()),
+        Absence::Finished(Phase::Run),
+        Absence::Skipped,
+        Absence::StoppedWaiting(vec![step(&run, 1), step(&run, 3)]),
+        Absence::DidNotWait,
+        Absence::WaitsAt("there".to_owned()),
+    ];
+    let missing = absences.map(|why| Err(BarrierFailure::Missing(WorkerId(1), why)));
+    let told = Err(BarrierFailure::Told("b was lost".repeat(1000)));
+    for passed in [Ok(Some(skew)), Ok(None), told, Err(BarrierFailure::Stopped)].into_iter().chain(missing) {
         let waited = vec![(WorkerId(0), Duration::from_secs(1)), (WorkerId(1), Duration::ZERO)];
         let barrier = BarrierResult { name: "here".to_owned(), waited, passed };
         run.add(Event::BarrierEnded { trial: 1, phase: Phase::Run, barrier });
     }
-    run.add(Event::WorkerLost { worker: WorkerId(1), reason: "gone \u{202e}".to_owned() });
+    let hint = Some(Hint::RestartPlayer);
+    run.add(Event::WorkerLost { worker: WorkerId(1), reason: "gone \u{202e}".to_owned(), hint });
+    run.add(Event::WorkerUnreachable { worker: WorkerId(1), refused: true, reason: "busy".to_owned(), hint: None });
+    run.add(Event::OutputFailed { worker: Some(WorkerId(1)), text: "no space".to_owned() });
+    run.add(Event::OutputFailed { worker: None, text: "no space".to_owned() });
+    run.add(Event::Interrupted { signal: 15 });
     run.worker_done(Phase::Run, 0);
     run.phase_done(Phase::Run);
     run.add(Event::CheckEnded {

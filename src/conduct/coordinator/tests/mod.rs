@@ -3,6 +3,7 @@
 mod departing;
 mod interleavings;
 mod liveness;
+pub(in crate::conduct) mod simulation;
 mod skew;
 mod tables;
 mod world;

@@ -151,7 +151,7 @@ fn workers_that_wait_for_each_other_at_barriers_are_let_go_at_once_and_skip_the_
     world.give(Input::Start);
     assert_eq!(world.finish().verdict, Verdict::Failed);
     let failed = world.reports.iter().filter_map(|event| match event {
-        Event::BarrierEnded { barrier, .. } => barrier.passed.clone().err(),
+        Event::BarrierEnded { barrier, .. } => barrier.passed.as_ref().err().map(|why| why.text(Some(&world.plan))),
         _ => None,
     });
     assert_eq!(failed.collect::<Vec<_>>(), ["worker `w1` waits at barrier `y`", "worker `w0` waits at barrier `x`"]);

@@ -106,7 +106,7 @@ impl HeldRun {
         eventually("the player has run Reset", || self.read("reset") == "begun\nended\n");
         let (finished, ended) = self.finish();
         assert_eq!(finished.status, Some(4), "{finished:#?}");
-        for part in ["worker `a` was lost", "within its lease of 4s", CLOSED] {
+        for part in ["lost: a in run of trial 1: ", "within its lease of 4s", CLOSED] {
             assert!(finished.stdout.contains(part), "{part}: {finished:#?}");
         }
         ended

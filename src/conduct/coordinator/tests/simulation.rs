@@ -1,0 +1,446 @@
+//! Whole runs of the coordinator with players that do what real ones do, in simulated time, and faults that are put into
+//! them: for tests of what reports make of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::conduct::coordinator::{Action, Coordinator, Input};
+use crate::conduct::event::{Command, ConnectionEvent, End};
+use crate::model::{
+    Action as StepAction, Bound, ClockAnchor, ConductorTime, Ending, Event, Mode, Outcome, PhaseId, Plan,
+    PlayerDescription, PlayerTime, Stamped, Start, Step, StepId, StepReference, StepResult, Verdict, WorkerId,
+};
+
+/// How long a step runs, if nothing else is said.
+const STEP: Duration = Duration::from_secs(1);
+/// How long a message takes.
+const WAY: Duration = Duration::from_millis(1);
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fault {
+    /// The step ends with this exit status.
+    Fails(StepReference, i32),
+    /// The step's process cannot be created.
+    NotStarted(StepReference),
+    /// The step runs for so long.
+    Slow(StepReference, Duration),
+    /// The spawned step ends with this exit status so long after its start.
+    Dies(StepReference, Duration, i32),
+    /// Its worker is lost while the step runs.
+    Loses(StepReference),
+    /// The worker cannot be reached.
+    Unreachable(WorkerId),
+    /// The step's process starts so much later.
+    Late(StepReference, Duration),
+    /// What the step prints cannot be kept.
+    DiskFull(StepReference),
+    /// `check` of this trial fails.
+    Check(u32),
+    /// The run is interrupted this long after its start.
+    Interrupt(Duration),
+}
+
+/// What came of a run.
+pub(crate) struct Simulated {
+    pub(crate) events: Vec<Stamped>,
+    /// The faults that came to pass: not what was not reached because of others.
+    pub(crate) came_to_pass: BTreeSet<Fault>,
+    /// For each barrier's time limit that passed, the slow steps that had not ended then.
+    pub(crate) gave_up: BTreeSet<BTreeSet<StepReference>>,
+    /// For each step that was skipped by its player, the step that failed before it.
+    pub(crate) skipped_for: BTreeMap<StepReference, StepReference>,
+    pub(crate) verdict: Verdict,
+}
+
+/// Carries out a plan in which these faults happen.
+pub(crate) fn simulate(plan: Plan, skip_unreachable: bool, faults: &BTreeSet<Fault>) -> Simulated {
+    let plan = Arc::new(plan);
+    let now = ConductorTime::from_nanoseconds(1_000_000_000);
+    let anchor = ClockAnchor { conductor: now, utc: SystemTime::UNIX_EPOCH };
+    let coordinator = Coordinator::new(Arc::clone(&plan), skip_unreachable, anchor);
+    let players = plan.workers.iter().map(|_| Player::default()).collect();
+    let mut simulation = Simulation {
+        plan,
+        faults,
+        coordinator,
+        players,
+        now,
+        due: BTreeMap::new(),
+        number: 0,
+        simulated: Simulated {
+            events: Vec::new(),
+            came_to_pass: BTreeSet::new(),
+            gave_up: BTreeSet::new(),
+            skipped_for: BTreeMap::new(),
+            verdict: Verdict::Passed,
+        },
+        is_over: false,
+    };
+    for fault in faults {
+        if let Fault::Interrupt(after) = fault {
+            simulation.later(*after, Due::Interrupt);
+        }
+    }
+    simulation.give(Input::Start);
+    simulation.run();
+    simulation.simulated
+}
+
+/// Something that happens at its time.
+#[derive(Debug)]
+enum Due {
+    /// A worker's player says something.
+    Says(WorkerId, ConnectionEvent),
+    /// The step that it is at ends, unless it is at another by then.
+    Ends(WorkerId, StepId, Outcome),
+    /// A spawned step dies.
+    Dies(WorkerId, StepId, i32),
+    /// It has waited at a barrier for long enough.
+    Withdraws(WorkerId, StepId),
+    /// It begins the next step.
+    Continues(WorkerId, StepId),
+    /// The line that it waits for is printed.
+    Printed(WorkerId, StepId),
+    Interrupt,
+    Checked(u32),
+}
+
+/// A worker's player.
+#[derive(Debug, Default)]
+struct Player {
+    /// The step that it is at.
+    at: Option<StepId>,
+    phase: Option<PhaseId>,
+    /// The `must:` step that failed, so that the rest is skipped.
+    failed: Option<StepId>,
+    spawned: BTreeSet<StepId>,
+    withdrawn: bool,
+    is_gone: bool,
+}
+
+struct Simulation<'a> {
+    plan: Arc<Plan>,
+    faults: &'a BTreeSet<Fault>,
+    coordinator: Coordinator,
+    players: Vec<Player>,
+    now: ConductorTime,
+    due: BTreeMap<(ConductorTime, u64), Due>,
+    number: u64,
+    simulated: Simulated,
+    is_over: bool,
+}
+
+impl Simulation<'_> {
+    fn run(&mut self) {
+        while !self.is_over {
+            let deadline = self.coordinator.next_deadline();
+            let next = self.due.first_key_value().map(|((at, _), _)| *at);
+            if let Some(deadline) = deadline.filter(|deadline| next.is_none_or(|next| *deadline < next)) {
+                self.now = self.now.max(deadline).plus(Duration::from_nanos(1));
+                self.give(Input::Tick);
+                continue;
+            }
+            let ((at, _), due) = self.due.pop_first().expect("something happens, or is waited for");
+            self.now = self.now.max(at);
+            self.happens(due);
+        }
+    }
+
+    fn later(&mut self, after: Duration, due: Due) {
+        self.number += 1;
+        self.due.insert((self.now.plus(after), self.number), due);
+    }
+
+    fn says(&mut self, worker: WorkerId, event: ConnectionEvent) {
+        self.later(WAY, Due::Says(worker, event));
+    }
+
+    fn give(&mut self, input: Input) {
+        for action in self.coordinator.handle(input, self.now) {
+            match action {
+                Action::Connect(worker) => self.connect(worker),
+                Action::Command(worker, command) => self.command(worker, command),
+                Action::Check(trial) => self.later(STEP, Due::Checked(trial)),
+                Action::StopCheck => {}
+                Action::Report(event) => {
+                    if let Event::RunEnded { conclusion } = &event {
+                        self.is_over = true;
+                        self.simulated.verdict = conclusion.verdict;
+                    }
+                    self.simulated.events.push(Stamped { at: self.now, event });
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, worker: WorkerId) {
+        self.players[worker.0] = Player::default();
+        if self.comes_to_pass(&Fault::Unreachable(worker)) {
+            let end = End::unreachable("connection refused");
+            return self.says(worker, ConnectionEvent::Ended(end));
+        }
+        let (version, host) = ("1".to_owned(), "h".to_owned());
+        self.says(worker, ConnectionEvent::Connected(PlayerDescription::Session { version, host }));
+    }
+
+    /// Notes that this fault happens, if it was put in.
+    fn comes_to_pass(&mut self, fault: &Fault) -> bool {
+        let is_put_in = self.faults.contains(fault);
+        if is_put_in {
+            self.simulated.came_to_pass.insert(fault.clone());
+        }
+        is_put_in
+    }
+
+    fn step(&self, worker: WorkerId, place: StepId) -> Option<Step> {
+        self.plan.step(place.of(worker)).cloned()
+    }
+
+    fn command(&mut self, worker: WorkerId, command: Command) {
+        let player = &mut self.players[worker.0];
+        match command {
+            _ if player.is_gone => {}
+            Command::Plan => self.says(worker, ConnectionEvent::PlanTaken),
+            Command::Arm(phase) => self.says(worker, ConnectionEvent::Armed(phase, WAY)),
+            Command::Go(phase, at) => {
+                (player.phase, player.failed) = (Some(phase), None);
+                self.later(at.since(self.now), Due::Continues(worker, phase.step(0)));
+            }
+            Command::Release(place, at) => {
+                if player.at.take_if(|own| *own == place).is_some() {
+                    self.ended(worker, place, Outcome::Passed);
+                    self.later(at.since(self.now), Due::Continues(worker, next(place)));
+                }
+            }
+            Command::FailBarrier(place, why) => {
+                if player.at.take_if(|own| *own == place).is_some() {
+                    let limit = match self.step(worker, place).and_then(|step| step.bound) {
+                        Some(Bound::Timeout(limit)) if self.players[worker.0].withdrawn => Some(limit),
+                        _ => None,
+                    };
+                    if limit.is_some() {
+                        self.gave_up(place);
+                    }
+                    let outcome = limit.map_or(Outcome::Unfulfilled(why), Outcome::TimedOut);
+                    self.ended(worker, place, outcome);
+                    self.later(Duration::ZERO, Due::Continues(worker, next(place)));
+                }
+            }
+            Command::Stop(phase) => {
+                if player.phase.take_if(|own| *own == phase).is_some() {
+                    let at = player.at.take();
+                    self.stopped(worker, phase, at);
+                }
+            }
+            Command::EndTrial(trial) => {
+                for place in std::mem::take(&mut player.spawned) {
+                    let result = StepResult::without_output(Outcome::Stopped);
+                    self.says(worker, ConnectionEvent::SpawnedEnded(place, result));
+                }
+                self.says(worker, ConnectionEvent::TrialEnded(trial));
+            }
+            Command::Bye | Command::Abandon => {
+                player.is_gone = true;
+                self.later(WAY, Due::Says(worker, ConnectionEvent::Ended(End::closed())));
+            }
+        }
+    }
+
+    /// The time limit of a barrier has passed: the first that says so ended it for all others.
+    fn gave_up(&mut self, place: StepId) {
+        let slow = |(worker, player): (usize, &Player)| {
+            let step = player.at.filter(|_| !player.is_gone)?.of(WorkerId(worker));
+            let is_slow = self.faults.iter().any(|fault| matches!(fault, Fault::Slow(slow, _) if *slow == step));
+            is_slow.then_some(step)
+        };
+        let open: BTreeSet<_> = self.players.iter().enumerate().filter_map(slow).collect();
+        assert!(!open.is_empty(), "somebody is slow where a time limit passes: {place:?}");
+        self.simulated.gave_up.insert(open);
+    }
+
+    /// The phase is stopped: what runs is stopped, the rest is skipped.
+    fn stopped(&mut self, worker: WorkerId, phase: PhaseId, at: Option<StepId>) {
+        let told = self.simulated.events.iter().filter_map(|stamped| match &stamped.event {
+            Event::StepEnded { step, .. } if step.worker == worker => Some((step.trial, step.phase, step.position)),
+            _ => None,
+        });
+        let told: BTreeSet<_> = told.collect();
+        let on_the_way: BTreeSet<StepId> = self
+            .due
+            .values()
+            .filter_map(|due| match due {
+                Due::Says(own, ConnectionEvent::StepEnded(place, _)) if *own == worker => Some(*place),
+                _ => None,
+            })
+            .collect();
+        for position in 0..self.plan.worker(worker).steps[phase.phase].len() {
+            let place = phase.step(position);
+            if told.contains(&(phase.trial, phase.phase, position)) || on_the_way.contains(&place) {
+                continue;
+            }
+            let outcome = if at == Some(place) { Outcome::Stopped } else { Outcome::Skipped(None) };
+            self.says(worker, ConnectionEvent::StepEnded(place, StepResult::without_output(outcome)));
+        }
+        self.says(worker, ConnectionEvent::PhaseEnded(phase));
+    }
+
+    fn happens(&mut self, due: Due) {
+        match due {
+            Due::Says(worker, event) => self.give(Input::Connection(worker, event)),
+            Due::Interrupt => {
+                let fault = self.faults.iter().find(|fault| matches!(fault, Fault::Interrupt(_))).cloned();
+                self.simulated.came_to_pass.extend(fault);
+                self.give(Input::Interrupt(2));
+            }
+            Due::Checked(trial) => {
+                let fails = self.comes_to_pass(&Fault::Check(trial));
+                let outcome = if fails { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed };
+                self.give(Input::Checked(outcome.into()));
+            }
+            Due::Continues(worker, place) => {
+                let player = &self.players[worker.0];
+                if !player.is_gone && player.phase == Some(place.phase_id()) {
+                    self.begins(worker, place);
+                }
+            }
+            Due::Ends(worker, place, outcome) => {
+                let player = &mut self.players[worker.0];
+                if !player.is_gone && player.at.take_if(|at| *at == place).is_some() {
+                    self.ended(worker, place, outcome);
+                    self.later(Duration::ZERO, Due::Continues(worker, next(place)));
+                }
+            }
+            Due::Withdraws(worker, place) => {
+                let player = &mut self.players[worker.0];
+                if !player.is_gone && player.at == Some(place) {
+                    player.withdrawn = true;
+                    self.says(worker, ConnectionEvent::Withdraw(place));
+                }
+            }
+            Due::Dies(worker, place, status) => self.dies(worker, place, status),
+            Due::Printed(worker, place) => self.happens(Due::Ends(worker, place, Outcome::Passed)),
+        }
+    }
+
+    /// A spawned step dies, and whoever awaits a line of it does so for nothing.
+    fn dies(&mut self, worker: WorkerId, place: StepId, status: i32) {
+        let player = &mut self.players[worker.0];
+        if player.is_gone || !player.spawned.remove(&place) {
+            return;
+        }
+        let (at, in_phase) = (player.at, player.phase == Some(place.phase_id()));
+        let step = self.step(worker, place);
+        let all: Vec<Fault> = self.faults.iter().cloned().collect();
+        let died = all.into_iter().find(|fault| matches!(fault, Fault::Dies(step, ..) if *step == place.of(worker)));
+        self.simulated.came_to_pass.extend(died);
+        let result = StepResult::without_output(Outcome::Failed(Ending::Exit(status)));
+        self.says(worker, ConnectionEvent::SpawnedEnded(place, result));
+        if in_phase && step.is_some_and(|step| step.must_pass(place.phase)) {
+            self.players[worker.0].failed.get_or_insert(place);
+        }
+        if let Some(at) = at.filter(|at| self.awaits(worker, *at)) {
+            let why = "it ended without printing the line".to_owned();
+            self.happens(Due::Ends(worker, at, Outcome::Unfulfilled(why)));
+        }
+    }
+
+    fn awaits(&self, worker: WorkerId, place: StepId) -> bool {
+        self.step(worker, place).is_some_and(|step| matches!(step.action, StepAction::Await { .. }))
+    }
+
+    /// A worker begins a step, or skips what is left.
+    fn begins(&mut self, worker: WorkerId, place: StepId) {
+        let Some(step) = self.step(worker, place) else {
+            self.players[worker.0].phase = None;
+            return self.says(worker, ConnectionEvent::PhaseEnded(place.phase_id()));
+        };
+        let own = place.of(worker);
+        if let Some(failed) = self.players[worker.0].failed {
+            self.simulated.skipped_for.insert(own, failed.of(worker));
+            let skipped = StepResult::without_output(Outcome::Skipped(Some("a `must:` step failed".to_owned())));
+            self.says(worker, ConnectionEvent::StepEnded(place, skipped));
+            return self.later(Duration::ZERO, Due::Continues(worker, next(place)));
+        }
+        let player = &mut self.players[worker.0];
+        (player.at, player.withdrawn) = (Some(place), false);
+        match &step.action {
+            StepAction::Barrier(_) => {
+                self.says(worker, ConnectionEvent::BarrierReached(place, WAY));
+                if let Some(Bound::Timeout(limit)) = step.bound {
+                    self.later(limit, Due::Withdraws(worker, place));
+                }
+            }
+            StepAction::Await { .. } if player.spawned.is_empty() => {
+                let why = "it has ended without printing the line".to_owned();
+                self.happens(Due::Ends(worker, place, Outcome::Unfulfilled(why)));
+            }
+            StepAction::Await { .. } => self.later(STEP * 2, Due::Printed(worker, place)),
+            _ => self.runs(worker, place, &step),
+        }
+    }
+
+    /// A step's process is created, or what was put in happens instead.
+    fn runs(&mut self, worker: WorkerId, place: StepId, step: &Step) {
+        let own = place.of(worker);
+        if self.comes_to_pass(&Fault::NotStarted(own)) {
+            return self.happens(Due::Ends(worker, place, Outcome::NotStarted("no such shell".to_owned())));
+        }
+        if self.comes_to_pass(&Fault::Loses(own)) {
+            self.says(worker, ConnectionEvent::StepStarted(place, self.start(Duration::ZERO)));
+            self.players[worker.0].is_gone = true;
+            return self.later(STEP / 2, Due::Says(worker, ConnectionEvent::Ended(End::lost("nothing heard"))));
+        }
+        let all: Vec<Fault> = self.faults.iter().cloned().collect();
+        let mut outcome = (STEP, Outcome::Passed);
+        let (mut late, mut dies) = (Duration::ZERO, None);
+        for fault in all {
+            match fault {
+                Fault::Fails(step, status) if step == own => outcome.1 = Outcome::Failed(Ending::Exit(status)),
+                Fault::Slow(step, time) if step == own => outcome.0 = time,
+                Fault::Late(step, time) if step == own => {
+                    late = time;
+                    self.simulated.came_to_pass.insert(fault.clone());
+                }
+                Fault::Dies(step, after, status) if step == own => dies = Some((after, status)),
+                Fault::DiskFull(step) if step == own => {
+                    self.simulated.came_to_pass.insert(fault.clone());
+                    self.says(worker, ConnectionEvent::OutputFailed("no space left on device".to_owned()));
+                }
+                _ => {}
+            }
+        }
+        let start = self.start(late);
+        self.says(worker, ConnectionEvent::StepStarted(place, start));
+        if step.mode == Mode::Spawn {
+            self.players[worker.0].spawned.insert(place);
+            if let Some((after, status)) = dies {
+                self.later(after, Due::Dies(worker, place, status));
+            }
+            return self.happens(Due::Ends(worker, place, Outcome::Spawned));
+        }
+        self.later(outcome.0, Due::Ends(worker, place, outcome.1));
+    }
+
+    fn start(&self, late: Duration) -> Start {
+        let (at, player) = (self.now.plus(late), PlayerTime::from_nanoseconds(self.now.nanoseconds()));
+        Start { at, error: Duration::ZERO, player, late: Duration::ZERO }
+    }
+
+    /// A step is over: its player says so.
+    fn ended(&mut self, worker: WorkerId, place: StepId, outcome: Outcome) {
+        let own = place.of(worker);
+        if let Outcome::Failed(Ending::Exit(status)) = outcome {
+            self.comes_to_pass(&Fault::Fails(own, status));
+        }
+        if outcome.is_failure() && self.step(worker, place).is_some_and(|step| step.must_pass(place.phase)) {
+            self.players[worker.0].failed.get_or_insert(place);
+        }
+        self.says(worker, ConnectionEvent::StepEnded(place, StepResult::without_output(outcome)));
+    }
+}
+
+fn next(place: StepId) -> StepId {
+    StepId { position: place.position + 1, ..place }
+}

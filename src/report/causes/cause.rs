@@ -1,0 +1,110 @@
+//! A cause and its consequences.
+
+use std::collections::BTreeSet;
+
+use crate::model::{ConductorTime, Hint, Outcome, Phase, Reason, StartSkew, StepReference, WorkerId};
+
+/// Something that went wrong by itself.
+#[derive(Debug, Clone)]
+pub(in crate::report) struct Cause {
+    pub(in crate::report) kind: Kind,
+    pub(in crate::report) at: ConductorTime,
+    pub(in crate::report) trial: Option<u32>,
+    pub(in crate::report) phase: Option<Phase>,
+    /// The workers on which it happened.
+    pub(in crate::report) workers: Vec<WorkerId>,
+    /// The steps that it is about: one of each worker in most kinds.
+    pub(in crate::report) steps: Vec<StepReference>,
+    /// What followed from it.
+    pub(in crate::report) consequences: Vec<Consequence>,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::report) enum Kind {
+    /// A step failed, or its result is not known.
+    Step(Outcome),
+    /// Steps had not ended when the time limit of this barrier passed.
+    Unfinished(String),
+    /// Workers waited for each other at these barriers.
+    Deadlock(Vec<String>),
+    /// `check` failed, or could not be carried out.
+    Check(Outcome),
+    /// A worker was lost, for this reason.
+    Lost(String, Option<Hint>),
+    /// A worker was left out, because it could not be reached.
+    LeftOut(String, Option<Hint>),
+    /// A worker could not be reached, or its player refused it, so that the run did not begin or go on.
+    Unreachable { refused: bool, reason: String, hint: Option<Hint> },
+    /// The workers started too far apart.
+    Skew(StartSkew),
+    /// Something could not be written.
+    Unwritten(String),
+    /// A signal interrupted the run.
+    Interrupted(i32),
+    /// The record of the run has no end.
+    RecordEnded,
+    /// Whatever else is given as a reason.
+    Other(Reason),
+}
+
+/// What followed from a cause, of one sort.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::report) struct Consequence {
+    pub(in crate::report) effect: Effect,
+    pub(in crate::report) workers: BTreeSet<WorkerId>,
+    pub(in crate::report) steps: Vec<StepReference>,
+}
+
+/// What sort of consequence it is. They are told in this order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::report) enum Effect {
+    /// Workers could not pass this barrier.
+    Barrier(String),
+    /// Steps failed that depend on it.
+    Failed,
+    /// The results of steps are not known.
+    Lost,
+    /// Steps were stopped.
+    Stopped,
+    /// Steps were skipped.
+    Skipped,
+    /// What steps printed could not be kept.
+    Unkept,
+    /// The workers of this phase did not start together, as far as that is known.
+    Skew(u32, Phase),
+    /// The check of this trial did not pass.
+    Check(u32),
+    /// Reset was not seen to its end on these workers.
+    NotReset,
+    /// So many trials were not run, because workers could not be reached again, for this reason, where that is so.
+    Trials(u32, Option<String>),
+}
+
+impl Cause {
+    /// Adds a step to what followed from it.
+    pub(super) fn add(&mut self, effect: Effect, step: StepReference) {
+        let consequence = self.follow(effect);
+        consequence.steps.push(step);
+        consequence.workers.insert(step.worker);
+    }
+
+    /// What followed from it, of this sort.
+    pub(super) fn follow(&mut self, effect: Effect) -> &mut Consequence {
+        let place = self.consequences.iter().position(|known| known.effect == effect).unwrap_or_else(|| {
+            self.consequences.push(Consequence { effect, workers: BTreeSet::new(), steps: Vec::new() });
+            self.consequences.len() - 1
+        });
+        &mut self.consequences[place]
+    }
+
+    /// Whether a check of this trial sees incomplete results because of it.
+    pub(super) fn leaves_results_incomplete(&self, trial: u32) -> bool {
+        match self.kind {
+            Kind::LeftOut(..) => true,
+            Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Lost(..) => self.trial == Some(trial),
+            Kind::Unwritten(_) => self.trial == Some(trial) && !self.workers.is_empty(),
+            _ => false,
+        }
+    }
+}

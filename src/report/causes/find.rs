@@ -1,0 +1,310 @@
+//! All causes of a run, with what followed from each.
+
+use std::collections::BTreeMap;
+
+use super::super::{Finished, Remark, Run};
+use super::cause::{Cause, Effect, Kind};
+use super::root::{Key, Roots, is_bad};
+use crate::model::{
+    Absence, Action, BarrierFailure, Conclusion, ConductorTime, Mode, OnFailure, Outcome, Phase, Reason, StepReference,
+    Verdict,
+};
+
+/// What is known of a run's causes so far.
+struct Finder<'a> {
+    roots: Roots<'a>,
+    run: &'a Run,
+    causes: BTreeMap<Key, Cause>,
+}
+
+/// The causes in the order of time.
+pub(super) fn found(run: &Run, conclusion: Option<&Conclusion>) -> Vec<Cause> {
+    let signal = conclusion.and_then(|conclusion| {
+        let signal = |reason: &Reason| if let Reason::Interrupted(signal) = reason { Some(*signal) } else { None };
+        conclusion.reasons.iter().find_map(signal)
+    });
+    let interrupted = run.interrupted.is_some() || signal.is_some();
+    let mut finder = Finder { roots: Roots { run, interrupted }, run, causes: BTreeMap::new() };
+    finder.interrupt(signal);
+    finder.remarks();
+    finder.steps();
+    finder.skews();
+    finder.checks();
+    finder.trials(conclusion);
+    finder.not_reset(conclusion);
+    finder.rest(conclusion);
+    let mut causes: Vec<Cause> = finder.causes.into_values().collect();
+    causes.sort_by_key(|cause| cause.at);
+    causes
+}
+
+/// A cause that is about no step.
+fn cause(kind: Kind, at: ConductorTime) -> Cause {
+    Cause { kind, at, trial: None, phase: None, workers: Vec::new(), steps: Vec::new(), consequences: Vec::new() }
+}
+
+/// A cause of which there is a remark.
+fn of_remark(kind: Kind, remark: &Remark) -> Cause {
+    let Remark { at, trial, phase, worker, .. } = *remark;
+    Cause { trial, phase, workers: worker.into_iter().collect(), ..cause(kind, at) }
+}
+
+impl Finder<'_> {
+    fn interrupt(&mut self, signal: Option<i32>) {
+        if let Some((signal, remark)) = &self.run.interrupted {
+            self.causes.insert(Key::Interrupted, of_remark(Kind::Interrupted(*signal), remark));
+        } else if let Some(signal) = signal {
+            // That of an earlier version, which has no moment.
+            self.causes.insert(Key::Interrupted, cause(Kind::Interrupted(signal), self.last()));
+        }
+    }
+
+    /// When something was last seen of the run.
+    fn last(&self) -> ConductorTime {
+        let start = self.run.start.unwrap_or(ConductorTime::from_nanoseconds(0));
+        self.run.results().map(Finished::at).fold(start, ConductorTime::max)
+    }
+
+    fn remarks(&mut self) {
+        for lost in &self.run.lost {
+            let Some(worker) = lost.worker else { continue };
+            let kind = if lost.trial.is_some() { Kind::Lost } else { Kind::LeftOut };
+            let cause = of_remark(kind(lost.text.clone(), lost.hint), lost);
+            self.causes.entry(Key::Lost(lost.trial, worker)).or_insert(cause);
+        }
+        for (refused, unreachable) in &self.run.unreachable {
+            let Some(worker) = unreachable.worker else { continue };
+            let was_lost = self.run.lost.iter().any(|lost| lost.worker == Some(worker) && lost.trial.is_some());
+            if !was_lost {
+                let (refused, reason, hint) = (*refused, unreachable.text.clone(), unreachable.hint);
+                let cause = of_remark(Kind::Unreachable { refused, reason, hint }, unreachable);
+                self.causes.insert(Key::Unreachable(worker), cause);
+            }
+        }
+        for (index, unwritten) in self.run.unwritten.iter().enumerate() {
+            self.causes.insert(Key::Unwritten(index), of_remark(Kind::Unwritten(unwritten.text.clone()), unwritten));
+        }
+        if let Some(at) = self.run.record_ended {
+            self.causes.insert(Key::RecordEnded, cause(Kind::RecordEnded, at));
+        }
+    }
+
+    fn steps(&mut self) {
+        let unkept = |finished: &Finished<'_>| {
+            [&finished.result().stdout, &finished.result().stderr].iter().any(|output| output.unkept().is_some())
+        };
+        for finished in self.run.results() {
+            if Self::is_told(finished) {
+                let key = self.roots.of(finished);
+                self.follows(&key, finished);
+            }
+            if unkept(&finished) {
+                self.unkept(finished.reference);
+            }
+        }
+    }
+
+    /// Whether this step is a cause or a consequence.
+    fn is_told(finished: Finished<'_>) -> bool {
+        let spawned = finished.step.is_some_and(|step| step.mode == Mode::Spawn);
+        let result = finished.result();
+        let stopped = result.outcome == Outcome::Stopped && finished.reference.phase != Phase::Reset;
+        // What is spawned is stopped in the end.
+        is_bad(finished) || (stopped && (result.because.is_some() || !spawned))
+    }
+
+    /// Adds a step to its cause.
+    fn follows(&mut self, key: &Key, finished: Finished<'_>) {
+        let (own, outcome) = (finished.reference, &finished.result().outcome);
+        let effect = match (outcome, finished.step.map(|step| &step.action)) {
+            (Outcome::Lost, _) => Effect::Lost,
+            (Outcome::Skipped(_), _) => Effect::Skipped,
+            (Outcome::Stopped, _) => Effect::Stopped,
+            (_, Some(Action::Barrier(name))) => Effect::Barrier(name.clone()),
+            _ => Effect::Failed,
+        };
+        // What was merely stopped, and nobody knows why, went wrong in no way.
+        if *outcome == Outcome::Stopped && *key == Key::Step(own) {
+            return;
+        }
+        if !self.causes.contains_key(key)
+            && let Some(fresh) = self.draft(key, finished)
+        {
+            self.causes.insert(key.clone(), fresh);
+        }
+        let Some(cause) = self.causes.get_mut(key) else { return };
+        if matches!(cause.kind, Kind::Unfinished(_) | Kind::Deadlock(_)) {
+            cause.at = cause.at.min(finished.at());
+        }
+        if !cause.steps.contains(&own) {
+            cause.add(effect, own);
+        }
+    }
+
+    /// A cause that was found by what followed from it.
+    fn draft(&self, key: &Key, finished: Finished<'_>) -> Option<Cause> {
+        let own = finished.reference;
+        let in_phase = |kind, steps: Vec<StepReference>| Cause {
+            trial: Some(own.trial),
+            phase: Some(steps.first().map_or(own.phase, |step| step.phase)),
+            workers: steps.iter().map(|step| step.worker).collect(),
+            steps,
+            ..cause(kind, finished.at())
+        };
+        Some(match key {
+            Key::Step(step) => {
+                let (outcome, at) = match self.run.finished(*step) {
+                    Some(known) => (known.result().outcome.clone(), known.at()),
+                    None => (Outcome::Lost, finished.at()),
+                };
+                Cause { at, ..in_phase(Kind::Step(outcome), vec![*step]) }
+            }
+            Key::Unfinished(open) => {
+                let barrier = self.given_up(own, open).unwrap_or_default();
+                in_phase(Kind::Unfinished(barrier.to_owned()), open.clone())
+            }
+            Key::Deadlock(_, _, barriers) => {
+                let stuck = barriers.iter().filter_map(|name| self.stuck(own, name)).collect();
+                in_phase(Kind::Deadlock(barriers.clone()), stuck)
+            }
+            Key::Lost(trial, worker) => {
+                let reason = "its player stopped".to_owned();
+                let workers = vec![*worker];
+                Cause {
+                    trial: *trial,
+                    phase: Some(own.phase),
+                    workers,
+                    ..cause(Kind::Lost(reason, None), finished.at())
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    /// The barrier whose time limit passed while these steps had not ended.
+    fn given_up(&self, own: StepReference, steps: &[StepReference]) -> Option<&str> {
+        let late = |failure: &BarrierFailure| matches!(failure, BarrierFailure::Missing(_, Absence::StoppedWaiting(open)) if open == steps);
+        let barriers = &self.roots.phase(own)?.barriers;
+        let barrier = barriers.iter().find(|barrier| barrier.passed.as_ref().is_err_and(late))?;
+        Some(&barrier.name)
+    }
+
+    /// The step at which the worker waits that does not come to this barrier.
+    fn stuck(&self, own: StepReference, name: &str) -> Option<StepReference> {
+        let BarrierFailure::Missing(worker, Absence::WaitsAt(other)) = self.roots.failure(own, name)? else {
+            return None;
+        };
+        self.roots.member(own, *worker, other)
+    }
+
+    /// What a step printed could not be kept: that of its worker's outputs.
+    fn unkept(&mut self, step: StepReference) {
+        let all = self.run.unwritten.iter().enumerate();
+        let index = all.filter(|(_, remark)| remark.worker == Some(step.worker)).map(|(index, _)| index).next();
+        if let Some(cause) = index.and_then(|index| self.causes.get_mut(&Key::Unwritten(index))) {
+            cause.add(Effect::Unkept, step);
+        }
+    }
+
+    fn skews(&mut self) {
+        let Some(limit) = self.run.plan().and_then(|plan| plan.settings.max_start_skew) else { return };
+        for (trial, phase) in
+            self.run.trials.values().flat_map(|trial| trial.phases.values().map(|p| (trial.number, p)))
+        {
+            let Some(skew) = phase.skew.as_ref().filter(|_| phase.phase != Phase::Reset) else { continue };
+            if skew.most().is_some_and(|most| most <= limit) {
+                continue;
+            }
+            let mut lost = skew.unknown.iter().map(|worker| Key::Lost(Some(trial), *worker));
+            let lost = lost.find(|key| self.causes.contains_key(key));
+            if let Some(cause) = lost.and_then(|key| self.causes.get_mut(&key)) {
+                cause.follow(Effect::Skew(trial, phase.phase));
+            } else {
+                let at = phase.end.unwrap_or(phase.start);
+                let fresh = cause(Kind::Skew(skew.clone()), at);
+                let fresh =
+                    Cause { trial: Some(trial), phase: Some(phase.phase), workers: skew.unknown.clone(), ..fresh };
+                self.causes.insert(Key::Skew(trial, phase.phase), fresh);
+            }
+        }
+    }
+
+    fn checks(&mut self) {
+        for trial in self.run.trials.values() {
+            let (Some(check), number) = (&trial.check, trial.number) else { continue };
+            let first = match &check.outcome {
+                Outcome::Passed => continue,
+                Outcome::Stopped => self.causes.get_mut(&Key::Interrupted),
+                Outcome::NotStarted(_) | Outcome::Lost => None,
+                _ => {
+                    let causes = self.causes.values_mut().filter(|cause| cause.leaves_results_incomplete(number));
+                    causes.min_by_key(|cause| cause.at)
+                }
+            };
+            if let Some(cause) = first {
+                cause.follow(Effect::Check(number));
+            } else {
+                let at = trial.end.unwrap_or(trial.start);
+                let fresh = Cause { trial: Some(number), ..cause(Kind::Check(check.outcome.clone()), at) };
+                self.causes.insert(Key::Check(number), fresh);
+            }
+        }
+    }
+
+    /// Trials that were not run.
+    fn trials(&mut self, conclusion: Option<&Conclusion>) {
+        let Some(plan) = self.run.plan().filter(|_| conclusion.is_some()) else { return };
+        let missing = plan.trials.saturating_sub(u32::try_from(self.run.trials.len()).unwrap_or(u32::MAX));
+        let (stops, began) = (plan.settings.on_failure == OnFailure::Stop, !self.run.trials.is_empty());
+        if missing == 0 || !began || self.run.record_ended.is_some() {
+            return;
+        }
+        let gone = self.run.unreachable.first().map(|(_, remark)| remark);
+        let gone = gone.and_then(|remark| Some((remark.worker?, remark)));
+        let lost = |cause: &Cause| match cause.kind {
+            Kind::Interrupted(_) => true,
+            Kind::Lost(..) | Kind::Unreachable { .. } => gone.is_some_and(|(gone, _)| cause.workers.contains(&gone)),
+            _ => false,
+        };
+        let failed = |cause: &Cause| {
+            matches!(cause.kind, Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Check(_)) && stops
+        };
+        let key = self.causes.iter().filter(|(_, cause)| lost(cause)).max_by_key(|(_, cause)| cause.at);
+        let key =
+            key.or_else(|| self.causes.iter().filter(|(_, cause)| failed(cause)).min_by_key(|(_, cause)| cause.at));
+        let key = key.map(|(key, _)| key.clone());
+        if let Some(cause) = key.and_then(|key| self.causes.get_mut(&key)) {
+            let again = gone.filter(|(worker, _)| cause.workers.contains(worker));
+            let told = cause.follow(Effect::Trials(missing, again.map(|(_, remark)| remark.text.clone())));
+            told.workers.extend(again.map(|(worker, _)| worker));
+            if let (Kind::Lost(_, hint @ None), Some((_, remark))) = (&mut cause.kind, again) {
+                *hint = remark.hint;
+            }
+        }
+    }
+
+    /// Workers whose Reset was not seen to its end, which their loss or an interrupt explains.
+    fn not_reset(&mut self, conclusion: Option<&Conclusion>) {
+        if conclusion.is_none() || self.run.record_ended.is_some() {
+            return;
+        }
+        for (trial, worker) in self.run.not_reset() {
+            let keys = [Key::Lost(Some(trial), worker), Key::Interrupted];
+            let key = keys.into_iter().find(|key| self.causes.contains_key(key));
+            if let Some(cause) = key.and_then(|key| self.causes.get_mut(&key)) {
+                cause.follow(Effect::NotReset).workers.insert(worker);
+            }
+        }
+    }
+
+    /// A run that did not pass has at least one cause.
+    fn rest(&mut self, conclusion: Option<&Conclusion>) {
+        let Some(conclusion) = conclusion.filter(|conclusion| conclusion.verdict != Verdict::Passed) else { return };
+        if self.causes.is_empty() {
+            let at = self.last();
+            for (index, reason) in conclusion.reasons.iter().enumerate() {
+                self.causes.insert(Key::Other(index), cause(Kind::Other(reason.clone()), at));
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What was printed that tells about a cause.
+
+use super::super::Run;
+use super::cause::{Cause, Effect, Kind};
+use crate::model::{Action, Printer, StepReference, StepResult, WorkerId};
+
+/// What printed something, and what it left.
+#[derive(Clone, Copy)]
+pub(in crate::report) struct Printed<'a> {
+    pub(in crate::report) printer: Printer,
+    /// The worker, unless it was the check.
+    pub(in crate::report) worker: Option<WorkerId>,
+    pub(in crate::report) result: &'a StepResult,
+}
+
+/// What was printed about a cause: by its step, by the step for which that waits, by the check.
+pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Printed<'a>> {
+    let steps: Vec<StepReference> = match &cause.kind {
+        Kind::Check(_) => {
+            let trial = cause.trial?;
+            let result = run.trials.get(&trial)?.check.as_ref()?;
+            return Some(Printed { printer: Printer::Check(trial), worker: None, result });
+        }
+        Kind::Step(_) | Kind::Unfinished(_) => {
+            let first = cause.steps.first().copied();
+            first.into_iter().chain(first.and_then(|step| awaited(run, step))).collect()
+        }
+        // What it did last.
+        Kind::Lost(..) => {
+            let lost = cause.consequences.iter().filter(|consequence| consequence.effect == Effect::Lost);
+            lost.flat_map(|consequence| consequence.steps.iter().copied()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let of = |step: StepReference| {
+        let result = run.finished(step)?.result();
+        let is_empty = result.stdout.is_empty() && result.stderr.is_empty();
+        (!is_empty).then_some(Printed { printer: Printer::Step(step), worker: Some(step.worker), result })
+    };
+    steps.into_iter().find_map(of)
+}
+
+/// The spawned step whose line this one awaits.
+fn awaited(run: &Run, step: StepReference) -> Option<StepReference> {
+    let Action::Await { label, .. } = &run.step(step)?.action else { return None };
+    run.spawned_before(step, label.as_str())
+}

@@ -1,0 +1,236 @@
+//! What is said of a cause and its consequences: the same in every output.
+
+use humantime::format_duration;
+
+use super::super::{Finished, Run, compact, words};
+use super::cause::{Cause, Consequence, Effect, Kind};
+use crate::model::{Action, Hint, Outcome, Phase, PlayerAddress, StepReference, StepResult, WorkerId, signal_name};
+
+/// So many workers are named; more are counted.
+const NAMED: usize = 3;
+
+/// What is said of a cause.
+pub(in crate::report) struct Shown {
+    /// How it speaks against the run: `failed`, `lost`, `incomplete`, `not carried out`, `interrupted`.
+    pub(in crate::report) word: &'static str,
+    /// The word, and what went wrong, where.
+    pub(in crate::report) title: String,
+    /// More about it, a line each.
+    pub(in crate::report) details: Vec<String>,
+    /// What followed from it, on one line, if anything did.
+    pub(in crate::report) consequences: Option<String>,
+    /// What the user can do about it.
+    pub(in crate::report) hint: Option<Hint>,
+}
+
+/// What is said of this cause.
+pub(in crate::report) fn shown(run: &Run, cause: &Cause) -> Shown {
+    let hint = match cause.kind {
+        Kind::Lost(_, hint) | Kind::LeftOut(_, hint) | Kind::Unreachable { hint, .. } => hint,
+        _ => None,
+    };
+    let consequences: Vec<String> = cause.consequences.iter().map(|consequence| consequence.text(run)).collect();
+    Shown {
+        word: word(cause),
+        title: if matches!(cause.kind, Kind::Interrupted(_)) {
+            title(run, cause)
+        } else {
+            format!("{}: {}", word(cause), title(run, cause))
+        },
+        details: details(run, cause),
+        consequences: (!consequences.is_empty()).then(|| consequences.join("; ")),
+        hint,
+    }
+}
+
+/// How it speaks against the run.
+fn word(cause: &Cause) -> &'static str {
+    match &cause.kind {
+        Kind::Step(Outcome::Lost | Outcome::Skipped(_)) | Kind::Check(Outcome::Lost | Outcome::Stopped) => "incomplete",
+        Kind::Check(Outcome::NotStarted(_)) | Kind::Unwritten(_) => "not carried out",
+        Kind::Unreachable { .. } if cause.trial.is_none() => "not carried out",
+        Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Check(_) => "failed",
+        Kind::Lost(..) => "lost",
+        Kind::LeftOut(..) | Kind::Unreachable { .. } | Kind::Skew(_) | Kind::RecordEnded => "incomplete",
+        Kind::Interrupted(_) => "interrupted",
+        Kind::Other(reason) => reason.kind(),
+    }
+}
+
+/// What went wrong, where.
+fn title(run: &Run, cause: &Cause) -> String {
+    let (names, place) = (names(run, &cause.workers), place(cause));
+    let first = cause.steps.first().copied();
+    match &cause.kind {
+        Kind::Step(outcome) => {
+            let how = first.and_then(|step| run.finished(step)).map(|finished| how(finished.result()));
+            format!("{} on {names}{place}: {}", step(run, first), how.unwrap_or_else(|| outcome.in_detail()))
+        }
+        Kind::Unfinished(barrier) => {
+            format!(
+                "{} had not ended{place} when the time limit of barrier `{barrier}` passed",
+                steps(run, &cause.steps)
+            )
+        }
+        Kind::Deadlock(_) => format!("workers waited for each other{place}: {}", waiting(run, &cause.steps)),
+        Kind::Check(outcome) => {
+            let trial = cause.trial.and_then(|trial| run.trials.get(&trial));
+            let how = trial.and_then(|trial| trial.check.as_ref()).map_or_else(|| outcome.in_detail(), how);
+            match outcome {
+                Outcome::Lost => format!("the result of `check`{place} is unknown"),
+                Outcome::Stopped => format!("`check`{place} was stopped"),
+                Outcome::NotStarted(_) => format!("`check`{place} {how}"),
+                _ => format!("`check`{place}: {how}"),
+            }
+        }
+        Kind::Lost(reason, _) => format!("{names}{place}: {reason}"),
+        Kind::LeftOut(reason, _) => {
+            let was = if cause.workers.len() == 1 { "was" } else { "were" };
+            format!("{} {was} left out: {reason}", at_players(run, &cause.workers))
+        }
+        Kind::Unreachable { refused, reason, .. } => unreached(run, &cause.workers, *refused, reason),
+        Kind::Skew(skew) => {
+            let most = run.plan().and_then(|plan| plan.settings.max_start_skew).map(format_duration);
+            let limit = most.map_or(String::new(), |most| format!(", but `max_start_skew` is {most}"));
+            match skew.most() {
+                Some(_) => format!("the start skew {} is {}{limit}", of_phase(cause), words::skew(skew)),
+                None => format!("the start skew {} is unknown for {names}{limit}", of_phase(cause)),
+            }
+        }
+        Kind::Unwritten(text) if cause.workers.is_empty() => text.clone(),
+        Kind::Unwritten(text) => format!("{names}{place}: {text}"),
+        Kind::Interrupted(signal) => format!("interrupted by {}{place}", signal_name(*signal)),
+        Kind::RecordEnded => {
+            "the end of the run was not recorded: its conductor was killed or is still running".to_owned()
+        }
+        Kind::Other(reason) => reason.text(),
+    }
+}
+
+/// More about it, a line each: how the attempts of a step ended.
+fn details(run: &Run, cause: &Cause) -> Vec<String> {
+    let Kind::Step(_) = &cause.kind else { return Vec::new() };
+    let result = cause.steps.first().and_then(|step| run.finished(*step)).map(Finished::result);
+    let attempts = result.filter(|result| result.attempts.len() > 1 && result.attempts_in_vain().is_none());
+    attempts.map(|result| words::attempts(&result.attempts)).into_iter().collect()
+}
+
+impl Consequence {
+    /// For people.
+    pub(in crate::report) fn text(&self, run: &Run) -> String {
+        let workers: Vec<WorkerId> = self.workers.iter().copied().collect();
+        let who = if workers.len() > NAMED { words::counted(workers.len(), "worker") } else { names(run, &workers) };
+        let count = self.steps.len();
+        let was = if count == 1 { "was" } else { "were" };
+        let steps = || match self.steps[..] {
+            [only] => format!("{} on {who}", step(run, Some(only))),
+            _ => format!("{} on {who}", words::counted(count, "step")),
+        };
+        match &self.effect {
+            Effect::Barrier(name) => format!("{who} could not pass barrier `{name}`"),
+            Effect::Failed => format!("{} failed", steps()),
+            Effect::Skipped => format!("{} {was} skipped", steps()),
+            Effect::Stopped => format!("{} {was} stopped", steps()),
+            Effect::Lost => format!("{} {was} lost", steps()),
+            Effect::Unkept => format!("the output of {} is incomplete", steps()),
+            Effect::Skew(trial, phase) => format!("the start skew of {phase} in trial {trial} is not known"),
+            Effect::Check(trial) => {
+                let check = run.trials.get(trial).and_then(|trial| trial.check.as_ref());
+                match check.filter(|check| check.outcome != Outcome::Stopped).map(how) {
+                    Some(how) => format!("`check` of trial {trial} failed: {how}"),
+                    None => format!("`check` of trial {trial} was stopped"),
+                }
+            }
+            Effect::NotReset => format!("Reset was not seen to its end on {who}"),
+            Effect::Trials(count, again) => {
+                let were = if *count == 1 { "1 trial was".to_owned() } else { format!("{count} trials were") };
+                let why = again.as_ref().map(|why| format!(", because {who} could not be reached again: {why}"));
+                format!("{were} not run{}", why.unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// How a step ended, to follow its name and a colon.
+fn how(result: &StepResult) -> String {
+    let how = match &result.outcome {
+        Outcome::TimedOut(limit) => format!("timed out after {}", format_duration(*limit)),
+        Outcome::NotStarted(why) => format!("could not be started: {why}"),
+        Outcome::Unfulfilled(why) => why.clone(),
+        Outcome::Lost => "its result is unknown".to_owned(),
+        other => other.in_detail().trim_start_matches("failed: ").to_owned(),
+    };
+    result.attempts_in_vain().map_or(how.clone(), |attempts| format!("{how}: {attempts}"))
+}
+
+/// Which phase it is about, to follow what of that.
+fn of_phase(cause: &Cause) -> String {
+    let (phase, trial) = (cause.phase.map_or("?", Phase::word), cause.trial.unwrap_or_default());
+    format!("of {phase} in trial {trial}")
+}
+
+/// Where it happened, to follow its name.
+fn place(cause: &Cause) -> String {
+    match (cause.phase, cause.trial) {
+        (Some(phase), Some(trial)) => format!(" in {phase} of trial {trial}"),
+        (None, Some(trial)) => format!(" of trial {trial}"),
+        _ => String::new(),
+    }
+}
+
+fn names(run: &Run, workers: &[WorkerId]) -> String {
+    compact(&workers.iter().map(|worker| run.name(*worker)).collect::<Vec<_>>())
+}
+
+/// Workers that could not be reached.
+fn unreached(run: &Run, workers: &[WorkerId], refused: bool, reason: &str) -> String {
+    let only = workers.first().filter(|_| workers.len() == 1 && !refused).and_then(|worker| run.worker(*worker));
+    match only.map(|worker| (&worker.name, &worker.player)) {
+        Some((name, PlayerAddress::Transport(transport))) => {
+            format!("worker `{name}` could not be reached through `{transport}`: {reason}")
+        }
+        _ => format!("{}: {reason}", at_players(run, workers)),
+    }
+}
+
+/// Workers with where their players are, unless these are many.
+fn at_players(run: &Run, workers: &[WorkerId]) -> String {
+    let all = if workers.len() == 1 { "worker" } else { "workers" };
+    if workers.len() > NAMED {
+        return format!("{all} {}", names(run, workers));
+    }
+    let at = workers.iter().filter_map(|worker| run.worker(*worker));
+    let at: Vec<String> = at.map(|worker| format!("`{}` at {}", worker.name, worker.player)).collect();
+    format!("{all} {}", at.join(", "))
+}
+
+fn step(run: &Run, step: Option<StepReference>) -> String {
+    let label = step.and_then(|step| run.step(step)).map_or("?", |step| step.label.as_str());
+    format!("`{label}`")
+}
+
+/// Steps with their workers: `load` on node01, `save` on node02.
+fn steps(run: &Run, steps: &[StepReference]) -> String {
+    let mut groups: Vec<(String, Vec<WorkerId>)> = Vec::new();
+    for reference in steps {
+        let label = step(run, Some(*reference));
+        match groups.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, workers)) => workers.push(reference.worker),
+            None => groups.push((label, vec![reference.worker])),
+        }
+    }
+    let texts = groups.iter().map(|(label, workers)| format!("{label} on {}", names(run, workers)));
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+/// Workers with the barriers at which they wait.
+fn waiting(run: &Run, steps: &[StepReference]) -> String {
+    let at = |reference: &StepReference| {
+        let barrier = match run.step(*reference).map(|step| &step.action) {
+            Some(Action::Barrier(name)) => name,
+            _ => "?",
+        };
+        format!("{} at barrier `{barrier}`", run.name(reference.worker))
+    };
+    steps.iter().map(at).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,61 @@
+//! For tests of other modules: the causes that are found in the events of a run, as plain values, and the reports of a run.
+
+use super::causes::{Kind, causes as found};
+use super::record::Run;
+
+use crate::model::{Event, Phase, Stamped, StepReference, WorkerId};
+
+/// A cause.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) kind: &'static str,
+    pub(crate) trial: Option<u32>,
+    pub(crate) phase: Option<Phase>,
+    pub(crate) workers: Vec<WorkerId>,
+    pub(crate) steps: Vec<StepReference>,
+    /// The steps that are among its consequences.
+    pub(crate) consequences: Vec<StepReference>,
+}
+
+/// The causes that are found in a run that is over.
+pub(crate) fn causes(events: &[Stamped]) -> Vec<Told> {
+    let mut run = Run::default();
+    let mut conclusion = None;
+    for Stamped { at, event } in events {
+        match event {
+            Event::RunEnded { conclusion: end } => conclusion = Some(end),
+            other => run.take(*at, other),
+        }
+    }
+    let told = found(&run, conclusion).into_iter().map(|cause| Told {
+        kind: word(&cause.kind),
+        trial: cause.trial,
+        phase: cause.phase,
+        workers: cause.workers,
+        steps: cause.steps,
+        consequences: cause.consequences.into_iter().filter(is_of_steps).flat_map(|one| one.steps).collect(),
+    });
+    told.collect()
+}
+
+/// Whether something became of the steps themselves.
+fn is_of_steps(consequence: &super::causes::Consequence) -> bool {
+    consequence.effect != super::causes::Effect::Unkept
+}
+
+fn word(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Step(_) => "step",
+        Kind::Unfinished(_) => "unfinished",
+        Kind::Deadlock(_) => "deadlock",
+        Kind::Check(_) => "check",
+        Kind::Lost(..) => "lost",
+        Kind::LeftOut(..) => "left out",
+        Kind::Unreachable { .. } => "unreachable",
+        Kind::Skew(_) => "skew",
+        Kind::Unwritten(_) => "unwritten",
+        Kind::Interrupted(_) => "interrupted",
+        Kind::RecordEnded => "record ended",
+        Kind::Other(_) => "other",
+    }
+}

@@ -1,0 +1,74 @@
+//! The causes of a run that did not pass, in the `text` report: what went wrong, the last lines that it printed, what to do,
+//! what followed from it, and where all that it printed is.
+
+use std::io;
+use std::path::Path;
+
+use super::causes::{self, Cause, Printed, Shown};
+use super::{Page, Run, Tone, words};
+use crate::model::{Conclusion, Hint, Stream, on_one_line};
+
+/// So many causes have their last lines; a run with more has one that they have in common, and these show it.
+const MOST: usize = 50;
+
+/// So many of the last lines are shown of each stream.
+const LINES: usize = 10;
+
+/// Writes the causes. `results` is the folder of the run.
+pub(super) fn write(
+    page: &mut Page,
+    run: &Run,
+    conclusion: &Conclusion,
+    causes: &[Cause],
+    results: Option<&Path>,
+) -> io::Result<()> {
+    let mut told = Vec::new();
+    for cause in causes.iter().take(MOST) {
+        told.extend(write_cause(page, run, cause, results)?);
+    }
+    if let Some(more) = causes.len().checked_sub(MOST).filter(|more| *more > 0) {
+        page.line(&format!("and {}", words::counted(more, "more cause")))?;
+    }
+    let rest = conclusion.hints.iter().filter(|hint| !told.contains(*hint));
+    rest.into_iter().try_for_each(|hint| page.line(&hint_line(*hint)))
+}
+
+/// Writes a cause; the hint that it has.
+fn write_cause(page: &mut Page, run: &Run, cause: &Cause, results: Option<&Path>) -> io::Result<Option<Hint>> {
+    let Shown { word, title, details, consequences, hint } = causes::shown(run, cause);
+    let tone = if word == "incomplete" { Tone::Doubtful } else { Tone::Bad };
+    let rest = title.strip_prefix(word).unwrap_or(&title);
+    page.line(&format!("{}{}", page.toned(tone, word), on_one_line(rest)))?;
+    for detail in details {
+        page.line(&format!("    {}", on_one_line(&detail)))?;
+    }
+    let printed = causes::printed(run, cause);
+    if let Some(Printed { result, .. }) = &printed {
+        page.last_lines("    ", [&result.stdout, &result.stderr], LINES)?;
+    }
+    if let Some(hint) = hint {
+        page.line(&hint_line(hint))?;
+    }
+    if let Some(consequences) = consequences {
+        page.line(&format!("    consequences: {}", on_one_line(&consequences)))?;
+    }
+    if let Some((printed, results)) = printed.zip(results) {
+        page.line(&format!("    {}", on_one_line(&place(run, &printed, results))))?;
+    }
+    Ok(hint)
+}
+
+/// Where all that it printed is.
+fn place(run: &Run, printed: &Printed<'_>, results: &Path) -> String {
+    let whose = printed.worker.map_or("`check`".to_owned(), |worker| run.name(worker).to_owned());
+    let streams = [(Stream::Stdout, &printed.result.stdout), (Stream::Stderr, &printed.result.stderr)];
+    let files = streams.into_iter().filter(|(_, output)| !output.is_empty()).map(|(stream, _)| {
+        let parts = printed.printer.file(run.plan(), stream);
+        parts.iter().fold(results.to_owned(), |path, part| path.join(part)).display().to_string()
+    });
+    format!("{whose}'s output: {}", files.collect::<Vec<_>>().join(", "))
+}
+
+fn hint_line(hint: Hint) -> String {
+    format!("    hint: {}", words::hint(hint))
+}
