@@ -28,6 +28,7 @@
 //! |---|---|---|
 //! | [`model`] | plain values: names, phases, steps, plan, events, outcomes, verdicts | nothing |
 //! | [`metric`] | how numbers are read from outputs, and which are expected | `model` |
+//! | [`statistics`] | medians, comparisons, verdicts, outliers, drift; random orders | nothing |
 //! | [`wait`] | all waits, each with its limit; the calls that block | nothing |
 //! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model` |
 //! | [`wire`] | frames, messages, the protocol of the Python program | `model` |
@@ -46,6 +47,7 @@
 
 pub mod model;
 pub mod metric;
+pub mod statistics;
 pub mod wait;
 pub mod config;
 pub mod wire;

@@ -10,8 +10,9 @@ use conductor::wait::Wait;
 use uses::{Library, circles};
 
 /// What each module may use of ours, as the table in `src/lib.rs` has it.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("wait", &[]),
+    ("statistics", &[]),
     ("model", &[]),
     ("metric", &["model"]),
     ("config", &["model"]),

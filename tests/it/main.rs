@@ -88,6 +88,7 @@ mod session_faults;
 mod soak;
 mod spool;
 mod start_skew;
+mod statistics;
 mod step_ends;
 mod step_surroundings;
 mod stopped_players;

@@ -1,0 +1,133 @@
+//! The values that statistics are made of: finite, and at least one.
+
+use std::fmt;
+
+/// The largest magnitude of a value. Differences of two values and sums of two differences are finite.
+const LARGEST: f64 = f64::MAX / 4.0;
+
+/// The values of one metric at one point, in the order of the trials and sorted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    in_order: Vec<f64>,
+    sorted: Vec<f64>,
+}
+
+/// Why values cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SampleError {
+    /// There is none.
+    Empty,
+    /// The value at this position, from 0, is not finite, or its magnitude is above a quarter of the largest `f64`.
+    NotFinite(usize),
+}
+
+impl fmt::Display for SampleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("there is no value"),
+            Self::NotFinite(at) => write!(f, "value {} is infinite, too large or not a number", at + 1),
+        }
+    }
+}
+
+impl std::error::Error for SampleError {}
+
+impl Sample {
+    /// Of values in the order of the trials.
+    ///
+    /// # Errors
+    ///
+    /// There is no value, or one is not finite.
+    pub fn new(values: Vec<f64>) -> Result<Self, SampleError> {
+        if values.is_empty() {
+            return Err(SampleError::Empty);
+        }
+        if let Some(at) = values.iter().position(|value| !is_usable(*value)) {
+            return Err(SampleError::NotFinite(at));
+        }
+        Ok(Self::from_usable(values))
+    }
+
+    /// Of values that are known to be finite, of which there is at least one.
+    pub(super) fn from_usable(mut values: Vec<f64>) -> Self {
+        // There is one zero only.
+        for value in &mut values {
+            *value += 0.0;
+        }
+        let mut sorted = values.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        Self { in_order: values, sorted }
+    }
+
+    /// How many values it has: at least one.
+    #[expect(clippy::len_without_is_empty, reason = "a sample is never empty")]
+    pub fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// The values in the order of the trials.
+    pub fn in_order(&self) -> &[f64] {
+        &self.in_order
+    }
+
+    /// The values, the smallest first.
+    pub fn sorted(&self) -> &[f64] {
+        &self.sorted
+    }
+
+    /// The value in the middle, or halfway between the two in the middle.
+    pub fn median(&self) -> f64 {
+        let after = self.len() / 2;
+        let before = (self.len() - 1) / 2;
+        self.sorted[before] / 2.0 + self.sorted[after] / 2.0
+    }
+
+    /// Whether each value is above 0, so that it has a logarithm.
+    pub(super) fn is_positive(&self) -> bool {
+        self.sorted[0] > 0.0
+    }
+
+    /// The logarithms of values that are above 0.
+    pub(super) fn logarithms(&self) -> Self {
+        Self::from_usable(self.in_order.iter().map(|value| value.ln()).collect())
+    }
+}
+
+/// The values of two points in one round.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair {
+    /// The value of the baseline.
+    pub base: f64,
+    /// The value of the point that is compared with it.
+    pub new: f64,
+}
+
+/// The values of two points by round.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pairs(Vec<Pair>);
+
+impl Pairs {
+    /// Of the rounds in which both points have a value.
+    ///
+    /// # Errors
+    ///
+    /// There is no pair, or a value is not finite.
+    pub fn new(pairs: Vec<Pair>) -> Result<Self, SampleError> {
+        if pairs.is_empty() {
+            return Err(SampleError::Empty);
+        }
+        match pairs.iter().position(|pair| !is_usable(pair.base) || !is_usable(pair.new)) {
+            Some(at) => Err(SampleError::NotFinite(at)),
+            None => Ok(Self(pairs)),
+        }
+    }
+
+    /// The pairs in the order of the rounds.
+    pub fn get(&self) -> &[Pair] {
+        &self.0
+    }
+}
+
+fn is_usable(value: f64) -> bool {
+    value.abs() <= LARGEST
+}
