@@ -103,8 +103,11 @@ fn line(
         scope.predefined = of_worker(name.as_str(), index);
         let known = workers.first().filter(|_| is_equal).map(|first| first.file.clone());
         let file = known.unwrap_or_else(|| file(scope, section, entry, is_file));
-        let host =
-            if is_shared && !is_equal { hosts_of(scope, section, entry, is_file)?.host(0) } else { hosts.host(at) };
+        let host = match (is_shared, is_equal) {
+            (true, false) => hosts_of(scope, section, entry, is_file)?.host(0),
+            (true, true) => hosts.host(0),
+            (false, _) => hosts.host(at),
+        };
         workers.push(Worker {
             name,
             index,
