@@ -202,8 +202,8 @@ impl<'a> Facts<'a> {
                 "lost" => told.workers.iter().map(|worker| Cause::Lost(trial, *worker)).collect(),
                 "left out" => each(Cause::LeftOut),
                 "unreachable" => each(Cause::Unreachable),
-                "skew" => vec![Cause::Skew(trial, told.phase.expect("a phase"))],
-                "unwritten" => each(Cause::Unwritten),
+                "start skew" => vec![Cause::Skew(trial, told.phase.expect("a phase"))],
+                "not written" => each(Cause::Unwritten),
                 "check" => vec![Cause::Check(trial)],
                 "interrupted" => vec![Cause::Interrupted],
                 other => panic!("{other}: {told:?}"),
@@ -270,7 +270,7 @@ proptest! {
         let only = matches!(&told[..], [one] if one.kind != "interrupted");
         assert!(!only || told[0].consequences.len() + told[0].steps.len() >= facts.bad().len());
         match simulated.verdict {
-            Verdict::Passed => assert!(told.iter().all(|told| told.kind == "unwritten"), "{told:#?}"),
+            Verdict::Passed => assert!(told.iter().all(|told| told.kind == "not written"), "{told:#?}"),
             _ => assert!(!told.is_empty()),
         }
     }

@@ -1,6 +1,6 @@
 //! The `json` report: one document of the seed's shape, with more fields, written when the run is over.
 //!
-//! `{"metadata": {…}, "workers": […], "trials": […], "statistics": […], "lost": […], "not_reset": […], "warnings": […],
+//! `{"metadata": {…}, "workers": […], "trials": […], "statistics": […], "causes": […], "lost": […], "not_reset": […], "warnings": […],
 //! "configuration": {…}}`; `json.schema.json` describes it to programs. Times are local, as in the seed;
 //! a time that is not known, such as the end of what was interrupted, is `null`. Each level is made while it is
 //! written, and outputs are read then, piece by piece.
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{
     Ended, Excerpt, List, Map, PhaseOfTrial, Recorded, Remark, Row, SeedResult, Subject, Trial, WorkerOfPhase,
-    dry_run_json, json_writer, statistics,
+    dry_run_json, json_causes, json_writer, statistics,
 };
 use crate::model::{
     Attempt, BarrierResult, ConductorTime, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, PlayerEntry,
@@ -38,6 +38,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
         workers: run.plan().into_iter().flat_map(Plan::workers).map(worker).collect::<Vec<_>>(),
         trials: List(|| run.trials.values().map(move |trial| trial_entry(ended, trial))),
         statistics: rows.iter().map(statistics_entry).collect::<Vec<_>>(),
+        causes: json_causes::entries(ended, |at| date(ended, at)),
         lost: List(|| run.lost.iter().map(|remark| remark_entry(ended, remark))),
         // Workers of which it is not known that their Reset ran to its end.
         not_reset: run.not_reset().into_iter().map(not_reset).collect::<Vec<_>>(),

@@ -5,7 +5,7 @@
 //! | `run` | `verdict`: not green whenever the exit status is not 0 |
 //! | `trial 1, run, dut` | `start`: how the worker got into the phase; then one for each step |
 //!
-//! The class of a case is `worker.phase`. A failure is a step that failed; an error is what was not seen: a lost worker,
+//! The class of a case is `trial-1.worker.phase`. A failure is a step that failed; an error is what was not seen: a lost worker,
 //! a run that was not carried out. A failure that does not count is green, and a property says so. Outputs share a fixed
 //! amount, so that the report is never too large for its readers.
 
@@ -17,13 +17,16 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::causes::{self, Cause, Shown};
 use super::{Ended, Excerpt, PhaseOfTrial, Run, Trial, WorkerOfPhase, fair_limit, innermost, last_lines, words};
 use crate::model::{
     Conclusion, Mode, Outcome, Output, Process, Start, Step, StepResult, Verdict, WorkerId, WorkerPlan, harmless,
 };
 
-/// So many bytes of all outputs together are kept.
-const BUDGET: u64 = 32 << 20;
+/// A report has so many bytes at most: GitLab refuses files above 30 MB.
+const LARGEST: u64 = 16 << 20;
+/// So many bytes of all outputs together are kept, or fewer where they come to more as XML has them.
+const BUDGET: u64 = 12 << 20;
 /// And so many of one.
 const MOST: u64 = 128 << 10;
 
@@ -33,23 +36,65 @@ const CHECK_LINES: usize = 200;
 /// So many of its last lines on standard error stand in the failure of a step.
 const LINES: usize = 10;
 
-/// Writes the report of a run.
-pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    report_of(ended).serialize(writer).map_err(|error| innermost(&error))
+/// How much of a run is told.
+#[derive(Clone, Copy)]
+struct Detail {
+    /// So many bytes of an output are kept.
+    limit: u64,
+    /// Cases that passed are left out.
+    is_brief: bool,
 }
 
-fn report_of(Ended { run, at, conclusion, .. }: Ended<'_>) -> Report {
+/// Counts what is written.
+struct Count(u64);
+
+impl Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes the report of a run.
+pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    write_within(LARGEST, ended, writer)
+}
+
+/// Cuts outputs until the report is no larger than it may be; if that does not do, leaves out the cases that passed.
+fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let limit = fair_limit(ended.run.outputs().map(crate::model::Output::length), BUDGET, MOST);
+    let mut detail = Detail { limit, is_brief: false };
+    loop {
+        let report = report_of(ended, detail);
+        let mut count = Count(0);
+        report.serialize(&mut count).map_err(|error| innermost(&error))?;
+        if count.0 <= largest || detail.is_brief {
+            return report.serialize(writer).map_err(|error| innermost(&error));
+        }
+        detail = match detail.limit {
+            0 => Detail { is_brief: true, ..detail },
+            // As many as fit if the others are escaped alike.
+            limit => Detail { limit: if limit < 64 { 0 } else { limit * largest / count.0 * 9 / 10 }, ..detail },
+        };
+    }
+}
+
+fn report_of(ended: Ended<'_>, detail: Detail) -> Report {
+    let Ended { run, at, conclusion, .. } = ended;
     let name = run.plan.as_ref().map_or("conductor".into(), |(plan, _)| plan.file.to_string_lossy().into_owned());
     let mut report = Report::new(text(&name));
     report.set_time(run.start.map_or(std::time::Duration::ZERO, |start| at.since(start)));
-    report.add_test_suite(verdict(run, conclusion));
-    let limit = fair_limit(run.outputs().map(crate::model::Output::length), BUDGET, MOST);
+    report.add_test_suite(verdict(run, conclusion, detail));
     let Some((plan, _)) = &run.plan else { return report };
     for trial in run.trials.values() {
         report.add_test_suites(trial.check.as_ref().map(|check| check_suite(trial.number, check)));
         for phase in trial.phases.values() {
             for (id, worker) in plan.workers() {
-                report.add_test_suites(worker_suite(run, limit, (trial, phase), (id, worker)));
+                report.add_test_suites(worker_suite(run, detail, (trial, phase), (id, worker)));
             }
         }
     }
@@ -57,9 +102,10 @@ fn report_of(Ended { run, at, conclusion, .. }: Ended<'_>) -> Report {
 }
 
 /// What speaks for the run as a whole, where no step may speak for it.
-fn verdict(run: &Run, conclusion: &Conclusion) -> TestSuite {
+fn verdict(run: &Run, conclusion: &Conclusion, detail: Detail) -> TestSuite {
     let status = conclusion.exit_status();
-    let reasons: Vec<String> = conclusion.reasons.iter().map(words::reason_line).collect();
+    let causes = causes::causes(run, Some(conclusion));
+    let reasons: Vec<String> = causes.iter().flat_map(|cause| lines(run, cause)).collect();
     let status = match (status, conclusion.verdict) {
         (0, _) => TestCaseStatus::success(),
         (3, Verdict::Failed) => not_green(NonSuccessKind::Failure, "failed", &reasons.join("\n")),
@@ -76,11 +122,23 @@ fn verdict(run: &Run, conclusion: &Conclusion) -> TestSuite {
     }
     let mut suite = TestSuite::new("run");
     suite.add_test_case(case);
+    if detail.is_brief {
+        suite.add_property(("left_out", "cases that passed, because the report would be too large"));
+    }
     suite.add_property(("version", env!("CARGO_PKG_VERSION")));
     if let Some((plan, _)) = &run.plan {
         suite.add_property(("run", plan.run.as_str()));
     }
     suite
+}
+
+/// A cause and what followed from it.
+fn lines(run: &Run, cause: &Cause) -> Vec<String> {
+    let Shown { title, details, consequences, hint, .. } = causes::shown(run, cause);
+    let hint = hint.map(|hint| format!("hint: {}", words::hint(hint)));
+    let consequences = consequences.map(|all| format!("consequences: {all}"));
+    let below = details.into_iter().chain(hint).chain(consequences).map(|line| format!("    {line}"));
+    std::iter::once(title).chain(below).collect()
 }
 
 /// The test's own judgement of a trial.
@@ -92,7 +150,7 @@ fn check_suite(trial: u32, check: &StepResult) -> TestSuite {
         _ => not_green(NonSuccessKind::Error, &word, &word),
     };
     let mut case = TestCase::new("check", status);
-    case.set_classname("conductor").set_time(check.duration.unwrap_or_default());
+    case.set_classname(format!("trial-{trial}")).set_time(check.duration.unwrap_or_default());
     case.set_system_out(text(&last_lines(&check.stdout, CHECK_LINES).join("\n")));
     case.set_system_err(text(&last_lines(&check.stderr, CHECK_LINES).join("\n")));
     let mut suite = TestSuite::new(format!("trial {trial}, check"));
@@ -103,7 +161,7 @@ fn check_suite(trial: u32, check: &StepResult) -> TestSuite {
 /// A worker's phase, unless it has nothing to do in it.
 fn worker_suite(
     run: &Run,
-    limit: u64,
+    detail: Detail,
     (trial, phase): (&Trial, &PhaseOfTrial),
     (id, worker): (WorkerId, &WorkerPlan),
 ) -> Option<TestSuite> {
@@ -119,12 +177,13 @@ fn worker_suite(
     if let Some((start, end)) = own.and_then(|own| Some((own.start, own.end?))) {
         suite.set_time(end.since(start));
     }
-    let mut cases = Cases::new(run, limit, phase, id, worker);
-    suite.add_test_case(cases.start());
-    for (position, step) in steps.iter().enumerate() {
-        suite.add_test_case(cases.step(position, step));
-    }
-    Some(suite)
+    let place = format!("trial-{}.{}.{}", trial.number, worker.name, phase.phase);
+    let mut cases = Cases::new(run, detail.limit, phase, id, place);
+    let all = std::iter::once(cases.start()).chain(steps.iter().enumerate().map(|(at, step)| cases.step(at, step)));
+    let all: Vec<TestCase> = all.collect();
+    let is_told = |case: &TestCase| !detail.is_brief || !matches!(case.status, TestCaseStatus::Success { .. });
+    suite.add_test_cases(all.into_iter().filter(is_told));
+    (suite.tests > 0).then_some(suite)
 }
 
 /// Makes the cases of one worker in one phase, each with a name of its own.
@@ -132,7 +191,8 @@ struct Cases<'a> {
     run: &'a Run,
     limit: u64,
     phase: &'a PhaseOfTrial,
-    worker: &'a WorkerPlan,
+    /// The class of the cases.
+    place: String,
     id: WorkerId,
     own: Option<&'a WorkerOfPhase>,
     names: BTreeSet<String>,
@@ -140,8 +200,8 @@ struct Cases<'a> {
 
 impl<'a> Cases<'a> {
     /// For this worker in this phase; at most `limit` bytes of an output are kept.
-    fn new(run: &'a Run, limit: u64, phase: &'a PhaseOfTrial, id: WorkerId, worker: &'a WorkerPlan) -> Self {
-        Self { run, limit, phase, worker, id, own: phase.workers.get(&id), names: BTreeSet::new() }
+    fn new(run: &'a Run, limit: u64, phase: &'a PhaseOfTrial, id: WorkerId, place: String) -> Self {
+        Self { run, limit, phase, place, id, own: phase.workers.get(&id), names: BTreeSet::new() }
     }
 
     fn case(&mut self, label: &str, status: TestCaseStatus) -> TestCase {
@@ -154,7 +214,7 @@ impl<'a> Cases<'a> {
         }
         self.names.insert(name.clone());
         let mut case = TestCase::new(name, status);
-        case.set_classname(text(&format!("{}.{}", self.worker.name, self.phase.phase)));
+        case.set_classname(text(&self.place));
         case
     }
 

@@ -16,6 +16,7 @@ mod dry_run_text;
 mod excerpt;
 mod files;
 mod html;
+mod json_causes;
 mod json_document;
 mod json_writer;
 mod jsonl;

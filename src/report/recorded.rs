@@ -9,10 +9,11 @@ use jiff::{Timestamp, tz::TimeZone};
 use snapbox::data::DataFormat;
 use snapbox::{Data, assert_data_eq};
 
+use super::record::{RecordReporter, Render};
 use super::{Format, Style, reporter};
 use crate::model::{
     Bound, ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Ending, Event, Gate, Hint, Mode, Outcome,
-    Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start,
+    Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, Reporter, RunId, RunSettings, Stamped, Start,
     StartSkew, Step, StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 
@@ -24,6 +25,16 @@ pub(crate) fn plain() -> Style {
 
 /// What the reporter of this format writes of the events.
 pub(crate) fn told(format: Format, style: Style, events: &[Stamped]) -> String {
+    written(|writer| reporter(format, writer, style), events)
+}
+
+/// What a report that is rendered in this way has of the events.
+pub(super) fn rendered(render: Render, events: &[Stamped]) -> String {
+    written(|writer| Box::new(RecordReporter::new(render, writer, plain())), events)
+}
+
+/// What a reporter writes of the events.
+fn written(make: impl FnOnce(Box<dyn Write + Send>) -> Box<dyn Reporter>, events: &[Stamped]) -> String {
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
     impl Write for Shared {
@@ -36,7 +47,7 @@ pub(crate) fn told(format: Format, style: Style, events: &[Stamped]) -> String {
         }
     }
     let written = Shared::default();
-    let mut reporter = reporter(format, Box::new(written.clone()), style);
+    let mut reporter = make(Box::new(written.clone()));
     for stamped in events {
         reporter.report(stamped).unwrap();
     }
@@ -128,6 +139,11 @@ impl Recording {
     pub(super) fn add(&mut self, event: Event) {
         let at = ConductorTime::from_nanoseconds(5_000_000_000 + 100_000_000 * self.events.len() as u64);
         self.events.push(Stamped { at, event });
+    }
+
+    /// The number of the trial that begins next.
+    pub(super) fn number(&mut self, trial: u32) {
+        self.trial = trial;
     }
 
     /// All workers are connected and the trial begins.

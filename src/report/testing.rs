@@ -1,6 +1,6 @@
 //! For tests of other modules: the causes that are found in the events of a run, as plain values, and the reports of a run.
 
-use super::causes::{Kind, causes as found};
+use super::causes::causes as found;
 use super::record::Run;
 
 use crate::model::{Event, Phase, Stamped, StepReference, WorkerId};
@@ -28,7 +28,7 @@ pub(crate) fn causes(events: &[Stamped]) -> Vec<Told> {
         }
     }
     let told = found(&run, conclusion).into_iter().map(|cause| Told {
-        kind: word(&cause.kind),
+        kind: cause.kind.word(),
         trial: cause.trial,
         phase: cause.phase,
         workers: cause.workers,
@@ -41,21 +41,4 @@ pub(crate) fn causes(events: &[Stamped]) -> Vec<Told> {
 /// Whether something became of the steps themselves.
 fn is_of_steps(consequence: &super::causes::Consequence) -> bool {
     consequence.effect != super::causes::Effect::Unkept
-}
-
-fn word(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Step(_) => "step",
-        Kind::Unfinished(_) => "unfinished",
-        Kind::Deadlock(_) => "deadlock",
-        Kind::Check(_) => "check",
-        Kind::Lost(..) => "lost",
-        Kind::LeftOut(..) => "left out",
-        Kind::Unreachable { .. } => "unreachable",
-        Kind::Skew(_) => "skew",
-        Kind::Unwritten(_) => "unwritten",
-        Kind::Interrupted(_) => "interrupted",
-        Kind::RecordEnded => "record ended",
-        Kind::Other(_) => "other",
-    }
 }

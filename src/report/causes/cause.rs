@@ -108,3 +108,41 @@ impl Cause {
         }
     }
 }
+
+impl Kind {
+    /// The word for it in reports for programs.
+    pub(in crate::report) const fn word(&self) -> &'static str {
+        match self {
+            Self::Step(_) => "step",
+            Self::Unfinished(_) => "unfinished",
+            Self::Deadlock(_) => "deadlock",
+            Self::Check(_) => "check",
+            Self::Lost(..) => "lost",
+            Self::LeftOut(..) => "left out",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Skew(_) => "start skew",
+            Self::Unwritten(_) => "not written",
+            Self::Interrupted(_) => "interrupted",
+            Self::RecordEnded => "no end",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
+impl Effect {
+    /// The word for it in reports for programs.
+    pub(in crate::report) const fn word(&self) -> &'static str {
+        match self {
+            Self::Barrier(_) => "barrier",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+            Self::Stopped => "stopped",
+            Self::Skipped => "skipped",
+            Self::Unkept => "output incomplete",
+            Self::Skew(..) => "start skew unknown",
+            Self::Check(_) => "check",
+            Self::NotReset => "not reset",
+            Self::Trials(..) => "trials not run",
+        }
+    }
+}

@@ -17,9 +17,9 @@ mod words;
 use super::Run;
 use crate::model::Conclusion;
 
-pub(super) use cause::Cause;
 #[cfg(test)]
-pub(super) use cause::{Consequence, Effect, Kind};
+pub(super) use cause::Effect;
+pub(super) use cause::{Cause, Consequence};
 pub(super) use printed::{Printed, printed};
 pub(super) use words::{Shown, shown};
 

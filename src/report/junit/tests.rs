@@ -4,7 +4,8 @@ use junit_parser::{TestCase, TestSuites};
 
 use crate::model::{Ending, Format, Outcome, Phase, Reason, Stamped, Step, StepResult, Verdict};
 use crate::report::recorded::{
-    Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, spawned, told, worker,
+    Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, rendered, spawned,
+    told, worker,
 };
 
 fn read(events: &[Stamped]) -> TestSuites {
@@ -36,7 +37,7 @@ fn every_step_is_a_case_and_failures_errors_and_skipped_ones_are_apart() {
     assert_eq!(
         cases(&read(&failed())),
         [
-            "run: verdict failure (failed: 3 steps failed)",
+            "run: verdict failure (failed: `check` on dut in run of trial 1: exit 3)",
             "trial 1, run, dut: start passed",
             "trial 1, run, dut: check failure (failed: exit 3)",
             "trial 1, run, dut: timeout1 failure (timed out)",
@@ -49,7 +50,7 @@ fn every_step_is_a_case_and_failures_errors_and_skipped_ones_are_apart() {
     assert_eq!(
         cases(&read(&lost())),
         [
-            "run: verdict error (incomplete: b was lost)",
+            "run: verdict error (lost: b in run of trial 1: nothing heard for 66s)",
             "trial 1, run, a: start passed",
             "trial 1, run, a: work passed",
             "trial 1, run, a: more passed",
@@ -112,7 +113,7 @@ fn a_spawned_step_is_told_by_its_end() {
     let server = &suites.suites[1].cases[1];
     assert_eq!(server.status.failure_as_ref().text, "failed: exit 2\nserve\nno more");
     assert_eq!(server.system_out.as_deref(), Some("served\n"));
-    assert_eq!(server.classname.as_deref(), Some("dut.run"));
+    assert_eq!(server.classname.as_deref(), Some("trial-1.dut.run"));
 }
 
 #[test]
@@ -143,4 +144,65 @@ fn whatever_a_step_prints_the_report_is_xml() {
         assert!(text.contains(&format!("<{stream}>{expected}</{stream}>")), "{text}");
     }
     assert_eq!(read(&events).suites[1].cases.len(), 2);
+}
+
+/// What many steps print, of which XML has much more than they printed.
+struct Escaped;
+
+impl crate::model::OutputSource for Escaped {
+    fn read_at(&self, _: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        buffer.fill(b'&');
+        Ok(buffer.len())
+    }
+}
+
+/// A run of so many workers and trials, in which each worker runs so many steps that print so many bytes.
+fn large(workers: usize, trials: u32, steps: usize, bytes: u64) -> Vec<Stamped> {
+    let node = |index: usize| {
+        let steps = (0..steps).map(|step| Step::plain(&format!("s{step}"), "print")).collect();
+        worker(&format!("node{index:02}"), Vec::new(), steps)
+    };
+    let mut plan = plan((0..workers).map(node).collect());
+    plan.trials = trials;
+    let mut run = Recording::of(plan);
+    for trial in 1..=trials {
+        run.number(trial);
+        run.trial();
+        run.phase(Phase::Run);
+        for worker in 0..workers {
+            for step in 0..steps {
+                let stdout = crate::model::Output::new(std::sync::Arc::new(Escaped), bytes, None);
+                let outcome = if step == 1 { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed };
+                run.step(Phase::Run, worker, step, StepResult { stdout, ..left(outcome, b"", b"") });
+            }
+        }
+        run.phase_done(Phase::Run);
+        run.add(crate::model::Event::TrialEnded { trial, verdict: Verdict::Failed });
+    }
+    run.ended(Verdict::Failed, vec![Reason::Failed("it failed".to_owned())])
+}
+
+#[test]
+fn a_report_is_no_larger_than_16_mib_and_outputs_are_cut_first() {
+    let text = told(Format::Junit, plain(), &large(20, 50, 1, 1 << 20));
+    assert!((8 << 20..=16 << 20).contains(&text.len()), "{} bytes", text.len());
+    assert!(text.contains("bytes left out"));
+    assert_eq!(text.matches("<testcase ").count(), 1 + 20 * 50 * 2);
+}
+
+#[test]
+fn cases_that_passed_are_left_out_where_cutting_outputs_does_not_do() {
+    let text = rendered(|ended, writer| super::write_within(5000, ended, writer), &large(2, 1, 50, 100));
+    assert!(text.len() < 5000, "{text}");
+    assert!(text.contains("name=\"left_out\""), "{text}");
+    assert_eq!(text.matches("<testcase ").count(), 1 + 2, "the verdict and the steps that failed");
+}
+
+#[test]
+fn every_case_has_a_name_of_its_own_in_the_file() {
+    let suites = read(&large(2, 3, 2, 1));
+    let cases = suites.suites.iter().flat_map(|suite| &suite.cases);
+    let names: Vec<_> = cases.map(|case| (case.classname.clone(), case.original_name.clone())).collect();
+    let all: std::collections::BTreeSet<_> = names.iter().cloned().collect();
+    assert_eq!((all.len(), names.len()), (1 + 2 * 3 * 3, 1 + 2 * 3 * 3), "{names:?}");
 }
