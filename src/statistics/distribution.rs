@@ -82,7 +82,7 @@ impl Distribution {
     /// binomial coefficient, Π (1 − q^(m+i)) ÷ (1 − q^i) for i from 1 to n.
     ///
     /// Mann & Whitney, *On a test of whether one of two random variables is stochastically larger than the other*,
-    /// Annals of Mathematical Statistics 18, 1947; Andrews, *The Theory of Partitions*, 1976, section 3.2. The numbers
+    /// Annals of Mathematical Statistics 18, 1947; Andrews, *The Theory of Partitions*, 1976, chapter 3. The numbers
     /// are exact: for 50 and 50 values, their sum is below 2⁹⁷.
     pub fn mann_whitney(n: usize, m: usize) -> Self {
         let (n, m) = (n.min(m), n.max(m));
@@ -102,8 +102,8 @@ impl Distribution {
 
     /// Of the number of inversions in a random order of values of which so many are equal each.
     ///
-    /// The q-multinomial coefficient, as a product of those of [`Self::mann_whitney`]: `MacMahon`, *Combinatory
-    /// Analysis* II, 1916, section IX; Stanley, *Enumerative Combinatorics* I, 2nd edition, proposition 1.7.1.
+    /// The q-multinomial coefficient, as a product of those of [`Self::mann_whitney`]: Stanley, *Enumerative
+    /// Combinatorics* I, 2nd edition, proposition 1.7.1.
     pub fn inversions(groups: &[usize]) -> Self {
         let mut cases = vec![1.0];
         let mut before = 0;

@@ -23,7 +23,7 @@ impl Location {
     /// 2 · P(Bin(n, ½) ≤ k − 1) ≤ 5 %. It covers with 1 − 2 · P(Bin(n, ½) ≤ k − 1), whatever the distribution, if it is
     /// continuous; otherwise at least so often.
     ///
-    /// Hollander, Wolfe & Chicken, section 3.6; Hoefler & Belli, rule 8 and its section 4.2.2 (medians and quantiles).
+    /// Hollander, Wolfe & Chicken, section 3.6; Hoefler & Belli, on intervals of data that are not normal.
     pub fn of(sample: &Sample) -> Self {
         let sorted = sample.sorted();
         let interval = Distribution::binomial(sorted.len()).critical().map(|critical| Interval {

@@ -48,7 +48,7 @@ pub(super) fn two_sided(distance: f64, correction: f64, deviation: f64) -> Proba
 /// The order statistics that are the ends of an interval, as [`super::distribution::Distribution::critical`], where the
 /// statistic has this mean and standard deviation.
 ///
-/// Hollander, Wolfe & Chicken, equations 3.23 and 4.21, with a continuity correction.
+/// Hollander, Wolfe & Chicken, sections 3.3 and 4.3, large samples, with a continuity correction.
 pub(super) fn critical(mean: f64, deviation: f64) -> Option<Critical> {
     let rank = whole(mean - QUANTILE * deviation + 0.5);
     (rank > 0).then_some(Critical { rank, coverage: Probability::limited(1.0 - ERROR) })

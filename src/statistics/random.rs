@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 /// A generator of random numbers. The order of a series is recorded by its seed: what a seed leads to never changes.
 ///
-/// `SplitMix64`: Steele, Lea & Flood, *Fast splittable pseudorandom number generators*, OOPSLA 2014, figure 17, with
+/// `SplitMix64`: Steele, Lea & Flood, *Fast splittable pseudorandom number generators*, OOPSLA 2014, with
 /// the constants of Vigna's `splitmix64.c`. It is not for secrets.
 #[derive(Debug, Clone)]
 pub struct Random(u64);

@@ -45,7 +45,7 @@ pub fn rank_sum(base: &Sample, new: &Sample) -> Shift {
     }
 }
 
-/// The p-value by the normal approximation: Hollander, Wolfe & Chicken, equations 4.9 and 4.13.
+/// The p-value by the normal approximation: Hollander, Wolfe & Chicken, section 4.1, large samples and ties.
 fn approximate(ranks: &Ranks, n: f64, m: f64) -> Probability {
     let all = n + m;
     let mean = m * (all + 1.0) / 2.0;

@@ -15,10 +15,12 @@ use super::sums::Sums;
 /// order statistics of the Walsh averages).
 ///
 /// - The test leaves out values of 0 (Wilcoxon 1945); estimate and interval have them.
-/// - With up to 50 values the test is exact; with ties it is exact given the ties (Streitberg & Röhmel 1986, see
-///   section 3.1, comment 11). Beyond, the normal approximation has a correction for ties and for continuity.
+/// - With up to 50 values the test is exact; with ties it is exact given the ties (Streitberg & Röhmel 1986).
+///   Beyond, the normal approximation has a correction for ties and for continuity.
 /// - The interval takes the order statistics for data without ties. With ties, it covers with at least that
-///   probability: it contains the limit of the intervals of data that differ from these by less and less, without ties.
+///   probability: it contains the limit of the intervals of data that differ from these by less and less, without
+///   ties (Noether, *Wilcoxon confidence intervals for location parameters in the discrete case*, Journal of the
+///   American Statistical Association 62, 1967).
 pub fn signed_rank(sample: &Sample) -> Shift {
     let count = sample.len();
     let averages = Sums::averages(sample);
@@ -41,7 +43,7 @@ pub fn signed_rank(sample: &Sample) -> Shift {
     Shift { estimate: averages.median(), interval: critical.map(|critical| averages.interval(critical)), p, method }
 }
 
-/// The p-value by the normal approximation: Hollander, Wolfe & Chicken, equations 3.9 and 3.13.
+/// The p-value by the normal approximation: Hollander, Wolfe & Chicken, section 3.1, large samples and ties.
 fn approximate(ranks: &Ranks) -> Probability {
     let number = real(ranks.doubled.len());
     let mean = number * (number + 1.0) / 4.0;

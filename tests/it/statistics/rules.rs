@@ -8,6 +8,7 @@ use conductor::statistics::{
 };
 
 use super::{agree, paired, sample};
+use crate::support::documents::table;
 
 /// The verdict of a single row, with a threshold of 5 %.
 fn verdict(comparison: Comparison, better: Option<Direction>) -> Verdict {
@@ -151,6 +152,24 @@ fn a_gate_needs_more_trials_the_more_rows_it_has() {
         let clearest = rank_sum(&sample(&low), &sample(&high)).p.get();
         assert!(agree(Design::Unpaired.smallest_p(count).get(), clearest), "{trials}");
     }
+}
+
+#[test]
+fn the_tables_of_the_document_are_what_is_computed() {
+    let number = |cell: &String| cell.parse::<usize>().unwrap();
+    let needed = table("docs/statistics.md", "rows | pairs | trials of each run");
+    for row in &needed {
+        let found = [Design::Paired, Design::Unpaired].map(|design| design.fewest_trials(number(&row[0])));
+        assert_eq!(row[1..], found.map(|trials| trials.to_string()), "{row:?}");
+    }
+    let intervals = table("docs/statistics.md", "trials | from the k-th smallest to the k-th largest value | coverage");
+    for row in &intervals {
+        let ranks: Vec<f64> = (1..=row[0].parse().unwrap()).map(f64::from).collect::<Vec<f64>>();
+        let interval = Location::of(&sample(&ranks)).interval.unwrap();
+        let coverage = format!("{:.1} %", interval.coverage.get() * 100.0);
+        assert_eq!(row[1..], [interval.low.to_string(), coverage], "{row:?}");
+    }
+    assert!(needed.len() > 5 && intervals.len() > 5);
 }
 
 #[test]
