@@ -60,13 +60,16 @@ const MOST: u64 = 64 << 10;
 /// Writes the page of a run.
 pub(super) fn write(ended: Ended<'_>, mut writer: &mut dyn Write) -> io::Result<()> {
     let run = ended.run;
+    let causes = super::causes::causes(run, Some(ended.conclusion));
     let mut environment = Environment::empty();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let template = environment.template_from_named_str("page.html", TEMPLATE).map_err(io::Error::other)?;
-    template.render_captured_to(summary::values(ended, STYLE), &mut writer).map_err(|error| innermost(&error))?;
+    template
+        .render_captured_to(summary::values(ended, &causes, STYLE), &mut writer)
+        .map_err(|error| innermost(&error))?;
     let limit = fair_limit(run.outputs().map(Output::length), BUDGET, MOST);
     let has_folder = ended.folder.is_some();
-    embed(writer, "data", &data::data(ended))?;
+    embed(writer, "data", &data::data(ended, &causes))?;
     embed(writer, "outputs", &outputs::outputs(run, has_folder, limit))?;
     embed(writer, "files", &outputs::files(run, has_folder))?;
     write!(writer, "<script>\n{SCRIPT}</script>\n</body>\n</html>\n")

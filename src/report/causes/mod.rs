@@ -17,9 +17,7 @@ mod words;
 use super::Run;
 use crate::model::Conclusion;
 
-#[cfg(test)]
-pub(super) use cause::Effect;
-pub(super) use cause::{Cause, Consequence};
+pub(super) use cause::{Cause, Consequence, Effect, Kind};
 pub(super) use printed::{Printed, printed};
 pub(super) use words::{Shown, shown};
 

@@ -1,38 +1,94 @@
-//! The failures at the top of the page, each with a link to its step and the last lines that it printed.
+//! The causes at the top of the page, each with a link to its step, the last lines that it printed and its consequences;
+//! and which steps of the timeline they are.
+
+use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
 use super::links;
-use super::values::{class, line, list};
-use crate::model::{Output, StepResult, harmless};
+use super::values::{class, line, list, parts};
+use crate::model::{Output, StepReference, StepResult, harmless};
+use crate::report::causes::{Cause, Consequence, Effect, Kind, Shown, printed, shown};
 use crate::report::{Finished, Run, last_lines, words};
 
-/// So many are told at the top of the page.
+/// So many are told at the top of the page, and so many of them without being unfolded.
 pub(super) const CAUSES: usize = 50;
+pub(super) const OPEN: usize = 3;
 /// So many of their last lines.
 const LINES: usize = 12;
+/// So many links of one cause.
+const LINKS: usize = 60;
 
 /// What speaks against the run.
-pub(super) fn values(run: &Run) -> Vec<Value> {
-    let bad = run.results().filter(|finished| finished.recorded.is_bad() && finished.excuse().is_none());
-    bad.map(|finished| value(run, finished)).collect()
+pub(super) fn values(run: &Run, causes: &[Cause]) -> Vec<Value> {
+    causes.iter().take(CAUSES).map(|cause| value(run, cause)).collect()
 }
 
-fn value(run: &Run, finished: Finished<'_>) -> Value {
-    let Finished { reference, step, .. } = finished;
-    let result = finished.result();
+/// What is told of a cause on one line each.
+pub(super) struct Told {
+    /// What went wrong, where, without the word for how it speaks against the run.
+    pub(super) title: String,
+    pub(super) link: Option<String>,
+    pub(super) consequences: Option<String>,
+}
+
+pub(super) fn told(run: &Run, cause: &Cause) -> Told {
+    let Shown { word, title, consequences, .. } = shown(run, cause);
+    let title = title.strip_prefix(word).map_or(title.as_str(), |rest| rest.trim_start_matches(": "));
+    let first = steps(cause).first().copied();
+    let link = match &cause.kind {
+        Kind::Check(_) => cause.trial.map(links::check),
+        _ => first.map(|step| links::step(run, step, run.step(step))),
+    };
+    let worker = || cause.workers.first().map(|worker| links::worker(run, *worker));
+    Told { title: line(title), link: link.or_else(worker), consequences: consequences.map(|text| line(&text)) }
+}
+
+fn value(run: &Run, cause: &Cause) -> Value {
+    let Shown { word, details, hint, .. } = shown(run, cause);
+    let Told { title, link, consequences } = told(run, cause);
+    let own = steps(cause);
+    let others = own.iter().filter(|_| own.len() > 1).take(LINKS);
+    let following: Vec<Value> = cause.consequences.iter().flat_map(|one| following(run, &own, one)).collect();
     context! {
-        class => class(result.outcome.word()),
-        link => links::step(run, reference, step),
-        title => format!("{} on {}, {} of trial {}", words::label(step), run.name(reference.worker), reference.phase, reference.trial),
-        word => result.outcome.in_detail(),
-        details => list(result.why().iter().map(|why| line(why).into())),
-        printed => printed(result),
+        class => class(word),
+        word,
+        link,
+        title => parts(&title),
+        details => list(details.iter().map(|detail| parts(detail))),
+        steps => list(others.map(|step| step_link(run, *step, run.name(step.worker).to_owned()))),
+        printed => printed(run, cause).map(|printed| last(printed.result)),
+        consequences => consequences.map(|text| parts(&text)),
+        links => list(following.iter().take(LINKS).cloned()),
+        more_links => following.len().saturating_sub(LINKS),
+        hint => hint.map(|hint| parts(words::hint(hint))),
     }
 }
 
+/// The steps that a cause is about; of a lost worker, the one that it ran.
+fn steps(cause: &Cause) -> Vec<StepReference> {
+    let is_lost = matches!(cause.kind, Kind::Lost(..)) && cause.steps.is_empty();
+    let lost = cause.consequences.iter().filter(|one| is_lost && one.effect == Effect::Lost);
+    let running = lost.filter_map(|one| one.steps.first().copied());
+    cause.steps.iter().copied().chain(running).collect()
+}
+
+/// A link to each thing that followed.
+fn following(run: &Run, own: &[StepReference], consequence: &Consequence) -> Vec<Value> {
+    if let Effect::Check(trial) = consequence.effect {
+        return vec![context! { link => links::check(trial), title => format!("check of trial {trial}") }];
+    }
+    let steps = consequence.steps.iter().filter(|step| !own.contains(step));
+    let name = |step: &StepReference| format!("{} on {}", words::label(run.step(*step)), run.name(step.worker));
+    steps.map(|step| step_link(run, *step, name(step))).collect()
+}
+
+fn step_link(run: &Run, step: StepReference, title: String) -> Value {
+    context! { link => links::step(run, step, run.step(step)), title }
+}
+
 /// The last lines of both outputs.
-fn printed(result: &StepResult) -> Value {
+fn last(result: &StepResult) -> Value {
     context! { stdout => shown_lines(&result.stdout), stderr => shown_lines(&result.stderr) }
 }
 
@@ -45,12 +101,51 @@ pub(super) fn excused(run: &Run) -> impl Iterator<Item = Value> {
     let excused = run.results().filter_map(|finished| Some((finished, finished.excuse()?)));
     excused.map(|(finished, excuse)| {
         let Finished { reference, step, .. } = finished;
+        let (label, name) = (words::label(step), run.name(reference.worker));
         context! {
             link => links::step(run, reference, step),
-            title => format!("{} on {}, {} of trial {}", words::label(step), run.name(reference.worker), reference.phase, reference.trial),
+            title => format!("{label} on {name}, {} of trial {}", reference.phase, reference.trial),
             word => finished.result().outcome.in_detail(),
             class => class(finished.result().outcome.word()),
             excuse,
         }
     })
+}
+
+/// Which cause a step is, or of which it is a consequence, by the place of that in the list.
+#[derive(Default)]
+pub(super) struct Roles {
+    pub(super) steps: BTreeMap<StepReference, Role>,
+    /// The checks, by their trials.
+    pub(super) checks: BTreeMap<u32, Role>,
+}
+
+/// Its part in what went wrong.
+#[derive(Clone, Copy)]
+pub(super) enum Role {
+    Cause(usize),
+    Consequence(usize),
+}
+
+/// The parts of the steps in these causes.
+pub(super) fn roles(causes: &[Cause]) -> Roles {
+    let mut roles = Roles::default();
+    for (place, cause) in causes.iter().enumerate() {
+        for consequence in &cause.consequences {
+            for step in &consequence.steps {
+                roles.steps.entry(*step).or_insert(Role::Consequence(place));
+            }
+            if let Effect::Check(trial) = consequence.effect {
+                roles.checks.entry(trial).or_insert(Role::Consequence(place));
+            }
+        }
+    }
+    // What is both is a cause.
+    for (place, cause) in causes.iter().enumerate() {
+        roles.steps.extend(steps(cause).into_iter().map(|step| (step, Role::Cause(place))));
+        if let (Kind::Check(_), Some(trial)) = (&cause.kind, cause.trial) {
+            roles.checks.insert(trial, Role::Cause(place));
+        }
+    }
+    roles
 }

@@ -4,13 +4,15 @@
 
 use serde::Serialize;
 
+use super::causes::{Told, roles, told};
 use super::machines::{Machine, machine};
 use super::steps::{Times, steps};
 use crate::model::{Action, BarrierResult, ConductorTime, Outcome, Plan, object};
+use crate::report::causes::Cause;
 use crate::report::{Ended, PhaseOfTrial, Run, Trial};
 
 /// The data of a run that is over.
-pub(super) fn data(Ended { run, at: end, folder, .. }: Ended<'_>) -> impl Serialize + '_ {
+pub(super) fn data<'a>(Ended { run, at: end, folder, .. }: Ended<'a>, causes: &'a [Cause]) -> impl Serialize + 'a {
     let times = Times { start: run.start.unwrap_or(end), end };
     let date = run.plan.as_ref().and_then(|(_, anchor)| jiff::Timestamp::try_from(anchor.date(times.start)).ok());
     let trials = || run.trials.values().enumerate();
@@ -21,13 +23,18 @@ pub(super) fn data(Ended { run, at: end, folder, .. }: Ended<'_>) -> impl Serial
         let (start, end) = (times.since_start(trial.start), times.end(trial.end));
         object! { number: trial.number, verdict: trial.verdict, start: start, end: end }
     };
-    let steps = steps(run, times);
+    let steps = steps(run, times, &roles(causes));
+    let cause_entry = |cause: &Cause| {
+        let Told { title, link, consequences } = told(run, cause);
+        object! { title: title, link: link, consequences: consequences }
+    };
     object! {
         // The start of the run in UTC, in microseconds.
         utc_us: date.map_or(0, jiff::Timestamp::as_microsecond),
         end: times.since_start(end),
         // The results folder, from the page.
         folder: folder,
+        causes: causes.iter().map(cause_entry).collect::<Vec<_>>(),
         outcomes: Outcome::WORDS,
         workers: workers.map(|worker| worker.name.as_str()).collect::<Vec<_>>(),
         machines: machines(run),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-use crate::model::{Printer, Step, StepReference, Stream};
+use crate::model::{Printer, Step, StepReference, Stream, WorkerId};
 use crate::report::Run;
 
 /// A text as a part of a URL; `/` stays where it separates folders.
@@ -25,6 +25,11 @@ fn encoded(text: impl AsRef<[u8]>, keeps_slash: bool) -> String {
 pub(super) fn step(run: &Run, at: StepReference, step: Option<&Step>) -> String {
     let label = step.map_or("", |step| step.label.as_str());
     format!("#trial-{}.{}.{}.{}", at.trial, encoded(run.name(at.worker), false), at.phase, encoded(label, false))
+}
+
+/// The link to a worker.
+pub(super) fn worker(run: &Run, worker: WorkerId) -> String {
+    format!("#worker-{}", encoded(run.name(worker), false))
 }
 
 /// The link to the check of a trial.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use super::causes::{Role, Roles};
 use super::times::{Known, Placed, place};
 use crate::model::{Action, ConductorTime, Mode, Outcome, Phase, StepReference, StepResult, nanoseconds};
 use crate::report::{Finished, Run, Trial, words};
@@ -21,16 +22,18 @@ const BARRIER: u64 = 8;
 const EXCUSED: u64 = 16;
 /// It failed by itself.
 const CAUSE: u64 = 32;
+/// It could not be carried out because of a cause.
+const CONSEQUENCE: u64 = 64;
 /// Not all of its output could be stored.
 const UNKEPT: u64 = 128;
 
 /// The steps: a list for each of their properties.
 #[derive(Default)]
-pub(super) struct Columns([Vec<u64>; 10]);
+pub(super) struct Columns([Vec<u64>; 11]);
 
 impl Columns {
-    const NAMES: [&str; 10] =
-        ["worker", "phase", "label", "command", "outcome", "detail", "flags", "start", "duration", "error"];
+    const NAMES: [&str; 11] =
+        ["worker", "phase", "label", "command", "outcome", "detail", "flags", "start", "duration", "error", "cause"];
 }
 
 impl Serialize for Columns {
@@ -81,7 +84,7 @@ pub(super) struct Steps {
 }
 
 /// The steps, numbered in the order of [`Run::results`], and the checks behind them.
-pub(super) fn steps(run: &Run, times: Times) -> Steps {
+pub(super) fn steps(run: &Run, times: Times, roles: &Roles) -> Steps {
     let (labels, commands, details, columns) = Default::default();
     let mut made = Maker { times, labels, commands, details, columns };
     let phases = run.trials.values().flat_map(|trial| trial.phases.keys().map(|phase| (trial.number, *phase)));
@@ -92,14 +95,15 @@ pub(super) fn steps(run: &Run, times: Times) -> Steps {
         let known: Vec<Known> = together.iter().map(|finished| known(times, *finished)).collect();
         for (finished, placed) in together.iter().zip(place(&known)) {
             let reference = finished.reference;
-            made.step(numbers[&(reference.trial, reference.phase)], *finished, placed);
+            let role = roles.steps.get(&reference).copied();
+            made.step(numbers[&(reference.trial, reference.phase)], *finished, placed, role);
         }
     }
     let row = run.plan().map_or(0, |plan| plan.workers.len()) as u64;
     let command = run.plan().and_then(|plan| plan.settings.check.as_deref()).unwrap_or_default();
     for (trial, number) in run.trials.values().zip(0..) {
         if let Some(check) = &trial.check {
-            made.check([row, number], trial, command, check);
+            made.check([row, number], trial, command, check, roles.checks.get(&trial.number).copied());
         }
     }
     let Maker { labels, commands, details, columns, .. } = made;
@@ -133,7 +137,7 @@ struct Maker {
 
 impl Maker {
     /// Adds a step of the phase with this number.
-    fn step(&mut self, phase: u64, finished: Finished<'_>, placed: Placed) {
+    fn step(&mut self, phase: u64, finished: Finished<'_>, placed: Placed, role: Option<Role>) {
         let Finished { reference, step, .. } = finished;
         let result = finished.result();
         let is_barrier = step.is_some_and(|step| matches!(step.action, Action::Barrier(_)));
@@ -143,29 +147,39 @@ impl Maker {
             (step.is_some_and(|step| step.mode == Mode::Spawn), SPAWN),
             (is_barrier, BARRIER),
             (finished.excuse().is_some(), EXCUSED),
-            (finished.recorded.is_bad() && finished.excuse().is_none() && !is_barrier, CAUSE),
         ] {
             flags |= if holds { flag } else { 0 };
         }
         let label = step.map_or(String::new(), |step| step.label.to_string());
         let command = step.map_or(String::new(), |step| step.action.to_string());
-        self.add([reference.worker.0 as u64, phase], [label, command], flags, result, placed);
+        self.add([reference.worker.0 as u64, phase], [label, command], (flags, role), result, placed);
     }
 
     /// Adds the check of a trial; it is in no phase, and its trial has this number among them.
-    fn check(&mut self, [row, trial]: [u64; 2], of: &Trial, command: &str, result: &StepResult) {
+    fn check(&mut self, [row, trial]: [u64; 2], of: &Trial, command: &str, result: &StepResult, role: Option<Role>) {
         let seen = of.end.unwrap_or(self.times.end);
         let known = Known { started: result.started, duration: result.duration, seen, is_waited_for: true };
         let flags = if result.started.is_none() { SEEN } else { 0 };
-        let flags = flags | if result.outcome.is_failure() { CAUSE } else { 0 };
         for placed in place(&[known]) {
-            self.add([row, trial], ["check".to_owned(), command.to_owned()], flags, result, placed);
+            self.add([row, trial], ["check".to_owned(), command.to_owned()], (flags, role), result, placed);
         }
     }
 
-    fn add(&mut self, place: [u64; 2], texts: [String; 2], flags: u64, result: &StepResult, placed: Placed) {
+    fn add(
+        &mut self,
+        place: [u64; 2],
+        texts: [String; 2],
+        (flags, role): (u64, Option<Role>),
+        result: &StepResult,
+        placed: Placed,
+    ) {
         let unkept = [&result.stdout, &result.stderr].iter().any(|output| output.unkept().is_some());
         let flags = flags | if result.leaky { LEAKY } else { 0 } | if unkept { UNKEPT } else { 0 };
+        let (part, cause) = match role {
+            None => (0, 0),
+            Some(Role::Cause(place)) => (CAUSE, place + 1),
+            Some(Role::Consequence(place)) => (CONSEQUENCE, place + 1),
+        };
         let [label, command] = texts;
         let texts = [self.labels.number(label), self.commands.number(command), self.details.number(detail(result))];
         let [label, command, detail] = texts.map(|number| number as u64);
@@ -173,7 +187,19 @@ impl Maker {
         let outcome = Outcome::WORDS.iter().position(|known| *known == word).unwrap_or(0) as u64;
         let (start, error) = (self.times.since_start(placed.start), nanoseconds(placed.error.unwrap_or_default()));
         let [worker, phase] = place;
-        let row = [worker, phase, label, command, outcome, detail, flags, start, nanoseconds(placed.duration), error];
+        let row = [
+            worker,
+            phase,
+            label,
+            command,
+            outcome,
+            detail,
+            flags | part,
+            start,
+            nanoseconds(placed.duration),
+            error,
+            cause as u64,
+        ];
         self.columns.0.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
     }
 }

@@ -1,12 +1,14 @@
 //! What the page says without a script: verdict, causes, trials, durations, machines.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use minijinja::{Value, context};
 
-use super::values::{class, line, list};
+use super::values::{class, line, list, parts};
 use super::{causes, links, machines};
-use crate::model::{BarrierResult, Conclusion, Phase, Plan, StepResult, Verdict};
+use crate::model::{BarrierFailure, BarrierResult, Conclusion, Phase, Plan, StepResult, Verdict};
+use crate::report::causes::Cause;
 use crate::report::{Ended, PhaseOfTrial, Remark, Row, Run, Trial, statistics, words};
 
 /// So many trials are shown at once; more are folded away.
@@ -15,13 +17,13 @@ const TRIALS: usize = 12;
 const ROWS: usize = 200;
 
 /// The values of the template.
-pub(super) fn values(ended: Ended<'_>, style: &str) -> Value {
+pub(super) fn values(ended: Ended<'_>, causes: &[Cause], style: &str) -> Value {
     let Ended { run, conclusion, .. } = ended;
     let plan = run.plan();
     let verdict = words::verdict(conclusion);
     let rows = statistics::rows(run);
-    let causes = causes::values(run);
     let machines = machines::lines(run);
+    let failed = failed(run);
     context! {
         style => Value::from_safe_string(style.to_owned()),
         verdict,
@@ -31,13 +33,15 @@ pub(super) fn values(ended: Ended<'_>, style: &str) -> Value {
         run => plan.map_or("-", |plan| plan.run.as_str()),
         version => env!("CARGO_PKG_VERSION"),
         facts => facts(ended),
-        reasons => list(conclusion.reasons.iter().map(|reason| line(&words::reason_line(reason)).into())),
-        causes => list(causes.iter().take(causes::CAUSES).cloned()),
+        reasons => list(conclusion.reasons.iter().map(|reason| parts(&words::reason_line(reason)))),
+        causes => list(causes::values(run, causes).into_iter()),
+        open => causes::OPEN,
+        causes_folded => causes.len().saturating_sub(causes::OPEN),
         more_causes => causes.len().saturating_sub(causes::CAUSES),
         excused => list(causes::excused(run).take(ROWS)),
         has_check => plan.is_some_and(|plan| plan.settings.check.is_some()),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
-        trials => list(plan.iter().flat_map(|plan| run.trials.values().map(|trial| trial_value(plan, trial)))),
+        trials => list(plan.iter().flat_map(|plan| run.trials.values().map(|trial| trial_value(plan, trial, &failed)))),
         many_trials => run.trials.len() > TRIALS,
         remarks => list(remarks(run)),
         trials_told => words::counted(run.trials.len(), "trial"),
@@ -52,14 +56,15 @@ pub(super) fn values(ended: Ended<'_>, style: &str) -> Value {
 fn extent(run: &Run, conclusion: &Conclusion) -> Option<String> {
     let wanted = conclusion.verdict;
     let count = run.trials.values().filter(|trial| trial.verdict == Some(wanted)).count();
-    let trials = words::counted(run.plan()?.trials as usize, "trial");
+    let planned = run.plan()?.trials;
+    let trials = words::counted(planned as usize, "trial");
     let is = match wanted {
         Verdict::Passed => "passed",
         Verdict::Failed => "failed",
         Verdict::Incomplete if count == 1 => "is incomplete",
         Verdict::Incomplete => "are incomplete",
     };
-    (count > 0).then(|| format!("{count} of {trials} {is}"))
+    (count > 0 && planned > 1).then(|| format!("{count} of {trials} {is}"))
 }
 
 fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
@@ -75,10 +80,19 @@ fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
     list(facts.into_iter().map(|(name, value)| context! { name, parts => list(value.split(", ").map(Value::from)) }))
 }
 
-fn trial_value(plan: &Plan, trial: &Trial) -> Value {
+/// How many steps of each phase failed or were lost, and count.
+fn failed(run: &Run) -> BTreeMap<(u32, Phase), usize> {
+    let mut failed = BTreeMap::new();
+    for finished in run.results().filter(|finished| finished.recorded.is_bad() && finished.excuse().is_none()) {
+        *failed.entry((finished.reference.trial, finished.reference.phase)).or_default() += 1;
+    }
+    failed
+}
+
+fn trial_value(plan: &Plan, trial: &Trial, failed: &BTreeMap<(u32, Phase), usize>) -> Value {
     let cell = |phase: &Phase| match trial.phases.get(phase) {
         None => context! { phase => phase.word(), duration => "–" },
-        Some(known) => cell_value(plan, known),
+        Some(known) => cell_value(plan, known, failed.get(&(trial.number, *phase)).copied().unwrap_or_default()),
     };
     context! {
         number => trial.number,
@@ -95,16 +109,13 @@ fn check_value(trial: u32, check: &StepResult) -> Value {
     context! { class, outcome => check.outcome.in_detail(), link => links::check(trial) }
 }
 
-fn cell_value(plan: &Plan, phase: &PhaseOfTrial) -> Value {
+/// A phase of a trial in which so many steps failed or were lost.
+fn cell_value(plan: &Plan, phase: &PhaseOfTrial, failed: usize) -> Value {
     let duration = phase.end.map_or_else(|| "not over".to_owned(), |end| words::duration(end.since(phase.start)));
-    let results = phase.workers.values().flat_map(|worker| worker.results.values());
-    let failed = results.filter(|recorded| recorded.is_bad()).count();
     let barrier = |barrier: &BarrierResult| {
         let skew = barrier.passed.as_ref().ok().and_then(|skew| words::skew_of_several(skew.as_ref()));
-        let text = match &barrier.passed {
-            Ok(_) => "passed".to_owned(),
-            Err(why) => format!("not passed: {}", line(&why.text(Some(plan)))),
-        };
+        let not_passed = |why: &BarrierFailure| format!("not passed: {}", line(&why.text(Some(plan))));
+        let text = barrier.passed.as_ref().map_or_else(not_passed, |_| "passed".to_owned());
         context! { name => line(&format!("barrier {}", barrier.name)), skew, text }
     };
     context! {
@@ -116,16 +127,14 @@ fn cell_value(plan: &Plan, phase: &PhaseOfTrial) -> Value {
     }
 }
 
+/// The warnings. Whatever speaks against the run is a cause.
 fn remarks(run: &Run) -> impl Iterator<Item = Value> {
-    let remark = |kind: &'static str| {
-        move |remark: &Remark| {
-            let trial = remark.trial.map_or(String::new(), |trial| format!(" in trial {trial}"));
-            let worker = remark.worker.and_then(|worker| run.worker(worker));
-            let worker = worker.map_or(String::new(), |worker| format!(" {}", worker.name));
-            Value::from(format!("{kind}{worker}{trial}: {}", line(&remark.text)))
-        }
-    };
-    run.lost.iter().map(remark("lost:")).chain(run.warnings.iter().map(remark("warning:")))
+    run.warnings.iter().map(|remark: &Remark| {
+        let trial = remark.trial.map_or(String::new(), |trial| format!(" in trial {trial}"));
+        let worker = remark.worker.and_then(|worker| run.worker(worker));
+        let worker = worker.map_or(String::new(), |worker| format!(" {}", worker.name));
+        parts(&format!("warning:{worker}{trial}: {}", remark.text))
+    })
 }
 
 fn row_value(row: &Row) -> Value {

@@ -90,6 +90,11 @@ fn large_outputs_are_cut_and_say_how_much_is_missing() {
 #[test]
 fn a_worker_that_was_lost_is_told_of() {
     let page = page(&lost());
-    assert!(page.contains("<li>lost: b in trial 1: nothing heard for 66s</li>"), "{page}");
-    assert!(page.contains("<li>incomplete: b was lost</li>"), "{page}");
+    let cause = r##"<span class="word">lost</span> <a href="#trial-1.b.run.work">b in run of trial 1: nothing heard for 66s</a>"##;
+    assert!(page.contains(cause), "{page}");
+    assert!(
+        page.contains("Consequences: <code>work</code> on b was lost; <code>more</code> on b was skipped"),
+        "{page}"
+    );
+    assert!(page.contains("<b>Hint:</b> "), "{page}");
 }

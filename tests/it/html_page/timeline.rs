@@ -114,3 +114,32 @@ fn what_is_late_or_could_not_be_stored_is_marked_on_the_step() {
     assert!(after.contains("too late") && !after.contains("in time"), "{late}");
     assert_no_error(&browser);
 }
+
+#[test]
+fn causes_come_first_and_lead_to_their_consequences() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = Folder::new();
+    folder.test("", &["node01", "node02", "node03"]);
+    for name in ["node01", "node02", "node03"] {
+        let verify = if name == "node02" { "echo a mismatch; exit 1" } else { "true" };
+        folder.worker(name, 6970, &format!("[Run]\nverify = must:{verify}\nready = barrier:ready\nlast = true\n"));
+    }
+    let line = ["conduct", "--local", "-q", "-f", "html", "-o", "page.html", "test.cfg"];
+    assert_eq!(crate::support::run(&folder, line).status, Some(3));
+    browser.open(&folder.join("page.html"));
+    let top = text(&browser, "return document.getElementById('causes').innerText");
+    assert!(top.contains("failed verify on node02 in run of trial 1: exit 1\n\na mismatch\n"), "{top}");
+    assert!(top.contains("could not pass barrier ready"), "{top}");
+    browser.run("document.querySelector('#causes .what a').click()");
+    assert!(shown(&browser).contains("\n\nverify\n\nnode02, run of trial 1"), "{}", shown(&browser));
+    // Each consequence is a link to its step, which leads back.
+    browser.run("document.querySelector('#causes .links a').click()");
+    let consequence = "Consequence of: verify on node02 in run of trial 1: exit 1";
+    assert!(shown(&browser).contains(consequence), "{}", shown(&browser));
+    browser.run("document.querySelector('#panel .note a').click()");
+    assert!(shown(&browser).contains("\n\nverify\n\n"), "{}", shown(&browser));
+    // With `causes only`, one worker is left.
+    browser.run("document.getElementById('bad').click()");
+    assert_eq!(text(&browser, "return document.getElementById('shown').textContent"), "1 of 3\u{a0}rows");
+    assert_no_error(&browser);
+}

@@ -1,7 +1,7 @@
 // The embedded data, and what the other parts ask of a step. A step is the number of its place in the columns.
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
-const { folder, outcomes, workers, machines, trials, phases, labels, commands, details, steps } = data;
+const { folder, causes, outcomes, workers, machines, trials, phases, labels, commands, details, steps } = data;
 const count = steps.start.length;
 
 // The bits of a step's `flags`.

@@ -21,6 +21,7 @@ const fillLegend = () => {
   const used = new Set(all.map((i) => shownAs(i)));
   outcomes.filter((word) => used.has(word)).forEach((word) => add(classOf(word), word));
   if (all.some((i) => has(i, CONSEQUENCE))) add("pale failed", "consequence");
+  if (all.some((i) => has(i, EXCUSED))) add("pale failed", "failed, does not count");
   if (all.some((i) => has(i, BARRIER))) add("pale passed", "waits at a barrier");
   if (phases.some((phase) => phase.barriers.some((barrier) => barrier.at !== null))) add("barrier", "barrier passed");
   if (phases.some((phase) => phase.skew && phase.skew[2] > 1)) add("skew", "from the first start of a phase to the last");

@@ -87,7 +87,7 @@ const drawRow = (place) => {
   for (const [i, at] of later) drawBar(i, at);
 };
 
-const isPale = (i) => has(i, BARRIER | SEEN | CONSEQUENCE) && !has(i, CAUSE);
+const isPale = (i) => has(i, BARRIER | CONSEQUENCE | EXCUSED) && !has(i, CAUSE);
 const drawBar = (i, at) => {
   const left = Math.max(at.left, gutter - 5), right = Math.min(at.right, width + 5), wide = right - left, tall = at.bottom - at.top;
   const outline = (by) => {
@@ -95,13 +95,14 @@ const drawBar = (i, at) => {
     if (wide > 6 && tall > 6) context.roundRect(left - by, at.top - by, wide + 2 * by, tall + 2 * by, 3 + by);
     else context.rect(left - by, at.top - by, wide + 2 * by, tall + 2 * by);
   };
-  const tone = toneOf(i), pale = isPale(i);
-  outline(0);
-  context.globalAlpha = pale ? 0.3 : 1;
-  context.fillStyle = tone; context.fill();
-  context.globalAlpha = 1;
+  const tone = toneOf(i), pale = isPale(i), isChosen = i === selected || i === focused || i === hovered;
+  context.fillStyle = tone;
+  if (pale) context.globalAlpha = 0.3;
+  // Most bars of a long run are narrow.
+  if (wide <= 6) context.fillRect(left, at.top, wide, tall); else { outline(0); context.fill(); }
+  if (pale) context.globalAlpha = 1;
   if (has(i, CONSEQUENCE) && pale && wide > 6) { outline(-0.5); context.strokeStyle = tone; context.setLineDash([3, 2]); context.stroke(); context.setLineDash([]); }
-  if (i === selected || i === focused || i === hovered) {
+  if (isChosen) {
     outline(1);
     context.strokeStyle = i === hovered ? colors.text : colors.accent; context.lineWidth = i === hovered ? 1 : 2.5; context.stroke(); context.lineWidth = 1;
   }
@@ -127,6 +128,7 @@ const drawTrial = (trial) => {
   context.fillStyle = colors.line; context.fillRect(left, 0, 1, HEAD - LINE);
   const from = Math.max(left, gutter) + 5, room = Math.min(right, width) - from - 4;
   context.fillStyle = trial.verdict && trial.verdict !== "passed" ? colors.failed : colors.text;
+  if (room < 6) return;
   const name = [`Trial ${trial.number}`, `${trial.number}`].find((name) => context.measureText(name).width <= room);
   if (name) context.fillText(name, from, LINE / 2 + 1);
 };
@@ -134,6 +136,7 @@ const drawPhaseName = (phase, p) => {
   const top = trials.length > 1 ? LINE : 0, left = Math.max(gutter, x(phase.start)), right = Math.min(width, x(phase.end));
   if (right < gutter || left > width) return;
   context.fillStyle = p % 2 ? colors["band-other"] : colors.band; context.fillRect(left, top, Math.max(1, right - left), HEAD - top);
+  if (right - left < 24) return;
   const skew = phase.skew && phase.skew[2] > 1 ? `${phase.phase}   start skew ${span(phase.skew[0])} ${uncertainty(phase.skew[1])}` : phase.phase;
   const name = [skew, phase.phase].find((name) => context.measureText(name).width <= right - left - 10);
   context.fillStyle = colors.text;

@@ -45,7 +45,12 @@ const notes = (i) => {
   return made;
 };
 // Which failure this follows from, where that is known.
-const relations = (i) => has(i, CONSEQUENCE) && !has(i, CAUSE) ? [["A consequence of another failure."]] : [];
+const relations = (i) => {
+  const cause = causes[steps.cause[i] - 1];
+  if (!cause) return [];
+  if (has(i, CONSEQUENCE)) return [["Consequence of: ", ...cause.link ? [link(cause.link, ...marked(cause.title))] : marked(cause.title)]];
+  return cause.consequences ? [["Consequences: ", ...marked(cause.consequences)]] : [];
+};
 
 const outputPart = (output) => {
   const name = output.stream === "stdout" ? "Standard output" : "Standard error";

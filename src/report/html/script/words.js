@@ -28,4 +28,9 @@ const element = (tag, name, ...inside) => {
   made.append(...inside.filter((part) => part !== null && part !== undefined));
   return made;
 };
-const link = (url, text) => { const made = element("a", "", text); made.href = url; return made; };
+// A text in which what stands between backticks is code.
+const marked = (text) => {
+  const parts = text.split("`");
+  return parts.length % 2 ? parts.map((part, k) => k % 2 ? element("code", "", part) : part) : [text];
+};
+const link = (url, ...inside) => { const made = element("a", "", ...inside); made.href = url; return made; };
