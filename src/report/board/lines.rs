@@ -31,12 +31,14 @@ impl BoardLine {
 
 impl Board {
     /// At most `rows` lines of at most `columns` columns.
-    pub(crate) fn lines(&self, now: ConductorTime, columns: usize, rows: usize) -> Vec<BoardLine> {
+    pub(crate) fn lines(&mut self, now: ConductorTime, columns: usize, rows: usize) -> Vec<BoardLine> {
+        self.failures.update();
         let Some(plan) = &self.plan else { return Vec::new() };
-        let most = rows.saturating_sub(2).max(1);
+        let mut lines = self.head(rows / 3);
+        let most = rows.saturating_sub(lines.len() + 2).max(1);
         let mut shown = self.rows(plan, now, most);
         let left_out = if shown.len() > most { shown.split_off(most.saturating_sub(1).max(1)) } else { Vec::new() };
-        let mut lines = table(plan, &shown, columns);
+        lines.extend(table(plan, &shown, columns));
         let left_out: usize = left_out.iter().map(|row| row.workers.len()).sum();
         if left_out > 0 {
             lines.push(BoardLine::plain(format!("  and {}", words::counted(left_out, "more worker"))));
@@ -46,6 +48,27 @@ impl Board {
         lines.truncate(rows);
         let fit = |BoardLine { text, bad }| BoardLine { text: cut(&text, columns), bad };
         lines.into_iter().map(fit).collect()
+    }
+
+    /// What went wrong first, in at most so many lines.
+    fn head(&self, most: usize) -> Vec<BoardLine> {
+        let (first, mut others) = self.failures.shown();
+        let mut lines = Vec::new();
+        for (at, failure) in first.iter().enumerate() {
+            let needed = 1 + usize::from(failure.consequences.is_some());
+            // One line is for how many others there are.
+            if at > 0 && lines.len() + needed >= most {
+                others += first.len() - at;
+                break;
+            }
+            lines.push(BoardLine { text: failure.title.clone(), bad: true });
+            let consequences = failure.consequences.iter().filter(|_| most > 2);
+            lines.extend(consequences.map(|text| BoardLine::plain(format!("  {text}"))));
+        }
+        if others > 0 {
+            lines.push(BoardLine::plain(format!("and {}", words::counted(others, "more cause"))));
+        }
+        lines
     }
 
     /// How many steps are over, and how many there will be.

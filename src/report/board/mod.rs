@@ -1,7 +1,8 @@
 //! What happens right now: the content of the live view, without a terminal.
 //!
 //! It takes the events of a run, and knows for each worker what it does, since when, and the last line that it printed. What
-//! stands in each line of the view is decided in `rows`, and how the lines fit the terminal in `lines`.
+//! stands in the row of a worker is decided in `rows`, what went wrong is found in `failures`, and how all of it fits the
+//! terminal is decided in `lines`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,13 @@ use crate::model::{
     on_one_line,
 };
 
+mod failures;
 mod lines;
 mod rows;
 #[cfg(test)]
 mod tests;
+
+use failures::Failures;
 
 pub(crate) use lines::BoardLine;
 
@@ -44,6 +48,7 @@ pub(crate) struct Board {
     done: u64,
     /// The longest that each step of each file took so far.
     longest: BTreeMap<(PathBuf, Phase, usize), Duration>,
+    failures: Failures,
 }
 
 #[derive(Default)]
@@ -81,6 +86,7 @@ enum Standing {
 impl Board {
     /// Takes one event.
     pub(crate) fn take(&mut self, Stamped { at, event }: &Stamped) {
+        self.failures.take(*at, event);
         match event {
             Event::RunStarted { plan, .. } => {
                 self.workers = plan.workers.iter().map(|_| Worker::default()).collect();

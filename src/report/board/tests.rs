@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::model::{Action, Ending, Gate, Outcome, Start, WorkerPlan};
+use crate::model::{Action, Blame, Ending, Gate, Outcome, Start, Verdict, WorkerPlan};
 use crate::report::recorded::{Recording, left, plan, snapshot, spawned, worker};
 
 fn board(recording: &Recording) -> Board {
@@ -77,6 +77,7 @@ fn each_worker_has_a_line_with_its_state_its_step_and_what_it_printed_last() {
     assert_eq!(
         lines(&run, 2),
         [
+            "* failed: `measure` on generator in run of trial 1: exit 1",
             "* ! generator  done",
             "    dut        running  2.6s of 1h  measure  | 20 %\\x1b[2J",
             "  Trial 1 of 1, run, 2.9s: waiting for dut",
@@ -85,7 +86,7 @@ fn each_worker_has_a_line_with_its_state_its_step_and_what_it_printed_last() {
     );
     run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
     run.step(Phase::Run, 0, 1, left(Outcome::Passed, b"", b""));
-    assert_eq!(lines(&run, 0)[3], "  [==========================] 4 of 4 steps");
+    assert_eq!(lines(&run, 0)[4], "  [==========================] 4 of 4 steps");
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn the_last_line_is_shown_also_if_it_comes_with_the_end_of_the_step() {
     run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"first\nlast\n", b""));
     assert!(lines(&run, 0)[0].ends_with("| last"), "{:?}", lines(&run, 0));
     run.step(Phase::Run, 1, 0, left(Outcome::Failed(Ending::Exit(1)), b"out\n", b"err\n"));
-    assert!(lines(&run, 0)[0].ends_with("| err"), "{:?}", lines(&run, 0));
+    assert!(lines(&run, 0)[1].ends_with("| err"), "{:?}", lines(&run, 0));
 }
 
 #[test]
@@ -220,7 +221,43 @@ fn of_many_different_workers_those_are_shown_that_failed() {
     let shown = view(&run, 1, (80, 9));
     let names: Vec<&str> =
         shown.iter().filter_map(|line| line.trim_start_matches(['*', '!', ' ']).split(' ').next()).collect();
-    assert_eq!(names, ["w70", "w99", "w98", "and", "Trial", "[>"], "{shown:#?}");
-    assert_eq!(shown[3], "    and 97 more workers");
+    assert_eq!(names, ["failed:", "w70", "w99", "and", "Trial", "[>"], "{shown:#?}");
+    assert_eq!(shown[3], "    and 98 more workers");
     assert!(shown[4].ends_with("waiting for w[00-69,71-99]"), "{shown:?}");
+}
+
+#[test]
+fn what_went_wrong_first_stands_at_the_top_with_what_followed_from_it() {
+    let steps = || vec![Step { gate: Gate::Must, ..Step::plain("verify", "verify") }, barrier("done")];
+    let node = |index: usize| WorkerPlan {
+        file: PathBuf::from("node.cfg"),
+        ..worker(&format!("node{index:02}"), Vec::new(), steps())
+    };
+    let mut all = plan((1..=20).map(node).collect());
+    all.trials = 2;
+    let mut run = Recording::of(all);
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 6, 0, failure());
+    let failed = run.reference(Phase::Run, 6, 0);
+    let skipped = StepResult::without_output(Outcome::Skipped(None));
+    run.step(Phase::Run, 6, 1, StepResult { because: Some(Blame::Step(failed)), ..skipped });
+    let not_passed = Outcome::Unfulfilled("worker `node07` skipped it".to_owned());
+    for worker in (0..20).filter(|worker| *worker != 6) {
+        run.step(Phase::Run, worker, 0, left(Outcome::Passed, b"", b""));
+        run.step(Phase::Run, worker, 1, StepResult::without_output(not_passed.clone()));
+    }
+    let shown = lines(&run, 1);
+    assert_eq!(shown[0], "* failed: `verify` on node07 in run of trial 1: exit 1");
+    assert!(shown[1].contains("19 workers"), "{shown:#?}");
+    // The next trial has the first cause of the last one, and one of its own.
+    run.phase_done(Phase::Run);
+    run.add(Event::TrialEnded { trial: 1, verdict: Verdict::Failed });
+    run.number(2);
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 3, 0, failure());
+    let shown = lines(&run, 1);
+    assert_eq!(shown[0], "* failed: `verify` on node07 in run of trial 1: exit 1");
+    assert_eq!(shown[2], "* failed: `verify` on node04 in run of trial 2: exit 1");
 }

@@ -1,0 +1,82 @@
+//! What went wrong so far, for the head of the view: the first causes, each with its consequences.
+//!
+//! Of a trial that is over, only what is shown stays: a run can have thousands of trials.
+
+use crate::model::{ConductorTime, Event, Outcome, on_one_line};
+use crate::report::Run;
+use crate::report::causes::{Shown, causes, shown};
+
+/// So many causes are shown.
+const MOST: usize = 3;
+
+/// The causes so far.
+#[derive(Default)]
+pub(super) struct Failures {
+    /// The record of the current trial.
+    run: Run,
+    /// Whether something happened that can be a cause or a consequence.
+    is_stale: bool,
+    /// The causes of earlier trials, and how many there are.
+    earlier: (Vec<Failure>, usize),
+    /// Those of the current trial.
+    current: (Vec<Failure>, usize),
+}
+
+/// A cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// What went wrong, where.
+    pub(super) title: String,
+    /// What followed from it.
+    pub(super) consequences: Option<String>,
+}
+
+impl Failures {
+    /// Takes one event.
+    pub(super) fn take(&mut self, at: ConductorTime, event: &Event) {
+        if matches!(event, Event::TrialStarted { .. }) {
+            self.begin_trial();
+        }
+        self.is_stale |= match event {
+            Event::StepEnded { result, .. } | Event::SpawnedEnded { result, .. } => {
+                !matches!(result.outcome, Outcome::Passed | Outcome::Spawned)
+            }
+            Event::CheckEnded { .. }
+            | Event::BarrierEnded { .. }
+            | Event::PhaseEnded { .. }
+            | Event::WorkerLost { .. }
+            | Event::WorkerUnreachable { .. } => true,
+            _ => false,
+        };
+        self.run.take(at, event);
+    }
+
+    fn begin_trial(&mut self) {
+        self.update();
+        let (shown, count) = std::mem::take(&mut self.current);
+        self.earlier.0.extend(shown);
+        self.earlier.0.truncate(MOST);
+        self.earlier.1 += count;
+        self.run = Run { plan: self.run.plan.take(), start: self.run.start, ..Run::default() };
+    }
+
+    /// Looks for causes again, if there may be others.
+    pub(super) fn update(&mut self) {
+        if std::mem::take(&mut self.is_stale) {
+            let found = causes(&self.run, None);
+            let first = found.iter().take(MOST).map(|cause| {
+                let Shown { title, consequences, .. } = shown(&self.run, cause);
+                let one_line = |text: &str| on_one_line(text).into_owned();
+                Failure { title: one_line(&title), consequences: consequences.as_deref().map(one_line) }
+            });
+            self.current = (first.collect(), found.len());
+        }
+    }
+
+    /// The first ones, and how many others there are.
+    pub(super) fn shown(&self) -> (Vec<&Failure>, usize) {
+        let first: Vec<_> = self.earlier.0.iter().chain(&self.current.0).take(MOST).collect();
+        let others = (self.earlier.1 + self.current.1).saturating_sub(first.len());
+        (first, others)
+    }
+}
