@@ -9,8 +9,9 @@ use conductor::model::Format;
 use serde_json::Value;
 
 use crate::support::documents::{anchors, blocks, links, pages, quoted, read, root, strings, table, target};
+use crate::support::shown_commands;
 use crate::support::surroundings::{make_ping, shell_has_ping};
-use crate::support::{CONDUCTOR, Finished, Folder, Player, finish, run, start};
+use crate::support::{CONDUCTOR, Folder, Player, run};
 
 /// The file that a block of configuration shows: its first line is `# NAME`.
 fn file_name(block: &str) -> Option<&str> {
@@ -25,61 +26,8 @@ fn files_of(page: &str) -> Folder {
             folder.file(name, &block);
         }
     }
-    for name in ["conductor", "conduct", "player"] {
-        std::os::unix::fs::symlink(CONDUCTOR, folder.join(name)).expect("a link");
-    }
+    shown_commands::link_programs(&folder);
     folder
-}
-
-/// The commands of a page, each with what it prints.
-fn commands(page: &str) -> Vec<(String, String)> {
-    let blocks = blocks(page, "console");
-    let parts = blocks.iter().flat_map(|block| {
-        let block = format!("\n{block}");
-        let commands: Vec<_> = block.split("\n$ ").skip(1).map(str::to_owned).collect();
-        commands
-    });
-    let split = |part: String| {
-        let (line, output) = part.split_once('\n').unwrap_or((&part, ""));
-        (line.to_owned(), output.to_owned())
-    };
-    parts.map(split).collect()
-}
-
-/// A line without the name of the machine on which a player answered.
-fn without_host(line: &str) -> String {
-    let host = line.split_once(" on ").and_then(|(before, rest)| Some((before, rest.split_once(", answered in")?.1)));
-    host.map_or_else(|| line.to_owned(), |(before, after)| format!("{before} on HOST, answered in{after}"))
-}
-
-/// Numbers differ from run to run, and so does the space that aligns them; results of two workers come in any order, and
-/// what is measured in a loop comes more or less often.
-fn comparable(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for paragraph in text.trim().split("\n\n") {
-        let zeros: String = paragraph.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-        let mut lines: Vec<_> =
-            zeros.lines().map(|line| without_host(&line.split_whitespace().collect::<Vec<_>>().join(" "))).collect();
-        for line in &mut lines {
-            while line.contains("00") {
-                *line = line.replace("00", "0");
-            }
-        }
-        lines.sort();
-        lines.dedup();
-        found.extend(lines);
-    }
-    found.retain(|line| !line.is_empty());
-    found
-}
-
-/// Whether the lines are the expected ones, where `...` stands for any number of lines.
-fn agree(expected: &str, found: &str) -> bool {
-    let found = comparable(found);
-    match expected.split_once("\n...\n") {
-        None => comparable(expected) == found,
-        Some((begin, end)) => found.starts_with(&comparable(begin)) && found.ends_with(&comparable(end)),
-    }
 }
 
 /// Starts the player that a page starts with this worker file, on this machine.
@@ -101,41 +49,19 @@ fn run_commands(page: &str) -> usize {
     let folder = files_of(page);
     // That of the machine may not be permitted to send anything.
     make_ping(folder.path());
-    let commands = commands(page);
-    let players = commands.iter().filter_map(|(line, _)| line.strip_prefix("player "));
+    let commands = shown_commands::commands(&blocks(page, "console"));
+    let players = commands.iter().filter_map(|shown| shown.line.strip_prefix("player "));
     let _players: Vec<_> = players.map(|file| start_player(&folder, file)).collect();
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut status = Some(0);
-    let mut seen = 0;
-    for (line, expected) in &commands {
-        let (program, at) = match line.strip_prefix("cargo ") {
-            Some(rest) => match rest.strip_prefix("run --release -- ") {
-                Some(arguments) => (format!("{CONDUCTOR} {arguments}"), root()),
-                // These are the tests and the lints themselves.
-                None => continue,
-            },
-            None => (line.clone(), folder.path()),
-        };
-        if line.starts_with("player ") {
-            continue;
+    let place = |line: &str| match line.strip_prefix("cargo ") {
+        // The others are the tests and the lints themselves.
+        Some(rest) => {
+            let arguments = rest.strip_prefix("run --release -- ")?;
+            Some((format!("{CONDUCTOR} {arguments}"), root().to_owned()))
         }
-        let found = if line == "echo $?" {
-            format!("{}\n", status.expect("an exit status"))
-        } else {
-            let mut command = Command::new("/bin/sh");
-            command.args(["-c", &program]).current_dir(at);
-            command.env("PATH", format!("{}:{path}", folder.path().display()));
-            let Finished { status: its, stdout, stderr } = finish(start(command));
-            let says_so = commands.iter().skip_while(|(other, _)| other != line).nth(1);
-            let is_shown = says_so.is_some_and(|(next, _)| next == "echo $?");
-            assert!(is_shown || its == Some(0), "{page}: `{line}` exits with {its:?}\n{stdout}\n{stderr}");
-            status = its;
-            stdout
-        };
-        assert!(agree(expected, &found), "{page}: `{line}`\n--- it says\n{expected}\n--- the command prints\n{found}");
-        seen += 1;
-    }
-    seen
+        None if line.starts_with("player ") => None,
+        None => Some((line.to_owned(), folder.path().to_owned())),
+    };
+    shown_commands::run_commands(page, &commands, &folder, place)
 }
 
 #[test]

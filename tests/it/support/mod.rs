@@ -30,6 +30,7 @@ pub mod room;
 pub mod same_results;
 pub mod seed_player;
 pub mod session_player;
+pub mod shown_commands;
 pub mod soak;
 pub mod sockets;
 pub mod surroundings;
