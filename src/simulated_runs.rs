@@ -1,6 +1,8 @@
 //! Reports of simulated runs: the causes that they tell are the faults that were put in, and everything else that went wrong
 //! followed from one of these. What must follow is worked out here from the events, without the model of `report`.
 
+mod scenarios;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -17,7 +19,8 @@ use crate::report::testing::{Told, causes};
 /// The place of a barrier's step, and of others, in the plan below.
 const RUN: [&str; 6] = ["first", "a", "middle", "ready", "b", "last"];
 
-/// Every worker prepares, spawns a server, works, meets the others twice, awaits its server; collects; resets.
+/// Every worker prepares, spawns a server, works, meets the others twice, awaits its server;
+/// collects what its last step of Run wrote; resets.
 fn plan_of(workers: usize, trials: u32, choices: &[usize]) -> Plan {
     let mut plan = plan(workers, 1, trials, &Phase::ALL);
     let mut chosen = choices.iter().copied().cycle();
@@ -42,7 +45,8 @@ fn plan_of(workers: usize, trials: u32, choices: &[usize]) -> Plan {
                 other => gated(other),
             })
             .collect();
-        worker.steps[Phase::Collect] = vec![gated("collect")];
+        let file = Step { action: Action::Fetch("file".to_owned()), ..step("file") };
+        worker.steps[Phase::Collect] = vec![gated("collect"), file];
         worker.steps[Phase::Reset] = vec![step("reset")];
     }
     plan

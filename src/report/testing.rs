@@ -2,6 +2,7 @@
 
 use super::causes::causes as found;
 use super::record::Run;
+pub(crate) use super::recorded::{plain, snapshot, told};
 
 use crate::model::{Event, Phase, Stamped, StepReference, WorkerId};
 

@@ -164,7 +164,8 @@ impl Finder<'_> {
                 in_phase(Kind::Unfinished(barrier.to_owned()), open.clone())
             }
             Key::Deadlock(_, _, barriers) => {
-                let stuck = barriers.iter().filter_map(|name| self.stuck(own, name)).collect();
+                let mut stuck: Vec<_> = barriers.iter().filter_map(|name| self.stuck(own, name)).collect();
+                stuck.sort_unstable();
                 in_phase(Kind::Deadlock(barriers.clone()), stuck)
             }
             Key::Lost(trial, worker) => {

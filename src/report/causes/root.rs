@@ -68,8 +68,29 @@ impl<'a> Roots<'a> {
                 let before = spawned.filter(|spawned| spawned.at() <= finished.at() && is_bad(*spawned));
                 before.map_or(Key::Step(own), |spawned| self.root(spawned, seen))
             }
+            (Outcome::Unfulfilled(_), Some(Action::Fetch(_))) if own.phase == Phase::Collect => {
+                self.not_written(finished, seen).unwrap_or(Key::Step(own))
+            }
             _ => Key::Step(own),
         }
+    }
+
+    /// Why a worker may not have written a file: what kept the first of its steps in Startup and Run that was not carried out.
+    fn not_written(self, fetch: Finished<'a>, seen: &mut Seen) -> Option<Key> {
+        let own = fetch.reference;
+        let before = self.run.results().filter(|other| {
+            let StepReference { trial, worker, phase, .. } = other.reference;
+            let is_of_work = matches!(phase, Phase::Startup | Phase::Run);
+            is_of_work && (trial, worker) == (own.trial, own.worker) && other.at() <= fetch.at()
+        });
+        let mut missing: Vec<_> =
+            before.filter(|other| is_bad(*other) || other.result().outcome == Outcome::Stopped).collect();
+        missing.sort_by_key(|other| other.at());
+        missing.into_iter().find_map(|other| {
+            let key = self.root(other, seen);
+            // What was merely stopped, and nobody knows why, explains nothing.
+            (is_bad(other) || key != Key::Step(other.reference)).then_some(key)
+        })
     }
 
     fn blamed(self, blame: Blame, own: StepReference, seen: &mut Seen) -> Key {

@@ -68,7 +68,7 @@ fn title(run: &Run, cause: &Cause) -> String {
         }
         Kind::Unfinished(barrier) => {
             format!(
-                "{} had not ended{place} when the time limit of barrier `{barrier}` passed",
+                "{}{place} had not ended when the time limit of barrier `{barrier}` passed",
                 steps(run, &cause.steps)
             )
         }

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use crate::conduct::coordinator::{Action, Coordinator, Input};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::model::{
-    Action as StepAction, Bound, ClockAnchor, ConductorTime, Ending, Event, Mode, Outcome, PhaseId, Plan,
-    PlayerDescription, PlayerTime, Stamped, Start, Step, StepId, StepReference, StepResult, Verdict, WorkerId,
+    Action as StepAction, Bound, ClockAnchor, ConductorTime, Ending, Event, Mode, Outcome, Output, Phase, PhaseId,
+    Plan, PlayerDescription, PlayerTime, Stamped, Start, Step, StepId, StepReference, StepResult, Unkept, Verdict,
+    WorkerId,
 };
 
 /// How long a step runs, if nothing else is said.
@@ -377,8 +378,23 @@ impl Simulation<'_> {
                 self.happens(Due::Ends(worker, place, Outcome::Unfulfilled(why)));
             }
             StepAction::Await { .. } => self.later(STEP * 2, Due::Printed(worker, place)),
+            StepAction::Fetch(_) if !self.has_files(own) => {
+                let why = "there is no file".to_owned();
+                self.happens(Due::Ends(worker, place, Outcome::Unfulfilled(why)));
+            }
             _ => self.runs(worker, place, &step),
         }
+    }
+
+    /// Whether a worker has the files that its last step of Run writes: not where that did not come to its end.
+    fn has_files(&self, step: StepReference) -> bool {
+        !self.simulated.events.iter().any(|stamped| match &stamped.event {
+            Event::StepEnded { step: before, result } => {
+                let is_of_run = (before.trial, before.worker, before.phase) == (step.trial, step.worker, Phase::Run);
+                is_of_run && matches!(result.outcome, Outcome::Skipped(_) | Outcome::Stopped)
+            }
+            _ => false,
+        })
     }
 
     /// A step's process is created, or what was put in happens instead.
@@ -406,7 +422,8 @@ impl Simulation<'_> {
                 Fault::Dies(step, after, status) if step == own => dies = Some((after, status)),
                 Fault::DiskFull(step) if step == own => {
                     self.simulated.came_to_pass.insert(fault.clone());
-                    self.says(worker, ConnectionEvent::OutputFailed("no space left on device".to_owned()));
+                    let text = "cannot save the output of the steps: no space left on device".to_owned();
+                    self.says(worker, ConnectionEvent::OutputFailed(text));
                 }
                 _ => {}
             }
@@ -437,7 +454,12 @@ impl Simulation<'_> {
         if outcome.is_failure() && self.step(worker, place).is_some_and(|step| step.must_pass(place.phase)) {
             self.players[worker.0].failed.get_or_insert(place);
         }
-        self.says(worker, ConnectionEvent::StepEnded(place, StepResult::without_output(outcome)));
+        let mut result = StepResult::without_output(outcome);
+        if self.faults.contains(&Fault::DiskFull(own)) {
+            let unkept = Unkept { bytes: 4096, why: "no space left on device".into() };
+            result.stdout = Output::new(Arc::new(Vec::new()), 0, Some(unkept));
+        }
+        self.says(worker, ConnectionEvent::StepEnded(place, result));
     }
 }
 

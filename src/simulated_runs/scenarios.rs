@@ -1,0 +1,159 @@
+//! What the reports say first of runs that went wrong in the usual ways: a file for each of `testdata/report/causes`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::conduct::testing::{Fault, plan, simulate};
+use crate::model::{
+    Action, Bound, Event, Format, Gate, Mode, OnFailure, Outcome, Output, Phase, Plan, Stamped, Step, StepLabel,
+    StepReference, WorkerId, WorkerName,
+};
+use crate::report::testing::{plain, snapshot, told};
+
+/// So many workers, each with these steps in Run.
+fn plan_of(workers: usize, run: &[Step]) -> Plan {
+    let mut plan = plan(workers, 0, 1, &[Phase::Startup, Phase::Run]);
+    for (number, worker) in (1..).zip(&mut plan.workers) {
+        worker.name = WorkerName::new(&format!("node{number:02}")).unwrap();
+        worker.steps[Phase::Run] = run.to_vec();
+    }
+    plan
+}
+
+fn step(label: &str) -> Step {
+    Step::plain(label, label)
+}
+
+fn must(label: &str) -> Step {
+    Step { gate: Gate::Must, ..step(label) }
+}
+
+fn barrier(name: &str) -> Step {
+    Step { action: Action::Barrier(name.to_owned()), ..step(name) }
+}
+
+/// Where a step of Run is.
+fn run(worker: usize, position: usize) -> StepReference {
+    StepReference { trial: 1, phase: Phase::Run, worker: WorkerId(worker), position }
+}
+
+/// Gives each step that failed the lines that it printed.
+fn printed(events: &mut [Stamped]) {
+    for stamped in events {
+        let (Event::StepEnded { result, .. } | Event::SpawnedEnded { result, .. } | Event::CheckEnded { result, .. }) =
+            &mut stamped.event
+        else {
+            continue;
+        };
+        if matches!(result.outcome, Outcome::Failed(_)) {
+            result.stderr = Output::from_bytes("checksum mismatch in block 4711\n");
+        }
+    }
+}
+
+/// Compares what the formats say of the causes of this run.
+fn compare(name: &str, plan: Plan, skip_unreachable: bool, faults: impl IntoIterator<Item = Fault>) {
+    let faults: BTreeSet<Fault> = faults.into_iter().collect();
+    let mut simulated = simulate(plan, skip_unreachable, &faults);
+    let is_seen = |fault: &&Fault| !matches!(fault, Fault::Slow(..));
+    assert!(faults.iter().filter(is_seen).all(|fault| simulated.came_to_pass.contains(fault)), "{name}");
+    printed(&mut simulated.events);
+    let told = |format| told(format, plain(), &simulated.events);
+    let text = told(Format::Text);
+    let (_, end) = text.rsplit_once("\n\n").unwrap_or(("", &text));
+    snapshot(&format!("causes/{name}.text.txt"), end);
+    let document: serde_json::Value = serde_json::from_str(&told(Format::Json)).unwrap();
+    let causes = serde_json::to_string_pretty(&document["causes"]).unwrap();
+    snapshot(&format!("causes/{name}.json"), causes + "\n");
+    let junit = told(Format::Junit);
+    let (run, _) = junit.split_once("    </testsuite>\n").unwrap();
+    snapshot(&format!("causes/{name}.junit.xml"), run.to_owned() + "    </testsuite>\n</testsuites>\n");
+}
+
+#[test]
+fn a_step_that_must_pass_fails_before_a_barrier_of_twenty_workers() {
+    let plan = plan_of(20, &[must("verify"), barrier("done"), step("measure")]);
+    compare("must_of_twenty", plan, false, [Fault::Fails(run(6, 0), 1)]);
+}
+
+#[test]
+fn a_spawned_server_dies() {
+    let mut plan = plan_of(2, &[step("load")]);
+    plan.workers[0].steps[Phase::Startup] = vec![Step { mode: Mode::Spawn, ..step("server") }];
+    let action = Action::Await { label: StepLabel::new("server"), pattern: "up".to_owned() };
+    plan.workers[0].steps[Phase::Run] = vec![Step { action, ..step("ready") }];
+    let server = StepReference { phase: Phase::Startup, ..run(0, 0) };
+    compare("server_dies", plan, false, [Fault::Dies(server, Duration::from_millis(1500), 2)]);
+}
+
+#[test]
+fn a_worker_is_lost() {
+    let plan = plan_of(3, &[step("load"), barrier("done"), step("save")]);
+    compare("lost_worker", plan, false, [Fault::Loses(run(1, 0))]);
+}
+
+#[test]
+fn the_check_of_a_trial_fails() {
+    let mut plan = plan_of(2, &[step("load")]);
+    plan.settings.check = Some("judge".to_owned());
+    compare("check_fails", plan, false, [Fault::Check(1)]);
+}
+
+#[test]
+fn the_workers_start_too_far_apart() {
+    let mut plan = plan_of(2, &[step("load")]);
+    plan.settings.max_start_skew = Some(Duration::from_millis(10));
+    compare("start_skew", plan, false, [Fault::Late(run(1, 0), Duration::from_millis(250))]);
+}
+
+#[test]
+fn a_step_cannot_be_started() {
+    let plan = plan_of(2, &[must("load"), step("save")]);
+    compare("not_started", plan, false, [Fault::NotStarted(run(0, 0))]);
+}
+
+#[test]
+fn players_cannot_be_reached() {
+    let unreachable = [Fault::Unreachable(WorkerId(1)), Fault::Unreachable(WorkerId(2))];
+    compare("unreachable", plan_of(3, &[step("load")]), false, unreachable.clone());
+    compare("left_out", plan_of(3, &[step("load")]), true, unreachable);
+}
+
+#[test]
+fn the_disk_is_full() {
+    compare("disk_full", plan_of(2, &[step("load")]), false, [Fault::DiskFull(run(0, 0))]);
+}
+
+#[test]
+fn a_barrier_is_given_up_because_one_worker_still_works() {
+    let limit = Some(Bound::Timeout(Duration::from_secs(10)));
+    let plan = plan_of(3, &[step("load"), Step { bound: limit, ..barrier("done") }, step("save")]);
+    compare("barrier_times_out", plan, false, [Fault::Slow(run(2, 0), Duration::from_mins(1))]);
+}
+
+#[test]
+fn a_file_is_missing_that_a_stopped_server_would_have_written() {
+    let mut plan = plan_of(2, &[step("load"), step("save")]);
+    plan.phases.push(Phase::Collect);
+    plan.settings.on_failure = OnFailure::Stop;
+    let action = Action::Fetch("access.log".to_owned());
+    plan.workers[1].steps[Phase::Collect] = vec![Step { action, ..step("log") }];
+    plan.workers[1].steps[Phase::Run] = vec![step("serve")];
+    let slow = Fault::Slow(run(1, 0), Duration::from_secs(5));
+    compare("missing_file", plan, false, [Fault::NotStarted(run(0, 0)), slow]);
+}
+
+#[test]
+fn workers_wait_for_each_other() {
+    let mut plan = plan_of(2, &[barrier("a"), barrier("b"), step("load")]);
+    plan.workers[1].steps[Phase::Run].swap(0, 1);
+    compare("deadlock", plan, false, []);
+}
+
+#[test]
+fn three_things_go_wrong_at_once() {
+    let plan = plan_of(8, &[must("verify"), barrier("done"), step("save")]);
+    let failed = [1, 3, 4].map(|worker| Fault::Fails(run(worker, 0), 2));
+    let others = [Fault::Loses(run(5, 0)), Fault::NotStarted(run(7, 0))];
+    compare("three_causes", plan, false, failed.into_iter().chain(others));
+}
