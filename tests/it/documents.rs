@@ -69,7 +69,7 @@ fn every_command_of_the_readme_prints_what_the_readme_says() {
     if shell_has_ping() {
         return;
     }
-    assert_eq!(run_commands("README.md"), 5);
+    assert_eq!(run_commands("README.md"), 6);
 }
 
 #[test]
