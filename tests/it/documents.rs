@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::documents::{anchors, blocks, links, pages, quoted, read, root, strings, table, target};
 use crate::support::shown_commands;
-use crate::support::surroundings::{make_ping, shell_has_ping};
+use crate::support::surroundings::{make_ping, make_ssh, shell_has_ping};
 use crate::support::{CONDUCTOR, Folder, Player, run};
 
 /// The file that a block of configuration shows: its first line is `# NAME`.
@@ -49,6 +49,7 @@ fn run_commands(page: &str) -> usize {
     let folder = files_of(page);
     // That of the machine may not be permitted to send anything.
     make_ping(folder.path());
+    make_ssh(folder.path());
     let commands = shown_commands::commands(&blocks(page, "console"));
     let players = commands.iter().filter_map(|shown| shown.line.strip_prefix("player "));
     let _players: Vec<_> = players.map(|file| start_player(&folder, file)).collect();
@@ -59,6 +60,11 @@ fn run_commands(page: &str) -> usize {
             Some((format!("{CONDUCTOR} {arguments}"), root().to_owned()))
         }
         None if line.starts_with("player ") => None,
+        // Other tests use this machine at the same time.
+        None if line.contains("/connect = /") => {
+            let line = format!("{line}; sed -i 's/^connect = /exclusive = no\\n&/' demo/test.cfg");
+            Some((line, folder.path().to_owned()))
+        }
         None => Some((line.to_owned(), folder.path().to_owned())),
     };
     shown_commands::run_commands(page, &commands, &folder, place)
@@ -74,7 +80,9 @@ fn every_command_of_the_readme_prints_what_the_readme_says() {
 
 #[test]
 fn every_command_of_the_other_documents_prints_what_they_say() {
-    for (page, count) in [("docs/configuration.md", 2), ("docs/reports.md", 7), ("docs/lints.md", 1)] {
+    for (page, count) in
+        [("docs/configuration.md", 2), ("docs/reports.md", 7), ("docs/lints.md", 1), ("docs/tutorial.md", 12)]
+    {
         assert_eq!(run_commands(page), count, "{page}");
     }
 }

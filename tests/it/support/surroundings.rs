@@ -85,12 +85,23 @@ pub fn shell_has_ping() -> bool {
 
 /// Makes a `ping` in this folder that prints its arguments.
 pub fn make_ping(folder: &Path) {
-    // Written by a process of its own: what this one has open to write is open in whatever another test starts
-    // meanwhile, and nobody could run it.
+    make_program(folder, "ping", "echo ping \"$@\"");
+}
+
+/// Makes an `ssh` in this folder that runs the command on this machine, whatever the host is. Of a configuration, it knows
+/// nothing.
+pub fn make_ssh(folder: &Path) {
+    let script = "while [ \"$1\" != -- ]; do [ \"$1\" != -G ] || exit 0; shift; done; shift 2; exec /bin/sh -c \"$*\"";
+    make_program(folder, "ssh", script);
+}
+
+/// Makes a script for the shell in this folder. It is written by a process of its own: what this one has open to write is
+/// open in whatever another test starts meanwhile, and nobody could run it.
+fn make_program(folder: &Path, name: &str, script: &str) {
     let mut write = Command::new("/bin/sh");
-    let script = "printf '#!/bin/sh\\necho ping \"$@\"\\n' >ping; chmod +x ping";
-    let written = write.args(["-c", script]).current_dir(folder).status().expect("a shell");
-    assert!(written.success(), "a `ping` in a temporary folder");
+    write.args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$2\" >\"$1\"; chmod +x \"$1\"", "sh", name, script]);
+    let written = write.current_dir(folder).status().expect("a shell");
+    assert!(written.success(), "`{name}` in a temporary folder");
 }
 
 /// `conductor` whose steps find a `ping` that prints its arguments, or none, whatever this machine has; they find no
