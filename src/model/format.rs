@@ -17,13 +17,16 @@ pub enum Format {
     Junit,
     /// One page for a browser
     Html,
+    /// Annotations for workflows of GitHub
+    Github,
 }
 
-named!(Format: Text "text", Classic "classic", Json "json", Jsonl "jsonl", Junit "junit", Html "html");
+named!(Format: Text "text", Classic "classic", Json "json", Jsonl "jsonl", Junit "junit", Html "html",
+    Github "github");
 
 impl Format {
     /// Whether it is written when the run is over; the others are written during the run.
     pub const fn is_whole_at_the_end(self) -> bool {
-        matches!(self, Self::Json | Self::Junit | Self::Html)
+        matches!(self, Self::Json | Self::Junit | Self::Html | Self::Github)
     }
 }

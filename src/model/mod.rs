@@ -36,6 +36,7 @@ pub(crate) mod text;
 mod time;
 mod transport;
 mod verdict;
+mod workflow_command;
 
 pub use attention::Attention;
 pub use barrier::BarrierResult;
@@ -73,3 +74,4 @@ pub use transport::{Transport, TransportError, TransportSettings};
 pub use verdict::{
     Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict, interrupted_by,
 };
+pub use workflow_command::WorkflowCommand;

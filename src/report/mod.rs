@@ -15,6 +15,7 @@ mod dry_run_json;
 mod dry_run_text;
 mod excerpt;
 mod files;
+mod github;
 mod html;
 mod json_causes;
 mod json_document;
@@ -68,6 +69,7 @@ pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> 
         Format::Jsonl => return Box::new(jsonl::JsonlReporter::new(writer)),
         Format::Junit => junit::write,
         Format::Html => html::write,
+        Format::Github => github::write,
         Format::Json => json_document::write,
     };
     Box::new(RecordReporter::new(render, writer, style))

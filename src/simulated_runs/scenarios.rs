@@ -65,6 +65,7 @@ fn compare(name: &str, plan: Plan, skip_unreachable: bool, faults: impl IntoIter
     let document: serde_json::Value = serde_json::from_str(&told(Format::Json)).unwrap();
     let causes = serde_json::to_string_pretty(&document["causes"]).unwrap();
     snapshot(&format!("causes/{name}.json"), causes + "\n");
+    snapshot(&format!("causes/{name}.github.txt"), told(Format::Github));
     let junit = told(Format::Junit);
     let (run, _) = junit.split_once("    </testsuite>\n").unwrap();
     snapshot(&format!("causes/{name}.junit.xml"), run.to_owned() + "    </testsuite>\n</testsuites>\n");
@@ -148,6 +149,12 @@ fn workers_wait_for_each_other() {
     let mut plan = plan_of(2, &[barrier("a"), barrier("b"), step("load")]);
     plan.workers[1].steps[Phase::Run].swap(0, 1);
     compare("deadlock", plan, false, []);
+}
+
+#[test]
+fn no_more_than_ten_annotations_are_written_and_the_last_counts_the_rest() {
+    let steps: Vec<Step> = (1..=12).map(|number| step(&format!("part{number}"))).collect();
+    compare("twelve_causes", plan_of(1, &steps), false, (0..12).map(|position| Fault::Fails(run(0, position), 1)));
 }
 
 #[test]

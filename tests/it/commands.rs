@@ -502,6 +502,7 @@ Reports:
           - jsonl:   A line of JSON for each event, written during the run
           - junit:   For continuous integration
           - html:    One page for a browser
+          - github:  Annotations for workflows of GitHub
 
   -o, --output <FILE>
           Write the report to this file [default: `output` in CONFIG, or
@@ -641,7 +642,7 @@ Reports:
   -f, --format <FORMAT>       Format of the report, or of what `--dry-run` and
                               `--check` print [default: `format` in CONFIG, or
                               text] [possible values: text, classic, json,
-                              jsonl, junit, html]
+                              jsonl, junit, html, github]
   -o, --output <FILE>         Write the report to this file [default: `output`
                               in CONFIG, or standard output]
       --report <FORMAT=FILE>  Also write a report in this format to this file;
@@ -779,6 +780,7 @@ Options:
           - jsonl:   A line of JSON for each event, written during the run
           - junit:   For continuous integration
           - html:    One page for a browser
+          - github:  Annotations for workflows of GitHub
           
           [default: text]
 

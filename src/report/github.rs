@@ -1,0 +1,71 @@
+//! The `github` report: workflow commands of GitHub, which shows them as annotations of the configuration files.
+//!
+//! Each cause is an error, with what it printed, what to do and what followed from it; each warning is a warning. GitHub
+//! shows ten of each for a step of a job, so there are no more: the last counts the rest. A run that passed without
+//! warnings has none.
+
+use std::io::{self, Write};
+
+use super::causes::{self, Cause, Printed, Shown};
+use super::{Ended, Run, last_lines, words};
+use crate::model::{WorkerId, WorkflowCommand, harmless, on_one_line};
+
+/// GitHub shows so many errors and so many warnings of a step.
+const MOST: usize = 10;
+
+/// So many of the last lines are shown of each stream.
+const LINES: usize = 10;
+
+/// Writes the report of a run.
+pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let Ended { run, conclusion, .. } = ended;
+    let causes = causes::causes(run, Some(conclusion));
+    let errors = causes.iter().map(|cause| of_cause(run, cause)).collect();
+    let warnings = run.warnings.iter().map(|warning| {
+        let (text, command) = (on_one_line(&warning.text), about(run, "warning", warning.worker));
+        command.message(&format!("{}{text}", run.prefix(warning.worker)))
+    });
+    for (name, what, commands) in [("error", "cause", errors), ("warning", "warning", warnings.collect())] {
+        write_most(run, (name, what), commands, writer)?;
+    }
+    Ok(())
+}
+
+fn write_most(
+    run: &Run,
+    (name, what): (&str, &str),
+    mut commands: Vec<String>,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    if commands.len() > MOST {
+        let rest = words::counted(commands.split_off(MOST - 1).len(), &format!("more {what}"));
+        commands.push(about(run, name, None).message(&format!("and {rest}, which the other reports have")));
+    }
+    commands.iter().try_for_each(|command| writeln!(writer, "{command}"))
+}
+
+/// A command about the file of this worker, or about that of the test.
+fn about(run: &Run, name: &str, worker: Option<WorkerId>) -> WorkflowCommand {
+    let command = WorkflowCommand::new(name);
+    let worker = worker.and_then(|worker| run.worker(worker)).map(|worker| &worker.file);
+    match worker.or_else(|| run.plan().map(|plan| &plan.file)) {
+        Some(file) => command.with("file", file.display()),
+        None => command,
+    }
+}
+
+fn of_cause(run: &Run, cause: &Cause) -> String {
+    let Shown { title, details, consequences, hint, .. } = causes::shown(run, cause);
+    let printed = causes::printed(run, cause).map(|Printed { result, .. }| {
+        [&result.stdout, &result.stderr].map(|output| last_lines(output, LINES)).concat()
+    });
+    let hint = hint.map(|hint| format!("hint: {}", words::hint(hint)));
+    let consequences = consequences.map(|all| format!("consequences: {all}"));
+    let whose = run.plan().map(|plan| format!("{}, run {}", plan.file.display(), plan.run));
+    let lines = details.into_iter().chain(printed.unwrap_or_default()).chain(hint).chain(consequences).chain(whose);
+    let lines: Vec<String> = lines.map(|line| harmless(&line).into_owned()).collect();
+    let command = about(run, "error", cause.workers.first().copied()).with("title", on_one_line(&title));
+    // A message is never empty.
+    let message = if lines.is_empty() { on_one_line(&title).into_owned() } else { lines.join("\n") };
+    command.message(&message)
+}
