@@ -46,7 +46,8 @@ fn next_steps(template: Template, shown: &str, program: &str, file: &str) -> Str
     let needs = needs(template).map(|programs| format!("It needs {programs}. ")).unwrap_or_default();
     format!(
         "wrote {shown}\n\n{needs}Run the test on this machine:\n  {program} conduct --local {file}\n\nTo run it on other \
-         machines, write their addresses into the file, and check it:\n  {program} validate {file}\n"
+         machines, write their addresses and `connect` into the file, and check it:\n  {program} validate {file}\nThen run \
+         it without `--local`.\n"
     )
 }
 
@@ -63,6 +64,9 @@ fn hint(error: &io::Error) -> &'static str {
 
 /// Writes a new file. If that fails, there is neither the file nor a folder that did not exist before.
 fn write(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
+    if folder.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        return Err(rustix::io::Errno::NOTDIR.into());
+    }
     if file.symlink_metadata().is_ok() {
         return Err(rustix::io::Errno::EXIST.into());
     }

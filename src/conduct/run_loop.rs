@@ -228,8 +228,8 @@ fn turn(
             },
             recv(interrupts) -> signal => if let Ok(signal) = signal {
                 run.signals += 1;
-                let next = if run.signals == 1 { "stopping and running Reset; interrupt again to leave immediately" } else { "leaving" };
-                tracing::info!("{} while waiting for {}: {next}", signal_name(signal), coordinator.waiting());
+                let (waiting, means) = (coordinator.waiting(), coordinator.interrupt_means());
+                tracing::info!("{} while waiting for {waiting}: {means}", signal_name(signal));
                 Input::Interrupt(signal)
             } else {
                 interrupts = never();

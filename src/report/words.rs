@@ -108,7 +108,8 @@ pub(super) fn reason_line(reason: &Reason) -> String {
 pub(crate) fn hint(hint: Hint) -> &'static str {
     match hint {
         Hint::StartPlayer => {
-            "start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file"
+            "start a player on that machine with `conductor player WORKER_FILE` or `conductor player TEST_FILE --worker NAME`, \
+             or set `connect`, for example to `ssh:HOST`"
         }
         Hint::RestartPlayer => {
             "if the player is still running, it runs Reset by itself; otherwise, start it again on the same port: it then \
@@ -129,11 +130,9 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
             "correct `connect`, `connect_options` or `become`: the command must pass on standard input and \
              output unchanged, without a terminal"
         }
-        Hint::CheckNetwork => {
-            "check the network between the conductor and the machine, and the address in the worker file"
-        }
+        Hint::CheckNetwork => "check the network between the conductor and the machine, and the address of the worker",
         Hint::CorrectName => {
-            "correct the name in the worker file, or add it to DNS or `/etc/hosts`; for ssh, you can \
+            "correct the name in the configuration, or add it to DNS or `/etc/hosts`; for ssh, you can \
              also add it to `~/.ssh/config`"
         }
         Hint::StartContainer => "start the container, or correct its name in `connect`",

@@ -36,7 +36,7 @@ fn an_unreachable_player_is_named_beside_those_that_answer() {
         str![[r#"
 here       127.0.0.1:[..]  conductor 0.1.0 on [..], answered in [..] ms
 elsewhere  127.0.0.1:[..]  connection refused
-  hint: start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file
+  hint: start a player on that machine with `conductor player WORKER_FILE` or `conductor player TEST_FILE --worker NAME`, or set `connect`, for example to `ssh:HOST`
 
 "#]],
         str![""],
@@ -52,7 +52,7 @@ fn a_name_that_has_no_address_is_told() {
         1,
         str![[r#"
 w  no-such-host.invalid:6970  `no-such-host.invalid` has no address: failed to lookup address information: [..]
-  hint: correct the name in the worker file, or add it to DNS or `/etc/hosts`; for ssh, you can also add it to `~/.ssh/config`
+  hint: correct the name in the configuration, or add it to DNS or `/etc/hosts`; for ssh, you can also add it to `~/.ssh/config`
 
 "#]],
         str![""],

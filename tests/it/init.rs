@@ -103,8 +103,9 @@ wrote new/folder/test.cfg
 Run the test on this machine:
   conductor conduct --local new/folder/test.cfg
 
-To run it on other machines, write their addresses into the file, and check it:
+To run it on other machines, write their addresses and `connect` into the file, and check it:
   conductor validate new/folder/test.cfg
+Then run it without `--local`.
 
 "#]],
         "",
@@ -121,8 +122,9 @@ wrote empty/test.cfg
 It needs python3 and curl. Run the test on this machine:
   conductor conduct --local empty/test.cfg
 
-To run it on other machines, write their addresses into the file, and check it:
+To run it on other machines, write their addresses and `connect` into the file, and check it:
   conductor validate empty/test.cfg
+Then run it without `--local`.
 
 "#]],
         "",
@@ -179,8 +181,8 @@ error: cannot write `demo/test.cfg`: file exists
         1,
         "",
         str![[r#"
-error: cannot write `file/test.cfg`: file exists
-  hint: nothing was written; name another folder, or remove the file
+error: cannot write `file/test.cfg`: not a directory
+  hint: nothing was written; a part of the path is a file
 
 "#]],
     );

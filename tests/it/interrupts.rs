@@ -405,7 +405,9 @@ fn with_on_interrupt_collect_a_second_ctrl_c_skips_to_reset_and_a_third_exits() 
             &format!("[Collect]\nslow = {}; sleep 600\nnever = echo never >>{log}\n", second.hold()),
         );
         scene.folder.file("w.cfg", &text.replace("[Reset]\n", &format!("[Reset]\nfirst = {reset}\n")));
-        let child = scene.start(&[]);
+        let command = conductor(&scene.folder, ["conduct", "--log-file", "conduct.log", "test.cfg"]);
+        let child = crate::support::start(command);
+        scene.pipe.wait_for_start();
         kill(child.id(), INTERRUPT);
         second.wait_for_start();
         kill(child.id(), INTERRUPT);
@@ -421,5 +423,16 @@ fn with_on_interrupt_collect_a_second_ctrl_c_skips_to_reset_and_a_third_exits() 
         assert_eq!(left, times == 3, "{finished:#?}");
         scene.folder.file("gate", "");
         eventually("the player has reset it", || scene.log() == "reset\n");
+        let told = scene.folder.read("conduct.log");
+        let told: Vec<_> = told.lines().filter_map(|line| line.split_once("SIGINT while waiting for ")).collect();
+        let means = [
+            "stopping, then running Collect and Reset; interrupt again to skip to Reset",
+            "stopping and running Reset; interrupt again to leave immediately",
+            "leaving",
+        ];
+        assert_eq!(told.len(), times, "{told:#?}");
+        for ((_, line), means) in told.iter().zip(means) {
+            assert!(line.ends_with(&format!(": {means}")), "{told:#?}");
+        }
     }
 }

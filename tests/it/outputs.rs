@@ -253,7 +253,7 @@ test.cfg  run [..]
 2 trials of startup, run, collect, reset on 2 workers
 
 not carried out: workers `first` at 127.0.0.1:[..], `second` at 127.0.0.1:[..]: connection refused
-    hint: start a player on that machine with `conductor player WORKER_FILE`; its port is `cmdport` in the worker file
+    hint: start a player on that machine with `conductor player WORKER_FILE` or `conductor player TEST_FILE --worker NAME`, or set `connect`, for example to `ssh:HOST`
 not carried out: no step was run; 0 of 2 trials; 2 workers; [..]s
 
 "#]],

@@ -248,7 +248,7 @@ fn what_keeps_ssh_from_a_machine_is_said_with_what_to_do() {
         "replace its key in `known_hosts` only if",
         "add the conductor's key to `authorized_keys`",
         "start sshd on that machine",
-        "correct the name in the worker file",
+        "correct the name in the configuration",
         "correct `program`",
         "run the command in a terminal",
     ];

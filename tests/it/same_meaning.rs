@@ -277,6 +277,7 @@ fn comparable(mut plan: Value) -> Value {
         value.as_object_mut().expect("an object").remove("variables");
     };
     remove(&mut plan);
+    plan["settings"].as_object_mut().expect("settings").remove("on_interrupt");
     plan["workers"].as_array_mut().expect("workers").iter_mut().for_each(remove);
     plan
 }

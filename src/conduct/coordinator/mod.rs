@@ -13,6 +13,7 @@
 
 mod barriers;
 mod departing;
+mod interrupts;
 mod judge;
 mod lead;
 mod liveness;

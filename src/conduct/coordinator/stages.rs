@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End, EndKind};
 use crate::model::{
-    Blame, Event, OnFailure, OnInterrupt, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, StartSkew,
-    WorkerId, WorkerName, WorkerPlan,
+    Blame, Event, OnFailure, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, StartSkew, WorkerId,
+    WorkerName, WorkerPlan,
 };
 use crate::wait::Wait;
 
@@ -286,46 +286,6 @@ impl Coordinator {
         if all_are_there { self.begin_trial() } else { self.connect() }
     }
 
-    pub(super) fn interrupt(&mut self, signal: i32) {
-        if self.interrupted.is_some() {
-            let has_more = matches!(self.current(), Some(phase) if phase != Phase::Reset);
-            if self.rest == Rest::CollectAfterInterrupt && has_more {
-                // The second time, Collect is not run either.
-                return self.stop_for_reset(signal);
-            }
-            return self.leave_now();
-        }
-        self.interrupted = Some(signal);
-        self.report(Event::Interrupted { signal });
-        match self.stage {
-            Stage::Connecting => {
-                for worker in self.pending.clone() {
-                    self.give_up(worker, End::closed());
-                }
-            }
-            Stage::Planning => self.leave(),
-            Stage::Arming | Stage::Running if self.phase() != Phase::Reset => {
-                if self.plan.settings.on_interrupt == OnInterrupt::Reset {
-                    return self.stop_for_reset(signal);
-                }
-                self.rest = Rest::CollectAfterInterrupt;
-                // Collect itself continues.
-                if self.phase() != Phase::Collect {
-                    self.stop_phase(Blame::Signal(signal));
-                }
-            }
-            Stage::Leaving => self.leave_now(),
-            Stage::Checking => self.actions.push(Action::StopCheck),
-            Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Over => {}
-        }
-    }
-
-    /// Stops the current phase; only Reset is still run.
-    fn stop_for_reset(&mut self, signal: i32) {
-        self.rest = Rest::ResetAlone;
-        self.stop_phase(Blame::Signal(signal));
-    }
-
     pub(super) fn leave(&mut self) {
         let pending = self.who(|worker| !worker.is_gone());
         for worker in &pending {
@@ -337,7 +297,7 @@ impl Coordinator {
     }
 
     /// Leaves without waiting for anybody; the players' leases do the rest.
-    fn leave_now(&mut self) {
+    pub(super) fn leave_now(&mut self) {
         let in_trial = self.is_in_trial();
         self.name_whose_reset_is_open();
         self.departing.clear();

@@ -1,0 +1,72 @@
+//! Interrupts: what the first one ends and what the next one ends, and what is said of that.
+
+use crate::conduct::event::End;
+use crate::model::{Blame, Event, OnInterrupt, Phase};
+
+use super::{Action, Coordinator, Rest, Stage};
+
+impl Coordinator {
+    /// What an interrupt would do now, and what another one would do after it, for people.
+    pub(in crate::conduct) fn interrupt_means(&self) -> &'static str {
+        if self.interrupted.is_some() {
+            return if self.skips_collect() { Self::NOW_RESET } else { "leaving" };
+        }
+        match self.current() {
+            Some(Phase::Reset) => "finishing Reset; interrupt again to leave immediately",
+            Some(_) if self.plan.settings.on_interrupt == OnInterrupt::Reset => Self::NOW_RESET,
+            Some(Phase::Collect) => "finishing Collect, then running Reset; interrupt again to skip to Reset",
+            Some(_) => "stopping, then running Collect and Reset; interrupt again to skip to Reset",
+            None => match self.stage {
+                Stage::EndingTrial => "ending the trial; interrupt again to leave immediately",
+                Stage::Checking => "stopping `check`",
+                _ => "leaving",
+            },
+        }
+    }
+
+    const NOW_RESET: &'static str = "stopping and running Reset; interrupt again to leave immediately";
+
+    /// Whether the second interrupt leaves out Collect, which the first one left.
+    fn skips_collect(&self) -> bool {
+        let has_more = matches!(self.current(), Some(phase) if phase != Phase::Reset);
+        self.rest == Rest::CollectAfterInterrupt && has_more
+    }
+
+    pub(super) fn interrupt(&mut self, signal: i32) {
+        if self.interrupted.is_some() {
+            if self.skips_collect() {
+                return self.stop_for_reset(signal);
+            }
+            return self.leave_now();
+        }
+        self.interrupted = Some(signal);
+        self.report(Event::Interrupted { signal });
+        match self.stage {
+            Stage::Connecting => {
+                for worker in self.pending.clone() {
+                    self.give_up(worker, End::closed());
+                }
+            }
+            Stage::Planning => self.leave(),
+            Stage::Arming | Stage::Running if self.phase() != Phase::Reset => {
+                if self.plan.settings.on_interrupt == OnInterrupt::Reset {
+                    return self.stop_for_reset(signal);
+                }
+                self.rest = Rest::CollectAfterInterrupt;
+                // Collect itself continues.
+                if self.phase() != Phase::Collect {
+                    self.stop_phase(Blame::Signal(signal));
+                }
+            }
+            Stage::Leaving => self.leave_now(),
+            Stage::Checking => self.actions.push(Action::StopCheck),
+            Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Over => {}
+        }
+    }
+
+    /// Stops the current phase; only Reset is still run.
+    fn stop_for_reset(&mut self, signal: i32) {
+        self.rest = Rest::ResetAlone;
+        self.stop_phase(Blame::Signal(signal));
+    }
+}
