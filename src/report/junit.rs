@@ -7,8 +7,11 @@
 //!
 //! The class of a case is `trial-1.worker.phase`. A failure is a step that failed; an error is what was not seen: a lost worker,
 //! a run that was not carried out. A failure that does not count is green, and a property says so. Outputs share a fixed
-//! amount, so that the report is never too large for its readers.
+//! amount, so that the report is never too large for its readers. The file is valid by the schema of the xunit plugin of
+//! Jenkins, in which a case has no properties: a suite has those of its cases, named `STEP: PROPERTY`.
 
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -59,6 +62,35 @@ impl Write for Count {
     }
 }
 
+/// Leaves out what the library writes of all suites and the schema does not have: how many cases were skipped.
+struct Valid<'a>(&'a mut dyn Write);
+
+impl Write for Valid<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let tag = bytes.starts_with(b"testsuites ").then(|| str::from_utf8(bytes).ok()).flatten();
+        let parts = tag.and_then(|tag| {
+            let (before, rest) = tag.split_once(" skipped=\"")?;
+            Some((before, rest.split_once('"')?.1))
+        });
+        match parts {
+            Some((before, after)) => {
+                self.0.write_all(before.as_bytes())?;
+                self.0.write_all(after.as_bytes())
+            }
+            None => self.0.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Writes the report of a run.
 pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
     write_within(LARGEST, ended, writer)
@@ -73,7 +105,7 @@ fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::R
         let mut count = Count(0);
         report.serialize(&mut count).map_err(|error| innermost(&error))?;
         if count.0 <= largest || detail.is_brief {
-            return report.serialize(writer).map_err(|error| innermost(&error));
+            return report.serialize(Valid(writer)).map_err(|error| innermost(&error));
         }
         detail = match detail.limit {
             0 => Detail { is_brief: true, ..detail },
@@ -182,7 +214,13 @@ fn worker_suite(
     let all = std::iter::once(cases.start()).chain(steps.iter().enumerate().map(|(at, step)| cases.step(at, step)));
     let all: Vec<TestCase> = all.collect();
     let is_told = |case: &TestCase| !detail.is_brief || !matches!(case.status, TestCaseStatus::Success { .. });
-    suite.add_test_cases(all.into_iter().filter(is_told));
+    for mut case in all.into_iter().filter(is_told) {
+        for property in std::mem::take(&mut case.properties) {
+            let name = format!("{}: {}", case.name.as_str(), property.name.as_str());
+            suite.add_property((&*name, property.value.as_str()));
+        }
+        suite.add_test_case(case);
+    }
     (suite.tests > 0).then_some(suite)
 }
 
@@ -263,9 +301,6 @@ impl<'a> Cases<'a> {
         }
         if let Some(duration) = result.duration {
             case.set_time(duration);
-        }
-        if let Some(date) = result.started.and_then(|started| self.run.utc(started.at)) {
-            case.extra.insert("timestamp".into(), date.into());
         }
         if result.leaky {
             case.add_property(("leaky", &*text(&Process::list(&result.holders))));

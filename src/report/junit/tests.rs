@@ -94,8 +94,8 @@ fn no_reader_shows_green_where_the_exit_status_is_not_0() {
 #[test]
 fn a_failure_that_does_not_count_is_green_and_says_so() {
     let suites = read(&failed());
-    let probe = &suites.suites[2].cases[1];
-    assert_eq!(probe.properties.hashmap["not_counted"], "failed: exit 1 (may fail)");
+    let generator = &suites.suites[2];
+    assert_eq!(generator.properties.hashmap["probe: not_counted"], "failed: exit 1 (may fail)");
 }
 
 #[test]
