@@ -33,7 +33,7 @@ struct Member {
     visit: Option<(ConductorTime, Option<ConductorTime>)>,
     /// Why it cannot come any more.
     gone: Option<Absence>,
-    /// The first process that it started behind the barrier.
+    /// The process that it started directly behind the barrier.
     next: Option<Start>,
 }
 
@@ -95,12 +95,12 @@ impl Barriers {
         self.memberships(worker).filter(|(over, _)| over.is_none()).for_each(|(_, member)| member.leave(why, now));
     }
 
-    /// A worker started a process: the first behind the last barrier that it passed tells when it went on from there.
+    /// A worker started a process: if that is the step directly behind a barrier that it passed, it tells when the worker
+    /// went on from there. Before any other step, it may have waited for something else.
     pub(super) fn started(&mut self, worker: WorkerId, position: usize, start: Start) {
         let passed = self.memberships(worker).filter(|(over, _)| **over == Some(Ok(()))).map(|(_, member)| member);
-        let before = passed.filter(|member| member.position < position);
-        if let Some(last) = before.max_by_key(|member| member.position) {
-            last.next.get_or_insert(start);
+        for member in passed.filter(|member| member.position + 1 == position) {
+            member.next.get_or_insert(start);
         }
     }
 
@@ -246,7 +246,7 @@ impl Barrier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conduct::testing::plan;
+    use crate::conduct::testing::{plan, start_at};
     use crate::model::Mode;
 
     const NOW: ConductorTime = ConductorTime::from_nanoseconds(5);
@@ -304,6 +304,21 @@ mod tests {
         assert_eq!(barriers.decide(), []);
         assert_eq!(barriers.reached(A, 0, NOW), None, "it is over");
         assert!(!barriers.left(A, 0, &Absence::Skipped, NOW), "a release that was sent wins");
+    }
+
+    #[test]
+    fn only_a_step_directly_behind_a_barrier_tells_when_its_worker_went_on() {
+        // The others wait for something else before they start a process: what `await:` or another barrier waits for.
+        for (positions, workers) in [([1, 1, 1], Some(3)), ([1, 2, 1], Some(2)), ([2, 2, 3], None)] {
+            let mut barriers = barriers(["x", "x", "x"]);
+            let _ = [A, B, C].map(|worker| barriers.reached(worker, 0, NOW));
+            barriers.get_mut("x").unwrap().close(Ok(()), NOW);
+            for (worker, position) in [A, B, C].into_iter().zip(positions) {
+                barriers.started(worker, position, start_at(NOW));
+            }
+            let skew = barriers.results()[0].passed.clone().unwrap();
+            assert_eq!(skew.map(|skew| skew.workers), workers, "{positions:?}");
+        }
     }
 
     #[test]
