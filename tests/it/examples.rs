@@ -21,7 +21,7 @@ fn examples() -> PathBuf {
 fn copy(name: &str) -> Folder {
     let folder = Folder::new();
     for entry in fs::read_dir(examples().join(name)).expect("an example").flatten() {
-        // A run by hand leaves a folder of results.
+        // There are pictures, and a run by hand leaves a folder of results.
         let Ok(text) = fs::read_to_string(entry.path()) else { continue };
         let own = |line: &str| match line.split_once("port = ") {
             Some((before, _)) if !before.contains(' ') => format!("{before}port = {}\n", free_port()),
