@@ -76,7 +76,7 @@ fn carry_out(
         return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
     }
     DescriptorLimit::raise();
-    reporters.log = Some(Box::new(LogReporter::new(diagnostics)));
+    reporters.log = Some(Box::new(LogReporter::new(diagnostics, outputs.are_for_people_beside_log(&arguments.log))));
     if !arguments.log.quiet
         && let Some(view) = LiveView::start(outputs.screen())
     {

@@ -20,12 +20,14 @@ pub(super) struct LogReporter {
     plan: Option<Arc<Plan>>,
     /// What was found in the configuration that only matters to the Python program, and was not told yet.
     about_python: Vec<Diagnostic>,
+    /// A report for people goes where the log goes: what is said there of lost workers and the like is not logged as well.
+    is_told: bool,
 }
 
 impl LogReporter {
-    /// `diagnostics` is what was found in the configuration.
-    pub(super) fn new(diagnostics: &Diagnostics) -> Self {
-        Self { plan: None, about_python: diagnostics.about_python().cloned().collect() }
+    /// `diagnostics` is what was found in the configuration; `is_told` if a report for people goes where the log goes.
+    pub(super) fn new(diagnostics: &Diagnostics, is_told: bool) -> Self {
+        Self { plan: None, about_python: diagnostics.about_python().cloned().collect(), is_told }
     }
 
     /// Tells what the Python program does not accept, or reads differently, in the file of a worker with a Python player.
@@ -93,6 +95,7 @@ impl Reporter for LogReporter {
                 tracing::debug!("{}: ready for {phase}", self.worker(*worker));
             }
             Event::PhaseGo { phase, lead, .. } => tracing::debug!("{phase}: starts in {lead:.1?}"),
+            Event::WorkerLost { .. } | Event::OutputFailed { .. } | Event::Warning { .. } if self.is_told => {}
             Event::OutputReceived { .. }
             | Event::OutputEnded { .. }
             | Event::Interrupted { .. }

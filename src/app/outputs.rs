@@ -10,12 +10,12 @@ use crossbeam_channel::Receiver;
 
 use super::messages;
 use super::{report_file, results};
-use crate::cli::{ConductArguments, ReportArguments};
+use crate::cli::{ConductArguments, LogArguments, ReportArguments};
 use crate::conduct::{self, Reporters};
 use crate::config;
 use crate::model::{Conclusion, Format, Plan, Reason, Reporter, RunId, Verdict};
 use crate::report::{self, Style};
-use crate::telemetry::{Screen, answer_to_stdout};
+use crate::telemetry::{Screen, answer_to_stdout, is_one_file};
 use crate::wait::{Patience, Wait};
 
 /// All outputs of a run.
@@ -71,6 +71,12 @@ impl Outputs {
     /// The terminal that they share with the live view.
     pub(super) fn screen(&self) -> &Screen {
         &self.screen
+    }
+
+    /// Whether a report for people goes where the log goes, so that nothing needs to be said in both.
+    pub(super) fn are_for_people_beside_log(&self, log: &LogArguments) -> bool {
+        let is_shown = self.main.path.is_none() && self.main.format == Format::Text;
+        is_shown && log.log_file.is_none() && is_one_file()
     }
 
     /// Whether the results go into a file.

@@ -93,7 +93,7 @@ pub(crate) fn answer_to_stdout(patience: Patience) -> Box<dyn Write> {
 }
 
 /// Whether standard output and standard error are one file, pipe or terminal.
-fn is_one_file() -> bool {
+pub(crate) fn is_one_file() -> bool {
     match (fstat(io::stdout()), fstat(io::stderr())) {
         (Ok(output), Ok(error)) => (output.st_dev, output.st_ino) == (error.st_dev, error.st_ino),
         _ => false,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use crate::support::{Folder, Player, conductor, run, wait};
+use crate::support::{Folder, Player, conductor, run, spawn, wait};
 use snapbox::str;
 
 #[test]
@@ -181,4 +181,19 @@ fn in_one_file_with_the_results_the_log_stands_where_it_belongs() {
         let ended = format!("Trial {trial} of 5: passed\n");
         assert!(place(&heading) < place(&ended) && place(&ended) < place("\npassed"), "{text}");
     }
+}
+
+#[test]
+fn what_the_report_says_is_not_logged_as_well_where_both_go_to_one_file() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test("", &["w"]).worker("w", player.port, "[Run]\nleaks = sleep 60 & echo first\n");
+    let both = std::fs::File::create(folder.join("both")).expect("a file");
+    let mut command = conductor(&folder, ["conduct", "-p", "run", "test.cfg"]);
+    command.stdout(both.try_clone().expect("the same file")).stderr(both);
+    assert!(wait(&mut spawn(command)).success());
+    let both = folder.read("both");
+    assert_eq!(both.matches("is leaky").count(), 1, "{both}");
+    assert!(both.contains("  warning: w: step `leaks` in run of trial 1 is leaky"), "{both}");
+    let apart = run(&folder, ["conduct", "-p", "run", "test.cfg"]);
+    assert_eq!([apart.stdout, apart.stderr].map(|text| text.matches("is leaky").count()), [1, 1]);
 }
