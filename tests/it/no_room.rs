@@ -145,7 +145,7 @@ fn what_fits_on_a_small_disk_is_kept_and_each_step_that_lacks_something_is_named
     let line = ["conduct", "-p", "run", "--run-id", "r", "--report", "json=report", "--log-file", "log", "--results"];
     let finished = finish(start({
         let mut command = conductor(&folder, line);
-        command.arg(&results).arg("test.cfg");
+        command.arg(&results).args(["--report", "junit=junit", "--report", "jsonl=events", "test.cfg"]);
         command
     }));
     assert_eq!(finished.status, Some(1), "{finished:#?}");
@@ -160,6 +160,14 @@ fn what_fits_on_a_small_disk_is_kept_and_each_step_that_lacks_something_is_named
         let counts = [&finished.stdout, &log, &report].map(|said| said.matches(&lacks).count());
         assert_eq!(counts, [1, 1, 1], "{lacks}: {finished:#?}\n{log}");
     }
+    // What is missing is marked in every format: on both streams of one step, and on one of the other.
+    let missing = " bytes could not be stored: no space left on device";
+    for (format, text) in [("text", &finished.stdout), ("json", &report), ("junit", &folder.read("junit"))] {
+        assert!(text.matches(missing).count() >= 3, "{format}: {text}");
+    }
+    let events = folder.read("events");
+    let marked = |line: &&str| line.contains("\"step_ended\"") && line.contains("no space left on device");
+    assert_eq!(events.lines().filter(marked).count(), 2, "{events}");
     let named = |text: &str| -> std::collections::BTreeSet<String> {
         let all = text.lines().filter_map(|line| line.split_once("cannot write output `")?.1.split_once("`: "));
         all.map(|(name, _)| name.to_owned()).collect()
