@@ -1,5 +1,6 @@
 //! The plan: everything that a run will do, resolved and checked.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +35,17 @@ impl Plan {
     /// Each worker with its id.
     pub fn workers(&self) -> impl Iterator<Item = (WorkerId, &WorkerPlan)> {
         self.workers.iter().enumerate().map(|(index, worker)| (WorkerId(index), worker))
+    }
+
+    /// For each worker the first one with the same steps: those of the same file that have the same labels in all phases, as
+    /// the workers of a range do. What the steps do can differ, for example by `%(index)s`.
+    pub fn first_alike(&self) -> Vec<WorkerId> {
+        let labels = |worker: &WorkerPlan| {
+            Phase::ALL
+                .map(|phase| worker.steps[phase].iter().map(|step| step.label.as_str().to_owned()).collect::<Vec<_>>())
+        };
+        let mut first = BTreeMap::new();
+        self.workers().map(|(id, worker)| *first.entry((&worker.file, labels(worker))).or_insert(id)).collect()
     }
 
     /// The worker with this id.

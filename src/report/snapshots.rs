@@ -1,6 +1,7 @@
 //! What each format writes of the recorded runs, exactly.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +14,7 @@ use super::recorded::{
 use super::{Style, html, reporter};
 use crate::model::{
     Conclusion, ConductorTime, Ending, Event, Format, Outcome, Output, OutputSource, Phase, Reason, Stamped, Step,
-    StepResult, Verdict,
+    StepResult, Verdict, WorkerPlan,
 };
 
 fn json(events: &[Stamped]) -> Value {
@@ -355,4 +356,28 @@ fn a_report_of_thirty_megabytes_is_written_in_small_pieces() {
         assert!(total > least, "{format}: {total} bytes");
         assert!(longest <= 256 * 1024, "{format}: {longest} bytes at once");
     }
+}
+
+#[test]
+fn workers_of_one_file_with_different_steps_are_told_apart_and_at_once() {
+    let of_test = |name: &str, label: &str| WorkerPlan {
+        file: PathBuf::from("test.cfg"),
+        ..worker(name, Vec::new(), vec![Step::plain(label, label)])
+    };
+    let mut plan = plan(vec![of_test("server", "serve"), of_test("client", "load")]);
+    plan.trials = 2;
+    let mut run = Recording::of(plan);
+    for trial in [1, 2] {
+        run.number(trial);
+        run.trial();
+        run.phase(Phase::Run);
+        run.step(Phase::Run, 1, 0, left(Outcome::Passed, b"", b""));
+        let text = told(Format::Text, plain(), &run.events);
+        assert_eq!(text.matches("  client  load   passed ").count(), trial as usize, "{text}");
+        run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+        run.phase_done(Phase::Run);
+    }
+    let text = told(Format::Text, plain(), &run.over(Verdict::Passed, Vec::new()));
+    let (_, table) = text.split_once("Statistics of 2 trials").unwrap();
+    assert!(table.contains("serve") && table.contains("load"), "{text}");
 }

@@ -1,13 +1,12 @@
 //! Statistics over trials: how long each step and each phase took, and how far apart its workers started.
 //!
-//! A step is a line of a worker file: workers that share a file, as those of a range do, are shown in one row.
+//! Workers with the same steps, as those of a range, are shown in one row.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use super::{Run, words};
-use crate::model::{Phase, StepReference, WorkerId};
+use crate::model::{Phase, Plan, StepReference, WorkerId};
 
 /// The least, the middle and the greatest of some durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub(super) enum Subject {
     Phase,
     /// How far apart its workers started.
     Skew,
-    /// A step of it, by position, on workers of one file.
+    /// A step of it, by position, on workers with the same steps.
     Step {
         /// Its place in the phase.
         position: usize,
@@ -92,11 +91,12 @@ pub(super) fn rows(run: &Run) -> Vec<Row> {
 }
 
 fn steps(run: &Run) -> Vec<Row> {
-    let mut groups: BTreeMap<(Phase, &Path, usize), BTreeMap<WorkerId, Vec<Duration>>> = BTreeMap::new();
+    let alike = run.plan().map(Plan::first_alike).unwrap_or_default();
+    let mut groups: BTreeMap<(Phase, WorkerId, usize), BTreeMap<WorkerId, Vec<Duration>>> = BTreeMap::new();
     for finished in run.results() {
         let StepReference { phase, worker, position, .. } = finished.reference;
-        let (Some(planned), Some(duration)) = (run.worker(worker), finished.result().duration) else { continue };
-        let group = groups.entry((phase, &planned.file, position)).or_default();
+        let (Some(first), Some(duration)) = (alike.get(worker.0), finished.result().duration) else { continue };
+        let group = groups.entry((phase, *first, position)).or_default();
         group.entry(worker).or_default().push(duration);
     }
     let mut rows: Vec<(WorkerId, Row)> = Vec::new();

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -46,12 +45,12 @@ impl Columns {
     fn of(plan: &Plan) -> Self {
         let width = |text: &str| on_one_line(text).chars().count().min(WIDEST_COLUMN);
         let steps = plan.workers.iter().flat_map(|worker| plan.phases.iter().flat_map(|phase| &worker.steps[*phase]));
-        let mut files: BTreeMap<&Path, Vec<&str>> = BTreeMap::new();
-        for worker in &plan.workers {
-            files.entry(&worker.file).or_default().push(worker.name.as_str());
+        let mut alike: BTreeMap<WorkerId, Vec<&str>> = BTreeMap::new();
+        for (first, worker) in plan.first_alike().into_iter().zip(&plan.workers) {
+            alike.entry(first).or_default().push(worker.name.as_str());
         }
-        // Some of the workers of a file are at most as wide as all of them, or as their number.
-        let together = files.values().map(|names| width(&compact(names)));
+        // Some of the workers with the same steps are at most as wide as all of them, or as their number.
+        let together = alike.values().map(|names| width(&compact(names)));
         Self {
             worker: plan.workers.iter().map(|worker| width(worker.name.as_str())).chain(together).max().unwrap_or(0),
             label: steps.map(|step| width(step.label.as_str())).max().unwrap_or(0),

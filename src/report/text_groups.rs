@@ -1,7 +1,7 @@
 //! Results of one step on several workers, for the `text` report: equal ones are shown once.
 //!
-//! Workers that share a file, as those of a range do, run the same steps. A step's results are held back until all of
-//! these workers have theirs, but for a few seconds at most; a worker with a file of its own waits for nobody.
+//! The workers of a range run the same steps. A step's results are held back until all of
+//! these workers have theirs, but for a few seconds at most; a worker with steps of its own waits for nobody.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,7 +33,7 @@ pub(super) struct Told {
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     plan: Option<Arc<Plan>>,
-    /// For each worker the first one with its file, and for each of these how many there are that are not lost.
+    /// For each worker the first one with the same steps, and for each of these how many there are that are not lost.
     first: Vec<usize>,
     members: Vec<usize>,
     held: BTreeMap<(usize, usize), Group>,
@@ -48,13 +48,7 @@ struct Group {
 impl Groups {
     /// Begins with this plan.
     pub(super) fn new(plan: &Arc<Plan>) -> Self {
-        let mut files = BTreeMap::new();
-        let first: Vec<usize> = plan
-            .workers
-            .iter()
-            .enumerate()
-            .map(|(index, worker)| *files.entry(&worker.file).or_insert(index))
-            .collect();
+        let first: Vec<usize> = plan.first_alike().into_iter().map(|first| first.0).collect();
         let mut members = vec![0; first.len()];
         for index in &first {
             members[*index] += 1;

@@ -5,7 +5,6 @@
 //! terminal is decided in `lines`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,8 +45,10 @@ pub(crate) struct Board {
     checking: Option<ConductorTime>,
     workers: Vec<Worker>,
     done: u64,
-    /// The longest that each step of each file took so far.
-    longest: BTreeMap<(PathBuf, Phase, usize), Duration>,
+    /// For each worker the first one with the same steps.
+    alike: Vec<WorkerId>,
+    /// The longest that each step took so far, on the workers that have the same steps.
+    longest: BTreeMap<(WorkerId, Phase, usize), Duration>,
     failures: Failures,
 }
 
@@ -91,6 +92,7 @@ impl Board {
             Event::RunStarted { plan, .. } => {
                 self.workers = plan.workers.iter().map(|_| Worker::default()).collect();
                 (self.plan, self.began) = (Some(Arc::clone(plan)), Some(*at));
+                self.alike = plan.first_alike();
             }
             Event::WorkerConnected { worker, .. } => self.stand(*worker, Standing::Ready),
             Event::TrialStarted { trial } => self.trial = *trial,
@@ -150,9 +152,8 @@ impl Board {
             worker.since = Some(at);
         }
         self.done += 1;
-        if let (Some(plan), Some(took)) = (&self.plan, result.duration) {
-            let file = plan.worker(step.worker).file.clone();
-            let longest = self.longest.entry((file, step.phase, step.position)).or_default();
+        if let (Some(first), Some(took)) = (self.alike.get(step.worker.0), result.duration) {
+            let longest = self.longest.entry((*first, step.phase, step.position)).or_default();
             *longest = took.max(*longest);
         }
     }
@@ -185,8 +186,9 @@ impl Board {
     }
 
     /// Whether the step that a worker is at takes unusually long.
-    fn is_slow(&self, file: &Path, position: usize, step: &Step, took: Duration) -> bool {
-        let known = self.phase.and_then(|(phase, _)| self.longest.get(&(file.to_owned(), phase, position)));
+    fn is_slow(&self, worker: WorkerId, position: usize, step: &Step, took: Duration) -> bool {
+        let first = self.alike.get(worker.0).copied().unwrap_or(worker);
+        let known = self.phase.and_then(|(phase, _)| self.longest.get(&(first, phase, position)));
         let usual = match (known, step.bound) {
             (_, Some(Bound::For(limit))) => limit + SLOW_MARGIN,
             (Some(longest), _) => *longest * 2 + SLOW_MARGIN,

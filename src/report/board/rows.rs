@@ -187,7 +187,7 @@ impl Board {
             Action::Fetch(_) | Action::Put { .. } => (State::Copying, label(step)),
             Action::Command(_) | Action::Stop(_) => (State::Running, label(step)),
         };
-        let is_slow = || self.is_slow(&plan.worker(id).file, position, step, took);
+        let is_slow = || self.is_slow(id, position, step, took);
         let state = if state != State::Waiting && is_slow() { State::Slow } else { state };
         Row::new(state, about).timed(took, step.limit(plan.settings.step_timeout))
     }

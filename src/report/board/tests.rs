@@ -1,6 +1,7 @@
 //! Runs as the live view shows them.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use super::*;
 use crate::model::{Action, Blame, Ending, Gate, Outcome, Start, Verdict, WorkerPlan};
