@@ -82,9 +82,9 @@ lints! {
     }
     Warning {
         ByteOrderMark "byte-order-mark": "A file begins with a byte-order mark, which the Python conductor does not accept.",
-        ClientsSection "clients-section": "`[Clients]` is used instead of `[Workers]`, which the Python conductor does not accept.",
+        ClientsSection "clients-section": "`[Clients]` is used instead of `[Workers]`. The Python conductor does not accept `[Clients]`.",
         RepeatedTimeout "repeated-timeout": "A key such as `timeout30` is used twice in a section, which the Python conductor does not accept.",
-        LonePercent "lone-percent": "A `%` is not followed by `(` or `%`, which the Python conductor does not accept.",
+        LonePercent "lone-percent": "A `%` is not followed by `(` or `%`. The Python conductor does not accept it.",
         TrailingComment "trailing-comment": "A comment follows a value; the Python conductor reads it as part of the value.",
         DefaultEntries "default-entries": "The Python conductor reads the lines of `[DEFAULT]` as steps or workers.",
         UnknownSection "unknown-section": "A section has an unknown name.",

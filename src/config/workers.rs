@@ -104,9 +104,10 @@ fn line(
         let known = workers.first().filter(|_| is_equal).map(|first| first.file.clone());
         let file = known.unwrap_or_else(|| file(scope, section, entry, is_file));
         let host = match (is_shared, is_equal) {
-            (true, false) => hosts_of(scope, section, entry, is_file)?.host(0),
             (true, true) => hosts.host(0),
-            (false, _) => hosts.host(at),
+            (false, true) => hosts.host(at),
+            (true, false) => hosts_of(scope, section, entry, is_file)?.host(0),
+            (false, false) => hosts_of(scope, section, entry, is_file)?.host(at),
         };
         workers.push(Worker {
             name,

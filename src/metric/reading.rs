@@ -10,6 +10,8 @@ use super::{Pick, Picked};
 
 /// The largest JSON text that is read, in bytes: it is kept in memory as a whole.
 pub const LARGEST_JSON: u64 = 64 << 20;
+/// The longest unit that may follow a number, in characters.
+const LONGEST_UNIT: usize = 20;
 /// The longest line that is searched as a whole, in bytes.
 const LONGEST_LINE: u64 = 1 << 20;
 
@@ -173,9 +175,11 @@ fn last_number(line: &[u8]) -> Option<f64> {
     let is_between = |character: char| character.is_whitespace() || ",;=()[]{}<>\"'`|".contains(character);
     line.rsplit(is_between).find_map(|word| {
         let word = word.trim_end_matches(['.', ':', '!', '?']);
-        let is_unit = |text: &str| text.chars().all(|character| character.is_alphabetic() || "%/°".contains(character));
-        let ends = (1..=word.len()).rev().filter(|end| word.is_char_boundary(*end));
-        let mut numbers = ends.filter(|end| is_unit(&word[*end..])).filter_map(|end| word[..end].parse::<f64>().ok());
+        // A unit may follow, whose letters can also be those of the number: `1e3` and `1e3ms`.
+        let is_of_unit = |character: char| character.is_alphabetic() || "%/°".contains(character);
+        let unit = word.char_indices().rev().take(LONGEST_UNIT).take_while(|(_, character)| is_of_unit(*character));
+        let ends = std::iter::once(word.len()).chain(unit.map(|(at, _)| at));
+        let mut numbers = ends.filter_map(|end| word[..end].parse::<f64>().ok());
         numbers.find(|number| number.is_finite())
     })
 }

@@ -20,7 +20,7 @@ pub struct Outlier {
 }
 
 /// The values whose modified z-score, 0.6745 · |x − median| ÷ MAD, is above 3.5, in the order of the trials. There are
-/// none where the median absolute deviation (MAD) is 0: at least half of the values are equal.
+/// none where the median absolute deviation (MAD) is 0: more than half of the values are equal.
 ///
 /// Iglewicz & Hoaglin, *How to Detect and Handle Outliers*, ASQC Quality Press 1993: the modified z-score.
 pub fn outliers(sample: &Sample) -> Vec<Outlier> {

@@ -398,6 +398,7 @@ fn hosts_behind_an_at_sign_are_the_players_of_a_line() {
     wrong("n[*] = w.cfg\no = w.cfg @ a", empty, "`[*]` has no hosts");
     wrong("n[1-3] = w.cfg @ a b", empty, "the number of hosts (2) differs from the number of workers (3)");
     assert_eq!(hosts("n[1-3] = w.cfg @ a", empty), list(&["a", "a", "a"]));
+    assert_eq!(hosts("n[1-2] = w.cfg @ a%(index)s, b%(index)s", empty), list(&["a1", "b2"]));
     assert_eq!(hosts("n[07-08] = w.cfg @ h%(index)s.%(worker)s", empty), list(&["h7.n07", "h8.n08"]));
     wrong("n = w.cfg @", empty, "there is no host after `@`");
     let other = "[Coordinator]\nplayer = b\n";

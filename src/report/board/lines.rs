@@ -34,18 +34,19 @@ impl Board {
     pub(crate) fn lines(&mut self, now: ConductorTime, columns: usize, rows: usize) -> Vec<BoardLine> {
         self.failures.update();
         let Some(plan) = &self.plan else { return Vec::new() };
-        let mut lines = self.head(rows / 3);
-        let most = rows.saturating_sub(lines.len() + 2).max(1);
+        // The last two lines are where the run is, and how much is done.
+        let room = rows.saturating_sub(2);
+        let mut lines = if room > 1 { self.head(room / 3) } else { Vec::new() };
+        let most = room.saturating_sub(lines.len());
         let mut shown = self.rows(plan, now, most);
-        let left_out = if shown.len() > most { shown.split_off(most.saturating_sub(1).max(1)) } else { Vec::new() };
+        let left_out = if shown.len() > most { shown.split_off(most.saturating_sub(1)) } else { Vec::new() };
         lines.extend(table(plan, &shown, columns));
         let left_out: usize = left_out.iter().map(|row| row.workers.len()).sum();
-        if left_out > 0 {
+        if left_out > 0 && most > 0 {
             lines.push(BoardLine::plain(format!("  and {}", words::counted(left_out, "more worker"))));
         }
         lines.push(BoardLine::plain(self.waiting(plan, now, columns)));
         lines.push(BoardLine::plain(self.progress(plan, columns)));
-        lines.truncate(rows);
         let fit = |BoardLine { text, bad }| BoardLine { text: cut(&text, columns), bad };
         lines.into_iter().map(fit).collect()
     }

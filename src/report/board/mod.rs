@@ -110,8 +110,8 @@ impl Board {
             Event::StepEnded { step, result } => self.ended(*step, result, *at),
             Event::SpawnedEnded { step, result } => self.left(*step, result),
             Event::WorkerPhaseEnded { worker, .. } => self.stand(*worker, Standing::Through),
-            Event::WorkerBroken { worker, reason } => self.workers[worker.0].broken = Some((reason.clone(), *at)),
-            Event::WorkerResumed { worker, .. } => self.workers[worker.0].broken = None,
+            Event::WorkerBroken { worker, reason } => self.breaks(*worker, Some((reason.clone(), *at))),
+            Event::WorkerResumed { worker, .. } => self.breaks(*worker, None),
             Event::WorkerLost { worker, reason, .. } => self.stand(*worker, Standing::Lost(reason.clone())),
             Event::PhaseEnded { .. } => self.phase = None,
             Event::CheckStarted { .. } => self.checking = Some(*at),
@@ -123,6 +123,12 @@ impl Board {
     fn stand(&mut self, worker: WorkerId, standing: Standing) {
         if let Some(worker) = self.workers.get_mut(worker.0) {
             worker.standing = standing;
+        }
+    }
+
+    fn breaks(&mut self, worker: WorkerId, broken: Option<(String, ConductorTime)>) {
+        if let Some(worker) = self.workers.get_mut(worker.0) {
+            worker.broken = broken;
         }
     }
 

@@ -4,6 +4,7 @@
 //! unusual, then the others in the order of the test.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use humantime::format_duration;
@@ -131,7 +132,9 @@ impl Row {
 impl Board {
     /// The rows, of which there are no more than `most` if that can be had by leaving out what workers printed.
     pub(super) fn rows(&self, plan: &Plan, now: ConductorTime, most: usize) -> Vec<Row> {
-        let each: Vec<Row> = plan.workers().map(|(id, _)| self.row(plan, id, now)).collect();
+        // Who is missing is the same for all who wait at a barrier.
+        let mut barriers = BTreeMap::new();
+        let each: Vec<Row> = plan.workers().map(|(id, _)| self.row(plan, id, now, &mut barriers)).collect();
         let mut rows = fold(each.clone(), true);
         if rows.len() > most {
             rows = fold(each, false);
@@ -147,7 +150,13 @@ impl Board {
         rows
     }
 
-    fn row(&self, plan: &Plan, id: WorkerId, now: ConductorTime) -> Row {
+    fn row<'b>(
+        &'b self,
+        plan: &Plan,
+        id: WorkerId,
+        now: ConductorTime,
+        barriers: &mut BTreeMap<&'b str, String>,
+    ) -> Row {
         let worker = &self.workers[id.0];
         let reason = |why: &str| About::Reason(on_one_line(why).into_owned());
         let row = match (&worker.standing, &worker.broken) {
@@ -160,7 +169,7 @@ impl Board {
             (Standing::Ready, None) if self.phase.is_none() => Row::plain(State::Connected),
             (Standing::Ready, None) => Row::plain(State::Preparing),
             (Standing::Through, None) => Row::plain(State::Done),
-            (Standing::In, None) => self.at_work(plan, id, now),
+            (Standing::In, None) => self.at_work(plan, id, now, barriers),
         };
         Row { workers: vec![id], has_failed: worker.failures > 0, printed: worker.printed.line(), ..row }
     }
@@ -174,13 +183,22 @@ impl Board {
         }
     }
 
-    fn at_work(&self, plan: &Plan, id: WorkerId, now: ConductorTime) -> Row {
+    fn at_work<'b>(
+        &'b self,
+        plan: &Plan,
+        id: WorkerId,
+        now: ConductorTime,
+        barriers: &mut BTreeMap<&'b str, String>,
+    ) -> Row {
         let Some((position, step, since)) = self.current(id) else {
             return Row::plain(if self.gone { State::Finishing } else { State::Ready });
         };
         let took = now.since(since);
         let (state, about) = match &step.action {
-            Action::Barrier(name) => (State::Waiting, About::Reason(self.at_barrier(plan, name))),
+            Action::Barrier(name) => {
+                let missing = barriers.entry(name).or_insert_with(|| self.at_barrier(plan, name));
+                (State::Waiting, About::Reason(missing.clone()))
+            }
             Action::Await { label, .. } => {
                 (State::Waiting, About::Reason(format!("for a line of {}", on_one_line(label.as_str()))))
             }

@@ -78,11 +78,13 @@ impl<'a> Roots<'a> {
     /// Why a worker may not have written a file: what kept the first of its steps in Startup and Run that was not carried out.
     fn not_written(self, fetch: Finished<'a>, seen: &mut Seen) -> Option<Key> {
         let own = fetch.reference;
-        let before = self.run.results().filter(|other| {
-            let StepReference { trial, worker, phase, .. } = other.reference;
-            let is_of_work = matches!(phase, Phase::Startup | Phase::Run);
-            is_of_work && (trial, worker) == (own.trial, own.worker) && other.at() <= fetch.at()
-        });
+        let steps = self.run.worker(own.worker).map(|worker| &worker.steps);
+        let of_phase = |phase: Phase| {
+            let count = steps.map_or(0, |steps| steps[phase].len());
+            (0..count).filter_map(move |position| self.run.finished(StepReference { phase, position, ..own }))
+        };
+        let before =
+            [Phase::Startup, Phase::Run].into_iter().flat_map(of_phase).filter(|other| other.at() <= fetch.at());
         let mut missing: Vec<_> =
             before.filter(|other| is_bad(*other) || other.result().outcome == Outcome::Stopped).collect();
         missing.sort_by_key(|other| other.at());

@@ -21,6 +21,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use super::mark::Mark;
 use super::room::become_other_user;
 use super::surroundings::skip;
+pub use super::wire::free_port;
 use super::{Folder, eventually};
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -204,12 +205,6 @@ impl Drop for Sshd {
 pub fn files_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder").flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-}
-
-/// A port of loopback on which nobody listens.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// A network namespace of the tests.

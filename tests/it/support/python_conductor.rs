@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
-use super::DEADLINE;
 use super::wire::{frame, free_port, read_frame};
+use super::{DEADLINE, eventually};
 
 /// The code of the result that ends a phase.
 const COMPLETE: i64 = 65535;
@@ -98,7 +98,8 @@ fn download(worker: &Worker) -> Duration {
 fn listen(port: u16) -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_reuse_address(true).expect("an option");
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], port)).into()).expect("a free port");
+    // A process that another test has just forked has the socket of the phase before until it runs its own program.
+    eventually("the port is free", || socket.bind(&SocketAddr::from(([127, 0, 0, 1], port)).into()).is_ok());
     socket.listen(5).expect("a port to listen on");
     // It limits how long a connection is waited for, too.
     socket.set_read_timeout(Some(DEADLINE)).expect("a socket has a time-out");

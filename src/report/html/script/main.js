@@ -29,7 +29,7 @@ const fillLegend = () => {
   if (errors.length) {
     const most = errors.reduce((a, b) => Math.max(a, b));
     add("clock", `clock of a worker, at most ${uncertainty(most)}`,
-      "So far may all bars of this worker be off, together, against those of other workers. Bars of one worker follow each other as its own clock says. It is drawn where it is wider than a pixel.");
+      "All bars of this worker may be shifted together by up to this much, relative to those of other workers. Bars of one worker follow each other as its own clock says. It is drawn where it is wider than a pixel.");
   }
 };
 const print = (now) => {

@@ -77,7 +77,7 @@ const hint = (i, event) => {
     element("div", "", `${detailOf(i)}, ${span(steps.duration[i])}`),
     element("div", "dim", `${rowName(steps.worker[i])}, ${when(i)}`),
     element("div", "", command.length > 200 ? `${command.slice(0, 200)}…` : command),
-    has(i, CONSEQUENCE) ? element("div", "dim", "consequence of another failure") : null,
+    has(i, CONSEQUENCE) ? element("div", "dim", "consequence of a cause") : null,
   );
   const room = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(8, Math.min(event.clientX + 14, window.innerWidth - room.width - 8))}px`;
