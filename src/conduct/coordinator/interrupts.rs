@@ -9,11 +9,12 @@ impl Coordinator {
     /// What an interrupt would do now, and what another one would do after it, for people.
     pub(in crate::conduct) fn interrupt_means(&self) -> &'static str {
         if self.interrupted.is_some() {
-            return if self.skips_collect() { Self::NOW_RESET } else { "leaving" };
+            return if self.skips_collect() { self.means_reset() } else { "leaving" };
         }
         match self.current() {
             Some(Phase::Reset) => "finishing Reset; interrupt again to leave immediately",
-            Some(_) if self.plan.settings.on_interrupt == OnInterrupt::Reset => Self::NOW_RESET,
+            Some(_) if self.plan.settings.on_interrupt == OnInterrupt::Reset => self.means_reset(),
+            Some(_) if !self.plan.has(Phase::Collect) => self.means_reset(),
             Some(Phase::Collect) => "finishing Collect, then running Reset; interrupt again to skip to Reset",
             Some(_) => "stopping, then running Collect and Reset; interrupt again to skip to Reset",
             None => match self.stage {
@@ -24,7 +25,14 @@ impl Coordinator {
         }
     }
 
-    const NOW_RESET: &'static str = "stopping and running Reset; interrupt again to leave immediately";
+    /// What it means if only Reset is still run, and there is one.
+    fn means_reset(&self) -> &'static str {
+        if self.plan.has(Phase::Reset) {
+            "stopping and running Reset; interrupt again to leave immediately"
+        } else {
+            "stopping; interrupt again to leave immediately"
+        }
+    }
 
     /// Whether the second interrupt leaves out Collect, which the first one left.
     fn skips_collect(&self) -> bool {
