@@ -123,7 +123,12 @@ impl Reading {
                 }
             }
         }
-        picked.value().ok_or(Missing::NoMatch)
+        match picked.value() {
+            None => Err(Missing::NoMatch),
+            // A sum can be too large.
+            Some(value) if !value.is_finite() => Err(Missing::NotANumber(value.to_string())),
+            Some(value) => Ok(value),
+        }
     }
 }
 
@@ -220,6 +225,8 @@ mod tests {
         assert_eq!(read(&pattern, Pick::First, text), Ok(3.5));
         assert_eq!(read(&pattern, Pick::Sum, text), Ok(9.0));
         assert_eq!(read(&pattern, Pick::Count, text), Ok(3.0));
+        let large = format!("rtt=1{0}\nrtt=1{0}\n", "0".repeat(308));
+        assert!(read(&pattern, Pick::Sum, &large).unwrap_err().ends_with(" is not a finite number"));
         assert_eq!(read(&pattern, Pick::Last, "rtt"), Err("nothing matches".to_owned()));
         assert_eq!(read(&pattern, Pick::Count, "rtt"), Ok(0.0));
         assert_eq!(read(&pattern, Pick::Last, "rtt=nan"), Err("`nan` is not a finite number".to_owned()));
