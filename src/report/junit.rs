@@ -39,7 +39,7 @@ const CHECK_LINES: usize = 200;
 /// So many of its last lines on standard error stand in the failure of a step.
 const LINES: usize = 10;
 
-/// How much of a run is told.
+/// How much of a run is written.
 #[derive(Clone, Copy)]
 struct Detail {
     /// So many bytes of an output are kept.
@@ -96,7 +96,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     write_within(LARGEST, ended, writer)
 }
 
-/// Cuts outputs until the report is no larger than it may be; if that does not do, leaves out the cases that passed.
+/// Cuts outputs until the report is no larger than it may be; if that is not enough, leaves out the cases that passed.
 fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let limit = fair_limit(ended.run.outputs().map(crate::model::Output::length), BUDGET, MOST);
     let mut detail = Detail { limit, is_brief: false };

@@ -24,7 +24,7 @@ pub(super) fn values(run: &Run, causes: &[Cause]) -> Vec<Value> {
     causes.iter().take(CAUSES).map(|cause| value(run, cause)).collect()
 }
 
-/// What is told of a cause on one line each.
+/// The title of a cause with its link, and its consequences.
 pub(super) struct Told {
     /// What went wrong, where, without the word for how it speaks against the run.
     pub(super) title: String,

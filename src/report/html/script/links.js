@@ -23,6 +23,6 @@ const target = (hash) => {
   try {
     const parts = decodeURIComponent(hash.slice(1));
     for (const [name, value] of known) if (decodeURIComponent(name.slice(1)) === parts) return value;
-  } catch { /* It is no link of ours. */ }
+  } catch { /* The hash is not a link that this page makes. */ }
   return null;
 };

@@ -26,7 +26,7 @@ const drawMark = ({ x: px, y, r }) => {
   context.stroke();
   context.lineWidth = 1; context.lineCap = "butt";
 };
-// All bars of the worker's phase may be off by so much, together. Where that is no wider than a pixel, it is not drawn.
+// All bars of the worker's phase may be shifted together by up to this much. Less than a pixel is not drawn.
 const drawClock = (i, place) => {
   const off = (steps.error[i] / (view.to - view.from)) * (width - gutter);
   if (off < 1.5) return;
