@@ -8,7 +8,11 @@ use crate::model::{
     Action, Bound, Event, Format, Gate, Mode, OnFailure, Outcome, Output, Phase, Plan, Stamped, Step, StepLabel,
     StepReference, WorkerId, WorkerName,
 };
+use crate::report::Board;
 use crate::report::testing::{plain, snapshot, told};
+
+/// The room that the live view has on a terminal of 80 columns and 24 rows.
+const ROOM: (usize, usize) = (79, 21);
 
 /// So many workers, each with these steps in Run.
 fn plan_of(workers: usize, run: &[Step]) -> Plan {
@@ -69,6 +73,24 @@ fn compare(name: &str, plan: Plan, skip_unreachable: bool, faults: impl IntoIter
     let junit = told(Format::Junit);
     let (run, _) = junit.split_once("    </testsuite>\n").unwrap();
     snapshot(&format!("causes/{name}.junit.xml"), run.to_owned() + "    </testsuite>\n</testsuites>\n");
+    snapshot(&format!("causes/{name}.html"), top(&told(Format::Html)));
+    snapshot(&format!("causes/{name}.board.txt"), last_picture(&simulated.events));
+}
+
+/// What a page begins with: the verdict and the causes. Neither is made by its script.
+fn top(page: &str) -> String {
+    let (_, top) = page.split_once("<main>\n").unwrap();
+    let (top, _) = top.split_once("<section id=\"timeline\"").unwrap();
+    top.to_owned()
+}
+
+/// The live view before it is taken away; lines to look at begin with `*`.
+fn last_picture(events: &[Stamped]) -> String {
+    let mut board = Board::default();
+    events.iter().for_each(|stamped| board.take(stamped));
+    let (columns, rows) = ROOM;
+    let lines = board.lines(events.last().unwrap().at, columns, rows);
+    lines.iter().map(|line| format!("{} {}\n", if line.bad { '*' } else { ' ' }, line.text)).collect()
 }
 
 #[test]
