@@ -87,10 +87,13 @@ fn top(page: &str) -> String {
 /// The live view before it is taken away; lines to look at begin with `*`.
 fn last_picture(events: &[Stamped]) -> String {
     let mut board = Board::default();
-    events.iter().for_each(|stamped| board.take(stamped));
+    for stamped in events {
+        board.take(stamped);
+    }
     let (columns, rows) = ROOM;
     let lines = board.lines(events.last().unwrap().at, columns, rows);
-    lines.iter().map(|line| format!("{} {}\n", if line.bad { '*' } else { ' ' }, line.text)).collect()
+    let lines = lines.iter().map(|line| format!("{} {}", if line.bad { '*' } else { ' ' }, line.text));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 #[test]
