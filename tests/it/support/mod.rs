@@ -109,6 +109,8 @@ impl Folder {
 pub struct Player {
     child: Child,
     mark: Mark,
+    /// Its folder for temporary files, unless the test chose one.
+    temporary: Option<Folder>,
     pub port: u16,
 }
 
@@ -126,13 +128,18 @@ impl Player {
     /// Starts a player and waits until it says where it listens.
     pub fn from(mut command: Command) -> Self {
         let mark = Mark::put_on(&mut command);
+        let is_chosen = command.get_envs().any(|(name, _)| name == "TMPDIR");
+        let temporary = (!is_chosen).then(Folder::new);
+        if let Some(folder) = &temporary {
+            command.env("TMPDIR", folder.path());
+        }
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("a player starts");
         let mut line = String::new();
         let output = child.stdout.take().expect("its output is a pipe");
         BufReader::new(output).read_line(&mut line).expect("a player says where it listens");
         let port = line.trim_end().rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.unwrap_or_else(|| panic!("a player says where it listens, not `{line}`"));
-        Self { child, mark, port }
+        Self { child, mark, temporary, port }
     }
 
     pub fn pid(&self) -> u32 {
@@ -188,6 +195,9 @@ impl Drop for Player {
             self.mark.end_all();
         } else {
             self.mark.assert_gone();
+            let left = self.temporary.iter().flat_map(|folder| std::fs::read_dir(folder.path()).expect("a folder"));
+            let left: Vec<_> = left.map(|entry| entry.expect("an entry").path()).collect();
+            assert!(left.is_empty(), "a player left files: {left:?}");
         }
     }
 }
