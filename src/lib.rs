@@ -27,12 +27,12 @@
 //! | module | holds | may use |
 //! |---|---|---|
 //! | [`model`] | plain values: names, phases, steps, plan, events, outcomes, verdicts | nothing |
-//! | [`metric`] | how numbers are read from outputs, and which are expected | `model` |
+//! | [`metric`] | how numbers are read from outputs | `model` |
 //! | [`statistics`] | medians, comparisons, verdicts, outliers, drift; random orders | nothing |
 //! | [`wait`] | all waits, each with its limit; the calls that block | nothing |
-//! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model` |
+//! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model`, `metric` |
 //! | [`wire`] | frames, messages, the protocol of the Python program | `model` |
-//! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `wait`, `wire`, `sys` |
+//! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `metric`, `wait`, `wire`, `sys` |
 //! | [`player`] | listener, session, executor, clean-up | `model`, `wait`, `wire`, `sys` |
 //! | [`report`] | the reports, one file for each format | `model` |
 //! | `sys` | system calls that std does not have; the only `unsafe` code | `model`, `wait` |

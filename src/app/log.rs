@@ -75,9 +75,29 @@ impl LogReporter {
     }
 }
 
+impl LogReporter {
+    /// What is said of a trial as a whole.
+    fn of_trial(&self, event: &Event) {
+        let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
+        match event {
+            Event::TrialStarted { trial } => tracing::info!("Starting trial {trial} of {trials}"),
+            Event::CheckStarted { trial } => tracing::debug!("Trial {trial}: check begins"),
+            Event::CheckEnded { trial, result } => {
+                tracing::debug!("Trial {trial}: check {}", result.outcome.in_detail());
+            }
+            Event::MeasuringStarted { trial, .. } => tracing::debug!("Trial {trial}: measuring begins"),
+            Event::Measured { trial, metric, worker, unit, measurement } => {
+                let (about, text) = (self.about(*worker), measurement.text(unit.as_deref()));
+                tracing::debug!("Trial {trial}: {about}{metric}: {}", on_one_line(&text));
+            }
+            Event::TrialEnded { trial, verdict } => tracing::info!("Trial {trial} of {trials}: {}", verdict.word()),
+            _ => {}
+        }
+    }
+}
+
 impl Reporter for LogReporter {
     fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
-        let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
         match &stamped.event {
             Event::RunStarted { plan, .. } => {
                 tracing::debug!("Run {}", plan.run);
@@ -89,7 +109,6 @@ impl Reporter for LogReporter {
                     self.tell_about_python(*worker);
                 }
             }
-            Event::TrialStarted { trial } => tracing::info!("Starting trial {trial} of {trials}"),
             Event::PhaseStarted { trial, phase } => tracing::debug!("Trial {trial}: {phase} begins"),
             Event::PhaseReceived { phase, worker, .. } => {
                 tracing::debug!("{}: ready for {phase}", self.worker(*worker));
@@ -129,12 +148,13 @@ impl Reporter for LogReporter {
                 tracing::debug!("{}{}", self.about(Some(*worker)), on_one_line(reason));
             }
             Event::Warning { worker, text } => tracing::warn!("{}{}", self.about(*worker), on_one_line(text)),
-            Event::CheckStarted { trial } => tracing::debug!("Trial {trial}: check begins"),
-            Event::CheckEnded { trial, result } => {
-                tracing::debug!("Trial {trial}: check {}", result.outcome.in_detail());
-            }
-            Event::TrialEnded { trial, verdict } => tracing::info!("Trial {trial} of {trials}: {}", verdict.word()),
             Event::RunEnded { conclusion } => tracing::debug!("Run ended: {}", conclusion.verdict.word()),
+            Event::TrialStarted { .. }
+            | Event::CheckStarted { .. }
+            | Event::CheckEnded { .. }
+            | Event::MeasuringStarted { .. }
+            | Event::Measured { .. }
+            | Event::TrialEnded { .. } => self.of_trial(&stamped.event),
         }
         Ok(())
     }

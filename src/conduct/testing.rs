@@ -74,6 +74,7 @@ pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) 
         phases: phases.to_vec(),
         settings: RunSettings::default(),
         variables: Definitions::default(),
+        metrics: Vec::new(),
         workers: (0..workers).map(worker).collect(),
     }
 }

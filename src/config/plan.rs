@@ -95,6 +95,7 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&
         phases: Phase::ALL.into_iter().filter(is_chosen).collect(),
         settings: overridden(settings, &outputs, overrides),
         variables,
+        metrics: Vec::new(),
         workers,
     };
     let diagnostics = loader.finish(shell);

@@ -1,36 +1,9 @@
 //! One number of several: `pick` where a text has several matches, `across` where several workers have one each.
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::named;
+use crate::model::Pick;
 
 /// So many numbers are kept at most, for the median.
 const MOST: usize = 1_000_000;
-
-/// Which number of several is the value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pick {
-    /// The first one.
-    First,
-    /// The last one.
-    #[default]
-    Last,
-    /// The least.
-    Min,
-    /// The greatest.
-    Max,
-    /// Their arithmetic mean.
-    Mean,
-    /// The one in the middle, or the mean of the two in the middle.
-    Median,
-    /// Their sum.
-    Sum,
-    /// How many there are.
-    Count,
-}
-
-named!(Pick: First "first", Last "last", Min "min", Max "max", Mean "mean", Median "median", Sum "sum", Count "count");
 
 /// Numbers that come one after the other, and what is picked of them.
 #[derive(Debug, Clone)]

@@ -6,7 +6,8 @@ use std::io::{self, BufRead, Read};
 use regex::bytes::Regex;
 use serde_json::Value;
 
-use super::{Pick, Picked};
+use super::Picked;
+use crate::model::Pick;
 
 /// The largest JSON text that is read, in bytes: it is kept in memory as a whole.
 pub const LARGEST_JSON: u64 = 64 << 20;

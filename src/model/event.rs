@@ -10,8 +10,8 @@ use super::recorded_result::{check_ended, step_ended};
 use super::time::in_nanoseconds;
 use super::verdict::known_hint;
 use super::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Output, Phase, Plan, PlayerDescription, Start,
-    StartSkew, StepReference, StepResult, Stream, Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Measurement, MetricName, Output, Phase, Plan,
+    PlayerDescription, Start, StartSkew, StepReference, StepResult, Stream, Verdict, WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -242,6 +242,28 @@ pub enum Event {
         trial: u32,
         /// What it left.
         result: StepResult,
+    },
+    /// The metrics of a trial are being read from what it left.
+    MeasuringStarted {
+        /// The trial.
+        trial: u32,
+        /// How the trial went until then.
+        verdict: Verdict,
+    },
+    /// A metric was measured.
+    Measured {
+        /// The trial.
+        trial: u32,
+        /// The name of the metric.
+        metric: MetricName,
+        /// The worker whose value it is. None where it is made of the values of several workers, or comes from `check`.
+        worker: Option<WorkerId>,
+        /// The unit of the value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit: Option<String>,
+        /// What came of it.
+        #[serde(flatten)]
+        measurement: Measurement,
     },
     /// A trial is over.
     TrialEnded {

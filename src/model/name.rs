@@ -96,6 +96,11 @@ name! {
 }
 
 name! {
+    /// A metric: an entry of the results of a test.
+    MetricName
+}
+
+name! {
     /// One invocation of `conduct`.
     RunId
 }

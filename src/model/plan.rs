@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::named::named;
 use super::time::in_seconds;
 use super::{
-    Definitions, Phase, PhaseMap, RunId, Step, StepReference, Transport, WorkerId, WorkerName, environment, text,
+    Definitions, Metric, Phase, PhaseMap, RunId, Step, StepReference, Transport, WorkerId, WorkerName, environment,
+    text,
 };
 
 /// Everything that a run will do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The run's own name.
     pub run: RunId,
@@ -27,6 +28,8 @@ pub struct Plan {
     pub settings: RunSettings,
     /// The variables that are the same for all workers.
     pub variables: Definitions,
+    /// The metrics, in the order of the test file.
+    pub metrics: Vec<Metric>,
     /// The chosen workers, in the order of the test file.
     pub workers: Vec<WorkerPlan>,
 }

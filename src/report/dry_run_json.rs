@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{dry_run_text, json_writer};
 use crate::model::{
-    Action, Bound, Definitions, Gate, Mode, Phase, PhaseMap, Plan, RunId, RunSettings, Step, StepLabel, Until,
+    Action, Bound, Definitions, Gate, Metric, Mode, Phase, PhaseMap, Plan, RunId, RunSettings, Step, StepLabel, Until,
     WorkerPlan, in_seconds,
 };
 
@@ -34,6 +34,7 @@ pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
         check: plan.settings.check.as_deref().map(Cow::from),
         settings: Cow::Borrowed(&plan.settings),
         variables: Cow::Borrowed(&plan.variables),
+        metrics: Cow::Borrowed(&plan.metrics),
         workers: plan.workers.iter().map(|worker| worker_entry(plan, worker)).collect(),
     }
 }
@@ -62,6 +63,7 @@ pub(super) fn read(document: &str, run: RunId) -> io::Result<Plan> {
         trials: document.trials,
         phases: document.phases,
         variables: document.variables.into_owned(),
+        metrics: document.metrics.into_owned(),
         settings: RunSettings { check: document.check.map(Cow::into_owned), ..document.settings.into_owned() },
         workers: document.workers.into_iter().map(worker).collect(),
     })
@@ -80,6 +82,8 @@ struct Document<'a> {
     /// Those of the test; each worker has its own.
     #[serde(default, skip_serializing_if = "is_empty")]
     variables: Cow<'a, Definitions>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    metrics: Cow<'a, [Metric]>,
     workers: Vec<WorkerEntry<'a>>,
 }
 

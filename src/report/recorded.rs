@@ -91,6 +91,7 @@ pub(super) fn plan(workers: Vec<WorkerPlan>) -> Plan {
         phases: vec![Phase::Startup, Phase::Run],
         settings: RunSettings::default(),
         variables: Definitions::default(),
+        metrics: Vec::new(),
         workers,
     }
 }

@@ -55,6 +55,7 @@ fn plan(workers: &[&str], steps: &[Ran]) -> Plan {
         phases: vec![Phase::Run],
         settings: RunSettings::default(),
         variables: Definitions::default(),
+        metrics: Vec::new(),
         workers: workers.iter().enumerate().map(worker).collect(),
     }
 }

@@ -60,6 +60,7 @@ fn plan(size: Size) -> Plan {
         phases: Phase::ALL.to_vec(),
         settings: RunSettings::default(),
         variables: Definitions::default(),
+        metrics: Vec::new(),
         workers: (0..size.workers).map(worker).collect(),
     }
 }

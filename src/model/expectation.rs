@@ -3,8 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The expected values: an interval, each end of which belongs to it or not.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Expectation {
     low: Option<End>,
     high: Option<End>,
@@ -65,7 +68,10 @@ impl Expectation {
             if deviation < 0.0 {
                 return Err("a deviation cannot be negative".to_owned());
             }
-            return Ok((Some(End::included(middle - deviation)), Some(End::included(middle + deviation))));
+            // 0.7 + 0.1 is less than 0.8 by rounding: what is written as the end belongs to it.
+            let slack = 2.0 * f64::EPSILON * (middle.abs() + deviation);
+            let (low, high) = (middle - deviation - slack, middle + deviation + slack);
+            return Ok((Some(End::included(low)), Some(End::included(high))));
         }
         let Some((low, high)) = text.split_once("..") else {
             return Err("it has none of the forms `A..B`, `A +-B`, `A +-B%`, `>= A`, `<= A`, `== A`".to_owned());
@@ -88,6 +94,20 @@ impl FromStr for Expectation {
         let written = text.trim();
         let (low, high) = Self::ends(written)?;
         Ok(Self { low, high, written: written.to_owned() })
+    }
+}
+
+impl From<Expectation> for String {
+    fn from(expectation: Expectation) -> Self {
+        expectation.written
+    }
+}
+
+impl TryFrom<String> for Expectation {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 
@@ -121,6 +141,8 @@ mod tests {
             ("-100 +-10%", &[-110.0, -90.0], &[-111.0, -89.0]),
             ("940 +- 5", &[935.0, 945.0], &[934.0, 946.0]),
             ("940 ±5", &[935.0, 945.0], &[934.0, 946.0]),
+            ("0.7 +-0.1", &[0.6, 0.8], &[0.599_999, 0.800_001]),
+            ("1.1 +-10%", &[0.99, 1.21], &[0.989_99, 1.210_01]),
             (">= 900", &[900.0, 1e12], &[899.0]),
             ("> 900", &[900.1], &[900.0]),
             ("<= 3", &[3.0, -7.0], &[3.1]),

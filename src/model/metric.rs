@@ -1,0 +1,275 @@
+//! Metrics: the numbers that a test is run for, as `[Metric NAME]` describes them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::named::named;
+use super::{Expectation, MetricName, Phase, Stream, WorkerId};
+
+/// A metric of a test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Its name.
+    pub name: MetricName,
+    /// Where it comes from, as it was written.
+    pub from: String,
+    /// Where it comes from. None in a plan that was read back from a record.
+    #[serde(skip)]
+    pub source: Option<Source>,
+    /// How its numbers are found there.
+    #[serde(flatten)]
+    pub extract: Extract,
+    /// Which of several numbers of a text is the value.
+    #[serde(default)]
+    pub pick: Pick,
+    /// What is made of the values of several workers.
+    #[serde(default)]
+    pub across: Across,
+    /// What the number is multiplied by.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub scale: f64,
+    /// The unit of the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Which values are better, if that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub better: Option<Better>,
+    /// The values that are expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expectation>,
+    /// From which change on a difference matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Margin>,
+    /// How small half the interval is to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Margin>,
+    /// The value where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<f64>,
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_one(scale: &f64) -> bool {
+    scale.to_bits() == one().to_bits()
+}
+
+/// Where the numbers of a metric come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// What these steps, of one worker each, printed on this stream.
+    Output(Vec<PlannedStep>, Stream),
+    /// How many seconds these steps, of one worker each, took.
+    Duration(Vec<PlannedStep>),
+    /// The file at this path in the results of each of these workers.
+    File(Vec<WorkerId>, String),
+    /// What `check` printed on standard output.
+    Check,
+    /// How many seconds apart the workers started this phase.
+    StartSkew(Phase),
+}
+
+/// A step of the plan, the same in each trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The phase.
+    pub phase: Phase,
+    /// The position in the worker's phase, from 0.
+    pub position: usize,
+}
+
+/// How numbers are found in a text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "ExtractEntry", from = "ExtractEntry")]
+pub enum Extract {
+    /// All numbers of the text; of `check`, those of its lines `metric NAME VALUE`.
+    #[default]
+    Numbers,
+    /// The values at this JSON pointer.
+    Json(String),
+    /// What the group of this regular expression matches.
+    Regex(String),
+}
+
+/// Where numbers are found, as it is written; all numbers without either.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct ExtractEntry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    json: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    regex: Option<String>,
+}
+
+impl From<Extract> for ExtractEntry {
+    fn from(extract: Extract) -> Self {
+        match extract {
+            Extract::Numbers => Self::default(),
+            Extract::Json(pointer) => Self { json: Some(pointer), ..Self::default() },
+            Extract::Regex(pattern) => Self { regex: Some(pattern), ..Self::default() },
+        }
+    }
+}
+
+impl From<ExtractEntry> for Extract {
+    fn from(ExtractEntry { json, regex }: ExtractEntry) -> Self {
+        json.map(Self::Json).or(regex.map(Self::Regex)).unwrap_or_default()
+    }
+}
+
+/// Which number of several is the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pick {
+    /// The first one.
+    First,
+    /// The last one.
+    #[default]
+    Last,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// Their arithmetic mean.
+    Mean,
+    /// The one in the middle, or the mean of the two in the middle.
+    Median,
+    /// Their sum.
+    Sum,
+    /// How many there are.
+    Count,
+}
+
+named!(Pick: First "first", Last "last", Min "min", Max "max", Mean "mean", Median "median", Sum "sum", Count "count");
+
+/// What is made of the values of several workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Across {
+    /// Each worker has a value of its own.
+    #[default]
+    Each,
+    /// Their sum.
+    Sum,
+    /// Their arithmetic mean.
+    Mean,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+}
+
+named!(Across: Each "each", Sum "sum", Mean "mean", Min "min", Max "max");
+
+/// Which values of a metric are better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// The higher ones.
+    Higher,
+    /// The lower ones.
+    Lower,
+}
+
+named!(Better: Higher "higher", Lower "lower");
+
+/// A difference: a part of the value, or a number in the unit of the metric. It is not negative.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Margin {
+    /// Such as 0.02, which is written `2%`.
+    Relative(f64),
+    /// In the unit of the metric.
+    Absolute(f64),
+}
+
+impl FromStr for Margin {
+    type Err = String;
+
+    /// Reads `2%` and `2`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| {
+            let value = text.trim().parse::<f64>().ok().filter(|value| *value >= 0.0 && value.is_finite());
+            value.ok_or_else(|| "it is neither a percentage such as `2%` nor a number".to_owned())
+        };
+        match text.trim().strip_suffix('%') {
+            Some(percent) => number(percent).map(|percent| Self::Relative(percent / 100.0)),
+            None => number(text).map(Self::Absolute),
+        }
+    }
+}
+
+impl fmt::Display for Margin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // 0.07 is not 7 hundredths exactly: without rounding it is shown as 7.000000000000001 %.
+            Self::Relative(part) => write!(out, "{}%", (part * 1e8).round() / 1e6),
+            Self::Absolute(number) => write!(out, "{number}"),
+        }
+    }
+}
+
+impl From<Margin> for String {
+    fn from(margin: Margin) -> Self {
+        margin.to_string()
+    }
+}
+
+impl TryFrom<String> for Margin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_margin_is_a_percentage_or_a_number() {
+        for (text, margin) in [
+            ("2%", Margin::Relative(0.02)),
+            ("7%", Margin::Relative(0.07)),
+            ("2.5%", Margin::Relative(0.025)),
+            ("0.25", Margin::Absolute(0.25)),
+        ] {
+            assert_eq!(text.parse(), Ok(margin));
+            assert_eq!(margin.to_string(), text);
+        }
+        for text in ["", "%", "-1%", "-1", "inf", "nan%", "two"] {
+            assert_eq!(text.parse::<Margin>().unwrap_err(), "it is neither a percentage such as `2%` nor a number");
+        }
+    }
+
+    #[test]
+    fn a_metric_is_read_back_as_it_was_written() {
+        let metric = Metric {
+            name: MetricName::new("goodput").unwrap(),
+            from: "client.run.iperf".to_owned(),
+            source: None,
+            extract: Extract::Json("/end".to_owned()),
+            pick: Pick::Max,
+            across: Across::Sum,
+            scale: 1e-6,
+            unit: Some("Mbit/s".to_owned()),
+            better: Some(Better::Higher),
+            expect: Some("900..1000".parse().unwrap()),
+            threshold: Some(Margin::Relative(0.02)),
+            precision: None,
+            default: Some(0.5),
+        };
+        let text = serde_json::to_string(&metric).unwrap();
+        assert_eq!(serde_json::from_str::<Metric>(&text).unwrap(), metric, "{text}");
+        let plain = Metric { extract: Extract::Numbers, scale: 1.0, ..metric };
+        let text = serde_json::to_string(&plain).unwrap();
+        assert_eq!(serde_json::from_str::<Metric>(&text).unwrap(), plain, "{text}");
+    }
+}
