@@ -46,7 +46,7 @@ fn next_steps(template: Template, shown: &str, program: &str, file: &str) -> Str
     let needs = needs(template).map(|programs| format!("It needs {programs}. ")).unwrap_or_default();
     format!(
         "wrote {shown}\n\n{needs}Run the test on this machine:\n  {program} conduct --local {file}\n\nTo run it on other \
-         machines, write their addresses and `connect` into the file, and check it:\n  {program} validate {file}\nThen run \
+         machines, set their addresses and `connect` in the file, then check it:\n  {program} validate {file}\nThen run \
          it without `--local`.\n"
     )
 }

@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 /// The options and arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArguments {
-    /// The test that is written
+    /// Test to write
     #[arg(short, long, value_enum, default_value_t = Template::Minimal)]
     pub template: Template,
-    /// The folder for the files; it is created if it does not exist
+    /// Folder for the test file; it is created if it does not exist
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 }

@@ -46,7 +46,7 @@ struct Conductor {
 /// What the user asks for. The comments are the help of the command line.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a test that runs at once, as a beginning for your own
+    /// Write an example test that runs at once
     #[command(after_help = include_str!("help/init.txt"))]
     Init(InitArguments),
     /// Wait on a test machine for conductors, and run the steps of a worker for them

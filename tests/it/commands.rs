@@ -171,7 +171,7 @@ Run one test on several machines at the same time, and report the results
 Usage: conductor <COMMAND>
 
 Commands:
-  init      Write a test that runs at once, as a beginning for your own
+  init      Write an example test that runs at once
   player    Wait on a test machine for conductors, and run the steps of a worker
             for them
   conduct   Run a test on the players of all its workers, and report the results
@@ -211,7 +211,7 @@ Run one test on several machines at the same time, and report the results
 Usage: conductor <COMMAND>
 
 Commands:
-  init      Write a test that runs at once, as a beginning for your own
+  init      Write an example test that runs at once
   player    Wait on a test machine for conductors, and run the steps of a worker
             for them
   conduct   Run a test on the players of all its workers, and report the results

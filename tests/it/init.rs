@@ -103,7 +103,7 @@ wrote new/folder/test.cfg
 Run the test on this machine:
   conductor conduct --local new/folder/test.cfg
 
-To run it on other machines, write their addresses and `connect` into the file, and check it:
+To run it on other machines, set their addresses and `connect` in the file, then check it:
   conductor validate new/folder/test.cfg
 Then run it without `--local`.
 
@@ -122,7 +122,7 @@ wrote empty/test.cfg
 It needs python3 and curl. Run the test on this machine:
   conductor conduct --local empty/test.cfg
 
-To run it on other machines, write their addresses and `connect` into the file, and check it:
+To run it on other machines, set their addresses and `connect` in the file, then check it:
   conductor validate empty/test.cfg
 Then run it without `--local`.
 
@@ -263,17 +263,17 @@ fn the_help_of_init_is_complete() {
     run(&Folder::new(), ["init", "--help"]).assert(
         0,
         str![[r#"
-Write a test that runs at once, as a beginning for your own
+Write an example test that runs at once
 
 Usage: conductor init [OPTIONS] <DIR>
 
 Arguments:
   <DIR>
-          The folder for the files; it is created if it does not exist
+          Folder for the test file; it is created if it does not exist
 
 Options:
   -t, --template <TEMPLATE>
-          The test that is written
+          Test to write
 
           Possible values:
           - minimal: Two workers; needs only a shell
@@ -298,7 +298,7 @@ The file has comments that explain it. `init` prints the command that runs the
 test on this machine. It does not replace files.
 
 Exit status:
-  0  The files were written
+  0  The test file was written
   1  A file exists already, or cannot be written; then nothing was written
   2  The command line is wrong
 

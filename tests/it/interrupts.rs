@@ -427,7 +427,7 @@ fn with_on_interrupt_collect_a_second_ctrl_c_skips_to_reset_and_a_third_exits() 
         let told: Vec<_> = told.lines().filter_map(|line| line.split_once("SIGINT while waiting for ")).collect();
         let means = [
             "stopping, then running Collect and Reset; interrupt again to skip to Reset",
-            "stopping and running Reset; interrupt again to leave immediately",
+            "stopping and running Reset; interrupt again to exit immediately",
             "leaving",
         ];
         assert_eq!(told.len(), times, "{told:#?}");

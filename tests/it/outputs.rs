@@ -477,7 +477,7 @@ fn an_interrupt_is_heard_and_reset_is_run_while_nobody_reads_standard_output() {
     log_says(&folder, "WARNING - waiting for the process that reads standard output\n");
     eventually("the run goes on", || folder.join("in").exists());
     kill(child.id(), 2);
-    log_says(&folder, ": stopping and running Reset; interrupt again to leave immediately\n");
+    log_says(&folder, ": stopping and running Reset; interrupt again to exit immediately\n");
     log_says(&folder, "INFO - Trial 1 of 1: incomplete\n");
     assert!(folder.join("reset").exists(), "Reset was run");
     // Once it is read, nothing is missing.

@@ -12,13 +12,13 @@ impl Coordinator {
             return if self.skips_collect() { self.means_reset() } else { "leaving" };
         }
         match self.current() {
-            Some(Phase::Reset) => "finishing Reset; interrupt again to leave immediately",
+            Some(Phase::Reset) => "finishing Reset; interrupt again to exit immediately",
             Some(_) if self.plan.settings.on_interrupt == OnInterrupt::Reset => self.means_reset(),
             Some(_) if !self.plan.has(Phase::Collect) => self.means_reset(),
             Some(Phase::Collect) => "finishing Collect, then running Reset; interrupt again to skip to Reset",
             Some(_) => "stopping, then running Collect and Reset; interrupt again to skip to Reset",
             None => match self.stage {
-                Stage::EndingTrial => "ending the trial; interrupt again to leave immediately",
+                Stage::EndingTrial => "ending the trial; interrupt again to exit immediately",
                 Stage::Checking => "stopping `check`",
                 _ => "leaving",
             },
@@ -28,9 +28,9 @@ impl Coordinator {
     /// What it means if only Reset is still run, and there is one.
     fn means_reset(&self) -> &'static str {
         if self.plan.has(Phase::Reset) {
-            "stopping and running Reset; interrupt again to leave immediately"
+            "stopping and running Reset; interrupt again to exit immediately"
         } else {
-            "stopping; interrupt again to leave immediately"
+            "stopping; interrupt again to exit immediately"
         }
     }
 
