@@ -161,7 +161,7 @@ impl<'a> Facts<'a> {
         let mut incomplete = BTreeSet::new();
         for stamped in &self.simulated.events {
             match &stamped.event {
-                Event::TrialStarted { trial: number } => trial = Some(*number),
+                Event::TrialStarted { trial: number, .. } => trial = Some(*number),
                 Event::TrialEnded { .. } => trial = None,
                 Event::WorkerLost { worker, .. } => {
                     expected.insert(trial.map_or(Cause::LeftOut(*worker), |trial| Cause::Lost(trial, *worker)));

@@ -75,7 +75,7 @@ struct Latest {
 impl Reporter for Latest {
     fn report(&mut self, stamped: &Stamped) -> std::io::Result<()> {
         match stamped.event {
-            Event::TrialStarted { trial: 1 } => link(&self.results, &self.run),
+            Event::TrialStarted { trial: 1, .. } => link(&self.results, &self.run),
             _ => Ok(()),
         }
     }

@@ -246,7 +246,10 @@ mod tests {
         let (disk, answers) = bounded(0);
         let kept: NamedReporters = vec![("kept".to_owned(), Box::new(Stuck(answers)))];
         let reports = Reports::start(Reporters { kept, ..Reporters::default() });
-        reports.tell(Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::TrialStarted { trial: 1 } });
+        reports.tell(Stamped {
+            at: ConductorTime::from_nanoseconds(1),
+            event: Event::TrialStarted { trial: 1, attempt: 1 },
+        });
         let check = Check {
             plan: Arc::new(plan(1, 1, 1, &[])),
             trial: 1,

@@ -239,7 +239,7 @@ mod tests {
     }
 
     fn event() -> Stamped {
-        Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::TrialStarted { trial: 1 } }
+        Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::TrialStarted { trial: 1, attempt: 1 } }
     }
 
     #[test]

@@ -51,10 +51,13 @@ pub enum Event {
         #[serde(flatten)]
         player: PlayerDescription,
     },
-    /// A trial begins, counted from 1.
+    /// A trial begins, counted from 1. If its number has begun before, the earlier attempt counts no more.
     TrialStarted {
         /// Which.
         trial: u32,
+        /// Which attempt at it this is, counted from 1: a run that is resumed repeats a trial that had no end.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        attempt: u32,
     },
     /// A phase begins: the workers prepare for it.
     PhaseStarted {
@@ -278,6 +281,15 @@ pub enum Event {
         /// How it went.
         conclusion: Conclusion,
     },
+}
+
+fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_first(attempt: &u32) -> bool {
+    *attempt == 1
 }
 
 /// A report: it receives every event of a run, in order.

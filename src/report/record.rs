@@ -87,6 +87,8 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> io::Error {
 /// A trial.
 pub(super) struct Trial {
     pub(super) number: u32,
+    /// Which attempt at it this is, counted from 1.
+    pub(super) attempt: u32,
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
     pub(super) verdict: Option<Verdict>,
@@ -297,7 +299,10 @@ impl Run {
             Event::WorkerConnected { worker, player } => {
                 self.players.insert(*worker, player.clone());
             }
-            Event::TrialStarted { trial } => self.trial(*trial, at).start = at,
+            Event::TrialStarted { trial, attempt } => {
+                self.trials.remove(trial);
+                self.trial(*trial, at).attempt = *attempt;
+            }
             // A worker that left may have been in its Reset before all others.
             Event::PhaseStarted { trial, phase } => self.phase(*trial, *phase, at).start = at,
             Event::PhaseReceived { trial, phase, worker } => {
@@ -379,7 +384,7 @@ impl Run {
     /// The trial, which is made when nothing was said of it before.
     fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
         let (end, verdict, check, phases) = Default::default();
-        self.trials.entry(number).or_insert(Trial { number, start: at, end, verdict, check, phases })
+        self.trials.entry(number).or_insert(Trial { number, attempt: 1, start: at, end, verdict, check, phases })
     }
 
     fn phase(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> &mut PhaseOfTrial {

@@ -153,7 +153,7 @@ impl Recording {
             let player = PlayerDescription::Session { version: "0.1.0".to_owned(), host: "box".to_owned() };
             self.add(Event::WorkerConnected { worker, player });
         }
-        self.add(Event::TrialStarted { trial: self.trial });
+        self.add(Event::TrialStarted { trial: self.trial, attempt: 1 });
     }
 
     /// A phase begins on all workers.

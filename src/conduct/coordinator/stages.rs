@@ -145,7 +145,7 @@ impl Coordinator {
         self.trial += 1;
         self.rest = Rest::All;
         self.reset_began = None;
-        self.report(Event::TrialStarted { trial: self.trial });
+        self.report(Event::TrialStarted { trial: self.trial, attempt: 1 });
         self.next_phase(0);
     }
 

@@ -95,7 +95,7 @@ impl Board {
                 self.alike = plan.first_alike();
             }
             Event::WorkerConnected { worker, .. } => self.stand(*worker, Standing::Ready),
-            Event::TrialStarted { trial } => self.trial = *trial,
+            Event::TrialStarted { trial, .. } => self.trial = *trial,
             Event::PhaseStarted { phase, .. } => self.begin(*phase, *at),
             Event::PhaseReceived { worker, .. } => self.stand(*worker, Standing::In),
             Event::PhaseGo { lead, .. } => self.go(at.plus(*lead)),

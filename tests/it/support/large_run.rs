@@ -80,7 +80,7 @@ pub fn events(size: Size) -> Vec<Stamped> {
         tell(now, Event::WorkerConnected { worker, player });
     }
     for trial in 1..=size.trials {
-        tell(now, Event::TrialStarted { trial });
+        tell(now, Event::TrialStarted { trial, attempt: 1 });
         for phase in Phase::ALL {
             now = one_phase(&plan, (trial, phase), now, &mut chance, &mut tell);
         }
