@@ -32,8 +32,7 @@ fn of_file(document: &Document) -> impl Iterator<Item = (String, Definition)> {
     let entries = document.section(DEFAULT).map_or(&[][..], |section| &section.entries);
     // Of two with the same key, which is an error, the first holds.
     entries.iter().rev().map(|entry| {
-        let line = entry.key_place().position().line;
-        let origin = Origin::File(document.source.path().to_owned(), line);
+        let origin = Origin::File(entry.key_place().line());
         (entry.key().to_owned(), Definition { value: entry.value.as_str().to_owned(), origin })
     })
 }

@@ -1,7 +1,9 @@
 //! The text of one file, and places in it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
+
+use crate::model::FileLine;
 
 /// A part of a file's text, in bytes, the end excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +33,7 @@ pub struct Position {
 /// The text of one file.
 #[derive(Debug)]
 pub struct Source {
-    path: PathBuf,
+    path: Arc<Path>,
     order: usize,
     text: String,
     not_utf8: Vec<Span>,
@@ -62,7 +64,7 @@ impl Source {
 
     /// Takes a text as it is.
     pub(super) fn verbatim(path: &Path, order: usize, text: String) -> Self {
-        Self { path: path.to_owned(), order, text, not_utf8: Vec::new(), lines: OnceLock::new() }
+        Self { path: path.into(), order, text, not_utf8: Vec::new(), lines: OnceLock::new() }
     }
 
     /// The file's name, as the user or another file wrote it.
@@ -159,6 +161,11 @@ impl Place {
     /// Where it begins.
     pub fn position(&self) -> Position {
         self.source.position(self.span.start)
+    }
+
+    /// The line in which it begins.
+    pub fn line(&self) -> FileLine {
+        FileLine { file: Arc::clone(&self.source.path), line: self.position().line }
     }
 }
 

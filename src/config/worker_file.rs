@@ -270,6 +270,7 @@ fn step(scope: &mut Scope<'_>, section: &Section, entry: &Entry, shell: &str, sp
     let Value { text, has_placeholder } = scope.value(Some(section), Cow::Borrowed(&entry.value))?;
     let mut parsed = step::parse(entry.written_key(), text.as_str(), spaced);
     let from = |start: usize| text.place_of(start..text.as_str().len());
+    parsed.step.origin = Some(entry.key_place().line());
     let (key, action) = (entry.key_place(), from(parsed.form_at.unwrap_or(parsed.at)));
     let mut variables = Vec::new();
     let is_wrong = parsed.problems.iter().any(|(reason, _)| reason.lint.severity() == Severity::Error);

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::{FileLine, text};
 
 /// Variables by their names, in lower case.
 pub type Definitions = BTreeMap<String, Definition>;
@@ -28,7 +27,7 @@ pub enum Origin {
     /// By the option `-D`.
     CommandLine,
     /// In this file and line.
-    File(PathBuf, usize),
+    File(FileLine),
     /// By the program: what every worker has.
     Predefined,
     /// It is the address of the worker with that name.
@@ -39,7 +38,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CommandLine => out.write_str("command line"),
-            Self::File(path, line) => write!(out, "{}:{line}", path.display()),
+            Self::File(place) => place.fmt(out),
             Self::Predefined => out.write_str("predefined"),
             Self::Address => out.write_str("worker address"),
         }
@@ -55,21 +54,20 @@ impl FromStr for Origin {
             "command line" => Ok(Self::CommandLine),
             "predefined" => Ok(Self::Predefined),
             "worker address" => Ok(Self::Address),
-            _ => {
-                let (path, line) = text.rsplit_once(':').ok_or(())?;
-                Ok(Self::File(path.into(), line.parse().map_err(|_| ())?))
-            }
+            _ => text.parse().map(Self::File),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn an_origin_is_read_as_it_is_written() {
-        let file = Origin::File("a:b.cfg".into(), 12);
+        let file = Origin::File(FileLine { file: Path::new("a:b.cfg").into(), line: 12 });
         for origin in [Origin::CommandLine, file, Origin::Predefined, Origin::Address] {
             assert_eq!(origin.to_string().parse(), Ok(origin));
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_pattern::in_scratch;
 use super::named::named;
-use super::{Phase, StepLabel};
+use super::{FileLine, Phase, StepLabel};
 
 /// The variable with the path of the scratch folder.
 pub const SCRATCH_VARIABLE: &str = "CONDUCTOR_SCRATCH";
@@ -30,6 +30,8 @@ pub struct Step {
     pub until: Option<Until>,
     /// What is done.
     pub action: Action,
+    /// Where its line is, where that is known: a player is not told of it.
+    pub origin: Option<FileLine>,
 }
 
 impl Step {
@@ -90,6 +92,7 @@ impl Step {
             bound: None,
             until: None,
             action: Action::Command(command.to_owned()),
+            origin: None,
         }
     }
 

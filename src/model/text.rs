@@ -16,6 +16,23 @@ pub fn deserialize<'de, T: FromStr, D: Deserializer<'de>>(from: D) -> Result<T, 
     text.parse().map_err(|_| D::Error::custom(format!("invalid value `{text}`")))
 }
 
+/// The same for a value that there may be.
+pub mod optional {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde calls it with a reference")]
+    pub fn serialize<S: Serializer>(value: &Option<impl Display>, to: S) -> Result<S::Ok, S::Error> {
+        value.as_ref().map(ToString::to_string).serialize(to)
+    }
+
+    pub fn deserialize<'de, T: FromStr, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+        super::deserialize(from).map(Some)
+    }
+}
+
 /// A path. It has marks for bytes that are not UTF-8.
 pub fn path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&path.display())

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{dry_run_text, json_writer};
 use crate::model::{
-    Action, Bound, Definitions, Gate, Metric, Mode, Phase, PhaseMap, Plan, RunId, RunSettings, Step, StepLabel, Until,
-    WorkerPlan, in_seconds,
+    Action, Bound, Definitions, FileLine, Gate, Metric, Mode, Phase, PhaseMap, Plan, RunId, RunSettings, Step,
+    StepLabel, Until, WorkerPlan, in_seconds, text,
 };
 
 /// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
@@ -115,6 +115,9 @@ struct StepEntry<'a> {
     gate: Gate,
     #[serde(default, skip_serializing_if = "is_default")]
     parallel: bool,
+    /// Its file and line, where they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
+    origin: Option<FileLine>,
     /// What it does instead of running a command.
     #[serde(flatten)]
     action: Option<Cow<'a, Action>>,
@@ -132,6 +135,7 @@ impl<'a> StepEntry<'a> {
             attempt_timeout: step.until.and_then(|until| until.attempt),
             gate: step.gate,
             parallel: step.mode == Mode::Parallel,
+            origin: step.origin.clone(),
             action: step.command().is_none().then_some(Cow::Borrowed(&step.action)),
         }
     }
@@ -150,6 +154,7 @@ impl<'a> StepEntry<'a> {
             bound: self.length.map(Bound::For).or(self.timeout.map(Bound::Timeout)),
             until: self.until.map(|limit| Until { limit, attempt: self.attempt_timeout }),
             action: self.action.map_or_else(command, Cow::into_owned),
+            origin: self.origin,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use super::causes::{self, Cause, Printed, Shown};
 use super::{Ended, Run, last_lines, words};
-use crate::model::{WorkerId, WorkflowCommand, harmless, on_one_line};
+use crate::model::{FileLine, StepReference, WorkerId, WorkflowCommand, harmless, on_one_line};
 
 /// GitHub shows so many errors and so many warnings of a step.
 const MOST: usize = 10;
@@ -22,7 +22,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     let causes = causes::causes(run, Some(conclusion));
     let errors = causes.iter().map(|cause| of_cause(run, cause)).collect();
     let warnings = run.warnings.iter().map(|warning| {
-        let (text, command) = (on_one_line(&warning.text), about(run, "warning", warning.worker));
+        let (text, command) = (on_one_line(&warning.text), about(run, "warning", warning.worker, None));
         command.message(&format!("{}{text}", run.prefix(warning.worker)))
     });
     for (name, what, commands) in [("error", "cause", errors), ("warning", "warning", warnings.collect())] {
@@ -39,14 +39,17 @@ fn write_most(
 ) -> io::Result<()> {
     if commands.len() > MOST {
         let rest = words::counted(commands.split_off(MOST - 1).len(), &format!("more {what}"));
-        commands.push(about(run, name, None).message(&format!("and {rest}, which the other reports have")));
+        commands.push(about(run, name, None, None).message(&format!("and {rest}, which the other reports have")));
     }
     commands.iter().try_for_each(|command| writeln!(writer, "{command}"))
 }
 
-/// A command about the file of this worker, or about that of the test.
-fn about(run: &Run, name: &str, worker: Option<WorkerId>) -> WorkflowCommand {
+/// A command about the line of this step, or else about the file of this worker, or about that of the test.
+fn about(run: &Run, name: &str, worker: Option<WorkerId>, step: Option<StepReference>) -> WorkflowCommand {
     let command = WorkflowCommand::new(name);
+    if let Some(FileLine { file, line }) = step.and_then(|step| run.step(step)).and_then(|step| step.origin.as_ref()) {
+        return command.with("file", file.display()).with("line", line);
+    }
     let worker = worker.and_then(|worker| run.worker(worker)).map(|worker| &worker.file);
     match worker.or_else(|| run.plan().map(|plan| &plan.file)) {
         Some(file) => command.with("file", file.display()),
@@ -64,7 +67,8 @@ fn of_cause(run: &Run, cause: &Cause) -> String {
     let whose = run.plan().map(|plan| format!("{}, run {}", plan.file.display(), plan.run));
     let lines = details.into_iter().chain(printed.unwrap_or_default()).chain(hint).chain(consequences).chain(whose);
     let lines: Vec<String> = lines.map(|line| harmless(&line).into_owned()).collect();
-    let command = about(run, "error", cause.workers.first().copied()).with("title", on_one_line(&title));
+    let command = about(run, "error", cause.workers.first().copied(), cause.steps.first().copied())
+        .with("title", on_one_line(&title));
     // A message is never empty.
     let message = if lines.is_empty() { on_one_line(&title).into_owned() } else { lines.join("\n") };
     command.message(&message)

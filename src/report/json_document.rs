@@ -118,7 +118,7 @@ fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
         verdict: trial.verdict,
         phases: Map(phases),
         // The test's own judgement.
-        check: @optional trial.check.as_ref().map(|check| left_entry(ended, None, check)),
+        check: @optional trial.check.as_ref().map(|check| left_entry(ended, None, check, IN_TIME)),
     }
 }
 
@@ -192,11 +192,13 @@ fn result_entry<'a>(
     recorded: &'a Recorded,
 ) -> impl Serialize + 'a {
     let SeedResult { code, message } = SeedResult::new(step, &recorded.result, ended.run.limit());
+    // Only what it came to at last can have grown since.
+    let late = recorded.late().map(|output| output.printed());
     let end = move |(at, result): &'a (ConductorTime, StepResult)| {
         object! {
             timestamp: date(ended, *at),
             #[serde(flatten)]
-            left: left_entry(ended, step, result),
+            left: left_entry(ended, step, result, late),
         }
     };
     object! {
@@ -207,14 +209,22 @@ fn result_entry<'a>(
         position: position,
         command: step.map(|step| step.action.to_string()),
         #[serde(flatten)]
-        left: left_entry(ended, step, &recorded.result),
+        left: left_entry(ended, step, &recorded.result, if recorded.end.is_none() { late } else { IN_TIME }),
         // How a spawned step ended at last.
         spawned_end: @optional recorded.end.as_deref().map(end),
     }
 }
 
+/// No byte of either stream was printed after the end.
+const IN_TIME: [u64; 2] = [0; 2];
+
 /// What a step left. Durations are in seconds; `after` of an attempt counts from the step's start.
-fn left_entry<'a>(ended: Ended<'a>, step: Option<&Step>, result: &'a StepResult) -> impl Serialize + use<'a> {
+fn left_entry<'a>(
+    ended: Ended<'a>,
+    step: Option<&Step>,
+    result: &'a StepResult,
+    late_bytes: [u64; 2],
+) -> impl Serialize + use<'a> {
     let (exit_status, signal) = result.outcome.ending(step);
     let limit = if let Outcome::TimedOut(limit) = result.outcome { Some(limit.as_secs_f64()) } else { None };
     let late = result.started.map(|started| started.late).filter(|late| !late.is_zero());
@@ -223,6 +233,7 @@ fn left_entry<'a>(ended: Ended<'a>, step: Option<&Step>, result: &'a StepResult)
     };
     let attempts = result.attempts.iter().map(attempt).collect::<Vec<_>>();
     let [stdout, stderr] = [&result.stdout, &result.stderr].map(|output| Excerpt::new(output, ended.run.limit()));
+    let [stdout_late_bytes, stderr_late_bytes] = late_bytes.map(|bytes| (bytes > 0).then_some(bytes));
     let [stdout_left_out, stderr_left_out] = [stdout.left_out(), stderr.left_out()];
     object! {
         outcome: result.outcome.word(),
@@ -239,9 +250,12 @@ fn left_entry<'a>(ended: Ended<'a>, step: Option<&Step>, result: &'a StepResult)
         stdout: stdout,
         stdout_bytes: result.stdout.printed(),
         stdout_left_out: stdout_left_out,
+        // How many of the bytes, the last, were printed after the end of the step.
+        stdout_late_bytes: @optional stdout_late_bytes,
         stderr: stderr,
         stderr_bytes: result.stderr.printed(),
         stderr_left_out: stderr_left_out,
+        stderr_late_bytes: @optional stderr_late_bytes,
         leaky: result.leaky,
         // Who still held its output.
         holders: @optional (!result.holders.is_empty()).then_some(&result.holders),

@@ -39,6 +39,9 @@ const CHECK_LINES: usize = 200;
 /// So many of its last lines on standard error stand in the failure of a step.
 const LINES: usize = 10;
 
+/// Stands above what a step printed after its end.
+const LATE: &str = "[… printed after the end of the step: …]\n";
+
 /// How much of a run is written.
 #[derive(Clone, Copy)]
 struct Detail {
@@ -308,14 +311,22 @@ impl<'a> Cases<'a> {
         if !result.not_stopped.is_empty() {
             case.add_property(("not_stopped", &*text(&Process::list(&result.not_stopped))));
         }
-        case.system_out = self.output(&result.stdout);
-        case.system_err = self.output(&result.stderr);
+        let [late_stdout, late_stderr] = recorded.late();
+        let [early_stdout, early_stderr] = recorded.in_time();
+        case.system_out = self.output(early_stdout, &late_stdout);
+        case.system_err = self.output(early_stderr, &late_stderr);
         case
     }
 
-    fn output(&self, output: &Output) -> Option<quick_junit::XmlString> {
-        let kept = || Excerpt::new(output, self.limit).to_string();
-        (!output.is_empty()).then(|| text(&kept()).into())
+    /// A stream: what was printed until the end of the step, and later.
+    fn output(&self, early: &Output, late: &Output) -> Option<quick_junit::XmlString> {
+        let kept = |output| Excerpt::new(output, self.limit).to_string();
+        let mut all = kept(early);
+        if !late.is_empty() {
+            let newline = if all.is_empty() || all.ends_with('\n') { "" } else { "\n" };
+            all.extend([newline, LATE, &kept(late)]);
+        }
+        (!all.is_empty()).then(|| text(&all).into())
     }
 }
 

@@ -130,6 +130,18 @@ impl Recorded {
         self.end.as_ref().map_or(&self.result, |end| &end.1)
     }
 
+    /// What it had printed on both streams when it ended.
+    pub(super) fn in_time(&self) -> [&Output; 2] {
+        let StepResult { stdout, stderr, .. } = self.last();
+        self.printed_in_time.as_deref().map_or([stdout, stderr], |[stdout, stderr]| [stdout, stderr])
+    }
+
+    /// What it has printed on both streams since.
+    pub(super) fn late(&self) -> [Output; 2] {
+        let ([early_stdout, early_stderr], StepResult { stdout, stderr, .. }) = (self.in_time(), self.last());
+        [stdout.since(early_stdout), stderr.since(early_stderr)]
+    }
+
     /// Whether people look for it: a failure, or a loss.
     pub(super) fn is_bad(&self) -> bool {
         let outcome = &self.last().outcome;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::conduct::testing::{Fault, plan, simulate};
 use crate::model::{
-    Action, Bound, Event, Format, Gate, Mode, OnFailure, Outcome, Output, Phase, Plan, Stamped, Step, StepLabel,
-    StepReference, WorkerId, WorkerName,
+    Action, Bound, Event, FileLine, Format, Gate, Mode, OnFailure, Outcome, Output, Phase, Plan, Stamped, Step,
+    StepLabel, StepReference, WorkerId, WorkerName,
 };
 use crate::report::Board;
 use crate::report::testing::{plain, snapshot, told};
@@ -19,7 +19,10 @@ fn plan_of(workers: usize, run: &[Step]) -> Plan {
     let mut plan = plan(workers, 0, 1, &[Phase::Startup, Phase::Run]);
     for (number, worker) in (1..).zip(&mut plan.workers) {
         worker.name = WorkerName::new(&format!("node{number:02}")).unwrap();
-        worker.steps[Phase::Run] = run.to_vec();
+        let at = |line| FileLine { file: worker.file.as_path().into(), line };
+        let origins = (10..).map(|line| Some(at(line)));
+        worker.steps[Phase::Run] =
+            run.iter().zip(origins).map(|(step, origin)| Step { origin, ..step.clone() }).collect();
     }
     plan
 }

@@ -53,7 +53,9 @@ passed: 2 passed; 1 of 1 trial; 1 worker; 1 warning; [..]s; report: kept/[..]/re
     let document: Value = serde_json::from_str(&read("report.json")).expect("a document");
     let result = &document["trials"][0]["phases"]["run"]["workers"]["w"]["results"][0];
     assert_eq!((&result["stdout"], &result["stdout_bytes"]), (&"first\nlate words\n".into(), &17.into()));
-    assert!(read("junit.xml").contains("first\nlate words\n"));
+    assert_eq!((&result["stdout_late_bytes"], result.get("stderr_late_bytes")), (&11.into(), None));
+    let late = "first\n[… printed after the end of the step: …]\nlate words\n";
+    assert!(read("junit.xml").contains(late), "{}", read("junit.xml"));
     let page = read("report.html");
     assert!(page.contains(r#""text":"first\n""#) && page.contains(r#""late":true,"#), "{page}");
     assert!(page.contains(r#""text":"late words\n""#), "{page}");

@@ -15,6 +15,7 @@
 )]
 
 mod admission;
+mod annotations;
 mod architecture;
 mod awaiting;
 mod bounds;

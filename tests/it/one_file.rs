@@ -6,7 +6,7 @@ use std::process::Command;
 use conductor::config::{Diagnostic, Input, Loaded, Overrides, Place, load_player, load_test, validate};
 use conductor::model::{Network, Phase, Plan, RunId, WorkerPlan};
 
-use crate::support::{CONDUCTOR, Folder, Player, documents, run};
+use crate::support::{CONDUCTOR, Folder, Player, documents, origins, run};
 
 fn load(folder: &Folder, overrides: &Overrides) -> Loaded {
     load_test(&folder.join("test.cfg"), overrides, RunId::new("run").expect("a name"), None)
@@ -91,7 +91,7 @@ fn in_one_file(test: &str, read: impl Fn(&str) -> String) -> String {
     [lines, sections, vec!["[DEFAULT]".to_owned()], defaults].concat().join("\n") + "\n"
 }
 
-/// The plan of a test, without the names of its files and without its variables.
+/// The plan of a test, without the names of its files, the lines of its steps and its variables.
 fn dry_run(folder: &Folder, file: &str) -> serde_json::Value {
     let finished = run(folder, ["conduct", "--quiet", "--dry-run", "-f", "json", file]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
@@ -103,6 +103,7 @@ fn dry_run(folder: &Folder, file: &str) -> serde_json::Value {
     };
     clear(&mut plan);
     plan["workers"].as_array_mut().expect("workers").iter_mut().for_each(clear);
+    origins::remove(&mut plan);
     plan
 }
 

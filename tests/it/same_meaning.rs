@@ -14,7 +14,7 @@ use std::process::Command;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::support::{CONDUCTOR, Folder, finish, start};
+use crate::support::{CONDUCTOR, Folder, finish, origins, start};
 
 /// How many configurations are compared.
 const COUNT: u64 = 400;
@@ -279,6 +279,7 @@ fn comparable(mut plan: Value) -> Value {
     remove(&mut plan);
     plan["settings"].as_object_mut().expect("settings").remove("on_interrupt");
     plan["workers"].as_array_mut().expect("workers").iter_mut().for_each(remove);
+    origins::remove(&mut plan);
     plan
 }
 

@@ -244,19 +244,22 @@ fn quotes_line_breaks_and_percent_signs_reach_the_plan_as_they_reach_the_shell()
             "step": "a",
             "command": "printf '%s//n' /"a ///"b///"/" # no comment",
             "spawn": false,
-            "timeout": 3600
+            "timeout": 3600,
+            "origin": "w.cfg:9"
           },
           {
             "step": "b",
             "command": "if true/nthen echo world/nfi",
             "spawn": false,
-            "timeout": 3600
+            "timeout": 3600,
+            "origin": "w.cfg:10"
           },
           {
             "step": "spawn1",
             "command": "tr a b < /dev/zero",
             "spawn": true,
-            "timeout": null
+            "timeout": null,
+            "origin": "w.cfg:13"
           }
         ],
         "collect": [],

@@ -60,7 +60,7 @@ fn the_reports_of_real_runs_are_as_their_schemas_say() {
     folder.worker(
         "dut",
         6970,
-        "[Environment]\nA = 1\n[Startup]\nspawn1 = echo up; sleep 600\n[Run]\nmeet = barrier:here\n\
+        "[Environment]\nA = 1\n[Startup]\nspawn1 = echo up; sleep 600\n[Run]\nready = await5:spawn1 up\nmeet = barrier:here\n\
          fails = mayfail:printf 'a\\377b'; exit 3\nput = put:dut.cfg -> data\nget = fetch:data\n\
          timeout1 = must:sleep 60\nskipped = true\n[Reset]\nr = rm data\n",
     );

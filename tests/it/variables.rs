@@ -1,7 +1,7 @@
 //! Where the value of a variable comes from, and where that is told.
 
 use conductor::config::{Input, Loaded, Overrides, load_test, validate};
-use conductor::model::{Origin, Phase, Plan, RunId};
+use conductor::model::{FileLine, Origin, Phase, Plan, RunId};
 use serde_json::{Value, json};
 
 use crate::support::{Folder, run};
@@ -91,8 +91,8 @@ fn of_every_two_definitions_the_one_that_ranks_higher_is_seen_and_told() {
                     (CommandLine, Some(Origin::CommandLine))
                     | (Predefined, Some(Origin::Predefined))
                     | (Address, Some(Origin::Address)) => true,
-                    (WorkerDefault, Some(Origin::File(path, 3))) => path.ends_with("w.cfg"),
-                    (TestDefault, Some(Origin::File(path, 5))) => path.ends_with("test.cfg"),
+                    (WorkerDefault, Some(Origin::File(FileLine { file, line: 3 }))) => file.ends_with("w.cfg"),
+                    (TestDefault, Some(Origin::File(FileLine { file, line: 5 }))) => file.ends_with("test.cfg"),
                     _ => false,
                 };
                 assert!(is_told, "{case}: {origin:?}");

@@ -81,12 +81,11 @@ fn the_whole_order_of_prefixes_is_read() {
     assert_eq!(
         parsed,
         Step {
-            label: StepLabel::new("a"),
             gate: Gate::Must,
             mode: Mode::Parallel,
             bound: Some(Bound::For(seconds(30))),
             until: Some(Until { limit: seconds(10), attempt: Some(seconds(2)) }),
-            action: Action::Command("ping -c 1 host".to_owned()),
+            ..Step::plain("a", "ping -c 1 host")
         }
     );
     let parsed = step("a", "mayfail:timeout60:until10:x");

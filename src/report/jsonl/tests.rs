@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Replay;
 use crate::model::{
     Absence, Action, Attempt, BarrierFailure, BarrierResult, Blame, Bound, Conclusion, Destination, Ending, Event,
-    FetchedFile, FetchedFiles, Format, Gate, Hint, Mode, Outcome, Output, OutputSource, Phase, Plan, PlayerDescription,
-    Printer, Process, Reason, Stamped, StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict, WorkerId,
+    FetchedFile, FetchedFiles, FileLine, Format, Gate, Hint, Mode, Outcome, Output, OutputSource, Phase, Plan,
+    PlayerDescription, Printer, Process, Reason, Stamped, StartSkew, Step, StepResult, Stream, Unkept, Until, Verdict,
+    WorkerId,
 };
 use crate::report::recorded::{
     Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, range, spawned, told,
@@ -140,7 +142,12 @@ fn steps() -> Vec<Step> {
     let second = Duration::from_secs(1);
     let action = |label: &str, action| Step { action, ..Step::plain(label, "") };
     vec![
-        Step { gate: Gate::Must, bound: Some(Bound::Timeout(second * 3)), ..Step::plain("must", "a\nb \u{1b}") },
+        Step {
+            gate: Gate::Must,
+            bound: Some(Bound::Timeout(second * 3)),
+            origin: Some(FileLine { file: Path::new("a:b.cfg").into(), line: 12 }),
+            ..Step::plain("must", "a\nb \u{1b}")
+        },
         Step { gate: Gate::MayFail, mode: Mode::Parallel, ..Step::plain("may", "c") },
         Step { bound: Some(Bound::For(Duration::from_millis(1500))), ..spawned("for", "d") },
         Step { until: Some(Until { limit: second * 9, attempt: Some(second) }), ..Step::plain("until", "e") },

@@ -23,6 +23,7 @@ pub mod look;
 pub mod machines;
 pub mod memory;
 pub mod message_types;
+pub mod origins;
 pub mod pipes;
 pub mod python_conductor;
 pub mod relay;

@@ -1,0 +1,44 @@
+//! The `github` report: annotations of the lines of the configuration that failed.
+
+use crate::support::{Folder, run};
+use snapbox::str;
+
+/// A test in a folder of a repository: two workers have a file, one has its sections in the test file.
+fn repository() -> Folder {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.join("tests")).expect("a folder");
+    let test = "[Test]\ncheck = echo 3 of 4 files; exit 2\n\n[Workers]\nnode[1-2] = node.cfg @ 127.0.0.1:6970\n\
+                client = @ 127.0.0.1:6971\n\n[client:Run]\nmeet = barrier:ready\n# several lines\nload =\n  echo one\n  \
+                echo 100%% >&2; exit 3\n";
+    folder.file("tests/test.cfg", test);
+    folder.file("tests/node.cfg", "[Run]\n\nverify = echo wrong; exit 1\nmeet = barrier:ready\n");
+    folder
+}
+
+#[test]
+fn each_annotation_has_the_file_and_the_line_of_the_step_that_failed() {
+    let folder = repository();
+    let line = ["conduct", "-q", "--local", "-f", "github", "--results", "kept", "--run-id", "r", "tests/test.cfg"];
+    let finished = run(&folder, line);
+    finished.assert(3, str![[r#"
+::error file=tests/node.cfg,line=3,title=failed%3A `verify` on node[1-2] in run of trial 1%3A exit 1::wrong%0Aconsequences: `check` of trial 1 failed: exit 2%0Atests/test.cfg, run r
+::error file=tests/test.cfg,line=11,title=failed%3A `load` on client in run of trial 1%3A exit 3::one%0A100%25%0Atests/test.cfg, run r
+
+"#]], str![""]);
+    // A kept run has the lines too.
+    let again = run(&folder, ["report", "kept/r", "-f", "github"]);
+    assert_eq!(again.stdout, finished.stdout);
+}
+
+#[test]
+fn annotations_go_to_a_file_beside_the_results() {
+    let folder = repository();
+    let line = ["conduct", "-q", "--local", "-p", "run", "--report", "github=annotations", "tests/test.cfg"];
+    let finished = run(&folder, line);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let places = folder.read("annotations");
+    let mut places: Vec<_> =
+        places.lines().filter_map(|line| line.split_once(",title")).map(|(place, _)| place).collect();
+    places.sort_unstable();
+    assert_eq!(places, ["::error file=tests/node.cfg,line=3", "::error file=tests/test.cfg,line=11"]);
+}
