@@ -37,7 +37,7 @@
 //! | [`report`] | the reports, one file for each format | `model` |
 //! | `sys` | system calls that std does not have; the only `unsafe` code | `model`, `wait` |
 //! | `cli` | the command line | `config`, `model`, `telemetry` |
-//! | `telemetry` | the log | `wait` |
+//! | `telemetry` | the log | `model`, `wait` |
 //! | `app` | the commands | everything |
 //!
 //! `tests/it/architecture.rs` compares this table with the source code.

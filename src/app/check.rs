@@ -10,7 +10,9 @@ use crossbeam_channel::Receiver;
 use super::messages::Refused;
 use super::outputs::Plain;
 use crate::conduct::{self, CheckAnswer, CheckReport, Options, Site};
-use crate::model::{NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, interrupted_by, object, on_one_line};
+use crate::model::{
+    NOT_CARRIED_OUT, PASSED, Plan, PlayerEntry, display_width, interrupted_by, object, on_one_line, padded,
+};
 use crate::report::{hint, milliseconds, write_json};
 
 /// Asks every player and tells of each, and what it holds or has left. 1 when one cannot be reached or is held by another
@@ -39,16 +41,16 @@ pub(super) fn run(
 
 /// A line for each worker, with what its player holds or has left below it.
 fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
-    let name_width = plan.workers.iter().map(|worker| worker.name.as_str().chars().count()).max().unwrap_or(0);
-    let place_width = plan.workers.iter().map(|worker| worker.player.to_string().chars().count()).max().unwrap_or(0);
+    let name_width = plan.workers.iter().map(|worker| display_width(worker.name.as_str())).max().unwrap_or(0);
+    let place_width = plan.workers.iter().map(|worker| display_width(&worker.player.to_string())).max().unwrap_or(0);
     for answer in answers {
         let worker = plan.worker(answer.worker);
-        let place = worker.player.to_string();
+        let place = padded(&worker.player.to_string(), place_width);
         let (text, below) = match &answer.result {
             Ok(report) => (describe(report), below(report)),
             Err(end) => (end.reason.clone(), Vec::new()),
         };
-        writeln!(output, "{:name_width$}  {place:place_width$}  {}", worker.name, on_one_line(&text))?;
+        writeln!(output, "{}  {place}  {}", padded(worker.name.as_str(), name_width), on_one_line(&text))?;
         for line in below {
             writeln!(output, "{:name_width$}  {}", "", on_one_line(&line))?;
         }

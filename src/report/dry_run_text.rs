@@ -6,7 +6,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::words;
-use crate::model::{Bound, Gate, Mode, OnInterrupt, Phase, Plan, Step, WorkerPlan, on_one_line};
+use crate::model::{Bound, Gate, Mode, OnInterrupt, Phase, Plan, Step, WorkerPlan, display_width, on_one_line, padded};
 
 /// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply.
 ///
@@ -57,12 +57,12 @@ fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io:
     };
     let phases: Vec<_> = plan.phases.iter().map(|&phase| (phase, rows(phase))).collect();
     let all = || phases.iter().flat_map(|(_, rows)| rows);
-    let label_width = all().map(|(label, _, _)| label.chars().count()).max().unwrap_or(0);
-    let how_width = all().map(|(_, how, _)| how.chars().count()).max().unwrap_or(0);
+    let label_width = all().map(|(label, _, _)| display_width(label)).max().unwrap_or(0);
+    let how_width = all().map(|(_, how, _)| display_width(how)).max().unwrap_or(0);
     for (phase, rows) in &phases {
         writeln!(writer, "  {phase}{}", if rows.is_empty() { "  (no steps)" } else { "" })?;
         for (label, how, command) in rows {
-            writeln!(writer, "    {label:label_width$}  {how:how_width$}  {command}")?;
+            writeln!(writer, "    {}  {}  {command}", padded(label, label_width), padded(how, how_width))?;
         }
     }
     Ok(())

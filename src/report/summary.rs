@@ -6,7 +6,9 @@ use std::path::Path;
 
 use super::text_page::INDENT;
 use super::{Finished, Page, Row, Run, Spread, Subject, Tone, causes, statistics, text_causes, words};
-use crate::model::{Bound, Conclusion, ConductorTime, Outcome, Phase, Plan, Verdict, on_one_line};
+use crate::model::{
+    Bound, Conclusion, ConductorTime, Outcome, Phase, Plan, Verdict, display_width, on_one_line, padded,
+};
 
 /// So many steps are repeated with their last lines.
 const REPEATED: usize = 50;
@@ -56,15 +58,15 @@ fn statistics(page: &mut Page, run: &Run) -> io::Result<()> {
     page.heading(&format!("Statistics of {}", words::counted(run.trials.len(), "trial")))?;
     let head = ["", "", "", "minimum", "median", "maximum"].map(str::to_owned);
     let cells: Vec<[String; 6]> = [head].into_iter().chain(rows.iter().take(ROWS).map(cells)).collect();
-    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| cells.iter().map(|row| display_width(&row[column])).max().unwrap_or(0);
     let widths: [usize; 6] = std::array::from_fn(width);
     for row in &cells {
         // Words to the left, numbers to the right.
-        let padded = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            0..3 => format!("{cell:width$}"),
+        let row = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+            0..3 => padded(cell, width),
             _ => format!("{cell:>width$}"),
         });
-        page.line(&format!("  {}", padded.collect::<Vec<_>>().join("  ")))?;
+        page.line(&format!("  {}", row.collect::<Vec<_>>().join("  ")))?;
     }
     match rows.len().saturating_sub(ROWS) {
         0 => Ok(()),

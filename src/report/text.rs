@@ -14,7 +14,7 @@ use super::text_groups::{Groups, Told};
 use super::{Finished, Page, Run, Style, Tone, compact, files, summary, words};
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
-    StepReference, StepResult, WorkerId, on_one_line,
+    StepReference, StepResult, WorkerId, display_width, on_one_line, padded,
 };
 
 /// Columns are no wider than this, so that one long name does not push everything else off the screen.
@@ -43,7 +43,7 @@ struct Columns {
 
 impl Columns {
     fn of(plan: &Plan) -> Self {
-        let width = |text: &str| on_one_line(text).chars().count().min(WIDEST_COLUMN);
+        let width = |text: &str| display_width(&on_one_line(text)).min(WIDEST_COLUMN);
         let steps = plan.workers.iter().flat_map(|worker| plan.phases.iter().flat_map(|phase| &worker.steps[*phase]));
         let mut alike: BTreeMap<WorkerId, Vec<&str>> = BTreeMap::new();
         for (first, worker) in plan.first_alike().into_iter().zip(&plan.workers) {
@@ -102,14 +102,14 @@ impl TextReporter {
         // Padded before it is coloured: the escapes have no width.
         let outcome = format!("{:16}", result.outcome.in_detail());
         let names = compact(&workers.iter().map(|worker| self.run.name(*worker)).collect::<Vec<_>>());
-        let fits = workers.len() == 1 || names.chars().count() <= self.columns.worker;
+        let fits = workers.len() == 1 || display_width(&names) <= self.columns.worker;
+        let who = if fits { names.clone() } else { words::counted(workers.len(), "worker") };
         let mut line = format!(
-            "  {:worker$}  {label:label_width$}  {}  {:>8}  {command}{note}",
-            if fits { names.clone() } else { words::counted(workers.len(), "worker") },
+            "  {}  {}  {}  {:>8}  {command}{note}",
+            padded(&who, self.columns.worker),
+            padded(&label, self.columns.label),
             self.page.toned(Tone::of(&result.outcome), &outcome),
             result.duration.map_or_else(|| "-".to_owned(), words::duration),
-            worker = self.columns.worker,
-            label_width = self.columns.label,
         );
         if may_fail && result.outcome.is_failure() {
             line.push_str("  (may fail)");

@@ -6,10 +6,10 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::fstat;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::for_reader::ForReader;
 use super::log_thread;
+use crate::model::{beginning_within, display_width};
 use crate::wait::{Patience, Wait};
 
 /// The terminal. A copy is the same terminal.
@@ -104,7 +104,7 @@ impl View {
     /// Moves the cursor from the view's end to its beginning. A terminal that was made narrower has broken the lines.
     fn beginning(&self) -> String {
         let columns = usize::from(terminal_size().0);
-        let rows: usize = self.0.iter().map(|(line, _)| line.width().div_ceil(columns).max(1)).sum();
+        let rows: usize = self.0.iter().map(|(line, _)| display_width(line).div_ceil(columns).max(1)).sum();
         if rows > 1 { format!("\r\x1b[{}A", rows - 1) } else { "\r".to_owned() }
     }
 
@@ -124,13 +124,7 @@ impl View {
 
 /// As much of a line as leaves the last column free: a terminal may begin a new line behind that.
 fn cut(line: &str, columns: u16) -> String {
-    let mut room = usize::from(columns).saturating_sub(1);
-    let fits = |character: &char| {
-        let left = room.checked_sub(character.width().unwrap_or(0));
-        room = left.unwrap_or(0);
-        left.is_some()
-    };
-    line.chars().take_while(fits).collect()
+    beginning_within(line, usize::from(columns).saturating_sub(1)).to_owned()
 }
 
 /// Writes to the terminal at once. Nobody can be told that it could not be written.

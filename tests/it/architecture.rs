@@ -22,7 +22,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("report", &["model"]),
     ("sys", &["model", "wait"]),
     ("cli", &["config", "model", "telemetry"]),
-    ("telemetry", &["wait"]),
+    ("telemetry", &["model", "wait"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

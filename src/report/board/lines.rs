@@ -2,17 +2,18 @@
 //!
 //! Every line fits the width of the terminal. A narrow one has no limits, and only the names in a column.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
+use super::failures::Failure;
 use super::rows::{About, Row, WIDEST_COLUMN, few, tenths};
 use super::{Board, Standing};
-use crate::model::{ConductorTime, Plan, WorkerId};
+use crate::model::{ConductorTime, Plan, WorkerId, beginning_within, display_width, padded};
 use crate::report::words;
 
 /// A narrower terminal has no room for limits and columns.
 const WIDE: usize = 60;
 /// The longest bar that shows how far the run is.
 const LONGEST_BAR: usize = 30;
+/// What went wrong, and what followed, take no more lines than this.
+const LONGEST_CAUSE: usize = 3;
 
 /// A line, and whether it is one to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +37,14 @@ impl Board {
         let Some(plan) = &self.plan else { return Vec::new() };
         // The last two lines are where the run is, and how much is done.
         let room = rows.saturating_sub(2);
-        let mut lines = if room > 1 { self.head(room / 3) } else { Vec::new() };
+        let head = |most| if room > 1 { self.head(columns, most) } else { Vec::new() };
+        let mut lines = head(room / 3);
         let most = room.saturating_sub(lines.len());
         let mut shown = self.rows(plan, now, most);
+        if shown.len() < most {
+            lines = head(room - shown.len());
+        }
+        let most = room.saturating_sub(lines.len());
         let left_out = if shown.len() > most { shown.split_off(most.saturating_sub(1)) } else { Vec::new() };
         lines.extend(table(plan, &shown, columns));
         let left_out: usize = left_out.iter().map(|row| row.workers.len()).sum();
@@ -52,19 +58,19 @@ impl Board {
     }
 
     /// What went wrong first, in at most so many lines.
-    fn head(&self, most: usize) -> Vec<BoardLine> {
+    fn head(&self, columns: usize, most: usize) -> Vec<BoardLine> {
         let (first, mut others) = self.failures.shown();
-        let mut lines = Vec::new();
+        let mut lines: Vec<BoardLine> = Vec::new();
         for (at, failure) in first.iter().enumerate() {
-            let needed = 1 + usize::from(failure.consequences.is_some());
             // One line is for how many others there are.
-            if at > 0 && lines.len() + needed >= most {
+            let is_last = at + 1 == first.len() && others == 0;
+            let room = most.saturating_sub(lines.len() + usize::from(!is_last));
+            let mut needed = told(failure, columns, if at == 0 { room.max(1) } else { usize::MAX });
+            if at > 0 && needed.len() > room {
                 others += first.len() - at;
                 break;
             }
-            lines.push(BoardLine { text: failure.title.clone(), bad: true });
-            let consequences = failure.consequences.iter().filter(|_| most > 2);
-            lines.extend(consequences.map(|text| BoardLine::plain(format!("  {text}"))));
+            lines.append(&mut needed);
         }
         if others > 0 {
             lines.push(BoardLine::plain(format!("and {}", words::counted(others, "more cause"))));
@@ -103,8 +109,34 @@ impl Board {
             return place;
         }
         let whole = format!("{place}: waiting for {}", few(&waited, WIDEST_COLUMN));
-        if whole.width() <= columns { whole } else { place }
+        if display_width(&whole) <= columns { whole } else { place }
     }
+}
+
+/// A cause and its consequences, in at most so many lines: more of the cause, if there are few.
+fn told(failure: &Failure, columns: usize, most: usize) -> Vec<BoardLine> {
+    let title = broken("", &failure.title, columns, LONGEST_CAUSE.min(most));
+    let rest = LONGEST_CAUSE.min(most - title.len());
+    let consequences = failure.consequences.iter().filter(|_| rest > 0);
+    let consequences = consequences.flat_map(|text| broken("  ", text, columns, rest));
+    let title = title.into_iter().map(|text| BoardLine { text, bad: true });
+    title.chain(consequences.map(BoardLine::plain)).collect()
+}
+
+/// A text behind this indentation in at most so many lines, at least one, broken between words; what stands below the first
+/// line is indented farther.
+fn broken(indentation: &str, text: &str, columns: usize, most: usize) -> Vec<String> {
+    let mut lines = vec![indentation.to_owned()];
+    for word in text.split_inclusive(' ') {
+        let (is_last, line) = (lines.len() >= most, lines.last_mut());
+        match line {
+            Some(line) if is_last || display_width(line) + display_width(word.trim_end()) <= columns => {
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{indentation}    {word}")),
+        }
+    }
+    lines.iter().map(|line| cut(line.trim_end(), columns)).collect()
 }
 
 /// The rows in columns.
@@ -112,9 +144,9 @@ fn table(plan: &Plan, rows: &[Row], columns: usize) -> Vec<BoardLine> {
     let is_wide = columns >= WIDE;
     let cells: Vec<Cells> = rows.iter().map(|row| Cells::new(plan, row, is_wide)).collect();
     let most = |of: fn(&Cells) -> usize| cells.iter().map(of).max().unwrap_or(0);
-    let names = most(|cells| cells.name.chars().count());
+    let names = most(|cells| display_width(&cells.name));
     let widths = if is_wide {
-        let labels = most(|cells| if cells.is_label { cells.about.chars().count() } else { 0 });
+        let labels = most(|cells| if cells.is_label { display_width(&cells.about) } else { 0 });
         [names, most(|cells| cells.state.len()), most(|cells| cells.time.len()), labels]
     } else {
         [names, 0, 0, 0]
@@ -162,24 +194,19 @@ impl Cells {
 
     fn line(&self, [names, states, times, labels]: [usize; 4]) -> String {
         let Self { mark, name, state, time, about, printed, space, .. } = self;
-        let columns = [format!("{mark} {name:names$}"), format!("{state:states$}"), format!("{time:>times$}")];
+        let name = padded(name, names);
+        let columns = [format!("{mark} {name}"), format!("{state:states$}"), format!("{time:>times$}")];
         let columns = columns.into_iter().filter(|column| !column.is_empty());
         let rest =
-            if about.is_empty() && labels == 0 { printed.clone() } else { format!("{about:labels$}{space}{printed}") };
+            if about.is_empty() && labels == 0 { printed.clone() } else { padded(about, labels) + space + printed };
         columns.chain([rest]).collect::<Vec<_>>().join(space).trim_end().to_owned()
     }
 }
 
 /// The beginning of a text that is wider than this, with a mark that something is missing.
 fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
+    if display_width(text) <= width {
         return text.to_owned();
     }
-    let mut room = width.saturating_sub(1);
-    let fits = |character: &char| {
-        let left = room.checked_sub(character.width().unwrap_or(0));
-        room = left.unwrap_or(0);
-        left.is_some()
-    };
-    text.chars().take_while(fits).chain(['…']).collect()
+    format!("{}…", beginning_within(text, width.saturating_sub(1)))
 }

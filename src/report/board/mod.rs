@@ -70,7 +70,7 @@ struct Worker {
 #[derive(Default)]
 struct Printed {
     last: Option<Output>,
-    /// How much each step that runs has printed, on both streams, as far as it is known.
+    /// How much each step of the trial that may print more has printed, on both streams, as far as it is known.
     lengths: BTreeMap<StepReference, [u64; 2]>,
 }
 
@@ -95,14 +95,14 @@ impl Board {
                 self.alike = plan.first_alike();
             }
             Event::WorkerConnected { worker, .. } => self.stand(*worker, Standing::Ready),
-            Event::TrialStarted { trial, .. } => self.trial = *trial,
+            Event::TrialStarted { trial, .. } => self.begin_trial(*trial),
             Event::PhaseStarted { phase, .. } => self.begin(*phase, *at),
             Event::PhaseReceived { worker, .. } => self.stand(*worker, Standing::In),
             Event::PhaseGo { lead, .. } => self.go(at.plus(*lead)),
             Event::StepStarted { step, started } if self.is_current(*step) && !self.is_spawned(*step) => {
                 self.workers[step.worker.0].open.push((step.position, started.at));
             }
-            Event::OutputReceived { step, stream, output } => {
+            Event::OutputReceived { step, stream, output } if step.trial == self.trial => {
                 if let Some(worker) = self.workers.get_mut(step.worker.0) {
                     worker.printed.take(*step, *stream, output);
                 }
@@ -129,6 +129,14 @@ impl Board {
     fn breaks(&mut self, worker: WorkerId, broken: Option<(String, ConductorTime)>) {
         if let Some(worker) = self.workers.get_mut(worker.0) {
             worker.broken = broken;
+        }
+    }
+
+    /// What steps of an earlier trial print is not shown any more.
+    fn begin_trial(&mut self, trial: u32) {
+        self.trial = trial;
+        for worker in &mut self.workers {
+            worker.printed = Printed::default();
         }
     }
 

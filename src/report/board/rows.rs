@@ -10,7 +10,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::{Board, Standing};
-use crate::model::{Action, ConductorTime, Plan, Step, WorkerId, WorkerPlan, on_one_line};
+use crate::model::{Action, ConductorTime, Plan, Step, WorkerId, WorkerPlan, display_width, on_one_line};
 use crate::report::{compact, words};
 
 /// Names and labels take no more columns than this.
@@ -258,7 +258,7 @@ fn fold(each: Vec<Row>, with_printed: bool) -> Vec<Row> {
 /// The names, or how many there are if the names need more columns than this.
 pub(super) fn few(names: &[&str], widest: usize) -> String {
     let all = compact(names);
-    if names.len() > 1 && all.chars().count() > widest { words::counted(names.len(), "worker") } else { all }
+    if names.len() > 1 && display_width(&all) > widest { words::counted(names.len(), "worker") } else { all }
 }
 
 /// A time that changes while it is looked at.

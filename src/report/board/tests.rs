@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::*;
-use crate::model::{Action, Blame, Ending, Gate, Outcome, Start, Verdict, WorkerPlan};
+use crate::model::{Action, Blame, Ending, Gate, Outcome, Start, Verdict, WorkerPlan, display_width};
 use crate::report::recorded::{Recording, left, plan, snapshot, spawned, worker};
 
 fn board(recording: &Recording) -> Board {
@@ -18,7 +18,7 @@ fn view(recording: &Recording, after: u64, (columns, rows): (usize, usize)) -> V
     let last = recording.events.last().unwrap().at;
     let shown = board(recording).lines(last.plus(Duration::from_secs(after)), columns - 1, rows - 3);
     for line in &shown {
-        assert!(line.text.chars().count() < columns, "it does not fit {columns} columns: {}", line.text);
+        assert!(display_width(&line.text) < columns, "it does not fit {columns} columns: {}", line.text);
     }
     assert!(shown.len() <= rows - 3, "it does not fit {rows} rows: {shown:#?}");
     shown
@@ -261,4 +261,56 @@ fn what_went_wrong_first_stands_at_the_top_with_what_followed_from_it() {
     let shown = lines(&run, 1);
     assert_eq!(shown[0], "* failed: `verify` on node07 in run of trial 1: exit 1");
     assert_eq!(shown[2], "* failed: `verify` on node04 in run of trial 2: exit 1");
+}
+
+#[test]
+fn wide_characters_shift_no_column_and_fit_the_width() {
+    let steps = |label: &str| vec![Step::plain(label, "measure")];
+    let named = [("日本", "測定"), ("plain", "measure"), ("b", "me\u{301}s")];
+    let mut run = Recording::of(plan(named.map(|(name, label)| worker(name, Vec::new(), steps(label))).into()));
+    run.trial();
+    run.phase(Phase::Run);
+    for worker in 0..3 {
+        start(&mut run, worker, 0);
+        prints(&mut run, worker, 0, &"結果".repeat(30));
+    }
+    prints(&mut run, 1, 0, &"x".repeat(300));
+    prints(&mut run, 2, 0, &"e\u{301}".repeat(300));
+    let shown = lines(&run, 1);
+    let of = |part: &str| -> Vec<usize> {
+        shown[..3].iter().map(|line| display_width(line.split_once(part).expect(part).0)).collect()
+    };
+    for part in ["running", " | "] {
+        assert!(of(part).iter().all(|place| *place == of(part)[0]), "{part}: {shown:#?}");
+    }
+    assert!(shown[..3].iter().all(|line| line.ends_with('…')), "{shown:#?}");
+}
+
+#[test]
+fn of_leaky_steps_of_earlier_trials_nothing_is_kept_and_nothing_is_shown() {
+    let mut run = two_workers();
+    let late = run.reference(Phase::Run, 0, 0);
+    for trial in 1..=100 {
+        run.number(trial);
+        run.trial();
+        run.phase(Phase::Run);
+        let leaky = StepResult { leaky: true, ..left(Outcome::Passed, b"in time\n", b"") };
+        run.step(Phase::Run, 0, 0, leaky);
+    }
+    let output = Output::from_bytes("in time\ntoo late\n");
+    run.add(Event::OutputReceived { step: late, stream: Stream::Stdout, output });
+    assert_eq!(board(&run).workers[0].printed.lengths.len(), 1);
+    assert!(lines(&run, 0)[0].ends_with("| in time"), "{:?}", lines(&run, 0));
+}
+
+#[test]
+fn a_cause_that_is_longer_than_a_line_has_several() {
+    let mut run = two_workers();
+    run.trial();
+    run.phase(Phase::Run);
+    let why = "it was started and then stopped for a reason that takes many words, and these are all of them";
+    run.step(Phase::Run, 0, 0, left(Outcome::NotStarted(why.to_owned()), b"", b""));
+    let shown = lines(&run, 0);
+    let begin = shown[..3].iter().map(|line| line.trim_start_matches(['*', ' '])).collect::<Vec<_>>().join(" ");
+    assert_eq!(begin, format!("failed: `measure` on dut in run of trial 1: could not be started: {why}"));
 }
