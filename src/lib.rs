@@ -29,12 +29,13 @@
 //! | [`model`] | plain values: names, phases, steps, plan, events, outcomes, verdicts | nothing |
 //! | [`metric`] | how numbers are read from outputs | `model` |
 //! | [`statistics`] | medians, comparisons, verdicts, outliers, drift; random orders | nothing |
+//! | [`values`] | the values of the metrics of runs, and what the statistics say of them | `model`, `statistics` |
 //! | [`wait`] | all waits, each with its limit; the calls that block | nothing |
 //! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model`, `metric` |
 //! | [`wire`] | frames, messages, the protocol of the Python program | `model` |
 //! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `metric`, `wait`, `wire`, `sys` |
 //! | [`player`] | listener, session, executor, clean-up | `model`, `wait`, `wire`, `sys` |
-//! | [`report`] | the reports, one file for each format | `model` |
+//! | [`report`] | the reports, one file for each format | `model`, `statistics`, `values` |
 //! | `sys` | system calls that std does not have; the only `unsafe` code | `model`, `wait` |
 //! | `cli` | the command line | `config`, `model`, `telemetry` |
 //! | `telemetry` | the log | `model`, `wait` |
@@ -48,6 +49,7 @@
 pub mod model;
 pub mod metric;
 pub mod statistics;
+pub mod values;
 pub mod wait;
 pub mod config;
 pub mod wire;

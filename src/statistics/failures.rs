@@ -4,7 +4,7 @@ use super::number::real;
 use super::probability::Probability;
 
 /// How many trials there were, and how many of them failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Failures {
     failed: usize,
     trials: usize,

@@ -10,16 +10,17 @@ use conductor::wait::Wait;
 use uses::{Library, circles};
 
 /// What each module may use of ours, as the table in `src/lib.rs` has it.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("wait", &[]),
     ("statistics", &[]),
     ("model", &[]),
     ("metric", &["model"]),
+    ("values", &["model", "statistics"]),
     ("config", &["metric", "model"]),
     ("wire", &["model"]),
     ("conduct", &["metric", "model", "wait", "wire", "sys"]),
     ("player", &["model", "wait", "wire", "sys"]),
-    ("report", &["model"]),
+    ("report", &["model", "statistics", "values"]),
     ("sys", &["model", "wait"]),
     ("cli", &["config", "model", "telemetry"]),
     ("telemetry", &["model", "wait"]),

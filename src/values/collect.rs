@@ -1,0 +1,184 @@
+//! From the events of a run to its values.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Better, Event, Margin, Measurement, Plan, Stamped, StepReference, StepResult, WorkerId};
+use crate::statistics::Direction;
+
+use super::table::{Kind, Metric, Reading, Threshold, Trial, Value, Values};
+
+/// So many things that happened in a trial are kept.
+const NOTES: usize = 5;
+
+/// Collects the values of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Collector {
+    values: Values,
+    /// Whether how long steps took, and how far apart they started, are values too.
+    has_times: bool,
+    plan: Option<Arc<Plan>>,
+}
+
+impl Collector {
+    /// One that also takes how long steps took and how far apart workers started.
+    pub fn with_times() -> Self {
+        Self { has_times: true, ..Self::default() }
+    }
+
+    /// What was collected.
+    pub const fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// What was collected, at the end.
+    pub fn into_values(self) -> Values {
+        self.values
+    }
+
+    /// Takes one event.
+    pub fn take(&mut self, Stamped { event, .. }: &Stamped) {
+        match event {
+            Event::RunStarted { plan, .. } => self.begin(plan),
+            Event::TrialStarted { trial, attempt } => self.trial(*trial, *attempt),
+            Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.step(*step, result),
+            Event::PhaseEnded { phase, skew: Some(skew), .. } if skew.workers > 1 => {
+                self.time(&format!("start_skew.{phase}"), skew.spread);
+                if let Some(trial) = self.open() {
+                    trial.skews.push((*phase, skew.spread));
+                }
+            }
+            Event::WorkerResumed { worker, silent } => {
+                let name = self.values.worker(*worker);
+                self.note(format!("{name} was out of reach for {:.1} s", silent.as_secs_f64()));
+            }
+            Event::Warning { worker, text } | Event::OutputFailed { worker, text } => self.remark(*worker, text),
+            Event::MeasuringStarted { verdict, .. } => {
+                if let Some(trial) = self.open() {
+                    trial.before = Some(*verdict);
+                }
+            }
+            Event::Measured { metric, worker, unit, measurement, .. } => {
+                let metric = self.metric(metric.as_str(), unit.as_deref(), Kind::Printed);
+                let reading = match measurement {
+                    Measurement::Value { value, outside, .. } => {
+                        Reading::Number { value: *value, is_outside: *outside }
+                    }
+                    Measurement::Missing(why) => Reading::Missing(why.as_str().into()),
+                };
+                self.push(metric, *worker, reading);
+            }
+            Event::TrialEnded { verdict, .. } => {
+                self.fill();
+                if let Some(trial) = self.open() {
+                    trial.verdict = Some(*verdict);
+                }
+            }
+            Event::RunEnded { .. } => self.fill(),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, plan: &Arc<Plan>) {
+        self.values.workers = plan.workers.iter().map(|worker| worker.name.to_string()).collect();
+        self.values.metrics = plan.metrics.iter().map(of_section).collect();
+        self.plan = Some(Arc::clone(plan));
+    }
+
+    /// Each metric of the test file has a row in each trial, also where nobody tried to measure it.
+    fn fill(&mut self) {
+        if self.open().is_none() {
+            return;
+        }
+        let trial = self.values.trials.len() - 1;
+        let own = self.values.rows.iter().rev().take_while(|row| row.trial == trial);
+        let measured: Vec<usize> = own.map(|row| row.metric).collect();
+        let planned = self.plan.as_ref().map_or(0, |plan| plan.metrics.len());
+        for metric in (0..planned).filter(|metric| !measured.contains(metric)) {
+            self.push(metric, None, Reading::Missing("it was not measured".into()));
+        }
+    }
+
+    fn trial(&mut self, number: u32, attempt: u32) {
+        self.fill();
+        let trials = &mut self.values.trials;
+        trials.iter_mut().filter(|trial| trial.number == number).for_each(|trial| trial.is_replaced = true);
+        trials.push(Trial::new(number, attempt, number, 0));
+    }
+
+    /// The trial that is run.
+    fn open(&mut self) -> Option<&mut Trial> {
+        self.values.trials.last_mut().filter(|trial| trial.verdict.is_none())
+    }
+
+    fn remark(&mut self, worker: Option<WorkerId>, text: &str) {
+        let name = worker.map(|worker| format!("{}: ", self.values.worker(worker))).unwrap_or_default();
+        self.note(format!("{name}{text}"));
+    }
+
+    fn note(&mut self, text: String) {
+        if let Some(trial) = self.open().filter(|trial| trial.notes.len() < NOTES && !trial.notes.contains(&text)) {
+            trial.notes.push(text);
+        }
+    }
+
+    fn step(&mut self, step: StepReference, result: &StepResult) {
+        let Some(plan) = self.plan.clone() else { return };
+        let StepReference { phase, worker, .. } = step;
+        if result.leaky {
+            let text = format!("step `{}` of {} left its output open", plan.label(step), plan.name(worker));
+            self.note(text);
+        }
+        if let Some(duration) = result.duration.filter(|_| self.has_times) {
+            let steps = plan.workers.get(worker.0).map(|own| &own.steps[phase]);
+            let label = plan.label(step);
+            let is_alone = steps.is_some_and(|all| all.iter().filter(|own| own.label.as_str() == label).count() == 1);
+            let label = if is_alone { label.to_owned() } else { format!("#{}", step.position + 1) };
+            self.time(&format!("step.{}.{phase}.{label}", plan.name(worker)), duration);
+        }
+    }
+
+    fn time(&mut self, name: &str, duration: Duration) {
+        if self.has_times {
+            let reading = Reading::Number { value: duration.as_secs_f64(), is_outside: false };
+            let metric = self.metric(name, Some("s"), Kind::Time);
+            self.push(metric, None, reading);
+        }
+    }
+
+    /// The position of a metric, which is added where it is new.
+    fn metric(&mut self, name: &str, unit: Option<&str>, kind: Kind) -> usize {
+        let metrics = &mut self.values.metrics;
+        let is_known = |known: &Metric| known.name == name && known.unit.as_deref() == unit;
+        metrics.iter().position(is_known).unwrap_or_else(|| {
+            let (name, unit) = (name.to_owned(), unit.map(str::to_owned));
+            metrics.push(Metric { name, unit, better: None, threshold: Threshold::Default, kind });
+            metrics.len() - 1
+        })
+    }
+
+    fn push(&mut self, metric: usize, worker: Option<WorkerId>, reading: Reading) {
+        if let Some(trial) = self.values.trials.len().checked_sub(1) {
+            self.values.rows.push(Value { trial, metric, worker, reading });
+        }
+    }
+}
+
+/// A metric of the test file.
+fn of_section(metric: &crate::model::Metric) -> Metric {
+    let better = metric.better.map(|better| match better {
+        Better::Higher => Direction::Higher,
+        Better::Lower => Direction::Lower,
+    });
+    let threshold = metric.threshold.map_or(Threshold::Default, Threshold::from);
+    Metric { name: metric.name.to_string(), unit: metric.unit.clone(), better, threshold, kind: Kind::Section }
+}
+
+impl From<Margin> for Threshold {
+    fn from(margin: Margin) -> Self {
+        match margin {
+            Margin::Relative(part) => Self::Relative(part),
+            Margin::Absolute(number) => Self::Absolute(number),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Which lines a block has, and with which of them each is compared.
+
+use super::table::{Point, Values};
+
+/// A line of each block: a point of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) run: usize,
+    pub(super) point: usize,
+    pub(super) base: Base,
+}
+
+/// With what a line is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Base {
+    /// With nothing.
+    Nothing,
+    /// It is a baseline.
+    Own,
+    /// There is none for it.
+    Absent,
+    /// With the line at this position.
+    At(usize),
+}
+
+/// The points of one run, each against its baseline.
+pub(super) fn of_run(values: &Values) -> Vec<Slot> {
+    let has_baselines = values.points.iter().any(|point| point.baseline.is_some()) && values.points.len() > 1;
+    let slot = |(at, point): (usize, &Point)| {
+        let base = match point.baseline {
+            _ if !has_baselines => Base::Nothing,
+            None => Base::Absent,
+            Some(base) if base == at => Base::Own,
+            Some(base) => Base::At(base),
+        };
+        Slot { run: 0, point: at, base }
+    };
+    values.points.iter().enumerate().map(slot).collect()
+}
+
+/// The points of several runs, each against the point of the first run that has the same parameters. With `by`, that
+/// parameter may differ: all are compared with the first of the first run.
+pub(super) fn of_runs(runs: &[Values], by: Option<&str>) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = Vec::new();
+    let Some((base, others)) = runs.split_first() else { return slots };
+    let alike = |a: &Point, b: &Point| match by {
+        Some(name) => a.without(name) == b.without(name),
+        None => a.parameters == b.parameters,
+    };
+    for (at, point) in base.points.iter().enumerate() {
+        // With `by`, the points that differ only in it are together, below the first of them.
+        if base.points[..at].iter().any(|before| alike(before, point)) {
+            continue;
+        }
+        let first = slots.len();
+        slots.push(Slot { run: 0, point: at, base: Base::Own });
+        let rest = base.points.iter().enumerate().skip(at + 1).map(|(other, own)| (0, other, own));
+        let new = others
+            .iter()
+            .zip(1..)
+            .flat_map(|(values, run)| values.points.iter().enumerate().map(move |(other, own)| (run, other, own)));
+        let compared = rest.chain(new).filter(|(_, _, own)| alike(own, point));
+        slots.extend(compared.map(|(run, point, _)| Slot { run, point, base: Base::At(first) }));
+    }
+    // What only the others have is shown, but not compared.
+    for (values, run) in others.iter().zip(1..) {
+        let is_alone = |point: &Point| !base.points.iter().any(|known| alike(known, point));
+        let alone = values.points.iter().enumerate().filter(|(_, point)| is_alone(point));
+        slots.extend(alone.map(|(point, _)| Slot { run, point, base: Base::Absent }));
+    }
+    slots
+}

@@ -1,0 +1,21 @@
+//! The values of the metrics of runs: which there are, which of them count, and what the statistics say of them.
+//!
+//! `table` holds the values; `collect` makes it from the events of a run. `summary` has a block for each metric with a
+//! line for each point; it compares points of one run, or of several runs. Everything here is pure.
+
+mod block;
+mod collect;
+mod gate;
+mod layout;
+mod sampled;
+mod summary;
+mod table;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use block::{Against, Block, Compared, Line, Unusual};
+pub use collect::Collector;
+pub use summary::{MissingIn, Options, Summary, failures};
+pub use table::{Kind, Metric, Point, Reading, Threshold, Trial, Uncounted, Value, Values};

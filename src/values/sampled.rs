@@ -1,0 +1,98 @@
+//! The sample of a metric at a point: the values that count, by trial.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Phase, Verdict};
+use crate::statistics::{Comparison, Design, Drift, Location, Pair, Pairs, Sample, Trend, outliers};
+
+use super::block::Unusual;
+use super::table::{Reading, Trial, Value, Values};
+
+/// The values of a metric at a point.
+pub(super) struct Sampled<'a> {
+    values: &'a Values,
+    /// The rows that count, in the order of their trials.
+    rows: Vec<(&'a Trial, f64)>,
+    sample: Option<Sample>,
+    /// How many of them are not among those that are expected.
+    pub(super) outside: usize,
+    /// How many trials were to be measured.
+    pub(super) trials: usize,
+}
+
+impl<'a> Sampled<'a> {
+    /// The values among these rows that count at this point.
+    pub(super) fn new(values: &'a Values, rows: &[&'a Value], point: usize) -> Self {
+        let at_point = |trial: &Trial| trial.point == point && trial.is_wanted();
+        let is_counted = |row: &&&'a Value| at_point(&values.trials[row.trial]) && values.counted(row).is_ok();
+        let mut counted: Vec<&'a Value> = rows.iter().filter(is_counted).copied().collect();
+        counted.sort_by_key(|row| row.trial);
+        let is_outside = |row: &&&Value| matches!(row.reading, Reading::Number { is_outside: true, .. });
+        let outside = counted.iter().filter(is_outside).count();
+        let number = |row: &Value| values.counted(row).ok().map(|value| (&values.trials[row.trial], value));
+        let rows: Vec<_> = counted.into_iter().filter_map(number).collect();
+        let sample = Sample::new(rows.iter().map(|(_, value)| *value).collect()).ok();
+        let trials = values.trials.iter().filter(|trial| at_point(trial)).count();
+        Self { values, rows, sample, outside, trials }
+    }
+
+    /// How many values there are.
+    pub(super) fn counted(&self) -> usize {
+        self.sample.as_ref().map_or(0, Sample::len)
+    }
+
+    /// The median and its interval.
+    pub(super) fn location(&self) -> Option<Location> {
+        self.sample.as_ref().map(Location::of)
+    }
+
+    /// How it differs from a baseline. What was run again later is in no pair: its round was long ago.
+    pub(super) fn compare(&self, base: &Self, design: Design) -> Option<Comparison> {
+        match design {
+            Design::Unpaired => Some(Comparison::unpaired(base.sample.as_ref()?, self.sample.as_ref()?)),
+            Design::Paired => {
+                let of_round = base.rounds();
+                let pair = |(round, new)| Some(Pair { base: *of_round.get(&round)?, new });
+                let pairs = self.rounds().into_iter().filter_map(pair).collect();
+                Pairs::new(pairs).ok().map(|pairs| Comparison::paired(&pairs))
+            }
+        }
+    }
+
+    fn rounds(&self) -> BTreeMap<u32, f64> {
+        let in_its_round = self.rows.iter().filter(|(trial, _)| trial.attempt == 1);
+        in_its_round.map(|(trial, value)| (trial.round, *value)).collect()
+    }
+
+    /// Whether the values rise or fall during the run.
+    pub(super) fn drift(&self) -> Option<Drift> {
+        Trend::of(self.sample.as_ref()?).drift()
+    }
+
+    /// The values that are far from the others, with what happened in their trials.
+    pub(super) fn unusual(&self) -> Vec<Unusual> {
+        let found = self.sample.as_ref().map(outliers).unwrap_or_default();
+        let unusual = found.into_iter().filter_map(|outlier| {
+            let (trial, value) = *self.rows.get(outlier.position)?;
+            let late = unusual_skews(self.values, trial).into_iter().map(|(phase, skew)| {
+                format!("the workers started {phase} {:.3} ms apart", skew.as_secs_f64() * 1000.0)
+            });
+            let failed = (trial.verdict == Some(Verdict::Failed)).then(|| "the trial failed".to_owned());
+            Some(Unusual { trial: trial.number, value, notes: late.chain(trial.notes.clone()).chain(failed).collect() })
+        });
+        unusual.collect()
+    }
+}
+
+/// The start skews of a trial that are far above those of the other trials.
+fn unusual_skews(values: &Values, trial: &Trial) -> Vec<(Phase, std::time::Duration)> {
+    let is_unusual = |(phase, skew): &&(Phase, std::time::Duration)| {
+        let all = values.trials.iter().flat_map(|trial| &trial.skews).filter(|(other, _)| other == phase);
+        let own = skew.as_secs_f64();
+        Sample::new(all.map(|(_, skew)| skew.as_secs_f64()).collect()).is_ok_and(|sample| {
+            let is_own = |value: f64| value.to_bits() == own.to_bits() && value > sample.median();
+            outliers(&sample).iter().any(|outlier| is_own(outlier.value))
+        })
+    };
+    trial.skews.iter().filter(is_unusual).copied().collect()
+}

@@ -1,0 +1,198 @@
+//! The summary of one run or of several: medians with their intervals, and how points differ.
+
+use crate::model::WorkerId;
+use crate::statistics::{Design, Failures, Probability, Verdict};
+
+use super::block::{Against, Block, Compared, Line};
+use super::gate;
+use super::layout::{self, Base, Slot};
+use super::sampled::Sampled;
+use super::table::{Kind, Metric, Threshold, Value, Values};
+
+/// What is said of the metrics of one run or of several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// The metrics.
+    pub blocks: Vec<Block>,
+    /// How many lines were judged together.
+    pub judged: usize,
+    /// What the first run has and another one has not.
+    pub missing: Vec<MissingIn>,
+}
+
+/// Something of the first run that another one does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingIn {
+    /// The position of the other run.
+    pub run: usize,
+    /// The metric with its unit; none where the whole point is missing.
+    pub metric: Option<(String, Option<String>)>,
+    /// The worker.
+    pub worker: Option<String>,
+    /// The position of the point in the first run.
+    pub point: usize,
+}
+
+/// How runs are compared.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Options {
+    /// The parameter in which points that are compared may differ.
+    pub by: Option<String>,
+    /// The threshold of all metrics, instead of their own.
+    pub threshold: Option<Threshold>,
+}
+
+/// What makes two series of values the same metric: name, unit and worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    name: String,
+    unit: Option<String>,
+    worker: Option<String>,
+}
+
+impl Summary {
+    /// Of one run: each point with that which is its baseline.
+    pub fn of_run(values: &Values) -> Self {
+        let runs = std::slice::from_ref(values);
+        Self::new(runs, &layout::of_run(values), None)
+    }
+
+    /// Of several runs: each point of the others with that of the first run.
+    pub fn of_runs(runs: &[Values], options: &Options) -> Self {
+        let slots = layout::of_runs(runs, options.by.as_deref());
+        let mut summary = Self::new(runs, &slots, options.threshold);
+        summary.missing = missing(runs, &slots, &summary.blocks);
+        summary
+    }
+
+    fn new(runs: &[Values], slots: &[Slot], threshold: Option<Threshold>) -> Self {
+        let (mut blocks, bases): (Vec<_>, Vec<_>) =
+            keys(runs).into_iter().map(|(key, metric)| block(runs, slots, key, metric)).unzip();
+        let judged = gate::judge_all(&mut blocks, &bases, threshold);
+        Self { blocks, judged, missing: Vec::new() }
+    }
+
+    /// All verdicts.
+    pub fn verdicts(&self) -> impl Iterator<Item = Verdict> {
+        let compared = self.blocks.iter().flat_map(|block| &block.lines).filter_map(Line::compared);
+        compared.filter_map(|compared| Some(compared.judgement?.verdict))
+    }
+
+    /// Whether anything was compared.
+    pub fn is_comparison(&self) -> bool {
+        self.blocks.iter().flat_map(|block| &block.lines).any(|line| line.compared().is_some())
+    }
+}
+
+/// How often the trials of two runs failed, and the p-value of whether those of `new` fail more often. Only points that
+/// both have count.
+pub fn failures(base: &Values, new: &Values) -> (Failures, Failures, Probability) {
+    let of = |own: &Values, other: &Values| {
+        let is_common = |trial: &super::table::Trial| {
+            let parameters = &own.points[trial.point].parameters;
+            other.points.iter().any(|point| point.parameters == *parameters)
+        };
+        let (failed, trials) = own.failures(is_common);
+        Failures::new(failed, trials).unwrap_or_default()
+    };
+    let (base, new) = (of(base, new), of(new, base));
+    (base, new, new.more_often_than(base))
+}
+
+/// The metrics of all runs, each worker apart, in the order in which they were first measured.
+fn keys(runs: &[Values]) -> Vec<(Key, Metric)> {
+    let mut keys: Vec<(Key, Metric)> = Vec::new();
+    for values in runs {
+        for (at, metric) in values.metrics.iter().enumerate().filter(|(_, metric)| metric.kind != Kind::Time) {
+            let rows = || values.rows.iter().filter(|row| row.metric == at);
+            let mut workers: Vec<Option<WorkerId>> = rows().map(|row| row.worker).collect();
+            workers.sort_unstable();
+            workers.dedup();
+            // What could never be measured has no worker either, and does not stand for another one.
+            if workers.len() > 1 {
+                workers.retain(Option::is_some);
+            }
+            for worker in if workers.is_empty() { vec![None] } else { workers } {
+                let worker = worker.map(|worker| values.worker(worker).to_owned());
+                let key = Key { name: metric.name.clone(), unit: metric.unit.clone(), worker };
+                if !keys.iter().any(|(known, _)| *known == key) {
+                    keys.push((key, metric.clone()));
+                }
+            }
+        }
+    }
+    keys
+}
+
+/// The rows of a metric in a run.
+fn rows<'a>(values: &'a Values, key: &Key) -> Vec<&'a Value> {
+    let is_own = |row: &&Value| {
+        let metric = &values.metrics[row.metric];
+        let worker = row.worker.map(|worker| values.worker(worker));
+        metric.name == key.name && metric.unit == key.unit && worker == key.worker.as_deref()
+    };
+    values.rows.iter().filter(is_own).collect()
+}
+
+/// The block of a metric, and the median of the baseline of each line.
+fn block(runs: &[Values], slots: &[Slot], key: Key, metric: Metric) -> (Block, Vec<Option<f64>>) {
+    let rows: Vec<Vec<&Value>> = runs.iter().map(|values| rows(values, &key)).collect();
+    let sampled: Vec<Sampled<'_>> =
+        slots.iter().map(|slot| Sampled::new(&runs[slot.run], &rows[slot.run], slot.point)).collect();
+    let mut design = None;
+    let mut lines = Vec::new();
+    for (slot, own) in slots.iter().zip(&sampled) {
+        let against = match slot.base {
+            Base::Nothing => Against::Nothing,
+            Base::Own => Against::Baseline,
+            Base::Absent => Against::NoBaseline,
+            Base::At(base) => {
+                let of_one_run = slots[base].run == slot.run;
+                let wanted = if of_one_run { runs[slot.run].design } else { Design::Unpaired };
+                own.compare(&sampled[base], wanted).map_or(Against::NoValues, |comparison| {
+                    design = Some(wanted);
+                    Against::Compared(Compared { comparison, threshold: 0.0, judgement: None })
+                })
+            }
+        };
+        lines.push(Line {
+            run: slot.run,
+            point: slot.point,
+            location: own.location(),
+            counted: own.counted(),
+            outside: own.outside,
+            trials: own.trials,
+            against,
+            unusual: own.unusual(),
+            drift: own.drift(),
+        });
+    }
+    let median = |base: usize| lines[base].location.map(|location| location.median);
+    let bases = slots.iter().map(|slot| if let Base::At(base) = slot.base { median(base) } else { None }).collect();
+    (Block { metric, worker: key.worker, design, lines }, bases)
+}
+
+/// What the first run has values of and another run has none of.
+fn missing(runs: &[Values], slots: &[Slot], blocks: &[Block]) -> Vec<MissingIn> {
+    let mut missing = Vec::new();
+    for (first, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.base == Base::Own) {
+        for run in 1..runs.len() {
+            let own: Vec<usize> = slots
+                .iter()
+                .enumerate()
+                .filter_map(|(at, other)| (other.run == run && other.base == Base::At(first)).then_some(at))
+                .collect();
+            if own.is_empty() {
+                missing.push(MissingIn { run, metric: None, worker: None, point: slot.point });
+                continue;
+            }
+            for block in blocks.iter().filter(|block| block.lines[first].counted > 0) {
+                if own.iter().any(|at| block.lines[*at].counted == 0) {
+                    let metric = Some((block.metric.name.clone(), block.metric.unit.clone()));
+                    missing.push(MissingIn { run, metric, worker: block.worker.clone(), point: slot.point });
+                }
+            }
+        }
+    }
+    missing
+}

@@ -1,0 +1,54 @@
+//! Tables of values for the tests.
+
+use super::table::{Kind, Metric, Point, Reading, Threshold, Trial, Value, Values};
+use crate::model::Verdict;
+use crate::statistics::Direction;
+
+/// A metric of the test file that is better the higher it is.
+pub(crate) fn metric(name: &str, threshold: f64) -> Metric {
+    Metric {
+        name: name.to_owned(),
+        unit: Some("Mbit/s".to_owned()),
+        better: Some(Direction::Higher),
+        threshold: Threshold::Relative(threshold),
+        kind: Kind::Section,
+    }
+}
+
+/// A point with these parameters.
+pub(crate) fn point(parameters: &[(&str, &str)], baseline: Option<usize>) -> Point {
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let parts: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    Point { name: parts.join(","), parameters, baseline }
+}
+
+/// A run of one point: a trial that passed for each value.
+pub(crate) fn run(metric: Metric, values: &[f64]) -> Values {
+    let mut run = Values { metrics: vec![metric], ..Values::default() };
+    for value in values {
+        add(&mut run, 0, *value);
+    }
+    run
+}
+
+/// A run of several points, whose values stand round by round: one of each point.
+pub(crate) fn series(metric: Metric, points: Vec<Point>, rounds: &[&[f64]]) -> Values {
+    let mut run = Values { metrics: vec![metric], points, ..Values::default() };
+    for (values, round) in rounds.iter().zip(1..) {
+        for (point, value) in values.iter().enumerate() {
+            let trial = add(&mut run, point, *value);
+            run.trials[trial].round = round;
+        }
+    }
+    run
+}
+
+/// Adds a trial that passed, with this value of the first metric. Returns its position.
+pub(crate) fn add(run: &mut Values, point: usize, value: f64) -> usize {
+    let trial = run.trials.len();
+    let number = u32::try_from(trial + 1).unwrap();
+    let passed = Some(Verdict::Passed);
+    run.trials.push(Trial { before: passed, verdict: passed, ..Trial::new(number, 1, number, point) });
+    run.rows.push(Value { trial, metric: 0, worker: None, reading: Reading::Number { value, is_outside: false } });
+    trial
+}
