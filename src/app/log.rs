@@ -80,8 +80,8 @@ impl LogReporter {
     fn of_trial(&self, event: &Event) {
         let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
         match event {
-            Event::TrialStarted { trial, attempt: 1 } => tracing::info!("Starting trial {trial} of {trials}"),
-            Event::TrialStarted { trial, attempt } => {
+            Event::TrialStarted { trial, attempt: 1, .. } => tracing::info!("Starting trial {trial} of {trials}"),
+            Event::TrialStarted { trial, attempt, .. } => {
                 tracing::info!("Starting trial {trial} of {trials}, attempt {attempt}");
             }
             Event::CheckStarted { trial } => tracing::debug!("Trial {trial}: check begins"),

@@ -209,6 +209,7 @@ mod tests {
     use crossbeam_channel::{bounded, never};
 
     use super::*;
+    use crate::conduct::testing::plan;
     use crate::model::{ConductorTime, Event};
 
     const LIMIT: Duration = Duration::from_mins(1);
@@ -239,7 +240,7 @@ mod tests {
     }
 
     fn event() -> Stamped {
-        Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::TrialStarted { trial: 1, attempt: 1 } }
+        Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::trial_started(&plan(1, 1, 1, &[]), 1) }
     }
 
     #[test]

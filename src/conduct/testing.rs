@@ -13,8 +13,8 @@ pub(crate) use super::coordinator::tests::simulation::{Fault, Simulated, simulat
 use super::reach::{Access, Programs};
 use super::{NamedReporters, Options, Reporters, conduct};
 use crate::model::{
-    Conclusion, ConductorTime, Definitions, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime,
-    Reporter, RunId, RunSettings, Stamped, Start, Step, WorkerName, WorkerPlan,
+    Conclusion, ConductorTime, Definitions, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime, Point,
+    Reporter, RunId, RunSettings, Schedule, Stamped, Start, Step, WorkerName, WorkerPlan,
 };
 use crate::sys::DescriptorLimit;
 use crate::wire::{
@@ -76,6 +76,8 @@ pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) 
         variables: Definitions::default(),
         metrics: Vec::new(),
         workers: (0..workers).map(worker).collect(),
+        points: vec![Point::default()],
+        schedule: Schedule::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::loader::Test;
 use super::scope::option;
 use super::settings::TestSettings;
 use super::{Diagnostics, Input, Limit, Loader, Outputs, ShellSyntax, duration, files, value};
-use crate::model::{OnFailure, Phase, Plan, RunId, RunSettings};
+use crate::model::{OnFailure, Phase, Plan, Point, RunId, RunSettings, Schedule};
 
 /// What the command line says, which overrides the files. The comments are the help of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
@@ -97,6 +97,8 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&
         variables,
         metrics: Vec::new(),
         workers,
+        points: vec![Point::default()],
+        schedule: Schedule::default(),
     };
     let diagnostics = loader.finish(shell);
     Loaded { plan: (!diagnostics.has_errors()).then_some(plan), outputs, diagnostics }

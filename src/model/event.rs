@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::recorded_result::{check_ended, step_ended};
 use super::time::in_nanoseconds;
+use super::trial_started;
 use super::verdict::known_hint;
 use super::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Measurement, MetricName, Output, Phase, Plan,
-    PlayerDescription, Start, StartSkew, StepReference, StepResult, Stream, Verdict, WorkerId,
+    PlayerDescription, PointId, Slot, Start, StartSkew, StepReference, StepResult, Stream, Verdict, WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -52,12 +53,18 @@ pub enum Event {
         player: PlayerDescription,
     },
     /// A trial begins, counted from 1. If its number has begun before, the earlier attempt counts no more.
+    #[serde(with = "trial_started")]
     TrialStarted {
         /// Which.
         trial: u32,
+        /// The point of the series.
+        point: PointId,
+        /// The round, counted from 1: each point has one trial in it.
+        round: u32,
         /// Which attempt at it this is, counted from 1: a run that is resumed repeats a trial that had no end.
-        #[serde(default = "first", skip_serializing_if = "is_first")]
         attempt: u32,
+        /// It prepares the machines, and is not counted.
+        warm_up: bool,
     },
     /// A phase begins: the workers prepare for it.
     PhaseStarted {
@@ -283,13 +290,12 @@ pub enum Event {
     },
 }
 
-fn first() -> u32 {
-    1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_first(attempt: &u32) -> bool {
-    *attempt == 1
+impl Event {
+    /// The start of a trial of this plan, at the first attempt.
+    pub fn trial_started(plan: &Plan, trial: u32) -> Self {
+        let Slot { point, round, warm_up } = plan.schedule.slot(trial);
+        Self::TrialStarted { trial, point, round, attempt: 1, warm_up }
+    }
 }
 
 /// A report: it receives every event of a run, in order.

@@ -8,7 +8,7 @@ mod barrier;
 mod blame;
 mod definition;
 mod display_width;
-mod environment;
+pub(crate) mod environment;
 mod event;
 mod expectation;
 mod fetched;
@@ -30,9 +30,11 @@ mod output;
 mod phase;
 mod plan;
 mod player;
+mod point;
 mod printer;
 mod process;
 mod recorded_result;
+mod schedule;
 mod signal;
 mod start;
 mod step;
@@ -40,7 +42,9 @@ mod step_id;
 pub(crate) mod text;
 mod time;
 mod transport;
+mod trial_started;
 mod verdict;
+mod worker_plan;
 mod workflow_command;
 
 pub use attention::Attention;
@@ -68,12 +72,13 @@ pub use outcome::{Attempt, Ending, Forced, Outcome, StepResult};
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
 pub use plan::{
-    Destination, LARGEST_PLAN, LONGEST_LEASE, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, OnFailure, OnInterrupt, Plan,
-    PlayerAddress, RunSettings, WorkerPlan,
+    LARGEST_PLAN, LONGEST_LEASE, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, OnFailure, OnInterrupt, Plan, RunSettings,
 };
 pub use player::{PlayerDescription, PlayerEntry};
+pub use point::{Point, PointId};
 pub use printer::Printer;
 pub use process::Process;
+pub use schedule::{Order, Rounds, Schedule, Slot};
 pub use signal::signal_name;
 pub use start::{Start, StartSkew};
 pub use step::{Action, Bound, Gate, Mode, SCRATCH_VARIABLE, Step, Until};
@@ -84,4 +89,5 @@ pub use transport::{Transport, TransportError, TransportSettings};
 pub use verdict::{
     Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict, interrupted_by,
 };
+pub use worker_plan::{Destination, PlayerAddress, WorkerPlan};
 pub use workflow_command::WorkflowCommand;

@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::named::named;
 use super::time::in_seconds;
-use super::{
-    Definitions, Metric, Phase, PhaseMap, RunId, Step, StepReference, Transport, WorkerId, WorkerName, environment,
-    text,
-};
+use super::{Definitions, Metric, Phase, Point, PointId, RunId, Schedule, Step, StepReference, WorkerId, WorkerPlan};
 
 /// Everything that a run will do.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +17,7 @@ pub struct Plan {
     pub run: RunId,
     /// The test file.
     pub file: PathBuf,
-    /// How often the phases are gone through.
+    /// How often the phases are gone through: of a series, the trials of all points, with warm-up.
     pub trials: u32,
     /// The chosen phases, in order, each once.
     pub phases: Vec<Phase>,
@@ -30,8 +27,12 @@ pub struct Plan {
     pub variables: Definitions,
     /// The metrics, in the order of the test file.
     pub metrics: Vec<Metric>,
-    /// The chosen workers, in the order of the test file.
+    /// The chosen workers, in the order of the test file, with what they do at the first point.
     pub workers: Vec<WorkerPlan>,
+    /// The points of a series; one without a name in an ordinary test.
+    pub points: Vec<Point>,
+    /// Which trial is of which point.
+    pub schedule: Schedule,
 }
 
 impl Plan {
@@ -61,9 +62,47 @@ impl Plan {
         self.workers.get(id.0).map_or("?", |worker| worker.name.as_str())
     }
 
-    /// A step, if the plan has it.
+    /// Whether the test is a series: it has parameters.
+    pub fn is_series(&self) -> bool {
+        self.points.first().is_some_and(|point| !point.parameters.is_empty())
+    }
+
+    /// A point, if the plan has it.
+    pub fn point(&self, id: PointId) -> Option<&Point> {
+        self.points.get(id.0)
+    }
+
+    /// The name of a point; empty in an ordinary test.
+    pub fn point_name(&self, id: PointId) -> &str {
+        self.point(id).map_or("", |point| &point.name)
+    }
+
+    /// The point of a trial.
+    pub fn point_of(&self, trial: u32) -> PointId {
+        self.schedule.slot(trial).point
+    }
+
+    /// What a worker does at a point.
+    pub fn worker_at(&self, point: PointId, id: WorkerId) -> &WorkerPlan {
+        let own = self.point(point).and_then(|point| point.workers.get(id.0));
+        own.unwrap_or_else(|| self.worker(id))
+    }
+
+    /// What a worker does in a trial.
+    pub fn worker_in(&self, trial: u32, id: WorkerId) -> &WorkerPlan {
+        self.worker_at(self.point_of(trial), id)
+    }
+
+    /// The command that judges a trial, if there is one.
+    pub fn check_in(&self, trial: u32) -> Option<&str> {
+        let own = self.point(self.point_of(trial)).and_then(|point| point.check.as_deref());
+        own.or(self.settings.check.as_deref())
+    }
+
+    /// The step of the trial's point, if the plan has it.
     pub fn step(&self, step: StepReference) -> Option<&Step> {
-        self.workers.get(step.worker.0)?.steps[step.phase].get(step.position)
+        self.workers.get(step.worker.0)?;
+        self.worker_in(step.trial, step.worker).steps[step.phase].get(step.position)
     }
 
     /// The label of a step, or `?` if the plan does not have it.
@@ -160,101 +199,6 @@ pub enum OnInterrupt {
 }
 
 named!(OnInterrupt: Reset "reset", Collect "collect");
-
-/// Where a player listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Destination {
-    /// A name or an address.
-    pub host: String,
-    /// The player's `cmdport`.
-    pub port: u16,
-}
-
-impl std::fmt::Display for Destination {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { host, port } = self;
-        if host.contains(':') { write!(out, "[{host}]:{port}") } else { write!(out, "{host}:{port}") }
-    }
-}
-
-impl std::str::FromStr for Destination {
-    type Err = ();
-
-    /// Reads what is displayed.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (host, port) = text.rsplit_once(':').ok_or(())?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| ())? })
-    }
-}
-
-/// How a worker's player is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum PlayerAddress {
-    /// It listens there.
-    Port(Destination),
-    /// A command brings it to the machine.
-    Transport(Transport),
-}
-
-impl From<Destination> for PlayerAddress {
-    fn from(destination: Destination) -> Self {
-        Self::Port(destination)
-    }
-}
-
-impl std::fmt::Display for PlayerAddress {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Port(destination) => destination.fmt(out),
-            Self::Transport(transport) => transport.fmt(out),
-        }
-    }
-}
-
-impl std::str::FromStr for PlayerAddress {
-    type Err = ();
-
-    /// Reads what is displayed.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        text.parse().map(Self::Port).or_else(|()| Transport::read(text).map(Self::Transport).map_err(|_| ()))
-    }
-}
-
-/// What one worker will do. Reports have what is not skipped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkerPlan {
-    /// Its name.
-    pub name: WorkerName,
-    /// The worker file; for a worker without one, the test file.
-    #[serde(serialize_with = "text::path")]
-    pub file: PathBuf,
-    /// How its player is reached.
-    #[serde(with = "text")]
-    pub player: PlayerAddress,
-    /// The player's host as the worker file has it, for `CONDUCTOR_ADDR_…` and for people.
-    #[serde(skip)]
-    pub player_host: String,
-    /// The conductor's address as the worker file has it; a seed player sends its results there.
-    #[serde(skip)]
-    pub conductor: Option<String>,
-    /// The port for a seed player's results.
-    #[serde(skip)]
-    pub results_port: u16,
-    /// The shell that runs its commands.
-    pub shell: String,
-    /// The folder in which its steps start; the player's own when it is none.
-    pub directory: Option<String>,
-    /// Variables that its steps get, in order; a later one wins.
-    #[serde(with = "environment")]
-    pub environment: Vec<(String, String)>,
-    /// The variables that take precedence over those of the plan, except over those of the command line.
-    #[serde(default, skip_serializing_if = "Definitions::is_empty")]
-    pub variables: Definitions,
-    /// Its steps.
-    #[serde(skip)]
-    pub steps: PhaseMap<Vec<Step>>,
-}
 
 // How large a plan may be: `validate` and `conduct` report a larger one, and a player does not accept it.
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{dry_run_text, json_writer};
 use crate::model::{
-    Action, Bound, Definitions, FileLine, Gate, Metric, Mode, Phase, PhaseMap, Plan, RunId, RunSettings, Step,
-    StepLabel, Until, WorkerPlan, in_seconds, text,
+    Action, Bound, Definitions, FileLine, Gate, Metric, Mode, Order, Phase, PhaseMap, Plan, Point, PointId, Rounds,
+    RunId, RunSettings, Schedule, Step, StepLabel, Until, WorkerPlan, environment, in_seconds, text,
 };
 
 /// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
@@ -36,13 +36,12 @@ pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
         variables: Cow::Borrowed(&plan.variables),
         metrics: Cow::Borrowed(&plan.metrics),
         workers: plan.workers.iter().map(|worker| worker_entry(plan, worker)).collect(),
+        series: plan.is_series().then(|| SeriesEntry::new(plan)),
     }
 }
 
 fn worker_entry<'a>(plan: &Plan, worker: &'a WorkerPlan) -> WorkerEntry<'a> {
-    let steps = |phase: Phase| worker.steps[phase].iter().map(|step| StepEntry::new(plan, phase, step)).collect();
-    let phases = plan.phases.iter().map(|&phase| (phase, steps(phase))).collect();
-    WorkerEntry { worker: Cow::Borrowed(worker), phases }
+    WorkerEntry { worker: Cow::Borrowed(worker), phases: phases(plan, worker) }
 }
 
 /// The plan of this run that the document tells of. It has all that a report says of a plan, and not what only a conductor
@@ -53,10 +52,11 @@ fn worker_entry<'a>(plan: &Plan, worker: &'a WorkerPlan) -> WorkerEntry<'a> {
 /// Says what in the document cannot be read.
 pub(super) fn read(document: &str, run: RunId) -> io::Result<Plan> {
     let document: Document<'_> = serde_json::from_str(document)?;
-    let worker = |WorkerEntry { worker, mut phases }: WorkerEntry<'_>| {
-        let steps = |phase| phases.remove(&phase).unwrap_or_default().into_iter().map(StepEntry::step).collect();
-        WorkerPlan { steps: PhaseMap::from_fn(steps), ..worker.into_owned() }
-    };
+    let (points, schedule) = document
+        .series
+        .map_or_else(|| Ok((vec![Point::default()], Schedule::default())), |series| series.read(&document.workers))?;
+    let worker =
+        |WorkerEntry { worker, phases }: WorkerEntry<'_>| WorkerPlan { steps: planned(phases), ..worker.into_owned() };
     Ok(Plan {
         run,
         file: document.config.into_owned().into(),
@@ -66,6 +66,8 @@ pub(super) fn read(document: &str, run: RunId) -> io::Result<Plan> {
         metrics: document.metrics.into_owned(),
         settings: RunSettings { check: document.check.map(Cow::into_owned), ..document.settings.into_owned() },
         workers: document.workers.into_iter().map(worker).collect(),
+        points,
+        schedule,
     })
 }
 
@@ -85,13 +87,108 @@ struct Document<'a> {
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     metrics: Cow<'a, [Metric]>,
     workers: Vec<WorkerEntry<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    series: Option<SeriesEntry<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct WorkerEntry<'a> {
     #[serde(flatten)]
     worker: Cow<'a, WorkerPlan>,
-    phases: BTreeMap<Phase, Vec<StepEntry<'a>>>,
+    phases: Phases<'a>,
+}
+
+/// The steps of the phases.
+type Phases<'a> = BTreeMap<Phase, Vec<StepEntry<'a>>>;
+
+fn planned(mut phases: Phases<'_>) -> PhaseMap<Vec<Step>> {
+    PhaseMap::from_fn(|phase| phases.remove(&phase).unwrap_or_default().into_iter().map(StepEntry::step).collect())
+}
+
+fn phases<'a>(plan: &Plan, worker: &'a WorkerPlan) -> Phases<'a> {
+    let steps = |phase: Phase| worker.steps[phase].iter().map(|step| StepEntry::new(plan, phase, step)).collect();
+    plan.phases.iter().map(|&phase| (phase, steps(phase))).collect()
+}
+
+/// A series: its points, and the order of its trials.
+#[derive(Serialize, Deserialize)]
+struct SeriesEntry<'a> {
+    order: Order,
+    seed: u32,
+    rounds: Rounds,
+    points: Vec<PointEntry<'a>>,
+    /// The place in `points` of each trial that may be run, from the first.
+    schedule: Vec<usize>,
+}
+
+/// A point of a series.
+#[derive(Serialize, Deserialize)]
+struct PointEntry<'a> {
+    name: Cow<'a, str>,
+    #[serde(with = "environment")]
+    parameters: Vec<(String, String)>,
+    /// The place in `points` of the one with which it is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    baseline: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    check: Option<Cow<'a, str>>,
+    /// What each worker does, in their order; none at the first point, whose steps are those of the workers themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    workers: Vec<AtPoint<'a>>,
+}
+
+/// What a worker does at a point.
+#[derive(Serialize, Deserialize)]
+struct AtPoint<'a> {
+    #[serde(with = "environment")]
+    environment: Vec<(String, String)>,
+    phases: Phases<'a>,
+}
+
+impl<'a> SeriesEntry<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let Schedule { order, seed, rounds, .. } = &plan.schedule;
+        let worker =
+            |worker: &'a WorkerPlan| AtPoint { environment: worker.environment.clone(), phases: phases(plan, worker) };
+        let point = |point: &'a Point| PointEntry {
+            name: Cow::from(&point.name),
+            parameters: point.parameters.clone(),
+            baseline: point.baseline.map(|id| id.0),
+            check: point.check.as_deref().map(Cow::from),
+            workers: point.workers.iter().map(worker).collect(),
+        };
+        Self {
+            order: *order,
+            seed: *seed,
+            rounds: rounds.unwrap_or(Rounds { warm_up: 0, counted: plan.trials, most: 0 }),
+            points: plan.points.iter().map(point).collect(),
+            schedule: plan.schedule.points().map(|id| id.0).collect(),
+        }
+    }
+
+    /// The points and the order of the trials; `workers` do at the first point what they do themselves.
+    fn read(self, workers: &[WorkerEntry<'_>]) -> io::Result<(Vec<Point>, Schedule)> {
+        let known = self.points.len();
+        let id =
+            |place: usize| (place < known).then_some(PointId(place)).ok_or_else(|| io::Error::other("unknown point"));
+        let schedule = self.schedule.into_iter().map(id).collect::<io::Result<Vec<_>>>()?;
+        let at_point = |(AtPoint { environment, phases }, same): (AtPoint<'_>, &WorkerEntry<'_>)| WorkerPlan {
+            environment,
+            steps: planned(phases),
+            ..same.worker.clone().into_owned()
+        };
+        let point = |entry: PointEntry<'_>| {
+            Ok(Point {
+                name: entry.name.into_owned(),
+                parameters: entry.parameters,
+                baseline: entry.baseline.map(id).transpose()?,
+                workers: entry.workers.into_iter().zip(workers).map(at_point).collect(),
+                check: entry.check.map(Cow::into_owned),
+            })
+        };
+        let points = self.points.into_iter().map(point).collect::<io::Result<Vec<_>>>()?;
+        Ok((points, Schedule::recorded(self.order, self.seed, self.rounds, &schedule)))
+    }
 }
 
 /// A step. What it does not have is left out, but for the four fields that every step has. Durations are in seconds.

@@ -200,7 +200,7 @@ fn worker_suite(
     (trial, phase): (&Trial, &PhaseOfTrial),
     (id, worker): (WorkerId, &WorkerPlan),
 ) -> Option<TestSuite> {
-    let steps = &worker.steps[phase.phase];
+    let steps = &run.worker_in(trial.number, id).unwrap_or(worker).steps[phase.phase];
     if steps.is_empty() {
         return None;
     }

@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use super::{Style, words};
 use crate::model::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Hint, Mode, Outcome, Output, Phase, Plan,
-    PlayerDescription, Reporter, Stamped, StartSkew, Step, StepReference, StepResult, Stream, Verdict, WorkerId,
-    WorkerPlan,
+    PlayerDescription, PointId, Reporter, Slot, Stamped, StartSkew, Step, StepReference, StepResult, Stream, Verdict,
+    WorkerId, WorkerPlan,
 };
 
 /// What is known of the run so far.
@@ -87,6 +87,8 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> io::Error {
 /// A trial.
 pub(super) struct Trial {
     pub(super) number: u32,
+    /// Its point and round.
+    pub(super) slot: Slot,
     /// Which attempt at it this is, counted from 1.
     pub(super) attempt: u32,
     pub(super) start: ConductorTime,
@@ -199,6 +201,12 @@ impl Run {
         self.plan.as_ref().map(|(plan, _)| &**plan)
     }
 
+    /// What a worker does in a trial.
+    pub(super) fn worker_in(&self, trial: u32, worker: WorkerId) -> Option<&WorkerPlan> {
+        self.worker(worker)?;
+        Some(self.plan()?.worker_in(trial, worker))
+    }
+
     /// A worker of the plan.
     pub(super) fn worker(&self, worker: WorkerId) -> Option<&WorkerPlan> {
         self.plan()?.workers.get(worker.0)
@@ -239,7 +247,7 @@ impl Run {
 
     /// The last step with this label that the worker of this step spawns before it.
     pub(super) fn spawned_before(&self, own: StepReference, label: &str) -> Option<StepReference> {
-        let steps = &self.worker(own.worker)?.steps;
+        let steps = &self.worker_in(own.trial, own.worker)?.steps;
         let before = Phase::ALL.into_iter().filter(|phase| *phase <= own.phase).flat_map(|phase| {
             let reference = move |position| StepReference { phase, position, ..own };
             steps[phase].iter().enumerate().map(move |(position, step)| (reference(position), step))
@@ -311,9 +319,11 @@ impl Run {
             Event::WorkerConnected { worker, player } => {
                 self.players.insert(*worker, player.clone());
             }
-            Event::TrialStarted { trial, attempt } => {
+            Event::TrialStarted { trial, point, round, attempt, warm_up } => {
                 self.trials.remove(trial);
-                self.trial(*trial, at).attempt = *attempt;
+                let started = self.trial(*trial, at);
+                started.attempt = *attempt;
+                started.slot = Slot { point: *point, round: *round, warm_up: *warm_up };
             }
             // A worker that left may have been in its Reset before all others.
             Event::PhaseStarted { trial, phase } => self.phase(*trial, *phase, at).start = at,
@@ -396,7 +406,10 @@ impl Run {
     /// The trial, which is made when nothing was said of it before.
     fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
         let (end, verdict, check, phases) = Default::default();
-        self.trials.entry(number).or_insert(Trial { number, attempt: 1, start: at, end, verdict, check, phases })
+        let in_plan = self.plan.as_ref().map(|(plan, _)| plan.schedule.slot(number));
+        let slot = in_plan.unwrap_or(Slot { point: PointId::default(), round: number, warm_up: false });
+        let fresh = Trial { number, slot, attempt: 1, start: at, end, verdict, check, phases };
+        self.trials.entry(number).or_insert(fresh)
     }
 
     fn phase(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> &mut PhaseOfTrial {

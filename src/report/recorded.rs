@@ -13,8 +13,9 @@ use super::record::{RecordReporter, Render};
 use super::{Format, Style, reporter};
 use crate::model::{
     Bound, ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Ending, Event, Gate, Hint, Mode, Outcome,
-    Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Reason, Reporter, RunId, RunSettings, Stamped, Start,
-    StartSkew, Step, StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
+    Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Point, Reason, Reporter, RunId, RunSettings,
+    Schedule, Stamped, Start, StartSkew, Step, StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerName,
+    WorkerPlan,
 };
 
 /// A style for tests: no colour, UTC.
@@ -93,6 +94,8 @@ pub(super) fn plan(workers: Vec<WorkerPlan>) -> Plan {
         variables: Definitions::default(),
         metrics: Vec::new(),
         workers,
+        points: vec![Point::default()],
+        schedule: Schedule::default(),
     }
 }
 
@@ -153,7 +156,7 @@ impl Recording {
             let player = PlayerDescription::Session { version: "0.1.0".to_owned(), host: "box".to_owned() };
             self.add(Event::WorkerConnected { worker, player });
         }
-        self.add(Event::TrialStarted { trial: self.trial, attempt: 1 });
+        self.add(Event::trial_started(&self.plan, self.trial));
     }
 
     /// A phase begins on all workers.

@@ -131,7 +131,7 @@ impl TextReporter {
     /// The test's own judgement.
     fn check(&mut self, trial: u32, result: &StepResult) -> io::Result<()> {
         self.heading(trial, "check")?;
-        let command = self.run.plan().and_then(|plan| plan.settings.check.as_deref()).unwrap_or_default();
+        let command = self.run.plan().and_then(|plan| plan.check_in(trial)).unwrap_or_default();
         let outcome = self.page.toned(Tone::of(&result.outcome), &result.outcome.in_detail());
         let duration = result.duration.map_or_else(|| "-".to_owned(), words::duration);
         self.page.line(&format!("  {outcome}  {duration}  {}", on_one_line(command)))?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{
-    Absence, Action, BarrierFailure, BarrierResult, ConductorTime, Phase, Plan, Start, StartSkew, Step, WorkerId,
+    Absence, Action, BarrierFailure, BarrierResult, ConductorTime, PhaseId, Plan, Start, StartSkew, Step, WorkerId,
 };
 
 /// The barriers of one phase, by their names.
@@ -42,10 +42,10 @@ pub(super) type Decision = (String, Result<(), BarrierFailure>);
 
 impl Barriers {
     /// Those of a phase; `takes_part` says which workers the run has.
-    pub(super) fn of(plan: &Plan, phase: Phase, takes_part: impl Fn(WorkerId) -> bool) -> Self {
+    pub(super) fn of(plan: &Plan, phase: PhaseId, takes_part: impl Fn(WorkerId) -> bool) -> Self {
         let mut all: BTreeMap<String, Barrier> = BTreeMap::new();
-        for (id, worker) in plan.workers().filter(|(id, _)| takes_part(*id)) {
-            let steps = &worker.steps[phase];
+        for (id, _) in plan.workers().filter(|(id, _)| takes_part(*id)) {
+            let steps = &plan.worker_in(phase.trial, id).steps[phase.phase];
             for (position, step) in steps.iter().enumerate() {
                 if let Action::Barrier(name) = &step.action {
                     let neighbours = Step::first_together(steps, position);
@@ -247,9 +247,10 @@ impl Barrier {
 mod tests {
     use super::*;
     use crate::conduct::testing::{plan, start_at};
-    use crate::model::Mode;
+    use crate::model::{Mode, Phase};
 
     const NOW: ConductorTime = ConductorTime::from_nanoseconds(5);
+    const RUN: PhaseId = PhaseId { trial: 1, phase: Phase::Run };
     const A: WorkerId = WorkerId(0);
     const B: WorkerId = WorkerId(1);
     const C: WorkerId = WorkerId(2);
@@ -261,7 +262,7 @@ mod tests {
             let step = |name: char| Step { action: Action::Barrier(name.to_string()), ..Step::plain("wait", "") };
             worker.steps[Phase::Run] = names.chars().map(step).collect();
         }
-        Barriers::of(&plan, Phase::Run, |_| true)
+        Barriers::of(&plan, RUN, |_| true)
     }
 
     fn fail(name: &str, missing: WorkerId, why: Absence) -> Decision {
@@ -363,7 +364,7 @@ mod tests {
             let step = |name: char| Step { action: Action::Barrier(name.to_string()), mode, ..Step::plain("wait", "") };
             worker.steps[Phase::Run] = names.chars().map(step).collect();
         }
-        let mut barriers = Barriers::of(&plan, Phase::Run, |_| true);
+        let mut barriers = Barriers::of(&plan, RUN, |_| true);
         barriers.reached(A, 0, NOW);
         barriers.reached(B, 0, NOW);
         assert_eq!(barriers.decide(), [], "the first comes to the other at the same time");

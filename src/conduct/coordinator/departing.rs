@@ -74,7 +74,7 @@ impl Coordinator {
         if let Some(before) = entry.part.of {
             self.worker_phase_ended(worker, before);
         }
-        let steps = self.plan.worker(worker).steps[Phase::Reset].len();
+        let steps = self.plan.worker_in(self.trial, worker).steps[Phase::Reset].len();
         self.workers[worker.0].part = Part { is_own: true, ..Part::new(phase, steps) };
     }
 

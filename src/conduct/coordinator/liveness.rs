@@ -95,7 +95,8 @@ impl Coordinator {
     /// From the start of a phase on, each worker has the time that the plan gives it.
     pub(super) fn limit_workers(&mut self, phase: Phase, start: ConductorTime) {
         let default = self.plan.settings.step_timeout;
-        let longest = |id: &WorkerId| Step::longest(&self.plan.worker(*id).steps[phase], default, STEP_MARGIN);
+        let longest =
+            |id: &WorkerId| Step::longest(&self.plan.worker_in(self.trial, *id).steps[phase], default, STEP_MARGIN);
         let all = |ids: &[WorkerId]| ids.iter().try_fold(MARGIN, |sum, id| Some(sum.saturating_add(longest(id)?)));
         let queues: HashMap<_, _> = self.queues().into_iter().map(|(player, ids)| (player, all(&ids))).collect();
         let limits = self.pending.iter().map(|id| {

@@ -13,7 +13,7 @@ impl Coordinator {
     /// The barriers of the phase that begins. Who was left out of the run is not waited for; who is lost fails them.
     pub(super) fn prepare_barriers(&mut self) {
         let workers = &self.workers;
-        self.barriers = Barriers::of(&self.plan, self.phase(), |id| workers[id.0].standing != Standing::Gone);
+        self.barriers = Barriers::of(&self.plan, self.phase_id(), |id| workers[id.0].standing != Standing::Gone);
         self.barrier_round_trip = Duration::ZERO;
         for (id, _) in self.plan.workers() {
             let worker = &self.workers[id.0];

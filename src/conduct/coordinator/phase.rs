@@ -32,7 +32,8 @@ impl Coordinator {
         }
         if self.is_in(worker, place.phase_id()) {
             // It starts with `go` if no other comes before it.
-            let starts = Step::first_together(&self.plan.worker(worker).steps[place.phase], place.position) == 0;
+            let starts =
+                Step::first_together(&self.plan.worker_in(place.trial, worker).steps[place.phase], place.position) == 0;
             if let Some((_, first)) = self.workers[worker.0].first.as_mut().filter(|_| starts) {
                 first.get_or_insert(started);
             }
@@ -233,7 +234,7 @@ impl Coordinator {
     pub(super) fn at(&self, worker: WorkerId) -> Option<&Step> {
         let part = &self.workers[worker.0].part;
         let position = part.at().filter(|_| part.is_in(self.phase_id()))?;
-        self.plan.worker(worker).steps[self.phase()].get(position)
+        self.plan.worker_in(self.trial, worker).steps[self.phase()].get(position)
     }
 
     /// What a worker has to do in this phase, which may be a Reset of its own, as long as it has not ended it.

@@ -145,7 +145,7 @@ impl Coordinator {
         self.trial += 1;
         self.rest = Rest::All;
         self.reset_began = None;
-        self.report(Event::TrialStarted { trial: self.trial, attempt: 1 });
+        self.report(Event::trial_started(&self.plan, self.trial));
         self.next_phase(0);
     }
 
@@ -174,7 +174,7 @@ impl Coordinator {
         let PhaseId { trial, phase } = id;
         self.report(Event::PhaseStarted { trial, phase });
         for worker in &live {
-            let steps = self.plan.worker(*worker).steps[phase].len();
+            let steps = self.plan.worker_in(self.trial, *worker).steps[phase].len();
             self.workers[worker.0].enter(Part::new(id, steps));
         }
         self.prepare_barriers();
@@ -234,7 +234,7 @@ impl Coordinator {
 
     /// The test itself judges a trial that was not broken off, if it has a check.
     fn check_trial(&mut self) {
-        if self.plan.settings.check.is_none() || self.interrupted.is_some() {
+        if self.plan.check_in(self.trial).is_none() || self.interrupted.is_some() {
             return self.trial_over();
         }
         self.wait(Stage::Checking, BTreeSet::new(), None);

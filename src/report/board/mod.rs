@@ -196,7 +196,7 @@ impl Board {
         let (phase, _) = self.phase.filter(|_| self.gone && worker.standing == Standing::In)?;
         let running = worker.open.iter().copied().min_by_key(|(_, since)| *since);
         let (position, since) = running.or_else(|| Some((worker.ended, worker.since?)))?;
-        Some((position, self.plan.as_ref()?.worker(id).steps[phase].get(position)?, since))
+        Some((position, self.plan.as_ref()?.worker_in(self.trial, id).steps[phase].get(position)?, since))
     }
 
     /// Whether the step that a worker is at takes unusually long.

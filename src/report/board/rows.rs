@@ -10,7 +10,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::{Board, Standing};
-use crate::model::{Action, ConductorTime, Plan, Step, WorkerId, WorkerPlan, display_width, on_one_line};
+use crate::model::{Action, ConductorTime, Plan, Step, WorkerId, display_width, on_one_line};
 use crate::report::{compact, words};
 
 /// Names and labels take no more columns than this.
@@ -143,7 +143,7 @@ impl Board {
         let is_too_much = rows.len() > most;
         rows.sort_by_key(|row| (row.rank(), row.took.filter(|_| is_too_much).map(Reverse)));
         if let Some(since) = self.checking {
-            let command = on_one_line(plan.settings.check.as_deref().unwrap_or_default()).into_owned();
+            let command = on_one_line(plan.check_in(self.trial).unwrap_or_default()).into_owned();
             let row = Row::new(State::Running, About::Step(command));
             rows.insert(0, row.timed(now.since(since), plan.settings.step_timeout));
         }
@@ -214,16 +214,15 @@ impl Board {
     fn at_barrier(&self, plan: &Plan, name: &str) -> String {
         let Some((phase, _)) = self.phase else { return String::new() };
         let is_barrier = |step: &Step| matches!(&step.action, Action::Barrier(of) if of == name);
-        let is_missing = |id: WorkerId, worker: &WorkerPlan| {
-            let Some(position) = worker.steps[phase].iter().position(is_barrier) else { return false };
+        let is_missing = |id: WorkerId| {
+            let Some(position) = plan.worker_in(self.trial, id).steps[phase].iter().position(is_barrier) else {
+                return false;
+            };
             let is_before = self.workers[id.0].ended <= position;
             is_before && self.current(id).is_some_and(|(at, ..)| at != position)
         };
-        let missing: Vec<&str> = plan
-            .workers()
-            .filter(|(id, worker)| is_missing(*id, worker))
-            .map(|(_, worker)| worker.name.as_str())
-            .collect();
+        let missing: Vec<&str> =
+            plan.workers().filter(|(id, _)| is_missing(*id)).map(|(_, worker)| worker.name.as_str()).collect();
         let name = on_one_line(name);
         if missing.is_empty() {
             format!("at barrier {name}")

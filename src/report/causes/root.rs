@@ -188,7 +188,7 @@ impl<'a> Roots<'a> {
 
     /// The step in which another worker has this barrier.
     pub(super) fn member(self, own: StepReference, worker: WorkerId, name: &str) -> Option<StepReference> {
-        let steps = &self.run.worker(worker)?.steps[own.phase];
+        let steps = &self.run.worker_in(own.trial, worker)?.steps[own.phase];
         let position = steps.iter().position(|step| matches!(&step.action, Action::Barrier(other) if other == name))?;
         Some(StepReference { worker, position, ..own })
     }

@@ -16,8 +16,9 @@ pub(super) fn data<'a>(Ended { run, at: end, folder, .. }: Ended<'a>, causes: &'
     let times = Times { start: run.start.unwrap_or(end), end };
     let date = run.plan.as_ref().and_then(|(_, anchor)| jiff::Timestamp::try_from(anchor.date(times.start)).ok());
     let trials = || run.trials.values().enumerate();
-    let phases = trials().flat_map(|(place, trial)| trial.phases.values().map(move |phase| (place, phase)));
-    let phases = phases.map(|(trial, phase)| phase_entry(run, times, trial, phase)).collect::<Vec<_>>();
+    let phases = trials().flat_map(|(place, trial)| trial.phases.values().map(move |phase| (place, trial, phase)));
+    let phases =
+        phases.map(|(place, trial, phase)| phase_entry(run, times, place, (trial.number, phase))).collect::<Vec<_>>();
     let workers = run.plan.iter().flat_map(|(plan, _)| &plan.workers);
     let trial_entry = |trial: &Trial| {
         let (start, end) = (times.since_start(trial.start), times.end(trial.end));
@@ -56,17 +57,24 @@ fn machines(run: &Run) -> Vec<(String, Option<String>, String)> {
     run.plan().into_iter().flat_map(Plan::workers).map(machine).collect()
 }
 
-/// A phase; `trial` is the place of its trial in the list.
-fn phase_entry<'a>(run: &'a Run, times: Times, trial: usize, phase: &'a PhaseOfTrial) -> impl Serialize + 'a {
+/// A phase, with the number of its trial; `place` is that of the trial in the list.
+fn phase_entry<'a>(
+    run: &'a Run,
+    times: Times,
+    place: usize,
+    (number, phase): (u32, &'a PhaseOfTrial),
+) -> impl Serialize + 'a {
     let results = || phase.workers.values().flat_map(|worker| worker.results.values());
     let go = results().filter_map(|recorded| recorded.result.started).map(|start| start.at).min();
     // When all continued behind a barrier, as it was seen here.
-    let at = |barrier: &BarrierResult| barrier.passed.as_ref().ok().and_then(|_| release(run, phase, &barrier.name));
+    let at = |barrier: &BarrierResult| {
+        barrier.passed.as_ref().ok().and_then(|_| release(run, (number, phase), &barrier.name))
+    };
     let barrier = |barrier: &'a BarrierResult| {
         object! { name: &barrier.name, at: at(barrier).map(|at| times.since_start(at)) }
     };
     object! {
-        trial: trial,
+        trial: place,
         phase: phase.phase,
         start: times.since_start(phase.start),
         end: times.end(phase.end),
@@ -79,9 +87,9 @@ fn phase_entry<'a>(run: &'a Run, times: Times, trial: usize, phase: &'a PhaseOfT
 }
 
 /// When the first process was started behind a barrier.
-fn release(run: &Run, phase: &PhaseOfTrial, name: &str) -> Option<ConductorTime> {
+fn release(run: &Run, (trial, phase): (u32, &PhaseOfTrial), name: &str) -> Option<ConductorTime> {
     let starts = phase.workers.iter().filter_map(|(&worker, own)| {
-        let steps = &run.worker(worker)?.steps[phase.phase];
+        let steps = &run.worker_in(trial, worker)?.steps[phase.phase];
         let place = steps.iter().position(|step| matches!(&step.action, Action::Barrier(other) if other == name))?;
         own.results.range(place + 1..).find_map(|(_, recorded)| Some(recorded.result.started?.at))
     });

@@ -100,9 +100,9 @@ pub(super) fn steps(run: &Run, times: Times, roles: &Roles) -> Steps {
         }
     }
     let row = run.plan().map_or(0, |plan| plan.workers.len()) as u64;
-    let command = run.plan().and_then(|plan| plan.settings.check.as_deref()).unwrap_or_default();
     for (trial, number) in run.trials.values().zip(0..) {
         if let Some(check) = &trial.check {
+            let command = run.plan().and_then(|plan| plan.check_in(trial.number)).unwrap_or_default();
             made.check([row, number], trial, command, check, roles.checks.get(&trial.number).copied());
         }
     }

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use conductor::model::{
     ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Event, Outcome, Phase, PhaseMap, Plan,
-    PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, Step, StepReference, StepResult,
-    Verdict, WorkerId, WorkerName, WorkerPlan,
+    PlayerDescription, PlayerTime, Point, Reason, RunId, RunSettings, Schedule, Stamped, Start, Step, StepReference,
+    StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -57,6 +57,8 @@ fn plan(workers: &[&str], steps: &[Ran]) -> Plan {
         variables: Definitions::default(),
         metrics: Vec::new(),
         workers: workers.iter().enumerate().map(worker).collect(),
+        points: vec![Point::default()],
+        schedule: Schedule::default(),
     }
 }
 
@@ -68,7 +70,7 @@ pub(super) fn events(workers: &[&str], steps: Vec<Ran>, end: u64, more: Vec<Even
     let (trial, phase) = (1, Phase::Run);
     let mut events = vec![
         Event::RunStarted { plan: Arc::clone(&plan), anchor: ClockAnchor { conductor: at(0), utc } },
-        Event::TrialStarted { trial, attempt: 1 },
+        Event::trial_started(&plan, trial),
         Event::PhaseStarted { trial, phase },
     ];
     let player = PlayerDescription::Session { version: "0.1.0".to_owned(), host: "box".to_owned() };

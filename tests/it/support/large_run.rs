@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use conductor::model::{
     ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Ending, Event, Outcome, Output, Phase, PhaseMap,
-    Plan, PlayerDescription, PlayerTime, Reason, RunId, RunSettings, Stamped, Start, StartSkew, Step, StepReference,
-    StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
+    Plan, PlayerDescription, PlayerTime, Point, Reason, RunId, RunSettings, Schedule, Stamped, Start, StartSkew, Step,
+    StepReference, StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -62,6 +62,8 @@ fn plan(size: Size) -> Plan {
         variables: Definitions::default(),
         metrics: Vec::new(),
         workers: (0..size.workers).map(worker).collect(),
+        points: vec![Point::default()],
+        schedule: Schedule::default(),
     }
 }
 
@@ -80,7 +82,7 @@ pub fn events(size: Size) -> Vec<Stamped> {
         tell(now, Event::WorkerConnected { worker, player });
     }
     for trial in 1..=size.trials {
-        tell(now, Event::TrialStarted { trial, attempt: 1 });
+        tell(now, Event::trial_started(&plan, trial));
         for phase in Phase::ALL {
             now = one_phase(&plan, (trial, phase), now, &mut chance, &mut tell);
         }

@@ -1,0 +1,169 @@
+//! The order of the trials of a series, pure: which trial is of which point and round.
+
+use serde::{Deserialize, Serialize};
+
+use super::PointId;
+use super::named::named;
+
+/// In which order the trials of a series are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// In rounds: each point once, newly shuffled in each.
+    #[default]
+    Shuffled,
+    /// In rounds: each point once, in the same order.
+    Interleaved,
+    /// One point after another.
+    Blocked,
+}
+
+named!(Order: Shuffled "shuffled", Interleaved "interleaved", Blocked "blocked");
+
+/// A trial's place in a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Its point.
+    pub point: PointId,
+    /// Its round, counted from 1. Each point has one trial in a round.
+    pub round: u32,
+    /// It is run and not counted.
+    pub warm_up: bool,
+}
+
+/// How many rounds a series has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rounds {
+    /// Those that come first and are not counted.
+    pub warm_up: u32,
+    /// Those that are counted.
+    pub counted: u32,
+    /// How many may be counted, if the measurements are not precise enough after `counted`.
+    pub most: u32,
+}
+
+/// The order of the trials. The default is that of an ordinary test: each trial is a round of the only point.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Schedule {
+    /// How it was made.
+    pub order: Order,
+    /// What the order follows from.
+    pub seed: u32,
+    /// How many rounds there are.
+    pub rounds: Option<Rounds>,
+    /// Trial by trial, from the first; all that may be run.
+    slots: Vec<Slot>,
+}
+
+impl Schedule {
+    /// The schedule of so many points. `shuffle` puts the points of one round after another in random order.
+    pub fn new(
+        order: Order,
+        seed: u32,
+        points: usize,
+        rounds: Rounds,
+        mut shuffle: impl FnMut(&mut [PointId]),
+    ) -> Self {
+        let all = rounds.warm_up + rounds.counted.max(rounds.most);
+        let slot = |point, round| Slot { point, round, warm_up: round <= rounds.warm_up };
+        let mut in_rounds = |first: u32| -> Vec<Slot> {
+            let round = |round| {
+                let mut ids: Vec<_> = (0..points).map(PointId).collect();
+                if order == Order::Shuffled {
+                    shuffle(&mut ids);
+                }
+                ids.into_iter().map(move |point| slot(point, round))
+            };
+            (first..=all).flat_map(round).collect()
+        };
+        let slots = if order == Order::Blocked {
+            // Rounds that are added for precision are needed for all points, and come behind all blocks.
+            let planned = rounds.warm_up + rounds.counted;
+            let blocks = (0..points).flat_map(|point| (1..=planned).map(move |round| slot(PointId(point), round)));
+            blocks.chain(in_rounds(planned + 1)).collect()
+        } else {
+            in_rounds(1)
+        };
+        Self { order, seed, rounds: Some(rounds), slots }
+    }
+
+    /// The schedule whose trials are of these points, in this order, as it was recorded.
+    pub fn recorded(order: Order, seed: u32, rounds: Rounds, points: &[PointId]) -> Self {
+        let mut so_far = std::collections::HashMap::new();
+        let slot = |point: &PointId| {
+            let round = so_far.entry(*point).or_insert(0);
+            *round += 1;
+            Slot { point: *point, round: *round, warm_up: *round <= rounds.warm_up }
+        };
+        Self { order, seed, rounds: Some(rounds), slots: points.iter().map(slot).collect() }
+    }
+
+    /// The place of a trial, which is counted from 1.
+    pub fn slot(&self, trial: u32) -> Slot {
+        let index = (trial as usize).saturating_sub(1);
+        let known = self.slots.get(index).copied();
+        known.unwrap_or(Slot { point: PointId::default(), round: trial, warm_up: false })
+    }
+
+    /// The points of all trials that may be run, from the first; none in an ordinary test.
+    pub fn points(&self) -> impl ExactSizeIterator<Item = PointId> + '_ {
+        self.slots.iter().map(|slot| slot.point)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn schedule(order: Order, points: usize, [warm_up, counted, most]: [u32; 3]) -> Schedule {
+        Schedule::new(order, 7, points, Rounds { warm_up, counted, most }, <[PointId]>::reverse)
+    }
+
+    /// The trials as `POINT.ROUND`, with `w` for warm-up.
+    fn told(schedule: &Schedule) -> String {
+        let trials = 1..=u32::try_from(schedule.points().len()).unwrap();
+        let told = trials.map(|trial| {
+            let Slot { point, round, warm_up } = schedule.slot(trial);
+            format!("{}.{round}{}", point.0, if warm_up { "w" } else { "" })
+        });
+        told.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn each_order_goes_through_points_and_rounds_in_its_way() {
+        assert_eq!(told(&schedule(Order::Interleaved, 3, [1, 1, 0])), "0.1w 1.1w 2.1w 0.2 1.2 2.2");
+        assert_eq!(told(&schedule(Order::Shuffled, 3, [1, 1, 0])), "2.1w 1.1w 0.1w 2.2 1.2 0.2");
+        assert_eq!(told(&schedule(Order::Blocked, 2, [1, 2, 0])), "0.1w 0.2 0.3 1.1w 1.2 1.3");
+    }
+
+    #[test]
+    fn rounds_that_precision_may_need_come_last_in_each_order() {
+        assert_eq!(told(&schedule(Order::Blocked, 2, [0, 1, 2])), "0.1 1.1 0.2 1.2");
+        assert_eq!(told(&schedule(Order::Interleaved, 2, [0, 1, 2])), "0.1 1.1 0.2 1.2");
+    }
+
+    #[test]
+    fn each_trial_of_an_ordinary_test_is_a_round_of_its_only_point() {
+        let slot = Slot { point: PointId(0), round: 3, warm_up: false };
+        assert_eq!(Schedule::default().slot(3), slot);
+    }
+
+    proptest! {
+        #[test]
+        fn each_point_has_each_round_once_and_a_record_gives_the_same_schedule(
+            order in 0..Order::ALL.len(), points in 1..6usize, rounds in [0..3u32, 1..5, 0..7],
+        ) {
+            let made = schedule(Order::ALL[order], points, rounds);
+            let all = rounds[0] + rounds[1].max(rounds[2]);
+            let trials = 1..=u32::try_from(made.points().len()).unwrap();
+            let mut found: Vec<_> = trials.map(|trial| made.slot(trial)).map(|slot| (slot.round, slot.point)).collect();
+            found.sort_unstable();
+            let expected: Vec<_> = (1..=all).flat_map(|round| (0..points).map(move |at| (round, PointId(at)))).collect();
+            prop_assert_eq!(found, expected);
+            let points: Vec<_> = made.points().collect();
+            prop_assert_eq!(Schedule::recorded(made.order, made.seed, made.rounds.unwrap(), &points), made);
+        }
+    }
+}

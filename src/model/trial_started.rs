@@ -1,0 +1,45 @@
+//! For serde: the start of a trial. In the record of an ordinary test it has only its number.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Names, PointId};
+
+#[derive(Serialize, Deserialize)]
+struct Started {
+    trial: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    point: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    round: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    warm_up: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with references")]
+pub fn serialize<S: Serializer>(
+    trial: &u32,
+    point: &PointId,
+    round: &u32,
+    attempt: &u32,
+    warm_up: &bool,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let name = Names::plan().filter(|plan| plan.is_series()).map(|plan| plan.point_name(*point).to_owned());
+    let round = name.as_ref().map(|_| *round);
+    let attempt = (*attempt > 1).then_some(*attempt);
+    Started { trial: *trial, point: name, round, attempt, warm_up: *warm_up }.serialize(to)
+}
+
+pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(u32, PointId, u32, u32, bool), D::Error> {
+    let Started { trial, point, round, attempt, warm_up } = Started::deserialize(from)?;
+    let id = match point {
+        None => PointId::default(),
+        Some(name) => Names::plan()
+            .and_then(|plan| plan.points.iter().position(|point| point.name == name).map(PointId))
+            .ok_or_else(|| D::Error::custom(format!("unknown point `{name}`")))?,
+    };
+    Ok((trial, id, round.unwrap_or(trial), attempt.unwrap_or(1), warm_up))
+}
