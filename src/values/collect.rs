@@ -40,7 +40,7 @@ impl Collector {
     pub fn take(&mut self, Stamped { event, .. }: &Stamped) {
         match event {
             Event::RunStarted { plan, .. } => self.begin(plan),
-            Event::TrialStarted { trial, attempt } => self.trial(*trial, *attempt),
+            Event::TrialStarted { trial, attempt, .. } => self.trial(*trial, *attempt),
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.step(*step, result),
             Event::PhaseEnded { phase, skew: Some(skew), .. } if skew.workers > 1 => {
                 self.time(&format!("start_skew.{phase}"), skew.spread);
