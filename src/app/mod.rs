@@ -4,6 +4,7 @@ mod check;
 mod conduct;
 mod frames;
 mod init;
+mod journal;
 mod live;
 mod log;
 mod messages;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use tracing::level_filters::LevelFilter;
 
+use super::journal::{CONFIGURATION, EVENTS};
 use super::messages::{self, Refused};
 use super::outputs::{Opened, Outputs};
-use super::results::{CONFIGURATION, EVENTS};
 use crate::cli::ReportArguments;
 use crate::conduct::ResultsFolder;
 use crate::model::{NOT_CARRIED_OUT, OutputSource, PASSED, on_one_line};

@@ -12,16 +12,12 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use super::journal::{CONFIGURATION, EVENTS, Journal};
 use super::messages;
 use super::report_file;
-use crate::conduct::{NamedReporters, Room};
+use crate::conduct::{NamedReporters, ResultsFolder, Room};
 use crate::model::{Event, Format, Plan, Reporter, RunId, Stamped};
 use crate::report::{self, Style};
-
-/// The file that has the plan.
-pub(super) const CONFIGURATION: &str = "configuration.json";
-/// The file that has the events; with the plan and the outputs, it is the record from which every report can be made.
-pub(super) const EVENTS: &str = "events.jsonl";
 
 /// The reports that are kept, beside the steps' outputs.
 const KEPT: [(Format, &str); 5] = [
@@ -61,6 +57,13 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
         let style = Style { folder: Some(String::new()), results: Some(folder.clone()), ..Style::plain() };
         let reporter = report_file::create_new(format, &path, style, room)
             .map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
+        let reporter = match format {
+            Format::Jsonl => {
+                let disk = ResultsFolder::open(&folder).map_err(|error| refused(&folder, &error))?;
+                Box::new(Journal { events: reporter, disk: Box::new(disk) })
+            }
+            _ => reporter,
+        };
         reporters.push((path.display().to_string(), reporter));
     }
     Ok(reporters)

@@ -21,6 +21,7 @@ mod checker;
 mod clock;
 mod connection;
 mod coordinator;
+mod disk;
 mod event;
 mod mailbox;
 mod now;
@@ -40,6 +41,7 @@ mod threads;
 mod waiting_log;
 
 pub(crate) use check::{CheckAnswer, CheckReport, check};
+pub(crate) use disk::{Disk, keep_files, keep_trial};
 pub use options::Options;
 pub use plan_message::too_large;
 pub(crate) use reach::Site;

@@ -33,6 +33,17 @@ pub(super) enum FolderError {
     Link(OsString),
 }
 
+impl FolderError {
+    /// The same, of the kind of its cause.
+    fn into_io(self) -> io::Error {
+        let kind = match &self {
+            Self::Results(cause) | Self::Folder(_, cause) => io::Error::from(*cause).kind(),
+            Self::LeadsOut | Self::Link(_) => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, self)
+    }
+}
+
 fn shown(name: &OsStr) -> String {
     on_one_line(&name.to_string_lossy()).into_owned()
 }
@@ -74,9 +85,21 @@ impl ResultsFolder {
         self.file(parts, true, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
     }
 
+    /// Opens a folder beneath it, by the parts of its path; itself without any.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be entered; a link is never followed.
+    pub(super) fn open_folder(&self, parts: &[OsString]) -> io::Result<OwnedFd> {
+        if parts.is_empty() {
+            return Ok(openat(&self.folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
+        }
+        self.folder(parts.iter().map(OsString::as_os_str), false).map_err(FolderError::into_io)
+    }
+
     fn file(&self, parts: &[impl AsRef<OsStr>], create: bool, flags: OFlags) -> io::Result<File> {
         let (name, folders) = parts.split_last().ok_or(io::ErrorKind::NotFound)?;
-        let folder = self.folder(folders.iter().map(AsRef::as_ref), create).map_err(io::Error::other)?;
+        let folder = self.folder(folders.iter().map(AsRef::as_ref), create).map_err(FolderError::into_io)?;
         // A named pipe is not waited for.
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(openat(&folder, name.as_ref(), flags, Mode::from_raw_mode(0o666))?))

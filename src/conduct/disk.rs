@@ -1,0 +1,206 @@
+//! What the record of a run needs of its disk, so that what stands there survives a power cut.
+//!
+//! A trial is done when its end is in the journal, `events.jsonl`. [`keep_trial`] is called before that line is written:
+//! it waits until the disk has the files of the trial, then the folders that they are in, from the inside out. A test has a
+//! disk of its own, which loses what it was not told to keep.
+
+#[cfg(test)]
+pub(crate) mod simulated;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, fsync, openat, renameat_with, statat, syncfs};
+use rustix::io::Errno;
+
+use super::results_folder::ResultsFolder;
+
+/// The folder with what the steps of all trials printed.
+const OUTPUTS: &str = "outputs";
+
+/// A path beneath the folder of a run, part by part; an empty one is that folder.
+pub(crate) type Parts<'a> = &'a [OsString];
+
+/// The disk that the folder of a run is on.
+pub(crate) trait Disk: Send {
+    /// The names of the files and of the folders in a folder; none of what is neither.
+    fn entries(&self, folder: Parts<'_>) -> io::Result<Entries>;
+
+    /// Waits until the disk has what the file holds.
+    fn sync_file(&self, file: Parts<'_>) -> io::Result<()>;
+
+    /// Waits until the disk has the names in the folder.
+    fn sync_folder(&self, folder: Parts<'_>) -> io::Result<()>;
+
+    /// Waits until the disk has the name of the folder of the run itself.
+    fn sync_above(&self) -> io::Result<()>;
+
+    /// Gives something in a folder another name there. What has that name already is an error.
+    #[expect(dead_code, reason = "a run that is resumed will move what a partial trial left")]
+    fn rename(&self, folder: Parts<'_>, from: &OsStr, to: &OsStr) -> io::Result<()>;
+}
+
+/// What is in a folder.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entries {
+    pub(crate) files: Vec<OsString>,
+    pub(crate) folders: Vec<OsString>,
+}
+
+/// Waits until the disk has these files of the folder of a run, and that folder.
+///
+/// # Errors
+///
+/// Says why it has not.
+pub(crate) fn keep_files(disk: &dyn Disk, files: &[&str]) -> io::Result<()> {
+    files.iter().try_for_each(|file| there(disk.sync_file(&[file.into()])))?;
+    disk.sync_folder(&[])?;
+    disk.sync_above()
+}
+
+/// Waits until the disk has all that a trial left: its files, and then its folders up to that of the run.
+///
+/// # Errors
+///
+/// Says why it has not.
+pub(crate) fn keep_trial(disk: &dyn Disk, trial: u32) -> io::Result<()> {
+    let own = OsString::from(format!("trial-{trial}"));
+    keep_tree(disk, vec![OUTPUTS.into(), own.clone()])?;
+    keep_tree(disk, vec![own])?;
+    there(disk.sync_folder(&[OUTPUTS.into()]))?;
+    disk.sync_folder(&[])
+}
+
+/// Waits until the disk has all that is in this folder, if there is one.
+fn keep_tree(disk: &dyn Disk, root: Vec<OsString>) -> io::Result<()> {
+    let inside = |folder: &[OsString], name| [folder, &[name]].concat();
+    let mut folders = vec![root];
+    let mut next = 0;
+    while let Some(folder) = folders.get(next).cloned() {
+        next += 1;
+        let Entries { files, folders: inner } = match disk.entries(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        // One that is gone again was a temporary one.
+        files.into_iter().try_for_each(|name| there(disk.sync_file(&inside(&folder, name))))?;
+        folders.extend(inner.into_iter().map(|name| inside(&folder, name)));
+    }
+    folders.iter().rev().try_for_each(|folder| there(disk.sync_folder(folder)))
+}
+
+/// What is not there need not be kept.
+fn there(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+impl Disk for ResultsFolder {
+    fn entries(&self, folder: Parts<'_>) -> io::Result<Entries> {
+        let folder = self.open_folder(folder)?;
+        let mut entries = Entries::default();
+        for entry in Dir::read_from(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let kind = match entry.file_type() {
+                FileType::Unknown => statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)
+                    .map_or(FileType::Unknown, |found| FileType::from_raw_mode(found.st_mode)),
+                known => known,
+            };
+            let name = OsStr::from_bytes(name.to_bytes()).to_owned();
+            match kind {
+                FileType::RegularFile => entries.files.push(name),
+                FileType::Directory if name != "." && name != ".." => entries.folders.push(name),
+                _ => {}
+            }
+        }
+        Ok(entries)
+    }
+
+    fn sync_file(&self, file: Parts<'_>) -> io::Result<()> {
+        match self.open_file(file, OFlags::RDONLY) {
+            Ok(file) => supported(fsync(file)),
+            // A fetched file keeps its permissions, and they can be such that nobody may read it.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => supported(syncfs(self.open_folder(&[])?)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sync_folder(&self, folder: Parts<'_>) -> io::Result<()> {
+        supported(fsync(self.open_folder(folder)?))
+    }
+
+    fn sync_above(&self) -> io::Result<()> {
+        let above = openat(self.open_folder(&[])?, "..", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty());
+        // One that may only be passed through cannot be opened; its disk has the name in some seconds all the same.
+        above.map_or(Ok(()), |above| supported(fsync(above)))
+    }
+
+    fn rename(&self, folder: Parts<'_>, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let folder = self.open_folder(folder)?;
+        Ok(renameat_with(&folder, from, &folder, to, RenameFlags::NOREPLACE)?)
+    }
+}
+
+/// Not every file system can be told to keep something.
+fn supported(done: Result<(), Errno>) -> io::Result<()> {
+    match done {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::ROFS) => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::simulated::SimulatedDisk;
+    use super::*;
+
+    fn path(text: &str) -> Vec<OsString> {
+        text.split('/').map(OsString::from).collect()
+    }
+
+    const LEFT: [&str; 4] =
+        ["outputs/trial-2/w/run-01-s.stdout", "outputs/trial-2/check.stdout", "trial-2/w/a/b/c", "trial-2/w/d"];
+
+    #[test]
+    fn what_a_trial_left_survives_a_power_cut_and_nothing_of_it_if_it_was_not_kept() {
+        for (keep, expected) in [(true, 4), (false, 0)] {
+            let disk = SimulatedDisk::new(1000);
+            for file in LEFT {
+                disk.append(&path(file), file.as_bytes()).unwrap();
+            }
+            if keep {
+                keep_trial(&disk, 2).unwrap();
+            }
+            // Nothing is there by chance.
+            let after = disk.cut(1000, |below| below - 1);
+            let whole = LEFT.iter().filter(|file| after.read(&path(file)).is_ok_and(|read| read == file.as_bytes()));
+            assert_eq!(whole.count(), expected);
+        }
+    }
+
+    #[test]
+    fn a_trial_that_left_nothing_needs_no_files() {
+        keep_trial(&SimulatedDisk::new(1000), 1).unwrap();
+        let run = tempfile::tempdir().unwrap();
+        keep_trial(&ResultsFolder::open(run.path()).unwrap(), 1).unwrap();
+    }
+
+    #[test]
+    fn a_real_folder_has_its_files_and_folders_and_neither_links_nor_pipes() {
+        let run = tempfile::tempdir().unwrap();
+        let inside = run.path().join("outputs/trial-1");
+        std::fs::create_dir_all(inside.join("w")).unwrap();
+        std::fs::write(inside.join("check.stdout"), "x").unwrap();
+        std::os::unix::fs::symlink("/", inside.join("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, inside.join("pipe"), Mode::from_raw_mode(0o600)).unwrap();
+        let folder = ResultsFolder::open(run.path()).unwrap();
+        let expected = Entries { files: path("check.stdout"), folders: path("w") };
+        assert_eq!(folder.entries(&path("outputs/trial-1")).unwrap(), expected);
+        keep_trial(&folder, 1).unwrap();
+        keep_files(&folder, &["no-such-file"]).unwrap();
+    }
+}
