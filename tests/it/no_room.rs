@@ -13,7 +13,7 @@ use crate::support::room::When::{Idle, Reset, Run};
 use crate::support::room::Who::{Check, Conductor, Listener, Session};
 use crate::support::room::{Cell, Disk, Scene, When, Who, can_limit_processes, cell, each_goes_on};
 use crate::support::surroundings::{skip, skip_without_hang_ups};
-use crate::support::{CONDUCTOR, Folder, Player, conductor, finish, kill, run, start};
+use crate::support::{CONDUCTOR, Finished, Folder, Player, conductor, finish, kill, run, start};
 use snapbox::str;
 
 /// For whom a loss changes nothing.
@@ -132,48 +132,83 @@ fn whoever_is_on_a_disk_that_is_full_goes_on() {
     each_goes_on(Temporary, &[Idle, Run, Reset].map(|when| unharmed(Listener, when)));
 }
 
+/// Runs a test of which two steps print more than finds room on a disk of 64 KiB, with this option or variable for it:
+/// each of these steps is named once in the log and in the report, and in every format what is missing is marked on it.
+#[track_caller]
+fn the_rest_is_marked(folder: &Folder, lacking: &[&str], use_disk: impl FnOnce(&mut Command)) -> Finished {
+    let player = Player::start();
+    let steps = "first = echo first\nmuch = seq 1 100000; seq 1 100000 >&2\nmore = seq 1 100000\nlast = echo last\n";
+    folder.test("", &["w"]).worker("w", player.port, &format!("[Run]\n{steps}"));
+    let mut command = conductor(folder, ["conduct", "-p", "run", "--run-id", "r", "--log-file", "log"]);
+    for format in ["json", "junit", "jsonl", "html", "github"] {
+        command.args(["--report", &format!("{format}={format}")]);
+    }
+    use_disk(&mut command);
+    let finished = finish(start(command));
+    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    // What is said is the same everywhere, and once; it is said when it happens.
+    let (log, report) = (folder.read("log"), folder.read("json"));
+    let over = log.find("Trial 1 of 1: ").expect("the end of the trial");
+    for step in lacking {
+        let lacks = format!("cannot save all output of step `{step}` in run of trial 1: no space left on device");
+        let counts = [&finished.stdout, &log, &report].map(|said| said.matches(&lacks).count());
+        assert_eq!(counts, [1, 1, 1], "{lacks}: {finished:#?}\n{log}");
+        assert!(log.find(&lacks).is_some_and(|at| at < over), "{log}");
+    }
+    // What is missing is marked: on both streams of one step, and on one of each other.
+    let streams = lacking.len() + 1;
+    let missing = " bytes could not be stored: no space left on device";
+    for (format, text) in [("text", &finished.stdout), ("json", &report), ("junit", &folder.read("junit"))] {
+        assert!(text.matches(missing).count() >= streams, "{format}: {text}");
+    }
+    let events = folder.read("jsonl");
+    let marked = |line: &&str| line.contains("\"step_ended\"") && line.contains("no space left on device");
+    assert_eq!(events.lines().filter(marked).count(), lacking.len());
+    assert_eq!(folder.read("html").matches("\"error\":\"no space left on device\"").count(), streams);
+    let annotations = folder.read("github");
+    assert!(annotations.contains("no space left on device"), "{annotations}");
+    for step in ["first", "much", "more", "last"] {
+        assert_eq!(annotations.contains(&format!("`{step}`")), lacking.contains(&step), "{step}: {annotations}");
+    }
+    finished
+}
+
 #[test]
 fn what_fits_on_a_small_disk_is_kept_and_each_step_that_lacks_something_is_named_once() {
     let disk = match Disk::new() {
         Ok(disk) => disk,
         Err(error) => return skip(&format!("no file system can be made here: {error}")),
     };
-    let (player, folder) = (Player::start(), Folder::new());
-    let steps = "first = echo first\nmuch = seq 1 100000; seq 1 100000 >&2\nmore = seq 1 100000\nlast = echo last\n";
-    folder.test("", &["w"]).worker("w", player.port, &format!("[Run]\n{steps}"));
+    let folder = Folder::new();
     let results = disk.path();
-    let line = ["conduct", "-p", "run", "--run-id", "r", "--report", "json=report", "--log-file", "log", "--results"];
-    let finished = finish(start({
-        let mut command = conductor(&folder, line);
-        command.arg(&results).args(["--report", "junit=junit", "--report", "jsonl=events", "test.cfg"]);
-        command
-    }));
-    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    let finished = the_rest_is_marked(&folder, &["much", "more"], |command| {
+        command.arg("--results").arg(&results).arg("test.cfg");
+    });
     let file = |name: &str| std::fs::read_to_string(results.join("r/outputs/trial-1/w").join(name)).unwrap_or_default();
     assert_eq!([file("run-01-first.stdout"), file("run-04-last.stdout")], ["first\n", "last\n"], "{finished:#?}");
     let much = file("run-02-much.stdout");
     assert!(much.len() >= 4096 && much.starts_with("1\n2\n3\n"), "{} bytes are kept", much.len());
-    // What is said is the same everywhere, and once.
-    let (log, report) = (folder.read("log"), folder.read("report"));
-    for step in ["much", "more"] {
-        let lacks = format!("cannot save all output of step `{step}` in run of trial 1: no space left on device");
-        let counts = [&finished.stdout, &log, &report].map(|said| said.matches(&lacks).count());
-        assert_eq!(counts, [1, 1, 1], "{lacks}: {finished:#?}\n{log}");
-    }
-    // What is missing is marked in every format: on both streams of one step, and on one of the other.
-    let missing = " bytes could not be stored: no space left on device";
-    for (format, text) in [("text", &finished.stdout), ("json", &report), ("junit", &folder.read("junit"))] {
-        assert!(text.matches(missing).count() >= 3, "{format}: {text}");
-    }
-    let events = folder.read("events");
-    let marked = |line: &&str| line.contains("\"step_ended\"") && line.contains("no space left on device");
-    assert_eq!(events.lines().filter(marked).count(), 2, "{events}");
     let named = |text: &str| -> std::collections::BTreeSet<String> {
         let all = text.lines().filter_map(|line| line.split_once("cannot write output `")?.1.split_once("`: "));
         all.map(|(name, _)| name.to_owned()).collect()
     };
+    let log = folder.read("log");
     assert!(!named(&log).is_empty(), "{log}");
     assert_eq!(named(&log), named(&finished.stdout), "{finished:#?}\n{log}");
+}
+
+#[test]
+fn without_a_results_folder_the_same_holds_of_the_folder_for_temporary_files() {
+    let disk = match Disk::new() {
+        Ok(disk) => disk,
+        Err(error) => return skip(&format!("no file system can be made here: {error}")),
+    };
+    let folder = Folder::new();
+    // All outputs are in one file there: once that cannot grow, there is no room for a short one either.
+    let finished = the_rest_is_marked(&folder, &["much", "more", "last"], |command| {
+        command.env("TMPDIR", disk.path()).arg("test.cfg");
+    });
+    assert!(finished.stdout.contains("| first\n") && finished.stdout.contains("| 1\n"), "{finished:#?}");
 }
 
 #[test]
