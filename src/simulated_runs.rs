@@ -2,6 +2,7 @@
 //! followed from one of these. What must follow is worked out here from the events, without the model of `report`.
 
 mod scenarios;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -19,14 +19,16 @@ pub enum Format {
     Html,
     /// Annotations for workflows of GitHub
     Github,
+    /// A trace for ui.perfetto.dev
+    Trace,
 }
 
 named!(Format: Text "text", Classic "classic", Json "json", Jsonl "jsonl", Junit "junit", Html "html",
-    Github "github");
+    Github "github", Trace "trace");
 
 impl Format {
     /// Whether it is written when the run is over; the others are written during the run.
     pub const fn is_whole_at_the_end(self) -> bool {
-        matches!(self, Self::Json | Self::Junit | Self::Html | Self::Github)
+        matches!(self, Self::Json | Self::Junit | Self::Html | Self::Github | Self::Trace)
     }
 }

@@ -15,7 +15,6 @@ mod steps;
 mod summary;
 #[cfg(test)]
 mod tests;
-mod times;
 mod values;
 
 use std::io::{self, Write};

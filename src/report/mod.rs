@@ -23,6 +23,7 @@ mod json_writer;
 mod jsonl;
 mod junit;
 mod names;
+mod placement;
 mod record;
 #[cfg(test)]
 mod recorded;
@@ -37,6 +38,7 @@ mod text;
 mod text_causes;
 mod text_groups;
 mod text_page;
+mod trace;
 mod words;
 
 pub(crate) use board::{Board, BoardLine};
@@ -70,6 +72,7 @@ pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> 
         Format::Junit => junit::write,
         Format::Html => html::write,
         Format::Github => github::write,
+        Format::Trace => trace::write,
         Format::Json => json_document::write,
     };
     Box::new(RecordReporter::new(render, writer, style))

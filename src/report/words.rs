@@ -35,6 +35,18 @@ pub(super) fn attempts(attempts: &[Attempt]) -> String {
     format!("{}: {}", counted(attempts.len(), "attempt"), parts.collect::<Vec<_>>().join(", "))
 }
 
+/// How a step ended, with all that is known of why.
+pub(super) fn ending(result: &StepResult) -> String {
+    let word = result.outcome.word();
+    match result.why() {
+        Some(why) => format!("{word}: {why}"),
+        None if result.attempts.len() > 1 => {
+            format!("{} ({})", result.outcome.in_detail(), attempts(&result.attempts))
+        }
+        None => result.outcome.in_detail(),
+    }
+}
+
 /// The lines about a result after its outcome: why it failed, how its attempts ended.
 pub(super) fn notes(result: &StepResult) -> Vec<String> {
     let mut lines = Vec::new();

@@ -503,6 +503,7 @@ Reports:
           - junit:   For continuous integration
           - html:    One page for a browser
           - github:  Annotations for workflows of GitHub
+          - trace:   A trace for ui.perfetto.dev
 
   -o, --output <FILE>
           Write the report to this file [default: `output` in CONFIG, or
@@ -642,7 +643,7 @@ Reports:
   -f, --format <FORMAT>       Format of the report, or of what `--dry-run` and
                               `--check` print [default: `format` in CONFIG, or
                               text] [possible values: text, classic, json,
-                              jsonl, junit, html, github]
+                              jsonl, junit, html, github, trace]
   -o, --output <FILE>         Write the report to this file [default: `output`
                               in CONFIG, or standard output]
       --report <FORMAT=FILE>  Also write a report in this format to this file;
@@ -781,6 +782,7 @@ Options:
           - junit:   For continuous integration
           - html:    One page for a browser
           - github:  Annotations for workflows of GitHub
+          - trace:   A trace for ui.perfetto.dev
           
           [default: text]
 

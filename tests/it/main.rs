@@ -94,6 +94,7 @@ mod step_ends;
 mod step_surroundings;
 mod stopped_players;
 mod support;
+mod trace_report;
 mod traces;
 mod transfers;
 mod transport_loss;

@@ -49,7 +49,7 @@ fn a_report_needs_a_format_and_a_file() {
     let folder = Folder::new();
     for (argument, why) in [
         ("html", "expected FORMAT=FILE"),
-        ("xml=x", "unknown format `xml` (expected text, classic, json, jsonl, junit, html, github)"),
+        ("xml=x", "unknown format `xml` (expected text, classic, json, jsonl, junit, html, github, trace)"),
         ("json=", "the file name is missing; expected FORMAT=FILE"),
     ] {
         let finished = run(&folder, ["conduct", "--report", argument, "test.cfg"]);

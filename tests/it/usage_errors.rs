@@ -119,7 +119,7 @@ For more information, try '--help'.
         str![""],
         str![[r#"
 error: invalid value 'xml' for '--format <FORMAT>'
-  [possible values: text, classic, json, jsonl, junit, html, github]
+  [possible values: text, classic, json, jsonl, junit, html, github, trace]
 
   tip: a similar value exists: 'html'
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::causes::{Role, Roles};
-use super::times::{Known, Placed, place};
-use crate::model::{Action, ConductorTime, Mode, Outcome, Phase, StepReference, StepResult, nanoseconds};
+use crate::model::{Action, ConductorTime, Mode, Outcome, Phase, StepResult, nanoseconds};
+use crate::report::placement::{Placed, place_of_check, places};
 use crate::report::{Finished, Run, Trial, words};
 
 /// Its start is not known: it is drawn where its end was seen.
@@ -90,14 +90,10 @@ pub(super) fn steps(run: &Run, times: Times, roles: &Roles) -> Steps {
     let phases = run.trials.values().flat_map(|trial| trial.phases.keys().map(|phase| (trial.number, *phase)));
     let numbers: BTreeMap<(u32, Phase), u64> = phases.zip(0..).collect();
     let all: Vec<Finished<'_>> = run.results().collect();
-    // Each worker in each phase has a clock of its own.
-    for together in all.chunk_by(|a, b| place_of(a.reference) == place_of(b.reference)) {
-        let known: Vec<Known> = together.iter().map(|finished| known(times, *finished)).collect();
-        for (finished, placed) in together.iter().zip(place(&known)) {
-            let reference = finished.reference;
-            let role = roles.steps.get(&reference).copied();
-            made.step(numbers[&(reference.trial, reference.phase)], *finished, placed, role);
-        }
+    for (finished, placed) in places(&all, times.end) {
+        let reference = finished.reference;
+        let role = roles.steps.get(&reference).copied();
+        made.step(numbers[&(reference.trial, reference.phase)], finished, placed, role);
     }
     let row = run.plan().map_or(0, |plan| plan.workers.len()) as u64;
     for (trial, number) in run.trials.values().zip(0..) {
@@ -108,23 +104,6 @@ pub(super) fn steps(run: &Run, times: Times, roles: &Roles) -> Steps {
     }
     let Maker { labels, commands, details, columns, .. } = made;
     Steps { labels: labels.list(), commands: commands.list(), details: details.list(), columns }
-}
-
-fn place_of(step: StepReference) -> (u32, Phase, usize) {
-    (step.trial, step.phase, step.worker.0)
-}
-
-/// What is known of when a step ran.
-fn known(times: Times, finished: Finished<'_>) -> Known {
-    let (result, recorded) = (finished.result(), finished.recorded);
-    // What continues when the run is over is drawn up to its end.
-    let seen = if result.outcome == Outcome::Spawned { finished.at().max(times.end) } else { finished.at() };
-    Known {
-        started: result.started.or(recorded.result.started),
-        duration: result.duration,
-        seen,
-        is_waited_for: finished.step.is_none_or(|step| step.mode == Mode::Wait),
-    }
 }
 
 struct Maker {
@@ -158,9 +137,8 @@ impl Maker {
     /// Adds the check of a trial; it is in no phase, and its trial has this number among them.
     fn check(&mut self, [row, trial]: [u64; 2], of: &Trial, command: &str, result: &StepResult, role: Option<Role>) {
         let seen = of.end.unwrap_or(self.times.end);
-        let known = Known { started: result.started, duration: result.duration, seen, is_waited_for: true };
         let flags = if result.started.is_none() { SEEN } else { 0 };
-        for placed in place(&[known]) {
+        if let Some(placed) = place_of_check(result, seen) {
             self.add([row, trial], ["check".to_owned(), command.to_owned()], (flags, role), result, placed);
         }
     }
@@ -181,7 +159,8 @@ impl Maker {
             Some(Role::Consequence(place)) => (CONSEQUENCE, place + 1),
         };
         let [label, command] = texts;
-        let texts = [self.labels.number(label), self.commands.number(command), self.details.number(detail(result))];
+        let texts =
+            [self.labels.number(label), self.commands.number(command), self.details.number(words::ending(result))];
         let [label, command, detail] = texts.map(|number| number as u64);
         let word = result.outcome.word();
         let outcome = Outcome::WORDS.iter().position(|known| *known == word).unwrap_or(0) as u64;
@@ -201,17 +180,5 @@ impl Maker {
             cause as u64,
         ];
         self.columns.0.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
-    }
-}
-
-/// How a step ended, with all that is known of why.
-fn detail(result: &StepResult) -> String {
-    let word = result.outcome.word();
-    match result.why() {
-        Some(why) => format!("{word}: {why}"),
-        None if result.attempts.len() > 1 => {
-            format!("{} ({})", result.outcome.in_detail(), words::attempts(&result.attempts))
-        }
-        None => result.outcome.in_detail(),
     }
 }

@@ -6,17 +6,18 @@
 
 use std::time::Duration;
 
-use crate::model::{ConductorTime, Start, nanoseconds};
+use super::Finished;
+use crate::model::{ConductorTime, Mode, Outcome, Phase, Start, StepReference, StepResult, nanoseconds};
 
 /// What is known of a step.
 #[derive(Clone, Copy)]
-pub(super) struct Known {
-    pub(super) started: Option<Start>,
-    pub(super) duration: Option<Duration>,
+struct Known {
+    started: Option<Start>,
+    duration: Option<Duration>,
     /// When its end was seen on the conductor, or until when it is drawn.
-    pub(super) seen: ConductorTime,
+    seen: ConductorTime,
     /// Whether the steps after it began when it was over.
-    pub(super) is_waited_for: bool,
+    is_waited_for: bool,
 }
 
 /// Where it lies.
@@ -29,13 +30,48 @@ pub(super) struct Placed {
 }
 
 impl Placed {
-    fn end(self) -> ConductorTime {
+    pub(super) fn end(self) -> ConductorTime {
         self.start.plus(self.duration)
     }
 }
 
+/// Each of these steps of a run that ended then with its place. They are in the order of [`Run::results`](super::Run).
+pub(super) fn places<'a, 'b>(
+    all: &'b [Finished<'a>],
+    end: ConductorTime,
+) -> impl Iterator<Item = (Finished<'a>, Placed)> + use<'a, 'b> {
+    // Each worker in each phase has a clock of its own.
+    all.chunk_by(|a, b| of(a.reference) == of(b.reference)).flat_map(move |together| {
+        let known: Vec<Known> = together.iter().map(|finished| known(end, *finished)).collect();
+        together.iter().copied().zip(place(&known))
+    })
+}
+
+/// The place of the check of a trial that was over then.
+pub(super) fn place_of_check(check: &StepResult, seen: ConductorTime) -> Option<Placed> {
+    let known = Known { started: check.started, duration: check.duration, seen, is_waited_for: true };
+    place(&[known]).pop()
+}
+
+fn of(step: StepReference) -> (u32, Phase, usize) {
+    (step.trial, step.phase, step.worker.0)
+}
+
+/// What is known of when a step ran.
+fn known(end: ConductorTime, finished: Finished<'_>) -> Known {
+    let (result, recorded) = (finished.result(), finished.recorded);
+    // What continues when the run is over is drawn up to its end.
+    let seen = if result.outcome == Outcome::Spawned { finished.at().max(end) } else { finished.at() };
+    Known {
+        started: result.started.or(recorded.result.started),
+        duration: result.duration,
+        seen,
+        is_waited_for: finished.step.is_none_or(|step| step.mode == Mode::Wait),
+    }
+}
+
 /// The places of these steps, which are in the order of the phase.
-pub(super) fn place(steps: &[Known]) -> Vec<Placed> {
+fn place(steps: &[Known]) -> Vec<Placed> {
     let best = steps.iter().filter_map(|step| step.started).min_by_key(|start| start.error);
     let mut placed: Vec<Placed> = steps.iter().map(|step| alone(step, best)).collect();
     // Backwards: what was only seen to end did so before the next step started.
@@ -116,7 +152,7 @@ mod tests {
     }
 
     /// Start and end of each in milliseconds.
-    fn places(steps: &[Known]) -> Vec<(u64, u64)> {
+    fn placed(steps: &[Known]) -> Vec<(u64, u64)> {
         let milliseconds = |at: ConductorTime| at.nanoseconds() / 1_000_000;
         place(steps).iter().map(|placed| (milliseconds(placed.start), milliseconds(placed.end()))).collect()
     }
@@ -125,25 +161,25 @@ mod tests {
     fn the_clock_of_the_player_orders_the_steps_of_a_worker() {
         // By the estimates, the second starts 5 ms before the first is over.
         let steps = [ran(1000, 500, 9, 20, 1030), ran(1015, 520, 2, 10, 1030)];
-        assert_eq!(places(&steps), [(995, 1015), (1015, 1025)]);
+        assert_eq!(placed(&steps), [(995, 1015), (1015, 1025)]);
         assert!(place(&steps).iter().all(|placed| placed.error == Some(Duration::from_millis(2))));
     }
 
     #[test]
     fn what_was_only_seen_to_end_lies_between_its_neighbours() {
         let steps = [ran(1000, 500, 1, 20, 1030), waited(30, 1060), ran(1050, 550, 1, 5, 1060)];
-        assert_eq!(places(&steps), [(1000, 1020), (1020, 1050), (1050, 1055)]);
+        assert_eq!(placed(&steps), [(1000, 1020), (1020, 1050), (1050, 1055)]);
         // Steps of a Python player, of which all results came at once.
-        assert_eq!(places(&[waited(30, 1060), waited(10, 1060)]), [(1020, 1050), (1050, 1060)]);
+        assert_eq!(placed(&[waited(30, 1060), waited(10, 1060)]), [(1020, 1050), (1050, 1060)]);
         // Its own duration is not lengthened to fill a gap.
-        assert_eq!(places(&[ran(1000, 500, 1, 20, 1030), waited(5, 1090)]), [(1000, 1020), (1085, 1090)]);
+        assert_eq!(placed(&[ran(1000, 500, 1, 20, 1030), waited(5, 1090)]), [(1000, 1020), (1085, 1090)]);
     }
 
     #[test]
     fn a_step_that_never_ended_is_drawn_until_its_loss_was_seen() {
         let lost = Known { duration: None, ..ran(1000, 500, 1, 0, 1700) };
-        assert_eq!(places(&[lost]), [(1000, 1700)]);
+        assert_eq!(placed(&[lost]), [(1000, 1700)]);
         let spawned = Known { is_waited_for: false, ..lost };
-        assert_eq!(places(&[spawned, ran(1001, 501, 1, 5, 1010)]), [(1000, 1700), (1001, 1006)]);
+        assert_eq!(placed(&[spawned, ran(1001, 501, 1, 5, 1010)]), [(1000, 1700), (1001, 1006)]);
     }
 }

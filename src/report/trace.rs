@@ -1,0 +1,252 @@
+//! The `trace` report: the run in the JSON trace format of Chrome, which <https://ui.perfetto.dev> opens.
+//!
+//! The conductor and each worker are processes of the trace. A thread of the conductor has the trials, with their phases and
+//! checks; the first thread of a worker has the steps that are waited for, one after the other, and further ones those that
+//! run beside them. Arrows (flows) go from the worker that came last to a barrier to those that waited for it. Times are
+//! microseconds from the start of the run. The format: "Trace Event Format", Google, 2016.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::json_writer::write_line;
+use super::placement::{Placed, place_of_check, places};
+use super::{Ended, Finished, Run, words};
+use crate::model::{Action, ConductorTime, Mode, Outcome, Plan, Step, Verdict, WorkerId, object};
+
+/// The process of the conductor; those of the workers follow.
+const CONDUCTOR: u64 = 1;
+/// The first thread of a process.
+const FIRST: u64 = 1;
+
+/// Writes the trace of a run.
+pub(super) fn write(Ended { run, at: end, .. }: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    write!(writer, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
+    let start = run.start.unwrap_or(end);
+    let workers = run.plan().map_or(0, |plan| plan.workers.len());
+    let mut trace = Trace { writer, run, start, end, rows: vec![Rows::default(); workers], flows: 0, is_empty: true };
+    trace.name_processes()?;
+    trace.trials()?;
+    let all: Vec<Finished<'_>> = run.results().collect();
+    let placed: Vec<_> = places(&all, end).collect();
+    let phase = |finished: &Finished<'_>| (finished.reference.trial, finished.reference.phase);
+    for together in placed.chunk_by(|(a, _), (b, _)| phase(a) == phase(b)) {
+        trace.phase(together)?;
+    }
+    writeln!(trace.writer, "\n]}}")
+}
+
+/// A part of a track: from when to when, on the conductor's clock.
+#[derive(Clone, Copy)]
+struct Slice {
+    process: u64,
+    thread: u64,
+    start: ConductorTime,
+    end: ConductorTime,
+}
+
+impl Slice {
+    /// The part of it that lies within the whole, and not before this moment.
+    fn within(self, whole: Self, after: ConductorTime) -> Self {
+        let start = self.start.max(after).clamp(whole.start, whole.end);
+        Self { start, end: self.end.clamp(start, whole.end), ..self }
+    }
+}
+
+/// Until when each thread of a worker is in use.
+#[derive(Clone, Default)]
+struct Rows(Vec<ConductorTime>);
+
+impl Rows {
+    /// The thread for a step, and from when on it is free. Those that are waited for share the first one, for the others it
+    /// is the first that is free when they start.
+    fn thread(&self, mode: Mode, start: ConductorTime) -> (usize, ConductorTime) {
+        let free = |(_, end): &(usize, &ConductorTime)| **end <= start;
+        let thread = match mode {
+            Mode::Wait => 0,
+            _ => self.0.iter().enumerate().skip(1).find(free).map_or(self.0.len().max(1), |(thread, _)| thread),
+        };
+        (thread, self.0.get(thread).copied().unwrap_or_default())
+    }
+}
+
+struct Trace<'a> {
+    writer: &'a mut dyn Write,
+    run: &'a Run,
+    start: ConductorTime,
+    end: ConductorTime,
+    /// The threads of each worker.
+    rows: Vec<Rows>,
+    /// How many arrows there are.
+    flows: u64,
+    is_empty: bool,
+}
+
+impl Trace<'_> {
+    fn name_processes(&mut self) -> io::Result<()> {
+        let workers = self.run.plan().into_iter().flat_map(Plan::workers);
+        let names: Vec<_> = workers.map(|(id, worker)| (process(id), worker.name.to_string())).collect();
+        self.name("process_name", CONDUCTOR, FIRST, "conductor")?;
+        self.name("thread_name", CONDUCTOR, FIRST, "trials")?;
+        names.iter().try_for_each(|(process, name)| self.name("process_name", *process, FIRST, name))
+    }
+
+    /// The trials, their phases and checks.
+    fn trials(&mut self) -> io::Result<()> {
+        let run = self.whole(CONDUCTOR, FIRST);
+        let mut last = run.start;
+        for trial in self.run.trials.values() {
+            let whole = Slice { start: trial.start, end: trial.end.unwrap_or(self.end), ..run }.within(run, last);
+            last = whole.end;
+            let verdict = trial.verdict.map(Verdict::word);
+            self.slice("trial", &format!("trial {}", trial.number), whole, &object! { verdict: verdict })?;
+            let mut phases: Vec<_> = trial.phases.values().collect();
+            phases.sort_by_key(|phase| phase.start);
+            let mut after = whole.start;
+            for phase in phases {
+                let own = Slice { start: phase.start, end: phase.end.unwrap_or(phase.start), ..run };
+                let own = own.within(whole, after);
+                after = own.end;
+                self.slice("phase", phase.phase.word(), own, &object! { trial: trial.number })?;
+            }
+            let check = trial.check.as_ref();
+            if let Some((check, placed)) = check.and_then(|check| Some((check, place_of_check(check, whole.end)?))) {
+                let own = Slice { start: placed.start, end: placed.end(), ..run }.within(whole, after);
+                let result = words::ending(check);
+                self.slice("check", "check", own, &object! { trial: trial.number, result: result })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The steps of one phase.
+    fn phase(&mut self, steps: &[(Finished<'_>, Placed)]) -> io::Result<()> {
+        let mut barriers: BTreeMap<&str, Vec<Slice>> = BTreeMap::new();
+        for (finished, placed) in steps {
+            let own = self.step(*finished, *placed)?;
+            if let Some(Step { action: Action::Barrier(name), .. }) = finished.step
+                && finished.result().outcome == Outcome::Passed
+            {
+                barriers.entry(name).or_default().push(own);
+            }
+        }
+        barriers.iter().try_for_each(|(name, slices)| self.arrows(name, slices))
+    }
+
+    /// A step and its attempts. Returns where it was put.
+    fn step(&mut self, finished: Finished<'_>, placed: Placed) -> io::Result<Slice> {
+        let Finished { reference, step, .. } = finished;
+        let (result, process) = (finished.result(), process(reference.worker));
+        let mode = step.map_or(Mode::Wait, |step| step.mode);
+        let (row, free) =
+            self.rows.get(reference.worker.0).map_or_else(Default::default, |rows| rows.thread(mode, placed.start));
+        let thread = FIRST + row as u64;
+        let own = Slice { process, thread, start: placed.start, end: placed.end() };
+        let own = own.within(self.whole(process, thread), free);
+        self.take_row(reference.worker, row, own)?;
+        let arguments = object! {
+            trial: reference.trial,
+            phase: reference.phase.word(),
+            command: words::command(step),
+            result: words::ending(result),
+            // How far off the start may be; it is missing where the start is not known.
+            uncertainty_us: @optional placed.error.map(microseconds),
+            stdout_bytes: result.stdout.length(),
+            stderr_bytes: result.stderr.length(),
+        };
+        self.slice("step", &words::label(step), own, &arguments)?;
+        let mut after = own.start;
+        for attempt in result.attempts.iter().filter(|_| result.attempts.len() > 1) {
+            let start = own.start.plus(attempt.after);
+            let part = Slice { start, end: start.plus(attempt.duration), ..own }.within(own, after);
+            after = part.end;
+            self.slice("attempt", "attempt", part, &object! { result: attempt.outcome.in_detail() })?;
+        }
+        Ok(own)
+    }
+
+    /// Notes that a thread of a worker is in use, and names it if it is a new one.
+    fn take_row(&mut self, worker: WorkerId, row: usize, own: Slice) -> io::Result<()> {
+        let Some(Rows(ends)) = self.rows.get_mut(worker.0) else { return Ok(()) };
+        if row < ends.len() {
+            ends[row] = own.end;
+            return Ok(());
+        }
+        // The first thread is there, though it may have no step yet.
+        ends.resize(row, self.start);
+        ends.push(own.end);
+        let name = if row == 0 { "steps" } else { "steps beside others" };
+        self.name("thread_name", own.process, own.thread, name)
+    }
+
+    /// From the worker that came last to a barrier to each that waited for it.
+    fn arrows(&mut self, barrier: &str, slices: &[Slice]) -> io::Result<()> {
+        let Some(last) = slices.iter().max_by_key(|slice| slice.start) else { return Ok(()) };
+        for slice in slices.iter().filter(|slice| slice.process != last.process) {
+            self.flows += 1;
+            let to = last.start.clamp(slice.start, slice.end);
+            self.entry(&self.arrow("s", barrier, *last, last.start))?;
+            self.entry(&self.arrow("f", barrier, *slice, to))?;
+        }
+        Ok(())
+    }
+
+    /// An end of the arrow with the last number.
+    fn arrow<'a>(&self, kind: &'a str, barrier: &'a str, at: Slice, time: ConductorTime) -> impl Serialize + use<'a> {
+        object! {
+            name: barrier,
+            cat: "barrier",
+            ph: kind,
+            id: self.flows,
+            pid: at.process,
+            tid: at.thread,
+            ts: self.microseconds(time),
+            // It ends at the part that it points into, not at the next one.
+            bp: @optional (kind == "f").then_some("e"),
+        }
+    }
+
+    /// The whole run.
+    fn whole(&self, process: u64, thread: u64) -> Slice {
+        Slice { process, thread, start: self.start, end: self.end }
+    }
+
+    fn slice(&mut self, category: &str, name: &str, slice: Slice, arguments: &impl Serialize) -> io::Result<()> {
+        let Slice { process, thread, start, end } = slice;
+        self.entry(&object! {
+            name: name,
+            cat: category,
+            ph: "X",
+            pid: process,
+            tid: thread,
+            ts: self.microseconds(start),
+            dur: microseconds(end.since(start)),
+            args: arguments,
+        })
+    }
+
+    fn name(&mut self, what: &str, process: u64, thread: u64, name: &str) -> io::Result<()> {
+        self.entry(&object! { name: what, ph: "M", pid: process, tid: thread, args: object! { name: name } })
+    }
+
+    fn entry(&mut self, entry: &impl Serialize) -> io::Result<()> {
+        self.writer.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
+        self.is_empty = false;
+        write_line(self.writer, entry)
+    }
+
+    fn microseconds(&self, at: ConductorTime) -> f64 {
+        microseconds(at.since(self.start))
+    }
+}
+
+fn process(WorkerId(place): WorkerId) -> u64 {
+    CONDUCTOR + 1 + place as u64
+}
+
+/// Microseconds, to the nanosecond.
+fn microseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e9).round() / 1e3
+}
