@@ -158,13 +158,15 @@ impl<'a> Facts<'a> {
         }
         expected.extend(self.simulated.gave_up.iter().map(|open| Cause::Unfinished(open.clone())));
         let mut checks = Vec::new();
-        let mut trial = None;
+        let (mut trial, mut is_checking) = (None, false);
         let mut incomplete = BTreeSet::new();
         for stamped in &self.simulated.events {
             match &stamped.event {
                 Event::TrialStarted { trial: number, .. } => trial = Some(*number),
-                Event::TrialEnded { .. } => trial = None,
+                Event::TrialEnded { .. } => (trial, is_checking) = (None, false),
+                Event::CheckStarted { .. } => is_checking = true,
                 Event::WorkerLost { worker, .. } => {
+                    incomplete.extend(trial.filter(|_| !is_checking));
                     expected.insert(trial.map_or(Cause::LeftOut(*worker), |trial| Cause::Lost(trial, *worker)));
                 }
                 Event::WorkerUnreachable { worker, .. } => _ = expected.insert(Cause::Unreachable(*worker)),
@@ -187,7 +189,6 @@ impl<'a> Facts<'a> {
             match cause {
                 Cause::Step(step) => _ = incomplete.insert(step.trial),
                 Cause::Unfinished(steps) => incomplete.extend(steps.iter().map(|step| step.trial)),
-                Cause::Lost(trial, _) => _ = incomplete.insert(*trial),
                 Cause::LeftOut(_) => incomplete.extend(1..=self.plan.trials),
                 _ => {}
             }

@@ -75,6 +75,15 @@ impl LogReporter {
     }
 }
 
+/// Whether the results for people have a line that says the same.
+fn is_in_results(event: &Event) -> bool {
+    match event {
+        Event::WorkerLost { .. } | Event::OutputFailed { .. } | Event::Warning { .. } => true,
+        Event::BarrierEnded { barrier, .. } => barrier.passed.is_err(),
+        _ => false,
+    }
+}
+
 impl LogReporter {
     /// What is said of a trial as a whole.
     fn of_trial(&self, event: &Event) {
@@ -117,7 +126,7 @@ impl Reporter for LogReporter {
                 tracing::debug!("{}: ready for {phase}", self.worker(*worker));
             }
             Event::PhaseGo { phase, lead, .. } => tracing::debug!("{phase}: starts in {lead:.1?}"),
-            Event::WorkerLost { .. } | Event::OutputFailed { .. } | Event::Warning { .. } if self.is_told => {}
+            event if self.is_told && is_in_results(event) => {}
             Event::OutputReceived { .. }
             | Event::OutputEnded { .. }
             | Event::Interrupted { .. }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::blame::known;
 use super::{Absence, BarrierFailure, Names, Nanoseconds, StartSkew, WorkerId};
 
 /// What became of a barrier in one phase of one trial.
@@ -27,7 +28,7 @@ struct RecordedBarrier {
     /// Who did not come, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     missing: Option<WorkerId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     absence: Option<Absence>,
     /// The phase was stopped before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

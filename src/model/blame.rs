@@ -1,6 +1,6 @@
 //! What keeps a step from being carried out, or a barrier from being passed, other than itself.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Phase, Plan, StepReference, WorkerId, signal_name};
 
@@ -14,6 +14,20 @@ pub enum Blame {
     Worker(WorkerId),
     /// This signal interrupted the run.
     Signal(i32),
+}
+
+/// For serde: what a record has, unless it is of a kind that only a later version has.
+pub(super) fn known<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Recorded<T> {
+        Known(T),
+        Other(serde::de::IgnoredAny),
+    }
+    Ok(match Recorded::deserialize(deserializer)? {
+        Recorded::Known(known) => Some(known),
+        Recorded::Other(_) => None,
+    })
 }
 
 impl Blame {

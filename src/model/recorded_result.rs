@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Serialize};
 
+use super::blame::known;
 use super::{
     Attempt, Blame, Ending, FetchedFiles, Names, Nanoseconds, Outcome, Output, Process, Start, Step, StepReference,
     StepResult, Unkept,
@@ -26,7 +27,7 @@ struct Left {
     signal: Option<i32>,
     limit_ns: Option<Nanoseconds>,
     reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     because: Option<Blame>,
     #[serde(flatten)]
     started: Option<Start>,

@@ -34,6 +34,8 @@ fn consequence(run: &Run, consequence: &Consequence) -> impl Serialize + use<> {
     object! {
         kind: consequence.effect.word(),
         text: consequence.text(run),
+        // Those whose start skews or checks it is about.
+        trials: @optional (!consequence.trials.is_empty()).then(|| consequence.trials.clone()),
         workers: names(run, consequence.workers.iter().copied()),
         steps: steps(run, &consequence.steps),
     }

@@ -148,12 +148,11 @@ fn verdict(run: &Run, conclusion: &Conclusion, detail: Detail) -> TestSuite {
     };
     let mut case = TestCase::new("verdict", status);
     case.set_classname("conductor");
-    let remarks =
-        run.warnings.iter().map(|warning| ("warning", warning)).chain(run.lost.iter().map(|lost| ("lost", lost)));
-    let remarks: Vec<String> =
-        remarks.map(|(kind, remark)| format!("{kind}: {}{}\n", run.prefix(remark.worker), remark.text)).collect();
-    if !remarks.is_empty() {
-        case.set_system_out(text(&remarks.concat()));
+    let warnings = run.warnings.iter();
+    let warnings: Vec<String> =
+        warnings.map(|warning| format!("warning: {}{}\n", run.prefix(warning.worker), warning.text)).collect();
+    if !warnings.is_empty() {
+        case.set_system_out(text(&warnings.concat()));
     }
     let mut suite = TestSuite::new("run");
     suite.add_test_case(case);

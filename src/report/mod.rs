@@ -53,7 +53,7 @@ pub(crate) use words::{counted, hint, milliseconds, skew_of_several};
 // What the formats have from each other.
 pub(in crate::report) use excerpt::{Excerpt, fair_limit, last_lines};
 pub(in crate::report) use json_writer::{List, Map};
-pub(in crate::report) use names::compact;
+pub(in crate::report) use names::{compact, ranges};
 pub(in crate::report) use record::{
     Ended, Finished, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase, innermost,
 };

@@ -16,6 +16,15 @@ pub(super) fn compact(names: &[&str]) -> String {
     chunks.map(text).collect::<Vec<_>>().join(", ")
 }
 
+/// Numbers, which ascend: `2-5,7`.
+pub(super) fn ranges(numbers: &[u32]) -> String {
+    let range = |row: &[u32]| match row {
+        [first, .., last] => format!("{first}-{last}"),
+        _ => row[0].to_string(),
+    };
+    numbers.chunk_by(|one, next| one + 1 == *next).map(range).collect::<Vec<_>>().join(",")
+}
+
 fn split(name: &str) -> Name<'_> {
     let (base, digits) = name.split_at(name.trim_end_matches(|c: char| c.is_ascii_digit()).len());
     (base, digits, digits.parse().ok().filter(|_| digits.len() < 16))
@@ -44,6 +53,12 @@ fn text(names: &[Name<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_told_as_ranges() {
+        assert_eq!(ranges(&[2, 3, 4, 5, 7, 9, 10]), "2-5,7,9-10");
+        assert_eq!(ranges(&[3]), "3");
+    }
 
     #[test]
     fn neighbours_are_told_as_ranges() {

@@ -94,6 +94,7 @@ pub(super) struct Trial {
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
     pub(super) verdict: Option<Verdict>,
+    pub(super) check_began: Option<ConductorTime>,
     pub(super) check: Option<StepResult>,
     pub(super) phases: BTreeMap<Phase, PhaseOfTrial>,
 }
@@ -365,6 +366,7 @@ impl Run {
             }
             Event::RecordEnded => self.record_ended = Some(at),
             Event::Warning { worker, text } => self.warnings.push(self.remark(at, *worker, text)),
+            Event::CheckStarted { trial } => self.trial(*trial, at).check_began = Some(at),
             Event::CheckEnded { trial, result } => self.trial(*trial, at).check = Some(result.clone()),
             Event::TrialEnded { trial, verdict } => {
                 let ended = self.trial(*trial, at);
@@ -405,10 +407,10 @@ impl Run {
 
     /// The trial, which is made when nothing was said of it before.
     fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
-        let (end, verdict, check, phases) = Default::default();
+        let (end, verdict, check_began, check, phases) = Default::default();
         let in_plan = self.plan.as_ref().map(|(plan, _)| plan.schedule.slot(number));
         let slot = in_plan.unwrap_or(Slot { point: PointId::default(), round: number, warm_up: false });
-        let fresh = Trial { number, slot, attempt: 1, start: at, end, verdict, check, phases };
+        let fresh = Trial { number, slot, attempt: 1, start: at, end, verdict, check_began, check, phases };
         self.trials.entry(number).or_insert(fresh)
     }
 

@@ -186,14 +186,19 @@ fn in_one_file_with_the_results_the_log_stands_where_it_belongs() {
 #[test]
 fn what_the_report_says_is_not_logged_as_well_where_both_go_to_one_file() {
     let (player, folder) = (Player::start(), Folder::new());
-    folder.test("", &["w"]).worker("w", player.port, "[Run]\nleaks = sleep 60 & echo first\n");
+    folder.test("", &["w", "x"]);
+    folder.worker("w", player.port, "[Run]\nleaks = sleep 60 & echo first\nfails = must:false\nmeet = barrier:here\n");
+    folder.worker("x", player.port, "[Run]\nmeet = barrier:here\n");
     let both = std::fs::File::create(folder.join("both")).expect("a file");
     let mut command = conductor(&folder, ["conduct", "-p", "run", "test.cfg"]);
     command.stdout(both.try_clone().expect("the same file")).stderr(both);
-    assert!(wait(&mut spawn(command)).success());
+    assert_eq!(wait(&mut spawn(command)).code(), Some(3));
     let both = folder.read("both");
+    assert!(both.contains("\n  barrier here: not passed: "), "{both}");
+    assert!(!both.contains("barrier `here` was not passed"), "{both}");
     assert_eq!(both.matches("is leaky").count(), 1, "{both}");
     assert!(both.contains("  warning: w: step `leaks` in run of trial 1 is leaky"), "{both}");
     let apart = run(&folder, ["conduct", "-p", "run", "test.cfg"]);
+    assert!(apart.stderr.contains("barrier `here` was not passed"), "{apart:#?}");
     assert_eq!([apart.stdout, apart.stderr].map(|text| text.matches("is leaky").count()), [1, 1]);
 }

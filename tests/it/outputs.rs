@@ -232,8 +232,8 @@ fn unreachable_players_are_all_named_and_leave_a_report() {
         1,
         str![""],
         str![[r#"
-[..] - ERROR - worker `first` at 127.0.0.1:[..]: connection refused
-[..] - ERROR - worker `second` at 127.0.0.1:[..]: connection refused
+[..] - ERROR - worker `first` at 127.0.0.1:[..] could not be reached: connection refused
+[..] - ERROR - worker `second` at 127.0.0.1:[..] could not be reached: connection refused
 
 "#]],
     );
@@ -241,7 +241,7 @@ fn unreachable_players_are_all_named_and_leave_a_report() {
     snapbox::assert_data_eq!(
         end_of(&document).replace(&port, ":PORT"),
         str![[r#"
-"incomplete" 1: "not carried out": "worker `first` at 127.0.0.1:PORT: connection refused" | "not carried out": "worker `second` at 127.0.0.1:PORT: connection refused"
+"incomplete" 1: "not carried out": "worker `first` at 127.0.0.1:PORT could not be reached: connection refused" | "not carried out": "worker `second` at 127.0.0.1:PORT could not be reached: connection refused"
 
 "#]]
     );
@@ -252,7 +252,7 @@ fn unreachable_players_are_all_named_and_leave_a_report() {
 test.cfg  run [..]
 2 trials of startup, run, collect, reset on 2 workers
 
-not carried out: workers `first` at 127.0.0.1:[..], `second` at 127.0.0.1:[..]: connection refused
+not carried out: workers `first` at 127.0.0.1:[..], `second` at 127.0.0.1:[..] could not be reached: connection refused
     hint: start a player on that machine with `conductor player WORKER_FILE` or `conductor player TEST_FILE --worker NAME`, or set `connect`, for example to `ssh:HOST`
 not carried out: no step was run; 0 of 2 trials; 2 workers; [..]s
 

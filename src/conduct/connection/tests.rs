@@ -294,7 +294,7 @@ fn a_player_that_is_not_there_is_tried_again() {
     plan.settings.connect_timeout = Duration::from_millis(400);
     let (conclusion, _) = run(plan);
     let text = not_carried_out(&conclusion.reasons);
-    assert_eq!(text, format!("worker `w0` at 127.0.0.1:{port}: connection refused"));
+    assert_eq!(text, format!("worker `w0` at 127.0.0.1:{port} could not be reached: connection refused"));
     assert_eq!(conclusion.hints, [Hint::StartPlayer]);
 }
 

@@ -31,8 +31,8 @@ struct Member {
     neighbours: usize,
     /// When it arrived, and when it was let go.
     visit: Option<(ConductorTime, Option<ConductorTime>)>,
-    /// Why it cannot come any more.
-    gone: Option<Absence>,
+    /// Why it cannot come any more, and since when.
+    gone: Option<(ConductorTime, Absence)>,
     /// The process that it started directly behind the barrier.
     next: Option<Start>,
 }
@@ -141,7 +141,7 @@ impl Barriers {
             if missing().next().is_none() {
                 return Some((name.to_owned(), Ok(())));
             }
-            let gone = missing().find_map(|(id, member)| Some((id, member.gone.clone()?)));
+            let gone = first_gone(missing(), |_| true);
             let stuck = || {
                 let (id, at) = missing().find_map(|(id, to)| Some((id, self.blocked_at(id, to, &possible)?)))?;
                 Some((id, Absence::WaitsAt(at.to_owned())))
@@ -181,6 +181,16 @@ impl Barriers {
     }
 }
 
+/// Of the members that cannot come any more for such a reason, the first in time.
+fn first_gone<'a>(
+    members: impl Iterator<Item = (WorkerId, &'a Member)>,
+    is_such: impl Fn(&Absence) -> bool,
+) -> Option<(WorkerId, Absence)> {
+    let gone = members.filter_map(|(id, member)| Some((id, member.gone.as_ref()?)));
+    let first = gone.filter(|(_, (_, why))| is_such(why)).min_by_key(|(_, (at, _))| *at);
+    first.map(|(id, (_, why))| (id, why.clone()))
+}
+
 impl Member {
     fn is_waiting(&self) -> bool {
         self.visit.is_some_and(|(_, until)| until.is_none())
@@ -193,7 +203,7 @@ impl Member {
     }
 
     fn leave(&mut self, why: &Absence, now: ConductorTime) {
-        self.gone.get_or_insert_with(|| why.clone());
+        self.gone.get_or_insert_with(|| (now, why.clone()));
         self.let_go(now);
     }
 }
@@ -221,9 +231,9 @@ impl Barrier {
 
     /// The first worker that waited for too long, if nobody came after that.
     fn given_up(&self) -> Option<BarrierFailure> {
-        let gone = self.members.iter().filter_map(|(id, member)| Some((*id, member.gone.clone()?)));
-        let mut late = gone.filter(|(_, why)| matches!(why, Absence::StoppedWaiting(_)));
-        late.next().map(|(worker, why)| BarrierFailure::Missing(worker, why))
+        let members = self.members.iter().map(|(id, member)| (*id, member));
+        let late = first_gone(members, |why| matches!(why, Absence::StoppedWaiting(_)));
+        late.map(|(worker, why)| BarrierFailure::Missing(worker, why))
     }
 
     /// How many workers have it.
@@ -291,6 +301,25 @@ mod tests {
         let late = Absence::StoppedWaiting(Vec::new());
         barriers.left(A, 0, &late, NOW);
         assert_eq!(barriers.results()[0].passed, Err(BarrierFailure::Missing(A, late)));
+    }
+
+    #[test]
+    fn of_several_that_cannot_come_or_left_the_first_in_time_is_named() {
+        let later = ConductorTime::from_nanoseconds(6);
+        let late = Absence::StoppedWaiting(Vec::new());
+        let mut given_up = barriers(["x", "x", "x"]);
+        for (worker, at) in [(B, NOW), (A, later)] {
+            given_up.reached(worker, 0, NOW);
+            given_up.left(worker, 0, &late, at);
+        }
+        assert_eq!(given_up.results()[0].passed, Err(BarrierFailure::Missing(B, late)));
+
+        let mut impossible = barriers(["x", "x", "x"]);
+        impossible.gone(B, &Absence::Lost(None), NOW);
+        impossible.gone(A, &Absence::Skipped, later);
+        impossible.reached(C, 0, later);
+        let failure = Err(BarrierFailure::Missing(B, Absence::Lost(None)));
+        assert_eq!(impossible.decide(), [("x".to_owned(), failure)]);
     }
 
     #[test]

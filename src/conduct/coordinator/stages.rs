@@ -350,6 +350,9 @@ fn not_begun(name: &WorkerName, player: &PlayerAddress, end: &End) -> String {
         PlayerAddress::Transport(transport) if end.kind == EndKind::Unreachable => {
             format!("worker `{name}` could not be reached through `{transport}`: {}", end.reason)
         }
+        _ if end.kind == EndKind::Unreachable => {
+            format!("worker `{name}` at {player} could not be reached: {}", end.reason)
+        }
         _ => format!("worker `{name}` at {player}: {}", end.reason),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::Trial;
 use crate::model::{ConductorTime, Hint, Outcome, Phase, Reason, StartSkew, StepReference, WorkerId};
 
 /// Something that went wrong by itself.
@@ -32,7 +33,7 @@ pub(in crate::report) enum Kind {
     Check(Outcome),
     /// A worker was lost, for this reason.
     Lost(String, Option<Hint>),
-    /// A worker was left out, because it could not be reached.
+    /// A worker was left out of all trials, because it could not be reached.
     LeftOut(String, Option<Hint>),
     /// A worker could not be reached, or its player refused it, so that the run did not begin or go on.
     Unreachable { refused: bool, reason: String, hint: Option<Hint> },
@@ -52,6 +53,8 @@ pub(in crate::report) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::report) struct Consequence {
     pub(in crate::report) effect: Effect,
+    /// The trials whose start skews or checks it is about.
+    pub(in crate::report) trials: BTreeSet<u32>,
     pub(in crate::report) workers: BTreeSet<WorkerId>,
     pub(in crate::report) steps: Vec<StepReference>,
 }
@@ -71,10 +74,10 @@ pub(in crate::report) enum Effect {
     Skipped,
     /// What steps printed could not be kept.
     Unkept,
-    /// The workers of this phase did not start together, as far as that is known.
-    Skew(u32, Phase),
-    /// The check of this trial did not pass.
-    Check(u32),
+    /// The workers of this phase did not start together in these trials, as far as that is known.
+    Skew(Phase),
+    /// The checks of these trials did not pass.
+    Check,
     /// Reset was not seen to its end on these workers.
     NotReset,
     /// So many trials were not run, because workers could not be reached again, for this reason, where that is so.
@@ -92,18 +95,28 @@ impl Cause {
     /// What followed from it, of this sort.
     pub(super) fn follow(&mut self, effect: Effect) -> &mut Consequence {
         let place = self.consequences.iter().position(|known| known.effect == effect).unwrap_or_else(|| {
-            self.consequences.push(Consequence { effect, workers: BTreeSet::new(), steps: Vec::new() });
+            self.consequences.push(Consequence {
+                effect,
+                trials: BTreeSet::new(),
+                workers: BTreeSet::new(),
+                steps: Vec::new(),
+            });
             self.consequences.len() - 1
         });
         &mut self.consequences[place]
     }
 
-    /// Whether a check of this trial sees incomplete results because of it.
-    pub(super) fn leaves_results_incomplete(&self, trial: u32) -> bool {
+    /// Whether the check of this trial sees incomplete results because of it.
+    pub(super) fn leaves_results_incomplete(&self, trial: &Trial) -> bool {
+        // What comes later explains nothing, such as the loss of a worker while the check runs.
+        if trial.check_began.is_some_and(|began| began < self.at) {
+            return false;
+        }
+        let is_of_trial = self.trial == Some(trial.number);
         match self.kind {
             Kind::LeftOut(..) => true,
-            Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Lost(..) => self.trial == Some(trial),
-            Kind::Unwritten(_) => self.trial == Some(trial) && !self.workers.is_empty(),
+            Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Lost(..) => is_of_trial,
+            Kind::Unwritten(_) => is_of_trial && !self.workers.is_empty(),
             _ => false,
         }
     }
@@ -139,8 +152,8 @@ impl Effect {
             Self::Stopped => "stopped",
             Self::Skipped => "skipped",
             Self::Unkept => "output incomplete",
-            Self::Skew(..) => "start skew unknown",
-            Self::Check(_) => "check",
+            Self::Skew(_) => "start skew unknown",
+            Self::Check => "check",
             Self::NotReset => "not reset",
             Self::Trials(..) => "trials not run",
         }

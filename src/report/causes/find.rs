@@ -68,7 +68,8 @@ impl Finder<'_> {
     fn remarks(&mut self) {
         for lost in &self.run.lost {
             let Some(worker) = lost.worker else { continue };
-            let kind = if lost.trial.is_some() { Kind::Lost } else { Kind::LeftOut };
+            let has_begun = self.run.trials.values().any(|trial| trial.start <= lost.at);
+            let kind = if has_begun { Kind::Lost } else { Kind::LeftOut };
             let cause = of_remark(kind(lost.text.clone(), lost.hint), lost);
             self.causes.entry(Key::Lost(lost.trial, worker)).or_insert(cause);
         }
@@ -133,9 +134,8 @@ impl Finder<'_> {
             self.causes.insert(key.clone(), fresh);
         }
         let Some(cause) = self.causes.get_mut(key) else { return };
-        if matches!(cause.kind, Kind::Unfinished(_) | Kind::Deadlock(_)) {
-            cause.at = cause.at.min(finished.at());
-        }
+        // Nothing comes before its cause: a player that leaves stops its steps before it is gone.
+        cause.at = cause.at.min(finished.at());
         if !cause.steps.contains(&own) {
             cause.add(effect, own);
         }
@@ -219,7 +219,7 @@ impl Finder<'_> {
             let mut lost = skew.unknown.iter().map(|worker| Key::Lost(Some(trial), *worker));
             let lost = lost.find(|key| self.causes.contains_key(key));
             if let Some(cause) = lost.and_then(|key| self.causes.get_mut(&key)) {
-                cause.follow(Effect::Skew(trial, phase.phase));
+                cause.follow(Effect::Skew(phase.phase)).trials.insert(trial);
             } else {
                 let at = phase.end.unwrap_or(phase.start);
                 let fresh = cause(Kind::Skew(skew.clone()), at);
@@ -238,12 +238,12 @@ impl Finder<'_> {
                 Outcome::Stopped => self.causes.get_mut(&Key::Interrupted),
                 Outcome::NotStarted(_) | Outcome::Lost => None,
                 _ => {
-                    let causes = self.causes.values_mut().filter(|cause| cause.leaves_results_incomplete(number));
+                    let causes = self.causes.values_mut().filter(|cause| cause.leaves_results_incomplete(trial));
                     causes.min_by_key(|cause| cause.at)
                 }
             };
             if let Some(cause) = first {
-                cause.follow(Effect::Check(number));
+                cause.follow(Effect::Check).trials.insert(number);
             } else {
                 let at = trial.end.unwrap_or(trial.start);
                 let fresh = Cause { trial: Some(number), ..cause(Kind::Check(check.outcome.clone()), at) };

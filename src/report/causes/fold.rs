@@ -46,6 +46,7 @@ impl Cause {
         self.steps.extend(other.steps);
         for consequence in other.consequences {
             let mine = self.follow(consequence.effect);
+            mine.trials.extend(consequence.trials);
             mine.workers.extend(consequence.workers);
             mine.steps.extend(consequence.steps);
         }

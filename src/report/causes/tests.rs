@@ -1,1 +1,90 @@
-//! Tests.
+//! What causes explain, and when.
+
+use std::time::Duration;
+
+use super::super::Run;
+use super::super::recorded::{Recording, left, plan, worker};
+use super::{causes, shown};
+use crate::model::{Conclusion, Ending, Event, Outcome, Phase, Stamped, Step, StepResult, Verdict, WorkerId};
+
+/// The titles of the causes, each with its consequences.
+fn told(events: &[Stamped]) -> Vec<(String, Option<String>)> {
+    let mut run = Run::default();
+    for Stamped { at, event } in events {
+        run.take(*at, event);
+    }
+    let all = causes(&run, Some(&Conclusion::new(Verdict::Incomplete, Vec::new())));
+    all.iter().map(|cause| shown(&run, cause)).map(|shown| (shown.title, shown.consequences)).collect()
+}
+
+/// A run of so many trials of two workers with a step each and a check.
+fn run_of(trials: u32) -> Recording {
+    let step = || vec![Step::plain("work", "work")];
+    let mut plan = plan(vec![worker("a", Vec::new(), step()), worker("b", Vec::new(), step())]);
+    plan.trials = trials;
+    plan.settings.check = Some("judge".to_owned());
+    plan.settings.max_start_skew = Some(Duration::from_secs(1));
+    Recording::of(plan)
+}
+
+fn lost(worker: usize) -> Event {
+    Event::WorkerLost { worker: WorkerId(worker), reason: "nothing heard".to_owned(), hint: None }
+}
+
+/// A trial with this event during its check, which ends with this exit status.
+fn trial(run: &mut Recording, trial: u32, during_check: Option<Event>, exit: i32) {
+    run.number(trial);
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+    run.phase_done(Phase::Run);
+    run.add(Event::CheckStarted { trial });
+    if let Some(event) = during_check {
+        run.add(event);
+    }
+    let outcome = if exit == 0 { Outcome::Passed } else { Outcome::Failed(Ending::Exit(exit)) };
+    run.add(Event::CheckEnded { trial, result: StepResult::without_output(outcome) });
+    run.add(Event::TrialEnded { trial, verdict: Verdict::Failed });
+}
+
+#[test]
+fn a_worker_that_is_lost_during_a_check_or_between_trials_explains_no_check() {
+    let mut run = run_of(3);
+    trial(&mut run, 1, None, 1);
+    run.add(lost(0));
+    trial(&mut run, 2, Some(lost(1)), 2);
+    trial(&mut run, 3, None, 0);
+    let expected = [
+        ("failed: `check` of trial 1: exit 1", None),
+        ("lost: a: nothing heard", None),
+        ("lost: b in trial 2: nothing heard", None),
+        ("failed: `check` of trial 2: exit 2", None),
+    ];
+    assert_eq!(told(&run.events), expected.map(|(title, consequences)| (title.to_owned(), consequences)));
+}
+
+#[test]
+fn checks_and_skews_of_many_trials_are_told_together() {
+    let mut run = run_of(7);
+    run.add(lost(1));
+    for number in 1..=7 {
+        trial(&mut run, number, None, [0, 2, 2, 2, 2, 0, 7][number as usize - 1]);
+    }
+    let consequences = "`check` of trials 2-5 failed: exit 2; `check` of trial 7 failed: exit 7";
+    let title = "incomplete: worker `b` at 127.0.0.1:6970 was left out: nothing heard".to_owned();
+    assert_eq!(told(&run.events), [(title, Some(consequences.to_owned()))]);
+}
+
+#[test]
+fn a_player_that_leaves_is_the_cause_of_what_it_stopped_before_it_was_gone() {
+    let mut run = run_of(1);
+    run.trial();
+    run.phase(Phase::Run);
+    let because = Some(crate::model::Blame::Worker(WorkerId(1)));
+    run.step(Phase::Run, 1, 0, StepResult { because, ..StepResult::without_output(Outcome::Stopped) });
+    run.step(Phase::Run, 0, 0, left(Outcome::Failed(Ending::Exit(1)), b"", b""));
+    run.add(lost(1));
+    let told = told(&run.over(Verdict::Incomplete, Vec::new()));
+    let titles: Vec<&str> = told.iter().map(|(title, _)| title.as_str()).collect();
+    assert_eq!(titles, ["lost: b in run of trial 1: nothing heard", "failed: `work` on a in run of trial 1: exit 1"]);
+}

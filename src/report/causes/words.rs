@@ -2,7 +2,7 @@
 
 use humantime::format_duration;
 
-use super::super::{Finished, Run, compact, words};
+use super::super::{Finished, Run, compact, ranges, words};
 use super::cause::{Cause, Consequence, Effect, Kind};
 use crate::model::{Action, Hint, Outcome, Phase, PlayerAddress, StepReference, StepResult, WorkerId, signal_name};
 
@@ -75,6 +75,7 @@ fn title(run: &Run, cause: &Cause) -> String {
         Kind::Deadlock(_) => format!("workers waited for each other{place}: {}", waiting(run, &cause.steps)),
         Kind::Check(outcome) => {
             let trial = cause.trial.and_then(|trial| run.trials.get(&trial));
+            let place = cause.trial.map_or(String::new(), |trial| format!(" of trial {trial}"));
             let how = trial.and_then(|trial| trial.check.as_ref()).map_or_else(|| outcome.in_detail(), how);
             match outcome {
                 Outcome::Lost => format!("the result of `check`{place} is unknown"),
@@ -133,14 +134,10 @@ impl Consequence {
             Effect::Stopped => format!("{} {was} stopped", steps()),
             Effect::Lost => format!("{} {was} lost", steps()),
             Effect::Unkept => format!("the output of {} is incomplete", steps()),
-            Effect::Skew(trial, phase) => format!("the start skew of {phase} in trial {trial} is not known"),
-            Effect::Check(trial) => {
-                let check = run.trials.get(trial).and_then(|trial| trial.check.as_ref());
-                match check.filter(|check| check.outcome != Outcome::Stopped).map(how) {
-                    Some(how) => format!("`check` of trial {trial} failed: {how}"),
-                    None => format!("`check` of trial {trial} was stopped"),
-                }
+            Effect::Skew(phase) => {
+                format!("the start skew of {phase} in {} is not known", trials(self.trials.iter().copied()))
             }
+            Effect::Check => self.checks(run),
             Effect::NotReset => format!("Reset was not seen to its end on {who}"),
             Effect::Trials(count, again) => {
                 let were = if *count == 1 { "1 trial was".to_owned() } else { format!("{count} trials were") };
@@ -149,6 +146,36 @@ impl Consequence {
             }
         }
     }
+}
+
+impl Consequence {
+    /// What became of checks: those that ended alike are told together, in the order of the first of each.
+    fn checks(&self, run: &Run) -> String {
+        let how = |trial: &u32| {
+            let check = run.trials.get(trial).and_then(|trial| trial.check.as_ref());
+            check.filter(|check| check.outcome != Outcome::Stopped).map(how)
+        };
+        let mut alike: Vec<(Option<String>, Vec<u32>)> = Vec::new();
+        for trial in &self.trials {
+            let how = how(trial);
+            match alike.iter_mut().find(|(known, _)| *known == how) {
+                Some((_, trials)) => trials.push(*trial),
+                None => alike.push((how, vec![*trial])),
+            }
+        }
+        let text = |(how, numbers): (Option<String>, Vec<u32>)| {
+            let of = trials(numbers.into_iter());
+            how.map_or_else(|| format!("`check` of {of} was stopped"), |how| format!("`check` of {of} failed: {how}"))
+        };
+        alike.into_iter().map(text).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Trials by their numbers: `trial 3`, `trials 2-5,7`.
+fn trials(numbers: impl Iterator<Item = u32>) -> String {
+    let numbers: Vec<u32> = numbers.collect();
+    let all = if numbers.len() == 1 { "trial" } else { "trials" };
+    format!("{all} {}", ranges(&numbers))
 }
 
 /// How a step ended, to follow its name and a colon.
@@ -173,7 +200,7 @@ fn of_phase(cause: &Cause) -> String {
 fn place(cause: &Cause) -> String {
     match (cause.phase, cause.trial) {
         (Some(phase), Some(trial)) => format!(" in {phase} of trial {trial}"),
-        (None, Some(trial)) => format!(" of trial {trial}"),
+        (None, Some(trial)) => format!(" in trial {trial}"),
         _ => String::new(),
     }
 }
@@ -189,7 +216,8 @@ fn unreached(run: &Run, workers: &[WorkerId], refused: bool, reason: &str) -> St
         Some((name, PlayerAddress::Transport(transport))) => {
             format!("worker `{name}` could not be reached through `{transport}`: {reason}")
         }
-        _ => format!("{}: {reason}", at_players(run, workers)),
+        _ if refused => format!("{}: {reason}", at_players(run, workers)),
+        _ => format!("{} could not be reached: {reason}", at_players(run, workers)),
     }
 }
 

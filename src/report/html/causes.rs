@@ -75,8 +75,9 @@ fn steps(cause: &Cause) -> Vec<StepReference> {
 
 /// A link to each thing that followed.
 fn following(run: &Run, own: &[StepReference], consequence: &Consequence) -> Vec<Value> {
-    if let Effect::Check(trial) = consequence.effect {
-        return vec![context! { link => links::check(trial), title => format!("check of trial {trial}") }];
+    if consequence.effect == Effect::Check {
+        let check = |trial: &u32| context! { link => links::check(*trial), title => format!("check of trial {trial}") };
+        return consequence.trials.iter().map(check).collect();
     }
     let steps = consequence.steps.iter().filter(|step| !own.contains(step));
     let name = |step: &StepReference| format!("{} on {}", words::label(run.step(*step)), run.name(step.worker));
@@ -135,8 +136,8 @@ pub(super) fn roles(causes: &[Cause]) -> Roles {
             for step in &consequence.steps {
                 roles.steps.entry(*step).or_insert(Role::Consequence(place));
             }
-            if let Effect::Check(trial) = consequence.effect {
-                roles.checks.entry(trial).or_insert(Role::Consequence(place));
+            for trial in consequence.trials.iter().filter(|_| consequence.effect == Effect::Check) {
+                roles.checks.entry(*trial).or_insert(Role::Consequence(place));
             }
         }
     }

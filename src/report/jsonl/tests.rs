@@ -292,6 +292,38 @@ fn nothing_of_a_run_is_lost_when_it_is_read_back() {
 }
 
 #[test]
+fn a_cause_of_a_later_version_is_read_as_unknown() {
+    let mut run = Recording::of(plan(vec![worker("a", Vec::new(), steps()), worker("b", Vec::new(), steps())]));
+    run.trial();
+    run.phase(Phase::Run);
+    let because = Some(Blame::Signal(15));
+    run.step(Phase::Run, 0, 5, StepResult { because, ..StepResult::without_output(Outcome::Skipped(None)) });
+    let passed = Err(BarrierFailure::Missing(WorkerId(1), Absence::Skipped));
+    let barrier = BarrierResult { name: "here".to_owned(), waited: Vec::new(), passed };
+    run.add(Event::BarrierEnded { trial: 1, phase: Phase::Run, barrier });
+    let events = run.over(Verdict::Incomplete, Vec::new());
+    let mut lines = told(Format::Jsonl, plain(), &events);
+    for (known, later) in [
+        (r#""because":{"signal":15}"#, r#""because":{"moon":["full"]}"#),
+        (r#""absence":"skipped""#, r#""absence":{"moon":{"worker":"b"}}"#),
+    ] {
+        assert!(lines.contains(known), "{lines}");
+        lines = lines.replace(known, later);
+    }
+    let (read, _) = read_back(&lines, &events).unwrap();
+    let because = read.iter().find_map(|one| match &one.event {
+        Event::StepEnded { result, .. } => Some(result.because),
+        _ => None,
+    });
+    assert_eq!(because, Some(None));
+    let passed = read.iter().find_map(|one| match &one.event {
+        Event::BarrierEnded { barrier, .. } => Some(barrier.passed.clone()),
+        _ => None,
+    });
+    assert_eq!(passed, Some(Err(BarrierFailure::Told("worker `b` skipped it".to_owned()))));
+}
+
+#[test]
 fn of_a_record_without_an_end_there_are_reports_of_what_was_recorded() {
     let events = failed();
     let lines = told(Format::Jsonl, plain(), &events);

@@ -75,7 +75,9 @@ fn every_unreachable_worker_is_named_and_nothing_starts() {
     world.cut(0, End::unreachable("no route"));
     let conclusion = world.finish();
     assert_eq!(conclusion.verdict, Verdict::Incomplete);
-    let text = |worker: usize, why: &str| Reason::NotCarriedOut(format!("worker `w{worker}` at localhost:6970: {why}"));
+    let text = |worker: usize, why: &str| {
+        Reason::NotCarriedOut(format!("worker `w{worker}` at localhost:6970 could not be reached: {why}"))
+    };
     assert_eq!(conclusion.reasons, [text(0, "no route"), text(2, "connection refused")]);
     assert!(phases_begun(&world).is_empty());
     assert_eq!(world.players[1].closed, 1);
