@@ -132,7 +132,9 @@ fn command(check: &Check) -> io::Result<Command> {
     command.arg(plan.settings.check.as_deref().unwrap_or("true"));
     command.envs(common_variables(plan)).env("CONDUCTOR_TRIAL", trial.to_string());
     if let Some(results) = results {
-        command.env("CONDUCTOR_RESULTS", std::path::absolute(results)?);
+        let results = std::path::absolute(results)?;
+        command.env("CONDUCTOR_TRIAL_RESULTS", results.join(format!("trial-{trial}")));
+        command.env("CONDUCTOR_RESULTS", results);
     }
     if let Some(folder) = folder(plan) {
         command.current_dir(folder);

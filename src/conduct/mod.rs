@@ -24,6 +24,7 @@ mod coordinator;
 mod disk;
 mod event;
 mod mailbox;
+mod measurer;
 mod now;
 mod options;
 mod plan_message;

@@ -80,6 +80,21 @@ impl ResultsFolder {
         self.file(parts, false, access)
     }
 
+    /// Opens a file that was fetched from a worker in a trial, by its path there.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be opened.
+    pub(crate) fn fetched(&self, trial: u32, worker: &str, path: &str) -> io::Result<File> {
+        let trial = format!("trial-{trial}");
+        let parts: Vec<&str> = [trial.as_str(), worker].into_iter().chain(path.split('/')).collect();
+        let leads_out = |part: &&str| matches!(*part, "" | "." | "..") || part.contains('\0');
+        if parts.iter().any(leads_out) {
+            return Err(io::Error::other(FolderError::LeadsOut));
+        }
+        self.open_file(&parts, OFlags::RDONLY)
+    }
+
     /// Creates a file, by the parts of its path, and the folders that it is in. What has its name already is an error.
     pub(super) fn create_file(&self, parts: &[impl AsRef<OsStr>]) -> io::Result<File> {
         self.file(parts, true, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)

@@ -6,8 +6,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 
+use crate::metric::Left;
 use crate::model::{
     Attention, ClockAnchor, Conclusion, ConductorTime, Event, Plan, Reason, Stamped, Verdict, WorkerId, signal_name,
     words,
@@ -22,6 +23,7 @@ use super::connection::context::{Context, Said};
 use super::coordinator::{Action, Coordinator, Input};
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::mailbox::{Postbox, mailbox};
+use super::measurer::{self, Measurements, Measuring};
 use super::now::now;
 use super::options::{Options, hello};
 use super::reports::{Mark, Reporters, Reports};
@@ -61,6 +63,10 @@ struct Run<'a> {
     /// What stops the check of the trial when it is dropped, and how its result comes.
     check: Option<Sender<Infallible>>,
     checked: (Sender<CheckEnd>, Receiver<CheckEnd>),
+    /// What the trial has left so far, and the same for its metrics.
+    left: Left,
+    measuring: Option<Sender<Infallible>>,
+    measured: (Sender<Measurements>, Receiver<Measurements>),
     /// How many signals have come.
     signals: usize,
 }
@@ -100,6 +106,13 @@ impl Run<'_> {
             kept,
         };
         self.check = Some(checker::start(&mut self.threads, check, &self.checked.0));
+    }
+
+    /// Begins to measure the metrics of the trial.
+    fn measure(&mut self) {
+        let (plan, left, results) = (Arc::clone(self.plan), self.left.clone(), self.results.clone());
+        let measuring = Measuring { plan, left, results };
+        self.measuring = Some(measurer::start(&mut self.threads, measuring, &self.measured.0));
     }
 
     fn is_current(&self, worker: WorkerId, session: u64) -> bool {
@@ -153,14 +166,17 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
         threads: Threads::default(),
         check: None,
         checked: bounded(1),
+        left: Left::new(&plan),
+        measuring: None,
+        measured: unbounded(),
         signals: 0,
     };
     let coordinator = Coordinator::new(Arc::clone(&plan), options.skip_unreachable, anchor);
     let mut conclusion = turn(coordinator, &mut run, &events, interrupts, &reports);
     // Whoever still wants to say something finds nobody listening, and ends.
     drop(events);
-    let Run { latest, threads, check, signals, .. } = run;
-    drop((latest, check));
+    let Run { latest, threads, check, measuring, signals, .. } = run;
+    drop((latest, check, measuring));
     threads.join(Wait::ThreadsEnd.time());
     options.access.endings.finish();
     reports.finish(interrupts, signals > 1).add_to(&mut conclusion);
@@ -209,11 +225,16 @@ fn turn(
                     Action::Command(worker, command) => run.command(worker, command),
                     Action::Check(trial) => run.check(trial, reports.mark()),
                     Action::StopCheck => run.check = None,
+                    Action::Measure => run.measure(),
+                    Action::StopMeasuring => run.measuring = None,
                     Action::Report(Event::RunEnded { mut conclusion }) => {
                         reports.tell_end(at, &mut conclusion, &interrupts);
                         return conclusion;
                     }
-                    Action::Report(event) => reports.tell(Stamped { at, event }),
+                    Action::Report(event) => {
+                        run.left.take(&event);
+                        reports.tell(Stamped { at, event });
+                    }
                 }
             }
         }
@@ -236,6 +257,7 @@ fn turn(
                 Input::Tick
             },
             recv(run.checked.1) -> end => end.map_or(Input::Tick, Input::Checked),
+            recv(run.measured.1) -> all => all.map_or(Input::Tick, |(trial, all)| Input::Measured(trial, all)),
             recv(reports.failures) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
             recv(timer) -> _ => Input::Tick,
         });

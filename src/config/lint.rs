@@ -78,6 +78,7 @@ lints! {
         BarrierOrder "barrier-order": "Workers have barriers in an order in which they would wait for each other.",
         StopWithoutSpawn "stop-without-spawn": "`stop:` names a step that was not spawned before.",
         AwaitWithoutSpawn "await-without-spawn": "`await:` names a step that was not spawned before.",
+        MetricSource "metric-source": "`from` of a metric names nothing in the test, or several things.",
         FetchWithoutResults "fetch-without-results": "Files are fetched, but there is no results folder.",
     }
     Warning {

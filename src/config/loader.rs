@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::assign::assign;
 use super::interpolate::{Addresses, PREDEFINED};
 use super::lints::{self, Steps, barriers, bounds, shared_player, steps, unknown_variables};
+use super::metric_source::Known;
 use super::scope::{self, Context, OfTest};
 use super::settings::{COORDINATOR_SETTINGS, Setting, TEST_SETTINGS, TestSettings};
 use super::worker::{FileName, Worker};
@@ -15,9 +16,9 @@ use super::worker_sections::WorkerSections;
 use super::workers::List;
 use super::{
     CLIENTS, Commands, Diagnostic, Diagnostics, Document, ENVIRONMENT, Files, Input, Lint, Place, Scope, ShellSyntax,
-    Span, TEST, WORKER_FILE, WORKERS, allow, definitions, quoted, quoted_path, worker_file, workers,
+    Span, TEST, WORKER_FILE, WORKERS, allow, definitions, metrics, quoted, quoted_path, worker_file, workers,
 };
-use crate::model::{Definitions, Destination, PhaseMap, PlayerAddress, WorkerPlan};
+use crate::model::{Definitions, Destination, Metric, PhaseMap, Plan, PlayerAddress, WorkerPlan};
 
 /// What has been read and found so far.
 pub(super) struct Loader {
@@ -40,6 +41,7 @@ pub(super) struct Test {
     pub(super) workers: Vec<WorkerPlan>,
     /// The variables that are the same for all workers.
     pub(super) variables: Definitions,
+    pub(super) metrics: Vec<Metric>,
 }
 
 /// A worker whose file was found and read.
@@ -176,8 +178,24 @@ impl Loader {
             let steps = PhaseMap::from_fn(|phase| located[phase].drain(..).map(|located| located.step).collect());
             WorkerPlan { steps, ..plan }
         };
-        let workers = workers.into_iter().map(with_steps).collect();
-        Test { settings, workers, variables: definitions::of_test(test, &self.defines, &addresses) }
+        let workers: Vec<_> = workers.into_iter().map(with_steps).collect();
+        let names = list.workers.iter().map(|worker| worker.name.as_str()).collect();
+        let known = Known { names, workers: &workers, has_check: settings.run.check.is_some() };
+        let metrics = metrics::read(&mut self.scope(test), &known);
+        Test { settings, workers, variables: definitions::of_test(test, &self.defines, &addresses), metrics }
+    }
+
+    /// The metrics of a test file, for the workers of a plan that was made before. Nothing else of it is checked.
+    pub(super) fn metrics(&mut self, test: &Document, plan: &Plan) -> Vec<Metric> {
+        self.is_partial = true;
+        self.in_tests.insert(test.source.order());
+        let so_far = std::mem::take(&mut self.context.diagnostics);
+        let (list, _) = self.workers(test);
+        self.context.diagnostics = so_far;
+        let listed = list.workers.iter().map(|worker| worker.name.as_str());
+        let names = listed.chain(plan.workers.iter().map(|worker| worker.name.as_str())).collect();
+        let known = Known { names, workers: &plan.workers, has_check: plan.settings.check.is_some() };
+        metrics::read(&mut self.scope(test), &known)
     }
 
     /// The workers of a test, and the sections of the test file for them.

@@ -17,6 +17,9 @@ mod interpolate;
 mod lint;
 mod lints;
 mod loader;
+mod metric_section;
+mod metric_source;
+mod metrics;
 mod nearest;
 mod plan;
 mod player;
@@ -44,7 +47,7 @@ pub use duration::Limit;
 pub use files::Input;
 pub use lint::{Lint, Severity};
 pub(crate) use nearest::hint_or;
-pub use plan::{Loaded, Overrides, load_test};
+pub use plan::{Loaded, Overrides, load_metrics, load_test};
 pub use player::{ConductorHost, PlayerSettings, load_player};
 pub use settings::Outputs;
 pub use shell::{ShellCommand, ShellRefusal, ShellSyntax};
@@ -61,7 +64,7 @@ pub(in crate::config) use loader::Loader;
 pub(in crate::config) use reader::{DEFAULT, Document, Entry, Section, is_space};
 pub(in crate::config) use scope::Scope;
 pub(in crate::config) use sections::{
-    CLIENTS, COORDINATOR, ENVIRONMENT, TEST, TEST_FILE, WORKER_FILE, WORKER_FILE_ONLY, WORKERS,
+    CLIENTS, COORDINATOR, ENVIRONMENT, METRIC, TEST, TEST_FILE, WORKER_FILE, WORKER_FILE_ONLY, WORKERS,
 };
 pub(in crate::config) use settings::Setting;
 pub(in crate::config) use shell::Commands;

@@ -7,7 +7,7 @@ use super::loader::Test;
 use super::scope::option;
 use super::settings::TestSettings;
 use super::{Diagnostics, Input, Limit, Loader, Outputs, ShellSyntax, duration, files, value};
-use crate::model::{OnFailure, Phase, Plan, Point, RunId, RunSettings, Schedule};
+use crate::model::{Action, Metric, OnFailure, Phase, Plan, Point, RunId, RunSettings, Schedule, Source, Step};
 
 /// What the command line says, which overrides the files. The comments are the help of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
@@ -85,23 +85,51 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&
     let Some(test) = loader.read(&Input::File(path.to_owned())) else {
         return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish(shell) };
     };
-    let Test { settings, workers, variables } = loader.test(&test, &overrides.workers, overrides.results.is_some());
+    let Test { settings, workers, variables, metrics } =
+        loader.test(&test, &overrides.workers, overrides.results.is_some());
     let TestSettings { trials, outputs, run: settings, .. } = settings;
     let is_chosen = |phase: &Phase| overrides.phases.as_ref().is_none_or(|chosen| chosen.contains(phase));
-    let plan = Plan {
+    let mut plan = Plan {
         run,
         file: path.to_owned(),
         trials: overrides.trials.or(trials).unwrap_or(1),
         phases: Phase::ALL.into_iter().filter(is_chosen).collect(),
         settings: overridden(settings, &outputs, overrides),
         variables,
-        metrics: Vec::new(),
+        metrics,
         workers,
         points: vec![Point::default()],
         schedule: Schedule::default(),
     };
+    keep_measured(&mut plan);
     let diagnostics = loader.finish(shell);
     Loaded { plan: (!diagnostics.has_errors()).then_some(plan), outputs, diagnostics }
+}
+
+/// Leaves out the metrics of phases that are not run.
+fn keep_measured(plan: &mut Plan) {
+    let (phases, workers) = (&plan.phases, &plan.workers);
+    let fetches = |step: &Step| matches!(step.action, Action::Fetch(_));
+    let is_run = |source: &Source| match source {
+        Source::Output(steps, _) | Source::Duration(steps) => steps.iter().all(|step| phases.contains(&step.phase)),
+        Source::StartSkew(phase) => phases.contains(phase),
+        Source::File(of, _) => {
+            of.iter().all(|worker| phases.iter().any(|phase| workers[worker.0].steps[*phase].iter().any(fetches)))
+        }
+        Source::Check => true,
+    };
+    plan.metrics.retain(|metric| metric.source.as_ref().is_some_and(is_run));
+}
+
+/// Reads the metrics of a test file again, for a run that was carried out; none if there is an error.
+pub fn load_metrics(path: &Path, plan: &Plan) -> (Option<Vec<Metric>>, Diagnostics) {
+    let mut loader = Loader::new(files::defines(&[]), false);
+    let test = loader.read(&Input::File(path.to_owned()));
+    let mut plan = plan.clone();
+    plan.metrics = test.map(|test| loader.metrics(&test, &plan)).unwrap_or_default();
+    keep_measured(&mut plan);
+    let diagnostics = loader.finish(None);
+    ((!diagnostics.has_errors()).then_some(plan.metrics), diagnostics)
 }
 
 fn overridden(settings: RunSettings, outputs: &Outputs, overrides: &Overrides) -> RunSettings {

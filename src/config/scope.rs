@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::interpolate::{Addresses, Interpolated, Layer, Required, Variables, interpolate};
+use super::metric_section;
 use super::worker::Worker;
 use super::worker_sections::{self, WorkerSections};
 use super::{
-    Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, Entry, Lint, Place, Section, Setting, Span, Text,
-    is_space, nearest, quoted, quoted_section,
+    Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, Entry, Lint, Place, Refusal, Section, Setting,
+    Span, Text, is_space, nearest, quoted, quoted_section,
 };
 
 /// A file whose values are read, with the variables that hold for it.
@@ -191,7 +192,7 @@ impl<'a> Scope<'a> {
         Some(Value { text: self.without_comment(text), has_placeholder })
     }
 
-    fn without_comment<'t>(&mut self, text: Cow<'t, Text>) -> Cow<'t, Text> {
+    pub(super) fn without_comment<'t>(&mut self, text: Cow<'t, Text>) -> Cow<'t, Text> {
         let Some(start) = comment(text.as_str()) else { return text };
         let place = text.place_of(start..text.as_str().len());
         let message = "the Python conductor reads this comment as part of the value";
@@ -212,11 +213,15 @@ impl<'a> Scope<'a> {
             return true;
         }
         if let Err(refusal) = (setting.set)(target, value.as_str()) {
-            let shown = if value.as_str().is_empty() { "the value".to_owned() } else { quoted(value.as_str()) };
-            let message = format!("{shown} {} (`{}`)", refusal.problem, setting.key);
-            self.report(Lint::InvalidValue, value.place(), message, refusal.hint);
+            self.refuse_value(setting.key, &value, refusal);
         }
         false
+    }
+
+    /// Reports a value of a setting that is wrong.
+    pub(super) fn refuse_value(&mut self, key: &str, value: &Text, Refusal { problem, hint }: Refusal) {
+        let shown = if value.as_str().is_empty() { "the value".to_owned() } else { quoted(value.as_str()) };
+        self.report(Lint::InvalidValue, value.place(), format!("{shown} {problem} (`{key}`)"), hint);
     }
 
     /// Warns of unknown keys of a section. `elsewhere` is another place and its settings.
@@ -249,17 +254,20 @@ impl<'a> Scope<'a> {
     /// Warns of unknown sections. A test file also has `sections_for_workers`.
     pub(super) fn check_sections(&mut self, known: &[&str], sections_for_workers: bool) {
         let is_known = |name: &str| {
-            name == DEFAULT || known.contains(&name) || (sections_for_workers && worker_sections::parts(name).is_some())
+            let of_test = || worker_sections::parts(name).is_some() || metric_section::name_of_section(name).is_some();
+            name == DEFAULT || known.contains(&name) || (sections_for_workers && of_test())
         };
         let unknown = |section: &&Section| !is_known(&section.name);
         for section in self.document.sections.iter().filter(unknown) {
             let message = format!("unknown section {}", quoted_section(&section.name));
             let name = section.name.trim();
             let for_workers = sections_for_workers.then(|| worker_sections::hint(name)).flatten();
-            let hint = for_workers.unwrap_or_else(|| match nearest::nearest(name, known.iter().copied()) {
-                Some(meant) => format!("did you mean `[{meant}]`?"),
-                None => format!("the known sections are `[{}]`", known.join("]`, `[")),
-            });
+            let of_metric = || metric_section::hint(name, sections_for_workers);
+            let hint =
+                for_workers.or_else(of_metric).unwrap_or_else(|| match nearest::nearest(name, known.iter().copied()) {
+                    Some(meant) => format!("did you mean `[{meant}]`?"),
+                    None => format!("the known sections are `[{}]`", known.join("]`, `[")),
+                });
             self.report(Lint::UnknownSection, section.name_place(), message, hint);
         }
     }

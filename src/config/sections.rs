@@ -11,6 +11,9 @@ pub(super) const COORDINATOR: &str = "Coordinator";
 /// Environment variables of the steps, in both kinds of file.
 pub(super) const ENVIRONMENT: &str = "Environment";
 
+/// How the sections of metrics begin, in a test file: `[Metric NAME]`.
+pub(super) const METRIC: &str = "Metric";
+
 /// The sections of a test file.
 pub(super) const TEST_FILE: [&str; 3] = [TEST, ENVIRONMENT, WORKERS];
 /// The sections that only a worker file has.

@@ -1,10 +1,22 @@
-//! Numbers that a test is run for: how they are read from an output, and what is picked of them.
+//! Numbers that a test is run for: how they are read from what a trial left.
 //!
-//! `reading` finds numbers in a text, and `pick` makes one of several.
-//! Everything here is pure: a text comes in, a number or the reason for its absence comes out.
+//! `reading` and `pointer` find numbers in a text, `pick` makes one of several, `printed` reads what `check` says of metrics.
+//! `left` gathers what a trial left from its events, and `measure` makes the measurements of it. Everything here is pure:
+//! what a trial left comes in, which is read through [`Files`], and numbers or the reasons for their absence come out.
 
+mod left;
+mod measure;
+mod missing;
 mod pick;
+mod pointer;
+mod printed;
 mod reading;
+mod text;
 
+pub use left::Left;
+pub use measure::{Measured, measure, unmeasured};
+pub use missing::{LARGEST, Missing};
 pub use pick::Picked;
-pub use reading::{LARGEST_JSON, Missing, Reading};
+pub use pointer::Pointer;
+pub use reading::Reading;
+pub use text::Files;

@@ -75,7 +75,7 @@ pub enum Source {
 }
 
 /// A step of the plan, the same in each trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlannedStep {
     /// The worker.
     pub worker: WorkerId,

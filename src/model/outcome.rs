@@ -152,6 +152,8 @@ pub struct Attempt {
     pub duration: Duration,
     /// How it ended.
     pub outcome: Outcome,
+    /// How many bytes of standard output and of standard error the attempts before it have printed.
+    pub printed_before: [u64; 2],
 }
 
 impl StepResult {
@@ -213,7 +215,8 @@ mod tests {
     #[test]
     fn attempts_that_all_failed_are_told_apart_from_one_that_had_not_ended() {
         let second = Duration::from_secs(1);
-        let attempt = |after: u32, outcome| Attempt { after: after * second, duration: second, outcome };
+        let attempt =
+            |after: u32, outcome| Attempt { after: after * second, duration: second, outcome, printed_before: [0, 0] };
         let failed = |after| attempt(after, Outcome::Failed(Ending::Exit(1)));
         let told = |attempts: Vec<Attempt>, outcome| {
             StepResult { attempts, ..StepResult::without_output(outcome) }.attempts_in_vain()

@@ -115,6 +115,18 @@ impl Output {
         }))
     }
 
+    /// What came after the first `length` bytes.
+    #[must_use]
+    pub fn behind(&self, length: u64) -> Self {
+        let known = length.min(self.length());
+        Self(Arc::new(Part {
+            source: Arc::clone(&self.0.source),
+            offset: self.0.offset + known,
+            length: self.length() - known,
+            unkept: self.0.unkept.clone(),
+        }))
+    }
+
     /// Whether nothing was printed.
     pub fn is_empty(&self) -> bool {
         self.printed() == 0

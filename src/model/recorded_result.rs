@@ -61,6 +61,11 @@ struct AttemptEntry {
     after_ns: Nanoseconds,
     duration_ns: Nanoseconds,
     outcome: String,
+    /// How much the attempts before it had printed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    stdout_before: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    stderr_before: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exit_status: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,12 +137,14 @@ impl Left {
 }
 
 impl AttemptEntry {
-    fn new(Attempt { after, duration, outcome }: &Attempt) -> Self {
+    fn new(Attempt { after, duration, outcome, printed_before: [stdout_before, stderr_before] }: &Attempt) -> Self {
         let (exit_status, signal) = outcome.ending(None);
         Self {
             after_ns: (*after).into(),
             duration_ns: (*duration).into(),
             outcome: outcome.in_detail(),
+            stdout_before: *stdout_before,
+            stderr_before: *stderr_before,
             exit_status,
             signal,
             limit_ns: limit(outcome),
@@ -147,7 +154,8 @@ impl AttemptEntry {
 
     fn attempt<E: Error>(self) -> Result<Attempt, E> {
         let outcome = outcome(&self.outcome, (self.exit_status, self.signal, self.limit_ns), self.reason)?;
-        Ok(Attempt { after: self.after_ns.into(), duration: self.duration_ns.into(), outcome })
+        let printed_before = [self.stdout_before, self.stderr_before];
+        Ok(Attempt { after: self.after_ns.into(), duration: self.duration_ns.into(), outcome, printed_before })
     }
 }
 

@@ -228,7 +228,7 @@ fn left_entry<'a>(
     let (exit_status, signal) = result.outcome.ending(step);
     let limit = if let Outcome::TimedOut(limit) = result.outcome { Some(limit.as_secs_f64()) } else { None };
     let late = result.started.map(|started| started.late).filter(|late| !late.is_zero());
-    let attempt = |Attempt { after, duration, outcome }: &Attempt| {
+    let attempt = |Attempt { after, duration, outcome, .. }: &Attempt| {
         object! { after: after.as_secs_f64(), duration: duration.as_secs_f64(), outcome: outcome.in_detail() }
     };
     let attempts = result.attempts.iter().map(attempt).collect::<Vec<_>>();

@@ -16,6 +16,17 @@ pub struct AttemptMessage {
     pub duration: u64,
     /// How it ended.
     pub outcome: OutcomeMessage,
+    /// How many bytes of standard output the attempts before it had printed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stdout: u64,
+    /// The same for standard error.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stderr: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How a step ended.

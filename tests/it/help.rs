@@ -122,7 +122,7 @@ fn documented(section: &str) -> BTreeSet<(String, Option<String>)> {
 
 #[test]
 fn the_syntax_has_every_setting_with_its_default() {
-    for section in ["Test", "Coordinator"] {
+    for section in ["Test", "Coordinator", "Metric NAME"] {
         let expected = documented(section);
         let found: Vec<_> = entries(&format!("Settings in [{section}]"));
         let keys: BTreeSet<_> = found.iter().map(|(key, _)| key.clone()).collect();
@@ -151,7 +151,8 @@ fn the_syntax_has_every_variable_and_every_section() {
     let sections: BTreeSet<_> = text.split('[').skip(1).filter_map(|rest| rest.split(']').next()).collect();
     let source = read("src/config/sections.rs");
     for name in source.split('"').skip(1).step_by(2).filter(|name| *name != "Clients") {
-        assert!(sections.contains(name), "the syntax has no section [{name}]");
+        let is_there = sections.iter().any(|found| found.split(' ').next() == Some(name));
+        assert!(is_there, "the syntax has no section [{name}]");
     }
 }
 

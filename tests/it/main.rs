@@ -49,6 +49,7 @@ mod localhost;
 mod logs;
 mod lost_output;
 mod many_workers;
+mod metrics;
 mod no_room;
 mod one_file;
 mod options;

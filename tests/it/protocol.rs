@@ -124,7 +124,7 @@ fn forced() -> ForcedMessage {
 }
 
 fn attempt() -> AttemptMessage {
-    AttemptMessage { after: 1, duration: 1, outcome: OutcomeMessage::Stopped }
+    AttemptMessage { after: 1, duration: 1, outcome: OutcomeMessage::Stopped, stdout: 1, stderr: 1 }
 }
 
 fn until() -> UntilMessage {

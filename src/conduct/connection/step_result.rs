@@ -12,6 +12,7 @@ pub(super) fn step_result(ended: StepEndedMessage) -> StepResult {
         after: Duration::from_nanos(attempt.after),
         duration: Duration::from_nanos(attempt.duration),
         outcome: attempt.outcome.into(),
+        printed_before: [attempt.stdout, attempt.stderr],
     });
     StepResult {
         duration: ended.duration.map(Duration::from_nanos),

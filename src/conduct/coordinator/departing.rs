@@ -31,7 +31,7 @@ impl Coordinator {
             Stage::Arming => self.leaves_before_go(worker),
             Stage::Running if self.phase() != Phase::Reset => self.leaves_barriers(worker),
             // All of its trial was seen.
-            Stage::Checking => self.give_up(worker, End::lost(reason)),
+            Stage::Checking | Stage::Measuring => self.give_up(worker, End::lost(reason)),
             Stage::Running | Stage::Leaving | Stage::Over => {}
         }
     }

@@ -20,6 +20,7 @@ impl Coordinator {
             None => match self.stage {
                 Stage::EndingTrial => "ending the trial; interrupt again to exit immediately",
                 Stage::Checking => "stopping `check`",
+                Stage::Measuring => "leaving the metrics of the trial out",
                 _ => "leaving",
             },
         }
@@ -68,6 +69,7 @@ impl Coordinator {
             }
             Stage::Leaving => self.leave_now(),
             Stage::Checking => self.actions.push(Action::StopCheck),
+            Stage::Measuring => self.stop_measuring(),
             Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Over => {}
         }
     }

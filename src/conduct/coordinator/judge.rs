@@ -81,6 +81,16 @@ impl Judge {
         self.first_failure.get_or_insert(text);
     }
 
+    /// A metric could not be measured, or has a value that is not expected.
+    pub(super) fn measured(&mut self, text: String) {
+        self.fails(text);
+    }
+
+    /// The verdict of the trial until now.
+    pub(super) const fn trial(&self) -> Verdict {
+        self.trial
+    }
+
     /// What the test's own check came to. One that could not be started has not judged the trial: that is our trouble.
     pub(super) fn check(&mut self, trial: u32, outcome: &Outcome) {
         let failed = || format!("`check` of trial {trial} {}", outcome.how_it_failed());

@@ -137,7 +137,7 @@ impl Coordinator {
 
     /// When the first worker that is waited for is given up.
     pub(super) fn first_due(&self) -> Option<ConductorTime> {
-        self.pending.union(&self.departing).filter_map(|id| self.due(*id)).min()
+        self.pending.union(&self.departing).filter_map(|id| self.due(*id)).chain(self.measuring_due()).min()
     }
 
     /// When [`super::Input::Tick`] is due.
@@ -155,6 +155,7 @@ impl Coordinator {
                 self.give_up(worker, self.too_late(worker));
             }
         }
+        self.give_up_measuring();
     }
 
     /// What is said of a worker that was waited for in vain.
@@ -168,7 +169,7 @@ impl Coordinator {
             (_, Stage::Running) if self.phase() == Phase::Reset => "its reset took longer than `reset_timeout`",
             (_, Stage::Running) => "its steps took longer than the plan allows",
             (_, Stage::EndingTrial) => "its player did not stop the spawned steps in time",
-            (_, Stage::Checking | Stage::Leaving | Stage::Over) => return End::closed(),
+            (_, Stage::Checking | Stage::Measuring | Stage::Leaving | Stage::Over) => return End::closed(),
         };
         End::lost(why)
     }
@@ -183,6 +184,7 @@ impl Coordinator {
         for due in self.workers.iter_mut().filter_map(|worker| worker.due.as_mut()) {
             *due = due.plus(later);
         }
+        self.measured_by = self.measured_by.map(|due| due.plus(later));
     }
 }
 

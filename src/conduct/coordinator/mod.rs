@@ -4,12 +4,12 @@
 //! worker that is lost leaves the set, so that a stage is over when the set is empty, whatever became of its workers:
 //!
 //! ```text
-//! Connecting → Planning → (Arming → Running)* → EndingTrial → Checking → … → Leaving → Over
+//! Connecting → Planning → (Arming → Running)* → EndingTrial → Checking → Measuring → … → Leaving → Over
 //! ```
 //!
 //! `stages` goes from stage to stage, `phase` looks after what happens within one, `liveness` says how long each worker is
 //! waited for and looks after connections that break, `departing` looks after players that leave, `meeting` after barriers,
-//! `judge` makes the verdicts, `waiting` says in words what is waited for.
+//! `judge` makes the verdicts, `measuring` ends a trial with its metrics, `waiting` says in words what is waited for.
 
 mod barriers;
 mod departing;
@@ -17,6 +17,7 @@ mod interrupts;
 mod judge;
 mod lead;
 mod liveness;
+mod measuring;
 mod meeting;
 mod phase;
 mod stages;
@@ -29,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::metric::Measured;
 use crate::model::{Blame, ClockAnchor, ConductorTime, Event, Phase, PhaseId, Plan, WorkerId};
 
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
@@ -50,6 +52,8 @@ pub(super) enum Input {
     OutputFailed(String),
     /// The check of the trial is over.
     Checked(CheckEnd),
+    /// The metrics of this trial were measured.
+    Measured(u32, Vec<Measured>),
     /// The conductor itself did not run for so long, until now.
     HeldUp(Duration),
     /// Time passed.
@@ -67,6 +71,10 @@ pub(super) enum Action {
     Check(u32),
     /// End the check that was begun: nobody waits for it.
     StopCheck,
+    /// Begin to measure the metrics of the trial; what comes of it comes as an input.
+    Measure,
+    /// End the measuring that was begun: nobody waits for it.
+    StopMeasuring,
     /// Tell the outputs something. [`Event::RunEnded`] comes last.
     Report(Event),
 }
@@ -86,6 +94,8 @@ enum Stage {
     EndingTrial,
     /// The end of the trial's check, which no worker has a part in.
     Checking,
+    /// The metrics of the trial, which no worker has a part in.
+    Measuring,
     /// The end of their connections.
     Leaving,
     /// Nothing any more.
@@ -138,6 +148,8 @@ pub(super) struct Coordinator {
     /// When the trial's Reset was started.
     reset_began: Option<ConductorTime>,
     interrupted: Option<i32>,
+    /// When the metrics of the trial are given up.
+    measured_by: Option<ConductorTime>,
     lead: Lead,
     barriers: Barriers,
     /// How long a message to the slowest worker that came to a barrier of the phase, and its answer, take.
@@ -171,6 +183,7 @@ impl Coordinator {
             dirty: false,
             reset_began: None,
             interrupted: None,
+            measured_by: None,
             lead: Lead::default(),
             barriers: Barriers::default(),
             barrier_round_trip: Duration::ZERO,
@@ -191,6 +204,7 @@ impl Coordinator {
                 Input::Interrupt(signal) => self.interrupt(signal),
                 Input::OutputFailed(text) => self.output_failed(None, text),
                 Input::Checked(end) => self.checked(end),
+                Input::Measured(trial, all) => self.measured(trial, all),
                 Input::HeldUp(pause) => self.was_held_up(pause),
                 Input::Tick => {}
             }

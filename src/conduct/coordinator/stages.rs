@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End, EndKind};
 use crate::model::{
-    Blame, Event, OnFailure, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, StartSkew, WorkerId,
+    Blame, Event, OnFailure, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, StartSkew, Verdict, WorkerId,
     WorkerName, WorkerPlan,
 };
 use crate::wait::Wait;
@@ -58,12 +58,12 @@ impl Coordinator {
     }
 
     fn is_in_trial(&self) -> bool {
-        matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking)
+        matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking | Stage::Measuring)
     }
 
     /// Goes on from every stage that waits for nobody.
     pub(super) fn advance(&mut self) {
-        while self.pending.is_empty() && !matches!(self.stage, Stage::Checking | Stage::Over) {
+        while self.pending.is_empty() && !matches!(self.stage, Stage::Checking | Stage::Measuring | Stage::Over) {
             match self.stage {
                 Stage::Connecting => self.all_connected(),
                 Stage::Planning => self.all_planned(),
@@ -71,7 +71,7 @@ impl Coordinator {
                 Stage::Running => self.phase_over(),
                 Stage::EndingTrial => self.check_trial(),
                 Stage::Leaving => self.finish(),
-                Stage::Checking | Stage::Over => {}
+                Stage::Checking | Stage::Measuring | Stage::Over => {}
             }
         }
     }
@@ -235,7 +235,7 @@ impl Coordinator {
     /// The test itself judges a trial that was not broken off, if it has a check.
     fn check_trial(&mut self) {
         if self.plan.check_in(self.trial).is_none() || self.interrupted.is_some() {
-            return self.trial_over();
+            return self.measure_trial();
         }
         self.wait(Stage::Checking, BTreeSet::new(), None);
         self.report(Event::CheckStarted { trial: self.trial });
@@ -256,14 +256,24 @@ impl Coordinator {
             for what in said {
                 self.report(Event::Warning { worker: None, text: format!("`check` of trial {trial} {what}") });
             }
-            self.trial_over();
+            self.measure_trial();
         }
     }
 
-    fn trial_over(&mut self) {
+    /// Whether not everything of the trial was seen.
+    fn is_incomplete(&self) -> bool {
+        self.live().len() < self.workers.len() || self.rest >= Rest::CollectAfterInterrupt
+    }
+
+    /// How the trial has gone until now.
+    pub(super) fn verdict_so_far(&self) -> Verdict {
+        if self.is_incomplete() { Verdict::Incomplete } else { self.judge.trial() }
+    }
+
+    pub(super) fn trial_over(&mut self) {
         let trial = self.trial;
-        let missing = self.live().len() < self.workers.len();
-        let verdict = self.judge.end_trial(missing || self.rest >= Rest::CollectAfterInterrupt);
+        let incomplete = self.is_incomplete();
+        let verdict = self.judge.end_trial(incomplete);
         self.report(Event::TrialEnded { trial, verdict });
         let last = trial >= self.plan.trials;
         let failed = self.plan.settings.on_failure == OnFailure::Stop && self.judge.has_failures();

@@ -27,6 +27,7 @@ impl Coordinator {
             Stage::EndingTrial => Wait::TrialEnd,
             Stage::Leaving => Wait::Leave,
             Stage::Checking => return format!("{} of trial {}", Wait::CheckEnd.what(), self.trial),
+            Stage::Measuring => return format!("{} of trial {}", Wait::Metrics.what(), self.trial),
             Stage::Over => return "nothing".to_owned(),
         };
         let what = wait.what().replace("the phase", &self.phase().to_string());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Action, Bound, Gate, Mode, Phase, Plan, Step, WorkerId};
+use crate::model::{Action, Bound, Gate, Metric, Mode, Phase, Plan, PlannedStep, Source, Step, Stream, WorkerId};
 use crate::wire::seed::SeedStep;
 
 /// How much longer a phase may take than its steps.
@@ -28,7 +28,25 @@ pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
         let unsupported = |step| unsupported_form(*phase, step).or_else(|| unsupported_scratch(*phase, step));
         found.extend(entry.steps[*phase].iter().filter_map(unsupported));
     }
+    found.extend(plan.metrics.iter().filter_map(|metric| unsupported_metric(plan, worker, metric)));
     (!found.is_empty()).then(|| found.join(", "))
+}
+
+/// A metric that cannot be made of what a Python player reports of this worker.
+fn unsupported_metric(plan: &Plan, worker: WorkerId, metric: &Metric) -> Option<String> {
+    let of_worker = |steps: &[PlannedStep]| steps.iter().any(|step| step.worker == worker);
+    let is_spawned = |steps: &[PlannedStep]| {
+        let mut own = steps.iter().filter(|step| step.worker == worker);
+        own.any(|step| plan.worker(worker).steps[step.phase][step.position].mode == Mode::Spawn)
+    };
+    let what = match metric.source.as_ref()? {
+        Source::Output(steps, Stream::Stderr) if of_worker(steps) => "of standard error",
+        Source::Output(steps, Stream::Stdout) if is_spawned(steps) => "of a spawned step",
+        Source::Duration(steps) if of_worker(steps) => "of a duration",
+        Source::StartSkew(_) => "of a start skew",
+        _ => return None,
+    };
+    Some(format!("a metric {what} (`[Metric {}]`)", metric.name))
 }
 
 fn unsupported_scratch(phase: Phase, step: &Step) -> Option<String> {

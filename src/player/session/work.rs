@@ -207,7 +207,8 @@ impl Work {
         let is_failure = outcome.is_failure();
         let (after, duration) = (nanoseconds(started.since(began)), nanoseconds(at.since(started)));
         until.attempts.truncate(bounds::ATTEMPTS.most() - 1);
-        until.attempts.push(AttemptMessage { after, duration, outcome });
+        let [stdout, stderr] = until.lengths;
+        until.attempts.push(AttemptMessage { after, duration, outcome, stdout, stderr });
         if self.ended_by_us.is_some() || !is_failure {
             return Some(self.over(end, Some(at)));
         }

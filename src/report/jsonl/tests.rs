@@ -175,6 +175,7 @@ fn everything(outcome: Outcome, stdout: &[u8], stderr: &[u8]) -> StepResult {
         after: Duration::from_millis(10) * number,
         duration: Duration::from_nanos(number.into()),
         outcome,
+        printed_before: [number.into(), 0],
     };
     let mut files = FetchedFiles::default();
     for number in 0..300 {

@@ -27,6 +27,7 @@ enum Step {
     Leave(usize, bool),
     Withdraw(usize),
     CheckEnds,
+    MeasuringEnds,
     Wait,
     HeldUp,
     Interrupt,
@@ -44,6 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize, any::<bool>()).prop_map(|(worker, after)| Step::Leave(worker, after)),
         1 => (0..4_usize).prop_map(Step::Withdraw),
         3 => Just(Step::CheckEnds),
+        3 => Just(Step::MeasuringEnds),
         1 => Just(Step::Wait),
         1 => Just(Step::HeldUp),
         1 => Just(Step::Interrupt),
@@ -237,6 +239,7 @@ proptest! {
                 Step::Leave(worker, after) => world.leave(worker % workers, after),
                 Step::Withdraw(worker) => world.withdraw(worker % workers),
                 Step::CheckEnds => { world.check_ends(if failing { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed }); }
+                Step::MeasuringEnds => { world.measuring_ends(); }
                 Step::HeldUp => {
                     world.now = world.now.plus(Duration::from_mins(10));
                     world.give(Input::HeldUp(Duration::from_mins(10)));

@@ -3,6 +3,7 @@
 mod departing;
 mod interleavings;
 mod liveness;
+mod measuring;
 pub(in crate::conduct) mod simulation;
 mod skew;
 mod tables;

@@ -106,6 +106,7 @@ enum Due {
     Printed(WorkerId, StepId),
     Interrupt,
     Checked(u32),
+    Measured(u32),
 }
 
 /// A worker's player.
@@ -164,7 +165,12 @@ impl Simulation<'_> {
                 Action::Connect(worker) => self.connect(worker),
                 Action::Command(worker, command) => self.command(worker, command),
                 Action::Check(trial) => self.later(STEP, Due::Checked(trial)),
-                Action::StopCheck => {}
+                Action::Measure => {
+                    let of_trial = |stamped: &&Stamped| matches!(stamped.event, Event::TrialStarted { .. });
+                    let trials = self.simulated.events.iter().filter(of_trial).count();
+                    self.later(STEP, Due::Measured(u32::try_from(trials).expect("few trials")));
+                }
+                Action::StopCheck | Action::StopMeasuring => {}
                 Action::Report(event) => {
                     if let Event::RunEnded { conclusion } = &event {
                         self.is_over = true;
@@ -300,6 +306,7 @@ impl Simulation<'_> {
                 let outcome = if fails { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed };
                 self.give(Input::Checked(outcome.into()));
             }
+            Due::Measured(trial) => self.give(Input::Measured(trial, Vec::new())),
             Due::Continues(worker, place) => {
                 let player = &self.players[worker.0];
                 if !player.is_gone && player.phase == Some(place.phase_id()) {

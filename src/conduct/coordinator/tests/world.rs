@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::conduct::coordinator::{Action, Coordinator, Input};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::testing::start_at;
+use crate::metric::Measured;
 use crate::model::{
     ClockAnchor, Conclusion, ConductorTime, Ending, Event, Mode, Outcome, Phase, PhaseId, Plan, PlayerDescription,
     StepId, StepResult, WorkerId,
@@ -58,6 +59,10 @@ pub(super) struct World {
     /// A check was begun, and is not over.
     pub(super) checking: bool,
     pub(super) stopped_checks: usize,
+    /// The metrics of this trial are being measured.
+    pub(super) measuring: Option<u32>,
+    /// What comes of that.
+    pub(super) measured: Vec<Measured>,
     /// What was told of Resets that workers ran by themselves: their steps, and that they were over.
     pub(super) own_steps: Vec<(WorkerId, StepId)>,
     pub(super) own_resets: Vec<(WorkerId, u32)>,
@@ -79,6 +84,8 @@ impl World {
             conclusion: None,
             checking: false,
             stopped_checks: 0,
+            measuring: None,
+            measured: Vec::new(),
             own_steps: Vec::new(),
             own_resets: Vec::new(),
             outcome: |_, _| Outcome::Passed,
@@ -101,6 +108,11 @@ impl World {
                 Action::Command(worker, command) => self.command(worker, command),
                 Action::Check(_) => self.checking = true,
                 Action::StopCheck => self.stopped_checks += 1,
+                Action::Measure => {
+                    let trials = self.reports.iter().filter(|event| matches!(event, Event::TrialStarted { .. }));
+                    self.measuring = u32::try_from(trials.count()).ok();
+                }
+                Action::StopMeasuring => self.measuring = None,
                 Action::Report(event) => {
                     if let Event::RunEnded { conclusion } = &event {
                         self.conclusion = Some(conclusion.clone());
@@ -250,6 +262,15 @@ impl World {
         checking
     }
 
+    /// Ends the measuring, if it is under way; whether it was.
+    pub(super) fn measuring_ends(&mut self) -> bool {
+        let measuring = self.measuring.take();
+        if let Some(trial) = measuring {
+            self.give(Input::Measured(trial, self.measured.clone()));
+        }
+        measuring.is_some()
+    }
+
     /// A worker's player is told to stop, after or before what it has to say already.
     pub(super) fn leave(&mut self, worker: usize, after: bool) {
         let plan = Arc::clone(&self.plan);
@@ -327,6 +348,7 @@ impl World {
                 spoke |= self.conclusion.is_none() && self.speak(worker);
             }
             spoke |= self.conclusion.is_none() && self.check_ends(Outcome::Passed);
+            spoke |= self.conclusion.is_none() && self.measuring_ends();
             if !spoke && self.conclusion.is_none() {
                 assert!(self.wait(), "waits for ever for {}", self.coordinator.waiting());
             }

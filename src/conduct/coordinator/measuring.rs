@@ -1,0 +1,79 @@
+//! The metrics of a trial: when they are measured, and what they say about the trial.
+
+use std::collections::BTreeSet;
+
+use crate::metric::{Measured, unmeasured};
+use crate::model::{ConductorTime, Event, Measurement, Verdict};
+use crate::wait::Wait;
+
+use super::{Action, Coordinator, Stage};
+
+impl Coordinator {
+    /// Measures what a trial left that was not broken off, if it has metrics or what `check` printed may have some.
+    pub(super) fn measure_trial(&mut self) {
+        if (self.plan.metrics.is_empty() && self.plan.check_in(self.trial).is_none()) || self.interrupted.is_some() {
+            return self.trial_over();
+        }
+        self.wait(Stage::Measuring, BTreeSet::new(), None);
+        self.measured_by = Some(self.now.plus(Wait::Metrics.time()));
+        if !self.plan.metrics.is_empty() {
+            self.measuring_starts();
+        }
+        self.actions.push(Action::Measure);
+    }
+
+    fn measuring_starts(&mut self) {
+        let (trial, verdict) = (self.trial, self.verdict_so_far());
+        self.report(Event::MeasuringStarted { trial, verdict });
+    }
+
+    /// The metrics of the trial were measured.
+    pub(super) fn measured(&mut self, trial: u32, all: Vec<Measured>) {
+        if self.stage != Stage::Measuring || trial != self.trial {
+            return;
+        }
+        self.measured_by = None;
+        if self.plan.metrics.is_empty() && !all.is_empty() {
+            self.measuring_starts();
+        }
+        // What is missing in a trial that did not pass is a consequence of that.
+        let has_passed = self.verdict_so_far() == Verdict::Passed;
+        for Measured { metric, worker, unit, measurement } in all {
+            let is_outside = matches!(measurement, Measurement::Value { outside: true, .. });
+            if is_outside || (has_passed && measurement.is_failure()) {
+                let text = measurement.text(unit.as_deref());
+                let expect =
+                    self.plan.metrics.iter().find(|known| known.name == metric).and_then(|known| known.expect.as_ref());
+                let expected = expect.filter(|_| is_outside).map(|expect| format!(", expected {expect}"));
+                let on = worker.map(|worker| format!(" on worker `{}`", self.plan.name(worker)));
+                let (on, expected) = (on.unwrap_or_default(), expected.unwrap_or_default());
+                self.judge.measured(format!("metric `{metric}`{on} of trial {trial}: {text}{expected}"));
+            }
+            self.report(Event::Measured { trial, metric, worker, unit, measurement });
+        }
+        self.trial_over();
+    }
+
+    /// Nobody waits for the metrics any more, because of an interrupt.
+    pub(super) fn stop_measuring(&mut self) {
+        self.measured_by = None;
+        self.actions.push(Action::StopMeasuring);
+        self.judge.incomplete(format!("the metrics of trial {} were not measured", self.trial));
+        self.trial_over();
+    }
+
+    /// Gives the metrics up that take too long to read.
+    pub(super) fn give_up_measuring(&mut self) {
+        if self.measured_by.is_some_and(|due| due <= self.now) {
+            let limit = humantime::format_duration(Wait::Metrics.time());
+            let all = unmeasured(&self.plan, &format!("reading took longer than {limit}"));
+            self.actions.push(Action::StopMeasuring);
+            self.measured(self.trial, all);
+        }
+    }
+
+    /// When that is due.
+    pub(super) fn measuring_due(&self) -> Option<ConductorTime> {
+        self.measured_by
+    }
+}

@@ -1,0 +1,21 @@
+//! The names of the sections of metrics: `[Metric NAME]`.
+
+use super::{METRIC, nearest};
+
+/// The name of the metric of a section with this name, if it is one of a metric.
+pub(super) fn name_of_section(name: &str) -> Option<&str> {
+    name.strip_prefix(METRIC)?.strip_prefix(' ')
+}
+
+/// What is to be done about a section with this name, if it was meant to be one of a metric. Only a test file has those.
+pub(super) fn hint(name: &str, is_test: bool) -> Option<String> {
+    let (first, rest) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
+    let is_meant =
+        nearest::nearest(first, [METRIC]).is_some() && (!rest.is_empty() || first.eq_ignore_ascii_case(METRIC));
+    let rest = if rest.trim().is_empty() { "NAME" } else { rest.trim() };
+    match is_meant {
+        true if is_test => Some(format!("did you mean `[{METRIC} {rest}]`?")),
+        true => Some("metrics belong in the test file".to_owned()),
+        false => None,
+    }
+}

@@ -1,0 +1,232 @@
+//! `from` of a metric: what of the test it names.
+
+use std::collections::BTreeSet;
+
+use super::worker_range;
+use super::{Lint, Reason, nearest, quoted};
+use crate::model::{Action, Phase, PhaseMap, PlannedStep, Source, Step, Stream, WorkerId, WorkerPlan};
+
+/// So many positions are offered.
+const OFFERED: usize = 4;
+
+/// What metrics can come from.
+pub(super) struct Known<'a> {
+    /// The names of all workers of the test.
+    pub(super) names: BTreeSet<&'a str>,
+    /// Those that take part, by their ids.
+    pub(super) workers: &'a [WorkerPlan],
+    /// Whether the test has a `check`.
+    pub(super) has_check: bool,
+}
+
+/// One way to read a step's name: the workers, the phase, and the label or position.
+struct Reading<'t> {
+    workers: Vec<String>,
+    phase: Phase,
+    label: &'t str,
+}
+
+type Steps = Vec<PlannedStep>;
+
+/// What this text names; nothing if a worker does not take part.
+pub(super) fn resolve(text: &str, known: &Known<'_>) -> Result<Option<Source>, Reason> {
+    if text == "check" {
+        let missing = || refused("the test has no `check`", "add `check = COMMAND` to `[Test]`");
+        return known.has_check.then_some(Some(Source::Check)).ok_or_else(missing);
+    }
+    if let Some(place) = text.strip_prefix("file:") {
+        return file(place, known);
+    }
+    let (name, stream) = match text.rsplit_once(':') {
+        Some((name, "stdout")) => (name, Some(Stream::Stdout)),
+        Some((name, "stderr")) => (name, Some(Stream::Stderr)),
+        Some((_, other)) => {
+            let message = format!("{} is not an output of a step", quoted(&format!(":{other}")));
+            return Err(refused(message, "write `:stderr`, or nothing for standard output"));
+        }
+        None => (text, None),
+    };
+    let mut found: Vec<Option<Source>> = Vec::new();
+    let mut refusals: Vec<Reason> = Vec::new();
+    let mut take = |source: Result<Option<Source>, Reason>| match source {
+        Ok(source) if !found.contains(&source) => found.push(source),
+        Ok(_) => {}
+        Err(reason) => refusals.push(reason),
+    };
+    let output = |steps| Source::Output(steps, stream.unwrap_or(Stream::Stdout));
+    for reading in readings(name) {
+        take(steps(&reading, known, true).map(|steps| steps.map(output)));
+    }
+    if stream.is_none() {
+        if let Some(phase) = name.strip_prefix("start_skew.").and_then(phase) {
+            take(Ok(Some(Source::StartSkew(phase))));
+        }
+        let timed = name.strip_prefix("step.").map(readings).unwrap_or_default();
+        for reading in &timed {
+            take(steps(reading, known, false).map(|steps| steps.map(Source::Duration)));
+        }
+    }
+    match (found.len(), refusals.pop()) {
+        (1, _) => Ok(found.remove(0)),
+        (0, Some(reason)) => Err(reason),
+        (0, None) => Err(nothing(name)),
+        _ => Err(ambiguous(text, &found, known)),
+    }
+}
+
+fn refused(message: impl Into<String>, hint: impl Into<String>) -> Reason {
+    Reason::new(Lint::MetricSource, message, hint)
+}
+
+fn phase(word: &str) -> Option<Phase> {
+    Phase::ALL.into_iter().find(|phase| phase.word().eq_ignore_ascii_case(word))
+}
+
+/// All ways to read `WORKER.PHASE.LABEL`, the least likely first: names and labels can have dots.
+fn readings(text: &str) -> Vec<Reading<'_>> {
+    let dots: Vec<usize> = text.match_indices('.').map(|(at, _)| at).collect();
+    let reading = |pair: &[usize]| {
+        let (worker, label) = (&text[..pair[0]], &text[pair[1] + 1..]);
+        let phase = phase(&text[pair[0] + 1..pair[1]]).filter(|_| !worker.is_empty() && !label.is_empty())?;
+        Some(Reading { workers: workers(worker), phase, label })
+    };
+    dots.windows(2).rev().filter_map(reading).collect()
+}
+
+/// The workers of a name or a range.
+fn workers(text: &str) -> Vec<String> {
+    let expanded = worker_range::expand(text, None).ok();
+    let names = expanded.map(|range| range.names.into_iter().map(|(name, _)| name.to_string()).collect());
+    names.unwrap_or_else(|| vec![text.to_owned()])
+}
+
+fn nothing(name: &str) -> Reason {
+    let message = format!("{} names no step, file or phase", quoted(name));
+    let hint = "write `WORKER.PHASE.LABEL` such as `client.run.load`, `file:WORKER/PATH`, `check`, \
+                `step.WORKER.PHASE.LABEL` for a duration, or `start_skew.PHASE`";
+    refused(message, hint)
+}
+
+/// The worker of this name, if it takes part.
+fn worker<'a>(name: &str, known: &Known<'a>) -> Result<Option<(WorkerId, &'a WorkerPlan)>, Reason> {
+    if !known.names.contains(name) {
+        let message = format!("the test has no worker {}", quoted(name));
+        return Err(refused(message, nearest::hint(name, known.names.iter().copied().collect::<Vec<_>>())));
+    }
+    let found = known.workers.iter().enumerate().find(|(_, plan)| plan.name.as_str() == name);
+    Ok(found.map(|(index, plan)| (WorkerId(index), plan)))
+}
+
+/// The steps that a reading names, one of each worker; nothing if a worker does not take part.
+fn steps(reading: &Reading<'_>, known: &Known<'_>, prints: bool) -> Result<Option<Steps>, Reason> {
+    let mut all = Vec::new();
+    let mut take_part = true;
+    for name in &reading.workers {
+        let Some((worker, plan)) = worker(name, known)? else {
+            take_part = false;
+            continue;
+        };
+        let position = position(&plan.steps, reading, name)?;
+        let step = &plan.steps[reading.phase][position];
+        if prints && !matches!(step.action, Action::Command(_)) {
+            return Err(prints_nothing(step, name));
+        }
+        all.push(PlannedStep { worker, phase: reading.phase, position });
+    }
+    Ok(take_part.then_some(all))
+}
+
+fn prints_nothing(step: &Step, worker: &str) -> Reason {
+    let message = format!("step {} does not print anything", quoted(step.label.as_str()));
+    let hint = match step.action {
+        Action::Fetch(_) => format!("to read a file that it fetched, write `file:{worker}/PATH`"),
+        _ => "name a step with a command".to_owned(),
+    };
+    refused(message, hint)
+}
+
+/// The position of a worker's step with this label, or at the position `#3`, counted from 1.
+fn position(steps: &PhaseMap<Vec<Step>>, reading: &Reading<'_>, worker: &str) -> Result<usize, Reason> {
+    let Reading { phase, label, .. } = reading;
+    let steps = &steps[*phase];
+    if let Some(number) = label.strip_prefix('#') {
+        let position = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let none = || {
+            let message = format!("worker {} has no step {} in {phase}", quoted(worker), quoted(label));
+            refused(message, format!("its steps there are `#1` to `#{}`", steps.len()))
+        };
+        return position.filter(|position| *position < steps.len()).ok_or_else(none);
+    }
+    // Labels are keys of a configuration: upper and lower case are the same.
+    let is_meant = |step: &Step| step.label.as_str().to_lowercase() == label.to_lowercase();
+    let found: Vec<usize> = (0..steps.len()).filter(|position| is_meant(&steps[*position])).collect();
+    match found[..] {
+        [only] => Ok(only),
+        [] => {
+            let message = format!("worker {} has no step {} in {phase}", quoted(worker), quoted(label));
+            let labels: Vec<&str> = steps.iter().map(|step| step.label.as_str()).collect();
+            let hint = match labels[..] {
+                [] => format!("it has no steps in {phase}"),
+                _ => nearest::hint(label, labels),
+            };
+            Err(refused(message, hint))
+        }
+        _ => {
+            let message = format!("worker {} has {} steps {} in {phase}", quoted(worker), found.len(), quoted(label));
+            let names = found.iter().map(|position| format!("`{worker}.{phase}.#{}`", position + 1));
+            Err(refused(message, format!("write the position of the step: {}", offered(names))))
+        }
+    }
+}
+
+fn offered(names: impl Iterator<Item = String>) -> String {
+    names.take(OFFERED).collect::<Vec<_>>().join(" or ")
+}
+
+/// A text that can be read in several ways.
+fn ambiguous(text: &str, found: &[Option<Source>], known: &Known<'_>) -> Reason {
+    let position = |steps: &Steps, before: &str| {
+        let step = steps.first()?;
+        let name = known.workers.get(step.worker.0)?.name.as_str();
+        Some(format!("`{before}{name}.{}.#{}`", step.phase, step.position + 1))
+    };
+    let name = |source: &Option<Source>| match source.as_ref()? {
+        Source::Output(steps, Stream::Stderr) => {
+            position(steps, "").map(|name| format!("{}:stderr`", name.trim_end_matches('`')))
+        }
+        Source::Output(steps, Stream::Stdout) => position(steps, ""),
+        Source::Duration(steps) => position(steps, "step."),
+        _ => None,
+    };
+    let message = format!("{} can be read in {} ways", quoted(text), found.len());
+    refused(message, format!("write the position of the step: {}", offered(found.iter().filter_map(name))))
+}
+
+/// What `file:WORKER/PATH` names.
+fn file(place: &str, known: &Known<'_>) -> Result<Option<Source>, Reason> {
+    let parts = place
+        .split_once('/')
+        .filter(|(_, path)| !path.contains('\0') && path.split('/').all(|part| !matches!(part, "" | "." | "..")));
+    let Some((names, path)) = parts else {
+        let message = format!("{} is not a file of a worker", quoted(&format!("file:{place}")));
+        return Err(refused(
+            message,
+            "write `file:WORKER/PATH`, with the path below `trial-N/WORKER` in the results folder",
+        ));
+    };
+    let mut all = Vec::new();
+    let mut take_part = true;
+    for name in workers(names) {
+        let Some((worker, plan)) = worker(&name, known)? else {
+            take_part = false;
+            continue;
+        };
+        let fetches = |phase| plan.steps[phase].iter().any(|step: &Step| matches!(step.action, Action::Fetch(_)));
+        if !Phase::ALL.into_iter().any(fetches) {
+            let message = format!("worker {} fetches no files", quoted(&name));
+            return Err(refused(message, "add a step such as `result = fetch:FILE` to its `[Collect]`"));
+        }
+        all.push(worker);
+    }
+    Ok(take_part.then(|| Source::File(all, path.to_owned())))
+}

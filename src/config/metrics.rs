@@ -1,0 +1,218 @@
+//! `[Metric NAME]` of a test file: its settings, which are taken as they are written, without variables.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::metric_section::name_of_section;
+use super::metric_source::{self, Known};
+use super::settings::Setting;
+use super::{Entry, Lint, Refusal, Scope, Section, nearest, quoted, quoted_section};
+use crate::metric::Reading;
+use crate::model::{Across, Better, Expectation, Extract, Margin, Metric, MetricName, Pick, Source};
+
+/// How names begin that stand for the durations of steps and for start skews.
+const RESERVED: [&str; 2] = ["step.", "start_skew."];
+/// The longest unit, in characters.
+const LONGEST_UNIT: usize = 40;
+
+/// What a section says.
+#[derive(Debug, Default)]
+struct Draft {
+    from: Option<String>,
+    json: Option<String>,
+    regex: Option<String>,
+    pick: Option<Pick>,
+    across: Option<Across>,
+    scale: Option<f64>,
+    unit: Option<String>,
+    better: Option<Better>,
+    expect: Option<Expectation>,
+    threshold: Option<Margin>,
+    precision: Option<Margin>,
+    default: Option<f64>,
+}
+
+const SETTINGS: [Setting<Draft>; 12] = [
+    Setting::text("from", |draft, text| literal(text).map(|text| draft.from = Some(text))),
+    Setting::text("json", |draft, text| {
+        extract(&Extract::Json(text.to_owned())).map(|()| draft.json = Some(text.to_owned()))
+    }),
+    Setting::text("regex", |draft, text| {
+        extract(&Extract::Regex(literal(text)?)).map(|()| draft.regex = Some(text.to_owned()))
+    }),
+    Setting::word("pick", |draft, text| one_of(&Pick::ALL, Pick::word, text).map(|pick| draft.pick = Some(pick))),
+    Setting::word("across", |draft, text| {
+        one_of(&Across::ALL, Across::word, text).map(|across| draft.across = Some(across))
+    }),
+    Setting::word("scale", |draft, text| {
+        let scale = number(text)?;
+        if scale == 0.0 {
+            return Err(Refusal::new("makes every value 0", "write another number"));
+        }
+        draft.scale = Some(scale);
+        Ok(())
+    }),
+    Setting::text("unit", |draft, text| unit(text).map(|unit| draft.unit = Some(unit))),
+    Setting::word("better", |draft, text| {
+        one_of(&Better::ALL, Better::word, text).map(|better| draft.better = Some(better))
+    }),
+    Setting::word("expect", |draft, text| {
+        let hint = "write a form such as `900..1000`, `940 +-5%`, `>= 900` or `== 0`";
+        let refusal = |why: String| Refusal::new(format!("is not an expectation: {why}"), hint);
+        text.parse().map_err(refusal).map(|expect| draft.expect = Some(expect))
+    }),
+    Setting::word("threshold", |draft, text| margin(text).map(|margin| draft.threshold = Some(margin))),
+    Setting::word("precision", |draft, text| margin(text).map(|margin| draft.precision = Some(margin))),
+    Setting::word("default", |draft, text| number(text).map(|number| draft.default = Some(number))),
+];
+
+fn literal(text: &str) -> Result<String, Refusal> {
+    super::value::text(text)
+}
+
+fn extract(extract: &Extract) -> Result<(), Refusal> {
+    let hint = match extract {
+        Extract::Regex(_) => "write a regular expression with one group, such as `rtt=([0-9.]+)`",
+        _ => "write a JSON pointer such as `/end/sum/bits_per_second`",
+    };
+    Reading::new(extract).map(drop).map_err(|why| Refusal::new(format!("is not valid: {why}"), hint))
+}
+
+fn number(text: &str) -> Result<f64, Refusal> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.ok_or_else(|| Refusal::new("is not a number", "write a number such as `0`, `0.5` or `1e-6`"))
+}
+
+fn margin(text: &str) -> Result<Margin, Refusal> {
+    let refusal =
+        |_| Refusal::new("is neither a percentage nor a number", "write `2%`, or a number in the unit of the metric");
+    text.parse().map_err(refusal)
+}
+
+fn unit(text: &str) -> Result<String, Refusal> {
+    let is_short = text.chars().count() <= LONGEST_UNIT && !text.chars().any(char::is_control);
+    let refusal =
+        || Refusal::new("is too long for a unit", format!("write at most {LONGEST_UNIT} characters on one line"));
+    literal(text)?;
+    is_short.then(|| text.to_owned()).ok_or_else(refusal)
+}
+
+fn one_of<T: Copy>(all: &[T], word: fn(T) -> &'static str, text: &str) -> Result<T, Refusal> {
+    let found = all.iter().copied().find(|value| word(*value).eq_ignore_ascii_case(text));
+    found.ok_or_else(|| {
+        Refusal::new(
+            "is not a known value",
+            nearest::hint(text, all.iter().map(|value| word(*value)).collect::<Vec<_>>()),
+        )
+    })
+}
+
+/// Reads the metrics of a test file, and reports their mistakes. Those of workers that do not take part are left out.
+pub(super) fn read(scope: &mut Scope<'_>, known: &Known<'_>) -> Vec<Metric> {
+    let document = scope.document;
+    let sections = document.sections.iter().filter_map(|section| Some((name_of_section(&section.name)?, section)));
+    let mut metrics = Vec::new();
+    let mut names: BTreeMap<&str, &Section> = BTreeMap::new();
+    for (name, section) in sections {
+        let name = name.trim();
+        if let Some(first) = names.insert(name, section) {
+            let message = format!("the metric {} is defined twice", quoted(name));
+            let hint = format!("rename it, or remove {}", quoted_section(&first.name));
+            scope.report(Lint::DuplicateSection, section.name_place(), message, hint);
+        }
+        metrics.extend(metric(scope, name, section, known));
+    }
+    metrics
+}
+
+fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_>) -> Option<Metric> {
+    let name = checked_name(scope, name, section);
+    scope.check_keys::<_, Draft>(section, &SETTINGS, ("", &[]));
+    let mut draft = Draft::default();
+    for setting in &SETTINGS {
+        scope.set_literally(section, setting, &mut draft);
+    }
+    let Some(from) = section.entry("from") else {
+        let message = format!("{} has no `from`", quoted_section(&section.name));
+        let hint = "write where its values come from: `from = WORKER.PHASE.LABEL`, `from = file:WORKER/PATH` or `from = check`";
+        scope.report(Lint::MissingSetting, section.name_place(), message, hint);
+        return None;
+    };
+    exclude(scope, section, &["json", "regex"], "a metric has `json` or `regex`, but not both");
+    let written = draft.from?;
+    let source = match metric_source::resolve(&written, known) {
+        Ok(source) => source?,
+        Err(reason) => {
+            scope.context.diagnostics.push(reason.at(from.value.place()));
+            return None;
+        }
+    };
+    check_use(scope, section, &source);
+    Some(Metric {
+        name: name?,
+        from: written,
+        source: Some(source),
+        extract: draft.json.map(Extract::Json).or(draft.regex.map(Extract::Regex)).unwrap_or_default(),
+        pick: draft.pick.unwrap_or_default(),
+        across: draft.across.unwrap_or_default(),
+        scale: draft.scale.unwrap_or(1.0),
+        unit: draft.unit,
+        better: draft.better,
+        expect: draft.expect,
+        threshold: draft.threshold,
+        precision: draft.precision,
+        default: draft.default,
+    })
+}
+
+fn checked_name(scope: &mut Scope<'_>, name: &str, section: &Section) -> Option<MetricName> {
+    let reserved = RESERVED.iter().find(|reserved| name.starts_with(**reserved));
+    let wrong = match (MetricName::new(name), reserved) {
+        (Ok(name), None) => return Some(name),
+        (Ok(_), Some(reserved)) => {
+            format!("names that begin with `{reserved}` are those of the durations of steps and of start skews")
+        }
+        (Err(why), _) => why.to_string(),
+    };
+    let message = format!("{} is not the name of a metric: {wrong}", quoted(name));
+    let hint = "use letters, digits, `.`, `_` and `-`, as in `[Metric goodput]`";
+    scope.report(Lint::InvalidValue, section.name_place(), message, hint);
+    None
+}
+
+/// Refuses settings that have no effect on metrics of this kind.
+fn check_use(scope: &mut Scope<'_>, section: &Section, source: &Source) {
+    let (keys, why): (&[&str], _) = match source {
+        Source::Duration(_) => (&["json", "regex", "pick"], "the duration of a step is a number already"),
+        Source::StartSkew(_) => (&["json", "regex", "pick", "across"], "the start skew of a phase is one number"),
+        Source::Check => (&["across"], "`check` does not run on a worker"),
+        Source::Output(..) | Source::File(..) => return,
+    };
+    for entry in keys.iter().filter_map(|key| section.entry(key)) {
+        refuse(scope, entry, &format!("{} has no effect here: {why}", quoted(entry.written_key())));
+    }
+}
+
+/// Refuses the second of two settings that exclude each other.
+fn exclude(scope: &mut Scope<'_>, section: &Section, keys: &[&str], why: &str) {
+    let entries: Vec<&Entry> = keys.iter().filter_map(|key| section.entry(key)).collect();
+    if let [_, second] = entries[..] {
+        refuse(scope, second, why);
+    }
+}
+
+fn refuse(scope: &mut Scope<'_>, entry: &Entry, message: &str) {
+    scope.report(Lint::InvalidValue, entry.key_place(), message, "remove the line");
+}
+
+impl Scope<'_> {
+    /// Reads a setting of a section as it is written: without variables, and without values from elsewhere.
+    fn set_literally<T>(&mut self, section: &Section, setting: &Setting<T>, target: &mut T) {
+        let Some(entry) = section.entry(setting.key) else { return };
+        let raw = Cow::Borrowed(&entry.value);
+        let text = if setting.is_word { self.without_comment(raw) } else { raw };
+        if let Err(refusal) = (setting.set)(target, text.as_str()) {
+            self.refuse_value(setting.key, &text, refusal);
+        }
+    }
+}

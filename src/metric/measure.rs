@@ -1,0 +1,271 @@
+//! From what a trial left to the values of its metrics.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+use std::time::Duration;
+
+use super::printed::{self, printed};
+use super::{Files, Left, Missing, Picked, Reading, text};
+use crate::model::{
+    Across, Extract, Measurement, Metric, MetricName, Mode, Outcome, Phase, Pick, Plan, PlannedStep, Source, Step,
+    StepReference, StepResult, Stream, WorkerId,
+};
+
+/// The unit of durations.
+const SECONDS: &str = "s";
+
+/// What came of measuring a metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Its name.
+    pub metric: MetricName,
+    /// The worker whose value it is, if it is that of one.
+    pub worker: Option<WorkerId>,
+    /// The unit.
+    pub unit: Option<String>,
+    /// What came of it.
+    pub measurement: Measurement,
+}
+
+/// A number, or why there is none: where it was looked for, and what there is.
+type Found = Result<f64, String>;
+
+/// The measurements of a trial: those of the plan's metrics in their order, then those that only `check` printed.
+pub fn measure(plan: &Plan, left: &Left, files: &dyn Files) -> Vec<Measured> {
+    let mut measurer = Measurer { plan, left, files, printed: None };
+    measurer.read_check();
+    let mut all: Vec<Measured> = plan.metrics.iter().flat_map(|metric| measurer.metric(metric)).collect();
+    all.extend(measurer.printed_alone());
+    all
+}
+
+/// What every metric of the plan comes to when nothing could be read, for this reason.
+pub fn unmeasured(plan: &Plan, why: &str) -> Vec<Measured> {
+    let missing = |metric: &Metric| value(metric, None, metric.unit.clone(), Err(why.to_owned()));
+    plan.metrics.iter().filter(|metric| metric.source.is_some()).map(missing).collect()
+}
+
+struct Measurer<'a> {
+    plan: &'a Plan,
+    left: &'a Left,
+    files: &'a dyn Files,
+    /// What `check` said of metrics, if it was run.
+    printed: Option<Result<Said, Missing>>,
+}
+
+/// The metrics that `check` printed, and whether there are more.
+type Said = (BTreeMap<MetricName, printed::Printed>, bool);
+
+impl Measurer<'_> {
+    /// Reads what `check` said of metrics.
+    fn read_check(&mut self) {
+        let metric = |name: &MetricName| self.plan.metrics.iter().find(|metric| metric.name == *name);
+        let pick = |name: &MetricName| metric(name).map_or(Pick::Last, |metric| metric.pick);
+        self.printed = self.left.check().map(|output| printed(text::of(output.clone(), self.files), pick));
+    }
+
+    /// The measurements of a metric of the plan: of each worker, or one.
+    fn metric(&mut self, metric: &Metric) -> Vec<Measured> {
+        let Some(source) = &metric.source else { return Vec::new() };
+        let unit = metric.unit.clone().or_else(|| own_unit(metric, source));
+        let single = |worker, unit, found: Found| vec![value(metric, worker, unit, found)];
+        let each: Vec<(WorkerId, Found)> = match source {
+            Source::Output(steps, stream) => {
+                steps.iter().map(|step| (step.worker, self.output(metric, *step, *stream))).collect()
+            }
+            Source::Duration(steps) => steps.iter().map(|step| (step.worker, self.duration(*step))).collect(),
+            Source::File(workers, path) => {
+                workers.iter().map(|worker| (*worker, self.file(metric, *worker, path))).collect()
+            }
+            Source::Check => {
+                let (found, own) = self.check(metric);
+                return single(None, unit.or(own), found);
+            }
+            Source::StartSkew(phase) => return single(None, unit, self.skew(*phase)),
+        };
+        let pick = match metric.across {
+            Across::Each => {
+                let of_worker = |(worker, found)| value(metric, Some(worker), unit.clone(), found);
+                return each.into_iter().map(of_worker).collect();
+            }
+            Across::Sum => Pick::Sum,
+            Across::Mean => Pick::Mean,
+            Across::Min => Pick::Min,
+            Across::Max => Pick::Max,
+        };
+        // The default is that of each worker.
+        let all: Result<Vec<f64>, String> = each.into_iter().map(|(_, found)| scaled(metric, found)).collect();
+        let whole = all.and_then(|all| {
+            Picked::of(pick, all).filter(|value| value.is_finite()).ok_or_else(|| format!("their {pick} is too large"))
+        });
+        vec![measured(metric, None, unit, whole, None)]
+    }
+
+    /// The number that a step printed.
+    fn output(&self, metric: &Metric, step: PlannedStep, stream: Stream) -> Found {
+        let result = self.ran(step)?;
+        let place = format!(
+            "the standard {} of {}",
+            if stream == Stream::Stdout { "output" } else { "error" },
+            self.name(step)
+        );
+        let output = Left::output(result, stream);
+        if let Some(unkept) = output.unkept() {
+            return Err(format!("{place} is incomplete: {unkept}"));
+        }
+        read(metric, text::of(output, self.files), &place)
+    }
+
+    /// How many seconds a step took.
+    fn duration(&self, step: PlannedStep) -> Found {
+        let result = self.ran(step)?;
+        let unknown = || match self.planned(step).map(|step| step.mode) {
+            Some(Mode::Spawn) if result.outcome == Outcome::Spawned => format!("{} has not ended", self.name(step)),
+            _ => format!("it is not known how long {} took", self.name(step)),
+        };
+        let duration = result.attempts.last().map(|attempt| attempt.duration).or(result.duration);
+        duration.as_ref().map(Duration::as_secs_f64).ok_or_else(unknown)
+    }
+
+    /// What a step left, if its process was run.
+    fn ran(&self, step: PlannedStep) -> Result<&StepResult, String> {
+        let name = || self.name(step);
+        let result = self.left.step(step).ok_or_else(|| format!("{} was not run", name()))?;
+        match &result.outcome {
+            Outcome::Skipped(_) => Err(format!("{} was skipped", name())),
+            Outcome::NotStarted(_) => Err(format!("{} could not be started", name())),
+            Outcome::Lost => Err(format!("{} was lost", name())),
+            _ => Ok(result),
+        }
+    }
+
+    fn planned(&self, step: PlannedStep) -> Option<&Step> {
+        let PlannedStep { worker, phase, position } = step;
+        self.plan.step(StepReference { trial: self.left.trial(), phase, worker, position })
+    }
+
+    /// The name of a step, for people.
+    fn name(&self, step: PlannedStep) -> String {
+        let label = self.planned(step).map_or("?", |step| step.label.as_str());
+        format!("`{label}` on {} in {}", self.plan.name(step.worker), step.phase)
+    }
+
+    /// The number in a file.
+    fn file(&self, metric: &Metric, worker: WorkerId, path: &str) -> Found {
+        let (trial, name) = (self.left.trial(), self.plan.name(worker));
+        let place = format!("`trial-{trial}/{name}/{path}`");
+        let file = self.files.file(trial, name, path);
+        let file = file.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => format!("there is no file {place}"),
+            _ => format!("{place} cannot be read: {error}"),
+        })?;
+        read(metric, text::limited(file, self.files), &place)
+    }
+
+    /// The number that `check` printed, and its unit.
+    fn check(&mut self, metric: &Metric) -> (Found, Option<String>) {
+        const PLACE: &str = "the standard output of `check`";
+        let Some(output) = self.left.check() else { return (Err("`check` was not run".to_owned()), None) };
+        if metric.extract != Extract::Numbers {
+            return (read(metric, text::of(output.clone(), self.files), PLACE), None);
+        }
+        let said = match &mut self.printed {
+            Some(Ok((said, _))) => said.remove(&metric.name),
+            Some(Err(why)) => return (Err(format!("{PLACE}: {why}")), None),
+            None => None,
+        };
+        let Some(printed::Printed { picked, unit }) = said else {
+            let none = metric.pick == Pick::Count;
+            let missing = || format!("`check` did not print `metric {} VALUE`", metric.name);
+            return (none.then_some(0.0).ok_or_else(missing), None);
+        };
+        let value = picked.and_then(|picked| picked.value().ok_or(Missing::NoMatch));
+        (value.map_err(|why| format!("{PLACE}: {why}")), unit)
+    }
+
+    /// How many seconds apart the workers started a phase.
+    fn skew(&self, phase: Phase) -> Found {
+        let skew = self.left.skew(phase).ok_or_else(|| format!("no worker started a process in {phase}"))?;
+        let unknown = || {
+            let names: Vec<_> = skew.unknown.iter().map(|worker| self.plan.name(*worker)).collect();
+            format!("it is not known when {} started {phase}", names.join(", "))
+        };
+        skew.most().is_some().then_some(skew.spread.as_secs_f64()).ok_or_else(unknown)
+    }
+
+    /// The metrics that `check` printed and that are not in the plan.
+    fn printed_alone(&mut self) -> Vec<Measured> {
+        let Some(Ok((said, has_more))) = self.printed.take() else { return Vec::new() };
+        let known = |name: &MetricName| self.plan.metrics.iter().any(|metric| metric.name == *name);
+        let mut all: Vec<Measured> = Vec::new();
+        for (metric, printed::Printed { picked, unit }) in said {
+            if !known(&metric) {
+                let value = picked.and_then(|picked| picked.value().ok_or(Missing::NoMatch));
+                let missing = |why| Measurement::Missing(format!("the standard output of `check`: {why}"));
+                let plain = |value| Measurement::Value { value, outside: false, missing: None };
+                all.push(Measured { metric, worker: None, unit, measurement: value.map_or_else(missing, plain) });
+            }
+        }
+        if let Some(last) = all.last_mut().filter(|_| has_more) {
+            last.measurement = Measurement::Missing(format!("`check` printed more than {} metrics", printed::MOST));
+        }
+        all
+    }
+}
+
+/// The number in a text.
+fn read(metric: &Metric, text: impl BufRead, place: &str) -> Found {
+    let reading = Reading::new(&metric.extract)?;
+    reading.read(text, metric.pick).map_err(|why| match (why, &metric.extract) {
+        (Missing::NoMatch, Extract::Numbers) => format!("no number in {place}"),
+        (Missing::NoMatch, Extract::Json(pointer)) => format!("nothing at `{pointer}` in {place}"),
+        (Missing::NoMatch, Extract::Regex(pattern)) => format!("nothing matches `{pattern}` in {place}"),
+        (Missing::Empty, _) => format!("{place} is empty"),
+        (why, _) => format!("{place}: {why}"),
+    })
+}
+
+/// The unit that a metric has by its nature.
+fn own_unit(metric: &Metric, source: &Source) -> Option<String> {
+    let is_duration = matches!(source, Source::Duration(_) | Source::StartSkew(_));
+    (is_duration && metric.scale.to_bits() == 1_f64.to_bits()).then(|| SECONDS.to_owned())
+}
+
+/// A number in the unit of the metric; its default where there is none.
+fn scaled(metric: &Metric, found: Found) -> Found {
+    let found = found.and_then(|number| {
+        let value = times(number, metric.scale);
+        if value.is_finite() { Ok(value) } else { Err(format!("{number} times {} is too large", metric.scale)) }
+    });
+    found.or_else(|why| metric.default.ok_or(why))
+}
+
+/// A number times a scale. One such as 1e-6 is not exact, but its inverse is: 941200000 comes to 941.2.
+fn times(number: f64, scale: f64) -> f64 {
+    let inverse = (1.0 / scale).round();
+    if (1.0 / inverse).to_bits() == scale.to_bits() { number / inverse } else { number * scale }
+}
+
+/// What came of a metric, where this was found.
+fn value(metric: &Metric, worker: Option<WorkerId>, unit: Option<String>, found: Found) -> Measured {
+    let missing = found.clone().err();
+    measured(metric, worker, unit, scaled(metric, found), missing)
+}
+
+/// What came of a metric, with its final value. `missing` is why it is the default.
+fn measured(
+    metric: &Metric,
+    worker: Option<WorkerId>,
+    unit: Option<String>,
+    value: Found,
+    missing: Option<String>,
+) -> Measured {
+    let measurement = match value {
+        Ok(value) => {
+            let outside = metric.expect.as_ref().is_some_and(|expect| !expect.contains(value));
+            Measurement::Value { value, outside, missing }
+        }
+        Err(why) => Measurement::Missing(why),
+    };
+    Measured { metric: metric.name.clone(), worker, unit, measurement }
+}

@@ -1,0 +1,147 @@
+//! A place in JSON, and the numbers that stand there: a JSON pointer (RFC 6901). Of a large text, only what stands there is
+//! kept in memory.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::Missing;
+use super::missing::finite;
+
+/// How many characters of what is no number are shown.
+const SHOWN: usize = 40;
+
+/// A place in JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer(Vec<String>);
+
+impl FromStr for Pointer {
+    type Err = String;
+
+    /// Reads a JSON pointer: it is empty, or begins with `/` (RFC 6901, section 3).
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+        match text.strip_prefix('/') {
+            None if !text.is_empty() => Err("a JSON pointer begins with `/`".to_owned()),
+            _ if !is_escaped => Err("in a JSON pointer, `~` is written `~0`".to_owned()),
+            None => Ok(Self(Vec::new())),
+            Some(rest) => Ok(Self(rest.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect())),
+        }
+    }
+}
+
+impl Pointer {
+    /// Gives the number at this place in each of the JSON documents of a text.
+    pub(super) fn each(&self, text: &[u8], mut take: impl FnMut(f64) -> Result<(), Missing>) -> Result<(), Missing> {
+        let mut rest = text.trim_ascii_start();
+        while !rest.is_empty() {
+            let mut documents = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+            documents.next().transpose().map_err(|error| Missing::NotJson(error.to_string()))?;
+            let (document, behind) = rest.split_at(documents.byte_offset());
+            let found = At(&self.0).deserialize(&mut serde_json::Deserializer::from_slice(document));
+            if let Some(value) = found.map_err(|error| Missing::NotJson(error.to_string()))? {
+                take(number_of(&value)?)?;
+            }
+            rest = behind.trim_ascii_start();
+        }
+        Ok(())
+    }
+}
+
+/// A number in JSON, or a text that is one.
+fn number_of(value: &Value) -> Result<f64, Missing> {
+    match value {
+        Value::Number(number) => number.as_f64().ok_or_else(|| Missing::NotANumber(number.to_string())),
+        Value::String(text) => finite(text),
+        other => Err(Missing::NotANumber(other.to_string().chars().take(SHOWN).collect())),
+    }
+}
+
+/// Finds what stands at a place below here. Of an object or a list there, only that it is one is kept.
+struct At<'p>(&'p [String]);
+
+impl<'de> DeserializeSeed<'de> for At<'_> {
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+macro_rules! scalars {
+    ($($method:ident $type:ty),*) => {
+        $(fn $method<E>(self, value: $type) -> Result<Self::Value, E> {
+            Ok(self.0.is_empty().then(|| Value::from(value)))
+        })*
+    };
+}
+
+impl<'de> Visitor<'de> for At<'_> {
+    type Value = Option<Value>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("JSON")
+    }
+
+    scalars!(visit_bool bool, visit_i64 i64, visit_u64 u64, visit_f64 f64, visit_str &str);
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(self.0.is_empty().then_some(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut found = self.0.is_empty().then(|| Value::Array(Vec::new()));
+        // Section 4: an index has no leading zeros.
+        let index = self.0.first().filter(|part| *part == "0" || !part.starts_with(['0', '+']));
+        let index = index.and_then(|part| part.parse::<usize>().ok());
+        for at in 0.. {
+            if index == Some(at) {
+                let Some(item) = items.next_element_seed(At(&self.0[1..]))? else { break };
+                found = item;
+            } else if items.next_element::<IgnoredAny>()?.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut found = self.0.is_empty().then(|| Value::Object(serde_json::Map::new()));
+        while let Some(name) = members.next_key::<String>()? {
+            match self.0.split_first() {
+                Some((first, rest)) if *first == name => found = members.next_value_seed(At(rest))?,
+                _ => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_finds_what_serde_json_finds_there() {
+        let text = r#"{"a": {"b": [1.5, {"c": "2"}, [3], true, null]}, "x/y": 4, "~": -5, "": 6, "e": {}, "0": 7}"#;
+        let document: Value = serde_json::from_str(text).unwrap();
+        for pointer in [
+            "", "/a", "/a/b", "/a/b/0", "/a/b/1/c", "/a/b/2/0", "/a/b/3", "/a/b/4", "/a/b/5", "/a/b/00", "/a/b/+0",
+            "/a/b/-", "/x~1y", "/~0", "/", "/e", "/e/f", "/0", "/a/b/0/0", "/missing",
+        ] {
+            let found: Pointer = pointer.parse().unwrap();
+            let mut numbers = Vec::new();
+            let result = found.each(text.as_bytes(), |number| {
+                numbers.push(number);
+                Ok(())
+            });
+            match document.pointer(pointer).map(number_of) {
+                None => assert_eq!((result.is_ok(), numbers), (true, Vec::new()), "{pointer}"),
+                Some(Ok(number)) => assert_eq!(numbers, [number], "{pointer}"),
+                Some(Err(_)) => assert!(matches!(result, Err(Missing::NotANumber(_))), "{pointer}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What `check` says of metrics: lines `metric NAME VALUE [UNIT]`.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use super::missing::finite;
+use super::reading::each_line;
+use super::{Missing, Picked};
+use crate::model::{MetricName, Pick};
+
+/// So many metrics are read from what a check printed.
+pub(super) const MOST: usize = 1000;
+
+/// What was printed of a metric.
+pub(super) struct Printed {
+    /// What is picked of its numbers, or why one of them is none.
+    pub(super) picked: Result<Picked, Missing>,
+    /// The last unit that was printed.
+    pub(super) unit: Option<String>,
+}
+
+/// The metrics that a check printed, each with what is picked of its numbers; whether there are more.
+///
+/// # Errors
+///
+/// Says why the text cannot be read.
+pub(super) fn printed(
+    text: impl BufRead,
+    pick: impl Fn(&MetricName) -> Pick,
+) -> Result<(BTreeMap<MetricName, Printed>, bool), Missing> {
+    let mut metrics: BTreeMap<MetricName, Printed> = BTreeMap::new();
+    let mut has_more = false;
+    each_line(text, |line| {
+        let Some((name, value, unit)) = parts(&String::from_utf8_lossy(line)) else { return Ok(()) };
+        if metrics.len() == MOST && !metrics.contains_key(&name) {
+            has_more = true;
+            return Ok(());
+        }
+        let fresh = || Printed { picked: Ok(Picked::new(pick(&name))), unit: None };
+        let metric = metrics.entry(name.clone()).or_insert_with(fresh);
+        metric.unit = unit.or(metric.unit.take());
+        if let Ok(picked) = &mut metric.picked {
+            match finite(&value) {
+                Ok(number) if picked.take(number) => {}
+                Ok(_) => metric.picked = Err(Missing::TooMany),
+                Err(why) => metric.picked = Err(why),
+            }
+        }
+        Ok(())
+    })?;
+    Ok((metrics, has_more))
+}
+
+/// The name, the value and the unit of a line, if it is about a metric.
+fn parts(line: &str) -> Option<(MetricName, String, Option<String>)> {
+    let mut words = line.split_whitespace();
+    if words.next() != Some("metric") || line.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let (name, value, unit, rest) = (words.next()?, words.next()?, words.next(), words.next());
+    let name = MetricName::new(name).ok().filter(|_| rest.is_none())?;
+    Some((name, value.to_owned(), unit.map(str::to_owned)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<String> {
+        let (metrics, _) = printed(text.as_bytes(), |_| Pick::Last).unwrap_or_default();
+        let value = |printed: Printed| match printed.picked {
+            Ok(picked) => picked.value().map_or("none".to_owned(), |value| value.to_string()),
+            Err(why) => why.to_string(),
+        };
+        let shown = |(name, printed): (MetricName, Printed)| {
+            let unit = printed.unit.clone().unwrap_or_default();
+            format!("{name} {} {unit}", value(printed)).trim_end().to_owned()
+        };
+        metrics.into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn lines_about_metrics_are_read_and_others_are_not() {
+        assert_eq!(read("metric a 1\r\nmetric b -2.5e3 Mbit/s\nmetric a 3 ms\n"), ["a 3 ms", "b -2500 Mbit/s"]);
+        assert_eq!(read("metrics a 1\n metric a 1\nmetric a\nmetric a 1 m s\nmetric a/b 1\nthe metric a 1\n"), [""; 0]);
+        assert_eq!(
+            read("metric a nan\nmetric a 1\nmetric b fast"),
+            ["a `nan` is not a finite number", "b `fast` is not a finite number"]
+        );
+    }
+
+    #[test]
+    fn so_many_metrics_are_read_and_it_is_known_that_there_are_more() {
+        let lines: Vec<String> = (0..=MOST).map(|number| format!("metric m{number} 1\n")).collect();
+        let count = |text: String| printed(text.as_bytes(), |_| Pick::Last).map(|(all, more)| (all.len(), more)).ok();
+        assert_eq!(count(lines.concat()), Some((MOST, true)));
+        assert_eq!(count(lines[..MOST].concat()), Some((MOST, false)));
+    }
+}

@@ -1,0 +1,305 @@
+//! `[Metric NAME]`: where values come from, what fails a trial, and what is refused before a run.
+
+use crate::support::seed_player::{Order, SeedPlayer};
+use crate::support::wire::free_port;
+use crate::support::{Finished, Folder, run};
+use serde_json::Value;
+
+/// Runs a test in one file on this machine.
+fn local(folder: &Folder, text: &str) -> Finished {
+    folder.file("test.cfg", &format!("{text}\n[*:Coordinator]\nplayer = 127.0.0.1\n"));
+    run(folder, ["conduct", "--local", "--quiet", "--results", "results", "test.cfg"])
+}
+
+/// The measurements of a trial, as the record has them: name, worker, value, unit.
+fn measured(folder: &Folder, trial: u32) -> Vec<String> {
+    let events = folder.read("results/latest/events.jsonl");
+    let lines = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let lines = lines.filter(|line| line["event"] == "measured" && line["trial"] == trial);
+    let shown = |line: Value| {
+        let text = |key: &str| line[key].as_str().unwrap_or("-").to_owned();
+        let outside = if line["outside"] == true { " outside" } else { "" };
+        let missing = line["missing"].as_str().map_or(String::new(), |why| format!(" ({why})"));
+        format!("{} {} {} {}{outside}{missing}", text("metric"), text("worker"), line["value"], text("unit"))
+    };
+    lines.map(shown).collect()
+}
+
+#[test]
+fn values_come_from_outputs_files_and_check() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        r#"[Test]
+trials = 2
+check = echo "metric made 3.5 ms"; echo "metric named 7"; test -e "$CONDUCTOR_TRIAL_RESULTS/client/f"
+[Workers]
+client =
+[client:Run]
+json = echo '{"end": {"bps": 941200000}}'
+err = echo "rtt=3.5 ms, 100% of rtt=4.5 ms" >&2
+plain = echo "took 12ms"; echo "on eth0"
+f.run.x = echo 3
+back = spawn:echo 17; sleep 100
+[client:Collect]
+f = fetch:/tmp/../proc/self/../version
+[Metric goodput]
+from = client.run.json
+json = /end/bps
+scale = 1e-6
+unit = Mbit/s
+[Metric rtt]
+from = client.run.err:stderr
+# a per cent sign is no variable
+regex = 100% of rtt=([\d.]+)
+[Metric count]
+from = client.Run.ERR:stderr
+regex = rtt=(\d)
+pick = count
+[Metric plain]
+from = client.run.plain
+[Metric dots]
+from = client.run.f.run.x
+[Metric spawned]
+from = client.run.#5
+[Metric named]
+from = check
+unit = points
+"#
+        .replace("fetch:/tmp/../proc/self/../version", "fetch:/proc/version")
+        .replace("client =\n", "client = @ 127.0.0.1\n")
+        .replace("client/f\"", "client/version\"")
+        .as_str(),
+    );
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let expected = [
+        "goodput client 941.2 Mbit/s",
+        "rtt client 4.5 -",
+        "count client 2.0 -",
+        "plain client 12.0 -",
+        "dots client 3.0 -",
+        "spawned client 17.0 -",
+        "named - 7.0 points",
+        "made - 3.5 ms",
+    ];
+    assert_eq!(
+        (measured(&folder, 1), measured(&folder, 2)),
+        (expected.map(str::to_owned).to_vec(), measured(&folder, 1))
+    );
+}
+
+#[test]
+fn a_fetched_file_and_the_last_attempt_of_a_step_are_read() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Workers]\nclient = @ 127.0.0.1\n\
+         [client:Run]\n\
+         wait = until30:echo 1; if test -e $CONDUCTOR_SCRATCH/there; then echo 2; else touch $CONDUCTOR_SCRATCH/there; false; fi\n\
+         make = mkdir $CONDUCTOR_SCRATCH/logs; echo 'a 5' >$CONDUCTOR_SCRATCH/logs/x.txt\n\
+         [client:Collect]\nlogs = fetch:scratch:logs/*\n\
+         [Metric sum]\nfrom = client.run.wait\npick = sum\n\
+         [Metric file]\nfrom = file:client/x.txt\nregex = a (\\d+)\n\
+         [Metric time]\nfrom = step.client.run.make\nscale = 1000\nunit = ms\nexpect = 0..60000\n\
+         [Metric seconds]\nfrom = step.client.run.wait\nexpect = < 0.4\n\
+         [Metric skew]\nfrom = start_skew.run\nexpect = == 0\n",
+    );
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let all = measured(&folder, 1);
+    assert_eq!(&all[..2], ["sum client 3.0 -", "file client 5.0 -"]);
+    assert!(all[2].starts_with("time client ") && all[2].ends_with(" ms"), "{all:?}");
+    assert!(all[3].starts_with("seconds client 0.0") && all[3].ends_with(" s"), "{all:?}");
+    assert_eq!(all[4], "skew - 0.0 s");
+}
+
+#[test]
+fn each_worker_of_a_range_has_its_value_or_there_is_one_for_all() {
+    let folder = Folder::new();
+    let metric = |across: &str| format!("[Metric {across}]\nfrom = node[01-03].run.load\nacross = {across}\n");
+    let metrics: String = ["each", "sum", "mean", "min", "max"].map(metric).concat();
+    let text = format!("[Workers]\nnode[01-03] = @ 127.0.0.1\n[*:Run]\nload = echo %(index)s0\n{metrics}");
+    let finished = local(&folder, &text);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let expected = [
+        "each node01 10.0 -",
+        "each node02 20.0 -",
+        "each node03 30.0 -",
+        "sum - 60.0 -",
+        "mean - 20.0 -",
+        "min - 10.0 -",
+        "max - 30.0 -",
+    ];
+    assert_eq!(measured(&folder, 1), expected);
+    // Who takes no part has no value, and there is no sum of some.
+    let some = ["conduct", "--local", "--quiet", "--results", "results", "--workers", "node02", "--", "test.cfg"];
+    assert_eq!(run(&folder, some).status, Some(0));
+    assert_eq!(measured(&folder, 1), [""; 0]);
+}
+
+#[test]
+fn a_missing_value_fails_the_trial_unless_there_is_a_default() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Test]\ncheck = echo metric bad fast\n\
+         [Workers]\nclient = @ 127.0.0.1\n\
+         [client:Run]\nnone = true\nnan = echo x=nan\nhuge = echo 1e300\ntext = echo hello\n\
+         [client:Collect]\nversion = fetch:/proc/version\n\
+         [Metric none]\nfrom = client.run.none\n\
+         [Metric empty]\nfrom = client.run.none\njson = /a\n\
+         [Metric nan]\nfrom = client.run.nan\nregex = x=(.*)\n\
+         [Metric huge]\nfrom = client.run.huge\nscale = 1e300\n\
+         [Metric json]\nfrom = client.run.text\njson = /a\n\
+         [Metric absent]\nfrom = file:client/logs/x.txt\n\
+         [Metric unprinted]\nfrom = check\n\
+         [Metric default]\nfrom = client.run.text\nregex = x(\\d)\ndefault = -1\n\
+         [Metric outside]\nfrom = client.run.text\nregex = x(\\d)\ndefault = -1\nexpect = >= 0\n",
+    );
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let expected = [
+        "none client null - (no number in the standard output of `none` on client in run)",
+        "empty client null - (the standard output of `none` on client in run is empty)",
+        "nan client null - (the standard output of `nan` on client in run: `nan` is not a finite number)",
+        "huge client null - (1000000000000000000000000000000000000000000000000000000000000",
+        "json client null - (the standard output of `text` on client in run: the text is not JSON: expected value at line 1 column 1)",
+        "absent client null - (there is no file `trial-1/client/logs/x.txt`)",
+        "unprinted - null - (`check` did not print `metric unprinted VALUE`)",
+        "default client -1.0 - (nothing matches `x(\\d)` in the standard output of `text` on client in run)",
+        "outside client -1.0 - outside (nothing matches `x(\\d)` in the standard output of `text` on client in run)",
+        "bad - null - (the standard output of `check`: `fast` is not a finite number)",
+    ];
+    let found = measured(&folder, 1);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[test]
+fn what_a_metric_names_wrongly_is_refused_with_its_line() {
+    let folder = Folder::new();
+    let head = "[Workers]\nclient = @ 127.0.0.1\nclient.run = @ 127.0.0.1\n[*:Coordinator]\nplayer = 127.0.0.1\n\
+                [client:Run]\nrun.x = echo 1\nx = echo 2\ny = echo 3\nfetched = fetch:/proc/version\n\
+                [client.run:Run]\nx = echo 4\n[Metric m]\n";
+    for (lines, message, hint) in [
+        ("from = clint.run.y", "the test has no worker `clint`", "did you mean `client`?"),
+        ("from = client.run.z", "worker `client` has no step `z` in run", "did you mean `x`?"),
+        ("from = client.run.#9", "worker `client` has no step `#9` in run", "its steps there are `#1` to `#4`"),
+        (
+            "from = client.run.run.x",
+            "`client.run.run.x` can be read in 2 ways",
+            "write the position of the step: `client.run.run.#1` or `client.run.#1`",
+        ),
+        (
+            "from = client.run.fetched",
+            "step `fetched` does not print anything",
+            "to read a file that it fetched, write `file:client/PATH`",
+        ),
+        (
+            "from = client.run.y:sdterr",
+            "`:sdterr` is not an output of a step",
+            "write `:stderr`, or nothing for standard output",
+        ),
+        ("from = check", "the test has no `check`", "add `check = COMMAND` to `[Test]`"),
+        ("from = y", "`y` names no step, file or phase", "write `WORKER.PHASE.LABEL` such as `client.run.load`, [..]"),
+        (
+            "from = file:client.run/x",
+            "worker `client.run` fetches no files",
+            "add a step such as `result = fetch:FILE` to its `[Collect]`",
+        ),
+        ("from = file:client/../x", "`file:client/../x` is not a file of a worker", "write `file:WORKER/PATH`, [..]"),
+        (
+            "from = client.run.y\njson = end",
+            "`end` is not valid: a JSON pointer begins with `/` (`json`)",
+            "write a JSON pointer [..]",
+        ),
+        (
+            "from = client.run.y\nregex = x",
+            "`x` is not valid: it has no group: put the number in parentheses (`regex`)",
+            "write a regular expression with one group, such as `rtt=([0-9.]+)`",
+        ),
+        ("from = client.run.y\npick = lats", "`lats` is not a known value (`pick`)", "did you mean `last`?"),
+        ("from = client.run.y\nscale = 0", "`0` makes every value 0 (`scale`)", "write another number"),
+        (
+            "from = client.run.y\nexpect = fast",
+            "`fast` is not an expectation: it has none of the forms `A..B`, `A +-B`, `A +-B%`, `>= A`, `<= A`, `== A` (`expect`)",
+            "write a form such as `900..1000`, `940 +-5%`, `>= 900` or `== 0`",
+        ),
+        (
+            "from = client.run.y\nthreshold = -1%",
+            "`-1%` is neither a percentage nor a number (`threshold`)",
+            "write `2%`, or a number in the unit of the metric",
+        ),
+        (
+            "from = start_skew.run\njson = /a",
+            "`json` has no effect here: the start skew of a phase is one number",
+            "remove the line",
+        ),
+        (
+            "from = client.run.y\njson = /a\nregex = (a)",
+            "a metric has `json` or `regex`, but not both",
+            "remove the line",
+        ),
+        ("unit = s", "`[Metric m]` has no `from`", "write where its values come from: [..]"),
+    ] {
+        folder.file("test.cfg", &format!("{head}{lines}\n"));
+        let finished = run(&folder, ["conduct", "--local", "--quiet", "--results", "results", "test.cfg"]);
+        assert_eq!(finished.status, Some(1), "{lines}: {finished:#?}");
+        let end = "error: the configuration `test.cfg` has 1 error";
+        let expected = format!("error[[..]]: {message}\n[..]--> test.cfg:[..]\n...\n[..]= hint: {hint}\n{end}\n");
+        snapbox::assert_data_eq!(finished.stderr, expected);
+    }
+}
+
+#[test]
+fn a_metric_that_a_python_player_cannot_deliver_is_refused_before_the_run() {
+    let player = SeedPlayer::start(Order::AtOnce);
+    let folder = Folder::new();
+    let metrics = "[Metric out]\nfrom = w.run.out\n[Metric err]\nfrom = w.run.out:stderr\n[Metric back]\nfrom = w.run.back\n\
+                   [Metric time]\nfrom = step.w.run.out\n[Metric skew]\nfrom = start_skew.run\n";
+    folder.test("connect_timeout = 10s", &["w"]);
+    folder.file(
+        "w.cfg",
+        &format!(
+            "[Coordinator]\nplayer = 127.0.0.1\nconductor = 127.0.0.1\ncmdport = {}\nresultsport = {}\n\
+         [Run]\nout = echo 5\nback = spawn:echo 6\n",
+            player.port(),
+            free_port()
+        ),
+    );
+    let head = folder.read("test.cfg");
+    folder.file("test.cfg", &format!("{head}{metrics}"));
+    let finished = run(&folder, ["conduct", "--quiet", "--results", "results", "test.cfg"]);
+    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    let refused = "its player is a Python player, which does not support a metric of standard error (`[Metric err]`), a metric of \
+                   a spawned step (`[Metric back]`), a metric of a duration (`[Metric time]`), a metric of a start skew \
+                   (`[Metric skew]`)\n";
+    assert!(finished.stdout.contains(refused), "{finished:#?}");
+    folder.file("test.cfg", &format!("{head}[Metric out]\nfrom = w.run.out\n"));
+    let finished = run(&folder, ["conduct", "--quiet", "--results", "results", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert_eq!(measured(&folder, 1), ["out w 5.0 -"]);
+}
+
+#[test]
+fn names_of_settings_and_sections_that_are_nearly_right_are_reported() {
+    let folder = Folder::new();
+    folder.file(
+        "test.cfg",
+        "[Workers]\nclient = @ 127.0.0.1\n[client:Coordinator]\nplayer = 127.0.0.1\n[client:Run]\na = echo 1\na.b = echo 2\n\
+         [metric low]\nfrom = client.run.a\n[Metric goodput]\nfrom = client.run.a\nexpct = 1\n[Metric a b]\nfrom = client.run.a\n\
+         [Metric step.x]\nfrom = client.run.a\n",
+    );
+    let finished = run(&folder, ["validate", "test.cfg"]);
+    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    for text in [
+        "warning[unknown-section]: unknown section `[metric low]`\n --> test.cfg:8:2\n",
+        "= hint: did you mean `[Metric low]`?\n",
+        "warning[unknown-key]: `[Metric goodput]` has no setting `expct`\n  --> test.cfg:12:1\n",
+        "= hint: did you mean `expect`?\n",
+        "error[invalid-value]: `a b` is not the name of a metric: a name cannot contain ` `\n  --> test.cfg:13:2\n",
+        "error[invalid-value]: `step.x` is not the name of a metric: names that begin with `step.` are those of",
+    ] {
+        assert!(finished.stdout.contains(text), "{text}\n{finished:#?}");
+    }
+}
