@@ -314,8 +314,7 @@ impl Run {
     pub(super) fn take(&mut self, at: ConductorTime, event: &Event) {
         match event {
             Event::RunStarted { plan, anchor } => {
-                self.plan = Some((Arc::clone(plan), *anchor));
-                self.start = Some(at);
+                (self.plan, self.start) = (Some((Arc::clone(plan), *anchor)), Some(at));
             }
             Event::WorkerConnected { worker, player } => {
                 self.players.insert(*worker, player.clone());

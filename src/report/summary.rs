@@ -94,11 +94,10 @@ fn verdict(
     excused: usize,
     results: Option<&Path>,
 ) -> io::Result<()> {
-    let mut parts = vec![run.counts()];
-    if let Some(plan) = run.plan() {
-        parts.push(trials(run, plan));
-        parts.push(words::counted(plan.workers.len(), "worker"));
-    }
+    let mut parts: Vec<String> = run.plan().map(|plan| trials(run, plan)).into_iter().collect();
+    let has_steps = run.results().next().is_some();
+    parts.push(format!("{}{}", if has_steps { "steps: " } else { "" }, run.counts()));
+    parts.extend(run.plan().map(|plan| words::counted(plan.workers.len(), "worker")));
     if excused > 0 {
         parts.push(format!("{} not counted", words::counted(excused, "failure")));
     }

@@ -75,7 +75,7 @@ Trial 1 of 1, run
       | 
       | [… 1048576 bytes left out …]
 
-passed: 1 passed; 1 of 1 trial; 1 worker; [..]s
+passed: 1 of 1 trial; steps: 1 passed; 1 worker; [..]s
 "#]]
     );
 }

@@ -43,7 +43,7 @@ Trial 1 of 1, reset
   w  leaks  printed after the end of the step (in run)
       | late words
 
-passed: 2 passed; 1 of 1 trial; 1 worker; 1 warning; [..]s; report: kept/[..]/report.html
+passed: 1 of 1 trial; steps: 2 passed; 1 worker; 1 warning; [..]s; report: kept/[..]/report.html
 
 "#]],
         str![""],

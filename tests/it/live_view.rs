@@ -99,7 +99,7 @@ fn each_worker_has_a_line_whatever_the_size_of_the_terminal() {
     folder.file("end", "");
     let end = terminal.wait("the end", |screen| screen.contains("status 3"));
     assert!(!end.contains("Trial 1 of 1, run, "), "the view is gone: {end}");
-    assert!(end.contains("failed: 3 passed, 1 failed"), "{end}");
+    assert!(end.contains("; steps: 3 passed, 1 failed; "), "{end}");
 }
 
 #[test]

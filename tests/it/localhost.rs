@@ -35,7 +35,7 @@ Trial 1 of 1, reset
   worker1  step1  passed              [..]s  echo "system reset: goodbye"
       | system reset: goodbye
 
-passed: 5 passed; 1 of 1 trial; 1 worker; [..]s
+passed: 1 of 1 trial; steps: 5 passed; 1 worker; [..]s
 
 "#]],
         str![""],

@@ -30,7 +30,7 @@ fn ten_players_go_through_five_trials_phase_by_phase() {
         }
     }
     assert_eq!(folder.read("log"), expected);
-    assert!(finished.stdout.contains("passed: 200 passed; 5 of 5 trials; 10 workers;"), "{finished:#?}");
+    assert!(finished.stdout.contains("passed: 5 of 5 trials; steps: 200 passed; 10 workers;"), "{finished:#?}");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn two_hundred_workers_end() {
     for index in 1..=200 {
         assert!(finished.stdout.contains(&format!("      | I am w{index:03}\n")), "w{index:03} is missing");
     }
-    assert!(finished.stdout.contains("passed: 200 passed; 1 of 1 trial; 200 workers;"), "{finished:#?}");
+    assert!(finished.stdout.contains("passed: 1 of 1 trial; steps: 200 passed; 200 workers;"), "{finished:#?}");
 }
 
 /// A command of the binary under test, by somebody who may have few descriptors unless it asks for more.
@@ -90,7 +90,7 @@ fn every_worker_that_cannot_be_reached_is_named_and_nothing_is_run() {
     assert!(begin.elapsed() < Duration::from_secs(9), "`connect_timeout` is one second, not the usual ten");
     assert_eq!(finished.status, Some(1), "{finished:#?}");
     for (name, port) in [("one", nobody), ("two", silent.0)] {
-        let expected = format!("worker `{name}` at 127.0.0.1:{port}: ");
+        let expected = format!("worker `{name}` at 127.0.0.1:{port} could not be reached: ");
         assert!(finished.stdout.contains(&expected), "`{expected}` is missing: {finished:#?}");
     }
     assert!(finished.stdout.contains("connection refused"), "{finished:#?}");

@@ -83,7 +83,7 @@ Trial 3 of 3, reset
 Statistics of 3 trials
 ...
 
-passed: 12 passed; 3 of 3 trials; 1 worker; [..]s
+passed: 3 of 3 trials; steps: 12 passed; 1 worker; [..]s
 
 "#]],
         str![[r#"
@@ -117,7 +117,7 @@ Trial 1 of 1, reset
   web_server  step1  passed              [..]s  echo goodbye
       | goodbye
 
-passed: 2 passed; 1 of 1 trial; 1 worker; [..]s
+passed: 1 of 1 trial; steps: 2 passed; 1 worker; [..]s
 
 "#]],
         str![[r#"
@@ -292,7 +292,7 @@ Trial 1 of 1, reset
   worker1  step1  passed              [..]s  echo "system reset: goodbye"
       | system reset: goodbye
 
-passed: 5 passed; 1 of 1 trial; 1 worker; [..]s
+passed: 1 of 1 trial; steps: 5 passed; 1 worker; [..]s
 
 "#]], str![[r#"
 [..] - INFO - Starting trial 1 of 1

@@ -88,7 +88,7 @@ Trial 1 of 1, collect
 Trial 1 of 1, reset
 
 failed: `timeout1` on w in run of trial 1: timed out after 1s
-failed: 1 passed, 1 timed out; 1 of 1 trial failed; 1 worker; [..]s
+failed: 1 of 1 trial failed; steps: 1 passed, 1 timed out; 1 worker; [..]s
 
 "#]],
         str![""],
@@ -133,7 +133,7 @@ Trial 1 of 1, collect
 
 Trial 1 of 1, reset
 
-passed: 2 passed; 1 of 1 trial; 1 worker; 1 warning; [..]s
+passed: 1 of 1 trial; steps: 2 passed; 1 worker; 1 warning; [..]s
 
 "#]],
         str![""],
@@ -189,7 +189,7 @@ Trial 1 of 1, reset
   w  spawn_server  stopped             [..]s  exec 5>[..]/witness; echo up; read -r line < [..]/witness.question; echo $line > [..]/witness.answer; sleep 600; true  (spawned in startup)
       | up
 
-passed: 2 passed, 1 stopped; 1 of 1 trial; 1 worker; [..]s
+passed: 1 of 1 trial; steps: 2 passed, 1 stopped; 1 worker; [..]s
 
 "#]], str![""]);
     assert_eq!(witness.end(), "");
@@ -248,7 +248,7 @@ test.cfg  run [..]
 Trial 1 of 1, startup
   w  spawn1  spawned                  -  exec sleep 600 5>[..]/witness
 
-passed: 1 spawned; 1 of 1 trial; 1 worker; [..]s
+passed: 1 of 1 trial; steps: 1 spawned; 1 worker; [..]s
 
 "#]],
         str![""],
@@ -288,7 +288,7 @@ failed: `a` on w in run of trial 1: SIGKILL
 failed: `b` on w in run of trial 1: exit 137
 failed: `c` on w in run of trial 1: exit 127
     ! [..]no-such-command: [..]
-failed: 1 passed, 3 failed; 1 of 1 trial failed; 1 worker; [..]s
+failed: 1 of 1 trial failed; steps: 1 passed, 3 failed; 1 worker; [..]s
 
 "#]],
         str![""],
@@ -315,7 +315,7 @@ Trial 1 of 1, reset
       | reset
 
 failed: `long` on w in run of trial 1: timed out after 300ms
-failed: 2 passed, 1 timed out; 1 of 1 trial failed; 1 worker; [..]s
+failed: 1 of 1 trial failed; steps: 2 passed, 1 timed out; 1 worker; [..]s
 
 "#]],
         str![""],
@@ -342,7 +342,7 @@ Failures in Reset
   trial 1, reset, w, first: timed out  sleep 600  (in Reset: not counted)
       stopped after 500ms
 
-passed: 1 timed out, 1 skipped; 1 of 1 trial; 1 worker; 1 failure not counted; 1 warning; [..]s
+passed: 1 of 1 trial; steps: 1 timed out, 1 skipped; 1 worker; 1 failure not counted; 1 warning; [..]s
 
 "#]],
         str![""],
@@ -388,7 +388,7 @@ Trial 1 of 1, reset
 Failures in Reset
   trial 1, reset, w, r: failed: exit 1  exit 1  (in Reset: not counted)
 
-passed: 1 failed; 1 of 1 trial; 1 worker; 1 failure not counted; 1 warning; [..]s
+passed: 1 of 1 trial; steps: 1 failed; 1 worker; 1 failure not counted; 1 warning; [..]s
 
 "#]],
         str![""],

@@ -203,7 +203,7 @@ Trial 1 of 1, run
       cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory
 
 failed: `step` on w in run of trial 1: could not be started: cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory
-failed: 1 not started; 1 of 1 trial failed; 1 worker; [..]s
+failed: 1 of 1 trial failed; steps: 1 not started; 1 worker; [..]s
 
 "#]], str![""]);
     with("shell = /no/such/shell").assert(3, str![[r#"
@@ -215,7 +215,7 @@ Trial 1 of 1, run
       cannot run the shell `/no/such/shell`: no such file or directory
 
 failed: `step` on w in run of trial 1: could not be started: cannot run the shell `/no/such/shell`: no such file or directory
-failed: 1 not started; 1 of 1 trial failed; 1 worker; [..]s
+failed: 1 of 1 trial failed; steps: 1 not started; 1 worker; [..]s
 
 "#]], str![""]);
 }

@@ -97,7 +97,11 @@ fn results(
     command.env("TMPDIR", &temporary);
     let finished = finish(start(command));
     assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
-    assert!(finished.stdout.contains("passed: 72 passed, 9 stopped; 3 of 3 trials; 3 workers;"), "{}", finished.stdout);
+    assert!(
+        finished.stdout.contains("passed: 3 of 3 trials; steps: 72 passed, 9 stopped; 3 workers;"),
+        "{}",
+        finished.stdout
+    );
     assert_eq!(files_in(&temporary), Vec::<String>::new(), "left in the temporary folder");
     let kept = folder.join(name).join("run");
     let report = std::fs::read_to_string(kept.join("report.json")).expect("a report");
