@@ -96,8 +96,11 @@ impl Board {
             (Some(_), true) => *standing == Standing::In,
         };
         let is_waited_for = |id: &WorkerId| is_waited_for(&self.workers[id.0].standing);
-        let waited: Vec<&str> =
-            plan.workers().filter(|(id, _)| is_waited_for(id)).map(|(_, worker)| worker.name.as_str()).collect();
+        let waited: Vec<WorkerId> = plan.workers().map(|(id, _)| id).filter(is_waited_for).collect();
+        // Those at a barrier wait themselves.
+        let at_work = waited.iter().filter(|id| !self.is_at_barrier(**id)).copied().collect::<Vec<_>>();
+        let waited = if at_work.is_empty() { waited } else { at_work };
+        let waited: Vec<&str> = waited.iter().map(|id| plan.worker(*id).name.as_str()).collect();
         let trial = format!("Trial {} of {}", self.trial, plan.trials);
         let place = match (self.phase, self.checking) {
             (Some((phase, since)), _) => format!("{trial}, {phase}, {}", tenths(now.since(since))),

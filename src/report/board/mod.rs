@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::{last_lines, words};
 use crate::model::{
-    Bound, ConductorTime, Event, Mode, Output, Phase, Plan, Stamped, Step, StepReference, StepResult, Stream, WorkerId,
-    on_one_line,
+    Action, Bound, ConductorTime, Event, Mode, Output, Phase, Plan, Stamped, Step, StepReference, StepResult, Stream,
+    WorkerId, on_one_line,
 };
 
 mod failures;
@@ -197,6 +197,11 @@ impl Board {
         let running = worker.open.iter().copied().min_by_key(|(_, since)| *since);
         let (position, since) = running.or_else(|| Some((worker.ended, worker.since?)))?;
         Some((position, self.plan.as_ref()?.worker_in(self.trial, id).steps[phase].get(position)?, since))
+    }
+
+    /// Whether a worker waits for others at a barrier.
+    fn is_at_barrier(&self, worker: WorkerId) -> bool {
+        self.current(worker).is_some_and(|(_, step, _)| matches!(step.action, Action::Barrier(_)))
     }
 
     /// Whether the step that a worker is at takes unusually long.

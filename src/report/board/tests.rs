@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::*;
-use crate::model::{Action, Blame, Ending, Gate, Outcome, Start, Verdict, WorkerPlan, display_width};
+use crate::model::{Blame, Ending, Gate, Outcome, Start, Verdict, WorkerPlan, display_width};
 use crate::report::recorded::{Recording, left, plan, snapshot, spawned, worker};
 
 fn board(recording: &Recording) -> Board {

@@ -114,9 +114,9 @@ fn cell_value(plan: &Plan, phase: &PhaseOfTrial, failed: usize) -> Value {
     let duration = phase.end.map_or_else(|| "not over".to_owned(), |end| words::duration(end.since(phase.start)));
     let barrier = |barrier: &BarrierResult| {
         let skew = barrier.passed.as_ref().ok().and_then(|skew| words::skew_of_several(skew.as_ref()));
-        let not_passed = |why: &BarrierFailure| format!("not passed: {}", line(&why.text(Some(plan))));
+        let not_passed = |why: &BarrierFailure| format!("not passed: {}", why.text(Some(plan)));
         let text = barrier.passed.as_ref().map_or_else(not_passed, |_| "passed".to_owned());
-        context! { name => line(&format!("barrier {}", barrier.name)), skew, text }
+        context! { name => line(&format!("barrier {}", barrier.name)), skew, text => parts(&text) }
     };
     context! {
         phase => phase.phase.word(),

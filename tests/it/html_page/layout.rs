@@ -34,6 +34,8 @@ fn check(browser: &Browser, page: &Path, link: &str, width: u32) {
         && part.getBoundingClientRect().right > innerWidth + 0.5).map((part) => part.outerHTML.slice(0, 200))";
     assert_eq!(browser.run(outside), json!([]), "{link} at {width}");
     assert_eq!(browser.run(BROKEN), json!([]), "{link} at {width}");
+    let left = "return document.getElementById('panel').getBoundingClientRect().left";
+    assert!(browser.run(left).as_f64().is_some_and(|left| left >= 0.0), "{link} at {width}");
 }
 
 #[test]
@@ -49,6 +51,10 @@ fn nothing_overflows_and_no_word_is_broken_at_any_width() {
         browser.open(&page);
         let bottom = browser.run("return document.querySelector('.cause pre').getBoundingClientRect().bottom");
         assert!(bottom.as_f64().is_some_and(|bottom| bottom < 900.0), "the cause is seen at once: {bottom}");
+        let beyond =
+            "const lines = document.querySelector('.cause pre'); lines.textContent = 'checksum mismatch '.repeat(20);
+            return lines.scrollWidth - lines.clientWidth";
+        assert_eq!(browser.run(beyond), 0, "all of a long line is seen at {width}");
     }
     assert_no_error(&browser);
 }
@@ -94,6 +100,8 @@ fn on_paper_the_page_is_light_and_all_is_open() {
     assert_eq!(text(&browser, "return getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
     let hidden = "return [...document.querySelectorAll('h2, table, .cause')].filter((part) => !part.closest('#panel, #keys') && !part.checkVisibility({contentVisibilityAuto: true})).length";
     assert_eq!(browser.run(hidden), 0, "nothing is folded away");
+    let chart = "const chart = document.getElementById('chart'); return chart.clientWidth - chart.querySelector('canvas').getBoundingClientRect().width";
+    assert_eq!(browser.run(chart), 0, "the timeline is as wide as the paper");
     let pressed = "return [...document.querySelectorAll('button, input, select')].filter((part) => part.checkVisibility()).length";
     assert_eq!(browser.run(pressed), 0, "there is nothing to press");
     browser.run("dispatchEvent(new Event('afterprint'))");

@@ -130,6 +130,8 @@ fn causes_come_first_and_lead_to_their_consequences() {
     let top = text(&browser, "return document.getElementById('causes').innerText");
     assert!(top.contains("failed verify on node02 in run of trial 1: exit 1\n\na mismatch\n"), "{top}");
     assert!(top.contains("could not pass barrier ready"), "{top}");
+    let trials = text(&browser, "return document.getElementById('trials').innerText");
+    assert!(trials.contains("barrier ready: not passed: worker node02 skipped it"), "{trials}");
     browser.run("document.querySelector('#causes .what a').click()");
     assert!(shown(&browser).contains("\n\nverify\n\nnode02, run of trial 1"), "{}", shown(&browser));
     // Each consequence is a link to its step, which leads back.

@@ -2,6 +2,8 @@
 const LINE = 18, ROW = 26, SPAWNED = 5, PAD = 3;
 const HEAD = LINE * (trials.length > 1 ? 3 : 2) + 6;
 const FONT = '12px system-ui, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
+// On paper the timeline is so many pixels wide, about as wide as a sheet: its texts are not made smaller.
+const PAPER = 720;
 const chart = byId("chart"), canvas = chart.querySelector("canvas"), context = canvas.getContext("2d"), spacer = element("div");
 const full = { from: -0.01 * data.end, to: 1.01 * data.end };
 if (full.to - full.from < 1000) full.to = full.from + 1000;
@@ -14,7 +16,7 @@ const soon = () => { if (!due) due = requestAnimationFrame(() => { due = 0; draw
 const layout = () => {
   chooseRows();
   const most = HEAD + Math.max(1, rows.length) * ROW + 2;
-  width = chart.clientWidth;
+  width = printing ? PAPER : chart.clientWidth;
   const room = printing ? most : Math.round(Math.min(most, window.innerHeight * 0.68 - 2));
   height = Math.max(HEAD + ROW, Math.min(room, 6000));
   spacer.style.height = `${Math.max(0, most - height)}px`;
