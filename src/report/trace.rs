@@ -50,8 +50,9 @@ struct Slice {
 impl Slice {
     /// The part of it that lies within the whole, and not before this moment.
     fn within(self, whole: Self, after: ConductorTime) -> Self {
-        let start = self.start.max(after).clamp(whole.start, whole.end);
-        Self { start, end: self.end.clamp(start, whole.end), ..self }
+        // Nothing of a record that was changed is certain, not even that the run ended after it began.
+        let start = self.start.max(after).max(whole.start).min(whole.end);
+        Self { start, end: self.end.min(whole.end).max(start), ..self }
     }
 }
 
@@ -186,7 +187,7 @@ impl Trace<'_> {
         let Some(last) = slices.iter().max_by_key(|slice| slice.start) else { return Ok(()) };
         for slice in slices.iter().filter(|slice| slice.process != last.process) {
             self.flows += 1;
-            let to = last.start.clamp(slice.start, slice.end);
+            let to = last.start.min(slice.end).max(slice.start);
             self.entry(&self.arrow("s", barrier, *last, last.start))?;
             self.entry(&self.arrow("f", barrier, *slice, to))?;
         }
