@@ -6,6 +6,7 @@
 //! | `events.jsonl` | the events, as they happened |
 //! | `outputs/trial-1/WORKER/run-01-LABEL.stdout` | what a step printed, whole; the store writes there |
 //! | `report.txt`, `report.json`, … | the run in the other formats |
+//! | `values.csv` | the values of the metrics, and how long each step took |
 //! | `trial-1/WORKER/` | what the worker fetched; the connection actors write there |
 
 use std::fs::{self, File};
@@ -20,12 +21,13 @@ use crate::model::{Event, Format, Plan, Reporter, RunId, Stamped};
 use crate::report::{self, Style};
 
 /// The reports that are kept, beside the steps' outputs.
-const KEPT: [(Format, &str); 5] = [
+const KEPT: [(Format, &str); 6] = [
     (Format::Jsonl, EVENTS),
     (Format::Text, "report.txt"),
     (Format::Json, "report.json"),
     (Format::Junit, "junit.xml"),
     (Format::Html, "report.html"),
+    (Format::Csv, "values.csv"),
 ];
 
 /// Makes the folder of a run, and what is written there. Without a plan there is only the reason why to be told.

@@ -21,14 +21,18 @@ pub enum Format {
     Github,
     /// A trace for ui.perfetto.dev
     Trace,
+    /// Verdict, metrics and causes as Markdown
+    Markdown,
+    /// The values of all metrics, a line each
+    Csv,
 }
 
 named!(Format: Text "text", Classic "classic", Json "json", Jsonl "jsonl", Junit "junit", Html "html",
-    Github "github", Trace "trace");
+    Github "github", Trace "trace", Markdown "markdown", Csv "csv");
 
 impl Format {
     /// Whether it is written when the run is over; the others are written during the run.
     pub const fn is_whole_at_the_end(self) -> bool {
-        matches!(self, Self::Json | Self::Junit | Self::Html | Self::Github | Self::Trace)
+        matches!(self, Self::Json | Self::Junit | Self::Html | Self::Github | Self::Trace | Self::Markdown | Self::Csv)
     }
 }

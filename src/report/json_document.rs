@@ -1,6 +1,6 @@
 //! The `json` report: one document of the seed's shape, with more fields, written when the run is over.
 //!
-//! `{"metadata": {…}, "workers": […], "trials": […], "statistics": […], "causes": […], "lost": […], "not_reset": […], "warnings": […],
+//! `{"metadata": {…}, "workers": […], "trials": […], "metrics": […], "statistics": […], "causes": […], "lost": […], "not_reset": […], "warnings": […],
 //! "configuration": {…}}`; `json.schema.json` describes it to programs. Times are local, as in the seed;
 //! a time that is not known, such as the end of what was interrupted, is `null`. Each level is made while it is
 //! written, and outputs are read then, piece by piece.
@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::metrics::{self, Told};
 use super::{
     Ended, Excerpt, List, Map, PhaseOfTrial, Recorded, Remark, Row, SeedResult, Subject, Trial, WorkerOfPhase,
     dry_run_json, json_causes, json_writer, statistics,
@@ -19,6 +20,7 @@ use crate::model::{
     Attempt, BarrierResult, ConductorTime, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, PlayerEntry,
     StartSkew, Step, StepResult, WorkerId, WorkerPlan, object,
 };
+use crate::values::Summary;
 
 /// Writes the document of a run.
 pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
@@ -33,10 +35,18 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     };
     let not_reset = |(trial, worker)| object! { trial: trial, worker: name(ended, worker) };
     let rows = statistics::rows(run);
+    let values = run.values.values();
+    let summary = Summary::of_run(values);
+    let baseline = values.baseline().unwrap_or_default();
+    let points = [values.points.as_slice()];
+    let told = Told { points: &points, runs: &[], baseline: &baseline };
+    let metrics = metrics::json_entries(&summary, told);
     let document = object! {
         metadata: metadata(ended),
         workers: run.plan().into_iter().flat_map(Plan::workers).map(worker).collect::<Vec<_>>(),
         trials: List(|| run.trials.values().map(move |trial| trial_entry(ended, trial))),
+        // Without metrics there are none.
+        metrics: @optional (!metrics.is_empty()).then_some(metrics),
         statistics: rows.iter().map(statistics_entry).collect::<Vec<_>>(),
         causes: json_causes::entries(ended, |at| date(ended, at)),
         lost: List(|| run.lost.iter().map(|remark| remark_entry(ended, remark))),

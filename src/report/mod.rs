@@ -22,6 +22,8 @@ mod json_document;
 mod json_writer;
 mod jsonl;
 mod junit;
+mod markdown;
+mod metrics;
 mod names;
 mod placement;
 mod record;
@@ -69,7 +71,9 @@ pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> 
         Format::Text => return Box::new(text::TextReporter::new(writer, style)),
         Format::Classic => return Box::new(classic::ClassicReporter::new(writer, style.terminal)),
         Format::Jsonl => return Box::new(jsonl::JsonlReporter::new(writer)),
+        Format::Csv => return Box::new(metrics::CsvReporter::new(writer)),
         Format::Junit => junit::write,
+        Format::Markdown => markdown::write,
         Format::Html => html::write,
         Format::Github => github::write,
         Format::Trace => trace::write,

@@ -13,6 +13,7 @@ use crate::model::{
     PlayerDescription, PointId, Reporter, Slot, Stamped, StartSkew, Step, StepReference, StepResult, Stream, Verdict,
     WorkerId, WorkerPlan,
 };
+use crate::values::Collector;
 
 /// What is known of the run so far.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub(super) struct Run {
     pub(super) warnings: Vec<Remark>,
     /// The first signal that interrupted it.
     pub(super) interrupted: Option<(i32, Remark)>,
+    /// The values of its metrics.
+    pub(super) values: Collector,
     /// When its record ended, if that was before the run.
     pub(super) record_ended: Option<ConductorTime>,
 }
@@ -67,10 +70,8 @@ impl RecordReporter {
 impl Reporter for RecordReporter {
     fn report(&mut self, Stamped { at, event }: &Stamped) -> io::Result<()> {
         let Self { writer, style: Style { time_zone, folder, .. }, run, render } = self;
-        let Event::RunEnded { conclusion } = event else {
-            run.take(*at, event);
-            return Ok(());
-        };
+        run.take(*at, event);
+        let Event::RunEnded { conclusion } = event else { return Ok(()) };
         render(Ended { run, at: *at, conclusion, time_zone, folder: folder.as_deref() }, writer)?;
         writer.flush()
     }
@@ -312,6 +313,11 @@ impl Run {
 
     /// Takes one event.
     pub(super) fn take(&mut self, at: ConductorTime, event: &Event) {
+        self.values.take(event);
+        self.record(at, event);
+    }
+
+    fn record(&mut self, at: ConductorTime, event: &Event) {
         match event {
             Event::RunStarted { plan, anchor } => {
                 (self.plan, self.start) = (Some((Arc::clone(plan), *anchor)), Some(at));

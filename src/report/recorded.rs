@@ -12,10 +12,10 @@ use snapbox::{Data, assert_data_eq};
 use super::record::{RecordReporter, Render};
 use super::{Format, Style, reporter};
 use crate::model::{
-    Bound, ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Ending, Event, Gate, Hint, Mode, Outcome,
-    Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Point, Reason, Reporter, RunId, RunSettings,
-    Schedule, Stamped, Start, StartSkew, Step, StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerName,
-    WorkerPlan,
+    Bound, ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Ending, Event, Gate, Hint, Measurement,
+    MetricName, Mode, Order, Outcome, Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Point, PointId,
+    Reason, Reporter, Rounds, RunId, RunSettings, Schedule, Stamped, Start, StartSkew, Step, StepLabel, StepReference,
+    StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 
 /// A style for tests: no colour, UTC.
@@ -323,4 +323,43 @@ pub(super) fn printing(bytes: &[u8], limit: u64) -> Vec<Stamped> {
     run.worker_done(Phase::Run, 0);
     run.phase_done(Phase::Run);
     run.over(Verdict::Passed, Vec::new())
+}
+
+/// A series of two points with a metric, of which one trial could not be measured and one was not as expected.
+pub(super) fn measured() -> Vec<Stamped> {
+    let mut plan = plan(vec![worker("client", Vec::new(), vec![Step::plain("load", "load")])]);
+    plan.trials = 14;
+    let point = |value: &str| Point {
+        name: format!("window={value}"),
+        parameters: vec![("window".to_owned(), value.to_owned())],
+        baseline: Some(PointId(0)),
+        ..Point::default()
+    };
+    plan.points = vec![point("64k"), Point { workers: plan.workers.clone(), ..point("1M") }];
+    let order: Vec<PointId> = (0..plan.trials as usize).map(|trial| PointId(trial % 2)).collect();
+    plan.schedule = Schedule::recorded(Order::Interleaved, 1, Rounds { warm_up: 0, counted: 7, most: 7 }, &order);
+    let metric = serde_json::json!({"name": "goodput", "from": "client.run.load", "unit": "Mbit/s",
+        "better": "higher", "expect": "900..", "threshold": "2%"});
+    plan.metrics = vec![serde_json::from_value(metric).unwrap()];
+    let mut run = Recording::of(plan);
+    for trial in 1..=14 {
+        run.trial = trial;
+        run.trial();
+        run.phase(Phase::Run);
+        let value = 920.0 + f64::from(trial % 2) * 21.5 + f64::from(trial * 7 % 10) / 4.0;
+        run.step(Phase::Run, 0, 0, left(Outcome::Passed, format!("{value}\n").as_bytes(), b""));
+        run.worker_done(Phase::Run, 0);
+        run.phase_done(Phase::Run);
+        run.add(Event::MeasuringStarted { trial, verdict: Verdict::Passed });
+        let measurement = match trial {
+            6 => Measurement::Missing("the output has no number".to_owned()),
+            9 => Measurement::Value { value: 812.0, outside: true, missing: None },
+            _ => Measurement::Value { value, outside: false, missing: None },
+        };
+        let verdict = if measurement.is_failure() { Verdict::Failed } else { Verdict::Passed };
+        let (metric, unit) = (MetricName::new("goodput").unwrap(), Some("Mbit/s".to_owned()));
+        run.add(Event::Measured { trial, metric, worker: None, unit, measurement });
+        run.add(Event::TrialEnded { trial, verdict });
+    }
+    run.ended(Verdict::Failed, vec![Reason::Failed("goodput is missing in trial 6".to_owned())])
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use super::recorded::{
-    Recording, failed, interrupted, left, lost, not_carried_out, passed, plain, plan, printing, range, snapshot,
-    spawned, told, worker,
+    Recording, failed, interrupted, left, lost, measured, not_carried_out, passed, plain, plan, printing, range,
+    snapshot, spawned, told, worker,
 };
 use super::{Style, html, reporter};
 use crate::model::{
@@ -128,6 +128,7 @@ fn each_format_writes_of_each_recorded_run_what_the_folder_of_snapshots_has() {
         ("not_carried_out", not_carried_out()),
         ("interrupted", interrupted()),
         ("range", range()),
+        ("measured", measured()),
     ];
     for (name, events) in runs {
         for format in Format::ALL {
@@ -333,8 +334,8 @@ fn a_report_of_thirty_megabytes_is_written_in_small_pieces() {
             Ok(())
         }
     }
-    // Annotations have nothing of a run that passed, and traces no outputs.
-    let without = [Format::Github, Format::Trace];
+    // These have nothing of what a run that passed printed.
+    let without = [Format::Github, Format::Trace, Format::Markdown, Format::Csv];
     for format in Format::ALL.into_iter().filter(|format| !without.contains(format)) {
         let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "print")])]));
         run.trial();

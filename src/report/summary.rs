@@ -1,14 +1,16 @@
-//! The end of the `text` report: statistics; failures that do not count, and what was spawned and ended early, once more and
+//! The end of the `text` report: metrics; statistics; failures that do not count, and what was spawned and ended early, once more and
 //! with its last lines; the causes of a run that did not pass; the verdict.
 
 use std::io;
 use std::path::Path;
 
+use super::metrics::{Told, write_text};
 use super::text_page::INDENT;
 use super::{Finished, Page, Row, Run, Spread, Subject, Tone, causes, statistics, text_causes, words};
 use crate::model::{
     Bound, Conclusion, ConductorTime, Outcome, Phase, Plan, Verdict, display_width, on_one_line, padded,
 };
+use crate::values::Summary;
 
 /// So many steps are repeated with their last lines.
 const REPEATED: usize = 50;
@@ -30,6 +32,7 @@ pub(super) fn write(
     conclusion: &Conclusion,
     results: Option<&Path>,
 ) -> io::Result<()> {
+    metrics(page, run)?;
     statistics(page, run)?;
     let mut finished: Vec<Finished<'_>> = run.results().collect();
     // In the order in which they happened.
@@ -47,6 +50,19 @@ pub(super) fn write(
     let causes = causes::causes(run, Some(conclusion));
     text_causes::write(page, run, conclusion, &causes, results)?;
     verdict(page, run, end, conclusion, excused, results)
+}
+
+/// The metrics, and how the points differ.
+fn metrics(page: &mut Page, run: &Run) -> io::Result<()> {
+    let values = run.values.values();
+    let baseline = values.baseline().unwrap_or_else(|| "the baseline".to_owned());
+    let points = [values.points.as_slice()];
+    let told = Told { points: &points, runs: &[], baseline: &baseline };
+    for (is_head, line) in write_text(&Summary::of_run(values), told) {
+        let line = if is_head { page.toned(Tone::Strong, &line) } else { line };
+        page.line(&line)?;
+    }
+    Ok(())
 }
 
 /// How long steps and phases took over the trials.

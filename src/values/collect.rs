@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Better, Event, Margin, Measurement, Plan, Stamped, StepReference, StepResult, WorkerId};
-use crate::statistics::Direction;
+use crate::model::{Better, Event, Margin, Measurement, Order, Plan, StepReference, StepResult, WorkerId};
+use crate::statistics::{Design, Direction};
 
-use super::table::{Kind, Metric, Reading, Threshold, Trial, Value, Values};
+use super::table::{Kind, Metric, Point, Reading, Threshold, Trial, Value, Values};
 
 /// So many things that happened in a trial are kept.
 const NOTES: usize = 5;
@@ -37,10 +37,17 @@ impl Collector {
     }
 
     /// Takes one event.
-    pub fn take(&mut self, Stamped { event, .. }: &Stamped) {
+    pub fn take(&mut self, event: &Event) {
         match event {
             Event::RunStarted { plan, .. } => self.begin(plan),
-            Event::TrialStarted { trial, attempt, .. } => self.trial(*trial, *attempt),
+            Event::TrialStarted { trial, point, round, attempt, warm_up } => {
+                self.fill();
+                let replaced = self.values.trials.iter_mut().filter(|own| own.number == *trial);
+                replaced.for_each(|own| own.is_replaced = true);
+                let point = point.0.min(self.values.points.len() - 1);
+                let begun = Trial::new(*trial, *attempt, *round, point);
+                self.values.trials.push(Trial { is_warm_up: *warm_up, ..begun });
+            }
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.step(*step, result),
             Event::PhaseEnded { phase, skew: Some(skew), .. } if skew.workers > 1 => {
                 self.time(&format!("start_skew.{phase}"), skew.spread);
@@ -82,6 +89,10 @@ impl Collector {
     fn begin(&mut self, plan: &Arc<Plan>) {
         self.values.workers = plan.workers.iter().map(|worker| worker.name.to_string()).collect();
         self.values.metrics = plan.metrics.iter().map(of_section).collect();
+        if !plan.points.is_empty() {
+            self.values.points = plan.points.iter().map(of_point).collect();
+        }
+        self.values.design = if plan.schedule.order == Order::Blocked { Design::Unpaired } else { Design::Paired };
         self.plan = Some(Arc::clone(plan));
     }
 
@@ -97,13 +108,6 @@ impl Collector {
         for metric in (0..planned).filter(|metric| !measured.contains(metric)) {
             self.push(metric, None, Reading::Missing("it was not measured".into()));
         }
-    }
-
-    fn trial(&mut self, number: u32, attempt: u32) {
-        self.fill();
-        let trials = &mut self.values.trials;
-        trials.iter_mut().filter(|trial| trial.number == number).for_each(|trial| trial.is_replaced = true);
-        trials.push(Trial::new(number, attempt, number, 0));
     }
 
     /// The trial that is run.
@@ -162,6 +166,12 @@ impl Collector {
             self.values.rows.push(Value { trial, metric, worker, reading });
         }
     }
+}
+
+/// A point of the plan.
+fn of_point(point: &crate::model::Point) -> Point {
+    let baseline = point.baseline.map(|baseline| baseline.0);
+    Point { name: point.name.clone(), parameters: point.parameters.clone(), baseline }
 }
 
 /// A metric of the test file.

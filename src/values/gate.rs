@@ -3,14 +3,14 @@
 use crate::statistics::{Row, judge};
 
 use super::block::{Against, Block};
-use super::table::{Kind, Threshold};
+use super::table::Kind;
 
 /// Says of each comparison what it is worth. The lines of metrics that have a section are judged together; the others
 /// have no verdict. Returns how many were judged.
-pub(super) fn judge_all(blocks: &mut [Block], bases: &[Vec<Option<f64>>], threshold: Option<Threshold>) -> usize {
+pub(super) fn judge_all(blocks: &mut [Block], bases: &[Vec<Option<f64>>]) -> usize {
     let mut rows = Vec::new();
     for (block, bases) in blocks.iter_mut().zip(bases) {
-        let threshold = threshold.unwrap_or(block.metric.threshold);
+        let threshold = block.metric.threshold;
         for (line, base) in block.lines.iter_mut().zip(bases) {
             let Against::Compared(compared) = &mut line.against else { continue };
             let thresholds = threshold.at(base.unwrap_or(0.0));

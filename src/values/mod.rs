@@ -11,7 +11,7 @@ mod sampled;
 mod summary;
 mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

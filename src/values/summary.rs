@@ -7,7 +7,7 @@ use super::block::{Against, Block, Compared, Line};
 use super::gate;
 use super::layout::{self, Base, Slot};
 use super::sampled::Sampled;
-use super::table::{Kind, Metric, Threshold, Value, Values};
+use super::table::{Kind, Metric, Threshold, Trial, Value, Values};
 
 /// What is said of the metrics of one run or of several.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +68,12 @@ impl Summary {
     fn new(runs: &[Values], slots: &[Slot], threshold: Option<Threshold>) -> Self {
         let (mut blocks, bases): (Vec<_>, Vec<_>) =
             keys(runs).into_iter().map(|(key, metric)| block(runs, slots, key, metric)).unzip();
-        let judged = gate::judge_all(&mut blocks, &bases, threshold);
+        if let Some(threshold) = threshold {
+            for block in &mut blocks {
+                block.metric.threshold = threshold;
+            }
+        }
+        let judged = gate::judge_all(&mut blocks, &bases);
         Self { blocks, judged, missing: Vec::new() }
     }
 
@@ -88,7 +93,7 @@ impl Summary {
 /// both have count.
 pub fn failures(base: &Values, new: &Values) -> (Failures, Failures, Probability) {
     let of = |own: &Values, other: &Values| {
-        let is_common = |trial: &super::table::Trial| {
+        let is_common = |trial: &Trial| {
             let parameters = &own.points[trial.point].parameters;
             other.points.iter().any(|point| point.parameters == *parameters)
         };

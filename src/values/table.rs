@@ -11,8 +11,6 @@ use crate::statistics::{Design, Direction, Scale, Thresholds};
 pub struct Values {
     /// The points: one without a name in a test without parameters.
     pub points: Vec<Point>,
-    /// What the points are compared with, as the test file says it.
-    pub baseline: Option<String>,
     /// Whether the values of a round are compared with each other.
     pub design: Design,
     /// The names of the workers.
@@ -29,7 +27,7 @@ impl Default for Values {
     fn default() -> Self {
         let (workers, metrics, trials, rows) = Default::default();
         let points = vec![Point::default()];
-        Self { points, baseline: None, design: Design::Paired, workers, metrics, trials, rows }
+        Self { points, design: Design::Paired, workers, metrics, trials, rows }
     }
 }
 
@@ -237,6 +235,23 @@ impl Values {
             }
         }
         names
+    }
+
+    /// What the points are compared with: the parameters in which they differ from their baselines, with the values of
+    /// these, such as `qdisc=fq_codel`. None where one parameter has several such values.
+    pub fn baseline(&self) -> Option<String> {
+        let mut parts: Vec<(&str, &str)> = Vec::new();
+        for point in &self.points {
+            let Some(base) = point.baseline.and_then(|base| self.points.get(base)) else { continue };
+            for (name, value) in &base.parameters {
+                if point.parameter(name) != Some(value) && !parts.contains(&(name, value)) {
+                    parts.push((name, value));
+                }
+            }
+        }
+        let is_clear = (1..parts.len()).all(|at| parts[..at].iter().all(|(name, _)| *name != parts[at].0));
+        let joined = parts.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",");
+        (is_clear && !parts.is_empty()).then_some(joined)
     }
 
     /// How many of the trials that have a verdict failed, and how many there are of these; not of warm-up, nor of what

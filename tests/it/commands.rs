@@ -496,14 +496,17 @@ Reports:
           [default: `format` in CONFIG, or text]
 
           Possible values:
-          - text:    For people
-          - classic: The lines of the Python conductor, byte for byte
-          - json:    One document: that of the Python conductor with more fields
-          - jsonl:   A line of JSON for each event, written during the run
-          - junit:   For continuous integration
-          - html:    One page for a browser
-          - github:  Annotations for workflows of GitHub
-          - trace:   A trace for ui.perfetto.dev
+          - text:     For people
+          - classic:  The lines of the Python conductor, byte for byte
+          - json:     One document: that of the Python conductor with more
+            fields
+          - jsonl:    A line of JSON for each event, written during the run
+          - junit:    For continuous integration
+          - html:     One page for a browser
+          - github:   Annotations for workflows of GitHub
+          - trace:    A trace for ui.perfetto.dev
+          - markdown: Verdict, metrics and causes as Markdown
+          - csv:      The values of all metrics, a line each
 
   -o, --output <FILE>
           Write the report to this file [default: `output` in CONFIG, or
@@ -643,7 +646,7 @@ Reports:
   -f, --format <FORMAT>       Format of the report, or of what `--dry-run` and
                               `--check` print [default: `format` in CONFIG, or
                               text] [possible values: text, classic, json,
-                              jsonl, junit, html, github, trace]
+                              jsonl, junit, html, github, trace, markdown, csv]
   -o, --output <FILE>         Write the report to this file [default: `output`
                               in CONFIG, or standard output]
       --report <FORMAT=FILE>  Also write a report in this format to this file;
@@ -775,14 +778,17 @@ Options:
           Format of the report
 
           Possible values:
-          - text:    For people
-          - classic: The lines of the Python conductor, byte for byte
-          - json:    One document: that of the Python conductor with more fields
-          - jsonl:   A line of JSON for each event, written during the run
-          - junit:   For continuous integration
-          - html:    One page for a browser
-          - github:  Annotations for workflows of GitHub
-          - trace:   A trace for ui.perfetto.dev
+          - text:     For people
+          - classic:  The lines of the Python conductor, byte for byte
+          - json:     One document: that of the Python conductor with more
+            fields
+          - jsonl:    A line of JSON for each event, written during the run
+          - junit:    For continuous integration
+          - html:     One page for a browser
+          - github:   Annotations for workflows of GitHub
+          - trace:    A trace for ui.perfetto.dev
+          - markdown: Verdict, metrics and causes as Markdown
+          - csv:      The values of all metrics, a line each
           
           [default: text]
 

@@ -49,7 +49,10 @@ fn a_report_needs_a_format_and_a_file() {
     let folder = Folder::new();
     for (argument, why) in [
         ("html", "expected FORMAT=FILE"),
-        ("xml=x", "unknown format `xml` (expected text, classic, json, jsonl, junit, html, github, trace)"),
+        (
+            "xml=x",
+            "unknown format `xml` (expected text, classic, json, jsonl, junit, html, github, trace, markdown, csv)",
+        ),
         ("json=", "the file name is missing; expected FORMAT=FILE"),
     ] {
         let finished = run(&folder, ["conduct", "--report", argument, "test.cfg"]);
@@ -81,7 +84,16 @@ fn a_folder_of_results_has_all_that_a_run_left() {
     assert_eq!(names("kept/latest/outputs/trial-1/w").len(), 3, "a step that printed nothing has no file");
     assert_eq!(
         names("kept/first"),
-        ["configuration.json", "events.jsonl", "junit.xml", "outputs", "report.html", "report.json", "report.txt"]
+        [
+            "configuration.json",
+            "events.jsonl",
+            "junit.xml",
+            "outputs",
+            "report.html",
+            "report.json",
+            "report.txt",
+            "values.csv"
+        ]
     );
     let plan: Value = serde_json::from_str(&folder.read("kept/first/configuration.json")).expect("a document");
     assert_eq!(plan["workers"][0]["phases"]["run"][1]["command"], "true");

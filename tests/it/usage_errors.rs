@@ -119,7 +119,7 @@ For more information, try '--help'.
         str![""],
         str![[r#"
 error: invalid value 'xml' for '--format <FORMAT>'
-  [possible values: text, classic, json, jsonl, junit, html, github, trace]
+  [possible values: text, classic, json, jsonl, junit, html, github, trace, markdown, csv]
 
   tip: a similar value exists: 'html'
 

@@ -1,0 +1,43 @@
+//! The `markdown` report: verdict, metrics and causes, for summaries of jobs and for comments. It is written when the run is
+//! over.
+
+use std::io::{self, Write};
+
+use super::causes::{self, Shown};
+use super::metrics::{Told, markdown_cell as plain, write_markdown};
+use super::{Ended, words};
+use crate::values::Summary;
+
+/// So many causes are listed.
+const CAUSES: usize = 20;
+
+/// Writes the report of a run.
+pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let Ended { run, conclusion, at: end, .. } = ended;
+    let name = run.plan().map_or("conductor".to_owned(), |plan| plan.file.to_string_lossy().into_owned());
+    writeln!(writer, "## {}: {}", plain(&name), words::verdict(conclusion))?;
+    let mut facts: Vec<String> = run.plan().map(words::extent).into_iter().collect();
+    facts.push(run.counts());
+    facts.extend(run.start.map(|start| words::duration(end.since(start))));
+    facts.extend(run.plan().map(|plan| format!("run {}", plan.run)));
+    writeln!(writer, "\n{}", plain(&facts.join("; ")))?;
+    let values = run.values.values();
+    let baseline = values.baseline().unwrap_or_else(|| "the baseline".to_owned());
+    let points = [values.points.as_slice()];
+    let told = Told { points: &points, runs: &[], baseline: &baseline };
+    writer.write_all(write_markdown(&Summary::of_run(values), told).as_bytes())?;
+    let causes = causes::causes(run, Some(conclusion));
+    if !causes.is_empty() {
+        writeln!(writer, "\n### Causes\n")?;
+    }
+    for cause in causes.iter().take(CAUSES) {
+        let Shown { title, consequences, hint, .. } = causes::shown(run, cause);
+        let hint = hint.map(|hint| format!("; hint: {}", words::hint(hint))).unwrap_or_default();
+        let followed = consequences.map(|text| format!("; consequences: {text}")).unwrap_or_default();
+        writeln!(writer, "- {}", plain(&format!("{title}{hint}{followed}")))?;
+    }
+    if let Some(more) = causes.len().checked_sub(CAUSES).filter(|more| *more > 0) {
+        writeln!(writer, "- and {}", words::counted(more, "more cause"))?;
+    }
+    Ok(())
+}

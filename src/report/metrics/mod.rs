@@ -1,0 +1,18 @@
+//! What reports say of metrics: tables for people as text and as Markdown, values as CSV, and a summary as JSON.
+//!
+//! `tables` makes cells of a summary; `text` and `markdown` draw them, and `numbers` shortens the numbers.
+
+mod csv;
+mod json;
+mod markdown;
+mod numbers;
+mod tables;
+mod text;
+#[cfg(test)]
+mod tests;
+
+pub(in crate::report) use csv::CsvReporter;
+pub(in crate::report) use json::entries as json_entries;
+pub(in crate::report) use markdown::{cell as markdown_cell, write as write_markdown};
+pub(in crate::report) use tables::Told;
+pub(in crate::report) use text::write as write_text;

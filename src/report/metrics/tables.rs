@@ -1,0 +1,249 @@
+//! The cells of a summary: a table for each metric, with a row for each point or run.
+
+use super::numbers::{Decimals, change, decimals, interval, number, of_location, percent};
+use crate::model::on_one_line;
+use crate::report::words;
+use crate::statistics::{Design, Direction, Drift, Location, Scale, TrialsNeeded, Verdict};
+use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Threshold, Unusual};
+
+/// So many unusual values of a metric are listed.
+const UNUSUAL: usize = 10;
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::report) struct Table {
+    /// The heads of the columns; the first one is the title.
+    pub(in crate::report) heads: Vec<String>,
+    /// Whether the cells of a column are numbers, which stand to the right.
+    pub(in crate::report) is_number: Vec<bool>,
+    /// The rows.
+    pub(in crate::report) rows: Vec<Vec<String>>,
+    /// What is said below it, a line each.
+    pub(in crate::report) notes: Vec<String>,
+}
+
+/// What a summary is about: how its points and runs are called.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::report) struct Told<'a> {
+    /// The points of each run.
+    pub(in crate::report) points: &'a [&'a [Point]],
+    /// The names of the runs, if there are several.
+    pub(in crate::report) runs: &'a [String],
+    /// What the lines are compared with.
+    pub(in crate::report) baseline: &'a str,
+}
+
+impl Told<'_> {
+    fn point(&self, line: &Line) -> String {
+        let name = self.points.get(line.run).and_then(|points| points.get(line.point)).map(|point| &point.name);
+        name.map_or(String::new(), |name| on_one_line(name).into_owned())
+    }
+
+    fn run(&self, line: &Line) -> String {
+        self.runs.get(line.run).cloned().unwrap_or_default()
+    }
+
+    /// How a line is called in a note.
+    fn line(&self, line: &Line) -> String {
+        let names = [self.point(line), self.run(line)];
+        names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The tables of a summary. Where nothing is compared and there is one point only, all metrics are in one.
+pub(in crate::report) fn tables(summary: &Summary, told: Told<'_>) -> Vec<Table> {
+    let is_plain = |block: &Block| block.lines.len() == 1 && told.point(&block.lines[0]).is_empty();
+    if !summary.blocks.is_empty() && summary.blocks.iter().all(is_plain) {
+        return vec![plain(summary, told)];
+    }
+    summary.blocks.iter().map(|block| table(block, told)).collect()
+}
+
+/// The metrics of a run with one point.
+fn plain(summary: &Summary, told: Told<'_>) -> Table {
+    let has_workers = summary.blocks.iter().any(|block| block.worker.is_some());
+    let lines = || summary.blocks.iter().filter_map(|block| Some((block, block.lines.first()?)));
+    let row = |(block, line): (&Block, &Line)| {
+        let decimals = decimals(&of_location(line.location).collect::<Vec<_>>());
+        let worker = has_workers.then(|| block.worker.clone().unwrap_or_default());
+        let cells = [median(line.location, decimals), location_interval(line.location, decimals), trials(line)];
+        [metric_title(&block.metric, None)].into_iter().chain(worker).chain(cells).collect()
+    };
+    let workers = has_workers.then_some("");
+    let heads = ["Metrics"].into_iter().chain(workers).chain(["median", "95 %", "trials"]);
+    let heads: Vec<String> = heads.map(str::to_owned).collect();
+    let is_number = heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect();
+    let notes = lines().flat_map(|(block, line)| notes(block, line, told, true)).collect();
+    Table { heads, is_number, rows: lines().map(row).collect(), notes }
+}
+
+/// A metric with several points or runs.
+fn table(block: &Block, told: Told<'_>) -> Table {
+    let numbers: Vec<f64> = block.lines.iter().flat_map(|line| of_location(line.location)).collect();
+    let decimals = decimals(&numbers);
+    let has_points = block.lines.iter().any(|line| !told.point(line).is_empty());
+    let has_runs = !told.runs.is_empty();
+    let is_compared = block.lines.iter().any(|line| line.against != Against::Nothing);
+    let changes = changes(block, decimals);
+    let row = |(line, change): (&Line, String)| {
+        let names = [(has_points, told.point(line)), (has_runs, told.run(line))];
+        let names = names.into_iter().filter_map(|(is_shown, name)| is_shown.then_some(name));
+        let cells = [median(line.location, decimals), location_interval(line.location, decimals), trials(line)];
+        names.chain(cells).chain(is_compared.then_some(change)).collect()
+    };
+    let title = metric_title(&block.metric, block.worker.as_deref());
+    let second = (has_points && has_runs).then(String::new);
+    let cells = ["median", "95 %", "trials"].map(str::to_owned);
+    let against = is_compared.then(|| against(block, told));
+    let heads: Vec<String> = [title].into_iter().chain(second).chain(cells).chain(against).collect();
+    let is_number = heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect();
+    let notes = block.lines.iter().flat_map(|line| notes(block, line, told, false)).collect();
+    Table { heads, is_number, rows: block.lines.iter().zip(changes).map(row).collect(), notes }
+}
+
+/// `goodput of client, Mbit/s (higher is better)`.
+pub(in crate::report) fn metric_title(metric: &Metric, worker: Option<&str>) -> String {
+    let worker = worker.map(|worker| format!(" of {worker}")).unwrap_or_default();
+    let unit = metric.unit.as_deref().map(|unit| format!(", {}", on_one_line(unit))).unwrap_or_default();
+    let better = match metric.better {
+        Some(Direction::Higher) => " (higher is better)",
+        Some(Direction::Lower) => " (lower is better)",
+        None => "",
+    };
+    format!("{}{worker}{unit}{better}", on_one_line(&metric.name))
+}
+
+/// `against qdisc=fq_codel, paired, threshold 2 %`.
+fn against(block: &Block, told: Told<'_>) -> String {
+    let design = match block.design {
+        Some(Design::Paired) => ", paired",
+        Some(Design::Unpaired) => ", unpaired",
+        None => "",
+    };
+    let threshold = match block.metric.threshold {
+        Threshold::Default => percent(0.05),
+        Threshold::Relative(part) => percent(part),
+        Threshold::Absolute(number) => {
+            let unit = block.metric.unit.as_deref().map(|unit| format!(" {}", on_one_line(unit))).unwrap_or_default();
+            format!("{number}{unit}")
+        }
+    };
+    format!("against {}{design}, threshold {threshold}", on_one_line(told.baseline))
+}
+
+fn median(location: Option<Location>, decimals: Decimals) -> String {
+    location.map_or_else(|| "-".to_owned(), |location| number(location.median, decimals))
+}
+
+fn location_interval(location: Option<Location>, decimals: Decimals) -> String {
+    let Some(location) = location else { return String::new() };
+    location.interval.map_or_else(|| format!("needs {}", Location::FEWEST), |own| interval(own, decimals))
+}
+
+/// `10`, or `9 of 10`.
+fn trials(line: &Line) -> String {
+    if line.counted == line.trials { line.trials.to_string() } else { format!("{} of {}", line.counted, line.trials) }
+}
+
+/// What the last column has: `-4.0 %  [-5.1, -2.2]  worse`, each part below that of the other lines.
+fn changes(block: &Block, decimals: Decimals) -> Vec<String> {
+    let parts: Vec<Result<[String; 3], &str>> = block
+        .lines
+        .iter()
+        .map(|line| match &line.against {
+            Against::Nothing => Err(""),
+            Against::Baseline => Err("baseline"),
+            Against::NoBaseline => Err("no baseline"),
+            Against::NoValues => Err("not comparable"),
+            Against::Compared(compared) => Ok(compared_parts(block, compared, decimals)),
+        })
+        .collect();
+    let width = |part: usize| parts.iter().flatten().map(|own| own[part].chars().count()).max().unwrap_or(0);
+    let (first, second) = (width(0), width(1));
+    let joined = parts.iter().map(|own| match own {
+        Err(word) => (*word).to_owned(),
+        Ok([change, interval, verdict]) => {
+            let text = format!("{change:>first$}  {interval:second$}  {verdict}");
+            text.trim_end().to_owned()
+        }
+    });
+    joined.collect()
+}
+
+fn compared_parts(block: &Block, compared: &Compared, decimals: Decimals) -> [String; 3] {
+    let comparison = &compared.comparison;
+    let difference = match comparison.scale {
+        Scale::Ratio => None,
+        Scale::Difference => Some((decimals, block.metric.unit.as_deref())),
+    };
+    let (change, interval) = change(comparison.change(), comparison.interval(), difference);
+    let said = compared.judgement.map(|judgement| verdict(judgement.verdict)).unwrap_or_default();
+    [on_one_line(&change).into_owned(), interval, said]
+}
+
+/// The verdict of a line: `worse`, `undecided, needs about 34 trials`.
+pub(in crate::report) fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Better => "better".to_owned(),
+        Verdict::Worse => "worse".to_owned(),
+        Verdict::Different => "different".to_owned(),
+        Verdict::Same => "same".to_owned(),
+        Verdict::Undecided(TrialsNeeded::About(trials)) => format!("undecided, needs about {trials} trials"),
+        Verdict::Undecided(TrialsNeeded::MoreThanMost) => {
+            format!("undecided, needs more than {} trials", crate::statistics::MOST_TRIALS)
+        }
+    }
+}
+
+/// What is said of a line below the table. In a table of several metrics, each is named.
+fn notes(block: &Block, line: &Line, told: Told<'_>, is_named: bool) -> Vec<String> {
+    let name = told.line(line);
+    let of_line = if name.is_empty() { String::new() } else { format!(" ({name})") };
+    let metric = if is_named {
+        format!("{}: ", metric_title(&Metric { better: None, ..block.metric.clone() }, block.worker.as_deref()))
+    } else {
+        String::new()
+    };
+    let unit = block.metric.unit.as_deref().map(|unit| format!(" {}", on_one_line(unit))).unwrap_or_default();
+    let mut notes = Vec::new();
+    for Unusual { trial, value, notes: happened } in line.unusual.iter().take(UNUSUAL) {
+        let numbers: Vec<f64> = [*value].into_iter().chain(of_location(line.location)).collect();
+        let own = number(*value, decimals(&numbers));
+        let happened: Vec<_> = happened.iter().map(|text| on_one_line(text)).collect();
+        let happened = if happened.is_empty() { String::new() } else { format!("; {}", happened.join("; ")) };
+        notes.push(format!("{metric}trial {trial}{of_line} is unusual: {own}{unit}{happened}"));
+    }
+    if let Some(more) = line.unusual.len().checked_sub(UNUSUAL).filter(|more| *more > 0) {
+        notes.push(format!("{metric}{} more{of_line} are unusual", words::counted(more, "trial")));
+    }
+    if line.outside > 0 {
+        let is = if line.outside == 1 { "is" } else { "are" };
+        let values = words::counted(line.counted, "value");
+        notes.push(format!("{metric}{} of {values}{of_line} {is} not among the expected ones", line.outside));
+    }
+    match line.drift {
+        Some(Drift::Up) => notes.push(format!("{metric}the values{of_line} rise during the run")),
+        Some(Drift::Down) => notes.push(format!("{metric}the values{of_line} fall during the run")),
+        None => {}
+    }
+    notes
+}
+
+/// The sentence about intervals and verdicts that stands below comparisons.
+pub(in crate::report) fn footnote(summary: &Summary) -> Option<String> {
+    if !summary.is_comparison() {
+        return None;
+    }
+    let compared = summary.blocks.iter().flat_map(|block| &block.lines).filter_map(Line::compared);
+    let mut approximate = compared.map(|own| own.comparison.shift.method);
+    let normal = if approximate.any(|method| method == crate::statistics::Method::Normal) {
+        "; with more than 50 trials, they are approximations"
+    } else {
+        ""
+    };
+    let adjusted = match summary.judged {
+        0 | 1 => String::new(),
+        rows => format!("; verdicts are adjusted for {rows} comparisons"),
+    };
+    Some(format!("each interval alone covers 95 %{normal}{adjusted}"))
+}

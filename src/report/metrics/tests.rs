@@ -1,0 +1,144 @@
+//! Tests of the tables of metrics, on values made by hand.
+
+use snapbox::IntoData as _;
+
+use super::csv::line as csv_line;
+use super::numbers::{Decimals, decimals, number};
+use super::tables::{Told, tables};
+use super::{write_markdown, write_text};
+use crate::model::Verdict;
+use crate::statistics::Direction;
+use crate::values::testing::{add, metric, point, series};
+use crate::values::{Kind, Metric, Reading, Summary, Values};
+
+/// The run of the documentation: three queues, ten rounds, one of them unusual and one of them failed.
+fn queues() -> Values {
+    let points = ["fq_codel", "codel", "pfifo"].map(|value| point(&[("qdisc", value)], Some(0))).to_vec();
+    let noise = [0.0, 2.1, -1.7, 3.2, -2.6, 1.1, -0.4, 2.9, -3.1, 0.7];
+    let rounds: Vec<Vec<f64>> =
+        noise.iter().rev().zip(noise).map(|(a, b)| vec![941.2 + a, 903.8 + b, 938.1 + a - b / 3.0]).collect();
+    let rounds: Vec<&[f64]> = rounds.iter().map(Vec::as_slice).collect();
+    let mut values = series(metric("goodput", 0.02), points, &rounds);
+    values.rows[16].reading = Reading::Number { value: 812.0, is_outside: true };
+    values.trials[16].verdict = Some(Verdict::Failed);
+    values.trials[16].notes.push("client was out of reach for 3.1 s".to_owned());
+    values.rows[4].reading = Reading::Missing("nothing matches".into());
+    values.trials[4].verdict = Some(Verdict::Failed);
+    values
+}
+
+/// The text of its tables, as in the report.
+fn text(values: &Values) -> String {
+    let baseline = values.baseline().unwrap_or_default();
+    let points = [values.points.as_slice()];
+    let lines = write_text(&Summary::of_run(values), Told { points: &points, runs: &[], baseline: &baseline });
+    lines.into_iter().map(|(_, line)| line + "\n").collect()
+}
+
+#[test]
+fn the_points_of_a_run_are_compared_in_a_table_whose_columns_are_aligned() {
+    snapbox::assert_data_eq!(
+        text(&queues()),
+        snapbox::str![[r"
+
+goodput, Mbit/s (higher is better)  median  95 %             trials  against qdisc=fq_codel, paired, threshold 2 %
+  qdisc=fq_codel                     941.6  [938.6, 944.1]       10  baseline
+  qdisc=codel                        903.4  [900.7, 906.7]  9 of 10  -4.2 %  [-8.9, -3.8]  worse
+  qdisc=pfifo                        938.3  [935.1, 941.4]       10  -0.3 %  [-0.4, -0.3]  same
+  trial 17 (qdisc=codel) is unusual: 812.0 Mbit/s; client was out of reach for 3.1 s; the trial failed
+  1 of 9 values (qdisc=codel) is not among the expected ones
+each interval alone covers 95 %; verdicts are adjusted for 2 comparisons
+
+"]]
+    );
+}
+
+#[test]
+fn a_run_of_one_point_has_all_metrics_in_one_table() {
+    let mut values = Values { metrics: vec![metric("goodput", 0.02)], ..Values::default() };
+    let latency = Metric {
+        unit: Some("ms".to_owned()),
+        better: Some(Direction::Lower),
+        kind: Kind::Printed,
+        ..metric("latency", 0.05)
+    };
+    values.metrics.push(latency);
+    for round in 0..7 {
+        let trial = add(&mut values, 0, 941.25 + f64::from(round));
+        let reading = if round < 2 {
+            Reading::Missing("no line".into())
+        } else {
+            Reading::Number { value: 0.001_25 * f64::from(round), is_outside: false }
+        };
+        values.rows.push(crate::values::Value { trial, metric: 1, worker: None, reading });
+    }
+    snapbox::assert_data_eq!(
+        text(&values),
+        snapbox::str![[r"
+
+Metrics                                 median  95 %            trials
+  goodput, Mbit/s (higher is better)     944.2  [941.2, 947.2]       7
+  latency, ms (lower is better)       0.005000  needs 6         5 of 7
+
+"]]
+    );
+}
+
+#[test]
+fn a_run_without_metrics_has_no_table() {
+    assert_eq!(text(&Values::default()), "");
+}
+
+#[test]
+fn markdown_has_the_same_tables_and_nothing_in_them_is_markup() {
+    let mut values = queues();
+    values.metrics[0].name = "a|b <c>".to_owned();
+    let baseline = values.baseline().unwrap();
+    let points = [values.points.as_slice()];
+    let told = Told { points: &points, runs: &[], baseline: &baseline };
+    let summary = Summary::of_run(&values);
+    snapbox::assert_data_eq!(
+        write_markdown(&summary, told),
+        snapbox::str![[r"
+
+| a\|b &lt;c&gt;, Mbit/s (higher is better) | median | 95 % | trials | against qdisc=fq\_codel, paired, threshold 2 % |
+| --- | ---: | --- | ---: | --- |
+| qdisc=fq\_codel | 941.6 | \[938.6, 944.1\] | 10 | baseline |
+| qdisc=codel | 903.4 | \[900.7, 906.7\] | 9 of 10 | -4.2 % \[-8.9, -3.8\] worse |
+| qdisc=pfifo | 938.3 | \[935.1, 941.4\] | 10 | -0.3 % \[-0.4, -0.3\] same |
+
+- trial 17 (qdisc=codel) is unusual: 812.0 Mbit/s; client was out of reach for 3.1 s; the trial failed
+- 1 of 9 values (qdisc=codel) is not among the expected ones
+
+Each interval alone covers 95 %; verdicts are adjusted for 2 comparisons.
+
+"]]
+        .raw()
+    );
+    assert_eq!(tables(&summary, told).len(), 1);
+}
+
+#[test]
+fn numbers_of_a_table_have_as_many_decimals_as_the_smallest_of_them_needs() {
+    for (numbers, expected) in [
+        (&[941.2, 903.84][..], &["941.2", "903.8"][..]),
+        (&[0.001_25, 0.0, -0.5], &["0.001250", "0.000000", "-0.500000"]),
+        (&[3.0, 12.0, 100.0], &["3", "12", "100"]),
+        (&[123_456_789.5], &["123456790"]),
+        (&[1e-9, 2.5e-9], &["1.000e-9", "2.500e-9"]),
+        (&[0.0], &["0"]),
+        (&[12_345.6, 1.5], &["12345.60", "1.50"]),
+    ] {
+        let how = decimals(numbers);
+        let told: Vec<String> = numbers.iter().map(|value| number(*value, how)).collect();
+        assert_eq!(told, expected);
+    }
+    assert_eq!(number(-0.01, Decimals::Fixed(1)), "0.0");
+}
+
+#[test]
+fn cells_of_csv_are_quoted_where_they_must_be() {
+    let mut written = Vec::new();
+    csv_line(&mut written, ["plain", "a,b", "say \"no\"", "two\nlines", ""].map(Into::into).into_iter()).unwrap();
+    assert_eq!(String::from_utf8(written).unwrap(), "plain,\"a,b\",\"say \"\"no\"\"\",\"two\nlines\",\r\n");
+}
