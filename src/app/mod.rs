@@ -10,6 +10,7 @@ mod log;
 mod messages;
 mod outputs;
 mod player;
+mod remeasure;
 mod report;
 mod report_file;
 mod results;

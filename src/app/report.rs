@@ -12,9 +12,10 @@ use tracing::level_filters::LevelFilter;
 use super::journal::{CONFIGURATION, EVENTS};
 use super::messages::{self, Refused};
 use super::outputs::{Opened, Outputs};
+use super::remeasure::Remeasure;
 use crate::cli::ReportArguments;
 use crate::conduct::ResultsFolder;
-use crate::model::{NOT_CARRIED_OUT, OutputSource, PASSED, on_one_line};
+use crate::model::{NOT_CARRIED_OUT, OutputSource, PASSED, Stamped, on_one_line};
 use crate::report::Replay;
 use crate::telemetry::{self, LogFormat, Screen};
 
@@ -42,24 +43,35 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     for record in [EVENTS, CONFIGURATION].map(|name| arguments.folder.join(name)) {
         outputs.spare(&record)?;
     }
+    let mut replay = Replay::new(BufReader::new(events), configuration, |path| {
+        Arc::new(RecordedFile { folder: folder.clone(), path })
+    });
+    let mut remeasure = arguments.config.as_ref().map(|config| Remeasure::new(config.clone(), folder.clone()));
+    let mut next = || -> Result<Option<Vec<Stamped>>, Refused> {
+        let read = replay.next().map_err(|error| cannot_read(&arguments.folder.join(EVENTS), &error))?;
+        match (read, &mut remeasure) {
+            (Some(stamped), Some(remeasure)) => remeasure.take(stamped).map(Some),
+            (stamped, _) => Ok(stamped.map(|stamped| vec![stamped])),
+        }
+    };
+    // With the first event comes what is wrong with the metrics: then no report is begun.
+    let mut events = next()?;
     let Opened { reporters, refused } = outputs.open_reports(Some(&arguments.folder), &crossbeam_channel::never());
     for why in &refused {
         messages::refuse(why);
     }
     let mut reporters: Vec<_> = reporters.shown.into_iter().chain(reporters.apart).collect();
     let mut all = refused.is_empty();
-    let mut replay = Replay::new(BufReader::new(events), configuration, |path| {
-        Arc::new(RecordedFile { folder: folder.clone(), path })
-    });
-    while let Some(stamped) = replay.next().map_err(|error| cannot_read(&arguments.folder.join(EVENTS), &error))? {
+    while let Some(stamped) = events {
         reporters.retain_mut(|(name, reporter)| {
-            let written = reporter.report(&stamped);
+            let written = stamped.iter().try_for_each(|stamped| reporter.report(stamped));
             if let Err(error) = &written {
                 messages::refuse(&messages::cannot_write(name, error));
                 all = false;
             }
             written.is_ok()
         });
+        events = next()?;
     }
     if !replay.is_whole() {
         telemetry::flush();

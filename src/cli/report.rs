@@ -22,6 +22,9 @@ pub struct ReportArguments {
     /// Also write a report in this format to this file; can be repeated
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
     pub reports: Vec<(Format, PathBuf)>,
+    /// Measure again, with the metrics of this test file: `[Metric NAME]`
+    #[arg(long, value_name = "CONFIG")]
+    pub config: Option<PathBuf>,
     /// When to use colors
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = clap::ColorChoice::Auto)]
     pub color: clap::ColorChoice,

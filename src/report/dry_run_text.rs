@@ -30,6 +30,7 @@ pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     if let Some(check) = &settings.check {
         writeln!(writer, "check {}", on_one_line(check))?;
     }
+    plan.metrics.iter().try_for_each(|metric| writeln!(writer, "{}", on_one_line(&words::metric(metric))))?;
     plan.workers.iter().try_for_each(|worker| write_worker(plan, worker, writer))
 }
 

@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use super::metrics::{self, Told};
 use super::{
-    Ended, Excerpt, List, Map, PhaseOfTrial, Recorded, Remark, Row, SeedResult, Subject, Trial, WorkerOfPhase,
-    dry_run_json, json_causes, json_writer, statistics,
+    Ended, Excerpt, List, Map, Measured, PhaseOfTrial, Recorded, Remark, Row, SeedResult, Subject, Trial,
+    WorkerOfPhase, dry_run_json, json_causes, json_writer, statistics,
 };
 use crate::model::{
     Attempt, BarrierResult, ConductorTime, Outcome, PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, Plan, PlayerEntry,
@@ -121,6 +121,7 @@ fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
         let entry = move |phase: &'a PhaseOfTrial| (phase.phase.word().to_owned(), phase_entry(ended, phase));
         trial.phases.values().map(entry)
     };
+    let metrics = move || trial.metrics.iter().map(move |measured| metric_entry(ended, measured));
     object! {
         trial_number: trial.number,
         start_time: date(ended, trial.start),
@@ -129,6 +130,18 @@ fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
         phases: Map(phases),
         // The test's own judgement.
         check: @optional trial.check.as_ref().map(|check| left_entry(ended, None, check, IN_TIME)),
+        metrics: @optional (!trial.metrics.is_empty()).then_some(List(metrics)),
+    }
+}
+
+/// What came of a metric.
+fn metric_entry<'a>(ended: Ended<'a>, measured: &'a Measured) -> impl Serialize + use<'a> {
+    object! {
+        metric: measured.metric.as_str(),
+        worker: measured.worker.and_then(|worker| name(ended, worker)),
+        unit: measured.unit.as_deref(),
+        #[serde(flatten)]
+        measurement: &measured.measurement,
     }
 }
 

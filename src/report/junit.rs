@@ -3,6 +3,7 @@
 //! | suite | its cases |
 //! |---|---|
 //! | `run` | `verdict`: not green whenever the exit status is not 0 |
+//! | `trial 1, metrics` | one for each metric; its value is a property |
 //! | `trial 1, run, dut` | `start`: how the worker got into the phase; then one for each step |
 //!
 //! The class of a case is `trial-1.worker.phase`. A failure is a step that failed; an error is what was not seen: a lost worker,
@@ -127,6 +128,7 @@ fn report_of(ended: Ended<'_>, detail: Detail) -> Report {
     let Some((plan, _)) = &run.plan else { return report };
     for trial in run.trials.values() {
         report.add_test_suites(trial.check.as_ref().map(|check| check_suite(trial.number, check)));
+        report.add_test_suites(metrics_suite(run, detail, trial));
         for phase in trial.phases.values() {
             for (id, worker) in plan.workers() {
                 report.add_test_suites(worker_suite(run, detail, (trial, phase), (id, worker)));
@@ -190,6 +192,32 @@ fn check_suite(trial: u32, check: &StepResult) -> TestSuite {
     let mut suite = TestSuite::new(format!("trial {trial}, check"));
     suite.add_test_case(case);
     suite
+}
+
+/// The metrics of a trial, if it has some: a case and a property each.
+fn metrics_suite(run: &Run, detail: Detail, trial: &Trial) -> Option<TestSuite> {
+    let number = trial.number;
+    let mut suite = TestSuite::new(format!("trial {number}, metrics"));
+    for measured in &trial.metrics {
+        let worker = measured.worker.map(|worker| format!(" ({})", run.name(worker)));
+        let name = text(&format!("{}{}", measured.metric, worker.unwrap_or_default()));
+        let value = measured.measurement.text(measured.unit.as_deref());
+        suite.add_property((&*name, &*text(&value)));
+        let expected = measured.expected(run).map(|expected| format!(", expected {expected}"));
+        let is_failure = measured.measurement.is_failure();
+        if detail.is_brief && !is_failure {
+            continue;
+        }
+        let status = if is_failure {
+            not_green(NonSuccessKind::Failure, "failed", &(value + &expected.unwrap_or_default()))
+        } else {
+            TestCaseStatus::success()
+        };
+        let mut case = TestCase::new(name, status);
+        case.set_classname(format!("trial-{number}.metrics"));
+        suite.add_test_case(case);
+    }
+    (!trial.metrics.is_empty() && suite.tests > 0).then_some(suite)
 }
 
 /// A worker's phase, unless it has nothing to do in it.

@@ -39,6 +39,7 @@ mod summary;
 mod text;
 mod text_causes;
 mod text_groups;
+mod text_metrics;
 mod text_page;
 mod trace;
 mod words;
@@ -57,7 +58,7 @@ pub(in crate::report) use excerpt::{Excerpt, fair_limit, last_lines};
 pub(in crate::report) use json_writer::{List, Map};
 pub(in crate::report) use names::{compact, ranges};
 pub(in crate::report) use record::{
-    Ended, Finished, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase, innermost,
+    Ended, Finished, Measured, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase, innermost,
 };
 pub(in crate::report) use seed_result::SeedResult;
 pub(in crate::report) use statistics::{Row, Spread, Subject};

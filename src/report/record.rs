@@ -9,9 +9,9 @@ use jiff::tz::TimeZone;
 
 use super::{Style, words};
 use crate::model::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Hint, Mode, Outcome, Output, Phase, Plan,
-    PlayerDescription, PointId, Reporter, Slot, Stamped, StartSkew, Step, StepReference, StepResult, Stream, Verdict,
-    WorkerId, WorkerPlan,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Expectation, Hint, Measurement, MetricName, Mode,
+    Outcome, Output, Phase, Plan, PlayerDescription, PointId, Reporter, Slot, Stamped, StartSkew, Step, StepReference,
+    StepResult, Stream, Verdict, WorkerId, WorkerPlan,
 };
 use crate::values::Collector;
 
@@ -98,6 +98,27 @@ pub(super) struct Trial {
     pub(super) check_began: Option<ConductorTime>,
     pub(super) check: Option<StepResult>,
     pub(super) phases: BTreeMap<Phase, PhaseOfTrial>,
+    /// Its metrics, in the order in which they were measured.
+    pub(super) metrics: Vec<Measured>,
+}
+
+/// What came of measuring a metric in a trial.
+pub(super) struct Measured {
+    pub(super) at: ConductorTime,
+    pub(super) metric: MetricName,
+    /// The worker whose value it is, if it is that of one.
+    pub(super) worker: Option<WorkerId>,
+    pub(super) unit: Option<String>,
+    pub(super) measurement: Measurement,
+}
+
+impl Measured {
+    /// Which values were expected, if this one was not.
+    pub(super) fn expected<'r>(&self, run: &'r Run) -> Option<&'r Expectation> {
+        let is_outside = matches!(self.measurement, Measurement::Value { outside: true, .. });
+        let metric = run.plan()?.metrics.iter().find(|metric| metric.name == self.metric)?;
+        metric.expect.as_ref().filter(|_| is_outside)
+    }
 }
 
 /// A phase of a trial.
@@ -371,8 +392,19 @@ impl Run {
             }
             Event::RecordEnded => self.record_ended = Some(at),
             Event::Warning { worker, text } => self.warnings.push(self.remark(at, *worker, text)),
+            _ => self.take_of_trial(at, event),
+        }
+    }
+
+    /// Takes an event that is about a trial as a whole.
+    fn take_of_trial(&mut self, at: ConductorTime, event: &Event) {
+        match event {
             Event::CheckStarted { trial } => self.trial(*trial, at).check_began = Some(at),
             Event::CheckEnded { trial, result } => self.trial(*trial, at).check = Some(result.clone()),
+            Event::Measured { trial, metric, worker, unit, measurement } => {
+                let (metric, unit, measurement) = (metric.clone(), unit.clone(), measurement.clone());
+                self.trial(*trial, at).metrics.push(Measured { at, metric, worker: *worker, unit, measurement });
+            }
             Event::TrialEnded { trial, verdict } => {
                 let ended = self.trial(*trial, at);
                 (ended.end, ended.verdict) = (Some(at), Some(*verdict));
@@ -412,10 +444,10 @@ impl Run {
 
     /// The trial, which is made when nothing was said of it before.
     fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
-        let (end, verdict, check_began, check, phases) = Default::default();
+        let (end, verdict, check_began, check, phases, metrics) = Default::default();
         let in_plan = self.plan.as_ref().map(|(plan, _)| plan.schedule.slot(number));
         let slot = in_plan.unwrap_or(Slot { point: PointId::default(), round: number, warm_up: false });
-        let fresh = Trial { number, slot, attempt: 1, start: at, end, verdict, check_began, check, phases };
+        let fresh = Trial { number, slot, attempt: 1, start: at, end, verdict, check_began, check, phases, metrics };
         self.trials.entry(number).or_insert(fresh)
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::text_groups::{Groups, Told};
-use super::{Finished, Page, Run, Style, Tone, compact, files, summary, words};
+use super::{Finished, Page, Run, Style, Tone, compact, files, summary, text_metrics, words};
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
     StepReference, StepResult, WorkerId, display_width, on_one_line, padded,
@@ -138,6 +138,17 @@ impl TextReporter {
         self.below(result)
     }
 
+    /// The metrics of a trial; whether it has some.
+    fn metrics(&mut self, trial: u32) -> io::Result<bool> {
+        if self.run.trials.get(&trial).is_none_or(|trial| trial.metrics.is_empty()) {
+            return Ok(false);
+        }
+        self.heading(trial, "metrics")?;
+        let Self { page, run, .. } = self;
+        run.trials.get(&trial).map_or(Ok(()), |trial| text_metrics::of_trial(page, run, trial))?;
+        Ok(true)
+    }
+
     /// What comes of a step that is not of the phase whose heading is above it.
     fn apart(&mut self, step: StepReference, result: &StepResult, how: &str) -> io::Result<()> {
         let told = Told { step, workers: vec![step.worker], result: result.clone(), fastest: None };
@@ -258,6 +269,7 @@ impl TextReporter {
                 self.tell(&ready)?;
             }
             Event::CheckEnded { trial, result } => self.check(*trial, result)?,
+            Event::TrialEnded { trial, .. } => return self.metrics(*trial),
             Event::BarrierEnded { barrier, .. } => self.barrier(barrier)?,
             Event::PhaseEnded { skew: Some(skew), .. } => self.skew(skew)?,
             Event::SpawnedEnded { step, result } => self.apart(*step, result, "spawned in")?,

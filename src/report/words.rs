@@ -5,7 +5,8 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use crate::model::{
-    Attempt, Conclusion, Gate, Hint, Outcome, Phase, Plan, Reason, StartSkew, Step, StepResult, on_one_line,
+    Across, Attempt, Conclusion, Extract, Gate, Hint, Metric, Outcome, Phase, Pick, Plan, Reason, StartSkew, Step,
+    StepResult, on_one_line,
 };
 
 /// Why a failure of this step does not count, when it failed and that does not.
@@ -191,6 +192,26 @@ pub(crate) fn hint(hint: Hint) -> &'static str {
 /// `1 trial`, `2 trials`.
 pub(crate) fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A metric of the plan: `metric goodput from client.run.load, json /end, pick max, in Mbit/s, expected 900..1000`.
+pub(super) fn metric(metric: &Metric) -> String {
+    let mut parts = vec![format!("metric {} from {}", metric.name, metric.from)];
+    match &metric.extract {
+        Extract::Numbers => {}
+        Extract::Json(pointer) => parts.push(format!("json {pointer}")),
+        Extract::Regex(pattern) => parts.push(format!("regex {pattern}")),
+    }
+    parts.extend((metric.pick != Pick::default()).then(|| format!("pick {}", metric.pick)));
+    parts.extend((metric.across != Across::default()).then(|| format!("across {}", metric.across)));
+    parts.extend((metric.scale.to_bits() != 1_f64.to_bits()).then(|| format!("scale {}", metric.scale)));
+    parts.extend(metric.unit.as_ref().map(|unit| format!("in {unit}")));
+    parts.extend(metric.better.map(|better| format!("{better} is better")));
+    parts.extend(metric.expect.as_ref().map(|expect| format!("expected {expect}")));
+    parts.extend(metric.threshold.map(|threshold| format!("threshold {threshold}")));
+    parts.extend(metric.precision.map(|precision| format!("precision {precision}")));
+    parts.extend(metric.default.map(|default| format!("default {default}")));
+    parts.join(", ")
 }
 
 #[cfg(test)]

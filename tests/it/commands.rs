@@ -798,6 +798,9 @@ Options:
       --report <FORMAT=FILE>
           Also write a report in this format to this file; can be repeated
 
+      --config <CONFIG>
+          Measure again, with the metrics of this test file: `[Metric NAME]`
+
       --color <WHEN>
           When to use colors
           

@@ -80,9 +80,13 @@ fn every_command_of_the_readme_prints_what_the_readme_says() {
 
 #[test]
 fn every_command_of_the_other_documents_prints_what_they_say() {
-    for (page, count) in
-        [("docs/configuration.md", 2), ("docs/reports.md", 7), ("docs/lints.md", 1), ("docs/tutorial.md", 12)]
-    {
+    for (page, count) in [
+        ("docs/configuration.md", 2),
+        ("docs/reports.md", 7),
+        ("docs/lints.md", 1),
+        ("docs/tutorial.md", 12),
+        ("docs/metrics.md", 2),
+    ] {
         assert_eq!(run_commands(page), count, "{page}");
     }
 }
@@ -143,7 +147,7 @@ fn the_documents_name_only_options_that_exist() {
     let help = |command: &str| run(&Folder::new(), [command, "--help"]).stdout;
     // Two are for `conduct`, and not in the help; the rest are of container engines and systemd.
     let others = "--stdio --session --init --pipe";
-    let help = ["conduct", "player", "validate"].map(help).concat() + others;
+    let help = ["conduct", "player", "validate", "report"].map(help).concat() + others;
     let known = options(&help);
     for page in pages().iter().filter(|page| page.starts_with("docs/") || *page == "README.md") {
         let text = read(page);

@@ -303,3 +303,119 @@ fn names_of_settings_and_sections_that_are_nearly_right_are_reported() {
         assert!(finished.stdout.contains(text), "{text}\n{finished:#?}");
     }
 }
+
+/// A test of two trials whose values differ: 900 in the first, 905 in the second.
+const TWO_TRIALS: &str = "[Test]\ntrials = 2\n[Workers]\nclient = @ 127.0.0.1\n[client:Run]\n\
+    load = echo \"rate 90$((5 * CONDUCTOR_TRIAL - 5))\"\n\
+    [Metric rate]\nfrom = client.run.load\nunit = Mbit/s\nexpect = <= 903\n\
+    [Metric lost]\nfrom = client.run.load\nregex = lost (\\d+)\ndefault = 0\n";
+
+#[test]
+fn the_text_report_has_the_metrics_of_each_trial() {
+    let folder = Folder::new();
+    let finished = local(&folder, TWO_TRIALS);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let expected = "...
+Trial 1 of 2, metrics
+  rate  client  900 Mbit/s
+  lost  client  0 (default): nothing matches `lost (/d+)` in the standard output of `load` on client in run
+...
+Trial 2 of 2, metrics
+  rate  client  905 Mbit/s, expected <= 903
+  lost  client  0 (default): nothing matches `lost (/d+)` in the standard output of `load` on client in run
+...
+failed: metric `rate` on client of trial 2: 905 Mbit/s, expected <= 903
+failed: 1 of 2 trials [..]; report: results/[..]/report.html
+";
+    snapbox::assert_data_eq!(finished.stdout.replace('\\', "/"), expected);
+    let again = run(&folder, ["report", "results/latest"]);
+    // The first lines and the last one have the name of the folder as it was given.
+    let between =
+        |text: &str| text.lines().skip(3).filter(|line| !line.contains("report: ")).collect::<Vec<_>>().join("\n");
+    assert_eq!(between(&again.stdout), between(&finished.stdout));
+}
+
+#[test]
+fn json_junit_and_the_plan_have_the_metrics() {
+    let folder = Folder::new();
+    local(&folder, TWO_TRIALS);
+    let report: Value = serde_json::from_str(&folder.read("results/latest/report.json")).expect("JSON");
+    let metrics = &report["trials"][1]["metrics"];
+    let rate =
+        serde_json::json!({"metric": "rate", "worker": "client", "unit": "Mbit/s", "value": 905.0, "outside": true});
+    assert_eq!(metrics[0], rate);
+    assert_eq!((&metrics[1]["value"], metrics[1]["missing"].is_string()), (&Value::from(0.0), true));
+    let cause = &report["causes"][0];
+    assert_eq!(
+        (&cause["kind"], &cause["workers"][0], &cause["trial"]),
+        (&"metric".into(), &"client".into(), &2.into())
+    );
+    let planned = &report["configuration"]["metrics"];
+    assert_eq!((&planned[0]["expect"], &planned[1]["regex"]), (&"<= 903".into(), &"lost (\\d+)".into()));
+    let junit = folder.read("results/latest/junit.xml");
+    for text in [
+        r#"<testsuite name="trial 2, metrics""#,
+        r#"<property name="rate (client)" value="905 Mbit/s"/>"#,
+        r#"<property name="lost (client)" value="0 (default)"/>"#,
+        r#"<testcase name="rate (client)" classname="trial-2.metrics">"#,
+        r#"<failure message="905 Mbit/s, expected &lt;= 903" type="failed">"#,
+    ] {
+        assert!(junit.contains(text), "{text}\n{junit}");
+    }
+    let plan = run(&folder, ["conduct", "--local", "--dry-run", "test.cfg"]);
+    let lines = "metric rate from client.run.load, in Mbit/s, expected <= 903\n\
+                 metric lost from client.run.load, regex lost (\\d+), default 0\n";
+    assert!(plan.stdout.contains(lines), "{plan:#?}");
+}
+
+#[test]
+fn a_value_that_is_missing_because_its_step_was_not_run_is_a_consequence() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Workers]\nclient = @ 127.0.0.1\n[client:Run]\nfirst = must:false\nload = echo 5\nother = echo 6\n\
+         [Metric a]\nfrom = client.run.load\n[Metric b]\nfrom = client.run.other\n",
+    );
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let expected = "failed: `first` on client in run of trial 1: exit 1\n    \
+                    consequences: 2 steps on client were skipped; 2 metrics of trial 1 are missing\n";
+    assert!(finished.stdout.contains(expected), "{finished:#?}");
+    let found = measured(&folder, 1);
+    assert_eq!(found[0], "a client null - (`load` on client in run was skipped)");
+}
+
+#[test]
+fn metrics_are_read_again_from_a_kept_run() {
+    let folder = Folder::new();
+    let wrong = "[Test]\ntrials = 2\n[Workers]\nclient = @ 127.0.0.1\n[client:Run]\nload = echo \"rate 90$CONDUCTOR_TRIAL\"\n\
+                 [client:Collect]\nversion = fetch:/proc/version\n";
+    let finished = local(&folder, &format!("{wrong}[Metric rate]\nfrom = client.run.load\nregex = rat (\\d+)\n"));
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let right = "[Metric rate]\nfrom = client.run.load\nregex = rate (\\d+)\nexpect = > 0\n\
+                 [Metric file]\nfrom = file:client/version\nregex = version (\\d+)\n";
+    folder.file("right.cfg", &format!("{wrong}{right}"));
+    let again = run(&folder, ["report", "results/latest", "--config", "right.cfg", "--report", "jsonl=again.jsonl"]);
+    assert_eq!(again.status, Some(0), "{again:#?}");
+    let expected = "...
+Trial 2 of 2, metrics
+  rate  client  902
+  file  client  [..]
+...
+passed: 2 of 2 trials; [..]
+";
+    snapbox::assert_data_eq!(again.stdout, expected);
+    let lines = folder.read("again.jsonl");
+    assert!(lines.contains(r#""event":"run_ended","verdict":"passed","exit_status":0"#), "{lines}");
+    // A value that is not expected now fails a trial that had passed.
+    folder.file("strict.cfg", &format!("{wrong}[Metric rate]\nfrom = client.run.load\nexpect = == 901\n"));
+    let strict = run(&folder, ["report", "results/latest", "--config", "strict.cfg"]);
+    let end = "failed: metric `rate` on client of trial 2: 902, expected == 901\nfailed: 1 of 2 trials ";
+    assert!(strict.stdout.contains(end), "{strict:#?}");
+    // With a mistake, the reports stay as they are.
+    folder.file("bad.cfg", &format!("{wrong}[Metric rate]\nfrom = client.run.laod\n")).file("kept.json", "kept");
+    let bad = run(&folder, ["report", "results/latest", "--config", "bad.cfg", "-f", "json", "-o", "kept.json"]);
+    assert_eq!(bad.status, Some(1), "{bad:#?}");
+    assert!(bad.stderr.contains("error[metric-source]: worker `client` has no step `laod` in run"), "{bad:#?}");
+    assert!(bad.stderr.ends_with("error: the configuration `bad.cfg` has 1 error\n"), "{bad:#?}");
+    assert_eq!(folder.read("kept.json"), "kept");
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::Trial;
-use crate::model::{ConductorTime, Hint, Outcome, Phase, Reason, StartSkew, StepReference, WorkerId};
+use crate::model::{ConductorTime, Hint, MetricName, Outcome, Phase, Reason, StartSkew, StepReference, WorkerId};
 
 /// Something that went wrong by itself.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub(in crate::report) enum Kind {
     Deadlock(Vec<String>),
     /// `check` failed, or could not be carried out.
     Check(Outcome),
+    /// A metric was not measured, or has a value that is not expected: its name, and what came of it.
+    Metric(MetricName, String),
     /// A worker was lost, for this reason.
     Lost(String, Option<Hint>),
     /// A worker was left out of all trials, because it could not be reached.
@@ -53,7 +55,7 @@ pub(in crate::report) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::report) struct Consequence {
     pub(in crate::report) effect: Effect,
-    /// The trials whose start skews or checks it is about.
+    /// The trials whose start skews, checks or metrics it is about.
     pub(in crate::report) trials: BTreeSet<u32>,
     pub(in crate::report) workers: BTreeSet<WorkerId>,
     pub(in crate::report) steps: Vec<StepReference>,
@@ -78,6 +80,8 @@ pub(in crate::report) enum Effect {
     Skew(Phase),
     /// The checks of these trials did not pass.
     Check,
+    /// Metrics of these trials could not be measured.
+    Metrics,
     /// Reset was not seen to its end on these workers.
     NotReset,
     /// So many trials were not run, because workers could not be reached again, for this reason, where that is so.
@@ -130,6 +134,7 @@ impl Kind {
             Self::Unfinished(_) => "unfinished",
             Self::Deadlock(_) => "deadlock",
             Self::Check(_) => "check",
+            Self::Metric(..) => "metric",
             Self::Lost(..) => "lost",
             Self::LeftOut(..) => "left out",
             Self::Unreachable { .. } => "unreachable",
@@ -154,6 +159,7 @@ impl Effect {
             Self::Unkept => "output incomplete",
             Self::Skew(_) => "start skew unknown",
             Self::Check => "check",
+            Self::Metrics => "metrics missing",
             Self::NotReset => "not reset",
             Self::Trials(..) => "trials not run",
         }

@@ -6,8 +6,8 @@ use super::super::{Finished, Remark, Run};
 use super::cause::{Cause, Effect, Kind};
 use super::root::{Key, Roots, is_bad};
 use crate::model::{
-    Absence, Action, BarrierFailure, Conclusion, ConductorTime, Mode, OnFailure, Outcome, Phase, Reason, StepReference,
-    Verdict,
+    Absence, Action, BarrierFailure, Conclusion, ConductorTime, Measurement, Mode, OnFailure, Outcome, Phase, Reason,
+    StepReference, Verdict,
 };
 
 /// What is known of a run's causes so far.
@@ -30,6 +30,7 @@ pub(super) fn found(run: &Run, conclusion: Option<&Conclusion>) -> Vec<Cause> {
     finder.steps();
     finder.skews();
     finder.checks();
+    finder.metrics();
     finder.trials(conclusion);
     finder.not_reset(conclusion);
     finder.rest(conclusion);
@@ -252,6 +253,31 @@ impl Finder<'_> {
         }
     }
 
+    /// Metrics that failed their trial. One that is missing follows from what left the results incomplete.
+    fn metrics(&mut self) {
+        for trial in self.run.trials.values() {
+            let failures = trial.metrics.iter().enumerate().filter(|(_, measured)| measured.measurement.is_failure());
+            for (place, measured) in failures {
+                let is_missing = matches!(measured.measurement, Measurement::Missing(_));
+                let causes = self.causes.values_mut();
+                let causes = causes.filter(|cause| is_missing && cause.leaves_results_incomplete(trial));
+                if let Some(cause) = causes.min_by_key(|cause| cause.at) {
+                    cause.follow(Effect::Metrics).trials.insert(trial.number);
+                    continue;
+                }
+                let what = match &measured.measurement {
+                    Measurement::Missing(why) => why.clone(),
+                    value @ Measurement::Value { .. } => value.text(measured.unit.as_deref()),
+                };
+                let expected = measured.expected(self.run).map(|expected| format!(", expected {expected}"));
+                let kind = Kind::Metric(measured.metric.clone(), what + &expected.unwrap_or_default());
+                let workers = measured.worker.into_iter().collect();
+                let fresh = Cause { trial: Some(trial.number), workers, ..cause(kind, measured.at) };
+                self.causes.insert(Key::Metric(trial.number, place), fresh);
+            }
+        }
+    }
+
     /// Trials that were not run.
     fn trials(&mut self, conclusion: Option<&Conclusion>) {
         let Some(plan) = self.run.plan().filter(|_| conclusion.is_some()) else { return };
@@ -268,7 +294,10 @@ impl Finder<'_> {
             _ => false,
         };
         let failed = |cause: &Cause| {
-            matches!(cause.kind, Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Check(_)) && stops
+            matches!(
+                cause.kind,
+                Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Check(_) | Kind::Metric(..)
+            ) && stops
         };
         let key = self.causes.iter().filter(|(_, cause)| lost(cause)).max_by_key(|(_, cause)| cause.at);
         let key =

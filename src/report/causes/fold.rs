@@ -26,9 +26,12 @@ pub(super) fn folded(run: &Run, causes: Vec<Cause>) -> Vec<Cause> {
 fn part_in_common(run: &Run, cause: &Cause) -> Option<String> {
     let is_of_workers = !cause.workers.is_empty();
     let may = match cause.kind {
-        Kind::Step(_) | Kind::Lost(..) | Kind::LeftOut(..) | Kind::Unreachable { .. } | Kind::Unwritten(_) => {
-            is_of_workers
-        }
+        Kind::Step(_)
+        | Kind::Lost(..)
+        | Kind::LeftOut(..)
+        | Kind::Unreachable { .. }
+        | Kind::Unwritten(_)
+        | Kind::Metric(..) => is_of_workers,
         _ => false,
     };
     let label = || cause.steps.first().and_then(|step| run.step(*step)).map(|step| step.label.as_str());

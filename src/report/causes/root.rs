@@ -14,6 +14,7 @@ pub(super) enum Key {
     /// The barriers whose workers wait for each other.
     Deadlock(u32, Phase, Vec<String>),
     Check(u32),
+    Metric(u32, usize),
     /// A worker in this trial, or left out of all of them.
     Lost(Option<u32>, WorkerId),
     Unreachable(WorkerId),

@@ -1,10 +1,14 @@
 //! What is said of a cause and its consequences: the same in every output.
 
+use std::collections::BTreeSet;
+
 use humantime::format_duration;
 
 use super::super::{Finished, Run, compact, ranges, words};
 use super::cause::{Cause, Consequence, Effect, Kind};
-use crate::model::{Action, Hint, Outcome, Phase, PlayerAddress, StepReference, StepResult, WorkerId, signal_name};
+use crate::model::{
+    Action, Hint, Measurement, Outcome, Phase, PlayerAddress, StepReference, StepResult, WorkerId, signal_name,
+};
 
 /// So many workers are named; more are counted.
 const NAMED: usize = 3;
@@ -49,7 +53,7 @@ fn word(cause: &Cause) -> &'static str {
         Kind::Step(Outcome::Lost | Outcome::Skipped(_)) | Kind::Check(Outcome::Lost | Outcome::Stopped) => "incomplete",
         Kind::Check(Outcome::NotStarted(_)) | Kind::Unwritten(_) => "not carried out",
         Kind::Unreachable { .. } if cause.trial.is_none() => "not carried out",
-        Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Check(_) => "failed",
+        Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Check(_) | Kind::Metric(..) => "failed",
         Kind::Lost(..) => "lost",
         Kind::LeftOut(..) | Kind::Unreachable { .. } | Kind::Skew(_) | Kind::RecordEnded => "incomplete",
         Kind::Interrupted(_) => "interrupted",
@@ -83,6 +87,11 @@ fn title(run: &Run, cause: &Cause) -> String {
                 Outcome::NotStarted(_) => format!("`check`{place} {how}"),
                 _ => format!("`check`{place}: {how}"),
             }
+        }
+        Kind::Metric(metric, what) => {
+            let on = if cause.workers.is_empty() { String::new() } else { format!(" on {names}") };
+            let trial = cause.trial.unwrap_or_default();
+            format!("metric `{metric}`{on} of trial {trial}: {what}")
         }
         Kind::Lost(reason, _) => format!("{names}{place}: {reason}"),
         Kind::LeftOut(reason, _) => {
@@ -138,6 +147,7 @@ impl Consequence {
                 format!("the start skew of {phase} in {} is not known", trials(self.trials.iter().copied()))
             }
             Effect::Check => self.checks(run),
+            Effect::Metrics => self.metrics(run),
             Effect::NotReset => format!("Reset was not seen to its end on {who}"),
             Effect::Trials(count, again) => {
                 let were = if *count == 1 { "1 trial was".to_owned() } else { format!("{count} trials were") };
@@ -149,6 +159,20 @@ impl Consequence {
 }
 
 impl Consequence {
+    /// Which metrics are missing.
+    fn metrics(&self, run: &Run) -> String {
+        let of_trials = self.trials.iter().filter_map(|trial| run.trials.get(trial)).flat_map(|trial| &trial.metrics);
+        let missing: BTreeSet<_> = of_trials
+            .filter(|measured| matches!(measured.measurement, Measurement::Missing(_)))
+            .map(|measured| measured.metric.as_str())
+            .collect();
+        let of = trials(self.trials.iter().copied());
+        match missing.first().filter(|_| missing.len() == 1) {
+            Some(only) => format!("metric `{only}` of {of} is missing"),
+            None => format!("{} of {of} are missing", words::counted(missing.len(), "metric")),
+        }
+    }
+
     /// What became of checks: those that ended alike are told together, in the order of the first of each.
     fn checks(&self, run: &Run) -> String {
         let how = |trial: &u32| {

@@ -1,0 +1,126 @@
+//! Measures the metrics of a recorded run again, with the metrics of another test file: a run whose regular expression was
+//! wrong need not be repeated.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::messages::{self, Refused};
+use crate::conduct::ResultsFolder;
+use crate::config::load_metrics;
+use crate::metric::{Files, Left, Measured, measure};
+use crate::model::{Conclusion, Event, Plan, Reason, Stamped, Verdict};
+
+/// How the text of a failure begins that is about a metric.
+const METRIC: &str = "metric `";
+
+/// Replaces the measurements among the events of a recorded run.
+pub(super) struct Remeasure {
+    config: PathBuf,
+    folder: ResultsFolder,
+    /// The plan with the new metrics, once it is known.
+    plan: Option<Arc<Plan>>,
+    left: Left,
+    /// How the trial went before it was measured, if that was recorded.
+    before: Option<Verdict>,
+    interrupted: bool,
+    worst: Verdict,
+    first_failure: Option<String>,
+}
+
+impl Remeasure {
+    pub(super) fn new(config: PathBuf, folder: ResultsFolder) -> Self {
+        Self {
+            config,
+            folder,
+            plan: None,
+            left: Left::default(),
+            before: None,
+            interrupted: false,
+            worst: Verdict::Passed,
+            first_failure: None,
+        }
+    }
+
+    /// The events that take the place of this one.
+    ///
+    /// # Errors
+    ///
+    /// Says that the test file has errors.
+    pub(super) fn take(&mut self, Stamped { at, event }: Stamped) -> Result<Vec<Stamped>, Refused> {
+        self.left.take(&event);
+        let events = match event {
+            Event::RunStarted { plan, anchor } => vec![Event::RunStarted { plan: self.begin(&plan)?, anchor }],
+            Event::MeasuringStarted { verdict, .. } => {
+                self.before = Some(verdict);
+                Vec::new()
+            }
+            Event::Measured { .. } => Vec::new(),
+            Event::TrialEnded { trial, verdict } => self.trial_ended(trial, verdict),
+            Event::RunEnded { conclusion } => vec![Event::RunEnded { conclusion: self.conclude(conclusion) }],
+            other => {
+                self.interrupted |= matches!(other, Event::Interrupted { .. });
+                vec![other]
+            }
+        };
+        Ok(events.into_iter().map(|event| Stamped { at, event }).collect())
+    }
+
+    fn begin(&mut self, plan: &Plan) -> Result<Arc<Plan>, Refused> {
+        let (metrics, diagnostics) = load_metrics(&self.config, plan);
+        messages::print_findings(&diagnostics);
+        let metrics = metrics.ok_or_else(|| messages::has_errors(&self.config, &diagnostics))?;
+        let plan = Arc::new(Plan { metrics, ..plan.clone() });
+        self.left = Left::new(&plan);
+        self.plan = Some(Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    fn trial_ended(&mut self, trial: u32, recorded: Verdict) -> Vec<Event> {
+        let before = self.before.take().unwrap_or(recorded);
+        let plan = self.plan.as_ref().filter(|_| !self.interrupted);
+        let all = plan.map(|plan| measure(plan, &self.left, self)).unwrap_or_default();
+        let mut verdict = before;
+        let mut events = Vec::new();
+        if !all.is_empty() {
+            events.push(Event::MeasuringStarted { trial, verdict: before });
+        }
+        for Measured { metric, worker, unit, measurement } in all {
+            if measurement.is_failure() && verdict <= Verdict::Failed {
+                verdict = Verdict::Failed;
+                let text = measurement.text(unit.as_deref());
+                self.first_failure.get_or_insert_with(|| format!("{METRIC}{metric}` of trial {trial}: {text}"));
+            }
+            events.push(Event::Measured { trial, metric, worker, unit, measurement });
+        }
+        self.worst = self.worst.max(verdict);
+        events.push(Event::TrialEnded { trial, verdict });
+        events
+    }
+
+    /// The conclusion, as it is with the new measurements.
+    fn conclude(&mut self, conclusion: Conclusion) -> Conclusion {
+        let Conclusion { verdict, mut reasons, hints } = conclusion;
+        if verdict == Verdict::Incomplete {
+            return Conclusion { verdict, reasons, hints };
+        }
+        let is_of_metric = |reason: &Reason| matches!(reason, Reason::Failed(text) if text.starts_with(METRIC));
+        reasons.retain(|reason| !is_of_metric(reason));
+        let has_failed = |reason: &Reason| matches!(reason, Reason::Failed(_));
+        if self.worst == Verdict::Failed && !reasons.iter().any(has_failed) {
+            let text = self.first_failure.take().unwrap_or_else(|| "a trial failed".to_owned());
+            reasons.push(Reason::Failed(text));
+        }
+        Conclusion { verdict: self.worst, reasons, hints }
+    }
+}
+
+impl Files for Remeasure {
+    fn file(&self, trial: u32, worker: &str, path: &str) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(self.folder.fetched(trial, worker, path)?))
+    }
+
+    fn go_on(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
