@@ -10,7 +10,9 @@ mod causes;
 mod data;
 mod links;
 mod machines;
+mod metrics;
 mod outputs;
+mod plots;
 mod steps;
 mod summary;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use crate::model::Output;
 const TEMPLATE: &str = include_str!("html/page.html");
 pub(super) const STYLE: &str = concat!(
     include_str!("html/style/page.css"),
+    include_str!("html/style/plots.css"),
     include_str!("html/style/timeline.css"),
     include_str!("html/style/print.css")
 );

@@ -137,7 +137,7 @@ impl Collector {
             let steps = plan.workers.get(worker.0).map(|own| &own.steps[phase]);
             let label = plan.label(step);
             let is_alone = steps.is_some_and(|all| all.iter().filter(|own| own.label.as_str() == label).count() == 1);
-            let label = if is_alone { label.to_owned() } else { format!("#{}", step.position + 1) };
+            let label = if is_alone { label.to_owned() } else { format!("#{}", step.position.saturating_add(1)) };
             self.time(&format!("step.{}.{phase}.{label}", plan.name(worker)), duration);
         }
     }

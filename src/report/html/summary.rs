@@ -6,7 +6,7 @@ use std::time::Duration;
 use minijinja::{Value, context};
 
 use super::values::{class, line, list, parts};
-use super::{causes, links, machines};
+use super::{causes, links, machines, metrics};
 use crate::model::{BarrierFailure, BarrierResult, Conclusion, Phase, Plan, StepResult, Verdict};
 use crate::report::causes::Cause;
 use crate::report::{Ended, PhaseOfTrial, Remark, Row, Run, Trial, statistics, words};
@@ -38,6 +38,7 @@ pub(super) fn values(ended: Ended<'_>, causes: &[Cause], style: &str) -> Value {
         open => causes::OPEN,
         causes_folded => causes.len().saturating_sub(causes::OPEN),
         more_causes => causes.len().saturating_sub(causes::CAUSES),
+        metrics => metrics::values(run),
         excused => list(causes::excused(run).take(ROWS)),
         has_check => plan.is_some_and(|plan| plan.settings.check.is_some()),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),

@@ -14,5 +14,5 @@ mod tests;
 pub(in crate::report) use csv::CsvReporter;
 pub(in crate::report) use json::entries as json_entries;
 pub(in crate::report) use markdown::{cell as markdown_cell, write as write_markdown};
-pub(in crate::report) use tables::Told;
+pub(in crate::report) use tables::{Table, Told, footnote, tables};
 pub(in crate::report) use text::write as write_text;

@@ -1,0 +1,94 @@
+//! The metrics of the page: a table for each, with its plots.
+
+use minijinja::{Value, context};
+
+use super::plots::{Plot, plots};
+use super::values::{line, list};
+use crate::report::Run;
+use crate::report::metrics::{Table, Told, footnote, tables};
+use crate::statistics::Verdict;
+use crate::values::{Block, Line, Summary};
+
+/// So many rows are shown of all tables.
+const ROWS: usize = 400;
+/// So many metrics have plots.
+const PLOTS: usize = 24;
+
+/// The values of the template: nothing without metrics.
+pub(super) fn values(run: &Run) -> Option<Value> {
+    let values = run.values.values();
+    let summary = Summary::of_run(values);
+    if summary.blocks.is_empty() {
+        return None;
+    }
+    let baseline = values.baseline().unwrap_or_else(|| "the baseline".to_owned());
+    let tables = tables(&summary, Told { points: &[&values.points], runs: &[], baseline: &baseline });
+    // One table for all metrics, or one for each.
+    let is_shared = tables.len() != summary.blocks.len();
+    let mut left = ROWS;
+    let mut shown = Vec::new();
+    for (place, table) in tables.iter().enumerate() {
+        let blocks = if is_shared { &summary.blocks[..] } else { &summary.blocks[place..=place] };
+        let plotted = blocks.iter().take(PLOTS.saturating_sub(if is_shared { 0 } else { place }));
+        let drawn =
+            plotted.flat_map(|block| plots(values, block).into_iter().map(move |plot| figure(block, plot, is_shared)));
+        let lines: Vec<&Line> =
+            if is_shared { Vec::new() } else { blocks.iter().flat_map(|block| &block.lines).collect() };
+        let rows = table.rows.iter().enumerate().take(left);
+        let rows: Vec<Value> = rows.map(|(at, row)| row_value(table, row, lines.get(at).copied(), is_shared)).collect();
+        left -= rows.len();
+        let heads = heads(table, is_shared);
+        shown.push(context! {
+            title => (!is_shared).then(|| table.heads[0].as_str()),
+            heads => list(heads.iter().zip(&table.is_number).map(|(head, is_number)| {
+                context! { text => *head, class => if *is_number { "number" } else { "" } }
+            })),
+            more => table.rows.len() - rows.len(),
+            rows,
+            notes => list(table.notes.iter().map(Value::from)),
+            figures => list(drawn),
+        });
+    }
+    Some(context! { tables => shown, note => footnote(&summary) })
+}
+
+/// What stands above the columns. The title of a table stands above all of them.
+fn heads(table: &Table, is_shared: bool) -> Vec<&str> {
+    let first = if is_shared { "metric" } else { "point" };
+    std::iter::once(first).chain(table.heads.iter().skip(1).map(String::as_str)).collect()
+}
+
+fn row_value(table: &Table, row: &[String], line: Option<&Line>, is_shared: bool) -> Value {
+    let heads = heads(table, is_shared);
+    let class = line.and_then(Line::compared).and_then(|compared| compared.judgement).map(|own| match own.verdict {
+        Verdict::Better => "passed",
+        Verdict::Worse => "failed",
+        _ => "",
+    });
+    let last = row.len().saturating_sub(1);
+    let cells = row.iter().enumerate().map(|(at, cell)| {
+        context! {
+            // On a narrow screen, the head of the last column is a short one.
+            head => if at == last && heads[at].starts_with("against ") { "change" } else { heads[at] },
+            // The parts of a cell stand apart, and none of them is broken.
+            parts => list(cell.split("  ").map(str::trim).filter(|part| !part.is_empty()).map(Value::from)),
+            class => if table.is_number[at] { "number" } else { "" },
+            tone => if at == last { class.unwrap_or_default() } else { "" },
+        }
+    });
+    list(cells)
+}
+
+/// A plot. Where several metrics share a table, it says which one it is of.
+fn figure(block: &Block, plot: Plot, is_named: bool) -> Value {
+    let Plot { title, svg, legend } = plot;
+    let worker = block.worker.as_ref().map_or(String::new(), |worker| format!(" of {worker}"));
+    let title =
+        if is_named { line(&format!("{}{worker}: {}", block.metric.name, title.to_lowercase())) } else { title };
+    context! {
+        title,
+        // The names in it are escaped already.
+        svg => Value::from_safe_string(svg),
+        legend => list(legend.into_iter().map(|(name, class)| context! { name, class })),
+    }
+}

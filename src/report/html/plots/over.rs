@@ -1,0 +1,120 @@
+//! The median of a metric over a parameter whose values are numbers: a line for each combination of the other parameters.
+
+use super::axis::Axis;
+use super::frame::{BOTTOM, COLORS, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH, caption, color, frame, told};
+use super::svg::{Anchor, Svg};
+use crate::model::on_one_line;
+use crate::statistics::Location;
+use crate::values::{Block, Values};
+
+/// So many parameters have a plot.
+const PARAMETERS: usize = 3;
+
+/// The median at one value of the parameter.
+struct Place {
+    number: f64,
+    location: Location,
+}
+
+/// A line: the other parameters, and the medians in the order of the parameter.
+type Line = (String, Vec<Place>);
+
+/// A plot for each parameter that has at least two numbers as values.
+pub(super) fn plots(values: &Values, block: &Block) -> Vec<Plot> {
+    let names: Vec<String> = values.parameters().into_iter().map(str::to_owned).collect();
+    names.iter().filter_map(|name| plot(values, block, name)).take(PARAMETERS).collect()
+}
+
+fn plot(values: &Values, block: &Block, parameter: &str) -> Option<Plot> {
+    let texts: Vec<&str> = values.points.iter().filter_map(|point| point.parameter(parameter)).collect();
+    let unit = unit(&texts)?;
+    let mut numbers: Vec<f64> = texts.iter().filter_map(|text| number(text)).map(|(number, _)| number).collect();
+    numbers.sort_unstable_by(f64::total_cmp);
+    numbers.dedup();
+    let lines = lines(values, block, parameter);
+    if numbers.len() < 2 || !lines.iter().any(|(_, places)| places.len() > 1) {
+        return None;
+    }
+    let shown = &lines[..lines.len().min(COLORS)];
+    let places = || shown.iter().flat_map(|(_, places)| places);
+    let ends = places().flat_map(|place| {
+        let interval = place.location.interval.map(|interval| [interval.low, interval.high]);
+        [place.location.median].into_iter().chain(interval.into_iter().flatten())
+    });
+    let (across, up) = (Axis::of_parameter(&numbers, LEFT + 8.0, RIGHT - 8.0), Axis::linear(ends, BOTTOM, TOP));
+    let title = format!("Median over {}", on_one_line(parameter));
+    let mut svg = Svg::new(WIDTH, HEIGHT, format!("{title}: {}", caption(block)));
+    let named = if unit.is_empty() { parameter.to_owned() } else { format!("{parameter}, {unit}") };
+    frame(&mut svg, (&ticks(&numbers, &across), &across, &on_one_line(&named)), (&up, &caption(block)));
+    for ((_, places), place) in shown.iter().zip(0..) {
+        draw(&mut svg, block, &color(place), places, &across, &up);
+    }
+    if lines.len() > shown.len() {
+        let more = format!("{} more lines are not drawn", lines.len() - shown.len());
+        svg.text("tick", (RIGHT, TOP + 8.0), Anchor::End, &more);
+    }
+    let legend = shown.iter().zip(0..).map(|((name, _), place)| (name.clone(), color(place)));
+    let legend = legend.filter(|(name, _)| !name.is_empty()).collect();
+    Some(Plot { title, svg: svg.finish(), legend })
+}
+
+fn draw(svg: &mut Svg, block: &Block, class: &str, places: &[Place], across: &Axis, up: &Axis) {
+    let at = |place: &Place| (across.at(place.number), up.at(place.location.median));
+    svg.through(&format!("through {class}"), places.iter().map(at));
+    for place in places {
+        let (x, y) = at(place);
+        if let Some(interval) = place.location.interval {
+            svg.line(&format!("whisker {class}"), (x, up.at(interval.low)), (x, up.at(interval.high)));
+        }
+        svg.dot(&format!("dot {class}"), (x, y), 3.5, &told(block, place.location.median));
+    }
+}
+
+/// The lines, in the order of the points.
+fn lines(values: &Values, block: &Block, parameter: &str) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for line in &block.lines {
+        let point = &values.points[line.point];
+        let own = point.parameter(parameter).and_then(number).zip(line.location);
+        let Some(((number, _), location)) = own else { continue };
+        let others = point.without(parameter).into_iter().map(|(name, value)| format!("{name}={value}"));
+        let others = on_one_line(&others.collect::<Vec<_>>().join(",")).into_owned();
+        let place = Place { number, location };
+        match lines.iter_mut().find(|(name, _)| *name == others) {
+            Some((_, places)) => places.push(place),
+            None => lines.push((others, vec![place])),
+        }
+    }
+    for (_, places) in &mut lines {
+        places.sort_by(|a, b| a.number.total_cmp(&b.number));
+    }
+    lines
+}
+
+/// The values of the parameter that do not lie too close to the one before.
+fn ticks(numbers: &[f64], across: &Axis) -> Vec<(f64, String)> {
+    let mut ticks: Vec<(f64, String)> = Vec::new();
+    for number in numbers {
+        let text = number.to_string();
+        let room = 16.0 + 3.5 * f64::from(u8::try_from(text.len()).unwrap_or(u8::MAX));
+        if ticks.last().is_none_or(|(last, _)| across.at(*number) - across.at(*last) > room) {
+            ticks.push((*number, text));
+        }
+    }
+    ticks
+}
+
+/// A number and what follows it: `10mbit`.
+fn number(text: &str) -> Option<(f64, &str)> {
+    let end = text.find(|character: char| !matches!(character, '0'..='9' | '.' | '-' | '+')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number: f64 = number.parse().ok().filter(|number: &f64| number.is_finite())?;
+    unit.chars().all(|character| !character.is_ascii_digit()).then_some((number, unit.trim()))
+}
+
+/// What follows the number in all of these texts, if that is the same.
+fn unit<'a>(texts: &[&'a str]) -> Option<&'a str> {
+    let (first, rest) = texts.split_first()?;
+    let (_, unit) = number(first)?;
+    rest.iter().all(|text| number(text).is_some_and(|(_, own)| own == unit)).then_some(unit)
+}

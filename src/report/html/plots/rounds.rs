@@ -1,0 +1,102 @@
+//! The values of a metric by round, with the median and its interval of each point.
+
+use super::axis::Axis;
+use super::frame::{BOTTOM, COLORS, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH, caption, color, frame, told};
+use super::svg::Svg;
+use crate::model::on_one_line;
+use crate::values::{Block, Reading, Value, Values};
+
+/// Up to so many values have names; more of them take too much room.
+const NAMED: usize = 600;
+
+/// The plot, if there are at least two values.
+pub(super) fn plot(values: &Values, block: &Block, rows: &[&Value]) -> Option<Plot> {
+    let counted: Vec<(&Value, f64)> = rows.iter().filter_map(|row| Some((*row, values.counted(row).ok()?))).collect();
+    if counted.len() < 2 {
+        return None;
+    }
+    let has_points = values.points.len() > 1;
+    let round = |row: &Value| f64::from(values.trials[row.trial].round);
+    let across = Axis::linear(rows.iter().map(|row| round(row)), LEFT, RIGHT);
+    let intervals = block.lines.iter().filter_map(|line| line.location?.interval);
+    let ends = intervals.flat_map(|interval| [interval.low, interval.high]);
+    let up = Axis::linear(counted.iter().map(|(_, value)| *value).chain(ends), BOTTOM, TOP);
+    let title = if has_points { "Values by round" } else { "Values by trial" };
+    let mut svg = Svg::new(WIDTH, HEIGHT, format!("{title}: {}", caption(block)));
+    let whole: Vec<_> = across.ticks().into_iter().filter(|(number, _)| number.fract() == 0.0).collect();
+    let whole: Vec<_> = whole.into_iter().map(|(number, _)| (number, format!("{number:.0}"))).collect();
+    frame(&mut svg, (&whole, &across, if has_points { "round" } else { "trial" }), (&up, &caption(block)));
+    let colors = Colors::new(values, block);
+    for line in &block.lines {
+        let Some((location, class)) = line.location.zip(colors.class(line.point)) else { continue };
+        if let Some(interval) = location.interval {
+            svg.rectangle(&format!("band {class}"), (LEFT, up.at(interval.low)), (RIGHT, up.at(interval.high)));
+        }
+        let at = up.at(location.median);
+        svg.line(&format!("median {class}"), (LEFT, at), (RIGHT, at));
+    }
+    draw(&mut svg, values, block, &counted, &colors, |row, value| (across.at(round(row)), up.at(value)));
+    for row in rows.iter().filter(|row| matches!(row.reading, Reading::Missing(_))) {
+        let class = colors.class(values.trials[row.trial].point).unwrap_or_else(|| "other".to_owned());
+        let at = across.at(round(row));
+        svg.line(&format!("missing {class}"), (at - 3.0, BOTTOM - 7.0), (at + 3.0, BOTTOM - 1.0));
+        svg.line(&format!("missing {class}"), (at - 3.0, BOTTOM - 1.0), (at + 3.0, BOTTOM - 7.0));
+    }
+    Some(Plot { title: title.to_owned(), svg: svg.finish(), legend: colors.legend(values) })
+}
+
+/// The values as dots; those that are not expected are rings.
+fn draw(
+    svg: &mut Svg,
+    values: &Values,
+    block: &Block,
+    counted: &[(&Value, f64)],
+    colors: &Colors,
+    place: impl Fn(&Value, f64) -> (f64, f64),
+) {
+    let class = |row: &Value| colors.class(values.trials[row.trial].point).unwrap_or_else(|| "other".to_owned());
+    if counted.len() > NAMED {
+        let mut classes: Vec<String> = counted.iter().map(|(row, _)| class(row)).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        for own in classes {
+            let dots = counted.iter().filter(|(row, _)| class(row) == own);
+            svg.dots(&own, dots.map(|(row, value)| place(row, *value)));
+        }
+        return;
+    }
+    for (row, value) in counted {
+        let is_outside = matches!(row.reading, Reading::Number { is_outside: true, .. });
+        let (kind, why) = if is_outside { ("ring", ", not expected") } else { ("dot", "") };
+        let name = format!("trial {}: {}{why}", values.trials[row.trial].number, told(block, *value));
+        svg.dot(&format!("{kind} {}", class(row)), place(row, *value), 3.0, &name);
+    }
+}
+
+/// The colours of the points. If there are too many points, only the baseline has one.
+struct Colors {
+    points: Vec<usize>,
+}
+
+impl Colors {
+    fn new(values: &Values, block: &Block) -> Self {
+        let all: Vec<usize> = block.lines.iter().map(|line| line.point).collect();
+        let is_baseline = |point: &usize| values.points.get(*point).is_some_and(|own| own.baseline == Some(*point));
+        let points = if all.len() <= COLORS { all } else { all.into_iter().filter(is_baseline).take(COLORS).collect() };
+        Self { points }
+    }
+
+    fn class(&self, point: usize) -> Option<String> {
+        self.points.iter().position(|own| *own == point).map(color)
+    }
+
+    fn legend(&self, values: &Values) -> Vec<(String, String)> {
+        if values.points.len() < 2 {
+            return Vec::new();
+        }
+        let name = |point: usize| on_one_line(&values.points[point].name).into_owned();
+        let named = self.points.iter().enumerate().map(|(place, point)| (name(*point), color(place)));
+        let others = (values.points.len() > COLORS).then(|| ("other points".to_owned(), "other".to_owned()));
+        named.chain(others).collect()
+    }
+}

@@ -1,0 +1,98 @@
+//! An SVG picture that is written element by element. Colours and type are those of the page's style sheet.
+
+use std::fmt::{Display, Write};
+
+/// A picture.
+pub(super) struct Svg {
+    text: String,
+    width: f64,
+    height: f64,
+    title: String,
+}
+
+/// Where a text is, from the place that is given for it.
+#[derive(Clone, Copy)]
+pub(super) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+impl Svg {
+    /// An empty picture of this size, with a name for screen readers.
+    pub(super) fn new(width: f64, height: f64, title: String) -> Self {
+        Self { text: String::new(), width, height, title }
+    }
+
+    /// A line.
+    pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+        let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(short);
+        self.write(format_args!(r#"<line class="{class}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>"#));
+    }
+
+    /// A rectangle between two of its corners.
+    pub(super) fn rectangle(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+        let [x, y] = [from.0.min(to.0), from.1.min(to.1)].map(short);
+        let [width, height] = [(from.0 - to.0).abs(), (from.1 - to.1).abs()].map(short);
+        self.write(format_args!(r#"<rect class="{class}" x="{x}" y="{y}" width="{width}" height="{height}"/>"#));
+    }
+
+    /// A dot that has a name.
+    pub(super) fn dot(&mut self, class: &str, (x, y): (f64, f64), radius: f64, name: &str) {
+        let [x, y, radius] = [x, y, radius].map(short);
+        let name = escaped(name);
+        self.write(format_args!(
+            r#"<circle class="{class}" cx="{x}" cy="{y}" r="{radius}"><title>{name}</title></circle>"#
+        ));
+    }
+
+    /// Dots without names, which take less room.
+    pub(super) fn dots(&mut self, class: &str, places: impl Iterator<Item = (f64, f64)>) {
+        let path = places.map(|(x, y)| format!("M{} {}h0", short(x), short(y))).collect::<Vec<_>>().concat();
+        self.write(format_args!(r#"<path class="dots {class}" d="{path}"/>"#));
+    }
+
+    /// A line through these places.
+    pub(super) fn through(&mut self, class: &str, places: impl Iterator<Item = (f64, f64)>) {
+        let points: Vec<String> = places.map(|(x, y)| format!("{},{}", short(x), short(y))).collect();
+        self.write(format_args!(r#"<polyline class="{class}" points="{}"/>"#, points.join(" ")));
+    }
+
+    /// A text.
+    pub(super) fn text(&mut self, class: &str, (x, y): (f64, f64), anchor: Anchor, text: &str) {
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        };
+        let ([x, y], text) = ([x, y].map(short), escaped(text));
+        self.write(format_args!(r#"<text class="{class}" x="{x}" y="{y}" text-anchor="{anchor}">{text}</text>"#));
+    }
+
+    /// The whole picture.
+    pub(super) fn finish(self) -> String {
+        let Self { text, width, height, title } = self;
+        let title = escaped(&title);
+        format!(
+            "<svg role=\"img\" viewBox=\"0 0 {} {}\" aria-label=\"{title}\">{text}\n</svg>",
+            short(width),
+            short(height)
+        )
+    }
+
+    fn write(&mut self, element: impl Display) {
+        // Writing to a text does not fail.
+        let _ = write!(self.text, "\n{element}");
+    }
+}
+
+/// A number with one decimal, which is enough for a place.
+fn short(number: f64) -> String {
+    let text = format!("{number:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+/// A text in which nothing is markup.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,81 @@
+//! Which plots a run has, and what is in them.
+
+use super::*;
+use crate::values::Summary;
+use crate::values::testing::{metric, point, run, series};
+
+fn plots_of(values: &Values) -> Vec<Plot> {
+    Summary::of_run(values).blocks.iter().flat_map(|block| plots(values, block)).collect()
+}
+
+fn titles(plots: &[Plot]) -> Vec<&str> {
+    plots.iter().map(|plot| plot.title.as_str()).collect()
+}
+
+/// How often a text is in another.
+fn count(text: &str, part: &str) -> usize {
+    text.matches(part).count()
+}
+
+#[test]
+fn a_run_of_one_point_has_its_values_by_trial() {
+    let values = run(metric("goodput", 0.05), &[941.0, 940.5, 943.0, 938.0, 939.0, 942.0]);
+    let [plot] = &plots_of(&values)[..] else { panic!("one plot") };
+    assert_eq!((plot.title.as_str(), plot.legend.len()), ("Values by trial", 0));
+    assert_eq!(count(&plot.svg, "class=\"dot color-0\""), 6);
+    assert_eq!(count(&plot.svg, "class=\"band color-0\""), 1);
+    assert!(plot.svg.contains("<title>trial 3: 943 Mbit/s</title>"), "{}", plot.svg);
+}
+
+#[test]
+fn one_value_needs_no_plot() {
+    assert!(plots_of(&run(metric("goodput", 0.05), &[941.0])).is_empty());
+}
+
+#[test]
+fn a_series_has_its_medians_over_each_numeric_parameter_and_its_changes() {
+    let points = ["fq_codel", "codel"].into_iter().flat_map(|qdisc| ["10mbit", "100mbit"].map(|rate| (qdisc, rate)));
+    let points: Vec<_> =
+        points.zip(0..).map(|((qdisc, rate), at)| point(&[("qdisc", qdisc), ("rate", rate)], Some(at % 2))).collect();
+    let rounds: Vec<Vec<f64>> =
+        (0..8).map(f64::from).map(|up| vec![9.0 + up / 50.0, 93.0 + up, 8.0 + up / 40.0, 92.0 + up]).collect();
+    let rounds: Vec<&[f64]> = rounds.iter().map(Vec::as_slice).collect();
+    let values = series(metric("goodput", 0.02), points, &rounds);
+    let plots = plots_of(&values);
+    assert_eq!(titles(&plots), ["Values by round", "Median over rate", "Change against the baseline"]);
+    let [by_round, over, changes] = &plots[..] else { panic!("three plots") };
+    assert_eq!(by_round.legend.len(), 4);
+    let names: Vec<&str> = over.legend.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["qdisc=fq_codel", "qdisc=codel"]);
+    assert_eq!((count(&over.svg, "<polyline"), count(&over.svg, "whisker")), (2, 4));
+    assert!(over.svg.contains(">rate, mbit</text>"), "{}", over.svg);
+    assert_eq!((count(&changes.svg, "class=\"name\""), count(&changes.svg, "whisker")), (2, 2));
+    assert!(changes.svg.contains("dot failed"), "{}", changes.svg);
+}
+
+#[test]
+fn nothing_of_a_test_is_markup_in_a_plot() {
+    let mut values = run(metric("<b>&\"", 0.05), &[1.0, 2.0]);
+    values.metrics[0].unit = Some("</svg><script>".to_owned());
+    let [plot] = &plots_of(&values)[..] else { panic!("one plot") };
+    assert!(!plot.svg.contains("<b>") && !plot.svg.contains("<script>"), "{}", plot.svg);
+    assert_eq!(count(&plot.svg, "</svg>"), 1);
+}
+
+#[test]
+fn ten_thousand_values_take_little_room() {
+    let all: Vec<f64> = (0..10_000).map(|number| 900.0 + f64::from(number % 97)).collect();
+    let [plot] = &plots_of(&run(metric("goodput", 0.05), &all))[..] else { panic!("one plot") };
+    assert!(plot.svg.len() < 200_000, "{} bytes", plot.svg.len());
+}
+
+#[test]
+fn many_points_share_a_colour_and_the_baseline_has_its_own() {
+    let points: Vec<_> =
+        (0..9).map(|at| point(&[("size", ["a", "b", "c", "d", "e", "f", "g", "h", "i"][at])], Some(0))).collect();
+    let rounds = [&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0][..]; 3];
+    let plots = plots_of(&series(metric("goodput", 0.05), points, &rounds));
+    let names: Vec<&str> = plots[0].legend.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["size=a", "other points"]);
+    assert_eq!((count(&plots[0].svg, "dot color-0"), count(&plots[0].svg, "dot other")), (3, 24));
+}
