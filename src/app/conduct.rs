@@ -7,10 +7,13 @@ use std::time::SystemTime;
 
 use crossbeam_channel::Receiver;
 
+use super::changes;
+use super::identity::Identity;
 use super::live::LiveView;
 use super::log::LogReporter;
 use super::messages::{self, Refused};
 use super::outputs::{self, Opened, Outputs};
+use super::resume::{self, Resumed};
 use super::shell_syntax::LocalShells;
 use super::{frames, signals};
 use crate::cli::ConductArguments;
@@ -23,7 +26,6 @@ use crate::model::{
 use crate::report;
 use crate::sys::DescriptorLimit;
 use crate::telemetry::{self, Screen};
-use crate::wire::Secret;
 
 /// Runs the test; the exit status says how it went.
 pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
@@ -33,6 +35,9 @@ pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     let (screen, log) = (Screen::default(), &arguments.log);
     telemetry::start_aside(log.levels(), log.log_format, log.log_file.as_deref(), &screen)?;
     frames::trace(log)?;
+    let resumed = arguments.resume.as_ref().map(|run| resume::find(arguments, run)).transpose()?;
+    let (mut resumed, merged) = resumed.map_or((None, None), |(resumed, merged)| (Some(resumed), Some(merged)));
+    let arguments = merged.as_ref().unwrap_or(arguments);
     let Some(path) = &arguments.config else { return Ok(ExitCode::from(USAGE)) };
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);
     let shells = LocalShells::default();
@@ -49,7 +54,9 @@ pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     };
     match (plan, refused) {
         (Some(plan), None) if arguments.dry_run => dry_run(arguments, &plan),
-        (Some(plan), None) => carry_out(arguments, plan, &diagnostics, &outputs),
+        (Some(plan), None) => carry_out(arguments, plan, &diagnostics, &outputs, resumed.as_mut()),
+        // Its record stays as it is.
+        (_, why) if resumed.is_some() => Err(Refused(why.unwrap_or_default())),
         (_, why) => refuse(arguments, &outputs, &run_id, why.unwrap_or_default()),
     }
 }
@@ -59,9 +66,12 @@ fn carry_out(
     mut plan: Plan,
     diagnostics: &Diagnostics,
     outputs: &Outputs,
+    mut resumed: Option<&mut Resumed>,
 ) -> Result<ExitCode, Refused> {
-    let (interrupts, options) = match prepare(arguments, &plan, outputs) {
+    let known = resumed.as_ref().map(|resumed| resumed.identity.clone());
+    let (interrupts, mut options, mut identity) = match prepare(arguments, &plan, outputs, known) {
         Ok(prepared) => prepared,
+        Err(why) if resumed.is_some() => return Err(Refused(why)),
         Err(why) => return refuse(arguments, outputs, &plan.run, why),
     };
     if arguments.local {
@@ -71,7 +81,17 @@ fn carry_out(
         let output = instead_of_results(arguments).open_plain("`--check`", &interrupts)?;
         return super::check::run(&Arc::new(plan), &options, &interrupts, output);
     }
-    let Opened { mut reporters, refused } = outputs.open(&plan.run, Some(&plan), &interrupts);
+    let resumption = resumed.as_mut().map(|resumed| resumed.prepare(&plan, arguments)).transpose()?;
+    // No other process may go on with the run as long as the record is open.
+    let Opened { mut reporters, refused, lock: _lock } = if let Some(resumed) = resumed {
+        options.resumed = resumed.identity.resumed;
+        outputs.open_again(resumed, &interrupts)
+    } else {
+        if outputs.folder(&plan.run).is_some() {
+            identity.files = changes::files(&plan);
+        }
+        outputs.open(&plan.run, Some((&plan, &identity)), &interrupts)
+    };
     if !refused.is_empty() {
         return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
     }
@@ -83,15 +103,25 @@ fn carry_out(
         // It is gone before the last is said of the run.
         reporters.shown.insert(0, ("the live view".to_owned(), Box::new(view)));
     }
-    let conclusion = conduct::conduct(Arc::new(plan), &options, &interrupts, reporters);
+    let plan = Arc::new(plan);
+    let conclusion = match resumption {
+        Some(resumption) => conduct::resume(plan, &options, resumption, &interrupts, reporters),
+        None => conduct::conduct(plan, &options, &interrupts, reporters),
+    };
     if outputs.is_elsewhere() {
         log_reasons(&conclusion);
     }
     Ok(ExitCode::from(conclusion.exit_status()))
 }
 
-/// What a run needs before anything is opened: the interrupts, and the options; or why it cannot be carried out.
-fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Result<(Receiver<i32>, Options), String> {
+/// What a run needs before anything is opened: the interrupts, the options, and what it is resumed with, which is known when
+/// it is; or why it cannot be carried out.
+fn prepare(
+    arguments: &ConductArguments,
+    plan: &Plan,
+    outputs: &Outputs,
+    known: Option<Identity>,
+) -> Result<(Receiver<i32>, Options, Identity), String> {
     let elsewhere = if arguments.local && !arguments.yes { elsewhere(plan) } else { Vec::new() };
     if !elsewhere.is_empty() {
         return Err(format!(
@@ -100,7 +130,8 @@ fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Resu
         ));
     }
     let interrupts = signals::interrupts().map_err(|error| format!("cannot install signal handlers: {error}"))?;
-    let run_secret = Secret::random().map_err(|error| format!("cannot get random bytes for the run: {error}"))?;
+    let identity = known.map_or_else(|| Identity::new(&arguments.given), Ok);
+    let identity = identity.map_err(|error| format!("cannot get random bytes for the run: {error}"))?;
     let programs = arguments.programs.iter().cloned().collect();
     let programs = Programs::new(programs)
         .map_err(|error| format!("cannot open the conductor's own program: {}", words(&error)))?;
@@ -109,10 +140,12 @@ fn prepare(arguments: &ConductArguments, plan: &Plan, outputs: &Outputs) -> Resu
         take_over: arguments.take_over,
         results: outputs.folder(&plan.run),
         conductor: who_asks(),
-        run_secret,
+        run_secret: identity.secret.derived("the run"),
+        sessions_secret: identity.secret.derived("its sessions"),
+        resumed: identity.resumed,
         access: Access::new(programs, DescriptorLimit::of_this_process()),
     };
-    Ok((interrupts, options))
+    Ok((interrupts, options, identity))
 }
 
 /// Says why nothing is done, in the reports of what would have been run too.
@@ -122,7 +155,7 @@ fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: Str
     }
     // Nothing listens for signals here: they end the program by themselves.
     let interrupts = crossbeam_channel::never();
-    let Opened { reporters, refused } = outputs.open(run, None, &interrupts);
+    let Opened { reporters, refused, .. } = outputs.open(run, None, &interrupts);
     let reasons: Vec<String> = std::iter::once(why).chain(refused).collect();
     Ok(outputs::not_carried_out(reporters, reasons.join("; and "), &interrupts))
 }

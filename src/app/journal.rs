@@ -27,7 +27,9 @@ impl Reporter for Journal {
         self.events.report(stamped)?;
         match stamped.event {
             Event::RunStarted { .. } => keep_files(&*self.disk, &[CONFIGURATION, EVENTS]),
-            Event::TrialEnded { .. } | Event::RunEnded { .. } => self.disk.sync_file(&[EVENTS.into()]),
+            Event::RunResumed { .. } | Event::TrialEnded { .. } | Event::RunEnded { .. } => {
+                self.disk.sync_file(&[EVENTS.into()])
+            }
             _ => Ok(()),
         }
     }

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::messages;
-use crate::model::{ConductorTime, Event, Reporter, Stamped};
+use crate::conduct;
+use crate::model::{Event, Reporter, Stamped};
 use crate::report::{Board, BoardLine};
 use crate::telemetry::{self, Screen};
 use crate::wait::Wait;
@@ -90,7 +91,7 @@ impl Shared {
 
     fn draw(&self) {
         let (width, height) = telemetry::terminal_size();
-        let now = ConductorTime::from_nanoseconds(crate::sys::boot_time_nanoseconds());
+        let now = conduct::now();
         let rows = usize::from(height).saturating_sub(3).clamp(2, MOST_ROWS);
         let lines = lock(&self.board).lines(now, usize::from(width).saturating_sub(1), rows);
         let color = |bad| if bad && self.color { RED } else { "" };

@@ -89,6 +89,7 @@ impl LogReporter {
     fn of_trial(&self, event: &Event) {
         let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
         match event {
+            Event::RunResumed { done, .. } => tracing::info!("Resuming the run: {done} of {trials} trials are done"),
             Event::TrialStarted { trial, attempt: 1, .. } => tracing::info!("Starting trial {trial} of {trials}"),
             Event::TrialStarted { trial, attempt, .. } => {
                 tracing::info!("Starting trial {trial} of {trials}, attempt {attempt}");
@@ -161,7 +162,8 @@ impl Reporter for LogReporter {
             }
             Event::Warning { worker, text } => tracing::warn!("{}{}", self.about(*worker), on_one_line(text)),
             Event::RunEnded { conclusion } => tracing::debug!("Run ended: {}", conclusion.verdict.word()),
-            Event::TrialStarted { .. }
+            Event::RunResumed { .. }
+            | Event::TrialStarted { .. }
             | Event::CheckStarted { .. }
             | Event::CheckEnded { .. }
             | Event::MeasuringStarted { .. }

@@ -1,8 +1,10 @@
 //! The commands: everything that has an effect is put together here.
 
+mod changes;
 mod check;
 mod conduct;
 mod frames;
+mod identity;
 mod init;
 mod journal;
 mod live;
@@ -10,10 +12,13 @@ mod log;
 mod messages;
 mod outputs;
 mod player;
+mod record;
 mod remeasure;
+mod replayed;
 mod report;
 mod report_file;
 mod results;
+mod resume;
 mod shell_syntax;
 mod signals;
 mod validate;

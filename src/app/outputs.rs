@@ -1,14 +1,19 @@
 //! The outputs of a run: the results where they are wanted, further reports, and the results folder.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
+use super::identity::Identity;
 use super::messages;
+use super::replayed::Replayed;
+use super::results::Kept;
+use super::resume::Resumed;
 use super::{report_file, results};
 use crate::cli::{ConductArguments, LogArguments, ReportArguments};
 use crate::conduct::{self, Reporters};
@@ -86,12 +91,31 @@ impl Outputs {
 
     /// Opens all of them, each on its own: where one cannot be written, the others still are. An interrupt ends the wait for
     /// a reader, and stays in its channel.
-    pub(super) fn open(&self, run: &RunId, plan: Option<&Plan>, interrupts: &Receiver<i32>) -> Opened {
-        let kept = self.results.as_ref().map(|folder| results::open(folder, run, plan)).transpose();
+    pub(super) fn open(&self, run: &RunId, begun: Option<(&Plan, &Identity)>, interrupts: &Receiver<i32>) -> Opened {
+        let kept = self.results.as_ref().map(|folder| results::open(folder, run, begun)).transpose();
+        self.open_with(run, kept.map(Option::unwrap_or_default), interrupts)
+    }
+
+    /// The same for a run that goes on: what happened before is told again.
+    pub(super) fn open_again(&self, resumed: &Resumed, interrupts: &Receiver<i32>) -> Opened {
+        let kept = self.results.as_ref().map(|folder| results::open_again(folder, resumed)).transpose();
+        let mut opened = self.open_with(&resumed.run, kept.map(Option::unwrap_or_default), interrupts);
+        let Reporters { shown, apart, .. } = &mut opened.reporters;
+        for reporters in [shown, apart] {
+            let told = std::mem::take(reporters).into_iter().map(|(name, report)| {
+                let replayed = Replayed { report, recorded: Some(Arc::clone(&resumed.recorded)) };
+                (name, Box::new(replayed) as Box<dyn Reporter>)
+            });
+            reporters.extend(told);
+        }
+        opened
+    }
+
+    fn open_with(&self, run: &RunId, kept: Result<Kept, String>, interrupts: &Receiver<i32>) -> Opened {
         let folder = self.folder(run).filter(|_| kept.is_ok());
         let mut opened = self.open_reports(folder.as_deref(), interrupts);
         match kept {
-            Ok(kept) => opened.reporters.kept = kept.unwrap_or_default(),
+            Ok(kept) => (opened.reporters.kept, opened.lock) = (kept.reporters, kept.lock),
             Err(why) => opened.refused.push(why),
         }
         opened
@@ -149,6 +173,8 @@ impl Outputs {
 pub(super) struct Opened {
     pub(super) reporters: Reporters,
     pub(super) refused: Vec<String>,
+    /// The record of the run, locked.
+    pub(super) lock: Option<File>,
 }
 
 /// The place of the results, opened for something else.

@@ -1,10 +1,8 @@
 //! `report`: makes the reports of a run again, from its folder of results.
 
-use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{self, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use tracing::level_filters::LevelFilter;
@@ -12,10 +10,11 @@ use tracing::level_filters::LevelFilter;
 use super::journal::{CONFIGURATION, EVENTS};
 use super::messages::{self, Refused};
 use super::outputs::{Opened, Outputs};
+use super::record;
 use super::remeasure::Remeasure;
 use crate::cli::ReportArguments;
 use crate::conduct::ResultsFolder;
-use crate::model::{NOT_CARRIED_OUT, OutputSource, PASSED, Stamped, on_one_line};
+use crate::model::{NOT_CARRIED_OUT, PASSED, Stamped, on_one_line};
 use crate::report::Replay;
 use crate::telemetry::{self, LogFormat, Screen};
 
@@ -37,15 +36,13 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
         ),
         _ => cannot_read(&arguments.folder.join(EVENTS), &error),
     })?;
-    let configuration =
-        read(&folder, CONFIGURATION).map_err(|error| cannot_read(&arguments.folder.join(CONFIGURATION), &error))?;
+    let configurations =
+        record::configurations(&folder).map_err(|error| cannot_read(&arguments.folder.join(CONFIGURATION), &error))?;
     let outputs = Outputs::of_report(arguments, screen);
     for record in [EVENTS, CONFIGURATION].map(|name| arguments.folder.join(name)) {
         outputs.spare(&record)?;
     }
-    let mut replay = Replay::new(BufReader::new(events), configuration, |path| {
-        Arc::new(RecordedFile { folder: folder.clone(), path })
-    });
+    let mut replay = Replay::new(BufReader::new(events), configurations, record::outputs(&folder));
     let mut remeasure = arguments.config.as_ref().map(|config| Remeasure::new(config.clone(), folder.clone()));
     let mut next = || -> Result<Option<Vec<Stamped>>, Refused> {
         let read = replay.next().map_err(|error| cannot_read(&arguments.folder.join(EVENTS), &error))?;
@@ -56,7 +53,7 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     };
     // With the first event comes what is wrong with the metrics: then no report is begun.
     let mut events = next()?;
-    let Opened { reporters, refused } = outputs.open_reports(Some(&arguments.folder), &crossbeam_channel::never());
+    let Opened { reporters, refused, .. } = outputs.open_reports(Some(&arguments.folder), &crossbeam_channel::never());
     for why in &refused {
         messages::refuse(why);
     }
@@ -85,26 +82,4 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
 
 fn cannot_read(path: &Path, error: &io::Error) -> String {
     format!("cannot read `{}`: {error}", on_one_line(&path.to_string_lossy()))
-}
-
-/// A whole file of a run, if it is there.
-fn read(folder: &ResultsFolder, name: &str) -> io::Result<Option<String>> {
-    let mut text = String::new();
-    match folder.open_file(&[name], OFlags::RDONLY).and_then(|mut file| file.read_to_string(&mut text)) {
-        Ok(_) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The file of a stream. It is opened for each piece that is read: there may be more outputs than a process may have files.
-struct RecordedFile {
-    folder: ResultsFolder,
-    path: Vec<String>,
-}
-
-impl OutputSource for RecordedFile {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.folder.open_file(&self.path, OFlags::RDONLY)?.read_at(buffer, offset)
-    }
 }

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `configuration.json` | the plan: every worker and every step, with all variables replaced |
+//! | `resume.json` | the secret of the run, and what else is needed to go on with it |
 //! | `events.jsonl` | the events, as they happened |
 //! | `outputs/trial-1/WORKER/run-01-LABEL.stdout` | what a step printed, whole; the store writes there |
 //! | `report.txt`, `report.json`, … | the run in the other formats |
@@ -12,11 +13,17 @@
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustix::fs::OFlags;
+
+use super::identity::{IDENTITY, Identity};
 use super::journal::{CONFIGURATION, EVENTS, Journal};
 use super::messages;
+use super::replayed::Replayed;
 use super::report_file;
-use crate::conduct::{NamedReporters, ResultsFolder, Room};
+use super::resume::{self, Resumed};
+use crate::conduct::{NamedReporters, ResultsFolder, Room, Sparing};
 use crate::model::{Event, Format, Plan, Reporter, RunId, Stamped};
 use crate::report::{self, Style};
 
@@ -35,7 +42,7 @@ const KEPT: [(Format, &str); 6] = [
 /// # Errors
 ///
 /// Says what cannot be made, for people.
-pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<NamedReporters, String> {
+pub(super) fn open(results: &Path, run: &RunId, begun: Option<(&Plan, &Identity)>) -> Result<Kept, String> {
     let folder = results.join(run.as_str());
     let refused = |what: &Path, error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists if what == folder => {
@@ -46,12 +53,15 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
     fs::create_dir_all(results).map_err(|error| refused(results, &error))?;
     fs::create_dir(&folder).map_err(|error| refused(&folder, &error))?;
     let mut reporters = NamedReporters::new();
-    if let Some(plan) = plan {
+    let opened = ResultsFolder::open(&folder).map_err(|error| refused(&folder, &error))?;
+    if let Some((plan, identity)) = begun {
         let path = folder.join(CONFIGURATION);
         write_plan(plan, &path).map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
-        let latest = Latest { results: results.to_owned(), run: run.clone() };
-        reporters.push((results.join("latest").display().to_string(), Box::new(latest)));
+        let path = folder.join(IDENTITY);
+        identity.write(&opened).map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
+        reporters.push(latest(results, run));
     }
+    let mut lock = None;
     let room = Room::of(&folder);
     for (format, name) in KEPT {
         let path = folder.join(name);
@@ -61,26 +71,73 @@ pub(super) fn open(results: &Path, run: &RunId, plan: Option<&Plan>) -> Result<N
             .map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
         let reporter = match format {
             Format::Jsonl => {
-                let disk = ResultsFolder::open(&folder).map_err(|error| refused(&folder, &error))?;
-                Box::new(Journal { events: reporter, disk: Box::new(disk) })
+                lock = opened.open_file(&[EVENTS], OFlags::RDWR).ok().filter(|events| resume::lock(events).is_ok());
+                Box::new(Journal { events: reporter, disk: Box::new(opened.clone()) })
             }
             _ => reporter,
         };
         reporters.push((path.display().to_string(), reporter));
     }
-    Ok(reporters)
+    Ok(Kept { reporters, lock })
+}
+
+/// What writes the folder of a run.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) reporters: NamedReporters,
+    /// The record, locked: no other process may go on with the run.
+    pub(super) lock: Option<File>,
+}
+
+/// Opens the folder of a run that goes on. Its reports are made anew, from the beginning of the run.
+///
+/// # Errors
+///
+/// Says what cannot be made, for people.
+pub(super) fn open_again(results: &Path, resumed: &Resumed) -> Result<Kept, String> {
+    let (folder, recorded) = (&resumed.path, &resumed.recorded);
+    let mut reporters = vec![latest(results, &resumed.run)];
+    let room = Room::of(folder);
+    for (format, name) in KEPT {
+        let path = folder.join(name);
+        let shown = path.display().to_string();
+        let failed = |error: std::io::Error| messages::cannot_write(&shown, &error);
+        let reporter: Box<dyn Reporter> = if format == Format::Jsonl {
+            let file = resumed.events.try_clone().map_err(failed)?;
+            let events = report::continued_events(Box::new(Sparing { file, room, written: recorded.length }));
+            Box::new(Journal { events, disk: Box::new(recorded.folder.clone()) })
+        } else {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+            let style = Style { folder: Some(String::new()), results: Some(folder.clone()), ..Style::plain() };
+            let report = report_file::create_new(format, &path, style, room).map_err(failed)?;
+            Box::new(Replayed { report, recorded: Some(Arc::clone(recorded)) })
+        };
+        reporters.push((shown, reporter));
+    }
+    Ok(Kept { reporters, lock: resumed.events.try_clone().ok() })
+}
+
+fn latest(results: &Path, run: &RunId) -> (String, Box<dyn Reporter>) {
+    let latest = Latest { results: results.to_owned(), run: run.clone(), is_linked: false };
+    (results.join("latest").display().to_string(), Box::new(latest))
 }
 
 /// Has `latest` mean this run once a trial begins: a run that was refused leaves it with the one before.
 struct Latest {
     results: PathBuf,
     run: RunId,
+    is_linked: bool,
 }
 
 impl Reporter for Latest {
     fn report(&mut self, stamped: &Stamped) -> std::io::Result<()> {
         match stamped.event {
-            Event::TrialStarted { trial: 1, .. } => link(&self.results, &self.run),
+            Event::TrialStarted { .. } if !std::mem::replace(&mut self.is_linked, true) => {
+                link(&self.results, &self.run)
+            }
             _ => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! The arguments of `conduct`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -19,7 +20,7 @@ pub struct ConductArguments {
     pub config: Option<PathBuf>,
     /// Phases to run: startup, run, collect, reset, or all; separated by spaces or commas [default: all]
     #[arg(short, long, value_name = "PHASE", num_args = 1.., value_delimiter = ',')]
-    phases: Vec<String>,
+    pub(crate) phases: Vec<String>,
     #[command(flatten)]
     pub overrides: Overrides,
     /// Print the steps of every worker in every phase, and run nothing
@@ -49,6 +50,19 @@ pub struct ConductArguments {
     /// If a run whose conductor is gone still uses a player, end it immediately instead of waiting for it
     #[arg(long, conflicts_with = "check")]
     pub take_over: bool,
+    /// Go on with an interrupted run, as it was called: RUN is its folder, or its name in the results folder of CONFIG,
+    /// or `latest`
+    #[arg(long, value_name = "RUN", help_heading = RESUME, conflicts_with_all = [
+        "phases", "workers", "defines", "connect", "connect_timeout", "lease", "step_timeout", "max_start_skew",
+        "on_failure", "keep_scratch", "max_message_size", "dry_run", "check", "local", "yes", "run_id",
+    ])]
+    pub resume: Option<PathBuf>,
+    /// Also run the trials again that failed
+    #[arg(long, requires = "resume", help_heading = RESUME)]
+    pub failed: bool,
+    /// Go on with a configuration that has changed; later trials are not put together with earlier ones in statistics
+    #[arg(long, requires = "resume", help_heading = RESUME)]
+    pub accept_changes: bool,
     /// Format of the report, or of what `--dry-run` and `--check` print [default: `format` in CONFIG, or text]
     #[arg(short, long, value_enum, help_heading = REPORTS)]
     pub format: Option<Format>,
@@ -69,9 +83,13 @@ pub struct ConductArguments {
     pub color: clap::ColorChoice,
     #[command(flatten)]
     pub log: LogArguments,
+    /// The arguments as they were given.
+    #[arg(skip)]
+    pub given: Vec<OsString>,
 }
 
 const REPORTS: &str = "Reports";
+const RESUME: &str = "Resuming";
 
 impl ConductArguments {
     /// Finds CONFIG behind a list: `--phases startup reset test.cfg` works as it is written, although clap takes all
@@ -81,7 +99,8 @@ impl ConductArguments {
     ///
     /// A usage error, as clap words them.
     pub(super) fn settle(&mut self, matches: &ArgMatches, mut command: clap::Command) -> Result<(), clap::Error> {
-        if self.config.is_none() {
+        // A run that is resumed has one.
+        if self.config.is_none() && self.resume.is_none() {
             let at = |name| matches.indices_of(name).and_then(Iterator::last);
             let list = if at("phases") > at("workers") { &mut self.phases } else { &mut self.overrides.workers };
             self.config = list.pop_if(|_| true).map(PathBuf::from);

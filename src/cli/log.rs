@@ -8,7 +8,7 @@ use tracing::level_filters::LevelFilter;
 use crate::telemetry::LogFormat;
 
 /// The options of the log.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Log")]
 pub struct LogArguments {
     /// Write the log to this file [default: standard error]

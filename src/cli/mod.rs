@@ -87,8 +87,9 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
         }
         Some("conduct") => {
             let command = link("conduct");
+            let given = arguments.iter().skip(1).cloned().collect();
             let matches = matches(&command, with_optional_config, arguments)?;
-            conduct(ConductArguments::from_arg_matches(&matches)?, &matches, command)
+            conduct(ConductArguments::from_arg_matches(&matches)?, given, &matches, command)
         }
         _ => subcommand(arguments),
     }
@@ -97,10 +98,12 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
 fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     let program = program();
     let with_optional = |program: clap::Command| program.mut_subcommand("conduct", with_optional_config);
+    // The name of the command is the first argument.
+    let given = arguments.iter().skip(2).cloned().collect();
     let matches = matches(&program, with_optional, arguments)?;
     match (Conductor::from_arg_matches(&matches)?.command, matches.subcommand()) {
         (Command::Conduct(arguments), Some((name, matches))) => {
-            conduct(*arguments, matches, program.find_subcommand(name).cloned().unwrap_or_default())
+            conduct(*arguments, given, matches, program.find_subcommand(name).cloned().unwrap_or_default())
         }
         (Command::Help(arguments), _) => {
             arguments.settle(program)?;
@@ -112,9 +115,11 @@ fn subcommand(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
 
 fn conduct(
     mut arguments: ConductArguments,
+    given: Vec<OsString>,
     matches: &ArgMatches,
     command: clap::Command,
 ) -> Result<Command, clap::Error> {
+    arguments.given = given;
     arguments.settle(matches, command)?;
     Ok(Command::Conduct(Box::new(arguments)))
 }

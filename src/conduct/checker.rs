@@ -250,7 +250,7 @@ mod tests {
         let reports = Reports::start(Reporters { kept, ..Reporters::default() });
         reports.tell(Stamped {
             at: ConductorTime::from_nanoseconds(1),
-            event: Event::trial_started(&plan(1, 1, 1, &[]), 1),
+            event: Event::trial_started(&plan(1, 1, 1, &[]), 1, 1),
         });
         let check = Check {
             plan: Arc::new(plan(1, 1, 1, &[])),

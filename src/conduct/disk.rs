@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use super::results_folder::ResultsFolder;
 
 /// The folder with what the steps of all trials printed.
-const OUTPUTS: &str = "outputs";
+pub(super) const OUTPUTS: &str = "outputs";
 
 /// A path beneath the folder of a run, part by part; an empty one is that folder.
 pub(crate) type Parts<'a> = &'a [OsString];
@@ -37,7 +37,6 @@ pub(crate) trait Disk: Send {
     fn sync_above(&self) -> io::Result<()>;
 
     /// Gives something in a folder another name there. What has that name already is an error.
-    #[expect(dead_code, reason = "a run that is resumed will move what a partial trial left")]
     fn rename(&self, folder: Parts<'_>, from: &OsStr, to: &OsStr) -> io::Result<()>;
 }
 

@@ -15,6 +15,7 @@
 //! The run loop works in the caller's thread: it asks the coordinator what to do, and carries it out by sending on
 //! unbounded channels, so that it waits for nobody. An actor owns its worker's connection and all that belongs to it.
 
+mod aside;
 mod check;
 mod check_output;
 mod checker;
@@ -23,6 +24,7 @@ mod connection;
 mod coordinator;
 mod disk;
 mod event;
+mod history;
 mod mailbox;
 mod measurer;
 mod now;
@@ -41,8 +43,11 @@ pub(crate) mod testing;
 mod threads;
 mod waiting_log;
 
+pub(crate) use aside::{aside, set_aside};
 pub(crate) use check::{CheckAnswer, CheckReport, check};
 pub(crate) use disk::{Disk, keep_files, keep_trial};
+pub(crate) use history::{History, Resumption};
+pub(crate) use now::now;
 pub use options::Options;
 pub use plan_message::too_large;
 pub(crate) use reach::Site;
@@ -50,4 +55,5 @@ pub use reach::{Access, Programs};
 pub use reports::{NamedReporters, Reporters};
 pub(crate) use results_folder::ResultsFolder;
 pub(crate) use room::{Room, Sparing};
+pub(crate) use run_loop::resume;
 pub use run_loop::{conduct, tell_end};

@@ -19,6 +19,10 @@ pub struct Options {
     pub conductor: String,
     /// What players know this run's conductor by.
     pub run_secret: Secret,
+    /// What the secrets of its sessions are made from. No player gets it.
+    pub sessions_secret: Secret,
+    /// How often the run was resumed: sessions have higher numbers each time, so that players end those of before.
+    pub resumed: u32,
     /// What reaching machines takes.
     pub access: Access,
 }

@@ -240,7 +240,7 @@ mod tests {
     }
 
     fn event() -> Stamped {
-        Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::trial_started(&plan(1, 1, 1, &[]), 1) }
+        Stamped { at: ConductorTime::from_nanoseconds(1), event: Event::trial_started(&plan(1, 1, 1, &[]), 1, 1) }
     }
 
     #[test]

@@ -3,18 +3,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fsync, mkdirat, openat, statat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use thiserror::Error;
 
 use super::room::Room;
 use crate::model::{on_one_line, words};
+use crate::wire::UnplacedFile;
 
 /// Why a file or folder cannot be made in the results folder.
 #[derive(Debug, Error)]
@@ -93,6 +94,21 @@ impl ResultsFolder {
             return Err(io::Error::other(FolderError::LeadsOut));
         }
         self.open_file(&parts, OFlags::RDONLY)
+    }
+
+    /// Writes a file, or another one in its place: the disk has either the one or the other, and when this returns this one.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be written.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+        let mut file = UnplacedFile::create(self.open_folder(&[])?, mode)?;
+        file.file().write_all(bytes)?;
+        file.file().sync_all()?;
+        file.place(OsStr::new(name), true)?;
+        // Not every file system can be told to keep a folder.
+        let _ = fsync(self.open_folder(&[])?);
+        Ok(())
     }
 
     /// Creates a file, by the parts of its path, and the folders that it is in. What has its name already is an error.

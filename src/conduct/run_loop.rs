@@ -22,9 +22,10 @@ use super::connection;
 use super::connection::context::{Context, Said};
 use super::coordinator::{Action, Coordinator, Input};
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
+use super::history::Resumption;
 use super::mailbox::{Postbox, mailbox};
 use super::measurer::{self, Measurements, Measuring};
-use super::now::now;
+use super::now::{go_on, now};
 use super::options::{Options, hello};
 use super::reports::{Mark, Reporters, Reports};
 use super::results_folder::ResultsFolder;
@@ -74,9 +75,12 @@ struct Run<'a> {
 impl Run<'_> {
     fn start(&mut self, worker: WorkerId) -> io::Result<()> {
         let (postbox, mailbox) = mailbox()?;
-        let (secret, session) = match &self.latest[worker.0] {
-            Some(last) => (last.secret.clone(), last.session + 1),
-            None => (Secret::random()?, 1),
+        let (secret, session) = if let Some(last) = &self.latest[worker.0] {
+            (last.secret.clone(), last.session + 1)
+        } else {
+            // A run that is resumed knows the secrets of the sessions that it had.
+            let secret = self.options.sessions_secret.derived(self.plan.name(worker));
+            (secret, (u64::from(self.options.resumed) << 32) + 1)
         };
         let context = Context {
             plan: Arc::clone(self.plan),
@@ -142,7 +146,29 @@ fn anchor() -> ClockAnchor {
 /// It returns when the run is over and the reporters have taken its last event. A reporter that is slow for ever holds
 /// it up only until the next interrupt.
 pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, reporters: Reporters) -> Conclusion {
-    let anchor = anchor();
+    carry_out(plan, options, None, interrupts, reporters)
+}
+
+/// Carries out what is left of a plan; otherwise as [`conduct`].
+pub(crate) fn resume(
+    plan: Arc<Plan>,
+    options: &Options,
+    resumption: Resumption,
+    interrupts: &Receiver<i32>,
+    reporters: Reporters,
+) -> Conclusion {
+    go_on(&resumption.anchor, resumption.last);
+    carry_out(plan, options, Some(resumption), interrupts, reporters)
+}
+
+fn carry_out(
+    plan: Arc<Plan>,
+    options: &Options,
+    resumption: Option<Resumption>,
+    interrupts: &Receiver<i32>,
+    reporters: Reporters,
+) -> Conclusion {
+    let anchor = resumption.as_ref().map_or_else(anchor, |resumption| resumption.anchor);
     let reports = Reports::start(reporters);
     let opened = options.results.as_deref().map(ResultsFolder::open).transpose();
     let (store, results) = match opened.and_then(|results| Ok((Store::new(&plan, results.as_ref())?, results))) {
@@ -172,6 +198,10 @@ pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, r
         signals: 0,
     };
     let coordinator = Coordinator::new(Arc::clone(&plan), options.skip_unreachable, anchor);
+    let coordinator = match resumption {
+        Some(resumption) => coordinator.resuming(resumption),
+        None => coordinator,
+    };
     let mut conclusion = turn(coordinator, &mut run, &events, interrupts, &reports);
     // Whoever still wants to say something finds nobody listening, and ends.
     drop(events);

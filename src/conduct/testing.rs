@@ -34,6 +34,8 @@ pub(crate) fn options() -> Options {
         results: None,
         conductor: String::new(),
         run_secret: Secret::default(),
+        sessions_secret: Secret::default(),
+        resumed: 0,
         access: Access::new(
             Programs::new(std::collections::BTreeMap::new()).unwrap(),
             DescriptorLimit::of_this_process(),

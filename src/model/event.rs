@@ -44,6 +44,16 @@ pub enum Event {
         /// When it is.
         anchor: ClockAnchor,
     },
+    /// A run goes on that had been interrupted. What was lost, and could not be reached or written before, is over.
+    #[serde(skip)]
+    RunResumed {
+        /// What will be done, as a whole.
+        plan: Arc<Plan>,
+        /// How many of its trials are done.
+        done: u32,
+        /// Which configuration this is, counted from 1.
+        generation: u32,
+    },
     /// A worker's player answered.
     WorkerConnected {
         /// The worker.
@@ -291,10 +301,10 @@ pub enum Event {
 }
 
 impl Event {
-    /// The start of a trial of this plan, at the first attempt.
-    pub fn trial_started(plan: &Plan, trial: u32) -> Self {
+    /// The start of a trial of this plan, at this attempt.
+    pub fn trial_started(plan: &Plan, trial: u32, attempt: u32) -> Self {
         let Slot { point, round, warm_up } = plan.schedule.slot(trial);
-        Self::TrialStarted { trial, point, round, attempt: 1, warm_up }
+        Self::TrialStarted { trial, point, round, attempt, warm_up }
     }
 }
 

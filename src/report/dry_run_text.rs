@@ -70,7 +70,7 @@ fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io:
 }
 
 /// How a step is run, in the words of its prefixes, and how long it may take.
-fn how(plan: &Plan, phase: Phase, step: &Step) -> String {
+pub(crate) fn how(plan: &Plan, phase: Phase, step: &Step) -> String {
     let mut parts = Vec::new();
     parts.extend((step.gate != Gate::Plain).then(|| step.gate.to_string()));
     parts.extend((step.mode != Mode::Wait).then(|| step.mode.to_string()));

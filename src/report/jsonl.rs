@@ -31,6 +31,8 @@ pub(super) struct JsonlReporter {
     writer: Box<dyn Write + Send>,
     names: Option<Arc<Names>>,
     anchor: Option<ClockAnchor>,
+    /// Its beginning is written: that of the run before it was interrupted.
+    is_continued: bool,
     /// How much of each stream was written, of those that may still grow.
     written: BTreeMap<(StepReference, Stream), u64>,
 }
@@ -38,7 +40,12 @@ pub(super) struct JsonlReporter {
 impl JsonlReporter {
     /// Writes to `writer`, which should not buffer.
     pub(super) fn new(writer: Box<dyn Write + Send>) -> Self {
-        Self { writer, names: None, anchor: None, written: BTreeMap::new() }
+        Self { writer, names: None, anchor: None, is_continued: false, written: BTreeMap::new() }
+    }
+
+    /// Writes behind what `writer` has of an earlier part of the run.
+    pub(super) fn continuing(writer: Box<dyn Write + Send>) -> Self {
+        Self { is_continued: true, ..Self::new(writer) }
     }
 
     fn line(&mut self, at: ConductorTime, event: impl Serialize) -> io::Result<()> {
@@ -53,6 +60,9 @@ impl JsonlReporter {
     fn begin(&mut self, at: ConductorTime, plan: &Arc<Plan>, anchor: &ClockAnchor) -> io::Result<()> {
         self.names = Some(Names::new(Arc::clone(plan)));
         self.anchor = Some(*anchor);
+        if self.is_continued {
+            return Ok(());
+        }
         self.line(at, Part::RunStarted(RunStarted::new(plan, anchor)))?;
         for worker in &plan.workers {
             self.line(at, Part::worker_planned(worker))?;
@@ -108,6 +118,11 @@ impl Reporter for JsonlReporter {
     fn report(&mut self, Stamped { at, event }: &Stamped) -> io::Result<()> {
         match event {
             Event::RunStarted { plan, anchor } => self.begin(*at, plan, anchor),
+            Event::RunResumed { plan, done, generation } => {
+                self.names = Some(Names::new(Arc::clone(plan)));
+                self.written.clear();
+                self.line(*at, Part::run_resumed(plan, *done, *generation))
+            }
             Event::OutputReceived { step, stream, output } => self.output(*at, (*step, *stream), output, false),
             Event::OutputEnded { step, stream, output } => self.output(*at, (*step, *stream), output, true),
             // Another record can be made of one that has no end: neither has that.

@@ -46,6 +46,7 @@ mod words;
 
 pub(crate) use board::{Board, BoardLine};
 pub use dry_run_json::write as dry_run_json;
+pub(crate) use dry_run_text::how;
 pub use dry_run_text::write as dry_run_text;
 pub(crate) use html::relative_url;
 pub(crate) use json_writer::write as write_json;
@@ -65,6 +66,11 @@ pub(in crate::report) use statistics::{Row, Spread, Subject};
 pub(in crate::report) use text_page::{Page, Tone};
 
 use record::{RecordReporter, Render};
+
+/// Writes the events of a run that goes on behind those that `writer` has already.
+pub(crate) fn continued_events(writer: Box<dyn Write + Send>) -> Box<dyn Reporter> {
+    Box::new(jsonl::JsonlReporter::continuing(writer))
+}
 
 /// Makes the output of a run in this format. It buffers for itself, and flushes whenever it has told something whole.
 pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> Box<dyn Reporter> {

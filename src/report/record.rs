@@ -20,6 +20,10 @@ use crate::values::Collector;
 pub(super) struct Run {
     pub(super) plan: Option<(Arc<Plan>, ClockAnchor)>,
     pub(super) start: Option<ConductorTime>,
+    /// Which configuration it has; none before it has begun.
+    pub(super) generation: u32,
+    /// The plans of earlier configurations.
+    pub(super) earlier: BTreeMap<u32, Arc<Plan>>,
     pub(super) players: BTreeMap<WorkerId, PlayerDescription>,
     /// Trials by their numbers.
     pub(super) trials: BTreeMap<u32, Trial>,
@@ -92,6 +96,8 @@ pub(super) struct Trial {
     pub(super) slot: Slot,
     /// Which attempt at it this is, counted from 1.
     pub(super) attempt: u32,
+    /// With which configuration it was run, counted from 1.
+    pub(super) generation: u32,
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
     pub(super) verdict: Option<Verdict>,
@@ -247,7 +253,14 @@ impl Run {
 
     /// A step of the plan.
     pub(super) fn step(&self, step: StepReference) -> Option<&Step> {
-        self.plan()?.step(step)
+        let generation = self.trials.get(&step.trial).map(|trial| trial.generation);
+        let earlier = generation.and_then(|generation| self.earlier.get(&generation));
+        earlier.map(|plan| &**plan).or(self.plan())?.step(step)
+    }
+
+    /// The trials that statistics put together: those with the latest configuration.
+    pub(super) fn together(&self) -> impl Iterator<Item = &Trial> {
+        self.trials.values().filter(|trial| trial.generation == self.generation)
     }
 
     /// How many bytes of each output the reports keep.
@@ -341,16 +354,16 @@ impl Run {
     fn record(&mut self, at: ConductorTime, event: &Event) {
         match event {
             Event::RunStarted { plan, anchor } => {
-                (self.plan, self.start) = (Some((Arc::clone(plan), *anchor)), Some(at));
+                self.plan = Some((Arc::clone(plan), *anchor));
+                (self.start, self.generation) = (Some(at), 1);
             }
+            Event::RunResumed { plan, generation, .. } => self.resumed(plan, *generation),
             Event::WorkerConnected { worker, player } => {
                 self.players.insert(*worker, player.clone());
             }
             Event::TrialStarted { trial, point, round, attempt, warm_up } => {
-                self.trials.remove(trial);
-                let started = self.trial(*trial, at);
-                started.attempt = *attempt;
-                started.slot = Slot { point: *point, round: *round, warm_up: *warm_up };
+                let slot = Slot { point: *point, round: *round, warm_up: *warm_up };
+                self.trial_started(*trial, *attempt, slot, at);
             }
             // A worker that left may have been in its Reset before all others.
             Event::PhaseStarted { trial, phase } => self.phase(*trial, *phase, at).start = at,
@@ -414,6 +427,28 @@ impl Run {
         }
     }
 
+    /// A trial begins. An earlier attempt at it counts no more.
+    fn trial_started(&mut self, trial: u32, attempt: u32, slot: Slot, at: ConductorTime) {
+        self.trials.remove(&trial);
+        let started = self.trial(trial, at);
+        (started.attempt, started.slot) = (attempt, slot);
+    }
+
+    /// What kept the run from going on is over.
+    fn resumed(&mut self, plan: &Arc<Plan>, generation: u32) {
+        if let Some((known, _)) = &mut self.plan {
+            let before = std::mem::replace(known, Arc::clone(plan));
+            if generation != self.generation {
+                self.earlier.insert(self.generation, before);
+            }
+        }
+        self.generation = generation;
+        self.lost.clear();
+        self.unreachable.clear();
+        self.unwritten.clear();
+        (self.interrupted, self.record_ended) = (None, None);
+    }
+
     fn spawned_ended(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) {
         let results = &mut self.in_phase(step.trial, step.phase, step.worker, at).results;
         // Its start may be missing when a connection broke in between; its end is recorded all the same.
@@ -447,7 +482,19 @@ impl Run {
         let (end, verdict, check_began, check, phases, metrics) = Default::default();
         let in_plan = self.plan.as_ref().map(|(plan, _)| plan.schedule.slot(number));
         let slot = in_plan.unwrap_or(Slot { point: PointId::default(), round: number, warm_up: false });
-        let fresh = Trial { number, slot, attempt: 1, start: at, end, verdict, check_began, check, phases, metrics };
+        let fresh = Trial {
+            number,
+            slot,
+            attempt: 1,
+            generation: self.generation,
+            start: at,
+            end,
+            verdict,
+            check_began,
+            check,
+            phases,
+            metrics,
+        };
         self.trials.entry(number).or_insert(fresh)
     }
 

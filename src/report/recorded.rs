@@ -156,7 +156,7 @@ impl Recording {
             let player = PlayerDescription::Session { version: "0.1.0".to_owned(), host: "box".to_owned() };
             self.add(Event::WorkerConnected { worker, player });
         }
-        self.add(Event::trial_started(&self.plan, self.trial));
+        self.add(Event::trial_started(&self.plan, self.trial, 1));
     }
 
     /// A phase begins on all workers.

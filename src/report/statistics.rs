@@ -2,7 +2,7 @@
 //!
 //! Workers with the same steps, as those of a range, are shown in one row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Run, words};
@@ -75,10 +75,10 @@ impl Row {
 
 /// The rows of a run, phase by phase; none of a run that had less than two trials.
 pub(super) fn rows(run: &Run) -> Vec<Row> {
-    let Some(plan) = run.plan().filter(|_| run.trials.len() > 1) else { return Vec::new() };
+    let Some(plan) = run.plan().filter(|_| run.together().count() > 1) else { return Vec::new() };
     let steps = steps(run);
     let of_phase = |&phase: &Phase| {
-        let phases = || run.trials.values().filter_map(move |trial| trial.phases.get(&phase));
+        let phases = || run.together().filter_map(move |trial| trial.phases.get(&phase));
         let took = phases().filter_map(|phase| Some(phase.end?.since(phase.start))).collect();
         let skew = phases().filter_map(|phase| phase.skew.as_ref().filter(|skew| skew.workers > 1));
         let skew = skew.map(|skew| skew.spread).collect();
@@ -93,7 +93,8 @@ pub(super) fn rows(run: &Run) -> Vec<Row> {
 fn steps(run: &Run) -> Vec<Row> {
     let alike = run.plan().map(Plan::first_alike).unwrap_or_default();
     let mut groups: BTreeMap<(Phase, WorkerId, usize), BTreeMap<WorkerId, Vec<Duration>>> = BTreeMap::new();
-    for finished in run.results() {
+    let together: BTreeSet<u32> = run.together().map(|trial| trial.number).collect();
+    for finished in run.results().filter(|finished| together.contains(&finished.reference.trial)) {
         let StepReference { phase, worker, position, .. } = finished.reference;
         let (Some(first), Some(duration)) = (alike.get(worker.0), finished.result().duration) else { continue };
         let group = groups.entry((phase, *first, position)).or_default();

@@ -87,7 +87,9 @@ impl TextReporter {
     /// A heading for a part of a trial.
     fn heading(&mut self, trial: u32, part: &str) -> io::Result<()> {
         let trials = self.run.plan().map_or(0, |plan| plan.trials);
-        self.page.heading(&format!("Trial {trial} of {trials}, {part}"))
+        let attempt = self.run.trials.get(&trial).map_or(1, |trial| trial.attempt);
+        let attempt = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+        self.page.heading(&format!("Trial {trial} of {trials}{attempt}, {part}"))
     }
 
     fn tell(&mut self, results: &[Told]) -> io::Result<()> {
@@ -231,7 +233,11 @@ impl Reporter for TextReporter {
         // What is held back belongs above whatever ends it.
         let over = matches!(
             stamped.event,
-            Event::PhaseEnded { .. } | Event::PhaseStarted { .. } | Event::TrialEnded { .. } | Event::RunEnded { .. }
+            Event::PhaseEnded { .. }
+                | Event::PhaseStarted { .. }
+                | Event::TrialEnded { .. }
+                | Event::RunResumed { .. }
+                | Event::RunEnded { .. }
         );
         let ready = if over { self.groups.rest() } else { self.groups.ready(stamped.at) };
         let mut told = !ready.is_empty();
@@ -256,6 +262,15 @@ impl TextReporter {
             Event::RunStarted { plan, anchor } => self.begin(plan, anchor)?,
             Event::WorkerConnected { worker, player: PlayerDescription::Seed } => {
                 self.remark(Tone::Plain, "note", Some(*worker), "its player is a Python player (protocol version 1)")?;
+            }
+            Event::RunResumed { done, .. } => {
+                (self.phase, self.leaky) = (None, BTreeMap::new());
+                let trials = self.run.plan().map_or(0, |plan| plan.trials);
+                let date = self.run.utc(*at).unwrap_or_default();
+                self.page.heading(&format!(
+                    "Resumed at {date}: {done} of {} are done",
+                    words::counted(trials as usize, "trial")
+                ))?;
             }
             Event::PhaseStarted { trial, phase } => {
                 self.phase = Some(*phase);

@@ -32,6 +32,12 @@ impl Secret {
         Ok(Self(hex(&bytes)))
     }
 
+    /// A secret for this purpose that is derived from it, always the same. It does not reveal this one.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> Self {
+        Self(hex(&Sha256::digest(format!("{} for {purpose}", self.0).as_bytes())[..Self::DIGITS / 2]))
+    }
+
     /// A text that is derived from it and does not reveal it: others can recognize its owner's messages by this.
     pub fn fingerprint(&self) -> String {
         hex(&Sha256::digest(self.0.as_bytes())[..Self::DIGITS / 2])
@@ -77,6 +83,9 @@ mod tests {
         assert!(one == one.clone() && one != other && one != Secret::default());
         let names: [String; 2] = one.names();
         assert!(names == one.names() && names[0] != names[1] && !names.contains(&one.fingerprint()));
+        let derived = one.derived("w");
+        assert!(derived == one.derived("w") && derived != one.derived("x") && derived != other.derived("w"));
+        assert!(derived != one && derived.reveal().len() == Secret::DIGITS);
         let mut last_differs = one.reveal().to_owned();
         let last = last_differs.pop();
         last_differs.push(if last == Some('0') { '1' } else { '0' });

@@ -490,6 +490,18 @@ Limits:
           largest message of a Python player [default: `max_message_size` in
           CONFIG, or 10]
 
+Resuming:
+      --resume <RUN>
+          Go on with an interrupted run, as it was called: RUN is its folder, or
+          its name in the results folder of CONFIG, or `latest`
+
+      --failed
+          Also run the trials again that failed
+
+      --accept-changes
+          Go on with a configuration that has changed; later trials are not put
+          together with earlier ones in statistics
+
 Reports:
   -f, --format <FORMAT>
           Format of the report, or of what `--dry-run` and `--check` print
@@ -641,6 +653,15 @@ Limits:
           Size of the part of each output that the reports keep, and of the
           largest message of a Python player [default: `max_message_size` in
           CONFIG, or 10]
+
+Resuming:
+      --resume <RUN>    Go on with an interrupted run, as it was called: RUN is
+                        its folder, or its name in the results folder of CONFIG,
+                        or `latest`
+      --failed          Also run the trials again that failed
+      --accept-changes  Go on with a configuration that has changed; later
+                        trials are not put together with earlier ones in
+                        statistics
 
 Reports:
   -f, --format <FORMAT>       Format of the report, or of what `--dry-run` and

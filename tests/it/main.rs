@@ -76,6 +76,7 @@ mod replays;
 mod reports;
 mod result_files;
 mod resume;
+mod resuming;
 mod sample_configurations;
 mod sample_examples;
 mod same_meaning;

@@ -92,6 +92,7 @@ fn a_folder_of_results_has_all_that_a_run_left() {
             "report.html",
             "report.json",
             "report.txt",
+            "resume.json",
             "values.csv"
         ]
     );

@@ -7,14 +7,25 @@ use crate::model::{
     Conclusion, Gate, Hint, Outcome, Phase, Plan, Reason, StepReference, StepResult, Verdict, WorkerId,
 };
 
+/// What is known of a trial that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::conduct) struct Past {
+    pub(in crate::conduct) verdict: Verdict,
+    first_failure: Option<String>,
+    failures: usize,
+    not_carried_out: Vec<String>,
+}
+
 /// Gathers what speaks against a run.
 #[derive(Debug)]
-pub(super) struct Judge {
+pub(in crate::conduct) struct Judge {
     plan: Arc<Plan>,
     not_carried_out: Vec<String>,
     incomplete: Vec<String>,
     first_failure: Option<String>,
     failures: usize,
+    /// How many of these happened before the run was resumed.
+    recalled: usize,
     /// The verdict of the trial, as far as it is known, and the worst of the run.
     trial: Verdict,
     worst: Verdict,
@@ -22,13 +33,14 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(plan: Arc<Plan>) -> Self {
+    pub(in crate::conduct) fn new(plan: Arc<Plan>) -> Self {
         Self {
             plan,
             not_carried_out: Vec::new(),
             incomplete: Vec::new(),
             first_failure: None,
             failures: 0,
+            recalled: 0,
             trial: Verdict::Passed,
             worst: Verdict::Passed,
             hints: Vec::new(),
@@ -36,7 +48,7 @@ impl Judge {
     }
 
     /// The run, or a part of it, could not be carried out. The same text is said once.
-    pub(super) fn not_carried_out(&mut self, text: String) {
+    pub(in crate::conduct) fn not_carried_out(&mut self, text: String) {
         if !self.not_carried_out.contains(&text) {
             self.not_carried_out.push(text);
         }
@@ -62,13 +74,13 @@ impl Judge {
     }
 
     /// Whether this outcome makes its trial a failed one.
-    pub(super) fn counts(&self, step: StepReference, outcome: &Outcome) -> bool {
+    pub(in crate::conduct) fn counts(&self, step: StepReference, outcome: &Outcome) -> bool {
         let gate = self.plan.step(step).map(|step| step.gate);
         outcome.is_failure() && step.phase != Phase::Reset && gate != Some(Gate::MayFail)
     }
 
     /// A step failed in a way that counts.
-    pub(super) fn failed(&mut self, step: StepReference, how: &str) {
+    pub(in crate::conduct) fn failed(&mut self, step: StepReference, how: &str) {
         let StepReference { trial, phase, worker, .. } = step;
         let (text, name) = (self.failure(step, how), self.plan.name(worker));
         let text = format!("{text} on worker `{name}` in {phase} of trial {trial}");
@@ -92,7 +104,7 @@ impl Judge {
     }
 
     /// What the test's own check came to. One that could not be started has not judged the trial: that is our trouble.
-    pub(super) fn check(&mut self, trial: u32, outcome: &Outcome) {
+    pub(in crate::conduct) fn check(&mut self, trial: u32, outcome: &Outcome) {
         let failed = || format!("`check` of trial {trial} {}", outcome.how_it_failed());
         match outcome {
             Outcome::Passed => {}
@@ -124,9 +136,29 @@ impl Judge {
         verdict
     }
 
-    /// Whether a step failed in any trial.
+    /// Whether a step failed in any trial, since the run was resumed if it was.
     pub(super) fn has_failures(&self) -> bool {
-        self.failures > 0
+        self.failures > self.recalled
+    }
+
+    /// What speaks against this trial, the only one that was judged; its verdict is recorded.
+    pub(in crate::conduct) fn past(self, trial: u32, verdict: Verdict) -> Past {
+        let Self { mut first_failure, mut failures, not_carried_out, .. } = self;
+        if verdict == Verdict::Failed && failures == 0 {
+            (first_failure, failures) = (Some(format!("trial {trial} failed")), 1);
+        }
+        Past { verdict, first_failure, failures, not_carried_out }
+    }
+
+    /// Takes what spoke against a trial before the run was resumed.
+    pub(super) fn recall(&mut self, Past { verdict, first_failure, failures, not_carried_out }: Past) {
+        self.worst = self.worst.max(verdict);
+        self.failures += failures;
+        self.recalled += failures;
+        self.first_failure = self.first_failure.take().or(first_failure);
+        for text in not_carried_out {
+            self.not_carried_out(text);
+        }
     }
 
     /// The verdict of the run. `whole` says that everything that was asked for was run.
@@ -148,7 +180,7 @@ impl Judge {
 }
 
 /// How a step failed, to follow its name.
-pub(super) fn how(result: &StepResult) -> String {
+pub(in crate::conduct) fn how(result: &StepResult) -> String {
     let how = result.outcome.how_it_failed();
     result.attempts_in_vain().map_or(how.clone(), |attempts| format!("{how} ({attempts})"))
 }

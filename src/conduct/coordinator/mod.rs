@@ -23,6 +23,7 @@ mod phase;
 mod stages;
 #[cfg(test)]
 pub(in crate::conduct) mod tests;
+mod todo;
 mod waiting;
 mod worker;
 
@@ -34,9 +35,11 @@ use crate::metric::Measured;
 use crate::model::{Blame, ClockAnchor, ConductorTime, Event, Phase, PhaseId, Plan, WorkerId};
 
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
+use super::history::Resumption;
 use barriers::Barriers;
-use judge::Judge;
+pub(super) use judge::{Judge, Past, how};
 use lead::Lead;
+pub(super) use todo::Todo;
 use worker::Worker;
 
 /// What happened.
@@ -138,6 +141,9 @@ pub(super) struct Coordinator {
     /// Why workers could not take part; before the first phase any of them ends the run.
     faults: BTreeMap<WorkerId, End>,
     trial: u32,
+    todo: Todo,
+    /// The generation of a run that goes on, and how many of its trials are done.
+    resumed: Option<(u32, u32)>,
     /// The current phase's place in the plan's phases.
     position: usize,
     /// Why the current phase was told to stop, once it was.
@@ -177,6 +183,8 @@ impl Coordinator {
             workers: plan.workers.iter().map(|_| Worker::default()).collect(),
             faults: BTreeMap::new(),
             trial: 0,
+            todo: Todo::new(plan.trials, BTreeSet::new(), BTreeMap::new()),
+            resumed: None,
             position: 0,
             stopping: None,
             rest: Rest::All,
@@ -192,6 +200,15 @@ impl Coordinator {
             actions: Vec::new(),
             plan,
         }
+    }
+
+    /// The same for a run of which a part is done.
+    pub(super) fn resuming(mut self, Resumption { todo, past, generation, .. }: Resumption) -> Self {
+        let done = u32::try_from(past.len()).unwrap_or(u32::MAX);
+        for past in past {
+            self.judge.recall(past);
+        }
+        Self { todo, resumed: Some((generation, done)), ..self }
     }
 
     /// Takes what happened, and says what is to be done, in this order.

@@ -15,8 +15,12 @@ use super::{Action, Coordinator, Rest, Stage};
 
 impl Coordinator {
     pub(super) fn start(&mut self) {
-        self.report(Event::RunStarted { plan: self.plan.clone(), anchor: self.anchor.at(self.now) });
-        self.connect();
+        let anchor = if self.resumed.is_some() { self.anchor } else { self.anchor.at(self.now) };
+        self.report(Event::RunStarted { plan: self.plan.clone(), anchor });
+        if let Some((generation, done)) = self.resumed {
+            self.report(Event::RunResumed { plan: self.plan.clone(), done, generation });
+        }
+        if self.todo.left() == 0 { self.finish() } else { self.connect() }
     }
 
     /// Asks for a connection to each worker that has none and is to have one.
@@ -119,7 +123,7 @@ impl Coordinator {
             let refused = end.kind != EndKind::Unreachable;
             self.report(Event::WorkerUnreachable { worker, refused, reason: end.reason, hint: end.hint });
         }
-        let (trials, left) = (self.plan.trials, self.plan.trials - self.trial);
+        let (trials, left) = (self.plan.trials, self.todo.left());
         if may_go_on && self.workers.iter().all(Worker::is_gone) {
             self.judge.not_carried_out("no worker can be reached".to_owned());
             return false;
@@ -142,10 +146,11 @@ impl Coordinator {
     }
 
     pub(super) fn begin_trial(&mut self) {
-        self.trial += 1;
+        let Some((trial, attempt)) = self.todo.take() else { return self.leave() };
+        self.trial = trial;
         self.rest = Rest::All;
         self.reset_began = None;
-        self.report(Event::trial_started(&self.plan, self.trial));
+        self.report(Event::trial_started(&self.plan, trial, attempt));
         self.next_phase(0);
     }
 
@@ -275,7 +280,7 @@ impl Coordinator {
         let incomplete = self.is_incomplete();
         let verdict = self.judge.end_trial(incomplete);
         self.report(Event::TrialEnded { trial, verdict });
-        let last = trial >= self.plan.trials;
+        let last = self.todo.left() == 0;
         let failed = self.plan.settings.on_failure == OnFailure::Stop && self.judge.has_failures();
         if last || failed || self.interrupted.is_some() {
             self.leave();
@@ -347,7 +352,7 @@ impl Coordinator {
     }
 
     fn finish(&mut self) {
-        let whole = self.trial >= 1 && self.interrupted.is_none();
+        let whole = (self.trial >= 1 || self.todo.left() == 0) && self.interrupted.is_none();
         let conclusion = self.judge.conclude(self.interrupted, whole);
         self.report(Event::RunEnded { conclusion });
         self.wait(Stage::Over, BTreeSet::new(), None);

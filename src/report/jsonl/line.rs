@@ -46,6 +46,12 @@ pub(super) enum Part<'a> {
         label: String,
         action: String,
     },
+    RunResumed {
+        version: String,
+        trials: u32,
+        done: u32,
+        generation: u32,
+    },
     Output {
         #[serde(flatten)]
         step: StepReference,
@@ -120,7 +126,12 @@ impl Part<'_> {
 
     /// Whether this is the `event` of a part.
     pub(super) fn has(name: &str) -> bool {
-        Self::PLANNED.contains(&name) || ["output", "reason", "run_ended"].contains(&name)
+        Self::PLANNED.contains(&name) || ["run_resumed", "output", "reason", "run_ended"].contains(&name)
+    }
+
+    /// The run goes on with this plan.
+    pub(super) fn run_resumed(plan: &Plan, done: u32, generation: u32) -> Self {
+        Self::RunResumed { version: env!("CARGO_PKG_VERSION").to_owned(), trials: plan.trials, done, generation }
     }
 
     /// A worker of the plan.

@@ -1,6 +1,6 @@
 //! From lines to events: a recorded run, read back.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::line::{Line, Part};
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Event, Names, Output, OutputSource, Plan, Printer, Reason, Stamped,
+    ClockAnchor, Conclusion, ConductorTime, Event, Names, Output, OutputSource, Plan, Printer, Reason, RunId, Stamped,
     StepReference, StepResult, Stream, Unkept, Verdict,
 };
 use crate::report::dry_run_json;
@@ -22,9 +22,15 @@ pub(crate) struct Replay<R, S> {
     /// The number of the line that was read last.
     number: u64,
     at: ConductorTime,
-    configuration: Option<String>,
-    /// Finds what a stream printed by the path of its file.
+    /// The configuration of each generation.
+    configurations: Vec<String>,
+    generation: u32,
+    /// Finds what a stream printed by the path of its file, and which attempt at its trial it was.
     source: S,
+    /// The latest attempt at each trial that was begun more than once.
+    attempts: BTreeMap<u32, u32>,
+    /// The end of the run, unless it goes on behind it.
+    end: Option<Stamped>,
     /// The plan while all that is recorded of it is being read.
     planned: Option<(ConductorTime, Plan, ClockAnchor)>,
     names: Option<Arc<Names>>,
@@ -36,16 +42,19 @@ pub(crate) struct Replay<R, S> {
     whole: bool,
 }
 
-impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
-    /// Reads the lines of a `jsonl` report, with the run's configuration in JSON. `source` has what a stream printed, by the
-    /// path of its file in the results folder.
-    pub(crate) fn new(lines: R, configuration: Option<String>, source: S) -> Self {
+impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> {
+    /// Reads the lines of a `jsonl` report, with the run's configurations in JSON, one for each generation. `source` has what
+    /// a stream printed, by the path of its file in the results folder, and the attempt at its trial.
+    pub(crate) fn new(lines: R, configurations: Vec<String>, source: S) -> Self {
         Self {
             lines,
             number: 0,
             at: ConductorTime::from_nanoseconds(0),
-            configuration,
+            configurations,
+            generation: 1,
             source,
+            attempts: BTreeMap::new(),
+            end: None,
             planned: None,
             names: None,
             reasons: Vec::new(),
@@ -71,6 +80,13 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
             let mut line = Vec::new();
             self.lines.read_until(b'\n', &mut line)?;
             self.number += 1;
+            if line.is_empty()
+                && let Some(end) = self.end.take()
+            {
+                self.ready.push_back(end);
+                self.ended = true;
+                break;
+            }
             // A line without an end is one that the conductor was writing when it was killed.
             if !line.ends_with(b"\n") {
                 (self.ended, self.whole) = (true, false);
@@ -96,6 +112,7 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
             self.begin();
         }
         let names = self.names.clone();
+        self.end = None;
         if Part::has(name) {
             let part = Names::during(names.as_ref(), || serde_json::from_value(event))?;
             return self.part(time.as_deref(), part);
@@ -107,6 +124,7 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
                 self.find_outputs(Printer::Step(*step), result);
             }
             Event::CheckEnded { trial, result } => self.find_outputs(Printer::Check(*trial), result),
+            Event::TrialStarted { trial, attempt: attempt @ 2.., .. } => _ = self.attempts.insert(*trial, *attempt),
             _ => {}
         }
         self.push(event);
@@ -116,8 +134,7 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
     fn part(&mut self, time: Option<&str>, part: Part<'_>) -> io::Result<()> {
         match part {
             Part::RunStarted(started) => {
-                let missing = || io::Error::other("the folder has no `configuration.json`");
-                let plan = dry_run_json::read(self.configuration.as_deref().ok_or_else(missing)?, started.run)?;
+                let plan = self.plan_of(1, started.run)?;
                 let utc = time.and_then(|time| humantime::parse_rfc3339(time).ok());
                 let utc = utc.ok_or_else(|| io::Error::other("invalid time"))?;
                 self.planned = Some((self.at, plan, ClockAnchor { conductor: self.at, utc }));
@@ -130,6 +147,7 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
                 known.player = player;
             }
             Part::StepPlanned { .. } => {}
+            Part::RunResumed { trials, done, generation, .. } => self.resumed(trials, done, generation)?,
             Part::Reason(reason) => self.reasons.push(reason),
             Part::Output { step, stream, offset, bytes, unfinished } => {
                 let length = offset.saturating_add(bytes.length() as u64).saturating_add(unfinished);
@@ -144,10 +162,33 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
             }
             Part::RunEnded { verdict, hints, .. } => {
                 let reasons = std::mem::take(&mut self.reasons);
-                self.push(Event::RunEnded { conclusion: Conclusion { verdict, reasons, hints } });
-                self.ended = true;
+                self.begin();
+                self.print();
+                let event = Event::RunEnded { conclusion: Conclusion { verdict, reasons, hints } };
+                self.end = Some(Stamped { at: self.at, event });
             }
         }
+        Ok(())
+    }
+
+    /// The plan of a generation.
+    fn plan_of(&self, generation: u32, run: RunId) -> io::Result<Plan> {
+        let index = usize::try_from(generation).unwrap_or(usize::MAX).saturating_sub(1);
+        let text = self.configurations.get(index).or(self.configurations.last());
+        let missing = || io::Error::other("the folder has no `configuration.json`");
+        dry_run_json::read(text.ok_or_else(missing)?, run)
+    }
+
+    /// The run goes on. What was the reason for its end does not count any more.
+    fn resumed(&mut self, trials: u32, done: u32, generation: u32) -> io::Result<()> {
+        let known = self.names.as_ref().map(|names| Arc::clone(&names.plan));
+        let known = known.ok_or_else(|| io::Error::other("a run is resumed that has not begun"))?;
+        let plan =
+            if generation == self.generation { (*known).clone() } else { self.plan_of(generation, known.run.clone())? };
+        let plan = Arc::new(Plan { trials, ..plan });
+        (self.generation, self.names) = (generation, Some(Names::new(Arc::clone(&plan))));
+        self.reasons.clear();
+        self.push(Event::RunResumed { plan, done, generation });
         Ok(())
     }
 
@@ -174,7 +215,12 @@ impl<R: BufRead, S: Fn(Vec<String>) -> Arc<dyn OutputSource>> Replay<R, S> {
 
     fn output(&self, of: Printer, stream: Stream, length: u64, unkept: Option<Unkept>) -> Output {
         let plan = self.names.as_ref().map(|names| &*names.plan);
-        Output::new((self.source)(of.file(plan, stream)), length, unkept)
+        let trial = match of {
+            Printer::Step(step) => step.trial,
+            Printer::Check(trial) => trial,
+        };
+        let attempt = self.attempts.get(&trial).copied().unwrap_or(1);
+        Output::new((self.source)(of.file(plan, stream), attempt), length, unkept)
     }
 
     /// Puts the outputs of a result in place of their lengths.

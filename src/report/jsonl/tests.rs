@@ -79,7 +79,8 @@ fn configuration(events: &[Stamped]) -> Option<String> {
 /// The events that are read back from these lines of a run, and whether they are all.
 fn read_back(lines: &str, events: &[Stamped]) -> Result<(Vec<Stamped>, bool), String> {
     let files = Files::of(events);
-    let mut replay = Replay::new(lines.as_bytes(), configuration(events), |path| files.source(&path));
+    let mut replay =
+        Replay::new(lines.as_bytes(), configuration(events).into_iter().collect(), |path, _| files.source(&path));
     let mut read = Vec::new();
     while let Some(stamped) = replay.next().map_err(|error| error.to_string())? {
         read.push(stamped);

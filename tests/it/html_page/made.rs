@@ -70,7 +70,7 @@ pub(super) fn events(workers: &[&str], steps: Vec<Ran>, end: u64, more: Vec<Even
     let (trial, phase) = (1, Phase::Run);
     let mut events = vec![
         Event::RunStarted { plan: Arc::clone(&plan), anchor: ClockAnchor { conductor: at(0), utc } },
-        Event::trial_started(&plan, trial),
+        Event::trial_started(&plan, trial, 1),
         Event::PhaseStarted { trial, phase },
     ];
     let player = PlayerDescription::Session { version: "0.1.0".to_owned(), host: "box".to_owned() };

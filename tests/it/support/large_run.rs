@@ -82,7 +82,7 @@ pub fn events(size: Size) -> Vec<Stamped> {
         tell(now, Event::WorkerConnected { worker, player });
     }
     for trial in 1..=size.trials {
-        tell(now, Event::trial_started(&plan, trial));
+        tell(now, Event::trial_started(&plan, trial, 1));
         for phase in Phase::ALL {
             now = one_phase(&plan, (trial, phase), now, &mut chance, &mut tell);
         }

@@ -1,0 +1,107 @@
+//! A report of a run that is resumed: it is told first what happened before, from the record, and then what happens now.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
+
+use super::journal::EVENTS;
+use super::record;
+use crate::conduct::ResultsFolder;
+use crate::model::{Event, Reporter, Stamped};
+use crate::report::Replay;
+
+/// The recorded part of a run.
+pub(super) struct Recorded {
+    pub(super) folder: ResultsFolder,
+    /// How long its record is.
+    pub(super) length: u64,
+    /// Its configurations, one for each generation.
+    pub(super) configurations: Vec<String>,
+}
+
+impl Recorded {
+    /// Tells all that is recorded but the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// Says what cannot be read, or why it was not taken.
+    pub(super) fn tell(&self, mut take: impl FnMut(&Stamped) -> io::Result<()>) -> io::Result<()> {
+        let events = self.folder.open_file(&[EVENTS], OFlags::RDONLY)?;
+        let lines = BufReader::new(events.take(self.length));
+        let mut replay = Replay::new(lines, self.configurations.clone(), record::outputs(&self.folder));
+        while let Some(stamped) = replay.next()? {
+            if !matches!(stamped.event, Event::RecordEnded | Event::RunEnded { .. }) {
+                take(&stamped)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A report that is told the recorded part first, on the thread that writes it.
+pub(super) struct Replayed {
+    pub(super) report: Box<dyn Reporter>,
+    pub(super) recorded: Option<Arc<Recorded>>,
+}
+
+impl Reporter for Replayed {
+    fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
+        match (&stamped.event, self.recorded.take()) {
+            // The run has begun already.
+            (Event::RunStarted { .. }, Some(recorded)) => recorded.tell(|stamped| self.report.report(stamped)),
+            (_, recorded) => {
+                self.recorded = recorded;
+                self.report.report(stamped)
+            }
+        }
+    }
+}
+
+/// How much of a record is whole. After a power cut, its end can be missing or not be what was written: the record is cut
+/// there. That can be within the end of one trial, which was not yet kept; a record that is not whole before that is damaged.
+///
+/// # Errors
+///
+/// Says where it is damaged, or why it cannot be read.
+pub(super) fn whole(mut lines: impl BufRead) -> io::Result<u64> {
+    let (mut length, mut number, mut torn) = (0, 0, None);
+    // Whether a whole end of a trial was seen behind the first line that is not whole.
+    let mut ended = false;
+    loop {
+        let mut line = Vec::new();
+        if lines.read_until(b'\n', &mut line)? == 0 {
+            return Ok(length);
+        }
+        number += 1;
+        let event = line.ends_with(b"\n").then(|| serde_json::from_slice::<serde_json::Value>(&line).ok()).flatten();
+        let kind = event.as_ref().and_then(|event| event["event"].as_str());
+        match (kind, torn) {
+            (Some(_), None) => length += line.len() as u64,
+            (None, None) => torn = Some(number),
+            (Some(_), Some(first)) if ended => {
+                return Err(io::Error::other(format!("line {first} is damaged, and trials after it are recorded")));
+            }
+            (Some("trial_ended"), Some(_)) => ended = true,
+            (_, Some(_)) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_whole_up_to_a_line_that_is_torn_and_damaged_if_trials_were_kept_behind_it() {
+        let (event, end) = ("{\"event\":\"a\"}\n", "{\"event\":\"trial_ended\"}\n");
+        let torn = "{\"event\":\"tri";
+        let length = |parts: &[&str]| whole(parts.concat().as_bytes()).map_err(|error| error.to_string());
+        assert_eq!(length(&[]), Ok(0));
+        assert_eq!(length(&[event, end]), Ok(38));
+        assert_eq!(length(&[event, end, torn]), Ok(38));
+        assert_eq!(length(&[event, "\0\0\0\0", event, "\0\n", end]), Ok(14));
+        let damaged = "line 2 is damaged, and trials after it are recorded";
+        assert_eq!(length(&[event, "\0\n", end, event]), Err(damaged.to_owned()));
+    }
+}

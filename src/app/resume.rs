@@ -1,0 +1,195 @@
+//! `conduct --resume`: finds the run in its folder, and what is left of it to be done.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+use super::changes;
+use super::identity::Identity;
+use super::journal::{CONFIGURATION, EVENTS};
+use super::record;
+use super::replayed::{Recorded, whole};
+use crate::cli::{self, Command, ConductArguments};
+use crate::conduct::{History, ResultsFolder, Resumption, set_aside};
+use crate::config;
+use crate::model::{Plan, RunId, on_one_line};
+
+/// A run that is to go on.
+pub(super) struct Resumed {
+    /// Its folder, as it is shown.
+    pub(super) path: PathBuf,
+    pub(super) run: RunId,
+    pub(super) identity: Identity,
+    pub(super) recorded: Arc<Recorded>,
+    /// Its record. It is locked, as long as this is open.
+    pub(super) events: File,
+    history: History,
+}
+
+/// Locks the record of a run for this process.
+///
+/// # Errors
+///
+/// Says that another process has it.
+pub(super) fn lock(events: &File) -> io::Result<()> {
+    Ok(flock(events, FlockOperation::NonBlockingLockExclusive)?)
+}
+
+/// Finds the run that `arguments` want to go on with, and the arguments with which it does.
+///
+/// # Errors
+///
+/// Says why it cannot go on, for people.
+pub(super) fn find(arguments: &ConductArguments, run: &Path) -> Result<(Resumed, ConductArguments), String> {
+    let path = folder(arguments, run)?;
+    let shown = on_one_line(&path.to_string_lossy()).into_owned();
+    let cannot = |why: String| format!("cannot resume the run in `{shown}`: {why}");
+    let failed = |error: io::Error| cannot(error.to_string());
+    let folder = ResultsFolder::open(&path).map_err(failed)?;
+    let events = folder.open_file(&[EVENTS], OFlags::RDWR | OFlags::APPEND).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => cannot(format!("it does not contain `{EVENTS}`")),
+        _ => failed(error),
+    })?;
+    lock(&events).map_err(|_| cannot("another `conduct` is still carrying it out".to_owned()))?;
+    let identity = Identity::read(&folder).map_err(failed)?;
+    let identity = identity.ok_or_else(|| {
+        cannot("it does not contain `resume.json`: an earlier version of conductor began it".to_owned())
+    })?;
+    let read = events.try_clone().map_err(failed)?;
+    let length = whole(BufReader::new(read)).map_err(|error| cannot(format!("`{EVENTS}`: {error}")))?;
+    let configurations = record::configurations(&folder).map_err(failed)?;
+    let recorded = Recorded { folder, length, configurations };
+    let mut history = History::default();
+    let told = recorded.tell(|stamped| {
+        history.take(stamped);
+        Ok(())
+    });
+    told.map_err(|error| cannot(format!("`{EVENTS}`: {error}")))?;
+    let Some((plan, _)) = &history.plan else { return Err(cannot("nothing of it was recorded".to_owned())) };
+    let run = plan.run.clone();
+    if path.file_name() != Some(run.as_str().as_ref()) {
+        return Err(cannot(format!("its folder must have the name of the run, `{run}`")));
+    }
+    let arguments = merged(arguments, &identity, &path, &run).map_err(cannot)?;
+    Ok((Resumed { path, run, identity, recorded: Arc::new(recorded), events, history }, arguments))
+}
+
+/// The folder of a run. `latest` is a link to it.
+fn folder(arguments: &ConductArguments, run: &Path) -> Result<PathBuf, String> {
+    let is_name = run.components().count() == 1 && !run.join(EVENTS).exists();
+    let path = if is_name {
+        let of_file = || {
+            let (file, name) = (arguments.config.as_ref()?, RunId::new("run").ok()?);
+            config::load_test(file, &arguments.overrides, name, None).outputs.results
+        };
+        let results = arguments.results.clone().or_else(of_file).ok_or_else(|| {
+            format!(
+                "`{0}` is not the folder of a run\n  hint: name the folder, such as `results/{0}`, or the test file too",
+                run.display()
+            )
+        })?;
+        results.join(run)
+    } else {
+        run.to_owned()
+    };
+    let path = match fs::read_link(&path) {
+        Ok(target) => path.parent().unwrap_or(Path::new("")).join(target),
+        Err(_) => path,
+    };
+    // `.` and the like have no name.
+    Ok(if path.file_name().is_some() { path } else { fs::canonicalize(&path).unwrap_or(path) })
+}
+
+/// The arguments with which the run was begun, with those of now that are about reports, and how many trials there are.
+fn merged(now: &ConductArguments, identity: &Identity, path: &Path, run: &RunId) -> Result<ConductArguments, String> {
+    let line = std::iter::once("conduct").chain(identity.arguments.iter().map(String::as_str));
+    let begun = match cli::parse(line.map(OsString::from).collect()) {
+        Ok(Command::Conduct(begun)) => *begun,
+        Ok(_) => return Err("its arguments are not those of `conduct`".to_owned()),
+        Err(error) => return Err(format!("its arguments are not understood: {error}")),
+    };
+    let is_elsewhere = std::env::current_dir().is_ok_and(|here| here != identity.directory);
+    let from_there = |path: PathBuf| if is_elsewhere { identity.directory.join(path) } else { path };
+    let results = path.parent().map(Path::to_owned);
+    let mut overrides = begun.overrides;
+    overrides.trials = now.overrides.trials.or(overrides.trials);
+    overrides.results.clone_from(&results);
+    let programs = begun.programs.into_iter().map(|(machine, file)| (machine, from_there(file)));
+    Ok(ConductArguments {
+        config: now.config.clone().or(begun.config.map(from_there)),
+        overrides,
+        programs: if now.programs.is_empty() { programs.collect() } else { now.programs.clone() },
+        resume: now.resume.clone(),
+        failed: now.failed,
+        accept_changes: now.accept_changes,
+        strict: now.strict,
+        python: now.python,
+        skip_unreachable: now.skip_unreachable,
+        take_over: now.take_over,
+        format: now.format,
+        output: now.output.clone(),
+        reports: now.reports.clone(),
+        results,
+        run_id: Some(run.clone()),
+        color: now.color,
+        log: now.log.clone(),
+        ..begun
+    })
+}
+
+impl Resumed {
+    /// Gets everything ready to go on with this plan: what has changed is refused, or begins a new generation; what partial
+    /// trials left is moved aside.
+    ///
+    /// # Errors
+    ///
+    /// Says why the run cannot go on, for people.
+    pub(super) fn prepare(&mut self, plan: &Plan, arguments: &ConductArguments) -> Result<Resumption, String> {
+        let Self { path, run, identity, recorded, events, history } = self;
+        let failed = |error: io::Error| format!("cannot resume run `{run}`: {error}");
+        let folder = &recorded.folder;
+        let mut written = Vec::new();
+        crate::report::dry_run_json(plan, &mut written).map_err(failed)?;
+        let files = changes::files(plan);
+        let before = history.plan.as_ref().map(|(plan, _)| Arc::clone(plan));
+        let before = before.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
+        let changed = changes::between((&before, &identity.files), (plan, &files));
+        let generation = if changed.is_empty() { history.generation } else { history.generation + 1 };
+        if !changed.is_empty() {
+            let lines = changed.join("\n  ");
+            if !changes::are_alike(&before, plan) {
+                return Err(format!("cannot resume run `{run}`: a run keeps its workers and phases:\n  {lines}"));
+            }
+            if !arguments.accept_changes {
+                return Err(format!(
+                    "cannot resume run `{run}`: what it does has changed since it began:\n  {lines}\n  hint: undo the changes; or \
+                     use `--accept-changes`, and the statistics will not put trials from before and after together"
+                ));
+            }
+        }
+        let done = history.done(arguments.failed);
+        if let Some(last) = done.last().filter(|last| **last > plan.trials) {
+            return Err(format!("cannot resume run `{run}` with {} trials: trial {last} is done", plan.trials));
+        }
+        events.set_len(recorded.length).map_err(failed)?;
+        if generation > history.generation {
+            let text = recorded.configurations.last().cloned().unwrap_or_default();
+            folder.write(&record::earlier(history.generation), text.as_bytes(), 0o666).map_err(failed)?;
+        }
+        folder.write(CONFIGURATION, &written, 0o666).map_err(failed)?;
+        let is_due = |trial| !done.contains(&trial);
+        let attempts = set_aside(folder, &history.attempts(), is_due)
+            .map_err(|error| format!("cannot move aside what is left in `{}`: {error}", path.display()))?;
+        identity.resumed += 1;
+        identity.files = files;
+        identity.write(folder).map_err(failed)?;
+        let history = std::mem::take(history);
+        let resumption = history.resume(plan.trials, done, attempts);
+        let resumption = resumption.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
+        Ok(resumption.of_generation(generation))
+    }
+}

@@ -1,0 +1,121 @@
+//! What an earlier part of a run has come to, from its events: which trials are done, and what speaks against them. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::coordinator::{Judge, Past, Todo, how};
+use crate::model::{ClockAnchor, ConductorTime, Event, Plan, Stamped, Verdict};
+
+/// What the events of a run say of it.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// The latest plan, and the run's own clock.
+    pub(crate) plan: Option<(Arc<Plan>, ClockAnchor)>,
+    /// How often its configuration was changed, counted from 1.
+    pub(crate) generation: u32,
+    /// When the last thing happened.
+    last: ConductorTime,
+    /// The last attempt at each trial that has begun.
+    trials: BTreeMap<u32, Attempt>,
+    /// The trial that has no end yet, with its judge.
+    open: Option<(u32, Judge)>,
+}
+
+/// The last attempt at a trial.
+#[derive(Debug)]
+struct Attempt {
+    number: u32,
+    /// How it went, if it has an end.
+    end: Option<Past>,
+}
+
+impl History {
+    /// Takes one event.
+    pub(crate) fn take(&mut self, Stamped { at, event }: &Stamped) {
+        self.last = self.last.max(*at);
+        match event {
+            Event::RunStarted { plan, anchor } => {
+                (self.plan, self.generation) = (Some((Arc::clone(plan), *anchor)), 1);
+            }
+            Event::RunResumed { plan, generation, .. } => {
+                self.open = None;
+                self.generation = *generation;
+                if let Some((known, _)) = &mut self.plan {
+                    *known = Arc::clone(plan);
+                }
+            }
+            Event::TrialStarted { trial, attempt, .. } => {
+                self.trials.insert(*trial, Attempt { number: *attempt, end: None });
+                self.open = self.plan.as_ref().map(|(plan, _)| (*trial, Judge::new(Arc::clone(plan))));
+            }
+            Event::TrialEnded { trial, verdict } => {
+                let judge = self.open.take().filter(|(open, _)| open == trial).map(|(_, judge)| judge);
+                if let (Some(attempt), Some(judge)) = (self.trials.get_mut(trial), judge) {
+                    attempt.end = Some(judge.past(*trial, *verdict));
+                }
+            }
+            other => self.judge(other),
+        }
+    }
+
+    fn judge(&mut self, event: &Event) {
+        let Some((trial, judge)) = &mut self.open else { return };
+        match event {
+            Event::StepEnded { step, result } | Event::SpawnedEnded { step, result }
+                if step.trial == *trial && judge.counts(*step, &result.outcome) =>
+            {
+                judge.failed(*step, &how(result));
+            }
+            Event::CheckEnded { trial: of, result } if of == trial => judge.check(*of, &result.outcome),
+            Event::OutputFailed { text, .. } => judge.not_carried_out(text.clone()),
+            _ => {}
+        }
+    }
+
+    /// The trials that need not be run again: those that passed or failed; with `failed`, those that passed.
+    pub(crate) fn done(&self, failed: bool) -> BTreeSet<u32> {
+        let is_done = |past: &Past| match past.verdict {
+            Verdict::Passed => true,
+            Verdict::Failed => !failed,
+            Verdict::Incomplete => false,
+        };
+        let ended = self.trials.iter().filter(|(_, attempt)| attempt.end.as_ref().is_some_and(is_done));
+        ended.map(|(trial, _)| *trial).collect()
+    }
+
+    /// The last attempt at each trial that has begun.
+    pub(crate) fn attempts(&self) -> BTreeMap<u32, u32> {
+        self.trials.iter().map(|(trial, attempt)| (*trial, attempt.number)).collect()
+    }
+
+    /// What is left of so many trials when these are done, and what is known of those. The run's clock goes on from here.
+    /// `attempts` are those that are due.
+    pub(crate) fn resume(self, trials: u32, done: BTreeSet<u32>, attempts: BTreeMap<u32, u32>) -> Option<Resumption> {
+        let (_, anchor) = self.plan?;
+        let mut past = self.trials;
+        past.retain(|trial, _| done.contains(trial));
+        let past = past.into_values().filter_map(|attempt| attempt.end).collect();
+        let (generation, last) = (self.generation, self.last);
+        Some(Resumption { todo: Todo::new(trials, done, attempts), past, anchor, last, generation })
+    }
+}
+
+/// How a run goes on.
+#[derive(Debug, Clone)]
+pub(crate) struct Resumption {
+    pub(super) todo: Todo,
+    /// What came of the trials that are done.
+    pub(super) past: Vec<Past>,
+    /// The run's clock, and the last moment that is recorded on it.
+    pub(super) anchor: ClockAnchor,
+    pub(super) last: ConductorTime,
+    /// How often its configuration was changed, counted from 1.
+    pub(crate) generation: u32,
+}
+
+impl Resumption {
+    /// The same with a configuration of this generation.
+    pub(crate) fn of_generation(self, generation: u32) -> Self {
+        Self { generation, ..self }
+    }
+}

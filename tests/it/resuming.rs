@@ -1,0 +1,280 @@
+//! `conduct --resume` goes on with a run: exactly the trials that are missing are run, each counts once, and what has changed
+//! is refused. The players end the sessions of before at once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, SystemTime};
+
+use crate::support::{Folder, Player, conductor, eventually, finish, kill, number_in, run, start};
+use serde_json::Value;
+use snapbox::str;
+
+/// The events of the run `r`.
+fn events(folder: &Folder) -> Vec<Value> {
+    let text = folder.read("kept/r/events.jsonl");
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"))).collect()
+}
+
+/// The attempt at each trial that has ended last, with its verdict; checks that each began once, and none after its end.
+fn trials(folder: &Folder, context: &str) -> BTreeMap<u64, (u64, String)> {
+    let mut ended: BTreeMap<u64, (u64, String)> = BTreeMap::new();
+    let mut begun: BTreeMap<u64, u64> = BTreeMap::new();
+    for event in events(folder) {
+        let trial = event["trial"].as_u64().unwrap_or(0);
+        match event["event"].as_str() {
+            Some("trial_started") => {
+                let attempt = event["attempt"].as_u64().unwrap_or(1);
+                let is_done = ended.get(&trial).is_some_and(|(_, verdict)| verdict != "incomplete");
+                assert!(!is_done, "trial {trial} was done and began again: {context}");
+                assert!(
+                    begun.insert(trial, attempt).unwrap_or(0) < attempt,
+                    "attempt {attempt} of trial {trial}: {context}"
+                );
+            }
+            Some("trial_ended") => {
+                ended.insert(trial, (begun[&trial], event["verdict"].as_str().unwrap_or("?").to_owned()));
+            }
+            _ => {}
+        }
+    }
+    ended
+}
+
+/// Kills the conductor at 20 random moments, and resumes the run at once each time.
+fn killed_at_random(folder: &Folder, first: &[&str]) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time");
+    let seed = number_in("RESUME_SEED").map_or(u64::from(now.subsec_nanos()), |seed| seed as u64);
+    let context = format!("RESUME_SEED={seed}");
+    let mut state = seed | 1;
+    let mut chance = |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    };
+    let again = ["conduct", "-q", "--resume", "kept/r", "-o", "out"];
+    let mut line: Vec<&str> = first.to_vec();
+    for _ in 0..20 {
+        let mut child = start(conductor(folder, &line));
+        // The moment of the fault is what is random here; nothing is waited for.
+        std::thread::sleep(Duration::from_millis(chance(700)));
+        kill(child.id(), 9);
+        child.wait().expect("it is killed");
+        if fs::exists(folder.join("kept/r/resume.json")).is_ok_and(|is_there| is_there)
+            && folder.read("kept/r/events.jsonl").contains('\n')
+        {
+            line = again.to_vec();
+        } else {
+            let _ = fs::remove_dir_all(folder.join("kept/r"));
+        }
+    }
+    let last = finish(start(conductor(folder, &line)));
+    last.assert(0, "", "");
+    let ended = trials(folder, &context);
+    assert_eq!(ended.len(), 60, "{context}");
+    assert!(ended.values().all(|(_, verdict)| verdict == "passed"), "{ended:?}: {context}");
+    let report: Value = serde_json::from_str(&folder.read("kept/r/report.json")).expect("a report");
+    assert_eq!(report["trials"].as_array().map(Vec::len), Some(60), "{context}");
+    assert_eq!(report["metadata"]["verdict"], "passed", "{context}");
+    // What the attempts that count printed is there.
+    let ran = folder.read("ran");
+    for trial in ended.into_keys() {
+        let printed = folder.read(&format!("kept/r/outputs/trial-{trial}/w/run-01-s.stdout"));
+        assert_eq!(printed, format!("trial {trial}\n"), "{context}");
+        assert!(ran.lines().any(|line| line == trial.to_string()), "trial {trial} did not run: {context}");
+    }
+    // The reports are those that the record gives.
+    run(folder, ["report", "kept/r", "-f", "json", "-o", "again.json"]).assert(0, str![""], str![""]);
+    snapbox::assert_data_eq!(folder.read("again.json"), snapbox::Data::text(folder.read("kept/r/report.json")).raw());
+}
+
+const STEPS: &str =
+    "[Run]\ns = echo trial $CONDUCTOR_TRIAL; echo $CONDUCTOR_TRIAL >> %(here)s/ran; sleep 0.02\n[Reset]\nr = true\n";
+
+/// The steps, in the folder of the test.
+fn steps(folder: &Folder) -> String {
+    STEPS.replace("%(here)s", &folder.path().display().to_string())
+}
+
+/// So long that a test ends in time only if it does not wait for the end of the lease.
+const LEASE: &str = "trials = 60\nresults = kept\nlease = 10m";
+
+#[test]
+fn a_run_that_is_killed_at_any_moment_is_resumed_at_once_and_runs_exactly_what_is_missing() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test(LEASE, &["w"]).worker("w", player.port, &steps(&folder));
+    killed_at_random(&folder, &["conduct", "-q", "--run-id", "r", "test.cfg", "-o", "out"]);
+}
+
+#[test]
+fn a_run_on_machines_that_are_reached_through_commands_is_resumed_at_once_too() {
+    let folder = Folder::new();
+    folder.test(LEASE, &["w"]).worker("w", 1, &steps(&folder));
+    killed_at_random(&folder, &["conduct", "-q", "--local", "--run-id", "r", "test.cfg", "-o", "out"]);
+}
+
+/// A run of two trials that is killed in its second trial: a step waits for a file that is not there yet.
+fn killed_in_the_second(folder: &Folder, player: &Player, run_section: &str) {
+    let here = folder.path().display().to_string();
+    let wait = format!(
+        "wait = test $CONDUCTOR_TRIAL = 1 || {{ : > {here}/waits; until test -e {here}/go; do sleep 0.02; done; }}\n"
+    );
+    folder.test("trials = 2\nresults = kept\nlease = 10m", &["w"]);
+    folder.worker("w", player.port, &format!("[Run]\n{run_section}{wait}[Reset]\nr = true\n"));
+    let mut child = start(conductor(folder, ["conduct", "-q", "--run-id", "r", "test.cfg", "-o", "out"]));
+    // The record can be behind what the players do.
+    let is_recorded = || folder.read("kept/r/events.jsonl").contains(r#""event":"trial_ended""#);
+    eventually("its second trial", || folder.join("waits").exists() && is_recorded());
+    kill(child.id(), 9);
+    child.wait().expect("it is killed");
+    folder.file("go", "");
+}
+
+#[test]
+fn what_a_partial_trial_left_is_moved_aside_and_the_reports_have_the_whole_run() {
+    let (player, folder) = (Player::start(), Folder::new());
+    killed_in_the_second(&folder, &player, "say = echo $CONDUCTOR_TRIAL\nget = fetch:/proc/version\n");
+    let mode = fs::metadata(folder.join("kept/r/resume.json")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    run(&folder, ["conduct", "-q", "--resume", "latest", "test.cfg", "-o", "out"]).assert(0, str![""], str![""]);
+    assert_eq!(trials(&folder, "")[&2], (2, "passed".to_owned()));
+    for name in ["outputs/trial-2.attempt-1/w/run-01-say.stdout", "trial-2.attempt-1/w/version"] {
+        assert!(folder.join("kept/r").join(name).exists(), "{name}");
+    }
+    let text = folder.read("out");
+    assert_eq!(text, folder.read("kept/r/report.txt"));
+    assert!(text.contains("\nTrial 1 of 2, run\n") && text.contains("\nTrial 2 of 2, attempt 2, run\n"), "{text}");
+    assert!(text.contains(": 1 of 2 trials are done\n") && text.contains("\npassed: 2 of 2 trials; "), "{text}");
+    for (format, name) in
+        [("text", "report.txt"), ("json", "report.json"), ("jsonl", "events.jsonl"), ("html", "report.html")]
+    {
+        run(&folder, ["report", "kept/r", "-f", format, "-o", "again"]).assert(0, str![""], str![""]);
+        let again = folder.read("again").replace(r#""folder":"kept/r/""#, r#""folder":"""#);
+        snapbox::assert_data_eq!(again, snapbox::Data::text(folder.read(&format!("kept/r/{name}"))).raw());
+    }
+    // Nothing is left to be done.
+    run(&folder, ["conduct", "-q", "--resume", "kept/latest", "-o", "out"]).assert(0, str![""], str![""]);
+    assert_eq!(trials(&folder, "").len(), 2);
+}
+
+#[test]
+fn a_command_that_has_changed_is_refused_with_its_line_unless_that_is_accepted() {
+    let (player, folder) = (Player::start(), Folder::new());
+    killed_in_the_second(&folder, &player, "say = echo before\n");
+    let changed = folder.read("w.cfg").replace("echo before", "echo after");
+    folder.file("w.cfg", &changed);
+    let before = folder.read("kept/r/events.jsonl");
+    run(&folder, ["conduct", "-q", "--resume", "kept/r"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: cannot resume run `r`: what it does has changed since it began:
+  w.cfg:7: w, run step 01: `say = echo before (at most 1h)` -> `say = echo after (at most 1h)`
+  hint: undo the changes; or use `--accept-changes`, and the statistics will not put trials from before and after together
+
+"#]],
+    );
+    assert_eq!(folder.read("kept/r/events.jsonl"), before, "nothing was done");
+    run(&folder, ["conduct", "-q", "--resume", "kept/r", "--accept-changes", "-o", "out"]).assert(
+        0,
+        str![""],
+        str![""],
+    );
+    let resumed = events(&folder).into_iter().find(|event| event["event"] == "run_resumed").expect("it is recorded");
+    assert_eq!((resumed["generation"].as_u64(), resumed["done"].as_u64()), (Some(2), Some(1)));
+    let text = folder.read("out");
+    assert!(text.contains("echo before") && text.contains("echo after"), "{text}");
+    assert!(!text.contains("\nStatistics of 2 trials\n"), "trials of two configurations are not put together: {text}");
+}
+
+#[test]
+fn a_file_that_is_sent_to_machines_and_has_changed_is_refused() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.file("data", "before");
+    let here = folder.path().display().to_string();
+    killed_in_the_second(&folder, &player, &format!("put = put:data -> {here}/sent\n"));
+    folder.file("data", "after");
+    run(&folder, ["conduct", "-q", "--resume", "kept/r"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: cannot resume run `r`: what it does has changed since it began:
+  w.cfg:7: w, contents of `data`: `[..]` -> `[..]`
+  hint: undo the changes; or use `--accept-changes`, and the statistics will not put trials from before and after together
+
+"#]],
+    );
+    folder.file("data", "before");
+    run(&folder, ["conduct", "-q", "--resume", "kept/r", "-o", "out"]).assert(0, str![""], str![""]);
+}
+
+#[test]
+fn failed_trials_are_run_again_only_when_that_is_wanted_and_more_trials_can_be() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let here = folder.path().display().to_string();
+    folder.test("trials = 2\nresults = kept", &["w"]);
+    folder.worker("w", player.port, &format!("[Run]\ns = test $CONDUCTOR_TRIAL != 1 || test -e {here}/good\n"));
+    let finished = run(&folder, ["conduct", "-q", "--run-id", "r", "test.cfg", "-o", "out"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    folder.file("good", "");
+    let finished = run(&folder, ["conduct", "-q", "--resume", "kept/r", "--trials", "3", "-o", "out"]);
+    assert_eq!(finished.status, Some(3), "what failed still counts: {finished:#?}");
+    assert_eq!(trials(&folder, "").len(), 3);
+    run(&folder, ["conduct", "-q", "--resume", "kept/r", "--trials", "2", "-o", "out"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: cannot resume run `r` with 2 trials: trial 3 is done
+
+"#]],
+    );
+    let again = ["conduct", "-q", "--resume", "kept/r", "--failed", "--trials", "3", "-o", "out"];
+    run(&folder, again).assert(0, str![""], str![""]);
+    let report: Value = serde_json::from_str(&folder.read("kept/r/report.json")).expect("a report");
+    assert_eq!(
+        (&report["metadata"]["verdict"], report["trials"].as_array().map(Vec::len)),
+        (&Value::from("passed"), Some(3))
+    );
+}
+
+#[test]
+fn a_run_that_is_still_carried_out_is_not_resumed() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test("results = kept", &["w"]).worker("w", player.port, "[Run]\ns = sleep 60\n");
+    let child = start(conductor(&folder, ["conduct", "-q", "--run-id", "r", "test.cfg", "-o", "out"]));
+    eventually("its step", || folder.read("kept/r/events.jsonl").contains("step_started"));
+    run(&folder, ["conduct", "-q", "--resume", "kept/r"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: cannot resume the run in `kept/r`: another `conduct` is still carrying it out
+
+"#]],
+    );
+    kill(child.id(), 15);
+    assert_eq!(finish(child).status, Some(143));
+}
+
+#[test]
+fn what_is_no_run_is_not_resumed() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.join("kept/r")).expect("a folder");
+    run(&folder, ["conduct", "--resume", "kept/r"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: cannot resume the run in `kept/r`: it does not contain `events.jsonl`
+
+"#]],
+    );
+    run(&folder, ["conduct", "--resume", "r"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: `r` is not the folder of a run
+  hint: name the folder, such as `results/r`, or the test file too
+
+"#]],
+    );
+}
