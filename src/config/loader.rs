@@ -411,5 +411,6 @@ fn test_settings(scope: &mut Scope<'_>) -> TestSettings {
     for setting in &TEST_SETTINGS {
         scope.set(TEST, setting, &mut settings);
     }
+    settings.run.check_origin = scope.entry(TEST, "check").map(|entry| entry.key_place().line());
     settings
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::named::named;
 use super::time::in_seconds;
-use super::{Definitions, Metric, Phase, Point, PointId, RunId, Schedule, Step, StepReference, WorkerId, WorkerPlan};
+use super::{
+    Definitions, FileLine, Metric, Phase, Point, PointId, RunId, Schedule, Step, StepReference, WorkerId, WorkerPlan,
+};
 
 /// Everything that a run will do.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,6 +153,9 @@ pub struct RunSettings {
     /// The command that judges each trial, on the conductor.
     #[serde(skip)]
     pub check: Option<String>,
+    /// Where that stands in the configuration, where it is known.
+    #[serde(skip)]
+    pub check_origin: Option<FileLine>,
     /// Whether the scratch folders are kept.
     #[serde(skip)]
     pub keep_scratch: bool,
@@ -169,6 +174,7 @@ impl Default for RunSettings {
             max_message_size: 10 << 20,
             results: None,
             check: None,
+            check_origin: None,
             keep_scratch: false,
         }
     }

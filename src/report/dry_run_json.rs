@@ -32,6 +32,7 @@ pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
         trials: plan.trials,
         phases: plan.phases.clone(),
         check: plan.settings.check.as_deref().map(Cow::from),
+        check_origin: plan.settings.check_origin.clone(),
         settings: Cow::Borrowed(&plan.settings),
         variables: Cow::Borrowed(&plan.variables),
         metrics: Cow::Borrowed(&plan.metrics),
@@ -64,7 +65,11 @@ pub(super) fn read(document: &str, run: RunId) -> io::Result<Plan> {
         phases: document.phases,
         variables: document.variables.into_owned(),
         metrics: document.metrics.into_owned(),
-        settings: RunSettings { check: document.check.map(Cow::into_owned), ..document.settings.into_owned() },
+        settings: RunSettings {
+            check: document.check.map(Cow::into_owned),
+            check_origin: document.check_origin,
+            ..document.settings.into_owned()
+        },
         workers: document.workers.into_iter().map(worker).collect(),
         points,
         schedule,
@@ -79,6 +84,9 @@ struct Document<'a> {
     /// The test's own judgement of each trial, on the conductor.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Cow<'a, str>>,
+    /// Its file and line, where they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
+    check_origin: Option<FileLine>,
     /// Durations are in seconds, `null` for none.
     settings: Cow<'a, RunSettings>,
     /// Those of the test; each worker has its own.

@@ -6,9 +6,9 @@
 
 use std::io::{self, Write};
 
-use super::causes::{self, Cause, Printed, Shown};
+use super::causes::{self, Cause, Kind, Printed, Shown};
 use super::{Ended, Run, last_lines, words};
-use crate::model::{FileLine, StepReference, WorkerId, WorkflowCommand, harmless, on_one_line};
+use crate::model::{FileLine, WorkerId, WorkflowCommand, harmless, on_one_line};
 
 /// GitHub shows so many errors and so many warnings of a step.
 const MOST: usize = 10;
@@ -44,10 +44,18 @@ fn write_most(
     commands.iter().try_for_each(|command| writeln!(writer, "{command}"))
 }
 
-/// A command about the line of this step, or else about the file of this worker, or about that of the test.
-fn about(run: &Run, name: &str, worker: Option<WorkerId>, step: Option<StepReference>) -> WorkflowCommand {
+/// The line of the configuration that a cause is about.
+fn line_of<'a>(run: &'a Run, cause: &Cause) -> Option<&'a FileLine> {
+    if let Kind::Check(_) = cause.kind {
+        return run.plan()?.settings.check_origin.as_ref();
+    }
+    run.step(*cause.steps.first()?)?.origin.as_ref()
+}
+
+/// A command about this line, or else about the file of this worker, or about that of the test.
+fn about(run: &Run, name: &str, worker: Option<WorkerId>, line: Option<&FileLine>) -> WorkflowCommand {
     let command = WorkflowCommand::new(name);
-    if let Some(FileLine { file, line }) = step.and_then(|step| run.step(step)).and_then(|step| step.origin.as_ref()) {
+    if let Some(FileLine { file, line }) = line {
         return command.with("file", file.display()).with("line", line);
     }
     let worker = worker.and_then(|worker| run.worker(worker)).map(|worker| &worker.file);
@@ -67,8 +75,8 @@ fn of_cause(run: &Run, cause: &Cause) -> String {
     let whose = run.plan().map(|plan| format!("{}, run {}", plan.file.display(), plan.run));
     let lines = details.into_iter().chain(printed.unwrap_or_default()).chain(hint).chain(consequences).chain(whose);
     let lines: Vec<String> = lines.map(|line| harmless(&line).into_owned()).collect();
-    let command = about(run, "error", cause.workers.first().copied(), cause.steps.first().copied())
-        .with("title", on_one_line(&title));
+    let command =
+        about(run, "error", cause.workers.first().copied(), line_of(run, cause)).with("title", on_one_line(&title));
     // A message is never empty.
     let message = if lines.is_empty() { on_one_line(&title).into_owned() } else { lines.join("\n") };
     command.message(&message)

@@ -69,7 +69,6 @@ fn metadata(ended: Ended<'_>) -> impl Serialize + '_ {
         run: plan.map(|plan| plan.run.as_str()),
         config: plan.map(|plan| plan.file.to_string_lossy()),
         verdict: conclusion.verdict,
-        reasons: &conclusion.reasons,
         exit_status: conclusion.exit_status(),
     }
 }

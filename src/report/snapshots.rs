@@ -192,7 +192,7 @@ fn json_says_for_each_step_how_it_ended() {
 fn json_says_who_was_lost_and_what_was_warned_of() {
     let document = json(&lost());
     assert_eq!(document["metadata"]["exit_status"], 4);
-    assert_eq!(document["metadata"]["reasons"][0]["kind"], "incomplete");
+    assert_eq!(document["causes"][0]["kind"], "lost");
     assert_eq!(document["lost"][0]["worker"], "b");
     assert_eq!(document["lost"][0]["trial"], 1);
     assert_eq!(document["warnings"][0]["text"], "nothing heard for 40s");
@@ -214,7 +214,7 @@ fn times_are_told_in_the_zone_that_was_asked_for() {
 fn json_is_a_whole_document_when_nothing_was_run() {
     let document = json(&not_carried_out());
     assert_eq!(document["metadata"]["exit_status"], 1);
-    assert_eq!(document["metadata"]["reasons"][0]["kind"], "not carried out");
+    assert_eq!(document["causes"][0]["verdict"], "not carried out");
     assert_eq!(document["trials"], Value::Array(Vec::new()));
     assert_eq!(json(&interrupted())["metadata"]["exit_status"], 130);
 }
@@ -227,7 +227,7 @@ fn every_format_says_why_when_there_was_not_even_a_plan() {
     assert_eq!(told(Format::Classic, plain(), &events), "1 not carried out: test.cfg cannot be read\n");
     let expected = "not carried out: test.cfg cannot be read\nnot carried out: no step was run\n";
     assert_eq!(told(Format::Text, plain(), &events), expected);
-    assert_eq!(json(&events)["metadata"]["reasons"][0]["text"], "test.cfg cannot be read");
+    assert_eq!(json(&events)["causes"][0]["text"], "not carried out: test.cfg cannot be read");
 }
 
 #[test]

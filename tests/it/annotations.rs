@@ -42,3 +42,25 @@ fn annotations_go_to_a_file_beside_the_results() {
     places.sort_unstable();
     assert_eq!(places, ["::error file=tests/node.cfg,line=3", "::error file=tests/test.cfg,line=11"]);
 }
+
+#[test]
+fn the_annotation_of_a_failed_check_has_the_line_of_the_check() {
+    let folder = Folder::new();
+    let test =
+        "[Test]\ntrials = 1\n# several lines\ncheck =\n  echo 3 of 4 files\n  exit 2\n[Workers]\nnode = node.cfg\n";
+    folder.file("test.cfg", test);
+    folder.file("node.cfg", "[Coordinator]\nplayer = 127.0.0.1\n[Run]\nload = true\n");
+    let line = ["conduct", "-q", "--local", "-f", "github", "--results", "kept", "--run-id", "r", "test.cfg"];
+    let finished = run(&folder, line);
+    finished.assert(
+        3,
+        str![[r#"
+::error file=test.cfg,line=4,title=failed%3A `check` of trial 1%3A exit 2::3 of 4 files%0Atest.cfg, run r
+
+"#]],
+        str![""],
+    );
+    // A kept run has the line too.
+    let again = run(&folder, ["report", "kept/r", "-f", "github"]);
+    assert_eq!(again.stdout, finished.stdout);
+}

@@ -32,7 +32,7 @@ fn a_check_reads_what_the_trial_left_and_its_exit_status_is_part_of_the_verdict(
         (&report["trials"][0]["verdict"], &report["trials"][1]["verdict"]),
         (&"passed".into(), &"failed".into())
     );
-    assert_eq!(report["metadata"]["reasons"][0]["text"], "`check` of trial 2 failed with exit status 1");
+    assert_eq!(report["causes"][0]["text"], "failed: `check` of trial 2: exit 1");
     assert_eq!(folder.read("kept/latest/outputs/trial-2/check.stdout"), "said in 2\n");
 }
 

@@ -18,12 +18,12 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("no JSON document ({error}): {text}"))
 }
 
-/// `VERDICT STATUS: REASONS` of a JSON report.
+/// `VERDICT STATUS: CAUSES` of a JSON report.
 fn end_of(document: &Value) -> String {
     let metadata = &document["metadata"];
-    let reasons = metadata["reasons"].as_array().expect("a list of reasons").iter();
-    let reasons: Vec<String> = reasons.map(|reason| format!("{}: {}", reason["kind"], reason["text"])).collect();
-    format!("{} {}: {}\n", metadata["verdict"], metadata["exit_status"], reasons.join(" | "))
+    let causes = document["causes"].as_array().expect("a list of causes").iter();
+    let causes: Vec<String> = causes.map(|cause| format!("{}: {}", cause["kind"], cause["text"])).collect();
+    format!("{} {}: {}\n", metadata["verdict"], metadata["exit_status"], causes.join(" | "))
 }
 
 /// Runs a test that asks for `report.json`, and what is in there.
@@ -169,7 +169,7 @@ fn a_failed_test_leaves_its_report() {
     snapbox::assert_data_eq!(
         end_of(&document),
         str![[r#"
-"failed" 3: "failed": "step `bad` failed with exit status 3 on worker `w` in run of trial 1"
+"failed" 3: "step": "failed: `bad` on w in run of trial 1: exit 3"
 
 "#]]
     );
@@ -208,7 +208,7 @@ error: the configuration `test.cfg` has 2 errors
     snapbox::assert_data_eq!(
         end_of(&document),
         str![[r#"
-"incomplete" 1: "not carried out": "the configuration `test.cfg` has 2 errors"
+"incomplete" 1: "other": "not carried out: the configuration `test.cfg` has 2 errors"
 
 "#]]
     );
@@ -241,7 +241,7 @@ fn unreachable_players_are_all_named_and_leave_a_report() {
     snapbox::assert_data_eq!(
         end_of(&document).replace(&port, ":PORT"),
         str![[r#"
-"incomplete" 1: "not carried out": "worker `first` at 127.0.0.1:PORT could not be reached: connection refused" | "not carried out": "worker `second` at 127.0.0.1:PORT could not be reached: connection refused"
+"incomplete" 1: "unreachable": "not carried out: workers `first` at 127.0.0.1:PORT, `second` at 127.0.0.1:PORT could not be reached: connection refused"
 
 "#]]
     );
@@ -279,7 +279,7 @@ fn a_run_without_the_unreachable_is_incomplete_and_its_report_says_so() {
     snapbox::assert_data_eq!(
         end_of(&document),
         str![[r#"
-"incomplete" 4: "incomplete": "worker `second` at 127.0.0.1:[..] was left out: connection refused"
+"incomplete" 4: "left out": "incomplete: worker `second` at 127.0.0.1:[..] was left out: connection refused"
 
 "#]]
     );
@@ -301,7 +301,7 @@ fn an_interrupted_run_resets_and_leaves_its_report() {
     snapbox::assert_data_eq!(
         end_of(&document),
         str![[r#"
-"incomplete" 130: "interrupted": "interrupted by SIGINT"
+"incomplete" 130: "interrupted": "interrupted by SIGINT in run of trial 1"
 
 "#]]
     );
@@ -392,7 +392,7 @@ error: cannot write the output `pipe`: no process has opened this named pipe to 
     snapbox::assert_data_eq!(
         end_of(&parsed(&folder.read("report"))),
         str![[r#"
-"incomplete" 143: "interrupted": "interrupted by SIGTERM" | "not carried out": "cannot write the output `pipe`: no process has opened this named pipe to read it"
+"incomplete" 143: "interrupted": "interrupted by SIGTERM" | "other": "not carried out: cannot write the output `pipe`: no process has opened this named pipe to read it"
 
 "#]]
     );

@@ -327,12 +327,14 @@ impl Finder<'_> {
         }
     }
 
-    /// A run that did not pass has at least one cause.
+    /// A run that did not pass has at least one cause. Of one that did not begin, nothing but the conclusion tells.
     fn rest(&mut self, conclusion: Option<&Conclusion>) {
         let Some(conclusion) = conclusion.filter(|conclusion| conclusion.verdict != Verdict::Passed) else { return };
-        if self.causes.is_empty() {
+        if self.causes.is_empty() || self.run.plan().is_none() {
             let at = self.last();
-            for (index, reason) in conclusion.reasons.iter().enumerate() {
+            let is_told = |reason: &Reason| matches!(reason, Reason::Interrupted(_)) && !self.causes.is_empty();
+            let untold: Vec<_> = conclusion.reasons.iter().filter(|reason| !is_told(reason)).collect();
+            for (index, reason) in untold.into_iter().enumerate() {
                 self.causes.insert(Key::Other(index), cause(Kind::Other(reason.clone()), at));
             }
         }

@@ -297,6 +297,7 @@ impl Scene {
             "report.json",
             "report.txt",
             "trial-1",
+            "values.csv",
         ];
         expect(&self.results(""), &run);
         // `a` and `b` are honest; `plant` makes `h1` and `h2` also in a run that has fewer hostile workers.
@@ -350,15 +351,19 @@ const STEPS: [(&str, usize); 4] = [("startup", 1), ("run", 4), ("collect", 1), (
 /// Each hostile worker is complete, or it is said why not.
 fn judge_hostile(report: &Value, cases: &[Option<Case>], outcome: &mut Outcome) {
     let lost = report["lost"].as_array().cloned().unwrap_or_default();
-    let reasons = report["metadata"]["reasons"].as_array().cloned().unwrap_or_default();
+    let told = report["causes"].as_array().cloned().unwrap_or_default();
     let nothing_was_run = report["trials"].as_array().is_none_or(Vec::is_empty);
     for (index, case) in cases.iter().enumerate() {
         let name = worker(index);
-        let begin = format!("worker `{name}` ");
-        let why =
-            lost.iter().find(|lost| lost["worker"] == *name).and_then(|lost| lost["text"].as_str()).or_else(|| {
-                reasons.iter().filter_map(|reason| reason["text"].as_str()).find_map(|text| text.strip_prefix(&begin))
-            });
+        let of_worker = |cause: &Value| {
+            let is_known = matches!(cause["kind"].as_str(), Some("lost" | "left out" | "unreachable"));
+            is_known && cause["workers"].as_array().is_some_and(|workers| workers.iter().any(|known| *known == name))
+        };
+        let why = lost
+            .iter()
+            .find(|lost| lost["worker"] == *name)
+            .and_then(|lost| lost["text"].as_str())
+            .or_else(|| told.iter().find(|cause| of_worker(cause)).and_then(|cause| cause["text"].as_str()));
         let is_complete = || STEPS.iter().all(|(phase, count)| results(report, phase, &name).len() == *count);
         let is_interrupted = outcome.status == Some(130);
         if let Some(case) = case {
