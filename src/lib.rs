@@ -31,7 +31,7 @@
 //! | [`statistics`] | medians, comparisons, verdicts, outliers, drift; random orders | nothing |
 //! | [`values`] | the values of the metrics of runs, and what the statistics say of them | `model`, `statistics` |
 //! | [`wait`] | all waits, each with its limit; the calls that block | nothing |
-//! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model`, `metric` |
+//! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model`, `metric`, `statistics` |
 //! | [`wire`] | frames, messages, the protocol of the Python program | `model` |
 //! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `metric`, `wait`, `wire`, `sys` |
 //! | [`player`] | listener, session, executor, clean-up | `model`, `wait`, `wire`, `sys` |

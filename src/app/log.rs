@@ -88,11 +88,14 @@ impl LogReporter {
     /// What is said of a trial as a whole.
     fn of_trial(&self, event: &Event) {
         let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
+        let about = |trial: &u32| self.plan.as_ref().map(|plan| plan.about_trial(*trial)).unwrap_or_default();
         match event {
             Event::RunResumed { done, .. } => tracing::info!("Resuming the run: {done} of {trials} trials are done"),
-            Event::TrialStarted { trial, attempt: 1, .. } => tracing::info!("Starting trial {trial} of {trials}"),
+            Event::TrialStarted { trial, attempt: 1, .. } => {
+                tracing::info!("Starting trial {trial} of {trials}{}", about(trial));
+            }
             Event::TrialStarted { trial, attempt, .. } => {
-                tracing::info!("Starting trial {trial} of {trials}, attempt {attempt}");
+                tracing::info!("Starting trial {trial} of {trials}{}, attempt {attempt}", about(trial));
             }
             Event::CheckStarted { trial } => tracing::debug!("Trial {trial}: check begins"),
             Event::CheckEnded { trial, result } => {

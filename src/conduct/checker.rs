@@ -29,7 +29,7 @@ use crate::wire::SupervisorMessage;
 use super::check_output::Printed;
 use super::event::CheckEnd;
 use super::now::now;
-use super::plan_message::common_variables;
+use super::plan_message::{common_variables, parameter_variables};
 use super::reports::Mark;
 use super::store::Store;
 use super::threads::Threads;
@@ -129,8 +129,11 @@ fn command(check: &Check) -> io::Result<Command> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("conductor").args(["keep", "--"]);
     start_apart(&mut command, *descriptors);
-    command.arg(plan.settings.check.as_deref().unwrap_or("true"));
-    command.envs(common_variables(plan)).env("CONDUCTOR_TRIAL", trial.to_string());
+    command.arg(plan.check_in(*trial).unwrap_or("true"));
+    command
+        .envs(common_variables(plan))
+        .envs(parameter_variables(plan, plan.point_of(*trial)))
+        .env("CONDUCTOR_TRIAL", trial.to_string());
     if let Some(results) = results {
         let results = std::path::absolute(results)?;
         command.env("CONDUCTOR_TRIAL_RESULTS", results.join(format!("trial-{trial}")));

@@ -4,15 +4,16 @@ use std::io;
 use std::time::Duration;
 
 use crate::model::{
-    ConductorTime, Hint, Outcome, Output, PhaseId, PlayerDescription, Process, Start, StepId, StepResult, Stream,
+    ConductorTime, Hint, Outcome, Output, PhaseId, PlayerDescription, PointId, Process, Start, StepId, StepResult,
+    Stream,
 };
 use crate::wire::SupervisorMessage;
 
 /// What the coordinator wants of a worker's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Send the plan.
-    Plan,
+    /// Send the plan of this point, in place of an earlier one.
+    Plan(PointId),
     /// Have the worker get ready for a phase.
     Arm(PhaseId),
     /// Start the phase at this moment; if that has passed, at once.

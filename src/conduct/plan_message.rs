@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    Action, Bound, LARGEST_PLAN, LONGEST_NAME, MOST_STEPS, MOST_VARIABLES, Mode, Phase, Plan, Step, WorkerId,
+    Action, Bound, LARGEST_PLAN, LONGEST_NAME, MOST_STEPS, MOST_VARIABLES, Mode, Phase, Plan, PointId, Step, WorkerId,
     WorkerPlan, in_scratch, nanoseconds, variable,
 };
-use crate::wire::{AWAIT, ActionMessage, PlanMessage, SCRATCH, ScratchMessage, StepMessage, UntilMessage, to_json};
+use crate::wire::{
+    AWAIT, ActionMessage, POINTS, PlanMessage, SCRATCH, ScratchMessage, StepMessage, UntilMessage, to_json,
+};
 
-/// The message with a worker's plan, for this incarnation of its player.
-pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<String>) -> PlanMessage {
-    let entry = plan.worker(worker);
+/// The message with a worker's plan at a point, for this incarnation of its player.
+pub(crate) fn plan_message(plan: &Plan, point: PointId, worker: WorkerId, incarnation: Option<String>) -> PlanMessage {
+    let entry = plan.worker_at(point, worker);
     let settings = &plan.settings;
     let steps = |phase: Phase| entry.steps[phase].iter().map(|step| step_message(phase, step)).collect();
     PlanMessage {
@@ -20,7 +22,7 @@ pub(crate) fn plan_message(plan: &Plan, worker: WorkerId, incarnation: Option<St
         shell: entry.shell.clone(),
         directory: entry.directory.clone(),
         scratch: Some(if settings.keep_scratch { ScratchMessage::Keep } else { ScratchMessage::Remove }),
-        environment: environment(plan, worker),
+        environment: environment(plan, point, worker),
         step_timeout: settings.step_timeout.map(nanoseconds),
         reset_timeout: nanoseconds(settings.reset_timeout),
         lease: nanoseconds(settings.lease),
@@ -37,6 +39,7 @@ pub fn too_large(plan: &Plan) -> Option<String> {
     /// So many bytes at most become of one byte of a text (`\\u0001`).
     const MOST_ESCAPED: usize = 6;
     let common = common_variables(plan);
+    let parameters = plan.points.first().map_or(0, |point| point.parameters.len());
     let common_length = to_json(&common).len();
     // Most plans are far below all bounds: their messages need not be made.
     let is_small = |worker: &WorkerPlan| {
@@ -44,40 +47,54 @@ pub fn too_large(plan: &Plan) -> Option<String> {
         let own = format!("{worker:?}").len().saturating_mul(MOST_ESCAPED);
         common_length.saturating_add(own) < LARGEST_PLAN
             // One more says the worker's name.
-            && common.len() + worker.environment.len() < MOST_VARIABLES
+            && common.len() + parameters + worker.environment.len() < MOST_VARIABLES
             && Phase::ALL.into_iter().all(|phase| worker.steps[phase].len() <= MOST_STEPS)
     };
-    plan.workers().find_map(|(id, worker)| {
+    let all = (0..plan.points.len()).map(PointId).flat_map(|point| plan.workers().map(move |(id, _)| (point, id)));
+    all.into_iter().find_map(|(point, id)| {
+        let worker = plan.worker_at(point, id);
         if is_small(worker) {
             return None;
         }
         // As long as a player's name for itself may be.
-        let message = plan_message(plan, id, Some("x".repeat(LONGEST_NAME)));
+        let message = plan_message(plan, point, id, Some("x".repeat(LONGEST_NAME)));
         let why = message.check().err()?;
-        Some(format!("the plan of worker `{}` (`{}`) has {why}", worker.name, worker.file.display()))
+        let at = if plan.points.len() > 1 { format!(" at `{}`", plan.point_name(point)) } else { String::new() };
+        Some(format!("the plan of worker `{}` (`{}`){at} has {why}", worker.name, worker.file.display()))
     })
 }
 
 /// What a worker's plan needs that its player cannot do, in words. Players say what they can do.
 pub(crate) fn missing_features(plan: &Plan, worker: WorkerId, features: &[String]) -> Option<String> {
-    let steps = plan.phases.iter().flat_map(|phase| &plan.worker(worker).steps[*phase]);
+    let points = (0..plan.points.len()).map(PointId);
+    let steps =
+        points.flat_map(|point| plan.phases.iter().flat_map(move |phase| &plan.worker_at(point, worker).steps[*phase]));
     let needed = steps.filter_map(|step| match &step.action {
         Action::Await { .. } => Some((AWAIT, "`await:`")),
         _ if step.uses_scratch() => Some((SCRATCH, "`$CONDUCTOR_SCRATCH`")),
         _ => None,
     });
+    let several = (plan.points.len() > 1).then_some((POINTS, "`[Parameters]`"));
+    let needed = needed.chain(several);
     let missing: BTreeSet<_> = needed.filter(|(name, _)| features.iter().all(|feature| feature != name)).collect();
     let words: Vec<_> = missing.into_iter().map(|(_, words)| words).collect();
     (!words.is_empty()).then(|| words.join(" and "))
 }
 
 /// The worker's own variables, and behind them those that every step gets.
-fn environment(plan: &Plan, worker: WorkerId) -> Vec<(String, String)> {
-    let entry = plan.worker(worker);
+fn environment(plan: &Plan, point: PointId, worker: WorkerId) -> Vec<(String, String)> {
+    let entry = plan.worker_at(point, worker);
     let mut variables = entry.environment.clone();
     variables.extend(common_variables(plan));
+    variables.extend(parameter_variables(plan, point));
     variables.push(("CONDUCTOR_WORKER".to_owned(), entry.name.to_string()));
     variables
+}
+
+/// The parameters at a point.
+pub(crate) fn parameter_variables(plan: &Plan, point: PointId) -> impl Iterator<Item = (String, String)> + '_ {
+    let parameters = plan.point(point).into_iter().flat_map(|point| &point.parameters);
+    parameters.map(|(name, value)| (variable("CONDUCTOR_PARAM", name), value.clone()))
 }
 
 /// What everybody knows of a run: its name, its trials, its workers and where they are.
@@ -159,7 +176,7 @@ mod tests {
         for phase in [Phase::Run, Phase::Reset] {
             plan.workers[0].steps[phase] = [Gate::Plain, Gate::Must, Gate::MayFail].map(barrier).to_vec();
         }
-        let message = plan_message(&plan, WorkerId(0), None);
+        let message = plan_message(&plan, PointId(0), WorkerId(0), None);
         let must = |steps: &[StepMessage]| steps.iter().map(|step| step.must).collect::<Vec<_>>();
         assert_eq!(must(&message.run), [true, true, false]);
         assert_eq!(must(&message.reset), [false, true, false]);

@@ -2,6 +2,7 @@
 
 use super::interpolate::Addresses;
 use super::scope::Scope;
+use super::series::Parameter;
 use super::{DEFAULT, Document};
 use crate::model::{Definition, Definitions, Origin};
 
@@ -14,6 +15,16 @@ pub(super) fn of_test(test: &Document, defines: &Document, addresses: &Addresses
     all.extend(of_file(test));
     all.extend(of_command_line(defines));
     all
+}
+
+/// The parameters of a series, as they were written.
+pub(super) fn of_parameters<'a>(
+    parameters: impl Iterator<Item = &'a Parameter>,
+) -> impl Iterator<Item = (String, Definition)> {
+    parameters.map(|Parameter { name, place, written }| {
+        let origin = Origin::Parameter(place.line());
+        (name.clone(), Definition { value: written.clone(), origin })
+    })
 }
 
 /// The variables of one worker that take precedence over those of the test, but not over those of the command line.

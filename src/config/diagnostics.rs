@@ -44,6 +44,12 @@ impl Diagnostics {
         kind.push(diagnostic);
     }
 
+    /// All findings, in order.
+    pub(super) fn into_all(self) -> impl Iterator<Item = Diagnostic> {
+        let both = [self.own, self.about_python].into_iter();
+        both.flat_map(|kind| kind.found.into_values().flatten())
+    }
+
     /// Removes the warnings about the file of `order` for which `is_allowed` is true.
     pub(super) fn silence(&mut self, order: usize, mut is_allowed: impl FnMut(&Diagnostic) -> bool) {
         for kind in [&mut self.own, &mut self.about_python] {

@@ -25,10 +25,14 @@ const MAX_FINDINGS: usize = 20;
 /// Where the variables of values come from.
 #[derive(Debug, Clone, Default)]
 pub struct Variables<'a> {
+    /// What is searched before the value's own section, in this order.
+    pub(super) first: Vec<Layer<'a>>,
     /// What is searched after the value's own section, in this order.
     pub layers: Vec<Layer<'a>>,
     /// The names of variables that only the command line sets.
     pub(super) required: &'a [Required],
+    /// The names of parameters, where they cannot be used.
+    pub(super) misplaced: &'a [String],
 }
 
 /// Some variables.
@@ -41,6 +45,8 @@ pub enum Layer<'a> {
     Known(&'a [(&'static str, Option<String>)]),
     /// The addresses of workers by their names in lower case.
     Addresses(&'a Addresses),
+    /// The parameters of a point with their values, which are taken as they are.
+    Parameters(&'a [(String, String)]),
 }
 
 /// A variable that only the command line sets, as a comment declares it.
@@ -58,13 +64,13 @@ pub(super) type Addresses = HashMap<String, Option<String>>;
 impl<'a> Variables<'a> {
     /// The variables of a file alone.
     pub fn of(document: &'a Document) -> Self {
-        Self { layers: vec![Layer::Default(document)], required: &[] }
+        Self { layers: vec![Layer::Default(document)], ..Self::default() }
     }
 }
 
 /// What stands for the value of a variable that only the command line sets, while a file is checked without it: a word, a
 /// number and the name of a file.
-const PLACEHOLDER: &str = "1";
+pub(super) const PLACEHOLDER: &str = "1";
 
 /// A value whose variables were replaced.
 #[derive(Debug)]
@@ -172,7 +178,13 @@ impl<'a> Work<'a> {
             return length;
         }
         let name = name.to_lowercase();
-        match self.find(&name) {
+        if self.variables.misplaced.contains(&name) {
+            let message = format!("the parameter {} cannot be used here", quoted(&name));
+            let hint = "workers and settings are the same at each point; use it in steps, `[Environment]` or `check`";
+            self.report(value, range, Lint::MisplacedParameter, &message, hint);
+            return length;
+        }
+        match self.find(value, range.clone(), &name) {
             None => {
                 let message = format!("the variable {} is not defined", quoted(&name));
                 self.report(value, range, Lint::UndefinedVariable, &message, &self.definition(&name));
@@ -213,8 +225,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A variable, which is given in lower case.
-    fn find(&self, name: &str) -> Option<Found<'a>> {
+    /// A variable, which is given in lower case, for the reference in this range of a value.
+    fn find(&mut self, value: &Text, range: Range<usize>, name: &str) -> Option<Found<'a>> {
         let written = |entry: &'a Entry| match entry.value.as_str() {
             text if text.contains('%') => Found::Refers(&entry.value),
             text => Found::Plain(text),
@@ -223,9 +235,20 @@ impl<'a> Work<'a> {
         let in_layer = |layer: &Layer<'a>| match *layer {
             Layer::Default(document) => document.section(DEFAULT)?.entry(name).map(written),
             Layer::Known(all) => all.iter().find(|(its, _)| *its == name).map(|(_, value)| known(value)),
+            Layer::Parameters(all) => all.iter().find(|(its, _)| its == name).map(|(_, value)| Found::Plain(value)),
             Layer::Addresses(all) => all.get(name).filter(|_| !PREDEFINED.contains(&name)).map(known),
         };
-        let own = self.section.and_then(|section| section.entry(name)).map(written);
+        let own = self.section.and_then(|section| section.entry(name));
+        if let Some(first) = self.variables.first.iter().find_map(in_layer) {
+            // A step cannot mean itself.
+            if own.is_some_and(|own| !std::ptr::eq(&raw const own.value, value)) {
+                let message =
+                    format!("{} is the parameter, address or variable of the command line, not the step", quoted(name));
+                self.report(value, range, Lint::ShadowedVariable, &message, "rename the step");
+            }
+            return Some(first);
+        }
+        let own = own.map(written);
         let found = own.or_else(|| self.variables.layers.iter().find_map(in_layer));
         let required = || self.variables.required.iter().find(|required| required.key == name);
         found.or_else(|| required().map(|required| Found::Unset(Some(required))))

@@ -1,6 +1,6 @@
 //! Reads tests with their workers' files, and worker files alone, and runs all lints on them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,17 +8,22 @@ use super::assign::assign;
 use super::interpolate::{Addresses, PREDEFINED};
 use super::lints::{self, Steps, barriers, bounds, shared_player, steps, unknown_variables};
 use super::metric_source::Known;
-use super::scope::{self, Context, OfTest};
+use super::scope::{self, AtPoint, Context, OfTest};
+use super::series::{self, Chosen, Parameter, Parameters, Points, Series};
 use super::settings::{COORDINATOR_SETTINGS, Setting, TEST_SETTINGS, TestSettings};
 use super::worker::{FileName, Worker};
 use super::worker_file::WorkerFile;
 use super::worker_sections::WorkerSections;
 use super::workers::List;
 use super::{
-    CLIENTS, Commands, Diagnostic, Diagnostics, Document, ENVIRONMENT, Files, Input, Lint, Place, Scope, ShellSyntax,
-    Span, TEST, WORKER_FILE, WORKERS, allow, definitions, metrics, quoted, quoted_path, worker_file, workers,
+    CLIENTS, Commands, Diagnostic, Diagnostics, Document, ENVIRONMENT, Files, Input, Lint, PARAMETERS, Place, SERIES,
+    Scope, ShellSyntax, Span, TEST, WORKER_FILE, WORKERS, allow, definitions, metrics, quoted, quoted_path,
+    worker_file, workers,
 };
-use crate::model::{Definitions, Destination, Metric, PhaseMap, Plan, PlayerAddress, WorkerPlan};
+use crate::model::{Definitions, Destination, Metric, PhaseMap, Plan, PlayerAddress, Point, WorkerPlan};
+
+/// The setting that judges each trial.
+const CHECK: &str = "check";
 
 /// What has been read and found so far.
 pub(super) struct Loader {
@@ -33,6 +38,15 @@ pub(super) struct Loader {
     pub(super) is_partial: bool,
     /// All workers run on this machine, as the command line wants it.
     pub(super) is_local: bool,
+    /// How many trials the command line wants of each point.
+    pub(super) trials: Option<u32>,
+    /// What the command line chooses of the points of a series.
+    pub(super) chosen: Chosen,
+    /// The parameters of the test that is read.
+    parameters: Parameters,
+    names: Vec<String>,
+    /// Their values at the point that is read.
+    values: Vec<(String, String)>,
 }
 
 /// A test that was read.
@@ -42,6 +56,8 @@ pub(super) struct Test {
     /// The variables that are the same for all workers.
     pub(super) variables: Definitions,
     pub(super) metrics: Vec<Metric>,
+    /// The points, and what `[Series]` says; none in an ordinary test.
+    pub(super) series: Option<(Vec<Point>, Series)>,
 }
 
 /// A worker whose file was found and read.
@@ -76,6 +92,38 @@ impl Located<'_> {
     }
 }
 
+/// What is needed to read the workers of a test.
+struct Reading<'a> {
+    test: &'a Document,
+    located: &'a [Located<'a>],
+    sections: &'a WorkerSections,
+    addresses: &'a Addresses,
+    /// The names of all workers.
+    names: Vec<&'a str>,
+    /// No worker was left out by the command line.
+    is_whole: bool,
+    /// There is a folder for results.
+    has_results: bool,
+    /// Workers with the same player may run the same commands.
+    shares_players: bool,
+}
+
+/// Where the section of the parameters begins, or that of the series.
+fn series_place(test: &Document) -> Place {
+    let section = [PARAMETERS, SERIES].iter().find_map(|name| test.section(name));
+    section.map_or_else(|| Place::new(&test.source, Span::new(0, 0)), super::Section::name_place)
+}
+
+/// Reads `check` at a point.
+fn check_at_point(scope: &mut Scope<'_>) -> Option<String> {
+    scope.parameters.are_everywhere = true;
+    let mut settings = TestSettings::default();
+    for setting in TEST_SETTINGS.iter().filter(|setting| setting.key == CHECK) {
+        scope.set(TEST, setting, &mut settings);
+    }
+    settings.run.check
+}
+
 /// Whether there is room for what is read for a worker: many workers can share it.
 fn has_room(scope: &mut Scope<'_>, place: impl FnOnce() -> Place) -> bool {
     let own = scope.has_file().then(|| scope.document.source.text().len());
@@ -107,6 +155,11 @@ impl Loader {
             in_tests: HashSet::new(),
             is_partial: false,
             is_local: false,
+            trials: None,
+            chosen: Chosen::default(),
+            parameters: Parameters::default(),
+            names: Vec::new(),
+            values: Vec::new(),
         }
     }
 
@@ -122,7 +175,9 @@ impl Loader {
 
     /// A file that is read for itself.
     pub(super) fn scope<'s>(&'s mut self, document: &'s Document) -> Scope<'s> {
-        Scope::new(document, &self.defines, &mut self.context)
+        let mut scope = Scope::new(document, &self.defines, &mut self.context);
+        scope.parameters = AtPoint { names: &self.names, values: &self.values, are_everywhere: false };
+        scope
     }
 
     /// What is read for a worker of a test.
@@ -133,21 +188,37 @@ impl Loader {
         sections: &'s WorkerSections,
         addresses: &'s Addresses,
     ) -> Scope<'s> {
-        located.scope(test, &self.defines, sections, addresses, &mut self.context)
+        let mut scope = located.scope(test, &self.defines, sections, addresses, &mut self.context);
+        scope.parameters = AtPoint { names: &self.names, values: &self.values, are_everywhere: false };
+        scope
     }
 
     /// Reads a test, with the files of the chosen workers, or of all if none is chosen.
     pub(super) fn test(&mut self, test: &Document, chosen: &[String], has_results: bool) -> Test {
         self.in_tests.insert(test.source.order());
         self.is_partial |= !chosen.is_empty();
-        let settings = test_settings(&mut self.scope(test));
+        let mut diagnostics = std::mem::take(&mut self.context.diagnostics);
+        self.parameters = series::read_parameters(test, &mut diagnostics);
+        let series = series::read_series(test, &mut diagnostics);
+        self.context.diagnostics = diagnostics;
+        (self.names, self.values) = (self.parameters.names(), Vec::new());
+        let mut settings = test_settings(&mut self.scope(test));
         let (list, sections) = self.workers(test);
         worker_file::check_sections_of_test(&mut self.scope(test));
         let chosen_workers = workers::choose(&mut self.scope(test), &list.workers, chosen);
         let located: Vec<_> = chosen_workers.iter().filter_map(|worker| self.locate(test, worker)).collect();
         let addresses = self.addresses(test, &list.workers, &chosen_workers, &located, &sections);
-        let workers: Vec<_> =
-            located.iter().filter_map(|located| self.worker(test, located, &sections, &addresses)).collect();
+        let reading = Reading {
+            test,
+            located: &located,
+            sections: &sections,
+            addresses: &addresses,
+            names: list.workers.iter().map(|worker| worker.name.as_str()).collect(),
+            is_whole: chosen.is_empty(),
+            has_results: has_results || settings.outputs.results.is_some(),
+            shares_players: settings.shared_player || self.is_local,
+        };
+        let (workers, series) = self.points(&reading, series, &mut settings);
         if located.is_empty() {
             // No worker could be read, which would have shown the mistakes of the test file's `[Environment]`.
             let mut scope = self.scope(test);
@@ -160,29 +231,150 @@ impl Loader {
             let keys = Setting::keys(&TEST_SETTINGS);
             lints::defaults::check_use(&mut self.scope(test), files.iter().copied(), &keys);
         }
+        let mut variables = definitions::of_test(test, &self.defines, &addresses);
+        variables.extend(definitions::of_parameters(self.parameters.iter()));
+        let known = Known {
+            names: reading.names.into_iter().collect(),
+            workers: &workers,
+            has_check: settings.run.check.is_some(),
+        };
+        let mut metrics = metrics::read(&mut self.scope(test), &known);
+        if let Some((_, Series { precision, .. })) = &series {
+            for metric in &mut metrics {
+                metric.precision = metric.precision.or(*precision);
+            }
+        }
+        Test { settings, workers, variables, metrics, series }
+    }
+
+    /// Reads the workers at each point of a series: those of the first point, and the points. An ordinary test is read once.
+    fn points(
+        &mut self,
+        reading: &Reading<'_>,
+        series: Option<Series>,
+        settings: &mut TestSettings,
+    ) -> (Vec<WorkerPlan>, Option<(Vec<Point>, Series)>) {
+        if self.names.is_empty() && series.is_none() {
+            return (self.read_point(reading), None);
+        }
+        let series = series.unwrap_or_default();
+        let place = series_place(reading.test);
         let diagnostics = &mut self.context.diagnostics;
-        if !has_results && settings.outputs.results.is_none() {
+        let Points { all } = series::points(&self.parameters, &series, &self.chosen, &place, diagnostics);
+        let metrics = reading.test.sections.iter().filter(|section| section.name.starts_with("Metric ")).count();
+        let trials = self.trials.or(settings.trials).unwrap_or(1);
+        series::check_trials(&series, &all, trials, metrics, &place, diagnostics);
+        self.check_parameters(reading);
+        // Where there is no point, which has been reported, the workers are read all the same.
+        let first = vec![self.parameters.first()];
+        let values = if all.is_empty() { first } else { all.iter().map(|made| made.values.clone()).collect() };
+        let names: Vec<&str> = all.iter().map(|made| &*made.name).collect();
+        let read = self.at_points(&names, &values, |loader| {
+            let check = check_at_point(&mut loader.scope(reading.test));
+            (loader.read_point(reading), check)
+        });
+        let mut workers = Vec::new();
+        let mut points = Vec::new();
+        for (made, (of_point, check)) in all.into_iter().zip(read) {
+            let is_first = points.is_empty();
+            let own = if is_first { Vec::new() } else { of_point.clone() };
+            if is_first {
+                workers = of_point;
+                settings.run.check.clone_from(&check);
+            }
+            let check = check.filter(|_| !is_first);
+            points.push(Point {
+                name: made.name,
+                parameters: made.values,
+                baseline: made.baseline,
+                workers: own,
+                check,
+            });
+        }
+        (workers, Some((points, series)))
+    }
+
+    /// Reads something at each point, with the values of the parameters there. What is found at each of them is reported
+    /// once, and the other findings with the point's name.
+    fn at_points<T>(
+        &mut self,
+        names: &[&str],
+        values: &[Vec<(String, String)>],
+        read: impl Fn(&mut Self) -> T,
+    ) -> Vec<T> {
+        let before = std::mem::take(&mut self.context.diagnostics);
+        let (checked, reported) = (self.checked.clone(), self.context.reported.clone());
+        let mut found: Vec<(Diagnostic, Vec<usize>)> = Vec::new();
+        let mut known: HashMap<(usize, usize, Lint, String), usize> = HashMap::new();
+        let mut all = Vec::new();
+        for (point, values) in values.iter().enumerate() {
+            self.values.clone_from(values);
+            (self.checked, self.context.reported) = (checked.clone(), reported.clone());
+            all.push(read(self));
+            for finding in std::mem::take(&mut self.context.diagnostics).into_all() {
+                let key = (finding.order, finding.start(), finding.lint, finding.message.clone());
+                let place = *known.entry(key).or_insert_with(|| {
+                    found.push((finding, Vec::new()));
+                    found.len() - 1
+                });
+                found[place].1.push(point);
+            }
+        }
+        self.values.clear();
+        self.context.diagnostics = before;
+        for (mut finding, at) in found {
+            let name = at.first().and_then(|first| names.get(*first)).map(|name| quoted(name));
+            let count = at.len();
+            if let Some(name) = name.filter(|_| count < values.len()) {
+                let of =
+                    if count == 1 { format!("the point {name}") } else { format!("{count} points, such as {name}") };
+                finding.message = format!("{} (at {of})", finding.message);
+            }
+            self.context.diagnostics.push(finding);
+        }
+        all
+    }
+
+    /// Warns of parameters that no file uses.
+    fn check_parameters(&mut self, reading: &Reading<'_>) {
+        let files = reading.located.iter().filter_map(|located| located.document.as_deref());
+        let documents: Vec<&Document> = files.chain([reading.test, &self.defines]).collect();
+        if self.is_partial || documents.len() < reading.names.len().min(1) {
+            return;
+        }
+        for parameter in self.parameters.iter().filter(|parameter| !lints::defaults::uses(&documents, parameter)) {
+            let name = &parameter.name;
+            let message = format!("the parameter {} is not used", quoted(name));
+            let hint = format!("use it as `%({name})s` or `${}`, or remove it", parameter.variable());
+            let warning = Diagnostic::new(Lint::UnusedParameter, parameter.place.clone(), message, hint);
+            self.context.diagnostics.push(warning);
+        }
+    }
+
+    /// Reads all workers of a test once, and looks for mistakes that need all of them.
+    fn read_point(&mut self, reading: &Reading<'_>) -> Vec<WorkerPlan> {
+        let Reading { test, located, sections, addresses, .. } = *reading;
+        let workers: Vec<_> =
+            located.iter().filter_map(|located| self.worker(test, located, sections, addresses)).collect();
+        let diagnostics = &mut self.context.diagnostics;
+        if !reading.has_results {
             diagnostics.extend(workers.iter().flat_map(|(_, steps)| steps::fetch_without_results(steps)));
         }
-        barriers::check(&workers, chosen.is_empty(), diagnostics);
-        if !settings.shared_player && !self.is_local {
+        barriers::check(&workers, reading.is_whole, diagnostics);
+        if !reading.shares_players {
             let places = located.iter().filter(|_| workers.len() == located.len()).map(|located| &located.worker.place);
             let workers = workers.iter().zip(places).map(|((plan, steps), place)| (plan, steps, place));
             shared_player::check(workers, diagnostics);
         }
-        let names: Vec<_> = list.workers.iter().map(|worker| worker.name.as_str()).collect();
+        let parameters: Vec<String> = self.parameters.iter().map(Parameter::variable).collect();
         for (plan, steps) in &workers {
-            unknown_variables::check(steps, &plan.environment, Some(&names), diagnostics);
+            unknown_variables::check(steps, &plan.environment, &parameters, Some(&reading.names), diagnostics);
         }
         let with_steps = |(plan, mut located): (WorkerPlan, Steps)| {
             let steps = PhaseMap::from_fn(|phase| located[phase].drain(..).map(|located| located.step).collect());
             WorkerPlan { steps, ..plan }
         };
-        let workers: Vec<_> = workers.into_iter().map(with_steps).collect();
-        let names = list.workers.iter().map(|worker| worker.name.as_str()).collect();
-        let known = Known { names, workers: &workers, has_check: settings.run.check.is_some() };
-        let metrics = metrics::read(&mut self.scope(test), &known);
-        Test { settings, workers, variables: definitions::of_test(test, &self.defines, &addresses), metrics }
+        workers.into_iter().map(with_steps).collect()
     }
 
     /// The metrics of a test file, for the workers of a plan that was made before. Nothing else of it is checked.
@@ -201,6 +393,7 @@ impl Loader {
     /// The workers of a test, and the sections of the test file for them.
     pub(super) fn workers(&mut self, test: &Document) -> (List, WorkerSections) {
         let (files, mut scope) = (&self.files, Scope::new(test, &self.defines, &mut self.context));
+        scope.parameters = AtPoint { names: &self.names, ..AtPoint::default() };
         let is_file = |name: &str| !name.contains('\0') && paths(test, name).iter().any(|path| files.is_there(path));
         let list = workers::list(&mut scope, &is_file);
         let sections = assign(&mut scope, &list.workers, list.is_complete);
@@ -344,7 +537,7 @@ impl Loader {
         if has_room(&mut scope, || Place::new(source, Span::new(0, 0))) {
             let file = worker_file::read(&mut scope);
             bounds::check_environment(&mut scope, &file.environment, &file.steps);
-            unknown_variables::check(&file.steps, &file.environment, None, &mut self.context.diagnostics);
+            unknown_variables::check(&file.steps, &file.environment, &[], None, &mut self.context.diagnostics);
         }
     }
 
@@ -402,13 +595,15 @@ fn are_different(left: &Path, right: &Path) -> bool {
 
 /// Checks the names of sections and settings, and reads `[Test]`, with a default for what is missing or wrong.
 fn test_settings(scope: &mut Scope<'_>) -> TestSettings {
-    scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS], true);
+    scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS, PARAMETERS, SERIES], true);
     if let Some(section) = scope.document.section(TEST) {
         scope.check_keys(section, &TEST_SETTINGS, ("`[Coordinator]` of a worker file", &COORDINATOR_SETTINGS));
     }
     lints::defaults::check(scope, "workers");
     let mut settings = TestSettings::default();
-    for setting in &TEST_SETTINGS {
+    // What judges the trials of a series is read at each of its points.
+    let is_series = !scope.parameters.names.is_empty() || scope.document.section(SERIES).is_some();
+    for setting in TEST_SETTINGS.iter().filter(|setting| !is_series || setting.key != CHECK) {
         scope.set(TEST, setting, &mut settings);
     }
     settings.run.check_origin = scope.entry(TEST, "check").map(|entry| entry.key_place().line());

@@ -28,6 +28,7 @@ mod reader;
 mod render;
 mod scope;
 mod sections;
+mod series;
 mod settings;
 mod shell;
 mod source;
@@ -64,7 +65,8 @@ pub(in crate::config) use loader::Loader;
 pub(in crate::config) use reader::{DEFAULT, Document, Entry, Section, is_space};
 pub(in crate::config) use scope::Scope;
 pub(in crate::config) use sections::{
-    CLIENTS, COORDINATOR, ENVIRONMENT, METRIC, TEST, TEST_FILE, WORKER_FILE, WORKER_FILE_ONLY, WORKERS,
+    CLIENTS, COORDINATOR, ENVIRONMENT, METRIC, PARAMETERS, SERIES, TEST, TEST_FILE, WORKER_FILE, WORKER_FILE_ONLY,
+    WORKERS,
 };
 pub(in crate::config) use settings::Setting;
 pub(in crate::config) use shell::Commands;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::loader::Test;
 use super::scope::option;
+use super::series::{Chosen, schedule};
 use super::settings::TestSettings;
 use super::{Diagnostics, Input, Limit, Loader, Outputs, ShellSyntax, duration, files, value};
 use crate::model::{Action, Metric, OnFailure, Phase, Plan, Point, RunId, RunSettings, Schedule, Source, Step};
@@ -25,6 +26,12 @@ pub struct Overrides {
     // A later one wins.
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE", value_parser = value::definition)]
     pub defines: Vec<(String, String)>,
+    /// Use only this value of a parameter; can be repeated
+    #[arg(short = 'P', long = "parameter", value_name = "NAME=VALUE", value_parser = value::definition)]
+    pub parameters: Vec<(String, String)>,
+    /// Use only these points of a series, as NAME=VALUE,NAME=VALUE; can be repeated
+    #[arg(long, value_name = "SELECTOR")]
+    pub points: Vec<String>,
     /// How to reach the machines of workers without `connect`: ssh:HOST, docker:NAME, podman:NAME, kubectl:POD, slurm:NODE,
     /// netns:NAME, machine:NAME, or a command
     #[arg(long, value_name = "FORM")]
@@ -85,21 +92,31 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&
     let Some(test) = loader.read(&Input::File(path.to_owned())) else {
         return Loaded { plan: None, outputs: Outputs::default(), diagnostics: loader.finish(shell) };
     };
-    let Test { settings, workers, variables, metrics } =
+    loader.trials = overrides.trials;
+    loader.chosen = Chosen { values: overrides.parameters.clone(), points: overrides.points.clone() };
+    let Test { settings, workers, variables, metrics, series } =
         loader.test(&test, &overrides.workers, overrides.results.is_some());
     let TestSettings { trials, outputs, run: settings, .. } = settings;
     let is_chosen = |phase: &Phase| overrides.phases.as_ref().is_none_or(|chosen| chosen.contains(phase));
+    let trials = overrides.trials.or(trials).unwrap_or(1);
+    let (points, schedule) = match series {
+        None => (vec![Point::default()], Schedule::default()),
+        Some((points, series)) => {
+            let schedule = schedule(&series, points.len(), trials, &run);
+            (points, schedule)
+        }
+    };
     let mut plan = Plan {
         run,
         file: path.to_owned(),
-        trials: overrides.trials.or(trials).unwrap_or(1),
+        trials: schedule.planned(points.len()).unwrap_or(trials),
         phases: Phase::ALL.into_iter().filter(is_chosen).collect(),
         settings: overridden(settings, &outputs, overrides),
         variables,
         metrics,
         workers,
-        points: vec![Point::default()],
-        schedule: Schedule::default(),
+        points,
+        schedule,
     };
     keep_measured(&mut plan);
     let diagnostics = loader.finish(shell);

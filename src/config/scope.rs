@@ -8,9 +8,11 @@ use super::metric_section;
 use super::worker::Worker;
 use super::worker_sections::{self, WorkerSections};
 use super::{
-    Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, Entry, Lint, Place, Refusal, Section, Setting,
-    Span, Text, is_space, nearest, quoted, quoted_section,
+    Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, ENVIRONMENT, Entry, Lint, Place, Refusal, Section,
+    Setting, Span, Text, is_space, nearest, quoted, quoted_section,
 };
+
+use crate::model::Phase;
 
 /// A file whose values are read, with the variables that hold for it.
 pub(super) struct Scope<'a> {
@@ -24,6 +26,8 @@ pub(super) struct Scope<'a> {
     pub(super) predefined: Known,
     /// The addresses of the workers of the test, as far as they are known.
     pub(super) addresses: Option<&'a Addresses>,
+    /// The parameters of the test.
+    pub(super) parameters: AtPoint<'a>,
     /// The variables that only the command line sets, as the files declare them.
     pub(super) required: Vec<Required>,
     /// What all files share.
@@ -41,6 +45,17 @@ pub(super) struct OfTest<'a> {
     pub(super) has_file: bool,
     /// The sections of the test file for workers.
     pub(super) sections: &'a WorkerSections,
+}
+
+/// The parameters of a test, and their values at the point that is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct AtPoint<'a> {
+    /// Their names.
+    pub(super) names: &'a [String],
+    /// Their values.
+    pub(super) values: &'a [(String, String)],
+    /// They hold for every value that is read, not only in steps and `[Environment]`.
+    pub(super) are_everywhere: bool,
 }
 
 /// Variables that are known without being written, with their values.
@@ -78,7 +93,16 @@ impl<'a> Scope<'a> {
     /// A file that is read for itself.
     pub(super) fn new(document: &'a Document, defines: &'a Document, context: &'a mut Context) -> Self {
         let required = required(document);
-        Self { document, of_test: None, defines, predefined: Known::new(), addresses: None, required, context }
+        Self {
+            document,
+            of_test: None,
+            defines,
+            predefined: Known::new(),
+            addresses: None,
+            parameters: AtPoint::default(),
+            required,
+            context,
+        }
     }
 
     /// Reports a finding.
@@ -130,13 +154,27 @@ impl<'a> Scope<'a> {
     }
 
     /// What values of the file are looked up in, after their own section.
-    pub(super) fn variables(&self) -> Variables<'_> {
+    pub(super) fn variables(&self, section: Option<&Section>) -> Variables<'_> {
+        let AtPoint { names, values, are_everywhere } = self.parameters;
+        let name =
+            section.map(|section| worker_sections::parts(&section.name).map_or(&*section.name, |parts| parts.name));
+        let is_phase = Phase::ALL.iter().any(|phase| name == Some(phase.section()));
+        let has_parameters = are_everywhere || is_phase || name == Some(ENVIRONMENT);
+        let mut first = Vec::new();
+        if has_parameters && !values.is_empty() {
+            first.push(Layer::Parameters(values));
+            if is_phase {
+                first.push(Layer::Default(self.defines));
+                first.extend(self.addresses.map(Layer::Addresses));
+            }
+        }
+        let misplaced = if has_parameters { &[][..] } else { names };
         let mut layers = vec![Layer::Default(self.defines)];
         layers.extend(self.has_file().then_some(Layer::Default(self.document)));
         layers.push(Layer::Known(&self.predefined));
         layers.extend(self.of_test.map(|of| Layer::Default(of.test)));
         layers.extend(self.addresses.map(Layer::Addresses));
-        Variables { layers, required: &self.required }
+        Variables { first, layers, required: &self.required, misplaced }
     }
 
     /// A value with its variables replaced, and otherwise unchanged; `None` if there was an error, which is reported.
@@ -148,7 +186,7 @@ impl<'a> Scope<'a> {
             return None;
         }
         let Interpolated { text: value, findings, references, has_placeholder, unset } =
-            interpolate(&text, section, &self.variables());
+            interpolate(&text, section, &self.variables(section));
         self.context.diagnostics.extend(findings);
         for (reference, comment) in unset {
             self.report_unset(reference, comment);

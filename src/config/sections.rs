@@ -4,6 +4,10 @@
 pub(super) const TEST: &str = "Test";
 /// The workers of a test, each with its file.
 pub(super) const WORKERS: &str = "Workers";
+/// The parameters of a series, in a test file.
+pub(super) const PARAMETERS: &str = "Parameters";
+/// The order of a series, in a test file.
+pub(super) const SERIES: &str = "Series";
 /// Another name for [`WORKERS`].
 pub(super) const CLIENTS: &str = "Clients";
 /// Where a worker's player is, in a worker file.

@@ -259,7 +259,7 @@ fn spaced_labels<'a>(scope: &Scope<'a>) -> Vec<&'a str> {
     let spaced = entries.filter(|(_, entry)| entry.written_key().contains(char::is_whitespace));
     let is_spawned = |(section, entry): &(&Section, &Entry)| {
         // What is wrong with it is reported when the step itself is read.
-        let text = interpolate(&entry.value, Some(*section), &scope.variables()).text;
+        let text = interpolate(&entry.value, Some(*section), &scope.variables(Some(*section))).text;
         text.is_some_and(|text| step::is_spawned(entry.written_key(), text.as_str()))
     };
     spaced.filter(is_spawned).map(|(_, entry)| entry.written_key()).collect()

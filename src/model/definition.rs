@@ -28,6 +28,8 @@ pub enum Origin {
     CommandLine,
     /// In this file and line.
     File(FileLine),
+    /// As a parameter of a series, in this file and line.
+    Parameter(FileLine),
     /// By the program: what every worker has.
     Predefined,
     /// It is the address of the worker with that name.
@@ -39,6 +41,7 @@ impl fmt::Display for Origin {
         match self {
             Self::CommandLine => out.write_str("command line"),
             Self::File(place) => place.fmt(out),
+            Self::Parameter(place) => write!(out, "parameter {place}"),
             Self::Predefined => out.write_str("predefined"),
             Self::Address => out.write_str("worker address"),
         }
@@ -54,7 +57,10 @@ impl FromStr for Origin {
             "command line" => Ok(Self::CommandLine),
             "predefined" => Ok(Self::Predefined),
             "worker address" => Ok(Self::Address),
-            _ => text.parse().map(Self::File),
+            _ => match text.strip_prefix("parameter ") {
+                Some(place) => place.parse().map(Self::Parameter),
+                None => text.parse().map(Self::File),
+            },
         }
     }
 }
@@ -67,8 +73,9 @@ mod tests {
 
     #[test]
     fn an_origin_is_read_as_it_is_written() {
-        let file = Origin::File(FileLine { file: Path::new("a:b.cfg").into(), line: 12 });
-        for origin in [Origin::CommandLine, file, Origin::Predefined, Origin::Address] {
+        let place = || FileLine { file: Path::new("a:b.cfg").into(), line: 12 };
+        let (file, parameter) = (Origin::File(place()), Origin::Parameter(place()));
+        for origin in [Origin::CommandLine, file, parameter, Origin::Predefined, Origin::Address] {
             assert_eq!(origin.to_string().parse(), Ok(origin));
         }
         assert_eq!("nowhere".parse::<Origin>(), Err(()));

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::named::named;
 use super::time::in_seconds;
 use super::{
-    Definitions, FileLine, Metric, Phase, Point, PointId, RunId, Schedule, Step, StepReference, WorkerId, WorkerPlan,
+    Definitions, FileLine, Metric, Phase, Point, PointId, RunId, Schedule, Slot, Step, StepReference, WorkerId,
+    WorkerPlan,
 };
 
 /// Everything that a run will do.
@@ -64,9 +65,9 @@ impl Plan {
         self.workers.get(id.0).map_or("?", |worker| worker.name.as_str())
     }
 
-    /// Whether the test is a series: it has parameters.
+    /// Whether the test is a series: it has parameters, or says more of its trials than how many there are.
     pub fn is_series(&self) -> bool {
-        self.points.first().is_some_and(|point| !point.parameters.is_empty())
+        self.schedule.rounds.is_some()
     }
 
     /// A point, if the plan has it.
@@ -77,6 +78,15 @@ impl Plan {
     /// The name of a point; empty in an ordinary test.
     pub fn point_name(&self, id: PointId) -> &str {
         self.point(id).map_or("", |point| &point.name)
+    }
+
+    /// The point of a trial, behind its number, for people; nothing in an ordinary test.
+    pub fn about_trial(&self, trial: u32) -> String {
+        let Slot { point, warm_up, .. } = self.schedule.slot(trial);
+        let warm_up = warm_up.then_some("warm-up");
+        let words: Vec<&str> =
+            Some(self.point_name(point)).filter(|name| !name.is_empty()).into_iter().chain(warm_up).collect();
+        if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
     }
 
     /// The point of a trial.

@@ -6,7 +6,7 @@ use super::PointId;
 use super::named::named;
 
 /// In which order the trials of a series are run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// In rounds: each point once, newly shuffled in each.
@@ -96,6 +96,12 @@ impl Schedule {
             Slot { point: *point, round: *round, warm_up: *round <= rounds.warm_up }
         };
         Self { order, seed, rounds: Some(rounds), slots: points.iter().map(slot).collect() }
+    }
+
+    /// How many trials are planned of so many points, with warm-up; `None` in an ordinary test.
+    pub fn planned(&self, points: usize) -> Option<u32> {
+        let rounds = self.rounds?;
+        u32::try_from(points).ok()?.checked_mul(rounds.warm_up.checked_add(rounds.counted)?)
     }
 
     /// The place of a trial, which is counted from 1.

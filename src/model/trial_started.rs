@@ -27,8 +27,9 @@ pub fn serialize<S: Serializer>(
     warm_up: &bool,
     to: S,
 ) -> Result<S::Ok, S::Error> {
-    let name = Names::plan().filter(|plan| plan.is_series()).map(|plan| plan.point_name(*point).to_owned());
-    let round = name.as_ref().map(|_| *round);
+    let plan = Names::plan().filter(|plan| plan.is_series());
+    let round = plan.as_ref().map(|_| *round);
+    let name = plan.map(|plan| plan.point_name(*point).to_owned()).filter(|name| !name.is_empty());
     let attempt = (*attempt > 1).then_some(*attempt);
     Started { trial: *trial, point: name, round, attempt, warm_up: *warm_up }.serialize(to)
 }

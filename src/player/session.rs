@@ -31,6 +31,8 @@ const FARTHEST: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub struct Session {
     pub(super) plan: Option<Rc<PlanMessage>>,
+    /// The plan that replaces it when what is running, and the Reset after it, are over.
+    next_plan: Option<Box<PlanMessage>>,
     /// The player's incarnation, for a session that begins with a conductor's `hello`.
     incarnation: Option<String>,
     stage: Stage,
@@ -170,15 +172,7 @@ impl Session {
             ConductorMessage::Plan(plan) if plan.incarnation.is_some() && plan.incarnation != self.incarnation => {
                 self.orphan("its plan was made for an earlier start of the player".to_owned(), None, turn);
             }
-            ConductorMessage::Plan(plan) if self.plan.is_none() && self.orphaned.is_none() => {
-                if let Some((lease, _)) = &mut self.lease {
-                    *lease = Duration::from_nanos(plan.lease).min(LONGEST_LEASE);
-                }
-                self.plan_by = None;
-                self.plan = Some(Rc::from(plan));
-                turn.send(PlayerMessage::PlanTaken);
-                self.arm_for_what_follows(0, None, turn);
-            }
+            ConductorMessage::Plan(plan) if self.orphaned.is_none() => self.next_plan = Some(plan),
             ConductorMessage::Arm(phase) if self.is_between_phases() && self.plan.is_some() => self.arm(phase, turn),
             ConductorMessage::Go { phase, at } => {
                 if matches!(self.stage, Stage::Armed(armed) if armed == phase) {
@@ -213,6 +207,23 @@ impl Session {
             | ConductorMessage::FileTaken { .. }
             | ConductorMessage::Unknown => {}
         }
+    }
+
+    /// Takes the plan that the conductor has sent, unless the Reset of the one before is still due.
+    fn take_plan(&mut self, turn: &mut Turn) {
+        if !self.is_between_phases() || self.has_to_clean_up() || self.orphaned.is_some() {
+            return;
+        }
+        let Some(plan) = self.next_plan.take() else { return };
+        if let Some((lease, _)) = &mut self.lease {
+            *lease = Duration::from_nanos(plan.lease).min(LONGEST_LEASE);
+        }
+        self.plan_by = None;
+        self.plan = Some(Rc::from(plan));
+        // What was armed is a phase of the plan before.
+        self.stage = Stage::Idle;
+        turn.send(PlayerMessage::PlanTaken);
+        self.arm_for_what_follows(self.begun.map_or(0, |begun| begun.trial), None, turn);
     }
 
     fn is_between_phases(&self) -> bool {

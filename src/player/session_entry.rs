@@ -127,6 +127,8 @@ impl SessionEntry {
         match note {
             Note::Plan { text, reset_timeout } => {
                 self.plan = Some(text);
+                // It is taken when the Reset of the plan before is over.
+                self.reset = Reset::NotNeeded;
                 self.reset_timeout = Duration::from_nanos(reset_timeout);
             }
             Note::ResetNeeded { trial } => self.reset = Reset::Needed(trial),

@@ -408,6 +408,8 @@ impl<'a> SessionProcess<'a> {
 
     /// The listener gets the plan before the conductor learns that it was taken.
     fn plan_taken(&mut self) {
+        // Processes that were prepared before are those of another plan.
+        self.executor.retain_prepared(&[]);
         self.take_environment();
         if let Some(text) = folder_warning() {
             self.audience.send(PlayerMessage::Warning { text });

@@ -6,7 +6,10 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::words;
-use crate::model::{Bound, Gate, Mode, OnInterrupt, Phase, Plan, Step, WorkerPlan, display_width, on_one_line, padded};
+use crate::model::{
+    Bound, Gate, Mode, OnInterrupt, Order, Phase, Plan, PointId, Schedule, Step, WorkerPlan, display_width,
+    on_one_line, padded,
+};
 
 /// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply.
 ///
@@ -27,11 +30,31 @@ pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     if settings.on_interrupt != OnInterrupt::default() {
         writeln!(writer, "on_interrupt {}", settings.on_interrupt.word())?;
     }
+    if plan.is_series() {
+        write_series(plan, writer)?;
+    }
     if let Some(check) = &settings.check {
         writeln!(writer, "check {}", on_one_line(check))?;
     }
     plan.metrics.iter().try_for_each(|metric| writeln!(writer, "{}", on_one_line(&words::metric(metric))))?;
     plan.workers.iter().try_for_each(|worker| write_worker(plan, worker, writer))
+}
+
+/// The points, and the order of the trials. The steps that follow are those of the first point.
+fn write_series(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
+    let Schedule { order, seed, .. } = &plan.schedule;
+    let seeded = if *order == Order::Shuffled { format!(", seed {seed}") } else { String::new() };
+    writeln!(writer, "order {order}{seeded}")?;
+    for point in plan.points.iter().filter(|point| !point.name.is_empty()) {
+        writeln!(writer, "point {}", point.name)?;
+    }
+    for trial in 1..=plan.trials {
+        writeln!(writer, "trial {trial}{}", plan.about_trial(trial))?;
+    }
+    if plan.points.len() > 1 {
+        writeln!(writer, "steps of the point {}", plan.point_name(PointId::default()))?;
+    }
+    Ok(())
 }
 
 /// How long a step may take: its own limit, else the run's; a spawned one may go on until the trial ends. In Reset the

@@ -220,6 +220,11 @@ fn metrics_suite(run: &Run, detail: Detail, trial: &Trial) -> Option<TestSuite> 
     (!trial.metrics.is_empty() && suite.tests > 0).then_some(suite)
 }
 
+/// The point of a trial, behind its number.
+fn about(run: &Run, trial: &Trial) -> String {
+    run.plan().map(|plan| plan.about_trial(trial.number)).unwrap_or_default()
+}
+
 /// A worker's phase, unless it has nothing to do in it.
 fn worker_suite(
     run: &Run,
@@ -231,7 +236,8 @@ fn worker_suite(
     if steps.is_empty() {
         return None;
     }
-    let mut suite = TestSuite::new(text(&format!("trial {}, {}, {}", trial.number, phase.phase, worker.name)));
+    let mut suite =
+        TestSuite::new(text(&format!("trial {}{}, {}, {}", trial.number, about(run, trial), phase.phase, worker.name)));
     let own = phase.workers.get(&id);
     if let Some(date) = run.utc(own.map_or(phase.start, |own| own.start)) {
         suite.extra.insert("timestamp".into(), date.into());

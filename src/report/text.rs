@@ -89,7 +89,8 @@ impl TextReporter {
         let trials = self.run.plan().map_or(0, |plan| plan.trials);
         let attempt = self.run.trials.get(&trial).map_or(1, |trial| trial.attempt);
         let attempt = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-        self.page.heading(&format!("Trial {trial} of {trials}{attempt}, {part}"))
+        let about = self.run.plan().map(|plan| plan.about_trial(trial)).unwrap_or_default();
+        self.page.heading(&format!("Trial {trial} of {trials}{about}{attempt}, {part}"))
     }
 
     fn tell(&mut self, results: &[Told]) -> io::Result<()> {

@@ -84,5 +84,8 @@ pub const AWAIT: &str = "await";
 /// The feature in `welcome` of a player that makes scratch folders.
 pub const SCRATCH: &str = "scratch";
 
+/// The feature in `welcome` of a player that takes another plan between trials.
+pub const POINTS: &str = "points";
+
 /// The session protocol's number in `hello` and `welcome`.
 pub const PROTOCOL: u32 = 2;

@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("metric", &["model"]),
     ("values", &["model", "statistics"]),
-    ("config", &["metric", "model"]),
+    ("config", &["metric", "model", "statistics"]),
     ("wire", &["model"]),
     ("conduct", &["metric", "model", "wait", "wire", "sys"]),
     ("player", &["model", "wait", "wire", "sys"]),

@@ -87,6 +87,7 @@ mod seed_command_lines;
 mod seed_conductors;
 mod seed_workers;
 mod secrets;
+mod series;
 mod session_faults;
 mod soak;
 mod spool;

@@ -218,7 +218,7 @@ impl Session<'_> {
 
     fn command(&mut self, command: Command) -> Result<(), End> {
         let message = match command {
-            Command::Plan => {
+            Command::Plan(point) => {
                 let missing = missing_features(&self.context.plan, self.context.worker, &self.features);
                 if let Some(missing) = missing {
                     let version = &self.version;
@@ -227,7 +227,7 @@ impl Session<'_> {
                     return Err(End::lost(why));
                 }
                 let incarnation = self.hello.incarnation.clone();
-                let plan = plan_message(&self.context.plan, self.context.worker, incarnation);
+                let plan = plan_message(&self.context.plan, point, self.context.worker, incarnation);
                 plan.check().map_err(|why| End::lost(format!("its plan has {why}")))?;
                 ConductorMessage::Plan(Box::new(plan))
             }

@@ -42,8 +42,10 @@ impl Coordinator {
 
     pub(super) fn plan_taken(&mut self, worker: WorkerId) {
         let entry = &mut self.workers[worker.0];
-        if entry.standing == Standing::Connected && self.stage == Stage::Planning {
-            entry.standing = Standing::Live;
+        if self.stage == Stage::Planning {
+            if entry.standing == Standing::Connected {
+                (entry.standing, entry.point) = (Standing::Live, Some(self.plan.point_of(self.todo.next())));
+            }
             self.answered(Stage::Planning, worker);
         }
     }
@@ -53,6 +55,13 @@ impl Coordinator {
         self.pending.remove(&worker);
         self.departing.remove(&worker);
         let in_trial = self.is_in_trial();
+        // Between two trials, a worker that took part in one may come back for the next.
+        let entry = &mut self.workers[worker.0];
+        let had_plan = entry.point.take().is_some();
+        if self.stage == Stage::Planning && had_plan && self.trial > 0 && !entry.came_back {
+            (entry.standing, entry.came_back) = (Standing::Lost, true);
+            return self.report(Event::Warning { worker: Some(worker), text: lost_between(&end) });
+        }
         self.workers[worker.0].standing = if in_trial { Standing::Lost } else { Standing::Gone };
         if in_trial {
             self.lose(worker, &end);
@@ -88,12 +97,29 @@ impl Coordinator {
         if self.trial == 0 {
             self.warn_of_seeds();
         }
-        let unplanned = self.who(|worker| worker.standing == Standing::Connected);
-        self.wait(Stage::Planning, unplanned, Some(Wait::PlanAnswer.time()));
-        self.command_pending(&Command::Plan);
+        self.send_plans();
+    }
+
+    /// Sends each worker the plan of the next trial's point, unless it has that.
+    fn send_plans(&mut self) {
+        let point = self.plan.point_of(self.todo.next());
+        let lacks_plan = |worker: &Worker| match worker.standing {
+            Standing::Connected => true,
+            Standing::Live => worker.point != Some(point),
+            _ => false,
+        };
+        self.wait(Stage::Planning, self.who(lacks_plan), Some(Wait::PlanAnswer.time()));
+        for worker in self.pending.clone() {
+            self.workers[worker.0].point = self.workers[worker.0].is_live().then_some(point);
+        }
+        self.command_pending(&Command::Plan(point));
     }
 
     fn all_planned(&mut self) {
+        let are_lost = self.workers.iter().any(|worker| worker.standing == Standing::Lost);
+        if are_lost && self.interrupted.is_none() && self.faults.is_empty() {
+            return self.gather();
+        }
         if !self.may_go_on() {
             return self.leave();
         }
@@ -148,6 +174,7 @@ impl Coordinator {
     pub(super) fn begin_trial(&mut self) {
         let Some((trial, attempt)) = self.todo.take() else { return self.leave() };
         self.trial = trial;
+        self.workers.iter_mut().for_each(|worker| worker.came_back = false);
         self.rest = Rest::All;
         self.reset_began = None;
         self.report(Event::trial_started(&self.plan, trial, attempt));
@@ -298,7 +325,7 @@ impl Coordinator {
             worker.broken = false;
             all_are_there = false;
         }
-        if all_are_there { self.begin_trial() } else { self.connect() }
+        if all_are_there { self.send_plans() } else { self.connect() }
     }
 
     pub(super) fn leave(&mut self) {
@@ -357,6 +384,11 @@ impl Coordinator {
         self.report(Event::RunEnded { conclusion });
         self.wait(Stage::Over, BTreeSet::new(), None);
     }
+}
+
+/// What is said of a worker that is lost between two trials.
+fn lost_between(end: &End) -> String {
+    format!("{}; its session ended before the next trial, and another one is begun", end.reason)
 }
 
 /// Why a worker's session did not begin.

@@ -25,6 +25,11 @@ impl Todo {
         all.saturating_sub(u32::try_from(done).unwrap_or(u32::MAX))
     }
 
+    /// The next trial; the last one where none is left.
+    pub(super) fn next(&self) -> u32 {
+        (self.next..=self.last).find(|trial| !self.done.contains(trial)).unwrap_or(self.last)
+    }
+
     /// Takes the next trial, and which attempt at it this is.
     pub(super) fn take(&mut self) -> Option<(u32, u32)> {
         let trial = (self.next..=self.last).find(|trial| !self.done.contains(trial))?;

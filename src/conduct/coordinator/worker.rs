@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{ConductorTime, PhaseId, Start, StepId};
+use crate::model::{ConductorTime, PhaseId, PointId, Start, StepId};
 
 /// Whether a worker takes part.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,6 +55,7 @@ pub(super) struct Part {
 
 /// One worker.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Worker {
     pub(super) standing: Standing,
     /// What it does in the phase that it was armed for last, or in a Reset of its own.
@@ -72,6 +73,10 @@ pub(super) struct Worker {
     pub(super) resumed: Option<ConductorTime>,
     pub(super) breaks: usize,
     pub(super) break_is_told: bool,
+    /// The point whose plan its player has, or was sent last, in this session.
+    pub(super) point: Option<PointId>,
+    /// It was lost since the last trial, and is asked to come back once.
+    pub(super) came_back: bool,
     /// Its player uses protocol version 1.
     pub(super) seed: bool,
 }

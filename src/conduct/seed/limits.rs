@@ -12,6 +12,9 @@ pub(super) const MARGIN: Duration = if cfg!(test) { Duration::from_secs(2) } els
 pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
     let entry = plan.worker(worker);
     let mut found = Vec::new();
+    if plan.points.len() > 1 {
+        found.push("`[Parameters]`".to_owned());
+    }
     if !entry.environment.is_empty() {
         found.push("`[Environment]`".to_owned());
     }

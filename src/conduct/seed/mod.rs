@@ -83,7 +83,7 @@ impl<'a> SeedDriver<'a> {
 
     fn obey(&mut self, command: &Command) -> Result<(), End> {
         match *command {
-            Command::Plan => self.context.say(ConnectionEvent::PlanTaken),
+            Command::Plan(_) => self.context.say(ConnectionEvent::PlanTaken),
             Command::Arm(phase) => self.arm(phase)?,
             Command::Go(phase, at) => self.go(phase, at)?,
             Command::Stop(phase) => self.stop_unstarted(phase)?,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::config::series::Parameter;
 use crate::config::{DEFAULT, Directive, Document, Entry, Lint, Place, Scope, nearest, quoted};
 
 /// Tells how the Python conductor reads the lines of `[DEFAULT]`: as `entries`.
@@ -48,6 +49,14 @@ pub(in crate::config) fn check_use<'a>(
             scope.report(Lint::UnusedVariable, Place::new(&scope.document.source, span), message, hint);
         }
     }
+}
+
+/// Whether a file uses a parameter, as `%(name)s` or by its environment variable.
+pub(in crate::config) fn uses(documents: &[&Document], parameter: &Parameter) -> bool {
+    let (name, variable) = (&parameter.name, parameter.variable());
+    documents
+        .iter()
+        .any(|document| references(document, name.len()).contains(name) || document.source.text().contains(&variable))
 }
 
 /// The names, no longer than `longest`, of all variables that the values of a file refer to.

@@ -23,11 +23,13 @@ const OF_EVERY_STEP: [&str; 9] = [
 const ADDRESS: &str = "CONDUCTOR_ADDR";
 const PROCESS: &str = "CONDUCTOR_PID";
 
-/// Warns of variables that a worker's commands use and that none of its steps has. `workers` are the names of all workers of
+/// Warns of variables that a worker's commands use and that none of its steps has. `parameters` are the variables of the
+/// parameters; `workers` are the names of all workers of
 /// the test, if they are known.
 pub(in crate::config) fn check(
     steps: &Steps,
     environment: &[(String, String)],
+    parameters: &[String],
     workers: Option<&[&str]>,
     diagnostics: &mut Diagnostics,
 ) {
@@ -39,6 +41,7 @@ pub(in crate::config) fn check(
     let processes = spawned.map(|located| variable(PROCESS, located.step.label.as_str()));
     let mut known: BTreeSet<String> = processes.chain(OF_EVERY_STEP.map(str::to_owned)).collect();
     known.extend(workers.into_iter().flatten().map(|name| variable(ADDRESS, name)));
+    known.extend(parameters.iter().cloned());
     known.extend(environment.iter().map(|(name, _)| name.clone()));
     for (name, place) in all().flat_map(|located| &located.variables) {
         let is_of_worker = name.strip_prefix(ADDRESS).is_some_and(|rest| rest.starts_with('_'));

@@ -157,6 +157,7 @@ impl Session {
         if let Some(plan) = self.plan.clone() {
             self.advance_phase(&plan, turn);
         }
+        self.take_plan(turn);
         if matches!(self.stage, Stage::Idle) && self.orphaned.is_some() {
             self.clean_up(turn);
         }

@@ -88,6 +88,16 @@ impl Board {
         format!("[{:bar$}] {} of {all} steps", "=".repeat(filled) + head, self.done)
     }
 
+    /// How long the rest of a series takes, by the trials that are over.
+    fn time_left(&self, plan: &Plan, now: ConductorTime) -> Option<String> {
+        let over = self.trial.checked_sub(1).filter(|over| *over > 0 && plan.is_series())?;
+        let (first, latest) = self.trials_began?;
+        let each = latest.since(first) / over;
+        let left = each.checked_mul(plan.trials.saturating_sub(over))?.saturating_sub(now.since(latest));
+        let minutes = left.as_secs().div_ceil(60);
+        Some(if minutes > 1 { format!("{minutes} min") } else { format!("{} s", left.as_secs()) })
+    }
+
     /// Where the run is, and whom it waits for.
     fn waiting(&self, plan: &Plan, now: ConductorTime, columns: usize) -> String {
         let is_waited_for = |standing: &Standing| match (self.phase, self.gone) {
@@ -101,7 +111,8 @@ impl Board {
         let at_work = waited.iter().filter(|id| !self.is_at_barrier(**id)).copied().collect::<Vec<_>>();
         let waited = if at_work.is_empty() { waited } else { at_work };
         let waited: Vec<&str> = waited.iter().map(|id| plan.worker(*id).name.as_str()).collect();
-        let trial = format!("Trial {} of {}", self.trial, plan.trials);
+        let left = self.time_left(plan, now).map(|left| format!(", about {left} left")).unwrap_or_default();
+        let trial = format!("Trial {} of {}{}{left}", self.trial, plan.trials, plan.about_trial(self.trial));
         let place = match (self.phase, self.checking) {
             (Some((phase, since)), _) => format!("{trial}, {phase}, {}", tenths(now.since(since))),
             (None, Some(since)) => format!("{trial}, check, {}", tenths(now.since(since))),

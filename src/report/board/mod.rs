@@ -36,6 +36,8 @@ const LAST_LINES: usize = 8;
 pub(crate) struct Board {
     plan: Option<Arc<Plan>>,
     trial: u32,
+    /// When the first trial began, and the latest.
+    trials_began: Option<(ConductorTime, ConductorTime)>,
     /// Since when the players are being reached.
     began: Option<ConductorTime>,
     phase: Option<(Phase, ConductorTime)>,
@@ -95,7 +97,7 @@ impl Board {
                 self.alike = plan.first_alike();
             }
             Event::WorkerConnected { worker, .. } => self.stand(*worker, Standing::Ready),
-            Event::TrialStarted { trial, .. } => self.begin_trial(*trial),
+            Event::TrialStarted { trial, .. } => self.begin_trial(*trial, *at),
             Event::PhaseStarted { phase, .. } => self.begin(*phase, *at),
             Event::PhaseReceived { worker, .. } => self.stand(*worker, Standing::In),
             Event::PhaseGo { lead, .. } => self.go(at.plus(*lead)),
@@ -133,8 +135,9 @@ impl Board {
     }
 
     /// What steps of an earlier trial print is not shown any more.
-    fn begin_trial(&mut self, trial: u32) {
+    fn begin_trial(&mut self, trial: u32, at: ConductorTime) {
         self.trial = trial;
+        self.trials_began = Some((self.trials_began.map_or(at, |(first, _)| first), at));
         for worker in &mut self.workers {
             worker.printed = Printed::default();
         }

@@ -11,8 +11,8 @@ use crate::conduct::coordinator::Input;
 use crate::conduct::event::End;
 use crate::conduct::testing::plan;
 use crate::model::{
-    Action, Ending, Event, OnFailure, OnInterrupt, Outcome, Phase, Plan, Reason, Step as ModelStep, StepId, Verdict,
-    WorkerId,
+    Action, Ending, Event, OnFailure, OnInterrupt, Order, Outcome, Phase, Plan, Point, PointId, Reason, Rounds,
+    Schedule, Step as ModelStep, StepId, Verdict, WorkerId,
 };
 
 /// One thing that may happen next.
@@ -82,8 +82,9 @@ impl Check<'_> {
                 Event::Warning { worker: Some(worker), text } if text == LEAVES => lost.push(*worker),
                 Event::WorkerConnected { worker, .. } => lost.retain(|gone| gone != worker),
                 Event::PhaseStarted { trial, phase } => {
-                    for (id, worker) in self.world.plan.workers().filter(|(id, _)| !lost.contains(id)) {
-                        for position in 0..worker.steps[*phase].len() {
+                    let plan = &self.world.plan;
+                    for (id, _) in plan.workers().filter(|(id, _)| !lost.contains(id)) {
+                        for position in 0..plan.worker_in(*trial, id).steps[*phase].len() {
                             expected.insert((*trial, *phase, id, position), 0);
                         }
                     }
@@ -91,7 +92,7 @@ impl Check<'_> {
                 Event::StepEnded { step, .. } => {
                     // One that leaves is in its Reset whenever it likes, and then with all of it.
                     if step.phase == Phase::Reset && lost.contains(&step.worker) {
-                        for position in 0..self.world.plan.worker(step.worker).steps[step.phase].len() {
+                        for position in 0..self.world.plan.worker_in(step.trial, step.worker).steps[step.phase].len() {
                             expected.entry((step.trial, step.phase, step.worker, position)).or_insert(0);
                         }
                     }
@@ -194,6 +195,18 @@ fn add_barriers(plan: &mut Plan, choices: &[usize]) {
     }
 }
 
+/// Makes it a series of two points, of which the second has other barriers.
+fn add_point(plan: &mut Plan, choices: &[usize]) {
+    let mut other = plan.clone();
+    let choices: Vec<usize> = choices.iter().map(|choice| (choice + 1) % 5).collect();
+    add_barriers(&mut other, &choices);
+    let point = |name: &str, workers| Point { name: name.to_owned(), workers, ..Point::default() };
+    plan.points = vec![point("a=1", Vec::new()), point("a=2", other.workers)];
+    let rounds = Rounds { warm_up: 0, counted: plan.trials, most: 0 };
+    plan.schedule = Schedule::new(Order::Shuffled, 0, 2, rounds, <[PointId]>::reverse);
+    plan.trials *= 2;
+}
+
 /// How many orders are tried: more by `scripts/interleavings`.
 fn cases() -> u32 {
     std::env::var("INTERLEAVINGS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
@@ -206,6 +219,7 @@ proptest! {
     fn whatever_happens_in_whatever_order_the_run_ends(
         shape in (1..5_usize, 1..4_usize, 1..3_u32, phases()),
         flags in (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
+        is_series in any::<bool>(),
         barriers in vec(0..5_usize, 16),
         steps in vec(step(), 0..400),
     ) {
@@ -213,6 +227,9 @@ proptest! {
         let (skip, stop, failing, collect) = flags;
         let mut plan = plan(workers, count, trials, &phases);
         add_barriers(&mut plan, &barriers);
+        if is_series {
+            add_point(&mut plan, &barriers);
+        }
         plan.settings.check = failing.then(|| "judge".to_owned());
         plan.settings.on_failure = if stop { OnFailure::Stop } else { OnFailure::Continue };
         plan.settings.on_interrupt = if collect { OnInterrupt::Collect } else { OnInterrupt::Reset };

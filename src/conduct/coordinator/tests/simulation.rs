@@ -209,7 +209,7 @@ impl Simulation<'_> {
         let player = &mut self.players[worker.0];
         match command {
             _ if player.is_gone => {}
-            Command::Plan => self.says(worker, ConnectionEvent::PlanTaken),
+            Command::Plan(_) => self.says(worker, ConnectionEvent::PlanTaken),
             Command::Arm(phase) => self.says(worker, ConnectionEvent::Armed(phase, WAY)),
             Command::Go(phase, at) => {
                 (player.phase, player.failed) = (Some(phase), None);

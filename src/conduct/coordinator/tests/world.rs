@@ -30,6 +30,8 @@ pub(super) struct Player {
     pub(super) begun: bool,
     /// The phase that was armed and not yet ended, and how many of its steps it still has to name.
     phase: Option<PhaseId>,
+    /// The point whose plan it has.
+    point: Option<crate::model::PointId>,
     /// It answers nothing any more, and is not closed either.
     pub(super) mute: bool,
     /// The barrier at which it waits.
@@ -128,7 +130,7 @@ impl World {
         let StepId { trial, phase, position } = from;
         let player = &mut self.players[worker.0];
         player.touched = Some(trial).filter(|_| phase != Phase::Reset);
-        for (position, step) in self.plan.worker(worker).steps[phase].iter().enumerate().skip(position) {
+        for (position, step) in self.plan.worker_in(trial, worker).steps[phase].iter().enumerate().skip(position) {
             let place = StepId { trial, phase, position };
             if let crate::model::Action::Barrier(_) = step.action {
                 player.says.push_back(ConnectionEvent::BarrierReached(place, Duration::ZERO));
@@ -160,7 +162,7 @@ impl World {
         if failed.is_none() || phase == Phase::Reset {
             return self.go_on(worker, StepId { position: position + 1, ..place });
         }
-        for position in position + 1..self.plan.worker(worker).steps[phase].len() {
+        for position in position + 1..self.plan.worker_in(place.trial, worker).steps[phase].len() {
             let result = StepResult::without_output(Outcome::Skipped(None));
             player.says.push_back(ConnectionEvent::StepEnded(StepId { position, ..place }, result));
         }
@@ -184,7 +186,11 @@ impl World {
             return;
         }
         match command {
-            Command::Plan => player.says.push_back(ConnectionEvent::PlanTaken),
+            Command::Plan(point) => {
+                assert_eq!(player.phase, None, "a plan comes between trials");
+                player.point = Some(point);
+                player.says.push_back(ConnectionEvent::PlanTaken);
+            }
             Command::Arm(phase) => {
                 assert_eq!(player.phase, None, "armed twice");
                 (player.phase, player.gone) = (Some(phase), false);
@@ -192,6 +198,7 @@ impl World {
             }
             Command::Go(phase, _) => {
                 assert_eq!(player.phase, Some(phase));
+                assert_eq!(player.point, Some(self.plan.point_of(phase.trial)), "it has the plan of the trial's point");
                 player.gone = true;
                 self.go_on(worker, phase.step(0));
             }

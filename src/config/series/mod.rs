@@ -1,0 +1,12 @@
+//! A series: `[Parameters]` and `[Series]` of a test file become points, and an order of trials.
+
+mod parameters;
+mod points;
+mod selector;
+mod settings;
+mod trials;
+
+pub(in crate::config) use parameters::{Parameter, Parameters, read as read_parameters};
+pub(in crate::config) use points::{Chosen, Points, points};
+pub(in crate::config) use settings::{Series, read as read_series};
+pub(in crate::config) use trials::{check as check_trials, schedule};

@@ -1,0 +1,204 @@
+//! The points of a series: each combination of the values of its parameters, without those that are left out.
+
+use std::collections::{HashMap, HashSet};
+
+use super::parameters::{Group, Parameters};
+use super::selector::{Selector, point_name};
+use super::settings::Series;
+use crate::config::{Diagnostic, Diagnostics, Lint, Place, hint_or, quoted};
+use crate::model::PointId;
+
+/// How many trials, and so how many points, a series may have.
+pub(in crate::config) const MOST_TRIALS: usize = 10_000;
+
+/// What the command line chooses.
+#[derive(Debug, Clone, Default)]
+pub(in crate::config) struct Chosen {
+    /// `-P`: names and values.
+    pub(in crate::config) values: Vec<(String, String)>,
+    /// `--points`: selectors.
+    pub(in crate::config) points: Vec<String>,
+}
+
+/// The points: the name of each, the values of its parameters, and with which point it is compared.
+#[derive(Debug, Clone, Default)]
+pub(in crate::config) struct Points {
+    pub(in crate::config) all: Vec<Made>,
+}
+
+/// A point.
+#[derive(Debug, Clone)]
+pub(in crate::config) struct Made {
+    pub(in crate::config) name: String,
+    pub(in crate::config) values: Vec<(String, String)>,
+    pub(in crate::config) baseline: Option<PointId>,
+}
+
+/// The points of a test, and what is wrong with them. `place` is that of the section.
+pub(in crate::config) fn points(
+    parameters: &Parameters,
+    series: &Series,
+    chosen: &Chosen,
+    place: &Place,
+    diagnostics: &mut Diagnostics,
+) -> Points {
+    let mut work = Work { place, diagnostics, names: parameters.names() };
+    let groups = work.narrowed(parameters, &chosen.values);
+    let Some(mut all) = work.combined(&groups) else { return Points::default() };
+    work.exclude(&mut all, series);
+    if let Some(before) = all.first().map(|first| first.name.clone()) {
+        work.select(&mut all, &chosen.points);
+        if all.is_empty() {
+            let hint = format!("a point is called, for example, {}", quoted(&before));
+            work.report(Lint::InvalidValue, place, "`--points` selects no point", &hint);
+        }
+    } else {
+        work.report(Lint::InvalidValue, place, "`exclude` leaves no point", "remove a line of `exclude`");
+    }
+    work.compare(&mut all, series);
+    Points { all }
+}
+
+struct Work<'a> {
+    place: &'a Place,
+    diagnostics: &'a mut Diagnostics,
+    names: Vec<String>,
+}
+
+impl Work<'_> {
+    fn report(&mut self, lint: Lint, place: &Place, message: impl Into<String>, hint: &str) {
+        self.diagnostics.push(Diagnostic::new(lint, place.clone(), message, hint));
+    }
+
+    /// Whether all names of a selector are those of parameters; one that is not is reported.
+    fn is_known(&mut self, name: &str, place: &Place) -> bool {
+        let is_known = self.names.iter().any(|known| known == name);
+        if !is_known {
+            let known = self.names.iter().map(String::as_str);
+            let hint = hint_or(name, known, || format!("the parameters are `{}`", self.names.join("`, `")));
+            self.report(Lint::InvalidValue, place, format!("there is no parameter {}", quoted(name)), &hint);
+        }
+        is_known
+    }
+
+    /// The parameters, where `-P` has chosen among their values, or set others.
+    fn narrowed(&mut self, parameters: &Parameters, chosen: &[(String, String)]) -> Vec<Group> {
+        let mut groups = parameters.groups.clone();
+        let mut done = HashSet::new();
+        for (name, _) in chosen {
+            if !done.insert(name) || !self.is_known(name, &self.place.clone()) {
+                continue;
+            }
+            let wanted: Vec<&String> = chosen.iter().filter(|(of, _)| of == name).map(|(_, value)| value).collect();
+            for group in &mut groups {
+                let Some(at) = group.parameters.iter().position(|parameter| parameter.name == *name) else { continue };
+                if wanted.iter().all(|value| group.rows.iter().any(|row| row[at] == **value)) {
+                    group.rows.retain(|row| wanted.contains(&&row[at]));
+                } else {
+                    let mut seen = HashSet::new();
+                    let with = |value: &String, row: &Vec<String>| {
+                        let mut row = row.clone();
+                        row[at].clone_from(value);
+                        row
+                    };
+                    let rows = wanted.iter().flat_map(|value| group.rows.iter().map(|row| with(value, row)));
+                    group.rows = rows.filter(|row| seen.insert(row.clone())).collect();
+                }
+            }
+        }
+        groups
+    }
+
+    /// Each combination once; the last parameter varies fastest. `None` if there are too many.
+    fn combined(&mut self, groups: &[Group]) -> Option<Vec<Made>> {
+        let count = groups.iter().try_fold(1_usize, |count, group| count.checked_mul(group.rows.len()));
+        if count.is_none_or(|count| count > MOST_TRIALS) {
+            let message = format!("the parameters have more than {MOST_TRIALS} combinations");
+            self.report(Lint::TooLarge, self.place, message, "use fewer values, or tie parameters");
+            return None;
+        }
+        let mut all: Vec<Vec<(String, String)>> = vec![Vec::new()];
+        for group in groups {
+            let names = || group.parameters.iter().map(|parameter| parameter.name.clone());
+            let with = |before: &Vec<(String, String)>, row: &Vec<String>| {
+                before.iter().cloned().chain(names().zip(row.iter().cloned())).collect::<Vec<_>>()
+            };
+            let mut seen = HashSet::new();
+            for row in &group.rows {
+                if !seen.insert(row) {
+                    let message = format!("the value {} occurs twice", quoted(&row.join(" ")));
+                    self.report(
+                        Lint::DuplicatePoint,
+                        &group.place,
+                        message,
+                        "remove one of them; its points are run once",
+                    );
+                }
+            }
+            let mut seen = HashSet::new();
+            let rows: Vec<_> = group.rows.iter().filter(|row| seen.insert(*row)).collect();
+            all = all.iter().flat_map(|before| rows.iter().map(move |row| with(before, row))).collect();
+        }
+        Some(all.into_iter().map(|values| Made { name: point_name(&values), values, baseline: None }).collect())
+    }
+
+    fn exclude(&mut self, all: &mut Vec<Made>, series: &Series) {
+        let before = all.clone();
+        for (selector, place) in &series.exclude {
+            let is_known = selector.values.iter().all(|(name, _)| self.is_known(name, place));
+            if is_known && !before.iter().any(|made| selector.matches(&made.name, &made.values)) {
+                let hint = "correct its values, or remove the line";
+                self.report(Lint::ExcludeMatchesNothing, place, "this line of `exclude` matches no point", hint);
+            }
+            all.retain(|made| !selector.matches(&made.name, &made.values));
+        }
+    }
+
+    fn select(&mut self, all: &mut Vec<Made>, chosen: &[String]) {
+        if chosen.is_empty() {
+            return;
+        }
+        let mut selectors = Vec::new();
+        for text in chosen {
+            match Selector::read(text) {
+                Ok(selector) if all.iter().any(|made| selector.matches(&made.name, &made.values)) => {
+                    selectors.push(selector);
+                }
+                Ok(selector) => {
+                    let place = self.place.clone();
+                    selector.values.iter().for_each(|(name, _)| {
+                        self.is_known(name, &place);
+                    });
+                }
+                Err(why) => {
+                    let message = format!("`--points {text}`: {why}");
+                    self.report(Lint::InvalidValue, self.place, message, "write, for example, `--points qdisc=codel`");
+                }
+            }
+        }
+        all.retain(|made| selectors.iter().any(|selector| selector.matches(&made.name, &made.values)));
+    }
+
+    /// With which point each is compared: the one that has the values of the baseline, and otherwise the same.
+    fn compare(&mut self, all: &mut [Made], series: &Series) {
+        let Some((baseline, place)) = &series.baseline else { return };
+        if !baseline.values.iter().all(|(name, _)| self.is_known(name, place)) || all.is_empty() {
+            return;
+        }
+        let known: HashMap<_, _> =
+            all.iter().enumerate().map(|(at, made)| (made.values.clone(), PointId(at))).collect();
+        let wanted: HashMap<_, _> = baseline.values.iter().cloned().collect();
+        for made in &mut *all {
+            let values = made.values.iter();
+            let same = |(name, value): &(String, String)| (name.clone(), wanted.get(name).unwrap_or(value).clone());
+            made.baseline = known.get(&values.map(same).collect::<Vec<_>>()).copied();
+        }
+        let without: Vec<&Made> = all.iter().filter(|made| made.baseline.is_none()).collect();
+        if let Some(first) = without.first() {
+            let others = if without.len() > 1 { format!(" and {} more", without.len() - 1) } else { String::new() };
+            let message = format!("the point {}{others} has no baseline", quoted(&first.name));
+            let hint = "it is compared with nothing: no point has the values of `baseline` and otherwise the same";
+            self.report(Lint::NoBaseline, place, message, hint);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! How many trials a series has, whether they are enough, and in which order they are run.
+
+use sha2::{Digest as _, Sha256};
+
+use super::points::{MOST_TRIALS, Made};
+use super::settings::Series;
+use crate::config::{Diagnostic, Diagnostics, Lint, Place};
+use crate::model::{Order, Rounds, RunId, Schedule};
+use crate::statistics::{Design, Random};
+
+/// The rounds of a series with so many trials of each point.
+fn rounds(series: &Series, trials: u32) -> Rounds {
+    let most = series.most_trials.filter(|_| series.precision.is_some());
+    Rounds { warm_up: series.warm_up, counted: trials, most: most.unwrap_or(0) }
+}
+
+/// How many trials may be run at most.
+fn most(series: &Series, points: usize, trials: u32) -> usize {
+    let Rounds { warm_up, counted, most } = rounds(series, trials);
+    (warm_up as usize + counted.max(most) as usize).saturating_mul(points)
+}
+
+/// Refuses too many trials, and warns of too few for a comparison of so many metrics.
+pub(in crate::config) fn check(
+    series: &Series,
+    points: &[Made],
+    trials: u32,
+    metrics: usize,
+    place: &Place,
+    diagnostics: &mut Diagnostics,
+) {
+    let most = most(series, points.len(), trials);
+    if most > MOST_TRIALS {
+        let message = format!("the series has {most} trials, more than {MOST_TRIALS}");
+        let hint = "use fewer values or trials, or choose points with `exclude`";
+        diagnostics.push(Diagnostic::new(Lint::TooLarge, place.clone(), message, hint));
+    }
+    let compared = points.iter().enumerate().filter(|(at, made)| made.baseline.is_some_and(|id| id.0 != *at)).count();
+    let design = if series.order == Order::Blocked { Design::Unpaired } else { Design::Paired };
+    let needed = design.fewest_trials(compared * metrics);
+    if compared * metrics > 0 && (trials.max(rounds(series, trials).most) as usize) < needed {
+        let count = if trials == 1 { "1 trial".to_owned() } else { format!("{trials} trials") };
+        let message = format!("{count} of each point cannot show a difference from the baseline");
+        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let (points, metrics) = (counted(compared, "point"), counted(metrics, "metric"));
+        let hint = format!("use at least {needed} trials to compare {points} by {metrics}");
+        diagnostics.push(Diagnostic::new(Lint::FewTrials, place.clone(), message, hint));
+    }
+}
+
+/// The order of the trials. Without a seed of the test file, it follows from the name of the run.
+pub(in crate::config) fn schedule(series: &Series, points: usize, trials: u32, run: &RunId) -> Schedule {
+    if most(series, points, trials) > MOST_TRIALS {
+        return Schedule::default();
+    }
+    let [a, b, c, d, ..] = Sha256::digest(run.to_string().as_bytes()).0;
+    let seed = series.seed.unwrap_or(u32::from_be_bytes([a, b, c, d]));
+    let mut random = Random::seeded(u64::from(seed));
+    Schedule::new(series.order, seed, points, rounds(series, trials), |ids| random.shuffle(ids))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_follows_from_the_seed_and_without_one_from_the_name_of_the_run() {
+        let order = |seed, run: &str| {
+            let series = Series { seed, ..Series::default() };
+            let schedule = schedule(&series, 4, 3, &RunId::new(run).unwrap());
+            schedule.points().map(|id| id.0).collect::<Vec<_>>()
+        };
+        // What a seed leads to never changes.
+        assert_eq!(order(Some(4711), "a"), [3, 1, 0, 2, 3, 0, 2, 1, 2, 3, 1, 0]);
+        assert_eq!(order(Some(4711), "a"), order(Some(4711), "b"));
+        assert_eq!(order(None, "a"), order(None, "a"));
+        assert_ne!(order(None, "a"), order(None, "b"));
+    }
+}

@@ -1,0 +1,115 @@
+//! A series of points in one run: what steps and `check` get, which trial is of which point, and which points are chosen.
+
+use crate::support::{Folder, run};
+
+const TEST: &str = "\
+[Test]
+trials = 2
+check = echo check %(qdisc)s $CONDUCTOR_PARAM_RTT
+results = results
+[Parameters]
+qdisc = codel, pfifo
+rtt = 10ms, 20ms
+[Series]
+order = interleaved
+warmup = 1
+[Workers]
+a = @ 127.0.0.1
+b = @ 127.0.0.1
+[Environment]
+QDISC = %(qdisc)s
+[*:Run]
+qdisc = echo %(worker)s %(qdisc)s $CONDUCTOR_PARAM_RTT $QDISC
+[*:Reset]
+undo = echo undo %(qdisc)s
+";
+
+fn conduct(folder: &Folder, more: &[&str]) -> crate::support::Finished {
+    let arguments = ["conduct", "--local", "-q", "--run-id", "r", "test.cfg"];
+    run(folder, arguments.iter().chain(more))
+}
+
+#[test]
+fn each_trial_has_the_values_of_its_point_in_steps_environment_and_check() {
+    let folder = Folder::new();
+    folder.file("test.cfg", TEST);
+    let finished = conduct(&folder, &["-f", "json", "-o", "report.json"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let points = [("codel", "10ms"), ("codel", "20ms"), ("pfifo", "10ms"), ("pfifo", "20ms")];
+    let report: serde_json::Value = serde_json::from_str(&folder.read("report.json")).expect("JSON");
+    let trials = report["trials"].as_array().expect("a list");
+    assert_eq!(trials.len(), 12);
+    for (trial, (qdisc, rtt)) in trials.iter().zip(points.iter().cycle()) {
+        let number = trial["trial_number"].as_u64().expect("a number");
+        assert_eq!(trial["point"], format!("qdisc={qdisc},rtt={rtt}"));
+        assert_eq!(trial["round"], 1 + (number - 1) / 4);
+        assert_eq!(trial["warm_up"].as_bool(), (number <= 4).then_some(true));
+        assert_eq!(trial["check"]["stdout"], format!("check {qdisc} {rtt}\n"));
+        for worker in ["a", "b"] {
+            let printed = |phase: &str| &trial["phases"][phase]["workers"][worker]["results"][0]["stdout"];
+            assert_eq!(*printed("run"), format!("{worker} {qdisc} {rtt} {qdisc}\n"), "{trial:#}");
+            assert_eq!(*printed("reset"), format!("undo {qdisc}\n"));
+        }
+    }
+}
+
+#[test]
+fn a_report_of_a_kept_run_names_the_points_as_the_run_did() {
+    let folder = Folder::new();
+    folder.file("test.cfg", TEST);
+    let report = ["--report", "text=report.txt", "--report", "json=report.json"];
+    assert_eq!(conduct(&folder, &report).status, Some(0));
+    for (format, file) in [("text", "report.txt"), ("json", "report.json")] {
+        let again = run(&folder, ["report", "results/r", "-f", format, "-o", "again"]);
+        assert_eq!(again.status, Some(0), "{again:#?}");
+        let without_times = |text: String| {
+            text.lines()
+                .filter(|line| line.contains("Trial") || line.contains("\"point\""))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        let (first, second) = (without_times(folder.read(file)), without_times(folder.read("again")));
+        assert!(first.contains("qdisc=pfifo,rtt=20ms"), "{first}");
+        assert_eq!(first, second);
+    }
+}
+
+#[test]
+fn the_command_line_chooses_points_and_sets_parameters() {
+    let folder = Folder::new();
+    folder.file("test.cfg", TEST);
+    for (more, expected) in [
+        (&["-P", "qdisc=codel"][..], "qdisc=codel,rtt=10ms qdisc=codel,rtt=20ms"),
+        (&["-P", "qdisc=cake", "--points", "rtt=20ms"], "qdisc=cake,rtt=20ms"),
+        (
+            &["--points", "qdisc=pfifo,rtt=20ms", "--points", "qdisc=codel,rtt=10ms"],
+            "qdisc=codel,rtt=10ms qdisc=pfifo,rtt=20ms",
+        ),
+    ] {
+        let finished = conduct(&folder, &[&["--dry-run"], more].concat());
+        let points: Vec<&str> = finished.stdout.lines().filter_map(|line| line.strip_prefix("point ")).collect();
+        assert_eq!(points.join(" "), expected, "{finished:#?}");
+    }
+    for (more, expected) in [
+        (["-P", "qdis=codel"], "there is no parameter `qdis`"),
+        (["--points", "qdisc=cake"], "`--points` selects no point"),
+        (["--points", "codel"], "`--points codel`: it does not have the form"),
+    ] {
+        let finished = conduct(&folder, &more);
+        assert_eq!(finished.status, Some(1), "{finished:#?}");
+        assert!(finished.stderr.contains(expected), "{finished:#?}");
+    }
+}
+
+#[test]
+fn a_finding_that_does_not_occur_at_all_points_names_the_point() {
+    let folder = Folder::new();
+    let steps = "[w:Run]\nall = cd /tmp\nsome = %(command)s\n";
+    let parameters = "[Parameters]\ncommand = true, cd /var\n";
+    folder.file("test.cfg", &format!("[Test]\n{parameters}[Workers]\nw = @ 127.0.0.1\n{steps}"));
+    let finished = run(&folder, ["validate", "test.cfg"]);
+    let titles: Vec<&str> = finished.stdout.lines().filter(|line| line.contains("]: ")).collect();
+    assert_eq!(titles.len(), 2, "{finished:#?}");
+    assert!(titles[0].starts_with("warning[lost-state]") && !titles[0].contains("point"), "{titles:?}");
+    assert!(titles[1].ends_with("(at the point `command=cd%20%2Fvar`)"), "{titles:?}");
+}
