@@ -25,7 +25,7 @@ use super::report_file;
 use super::resume::{self, Resumed};
 use crate::conduct::{NamedReporters, ResultsFolder, Room, Sparing};
 use crate::model::{Event, Format, Plan, Reporter, RunId, Stamped};
-use crate::report::{self, Style};
+use crate::report::{self, Record, Style};
 
 /// The reports that are kept, beside the steps' outputs.
 const KEPT: [(Format, &str); 6] = [
@@ -62,12 +62,10 @@ pub(super) fn open(results: &Path, run: &RunId, begun: Option<(&Plan, &Identity)
         reporters.push(latest(results, run));
     }
     let mut lock = None;
-    let room = Room::of(&folder);
+    let (room, style) = (Room::of(&folder), style_in(&folder));
     for (format, name) in KEPT {
         let path = folder.join(name);
-        // The reports are in the folder themselves.
-        let style = Style { folder: Some(String::new()), results: Some(folder.clone()), ..Style::plain() };
-        let reporter = report_file::create_new(format, &path, style, room)
+        let reporter = report_file::create_new(format, &path, style.clone(), room)
             .map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
         let reporter = match format {
             Format::Jsonl => {
@@ -97,7 +95,7 @@ pub(super) struct Kept {
 pub(super) fn open_again(results: &Path, resumed: &Resumed) -> Result<Kept, String> {
     let (folder, recorded) = (&resumed.path, &resumed.recorded);
     let mut reporters = vec![latest(results, &resumed.run)];
-    let room = Room::of(folder);
+    let (room, style) = (Room::of(folder), style_in(folder));
     for (format, name) in KEPT {
         let path = folder.join(name);
         let shown = path.display().to_string();
@@ -111,13 +109,18 @@ pub(super) fn open_again(results: &Path, resumed: &Resumed) -> Result<Kept, Stri
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
                 _ => {}
             }
-            let style = Style { folder: Some(String::new()), results: Some(folder.clone()), ..Style::plain() };
-            let report = report_file::create_new(format, &path, style, room).map_err(failed)?;
+            let report = report_file::create_new(format, &path, style.clone(), room).map_err(failed)?;
             Box::new(Replayed { report, recorded: Some(Arc::clone(recorded)) })
         };
         reporters.push((shown, reporter));
     }
     Ok(Kept { reporters, lock: resumed.events.try_clone().ok() })
+}
+
+/// How the reports in this folder look. One thread writes them all, so that they share a record.
+fn style_in(folder: &Path) -> Style {
+    let (url, record) = (Some(String::new()), Some(Record::default()));
+    Style { folder: url, results: Some(folder.to_owned()), record, ..Style::plain() }
 }
 
 fn latest(results: &Path, run: &RunId) -> (String, Box<dyn Reporter>) {

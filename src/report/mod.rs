@@ -65,6 +65,7 @@ pub(in crate::report) use seed_result::SeedResult;
 pub(in crate::report) use statistics::{Row, Spread, Subject};
 pub(in crate::report) use text_page::{Page, Tone};
 
+pub use record::Record;
 use record::{RecordReporter, Render};
 
 /// Writes the events of a run that goes on behind those that `writer` has already.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
 
@@ -60,21 +60,49 @@ pub(super) type Render = fn(Ended<'_>, &mut dyn Write) -> io::Result<()>;
 pub(super) struct RecordReporter {
     writer: BufWriter<Box<dyn Write + Send>>,
     style: Style,
-    run: Run,
+    record: Record,
+    /// How many events it was told.
+    told: u64,
     render: Render,
+}
+
+/// The record of a run, which reports can share that are told the same events in the same order: the first of them that is
+/// told an event records it.
+#[derive(Clone, Default)]
+pub struct Record(Arc<Mutex<SharedRun>>);
+
+#[derive(Default)]
+struct SharedRun {
+    run: Run,
+    /// How many events are recorded.
+    taken: u64,
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Record").finish_non_exhaustive()
+    }
 }
 
 impl RecordReporter {
     /// Writes to `writer`.
-    pub(super) fn new(render: Render, writer: Box<dyn Write + Send>, style: Style) -> Self {
-        Self { writer: BufWriter::with_capacity(64 * 1024, writer), style, run: Run::default(), render }
+    pub(super) fn new(render: Render, writer: Box<dyn Write + Send>, mut style: Style) -> Self {
+        let record = style.record.take().unwrap_or_default();
+        Self { writer: BufWriter::with_capacity(64 * 1024, writer), style, record, told: 0, render }
     }
 }
 
 impl Reporter for RecordReporter {
     fn report(&mut self, Stamped { at, event }: &Stamped) -> io::Result<()> {
-        let Self { writer, style: Style { time_zone, folder, .. }, run, render } = self;
-        run.take(*at, event);
+        let Self { writer, style: Style { time_zone, folder, .. }, record, told, render } = self;
+        // Another report that panicked wrote nothing into the record: only the recording itself changes it.
+        let mut recorded = record.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorded.taken == *told {
+            recorded.run.take(*at, event);
+            recorded.taken += 1;
+        }
+        *told += 1;
+        let run = &recorded.run;
         let Event::RunEnded { conclusion } = event else { return Ok(()) };
         render(Ended { run, at: *at, conclusion, time_zone, folder: folder.as_deref() }, writer)?;
         writer.flush()

@@ -21,7 +21,7 @@ use crate::model::{
 /// A style for tests: no colour, UTC.
 pub(crate) fn plain() -> Style {
     let folder = Some(String::new());
-    Style { color: false, terminal: false, time_zone: TimeZone::UTC, folder, results: None }
+    Style { color: false, terminal: false, time_zone: TimeZone::UTC, folder, results: None, record: None }
 }
 
 /// What the reporter of this format writes of the events.

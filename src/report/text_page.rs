@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
-use super::{Excerpt, last_lines};
+use super::{Excerpt, Record, last_lines};
 use crate::model::{Outcome, Output, harmless};
 
 /// What stands below a step is so far to the right.
@@ -25,12 +25,14 @@ pub struct Style {
     pub folder: Option<String>,
     /// The folder in which all of the run is kept, if it is, as people find it.
     pub results: Option<PathBuf>,
+    /// The record that the reports share which are written at the end of the run, if they do.
+    pub record: Option<Record>,
 }
 
 impl Style {
     /// For a file or a pipe: no colour, remote text as it came, times of this machine's zone.
     pub fn plain() -> Self {
-        Self { color: false, terminal: false, time_zone: TimeZone::system(), folder: None, results: None }
+        Self { color: false, terminal: false, time_zone: TimeZone::system(), folder: None, results: None, record: None }
     }
 }
 
