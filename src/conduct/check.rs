@@ -11,7 +11,7 @@ use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, Holder, HolderState, Secret, Welcome};
 
 use super::clock::Sample;
-use super::connection::{Dialled, dial, is_seed, not_welcome};
+use super::connection::{Dialled, described, dial, is_seed, not_welcome};
 use super::event::{End, EndKind};
 use super::mailbox::{Mailbox, Postbox, mailbox};
 use super::now::now;
@@ -161,7 +161,7 @@ fn answer(
 fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) -> CheckReport {
     let holder = welcome.holder.as_ref();
     CheckReport {
-        player: PlayerDescription::Session { version: welcome.version.clone(), host: welcome.host.clone() },
+        player: described(welcome),
         place: None,
         round_trip,
         clock,

@@ -287,6 +287,8 @@ pub(crate) fn welcome() -> Welcome {
         remarks: Vec::new(),
         features: Vec::new(),
         process: None,
+        system: None,
+        kernel: None,
     }
 }
 

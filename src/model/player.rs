@@ -14,15 +14,36 @@ pub enum PlayerDescription {
         version: String,
         /// Its machine's name.
         host: String,
+        /// Its machine's operating system, if it said so.
+        system: Option<String>,
+        /// Its machine's kernel, if it said so.
+        kernel: Option<String>,
     },
     /// A player that speaks the Python seed's wire.
     Seed,
 }
 
+impl PlayerDescription {
+    /// What can change what a test measures, by name: the version of the player, the system and the kernel of the machine.
+    /// What is not known is left out.
+    pub fn versions(&self) -> Vec<(&'static str, &str)> {
+        let Self::Session { version, system, kernel, .. } = self else { return Vec::new() };
+        let all = [("conductor", Some(version)), ("system", system.as_ref()), ("kernel", kernel.as_ref())];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?.as_str()))).collect()
+    }
+
+    /// The system and the kernel of the machine, on one line, as far as they are known.
+    pub fn platform(&self) -> Option<String> {
+        let Self::Session { system, kernel, .. } = self else { return None };
+        let known: Vec<&str> = [system, kernel].into_iter().flatten().map(String::as_str).collect();
+        (!known.is_empty()).then(|| known.join(", "))
+    }
+}
+
 impl fmt::Display for PlayerDescription {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Session { version, host } => write!(out, "conductor {version} on {host}"),
+            Self::Session { version, host, .. } => write!(out, "conductor {version} on {host}"),
             Self::Seed => out.write_str("a Python player"),
         }
     }
@@ -35,25 +56,29 @@ pub struct PlayerEntry {
     kind: Option<String>,
     version: Option<String>,
     host: Option<String>,
+    system: Option<String>,
+    kernel: Option<String>,
 }
 
 impl From<PlayerDescription> for PlayerEntry {
     fn from(player: PlayerDescription) -> Self {
-        let (kind, version, host) = match player {
-            PlayerDescription::Seed => ("seed", None, None),
-            PlayerDescription::Session { version, host } => ("session", Some(version), Some(host)),
-        };
-        Self { kind: Some(kind.to_owned()), version, host }
+        match player {
+            PlayerDescription::Seed => Self { kind: Some("seed".to_owned()), ..Self::default() },
+            PlayerDescription::Session { version, host, system, kernel } => {
+                let (kind, version, host) = (Some("session".to_owned()), Some(version), Some(host));
+                Self { kind, version, host, system, kernel }
+            }
+        }
     }
 }
 
 impl TryFrom<PlayerEntry> for PlayerDescription {
     type Error = &'static str;
 
-    fn try_from(PlayerEntry { kind, version, host }: PlayerEntry) -> Result<Self, Self::Error> {
+    fn try_from(PlayerEntry { kind, version, host, system, kernel }: PlayerEntry) -> Result<Self, Self::Error> {
         match (kind.as_deref(), version, host) {
             (Some("seed"), ..) => Ok(Self::Seed),
-            (Some("session"), Some(version), Some(host)) => Ok(Self::Session { version, host }),
+            (Some("session"), Some(version), Some(host)) => Ok(Self::Session { version, host, system, kernel }),
             _ => Err("invalid player"),
         }
     }

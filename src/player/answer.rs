@@ -10,6 +10,7 @@ use super::life;
 use super::listener::{Listener, Service};
 use super::machine::{self, Taken};
 use super::note::Order;
+use super::platform::{Platform, platform};
 use super::processes::End;
 use super::python_delivery::SUPERSEDED;
 use super::python_run;
@@ -209,6 +210,7 @@ impl Listener {
                 "was left running by an earlier run; if it is still running, it is stopped when the player stops";
             cleaned(&format!("process {pid} ({user}) {text}: `{command}`"))
         });
+        let Platform { system, kernel } = platform();
         let told = run.into_iter().flat_map(|run| self.registry.told_to(run));
         Welcome {
             protocol: PROTOCOL,
@@ -224,6 +226,8 @@ impl Listener {
             remarks: Vec::new(),
             features: FEATURES.map(str::to_owned).to_vec(),
             process: matches!(self.settings.service, Service::Session(_)).then(std::process::id),
+            system,
+            kernel,
         }
     }
 }

@@ -22,6 +22,7 @@ mod lookup;
 mod machine;
 mod note;
 mod origin;
+mod platform;
 mod process_tree;
 mod processes;
 mod python_delivery;

@@ -26,6 +26,7 @@ mod markdown;
 mod metrics;
 mod names;
 mod placement;
+mod platforms;
 mod record;
 #[cfg(test)]
 mod recorded;

@@ -153,7 +153,12 @@ impl Recording {
     /// All workers are connected and the trial begins.
     pub(super) fn trial(&mut self) {
         for (worker, _) in Arc::clone(&self.plan).workers() {
-            let player = PlayerDescription::Session { version: "0.1.0".to_owned(), host: "box".to_owned() };
+            let player = PlayerDescription::Session {
+                version: "0.1.0".to_owned(),
+                host: "box".to_owned(),
+                system: Some("Debian GNU/Linux 12 (bookworm)".to_owned()),
+                kernel: Some("Linux 6.1.0-18-amd64 x86_64".to_owned()),
+            };
             self.add(Event::WorkerConnected { worker, player });
         }
         self.add(Event::trial_started(&self.plan, self.trial, 1));

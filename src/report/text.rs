@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::text_groups::{Groups, Told};
-use super::{Finished, Page, Run, Style, Tone, compact, files, summary, text_metrics, words};
+use super::{Finished, Page, Run, Style, Tone, compact, files, platforms, summary, text_metrics, words};
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
     StepReference, StepResult, WorkerId, display_width, on_one_line, padded,
@@ -30,6 +30,8 @@ pub(super) struct TextReporter {
     phase: Option<Phase>,
     /// The leaky steps, as they were told of.
     leaky: BTreeMap<StepReference, StepResult>,
+    /// Whether a trial has begun.
+    has_trials: bool,
     /// All that happened, for the end of the report.
     run: Run,
 }
@@ -69,6 +71,7 @@ impl TextReporter {
             groups: Groups::default(),
             phase: None,
             leaky: BTreeMap::new(),
+            has_trials: false,
             run: Run::default(),
         }
     }
@@ -272,6 +275,10 @@ impl TextReporter {
                     "Resumed at {date}: {done} of {} are done",
                     words::counted(trials as usize, "trial")
                 ))?;
+            }
+            Event::TrialStarted { .. } if !std::mem::replace(&mut self.has_trials, true) => {
+                let Some(differences) = platforms::differences(&self.run) else { return Ok(false) };
+                self.remark(Tone::Plain, "note", None, &format!("the machines differ: {differences}"))?;
             }
             Event::PhaseStarted { trial, phase } => {
                 self.phase = Some(*phase);

@@ -102,6 +102,12 @@ pub struct Welcome {
     /// The number of the player's process, if it serves only this session: `player --stdio` can be run from there again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<u32>,
+    /// The operating system of its machine, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::text_if_any")]
+    pub system: Option<String>,
+    /// The kernel of its machine, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::text_if_any")]
+    pub kernel: Option<String>,
 }
 
 /// What a player can take.

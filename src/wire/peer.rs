@@ -29,6 +29,12 @@ pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Erro
     String::deserialize(from).map(|text| cleaned(&text))
 }
 
+/// The same where it may be absent or empty.
+pub(super) fn text_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = Option::deserialize(from)?;
+    Ok(text.filter(|text| !text.trim().is_empty()).map(|text| cleaned(&text)))
+}
+
 /// Why something is as it is. Whoever is asked for a reason and has none is said to have none.
 pub(super) fn reason<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     String::deserialize(from).map(|text| reason_of(&text))

@@ -48,6 +48,7 @@ mod live_view;
 mod localhost;
 mod logs;
 mod lost_output;
+mod machines;
 mod many_workers;
 mod metrics;
 mod no_room;

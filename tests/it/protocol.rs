@@ -216,6 +216,8 @@ fn greetings() -> Vec<Row> {
         remarks: vec![text()],
         features: vec![text()],
         process: Some(1),
+        system: Some(text()),
+        kernel: Some(text()),
     };
     let refusal = Refusal { reason: RefusalReason::Busy, message: text(), holder: Some(holder()) };
     vec![

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::PlayerDescription;
 use crate::wait::Wait;
-use crate::wire::{Greeting, Hello, HolderState, Refusal};
+use crate::wire::{Greeting, Hello, HolderState, Refusal, Welcome};
 
 use super::event::{ConnectionEvent, End, EndKind};
 use super::reach::Way;
@@ -51,8 +51,7 @@ fn drive(context: &Context) -> End {
     };
     match dialled.greeting.clone() {
         Greeting::Welcome(welcome) => {
-            let (version, host) = (welcome.version, welcome.host);
-            context.say(ConnectionEvent::Connected(PlayerDescription::Session { version, host }));
+            context.say(ConnectionEvent::Connected(described(&welcome)));
             for leftover in welcome.leftovers {
                 context.say(ConnectionEvent::Warning(leftover));
             }
@@ -68,6 +67,12 @@ fn drive(context: &Context) -> End {
         },
         greeting => End::lost(not_welcome(&greeting, &way, &context.hello)),
     }
+}
+
+/// What a player said of itself.
+pub(super) fn described(welcome: &Welcome) -> PlayerDescription {
+    let Welcome { version, host, system, kernel, .. } = welcome.clone();
+    PlayerDescription::Session { version, host, system, kernel }
 }
 
 /// Reaches the player, and waits for one that will soon be free.

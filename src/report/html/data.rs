@@ -48,11 +48,11 @@ pub(super) fn data<'a>(Ended { run, at: end, folder, .. }: Ended<'a>, causes: &'
     }
 }
 
-/// The player, the machine and the version of each worker.
-fn machines(run: &Run) -> Vec<(String, Option<String>, String)> {
+/// The player, the machine, the version and the system of each worker.
+fn machines(run: &Run) -> Vec<(String, Option<String>, String, String)> {
     let machine = |(id, _)| {
-        let Machine { player, host, version } = machine(run, id);
-        (player, host, version)
+        let Machine { player, host, version, platform } = machine(run, id);
+        (player, host, version, platform)
     };
     run.plan().into_iter().flat_map(Plan::workers).map(machine).collect()
 }

@@ -18,31 +18,36 @@ pub(super) struct Machine {
     /// The name of the machine, where it is known.
     pub(super) host: Option<String>,
     pub(super) version: String,
+    /// Its system and kernel.
+    pub(super) platform: String,
 }
 
 /// The machine of a worker of the plan.
 pub(super) fn machine(run: &Run, id: WorkerId) -> Machine {
-    let (version, host) = match run.players.get(&id) {
+    let description = run.players.get(&id);
+    let (version, host) = match description {
         None => ("not reached".to_owned(), None),
         Some(PlayerDescription::Seed) => ("Python player".to_owned(), None),
-        Some(PlayerDescription::Session { version, host }) => (line(version), Some(line(host))),
+        Some(PlayerDescription::Session { version, host, .. }) => (line(version), Some(line(host))),
     };
+    let platform = description.and_then(PlayerDescription::platform);
+    let platform = platform.map_or_else(|| "unknown".to_owned(), |platform| line(&platform));
     let player = run.worker(id).map_or(String::new(), |worker| line(&worker.player.to_string()));
-    Machine { player, host, version }
+    Machine { player, host, version, platform }
 }
 
-/// A line for all workers whose players are alike, in the order of the first of each.
+/// A line for all workers whose players and machines are alike, in the order of the first of each.
 pub(super) fn lines(run: &Run) -> Vec<Value> {
-    let mut groups: Vec<(String, Vec<WorkerId>)> = Vec::new();
+    let mut groups: Vec<((String, String), Vec<WorkerId>)> = Vec::new();
     for (id, _) in run.plan().into_iter().flat_map(Plan::workers) {
-        let version = machine(run, id).version;
-        match groups.iter_mut().find(|(known, _)| *known == version) {
+        let Machine { version, platform, .. } = machine(run, id);
+        match groups.iter_mut().find(|(known, _)| (&known.0, &known.1) == (&version, &platform)) {
             Some((_, workers)) => workers.push(id),
-            None => groups.push((version, vec![id])),
+            None => groups.push(((version, platform), vec![id])),
         }
     }
     let counts = counts(run);
-    groups.iter().map(|(version, workers)| value(run, version, workers, &counts)).collect()
+    groups.iter().map(|(kind, workers)| value(run, kind, workers, &counts)).collect()
 }
 
 /// How many steps each worker has, and how many of them failed or were lost.
@@ -56,7 +61,12 @@ fn counts(run: &Run) -> BTreeMap<WorkerId, (usize, usize)> {
     counts
 }
 
-fn value(run: &Run, version: &str, workers: &[WorkerId], counts: &BTreeMap<WorkerId, (usize, usize)>) -> Value {
+fn value(
+    run: &Run,
+    (version, platform): &(String, String),
+    workers: &[WorkerId],
+    counts: &BTreeMap<WorkerId, (usize, usize)>,
+) -> Value {
     let machines: Vec<Machine> = workers.iter().map(|worker| machine(run, *worker)).collect();
     let names: Vec<&str> = workers.iter().map(|worker| run.name(*worker)).collect();
     let of = |part: fn(&(usize, usize)) -> usize| -> usize {
@@ -68,6 +78,7 @@ fn value(run: &Run, version: &str, workers: &[WorkerId], counts: &BTreeMap<Worke
         players => told(machines.iter().map(|machine| machine.player.as_str())),
         hosts => told(machines.iter().filter_map(|machine| machine.host.as_deref())),
         version,
+        platform,
         steps => of(|(steps, _)| *steps),
         bad => of(|(_, bad)| *bad),
     }

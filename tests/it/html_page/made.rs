@@ -73,7 +73,8 @@ pub(super) fn events(workers: &[&str], steps: Vec<Ran>, end: u64, more: Vec<Even
         Event::trial_started(&plan, trial, 1),
         Event::PhaseStarted { trial, phase },
     ];
-    let player = PlayerDescription::Session { version: "0.1.0".to_owned(), host: "box".to_owned() };
+    let player =
+        PlayerDescription::Session { version: "0.1.0".to_owned(), host: "box".to_owned(), system: None, kernel: None };
     events.extend(plan.workers().map(|(worker, _)| Event::WorkerConnected { worker, player: player.clone() }));
     let mut events: Vec<Stamped> = events.into_iter().map(|event| Stamped { at: at(0), event }).collect();
     let mut positions = vec![0; workers.len()];

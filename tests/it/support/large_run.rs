@@ -78,7 +78,12 @@ pub fn events(size: Size) -> Vec<Stamped> {
     let utc = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
     tell(now, Event::RunStarted { plan: Arc::clone(&plan), anchor: ClockAnchor { conductor: at(now), utc } });
     for (worker, _) in plan.workers() {
-        let player = PlayerDescription::Session { version: "0.1.0".to_owned(), host: format!("host{}", worker.0) };
+        let player = PlayerDescription::Session {
+            version: "0.1.0".to_owned(),
+            host: format!("host{}", worker.0),
+            system: None,
+            kernel: None,
+        };
         tell(now, Event::WorkerConnected { worker, player });
     }
     for trial in 1..=size.trials {

@@ -189,7 +189,10 @@ impl Simulation<'_> {
             return self.says(worker, ConnectionEvent::Ended(end));
         }
         let (version, host) = ("1".to_owned(), "h".to_owned());
-        self.says(worker, ConnectionEvent::Connected(PlayerDescription::Session { version, host }));
+        self.says(
+            worker,
+            ConnectionEvent::Connected(PlayerDescription::Session { version, host, system: None, kernel: None }),
+        );
     }
 
     /// Notes that this fault happens, if it was put in.

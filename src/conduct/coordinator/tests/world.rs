@@ -104,7 +104,12 @@ impl World {
                     assert!(!player.begun || player.over || player.closed > 0, "connected twice");
                     // What an earlier session still had to say is not heard any more.
                     *player = Player { begun: true, resets: player.resets, ..Player::default() };
-                    let description = PlayerDescription::Session { version: "1".to_owned(), host: "h".to_owned() };
+                    let description = PlayerDescription::Session {
+                        version: "1".to_owned(),
+                        host: "h".to_owned(),
+                        system: None,
+                        kernel: None,
+                    };
                     player.says.push_back(ConnectionEvent::Connected(description));
                 }
                 Action::Command(worker, command) => self.command(worker, command),

@@ -9,11 +9,11 @@ const listed = (name, list, text) => {
   return [element("h3", "", name, element("small", "", counted(list.length, "step"))), element("ul", "links", ...entries)];
 };
 const fillWorker = (row) => {
-  const [player, host, version] = machines[row];
+  const [player, host, version, platform] = machines[row];
   title(badOf[row] ? "failed" : "passed", badOf[row] ? `${counted(badOf[row], "step")} failed or lost` : "no failures", rowName(row), ["Worker"]);
   const errors = clocks[row].map((i) => steps.error[i]);
   panelBody.replaceChildren(
-    facts(["Player", player], host && ["Machine", host], ["Version", value(version)],
+    facts(["Player", player], host && ["Machine", host], ["Version", value(version)], ["System", platform],
       errors.length > 0 && ["Its clock is known to", value(uncertainty(Math.max(...errors)))]),
     ...listed("Failed or lost", mine[row].filter(isBad), (i) => `${labelOf(i)}, ${when(i)}`),
     ...trials.flatMap((trial) => listed(`Trial ${trial.number}`, mine[row].filter((i) => trialOf(i) === trial), (i) => `${labelOf(i)}, ${phaseOf(i).phase}`)),

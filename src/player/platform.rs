@@ -1,0 +1,57 @@
+//! The system and the kernel of the machine, for people.
+
+use std::fs::{self, File};
+use std::io::Read;
+
+/// What the machine runs, as far as it is known.
+pub(super) struct Platform {
+    /// The operating system, such as `Debian GNU/Linux 12 (bookworm)`.
+    pub(super) system: Option<String>,
+    /// The kernel, such as `Linux 6.1.0-18-amd64 x86_64`.
+    pub(super) kernel: Option<String>,
+}
+
+/// This machine.
+pub(super) fn platform() -> Platform {
+    let name = rustix::system::uname();
+    let kernel = [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy());
+    let system = ["/etc/os-release", "/usr/lib/os-release"].into_iter().find_map(|path| pretty_name(&start_of(path)?));
+    Platform { system, kernel: Some(kernel.join(" ")) }
+}
+
+/// The start of a small file, if it is a file.
+fn start_of(path: &str) -> Option<String> {
+    const MOST: u64 = 64 << 10;
+    let mut text = Vec::new();
+    fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    File::open(path).ok()?.take(MOST).read_to_end(&mut text).ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The name of the system for people, from a file of the form of os-release(5).
+fn pretty_name(text: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?.trim();
+    let bare =
+        ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value);
+    let mut name = String::new();
+    let mut characters = bare.chars();
+    while let Some(character) = characters.next() {
+        name.extend(if character == '\\' { characters.next() } else { Some(character) });
+    }
+    (!name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_the_system_is_read_with_and_without_quotes() {
+        let name = |value: &str| pretty_name(&format!("NAME=x\nPRETTY_NAME={value}\nID=y\n"));
+        assert_eq!(name("\"Debian GNU/Linux 12 (bookworm)\"").as_deref(), Some("Debian GNU/Linux 12 (bookworm)"));
+        assert_eq!(name("'Arch Linux'").as_deref(), Some("Arch Linux"));
+        assert_eq!(name("Void").as_deref(), Some("Void"));
+        assert_eq!(name(r#""a \"b\" \$c""#).as_deref(), Some("a \"b\" $c"));
+        assert_eq!((name("\"\""), pretty_name("ID=x\n")), (None, None));
+    }
+}
