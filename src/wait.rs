@@ -106,7 +106,8 @@ waits! {
         TrialEnd: "the workers to end the spawned steps" of "the workers", seconds(30), "the worker is lost";
         CheckEnd: "the end of `check`" of "the test's own command", setting("step_timeout", 0),
             "the command is stopped, and the trial fails";
-        Metrics: "the metrics" of "the disk", seconds(300), "those that were not read are missing, and the trial fails";
+        Metrics: "the reading of the metrics" of "the disk", seconds(300),
+            "all metrics of the trial are missing, and the trial fails unless each has a `default`";
         Leave: "the players to end the session" of "the players", seconds(2), "the connection is closed";
         ConductorEvents: "the next event" of "all connections", Limit::Earliest, "as for that limit";
     }

@@ -85,12 +85,13 @@ impl Remeasure {
         if !all.is_empty() {
             events.push(Event::MeasuringStarted { trial, verdict: before });
         }
-        for Measured { metric, worker, unit, measurement } in all {
-            if measurement.is_failure() && verdict <= Verdict::Failed {
+        for own in all {
+            let failure = plan.and_then(|plan| own.failure(plan, trial));
+            if let Some(text) = failure.filter(|_| verdict <= Verdict::Failed) {
                 verdict = Verdict::Failed;
-                let text = measurement.text(unit.as_deref());
-                self.first_failure.get_or_insert_with(|| format!("{METRIC}{metric}` of trial {trial}: {text}"));
+                self.first_failure.get_or_insert(text);
             }
+            let Measured { metric, worker, unit, measurement } = own;
             events.push(Event::Measured { trial, metric, worker, unit, measurement });
         }
         self.worst = self.worst.max(verdict);

@@ -153,7 +153,11 @@ fn position(steps: &PhaseMap<Vec<Step>>, reading: &Reading<'_>, worker: &str) ->
         let position = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let none = || {
             let message = format!("worker {} has no step {} in {phase}", quoted(worker), quoted(label));
-            refused(message, format!("its steps there are `#1` to `#{}`", steps.len()))
+            let hint = match steps.len() {
+                0 => format!("it has no steps in {phase}"),
+                count => format!("its steps there are `#1` to `#{count}`"),
+            };
+            refused(message, hint)
         };
         return position.filter(|position| *position < steps.len()).ok_or_else(none);
     }
@@ -172,7 +176,8 @@ fn position(steps: &PhaseMap<Vec<Step>>, reading: &Reading<'_>, worker: &str) ->
             Err(refused(message, hint))
         }
         _ => {
-            let message = format!("worker {} has {} steps {} in {phase}", quoted(worker), found.len(), quoted(label));
+            let message =
+                format!("worker {} has {} steps named {} in {phase}", quoted(worker), found.len(), quoted(label));
             let names = found.iter().map(|position| format!("`{worker}.{phase}.#{}`", position + 1));
             Err(refused(message, format!("write the position of the step: {}", offered(names))))
         }
@@ -198,7 +203,7 @@ fn ambiguous(text: &str, found: &[Option<Source>], known: &Known<'_>) -> Reason 
         Source::Duration(steps) => position(steps, "step."),
         _ => None,
     };
-    let message = format!("{} can be read in {} ways", quoted(text), found.len());
+    let message = format!("{} is ambiguous: it names {} steps", quoted(text), found.len());
     refused(message, format!("write the position of the step: {}", offered(found.iter().filter_map(name))))
 }
 
@@ -208,10 +213,10 @@ fn file(place: &str, known: &Known<'_>) -> Result<Option<Source>, Reason> {
         .split_once('/')
         .filter(|(_, path)| !path.contains('\0') && path.split('/').all(|part| !matches!(part, "" | "." | "..")));
     let Some((names, path)) = parts else {
-        let message = format!("{} is not a file of a worker", quoted(&format!("file:{place}")));
+        let message = format!("{} is not a valid file name", quoted(&format!("file:{place}")));
         return Err(refused(
             message,
-            "write `file:WORKER/PATH`, with the path below `trial-N/WORKER` in the results folder",
+            "write `file:WORKER/PATH`; PATH is relative to `trial-N/WORKER` in the results folder, without `..`",
         ));
     };
     let mut all = Vec::new();

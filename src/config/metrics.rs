@@ -47,7 +47,7 @@ const SETTINGS: [Setting<Draft>; 12] = [
     Setting::word("scale", |draft, text| {
         let scale = number(text)?;
         if scale == 0.0 {
-            return Err(Refusal::new("makes every value 0", "write another number"));
+            return Err(Refusal::new("is not a valid scale", "write a number other than 0"));
         }
         draft.scale = Some(scale);
         Ok(())
@@ -58,7 +58,7 @@ const SETTINGS: [Setting<Draft>; 12] = [
     }),
     Setting::word("expect", |draft, text| {
         let hint = "write a form such as `900..1000`, `940 +-5%`, `>= 900` or `== 0`";
-        let refusal = |why: String| Refusal::new(format!("is not an expectation: {why}"), hint);
+        let refusal = |why: String| Refusal::new(format!("is not a range of values: {why}"), hint);
         text.parse().map_err(refusal).map(|expect| draft.expect = Some(expect))
     }),
     Setting::word("threshold", |draft, text| margin(text).map(|margin| draft.threshold = Some(margin))),
@@ -91,8 +91,12 @@ fn margin(text: &str) -> Result<Margin, Refusal> {
 
 fn unit(text: &str) -> Result<String, Refusal> {
     let is_short = text.chars().count() <= LONGEST_UNIT && !text.chars().any(char::is_control);
-    let refusal =
-        || Refusal::new("is too long for a unit", format!("write at most {LONGEST_UNIT} characters on one line"));
+    let refusal = || {
+        Refusal::new(
+            "is not a valid unit",
+            format!("write at most {LONGEST_UNIT} characters, without control characters"),
+        )
+    };
     literal(text)?;
     is_short.then(|| text.to_owned()).ok_or_else(refusal)
 }
@@ -138,7 +142,7 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
         scope.report(Lint::MissingSetting, section.name_place(), message, hint);
         return None;
     };
-    exclude(scope, section, &["json", "regex"], "a metric has `json` or `regex`, but not both");
+    exclude(scope, section, &["json", "regex"], "a metric cannot have both `json` and `regex`");
     let written = draft.from?;
     let source = match metric_source::resolve(&written, known) {
         Ok(source) => source?,
@@ -167,15 +171,17 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
 
 fn checked_name(scope: &mut Scope<'_>, name: &str, section: &Section) -> Option<MetricName> {
     let reserved = RESERVED.iter().find(|reserved| name.starts_with(**reserved));
-    let wrong = match (MetricName::new(name), reserved) {
+    let (wrong, hint) = match (MetricName::new(name), reserved) {
         (Ok(name), None) => return Some(name),
-        (Ok(_), Some(reserved)) => {
-            format!("names that begin with `{reserved}` are those of the durations of steps and of start skews")
+        (Ok(_), Some(reserved)) => (
+            format!("names that begin with `{reserved}` are reserved"),
+            format!("choose a name that does not begin with `{reserved}`"),
+        ),
+        (Err(why), _) => {
+            (why.to_string(), "use letters, digits, `.`, `_` and `-`, as in `[Metric goodput]`".to_owned())
         }
-        (Err(why), _) => why.to_string(),
     };
     let message = format!("{} is not the name of a metric: {wrong}", quoted(name));
-    let hint = "use letters, digits, `.`, `_` and `-`, as in `[Metric goodput]`";
     scope.report(Lint::InvalidValue, section.name_place(), message, hint);
     None
 }

@@ -8,7 +8,7 @@ use super::printed::{self, printed};
 use super::{Files, Left, Missing, Picked, Reading, text};
 use crate::model::{
     Across, Extract, Measurement, Metric, MetricName, Mode, Outcome, Phase, Pick, Plan, PlannedStep, Source, Step,
-    StepReference, StepResult, Stream, WorkerId,
+    StepReference, StepResult, Stream, WorkerId, shown_number,
 };
 
 /// The unit of durations.
@@ -25,6 +25,19 @@ pub struct Measured {
     pub unit: Option<String>,
     /// What came of it.
     pub measurement: Measurement,
+}
+
+impl Measured {
+    /// How it fails this trial, if it does, for people: `metric rate on client of trial 2: 902, expected == 901`.
+    pub fn failure(&self, plan: &Plan, trial: u32) -> Option<String> {
+        let Self { metric, worker, unit, measurement } = self;
+        let planned = plan.metrics.iter().find(|planned| planned.name == *metric);
+        let expect = planned.and_then(|planned| planned.expect.as_ref()).filter(|_| measurement.value().is_some());
+        let expected = expect.map(|expect| format!(", expected {expect}")).unwrap_or_default();
+        let on = worker.map(|worker| format!(" on {}", plan.name(worker))).unwrap_or_default();
+        let text = measurement.text(unit.as_deref());
+        measurement.is_failure().then(|| format!("metric `{metric}`{on} of trial {trial}: {text}{expected}"))
+    }
 }
 
 /// A number, or why there is none: where it was looked for, and what there is.
@@ -94,11 +107,18 @@ impl Measurer<'_> {
             Across::Max => Pick::Max,
         };
         // The default is that of each worker.
+        let missing: Vec<&String> = each.iter().filter_map(|(_, found)| found.as_ref().err()).collect();
+        let missing = missing.first().map(|first| match missing.len() - 1 {
+            0 => (*first).clone(),
+            1 => format!("{first} (and 1 more worker)"),
+            more => format!("{first} (and {more} more workers)"),
+        });
         let all: Result<Vec<f64>, String> = each.into_iter().map(|(_, found)| scaled(metric, found)).collect();
         let whole = all.and_then(|all| {
-            Picked::of(pick, all).filter(|value| value.is_finite()).ok_or_else(|| format!("their {pick} is too large"))
+            let whole = Picked::of(pick, all).filter(|value| value.is_finite());
+            whole.ok_or_else(|| format!("the {pick} of the workers' values is too large"))
         });
-        vec![measured(metric, None, unit, whole, None)]
+        vec![measured(metric, None, unit, whole, missing)]
     }
 
     /// The number that a step printed.
@@ -235,7 +255,8 @@ fn own_unit(metric: &Metric, source: &Source) -> Option<String> {
 fn scaled(metric: &Metric, found: Found) -> Found {
     let found = found.and_then(|number| {
         let value = times(number, metric.scale);
-        if value.is_finite() { Ok(value) } else { Err(format!("{number} times {} is too large", metric.scale)) }
+        let too_large = || format!("{} times {} is too large", shown_number(number), shown_number(metric.scale));
+        if value.is_finite() { Ok(value) } else { Err(too_large()) }
     });
     found.or_else(|why| metric.default.ok_or(why))
 }

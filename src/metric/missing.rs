@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use super::pick::MOST;
+
 /// The largest JSON text, and the longest line, that is read, in bytes: it is kept in memory as a whole.
 pub const LARGEST: u64 = 64 << 20;
 /// Why there is no number.
@@ -35,7 +37,7 @@ impl fmt::Display for Missing {
             Self::NotJson(why) => write!(out, "the text is not JSON: {why}"),
             Self::TooLarge => write!(out, "the text is larger than {} MiB", LARGEST >> 20),
             Self::TooLong => write!(out, "a line is longer than {} MiB", LARGEST >> 20),
-            Self::TooMany => out.write_str("there are too many numbers for a median"),
+            Self::TooMany => write!(out, "there are more than {MOST} numbers, too many for `pick = median`"),
             Self::Unreadable(error) => write!(out, "the text cannot be read: {error}"),
         }
     }

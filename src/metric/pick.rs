@@ -3,7 +3,7 @@
 use crate::model::Pick;
 
 /// So many numbers are kept at most, for the median.
-const MOST: usize = 1_000_000;
+pub(super) const MOST: usize = 1_000_000;
 
 /// Numbers that come one after the other, and what is picked of them.
 #[derive(Debug, Clone)]

@@ -41,7 +41,9 @@ impl Expectation {
 
     fn between(low: Option<End>, high: Option<End>) -> Result<(Option<End>, Option<End>), String> {
         match (low, high) {
-            (Some(low), Some(high)) if low.value > high.value => Err("it ends before it begins".to_owned()),
+            (Some(low), Some(high)) if low.value > high.value => {
+                Err("the lower end is greater than the upper end".to_owned())
+            }
             both => Ok(both),
         }
     }
@@ -74,7 +76,7 @@ impl Expectation {
             return Ok((Some(End::included(low)), Some(End::included(high))));
         }
         let Some((low, high)) = text.split_once("..") else {
-            return Err("it has none of the forms `A..B`, `A +-B`, `A +-B%`, `>= A`, `<= A`, `== A`".to_owned());
+            return Err("it has none of the forms `A..B`, `A..`, `..B`, `A +-B`, `A +-B%`, `>= A`, `> A`, `<= A`, `< A`, `== A`".to_owned());
         };
         let end = |text: &str| match text.trim() {
             "" => Ok(None),
@@ -163,8 +165,11 @@ mod tests {
     #[test]
     fn what_is_no_expectation_says_why() {
         let why = |text: &str| text.parse::<Expectation>().unwrap_err();
-        assert_eq!(why("fast"), "it has none of the forms `A..B`, `A +-B`, `A +-B%`, `>= A`, `<= A`, `== A`");
-        assert_eq!(why("9..1"), "it ends before it begins");
+        assert_eq!(
+            why("fast"),
+            "it has none of the forms `A..B`, `A..`, `..B`, `A +-B`, `A +-B%`, `>= A`, `> A`, `<= A`, `< A`, `== A`"
+        );
+        assert_eq!(why("9..1"), "the lower end is greater than the upper end");
         assert_eq!(why(".."), "it has no number");
         assert_eq!(why("1..x"), "`x` is not a number");
         assert_eq!(why(">= inf"), "`inf` is not a number");

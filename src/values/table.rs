@@ -168,7 +168,7 @@ impl fmt::Display for Uncounted {
             Self::WarmUp => "warm-up",
             Self::Replaced => "the trial was run again",
             Self::NotEnded => "the trial did not end",
-            Self::Failed => "the trial failed before it was measured",
+            Self::Failed => "the trial had failed before its metrics were read",
             Self::Incomplete => "the trial is incomplete",
             Self::Missing(why) => why,
         })

@@ -33,7 +33,7 @@ fn what_could_not_be_measured_is_missing_and_counted_and_never_zero() {
         values.rows.iter().filter_map(|row| values.counted(row).err()).map(|why| why.to_string()).collect();
     let expected = [
         "no match",
-        "the trial failed before it was measured",
+        "the trial had failed before its metrics were read",
         "the trial is incomplete",
         "the trial did not end",
         "warm-up",

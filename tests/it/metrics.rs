@@ -160,7 +160,7 @@ fn a_missing_value_fails_the_trial_unless_there_is_a_default() {
         "none client null - (no number in the standard output of `none` on client in run)",
         "empty client null - (the standard output of `none` on client in run is empty)",
         "nan client null - (the standard output of `nan` on client in run: `nan` is not a finite number)",
-        "huge client null - (1000000000000000000000000000000000000000000000000000000000000",
+        "huge client null - (1.00000e300 times 1.00000e300 is too large)",
         "json client null - (the standard output of `text` on client in run: the text is not JSON: expected value at line 1 column 1)",
         "absent client null - (there is no file `trial-1/client/logs/x.txt`)",
         "unprinted - null - (`check` did not print `metric unprinted VALUE`)",
@@ -176,6 +176,27 @@ fn a_missing_value_fails_the_trial_unless_there_is_a_default() {
 }
 
 #[test]
+fn one_value_of_several_workers_says_that_the_default_was_used_for_some() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Workers]\nnode[1-3] = @ 127.0.0.1\n\
+         [*:Run]\nload = case $CONDUCTOR_WORKER in node1) echo n=5;; esac\n\
+         [Metric some]\nfrom = node[1-3].run.load\nregex = n=(\\d)\nacross = sum\ndefault = 2\n\
+         [Metric none]\nfrom = node[1-3].run.load\nregex = n=(\\d)\nacross = sum\n\
+         [Metric huge]\nfrom = node[1-3].run.load\nregex = n=(\\d)\nacross = sum\ndefault = 1e308\n",
+    );
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let nothing = "nothing matches `n=(\\d)` in the standard output of `load` on node2 in run";
+    let expected = [
+        format!("some - 9.0 - ({nothing} (and 1 more worker))"),
+        format!("none - null - ({nothing})"),
+        "huge - null - (the sum of the workers' values is too large)".to_owned(),
+    ];
+    assert_eq!(measured(&folder, 1), expected);
+}
+
+#[test]
 fn what_a_metric_names_wrongly_is_refused_with_its_line() {
     let folder = Folder::new();
     let head = "[Workers]\nclient = @ 127.0.0.1\nclient.run = @ 127.0.0.1\n[*:Coordinator]\nplayer = 127.0.0.1\n\
@@ -184,10 +205,11 @@ fn what_a_metric_names_wrongly_is_refused_with_its_line() {
     for (lines, message, hint) in [
         ("from = clint.run.y", "the test has no worker `clint`", "did you mean `client`?"),
         ("from = client.run.z", "worker `client` has no step `z` in run", "did you mean `x`?"),
+        ("from = client.reset.#1", "worker `client` has no step `#1` in reset", "it has no steps in reset"),
         ("from = client.run.#9", "worker `client` has no step `#9` in run", "its steps there are `#1` to `#4`"),
         (
             "from = client.run.run.x",
-            "`client.run.run.x` can be read in 2 ways",
+            "`client.run.run.x` is ambiguous: it names 2 steps",
             "write the position of the step: `client.run.run.#1` or `client.run.#1`",
         ),
         (
@@ -207,7 +229,11 @@ fn what_a_metric_names_wrongly_is_refused_with_its_line() {
             "worker `client.run` fetches no files",
             "add a step such as `result = fetch:FILE` to its `[Collect]`",
         ),
-        ("from = file:client/../x", "`file:client/../x` is not a file of a worker", "write `file:WORKER/PATH`, [..]"),
+        (
+            "from = file:client/../x",
+            "`file:client/../x` is not a valid file name",
+            "write `file:WORKER/PATH`; PATH is relative [..]",
+        ),
         (
             "from = client.run.y\njson = end",
             "`end` is not valid: a JSON pointer begins with `/` (`json`)",
@@ -219,10 +245,10 @@ fn what_a_metric_names_wrongly_is_refused_with_its_line() {
             "write a regular expression with one group, such as `rtt=([0-9.]+)`",
         ),
         ("from = client.run.y\npick = lats", "`lats` is not a known value (`pick`)", "did you mean `last`?"),
-        ("from = client.run.y\nscale = 0", "`0` makes every value 0 (`scale`)", "write another number"),
+        ("from = client.run.y\nscale = 0", "`0` is not a valid scale (`scale`)", "write a number other than 0"),
         (
             "from = client.run.y\nexpect = fast",
-            "`fast` is not an expectation: it has none of the forms `A..B`, `A +-B`, `A +-B%`, `>= A`, `<= A`, `== A` (`expect`)",
+            "`fast` is not a range of values: it has none of the forms `A..B`, `A..`, `..B`, `A +-B`, `A +-B%`, `>= A`, `> A`, `<= A`, `< A`, `== A` (`expect`)",
             "write a form such as `900..1000`, `940 +-5%`, `>= 900` or `== 0`",
         ),
         (
@@ -237,7 +263,7 @@ fn what_a_metric_names_wrongly_is_refused_with_its_line() {
         ),
         (
             "from = client.run.y\njson = /a\nregex = (a)",
-            "a metric has `json` or `regex`, but not both",
+            "a metric cannot have both `json` and `regex`",
             "remove the line",
         ),
         ("unit = s", "`[Metric m]` has no `from`", "write where its values come from: [..]"),
@@ -271,8 +297,8 @@ fn a_metric_that_a_python_player_cannot_deliver_is_refused_before_the_run() {
     folder.file("test.cfg", &format!("{head}{metrics}"));
     let finished = run(&folder, ["conduct", "--quiet", "--results", "results", "test.cfg"]);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
-    let refused = "its player is a Python player, which does not support a metric of standard error (`[Metric err]`), a metric of \
-                   a spawned step (`[Metric back]`), a metric of a duration (`[Metric time]`), a metric of a start skew \
+    let refused = "its player is a Python player, which does not support a metric from standard error (`[Metric err]`), a metric from \
+                   a spawned step (`[Metric back]`), a metric from a duration (`[Metric time]`), a metric from a start skew \
                    (`[Metric skew]`)\n";
     assert!(finished.stdout.contains(refused), "{finished:#?}");
     folder.file("test.cfg", &format!("{head}[Metric out]\nfrom = w.run.out\n"));
@@ -298,7 +324,7 @@ fn names_of_settings_and_sections_that_are_nearly_right_are_reported() {
         "warning[unknown-key]: `[Metric goodput]` has no setting `expct`\n  --> test.cfg:12:1\n",
         "= hint: did you mean `expect`?\n",
         "error[invalid-value]: `a b` is not the name of a metric: a name cannot contain ` `\n  --> test.cfg:13:2\n",
-        "error[invalid-value]: `step.x` is not the name of a metric: names that begin with `step.` are those of",
+        "error[invalid-value]: `step.x` is not the name of a metric: names that begin with `step.` are reserved\n",
     ] {
         assert!(finished.stdout.contains(text), "{text}\n{finished:#?}");
     }

@@ -9,7 +9,7 @@ impl Coordinator {
     /// What an interrupt would do now, and what another one would do after it, for people.
     pub(in crate::conduct) fn interrupt_means(&self) -> &'static str {
         if self.interrupted.is_some() {
-            return if self.skips_collect() { self.means_reset() } else { "leaving" };
+            return if self.skips_collect() { self.means_reset() } else { "exiting" };
         }
         match self.current() {
             Some(Phase::Reset) => "finishing Reset; interrupt again to exit immediately",
@@ -20,8 +20,8 @@ impl Coordinator {
             None => match self.stage {
                 Stage::EndingTrial => "ending the trial; interrupt again to exit immediately",
                 Stage::Checking => "stopping `check`",
-                Stage::Measuring => "leaving the metrics of the trial out",
-                _ => "leaving",
+                Stage::Measuring => "skipping the metrics of the trial",
+                _ => "exiting",
             },
         }
     }

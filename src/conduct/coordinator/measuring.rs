@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::metric::{Measured, unmeasured};
-use crate::model::{ConductorTime, Event, Measurement, Verdict};
+use crate::model::{ConductorTime, Event, Verdict};
 use crate::wait::Wait;
 
 use super::{Action, Coordinator, Stage};
@@ -38,17 +38,12 @@ impl Coordinator {
         }
         // What is missing in a trial that did not pass is a consequence of that.
         let has_passed = self.verdict_so_far() == Verdict::Passed;
-        for Measured { metric, worker, unit, measurement } in all {
-            let is_outside = matches!(measurement, Measurement::Value { outside: true, .. });
-            if is_outside || (has_passed && measurement.is_failure()) {
-                let text = measurement.text(unit.as_deref());
-                let expect =
-                    self.plan.metrics.iter().find(|known| known.name == metric).and_then(|known| known.expect.as_ref());
-                let expected = expect.filter(|_| is_outside).map(|expect| format!(", expected {expect}"));
-                let on = worker.map(|worker| format!(" on worker `{}`", self.plan.name(worker)));
-                let (on, expected) = (on.unwrap_or_default(), expected.unwrap_or_default());
-                self.judge.measured(format!("metric `{metric}`{on} of trial {trial}: {text}{expected}"));
+        for own in all {
+            let failure = own.failure(&self.plan, trial);
+            if let Some(text) = failure.filter(|_| has_passed || own.measurement.value().is_some()) {
+                self.judge.measured(text);
             }
+            let Measured { metric, worker, unit, measurement } = own;
             self.report(Event::Measured { trial, metric, worker, unit, measurement });
         }
         self.trial_over();
@@ -66,7 +61,7 @@ impl Coordinator {
     pub(super) fn give_up_measuring(&mut self) {
         if self.measured_by.is_some_and(|due| due <= self.now) {
             let limit = humantime::format_duration(Wait::Metrics.time());
-            let all = unmeasured(&self.plan, &format!("reading took longer than {limit}"));
+            let all = unmeasured(&self.plan, &format!("reading the metrics took longer than {limit}"));
             self.actions.push(Action::StopMeasuring);
             self.measured(self.trial, all);
         }

@@ -43,10 +43,10 @@ fn unsupported_metric(plan: &Plan, worker: WorkerId, metric: &Metric) -> Option<
         own.any(|step| plan.worker(worker).steps[step.phase][step.position].mode == Mode::Spawn)
     };
     let what = match metric.source.as_ref()? {
-        Source::Output(steps, Stream::Stderr) if of_worker(steps) => "of standard error",
-        Source::Output(steps, Stream::Stdout) if is_spawned(steps) => "of a spawned step",
-        Source::Duration(steps) if of_worker(steps) => "of a duration",
-        Source::StartSkew(_) => "of a start skew",
+        Source::Output(steps, Stream::Stderr) if of_worker(steps) => "from standard error",
+        Source::Output(steps, Stream::Stdout) if is_spawned(steps) => "from a spawned step",
+        Source::Duration(steps) if of_worker(steps) => "from a duration",
+        Source::StartSkew(_) => "from a start skew",
         _ => return None,
     };
     Some(format!("a metric {what} (`[Metric {}]`)", metric.name))

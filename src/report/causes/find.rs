@@ -265,10 +265,7 @@ impl Finder<'_> {
                     cause.follow(Effect::Metrics).trials.insert(trial.number);
                     continue;
                 }
-                let what = match &measured.measurement {
-                    Measurement::Missing(why) => why.clone(),
-                    value @ Measurement::Value { .. } => value.text(measured.unit.as_deref()),
-                };
+                let what = measured.measurement.text(measured.unit.as_deref());
                 let expected = measured.expected(self.run).map(|expected| format!(", expected {expected}"));
                 let kind = Kind::Metric(measured.metric.clone(), what + &expected.unwrap_or_default());
                 let workers = measured.worker.into_iter().collect();

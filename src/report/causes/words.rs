@@ -72,7 +72,7 @@ fn title(run: &Run, cause: &Cause) -> String {
         }
         Kind::Unfinished(barrier) => {
             format!(
-                "{}{place} had not ended when the time limit of barrier `{barrier}` passed",
+                "{}{place} had not ended when the time limit of barrier `{barrier}` expired",
                 steps(run, &cause.steps)
             )
         }
@@ -148,7 +148,7 @@ impl Consequence {
             }
             Effect::Check => self.checks(run),
             Effect::Metrics => self.metrics(run),
-            Effect::NotReset => format!("Reset was not seen to its end on {who}"),
+            Effect::NotReset => format!("it is unknown whether Reset ended on {who}"),
             Effect::Trials(count, again) => {
                 let were = if *count == 1 { "1 trial was".to_owned() } else { format!("{count} trials were") };
                 let why = again.as_ref().map(|why| format!(", because {who} could not be reached again: {why}"));

@@ -68,11 +68,8 @@ fn verdicts(world: &World) -> Vec<Verdict> {
 fn a_value_that_is_missing_or_not_expected_fails_its_trial() {
     for (measurement, reason) in [
         (value(950.0, false), None),
-        (value(880.5, true), Some("metric `goodput` on worker `w0` of trial 1: 880.5 Mbit/s, expected 900..1000")),
-        (
-            Measurement::Missing("no number".to_owned()),
-            Some("metric `goodput` on worker `w0` of trial 1: missing: no number"),
-        ),
+        (value(880.5, true), Some("metric `goodput` on w0 of trial 1: 880.5 Mbit/s, expected 900..1000")),
+        (Measurement::Missing("no number".to_owned()), Some("metric `goodput` on w0 of trial 1: missing: no number")),
     ] {
         let mut world = until_measuring(with_metric(2), &Outcome::Passed);
         assert_eq!(verdicts(&world), []);
@@ -119,7 +116,7 @@ fn metrics_that_take_too_long_to_read_are_missing() {
     assert_eq!(verdicts(&world), [Verdict::Failed]);
     // What comes too late is not heard.
     world.give(Input::Measured(1, vec![measured(value(950.0, false))]));
-    let text = "metric `goodput` of trial 1: missing: reading took longer than 5m".to_owned();
+    let text = "metric `goodput` of trial 1: missing: reading the metrics took longer than 5m".to_owned();
     assert_eq!(world.finish().reasons, [Reason::Failed(text)]);
 }
 
