@@ -2,6 +2,7 @@
 
 mod changes;
 mod check;
+mod compare;
 mod conduct;
 mod frames;
 mod identity;
@@ -43,6 +44,8 @@ pub fn run() -> ExitCode {
         Ok(Command::Player(arguments)) => player::run(&arguments),
         Ok(Command::Conduct(arguments)) => conduct::run(&arguments),
         Ok(Command::Report(arguments)) => report::run(&arguments),
+        Ok(Command::Compare(arguments)) => compare::run(&arguments),
+        Ok(Command::History(arguments)) => compare::history(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
         Ok(Command::Frames(arguments)) => frames::run(&arguments),
         Ok(Command::Help(_)) => messages::print(cli::SYNTAX).map(|()| ExitCode::from(PASSED)).map_err(Refused),

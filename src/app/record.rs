@@ -1,15 +1,64 @@
 //! The record of a run in its folder, to be read: the configurations of its generations, and what the steps printed.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
-use super::journal::CONFIGURATION;
+use super::journal::{CONFIGURATION, EVENTS};
 use crate::conduct::{ResultsFolder, aside};
-use crate::model::OutputSource;
+use crate::model::{OutputSource, on_one_line};
+use crate::report::Replay;
+
+/// What a stream printed.
+type Printed = Arc<dyn OutputSource>;
+
+/// The events of a run, which finds what was printed with `S`.
+type Events<S> = Replay<BufReader<File>, S>;
+
+/// The first event is not longer.
+const LONGEST: u64 = 1 << 20;
+
+/// The events of the run in this folder, which the user named by this path.
+///
+/// # Errors
+///
+/// Says why it cannot be read, for people.
+pub(super) fn open(
+    path: &Path,
+    folder: &ResultsFolder,
+) -> Result<Events<impl Fn(Vec<String>, u32) -> Printed + use<>>, String> {
+    let events = folder.open_file(&[EVENTS], OFlags::RDONLY).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!(
+            "`{}` is not the folder of a run: it does not contain `{EVENTS}`\n  hint: name the folder of one run in the \
+             results folder, such as `results/latest`",
+            path.display()
+        ),
+        _ => cannot_read(&path.join(EVENTS), &error),
+    })?;
+    let configurations = configurations(folder).map_err(|error| cannot_read(&path.join(CONFIGURATION), &error))?;
+    Ok(Replay::new(BufReader::new(events), configurations, outputs(folder)))
+}
+
+/// Says that a file of a run cannot be read.
+pub(super) fn cannot_read(path: &Path, error: &io::Error) -> String {
+    format!("cannot read `{}`: {error}", on_one_line(&path.to_string_lossy()))
+}
+
+/// The version of the conductor of the run in this folder, which its first event has.
+pub(super) fn version(folder: &ResultsFolder) -> Option<String> {
+    let mut line = Vec::new();
+    BufReader::new(folder.open_file(&[EVENTS], OFlags::RDONLY).ok()?)
+        .take(LONGEST)
+        .read_until(b'\n', &mut line)
+        .ok()?;
+    let event: serde_json::Value = serde_json::from_slice(&line).ok()?;
+    Some(event.get("version")?.as_str()?.to_owned())
+}
 
 /// A whole file of a run, if it is there.
 pub(super) fn read(folder: &ResultsFolder, name: &str) -> io::Result<Option<String>> {
@@ -38,7 +87,7 @@ pub(super) fn configurations(folder: &ResultsFolder) -> io::Result<Vec<String>> 
 }
 
 /// Finds what a stream printed by its path, and the attempt at its trial.
-pub(super) fn outputs(folder: &ResultsFolder) -> impl Fn(Vec<String>, u32) -> Arc<dyn OutputSource> {
+pub(super) fn outputs(folder: &ResultsFolder) -> impl Fn(Vec<String>, u32) -> Printed + use<> {
     let folder = folder.clone();
     move |path, attempt| Arc::new(RecordedFile { folder: folder.clone(), path, attempt })
 }

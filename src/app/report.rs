@@ -1,21 +1,17 @@
 //! `report`: makes the reports of a run again, from its folder of results.
 
-use std::io::{self, BufReader};
-use std::path::Path;
 use std::process::ExitCode;
 
-use rustix::fs::OFlags;
 use tracing::level_filters::LevelFilter;
 
 use super::journal::{CONFIGURATION, EVENTS};
 use super::messages::{self, Refused};
 use super::outputs::{Opened, Outputs};
-use super::record;
+use super::record::{self, cannot_read};
 use super::remeasure::Remeasure;
 use crate::cli::ReportArguments;
 use crate::conduct::ResultsFolder;
-use crate::model::{NOT_CARRIED_OUT, PASSED, Stamped, on_one_line};
-use crate::report::Replay;
+use crate::model::{NOT_CARRIED_OUT, PASSED, Stamped};
 use crate::telemetry::{self, LogFormat, Screen};
 
 /// Writes the reports; 1 if the run cannot be read, or one of them cannot be written.
@@ -29,20 +25,11 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<ExitCode, Refused> {
 fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     let shown = arguments.folder.display();
     let folder = ResultsFolder::open(&arguments.folder).map_err(|error| cannot_read(&arguments.folder, &error))?;
-    let events = folder.open_file(&[EVENTS], OFlags::RDONLY).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!(
-            "`{shown}` is not the folder of a run: it does not contain `{EVENTS}`\n  hint: name the folder of one run in the \
-             results folder, such as `results/latest`"
-        ),
-        _ => cannot_read(&arguments.folder.join(EVENTS), &error),
-    })?;
-    let configurations =
-        record::configurations(&folder).map_err(|error| cannot_read(&arguments.folder.join(CONFIGURATION), &error))?;
+    let mut replay = record::open(&arguments.folder, &folder)?;
     let outputs = Outputs::of_report(arguments, screen);
     for record in [EVENTS, CONFIGURATION].map(|name| arguments.folder.join(name)) {
         outputs.spare(&record)?;
     }
-    let mut replay = Replay::new(BufReader::new(events), configurations, record::outputs(&folder));
     let mut remeasure = arguments.config.as_ref().map(|config| Remeasure::new(config.clone(), folder.clone()));
     let mut next = || -> Result<Option<Vec<Stamped>>, Refused> {
         let read = replay.next().map_err(|error| cannot_read(&arguments.folder.join(EVENTS), &error))?;
@@ -78,8 +65,4 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
         ));
     }
     Ok(all)
-}
-
-fn cannot_read(path: &Path, error: &io::Error) -> String {
-    format!("cannot read `{}`: {error}", on_one_line(&path.to_string_lossy()))
 }

@@ -1,5 +1,6 @@
 //! The command line: what can be written, and nothing of what is done about it.
 
+mod compare;
 mod conduct;
 mod frames;
 mod help;
@@ -15,6 +16,7 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use compare::{CompareArguments, HistoryArguments};
 pub use conduct::ConductArguments;
 pub use frames::FramesArguments;
 pub use help::{HelpArguments, SYNTAX};
@@ -58,6 +60,12 @@ pub enum Command {
     /// Write reports of an earlier run from its results folder
     #[command(after_help = include_str!("help/report.txt"))]
     Report(ReportArguments),
+    /// Compare the metrics of runs with those of another run
+    #[command(after_help = include_str!("help/compare.txt"))]
+    Compare(CompareArguments),
+    /// Show how a metric has changed from run to run
+    #[command(after_help = include_str!("help/history.txt"))]
+    History(HistoryArguments),
     /// Check test files and worker files without running anything
     #[command(after_help = include_str!("help/validate.txt"))]
     Validate(ValidateArguments),

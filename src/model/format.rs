@@ -36,3 +36,16 @@ impl Format {
         matches!(self, Self::Json | Self::Junit | Self::Html | Self::Github | Self::Trace | Self::Markdown | Self::Csv)
     }
 }
+
+/// A format of a comparison of runs. The comments are the help of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ComparisonFormat {
+    /// For people
+    Text,
+    /// For summaries of jobs and for comments
+    Markdown,
+    /// A line for each metric, point and run
+    Csv,
+    /// One document
+    Json,
+}

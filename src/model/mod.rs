@@ -57,7 +57,7 @@ pub use expectation::Expectation;
 pub use fetched::{FetchedFile, FetchedFiles};
 pub use file_line::FileLine;
 pub use file_pattern::{FilePattern, PatternComponent, in_scratch};
-pub use format::Format;
+pub use format::{ComparisonFormat, Format};
 pub use harmless::{harmless, is_harmful, on_one_line};
 pub use line_pattern::LinePattern;
 pub use measurement::{Measurement, shown_number};

@@ -11,6 +11,7 @@ use crate::model::{Format, Reporter};
 mod board;
 mod causes;
 mod classic;
+mod compare;
 mod dry_run_json;
 mod dry_run_text;
 mod excerpt;
@@ -46,6 +47,7 @@ mod trace;
 mod words;
 
 pub(crate) use board::{Board, BoardLine};
+pub(crate) use compare::{ComparedRun, Comparison, History, write_comparison};
 pub use dry_run_json::write as dry_run_json;
 pub(crate) use dry_run_text::how;
 pub use dry_run_text::write as dry_run_text;

@@ -12,12 +12,20 @@ use super::table::{Kind, Metric, Point, Reading, Threshold, Trial, Value, Values
 const NOTES: usize = 5;
 
 /// Collects the values of a run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Collector {
     values: Values,
     /// Whether how long steps took, and how far apart they started, are values too.
     has_times: bool,
     plan: Option<Arc<Plan>>,
+    /// Which configuration of the run applies, counted from 1.
+    generation: u32,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self { values: Values::default(), has_times: false, plan: None, generation: 1 }
+    }
 }
 
 impl Collector {
@@ -40,6 +48,11 @@ impl Collector {
     pub fn take(&mut self, event: &Event) {
         match event {
             Event::RunStarted { plan, .. } => self.begin(plan),
+            // What was measured with another configuration is never put together with what comes.
+            Event::RunResumed { plan, generation, .. } if *generation != self.generation => {
+                *self = Self { has_times: self.has_times, generation: *generation, ..Self::default() };
+                self.begin(plan);
+            }
             Event::TrialStarted { trial, point, round, attempt, warm_up } => {
                 self.fill();
                 let replaced = self.values.trials.iter_mut().filter(|own| own.number == *trial);

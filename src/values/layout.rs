@@ -70,3 +70,24 @@ pub(super) fn of_runs(runs: &[Values], by: Option<&str>) -> Vec<Slot> {
     }
     slots
 }
+
+/// The points of runs, each against the same point of the run before that has it.
+pub(super) fn of_history(runs: &[Values]) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = Vec::new();
+    let mut seen: Vec<&Point> = Vec::new();
+    for point in runs.iter().flat_map(|values| &values.points) {
+        if seen.iter().any(|known| known.parameters == point.parameters) {
+            continue;
+        }
+        seen.push(point);
+        let mut base = Base::Nothing;
+        for (values, run) in runs.iter().zip(0..) {
+            let own = values.points.iter().position(|own| own.parameters == point.parameters);
+            if let Some(own) = own {
+                slots.push(Slot { run, point: own, base });
+                base = Base::At(slots.len() - 1);
+            }
+        }
+    }
+    slots
+}

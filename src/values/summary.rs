@@ -65,6 +65,11 @@ impl Summary {
         summary
     }
 
+    /// Of runs in the order of time: each point of a run with that of the run before.
+    pub fn of_history(runs: &[Values]) -> Self {
+        Self::new(runs, &layout::of_history(runs), None)
+    }
+
     fn new(runs: &[Values], slots: &[Slot], threshold: Option<Threshold>) -> Self {
         let (mut blocks, bases): (Vec<_>, Vec<_>) =
             keys(runs).into_iter().map(|(key, metric)| block(runs, slots, key, metric)).unzip();

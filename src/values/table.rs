@@ -254,6 +254,22 @@ impl Values {
         (is_clear && !parts.is_empty()).then_some(joined)
     }
 
+    /// The same with one metric only, which is shown wherever it comes from.
+    #[must_use]
+    pub fn only(&self, name: &str) -> Self {
+        let is_own = |metric: usize| self.metrics[metric].name == name;
+        let rows = self.rows.iter().filter(|row| is_own(row.metric)).cloned().collect();
+        let mut metrics = self.metrics.clone();
+        for metric in &mut metrics {
+            metric.kind = match metric.kind {
+                _ if metric.name != name => Kind::Time,
+                Kind::Time => Kind::Printed,
+                kind => kind,
+            };
+        }
+        Self { metrics, rows, ..self.clone() }
+    }
+
     /// How many of the trials that have a verdict failed, and how many there are of these; not of warm-up, nor of what
     /// was run again.
     pub fn failures(&self, is_wanted: impl Fn(&Trial) -> bool) -> (usize, usize) {

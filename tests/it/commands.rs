@@ -176,6 +176,8 @@ Commands:
             for them
   conduct   Run a test on the players of all its workers, and report the results
   report    Write reports of an earlier run from its results folder
+  compare   Compare the metrics of runs with those of another run
+  history   Show how a metric has changed from run to run
   validate  Check test files and worker files without running anything
   frames    Print what `--trace-frames` recorded
   help      Describe a command, or the syntax of test files and worker files
@@ -216,6 +218,8 @@ Commands:
             for them
   conduct   Run a test on the players of all its workers, and report the results
   report    Write reports of an earlier run from its results folder
+  compare   Compare the metrics of runs with those of another run
+  history   Show how a metric has changed from run to run
   validate  Check test files and worker files without running anything
   frames    Print what `--trace-frames` recorded
   help      Describe a command, or the syntax of test files and worker files
@@ -414,6 +418,13 @@ Options:
           Set the variable `%(NAME)s` in all configuration files; can be
           repeated
 
+  -P, --parameter <NAME=VALUE>
+          Use only this value of a parameter; can be repeated
+
+      --points <SELECTOR>
+          Use only these points of a series, as NAME=VALUE,NAME=VALUE; can be
+          repeated
+
       --connect <FORM>
           How to reach the machines of workers without `connect`: ssh:HOST,
           docker:NAME, podman:NAME, kubectl:POD, slurm:NODE, netns:NAME,
@@ -598,39 +609,45 @@ Arguments:
   <CONFIG>  The test file
 
 Options:
-  -p, --phases <PHASE>...    Phases to run: startup, run, collect, reset, or
-                             all; separated by spaces or commas [default: all]
-  -t, --trials <N>           Number of trials [default: `trials` in CONFIG, or
-                             1]
-  -c, --workers <NAME>...    Workers to run: names, or ranges such as node[1-3]
-                             [default: all] [alias: --clients]
-  -D, --define <NAME=VALUE>  Set the variable `%(NAME)s` in all configuration
-                             files; can be repeated
-      --connect <FORM>       How to reach the machines of workers without
-                             `connect`: ssh:HOST, docker:NAME, podman:NAME,
-                             kubectl:POD, slurm:NODE, netns:NAME, machine:NAME,
-                             or a command
-      --keep-scratch         Keep the scratch folders of the workers, and report
-                             where they are
-      --dry-run              Print the steps of every worker in every phase, and
-                             run nothing
-      --check                Connect to every player and print its state, and
-                             run nothing
-      --local                Run every worker on this machine, without players
-      --yes                  Let `--local` run workers that have addresses of
-                             other machines
-      --strict               Run nothing if the configuration has warnings
-      --python               Also report what the Python program does not accept
-                             or reads differently in the configuration
-      --program <ARCH=FILE>  Send FILE to machines of this architecture, as
-                             `uname -m` prints it; can be repeated
-      --skip-unreachable     Run the test without the players that cannot be
-                             reached
-      --take-over            If a run whose conductor is gone still uses a
-                             player, end it immediately instead of waiting for
-                             it
-  -h, --help                 Print help (see more with '--help')
-  -V, --version              Print version
+  -p, --phases <PHASE>...       Phases to run: startup, run, collect, reset, or
+                                all; separated by spaces or commas [default:
+                                all]
+  -t, --trials <N>              Number of trials [default: `trials` in CONFIG,
+                                or 1]
+  -c, --workers <NAME>...       Workers to run: names, or ranges such as
+                                node[1-3] [default: all] [alias: --clients]
+  -D, --define <NAME=VALUE>     Set the variable `%(NAME)s` in all configuration
+                                files; can be repeated
+  -P, --parameter <NAME=VALUE>  Use only this value of a parameter; can be
+                                repeated
+      --points <SELECTOR>       Use only these points of a series, as
+                                NAME=VALUE,NAME=VALUE; can be repeated
+      --connect <FORM>          How to reach the machines of workers without
+                                `connect`: ssh:HOST, docker:NAME, podman:NAME,
+                                kubectl:POD, slurm:NODE, netns:NAME,
+                                machine:NAME, or a command
+      --keep-scratch            Keep the scratch folders of the workers, and
+                                report where they are
+      --dry-run                 Print the steps of every worker in every phase,
+                                and run nothing
+      --check                   Connect to every player and print its state, and
+                                run nothing
+      --local                   Run every worker on this machine, without
+                                players
+      --yes                     Let `--local` run workers that have addresses of
+                                other machines
+      --strict                  Run nothing if the configuration has warnings
+      --python                  Also report what the Python program does not
+                                accept or reads differently in the configuration
+      --program <ARCH=FILE>     Send FILE to machines of this architecture, as
+                                `uname -m` prints it; can be repeated
+      --skip-unreachable        Run the test without the players that cannot be
+                                reached
+      --take-over               If a run whose conductor is gone still uses a
+                                player, end it immediately instead of waiting
+                                for it
+  -h, --help                    Print help (see more with '--help')
+  -V, --version                 Print version
 
 Limits:
       --connect-timeout <DURATION>
@@ -857,7 +874,7 @@ Exit status:
 
 #[test]
 fn help_fits_80_columns_and_is_the_same_through_a_link() {
-    for command in ["player", "conduct", "validate", "report", "frames", "help", "init"] {
+    for command in ["player", "conduct", "validate", "report", "compare", "history", "frames", "help", "init"] {
         for option in ["-h", "--help"] {
             let help = run(&Folder::new(), [command, option]).stdout;
             let too_long = help.lines().find(|line| line.chars().count() > 80);

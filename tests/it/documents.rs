@@ -147,7 +147,7 @@ fn the_documents_name_only_options_that_exist() {
     let help = |command: &str| run(&Folder::new(), [command, "--help"]).stdout;
     // Two are for `conduct`, and not in the help; the rest are of container engines and systemd.
     let others = "--stdio --session --init --pipe";
-    let help = ["conduct", "player", "validate", "report"].map(help).concat() + others;
+    let help = ["conduct", "player", "validate", "report", "compare", "history"].map(help).concat() + others;
     let known = options(&help);
     for page in pages().iter().filter(|page| page.starts_with("docs/") || *page == "README.md") {
         let text = read(page);

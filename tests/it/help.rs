@@ -30,7 +30,7 @@ fn entries(title: &str) -> Vec<(String, Vec<String>)> {
 #[test]
 fn help_describes_each_command_as_its_option_does() {
     let folder = Folder::new();
-    for command in ["player", "conduct", "report", "validate", "frames", "help", "init"] {
+    for command in ["player", "conduct", "report", "compare", "history", "validate", "frames", "help", "init"] {
         let expected = run(&folder, [command, "--help"]);
         run(&folder, ["help", command]).assert(0, &expected.stdout, "");
     }
@@ -62,7 +62,7 @@ For more information, try '--help'.
         str![[r#"
 error: there is no command or topic `keep`
 
-  hint: the topics are `init`, `player`, `conduct`, `report`, `validate`, `frames`, `help`, `syntax`
+  hint: the topics are `init`, `player`, `conduct`, `report`, `compare`, `history`, `validate`, `frames`, `help`, `syntax`
 
 Usage: conductor <COMMAND>
 

@@ -23,6 +23,7 @@ mod chaos;
 mod checking;
 mod checks;
 mod commands;
+mod compare;
 mod configparser;
 mod configuration;
 mod dialect;

@@ -45,7 +45,7 @@ fn options(arguments: &[&str]) -> Vec<String> {
 fn manual_pages_render_without_warnings() {
     let folder = written();
     let pages: Vec<_> = fs::read_dir(folder.join("man")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(pages.len(), 8, "one for the program and for each command: {pages:?}");
+    assert_eq!(pages.len(), 10, "one for the program and for each command: {pages:?}");
     for page in &pages {
         let groff = output(Command::new("groff").args(["-man", "-ww", "-z", "-Tutf8"]).arg(page));
         let man = output(Command::new("man").args(["--warnings", "-E", "UTF-8", "-l"]).arg(page).env("MANWIDTH", "80"));
@@ -58,7 +58,7 @@ fn manual_pages_render_without_warnings() {
 #[test]
 fn a_manual_page_has_what_the_help_has() {
     let folder = written();
-    for name in ["player", "conduct", "report", "validate", "frames", "help", "init"] {
+    for name in ["player", "conduct", "report", "compare", "history", "validate", "frames", "help", "init"] {
         let page = folder.read(&format!("man/conductor-{name}.1")).replace("\\-", "-").replace("\\fR", "");
         let options = options(&[name]);
         assert!(options.len() > 1, "{options:?}");

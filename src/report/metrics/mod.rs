@@ -11,8 +11,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::report) use csv::CsvReporter;
+pub(in crate::report) use csv::{CsvReporter, line as csv_line};
 pub(in crate::report) use json::entries as json_entries;
-pub(in crate::report) use markdown::{cell as markdown_cell, write as write_markdown};
+pub(in crate::report) use markdown::{cell as markdown_cell, drawn, write as write_markdown};
 pub(in crate::report) use tables::{Table, Told, footnote, tables};
-pub(in crate::report) use text::write as write_text;
+pub(in crate::report) use text::{aligned, write as write_text};

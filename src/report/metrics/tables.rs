@@ -163,8 +163,8 @@ fn changes(block: &Block, decimals: Decimals) -> Vec<String> {
     let joined = parts.iter().map(|own| match own {
         Err(word) => (*word).to_owned(),
         Ok([change, interval, verdict]) => {
-            let text = format!("{change:>first$}  {interval:second$}  {verdict}");
-            text.trim_end().to_owned()
+            let interval = if second == 0 { String::new() } else { format!("  {interval:second$}") };
+            format!("{change:>first$}{interval}  {verdict}").trim_end().to_owned()
         }
     });
     joined.collect()

@@ -1,0 +1,86 @@
+//! `compare` and `history`: the metrics of several runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::journal::EVENTS;
+use super::messages::{self, Refused};
+use super::record::{self, cannot_read};
+use crate::cli::{CompareArguments, HistoryArguments};
+use crate::conduct::ResultsFolder;
+use crate::model::{PASSED, on_one_line};
+use crate::report::{ComparedRun, Comparison, History, write_comparison};
+use crate::telemetry;
+use crate::values::{Options, Threshold};
+
+/// Compares runs; 3 if something is worse, 4 if something is missing, 1 if nothing can be compared.
+pub(super) fn run(arguments: &CompareArguments) -> Result<ExitCode, Refused> {
+    let folders = std::iter::once(&arguments.base).chain(&arguments.new);
+    let runs = folders.map(|folder| read(folder)).collect::<Result<Vec<_>, _>>()?;
+    let options = Options { by: arguments.by.clone(), threshold: arguments.threshold.map(Threshold::from) };
+    if let Some(by) = &options.by
+        && !runs.iter().any(|run| run.has_parameter(by))
+    {
+        return Err(Refused(format!("the runs have no parameter `{}`", on_one_line(by))));
+    }
+    let comparison = Comparison::new(runs, &options);
+    let mut text = Vec::new();
+    let written = write_comparison(&comparison, arguments.format, arguments.strict, &mut text);
+    print(written, &text)?;
+    Ok(ExitCode::from(comparison.status(arguments.strict)))
+}
+
+/// Shows a metric over the runs of a results folder; 1 if none has it.
+pub(super) fn history(arguments: &HistoryArguments) -> Result<ExitCode, Refused> {
+    let mut runs = Vec::new();
+    for folder in run_folders(&arguments.folder)? {
+        runs.push(read(&folder)?);
+    }
+    let history = History::new(runs, arguments.metric.clone());
+    if history.is_empty() {
+        let (metric, folder) = (on_one_line(&arguments.metric), arguments.folder.display());
+        return Err(Refused(format!("no run in `{folder}` has the metric `{metric}`")));
+    }
+    let mut text = Vec::new();
+    let written = history.write(arguments.format, &mut text);
+    print(written, &text)?;
+    Ok(ExitCode::from(PASSED))
+}
+
+fn print(written: std::io::Result<()>, text: &[u8]) -> Result<(), String> {
+    written.map_err(|error| messages::cannot_write("standard output", &error))?;
+    messages::print(&String::from_utf8_lossy(text))
+}
+
+/// The folders of the runs in a results folder. Links, such as `latest`, are left out.
+fn run_folders(results: &Path) -> Result<Vec<PathBuf>, String> {
+    let refused = |error: std::io::Error| cannot_read(results, &error);
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(results).map_err(refused)? {
+        let entry = entry.map_err(refused)?;
+        let path = entry.path();
+        if entry.file_type().map_err(refused)?.is_dir() && path.join(EVENTS).is_file() {
+            folders.push(path);
+        }
+    }
+    Ok(folders)
+}
+
+/// A run.
+fn read(folder: &Path) -> Result<ComparedRun, String> {
+    let shown = folder.display().to_string();
+    let opened = ResultsFolder::open(folder).map_err(|error| cannot_read(folder, &error))?;
+    let mut replay = record::open(folder, &opened)?;
+    let mut run = ComparedRun::new(shown.clone(), record::version(&opened));
+    while let Some(stamped) = replay.next().map_err(|error| cannot_read(&folder.join(EVENTS), &error))? {
+        run.take(&stamped);
+    }
+    if !replay.is_whole() {
+        telemetry::say(&format!(
+            "warning: `{shown}` is incomplete: its conductor was killed or is still running; what was recorded until \
+             then is compared"
+        ));
+    }
+    Ok(run)
+}

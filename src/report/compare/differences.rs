@@ -1,0 +1,79 @@
+//! What differs in the configurations and the versions of two runs.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::run::ComparedRun;
+
+/// Something that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// What it is, such as `client run load command`.
+    pub(super) what: String,
+    /// What the first run has, if it has it.
+    pub(super) base: Option<String>,
+    /// What the other run has, if it has it.
+    pub(super) new: Option<String>,
+}
+
+/// Members that name the elements of a list.
+const NAMES: [&str; 2] = ["name", "step"];
+
+/// What differs, in the order of names. What only says how many trials there are, and the parameter by which runs are
+/// compared, is not named.
+pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -> Vec<Difference> {
+    let all = |run: &ComparedRun| {
+        let mut found = BTreeMap::new();
+        flatten(run.configuration(), &mut Vec::new(), &mut found);
+        found.extend(run.versions().iter().map(|(what, version)| (format!("version of {what}"), version.clone())));
+        found
+    };
+    let (base, new) = (all(base), all(new));
+    let is_named = |what: &str| {
+        let is_by = |by: &str| what.split(' ').any(|part| part == by || part.contains(&format!("{by}=")));
+        what != "trials" && !by.is_some_and(is_by)
+    };
+    let names = base.keys().chain(new.keys().filter(|name| !base.contains_key(*name))).filter(|what| is_named(what));
+    let difference = |what: &String| {
+        let (base, new) = (base.get(what).cloned(), new.get(what).cloned());
+        (base != new).then(|| Difference { what: what.clone(), base, new })
+    };
+    let all: Vec<Difference> = names.filter_map(difference).collect();
+    all.iter().filter(|own| !is_part(own, &all)).cloned().collect()
+}
+
+/// Whether it belongs to something that only one of the runs has, which is named by itself.
+fn is_part(own: &Difference, all: &[Difference]) -> bool {
+    let has_name = |end: &str| own.what.strip_suffix(end).is_some_and(|rest| rest.ends_with(' '));
+    if own.base.is_some() == own.new.is_some() || NAMES.iter().any(|end| has_name(end)) {
+        return false;
+    }
+    let is_whole = |other: &Difference| {
+        let whole = NAMES.iter().find_map(|end| other.what.strip_suffix(end));
+        let is_on_same_side = other.base.is_some() == own.base.is_some() && other.base.is_some() != other.new.is_some();
+        is_on_same_side && whole.is_some_and(|whole| whole.ends_with(' ') && own.what.starts_with(whole))
+    };
+    all.iter().any(is_whole)
+}
+
+/// Each value of a document, by the names on the way to it.
+fn flatten(value: &Value, path: &mut Vec<String>, found: &mut BTreeMap<String, String>) {
+    let mut inside = |name: String, value: &Value| {
+        path.push(name);
+        flatten(value, path, found);
+        path.pop();
+    };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| inside(name.clone(), value)),
+        Value::Array(elements) => {
+            for (at, element) in elements.iter().enumerate() {
+                let name = NAMES.iter().find_map(|name| element.get(name)?.as_str());
+                inside(name.map_or_else(|| (at + 1).to_string(), str::to_owned), element);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => drop(found.insert(path.join(" "), text.clone())),
+        other => drop(found.insert(path.join(" "), other.to_string())),
+    }
+}

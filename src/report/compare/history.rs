@@ -1,0 +1,72 @@
+//! The history of a metric: a row for each run, in the order of time, with the change against the run before.
+
+use std::io::{self, Write};
+
+use super::run::ComparedRun;
+use crate::model::{ComparisonFormat, on_one_line};
+use crate::report::json_writer;
+use crate::report::metrics::{Table, Told, aligned, csv_line, drawn, footnote, json_entries, tables};
+use crate::values::{Summary, Values};
+
+/// A metric over runs.
+pub(crate) struct History {
+    runs: Vec<ComparedRun>,
+    metric: String,
+}
+
+impl History {
+    /// Of these runs.
+    pub(crate) fn new(mut runs: Vec<ComparedRun>, metric: String) -> Self {
+        runs.sort_by(|a, b| (a.start(), a.name()).cmp(&(b.start(), b.name())));
+        runs.retain(|run| run.values().metrics.iter().any(|own| own.name == metric));
+        Self { runs, metric }
+    }
+
+    /// Whether no run has the metric.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub(crate) fn write(&self, format: ComparisonFormat, writer: &mut dyn Write) -> io::Result<()> {
+        let names: Vec<String> = self.runs.iter().map(|run| on_one_line(run.name()).into_owned()).collect();
+        let values: Vec<Values> = self.runs.iter().map(|run| run.values().only(&self.metric)).collect();
+        let points: Vec<_> = values.iter().map(|values| values.points.as_slice()).collect();
+        let summary = Summary::of_history(&values);
+        let told = Told { points: &points, runs: &names, baseline: "the run before" };
+        let dated = |table: Table| self.dated(table, &names);
+        let all: Vec<Table> = tables(&summary, told).into_iter().map(dated).collect();
+        match format {
+            ComparisonFormat::Json => json_writer::write(writer, &json_entries(&summary, told)),
+            ComparisonFormat::Text => {
+                let lines = all.iter().enumerate().flat_map(|(at, table)| {
+                    let between = (at > 0).then(String::new);
+                    between.into_iter().chain(aligned(table))
+                });
+                lines.collect::<Vec<_>>().iter().try_for_each(|line| writeln!(writer, "{line}"))?;
+                let note = footnote(&summary);
+                note.iter().try_for_each(|note| writeln!(writer, "{note}"))
+            }
+            ComparisonFormat::Markdown => all.iter().try_for_each(|table| writer.write_all(drawn(table).as_bytes())),
+            ComparisonFormat::Csv => all.iter().try_for_each(|table| {
+                csv_line(writer, table.heads.iter().map(|head| head.as_str().into()))?;
+                table.rows.iter().try_for_each(|row| csv_line(writer, row.iter().map(|cell| cell.as_str().into())))
+            }),
+        }
+    }
+
+    /// The table with the date of each run in its last column but one.
+    fn dated(&self, mut table: Table, names: &[String]) -> Table {
+        table.heads.push("started".to_owned());
+        table.is_number.push(false);
+        for row in &mut table.rows {
+            let run = names.iter().position(|name| row.contains(name));
+            row.push(run.map_or(String::new(), |run| self.runs[run].date()));
+        }
+        table
+    }
+}

@@ -1,0 +1,28 @@
+//! A comparison in Markdown.
+
+use std::io::{self, Write};
+
+use super::comparison::Comparison;
+use super::text::{runs, sentence};
+use crate::report::metrics::{drawn, markdown_cell as plain, write_markdown};
+
+/// So many differences are shown.
+const DIFFERENCES: usize = 20;
+
+/// Writes it.
+pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn Write) -> io::Result<()> {
+    let points = comparison.points();
+    writeln!(writer, "## {}", plain(&comparison.conclusion(is_strict)))?;
+    writer.write_all(drawn(&runs(comparison)).as_bytes())?;
+    writer.write_all(write_markdown(&comparison.summary, comparison.told(&points)).as_bytes())?;
+    let missing = comparison.summary.missing.iter().map(|missing| format!("missing: {}", comparison.missing(missing)));
+    let differences = comparison.differences.iter().zip(1..).flat_map(|(all, run)| {
+        let name = &comparison.names[run];
+        all.iter().take(DIFFERENCES).map(move |difference| format!("{name} differs: {}", sentence(difference)))
+    });
+    let notes: Vec<String> = missing.chain(comparison.failing()).chain(differences).collect();
+    if !notes.is_empty() {
+        writeln!(writer)?;
+    }
+    notes.iter().try_for_each(|note| writeln!(writer, "- {}", plain(note)))
+}

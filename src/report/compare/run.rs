@@ -1,0 +1,90 @@
+//! What a comparison needs of a run: its values, its configuration, its versions.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::{Event, PlayerDescription, Stamped};
+use crate::report::dry_run_json;
+use crate::values::{Collector, Values};
+
+/// A run that is compared.
+pub(crate) struct ComparedRun {
+    folder: String,
+    name: String,
+    start: Option<Timestamp>,
+    values: Collector,
+    configuration: Value,
+    versions: BTreeMap<String, String>,
+}
+
+impl ComparedRun {
+    /// The run in this folder, as the user named it; the version of the conductor, if it is known.
+    pub(crate) fn new(folder: String, version: Option<String>) -> Self {
+        let versions = version.map(|version| ("conductor".to_owned(), version)).into_iter().collect();
+        let (name, start, configuration) = (String::new(), None, Value::Null);
+        Self { folder, name, start, values: Collector::with_times(), configuration, versions }
+    }
+
+    /// Takes one event.
+    pub(crate) fn take(&mut self, Stamped { event, .. }: &Stamped) {
+        self.values.take(event);
+        match event {
+            Event::RunStarted { plan, anchor } => {
+                self.name = plan.run.to_string();
+                self.start = Timestamp::try_from(anchor.utc).ok();
+                self.configuration = serde_json::to_value(dry_run_json::document(plan)).unwrap_or_default();
+            }
+            Event::RunResumed { plan, .. } => {
+                self.configuration = serde_json::to_value(dry_run_json::document(plan)).unwrap_or_default();
+            }
+            Event::WorkerConnected { worker, player: PlayerDescription::Session { version, .. } } => {
+                let name = self.values.values().worker(*worker).to_owned();
+                self.versions.insert(format!("player of {name}"), version.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it has a parameter of this name.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        self.values().parameters().contains(&name)
+    }
+
+    /// Its folder, as the user named it.
+    pub(super) fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When it began.
+    pub(super) const fn start(&self) -> Option<Timestamp> {
+        self.start
+    }
+
+    /// When it began, in local time.
+    pub(super) fn date(&self) -> String {
+        let local = self.start.map(|start| start.to_zoned_datetime(jiff::tz::TimeZone::system()));
+        local.map_or("-".to_owned(), |local| local.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    }
+
+    /// Its values.
+    pub(super) const fn values(&self) -> &Values {
+        self.values.values()
+    }
+
+    /// Its configuration, as the results folder has it.
+    pub(super) const fn configuration(&self) -> &Value {
+        &self.configuration
+    }
+
+    /// The versions of the programs, by what they are.
+    pub(super) const fn versions(&self) -> &BTreeMap<String, String> {
+        &self.versions
+    }
+}
