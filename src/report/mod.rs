@@ -29,6 +29,7 @@ mod names;
 mod placement;
 mod platforms;
 mod record;
+mod record_reporter;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
@@ -69,7 +70,7 @@ pub(in crate::report) use statistics::{Row, Spread, Subject};
 pub(in crate::report) use text_page::{Page, Tone};
 
 pub use record::Record;
-use record::{RecordReporter, Render};
+use record_reporter::{RecordReporter, Render};
 
 /// Writes the events of a run that goes on behind those that `writer` has already.
 pub(crate) fn continued_events(writer: Box<dyn Write + Send>) -> Box<dyn Reporter> {

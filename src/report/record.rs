@@ -2,15 +2,15 @@
 //! the run is over.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
 
-use super::{Style, words};
+use super::words;
 use crate::model::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Expectation, Hint, Measurement, MetricName, Mode,
-    Outcome, Output, Phase, Plan, PlayerDescription, PointId, Reporter, Slot, Stamped, StartSkew, Step, StepReference,
+    Outcome, Output, Phase, Plan, PlayerDescription, PointId, Slot, Stamped, StartSkew, Step, StepReference,
     StepResult, Stream, Verdict, WorkerId, WorkerPlan,
 };
 use crate::values::Collector;
@@ -53,19 +53,6 @@ pub(super) struct Ended<'a> {
     pub(super) folder: Option<&'a str>,
 }
 
-/// Writes a report of a run that is over.
-pub(super) type Render = fn(Ended<'_>, &mut dyn Write) -> io::Result<()>;
-
-/// Records a run, and writes its report when it is over.
-pub(super) struct RecordReporter {
-    writer: BufWriter<Box<dyn Write + Send>>,
-    style: Style,
-    record: Record,
-    /// How many events it was told.
-    told: u64,
-    render: Render,
-}
-
 /// The record of a run, which reports can share that are told the same events in the same order: the first of them that is
 /// told an event records it.
 #[derive(Clone, Default)]
@@ -84,28 +71,16 @@ impl std::fmt::Debug for Record {
     }
 }
 
-impl RecordReporter {
-    /// Writes to `writer`.
-    pub(super) fn new(render: Render, writer: Box<dyn Write + Send>, mut style: Style) -> Self {
-        let record = style.record.take().unwrap_or_default();
-        Self { writer: BufWriter::with_capacity(64 * 1024, writer), style, record, told: 0, render }
-    }
-}
-
-impl Reporter for RecordReporter {
-    fn report(&mut self, Stamped { at, event }: &Stamped) -> io::Result<()> {
-        let Self { writer, style: Style { time_zone, folder, .. }, record, told, render } = self;
+impl Record {
+    /// Has the event recorded that follows the first `told` ones, if no other report has done so, and passes the run on.
+    pub(super) fn with<T>(&self, told: u64, Stamped { at, event }: &Stamped, then: impl FnOnce(&Run) -> T) -> T {
         // Another report that panicked wrote nothing into the record: only the recording itself changes it.
-        let mut recorded = record.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if recorded.taken == *told {
+        let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorded.taken == told {
             recorded.run.take(*at, event);
             recorded.taken += 1;
         }
-        *told += 1;
-        let run = &recorded.run;
-        let Event::RunEnded { conclusion } = event else { return Ok(()) };
-        render(Ended { run, at: *at, conclusion, time_zone, folder: folder.as_deref() }, writer)?;
-        writer.flush()
+        then(&recorded.run)
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use snapbox::data::DataFormat;
 use snapbox::{Data, assert_data_eq};
 
-use super::record::{RecordReporter, Render};
+use super::record_reporter::{RecordReporter, Render};
 use super::{Format, Style, reporter};
 use crate::model::{
     Bound, ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Ending, Event, Gate, Hint, Measurement,
