@@ -33,6 +33,9 @@ pub(crate) trait Disk: Send {
     /// Waits until the disk has the names in the folder.
     fn sync_folder(&self, folder: Parts<'_>) -> io::Result<()>;
 
+    /// Waits until the disk has everything that was written to it.
+    fn sync_all(&self) -> io::Result<()>;
+
     /// Waits until the disk has the name of the folder of the run itself.
     fn sync_above(&self) -> io::Result<()>;
 
@@ -64,6 +67,11 @@ pub(crate) fn keep_files(disk: &dyn Disk, files: &[&str]) -> io::Result<()> {
 ///
 /// Says why it has not.
 pub(crate) fn keep_trial(disk: &dyn Disk, trial: u32) -> io::Result<()> {
+    // Where files or folders may not be read, or no more can be opened, the disk has to take everything that it was given.
+    keep_each(disk, trial).or_else(|_| disk.sync_all())
+}
+
+fn keep_each(disk: &dyn Disk, trial: u32) -> io::Result<()> {
     let own = OsString::from(format!("trial-{trial}"));
     keep_tree(disk, vec![OUTPUTS.into(), own.clone()])?;
     keep_tree(disk, vec![own])?;
@@ -120,12 +128,11 @@ impl Disk for ResultsFolder {
     }
 
     fn sync_file(&self, file: Parts<'_>) -> io::Result<()> {
-        match self.open_file(file, OFlags::RDONLY) {
-            Ok(file) => supported(fsync(file)),
-            // A fetched file keeps its permissions, and they can be such that nobody may read it.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => supported(syncfs(self.open_folder(&[])?)),
-            Err(error) => Err(error),
-        }
+        supported(fsync(self.open_file(file, OFlags::RDONLY)?))
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        supported(syncfs(self.descriptor()))
     }
 
     fn sync_folder(&self, folder: Parts<'_>) -> io::Result<()> {
@@ -179,6 +186,15 @@ mod tests {
             let whole = LEFT.iter().filter(|file| after.read(&path(file)).is_ok_and(|read| read == file.as_bytes()));
             assert_eq!(whole.count(), expected);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_kept_with_everything_else() {
+        let run = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/", run.path().join("outputs")).unwrap();
+        let folder = ResultsFolder::open(run.path()).unwrap();
+        assert!(keep_each(&folder, 1).is_err());
+        keep_trial(&folder, 1).unwrap();
     }
 
     #[test]

@@ -4,7 +4,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -114,6 +115,11 @@ impl ResultsFolder {
     /// Creates a file, by the parts of its path, and the folders that it is in. What has its name already is an error.
     pub(super) fn create_file(&self, parts: &[impl AsRef<OsStr>]) -> io::Result<File> {
         self.file(parts, true, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
+    }
+
+    /// The folder itself, which is open.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
     }
 
     /// Opens a folder beneath it, by the parts of its path; itself without any.

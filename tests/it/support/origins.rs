@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-/// Removes each `origin`.
+/// Removes each `origin` and `check_origin`.
 pub fn remove(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.remove("origin");
+            fields.remove("check_origin");
             fields.values_mut().for_each(remove);
         }
         Value::Array(items) => items.iter_mut().for_each(remove),

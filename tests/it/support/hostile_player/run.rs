@@ -290,6 +290,7 @@ impl Scene {
         expect("in/results", &[&self.run, "latest"]);
         let run = [
             "configuration.json",
+            "resume.json",
             "events.jsonl",
             "junit.xml",
             "outputs",
