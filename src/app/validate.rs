@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::messages::{self, Refused};
 use super::shell_syntax::LocalShells;
 use crate::cli::{FindingsFormat, ValidateArguments};
-use crate::config::{Diagnostics, Input, Lint, ShellSyntax, validate};
+use crate::config::{Diagnostics, Input, Lint, SeriesSize, ShellSyntax, Validated, validate};
 use crate::model::{NOT_CARRIED_OUT, PASSED};
 use crate::report::counted;
 use crate::telemetry;
@@ -20,13 +20,17 @@ pub(super) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Refused> {
     let inputs: Vec<_> = arguments.config.iter().map(|path| input(path)).collect();
     let shells = LocalShells::default();
     let shells: Option<&dyn ShellSyntax> = if arguments.no_shell_check { None } else { Some(&shells) };
-    let findings = validate(&inputs, &arguments.defines, shells);
+    let Validated { diagnostics: findings, series } = validate(&inputs, &arguments.defines, shells);
     let findings = if arguments.python { findings.with_python() } else { findings };
     let printed = messages::print(&match arguments.format {
         FindingsFormat::Text => findings.render(messages::is_colored(&std::io::stdout())),
         FindingsFormat::Json => findings.to_json(),
         FindingsFormat::Github => findings.to_github(),
     });
+    for SeriesSize { file, points, trials } in &series {
+        let (points, trials) = (counted(*points, "point"), counted(*trials, "trial"));
+        telemetry::say(&format!("{}: {points}, {trials}", file.display()));
+    }
     if !findings.is_empty() {
         telemetry::say(&summary(&findings));
     }

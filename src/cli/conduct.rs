@@ -53,7 +53,7 @@ pub struct ConductArguments {
     /// Go on with an interrupted run, as it was called: RUN is its folder, or its name in the results folder of CONFIG,
     /// or `latest`
     #[arg(long, value_name = "RUN", help_heading = RESUME, conflicts_with_all = [
-        "phases", "workers", "defines", "connect", "connect_timeout", "lease", "step_timeout", "max_start_skew",
+        "phases", "workers", "defines", "parameters", "points", "connect", "connect_timeout", "lease", "step_timeout", "max_start_skew",
         "on_failure", "keep_scratch", "max_message_size", "dry_run", "check", "local", "yes", "run_id",
     ])]
     pub resume: Option<PathBuf>,

@@ -53,7 +53,7 @@ pub use player::{ConductorHost, PlayerSettings, load_player};
 pub use settings::Outputs;
 pub use shell::{ShellCommand, ShellRefusal, ShellSyntax};
 pub use source::{Place, Position, Source, Span};
-pub use validate::validate;
+pub use validate::{SeriesSize, Validated, validate};
 pub(in crate::config) use value::Refusal;
 pub(crate) use value::definition;
 

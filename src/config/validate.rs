@@ -1,20 +1,45 @@
 //! Checks files without running anything: test files with all their workers' files, and worker files alone.
 
+use std::path::PathBuf;
+
+use super::loader::Test;
+use super::series::planned;
 use super::{
     CLIENTS, Diagnostic, Diagnostics, Document, Input, Lint, Loader, Place, Reason, ShellSyntax, TEST, TEST_FILE,
     WORKER_FILE, WORKER_FILE_ONLY, WORKERS, files, nearest,
 };
 
+/// What came of it.
+#[derive(Debug, Clone, Default)]
+pub struct Validated {
+    /// What was found.
+    pub diagnostics: Diagnostics,
+    /// The tests with parameters, in the order of the files.
+    pub series: Vec<SeriesSize>,
+}
+
+/// How large a series is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesSize {
+    /// The test file.
+    pub file: PathBuf,
+    /// The number of points.
+    pub points: usize,
+    /// The number of trials of all points, with warm-up.
+    pub trials: usize,
+}
+
 /// Finds all mistakes in test files, with their workers' files, and in worker files; their sections tell which they are.
 /// A worker file is checked alone only if no test among the files names it. `defines` are variables of the command line.
-pub fn validate(inputs: &[Input], defines: &[(String, String)], shell: Option<&dyn ShellSyntax>) -> Diagnostics {
+pub fn validate(inputs: &[Input], defines: &[(String, String)], shell: Option<&dyn ShellSyntax>) -> Validated {
     let mut loader = Loader::new(files::defines(defines), shell.is_some());
-    let mut workers = Vec::new();
+    let (mut workers, mut series) = (Vec::new(), Vec::new());
     for input in inputs {
         let Some(document) = loader.read(input) else { continue };
         if is_test(&document) {
             if !loader.is_in_test(&document) {
-                loader.test(&document, &[], false);
+                let test = loader.test(&document, &[], false);
+                series.extend(size(&document, &test));
             }
         } else if is_worker(&document) {
             workers.push(document);
@@ -27,7 +52,15 @@ pub fn validate(inputs: &[Input], defines: &[(String, String)], shell: Option<&d
             loader.worker_file(&document);
         }
     }
-    loader.finish(shell)
+    Validated { diagnostics: loader.finish(shell), series }
+}
+
+/// How large the series of a test with parameters is; none where it has no point.
+fn size(document: &Document, test: &Test) -> Option<SeriesSize> {
+    let (points, series) = test.series.as_ref()?;
+    points.iter().find(|point| !point.name.is_empty())?;
+    let trials = planned(series, points.len(), test.settings.trials.unwrap_or(1));
+    Some(SeriesSize { file: document.source.path().to_owned(), points: points.len(), trials })
 }
 
 /// Whether the sections are those of a test file.

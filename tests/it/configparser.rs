@@ -65,7 +65,7 @@ fn what_python_refuses_is_an_error_or_one_of_the_known_extensions() {
     };
     for case in cases.iter().take(2_000) {
         let text = case["text"].as_str().expect("a text");
-        let found = validate(&[Input::Text("case.cfg".into(), Ok(text.into()))], &[], None).with_python();
+        let found = validate(&[Input::Text("case.cfg".into(), Ok(text.into()))], &[], None).diagnostics.with_python();
         let is_refused = case["python"].get("error").is_some();
         let is_told = found.has_errors() || found.iter().any(|finding| EXTENSIONS.contains(&finding.lint));
         assert!(!is_refused || is_told, "{text:?}\n{}", found.render(false));

@@ -40,7 +40,7 @@ fn load(path: &Path, overrides: &Overrides) -> Loaded {
 
 /// What is found in one file, and in those that it names.
 fn validate_file(path: &Path) -> Diagnostics {
-    validate(&[Input::File(path.to_owned())], &[], None)
+    validate(&[Input::File(path.to_owned())], &[], None).diagnostics
 }
 
 /// A test of one worker with this file.

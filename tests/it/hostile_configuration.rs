@@ -29,7 +29,7 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn validate_file(path: &Path) -> Diagnostics {
-    validate(&[Input::File(path.to_owned())], &[], None)
+    validate(&[Input::File(path.to_owned())], &[], None).diagnostics
 }
 
 /// Reads the bytes as every kind of file, and shows what is found.

@@ -90,6 +90,8 @@ mod seed_conductors;
 mod seed_workers;
 mod secrets;
 mod series;
+mod series_faults;
+mod series_values;
 mod session_faults;
 mod soak;
 mod spool;

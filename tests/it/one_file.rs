@@ -27,7 +27,7 @@ fn test(text: &str) -> Folder {
 /// What is found in a test file: `line name: message [line of the other place]`.
 fn found(text: &str) -> Vec<String> {
     let folder = test(text);
-    let findings = validate(&[Input::File(folder.join("test.cfg"))], &[], None);
+    let findings = validate(&[Input::File(folder.join("test.cfg"))], &[], None).diagnostics;
     let line = |place: &Place| place.position().line;
     let shown = |finding: &Diagnostic| {
         let at = finding.place.as_ref().map_or(0, line);
@@ -223,7 +223,7 @@ fn sections_of_equal_rank_for_no_worker_or_in_another_case_are_errors_with_both_
         ("[coordinator]\n", "write `[WORKER:Coordinator]` or `[*:Coordinator]`"),
     ] {
         let folder = test(&format!("{workers}{sections}"));
-        let findings = validate(&[Input::File(folder.join("test.cfg"))], &[], None);
+        let findings = validate(&[Input::File(folder.join("test.cfg"))], &[], None).diagnostics;
         let hints: Vec<_> = findings.iter().filter(|f| f.name() == "unknown-section").map(|f| f.hint.clone()).collect();
         assert_eq!(hints, [expected], "{sections}");
     }

@@ -73,7 +73,7 @@ fn every_sample_of_a_worker_file_is_without_error() {
         for file in fs::read_dir(Path::new("testdata/seed/configs").join(folder)).unwrap() {
             let path = file.unwrap().path();
             if fs::read_to_string(&path).unwrap().contains("[Coordinator]") {
-                let diagnostics = validate(&[Input::File(path.clone())], &[], None);
+                let diagnostics = validate(&[Input::File(path.clone())], &[], None).diagnostics;
                 assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
                 assert!(load_player(&path, None).0.is_some());
                 count += 1;
@@ -98,7 +98,9 @@ fn the_warnings_of_the_samples_are_the_ones_that_are_known() {
         ("examples/load_generator1.cfg", &[TrailingComment, TrailingComment, RepeatedTimeout]),
         ("examples/database_server.cfg", &[TrailingComment, TrailingComment]),
     ] {
-        let found = validate(&[Input::File(Path::new("testdata/seed/configs").join(path))], &[], None).with_python();
+        let found = validate(&[Input::File(Path::new("testdata/seed/configs").join(path))], &[], None)
+            .diagnostics
+            .with_python();
         let lints: Vec<_> = found.iter().map(|finding| finding.lint).collect();
         assert_eq!(lints, wanted, "{path}\n{}", found.render(false));
     }

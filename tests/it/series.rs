@@ -113,3 +113,46 @@ fn a_finding_that_does_not_occur_at_all_points_names_the_point() {
     assert!(titles[0].starts_with("warning[lost-state]") && !titles[0].contains("point"), "{titles:?}");
     assert!(titles[1].ends_with("(at the point `command=cd%20%2Fvar`)"), "{titles:?}");
 }
+
+#[test]
+fn validate_says_how_many_points_and_trials_there_are() {
+    let folder = Folder::new();
+    folder.file("test.cfg", &TEST.replace("[*:Run]", "[*:Coordinator]\nplayer = 127.0.0.1\n[*:Run]"));
+    run(&folder, ["validate", "test.cfg"]).assert(0, "", "test.cfg: 4 points, 12 trials\n");
+    // One point is one too, and an ordinary test has none.
+    folder.file("one.cfg", "[Workers]\nw = @ 127.0.0.1\n[Parameters]\nx = 1\n[w:Run]\ns = echo %(x)s\n");
+    folder.file("none.cfg", "[Workers]\nw = @ 127.0.0.1\n[w:Run]\ns = true\n");
+    run(&folder, ["validate", "one.cfg", "none.cfg"]).assert(0, "", "one.cfg: 1 point, 1 trial\n");
+    run(&folder, ["validate", "-f", "json", "one.cfg"]).assert(0, "[]\n", "one.cfg: 1 point, 1 trial\n");
+}
+
+#[test]
+fn the_page_names_the_point_of_each_trial_and_has_no_such_column_without_points() {
+    let folder = Folder::new();
+    folder.file("test.cfg", TEST);
+    assert_eq!(conduct(&folder, &[]).status, Some(0));
+    let page = folder.read("results/r/report.html");
+    assert!(page.contains("<th scope=\"col\">Point</th>"), "{page}");
+    let cell = |row: &str| {
+        let cell = row.split_once("<td data-label=\"Point\">").expect("a cell").1;
+        cell.split_once("</td>").expect("its end").0.to_owned()
+    };
+    let rows: Vec<_> = page.split("<tr id=\"trial-").skip(1).map(cell).collect();
+    assert_eq!(rows.len(), 12);
+    assert_eq!(rows[3], "<code>qdisc=pfifo,rtt=20ms</code> <span class=\"dim small\">warm-up</span>");
+    assert_eq!(rows[4], "<code>qdisc=codel,rtt=10ms</code>");
+    folder.file("test.cfg", "[Test]\nresults = results\n[Workers]\nw = @ 127.0.0.1\n[w:Run]\ns = true\n");
+    let plain = run(&folder, ["conduct", "--local", "-q", "--run-id", "plain", "test.cfg"]);
+    assert_eq!(plain.status, Some(0), "{plain:#?}");
+    assert!(!folder.read("results/plain/report.html").contains(">Point<"));
+}
+
+#[test]
+fn a_run_that_is_resumed_has_the_points_that_it_had() {
+    for option in [["-P", "qdisc=codel"], ["--points", "qdisc=codel"]] {
+        let finished = run(&Folder::new(), ["conduct", "--resume", "results/r"].iter().chain(&option));
+        assert_eq!(finished.status, Some(2), "{finished:#?}");
+        let expected = "error: the argument '--resume <RUN>' cannot be used with '--p";
+        assert!(finished.stderr.starts_with(expected), "{finished:#?}");
+    }
+}

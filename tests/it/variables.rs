@@ -224,7 +224,7 @@ fn a_variable_that_only_the_command_line_sets_is_declared() {
     assert_eq!(loaded.plan.expect("a plan").workers[0].steps[Phase::Run][0].command(), Some("sleep 3"));
     // A declaration that nothing uses is told.
     folder.file("test.cfg", "# conductor: required(nothing)\n[Workers]\nw = @ h\n");
-    let found = validate(&[Input::File(folder.join("test.cfg"))], &[], None);
+    let found = validate(&[Input::File(folder.join("test.cfg"))], &[], None).diagnostics;
     let messages: Vec<_> = found.iter().map(|finding| finding.message.as_str()).collect();
     assert_eq!(messages, ["the variable `nothing` is required, but not used"]);
 }

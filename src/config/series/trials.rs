@@ -14,6 +14,11 @@ fn rounds(series: &Series, trials: u32) -> Rounds {
     Rounds { warm_up: series.warm_up, counted: trials, most: most.unwrap_or(0) }
 }
 
+/// How many trials are planned, with warm-up.
+pub(in crate::config) const fn planned(series: &Series, points: usize, trials: u32) -> usize {
+    (series.warm_up as usize + trials as usize).saturating_mul(points)
+}
+
 /// How many trials may be run at most.
 fn most(series: &Series, points: usize, trials: u32) -> usize {
     let Rounds { warm_up, counted, most } = rounds(series, trials);

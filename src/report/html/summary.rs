@@ -41,6 +41,7 @@ pub(super) fn values(ended: Ended<'_>, causes: &[Cause], style: &str) -> Value {
         metrics => metrics::values(run),
         excused => list(causes::excused(run).take(ROWS)),
         has_check => plan.is_some_and(|plan| plan.settings.check.is_some()),
+        has_points => plan.is_some_and(|plan| plan.points.iter().any(|point| !point.name.is_empty())),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
         trials => list(plan.iter().flat_map(|plan| run.trials.values().map(|trial| trial_value(plan, trial, &failed)))),
         many_trials => run.trials.len() > TRIALS,
@@ -95,8 +96,11 @@ fn trial_value(plan: &Plan, trial: &Trial, failed: &BTreeMap<(u32, Phase), usize
         None => context! { phase => phase.word(), duration => "–" },
         Some(known) => cell_value(plan, known, failed.get(&(trial.number, *phase)).copied().unwrap_or_default()),
     };
+    let slot = plan.schedule.slot(trial.number);
     context! {
         number => trial.number,
+        point => line(plan.point_name(slot.point)),
+        warm_up => slot.warm_up,
         verdict => trial.verdict.map_or("not over", Verdict::word),
         verdict_class => trial.verdict.map_or("", Verdict::word),
         cells => list(plan.phases.iter().map(cell)),

@@ -51,8 +51,8 @@ pub fn whole(bytes: &[u8]) {
     let test = Input::Text("test.cfg".into(), Ok(parts.next().unwrap_or_default().to_vec()));
     let workers = parts.enumerate().map(|(at, part)| Input::Text(format!("w{at}.cfg").into(), Ok(part.to_vec())));
     let inputs: Vec<_> = workers.chain([test]).collect();
-    shown(&validate(&inputs, &[], Some(&Grumbler)));
-    shown(&validate(&inputs, &[], None));
+    shown(&validate(&inputs, &[], Some(&Grumbler)).diagnostics);
+    shown(&validate(&inputs, &[], None).diagnostics);
 }
 
 /// All forms of the findings can be made, and do nothing to a terminal.
