@@ -122,6 +122,12 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// Whether it is what `check` printed.
+    pub(super) fn is_of_check(&self, run: &Run) -> bool {
+        let metrics = run.plan().map_or(&[][..], |plan| &plan.metrics);
+        metrics.iter().any(|metric| metric.name == self.metric && metric.from == "check")
+    }
+
     /// Which values were expected, if this one was not.
     pub(super) fn expected<'r>(&self, run: &'r Run) -> Option<&'r Expectation> {
         let is_outside = matches!(self.measurement, Measurement::Value { outside: true, .. });

@@ -163,15 +163,20 @@ impl Collector {
         }
     }
 
-    /// The position of a metric, which is added where it is new.
+    /// The position of a metric, which is added where it is new. One of the test file that has no unit there has the unit
+    /// of what is measured.
     fn metric(&mut self, name: &str, unit: Option<&str>, kind: Kind) -> usize {
         let metrics = &mut self.values.metrics;
-        let is_known = |known: &Metric| known.name == name && known.unit.as_deref() == unit;
-        metrics.iter().position(is_known).unwrap_or_else(|| {
+        let is_same = |known: &Metric| known.kind == Kind::Section || known.unit.as_deref() == unit;
+        let is_known = |known: &Metric| known.name == name && is_same(known);
+        let Some(known) = metrics.iter().position(is_known) else {
             let (name, unit) = (name.to_owned(), unit.map(str::to_owned));
             metrics.push(Metric { name, unit, better: None, threshold: Threshold::Default, kind });
-            metrics.len() - 1
-        })
+            return metrics.len() - 1;
+        };
+        let own = &mut metrics[known].unit;
+        *own = own.take().or_else(|| unit.map(str::to_owned));
+        known
     }
 
     fn push(&mut self, metric: usize, worker: Option<WorkerId>, reading: Reading) {

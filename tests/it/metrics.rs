@@ -110,6 +110,9 @@ fn a_fetched_file_and_the_last_attempt_of_a_step_are_read() {
     assert!(all[2].starts_with("time client ") && all[2].ends_with(" ms"), "{all:?}");
     assert!(all[3].starts_with("seconds client 0.0") && all[3].ends_with(" s"), "{all:?}");
     assert_eq!(all[4], "skew - 0.0 s");
+    // The unit of what was measured is that of the metric.
+    let seconds: Vec<&str> = finished.stdout.lines().filter(|line| line.starts_with("  seconds")).collect();
+    assert!(matches!(&seconds[..], [line] if line.starts_with("  seconds, s ")), "{}", finished.stdout);
 }
 
 #[test]
@@ -444,4 +447,23 @@ passed: 2 of 2 trials; [..]
     assert!(bad.stderr.contains("error[metric-source]: worker `client` has no step `laod` in run"), "{bad:#?}");
     assert!(bad.stderr.ends_with("error: the configuration `bad.cfg` has 1 error\n"), "{bad:#?}");
     assert_eq!(folder.read("kept.json"), "kept");
+}
+
+#[test]
+fn a_metric_that_is_missing_follows_only_from_what_failed_on_its_worker_or_from_its_check() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Test]\ncheck = echo early; exit 1\n\
+         [Workers]\nclient = @ 127.0.0.1\nmonitor = @ 127.0.0.1\n\
+         [client:Run]\nload = echo p99 912\n\
+         [monitor:Run]\nwatch = false\nprint = must:false\nlast = echo 5\n\
+         [Metric p99]\nfrom = client.run.load\nregex = p99: (\\d+)\n\
+         [Metric last]\nfrom = monitor.run.last\n\
+         [Metric goodput]\nfrom = check\n",
+    );
+    let causes: Vec<&str> = finished.stdout.lines().filter(|line| line.starts_with("failed: ")).collect();
+    let text = causes.join("\n");
+    assert!(text.contains("metric `p99` on client of trial 1"), "{}", finished.stdout);
+    assert!(!text.contains("metric `last`") && !text.contains("metric `goodput`"), "{}", finished.stdout);
 }

@@ -110,6 +110,14 @@ impl Cause {
         &mut self.consequences[place]
     }
 
+    /// Whether it is about this worker, or something of this worker followed from it. Without a worker, it is about all.
+    pub(super) fn concerns(&self, worker: Option<WorkerId>) -> bool {
+        let is_own = |worker: &WorkerId| {
+            self.workers.contains(worker) || self.consequences.iter().any(|one| one.workers.contains(worker))
+        };
+        worker.is_none_or(|worker| is_own(&worker))
+    }
+
     /// Whether the check of this trial sees incomplete results because of it.
     pub(super) fn leaves_results_incomplete(&self, trial: &Trial) -> bool {
         // What comes later explains nothing, such as the loss of a worker while the check runs.

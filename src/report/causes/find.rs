@@ -253,15 +253,19 @@ impl Finder<'_> {
         }
     }
 
-    /// Metrics that failed their trial. One that is missing follows from what left the results incomplete.
+    /// Metrics that failed their trial. One that is missing follows from what left the results of its worker incomplete, or
+    /// from a check that failed before it printed the metric.
     fn metrics(&mut self) {
         for trial in self.run.trials.values() {
             let failures = trial.metrics.iter().enumerate().filter(|(_, measured)| measured.measurement.is_failure());
             for (place, measured) in failures {
                 let is_missing = matches!(measured.measurement, Measurement::Missing(_));
-                let causes = self.causes.values_mut();
-                let causes = causes.filter(|cause| is_missing && cause.leaves_results_incomplete(trial));
-                if let Some(cause) = causes.min_by_key(|cause| cause.at) {
+                let is_of_check = is_missing && measured.is_of_check(self.run);
+                let causes = self.causes.iter_mut().filter(|(key, cause)| {
+                    let is_check = is_of_check && **key == Key::Check(trial.number);
+                    is_check || is_missing && cause.leaves_results_incomplete(trial) && cause.concerns(measured.worker)
+                });
+                if let Some((_, cause)) = causes.min_by_key(|(_, cause)| cause.at) {
                     cause.follow(Effect::Metrics).trials.insert(trial.number);
                     continue;
                 }
